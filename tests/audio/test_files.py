@@ -1,0 +1,183 @@
+"""Sound files of every kind that people have, and what is kept of an answer."""
+
+from __future__ import annotations
+
+import struct
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.speech import Sound, noise
+from voicechat.audio.files import WavMic, WavSpeaker, _parse
+from voicechat.errors import AudioDeviceError
+
+TONE = 440.0
+Values = npt.NDArray[np.float64]
+
+
+def tone(rate: int, seconds: float = 1.0, level: float = 0.5) -> Values:
+    return np.sin(2 * np.pi * TONE * np.arange(int(rate * seconds)) / rate) * level
+
+
+def encoded(values: Values, bits: int, is_float: bool) -> bytes:
+    if is_float:
+        return bytes(values.astype("<f8" if bits == 64 else "<f4").data)
+    if bits == 8:
+        return bytes((values * 127 + 128).astype(np.uint8).data)
+    whole = (values * (2 ** (bits - 1) - 1)).astype("<i4")
+    if bits == 24:
+        return bytes(whole.view(np.uint8).reshape(-1, 4)[:, :3].data)
+    return bytes(whole.astype(f"<i{bits // 8}").data)
+
+
+def wav(
+    values: Values,
+    rate: int,
+    *,
+    channels: int = 1,
+    bits: int = 16,
+    is_float: bool = False,
+    extensible: bool = False,
+    data_size: int | None = None,
+    before: bytes = b"",
+) -> bytes:
+    data = encoded(np.repeat(values, channels), bits, is_float)
+    tag = 3 if is_float else 1
+    stride = channels * bits // 8
+    form = struct.pack("<HHIIHH", 0xFFFE if extensible else tag, channels, rate, rate * stride, stride, bits)
+    if extensible:
+        form += struct.pack("<HHIH14s", 22, bits, 0, tag, b"\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71")
+    size = len(data) if data_size is None else data_size
+    chunks = before + b"fmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", size) + data
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
+
+
+def heard(mic: WavMic) -> Sound:
+    pieces = []
+    while not mic.finished:
+        pieces.append(mic.read())
+    return np.concatenate(pieces)
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
+@pytest.mark.parametrize(
+    ("bits", "is_float", "channels", "extensible"),
+    [
+        (16, False, 1, False),
+        (8, False, 2, False),
+        (24, False, 2, True),
+        (32, False, 1, False),
+        (32, True, 6, False),
+        (64, True, 1, True),
+    ],
+)
+def test_any_wav_is_heard_as_mono_at_48_khz(
+    tmp_path: Path, rate: int, bits: int, is_float: bool, channels: int, extensible: bool
+) -> None:
+    file = tmp_path / "question.wav"
+    file.write_bytes(wav(tone(rate), rate, channels=channels, bits=bits, is_float=is_float, extensible=extensible))
+    mic = WavMic(file)
+    assert mic.duration == pytest.approx(1.0, abs=0.005)
+    sound = heard(mic)[4_800:43_200]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    assert np.argmax(spectrum) * 48_000 / len(sound) == pytest.approx(TONE, abs=2.0)
+    assert float(np.sqrt(np.mean(sound**2))) == pytest.approx(0.5 / 2**0.5, rel=0.03)
+
+
+def test_after_its_end_a_file_is_silent(tmp_path: Path) -> None:
+    file = tmp_path / "short.wav"
+    file.write_bytes(wav(tone(48_000, 0.015), 48_000))
+    mic = WavMic(file)
+    read = [mic.read().any() for _ in range(3)]
+    assert read == [True, True, False]
+    assert mic.finished
+
+
+def test_a_file_of_a_program_that_was_killed_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    for size in (0, 0xFFFFFFFF, 10_000_000):
+        file = tmp_path / f"killed{size}.wav"
+        file.write_bytes(wav(tone(48_000), 48_000, data_size=size))
+        assert WavMic(file).duration == pytest.approx(1.0)
+
+
+def test_chunks_that_are_not_sound_are_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "tagged.wav"
+    file.write_bytes(wav(tone(48_000), 48_000, before=b"LIST" + struct.pack("<I", 5) + b"title\x00"))
+    assert WavMic(file).duration == pytest.approx(1.0)
+
+
+def test_broken_floats_are_silence_and_not_a_bang(tmp_path: Path) -> None:
+    file = tmp_path / "nan.wav"
+    values = np.full(4_800, np.nan)
+    values[::2] = 1e30
+    file.write_bytes(wav(values, 48_000, bits=32, is_float=True))
+    sound = heard(WavMic(file))
+    assert np.all(np.isfinite(sound))
+    assert np.max(np.abs(sound)) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "RIFF"),
+        (b"ID3\x03 this is an mp3", "RIFF"),
+        (b"RIFF\x04\x00\x00\x00WAVE", "no format"),
+        (wav(tone(8_000), 8_000)[:40], "no sound"),
+        (wav(tone(8_000), 8_000).replace(struct.pack("<HH", 1, 1), struct.pack("<HH", 17, 1), 1), "compressed"),
+        (wav(tone(8_000), 8_000).replace(struct.pack("<I", 8_000), struct.pack("<I", 0), 1), "0 Hz"),
+    ],
+)
+def test_what_is_no_wav_is_refused_with_the_reason_and_a_way_out(tmp_path: Path, content: bytes, reason: str) -> None:
+    file = tmp_path / "strange.wav"
+    file.write_bytes(content)
+    with pytest.raises(AudioDeviceError, match=reason) as caught:
+        WavMic(file)
+    assert "ffmpeg" in caught.value.hint
+
+
+def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(AudioDeviceError, match=r"cannot read nowhere\.wav"):
+        WavMic(tmp_path / "nowhere.wav")
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_garbage_escapes_as_another_error(garbage: bytes, with_header: bool) -> None:
+    content = b"RIFF\x00\x00\x00\x00WAVE" + garbage if with_header else garbage
+    try:
+        _parse(content)
+    except ValueError as error:
+        assert str(error)
+
+
+def test_what_the_loudspeaker_played_is_kept_sample_for_sample(tmp_path: Path) -> None:
+    file = tmp_path / "answer.wav"
+    speaker = WavSpeaker(file)
+    sound = noise(1.0, level=0.1)
+    for start in range(0, 48_000, 480):
+        speaker.write(sound[start : start + 480])
+    speaker.close()
+    speaker.close()
+    with wave.open(str(file)) as kept:
+        assert (kept.getframerate(), kept.getnchannels(), kept.getsampwidth()) == (48_000, 1, 2)
+        samples = np.frombuffer(kept.readframes(kept.getnframes()), dtype="<i2")
+    assert np.max(np.abs(samples / 32767 - sound)) < 1e-4
+
+
+def test_a_recording_is_readable_while_it_is_still_being_written(tmp_path: Path) -> None:
+    file = tmp_path / "answer.wav"
+    speaker = WavSpeaker(file)
+    speaker.write(noise(0.01, level=0.1))
+    speaker._write_out(with_header=True)
+    with wave.open(str(file)) as kept:
+        assert kept.getnframes() == 480
+    speaker.close()
+
+
+def test_a_file_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(AudioDeviceError, match=r"cannot write answer\.wav"):
+        WavSpeaker(tmp_path / "no" / "such" / "folder" / "answer.wav")

@@ -1,0 +1,377 @@
+"""The receive buffer against tables of arrivals: what a listener hears when the network does this or that."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
+from voicechat.audio.opus import OpusDecoder, OpusEncoder
+
+Pcm = NDArray[np.int16]
+
+
+class CountingDecoder:
+    """Knows each packet by the number in its payload; sounds like noise (speech) or like a pause."""
+
+    def __init__(self, pause: bool = False, breath: int = 0) -> None:
+        self.pause = pause
+        self.breath = breath
+        self.played: list[int] = []
+        self.repaired: list[int] = []
+        self.resets = 0
+
+    def decode(self, payload: bytes) -> Pcm:
+        number = int.from_bytes(payload, "big")
+        self.played.append(number)
+        if self.pause or number % 100 < self.breath:
+            return np.full(FRAME, 20, np.int16)
+        return np.random.default_rng(number).integers(-6_000, 6_000, FRAME).astype(np.int16)
+
+    def decode_fec(self, next_payload: bytes, samples: int = FRAME) -> Pcm:
+        self.repaired.append(int.from_bytes(next_payload, "big") - 1)
+        return np.full(samples, 700, np.int16)
+
+    def conceal(self, samples: int = FRAME) -> Pcm:
+        return np.full(samples, 500, np.int16)
+
+    def reset(self) -> None:
+        self.resets += 1
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Packet `number`, said at `said` and arriving at `at`."""
+
+    number: int
+    at: float
+    said: float
+
+
+class Line:
+    """Plays a table of arrivals to a buffer, pulling every 20 ms; first sequence and timestamp are near their wraps."""
+
+    def __init__(self, pause: bool = False) -> None:
+        self.decoder = CountingDecoder(pause)
+        self.buffer = JitterBuffer(self.decoder)
+        self.waits: list[tuple[float, float]] = []
+        self.out: list[Pcm] = []
+        self.pulled_at: list[float] = []
+
+    def run(self, sent: Iterable[Sent], until: float, since: float = 0.0, phase: float = 0.007) -> Line:
+        said = {packet.number: packet.said for packet in sent}
+        arrivals = sorted(sent, key=lambda packet: packet.at)
+        for tick in range(round((until - since) / 0.02)):
+            now = since + phase + tick * 0.02
+            while arrivals and arrivals[0].at <= now:
+                self.push(arrivals.pop(0))
+            before = len(self.decoder.played)
+            frame = self.buffer.pull(now)
+            assert frame.shape == (FRAME,) and frame.dtype == np.int16
+            self.out.append(frame)
+            self.pulled_at.append(now)
+            self.waits += [(now, now - said[n]) for n in self.decoder.played[before:] if n in said]
+        return self
+
+    def push(self, packet: Sent, ssrc: int = 1) -> None:
+        self.buffer.push(
+            (65_530 + packet.number) & 0xFFFF,
+            (2**32 - 2_000 + packet.number * FRAME) & 0xFFFFFFFF,
+            packet.number.to_bytes(4, "big"),
+            packet.at,
+            ssrc,
+        )
+
+    def delay(self, since: float) -> float:
+        """Median seconds from being said to being played, for what was played after `since`."""
+        return float(np.median([wait for at, wait in self.waits if at >= since]))
+
+    @property
+    def stats(self) -> JitterStats:
+        return self.buffer.stats()
+
+
+def steady(
+    count: int,
+    *,
+    network: float = 0.02,
+    jitter: float = 0.0,
+    lost: float = 0.0,
+    drift: float = 0.0,
+    seed: int = 1,
+    first: int = 0,
+) -> list[Sent]:
+    """A packet every 20 ms over a network that delays, jitters (normal, two sigma) and loses; order is kept."""
+    rng, packets, latest = random.Random(seed), [], 0.0
+    for number in range(first, first + count):
+        said = number * 0.02 * (1 + drift)
+        at = max(latest, said + max(0.0, rng.gauss(network, jitter / 2)))
+        latest = at
+        if rng.random() >= lost:
+            packets.append(Sent(number, at, said))
+    return packets
+
+
+def test_silence_before_anything_came() -> None:
+    line = Line().run([], 0.2)
+    assert all(not frame.any() for frame in line.out)
+    assert line.stats.silence == 10 and line.stats.depth == 0.0
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.005, 0.01, 0.015, 0.0199])
+def test_a_clean_line_adds_less_than_a_frame_and_a_half_and_invents_nothing(phase: float) -> None:
+    line = Line().run(steady(500), 10.0, phase=phase)
+    assert line.decoder.played[:490] == list(range(490))
+    assert line.delay(0) <= 0.02 + 0.031
+    assert line.stats.concealed == 0 and line.stats.fec == 0 and line.stats.dropped == 0
+
+
+def test_sequence_and_timestamp_may_wrap_in_mid_word() -> None:
+    line = Line().run(steady(200), 3.9)
+    assert line.decoder.played == list(range(len(line.decoder.played))) and len(line.decoder.played) > 190
+    assert line.stats.concealed == 0
+
+
+@pytest.mark.parametrize(
+    ("jitter", "lost", "longest_delay", "most_invented"),
+    [
+        (0.01, 0.0, 0.06, 0.01),
+        (0.01, 0.01, 0.08, 0.01),
+        (0.01, 0.05, 0.10, 0.03),
+        (0.01, 0.10, 0.10, 0.05),
+        (0.06, 0.005, 0.2, 0.02),
+    ],
+)
+def test_on_a_bad_line_delay_and_inventions_stay_small(
+    jitter: float, lost: float, longest_delay: float, most_invented: float
+) -> None:
+    line = Line().run(steady(1_500, jitter=jitter, lost=lost, seed=7), 30.0)
+    frames = line.stats.played + line.stats.fec + line.stats.concealed
+    assert line.delay(5.0) <= longest_delay
+    assert line.stats.concealed / frames <= most_invented
+    assert line.decoder.played == sorted(set(line.decoder.played))
+
+
+def test_a_single_lost_packet_is_repaired_from_the_next_and_costs_no_lasting_delay() -> None:
+    packets = [packet for packet in steady(500, jitter=0.03, network=0.05, seed=3) if packet.number != 250]
+    line = Line().run(packets, 10.0)
+    assert line.decoder.repaired == [250]
+    assert line.delay(8.0) <= line.delay(3.0) + 0.021
+
+
+def test_the_first_lost_packet_on_a_clean_line_does_not_slow_the_rest_of_the_call() -> None:
+    packets = [packet for packet in steady(1_000) if packet.number != 100]
+    line = Line().run(packets, 20.0)
+    assert line.delay(15.0) <= 0.02 + 0.041
+
+
+def test_reordered_packets_are_played_in_order() -> None:
+    packets = steady(400)
+    for i in range(40, 380, 17):
+        a, b = packets[i], packets[i + 1]
+        packets[i] = Sent(a.number, b.at, a.said)
+        packets[i + 1] = Sent(b.number, a.at, b.said)
+    line = Line().run(packets, 8.0)
+    assert line.decoder.played == sorted(set(line.decoder.played))
+    assert line.stats.late <= 3
+
+
+def test_a_sudden_bad_patch_makes_the_buffer_grow_at_once_and_shrink_after_it() -> None:
+    calm, rough = steady(250), steady(250, jitter=0.08, network=0.06, first=250, seed=5)
+    after = [Sent(n, n * 0.02 + 0.02, n * 0.02) for n in range(500, 1_500)]
+    line = Line(pause=True).run(calm + rough + after, 30.0)
+    assert line.buffer.stats().concealed < 25
+    assert line.delay(28.0) <= 0.02 + 0.045
+    assert 0.05 < float(np.median([wait for at, wait in line.waits if 7.0 < at < 10.0])) < 0.25
+
+
+def test_shrinking_never_drops_a_word() -> None:
+    stalled = [Sent(p.number, max(p.at, 4.4) if 200 <= p.number < 220 else p.at, p.said) for p in steady(1_000)]
+    line = Line(pause=True).run(stalled, 20.0)
+    assert line.decoder.played[:980] == list(range(980))
+    assert line.stats.dropped == 0 and line.stats.stretched > 0
+    assert line.delay(18.0) <= 0.02 + 0.045
+
+
+def test_sound_without_pause_or_pitch_is_kept_near_the_present_as_well() -> None:
+    """Music on hold, noise: what cannot be shortened unheard is shortened all the same once it is far too late."""
+    stalled = [Sent(p.number, max(p.at, 4.9) if 200 <= p.number < 245 else p.at, p.said) for p in steady(1_500)]
+    line = Line().run(stalled, 30.0)
+    assert line.delay(28.0) <= 0.2
+    assert line.decoder.played[:1_480] == list(range(1_480))
+
+
+def test_a_stall_fades_to_silence_after_a_tenth_of_a_second_and_ends_without_a_click() -> None:
+    line = Line()
+    line.run(steady(100), 3.0)
+    dry = next(i for i, frame in enumerate(line.out) if i > 50 and (frame == 500).all())
+    assert not line.out[dry + 5].any() and not line.out[dry + 20].any()
+    assert line.out[dry + 4].any() and abs(int(line.out[dry + 4][-1])) < 20
+    assert line.stats.concealed == 5
+
+
+def test_after_a_pause_of_the_sender_the_first_word_is_whole() -> None:
+    """DTX, or a server that sends only while it speaks, whose clock runs on: no packet, then the next number."""
+    first = steady(100)
+    second = [Sent(n, n * 0.02 + 3.0 + 0.02, n * 0.02 + 3.0) for n in range(100, 200)]
+    line = Line()
+    for packets, since, until in ((first, 0.0, 5.0), (second, 5.0, 7.1)):
+        line.run(packets, until, since=since)
+    assert line.decoder.played == list(range(200))
+    assert line.delay(5.5) <= 0.02 + 0.06
+    assert line.stats.dropped == 0
+
+
+def test_a_sender_whose_timestamps_run_on_through_its_pause_is_followed_too() -> None:
+    line = Line()
+    line.run(steady(100), 2.0)
+    for number in range(100, 200):
+        said = number * 0.02 + 1.0
+        line.buffer.push(
+            (65_530 + number) & 0xFFFF,
+            (2**32 - 2_000 + number * FRAME + 48_000) & 0xFFFFFFFF,
+            number.to_bytes(4, "big"),
+            said + 0.02,
+            1,
+        )
+        line.run([], said + 0.04, since=said + 0.02)
+    assert line.decoder.played[-90:] == list(range(line.decoder.played[-1] - 89, line.decoder.played[-1] + 1))
+    assert line.decoder.played[-1] >= 197
+
+
+@pytest.mark.parametrize("drift", [200e-6, -200e-6])
+@pytest.mark.parametrize("pause", [True, False])
+def test_clocks_that_differ_by_200_ppm_neither_fill_nor_starve_the_buffer(drift: float, pause: bool) -> None:
+    line = Line(pause)
+    line.decoder.breath = 10
+    line.run(steady(15_000, drift=drift), 299.0)
+    assert line.delay(290.0) <= 0.02 + 0.055
+    assert line.stats.concealed <= 6 and line.stats.dropped == 0
+
+
+def test_a_flush_silences_what_came_and_plays_what_comes() -> None:
+    line = Line().run(steady(50, network=0.1), 1.05)
+    for packet in (Sent(n, 1.05, n * 0.02) for n in range(50, 60)):
+        line.push(packet)
+    line.buffer.flush()
+    after = [Sent(n, 1.1 + (n - 60) * 0.02, n * 0.02) for n in range(60, 100)]
+    line.run(after, 2.3, since=1.06)
+    heard_after = line.decoder.played[line.decoder.played.index(60) :] if 60 in line.decoder.played else []
+    assert not set(range(50, 60)) & set(line.decoder.played)
+    assert heard_after == list(range(60, 100))
+    assert line.stats.dropped >= 10
+
+
+def test_a_flush_does_not_click() -> None:
+    line = Line().run(steady(50), 0.9)
+    line.buffer.flush()
+    frame = line.buffer.pull(0.907)
+    assert not frame[240:].any()
+    assert abs(int(frame[239])) < 100
+
+
+def test_a_backlog_of_many_seconds_is_cut_to_the_newest() -> None:
+    """The loudspeaker was away (suspended machine) while packets kept coming."""
+    line = Line().run(steady(100), 2.0)
+    late = steady(300, first=100)
+    for packet in late:
+        line.push(packet)
+    line.run([], 8.3, since=8.0)
+    assert line.stats.depth <= 0.3
+    assert line.stats.dropped > 200
+    assert max(line.decoder.played) == 399
+
+
+def test_a_new_sender_takes_over_and_stragglers_of_the_old_one_are_ignored() -> None:
+    line = Line().run(steady(100), 1.9)
+    for number in range(100, 200):
+        at = number * 0.02 + 0.02
+        line.buffer.push(number + 7_000, number * FRAME + 5, (number + 1_000).to_bytes(4, "big"), at, 2)
+        if number == 110:
+            line.push(Sent(99, at, 0.0), ssrc=1)
+        line.run([], at + 0.02, since=at)
+    assert line.decoder.resets == 1
+    new = [number for number in line.decoder.played if number >= 1_000]
+    assert new == list(range(1_100, 1_100 + len(new))) and len(new) >= 97
+    assert line.stats.dropped >= 1
+
+
+def test_a_sender_that_starts_over_with_other_numbers_is_heard() -> None:
+    line = Line().run(steady(100), 1.9)
+    for number in range(100):
+        at = 2.0 + number * 0.02
+        line.buffer.push(20_000 + number, 77 + number * FRAME, (5_000 + number).to_bytes(4, "big"), at, 1)
+        line.run([], at + 0.02, since=at)
+    assert len([number for number in line.decoder.played if number >= 5_000]) >= 97
+
+
+def test_packets_of_60_ms_are_played_gaplessly_too() -> None:
+    class Long(CountingDecoder):
+        def decode(self, payload: bytes) -> Pcm:
+            super().decode(payload)
+            return np.full(3 * FRAME, 4_000, np.int16)
+
+    decoder = Long()
+    buffer = JitterBuffer(decoder)
+    for tick in range(300):
+        now = tick * 0.02
+        if tick % 3 == 0:
+            buffer.push(tick // 3, tick * FRAME, (tick // 3).to_bytes(4, "big"), now)
+        buffer.pull(now + 0.003)
+    assert decoder.played == list(range(len(decoder.played))) and len(decoder.played) >= 98
+    assert buffer.stats().concealed == 0
+
+
+def test_an_undecodable_packet_is_concealed_and_passed() -> None:
+    encoder = OpusEncoder()
+    buffer = JitterBuffer(OpusDecoder())
+    for number in range(100):
+        payload = b"\xff" * 9 if number == 50 else encoder.encode(np.full(FRAME, 500, np.int16))
+        buffer.push(number, number * FRAME, payload, number * 0.02)
+        assert buffer.pull(number * 0.02 + 0.005).shape == (FRAME,)
+    assert buffer.stats().concealed == 1
+    assert buffer.stats().played >= 97
+
+
+def test_a_server_that_floods_with_equal_timestamps_cannot_fill_the_memory() -> None:
+    buffer = JitterBuffer(CountingDecoder())
+    for number in range(20_000):
+        buffer.push(number & 0xFFFF, 0, number.to_bytes(4, "big"), number * 1e-4)
+        if number % 200 == 0:
+            buffer.pull(number * 1e-4)
+    assert len(buffer._queue) <= 600 and len(buffer._inbox) <= 512
+
+
+@given(
+    delays=st.lists(st.floats(0.0, 0.5), min_size=1, max_size=150),
+    lost=st.sets(st.integers(0, 149)),
+    repeated=st.sets(st.integers(0, 149)),
+    flushed=st.sets(st.integers(0, 200), max_size=3),
+    pause=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_network_does_no_packet_is_played_twice_or_out_of_order(
+    delays: list[float], lost: set[int], repeated: set[int], flushed: set[int], pause: bool
+) -> None:
+    line = Line(pause)
+    arrivals = [Sent(n, n * 0.02 + d, n * 0.02) for n, d in enumerate(delays) if n not in lost]
+    arrivals += [Sent(p.number, p.at + 0.03, p.said) for p in arrivals if p.number in repeated]
+    arrivals.sort(key=lambda packet: packet.at)
+    for tick in range(200):
+        now = tick * 0.02
+        while arrivals and arrivals[0].at <= now:
+            line.push(arrivals.pop(0))
+        if tick in flushed:
+            line.buffer.flush()
+        assert line.buffer.pull(now).shape == (FRAME,)
+        assert len(line.buffer._queue) < 150 and line.buffer._pending.size <= 4 * FRAME
+        assert line.stats.depth <= 2.0
+    assert line.decoder.played == sorted(set(line.decoder.played))
+    assert not line.buffer._queue

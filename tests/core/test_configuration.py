@@ -1,0 +1,248 @@
+"""R9, R20-R23: the right configuration in the right dialect before the first word, and an honest answer to a refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.script import At, Talk, at, opened, refused, script, wire
+from voicechat.core.effects import OpenMic, UpdateSession
+from voicechat.core.events import (
+    AgainPressed,
+    BargeInChosen,
+    ConfigurationInForce,
+    ConnectWanted,
+    Event,
+    LineLost,
+    LineOpened,
+    SendRefused,
+    TalkPressed,
+    TurnModeChosen,
+)
+from voicechat.core.policy import PRESETS, policy_for
+from voicechat.core.rules.configuration import wanted_session
+from voicechat.core.state import Choices, State, Wishes
+from voicechat.protocol.server_events import SessionCreated, SessionUpdated
+
+WISH: dict[str, Any] = {
+    "type": "realtime",
+    "instructions": "Be kind.",
+    "audio": {
+        "input": {
+            "noise_reduction": {"type": "near_field"},
+            "transcription": {"model": "gpt-transcribe"},
+            "turn_detection": {"type": "server_vad", "threshold": 0.5, "silence_duration_ms": 500},
+        },
+        "output": {"voice": "marin"},
+    },
+}
+GA: dict[str, Any] = {"type": "realtime", "audio": {"output": {"voice": "marin"}}, "expires_at": 1_800_000_000}
+BETA: dict[str, Any] = {"modalities": ["text", "audio"], "voice": "alloy"}
+QUICK = policy_for(PRESETS["quick"])
+BEGIN = State(wishes=Wishes(session=WISH))
+
+
+def line(*events: At[Event], configured: bool = False) -> list[At[Event]]:
+    """A line that opens at 1.0, and what follows."""
+    return [at(0.0, ConnectWanted()), at(1.0, LineOpened(1, configured=configured)), *events]
+
+
+def updates(talk: Talk) -> list[tuple[float, dict[str, Any], str]]:
+    """What configurations were asked for."""
+    return [(one.time, one.what.session, one.what.dialect) for one in talk.of(UpdateSession)]
+
+
+def detection(session: dict[str, Any]) -> Any:
+    """The turn detection of a session."""
+    return session["audio"]["input"]["turn_detection"]
+
+
+def ga_created(time: float = 1.1) -> At[Event]:
+    """`session.created` of a GA service."""
+    return at(time, wire(SessionCreated(session=GA)))
+
+
+def updated(time: float) -> At[Event]:
+    """`session.updated`."""
+    return at(time, wire(SessionUpdated(session=GA)))
+
+
+def test_r21_given_in_the_handshake_the_configuration_is_in_force_at_once() -> None:
+    talk = script(*line(configured=True), begin=BEGIN, until=2.0)
+    assert talk.of(OpenMic) == [at(1.0, OpenMic())]
+    assert talk.of(UpdateSession) == []
+    assert talk.said(ConfigurationInForce) == [at(1.0, ConfigurationInForce())]
+
+
+def test_r21_otherwise_no_audio_before_session_updated() -> None:
+    talk = script(*line(ga_created(), updated(1.6)), begin=BEGIN, until=3.0)
+    assert [(one[0], one[2]) for one in updates(talk)] == [(1.1, "ga")]
+    assert talk.of(OpenMic) == [at(1.6, OpenMic())]
+
+
+def test_r21_a_press_does_not_send_audio_before_the_configuration_either() -> None:
+    begin = State(wishes=Wishes(session=WISH), choices=Choices(turn_mode="push-to-talk"))
+    talk = script(*line(at(1.05, TalkPressed()), ga_created(), updated(1.6)), begin=begin, until=3.0)
+    assert talk.of(OpenMic) == [at(1.6, OpenMic(pre_roll=pytest.approx(0.85)))]
+
+
+def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -> None:
+    talk = script(*line(ga_created()), begin=BEGIN, until=9.0)
+    assert talk.notices == ["settings_unconfirmed"]
+    assert [one.time for one in talk.of(OpenMic)] == [6.1]
+
+
+def test_the_dialect_is_taken_from_session_created() -> None:
+    created = at(1.1, wire(SessionCreated(session=BETA)))
+    talk = script(*line(created), begin=BEGIN, until=2.0)
+    assert [(time, dialect) for time, _, dialect in updates(talk)] == [(1.1, "beta")]
+
+
+def test_a_service_that_never_says_session_created_is_asked_in_ga_after_a_while() -> None:
+    talk = script(*line(), begin=BEGIN, until=3.5)
+    assert [(time, dialect) for time, _, dialect in updates(talk)] == [(3.0, "ga")]
+
+
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+def test_a_known_dialect_need_not_be_waited_for(dialect: Any) -> None:
+    talk = script(*line(), begin=State(wishes=Wishes(session=WISH, dialect=dialect)), until=2.0)
+    assert [(time, said) for time, _, said in updates(talk)] == [(1.0, dialect)]
+
+
+def test_a_service_that_does_not_know_session_type_is_asked_again_in_beta_once() -> None:
+    answers = (refused("unknown_parameter", param="session.type", event_id=f"session-1-{count}") for count in (1, 2))
+    first, second = answers
+    talk = script(*line(ga_created(), at(1.3, first), at(1.5, second)), begin=BEGIN, until=3.0)
+    assert [said for _, _, said in updates(talk)] == ["ga", "beta"]
+    assert talk.notices == ["settings_refused"]
+
+
+def test_a_service_that_knows_no_flat_field_is_asked_again_in_ga() -> None:
+    begin = State(wishes=Wishes(session=WISH, dialect="beta"))
+    refusal = refused("unknown_parameter", param="session.modalities", event_id="session-1-1")
+    talk = script(*line(at(1.3, refusal)), begin=begin, until=3.0)
+    assert [said for _, _, said in updates(talk)] == ["beta", "ga"]
+
+
+def test_a_learned_dialect_is_kept_over_a_reconnect() -> None:
+    refusal = refused("unknown_parameter", param="session.type", event_id="session-1-1")
+    events = line(ga_created(), at(1.3, refusal), updated(1.5), at(2.0, LineLost(1, "gone")), at(3.0, AgainPressed()))
+    again = (at(4.0, LineOpened(2)), at(4.1, wire(SessionCreated(session={}), 2)))
+    talk = script(*events, *again, begin=BEGIN, until=5.0)
+    assert [said for _, _, said in updates(talk)] == ["ga", "beta", "beta"]
+
+
+def test_r22_a_refused_field_is_left_out_and_the_rest_sent_again_once() -> None:
+    refusal = refused("unknown_parameter", param="session.audio.input.noise_reduction", event_id="session-1-1")
+    talk = script(*line(ga_created(), at(1.3, refusal), updated(1.6)), begin=BEGIN, until=3.0)
+    first, second = (session for _, session, _ in updates(talk))
+    assert "noise_reduction" in first["audio"]["input"]
+    assert "noise_reduction" not in second["audio"]["input"]
+    assert second["instructions"] == "Be kind."
+    assert talk.state.configuration.refused == ("session.audio.input.noise_reduction",)
+    assert talk.notices == ["setting_refused"]
+    assert talk.of(OpenMic) == [at(1.6, OpenMic())]
+
+
+def test_r22_the_same_refusal_twice_ends_the_matter() -> None:
+    refusals = [
+        at(
+            1.2 + 0.1 * count,
+            refused("invalid_value", param="session.audio.output.voice", event_id=f"session-1-{count}"),
+        )
+        for count in (1, 2, 3)
+    ]
+    talk = script(*line(ga_created(), *refusals), begin=BEGIN, until=3.0)
+    assert len(updates(talk)) == 2
+    assert talk.notices == ["setting_refused", "settings_refused"]
+
+
+def test_r22_a_refusal_without_a_field_is_told_and_not_repeated() -> None:
+    talk = script(
+        *line(ga_created(), at(1.3, refused("invalid_value", event_id="session-1-1"))), begin=BEGIN, until=3.0
+    )
+    assert len(updates(talk)) == 1
+    assert talk.notices == ["settings_refused"]
+
+
+def test_r22_a_refusal_of_something_else_is_not_taken_for_one() -> None:
+    talk = script(*line(ga_created(), at(1.3, refused("invalid_value", event_id="typed-1-1"))), begin=BEGIN, until=2.0)
+    assert len(updates(talk)) == 1
+    assert talk.notices == ["invalid_value"]
+
+
+def test_r22_the_panes_show_what_the_service_returned() -> None:
+    talk = script(*line(ga_created(), at(1.6, wire(SessionUpdated(session=BETA)))), begin=BEGIN, until=2.0)
+    assert talk.state.configuration.effective["audio"]["output"]["voice"] == "alloy"
+    assert talk.state.configuration.expires_at == 1_800_000_000.0
+
+
+def test_r22_a_refused_field_is_not_asked_for_again_over_a_new_line() -> None:
+    refusal = refused("unknown_parameter", param="session.audio.output.voice", event_id="session-1-1")
+    events = line(ga_created(), at(1.3, refusal), updated(1.5), at(2.0, LineLost(1, "gone")), at(3.0, AgainPressed()))
+    talk = script(*events, begin=BEGIN, until=3.0)
+    assert "output" not in talk.effects[-1].what.session["audio"]  # type: ignore[union-attr]
+
+
+def test_an_update_that_could_not_be_sent_is_told() -> None:
+    refusal = SendRefused(1, "session.update", "too large", "session-1-1")
+    talk = script(*line(ga_created(), at(1.2, refusal)), begin=BEGIN, until=2.0)
+    assert talk.notices == ["settings_refused"]
+
+
+def test_r23_push_to_talk_sets_turn_detection_to_null_in_any_preset() -> None:
+    for name in PRESETS:
+        begin = State(wishes=Wishes(session=WISH), choices=Choices(turn_mode="push-to-talk"))
+        assert detection(wanted_session(begin, policy_for(PRESETS[name]))) is None
+
+
+def test_r23_the_presets_say_who_replies_and_who_interrupts() -> None:
+    def said(name: Any) -> tuple[bool, bool]:
+        wanted = detection(wanted_session(BEGIN, policy_for(PRESETS[name])))
+        return wanted["create_response"], wanted["interrupt_response"]
+
+    assert said("balanced") == (True, False)
+    assert said("steady") == (False, False)
+    assert said("quick") == (True, True)
+
+
+def test_r23_the_users_own_turn_detection_is_kept() -> None:
+    assert detection(wanted_session(BEGIN, QUICK))["silence_duration_ms"] == 500
+    assert WISH["audio"]["input"]["turn_detection"] == {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "silence_duration_ms": 500,
+    }
+
+
+def test_switching_to_push_to_talk_and_back_sends_the_minimal_update() -> None:
+    events = (at(2.0, TurnModeChosen("push-to-talk")), updated(2.2), at(5.0, TurnModeChosen("hands-free")))
+    talk = script(*line(configured=True), *events, updated(5.1), begin=BEGIN, until=6.0)
+    (to_talk, to_free) = updates(talk)
+    assert to_talk == (2.0, {"type": "realtime", "audio": {"input": {"turn_detection": None}}}, "ga")
+    assert to_free[0] == 5.0
+    assert detection(to_free[1])["silence_duration_ms"] == 500
+
+
+def test_two_switches_before_the_answer_send_one_update_for_where_it_ended() -> None:
+    events = [
+        at(2.0, TurnModeChosen("push-to-talk")),
+        at(2.05, TurnModeChosen("hands-free")),
+        at(2.1, TurnModeChosen("push-to-talk")),
+    ]
+    talk = script(*line(configured=True), *events, updated(2.3), begin=BEGIN, until=4.0)
+    assert [time for time, _, _ in updates(talk)] == [2.0]
+
+
+def test_r9_barge_in_changes_the_session_under_quick_only() -> None:
+    events = (at(2.0, BargeInChosen(False)), updated(2.2))
+    talk = script(*line(configured=True), *events, begin=BEGIN, policy=QUICK, until=3.0)
+    assert [detection(session)["interrupt_response"] for _, session, _ in updates(talk)] == [False]
+    assert updates(script(*line(configured=True), *events, begin=BEGIN, until=3.0)) == []
+
+
+def test_a_switch_that_the_service_never_confirms_is_told_and_not_repeated() -> None:
+    talk = script(at(2.0, TurnModeChosen("push-to-talk")), begin=opened(wishes=Wishes(session=WISH)), until=60.0)
+    assert len(updates(talk)) == 1
+    assert talk.notices == ["settings_unconfirmed"]

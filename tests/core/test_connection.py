@@ -1,0 +1,186 @@
+"""R16, R30 and the line: it opens, it is lost and asked for again, and ending is an act."""
+
+from __future__ import annotations
+
+from tests.support.script import at, created, done, heard, opened, refused, script, transcribed, wire
+from voicechat.core.effects import (
+    CancelResponse,
+    ClearOutputAudio,
+    CloseMic,
+    Connect,
+    CreateResponse,
+    HangUp,
+    OpenMic,
+    SilencePlayback,
+)
+from voicechat.core.events import (
+    AgainPressed,
+    ConnectWanted,
+    EndAsked,
+    LineFailed,
+    LineLost,
+    LineOpened,
+    LineStep,
+    NewAsked,
+    TextEntered,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.state import State, Wishes
+from voicechat.protocol.server_events import MalformedFrame, UnknownEvent
+
+LOCAL = State(wishes=Wishes(provider="local"))
+REMOTE = State(wishes=Wishes(provider="openai"))
+
+
+def connects(*events: object, begin: State = REMOTE) -> list[tuple[float, int]]:
+    """When which line was asked for."""
+    talk = script(*events, begin=begin)  # type: ignore[arg-type]
+    return [(one.time, one.what.connection) for one in talk.of(Connect)]
+
+
+def test_a_conversation_begins_with_a_line_and_the_configuration_for_its_handshake() -> None:
+    talk = script(at(0.0, ConnectWanted()), begin=State(wishes=Wishes(session={"instructions": "Hi"})), until=1.0)
+    (asked,) = talk.of(Connect)
+    assert asked.what.connection == 1
+    assert asked.what.session["instructions"] == "Hi"
+    assert asked.what.session["type"] == "realtime"
+    assert talk.state.connection.phase == "connecting"
+
+
+def test_the_steps_of_connecting_are_kept() -> None:
+    events = (at(0.0, ConnectWanted()), at(0.2, LineStep(1, "offer", 0.2)), at(0.5, LineStep(1, "ice", 0.3)))
+    assert script(*events, begin=REMOTE).state.connection.steps == (("offer", 0.2), ("ice", 0.3))
+
+
+def test_a_second_wish_for_a_line_that_is_coming_up_changes_nothing() -> None:
+    assert connects(at(0.0, ConnectWanted()), at(1.0, ConnectWanted()), at(2.0, AgainPressed())) == [(0.0, 1)]
+
+
+def test_a_local_server_that_is_still_starting_is_tried_again_three_times() -> None:
+    failures = [at(0.1 + 0.6 * count, LineFailed(count + 1, "refused", retryable=True)) for count in range(4)]
+    talk = script(at(0.0, ConnectWanted()), *failures, begin=LOCAL)
+    assert [(one.time, one.what.connection) for one in talk.of(Connect)] == [(0.0, 1), (0.6, 2), (1.2, 3), (1.8, 4)]
+    assert talk.state.connection.phase == "refused"
+    assert talk.notices == ["no_line"]
+
+
+def test_what_cannot_be_retried_is_told_with_its_next_step() -> None:
+    failure = LineFailed(1, "The key was refused.", "Set OPENAI_API_KEY.", code="invalid_api_key", status=401)
+    talk = script(at(0.0, ConnectWanted()), at(0.5, failure), begin=REMOTE)
+    assert talk.state.connection.phase == "refused"
+    assert talk.notices == ["invalid_api_key"]
+    assert "Set OPENAI_API_KEY" in talk.state.connection.hint
+
+
+def test_a_lost_line_waits_for_the_user_and_comes_back_under_a_new_number() -> None:
+    talk = script(at(1.0, LineLost(1, "gone")), begin=opened(), until=600.0)
+    assert talk.of(Connect) == []
+    assert talk.notices == ["line_lost"]
+    talk.tell(700.0, AgainPressed())
+    assert [one.what.connection for one in talk.of(Connect)] == [2]
+
+
+def test_the_mic_opens_again_with_the_new_line() -> None:
+    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(3.0, LineOpened(2, configured=True)))
+    talk = script(*events)
+    assert [(one.time, type(one.what)) for one in talk.of(OpenMic, CloseMic)] == [(1.0, CloseMic), (3.0, OpenMic)]
+
+
+def test_news_of_an_old_line_is_not_obeyed() -> None:
+    late = (LineOpened(1), LineLost(1, "late"), LineFailed(1, "late"), LineStep(1, "ice", 9.9))
+    talk = script(at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), *(at(2.5, event) for event in late), until=3.0)
+    assert talk.state.connection.phase == "connecting"
+    assert talk.state.connection.number == 2
+    assert talk.state.connection.steps == ()
+
+
+def test_r16_a_lost_line_ends_the_answer_and_silences_it() -> None:
+    talk = script(at(0.0, created()), at(0.1, heard()), at(1.0, LineLost(1, "gone")))
+    assert talk.state.responses.last_ended_by == "line"
+    assert [type(one.what) for one in talk.effects if one.time == 1.0][0] is SilencePlayback
+    assert talk.of(CancelResponse, ClearOutputAudio) == []
+
+
+def test_r30_ending_closes_the_mic_then_cancels_then_hangs_up() -> None:
+    policy = TurnPolicy(mic_open_during_playback=True)
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, EndAsked()))
+    talk = script(*events, begin=opened(policy=policy), policy=policy, until=2.0)
+    assert [type(one.what) for one in talk.effects if one.time == 1.0] == [
+        CloseMic,
+        SilencePlayback,
+        CancelResponse,
+        ClearOutputAudio,
+        HangUp,
+    ]
+    assert talk.state.connection.phase == "ended"
+    assert talk.reason == "not connected"
+
+
+def test_r30_after_the_end_nothing_is_obeyed_and_nothing_sent() -> None:
+    events = (at(1.0, EndAsked()), at(2.0, created()), at(2.1, heard()), at(3.0, TextEntered("hello")))
+    talk = script(*events, at(4.0, EndAsked()), at(5.0, LineLost(1, "gone")))
+    assert [one for one in talk.effects if one.time > 1.0] == []
+    assert talk.state.connection.phase == "ended"
+
+
+def test_r30_new_ends_and_starts_afresh() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, NewAsked()), at(2.0, LineOpened(2, configured=True)))
+    talk = script(*events, until=3.0)
+    last = [type(one.what) for one in talk.effects if one.time == 1.0]
+    assert last.index(CancelResponse) < last.index(HangUp) < last.index(Connect)
+    assert talk.state.responses.active_id == ""
+    assert talk.state.microphone.is_open
+
+
+def test_r30_an_end_while_connecting_gives_the_attempt_up() -> None:
+    talk = script(at(0.0, ConnectWanted()), at(0.5, EndAsked()), begin=REMOTE)
+    assert [type(one.what) for one in talk.effects] == [Connect, HangUp]
+
+
+def test_r30_an_hour_of_silence_asks_for_nothing() -> None:
+    talk = script(until=3600.0, begin=opened(turn_mode="push-to-talk"))
+    assert talk.effects == []
+    assert talk.state.connection.phase == "open"
+
+
+def test_an_error_nobody_waits_for_is_shown_and_ends_nothing() -> None:
+    talk = script(at(1.0, refused("server_error", message="Something broke.")))
+    assert talk.notices == ["server_error"]
+    assert talk.state.connection.phase == "open"
+
+
+def test_unknown_and_malformed_events_change_nothing() -> None:
+    begin = opened()
+    events = (at(1.0, wire(UnknownEvent(type="x.y"))), at(2.0, wire(MalformedFrame(reason="no JSON"))))
+    talk = script(*events, at(3.0, wire(MalformedFrame(reason="again"))), begin=begin)
+    assert talk.effects == []
+
+
+def test_typed_text_is_kept_while_offline_and_sent_when_connected() -> None:
+    events = (
+        at(0.0, TextEntered(" hello ")),
+        at(0.1, TextEntered("   ")),
+        at(0.2, TextEntered("there")),
+        at(1.0, ConnectWanted()),
+        at(2.0, LineOpened(1, configured=True)),
+        at(3.0, created()),
+        at(4.0, done()),
+    )
+    talk = script(*events, begin=REMOTE)
+    assert [kind for kind in talk.kinds if kind in ("CreateItem", "CreateResponse")] == [
+        "CreateItem",
+        "CreateItem",
+        "CreateResponse",
+    ]
+    assert talk.of(CreateResponse)[0].time == 2.0
+    assert talk.state.typing.kept == ()
+
+
+def test_not_everything_is_kept() -> None:
+    talk = script(*(at(float(count), TextEntered(f"line {count}")) for count in range(20)), begin=REMOTE)
+    assert len(talk.state.typing.kept) == 16
+    assert set(talk.notices) == {"kept_full"}
+
+
+def test_a_transcript_changes_nothing_but_the_page() -> None:
+    assert script(at(1.0, transcribed("u1", "hello"))).effects == []

@@ -1,0 +1,261 @@
+"""R8, R12, R14-R16: one answer at a time, stopped in the right order, never created by anything but a wish."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.script import (
+    At,
+    Talk,
+    at,
+    audio,
+    created,
+    done,
+    fell_silent,
+    heard,
+    opened,
+    refused,
+    script,
+    sound_started,
+)
+from voicechat.core.effects import (
+    AllowBargeIn,
+    CancelResponse,
+    ClearOutputAudio,
+    CreateItem,
+    CreateResponse,
+    ResumePlayback,
+    SilencePlayback,
+    TruncateItem,
+)
+from voicechat.core.events import (
+    AgainPressed,
+    Event,
+    LineLost,
+    LineOpened,
+    MuteChosen,
+    SendRefused,
+    StopPressed,
+    TextEntered,
+)
+
+WEBSOCKET = opened(transport="WebSocket")
+FIRST = "answer-1-1"
+
+
+def creates(talk: Talk) -> list[float]:
+    """When answers were asked for."""
+    return [one.time for one in talk.of(CreateResponse)]
+
+
+def test_r12_a_wanted_answer_is_created_at_once_when_nothing_runs() -> None:
+    talk = script(at(1.0, TextEntered("hello")), until=2.0)
+    assert talk.of(CreateResponse) == [at(1.0, CreateResponse(FIRST))]
+    assert talk.kinds == ["CreateItem", "CreateResponse"]
+
+
+def test_r12_it_waits_for_the_end_of_the_running_one() -> None:
+    events = (at(0.0, created()), at(1.0, TextEntered("a")), at(2.0, TextEntered("b")), at(3.0, done()))
+    talk = script(*events, until=4.0)
+    assert creates(talk) == [3.0]
+
+
+def test_r12_a_cancelled_answer_is_over_only_when_the_service_says_so() -> None:
+    events = (at(0.0, created()), at(1.0, StopPressed()), at(1.1, TextEntered("a")), at(1.4, done(status="cancelled")))
+    assert creates(script(*events, until=2.0)) == [1.4]
+
+
+def test_r12_a_stop_takes_back_what_was_wanted() -> None:
+    events = (at(0.0, created()), at(1.0, TextEntered("a")), at(1.1, StopPressed()), at(1.4, done(status="cancelled")))
+    assert creates(script(*events, until=2.0)) == []
+
+
+def test_r12_the_end_of_another_answer_does_not_free_the_slot() -> None:
+    events = (at(0.0, created("r2")), at(0.5, TextEntered("a")), at(1.0, done("r1")))
+    assert creates(script(*events, until=2.0)) == []
+
+
+def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
+    events = (at(0.0, created("r1")), at(0.1, TextEntered("a")), at(5.0, done("r1")), at(5.2, created("r2")))
+    talk = script(*events, until=6.0)
+    assert creates(talk) == [5.0]
+    assert talk.state.responses.active_id == "r2"
+
+
+def test_r8_over_websocket_the_item_is_truncated_at_what_was_played() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard()), at(2.1, StopPressed()))
+    talk = script(*events, begin=WEBSOCKET, until=3.0)
+    assert [type(one.what) for one in talk.effects if one.time == 2.1] == [
+        SilencePlayback,
+        CancelResponse,
+        TruncateItem,
+        AllowBargeIn,
+    ]
+    cut = talk.of(TruncateItem)[0].what
+    assert (cut.item_id, cut.heard) == ("i1", pytest.approx(2.0))
+
+
+def test_r8_the_truncation_is_clamped_to_what_was_received() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 1.5)), at(0.1, heard()), at(4.0, StopPressed()))
+    talk = script(*events, begin=WEBSOCKET, until=5.0)
+    assert [one.what.heard for one in talk.of(TruncateItem)] == [pytest.approx(1.5)]
+
+
+def test_r8_an_answer_that_was_played_to_its_end_is_not_truncated() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 1.5)), at(0.1, heard()), at(0.2, done()), at(1.65, StopPressed()))
+    assert script(*events, begin=WEBSOCKET, until=2.0).of(TruncateItem) == []
+
+
+def test_r8_what_is_generated_but_still_playing_is_truncated_without_a_cancel() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(0.5, done()), at(2.0, StopPressed()))
+    talk = script(*events, begin=WEBSOCKET, until=3.0)
+    assert talk.of(CancelResponse) == []
+    assert len(talk.of(TruncateItem)) == 1
+
+
+def test_r8_over_webrtc_the_server_drops_the_rest_itself() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), at(0.5, done()), at(2.0, StopPressed()))
+    talk = script(*events, until=3.0)
+    assert talk.of(ClearOutputAudio, CancelResponse, TruncateItem) == [at(2.0, ClearOutputAudio("stop-1-1"))]
+
+
+def reconnected() -> list[At[Event]]:
+    """An answer under way, the line lost, and up again."""
+    begun = [at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())]
+    line = [at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed())]
+    return [*begun, *line, at(2.5, LineOpened(2, "WebSocket", configured=True))]
+
+
+def test_r8_ids_of_an_old_connection_are_never_sent() -> None:
+    talk = script(*reconnected(), at(3.0, StopPressed()), begin=WEBSOCKET, until=4.0)
+    assert talk.of(CancelResponse, TruncateItem) == []
+    second = script(
+        *reconnected(), at(3.0, created("r9", 2)), at(3.1, heard()), at(4.0, StopPressed()), begin=WEBSOCKET, until=5.0
+    )
+    assert second.of(TruncateItem) == []
+    assert [one.what.response_id for one in second.of(CancelResponse)] == ["r9"]
+
+
+def test_answers_of_an_old_connection_are_not_obeyed() -> None:
+    talk = script(*reconnected(), at(3.0, created("r1", 1)), at(3.1, sound_started()), begin=WEBSOCKET, until=4.0)
+    assert talk.state.responses.active_id == ""
+    assert talk.state.microphone.is_open
+
+
+def test_r14_a_reconnect_creates_and_cancels_nothing() -> None:
+    talk = script(*reconnected(), begin=WEBSOCKET)
+    assert talk.of(CreateResponse, CancelResponse) == []
+
+
+def test_r14_time_and_the_mic_create_and_cancel_nothing() -> None:
+    events = (at(0.0, created()), at(1.0, MuteChosen(True)), at(2.0, MuteChosen(False)), at(3.0, done()))
+    talk = script(*events, until=600.0)
+    assert talk.of(CreateResponse, CancelResponse) == []
+
+
+def test_r15_busy_waits_for_the_end_and_asks_once_more() -> None:
+    busy = refused("conversation_already_has_active_response")
+    events = (at(0.0, TextEntered("a")), at(0.2, busy), at(3.0, done("r0")))
+    talk = script(*events, until=4.0)
+    assert creates(talk) == [0.0, 3.0]
+    assert talk.notices == []
+
+
+def test_r15_busy_after_the_other_answer_was_named_waits_for_its_end() -> None:
+    busy = refused("conversation_already_has_active_response", event_id=FIRST)
+    events = (at(0.0, TextEntered("a")), at(0.1, created("r0")), at(0.2, busy), at(3.0, done("r0")))
+    assert creates(script(*events, until=4.0)) == [0.0]
+
+
+def test_r15_busy_twice_is_told_and_left_to_the_user() -> None:
+    busy = refused("conversation_already_has_active_response")
+    events = (at(0.0, TextEntered("a")), at(0.2, busy), at(3.0, done("r0")), at(3.2, busy), at(5.0, done("r0")))
+    talk = script(*events, until=30.0)
+    assert creates(talk) == [0.0, 3.0]
+    assert talk.notices == ["no_answer"]
+
+
+def test_r15_busy_without_an_end_is_told() -> None:
+    busy = refused("conversation_already_has_active_response")
+    talk = script(at(0.0, TextEntered("a")), at(0.2, busy), until=30.0)
+    assert talk.notices == ["no_answer"]
+    assert [one.time for one in talk.announced if "Noticed" in str(one.what)] == [8.2]
+
+
+@pytest.mark.parametrize("code", ["response_cancel_not_active", "input_audio_buffer_commit_empty"])
+def test_r15_harmless_races_are_notes_not_errors(code: str) -> None:
+    talk = script(at(1.0, refused(code)))
+    assert talk.notices == []
+    assert talk.effects == []
+
+
+def test_r15_a_cancel_that_came_too_late_frees_the_slot() -> None:
+    events = (at(0.0, created()), at(1.0, StopPressed()), at(1.1, refused("response_cancel_not_active")))
+    talk = script(*events, at(1.2, TextEntered("a")), until=2.0)
+    assert creates(talk) == [1.2]
+
+
+def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
+    talk = script(at(1.0, TextEntered("a")), until=20.0)
+    assert talk.notices == ["no_answer"]
+    assert talk.state.responses.missing_since == 9.0
+    talk.tell(25.0, AgainPressed())
+    assert creates(talk) == [1.0, 25.0]
+
+
+def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:
+    talk = script(at(1.0, TextEntered("a")), at(10.0, created()), until=11.0)
+    assert talk.state.responses.active_id == "r1"
+    assert talk.state.responses.missing_since is None
+
+
+def test_r15_a_refused_request_is_told() -> None:
+    talk = script(at(1.0, TextEntered("a")), at(1.2, refused("invalid_value", event_id=FIRST)), until=20.0)
+    assert talk.notices == ["no_answer"]
+
+
+def test_r15_a_request_that_could_not_be_sent_is_told() -> None:
+    talk = script(at(1.0, TextEntered("a")), at(1.1, SendRefused(1, "response.create", "closed", FIRST)), until=20.0)
+    assert talk.notices == ["no_answer"]
+
+
+def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
+    failed = script(at(0.0, created()), at(1.0, done(status="failed", error="slow down")), at(2.0, AgainPressed()))
+    assert creates(failed)[:1] == [2.0]
+    assert failed.notices[0] == "answer_failed"
+    assert creates(script(at(0.0, created()), at(1.0, done()), at(2.0, AgainPressed()))) == []
+
+
+def test_r16_an_answer_says_who_cancelled_it() -> None:
+    def ended_by(*events: At[Event]) -> str | None:
+        return script(at(0.0, created()), at(0.1, heard()), *events, until=5.0).state.responses.last_ended_by
+
+    cancelled = at(3.0, done(status="cancelled", reason="client_cancelled"))
+    assert ended_by(at(2.0, StopPressed()), cancelled) == "you"
+    assert ended_by(cancelled) == "you"
+    assert ended_by(at(3.0, done(status="cancelled", reason="turn_detected"))) == "server"
+    assert ended_by(at(3.0, done(status="cancelled"))) == "server"
+    assert ended_by(at(3.0, LineLost(1, "gone"))) == "line"
+    assert ended_by(at(3.0, done())) is None
+
+
+def test_an_answer_cancelled_before_it_had_a_name_is_cancelled_when_it_gets_one() -> None:
+    events = (at(0.0, TextEntered("a")), at(0.1, StopPressed()), at(0.4, created("r7")), at(0.5, heard()))
+    talk = script(*events, at(0.9, done("r7", "cancelled")), at(2.0, fell_silent(1.0)), until=9.0)
+    assert [(one.time, one.what.response_id) for one in talk.of(CancelResponse)] == [(0.4, "r7")]
+    assert talk.of(ResumePlayback) == []
+    assert talk.state.responses.last_ended_by == "you"
+
+
+def test_a_cancelled_answer_whose_end_never_comes_does_not_block_for_ever() -> None:
+    events = (at(0.0, created()), at(1.0, StopPressed()), at(2.0, TextEntered("a")))
+    talk = script(*events, at(10.0, TextEntered("b")), until=11.0)
+    assert talk.notices == ["no_answer"]
+    assert creates(talk) == [10.0]
+    assert len(talk.of(CreateItem)) == 2
+
+
+def test_a_response_without_an_id_is_still_one_answer() -> None:
+    talk = script(at(0.0, created("")), at(1.0, StopPressed()), at(2.0, done("")), until=3.0)
+    assert [one.what.response_id for one in talk.of(CancelResponse)] == [""]
+    assert talk.state.responses.active_id == ""

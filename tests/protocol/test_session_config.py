@@ -1,0 +1,404 @@
+"""A configuration as people paste it: what becomes of it, and what is said about it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.wire_samples import Sample, wire_samples
+from tests.support.wire_strategies import audios, configs, json_values
+from voicechat.protocol.session_config import CheckedSession, check_session, to_dialect, without
+from voicechat.protocol.session_dialects import GA_PATHS, get_path
+
+SESSIONS = [found for found in wire_samples() if found.type.startswith("session.upd") and found.beta_type]
+TURNS = ("audio", "input", "turn_detection")
+
+
+def said(checked: CheckedSession) -> str:
+    return "\n".join(map(str, checked.problems))
+
+
+@pytest.mark.parametrize("found", SESSIONS, ids=lambda one: f"{one.sender}-{one.beta_type}")
+def test_documented_samples_are_right_in_either_dialect(found: Sample) -> None:
+    ga: Any = found.ga["session"]
+    checked = check_session(ga)
+    assert (checked.session, checked.problems, checked.dialect) == (ga, (), "ga")
+    assert found.beta is not None
+    beta: Any = found.beta["session"]
+    assert check_session(beta, dialect="beta").is_valid
+    assert check_session(found.beta).kind == checked.kind == ga["type"]
+
+
+@pytest.mark.parametrize("wrapper", ["session.update", "session.created", "session.updated"])
+def test_an_event_around_the_session_is_taken_off(wrapper: str) -> None:
+    checked = check_session({"type": wrapper, "event_id": "e", "session": {"voice": "ash"}})
+    assert get_path(checked.session, ("audio", "output", "voice")) == "ash"
+    assert checked.problems == ()
+
+
+def test_fields_beside_type_are_wrapped() -> None:
+    checked = check_session({"type": "session.update", "voice": "ash", "turn_detection": None})
+    assert checked.session == {
+        "type": "realtime",
+        "audio": {"input": {"turn_detection": None}, "output": {"voice": "ash"}},
+    }
+    assert checked.is_valid
+    assert "wrapped in session" in said(checked)
+
+
+def test_what_stands_beside_session_is_moved_in_or_explained() -> None:
+    checked = check_session(
+        {"session": {"type": "realtime"}, "voice": "ash", "expires_after": {"seconds": 60}, "x\ny": 1}
+    )
+    assert get_path(checked.session, ("audio", "output", "voice")) == "ash"
+    assert [problem.path for problem in checked.problems] == ["session.voice", "expires_after", "'x\\ny'"]
+    assert checked.is_valid
+
+
+@pytest.mark.parametrize(
+    "config", [[], "voice: ash", 5, None, {"session": 5}, {"type": "session.update", "session": None}]
+)
+def test_what_is_no_session_is_refused_in_words(config: Any) -> None:
+    checked = check_session(config)
+    assert not checked.is_valid
+    assert checked.session == {"type": "realtime"}
+    assert "where an object belongs" in said(checked)
+
+
+@pytest.mark.parametrize(
+    ("name", "severity", "word"),
+    [
+        ("max_speech_ms", "error", "silence_duration_ms"),
+        ("min_speech_ms", "error", "does not exist"),
+        ("inactivity_threshold_ms", "error", "idle_timeout_ms"),
+        ("post_speech_silence_ms", "warning", "silence_duration_ms"),
+        ("enabled", "warning", "null"),
+        ("sample_rate", "warning", "24000"),
+        ("eagerness", "error", "semantic_vad"),
+    ],
+)
+@pytest.mark.parametrize("is_beta", [True, False])
+def test_invented_turn_detection_settings_are_explained(name: str, severity: str, word: str, is_beta: bool) -> None:
+    turns: Any = {"type": "server_vad", name: 700}
+    nested: Any = {"audio": {"input": {"turn_detection": turns}}}
+    flat: Any = {"turn_detection": turns}
+    checked = check_session(flat if is_beta else nested)
+    assert [problem.severity for problem in checked.problems] == [severity]
+    assert checked.problems[0].path.endswith(f"turn_detection.{name}")
+    assert word in said(checked)
+    kept = {"silence_duration_ms": 700} if name == "post_speech_silence_ms" else {}
+    assert get_path(checked.session, TURNS) == {"type": "server_vad", **kept}
+
+
+def test_the_right_name_beside_the_wrong_one_counts() -> None:
+    turns: Any = {"type": "server_vad", "post_speech_silence_ms": 900, "silence_duration_ms": 400}
+    checked = check_session({"turn_detection": turns})
+    assert get_path(checked.session, (*TURNS, "silence_duration_ms")) == 400
+    assert not checked.is_valid
+
+
+@pytest.mark.parametrize("name", ["threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms"])
+def test_semantic_turn_detection_has_no_dials_for_silence(name: str) -> None:
+    checked = check_session({"audio": {"input": {"turn_detection": {"type": "semantic_vad", name: 1}}}})
+    assert get_path(checked.session, TURNS) == {"type": "semantic_vad"}
+    assert "only server_vad has it" in said(checked)
+    assert "eagerness" in said(checked)
+
+
+def test_idle_timeout_works_in_ga_and_not_in_beta() -> None:
+    wish: Any = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}
+    assert get_path(check_session(wish).session, (*TURNS, "idle_timeout_ms")) == 6000
+    in_beta = check_session(wish, dialect="beta")
+    assert get_path(in_beta.session, TURNS) == {"type": "server_vad"}
+    assert "does not know it" in said(in_beta)
+
+
+@pytest.mark.parametrize("value", [False, "none", "off", {"type": "none"}, {"type": "server_vad", "enabled": False}])
+def test_turn_detection_off_is_null(value: Any) -> None:
+    wishes: list[Any] = [{"turn_detection": value}, {"audio": {"input": {"turn_detection": value}}}]
+    for wish in wishes:
+        checked = check_session(wish)
+        assert checked.session["audio"] == {"input": {"turn_detection": None}}
+        assert checked.is_valid and "null" in said(checked)
+
+
+def test_turn_detection_without_a_type_is_guessed_from_its_fields() -> None:
+    assert get_path(check_session({"turn_detection": {"threshold": 0.4}}).session, (*TURNS, "type")) == "server_vad"
+    assert get_path(check_session({"turn_detection": {"eagerness": "low"}}).session, (*TURNS, "type")) == "semantic_vad"
+    assert get_path(check_session({"turn_detection": "server_vad"}).session, TURNS) == {"type": "server_vad"}
+
+
+@pytest.mark.parametrize("name", ["input_audio_format", "output_audio_format"])
+@pytest.mark.parametrize(
+    ("value", "is_valid", "kept"),
+    [
+        ("pcm16", True, {"type": "audio/pcm", "rate": 24000}),
+        ("g711_ulaw", True, {"type": "audio/pcmu"}),
+        ({"type": "audio/pcm", "rate": 24000}, True, {"type": "audio/pcm", "rate": 24000}),
+        ({"type": "pcm16", "sample_rate": 24000, "channels": 1}, True, {"type": "audio/pcm", "rate": 24000}),
+        ({"encoding": "g711_alaw", "sample_rate": 8000}, True, {"type": "audio/pcma"}),
+        ({"sample_rate": 16000, "channels": 1}, False, None),
+        ({"type": "wav"}, False, None),
+        ("mp3", False, None),
+    ],
+)
+def test_a_beta_format_is_one_of_three_words(name: str, value: Any, is_valid: bool, kept: Any) -> None:
+    checked = check_session({name: value})
+    assert get_path(checked.session, GA_PATHS[name]) == kept
+    assert checked.is_valid == is_valid
+    if not is_valid:
+        assert checked.problems[0].allowed == ("pcm16", "g711_ulaw", "g711_alaw")
+
+
+def test_a_ga_format_said_as_a_word_is_translated() -> None:
+    checked = check_session({"audio": {"input": {"format": "pcm16"}, "output": {"format": "audio/pcmu"}}})
+    assert get_path(checked.session, ("audio", "input", "format")) == {"type": "audio/pcm", "rate": 24000}
+    assert get_path(checked.session, ("audio", "output", "format")) == {"type": "audio/pcmu"}
+    assert {problem.severity for problem in checked.problems} == {"note"}
+
+
+@pytest.mark.parametrize("name", ["sample_rate", "channels", "bits_per_sample", "encoding"])
+@pytest.mark.parametrize("place", ["", "audio", "audio.input", "audio.output.format"])
+def test_the_shape_of_sound_is_dropped_with_a_word(name: str, place: str) -> None:
+    inner: dict[str, Any] = {name: 1}
+    if place.endswith("format"):
+        inner["type"] = "audio/pcm"
+    session: dict[str, Any] = inner
+    for step in reversed(place.split(".") if place else []):
+        session = {step: session}
+    checked = check_session(session)
+    assert checked.is_valid
+    assert [problem.severity for problem in checked.problems] == ["warning"]
+    assert "is left out" in said(checked) and name not in str(checked.session)
+
+
+@pytest.mark.parametrize("name", ["timestamp", "status", "metadata", "chunk_size", "latency", "compression"])
+def test_fields_made_up_by_guides_are_dropped_with_a_word(name: str) -> None:
+    checked = check_session({"type": "realtime", name: "x"})
+    assert checked.session == {"type": "realtime"}
+    assert [problem.severity for problem in checked.problems] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    "name", ["headers", "authorization", "OpenAI-Beta", "expires_after", "client_secret", "ice_servers"]
+)
+def test_what_belongs_to_the_handshake_is_dropped_without_repeating_it(name: str) -> None:
+    checked = check_session({"type": "realtime", name: "Bearer sk-secret"})
+    assert checked.session == {"type": "realtime"}
+    assert "handshake" in said(checked) and "sk-secret" not in said(checked)
+
+
+@pytest.mark.parametrize("language", ["auto", "AUTO", "", "multi"])
+@pytest.mark.parametrize("is_beta", [True, False])
+def test_automatic_language_is_left_out(language: str, is_beta: bool) -> None:
+    value: Any = {"model": "whisper-1", "language": language}
+    checked = check_session(
+        {"input_audio_transcription": value} if is_beta else {"audio": {"input": {"transcription": value}}}
+    )
+    assert checked.session["audio"] == {"input": {"transcription": {"model": "whisper-1"}}}
+    assert [problem.severity for problem in checked.problems] == ["note"]
+
+
+def test_an_odd_language_is_sent_with_a_doubt() -> None:
+    checked = check_session({"input_audio_transcription": {"model": "whisper-1", "language": "en-US"}})
+    assert get_path(checked.session, ("audio", "input", "transcription", "language")) == "en-US"
+    assert "ISO-639-1" in said(checked) and checked.is_valid
+
+
+def test_transcription_is_on_by_being_there() -> None:
+    on = check_session({"input_audio_transcription": {"enabled": True, "model": "whisper-1"}})
+    assert on.session["audio"] == {"input": {"transcription": {"model": "whisper-1"}}}
+    assert on.problems[0].path == "session.input_audio_transcription.enabled"
+    off = check_session({"input_audio_transcription": {"enabled": False, "model": "whisper-1"}})
+    assert off.session["audio"] == {"input": {"transcription": None}}
+    assert "model" in said(check_session({"input_audio_transcription": True}))
+
+
+def test_temperature_is_for_beta_only_and_has_a_range_there() -> None:
+    wish: Any = {"temperature": 0.8}
+    for dialect in (None, "ga"):
+        checked = check_session(wish, dialect=dialect)
+        assert "temperature" not in checked.session
+        assert [problem.severity for problem in checked.problems] == ["warning"]
+    assert check_session(wish, dialect="beta").session["temperature"] == 0.8
+    hot = check_session({"temperature": 1.9}, dialect="beta")
+    assert "temperature" not in hot.session
+    assert hot.problems[0].allowed == ("0.6 to 1.2",)
+
+
+@pytest.mark.parametrize("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
+def test_the_limit_of_an_answer_is_one_wish_under_any_name(name: str) -> None:
+    checked = check_session({name: 300})
+    assert checked.session == {"type": "realtime", "max_output_tokens": 300}
+    assert to_dialect(checked.session, "beta")[0] == {"max_response_output_tokens": 300}
+
+
+def test_one_wish_said_twice_differently_is_told() -> None:
+    checked = check_session({"max_output_tokens": 300, "max_response_output_tokens": 500})
+    assert checked.session["max_output_tokens"] == 300
+    assert "differ" in said(checked)
+    assert check_session({"max_output_tokens": 300, "max_response_output_tokens": 300}).problems == ()
+
+
+def test_sound_and_text_together_is_sound() -> None:
+    beta = check_session({"modalities": ["text", "audio"]})
+    assert (beta.session["output_modalities"], beta.problems) == (["audio"], ())
+    ga = check_session({"output_modalities": ["text", "audio"]})
+    assert ga.session["output_modalities"] == ["audio"]
+    assert "transcript" in said(ga)
+    assert check_session({"modalities": "text"}).session["output_modalities"] == ["text"]
+
+
+def test_chat_completion_tools_are_flattened() -> None:
+    nested: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    choice: Any = {"type": "function", "function": {"name": "f"}}
+    checked = check_session({"tools": [nested], "tool_choice": choice})
+    assert checked.session["tools"] == [{"type": "function", "name": "f", "parameters": {}}]
+    assert checked.session["tool_choice"] == {"type": "function", "name": "f"}
+    assert {problem.severity for problem in checked.problems} == {"note"}
+
+
+def test_captions_from_a_talking_session_are_warned_of_their_answers() -> None:
+    wish: Any = {"output_modalities": ["text"], "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
+    assert "create_response" in said(check_session(wish))
+    wish["audio"]["input"]["turn_detection"] = {"type": "server_vad", "create_response": False}
+    assert check_session(wish).problems == ()
+
+
+def test_a_transcription_session_only_listens() -> None:
+    wish: Any = {
+        "type": "transcription",
+        "instructions": "x",
+        "audio": {"input": {"turn_detection": None}},
+        "voice": "ash",
+    }
+    checked = check_session(wish)
+    assert checked.kind == "transcription"
+    assert checked.session == {"type": "transcription", "audio": {"input": {"turn_detection": None}}}
+    assert {problem.path for problem in checked.problems} == {"session.instructions", "session.voice"}
+    event: Any = {
+        "type": "transcription_session.update",
+        "session": {"input_audio_transcription": {"model": "whisper-1"}},
+    }
+    assert check_session(event).session["type"] == "transcription"
+
+
+@pytest.mark.parametrize(
+    ("transcription", "path"),
+    [
+        ({"model": "whisper-1", "delay": "low"}, "delay"),
+        ({"model": "whisper-1", "keywords": ["x"]}, "keywords"),
+        ({"model": "gpt-4o-transcribe", "languages": ["en"]}, "languages"),
+        ({"model": "gpt-4o-transcribe-diarize", "prompt": "x"}, "prompt"),
+        ({"model": "gpt-realtime-whisper", "prompt": "x"}, "prompt"),
+    ],
+)
+def test_what_a_transcription_model_cannot_do_is_doubted(transcription: dict[str, Any], path: str) -> None:
+    checked = check_session({"audio": {"input": {"transcription": transcription}}})
+    assert [problem.path for problem in checked.problems] == [f"session.audio.input.transcription.{path}"]
+    assert checked.is_valid
+    mine = check_session({"audio": {"input": {"transcription": {**transcription, "model": "my-deployment"}}}})
+    assert mine.problems == ()
+
+
+def test_models_that_do_not_reason_are_not_asked_to() -> None:
+    wish: Any = {"model": "gpt-realtime-mini-2025-12-15", "reasoning": {"effort": "low"}, "parallel_tool_calls": True}
+    assert [problem.path for problem in check_session(wish).problems] == [
+        "session.reasoning",
+        "session.parallel_tool_calls",
+    ]
+    assert check_session({**wish, "model": "gpt-realtime-2.1"}).problems == ()
+
+
+def test_manual_whisper_needs_manual_turns() -> None:
+    audio: Any = {
+        "input": {"transcription": {"model": "gpt-realtime-whisper"}, "turn_detection": {"type": "server_vad"}}
+    }
+    assert "null" in said(check_session({"type": "transcription", "audio": audio}))
+
+
+def test_new_voices_are_doubted_on_beta() -> None:
+    assert "may not know" in said(check_session({"voice": "marin"}, dialect="beta"))
+    assert check_session({"voice": "marin"}, dialect="ga").problems == ()
+    assert check_session({"voice": "verse"}, dialect="beta").problems == ()
+
+
+def test_checked_for_beta_nothing_is_left_that_beta_cannot_say() -> None:
+    wish: Any = {
+        "type": "realtime",
+        "truncation": "auto",
+        "tools": [
+            {"type": "mcp", "server_label": "a"},
+            {"type": "function", "name": "f"},
+            {"type": "mcp", "server_label": "b"},
+        ],
+        "audio": {"output": {"voice": {"id": "v"}, "speed": 1.1}},
+    }
+    checked = check_session(wish, dialect="beta")
+    assert checked.session == {
+        "type": "realtime",
+        "tools": [{"type": "function", "name": "f"}],
+        "audio": {"output": {"speed": 1.1}},
+    }
+    assert to_dialect(checked.session, "beta")[1] == ()
+
+
+@pytest.mark.parametrize(
+    ("session", "path", "left"),
+    [
+        (
+            {"audio": {"output": {"voice": "x", "speed": 1}}},
+            "session.audio.output.voice",
+            {"audio": {"output": {"speed": 1}}},
+        ),
+        ({"audio": {"output": {"voice": "x"}}, "model": "m"}, "session.audio.output.voice", {"model": "m"}),
+        ({"audio": {"output": {"voice": "x", "speed": 1}}}, "session.voice", {"audio": {"output": {"speed": 1}}}),
+        ({"voice": "x", "speed": 1}, "session.audio.output.voice", {"speed": 1}),
+        ({"voice": "x", "speed": 1}, "voice", {"speed": 1}),
+        ({"tools": [{"name": "a"}, {"name": "b"}]}, "session.tools[0].name", {"tools": [{"name": "b"}]}),
+        ({"type": "realtime", "voice": "x"}, "session.type", {"voice": "x"}),
+        (
+            {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 1}},
+            "session.turn_detection.idle_timeout_ms",
+            {"turn_detection": {"type": "server_vad"}},
+        ),
+        (
+            {"model": "m", "audio": {"input": {"turn_detection": {"type": "smart", "threshold": 1}}}},
+            "session.turn_detection.type",
+            {"model": "m"},
+        ),
+        ({"max_output_tokens": 5, "model": "m"}, "session.max_response_output_tokens", {"model": "m"}),
+        ({"voice": "x"}, "session.no.such.field", {"voice": "x"}),
+        ({"tools": [{"name": "a"}]}, "session.tools[7]", {"tools": [{"name": "a"}]}),
+        ({"voice": "x"}, "", {"voice": "x"}),
+        ({"voice": "x"}, "session", {"voice": "x"}),
+        ({"voice": "x"}, "session.voice", {}),
+    ],
+)
+def test_a_refused_field_can_be_taken_out(session: dict[str, Any], path: str, left: dict[str, Any]) -> None:
+    before = json.dumps(session)
+    assert without(session, path) == left
+    assert json.dumps(session) == before
+
+
+@settings(max_examples=250)
+@given(configs, st.none() | audios, st.sampled_from([None, "ga", "beta"]))
+def test_whatever_is_checked_the_result_is_right(config: Any, audio: Any, dialect: Any) -> None:
+    wish = {**config, "audio": audio} if audio is not None else config
+    before = json.dumps(wish)
+    checked = check_session(wish, dialect=dialect)
+    assert json.dumps(wish) == before
+    again = check_session(checked.session, dialect=dialect)
+    assert again.session == checked.session
+    assert again.is_valid
+    json.dumps(checked.session, allow_nan=False)
+
+
+@settings(max_examples=100)
+@given(json_values)
+def test_no_config_however_odd_raises(config: Any) -> None:
+    assert check_session(config).session["type"] in ("realtime", "transcription")

@@ -1,0 +1,298 @@
+"""Real aiortc peers in one process: what a call does, and what it does when the other side misbehaves."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import threading
+import time
+
+import numpy as np
+import pytest
+from aioice import ice
+
+from tests.support.peers import Pcm, call, eventually, loudness, pitch, side, tone
+from voicechat.errors import SignallingError
+from voicechat.rtc import loopback_candidates
+from voicechat.rtc.peer import Peer
+
+
+async def test_text_goes_both_ways() -> None:
+    async with call() as (client, server):
+        assert client.peer.send('{"type": "session.update", "x": "é✓"}') == ""
+        assert await asyncio.wait_for(server.texts.get(), 5) == '{"type": "session.update", "x": "é✓"}'
+        assert server.peer.send("") == ""
+        assert server.peer.send("hello") == ""
+        assert [await asyncio.wait_for(client.texts.get(), 5) for _ in range(2)] == ["", "hello"]
+
+
+async def test_each_side_hears_the_other_through_the_own_path() -> None:
+    async with call(tone(440), tone(880)) as (client, server):
+        assert client.peer.receive.is_own and server.peer.receive.is_own
+        assert client.peer.receive.fallback_reason == ""
+
+        def a_second(pcm: Pcm) -> bool:
+            return int(np.count_nonzero(pcm)) > 40_000
+
+        at_client, at_server = await asyncio.gather(client.listen(a_second), server.listen(a_second))
+        assert pitch(at_client[-24_000:]) == pytest.approx(880, abs=4)
+        assert pitch(at_server[-24_000:]) == pytest.approx(440, abs=4)
+        assert loudness(at_client[-24_000:]) == pytest.approx(8_000 / 2**0.5, rel=0.25)
+
+
+async def test_silence_keeps_the_line_alive() -> None:
+    async with call() as (client, server):
+        await server.listen(lambda pcm: server.peer.receive.arrivals.packets >= 40)
+        stats = server.peer.stats()
+        assert stats.packets_received >= 40 and stats.codec == "opus"
+        assert stats.bytes_received / stats.packets_received < 30
+        assert client.peer.stats().packets_sent >= 40
+
+
+async def test_the_offer_asks_for_error_correction_and_for_nothing_but_opus() -> None:
+    client = side("client")
+    try:
+        offer = await client.peer.offer()
+    finally:
+        await client.peer.close()
+    assert re.findall(r"a=rtpmap:\d+ (\S+)", offer) == ["opus/48000/2"]
+    assert re.search(r"a=fmtp:96 minptime=10;useinbandfec=1\r\n", offer)
+    assert offer.count("m=audio") == offer.count("m=application") == 1
+
+
+async def test_an_offer_without_candidates_is_answered_and_connects() -> None:
+    """The OpenAI JS SDK posts its offer before it has gathered any."""
+
+    def without_candidates(sdp: str) -> str:
+        kept = [line for line in sdp.splitlines() if not re.match("a=(candidate|end-of-candidates)", line)]
+        return "\r\n".join(kept) + "\r\n"
+
+    async with call(tone(), change_offer=without_candidates) as (_, server):
+        await server.listen(lambda pcm: loudness(pcm) > 500)
+
+
+async def test_an_offer_with_the_channel_first_is_answered_and_connects() -> None:
+    def swapped(sdp: str) -> str:
+        head, audio, events = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
+        return head.replace("BUNDLE 0 1", "BUNDLE 1 0") + events + audio
+
+    client, server = side("client"), side("server")
+    try:
+        answer = await server.peer.answer(swapped(await client.peer.offer()))
+        assert [line[:7] for line in answer.splitlines() if line.startswith("m=")] == ["m=appli", "m=audio"]
+        await client.peer.accept_answer(swapped_back(answer))
+        await asyncio.wait_for(client.opened.wait(), 5)
+    finally:
+        await client.peer.close()
+        await server.peer.close()
+
+
+def swapped_back(answer: str) -> str:
+    head, events, audio = re.split(r"^(?=m=)", answer, flags=re.MULTILINE)
+    return head.replace("BUNDLE 1 0", "BUNDLE 0 1") + audio + events
+
+
+async def test_a_browsers_other_codecs_are_turned_down() -> None:
+    def with_others(sdp: str) -> str:
+        return sdp.replace("RTP/SAVPF 96", "RTP/SAVPF 0 9 63 96").replace(
+            "a=rtpmap:96", "a=rtpmap:0 PCMU/8000\r\na=rtpmap:9 G722/8000\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:96"
+        )
+
+    async with call(tone(), change_offer=with_others) as (_, server):
+        await server.listen(lambda pcm: loudness(pcm) > 500)
+
+
+async def test_a_message_the_other_side_cannot_take_is_refused_with_both_sizes() -> None:
+    def small(sdp: str) -> str:
+        return sdp.replace("a=max-message-size:262144", "a=max-message-size:1000")
+
+    async with call(change_answer=small) as (client, server):
+        assert client.peer.send("x" * 1_001) == ("the message has 1001 bytes and the other side takes 1000 at most")
+        assert client.peer.send("é" * 501) != ""
+        assert client.peer.send("y" * 1_000) == ""
+        assert await asyncio.wait_for(server.texts.get(), 5) == "y" * 1_000
+
+
+async def test_broken_unicode_and_a_flood_are_values_not_exceptions() -> None:
+    async with call() as (client, _):
+        assert client.peer.send("\ud800") == ""
+        reasons = [client.peer.send("z" * 250_000) for _ in range(30)]
+        assert "congested" in reasons[-1] and reasons[0] == ""
+
+
+async def test_sending_before_and_after_the_call_is_refused_with_a_reason() -> None:
+    lonely = side("client")
+    assert lonely.peer.send("hello") == "the line is not open"
+    await lonely.peer.close()
+    assert lonely.peer.send("hello") == "the line is not open"
+
+
+async def test_when_the_other_side_hangs_up_it_is_told_once_with_a_reason() -> None:
+    async with call() as (client, server):
+        await server.peer.close()
+        assert "other side" in await asyncio.wait_for(client.closed.get(), 5)
+        await client.peer.close()
+        assert client.closed.empty()
+        assert server.closed.empty()
+
+
+async def test_closing_twice_or_cancelled_in_between_still_closes() -> None:
+    async with call() as (client, _):
+        closing = asyncio.ensure_future(client.peer.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(client.peer.close(), client.peer.close()), 5)
+
+
+async def test_a_closed_call_leaves_no_thread_and_no_task() -> None:
+    threads = set(threading.enumerate())
+    async with call(tone(), tone()) as (client, _):
+        await client.listen(lambda pcm: loudness(pcm) > 500)
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)
+    await eventually(lambda: not {t for t in threading.enumerate() if "decoder" in t.name} - threads)
+
+
+async def test_a_defect_in_a_handler_does_not_take_the_line_down() -> None:
+    raised: list[str] = []
+    no_handlers: dict[str, None] = {}
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: raised.append(context["message"]))
+    async with call() as (client, server):
+        server.peer._on_message = no_handlers.__getitem__
+        assert client.peer.send("first") == ""
+        await eventually(lambda: raised)
+        server.peer._on_message = server.texts.put_nowait
+        assert client.peer.send("second") == ""
+        assert await asyncio.wait_for(server.texts.get(), 5) == "second"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "not found",
+        "v=0\r\n",
+        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio x y z\r\n",
+        "<html>" * 50_000,
+        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:97 x\r\na=ice-ufrag:x\r\n"
+        "a=fingerprint:sha-256 00\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=setup:nonsense\r\n",
+    ],
+)
+async def test_an_answer_that_is_none_is_an_error_with_a_next_step(answer: str) -> None:
+    client = side("client")
+    try:
+        await client.peer.offer()
+        with pytest.raises(SignallingError) as caught:
+            await client.peer.accept_answer(answer)
+        assert "server's session description" in caught.value.message and caught.value.hint
+    finally:
+        await client.peer.close()
+
+
+async def test_no_damage_to_an_answer_makes_anything_but_a_signalling_error() -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    rng = random.Random(11)
+    outcomes = set()
+    for _ in range(60):
+        client, server = side("client"), side("server")
+        try:
+            lines = (await server.peer.answer(await client.peer.offer())).splitlines()
+            for _ in range(rng.randint(1, 4)):
+                at = rng.randrange(1, len(lines))
+                match rng.randrange(4):
+                    case 0:
+                        del lines[at]
+                    case 1:
+                        lines[at] = lines[at][: rng.randrange(len(lines[at]))]
+                    case 2:
+                        lines.insert(at, lines[rng.randrange(len(lines))])
+                    case _:
+                        lines[at] = lines[at].replace(rng.choice(": 0/19"), rng.choice(["", "x", "99999999999"]))
+            await client.peer.accept_answer("\r\n".join(lines) + "\r\n")
+            outcomes.add("accepted")
+        except SignallingError:
+            outcomes.add("refused")
+        finally:
+            await client.peer.close()
+            await server.peer.close()
+    assert outcomes == {"accepted", "refused"}
+
+
+@pytest.mark.parametrize("missing", ["a=fingerprint", "a=ice-ufrag", "a=setup", "a=ice-pwd", "a=rtcp-mux", "a=rtpmap"])
+async def test_an_answer_that_lacks_a_needed_line_is_refused_at_once(missing: str) -> None:
+    client, server = side("client"), side("server")
+    try:
+        answer = await server.peer.answer(await client.peer.offer())
+        damaged = "\r\n".join(line for line in answer.splitlines() if not line.startswith(missing)) + "\r\n"
+        with pytest.raises(SignallingError):
+            await client.peer.accept_answer(damaged)
+    finally:
+        await client.peer.close()
+        await server.peer.close()
+
+
+@pytest.mark.parametrize(("section", "what"), [("audio", "no audio"), ("application", "no channel for events")])
+async def test_an_answer_that_turns_a_section_down_says_which(section: str, what: str) -> None:
+    client, server = side("client"), side("server")
+    try:
+        answer = await server.peer.answer(await client.peer.offer())
+        with pytest.raises(SignallingError, match=what):
+            await client.peer.accept_answer(re.sub(rf"m={section} \d+", f"m={section} 0", answer))
+    finally:
+        await client.peer.close()
+        await server.peer.close()
+
+
+async def test_rubbish_offered_to_a_server_is_refused() -> None:
+    server = side("server")
+    try:
+        with pytest.raises(SignallingError, match="client's session description"):
+            await server.peer.answer("GET / HTTP/1.1")
+    finally:
+        await server.peer.close()
+
+
+async def test_a_machine_with_only_loopback_can_call_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback_candidates, "_real_host_addresses", lambda use_ipv4, use_ipv6: [])
+    assert ice.get_host_addresses is loopback_candidates.host_addresses
+    offers: list[str] = []
+
+    def keep(sdp: str) -> str:
+        offers.append(sdp)
+        return sdp
+
+    async with call(tone(), change_offer=keep) as (_, server):
+        await server.listen(lambda pcm: loudness(pcm) > 500)
+    assert set(re.findall(r"a=candidate:\S+ 1 udp \d+ (\S+)", offers[0])) == {"127.0.0.1"}
+
+
+def test_a_machine_with_a_network_offers_what_it_always_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loopback_candidates, "_real_host_addresses", lambda use_ipv4, use_ipv6: ["192.0.2.7"])
+    assert loopback_candidates.host_addresses(True, True) == ["192.0.2.7"]
+
+
+async def test_the_round_trip_becomes_known() -> None:
+    async with call(tone(), tone()) as (client, _):
+        await eventually(lambda: client.peer.stats().rtt is not None)
+        assert 0.0 <= (client.peer.stats().rtt or 0.0) < 1.0
+
+
+async def test_milestones_come_in_order() -> None:
+    began = time.monotonic()
+    async with call() as (client, _):
+        reached = client.peer.milestones
+        assert reached.found_path_at and reached.encrypted_at and reached.opened_at
+        assert began <= reached.found_path_at <= reached.encrypted_at <= reached.opened_at
+
+
+async def test_why_a_call_does_not_open_is_said_in_words() -> None:
+    peer = Peer(
+        role="client",
+        uplink=lambda: np.zeros(960, np.int16),
+        on_message=lambda text: None,
+        on_open=lambda: None,
+        on_closed=lambda reason: None,
+    )
+    assert peer.why_not_open() == "the server answered, but no packet came through"
+    await peer.close()

@@ -1,0 +1,89 @@
+"""The tap on aiortc's receiver, and life without it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+from aiortc import RTCRtpReceiver
+from aiortc.rtp import RtpPacket
+
+from tests.support.peers import Pcm, call, eventually, pitch, tone
+from voicechat.rtc import receive_path
+from voicechat.rtc.receive_path import ReceivePath, why_not_tapped
+
+
+def test_todays_aiortc_can_be_tapped() -> None:
+    class Receiver(RTCRtpReceiver):
+        def __init__(self) -> None:
+            pass
+
+    assert why_not_tapped(Receiver()) == ""
+
+
+def test_an_aiortc_that_changed_is_noticed() -> None:
+    class Renamed:
+        pass
+
+    class OtherArguments:
+        async def _handle_rtp_packet(self, packet: RtpPacket) -> None: ...
+
+    class NotACoroutine:
+        def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None: ...
+
+    for receiver in (Renamed(), OtherArguments(), NotACoroutine()):
+        assert "this aiortc" in why_not_tapped(receiver)
+
+
+async def test_without_the_tap_sound_still_comes_and_the_reason_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receive_path, "opus_is_available", lambda: "no library on this machine")
+    async with call(tone(440), tone(880)) as (client, _):
+        assert not client.peer.receive.is_own
+        assert "no library on this machine" in client.peer.stats().fallback_reason
+        heard = await client.listen(lambda pcm: int(np.count_nonzero(pcm)) > 40_000)
+        assert pitch(heard[-24_000:]) == pytest.approx(880, abs=4)
+        client.peer.receive.flush()
+        assert client.peer.receive.stats().played > 0
+
+
+async def test_undrained_stock_sound_stays_bounded() -> None:
+    path = ReceivePath(lambda: 0.0)
+    for _ in range(500):
+        path._keep_stock(np.ones(960, np.int16))
+    assert len(path._stock) <= 25
+    assert path.pull(0.0).shape == (960,)
+
+
+async def test_the_stock_track_never_piles_up_while_nobody_listens() -> None:
+    async with call(tone(), tone()) as (client, _):
+        await eventually(lambda: client.peer.receive.arrivals.packets > 30)
+        assert client.peer._connection is not None
+        track = client.peer._connection.getReceivers()[0].track
+        assert track._queue.qsize() <= 2
+
+
+async def test_a_flush_silences_what_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with call(tone(), tone()) as (client, _):
+
+        def loud(pcm: Pcm) -> bool:
+            return pcm.size > 0 and int(np.abs(pcm[-960:]).max()) > 4_000
+
+        await client.listen(loud)
+        dropped_before = client.peer.receive.stats().dropped
+        await asyncio.sleep(0.1)
+        client.peer.receive.flush()
+        frame = client.peer.receive.pull(asyncio.get_running_loop().time())
+        assert not frame[240:].any()
+        assert client.peer.receive.stats().dropped > dropped_before
+
+
+async def test_packets_that_are_not_opus_are_not_played() -> None:
+    async with call(tone(), tone()) as (client, _):
+        path = client.peer.receive
+        before = path.arrivals.packets
+        path._take(RtpPacket(payload_type=13, sequence_number=1, payload=b"noise"))
+        path._take(RtpPacket(payload_type=96, sequence_number=1, payload=b""))
+        assert path.arrivals.packets == before
+        path._take(RtpPacket(payload_type=96, sequence_number=1, payload=b"x"))
+        assert path.arrivals.packets == before + 1

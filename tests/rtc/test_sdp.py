@@ -1,0 +1,93 @@
+"""Edits to session descriptions, on the texts that browsers and servers really send."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicechat.rtc.sdp import largest_message, only_opus, opus_payload_types, problem_with, with_opus_fec
+
+CHROME = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0 1",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8 13 110 126",
+        "c=IN IP4 0.0.0.0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdabcdabcdabcdabcdabcd",
+        "a=fingerprint:sha-256 00:11",
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=rtpmap:111 opus/48000/2",
+        "a=rtcp-fb:111 transport-cc",
+        "a=fmtp:111 minptime=10;useinbandfec=1",
+        "a=rtpmap:63 red/48000/2",
+        "a=fmtp:63 111/111",
+        "a=rtpmap:9 G722/8000",
+        "a=rtpmap:0 PCMU/8000",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:13 CN/8000",
+        "a=rtpmap:110 telephone-event/48000",
+        "a=rtpmap:126 telephone-event/8000",
+        "m=application 0 UDP/DTLS/SCTP webrtc-datachannel",
+        "a=bundle-only",
+        "a=mid:1",
+        "a=sctp-port:5000",
+        "",
+    ]
+)
+
+
+def test_only_opus_is_left_of_a_browsers_offer() -> None:
+    left = only_opus(CHROME)
+    assert "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" in left
+    assert [line for line in left.splitlines() if line.startswith(("a=rtpmap", "a=fmtp", "a=rtcp-fb"))] == [
+        "a=rtpmap:111 opus/48000/2",
+        "a=rtcp-fb:111 transport-cc",
+        "a=fmtp:111 minptime=10;useinbandfec=1",
+    ]
+    assert left.count("\r\n") == len(left.splitlines())
+
+
+def test_a_description_without_opus_is_left_as_it_is() -> None:
+    g711 = CHROME.replace("opus/48000/2", "speex/16000")
+    assert only_opus(g711) == g711
+    assert problem_with(g711) == "it has no Opus audio"
+
+
+def test_error_correction_is_asked_for_once() -> None:
+    assert with_opus_fec(CHROME).count("useinbandfec=1") == 1
+    plain = CHROME.replace("a=fmtp:111 minptime=10;useinbandfec=1\r\n", "")
+    assert "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n" in with_opus_fec(plain)
+    assert with_opus_fec(with_opus_fec(plain)) == with_opus_fec(plain)
+
+
+def test_a_bundle_only_section_is_not_a_refused_one() -> None:
+    assert problem_with(CHROME) == ""
+    assert problem_with(CHROME.replace("a=bundle-only\r\n", "")) == "it has no channel for events"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "it is not a session description"),
+        ("<html></html>", "it is not a session description"),
+        ("v=0\r\n", "it has no audio"),
+        ("v=0\r\nm=audio\r\n", "it has no audio"),
+        (CHROME.replace("a=fingerprint:", "a=x:"), "it lacks a fingerprint"),
+        (CHROME.replace("a=ice-ufrag:", "a=x:"), "it lacks ICE credentials"),
+        ("v=0" + "x" * 300_000, "it is far too long"),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, problem: str) -> None:
+    assert problem_with(text) == problem
+
+
+def test_payload_types_and_message_size_are_read() -> None:
+    assert opus_payload_types(CHROME) == {111}
+    assert opus_payload_types("a=rtpmap:96 OPUS/48000/2\na=rtpmap:97 opus/48000\n") == {96, 97}
+    assert largest_message(CHROME) == 65_536
+    assert largest_message(CHROME + "a=max-message-size:0\r\n") == 0
+    assert largest_message("a=max-message-size:99999999999999\r\n") == 65_536

@@ -1,0 +1,98 @@
+"""A bad network between two peers of one process: a UDP relay that delays and loses, with a seed.
+
+Both descriptions are rewritten so that the peers know each other only through the relay. Only media is impaired: ICE,
+DTLS and SCTP pass, because a benchmark of sound should not wait for SCTP's one-second retransmissions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from dataclasses import dataclass
+
+_CANDIDATE = re.compile(
+    r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host.*\r\n", re.MULTILINE | re.IGNORECASE
+)
+_ANY_CANDIDATE = re.compile(r"^a=(candidate:.*|end-of-candidates)\r\n", re.MULTILINE)
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True)
+class Network:
+    """Each way: mean delay and its two-sigma jitter in seconds, share of packets lost. Order is kept."""
+
+    delay: float = 0.0
+    jitter: float = 0.0
+    loss: float = 0.0
+    seed: int = 7
+
+
+class _Leg(asyncio.DatagramProtocol):
+    """One side of the relay; what comes in leaves through `other`."""
+
+    def __init__(self, network: Network, seed: int) -> None:
+        self.network = network
+        self.random = random.Random(seed)
+        self.peer: Address | None = None
+        self.other: _Leg = self
+        self.latest = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self.peer = addr
+        out = self.other
+        if out.peer is None:
+            return
+        if not 128 <= data[0] < 192:
+            out.transport.sendto(data, out.peer)
+        elif self.random.random() >= self.network.loss:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, self.random.gauss(self.network.delay, self.network.jitter / 2))
+            self.latest = max(self.latest, loop.time() + wait)
+            loop.call_at(self.latest, out.transport.sendto, data, out.peer)
+
+
+class LossyRelay:
+    """`through_a(sdp)` is what B is to be told of A; `through_b` the other way round."""
+
+    def __init__(self, a: _Leg, b: _Leg) -> None:
+        self._a, self._b = a, b
+        a.other, b.other = b, a
+
+    @classmethod
+    async def start(cls, network: Network) -> LossyRelay:
+        loop = asyncio.get_running_loop()
+        legs = []
+        for seed in (2 * network.seed, 2 * network.seed + 1):
+            _, leg = await loop.create_datagram_endpoint(
+                lambda seed=seed: _Leg(network, seed),  # type: ignore[misc]  # a lambda's default has no type
+                local_addr=("0.0.0.0", 0),
+            )
+            legs.append(leg)
+        return cls(*legs)
+
+    def through_a(self, sdp: str) -> str:
+        """A's description, with its addresses replaced by the relay's leg that faces B."""
+        return self._replaced(sdp, faces=self._a, exits=self._b)
+
+    def through_b(self, sdp: str) -> str:
+        """B's description, with its addresses replaced by the relay's leg that faces A."""
+        return self._replaced(sdp, faces=self._b, exits=self._a)
+
+    def close(self) -> None:
+        self._a.transport.close()
+        self._b.transport.close()
+
+    def _replaced(self, sdp: str, *, faces: _Leg, exits: _Leg) -> str:
+        found = _CANDIDATE.search(sdp)
+        assert found is not None, "the relay speaks IPv4"
+        faces.peer = (found[1], int(found[2]))
+        port = exits.transport.get_extra_info("sockname")[1]
+        line = f"a=candidate:1 1 udp 2130706431 {found[1]} {port} typ host\r\n"
+        without = _ANY_CANDIDATE.sub("", sdp)
+        return re.sub(r"^(a=ice-ufrag:)", line + r"\1", without, flags=re.MULTILINE)

@@ -1,0 +1,56 @@
+"""The app under a pilot, with a scripted engine: `async with showing(...) as (app, engine, pilot)`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+
+from textual.pilot import Pilot
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.scenes import scenes
+from voicechat.engine.link import FromEngine, Snapshot, Turns
+from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.options import UiOptions
+from voicechat.ui.sanitise import cleaned
+
+PATIENCE = 3.0
+Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
+
+
+def records_of(scene_name: str) -> list[FromEngine]:
+    """What an engine delivers to set a scene."""
+    scene = scenes()[scene_name]
+    return [Snapshot(scene.view, scene.meters), Turns(scene.turns, tuple(turn.key for turn in scene.turns))]
+
+
+@asynccontextmanager
+async def showing(
+    scene: str = "ptt", size: tuple[int, int] = (80, 24), options: UiOptions | None = None
+) -> AsyncIterator[Stage]:
+    """A scene on a screen of that size, settled."""
+    engine = FakeEngine(records_of(scene))
+    app = VoiceChatApp(engine, options or UiOptions())
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.view == cleaned(scenes()[scene].view))
+        await pilot.pause(0.08)
+        yield app, engine, pilot
+
+
+async def until(pilot: Pilot[int], is_true: Callable[[], bool]) -> None:
+    """Let the app work until something is true."""
+    patience_ends = monotonic() + PATIENCE
+    while not is_true():
+        assert monotonic() < patience_ends, "it never came true"
+        await pilot.pause(0.01)
+
+
+def lines(app: VoiceChatApp) -> list[str]:
+    """What is on the screen, row by row."""
+    return [strip.text for strip in app.screen._compositor.render_strips()]
+
+
+def text(app: VoiceChatApp) -> str:
+    """What is on the screen."""
+    return "\n".join(lines(app))

@@ -1,0 +1,156 @@
+"""A simulated terminal: a pty with a child in it, that speaks the kitty keyboard protocol if it is told to.
+
+It answers the queries that a terminal answers and keeps every byte that was written to it, so that tests can say what
+reached the terminal and in which state it was left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import termios
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+PATIENCE = 10.0
+_QUERY = re.compile(rb"\x1b\[(?:>(?P<push>\d+)u|<(?P<pop>\d*)u|=(?P<set>\d+);\du|(?P<ask>\?u)|(?P<attributes>0?c))")
+
+
+class Terminal:
+    """`with Terminal([...]) as t:`; the child is dead at the end, whatever happened."""
+
+    def __init__(self, argv: Sequence[str], *, kitty: bool, size: tuple[int, int] = (120, 36)) -> None:
+        self._kitty = kitty
+        self._seen = bytearray()
+        self._flags = [0]
+        self.status: int | None = None
+        """Exit status as `waitpid` tells it, once known."""
+        environment = _environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.execve(argv[0], list(argv), environment)
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+        self._reader.join(1)
+        os.close(self._fd)
+
+    # what the child wrote
+    @property
+    def written(self) -> bytes:
+        """Everything so far."""
+        return bytes(self._seen)
+
+    @property
+    def keyboard_flags(self) -> int:
+        """Flags of the kitty protocol in force."""
+        return self._flags[-1]
+
+    def until(self, is_true: Callable[[], bool], what: str = "") -> None:
+        """Wait for something to become true."""
+        ends = time.monotonic() + PATIENCE
+        while not is_true():
+            assert time.monotonic() < ends, f"it never came: {what}\n{self.written[-2000:]!r}"
+            time.sleep(0.005)
+
+    def until_written(self, text: str) -> None:
+        """Wait until some text was written."""
+        self.until(lambda: text.encode() in self._seen, text)
+
+    def _read(self) -> None:
+        pending = b""
+        while True:
+            try:
+                ready, _, _ = select.select([self._fd], [], [], 1)
+                data = os.read(self._fd, 65536) if ready else b""
+            except OSError:
+                return
+            if ready and not data:
+                return
+            self._seen += data
+            pending = self._answer(pending + data)
+
+    def _answer(self, data: bytes) -> bytes:
+        """Do what the queries ask; the rest that may be half a query."""
+        end = 0
+        for match in _QUERY.finditer(data):
+            end = match.end()
+            if match["attributes"] is not None:
+                self.type(b"\x1b[?62;22c")
+            elif self._kitty:
+                self._keyboard(match)
+        return data[end:][-32:]
+
+    def _keyboard(self, match: re.Match[bytes]) -> None:
+        if match["push"]:
+            self._flags.append(int(match["push"]))
+        elif match["pop"] is not None:
+            del self._flags[1:]
+        elif match["set"]:
+            self._flags[-1] |= int(match["set"])
+        elif match["ask"]:
+            self.type(b"\x1b[?%du" % self.keyboard_flags)
+
+    # what the user does
+    def type(self, data: bytes) -> None:
+        """Bytes from the keyboard."""
+        os.write(self._fd, data)
+
+    def press_space(self) -> None:
+        """Space goes down."""
+        self.type(b"\x1b[32;;32u" if self.keyboard_flags & 8 else b" ")
+
+    def repeat_space(self) -> None:
+        """Space repeats."""
+        self.type(b"\x1b[32;1:2;32u" if self.keyboard_flags & 2 else b" ")
+
+    def release_space(self) -> None:
+        """Space comes up; a terminal without the protocol says nothing."""
+        if self.keyboard_flags & 2:
+            self.type(b"\x1b[32;1:3u")
+
+    # the end
+    def hang_up(self) -> None:
+        """The window is closed: the terminal is gone and the child gets SIGHUP."""
+        os.close(self._fd)
+        self._fd = os.open(os.devnull, os.O_RDWR)
+
+    def kill(self, number: int) -> None:
+        """Send a signal."""
+        os.kill(self.pid, number)
+
+    def is_gone(self) -> bool:
+        """Whether the child has ended."""
+        if self.status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.status = status if pid else None
+        return self.status is not None
+
+    def wait(self) -> int:
+        """The exit code, once there is one."""
+        self.until(self.is_gone, "the end of the child")
+        assert self.status is not None
+        return os.waitstatus_to_exitcode(self.status)
+
+
+def _environment(more: Mapping[str, str]) -> dict[str, str]:
+    hidden = ("TMUX", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER", "TEXTUAL_DISABLE_KITTY_KEY")
+    return {name: value for name, value in os.environ.items() if name not in hidden} | dict(more)

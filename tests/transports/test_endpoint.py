@@ -1,0 +1,92 @@
+"""What people type as an address, and where a key may go."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicechat.errors import SignallingError
+from voicechat.transports.endpoint import endpoint, is_loopback, is_same_service, may_carry_key, proxy_for
+
+
+@pytest.mark.parametrize(
+    ("typed", "asked"),
+    [
+        ("https://api.openai.com", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1/", "https://api.openai.com/v1/realtime/calls"),
+        (" https://api.openai.com/v1\n", "https://api.openai.com/v1/realtime/calls"),
+        ("api.openai.com", "https://api.openai.com/v1/realtime/calls"),
+        ("wss://api.openai.com/v1/realtime", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1/realtime/calls", "https://api.openai.com/v1/realtime/calls"),
+        ("localhost:8080", "http://localhost:8080/v1/realtime/calls"),
+        ("127.0.0.1:8080/", "http://127.0.0.1:8080/v1/realtime/calls"),
+        ("http://[::1]:9/v1", "http://[::1]:9/v1/realtime/calls"),
+        ("https://x.openai.azure.com/openai/v1/", "https://x.openai.azure.com/openai/v1/realtime/calls"),
+        ("https://gw.example/openai", "https://gw.example/openai/v1/realtime/calls"),
+        ("https://gw.example/api/paas/v4", "https://gw.example/api/paas/v4/realtime/calls"),
+        ("https://gw.example/v1beta/", "https://gw.example/v1beta/realtime/calls"),
+        ("https://gw.example/v1?team=a", "https://gw.example/v1/realtime/calls?team=a"),
+    ],
+)
+def test_every_way_to_write_a_base_url_means_the_same_service(typed: str, asked: str) -> None:
+    assert endpoint(typed, "realtime/calls") == asked
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "   ", "https://", "ftp://host", "http://host:99999", "http://host:x", "://", "http://[::1"]
+)
+def test_an_address_that_is_none_is_refused_with_an_example(typed: str) -> None:
+    with pytest.raises(SignallingError) as caught:
+        endpoint(typed, "realtime/calls")
+    assert "https://api.openai.com/v1" in caught.value.hint and not caught.value.retryable
+
+
+def test_a_password_in_the_address_is_refused_without_being_shown() -> None:
+    with pytest.raises(SignallingError) as caught:
+        endpoint("https://me:hunter2@host/v1", "realtime/calls")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
+def test_this_machine_is_known(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost.example.com", "192.168.1.1", "10.0.0.1", "0.0.0.0", "example.com", "127.0.0.1.evil.example"]
+)
+def test_other_machines_are_not_taken_for_this_one(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_a_key_travels_encrypted_or_not_at_all() -> None:
+    assert may_carry_key("https://api.example/v1")
+    assert may_carry_key("http://127.0.0.1:80/v1")
+    assert not may_carry_key("http://192.168.1.9/v1")
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "same"),
+    [
+        ("https://a.example/x", "https://a.example/y", True),
+        ("https://a.example/x", "https://a.example:443/y", True),
+        ("http://localhost:80/x", "https://localhost/y", True),
+        ("https://a.example/x", "http://a.example/y", False),
+        ("https://a.example/x", "https://b.example/x", False),
+        ("https://a.example/x", "https://a.example.evil/x", False),
+        ("http://127.0.0.1:8000/x", "http://127.0.0.1:9000/x", False),
+    ],
+)
+def test_a_redirect_stays_with_a_service_or_leaves_it(here: str, there: str, same: bool) -> None:
+    assert is_same_service(here, there) is same
+
+
+def test_a_proxy_never_sees_what_is_meant_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
+    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert proxy_for("http://127.0.0.1:8000/v1") is None
+    assert proxy_for("https://api.example/v1") == "http://proxy.example:3128"
+    monkeypatch.setenv("no_proxy", "api.example")
+    assert proxy_for("https://api.example/v1") is None

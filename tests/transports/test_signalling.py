@@ -1,0 +1,361 @@
+"""The handshake against real servers on loopback that answer as servers in the wild do."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from tests.support.call_server import Seen, always, listening, read
+from voicechat.errors import SignallingError
+from voicechat.transports import signalling
+from voicechat.transports.signalling import CallAnswer, CallRequest, exchange_sdp, hang_up
+
+KEY = "sk-secret-0123456789"
+OFFER = "v=0\r\no=offer\r\n"
+ANSWER = "v=0\r\no=answer\r\n"
+
+
+def request(base_url: str) -> CallRequest:
+    return CallRequest(
+        base_url=base_url,
+        key=KEY,
+        model="gpt-realtime",
+        offer=OFFER,
+        session={"type": "realtime", "audio": {"output": {"voice": "marin"}}},
+        timeout=5.0,
+    )
+
+
+async def call(wanted: CallRequest) -> CallAnswer:
+    async with aiohttp.ClientSession() as http:
+        return await exchange_sdp(http, wanted)
+
+
+async def failure(wanted: CallRequest) -> SignallingError:
+    """The error of a call that must fail: one sentence, a next step, and never the key."""
+    with pytest.raises(SignallingError) as caught:
+        await call(wanted)
+    error = caught.value
+    assert error.message and "\n" not in error.message and len(error.message) < 500
+    assert error.hint
+    assert KEY not in str(error) and KEY not in repr(error)
+    return error
+
+
+@asynccontextmanager
+async def raw_server(reply: bytes | None) -> AsyncIterator[str]:
+    """A TCP server that reads a little, then sends `reply` and hangs up; with None it never answers."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(64)
+        if reply is not None:
+            writer.write(reply)
+            writer.close()
+        else:
+            await reader.read()
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        await asyncio.sleep(0)
+
+
+async def test_one_request_carries_offer_and_configuration() -> None:
+    handler, seen = always(201, ANSWER, Location="/v1/realtime/calls/rtc_u1_abc?x=1")
+    async with listening(handler) as url:
+        answer = await call(request(url))
+    assert answer == CallAnswer(sdp=ANSWER, call_id="rtc_u1_abc", status=201)
+    (one,) = seen
+    assert (one.method, one.path, one.query) == ("POST", "/v1/realtime/calls", {})
+    assert one.headers["authorization"] == f"Bearer {KEY}"
+    assert one.parts["sdp"] == ("application/sdp", OFFER)
+    kind, text = one.parts["session"]
+    assert kind == "application/json"
+    assert json.loads(text) == {
+        "type": "realtime",
+        "model": "gpt-realtime",
+        "audio": {"output": {"voice": "marin"}},
+    }
+
+
+async def test_a_bare_offer_names_the_model_in_the_query() -> None:
+    handler, seen = always(200, ANSWER)
+    async with listening(handler) as url:
+        wanted = replace(request(url), handshake="sdp", query={"tenant": "a b"}, headers={"X-Extra": "1"})
+        answer = await call(wanted)
+    assert answer.call_id == ""
+    (one,) = seen
+    assert one.query == {"tenant": "a b", "model": "gpt-realtime"}
+    assert one.headers["content-type"] == "application/sdp" and one.headers["x-extra"] == "1"
+    assert one.body == OFFER.encode()
+
+
+async def test_a_server_without_a_key_is_sent_none() -> None:
+    handler, seen = always(201, ANSWER)
+    async with listening(handler) as url:
+        await call(replace(request(url), key=""))
+    assert "authorization" not in seen[0].headers
+
+
+async def test_an_answer_wrapped_in_json_is_unwrapped() -> None:
+    handler, _ = always(201, json.dumps({"sdp": ANSWER, "model": "x"}), Content_Type="application/json")
+    async with listening(handler) as url:
+        assert (await call(request(url))).sdp == ANSWER
+
+
+@pytest.mark.parametrize(
+    "location", ["", "/", "/v1/realtime/calls/a b", "/calls/" + "x" * 500, "/calls/..%2f", "http://[bad"]
+)
+async def test_a_call_name_that_is_none_is_no_name(location: str) -> None:
+    handler, _ = always(201, ANSWER, Location=location)
+    async with listening(handler) as url:
+        assert (await call(request(url))).call_id == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says", "retryable", "code"),
+    [
+        (
+            401,
+            {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}},
+            "did not accept the key",
+            False,
+            "invalid_api_key",
+        ),
+        (403, {"error": {"message": "No access", "type": "permission"}}, "does not allow", False, "permission"),
+        (404, {"detail": "Not Found"}, "knows no such address", False, ""),
+        (404, {"error": {"message": "no model", "code": "model_not_found"}}, "no model", False, "model_not_found"),
+        (405, "", "takes no calls", False, ""),
+        (415, {"detail": "application/sdp only"}, "does not take this kind of handshake", False, ""),
+        (
+            429,
+            {"error": {"message": "slow down", "code": "rate_limit_exceeded"}},
+            "slow down",
+            True,
+            "rate_limit_exceeded",
+        ),
+        (
+            429,
+            {"error": {"message": "no money", "type": "insufficient_quota"}},
+            "no money",
+            False,
+            "insufficient_quota",
+        ),
+        (500, "boom", "boom", True, ""),
+        (502, "<html><body>Bad gateway</body></html>", "web page", True, "html"),
+        (503, {"error": "session_limit_reached"}, "session_limit_reached", True, ""),
+        (400, {"error": {"message": ["a", "list"]}}, "found a mistake", False, ""),
+        (400, "[" * 10_000, "found a mistake", False, ""),
+        (400, "{" * 10_000, "found a mistake", False, ""),
+        (400, {"error": None}, "found a mistake", False, ""),
+    ],
+)
+async def test_every_refusal_has_a_sentence_a_next_step_and_an_answer_to_whether_again(
+    status: int, body: object, says: str, retryable: bool, code: str
+) -> None:
+    handler, _ = always(status, body if isinstance(body, str) else json.dumps(body))
+    async with listening(handler) as url:
+        error = await failure(request(url))
+    assert says in error.message
+    assert (error.status, error.retryable, error.code) == (status, retryable, code)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("0.5", 0.5), ("-3", 0.0), ("999999", 3_600.0), ("soon", None), ("nan", None), ("", None)],
+)
+async def test_a_wait_that_is_asked_for_is_passed_on(header: str, seconds: float | None) -> None:
+    handler, _ = always(429, "{}", Retry_After=header)
+    async with listening(handler) as url:
+        assert (await failure(request(url))).retry_after == seconds
+
+
+async def test_a_wait_until_a_date_is_understood() -> None:
+    handler, _ = always(503, "", Retry_After="Wed, 21 Oct 2037 07:28:00 GMT")
+    async with listening(handler) as url:
+        assert (await failure(request(url))).retry_after == 3_600.0
+
+
+async def test_a_service_that_quotes_the_key_does_not_get_it_onto_the_screen() -> None:
+    handler, _ = always(401, json.dumps({"error": {"message": f"bad key {KEY}\x1b[31m\nsecond line"}}))
+    async with listening(handler) as url:
+        error = await failure(request(url))
+    assert "[key]" in error.message and "\x1b" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("", "not with a session description"),
+        ("<!DOCTYPE html><html>", "web page"),
+        ('{"error": {"message": "model is loading"}}', "model is loading"),
+        ("hello", "hello"),
+        ('{"sdp": 5}', "not with a session description"),
+        (b"\xff\xfe\x00", "not with a session description"),
+    ],
+)
+async def test_a_success_without_a_description_is_a_failure(body: str | bytes, says: str) -> None:
+    handler, _ = always(200, body)
+    async with listening(handler) as url:
+        assert says in (await failure(request(url))).message
+
+
+async def test_an_answer_without_end_is_cut_off() -> None:
+    sent = 0
+
+    async def endless(incoming: web.Request) -> web.StreamResponse:
+        nonlocal sent
+        await read(incoming)
+        response = web.StreamResponse()
+        await response.prepare(incoming)
+        try:
+            while sent < 50_000_000:
+                await response.write(b"v=0\r\n" * 10_000)
+                sent += 50_000
+        except ConnectionError:
+            pass
+        return response
+
+    async with listening(endless) as url:
+        error = await failure(request(url))
+    assert "far more" in error.message
+    assert sent < 50_000_000
+
+
+async def test_nothing_listening_is_said_and_may_be_tried_again() -> None:
+    server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    error = await failure(request(f"http://127.0.0.1:{port}"))
+    assert "nothing listens" in error.message and error.retryable and error.code == "refused"
+
+
+async def test_a_name_that_does_not_exist_is_said() -> None:
+    error = await failure(request("https://no-such-host.invalid"))
+    assert "cannot be found" in error.message and error.retryable and error.code == "dns"
+
+
+async def test_a_server_that_never_answers_is_given_up() -> None:
+    async with raw_server(None) as url:
+        error = await failure(replace(request(url), timeout=0.2))
+    assert "did not answer within 0.2 s" in error.message and error.retryable and error.code == "timeout"
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"\x00\x01garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\nv=0"]
+)
+async def test_a_server_that_does_not_speak_http_to_the_end_is_an_error(reply: bytes) -> None:
+    async with raw_server(reply) as url:
+        assert (await failure(request(url))).retryable
+
+
+async def test_a_server_without_tls_behind_https_is_said() -> None:
+    async with raw_server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
+        error = await failure(request(url.replace("http:", "https:")))
+    assert "encrypted connection" in error.message and not error.retryable and error.code == "tls"
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(self_signed: ssl.SSLContext) -> None:
+    handler, seen = always()
+    runner = web.AppRunner(app := web.Application())
+    app.router.add_route("*", "/{path:.*}", handler)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self_signed)
+    await site.start()
+    try:
+        error = await failure(request(f"https://127.0.0.1:{runner.addresses[0][1]}"))
+    finally:
+        await runner.cleanup()
+    assert error.code == "tls" and seen == []
+
+
+@pytest.mark.parametrize("url", ["http://192.0.2.1/v1", "http://example.com", "ws://10.0.0.1:8000"])
+async def test_the_key_is_never_sent_unencrypted_to_another_machine(url: str) -> None:
+    error = await failure(request(url))
+    assert "without encryption" in error.message and not error.retryable
+    with_header = replace(request(url), key="", headers={"Api-Key": KEY})
+    assert "without encryption" in (await failure(with_header)).message
+
+
+@pytest.mark.parametrize("key", ["sk-a b", "sk-a\r\nX: y", "sk-ä", "sk-\x00"])
+async def test_a_key_with_impossible_characters_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(SignallingError) as caught:
+        await call(replace(request("http://127.0.0.1:9"), key=key))
+    assert key not in str(caught.value) and "copy it again" in caught.value.hint
+
+
+async def test_a_header_that_cannot_be_sent_is_an_error_not_a_crash() -> None:
+    handler, _ = always(201, ANSWER)
+    async with listening(handler) as url:
+        assert (await failure(replace(request(url), headers={"X": "a\nb"}))).code == "invalid"
+
+
+async def test_a_redirect_to_another_host_is_not_followed_with_the_key() -> None:
+    elsewhere, visitors = always(201, ANSWER)
+    async with listening(elsewhere) as other:
+        handler, _ = always(307, "", Location=f"{other}/v1/realtime/calls")
+        async with listening(handler) as url:
+            error = await failure(request(url))
+    assert "sends us on to" in error.message and "base_url" in error.hint
+    assert visitors == []
+
+
+async def test_a_redirect_within_the_service_is_followed_with_everything() -> None:
+    seen: list[Seen] = []
+
+    async def moved(incoming: web.Request) -> web.StreamResponse:
+        seen.append(await read(incoming))
+        if incoming.path == "/v1/realtime/calls":
+            return web.Response(status=308, headers={"Location": "/v2/calls/"})
+        return web.Response(status=201, text=ANSWER)
+
+    async with listening(moved) as url:
+        assert (await call(request(url))).sdp == ANSWER
+    assert [one.path for one in seen] == ["/v1/realtime/calls", "/v2/calls/"]
+    assert seen[1].parts["sdp"][1] == OFFER and seen[1].headers["authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("location", ["", "/v1/realtime/calls", "ftp://x/", "http://[bad", "http://x:y"])
+async def test_a_redirect_that_leads_nowhere_ends(location: str) -> None:
+    handler, seen = always(302, "", Location=location)
+    async with listening(handler) as url:
+        await failure(request(url))
+    assert len(seen) <= 4
+
+
+async def test_hanging_up_names_the_call() -> None:
+    handler, seen = always(200, "")
+    async with listening(handler) as url, aiohttp.ClientSession() as http:
+        assert await hang_up(http, url, KEY, "rtc_1") == ""
+    assert (seen[0].method, seen[0].path) == ("POST", "/v1/realtime/calls/rtc_1/hangup")
+    assert seen[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+async def test_hanging_up_never_raises_and_never_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signalling, "_HANG_UP_TIMEOUT", 0.2)
+    handler, _ = always(404, "")
+    async with aiohttp.ClientSession() as http:
+        async with listening(handler) as url:
+            assert "404" in await hang_up(http, url, KEY, "rtc_1")
+        async with raw_server(None) as silent:
+            assert "could not be told" in await hang_up(http, silent, KEY, "rtc_1")
+        assert "could not be told" in await hang_up(http, "http://127.0.0.1:9", KEY, "rtc_1")
+        assert "no name" in await hang_up(http, "http://127.0.0.1:9", KEY, "")
+        assert "no name" in await hang_up(http, "http://127.0.0.1:9", KEY, "../../admin")
+        assert "without encryption" in await hang_up(http, "http://192.0.2.1", KEY, "rtc_1")
+
+
+def test_a_request_does_not_show_its_key() -> None:
+    assert KEY not in repr(request("http://127.0.0.1"))

@@ -1,0 +1,184 @@
+"""The line over WebRTC against a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.support.call_server import RealServer, always, listening
+from tests.support.peers import Pcm, eventually, loudness, pitch, silence, tone
+from voicechat.errors import SignallingError
+from voicechat.session.ports import Line
+from voicechat.transports import webrtc
+from voicechat.transports.target import LineTarget
+from voicechat.transports.webrtc import WebRtcLine
+
+
+class Heard:
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.texts: asyncio.Queue[str] = asyncio.Queue()
+        self.ends: asyncio.Queue[str] = asyncio.Queue()
+
+    def on_text(self, text: str) -> None:
+        self.texts.put_nowait(text)
+
+    def on_closed(self, reason: str) -> None:
+        self.ends.put_nowait(reason)
+
+
+def target(url: str) -> LineTarget:
+    return LineTarget(base_url=url, key="sk-test", model="m", session={"type": "realtime"})
+
+
+async def listen(line: WebRtcLine, seconds: float) -> Pcm:
+    frames = []
+    for _ in range(round(seconds / 0.02)):
+        await asyncio.sleep(0.02)
+        frames.append(line.pull(time.monotonic()))
+    return np.concatenate(frames)
+
+
+async def test_a_line_carries_text_and_sound_both_ways_and_hangs_up() -> None:
+    server, heard = RealServer(uplink=tone(880)), Heard()
+    line = WebRtcLine(uplink=tone(440), heard=heard)
+    as_port: Line = line
+    async with server.serving() as url:
+        opened = await line.open(target(url))
+        assert opened.call_id == "rtc_1"
+        assert [name for name, _ in opened.steps] == ["offer", "signalling", "ice", "dtls", "channel"]
+        assert all(seconds >= 0.0 for _, seconds in opened.steps)
+        (call,) = server.calls
+        assert as_port.send('{"type": "response.create"}') == ""
+        assert await asyncio.wait_for(call.texts.get(), 5) == '{"type": "response.create"}'
+        assert call.peer.send('{"type": "session.created"}') == ""
+        assert await asyncio.wait_for(heard.texts.get(), 5) == '{"type": "session.created"}'
+        assert pitch((await listen(line, 1.2))[-24_000:]) == pytest.approx(880, abs=4)
+        assert loudness(await call.listen(lambda pcm: loudness(pcm[-9_600:]) > 4_000)) > 0
+        assert as_port.stats().codec == "opus" and line.stats().packets_received > 20
+        await as_port.close(hang_up=True)
+        assert server.hung_up == ["rtc_1"]
+        assert "other side" in await asyncio.wait_for(call.closed.get(), 5)
+    assert heard.ends.empty()
+
+
+async def test_the_handshake_carries_what_the_target_says() -> None:
+    server = RealServer()
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    async with server.serving() as url:
+        wanted = replace(target(url), headers={"X-Team": "a"}, query={"q": "1"}, session={"instructions": "hi"})
+        await line.open(wanted)
+        await line.close(hang_up=False)
+        await line.open(replace(wanted, handshake="sdp", path="realtime"))
+        await line.close(hang_up=False)
+    first, second = server.seen
+    assert first.headers["x-team"] == "a" and first.query == {"q": "1"}
+    assert json.loads(first.parts["session"][1]) == {"type": "realtime", "instructions": "hi", "model": "m"}
+    assert second.path == "/v1/realtime" and second.query == {"q": "1", "model": "m"}
+    assert server.hung_up == []
+
+
+async def test_the_far_end_of_a_call_is_told_once() -> None:
+    server, heard = RealServer(), Heard()
+    line = WebRtcLine(uplink=silence, heard=heard)
+    async with server.serving() as url:
+        await line.open(target(url))
+        await server.calls[0].peer.close()
+        assert "other side" in await asyncio.wait_for(heard.ends.get(), 5)
+        assert line.send("x") != ""
+        await line.close(hang_up=False)
+    assert heard.ends.empty()
+
+
+async def test_a_refused_call_leaves_nothing_open() -> None:
+    threads = threading.active_count()
+    handler, _ = always(401, '{"error": {"message": "no", "code": "invalid_api_key"}}')
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    async with listening(handler) as url:
+        with pytest.raises(SignallingError, match="did not accept the key"):
+            await line.open(target(url))
+        assert line.send("x") == "the line is not open"
+        assert not line.pull(0.0).any()
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)
+    assert threading.active_count() <= threads + 1
+
+
+async def test_an_answer_that_leads_nowhere_ends_in_a_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """UDP is blocked: the answer is fine, but no packet ever comes through."""
+    monkeypatch.setattr(webrtc, "_LEAST_FOR_MEDIA", 0.3)
+
+    def nowhere(sdp: str) -> str:
+        moved = re.sub(r"(a=candidate:\S+ 1 udp \d+) \S+ \d+", r"\1 127.0.0.1 9", sdp)
+        return re.sub("a=ice-pwd:.*", "a=ice-pwd:wrongwrongwrongwrongwrong", moved)
+
+    server = RealServer(change_answer=nowhere)
+    line = WebRtcLine(uplink=silence, heard=(heard := Heard()))
+    async with server.serving() as url:
+        with pytest.raises(SignallingError) as caught:
+            await line.open(replace(target(url), connect_timeout=0.3))
+        assert caught.value.message == "the server answered, but no packet came through"
+        assert "WebSocket" in caught.value.hint and caught.value.retryable
+        assert server.hung_up == ["rtc_1"]
+    assert heard.ends.empty()
+
+
+async def test_an_answer_without_candidates_times_out_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webrtc, "_LEAST_FOR_MEDIA", 0.3)
+
+    def without(sdp: str) -> str:
+        kept = [s for s in sdp.splitlines() if not s.startswith(("a=candidate", "a=end-of"))]
+        return re.sub("a=ice-pwd:.*", "a=ice-pwd:wrongwrongwrongwrongwrong", "\r\n".join(kept)) + "\r\n"
+
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    async with RealServer(change_answer=without).serving() as url:
+        with pytest.raises(SignallingError, match="no packet came through"):
+            await line.open(replace(target(url), connect_timeout=0.3))
+
+
+async def test_a_call_given_up_half_way_leaves_nothing_open() -> None:
+    async def never(request: object) -> None:
+        await asyncio.Event().wait()
+
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    async with listening(never) as url:  # type: ignore[arg-type]  # it never returns at all
+        opening = asyncio.ensure_future(line.open(target(url)))
+        await asyncio.sleep(0.1)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+    assert line._peer is None and line._http is None
+
+
+async def test_a_line_may_be_closed_at_any_time_and_opened_again() -> None:
+    server = RealServer(uplink=tone(880))
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    await line.close(hang_up=True)
+    async with server.serving() as url:
+        for _ in range(2):
+            await line.open(target(url))
+            assert loudness(await listen(line, 0.3)) > 100
+            line.flush()
+            await line.close(hang_up=True)
+            await line.close(hang_up=True)
+    assert server.hung_up == ["rtc_1", "rtc_2"]
+
+
+async def test_a_message_too_large_for_the_service_is_refused_with_a_reason() -> None:
+    line = WebRtcLine(uplink=silence, heard=Heard())
+    async with RealServer().serving() as url:
+        await line.open(target(url))
+        assert "at most" in line.send("x" * 400_000)
+        assert line.send("small") == ""
+        await line.close(hang_up=False)
+
+
+def test_a_target_does_not_show_its_key() -> None:
+    assert "sk-test" not in repr(target("http://127.0.0.1"))

@@ -1,0 +1,263 @@
+"""Keys and mouse become user events; the end is orderly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual import events
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.scenes import FREE, MICS, OPEN, PTT, SPEAKING
+from tests.support.screen import records_of, showing, text, until
+from voicechat.core import events as did
+from voicechat.core.view import View
+from voicechat.engine.link import EngineHello
+from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
+from voicechat.ui.hold import HoldTiming
+from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
+from voicechat.ui.options import UiOptions
+from voicechat.ui.widgets.deck import Deck
+
+TRUE_RELEASE = KeyboardKnown(27)
+
+KEYS = {
+    "m": did.MuteChosen(True),
+    "o": did.TurnModeChosen("hands-free"),
+    "b": did.BargeInChosen(False),
+    "f9": did.StopPressed(),
+    "escape": did.StopPressed(),
+    "r": did.AgainPressed(),
+    "D": did.DeafenChosen(True),
+    "equals_sign": did.VolumeChosen(1.1),
+    "minus": did.VolumeChosen(0.9),
+    "space": did.TalkPressed(),
+    "f8": did.TalkPressed(),
+    "ctrl+@": did.TalkPressed(),
+}
+
+
+@pytest.mark.parametrize(("key", "event"), KEYS.items(), ids=KEYS.keys())
+async def test_a_key_tells_the_engine_what_the_user_wants(key: str, event: did.UserEvent) -> None:
+    async with showing("ptt") as (_, engine, pilot):
+        await pilot.press(key)
+        assert engine.sent == [event]
+
+
+async def test_switches_ask_for_the_opposite_of_what_is_shown() -> None:
+    async with showing("muted") as (_, engine, pilot):
+        engine.show(View(replace(PTT, muted=True, state="muted", barge_in=False, deafened=True), connection=OPEN))
+        await pilot.pause()
+        await pilot.press("m", "b", "D")
+        assert engine.sent == [did.MuteChosen(False), did.BargeInChosen(True), did.DeafenChosen(False)]
+
+
+async def test_volume_presses_add_up_and_stand_in_the_deck() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        await pilot.press("minus", "minus", "minus")
+        assert engine.sent[-1] == did.VolumeChosen(0.7)
+        assert "volume 70 %" in text(app)
+
+
+async def test_space_is_a_true_hold_where_the_terminal_tells_releases() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(TRUE_RELEASE)
+        for message in (KeyMoved("space", "press"), KeyMoved("space", "repeat"), KeyMoved("space", "release")):
+            app.post_message(message)
+            await pilot.press("space")  # Textual's own key event comes along and must not count twice
+        await pilot.pause()
+        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
+        assert "true hold" in text(app)
+
+
+async def test_a_release_never_overtakes_its_press() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(TRUE_RELEASE)
+        app.post_message(KeyMoved("space", "press"))
+        app.post_message(KeyMoved("space", "release"))
+        await pilot.pause()
+        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
+
+
+async def test_losing_the_window_ends_a_hold_and_the_key_must_be_pressed_again() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(TRUE_RELEASE)
+        app.post_message(KeyMoved("space", "press"))
+        app.post_message(events.AppBlur())
+        app.post_message(events.AppFocus())
+        app.post_message(KeyMoved("space", "repeat"))
+        app.post_message(KeyMoved("space", "release"))
+        await pilot.pause()
+        assert engine.sent == [did.TalkPressed(), did.FocusLost()]
+
+
+async def test_without_releases_a_lone_press_latches() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(KeyboardKnown(None))
+        app.talk_key.detector.timing = HoldTiming(first_repeat=0.02)
+        await pilot.press("space")
+        await until(pilot, lambda: len(engine.sent) == 2)
+        assert engine.sent == [did.TalkPressed(), did.TalkTapped()]
+
+
+async def test_without_releases_the_end_of_a_hold_is_inferred() -> None:
+    async with showing("ptt") as (_app, engine, pilot):
+        await pilot.press(*["space"] * 5)
+        await until(pilot, lambda: len(engine.sent) == 2)
+        assert engine.sent == [did.TalkPressed(), did.TalkReleased(inferred=True)]
+
+
+async def test_space_in_hands_free_pauses_the_open_mic_once() -> None:
+    async with showing("hands-free") as (_, engine, pilot):
+        await pilot.press("space", "space", "space")
+        assert engine.sent == [did.PauseToggled()]
+
+
+async def test_space_ends_a_latch_and_a_press_while_connecting_talks() -> None:
+    async with showing("latched") as (app, engine, pilot):
+        await pilot.press("space")
+        assert engine.sent == [did.TalkPressed()]
+        assert app.talk_key.detector.phase == "spent"
+        engine.show(MICS["no-line"]())
+        await pilot.pause()
+        app.talk_key.detector.release(0)
+        await pilot.press("f8")
+        assert engine.sent[-1] == did.TalkPressed()
+
+
+async def test_space_in_the_message_field_is_a_space_and_f8_talks() -> None:
+    async with showing("ptt") as (_, engine, pilot):
+        await pilot.press("i", *"hi you", "f8", "enter")
+        assert engine.sent == [did.TalkPressed(), did.TextEntered("hi you")]
+
+
+async def test_in_the_message_field_true_releases_leave_space_alone_too() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(TRUE_RELEASE)
+        await pilot.press("i")
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "field")
+        app.post_message(KeyMoved("space", "press"))
+        app.post_message(KeyMoved("space", "release"))
+        app.post_message(KeyMoved("f8", "press"))
+        app.post_message(KeyMoved("f8", "release"))
+        await pilot.pause()
+        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
+
+
+async def test_the_badge_held_with_the_mouse_is_a_true_hold_wherever_the_pointer_goes() -> None:
+    async with showing("ptt", (120, 36)) as (_, engine, pilot):
+        await pilot.mouse_down(Deck, offset=(8, 1))
+        await pilot.hover("HeaderLine")
+        await pilot.mouse_up("HeaderLine")
+        assert engine.sent == [did.TalkPressed("mouse"), did.TalkReleased("mouse")]
+
+
+async def test_the_mouse_beside_the_badge_talks_to_nobody() -> None:
+    async with showing("ptt", (120, 36)) as (_, engine, pilot):
+        await pilot.click(Deck, offset=(40, 1))
+        assert engine.sent == []
+
+
+async def test_pasted_breaks_stay_visible_and_are_sent_as_breaks() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        await pilot.press("i")
+        app.post_message(events.Paste("one\r\ntwo\x1b[2J"))
+        await until(pilot, lambda: "one↵two" in text(app))
+        await pilot.press("enter")
+        assert engine.sent == [did.TextEntered("one\ntwo")]
+
+
+async def test_escape_closes_the_topmost_thing_before_it_stops_the_answer() -> None:
+    async with showing("speaking") as (app, engine, pilot):
+        await pilot.press("f2", "question_mark", "i", "escape")
+        assert app.talk.place == "help"
+        await pilot.press("escape")
+        assert app.talk.place == "events"
+        await pilot.press("escape")
+        assert (app.talk.place, engine.sent) == ("talk", [])
+        await pilot.press("escape")
+        assert engine.sent == [did.StopPressed()]
+
+
+async def test_rebound_keys_work_and_their_old_keys_do_not() -> None:
+    options = UiOptions(keys={"vc.mute": "x", "vc.ptt": "v", "vc.nonsense": "k"})
+    async with showing("ptt", (120, 36), options) as (app, engine, pilot):
+        await pilot.press("m", "x", "v")
+        assert engine.sent == [did.MuteChosen(True), did.TalkPressed()]
+        assert "hold V to speak" in text(app) or "hold v to speak" in text(app)
+
+
+async def test_one_q_stays_and_two_leave() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        await pilot.press("q")
+        assert app.is_running
+        assert "q once more quits" in text(app)
+        await pilot.press("q")
+        await until(pilot, lambda: engine.is_closed)
+    assert app.return_code == 0
+
+
+async def test_quitting_on_air_is_asked_once() -> None:
+    async with showing("hands-free") as (app, engine, pilot):
+        await pilot.press("ctrl+q")
+        assert app.talk.is_asking
+        assert "ON AIR" in text(app).splitlines()[-3]
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.talk.is_asking)
+        assert app.is_running
+        await pilot.press("ctrl+q", "ctrl+q")
+        await until(pilot, lambda: engine.is_closed)
+    assert app.return_code == 0
+
+
+async def test_a_dead_engine_is_told_with_its_cause_and_enter_restarts_it_three_times_a_minute() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        for starts in (2, 3, 4):
+            engine.die("killed by signal 9 \x1b[2J; last words: out of memory")
+            await until(pilot, lambda: "killed by signal 9 ; last words: out of memory" in text(app))
+            await until(pilot, lambda: "Slower, please" in text(app))  # what was said stays
+            assert "Enter starts it again" in text(app)
+            await pilot.press("enter")
+            assert engine.starts == starts
+            engine.deliver(EngineHello(1, 4711, "x"), *records_of("talk"))
+            await until(pilot, lambda: app.view.mic.is_on_air)
+        engine.die("again")
+        await until(pilot, lambda: "three times within a minute" in text(app))
+        await pilot.press("enter")
+        assert engine.starts == 4
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: engine.is_closed)
+    assert app.return_code == ENGINE_DIED
+
+
+async def test_every_action_is_in_the_palette() -> None:
+    async with showing("ptt", (120, 40)) as (app, engine, pilot):
+        names = [command.title for command in app.get_system_commands(app.talk)]
+        assert {"Mute", "Turn mode", "Barge-in", "end: end the session", "new: end it and start afresh"} <= set(names)
+        await pilot.press("colon")
+        await until(pilot, lambda: app.screen is not app.talk)
+        await pilot.press(*"new:")
+        await until(pilot, lambda: "start afresh" in text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: engine.sent == [did.NewAsked()])
+
+
+async def test_the_palette_does_not_cover_the_deck() -> None:
+    async with showing("held", (120, 36)) as (app, _, pilot):
+        await pilot.press("colon")
+        await until(pilot, lambda: app.screen is not app.talk)
+        await pilot.pause(0.3)
+        assert "● ON AIR" in "\n".join(text(app).splitlines()[-5:])
+
+
+async def test_snapshots_that_wait_are_replaced_by_the_newest() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        for seconds in range(200):
+            engine.show(View(replace(FREE, seconds=seconds), SPEAKING, OPEN))
+        await until(pilot, lambda: app.talk.mic.seconds == 199)
+
+
+def test_a_screen_that_never_started_its_engine_can_be_made() -> None:
+    engine = FakeEngine()
+    assert VoiceChatApp(engine, UiOptions()).engine is engine
+    assert engine.starts == 0

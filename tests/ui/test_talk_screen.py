@@ -1,0 +1,226 @@
+"""What is seen at which size, and which card stands when."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from textual import events
+
+from tests.support.scenes import MICS, TALK, hostile_rows, rows, scenes
+from tests.support.screen import lines, showing, text, until
+from voicechat.core.view import TurnView
+from voicechat.ui.keyboard import KeyboardKnown
+from voicechat.ui.options import UiOptions
+from voicechat.ui.sizes import size_class
+from voicechat.ui.widgets.deck import Deck
+from voicechat.ui.widgets.event_list import EventList
+
+
+def test_the_breakpoints() -> None:
+    sizes = [(59, 30), (80, 15), (60, 16), (99, 50), (100, 29), (100, 30), (149, 50), (150, 39), (150, 40)]
+    assert [size_class(*size) for size in sizes] == [
+        *("tiny", "tiny", "compact", "compact", "compact", "normal", "normal", "normal", "wide"),
+    ]
+
+
+@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30), (120, 36), (180, 50)])
+async def test_the_deck_stands_at_every_size_with_badge_sentence_and_lamps(size: tuple[int, int]) -> None:
+    async with showing("held", size) as (app, _, _pilot):
+        deck = "\n".join(lines(app)[-5:])
+        assert "● ON AIR" in deck and "Space is down" in deck and "heard" in deck
+        assert all(len(line) <= size[0] for line in lines(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_the_deck_never_changes_its_height(size: tuple[int, int]) -> None:
+    async with showing("held", size) as (app, engine, pilot):
+        heights = set()
+        for view in MICS.values():
+            engine.show(view())
+            await pilot.pause()
+            heights.add(app.talk.query_one(Deck).region)
+        assert len(heights) == 1
+
+
+async def test_below_60x16_the_last_turn_and_the_deck_are_left() -> None:
+    async with showing("talk", (50, 12)) as (app, _, _pilot):
+        assert "And how would I ask for the bi" in text(app)
+        assert "60x16 or more shows the talk" in text(app)
+        assert "ON AIR" in text(app)
+        assert "Slower, please" not in text(app)
+
+
+async def test_wide_screens_have_a_glance_at_answer_times() -> None:
+    async with showing("talk", (180, 50)) as (app, _, _pilot):
+        assert "p50 455 ms" in text(app) and "p95 1 310 ms" in text(app)
+
+
+async def test_numbers_start_with_the_first_answer() -> None:
+    async with showing("welcome", (180, 50)) as (app, _, _pilot):
+        assert "numbers start with the first answer" in text(app)
+
+
+async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        await pilot.press("i", *"hello")
+        for size in ((80, 24), (180, 50), (60, 16), (120, 36)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause(0.05)
+            assert app.focused is not None and app.focused.id == "field"
+            assert "hello" in text(app)
+            assert "And how would I ask for the bi" in text(app)
+
+
+WELCOME = {
+    "push-to-talk": ("welcome", "Hold Space and say something."),
+    "hands-free": ("welcome-free", "Just say something."),
+    "the mic": ("welcome", "Built-in Mic hears the room at −47 dB"),
+    "the key": ("welcome-free", "OPENAI_API_KEY is set, and not used here."),
+    "how to use it": ("welcome-free", "voicechat --provider openai"),
+}
+
+
+@pytest.mark.parametrize(("scene", "sentence"), WELCOME.values(), ids=WELCOME.keys())
+async def test_the_welcome_card_tells(scene: str, sentence: str) -> None:
+    async with showing(scene, options=_options(scene)) as (app, _, _pilot):
+        assert sentence in text(app)
+
+
+def _options(scene: str) -> UiOptions:
+    return UiOptions(welcome=scenes()[scene].welcome)
+
+
+async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:
+    async with showing("welcome") as (app, _, pilot):
+        app.post_message(KeyboardKnown(27))
+        await until(pilot, lambda: "Your terminal reports when Space is released" in text(app))
+        app.post_message(KeyboardKnown(None))
+        await until(pilot, lambda: "Releases are guessed here" in text(app))
+
+
+async def test_the_welcome_card_leaves_at_the_first_word() -> None:
+    async with showing("welcome") as (app, engine, pilot):
+        engine.say(TurnView("u1", "you", text="Hello", partial=True))
+        await until(pilot, lambda: "Hello" in text(app))
+        assert "say something" not in text(app)
+
+
+async def test_connecting_shows_five_steps_with_their_times() -> None:
+    async with showing("connecting") as (app, _, _pilot):
+        for line in ("Calling OpenAI", "0.09 s", "0.41 s", "finding a network path (ICE)", "1.20 s", "(DTLS)"):
+            assert line in text(app)
+
+
+async def test_a_refusal_says_why_and_what_to_do_and_a_talk_stays_readable() -> None:
+    async with showing("refused") as (app, engine, pilot):
+        assert "Refused by OpenAI: the key is not valid (401)" in text(app)
+        assert "Set OPENAI_API_KEY to a valid key." in text(app)
+        engine.say(*TALK)
+        await until(pilot, lambda: "ask for the bi" in text(app))
+        assert "Refused by OpenAI" in text(app)
+
+
+async def test_no_microphone_says_the_cause_and_that_typing_works() -> None:
+    async with showing("no-mic") as (app, _, _pilot):
+        assert "No microphone: the system refuses access" in text(app)
+        assert "flatpak override" in text(app) and "read what you type" in text(app)
+
+
+async def test_a_lost_line_leaves_the_transcript_in_place() -> None:
+    async with showing("line-lost") as (app, _, _pilot):
+        assert "line lost · try 2 in 1.4 s" in lines(app)[0]
+        assert "Slower, please." in text(app) and "r retry now" in lines(app)[-1]
+
+
+async def test_a_warning_shows_beside_the_welcome_card() -> None:
+    async with showing("welcome", (80, 30)) as (app, engine, pilot):
+        engine.say(TurnView("n1", "note", text="Your loudspeaker reaches the mic", level="warning"))
+        await until(pilot, lambda: "▲ Your loudspeaker reaches the mic" in text(app))
+
+
+async def test_the_key_card_leaves_the_deck_alone() -> None:
+    async with showing("held", (80, 24)) as (app, _, pilot):
+        await pilot.press("question_mark")
+        assert "hold to talk, tap to latch" in text(app) and "heard the server reacts" in text(app)
+        assert "● ON AIR" in lines(app)[-3]
+        await pilot.press("question_mark")
+        assert "tap to latch" not in text(app)
+
+
+FOOTERS = {
+    "hands-free": ("hands-free", ["Space pause mic"], ["Esc stop"]),
+    "speaking": ("speaking", ["Esc/F9 stop marin"], []),
+    "muted": ("muted", ["m unmute"], ["Space"]),
+    "no microphone": ("no-microphone", ["i type instead", "r retry"], ["Space"]),
+}
+
+
+@pytest.mark.parametrize(("scene", "there", "absent"), FOOTERS.values(), ids=FOOTERS.keys())
+async def test_the_footer_offers_what_works_now(scene: str, there: list[str], absent: list[str]) -> None:
+    async with showing(scene) as (app, _, pilot):
+        app.post_message(KeyboardKnown(None))
+        await pilot.pause(0.05)
+        assert all(words in lines(app)[-1] for words in there)
+        assert not any(words in lines(app)[-1] for words in absent)
+
+
+async def test_ascii_draws_our_glyphs_with_ascii_and_leaves_speech_alone() -> None:
+    async with showing("talk", (120, 36), UiOptions(ascii=True)) as (app, _, _pilot):
+        assert "窓際の席を二人で" in text(app)
+        own = "\n".join([lines(app)[0], *lines(app)[-7:]])
+        assert own.isascii()
+
+
+async def test_no_color_puts_the_whole_first_row_in_reverse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "NO_COLOR", "1")
+    async with showing("latched") as (app, _, _pilot):
+        row = app.screen._compositor.render_strips()[-3]
+        papers = {segment.style.bgcolor.name for segment in row if segment.style and segment.style.bgcolor}
+        assert "ON AIR · LATCHED" in row.text
+        assert len(papers) <= 2
+
+
+async def test_calm_motion_has_a_sentence_instead_of_a_wave() -> None:
+    async with showing("talk", (120, 36), UiOptions(motion="calm")) as (app, _, _pilot):
+        assert "you spoke 0.0 s, marin 0.0 s" in text(app)
+
+
+async def test_hostile_text_is_harmless_wherever_it_shows() -> None:
+    async with showing("hostile", (180, 50)) as (app, engine, pilot):
+        engine.log(*hostile_rows())
+        assert text(app).count("free[/]") >= 8
+        assert not _controls(text(app))
+        await pilot.press("f2")
+        await until(pilot, lambda: app.talk.query_one(EventList).arrived == 1)
+        await pilot.press("enter")
+        await until(pilot, lambda: "\\u001b]52;c" in text(app))
+        assert not _controls(text(app))
+        assert app.is_running
+
+
+def _controls(shown: str) -> list[str]:
+    return [c for c in shown if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c == "\u202e"]
+
+
+async def test_f2_lists_events_and_enter_shows_the_payload() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        engine.log(*rows(64))
+        await pilot.press("f2")
+        await until(pilot, lambda: "EVENTS 64" in text(app))
+        assert "3:50.053" in text(app) and "▾ following" in text(app)
+        await pilot.press("up", "enter")
+        await until(pilot, lambda: 'event_id  "event_0062"' in text(app))
+        assert "1 newer · End" in text(app)
+        await pilot.press("escape", "end")
+        assert "▾ following" in text(app) and "event_0062" not in text(app)
+        await pilot.press("f2")
+        assert "Slower, please." in text(app)
+
+
+async def test_the_window_is_named_on_air_while_it_is_away() -> None:
+    async with showing("hands-free") as (app, _, pilot):
+        app.post_message(events.AppBlur())
+        await until(pilot, lambda: app.title == "● ON AIR · voicechat")
+        app.post_message(events.AppFocus())
+        await until(pilot, lambda: app.title == "voicechat")

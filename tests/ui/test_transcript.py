@@ -1,0 +1,171 @@
+"""What was said, what was heard, and what nobody heard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.scenes import TALK
+from tests.support.screen import lines, showing, text, until
+from voicechat.core.view import TurnView
+from voicechat.engine.link import Turns
+from voicechat.ui.options import UiOptions
+from voicechat.ui.widgets.transcript import Transcript
+from voicechat.ui.widgets.turn import Turn, plain_text
+
+CUT = TurnView("a", "assistant", 3, "You can say", rest=" this and that.", cut_by="barge-in", cut_at=2.4)
+
+ENDS = {
+    "you cut in": (CUT, "╳ you cut in at 2.4 s · not heard: [this and that.]"),
+    "you stopped it": (replace(CUT, cut_by="you"), "╳ you stopped it at 2.4 s"),
+    "push-to-talk": (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
+    "the server": (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
+    "the line": (replace(CUT, cut_by="line"), "╳ line lost at 2.4 s"),
+    "a noise": (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
+    "about there": (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),
+    "nothing unheard": (replace(CUT, rest=""), "╳ you cut in at 2.4 s"),
+    "failed": (TurnView("a", "assistant", failed="rate limit, again in 12 s"), "✕ rate limit, again in 12 s"),
+    "not transcribed": (TurnView("u", "you", committed=True, failed="refused"), "(no transcript: refused)"),
+    "not transcribed yet": (TurnView("u", "you", committed=True), "▎ …"),
+    "still growing": (TurnView("u", "you", text="And", partial=True), "And▌"),
+    "typed": (TurnView("u", "you", text="typed", typed=True, committed=True), "typed"),
+    "repeated note": (TurnView("n", "note", text="again", level="warning", count=3), "▲ again ×3"),
+    "tool": (TurnView("t", "tool", text="get_weather", detail="Tokyo"), "▸ get_weather  Tokyo"),
+}
+
+
+@pytest.mark.parametrize(("turn", "words"), ENDS.values(), ids=ENDS.keys())
+async def test_a_turn_tells_how_it_ended(turn: TurnView, words: str) -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(turn)
+        await until(pilot, lambda: words in text(app))
+
+
+async def test_what_is_still_to_sound_is_not_shown() -> None:
+    async with showing("speaking", (120, 36)) as (app, _, _pilot):
+        assert "that is “the▌" in text(app)
+        assert "seat" not in text(app).split("that is “the▌")[1]
+
+
+async def test_the_unheard_rest_is_struck_and_bracketed() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(CUT)
+        await until(pilot, lambda: "[this and that.]" in text(app))
+        struck = [
+            s.text for strip in app.screen._compositor.render_strips() for s in strip if s.style and s.style.strike
+        ]
+        assert "".join(struck) == "this and that."
+
+
+@pytest.mark.parametrize(
+    ("size", "meta"),
+    [((80, 24), "◆ 2.8 s ◇"), ((100, 30), "◆ 2.8 s ◇"), ((120, 36), "◆ 2.8 s ◇  3:56"), ((180, 50), "◆ 2.8 s ◇  3:56")],
+)
+async def test_the_servers_voice_markers_stand_at_every_size(size: tuple[int, int], meta: str) -> None:
+    async with showing("talk", size) as (app, _, _pilot):
+        line = next(line for line in lines(app) if "a table for two by the window?" in line)
+        assert line[: (118 if size[0] == 180 else size[0])].rstrip("▂▃▄▅▆▇█ ").endswith(meta)
+
+
+async def test_an_answer_carries_its_one_figure_where_there_is_room() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        assert "+412 ms" in text(app) and "▲ +1.31 s" in text(app)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause(0.05)
+        assert "+412 ms" not in text(app)
+
+
+async def test_a_long_rest_is_folded_and_enter_unfolds_it() -> None:
+    long = replace(CUT, rest=" word" * 100)
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(long)
+        await until(pilot, lambda: "[… 100 words, Enter]" in text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: text(app).count("word") >= 100)
+        await pilot.press("enter")
+        await until(pilot, lambda: "[… 100 words, Enter]" in text(app))
+
+
+async def test_a_click_unfolds_a_tool() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(TurnView("t", "tool", text="get_weather", detail='{\n  "city": "Tokyo"\n}'))
+        await until(pilot, lambda: '▸ get_weather  { "city": "Tokyo" }' in text(app))
+        await pilot.click(Turn, offset=(20, 0))
+        await until(pilot, lambda: "▾ get_weather" in text(app) and '  "city": "Tokyo"' in text(app))
+
+
+async def test_looking_back_shows_how_much_is_new_and_end_returns() -> None:
+    async with showing("talk", (80, 24)) as (app, engine, pilot):
+        await pilot.press("pageup")
+        await until(pilot, lambda: "▾ End follows the newest" in text(app))
+        engine.say(*TALK, *(TurnView(f"x{i}", "you", text=f"new {i}") for i in range(3)))
+        await until(pilot, lambda: "▾ 3 newer · End" in text(app))
+        assert "new 2" not in text(app)
+        await pilot.press("end")
+        await until(pilot, lambda: "new 2" in text(app) and "newer" not in text(app))
+        engine.say(*TALK, TurnView("y", "you", text="the very newest"))
+        await until(pilot, lambda: "the very newest" in text(app))
+
+
+async def test_a_resize_while_looking_back_does_not_jump_to_the_end() -> None:
+    async with showing("talk", (80, 24)) as (app, _, pilot):
+        await pilot.press("home")
+        await until(pilot, lambda: "Session opened" in text(app))
+        await pilot.resize_terminal(84, 26)
+        await pilot.pause(0.1)
+        assert "Session opened" in text(app)
+
+
+async def test_turns_take_the_order_they_are_given_and_leave_when_they_are_gone() -> None:
+    turns = [TurnView(name, "you", text=f"<{name}>") for name in "abcd"]
+    async with showing("ptt", (80, 30)) as (app, engine, pilot):
+        for order in ("abcd", "acbd", "dcba", "bd", "dabc"):
+            engine.deliver(Turns(tuple(turns), tuple(order)))
+            await until(pilot, lambda order=order: _order(app.talk.query_one(Transcript)) == order)  # type: ignore[misc]
+            await pilot.pause(0.02)
+            shown = [c for line in lines(app) for c in "abcd" if f"<{c}>" in line]
+            assert "".join(shown) == order
+
+
+def _order(transcript: Transcript) -> str:
+    return "".join(turn.turn.key for turn in transcript.turn_list.query(Turn))
+
+
+async def test_a_burst_of_deltas_is_painted_a_few_times_only() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        painted = 0
+        transcript = app.talk.query_one(Transcript)
+        apply = transcript._apply
+
+        def counted() -> None:
+            nonlocal painted
+            painted += 1
+            apply()
+
+        transcript._apply = counted  # type: ignore[method-assign]
+        for count in range(300):
+            engine.deliver(
+                Turns((TurnView("a9", "assistant", text="x" * count, partial=True),), None if count else ("a9",))
+            )
+        await until(pilot, lambda: "x" * 60 in text(app))
+        await until(pilot, lambda: transcript.records["a9"].text == "x" * 299)
+        assert painted <= 10
+
+
+async def test_y_copies_the_newest_turn_without_labels() -> None:
+    async with showing("interrupted") as (app, _, pilot):
+        await pilot.press("y")
+        assert app.clipboard.startswith("You can say: 窓際の席を二人で [お願いします。")
+        assert app.clipboard.endswith("or simply spell yours.]")
+        await pilot.press("Y")
+        assert app.clipboard.startswith("Session opened") and "Lovely." in app.clipboard
+
+
+def test_copied_tools_keep_their_arguments() -> None:
+    assert plain_text(TurnView("t", "tool", text="get_weather", detail="Tokyo")) == "get_weather  Tokyo"
+
+
+async def test_the_assistant_carries_the_name_of_its_voice() -> None:
+    async with showing("talk", (120, 36), UiOptions()) as (app, _, _pilot):
+        assert "marin ▎" in text(app)

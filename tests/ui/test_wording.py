@@ -1,0 +1,138 @@
+"""Am I being heard? Every state of the microphone has its own answer, and a closed one its way out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+from rich.cells import cell_len
+
+from tests.support.scenes import FREE, MICS, OPEN, PTT
+from voicechat.core.view import MicState, ReplyState, ReplyView, View
+from voicechat.ui.wording import Keys, Scene, mic_words, reply_words
+
+
+def scene(view: View, **more: object) -> Scene:
+    return replace(Scene(view.mic, view.reply, view.connection, release="true"), **more)  # type: ignore[arg-type]
+
+
+SENTENCES = {
+    "held": ("● ON AIR", "Space is down · release it to send", "sending 1.0 s · Space: true hold"),
+    "latched": (
+        "● ON AIR · LATCHED",
+        "mic stays open · press Space to stop",
+        "closes itself after 8 s of silence or 2:00",
+    ),
+    "tail": ("● ON AIR · TAIL", "sending your last 0.2 s", "then it is sent as one turn"),
+    "hands-free": ("● ON AIR", "open mic · marin hears you", "Built-in Mic · echo cancel on · barge-in on"),
+    "remote": ("● ON AIR · REMOTE", "opened by voicechat ctl · 27 s left", "Space takes over · m mutes"),
+    "flat": ("● ON AIR", "but nothing comes in: flat for 5 s", "does Blue Yeti have its own mute switch?"),
+    "too-loud": ("● ON AIR", "too loud: 9 % clipped", "lower the input level of Blue Yeti"),
+    "muted": ("○ MUTED", "by you · m opens it again", "Space does not override a mute"),
+    "paused": ("○ MIC PAUSED", "paused by you · Space opens it again", "Built-in Mic · echo cancel on · barge-in on"),
+    "barge-in-ready": (
+        "◐ MIC READY",
+        "marin is speaking · talk over it to cut in",
+        "kept here until it is surely you · Esc stops the answer",
+    ),
+    "half-duplex": (
+        "○ MIC CLOSED",
+        "marin is speaking · opens 0.3 s after the last sound",
+        "barge-in off: b turns it on · Esc stops the answer",
+    ),
+    "restoring": ("○ MIC CLOSED", "opens in 0.3 s", "waiting for the last echo to fade"),
+    "idle": (
+        "○ MIC CLOSED",
+        "push-to-talk: hold Space to speak",
+        "Built-in Mic · echo cancel on · Space: true hold",
+    ),
+    "thinking": ("○ MIC CLOSED", "marin is thinking · cut in any time", "push-to-talk: hold Space to speak"),
+    "no-line": (
+        "○ MIC CLOSED",
+        "not connected yet · your first words are kept",
+        "hold Space now: up to 10 s wait here until the line is up",
+    ),
+    "keeping": (
+        "◉ KEEPING 2.1 s",
+        "not sent yet: the line is still opening",
+        "what you say now is sent first, up to 10 s",
+    ),
+    "configuring": (
+        "○ MIC CLOSED",
+        "not agreed yet · opens when the server accepts",
+        "your settings are on their way to the server",
+    ),
+    "line-lost": (
+        "▲ MIC CLOSED",
+        "line lost 3.1 s ago · trying again by itself",
+        "r tries now · what was said stays here",
+    ),
+    "device-lost": ("▲ MIC LOST", "Blue Yeti was unplugged · using another in 2 s", "you can type meanwhile: i"),
+    "no-microphone": ("✕ NO MICROPHONE", "the system refuses access", "you can type: i · r tries again"),
+    "unfocused": (
+        "○ MIC CLOSED",
+        "this window lost the keyboard, so the key counts as released",
+        "hold Space again",
+    ),
+    "ended": ("○ MIC CLOSED", "the session is over", "new starts another: press : and write new"),
+}
+
+
+@pytest.mark.parametrize("state", get_args(MicState))
+def test_every_state_of_the_microphone_has_its_sentence(state: str) -> None:
+    words = mic_words(scene(MICS[state](), clipped=0.09))
+    assert (f"{words.glyph} {words.badge}", words.sentence, words.second) == SENTENCES[state]
+
+
+@pytest.mark.parametrize("state", get_args(MicState))
+def test_on_air_stands_only_where_samples_leave(state: str) -> None:
+    view = MICS[state]()
+    assert ("ON AIR" in mic_words(scene(view)).badge) == view.mic.is_on_air
+
+
+@pytest.mark.parametrize("state", [s for s in get_args(MicState) if s not in ("unfocused",)])
+def test_sentences_fit_a_normal_deck(state: str) -> None:
+    words = mic_words(scene(MICS[state]()))
+    assert cell_len(words.sentence) <= 57
+    assert cell_len(words.badge) <= 20
+
+
+def test_a_mic_nobody_answers_yet_waits_for_a_voice() -> None:
+    waiting = replace(FREE, lamps=("yes", "yes", "waiting"))
+    assert mic_words(scene(View(mic=waiting, connection=OPEN))).sentence == "open mic · waiting for your voice"
+
+
+def test_sentences_name_the_keys_in_force() -> None:
+    words = mic_words(scene(View(mic=PTT, connection=OPEN), keys=Keys(talk="F5")))
+    assert words.sentence == "push-to-talk: hold F5 to speak"
+
+
+REPLIES = {
+    "ready": "○ ready",
+    "listening": "▸ listening 1.0 s",
+    "waiting": "◌ waiting for your turn",
+    "thinking": "◌ thinking 1.0 s",
+    "speaking": "♪ speaking 1.0 s",
+    "finishing": "♪ finishing, all received",
+    "finished": "○ finished · 1.0 s heard",
+    "cut": "╳ cut in at 1.0 s",
+    "stopped": "╳ stopped by you",
+    "cancelled-at-birth": "╳ cancelled at birth: see F2",
+    "failed": "✕ failed: rate limit",
+    "incomplete": "▲ incomplete: rate limit",
+    "no-answer": "▲ no answer for 8 s · r asks again",
+    "no-session": "○ no session",
+}
+
+
+@pytest.mark.parametrize("state", get_args(ReplyState))
+def test_every_state_of_the_answer_has_its_words(state: ReplyState) -> None:
+    words = reply_words(scene(View(reply=ReplyView(state, 1.0, "rate limit"), connection=OPEN)))
+    assert f"{words.glyph} {words.text}" == REPLIES[state]
+
+
+def test_a_late_answer_is_marked() -> None:
+    late = reply_words(scene(View(reply=ReplyView("ready", last_latency=1.31), connection=OPEN)))
+    soon = reply_words(scene(View(reply=ReplyView("speaking", last_latency=0.38), connection=OPEN)))
+    assert (late.second, soon.second) == ("last answer ▲ +1.31 s", "first sound +380 ms")

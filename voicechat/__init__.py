@@ -1,0 +1,3 @@
+"""voicechat: talk with an OpenAI-Realtime-compatible assistant in your terminal."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,153 @@
+"""The public Python API: a conversation in your own asyncio program, without screen or engine process.
+
+    async with Conversation(Settings(provider="local", mic="none", speaker="none")) as talk:
+        answer = await talk.say("What is twelve times seven?")
+        print(answer.text)
+
+Settings are those of the command line; API keys come from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+
+from voicechat.config.settings import Settings
+from voicechat.core.events import EndAsked, MuteChosen, StopPressed, TalkPressed, TalkReleased, TextEntered
+from voicechat.core.view import TurnView, View
+from voicechat.core.viewing import turn_views, view
+from voicechat.engine.assemble import Talk
+from voicechat.errors import RemoteProtocolError, SignallingError
+from voicechat.session.happenings import Happening
+
+__all__ = ["Answer", "Conversation", "Happening", "Settings"]
+
+EVENTS_KEPT = 10_000
+"""Happenings that wait for a slow reader of `events`; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer: its response is done and its sound has ended."""
+
+    text: str
+    latency: float | None
+    """Seconds from your words to its first sound."""
+    cut_by: str
+    """Who cut it short; empty when nobody did."""
+
+
+class Conversation:
+    """One talk. Use as an async context manager: it connects on entry and hangs up on exit."""
+
+    def __init__(self, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
+        self._settings = settings or Settings()
+        self._environ = os.environ if environ is None else environ
+        self._happened: asyncio.Queue[Happening] = asyncio.Queue(EVENTS_KEPT)
+        self._changed = asyncio.Event()
+        self._talk: Talk | None = None
+
+    async def __aenter__(self) -> Conversation:
+        """Connect. Raises ConfigError, SignallingError."""
+        self._talk = Talk(self._settings, self._environ, self._watch)
+        self._talk.session.on_change = self._changed.set
+        try:
+            await self._talk.start()
+            await self._until_ready(self._settings.connect_timeout + 20.0)
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the mic, hang up, close devices and our own server. Idempotent."""
+        talk, self._talk = self._talk, None
+        if talk is not None:
+            await talk.close()
+
+    async def say(self, text: str, timeout: float = 60.0) -> Answer:
+        """Type a message and wait for its whole answer.
+
+        Raises TimeoutError, SignallingError when the line is lost, RemoteProtocolError when the answer failed.
+        """
+        done = self.view().completed
+        self._live().session.tell(TextEntered(text))
+        async with asyncio.timeout(timeout):
+            while self.view().completed <= done:
+                self._raise_if_lost()
+                await self._next_change()
+        turn = next(turn for turn in reversed(self.transcript()) if turn.who == "assistant")
+        if turn.failed:
+            raise RemoteProtocolError(turn.failed, hint="ask again, or look at the events", retryable=True)
+        return Answer(turn.text, turn.latency, turn.cut_by)
+
+    def talk(self) -> None:
+        """Press push-to-talk."""
+        self._live().session.tell(TalkPressed("control"))
+
+    def release(self) -> None:
+        """Release push-to-talk."""
+        self._live().session.tell(TalkReleased("control"))
+
+    def stop(self) -> None:
+        """Stop the answer at once."""
+        self._live().session.tell(StopPressed())
+
+    def mute(self, muted: bool = True) -> None:
+        self._live().session.tell(MuteChosen(muted))
+
+    def end(self) -> None:
+        """End the session (R30); `close` follows at the end of the context."""
+        self._live().session.tell(EndAsked())
+
+    def view(self) -> View:
+        """Microphone, reply and connection as they are now."""
+        session = self._live().session
+        return view(session.state, session.clock(), session.policy)
+
+    def transcript(self) -> tuple[TurnView, ...]:
+        session = self._live().session
+        return turn_views(session.state, session.clock())
+
+    async def events(self) -> AsyncIterator[Happening]:
+        """Everything that flows, in and out and local, from the connection on. Ends with the conversation."""
+        while self._talk is not None or not self._happened.empty():
+            try:
+                yield await asyncio.wait_for(self._happened.get(), 0.1)
+            except TimeoutError:
+                continue
+
+    def _watch(self, happening: Happening) -> None:
+        if self._happened.full():
+            self._happened.get_nowait()
+        self._happened.put_nowait(happening)
+
+    def _live(self) -> Talk:
+        if self._talk is None:
+            raise SignallingError("the conversation is over", hint="use it inside `async with Conversation(...)`")
+        return self._talk
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), 0.1)
+
+    async def _until_ready(self, timeout: float) -> None:
+        async with asyncio.timeout(timeout):
+            while not (self.view().connection.phase == "open" and self.view().mic.state != "configuring"):
+                self._raise_if_lost()
+                await self._next_change()
+
+    def _raise_if_lost(self) -> None:
+        connection = self.view().connection
+        if connection.phase in ("refused", "lost", "ended"):
+            raise SignallingError(connection.reason or "the line was lost", hint=connection.hint)

@@ -1,0 +1,127 @@
+"""Sound without a device: a thread that steps the path every 10 ms of real time.
+
+It serves sound files and `none` on both sides, and it stands in while a lost device is being reopened: the answer goes
+on, requests are carried out and the line gets its silence, as if a microphone and a loudspeaker were there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from voicechat.audio.blocks import BLOCK_SECONDS, Block, silent_block
+from voicechat.audio.facts import MicFileEnded, StreamLost
+from voicechat.audio.files import WavMic, WavSpeaker
+from voicechat.audio.path import AudioPath
+
+_GIVE_UP_CATCHING_UP = 0.2
+"""Seconds behind real time (a suspended machine) after which missed steps are left out, not hurried through."""
+
+
+class FileEnds:
+    """The file ends of a path: a WAV in place of the microphone, a WAV that taps the loudspeaker, or neither."""
+
+    def __init__(
+        self,
+        path: AudioPath,
+        mic: WavMic | None,
+        speaker: WavSpeaker | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path = path
+        self._clock = clock
+        self.mic = mic
+        self.speaker = speaker
+        self._told_end = False
+
+    def read(self) -> Block:
+        """The microphone's next 10 ms. The file waits until the mic is first opened, or its beginning would be lost
+        while the line is still being set up; from then on it runs in real time like a talker."""
+        if self.mic is None or not self._path.mic_was_opened:
+            return silent_block()
+        if self.mic.finished and not self._told_end:
+            self._told_end = True
+            self._path.post(MicFileEnded(self._clock()))
+        return self.mic.read()
+
+    def write(self, out: Block) -> None:
+        """What the loudspeaker was given."""
+        if self.speaker is not None:
+            self.speaker.write(out)
+
+    def close(self) -> None:
+        """Finish the file that is being written."""
+        if self.speaker is not None:
+            self.speaker.close()
+
+
+class Pacer:
+    """A thread that steps a path every 10 ms of real time with file ends; see the module's text."""
+
+    def __init__(self, path: AudioPath, ends: FileEnds, clock: Callable[[], float] = time.monotonic) -> None:
+        self._path = path
+        self._ends = ends
+        self._clock = clock
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="paced-audio", daemon=True)
+
+    def start(self) -> None:
+        """Begin to step; call once. What a side without a file delivers is silence by intent, not a flat mic."""
+        self._path.mic_is_real = False
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; when this returns no further step is taken. Safe to call twice and before `start`."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=1.0)
+
+    def _run(self) -> None:
+        out = silent_block()
+        due = self._clock()
+        try:
+            while not self._stop.wait(max(0.0, due - self._clock())):
+                now = self._clock()
+                if now - due > _GIVE_UP_CATCHING_UP:
+                    self._path.late += 1
+                    due = now
+                self._path.process(self._ends.read(), out, now)
+                self._ends.write(out)
+                due += BLOCK_SECONDS
+        except Exception as error:  # the edge of a thread: silence without a word would be the worst end
+            self._path.post(StreamLost(self._clock(), f"the sound path failed: {error!r}"))
+
+
+class PacedStream:
+    """A running sound path without any device: files or nothing on both sides."""
+
+    problem = ""
+
+    def __init__(
+        self,
+        path: AudioPath,
+        mic: WavMic | None = None,
+        speaker: WavSpeaker | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.mic_name = mic.name if mic is not None else "none"
+        self.speaker_name = speaker.name if speaker is not None else "none"
+        self._path = path
+        self._ends = FileEnds(path, mic, speaker, clock)
+        self._pacer = Pacer(path, self._ends, clock)
+
+    def start(self) -> None:
+        """Begin to step; call once."""
+        self._path.mic_name = self.mic_name
+        self._path.speaker_name = self.speaker_name
+        self._pacer.start()
+
+    def check(self, now: float) -> None:
+        """Nothing can be lost here: there is no device."""
+
+    def close(self) -> None:
+        """Stop stepping and finish the files; safe to call twice and before `start`."""
+        self._pacer.close()
+        self._ends.close()

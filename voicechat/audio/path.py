@@ -1,0 +1,288 @@
+"""The one 10 ms step of sound: loudspeaker, echo, meters, voice, gate, in that order, on one thread.
+
+    playout ──▶ loudspeaker
+       └──────▶ echo processing ◀── microphone
+                     └──▶ meters ──▶ voice tracker ──▶ mic gate ──▶ line
+
+Whoever owns a clock calls `process` every 10 ms: a sound device's callback, or a thread that keeps time. It takes
+no lock, writes no log and allocates nothing that grows. Other threads ask for changes by appending to a deque; the
+next block applies them, so the step never sees half a change. What happened is posted as facts; `post` must only
+queue.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicechat.audio.barge_in import BargeInFacts, is_granted, should_duck
+from voicechat.audio.blocks import Block, Frame
+from voicechat.audio.echo import VoiceProcessor, make_processor
+from voicechat.audio.facts import (
+    AssistantFellSilent,
+    AssistantHeard,
+    AudioFact,
+    BargeInHappened,
+    MicFlat,
+    MicLive,
+    PlaybackFlushed,
+    UplinkDrained,
+    VoiceBegan,
+)
+from voicechat.audio.levels import LevelMeter
+from voicechat.audio.mic_gate import MicGate
+from voicechat.audio.playout import PlaybackSource, Playout
+from voicechat.audio.voice_activity import VoiceDetector, VoiceTracker, make_detector
+
+__all__ = ["AudioPath", "AudioSnapshot", "BargeInFacts"]
+
+FELL_SILENT_AFTER = 0.1
+"""Seconds without an audible sample that make silence a fact; shorter gaps are part of speech."""
+FLAT_AFTER = 5.0
+"""Seconds of bit-exact zeros from an open mic that make it flat (R26)."""
+_SILENT_MARGIN_DB = 6.0
+"""dB above the noise floor below which a block between voices may be skipped to catch up."""
+
+Post = Callable[[AudioFact], None]
+_Request = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AudioSnapshot:
+    """How the sound path is right now, for meters that look 12 to 20 times a second. Levels are dBFS, times seconds."""
+
+    in_db: float
+    """Level of the processed microphone: what would be sent."""
+    in_peak_db: float
+    """Peak of the raw microphone."""
+    in_clipped: float
+    """Share of raw samples at full scale in the last second, 0 to 1."""
+    noise_db: float
+    out_db: float
+    speaking_probability: float
+    gate_open: bool
+    backlog: float
+    """Seconds waiting for the line."""
+    underruns: int
+    late: int
+    """Times the device reported a gap or an overflow."""
+    restarts: int
+    """Times the stream was reopened or kicked."""
+    echo_name: str
+    detector_name: str
+    mic_name: str
+    speaker_name: str
+    flat_for: float
+    """Seconds of bit-exact zeros from the microphone."""
+
+
+class AudioPath:
+    """Everything between microphone, loudspeaker and line. See the module's text for who may call what."""
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        processor: VoiceProcessor | None = None,
+        detector: VoiceDetector | None = None,
+    ) -> None:
+        self.mic_name = "none"
+        self.speaker_name = "none"
+        self.late = 0
+        self.restarts = 0
+        self.mic_is_real = False
+        """Whether zeros from the microphone mean trouble; sound files and no microphone at all may be silent."""
+        self.mic_was_opened = False
+        """Whether the gate has ever been open; a sound file that plays the microphone waits for it."""
+        self._post = post
+        self._processor = processor if processor is not None else make_processor()
+        self._detector = detector if detector is not None else make_detector()
+        self._tracker = VoiceTracker(self._detector.lag)
+        self._playout = Playout()
+        self._gate = MicGate()
+        self._raw_meter = LevelMeter()
+        self._meter = LevelMeter()
+        self._out_meter = LevelMeter()
+        self._requests: deque[_Request] = deque()
+        self._barge_in: BargeInFacts | None = None
+        self._duck_asked = False
+        self._voice_began_cold = False
+        self._probability = 0.0
+        self._is_heard = False
+        self._is_flat = False
+
+    def process(self, mic: Block, out: Block, now: float) -> None:
+        """One step: `mic` is float32[480] as captured, `out` float32[480] is filled for the loudspeaker."""
+        while self._requests:
+            self._requests.popleft()(now)
+        audible = self._playout.fill(out, now)
+        clean = self._processor.process(mic, out)
+        self._raw_meter.measure(mic)
+        self._meter.measure(clean)
+        self._out_meter.measure(out)
+        self._follow_voice(clean, now)
+        self._consider_interruption(now)
+        self._gate.push(clean, is_silent=self._is_silent())
+        self._notice(audible, now)
+
+    # Requests: any thread may make them, the next block carries them out.
+
+    def open_mic(self, pre_roll: float) -> None:
+        """Send the microphone, starting `pre_roll` seconds ago (R6, R7)."""
+        self._requests.append(lambda now: self._open_gate(pre_roll))
+
+    def close_mic(self, *, drop: bool = False) -> None:
+        """Send silence. What is queued still leaves, unless `drop` asks otherwise (a mute, a lost line)."""
+        self._requests.append(lambda now: self._gate.close(drop=drop))
+
+    def flush(self) -> None:
+        """Silence the loudspeaker now and drop what comes until `resume` (R8)."""
+        self._requests.append(self._flush)
+
+    def resume(self) -> None:
+        """The next answer begins: play again."""
+        self._requests.append(lambda now: self._playout.resume())
+
+    def duck(self, on: bool) -> None:
+        """Turn the assistant down by about 12 dB, or up again."""
+        self._requests.append(lambda now: self._set_duck(on))
+
+    def set_volume(self, volume: float) -> None:
+        """Loudness of the assistant, 0 to 1.5."""
+        self._requests.append(lambda now: self._playout.set_volume(volume))
+
+    def deafen(self, on: bool) -> None:
+        """Play nothing, without stopping anything."""
+        self._requests.append(lambda now: self._set_deafened(on))
+
+    def set_source(self, source: PlaybackSource | None) -> None:
+        """Play the assistant from here."""
+        self._requests.append(lambda now: self._playout.set_source(source))
+
+    def set_barge_in(self, facts: BargeInFacts | None) -> None:
+        """The assistant may be interrupted by voice under these conditions; None: it may not."""
+        self._requests.append(lambda now: self._set_barge_in(facts))
+
+    def set_processor(self, processor: VoiceProcessor) -> None:
+        """Use another echo, noise and gain processing (headphones mode, a changed setting)."""
+        self._requests.append(lambda now: self._set_processor(processor))
+
+    def reset(self) -> None:
+        """The device was reopened: delay, room and voice are new."""
+        self._requests.append(self._reset)
+
+    # What other threads may read.
+
+    def pull(self) -> Frame:
+        """The next 20 ms for the line, int16[960]; from the line's thread, every 20 ms."""
+        return self._gate.pull()
+
+    def post(self, fact: AudioFact) -> None:
+        """For whoever drives the path: report a fact about the device."""
+        self._post(fact)
+
+    def snapshot(self) -> AudioSnapshot:
+        """Cheap; reads plain numbers, so two of them may be of neighbouring blocks."""
+        return AudioSnapshot(
+            in_db=self._meter.level_db,
+            in_peak_db=self._raw_meter.peak_db,
+            in_clipped=self._raw_meter.clipped,
+            noise_db=self._meter.noise_db,
+            out_db=self._out_meter.level_db,
+            speaking_probability=self._probability,
+            gate_open=self._gate.is_open,
+            backlog=self._gate.backlog,
+            underruns=self._gate.underruns,
+            late=self.late,
+            restarts=self.restarts,
+            echo_name=self._processor.name,
+            detector_name=self._detector.name,
+            mic_name=self.mic_name,
+            speaker_name=self.speaker_name,
+            flat_for=self._raw_meter.flat_for if self.mic_is_real else 0.0,
+        )
+
+    # The parts of a step, on the audio thread only.
+
+    def _follow_voice(self, clean: Block, now: float) -> None:
+        self._probability = self._detector.hear(clean)
+        change = self._tracker.hear(self._probability, self._meter.level_db, self._meter.noise_db, now)
+        if change is None:
+            return
+        if isinstance(change, VoiceBegan):
+            self._voice_began_cold = self._is_cold()
+        self._post(change)
+
+    def _consider_interruption(self, now: float) -> None:
+        facts = self._barge_in
+        heard = self._playout.heard(now)
+        lasted = self._tracker.lasted
+        talked_over = facts is not None and should_duck(facts, heard=heard, voice_lasted=lasted)
+        self._playout.ducked = self._duck_asked or talked_over
+        began_at = self._tracker.began_at
+        if facts is None or began_at is None:
+            return
+        is_cold = self._voice_began_cold or self._is_cold()
+        if is_granted(facts, heard=heard, voice_lasted=lasted, is_cold=is_cold):
+            self._playout.flush(now)
+            self._post(BargeInHappened(now, began_at, heard))
+            self._post(PlaybackFlushed(now))
+
+    def _is_cold(self) -> bool:
+        """Also asked when a voice begins: the leak of a cold canceller is no voice for lasting until it is warm."""
+        return self._barge_in is not None and self._processor.is_cold(self._barge_in.cold_for)
+
+    def _is_silent(self) -> bool:
+        quiet = self._meter.level_db < self._meter.noise_db + _SILENT_MARGIN_DB
+        return quiet and not self._tracker.is_active
+
+    def _notice(self, audible: bool, now: float) -> None:
+        self._notice_loudspeaker(audible, now)
+        if self._gate.has_drained():
+            self._post(UplinkDrained(now))
+        flat_for = self._raw_meter.flat_for
+        if self._is_flat and flat_for == 0.0:
+            self._is_flat = False
+            self._post(MicLive(now))
+        elif not self._is_flat and flat_for >= FLAT_AFTER and self.mic_is_real and self._gate.is_open:
+            self._is_flat = True
+            self._post(MicFlat(now, flat_for))
+
+    def _notice_loudspeaker(self, audible: bool, now: float) -> None:
+        last = self._playout.last_audible_at
+        if last is None:
+            return
+        if audible and not self._is_heard and not self._playout.is_dropping:
+            self._is_heard = True
+            self._post(AssistantHeard(now))
+        elif self._is_heard and now - last >= FELL_SILENT_AFTER - 1e-6:
+            self._is_heard = False
+            self._post(AssistantFellSilent(now, last))
+
+    def _open_gate(self, pre_roll: float) -> None:
+        self._gate.open(pre_roll)
+        self.mic_was_opened = True
+
+    def _flush(self, now: float) -> None:
+        self._playout.flush(now)
+        self._post(PlaybackFlushed(now))
+
+    def _set_duck(self, on: bool) -> None:
+        self._duck_asked = on
+
+    def _set_deafened(self, on: bool) -> None:
+        self._playout.deafened = on
+
+    def _set_barge_in(self, facts: BargeInFacts | None) -> None:
+        self._barge_in = facts
+
+    def _set_processor(self, processor: VoiceProcessor) -> None:
+        self._processor = processor
+
+    def _reset(self, now: float) -> None:
+        self._processor.reset()
+        self._detector.reset()
+        ended = self._tracker.end(now)
+        if ended is not None:
+            self._post(ended)

@@ -1,0 +1,150 @@
+"""What the loudspeaker plays: pulls the assistant's sound, shapes its loudness, and can fall silent at once.
+
+A flush never waits for anybody: the next block fades out in 5 ms and everything that still arrives of the cancelled
+answer is dropped until `resume` says that the next answer begins (R8). Pure: the time is passed in, the source is a
+port.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, Block, Frame, mean_square, to_float
+
+LOUDEST = 1.5
+"""Highest volume; above it even soft voices clip."""
+DUCKED = 10.0 ** (-12.0 / 20.0)
+"""Gain while somebody talks over the assistant and we are not sure yet: clearly lower, still understood."""
+AUDIBLE = 10.0 ** (-60.0 / 10.0)
+"""Mean square above which a block is audible. Measured before volume and duck, so that a soft setting does not turn the
+assistant's quiet syllables into silence; with the volume at zero nothing is audible."""
+ANSWER_GAP = 1.0
+"""Seconds of silence after which the next sound counts as another answer."""
+_GAIN_STEP = 0.2
+"""Most the gain changes in one block: full to silent in 50 ms, without a click."""
+_FADE_IN = 0.005
+"""Seconds of fade where sound is let in again in the middle of it."""
+
+
+class PlaybackSource(Protocol):
+    """Where the assistant's sound comes from: a jitter buffer, or a queue of received audio."""
+
+    def pull(self, now: float) -> Frame:
+        """The next 20 ms as int16[960] at 48 kHz; silence when there is nothing. Called from the audio thread."""
+        ...
+
+    def flush(self) -> None:
+        """Drop what is queued. Called from the audio thread."""
+        ...
+
+
+class Playout:
+    """Fills the loudspeaker's blocks. One thread only (the audio thread) may call it."""
+
+    def __init__(self) -> None:
+        self.last_audible_at: float | None = None
+        """When the last audible block was handed out; None before the first."""
+        self.volume = 1.0
+        """Wished gain, 0 to `LOUDEST`."""
+        self.deafened = False
+        """Play nothing, but keep everything running."""
+        self.ducked = False
+        """Play about 12 dB softer."""
+        self._source: PlaybackSource | None = None
+        self._second_half: Block | None = None
+        self._farewell: Block | None = None
+        self._is_dropping = False
+        self._fades_in = False
+        self._gain = 1.0
+        self._answer_began_at: float | None = None
+
+    @property
+    def is_dropping(self) -> bool:
+        """Whether late sound of a cancelled answer is being dropped."""
+        return self._is_dropping
+
+    def set_source(self, source: PlaybackSource | None) -> None:
+        """Play from another source, or from none; half-played sound of the old one is forgotten."""
+        self._source = source
+        self._second_half = None
+
+    def set_volume(self, volume: float) -> None:
+        """Wish a gain; outside 0 to `LOUDEST` it is limited."""
+        self.volume = min(max(volume, 0.0), LOUDEST)
+
+    def flush(self, now: float, fade: float = 0.005) -> None:
+        """Fall silent within `fade` seconds and drop what comes, until `resume`. The answer counts as over."""
+        if not self._is_dropping:
+            self._farewell = self._next_block(now) * _fade_out(fade)
+        if self._source is not None:
+            self._source.flush()
+        self._second_half = None
+        self._is_dropping = True
+        self._answer_began_at = None
+
+    def resume(self) -> None:
+        """The next answer begins: let sound in again. Without a flush before it this does nothing."""
+        self._fades_in = self._fades_in or self._is_dropping
+        self._is_dropping = False
+
+    def heard(self, now: float) -> float:
+        """Seconds from the first to the last audible sample of the running answer; 0.0 when none is running (R7)."""
+        if self._answer_began_at is None or self.last_audible_at is None:
+            return 0.0
+        return self.last_audible_at - self._answer_began_at if now - self.last_audible_at < ANSWER_GAP else 0.0
+
+    def fill(self, out: Block, now: float) -> bool:
+        """Write the next 10 ms into `out` (float32[480]); whether it is audible."""
+        block = self._choose_block(now)
+        old_gain = self._gain
+        self._gain = self._next_gain()
+        audible = max(old_gain, self._gain) > 0.0 and mean_square(block) > AUDIBLE
+        if old_gain == self._gain:
+            np.multiply(block, np.float32(self._gain), out=out)
+        else:
+            np.multiply(block, np.linspace(old_gain, self._gain, BLOCK, dtype=np.float32), out=out)
+        np.clip(out, -1.0, 1.0, out=out)
+        if audible and not self._is_dropping:
+            self._note_audible(now)
+        return audible
+
+    def _choose_block(self, now: float) -> Block:
+        if self._is_dropping:
+            self._next_block(now)
+            block, self._farewell = self._farewell, None
+            return block if block is not None else np.zeros(BLOCK, dtype=np.float32)
+        block = self._next_block(now)
+        if self._fades_in:
+            self._fades_in = False
+            return block * _fade_out(_FADE_IN)[::-1]
+        return block
+
+    def _next_block(self, now: float) -> Block:
+        if self._second_half is not None:
+            block, self._second_half = self._second_half, None
+            return block
+        if self._source is None:
+            return np.zeros(BLOCK, dtype=np.float32)
+        frame = to_float(self._source.pull(now))
+        self._second_half = frame[BLOCK:]
+        return frame[:BLOCK]
+
+    def _next_gain(self) -> float:
+        wanted = 0.0 if self.deafened else self.volume * (DUCKED if self.ducked else 1.0)
+        return self._gain + min(max(wanted - self._gain, -_GAIN_STEP), _GAIN_STEP)
+
+    def _note_audible(self, now: float) -> None:
+        last = self.last_audible_at
+        if self._answer_began_at is None or last is None or now - last >= ANSWER_GAP:
+            self._answer_began_at = now - BLOCK_SECONDS
+        self.last_audible_at = now
+
+
+def _fade_out(seconds: float) -> Block:
+    """Gains of one block that fall from 1 to 0 within `seconds` and stay there."""
+    length = min(max(int(seconds * SAMPLE_RATE), 1), BLOCK)
+    gains = np.zeros(BLOCK, dtype=np.float32)
+    gains[:length] = np.linspace(1.0, 0.0, length, dtype=np.float32)
+    return gains

@@ -1,0 +1,67 @@
+"""`voicechat` and `voicechat chat`: the screen over an engine of its own."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from voicechat.config.load import load_settings
+from voicechat.config.locations import user_themes_dir
+from voicechat.config.providers import provider_of
+from voicechat.config.secrets import find_key, key_lying_about
+from voicechat.config.settings import Settings
+from voicechat.errors import ConfigError
+
+
+def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
+    """Talk on the screen. Raises ConfigError before the screen opens; afterwards everything is shown on it."""
+    settings = load_settings(flags, os.environ, config)
+    refuse_the_impossible(settings, os.environ)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise ConfigError("the screen needs a terminal", hint="without one: voicechat run --text hello --json")
+    from voicechat.engine.host import EngineProcess
+    from voicechat.ui.app import run_app
+
+    return run_app(EngineProcess(settings), ui_options(settings, os.environ))
+
+
+def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> None:
+    """What needs no engine to be known: a session file that is wrong, a key that is not there."""
+    from voicechat.config.wish import plan
+
+    provider = provider_of(settings)
+    if settings.session:
+        plan(settings)
+    if provider.needs_key and not find_key(environ, settings.provider)[1]:
+        raise ConfigError(
+            f"{provider.title} needs an API key",
+            hint="set OPENAI_API_KEY in the environment, or talk without one: voicechat --provider local",
+        )
+
+
+def ui_options(settings: Settings, environ: Mapping[str, str]) -> Any:
+    from voicechat.ui.options import UiOptions, WelcomeFacts
+
+    unused = key_lying_about(environ) if settings.provider == "local" else ""
+    return UiOptions(
+        theme=settings.theme or "lamplight",
+        keys=settings.keys,
+        ascii=settings.ascii or needs_ascii(environ),
+        motion="calm" if settings.motion == "calm" else "full",
+        welcome=WelcomeFacts(
+            provider=provider_of(settings).title,
+            voice=settings.voice or provider_of(settings).voice,
+            key_found=unused,
+            turn_mode="push-to-talk" if settings.turn_mode == "push-to-talk" else "hands-free",
+        ),
+        user_themes_dir=user_themes_dir(),
+    )
+
+
+def needs_ascii(environ: Mapping[str, str]) -> bool:
+    """The Linux console and locales without UTF-8 cannot draw our glyphs."""
+    return environ.get("TERM") == "linux" or "utf" not in locale.getpreferredencoding(False).lower()

@@ -1,0 +1,25 @@
+"""The only map from what happened to a process status."""
+
+from __future__ import annotations
+
+from voicechat.errors import AudioDeviceError, ConfigError, EngineError, SignallingError, VoiceChatError
+
+DONE = 0
+FAILED_TURN = 1
+USAGE = 2
+CONNECTION = 3
+AUDIO = 4
+ENGINE_DIED = 5
+INTERRUPTED = 130
+
+BY_ERROR: tuple[tuple[type[VoiceChatError], int], ...] = (
+    (ConfigError, USAGE),
+    (SignallingError, CONNECTION),
+    (AudioDeviceError, AUDIO),
+    (EngineError, ENGINE_DIED),
+)
+
+
+def exit_code(error: VoiceChatError) -> int:
+    """The status for an error that ended a command."""
+    return next((code for kind, code in BY_ERROR if isinstance(error, kind)), FAILED_TURN)

@@ -1,0 +1,193 @@
+"""The command line: `voicechat` talks; everything else has a name. Sub-commands import what they need when they run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from voicechat import __version__
+from voicechat.cli import exit_codes
+from voicechat.cli import options as opt
+from voicechat.cli.edge import guarded
+from voicechat.cli.session import app as session_app
+
+app = typer.Typer(
+    name="voicechat",
+    help="Talk with a Realtime assistant in your terminal, and see everything that flows.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(session_app, name="session", help="Look at a session configuration before a server does.")
+
+
+def version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"voicechat {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    provider: opt.Provider = None,
+    base_url: opt.BaseUrl = None,
+    model: opt.Model = None,
+    voice: opt.Voice = None,
+    instructions: opt.Instructions = None,
+    language: opt.Language = None,
+    output: opt.Output = None,
+    greet: opt.Greet = None,
+    turn_mode: opt.TurnMode = None,
+    barge_in: opt.BargeIn = None,
+    preset: opt.PresetOption = None,
+    session: opt.SessionFile = None,
+    mic: opt.Mic = None,
+    speaker: opt.Speaker = None,
+    config: opt.Config = None,
+    profile: opt.Profile = None,
+    theme: opt.Theme = None,
+    ascii: opt.Ascii = None,
+    show_version: Annotated[
+        bool, typer.Option("--version", "-V", callback=version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Without a command: talk. The same as `voicechat chat`."""
+    flags = {name: value for name, value in context.params.items() if name not in ("config", "show_version")}
+    if context.invoked_subcommand is None:
+        from voicechat.cli.chat import chat_command
+
+        raise typer.Exit(chat_command(flags, config))
+    given = [name for name, value in flags.items() if value is not None]
+    if given or config:
+        option = "--" + (given[0] if given else "config").replace("_", "-")
+        raise typer.BadParameter(f"write {option} behind the command: voicechat {context.invoked_subcommand} {option}")
+
+
+@app.command()
+def chat(
+    context: typer.Context,
+    provider: opt.Provider = None,
+    base_url: opt.BaseUrl = None,
+    model: opt.Model = None,
+    voice: opt.Voice = None,
+    instructions: opt.Instructions = None,
+    language: opt.Language = None,
+    output: opt.Output = None,
+    greet: opt.Greet = None,
+    turn_mode: opt.TurnMode = None,
+    barge_in: opt.BargeIn = None,
+    preset: opt.PresetOption = None,
+    session: opt.SessionFile = None,
+    mic: opt.Mic = None,
+    speaker: opt.Speaker = None,
+    config: opt.Config = None,
+    profile: opt.Profile = None,
+    theme: opt.Theme = None,
+    ascii: opt.Ascii = None,
+) -> None:
+    """Talk on the screen."""
+    from voicechat.cli.chat import chat_command
+
+    flags = {name: value for name, value in context.params.items() if name != "config"}
+    raise typer.Exit(chat_command(flags, config))
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    text: Annotated[
+        list[str] | None, typer.Option("--text", metavar="TEXT", help="Say this in writing; may be repeated.")
+    ] = None,
+    turns: Annotated[int | None, typer.Option("--turns", min=1, max=1000, help="Answers to wait for.")] = None,
+    timeout: Annotated[float, typer.Option("--timeout", min=1, max=86400, help="Seconds until it gives up.")] = 60.0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per event, then a summary.")] = False,
+    provider: opt.Provider = None,
+    base_url: opt.BaseUrl = None,
+    model: opt.Model = None,
+    voice: opt.Voice = None,
+    instructions: opt.Instructions = None,
+    language: opt.Language = None,
+    output: opt.Output = None,
+    greet: opt.Greet = None,
+    turn_mode: opt.TurnMode = None,
+    barge_in: opt.BargeIn = None,
+    preset: opt.PresetOption = None,
+    session: opt.SessionFile = None,
+    mic: opt.Mic = None,
+    speaker: opt.Speaker = None,
+    config: opt.Config = None,
+    profile: opt.Profile = None,
+) -> None:
+    """Talk without a screen: a script, a test, a measurement."""
+    from voicechat.cli.run import RunOptions, run_command
+
+    own = ("text", "turns", "timeout", "json", "config")
+    flags = {name: value for name, value in context.params.items() if name not in own}
+    options = RunOptions(texts=tuple(text or ()), turns=turns or 0, timeout=timeout, as_json=json)
+    raise typer.Exit(run_command(flags, config, options))
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8765,
+    brain_url: Annotated[str, typer.Option("--brain-url", metavar="URL", help="A chat server to think with.")] = "",
+    brain_model: Annotated[str, typer.Option("--brain-model", metavar="NAME", help="Its model.")] = "",
+    fault: Annotated[str, typer.Option("--fault", metavar="NAME", help="Misbehave on purpose, to test clients.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log sessions to stderr.")] = False,
+) -> None:
+    """Run the local Realtime server alone, for any client."""
+    from voicechat.cli.serve import serve_command
+
+    raise typer.Exit(
+        serve_command(port=port, brain_url=brain_url, brain_model=brain_model, fault=fault, verbose=verbose)
+    )
+
+
+@app.command()
+def devices(
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List microphones and loudspeakers."""
+    from voicechat.cli.devices import devices_command
+
+    raise typer.Exit(devices_command(json))
+
+
+@app.command()
+def themes(
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List themes, and say which files could not be read."""
+    from voicechat.cli.themes import themes_command
+
+    raise typer.Exit(themes_command(as_json=json))
+
+
+def run_cli(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status."""
+    return guarded(lambda: obey(arguments))
+
+
+def obey(arguments: Sequence[str]) -> int:
+    try:
+        result = app(args=list(arguments), standalone_mode=False)
+    except typer.Abort:
+        return exit_codes.INTERRUPTED
+    except Exception as error:
+        return complaint(error)
+    return result if isinstance(result, int) else exit_codes.DONE
+
+
+def complaint(error: Exception) -> int:
+    """Typer's own complaints about options; anything else is not ours to handle."""
+    show = getattr(error, "format_message", None)
+    if show is None:
+        raise error
+    print(f"voicechat: {show()}\n  try: voicechat --help", file=sys.stderr)
+    return exit_codes.USAGE

@@ -1,0 +1,170 @@
+"""`voicechat run`: a conversation without a screen, for scripts, tests and measurements.
+
+It is a client of the engine like the screen. stdout is data (events with --json, the spoken words without), stderr is
+narration. A turn is complete when its response is done and its sound has ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from voicechat.cli import exit_codes
+from voicechat.cli.chat import refuse_the_impossible
+from voicechat.cli.run_summary import Progress
+from voicechat.config.load import load_settings
+from voicechat.config.settings import Settings
+from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered
+from voicechat.engine.host import EngineProcess
+from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot, Turns
+
+GOODBYE_WAIT = 1.5
+"""Seconds in which the engine may end tidily and send what is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    texts: tuple[str, ...] = ()
+    """Typed messages; each waits until the answer to the one before is complete."""
+    turns: int = 0
+    """Answers to wait for; 0: one for each text, else one."""
+    timeout: float = 60.0
+    as_json: bool = False
+
+
+def run_command(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> int:
+    """Returns the exit status. Raises ConfigError for settings that cannot work."""
+    settings = load_settings(flags, os.environ, config)
+    if options.texts and "mic" not in settings.given:
+        settings = load_settings({**flags, "mic": "none"}, os.environ, config)
+    refuse_the_impossible(settings, os.environ)
+    return Run(settings, options).go()
+
+
+class Run:
+    """One headless conversation, from the first message of the engine to the summary."""
+
+    def __init__(self, settings: Settings, options: RunOptions) -> None:
+        self._settings = settings
+        self._options = options
+        self._inbox: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+        self._engine = EngineProcess(settings)
+        self._progress = Progress()
+        self._texts = list(options.texts)
+        self._wanted = options.turns or max(1, len(options.texts))
+        self._sent = 0
+        self._pressed = False
+        self._interrupted = False
+
+    def go(self) -> int:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._interrupt)
+        deadline = time.monotonic() + self._options.timeout
+        self._engine.start(self._inbox.put)
+        try:
+            code = self._converse(deadline)
+        finally:
+            self._engine.send(EndAsked())
+            self._engine.close(GOODBYE_WAIT)
+            self._drain()
+        self._finish(code)
+        return code
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._interrupted = True
+
+    def _converse(self, deadline: float) -> int:
+        while True:
+            if self._interrupted:
+                return exit_codes.INTERRUPTED
+            if time.monotonic() > deadline:
+                self._progress.problem(f"gave up after {self._options.timeout:g} s: {self._progress.stuck_at()}")
+                return exit_codes.CONNECTION if not self._progress.was_open else exit_codes.FAILED_TURN
+            try:
+                message = self._inbox.get(timeout=0.1)
+            except queue.Empty:
+                continue
+            if isinstance(message, Goodbye):
+                return self._died(message)
+            self._take(message)
+            code = self._next_act()
+            if code is not None:
+                return code
+
+    def _died(self, message: Goodbye) -> int:
+        self._progress.problem(message.cause)
+        return message.exit_code or exit_codes.ENGINE_DIED
+
+    def _take(self, message: FromEngine) -> None:
+        if isinstance(message, Batch):
+            for row in message.rows:
+                self._progress.see(row)
+                if self._options.as_json:
+                    event = json.loads(row.payload)
+                    print(json.dumps({"t": row.t, "dir": row.dir, "event": event}, ensure_ascii=False), flush=True)
+        elif isinstance(message, Snapshot):
+            self._progress.view = message.view
+        elif isinstance(message, Turns):
+            self._progress.take_turns(message)
+
+    def _next_act(self) -> int | None:
+        """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""
+        view = self._progress.view
+        if view is None:
+            return None
+        if view.connection.phase == "refused":
+            self._progress.problem(view.connection.reason, view.connection.hint)
+            return exit_codes.CONNECTION
+        if view.connection.phase == "lost":
+            self._progress.problem(view.connection.reason or "the line was lost")
+            return exit_codes.CONNECTION
+        if self._progress.completed >= self._wanted:
+            return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
+        if self._progress.failed:
+            return exit_codes.FAILED_TURN
+        if self._progress.is_ready:
+            self._speak_or_write()
+        return None
+
+    def _speak_or_write(self) -> None:
+        if self._texts and self._progress.completed >= self._sent:
+            self._sent += 1
+            self._engine.send(TextEntered(self._texts.pop(0)))
+        elif self._settings.turn_mode == "push-to-talk" and not self._options.texts:
+            self._work_the_key()
+
+    def _work_the_key(self) -> None:
+        """With push-to-talk and a recording, somebody has to hold the key while it plays."""
+        if not self._pressed:
+            self._pressed = True
+            self._engine.send(TalkPressed("control", lease=self._options.timeout))
+        elif self._progress.mic_file_ended and not self._progress.key_is_up:
+            self._progress.key_is_up = True
+            self._engine.send(TalkReleased("control"))
+
+    def _drain(self) -> None:
+        while not self._inbox.empty():
+            message = self._inbox.get()
+            if not isinstance(message, Goodbye):
+                self._take(message)
+
+    def _finish(self, code: int) -> None:
+        summary = self._progress.summary()
+        if self._options.as_json:
+            print(json.dumps({"summary": summary}, ensure_ascii=False), flush=True)
+            return
+        for entry in summary["transcript"]:
+            print(f"{entry['who']}: {entry['text']}")
+        for problem in summary["problems"]:
+            print(f"voicechat: {problem}", file=sys.stderr)
+        if code == exit_codes.INTERRUPTED:
+            print("voicechat: interrupted", file=sys.stderr)

@@ -1,0 +1,84 @@
+"""What a headless run knows about its conversation, and the summary it ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voicechat.core.view import TurnView, View
+from voicechat.engine.link import EventRow, Turns
+
+
+class Progress:
+    """Collects what the engine tells. Latencies are milliseconds here, because the summary is read by people."""
+
+    def __init__(self) -> None:
+        self.view: View | None = None
+        self.was_open = False
+        self.failed = False
+        self.mic_file_ended = False
+        self.key_is_up = False
+        self._turns: dict[str, TurnView] = {}
+        self._order: tuple[str, ...] = ()
+        self._problems: list[str] = []
+
+    def see(self, row: EventRow) -> None:
+        self.was_open = self.was_open or row.type == "line.opened"
+        self.mic_file_ended = self.mic_file_ended or row.type == "mic.file_ended"
+
+    def take_turns(self, message: Turns) -> None:
+        self._turns |= {turn.key: turn for turn in message.changed}
+        if message.order is not None:
+            self._order = message.order
+        self.failed = any(turn.who == "assistant" and turn.failed for turn in self._turns.values())
+
+    def problem(self, *sentences: str) -> None:
+        text = " · ".join(" ".join(sentence.split()) for sentence in sentences if sentence)
+        if text and text not in self._problems:
+            self._problems.append(text)
+
+    @property
+    def completed(self) -> int:
+        return self.view.completed if self.view else 0
+
+    @property
+    def is_ready(self) -> bool:
+        """The line is open and the configuration in force: user input will be obeyed."""
+        return bool(self.view and self.view.connection.phase == "open" and self.view.mic.state != "configuring")
+
+    def stuck_at(self) -> str:
+        """What it was waiting for, for the sentence of a timeout."""
+        if self.view is None:
+            return "the engine never spoke"
+        if self.view.connection.phase != "open":
+            return f"the line is {self.view.connection.phase}" + (
+                f" ({self.view.connection.reason})" if self.view.connection.reason else ""
+            )
+        return f"{self.completed} answers complete, the reply is {self.view.reply.state}"
+
+    def summary(self) -> dict[str, Any]:
+        turns = [self._turns[key] for key in self._order if key in self._turns]
+        spoken = [turn for turn in turns if turn.who != "note"]
+        notes = [turn for turn in turns if turn.who == "note" and turn.level != "info"]
+        failed = [turn.failed for turn in turns if turn.failed]
+        latencies = [
+            round(turn.latency * 1000) for turn in turns if turn.who == "assistant" and turn.latency is not None
+        ]
+        return {
+            "turns": sum(turn.who == "you" for turn in turns),
+            "completed": self.completed,
+            "transcript": [entry(turn) for turn in spoken],
+            "latencies_ms": latencies,
+            "problems": list(dict.fromkeys([*self._problems, *(note.text for note in notes), *failed])),
+        }
+
+
+def entry(turn: TurnView) -> dict[str, Any]:
+    """One line of the transcript; what nobody heard stands apart."""
+    line: dict[str, Any] = {"who": turn.who, "text": turn.text}
+    if turn.cut_by:
+        line |= {"cut_by": turn.cut_by, "cut_at_s": round(turn.cut_at, 2), "unheard": turn.rest}
+    elif turn.rest:
+        line["text"] = turn.text + turn.rest
+    if turn.detail:
+        line["detail"] = turn.detail
+    return line

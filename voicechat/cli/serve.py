@@ -1,0 +1,72 @@
+"""`voicechat serve`: the local Realtime server alone, for any client of the protocol on this computer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+
+from voicechat.cli import exit_codes
+from voicechat.errors import ConfigError, SignallingError
+
+
+def serve_command(
+    *, port: int = 8765, brain_url: str = "", brain_model: str = "", fault: str = "", verbose: bool = False
+) -> int:
+    """Serve on loopback until Ctrl+C. Returns the exit status.
+
+    Raises ConfigError when the offline engine is not installed or an option is no good, SignallingError when the port
+    is taken.
+    """
+    from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
+
+    if missing := engine_is_missing():
+        raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(port, brain_url, brain_model, fault))
+    return exit_codes.DONE
+
+
+async def _serve(port: int, brain_url: str, brain_model: str, fault: str) -> None:
+    from voicechat.local_server.brain.choose import choose_brain
+    from voicechat.local_server.faults import read_fault
+    from voicechat.local_server.house import House, load_senses
+    from voicechat.local_server.server import Server
+
+    house = House(load_senses, brain_url, brain_model, read_fault(fault))
+    brain = await choose_brain(brain_url, brain_model)
+    server = Server(house)
+    try:
+        await server.start(port)
+    except OSError as error:
+        raise SignallingError(
+            f"Port {port} cannot be used ({error.strerror or error}).", hint="voicechat serve --port 0 takes a free one"
+        ) from error
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    print(server.base_url, flush=True)
+    _narrate(server.base_url, brain.label, fault)
+    try:
+        await ended.wait()
+    finally:
+        await server.stop()
+
+
+def _narrate(base_url: str, brain: str, fault: str) -> None:
+    """How to use it; on stderr, because stdout is data."""
+    lines = [
+        f"A Realtime server listens on this computer only. Brain: {brain}.",
+        f"  talk to it:     voicechat --provider custom --base-url {base_url}",
+        f"  any client:     base URL {base_url}, any key, any model; WebRTC and WebSocket",
+        "  end it:         Ctrl+C",
+    ]
+    if fault:
+        lines.insert(1, f"  it misbehaves on purpose: {fault}")
+    print("\n".join(lines), file=sys.stderr, flush=True)

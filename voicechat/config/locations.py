@@ -1,0 +1,45 @@
+"""Every path of ours, in one place. Folders follow the platform's convention; logs are private to the user."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+APP = "voicechat"
+
+
+def config_dir() -> Path:
+    return Path(os.environ.get("VOICECHAT_CONFIG_DIR") or platformdirs.user_config_dir(APP, appauthor=False))
+
+
+def config_file() -> Path:
+    return config_dir() / "config.toml"
+
+
+def user_themes_dir() -> Path:
+    return config_dir() / "themes"
+
+
+def state_dir() -> Path:
+    """Logs. Created private (0700) because a log may tell what somebody does."""
+    path = Path(os.environ.get("VOICECHAT_STATE_DIR") or platformdirs.user_state_dir(APP, appauthor=False))
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def engine_log() -> Path:
+    """The engine's stderr (ALSA and PortAudio chatter, last words of a crash); kept below 1 MB."""
+    path = state_dir() / "engine.log"
+    if path.exists() and path.stat().st_size > 1_000_000:
+        path.replace(path.with_suffix(".old.log"))
+    return path
+
+
+def packaged_themes_dir() -> Path:
+    """The themes that come with voicechat: inside the installed package, else the checkout's folder."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "themes"
+    checkout = package.parent / "themes"
+    return checkout if (package.parent / "pyproject.toml").exists() and checkout.is_dir() else inside

@@ -1,0 +1,159 @@
+"""From settings to what the session should be: preset below, session file above it, explicit options on top (R23)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from voicechat.config.providers import Provider, provider_of
+from voicechat.config.session_file import read_session_text
+from voicechat.config.settings import Settings
+from voicechat.core.policy import PRESETS, Preset, TurnPolicy, policy_for
+from voicechat.core.state import Choices, Wishes
+from voicechat.errors import ConfigError
+from voicechat.protocol.session_config import Problem, check_session
+
+MAX_SESSION_FILE = 1024 * 1024
+DEFAULT_INSTRUCTIONS = "You are a friendly voice assistant. Answer briefly, as one does in a conversation."
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the core starts from."""
+
+    wishes: Wishes
+    choices: Choices
+    policy: TurnPolicy
+    provider: Provider
+    remarks: tuple[str, ...] = ()
+    """What was translated, dropped or doubted in a session file, one sentence each."""
+
+
+def plan(settings: Settings) -> Plan:
+    """Raises ConfigError for a session file that cannot be read or asks for something impossible."""
+    provider = provider_of(settings)
+    preset = PRESETS[settings.preset]  # type: ignore[index]  # checked when the settings were loaded
+    own, remarks = session_of_file(settings.session)
+    session = merged(defaults(settings, provider, preset), own)
+    explicit(session, settings, turn_detection_of(preset))
+    detection = session["audio"]["input"].get("turn_detection")
+    push_to_talk = settings.turn_mode == "push-to-talk"
+    barge_in = preset.barge_in if settings.barge_in is None else settings.barge_in
+    policy = policy_for(preset)
+    if isinstance(detection, dict) and detection.get("create_response") is False:
+        policy = replace(policy, reply_to_transcript_only=True)
+    return Plan(
+        wishes=Wishes(
+            session=session,
+            greeting=settings.greet,
+            dialect=settings.dialect,  # type: ignore[arg-type]  # checked when the settings were loaded
+            provider=provider.title,
+            model=session.get("model", ""),
+            voice=str(voice_of(session)),
+            session_limit=provider.session_limit,
+        ),
+        choices=Choices(
+            turn_mode="push-to-talk" if push_to_talk else "hands-free",
+            barge_in=barge_in,
+            local_detection=detection is None and not push_to_talk,
+        ),
+        policy=policy,
+        provider=provider,
+        remarks=remarks,
+    )
+
+
+def session_of_file(name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The checked session of `--session FILE` in the GA dialect, and what is worth telling about it."""
+    if not name:
+        return {}, ()
+    path = Path(name)
+    try:
+        if path.stat().st_size > MAX_SESSION_FILE:
+            raise ConfigError(f"{name} is larger than 1 MB", hint="is this the right file?")
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check --session") from error
+    checked = check_session(read_session_text(text, name))
+    errors = [problem for problem in checked.problems if problem.severity == "error"]
+    if errors:
+        raise ConfigError(
+            f"{name}: {one_line(errors[0])}", hint=f"`voicechat session check {name}` tells all {len(errors)}"
+        )
+    if checked.kind != "realtime":
+        raise ConfigError(
+            f"{name} describes a transcription session", hint="a conversation needs a session of type realtime"
+        )
+    return dict(checked.session), tuple(f"{name}: {one_line(problem)}" for problem in checked.problems)
+
+
+def one_line(problem: Problem) -> str:
+    return f"{problem.path}: {problem.message}" + (f" ({problem.hint})" if problem.hint else "")
+
+
+def defaults(settings: Settings, provider: Provider, preset: Preset) -> dict[str, Any]:
+    transcription: dict[str, Any] | None = {"model": settings.transcription_model or provider.transcription_model}
+    if settings.language and transcription is not None:
+        transcription["language"] = settings.language
+    return {
+        "type": "realtime",
+        "model": provider.model,
+        "instructions": DEFAULT_INSTRUCTIONS,
+        "output_modalities": ["audio"],
+        "audio": {
+            "input": {
+                "transcription": transcription if preset.transcription else None,
+                "turn_detection": turn_detection_of(preset),
+            },
+            "output": {"voice": provider.voice},
+        },
+    }
+
+
+def turn_detection_of(preset: Preset) -> dict[str, Any]:
+    return {
+        "type": "server_vad",
+        "threshold": preset.threshold,
+        "prefix_padding_ms": round(preset.prefix_padding * 1000),
+        "silence_duration_ms": round(preset.silence_duration * 1000),
+        "create_response": preset.create_response,
+        "interrupt_response": preset.interrupt_response,
+    }
+
+
+def explicit(session: dict[str, Any], settings: Settings, detection: dict[str, Any]) -> None:
+    """Options the user gave overrule presets and session files. Changes `session`."""
+    given, output, heard = settings.given, session["audio"]["output"], session["audio"]["input"]
+    if "model" in given:
+        session["model"] = settings.model
+    if "instructions" in given:
+        session["instructions"] = settings.instructions
+    if "output" in given:
+        session["output_modalities"] = [settings.output]
+    if "voice" in given:
+        output["voice"] = settings.voice
+    if "preset" in given:
+        heard["turn_detection"] = detection
+    if given & {"language", "transcription_model"}:
+        transcription = heard.get("transcription") or {}
+        if "transcription_model" in given or "model" not in transcription:
+            transcription["model"] = settings.transcription_model or provider_of(settings).transcription_model
+        if "language" in given:
+            transcription["language"] = settings.language
+        heard["transcription"] = transcription
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Deep merge; whatever `above` says wins, an explicit null included. Turn detection is one wish: never mixed."""
+    out = dict(below)
+    for name, value in above.items():
+        mixes = isinstance(value, Mapping) and isinstance(out.get(name), Mapping) and name != "turn_detection"
+        out[name] = merged(out[name], value) if mixes else value
+    return out
+
+
+def voice_of(session: Mapping[str, Any]) -> object:
+    voice = session["audio"]["output"].get("voice", "")
+    return voice.get("id", "") if isinstance(voice, dict) else voice

@@ -1,0 +1,141 @@
+"""Everything the core may ask for, as frozen records in the imperative. Each class is constructed in one rule file.
+
+`session.perform` hands each to a port; a failure comes back as an event. Effects of one step are carried out in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicechat.protocol.items import Item
+
+
+# audio path
+@dataclass(frozen=True, slots=True)
+class OpenMic:
+    """Send captured audio, beginning `pre_roll` seconds before now."""
+
+    pre_roll: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMic:
+    """Send silence; the track keeps running (R30). `drop`: what is queued does not leave either (a mute)."""
+
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SilencePlayback:
+    """Flush the loudspeaker at once and drop what still comes of this answer (R8)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlayback:
+    """The next answer begins: play again."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuckPlayback:
+    """Lower (or restore) the loudspeaker while a barge-in is being judged (R7)."""
+
+    ducked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AllowBargeIn:
+    """Tell the audio callback whether it may flush by itself when R7 is met (it decides faster than the loop)."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    volume: float
+    deafened: bool = False
+
+
+# line
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a line. `session` is the configuration in the GA dialect, for the handshake or the first session.update."""
+
+    connection: int
+    session: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """Close the line; at the service too, where it can be told (R30)."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateSession:
+    """session.update with a configuration in the GA dialect; `dialect` names the spelling to send."""
+
+    session: dict[str, Any]
+    event_id: str
+    dialect: str = "ga"
+
+
+@dataclass(frozen=True, slots=True)
+class ClearInput:
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInput:
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateItem:
+    item: Item
+    event_id: str = ""
+    previous_item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreateResponse:
+    event_id: str
+    response: dict[str, Any] | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResponse:
+    response_id: str = ""
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClearOutputAudio:
+    """WebRTC: the server drops what it has not sent yet."""
+
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TruncateItem:
+    """WebSocket: `heard` seconds were really played."""
+
+    item_id: str
+    heard: float
+    event_id: str = ""
+
+
+AudioEffect = OpenMic | CloseMic | SilencePlayback | ResumePlayback | DuckPlayback | AllowBargeIn | SetVolume
+WireEffect = (
+    UpdateSession
+    | ClearInput
+    | CommitInput
+    | CreateItem
+    | CreateResponse
+    | CancelResponse
+    | ClearOutputAudio
+    | TruncateItem
+)
+LineEffect = Connect | HangUp | WireEffect
+Effect = AudioEffect | LineEffect

@@ -1,0 +1,396 @@
+"""Everything that can happen to a conversation, as frozen records in the past tense.
+
+Four families: what the *user* did, what the *audio* path noticed, what the *line* did, and what rules *announce* to
+each other inside one step. All times are seconds on the session's monotonic clock; a field ending in `_at` is such a
+time. Wire events arrive wrapped in `Received`, so that the answers of an old connection can be told from today's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from voicechat.core.policy import TurnMode
+
+if TYPE_CHECKING:  # the screen shares this vocabulary and must not pay for the wire's at its start
+    from voicechat.protocol.server_events import ServerEvent
+
+TalkSource = Literal["key", "mouse", "control"]
+
+
+# time
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """A derived deadline was reached; `now` says which. A stale timer cannot exist."""
+
+
+# the user
+@dataclass(frozen=True, slots=True)
+class TalkPressed:
+    """Push-to-talk went down. `lease` seconds: who pressed may vanish (control socket), so the press ends by itself."""
+
+    source: TalkSource = "key"
+    lease: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkReleased:
+    """Push-to-talk came up. `inferred`: guessed from missing key repeats, so a repeat may still take it back."""
+
+    source: TalkSource = "key"
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TalkRejoined:
+    """A key repeat arrived after an inferred release: it was never released."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTapped:
+    """The press was a tap where the terminal cannot report releases (no repeat in 0.8 s): it latches."""
+
+
+@dataclass(frozen=True, slots=True)
+class FocusLost:
+    """The terminal window lost the keyboard; a real release would go to another window."""
+
+
+@dataclass(frozen=True, slots=True)
+class MuteChosen:
+    muted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PauseToggled:
+    """Space in hands-free: pause or resume the mic without muting it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnModeChosen:
+    mode: TurnMode
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInChosen:
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StopPressed:
+    """Stop the answer at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgainPressed:
+    """`r`: reconnect when offline, ask for an answer when one is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TextEntered:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeChosen:
+    """Loudspeaker volume, 0 to 1.5 (1 = as sent)."""
+
+    volume: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeafenChosen:
+    """Loudspeaker off; captions go on."""
+
+    deafened: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndAsked:
+    """R30: close the mic, cancel what runs, hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsked:
+    """R30: end, then start afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceChanged:
+    """The client stopped (or went on) showing signs of life; an unattended mic is closed (dead man's switch)."""
+
+    attended: bool
+
+
+# the audio path
+@dataclass(frozen=True, slots=True)
+class AssistantHeard:
+    """The loudspeaker is playing something other than silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantFellSilent:
+    """The loudspeaker plays silence; its last audible sample left at `last_audible_at`."""
+
+    last_audible_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEmptied:
+    """The playback queue is empty (WebSocket: the client owns the queue)."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceBegan:
+    """Local voice, measured after echo cancellation and upstream of the mic gate."""
+
+    began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEnded:
+    """`ended_at` is the last voiced moment; `voiced` the seconds of voice in between."""
+
+    ended_at: float
+    voiced: float
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInHappened:
+    """The audio callback granted a barge-in from facts the core had set, and has silenced the loudspeaker."""
+
+    voice_began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkDrained:
+    """The last sample queued before the mic closed has left (R6: then the commit may go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicFlat:
+    """Bit-exact zeros for `seconds` from an open mic (R26)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MicLive:
+    """Sound comes in again after `MicFlat`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicFileEnded:
+    """A sound file stands in for the microphone and has ended. No rule cares; scripts do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOpened:
+    mic: str
+    speaker: str
+    echo: str = ""
+    """What cancels echo: `AEC3`, or why nothing does."""
+    detector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """No callback for 500 ms, or the stream ended; the audio side reopens by itself (R26)."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMissing:
+    """There is no microphone or no loudspeaker to open. The talk goes on in text."""
+
+    reason: str
+    hint: str = ""
+
+
+# the line
+@dataclass(frozen=True, slots=True)
+class ConnectWanted:
+    """Start the session: the first event of every conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineStep:
+    """One step of connecting is done: offer, signalling, ice, dtls, channel."""
+
+    connection: int
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineOpened:
+    """The data channel is open. `configured`: the session configuration travelled in the handshake."""
+
+    connection: int
+    transport: Literal["WebRTC", "WebSocket"] = "WebRTC"
+    call_id: str = ""
+    configured: bool = False
+    receive_fallback: str = ""
+    """Why the stock receive path is in use, if it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineFailed:
+    """No line could be opened."""
+
+    connection: int
+    message: str
+    hint: str = ""
+    retryable: bool = False
+    status: int | None = None
+    code: str = ""
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineLost:
+    connection: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendRefused:
+    """A client event could not leave (closed channel, too large)."""
+
+    connection: int
+    type: str
+    reason: str
+    event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A server event on the data channel of one connection. Bad messages arrive too, as events."""
+
+    connection: int
+    event: ServerEvent
+    notes: tuple[str, ...] = field(default=())
+
+
+# announced by rules, handled in the same step
+Interrupter = Literal["you", "barge-in", "push-to-talk", "server", "line"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWanted:
+    """Somebody may want an answer to `item_id` (empty: to the conversation as it stands)."""
+
+    item_id: str = ""
+    why: Literal["transcript", "push-to-talk", "local", "text", "tool", "greeting", "again"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInterrupted:
+    """The running answer ends here. `pre_roll` seconds before now are the user's and must reach the server."""
+
+    by: Interrupter
+    pre_roll: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TalkBegan:
+    """A press was accepted; what the server has heard before is not part of this turn (R6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded:
+    """The last sample of a push-to-talk turn has left. `spoken` seconds lay between press and release (R18)."""
+
+    spoken: float
+
+
+@dataclass(frozen=True, slots=True)
+class TalkDropped:
+    """A push-to-talk turn is given up: muted, or never heard by a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarm:
+    """R11: the barge-in granted at `granted_at` was noise."""
+
+    granted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineReleased:
+    """R30: whatever ran is ended, the line may go. `anew`: and a new one is wanted."""
+
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSpoken:
+    """A push-to-talk turn or a locally detected segment was committed; the server will name its item."""
+
+    by: Literal["push-to-talk", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationInForce:
+    """R21: user audio may flow from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something the user should read: what happened, then the next step. Repeats collapse."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    code: str = ""
+
+
+UserEvent = (
+    TalkPressed
+    | TalkReleased
+    | TalkRejoined
+    | TalkTapped
+    | FocusLost
+    | MuteChosen
+    | PauseToggled
+    | TurnModeChosen
+    | BargeInChosen
+    | StopPressed
+    | AgainPressed
+    | TextEntered
+    | VolumeChosen
+    | DeafenChosen
+    | EndAsked
+    | NewAsked
+)
+AudioEvent = (
+    AssistantHeard
+    | AssistantFellSilent
+    | PlaybackEmptied
+    | VoiceBegan
+    | VoiceEnded
+    | BargeInHappened
+    | UplinkDrained
+    | MicFlat
+    | MicLive
+    | MicFileEnded
+    | DeviceOpened
+    | DeviceLost
+    | DeviceMissing
+)
+LineEvent = ConnectWanted | LineStep | LineOpened | LineFailed | LineLost | SendRefused | Received
+Announcement = (
+    ReplyWanted
+    | AnswerInterrupted
+    | TalkBegan
+    | TalkEnded
+    | TalkDropped
+    | FalseAlarm
+    | LineReleased
+    | TurnSpoken
+    | ConfigurationInForce
+    | Noticed
+)
+Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged
+AnyEvent = Event | Announcement

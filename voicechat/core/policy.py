@@ -1,0 +1,170 @@
+"""Every number of the turn rules, with its unit and its reason.
+
+A policy is a frozen record given to `step`; nothing else in the core holds a number. What the user switches while
+talking (turn mode, barge-in) is state, not policy. Allowed ranges are those of the
+rule book: first figure the default, brackets the range a setting may take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+TurnMode = Literal["hands-free", "push-to-talk"]
+PresetName = Literal["balanced", "steady", "quick"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPolicy:
+    """How this conversation takes turns. All durations are seconds."""
+
+    mic_open_during_playback: bool = False
+    """Preset `quick` alone: the mic stays open and the server interrupts (R1, R9)."""
+    reply_to_transcript_only: bool = False
+    """The client decides when to answer: `create_response` is false and R13 applies."""
+    transcription: bool = True
+    """Whether the user's side is transcribed; R13 forces it on."""
+
+    reopen_delay: float = 0.3
+    """R2 [0-0.5]: the last echo fades before the mic opens again."""
+    drained_silence: float = 0.6
+    """R2 [0.3-0.8]: loudspeaker silence that, after response.done, counts as the end of the sound (WebRTC)."""
+    inaudible_limit: float = 2.0
+    """R2, R4: so long without an audible sample reopens the mic whatever was said."""
+
+    min_playback: float = 1.2
+    """R7 [0-5]: nobody interrupts a first syllable."""
+    min_voice: float = 0.25
+    """R7 [0.1-0.6]: a cough is not an interruption."""
+    cold_echo_extra_voice: float = 0.2
+    """R7: added while the echo canceller is cold; it leaks for its first moments."""
+    cold_echo_for: float = 2.0
+    """R7: far-end audio for so long makes the canceller warm."""
+    duck_after: float = 0.1
+    """R7: playback may be ducked from so much voice on."""
+    pre_roll: float = 0.3
+    """R6, R7: what is kept from before the press or before the voice began."""
+    false_alarm_after: float = 1.0
+    """R11: a grant with no transcript and no further voice for so long was noise."""
+
+    talk_tail: float = 0.2
+    """R6: release closes the mic so much later; sound and events race."""
+    tap_limit: float = 0.25
+    """R6: released sooner, the press was a tap and latches."""
+    release_grace: float = 0.25
+    """R6: an inferred release may be taken back within this time."""
+    latch_silence: float = 8.0
+    """R6: a latch ends by itself after so much silence."""
+    max_talk: float = 120.0
+    """R6: a latch ends after two minutes whatever happens."""
+    clear_answer_limit: float = 0.3
+    """R6: so long the pre-roll waits for input_audio_buffer.cleared (WebRTC, turns ours)."""
+
+    min_turn: float = 0.1
+    """R18: less audio than this is cleared, not committed."""
+    commit_voice: float = 0.9
+    """R17 [0.3-1.5]: so much voice makes a segment that is committed at once after the silence."""
+    commit_silence: float = 0.5
+    """R17 [0.2-2]: silence that ends a segment."""
+    join_within: float = 1.2
+    """R17 [0.5-3]: a short segment waits so long for company."""
+    shortest_voice: float = 0.25
+    """R17: below this it was a click and is cleared."""
+    commit_after_stop: float | None = None
+    """R19: a provider quirk; no `committed` so long after speech_stopped means that the service waits for us."""
+
+    answer_limit: float = 8.0
+    """R15: no response.created for so long frees the slot."""
+    transcript_limit: float = 5.0
+    """R13: no transcript so long after the commit: the turn waits for the user."""
+    created_limit: float = 2.0
+    """So long we wait for session.created to tell the dialect; then the first update goes out in GA."""
+    configured_limit: float = 5.0
+    """R21: so long we wait for session.updated."""
+    drain_limit: float = 1.0
+    """R6: so long a commit waits to hear that the last sample has left."""
+    local_retry_delay: float = 0.5
+    """A local server that is still starting is tried again after this."""
+    local_retries: int = 3
+    """How often."""
+    flat_limit: float = 5.0
+    """R26: bit-exact zeros for so long mean that the microphone is silent."""
+    keep_before_line: float = 10.0
+    """Speech kept while no line is up."""
+    lease: float = 30.0
+    """Longest press that a control socket may hold without renewing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """R23: one named way of taking turns, every value written out."""
+
+    name: PresetName
+    threshold: float
+    prefix_padding: float
+    silence_duration: float
+    create_response: bool
+    interrupt_response: bool
+    barge_in: bool
+    mic_open_during_playback: bool
+    reply_to_transcript_only: bool
+    transcription: bool
+    reopen_delay: float
+    processing: bool
+    """Echo cancellation, noise suppression and gain control."""
+
+
+PRESETS: dict[PresetName, Preset] = {
+    "balanced": Preset(
+        name="balanced",
+        threshold=0.5,
+        prefix_padding=0.3,
+        silence_duration=0.5,
+        create_response=True,
+        interrupt_response=False,
+        barge_in=True,
+        mic_open_during_playback=False,
+        reply_to_transcript_only=False,
+        transcription=True,
+        reopen_delay=0.3,
+        processing=True,
+    ),
+    "steady": Preset(
+        name="steady",
+        threshold=0.3,
+        prefix_padding=0.3,
+        silence_duration=0.3,
+        create_response=False,
+        interrupt_response=False,
+        barge_in=False,
+        mic_open_during_playback=False,
+        reply_to_transcript_only=True,
+        transcription=True,
+        reopen_delay=0.4,
+        processing=True,
+    ),
+    "quick": Preset(
+        name="quick",
+        threshold=0.5,
+        prefix_padding=0.3,
+        silence_duration=0.2,
+        create_response=True,
+        interrupt_response=True,
+        barge_in=True,
+        mic_open_during_playback=True,
+        reply_to_transcript_only=False,
+        transcription=True,
+        reopen_delay=0.3,
+        processing=True,
+    ),
+}
+
+
+def policy_for(preset: Preset) -> TurnPolicy:
+    """The numbers of a preset. What the user can change while talking lives in `state.Choices`."""
+    return TurnPolicy(
+        mic_open_during_playback=preset.mic_open_during_playback,
+        reply_to_transcript_only=preset.reply_to_transcript_only,
+        transcription=preset.transcription,
+        reopen_delay=preset.reopen_delay,
+    )

@@ -1,0 +1,232 @@
+"""Who ends an answer before its time, and whether it was right (R7, R9, R11).
+
+You by a key, your voice by R7, the server by itself, or the lost line: each becomes one `AnswerInterrupted`, and the
+rules that own the loudspeaker, the line and the mic do the rest. The audio callback may grant a barge-in by itself,
+because the loop can be late; it is told here whether it may, and reports what it did.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from voicechat.core.effects import AllowBargeIn, DuckPlayback, Effect
+from voicechat.core.events import (
+    AnswerInterrupted,
+    AnyEvent,
+    BargeInHappened,
+    DeviceLost,
+    EndAsked,
+    FalseAlarm,
+    LineLost,
+    LineReleased,
+    NewAsked,
+    Noticed,
+    Received,
+    StopPressed,
+    VoiceBegan,
+    VoiceEnded,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.configuration import is_mic_open_during_playback, is_ready
+from voicechat.core.rules.playback import far_end_heard, is_answer_running
+from voicechat.core.rules.reply_gate import has_words
+from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.state import State, Voice
+from voicechat.protocol.items import Response
+from voicechat.protocol.server_events import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    InputAudioBufferSpeechStarted,
+    OutputAudioBufferCleared,
+    ResponseDone,
+    ServerEvent,
+)
+
+
+def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    """Keep the voice's facts and name whoever ended the answer."""
+    voice = state.voice
+    match event:
+        case Received():
+            return _on_wire(state, event.event, now, policy)
+        case VoiceBegan(began_at):
+            return _changed(state, replace(voice, began_at=min(began_at, now), ended_at=None))
+        case VoiceEnded(ended_at) if voice.began_at is not None:
+            return _changed(state, replace(voice, ended_at=max(voice.began_at, min(ended_at, now))))
+        case BargeInHappened(voice_began_at) if is_answer_running(state, now, policy):
+            began_at = min(voice_began_at, now)
+            return _granted(state, replace(voice, began_at=began_at), now, policy)
+        case StopPressed() | EndAsked() | NewAsked() if is_answer_running(state, now, policy):
+            return RuleResult(None, (), (AnswerInterrupted("you"),))
+        case LineLost() if is_answer_running(state, now, policy):
+            return RuleResult(None, (), (AnswerInterrupted("line"),))
+        case LineReleased() | DeviceLost():
+            return _changed(state, replace(voice, began_at=None, ended_at=None, granted_at=None))
+        case _:
+            return NOTHING
+
+
+def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """Grant what the callback has not granted yet, judge what was granted, and tell the audio path what it may do."""
+    voice = state.voice
+    grant_at = _grant_at(state, now, policy)
+    if grant_at is not None and now >= grant_at:
+        return _granted(state, voice, now, policy)
+    alarm_at = _false_alarm_at(voice, policy)
+    if alarm_at is not None and voice.granted_at is not None and now >= alarm_at:
+        return _false_alarm(state, voice.granted_at)
+    if _goes_on(voice, now, policy):
+        state = replace(state, voice=replace(voice, grant_confirmed=True, granted_at=None))
+    return _told(state, now, policy, is_changed=state.voice is not voice)
+
+
+def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When voice and answer have lasted long enough, and when a grant without words was noise."""
+    voice = state.voice
+    due: list[float] = []
+    if voice.granted_at is not None:
+        alarm_at = _false_alarm_at(voice, policy)
+        due.append(voice.granted_at + policy.min_voice if alarm_at is None else alarm_at)
+    if _may_listen(state, policy):
+        allowed_at = _answer_old_enough_at(state, policy)
+        grant_at = _grant_at(state, now, policy)
+        duck_at = _duck_at(state, policy)
+        if allowed_at is not None and not voice.allowed:
+            due.append(allowed_at)
+        if grant_at is not None:
+            due.append(grant_at)
+        if duck_at is not None and not voice.ducked:
+            due.append(duck_at)
+    return min(due, default=None)
+
+
+def _may_listen(state: State, policy: TurnPolicy) -> bool:
+    """Whether talking over the answer cuts in at all: hands-free, wanted, and not muted in any way."""
+    mic, choices = state.microphone, state.choices
+    if not choices.barge_in or choices.turn_mode == "push-to-talk" or state.talk.pressed_at is not None:
+        return False
+    if mic.muted or mic.paused or mic.missing or mic.lost_at is not None or not is_ready(state):
+        return False
+    return not is_mic_open_during_playback(state, policy)
+
+
+def _is_voice_on(voice: Voice) -> bool:
+    return voice.began_at is not None and voice.ended_at is None
+
+
+def _answer_old_enough_at(state: State, policy: TurnPolicy) -> float | None:
+    """R7: nobody interrupts a first syllable. None when there is no sound to interrupt."""
+    sound = state.playback
+    if sound.begun_at is None or sound.audible_since is None or sound.silenced_at is not None:
+        return None
+    return sound.audible_since + policy.min_playback
+
+
+def _grant_at(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When the voice that is on has lasted long enough to be meant, over an answer that has."""
+    began_at = state.voice.began_at
+    allowed_at = _answer_old_enough_at(state, policy)
+    if began_at is None or allowed_at is None or not _is_voice_on(state.voice) or not _may_listen(state, policy):
+        return None
+    is_cold = far_end_heard(state.playback, now) < policy.cold_echo_for
+    needed = policy.min_voice + policy.cold_echo_extra_voice if is_cold else policy.min_voice
+    return max(allowed_at, began_at + needed)
+
+
+def _duck_at(state: State, policy: TurnPolicy) -> float | None:
+    """The loudspeaker steps back while a barge-in is being judged."""
+    sound, began_at = state.playback, state.voice.began_at
+    if began_at is None or not _is_voice_on(state.voice) or sound.begun_at is None or sound.silenced_at is not None:
+        return None
+    return began_at + policy.duck_after
+
+
+def _granted(state: State, voice: Voice, now: float, policy: TurnPolicy) -> RuleResult:
+    """R7: the uplink gets everything from before the voice began."""
+    began_at = now if voice.began_at is None else voice.began_at
+    granted = replace(voice, granted_at=now, grant_confirmed=False, grants=voice.grants + 1)
+    return _announced(state, granted, AnswerInterrupted("barge-in", now - began_at + policy.pre_roll))
+
+
+def _false_alarm_at(voice: Voice, policy: TurnPolicy) -> float | None:
+    """R11: a grant, then no transcript and no further voice. None while the voice goes on."""
+    if voice.granted_at is None or _is_voice_on(voice):
+        return None
+    silent_since = voice.granted_at if voice.ended_at is None else max(voice.granted_at, voice.ended_at)
+    return silent_since + policy.false_alarm_after
+
+
+def _goes_on(voice: Voice, now: float, policy: TurnPolicy) -> bool:
+    """The voice lasted as long again after the grant: no cough does."""
+    if voice.granted_at is None:
+        return False
+    until = now if voice.ended_at is None else voice.ended_at
+    return until >= voice.granted_at + policy.min_voice
+
+
+def _false_alarm(state: State, granted_at: float) -> RuleResult:
+    voice = replace(state.voice, granted_at=None, false_alarms=state.voice.false_alarms + 1)
+    text = "The answer was cut by a noise, not by your voice. Press b to turn barge-in off if this happens often."
+    return _announced(state, voice, FalseAlarm(granted_at), Noticed("info", text, "false_alarm"))
+
+
+def _told(state: State, now: float, policy: TurnPolicy, *, is_changed: bool) -> RuleResult:
+    """What the audio callback is allowed, and whether the loudspeaker steps back; said only when it changes."""
+    voice = state.voice
+    is_allowed = is_ducked = False
+    if state.playback.begun_at is not None and _may_listen(state, policy):
+        allowed_at, duck_at = _answer_old_enough_at(state, policy), _duck_at(state, policy)
+        is_allowed = allowed_at is not None and now >= allowed_at
+        is_ducked = duck_at is not None and now >= duck_at
+    effects: list[Effect] = []
+    if is_allowed != voice.allowed:
+        effects.append(AllowBargeIn(is_allowed))
+    if is_ducked != voice.ducked:
+        effects.append(DuckPlayback(is_ducked))
+    if not effects:
+        return RuleResult(state) if is_changed else NOTHING
+    return RuleResult(replace(state, voice=replace(voice, allowed=is_allowed, ducked=is_ducked)), tuple(effects))
+
+
+def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    match wire:
+        case ConversationItemInputAudioTranscriptionDelta(delta=words) if has_words(words):
+            return _confirmed(state)
+        case ConversationItemInputAudioTranscriptionCompleted(transcript=words) if has_words(words):
+            return _confirmed(state)
+        case InputAudioBufferSpeechStarted() if is_mic_open_during_playback(state, policy):
+            return _by_server(state, now, policy)
+        case OutputAudioBufferCleared():
+            return _by_server(state, now, policy)
+        case ResponseDone(response=response) if _is_servers_cut(state, response):
+            return _by_server(state, now, policy)
+        case _:
+            return NOTHING
+
+
+def _confirmed(state: State) -> RuleResult:
+    voice = state.voice
+    if voice.granted_at is None:
+        return NOTHING
+    return _changed(state, replace(voice, granted_at=None, grant_confirmed=True))
+
+
+def _is_servers_cut(state: State, response: Response) -> bool:
+    reason = response.status_details.reason if response.status_details else None
+    is_ours = state.responses.active_id in ("", response.id or "")
+    return response.status == "cancelled" and reason == "turn_detected" and is_ours
+
+
+def _by_server(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """R9: flush at once. Our own clear is answered by `cleared` too, but then nothing runs any more."""
+    if state.playback.silenced_at is not None or not is_answer_running(state, now, policy):
+        return NOTHING
+    return RuleResult(None, (), (AnswerInterrupted("server"),))
+
+
+def _announced(state: State, voice: Voice, *announced: AnswerInterrupted | FalseAlarm | Noticed) -> RuleResult:
+    return RuleResult(replace(state, voice=voice), (), announced)
+
+
+def _changed(state: State, voice: Voice) -> RuleResult:
+    return RuleResult(replace(state, voice=voice))

@@ -1,0 +1,171 @@
+"""Whether what you say is sent, and why not (R1-R5, R26).
+
+The gate is derived from the state as a whole, once per step: `closed_reason` is empty or says who closed it. Nothing
+here can create a response or change the session, so reopening only opens (R3); nothing else opens or closes a mic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from voicechat.core.effects import CloseMic, Effect, OpenMic, SetVolume
+from voicechat.core.events import (
+    AnswerInterrupted,
+    AnyEvent,
+    DeafenChosen,
+    DeviceLost,
+    DeviceMissing,
+    DeviceOpened,
+    EndAsked,
+    MicFlat,
+    MicLive,
+    MuteChosen,
+    NewAsked,
+    Noticed,
+    PauseToggled,
+    TalkBegan,
+    TurnModeChosen,
+    VolumeChosen,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.configuration import is_mic_open_during_playback
+from voicechat.core.rules.playback import ends_at
+from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
+from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.state import Microphone, State
+
+MUTED = "muted by you"
+DEVICE_LOST = "device lost"
+NOT_CONNECTED = "not connected"
+CONFIGURING = "configuring"
+IDLE = "push-to-talk idle"
+SPEAKING = "assistant speaking"
+SPEAKING_CUT_IN = "assistant speaking, talk over it to cut in"
+REOPENING = "reopening"
+REASONS = (MUTED, DEVICE_LOST, NOT_CONNECTED, CONFIGURING, IDLE, SPEAKING, SPEAKING_CUT_IN, REOPENING)
+"""R4: every reason a mic can be closed for. A pause counts as a mute of yours: the same key takes it back."""
+
+LOUDEST = 1.5
+
+
+def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    """Keep the mic's facts. Only ending closes it here and now (R30); all else waits for `settle`."""
+    mic = state.microphone
+    match event:
+        case MuteChosen(muted):
+            return _muted(state, now, muted=muted)
+        case PauseToggled() if state.choices.turn_mode == "hands-free":
+            return _changed(state, replace(mic, paused=not mic.paused, unmuted_at=now))
+        case TurnModeChosen():
+            return _changed(state, replace(mic, paused=False))
+        case VolumeChosen(volume):
+            return _loudness(state, replace(mic, volume=min(max(volume, 0.0), LOUDEST) if volume == volume else 1.0))
+        case DeafenChosen(deafened):
+            return _loudness(state, replace(mic, deafened=deafened))
+        case TalkBegan():
+            return _changed(state, _keeping(mic, now - policy.pre_roll))
+        case AnswerInterrupted(by="barge-in", pre_roll=pre_roll):
+            return _changed(state, _keeping(mic, now - pre_roll))
+        case EndAsked() | NewAsked() if mic.is_open:
+            return _changed(state, replace(mic, is_open=False, changed_at=now, keep_from=None), CloseMic(drop=True))
+        case DeviceOpened() | DeviceLost() | DeviceMissing() | MicFlat() | MicLive():
+            return _device(state, event, now)
+        case _:
+            return NOTHING
+
+
+def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """Open or close the gate, if what the state says differs from what the audio path was told last."""
+    mic = state.microphone
+    may_be_open = not closed_reason(state, now, policy)
+    if may_be_open == mic.is_open:
+        # What was to go first is only good for the opening it was kept for, never for a later one.
+        is_stale = mic.keep_from is not None and (mic.is_open or not is_talking(state.talk, now, policy))
+        return _changed(state, replace(mic, keep_from=None)) if is_stale else NOTHING
+    if not may_be_open:
+        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=mic.muted))
+    pre_roll = 0.0 if mic.keep_from is None else min(max(0.0, now - mic.keep_from), policy.keep_before_line)
+    return _changed(state, replace(mic, is_open=True, changed_at=now, keep_from=None), OpenMic(pre_roll))
+
+
+def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
+    """R4's words for a closed mic; empty if it is or may be open. The first reason that holds is the one shown."""
+    mic = state.microphone
+    if mic.muted:
+        return MUTED
+    if mic.missing or mic.lost_at is not None:
+        return DEVICE_LOST
+    if state.connection.phase != "open":
+        return NOT_CONNECTED
+    if state.configuration.in_force_at is None:
+        return CONFIGURING
+    if is_talking(state.talk, now, policy):
+        return REOPENING if waits_for_clear(state.talk, now, policy) else ""
+    if state.choices.turn_mode == "push-to-talk":
+        return IDLE
+    if mic.paused:
+        return MUTED
+    return _closed_for_the_answer(state, now, policy)
+
+
+def _closed_for_the_answer(state: State, now: float, policy: TurnPolicy) -> str:
+    """R1 and R2. Audible means closed; silence is judged by `playback`."""
+    if state.playback.begun_at is None or is_mic_open_during_playback(state, policy):
+        return ""
+    end = ends_at(state, now, policy)
+    if end is not None and now >= end:
+        return REOPENING
+    return SPEAKING_CUT_IN if state.choices.barge_in else SPEAKING
+
+
+def _muted(state: State, now: float, *, muted: bool) -> RuleResult:
+    """R5: at once, and what a closed mic still has on its way out does not leave either."""
+    mic = state.microphone
+    since = now if mic.muted and not muted else mic.unmuted_at
+    is_leaving = muted and not mic.is_open and state.talk.pressed_at is not None
+    effects = (CloseMic(drop=True),) if is_leaving else ()
+    return _changed(state, replace(mic, muted=muted, unmuted_at=since), *effects)
+
+
+def _keeping(mic: Microphone, since: float) -> Microphone:
+    """Sound from `since` on goes first when the mic opens; never what was said while you were muted (R5)."""
+    return replace(mic, keep_from=since if mic.unmuted_at is None else max(since, mic.unmuted_at))
+
+
+def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
+    mic = state.microphone
+    match event:
+        case DeviceOpened(name, speaker, echo, detector):
+            found = replace(mic, name=name, speaker=speaker, echo=echo, detector=detector)
+            return _changed(
+                state, replace(found, missing="", missing_hint="", lost_at=None, lost_reason="", flat_since=None)
+            )
+        case DeviceLost(reason=reason):
+            return _changed(state, replace(mic, lost_at=now, lost_reason=reason, flat_since=None))
+        case DeviceMissing(reason, hint):
+            return _changed(state, replace(mic, missing=reason or "no microphone", missing_hint=hint))
+        case MicFlat(seconds):
+            return _flat(state, now - max(0.0, seconds))
+        case _:
+            return _changed(state, replace(mic, flat_since=None))
+
+
+def _flat(state: State, since: float) -> RuleResult:
+    """R26: an open mic that gives only zeros is silent; said once per device."""
+    mic = replace(state.microphone, flat_since=since)
+    if mic.name in mic.told_flat:
+        return _changed(state, mic)
+    name = mic.name or "The microphone"
+    text = (
+        f"{name} gives only silence. Is it switched off, muted in hardware, or closed to this terminal by the system?"
+    )
+    told = replace(mic, told_flat=(*mic.told_flat, mic.name))
+    return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, "mic_flat"),))
+
+
+def _loudness(state: State, mic: Microphone) -> RuleResult:
+    return _changed(state, mic, SetVolume(mic.volume, mic.deafened))
+
+
+def _changed(state: State, mic: Microphone, *effects: Effect) -> RuleResult:
+    return RuleResult(replace(state, microphone=mic), effects)

@@ -1,0 +1,232 @@
+"""What the loudspeaker does, and when what it did is over (R1, R2).
+
+The answer's sound *begins* with the first audible sample or with `output_audio_buffer.started`, whichever is first, and
+is *over* at the first of R2's ends plus the reopen delay. Nothing but this file flushes the loudspeaker (R8, R9).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from voicechat.core.effects import Effect, ResumePlayback, SilencePlayback
+from voicechat.core.events import (
+    AnswerInterrupted,
+    AnyEvent,
+    AssistantFellSilent,
+    AssistantHeard,
+    DeviceLost,
+    DeviceOpened,
+    LineLost,
+    LineReleased,
+    PlaybackEmptied,
+    Received,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.state import Playback, State
+from voicechat.protocol.server_events import (
+    OutputAudioBufferCleared,
+    OutputAudioBufferStarted,
+    OutputAudioBufferStopped,
+    ResponseCreated,
+    ResponseOutputAudioDelta,
+    ServerEvent,
+)
+from voicechat.protocol.session_dialects import get_path
+
+PCM_BYTES_PER_SECOND = 48_000.0
+"""24 kHz, 16 bits, one channel: what `audio/pcm` means unless the session says another rate."""
+G711_BYTES_PER_SECOND = 8_000.0
+
+
+def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    """Keep the loudspeaker's facts; flush and resume it."""
+    match event:
+        case Received():
+            return _on_wire(state, event.event, now, policy)
+        case AssistantHeard():
+            return _heard(state, now, policy)
+        case AssistantFellSilent(last_audible_at):
+            return _changed(state, _fell_silent(state.playback, min(last_audible_at, now)))
+        case PlaybackEmptied():
+            return _changed(state, replace(state.playback, emptied_at=now))
+        case AnswerInterrupted(by):
+            return _silenced(state, now, reopen_at_once=by in ("barge-in", "push-to-talk"))
+        case LineLost() | LineReleased():
+            return _changed(state, replace(state.playback, started_at=None, response_id="", item_id="", received=0.0))
+        case DeviceOpened():
+            # The canceller starts anew with the stream, so it is cold again (R7).
+            return _changed(state, replace(state.playback, far_end_heard=0.0))
+        case DeviceLost() if state.playback.is_audible:
+            return _changed(state, _fell_silent(state.playback, now))
+        case _:
+            return NOTHING
+
+
+def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """Forget the answer's sound once it is over, so that the next sound begins anew."""
+    sound = state.playback
+    if sound.begun_at is None and sound.audible_since is None:
+        return NOTHING
+    over_at = over_from(state, now, policy)
+    if sound.begun_at is not None and (over_at is None or now < over_at):
+        return NOTHING
+    return _changed(state, replace(sound, begun_at=None, audible_since=None, started_at=None))
+
+
+def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """The end of "assistant speaking", then the end of "reopening" (the screen tells them apart)."""
+    end = ends_at(state, now, policy)
+    if end is not None and now < end:
+        return end
+    return over_from(state, now, policy)
+
+
+def ends_at(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When the sound ended or will be taken for ended: the first of R2's ends. None while it is audible or absent."""
+    sound = state.playback
+    if sound.begun_at is None or sound.is_audible:
+        return None
+    quiet_since = sound.begun_at
+    if sound.last_audible_at is not None and sound.last_audible_at > quiet_since:
+        quiet_since = sound.last_audible_at
+    end = quiet_since + policy.inaudible_limit
+    if sound.ended_at is not None:
+        end = min(end, sound.ended_at)
+    done_at = state.responses.done_at
+    if done_at is None or state.responses.active_id:
+        return end
+    if state.connection.transport == "WebSocket":
+        return end if sound.emptied_at is None else min(end, max(done_at, sound.emptied_at))
+    return min(end, max(done_at, quiet_since + policy.drained_silence))
+
+
+def over_from(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When the mic may reopen: R2's end plus a delay that counts from the last audible sample where that is known."""
+    end = ends_at(state, now, policy)
+    if end is None:
+        return None
+    sound = state.playback
+    if sound.last_audible_at is None or sound.begun_at is None or sound.last_audible_at < sound.begun_at:
+        return end + policy.reopen_delay
+    return max(end, sound.last_audible_at + policy.reopen_delay)
+
+
+def far_end_heard(sound: Playback, now: float) -> float:
+    """Seconds of loudspeaker sound that the echo canceller has learned from."""
+    if sound.is_audible and sound.heard_at is not None:
+        return sound.far_end_heard + max(0.0, now - sound.heard_at)
+    return sound.far_end_heard
+
+
+def heard_of_answer(sound: Playback, now: float) -> float:
+    """Seconds of the present answer that were played, its own pauses included; 0 before its first sound."""
+    if sound.audible_since is None:
+        return 0.0
+    until = now if sound.is_audible or sound.last_audible_at is None else sound.last_audible_at
+    return max(0.0, until - sound.audible_since)
+
+
+def is_answer_running(state: State, now: float, policy: TurnPolicy) -> bool:
+    """Whether there is something to interrupt: an answer sounds, is being made, or has been asked for."""
+    responses = state.responses
+    if (responses.active_id or responses.asked_at is not None) and responses.cancelled_by is None:
+        return True
+    if state.playback.begun_at is None or state.playback.silenced_at is not None:
+        return False
+    end = ends_at(state, now, policy)
+    return end is None or now < end
+
+
+def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    sound = state.playback
+    match wire:
+        case ResponseOutputAudioDelta(item_id=item_id, delta=delta) if delta:
+            return _changed(state, _received(state, item_id or "", len(delta)))
+        case ResponseCreated() if sound.silenced_at is not None and not _is_cancelled_at_birth(state):
+            return _changed(state, replace(sound, silenced_at=None), ResumePlayback())
+        case OutputAudioBufferStarted(response_id=response_id) if sound.silenced_at is None:
+            return _changed(state, _started(state, response_id or "", now, policy))
+        case OutputAudioBufferStopped(response_id=response_id) | OutputAudioBufferCleared(response_id=response_id):
+            if sound.begun_at is None or (response_id and sound.response_id and response_id != sound.response_id):
+                return NOTHING
+            return _changed(state, replace(sound, started_at=None, ended_at=now))
+        case _:
+            return NOTHING
+
+
+def _is_cancelled_at_birth(state: State) -> bool:
+    """The answer now beginning was cancelled before it had a name; its sound stays dropped."""
+    return state.responses.asked_at is not None and state.responses.cancelled_by is not None
+
+
+def _heard(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    sound = state.playback
+    if sound.silenced_at is not None or sound.is_audible:
+        # After a flush the news of an earlier sound may still be on its way; it must not close the mic again.
+        return NOTHING
+    sound = _begun(state, now, policy)
+    since = now if sound.audible_since is None else sound.audible_since
+    return _changed(
+        state,
+        replace(sound, is_audible=True, audible_since=since, heard_at=now, last_audible_at=now, emptied_at=None),
+    )
+
+
+def _started(state: State, response_id: str, now: float, policy: TurnPolicy) -> Playback:
+    sound = _begun(state, now, policy)
+    return replace(sound, started_at=now, ended_at=None, response_id=response_id)
+
+
+def _begun(state: State, now: float, policy: TurnPolicy) -> Playback:
+    """The sound goes on, or a new one begins; a new answer's sound takes back the end of the one before."""
+    sound = state.playback
+    created_at = state.responses.created_at
+    over_at = over_from(state, now, policy)
+    if sound.begun_at is None or (over_at is not None and now >= over_at):
+        return replace(sound, begun_at=now, audible_since=None, ended_at=None)
+    if sound.ended_at is not None and created_at is not None and created_at >= sound.ended_at:
+        return replace(sound, audible_since=None, ended_at=None)
+    return sound
+
+
+def _fell_silent(sound: Playback, last_audible_at: float) -> Playback:
+    if not sound.is_audible:
+        return sound
+    began = last_audible_at if sound.heard_at is None else sound.heard_at
+    last = max(last_audible_at, began)
+    heard = sound.far_end_heard + (last - began)
+    return replace(sound, is_audible=False, last_audible_at=last, heard_at=None, far_end_heard=heard)
+
+
+def _silenced(state: State, now: float, *, reopen_at_once: bool) -> RuleResult:
+    """R8: the loudspeaker is flushed first and never waits for a server.
+
+    Whoever cuts in by voice or key is heard at once; after a mere stop the last echo has the usual time to fade.
+    `audible_since` stays until the end of the step: others still ask how much was heard.
+    """
+    sound = _fell_silent(state.playback, now)
+    begun_at = None if reopen_at_once else sound.begun_at
+    sound = replace(sound, silenced_at=now, begun_at=begun_at, ended_at=now, started_at=None)
+    return _changed(state, sound, SilencePlayback())
+
+
+def _received(state: State, item_id: str, base64_length: int) -> Playback:
+    sound = state.playback
+    seconds = base64_length * 0.75 / _bytes_per_second(state)
+    before = sound.received if item_id == sound.item_id else 0.0
+    return replace(sound, item_id=item_id, received=before + seconds, emptied_at=None)
+
+
+def _bytes_per_second(state: State) -> float:
+    spoken = get_path(state.configuration.effective, ("audio", "output", "format"))
+    if not isinstance(spoken, dict):
+        return PCM_BYTES_PER_SECOND
+    if spoken.get("type") in ("audio/pcmu", "audio/pcma"):
+        return G711_BYTES_PER_SECOND
+    rate = spoken.get("rate")
+    return 2.0 * rate if isinstance(rate, int) and rate > 0 else PCM_BYTES_PER_SECOND
+
+
+def _changed(state: State, sound: Playback, *effects: Effect) -> RuleResult:
+    return RuleResult(replace(state, playback=sound), effects)

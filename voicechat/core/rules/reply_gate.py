@@ -1,0 +1,181 @@
+"""Which items get an answer when the client decides (R13).
+
+With `create_response: true` the service answers by itself and this gate stands open. With `false` an answer is wanted
+only for words: a transcript with a letter or a digit, a committed push-to-talk item, typed text, tool outputs, or a
+greeting. One item, one answer. No timer ever asks for one: a missing transcript waits for the user (R14).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+from voicechat.core.events import (
+    AgainPressed,
+    Announcement,
+    AnyEvent,
+    ConfigurationInForce,
+    LineLost,
+    LineReleased,
+    NewAsked,
+    Noticed,
+    Received,
+    ReplyWanted,
+    TimePassed,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.state import ReplyGate, State
+from voicechat.protocol.items import Item
+from voicechat.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionFailed,
+    InputAudioBufferCommitted,
+    ResponseDone,
+    ServerEvent,
+)
+
+TRANSCRIPTION = ("audio", "input", "transcription")
+_TRANSCRIPTION_PATH = "session.audio.input.transcription"
+
+MOST_REMEMBERED = 64
+"""Items kept as decided; transcripts older than that do not come any more."""
+
+
+def client_decides(state: State, policy: TurnPolicy) -> bool:
+    """Whether `create_response` is false and R13 applies. Without transcripts it cannot, so the service decides."""
+    if not policy.reply_to_transcript_only or state.gate.server_replies:
+        return False
+    return not any(path.startswith(_TRANSCRIPTION_PATH) for path in state.configuration.refused)
+
+
+def has_words(text: str) -> bool:
+    """At least one letter or digit, of any script."""
+    return any(letter.isalnum() for letter in text)
+
+
+def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    """Announce `ReplyWanted` for what deserves an answer."""
+    gate = state.gate
+    match event:
+        case Received():
+            return _on_wire(state, event.event, now, policy)
+        case TimePassed() if gate.waiting:
+            return _time_passed(state, now, policy)
+        case ConfigurationInForce() if state.wishes.greeting and not gate.greeted:
+            return _changed(state, replace(gate, greeted=True), ReplyWanted("", "greeting"))
+        case AgainPressed() if state.connection.phase == "open" and is_answer_missing(state):
+            return _changed(state, replace(gate, unanswered=()), ReplyWanted("", "again"))
+        case LineLost() | LineReleased():
+            return _changed(state, replace(gate, waiting=(), answered=(), calls=(), unanswered=()))
+        case NewAsked():
+            return _changed(state, ReplyGate())
+        case _:
+            return NOTHING
+
+
+def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """R13: so long a transcript is waited for."""
+    return state.gate.waiting[0][1] + policy.transcript_limit if state.gate.waiting else None
+
+
+def is_answer_missing(state: State) -> bool:
+    """Something was said or asked and got no answer, so `again` makes sense."""
+    responses = state.responses
+    if responses.active_id or responses.asked_at is not None:
+        return False
+    failed = responses.last_status in ("failed", "incomplete")
+    return bool(state.gate.unanswered) or responses.missing_since is not None or failed
+
+
+def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    match wire:
+        case InputAudioBufferCommitted(item_id=str(item_id)) if item_id not in state.gate.answered:
+            return _committed(state, item_id, now, policy)
+        case ConversationItemInputAudioTranscriptionCompleted(item_id=str(item_id), transcript=transcript):
+            return _transcribed(state, item_id, transcript, policy)
+        case ConversationItemInputAudioTranscriptionFailed(item_id=str(item_id), error=error):
+            return _not_transcribed(state, item_id, error.message or error.code or "")
+        case ResponseDone(response=response):
+            calls = tuple(item.call_id for item in response.output if _is_call(item) and item.call_id)
+            is_done = response.status == "completed" and calls
+            return _changed(state, replace(state.gate, calls=calls)) if is_done else NOTHING
+        case ConversationItemAdded(item=item) | ConversationItemCreated(item=item) if state.gate.calls:
+            return _tool_answered(state, item)
+        case _:
+            return NOTHING
+
+
+def _committed(state: State, item_id: str, now: float, policy: TurnPolicy) -> RuleResult:
+    """What the server will not answer by itself is answered at once (ours), or when its words are known (R13)."""
+    by = state.segment.awaited_by if state.choices.turns_are_ours else ""
+    if by == "push-to-talk":
+        return _wanted(state, item_id, "push-to-talk")
+    if client_decides(state, policy):
+        if any(item_id == waiting for waiting, _ in state.gate.waiting):
+            return NOTHING
+        return _changed(state, replace(state.gate, waiting=(*state.gate.waiting, (item_id, now))))
+    return _wanted(state, item_id, "local") if by == "local" else NOTHING
+
+
+def _transcribed(state: State, item_id: str, transcript: str, policy: TurnPolicy) -> RuleResult:
+    """Noise has no words and gets no answer; either way the item is decided."""
+    is_waiting = any(item_id == waiting for waiting, _ in state.gate.waiting)
+    if not is_waiting and (not client_decides(state, policy) or item_id in state.gate.answered):
+        return NOTHING
+    if has_words(transcript):
+        return _wanted(state, item_id, "transcript")
+    return _changed(state, _decided(state.gate, item_id))
+
+
+def _not_transcribed(state: State, item_id: str, reason: str) -> RuleResult:
+    if not any(item_id == waiting for waiting, _ in state.gate.waiting):
+        return NOTHING
+    gate = _decided(state.gate, item_id)
+    text = f"Your words were not recognised{f': {reason}' if reason else ''}. Press r for an answer all the same."
+    notice = Noticed("warning", text, "transcription_failed")
+    return _changed(state, replace(gate, unanswered=(*gate.unanswered, item_id)), notice)
+
+
+def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """No transcript in time: this turn waits for `again`, and from the next turn on the server replies."""
+    late = tuple(item_id for item_id, since in state.gate.waiting if now >= since + policy.transcript_limit)
+    if not late:
+        return NOTHING
+    gate = state.gate
+    for item_id in late:
+        gate = _decided(gate, item_id)
+    gate = replace(gate, unanswered=(*gate.unanswered, *late)[-MOST_REMEMBERED:], server_replies=True)
+    text = (
+        f"No transcript came within {policy.transcript_limit:g} s. Press r for an answer to what you said; "
+        "from the next turn on the service answers by itself."
+    )
+    return _changed(state, gate, Noticed("warning", text, "transcript_missing"))
+
+
+def _tool_answered(state: State, item: Item) -> RuleResult:
+    """R13: tool outputs are answered once, after all of them."""
+    if item.type != "function_call_output" or item.call_id not in state.gate.calls:
+        return NOTHING
+    calls = tuple(call for call in state.gate.calls if call != item.call_id)
+    wanted = () if calls else (ReplyWanted(item.id or "", "tool"),)
+    return _changed(state, replace(state.gate, calls=calls), *wanted)
+
+
+def _is_call(item: Item) -> bool:
+    return item.type == "function_call"
+
+
+def _wanted(state: State, item_id: str, why: Literal["transcript", "push-to-talk", "local"]) -> RuleResult:
+    return _changed(state, _decided(state.gate, item_id), ReplyWanted(item_id, why))
+
+
+def _decided(gate: ReplyGate, item_id: str) -> ReplyGate:
+    waiting = tuple(entry for entry in gate.waiting if entry[0] != item_id)
+    return replace(gate, waiting=waiting, answered=(*gate.answered, item_id)[-MOST_REMEMBERED:])
+
+
+def _changed(state: State, gate: ReplyGate, *announced: Announcement) -> RuleResult:
+    return RuleResult(replace(state, gate=gate), (), announced)

@@ -1,0 +1,50 @@
+"""What you type becomes an item and wants an answer (R13); typed with no line up, it is kept and sent later."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from voicechat.core.effects import CreateItem
+from voicechat.core.events import AnyEvent, ConfigurationInForce, NewAsked, Noticed, ReplyWanted, TextEntered
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.configuration import is_ready
+from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.state import State, Typing
+from voicechat.protocol.items import ContentPart, Item
+
+MOST_KEPT = 16
+"""Messages kept for a line that is not up."""
+
+
+def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
+    """Send typed text, or keep it."""
+    match event:
+        case TextEntered(text) if text.strip():
+            return _sent(state, (text.strip(),)) if is_ready(state) else _kept(state, text.strip())
+        case ConfigurationInForce() if state.typing.kept:
+            return _sent(state, state.typing.kept)
+        case NewAsked():
+            return RuleResult(replace(state, typing=Typing(sent=state.typing.sent)))
+        case _:
+            return NOTHING
+
+
+def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
+    """All of it as items, and one answer to all of it."""
+    first = state.typing.sent + 1
+    ids = [f"typed-{state.connection.number}-{first + place}" for place in range(len(texts))]
+    items = tuple(CreateItem(_item(item_id, text), item_id) for item_id, text in zip(ids, texts, strict=True))
+    typing = Typing(sent=state.typing.sent + len(texts))
+    return RuleResult(replace(state, typing=typing), items, (ReplyWanted(ids[-1], "text"),))
+
+
+def _kept(state: State, text: str) -> RuleResult:
+    kept = state.typing.kept
+    if len(kept) >= MOST_KEPT:
+        notice = Noticed("warning", f"No line is up and {MOST_KEPT} messages wait already; r reconnects.", "kept_full")
+        return RuleResult(None, (), (notice,))
+    return RuleResult(replace(state, typing=replace(state.typing, kept=(*kept, text))))
+
+
+def _item(item_id: str, text: str) -> Item:
+    return Item(id=item_id, type="message", role="user", content=(ContentPart(type="input_text", text=text),))

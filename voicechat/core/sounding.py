@@ -1,0 +1,225 @@
+"""Which answer is sounding, how long it was heard, how long the user waited for it, and when it is over (R10).
+
+The wire says what was said, the loudspeaker says what was heard, and nothing ties the two together on every service:
+the oldest answer that can still sound is the one that does, unless `output_audio_buffer.started` names another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from voicechat.core.events import Interrupter
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.spoken_text import learned_rate
+from voicechat.core.state import Conversation, Cut, State, Turn
+from voicechat.core.transcript import changed, find_answer, find_item
+
+LOOK_BACK = 4
+"""Answers that are over, behind which none that is open is looked for: the list may have been reordered."""
+EVERYTHING_HEARD = 0.3
+"""Seconds by which the server's count of what was played may fall short of the whole answer."""
+
+
+def is_spoken(turn: Turn) -> bool:
+    """Whether the answer has (or may still get) sound; written ones are shown at once."""
+    return not turn.parts or any(part.spoken for part in turn.parts)
+
+
+def heard_seconds(turn: Turn, now: float) -> float:
+    """Seconds of this answer that were audible until `now`, pauses left out."""
+    return turn.heard if turn.sounding_since is None else turn.heard + max(0.0, now - turn.sounding_since)
+
+
+def open_answers(conversation: Conversation, connection: int) -> Iterator[int]:
+    """The answers that are not over yet, newest first."""
+    turns = conversation.turns
+    passed = 0
+    for index in range(len(turns) - 1, -1, -1):
+        turn = turns[index]
+        if turn.connection < connection or passed == LOOK_BACK:
+            return
+        if turn.who != "assistant":
+            continue
+        if turn.complete_at is None:
+            yield index
+        else:
+            passed += 1
+
+
+def sound_began(state: State, now: float) -> Conversation:
+    """The loudspeaker became audible: it is the oldest answer that may still have something to say."""
+    conversation = state.conversation
+    if state.playback.silenced_at is not None:
+        return conversation  # News from before a flush, still on its way.
+    chosen: int | None = None
+    newer_speaks = False
+    for index in open_answers(conversation, state.connection.number):
+        turn = conversation.turns[index]
+        if turn.cut is not None or not is_spoken(turn):
+            continue
+        is_heard_out = turn.done and turn.first_sound_at is not None and not turn.sounding
+        if not (is_heard_out and newer_speaks):
+            chosen = index
+        newer_speaks = newer_speaks or bool(turn.text)
+    return conversation if chosen is None else _sounds(state, conversation, chosen, now)
+
+
+def sound_named(state: State, response_id: str, now: float) -> Conversation:
+    """The server says whose sound begins. It moves sound that is already playing to that answer."""
+    conversation = state.conversation
+    connection = state.connection.number
+    index = find_answer(conversation, connection, response_id)
+    if index is None:
+        return conversation
+    for other in tuple(open_answers(conversation, connection)):
+        if other != index and conversation.turns[other].sounding and conversation.turns[other].done:
+            conversation = changed(conversation, other, _stretch_ended(conversation.turns[other], now))
+            return _sounds(state, conversation, index, now)
+    return conversation
+
+
+def first_sound_if_playing(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
+    """Sound and words travel apart over WebRTC: an answer's first sound may come before its name."""
+    sound = state.playback
+    if not sound.is_audible or sound.silenced_at is not None:
+        return conversation
+    others = (other for other in open_answers(conversation, state.connection.number) if other != index)
+    if any(conversation.turns[other].sounding for other in others):
+        return conversation
+    since = sound.heard_at if sound.heard_at is not None else now
+    return _sounds(state, conversation, index, since)
+
+
+def sound_ended(state: State, last_audible_at: float) -> Conversation:
+    """The loudspeaker fell silent; its last audible sample left then."""
+    conversation = state.conversation
+    for index in tuple(open_answers(conversation, state.connection.number)):
+        turn = conversation.turns[index]
+        if turn.sounding:
+            conversation = changed(conversation, index, _stretch_ended(turn, last_audible_at))
+    return conversation
+
+
+def cut_answer(turn: Turn, by: Interrupter, now: float) -> Turn:
+    """Mark one answer as cut now; what it has of text stays, late words go to the unheard part."""
+    if turn.cut is not None:
+        return turn
+    turn = _stretch_ended(turn, now) if turn.sounding else turn
+    return replace(turn, cut=Cut(by, turn.heard))
+
+
+def cut_running(state: State, by: Interrupter, now: float) -> Conversation:
+    """Cut whatever still sounds or is being made. An answer that was heard to its end is not cut any more."""
+    conversation = state.conversation
+    for index in tuple(open_answers(conversation, state.connection.number)):
+        turn = conversation.turns[index]
+        is_heard_out = turn.done and turn.first_sound_at is not None and not turn.sounding
+        if not is_heard_out:
+            conversation = changed(conversation, index, cut_answer(turn, by, now))
+    return conversation
+
+
+def truncated(state: State, item_id: str, seconds: float | None, now: float) -> Conversation:
+    """The server counted what was heard, which beats our own clock."""
+    conversation = state.conversation
+    index = find_item(conversation, state.connection.number, item_id)
+    if index is None or conversation.turns[index].who != "assistant":
+        return conversation
+    turn = conversation.turns[index]
+    was_heard_out = turn.complete_at is not None and turn.cut is None
+    if was_heard_out and (seconds is None or seconds >= turn.heard - EVERYTHING_HEARD):
+        return conversation
+    turn = cut_answer(turn, "server", now)
+    if seconds is not None and turn.cut is not None:
+        turn = replace(turn, cut=replace(turn.cut, heard=max(0.0, seconds), estimated=False))
+    return changed(conversation, index, turn)
+
+
+def line_ended(state: State, by: Interrupter, now: float) -> Conversation:
+    """No word and no sound of this line will come any more: close what is open, and count nothing as completed."""
+    conversation = state.conversation
+    for index in tuple(open_answers(conversation, state.connection.number)):
+        turn = conversation.turns[index]
+        is_heard_out = turn.done and (turn.first_sound_at is not None or not is_spoken(turn)) and not turn.sounding
+        turn = turn if is_heard_out else cut_answer(turn, by, now)
+        done_at = now if turn.done_at is None else turn.done_at
+        conversation = changed(conversation, index, replace(turn, done_at=done_at, complete_at=now, final=True))
+    return conversation
+
+
+def completed(conversation: Conversation, state: State, now: float, policy: TurnPolicy, *, ended: bool) -> Conversation:
+    """Mark the answers that are over, oldest first, and learn from their pace.
+
+    `ended`: the end of the sound was just announced.
+    """
+    can_sound = has_loudspeaker(state)
+    for index in reversed(tuple(open_answers(conversation, state.connection.number))):
+        turn = conversation.turns[index]
+        due = _over_at(turn, policy, can_sound=can_sound, ended=ended)
+        if due is None or now < due:
+            return conversation
+        conversation = changed(conversation, index, replace(turn, complete_at=now))
+        rate = conversation.chars_per_second
+        if turn.cut is None and is_spoken(turn) and not turn.failed:
+            rate = learned_rate(rate, turn.text, turn.heard)
+        conversation = replace(conversation, completed=conversation.completed + 1, chars_per_second=rate)
+    return conversation
+
+
+def completion_due(state: State, policy: TurnPolicy) -> float | None:
+    """When the next answer will be taken for over although nobody says so."""
+    conversation = state.conversation
+    waiting = tuple(open_answers(conversation, state.connection.number))
+    if not waiting:
+        return None
+    return _over_at(conversation.turns[waiting[-1]], policy, can_sound=has_loudspeaker(state), ended=False)
+
+
+def has_loudspeaker(state: State) -> bool:
+    """Whether sound can be expected at all; without it (no device, deafened, volume at zero) answers are text."""
+    mic = state.microphone
+    return bool(mic.speaker) and not mic.deafened and mic.volume > 0.0
+
+
+def latency_of(conversation: Conversation, index: int, now: float) -> float | None:
+    """Seconds from the user's last sound (or typed text) to now; None if this is not the first answer to it."""
+    turns = conversation.turns
+    for place in range(index - 1, -1, -1):
+        turn = turns[place]
+        if turn.who == "assistant" and (turn.first_sound_at is not None or turn.text):
+            return None
+        if turn.who == "you":
+            return None if turn.last_sound_at is None else max(0.0, now - turn.last_sound_at)
+    return None
+
+
+def _sounds(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
+    turn = conversation.turns[index]
+    if turn.sounding or turn.cut is not None:
+        return conversation
+    if turn.first_sound_at is None:
+        latency = latency_of(conversation, index, now)
+        turn = replace(turn, first_sound_at=now, latency=latency, pace=conversation.chars_per_second)
+    return changed(conversation, index, replace(turn, sounding_since=now))
+
+
+def _stretch_ended(turn: Turn, at: float) -> Turn:
+    if turn.sounding_since is None:
+        return turn
+    end = max(at, turn.sounding_since)
+    return replace(turn, sounding_since=None, last_sound_at=end, heard=turn.heard + end - turn.sounding_since)
+
+
+def _over_at(turn: Turn, policy: TurnPolicy, *, can_sound: bool, ended: bool) -> float | None:
+    """When the answer is over: done, and silent for so long that nothing more will come. None: not foreseeable."""
+    if turn.done_at is None or turn.sounding:
+        return None
+    if turn.cut is not None or not is_spoken(turn):
+        return turn.done_at
+    if turn.last_sound_at is None:
+        # Sound may come long after the words; no device or R2's two silent seconds mean that none will.
+        return turn.done_at + policy.inaudible_limit if can_sound else turn.done_at
+    if ended:
+        return turn.done_at
+    return max(turn.done_at, turn.last_sound_at + policy.drained_silence)

@@ -1,0 +1,175 @@
+"""One step of a conversation: an event comes in, the next state and what to do about it come out.
+
+The heart of voicechat is this one function and the list of rules below. A rule (`rules/*.py`) answers one question,
+sees the whole state and changes only the slices it owns; rules never call each other's effects, they *announce*
+(`AnswerInterrupted`, `ReplyWanted`, ...) and every rule hears the announcement in the same step, at the same `now`.
+
+There are no timers. Slices keep facts ("the last audible sample left at 2.1"), each rule derives from them when it
+wants to be asked again, and `next_deadline` is the earliest of these moments: the session sends `TimePassed` then. A
+stale timer cannot exist, because nothing has to be cancelled.
+
+What follows from the state as a whole (is the mic open? may the audio callback interrupt by itself?) is settled once,
+after the last announcement, so that nothing flaps within a step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicechat.core.effects import Effect
+from voicechat.core.events import (
+    Announcement,
+    AnyEvent,
+    Event,
+    LineFailed,
+    LineLost,
+    LineOpened,
+    LineStep,
+    Received,
+    SendRefused,
+)
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules import (
+    barge_in,
+    commit,
+    configuration,
+    connection,
+    conversation,
+    microphone,
+    playback,
+    push_to_talk,
+    reply_gate,
+    server_errors,
+    single_response,
+    typed_text,
+)
+from voicechat.core.rules.result import RuleResult
+from voicechat.core.state import State
+from voicechat.errors import LocalProtocolError
+
+OnEvent = Callable[[State, AnyEvent, float, TurnPolicy], RuleResult]
+Settle = Callable[[State, float, TurnPolicy], RuleResult]
+Deadline = Callable[[State, float, TurnPolicy], float | None]
+
+MOST_EVENTS = 64
+"""Events and announcements of one step; more is a loop between rules, a defect that must not pass silently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What became of one event."""
+
+    state: State
+    effects: tuple[Effect, ...] = ()
+    """To be carried out in this order."""
+    announced: tuple[Announcement, ...] = ()
+    """What the rules told each other, for the tape and the curious."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of the rule list."""
+
+    name: str
+    owns: tuple[str, ...]
+    """The slices of `State` that this rule alone changes."""
+    on_event: OnEvent
+    deadline: Deadline | None = None
+    settle: Settle | None = None
+
+
+# The order matters. The transcript is written from the state in which the event found us. The mic comes next, because
+# ending closes it before anything else (R30); the loudspeaker comes before the line, because silence never waits for a
+# server (R8). The connection comes last: every other rule sees the line as it was when the event happened.
+RULES: tuple[Rule, ...] = (
+    Rule("conversation", ("conversation",), conversation.on_event, conversation.deadline),
+    Rule("microphone", ("microphone",), microphone.on_event, settle=microphone.settle),
+    Rule("push_to_talk", ("talk",), push_to_talk.on_event, push_to_talk.deadline, push_to_talk.settle),
+    Rule("playback", ("playback",), playback.on_event, playback.deadline, playback.settle),
+    Rule("barge_in", ("voice",), barge_in.on_event, barge_in.deadline, barge_in.settle),
+    Rule("server_errors", (), server_errors.on_event),
+    Rule("reply_gate", ("gate",), reply_gate.on_event, reply_gate.deadline),
+    Rule("commit", ("segment",), commit.on_event, commit.deadline),
+    Rule("typed_text", ("typing",), typed_text.on_event),
+    Rule("single_response", ("responses",), single_response.on_event, single_response.deadline),
+    Rule("configuration", ("configuration", "choices"), configuration.on_event, configuration.deadline),
+    Rule("connection", ("connection",), connection.on_event, connection.deadline),
+)
+# The loudspeaker is settled before the gate that listens to it, the gate before those who ask whether it is open.
+_SETTLERS: tuple[Settle, ...] = (
+    configuration.settle,
+    playback.settle,
+    microphone.settle,
+    push_to_talk.settle,
+    barge_in.settle,
+)
+_ON_EVENT: tuple[OnEvent, ...] = tuple(rule.on_event for rule in RULES)
+_DEADLINES: tuple[Deadline, ...] = tuple(rule.deadline for rule in RULES if rule.deadline is not None)
+
+
+def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
+    """The state after `event`, and what has to be done.
+
+    `now` is the session's monotonic clock in seconds. No input raises, with one exception: a loop between rules
+    raises `LocalProtocolError`.
+    """
+    if not _is_of_this_line(state, event):
+        return Step(state)
+    effects: list[Effect] = []
+    announced: list[Announcement] = []
+    state = _handle(state, event, now, policy, effects, announced)
+    handled = 0
+    while True:
+        while handled < len(announced):
+            if handled >= MOST_EVENTS:
+                raise LocalProtocolError(f"the turn rules answer each other without end: {announced[-4:]}")
+            state = _handle(state, announced[handled], now, policy, effects, announced)
+            handled += 1
+        for settle in _SETTLERS:
+            result = settle(state, now, policy)
+            if result.state is not None:
+                state = result.state
+            effects += result.effects
+            announced += result.announced
+        if handled == len(announced):
+            return Step(state, tuple(effects), tuple(announced))
+
+
+def next_deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When the next `TimePassed` is due, on the clock of `now`; None if nothing waits for time."""
+    earliest: float | None = None
+    for deadline in _DEADLINES:
+        due = deadline(state, now, policy)
+        if due is not None and (earliest is None or due < earliest):
+            earliest = due
+    return earliest
+
+
+def _handle(
+    state: State,
+    event: AnyEvent,
+    now: float,
+    policy: TurnPolicy,
+    effects: list[Effect],
+    announced: list[Announcement],
+) -> State:
+    for on_event in _ON_EVENT:
+        result = on_event(state, event, now, policy)
+        if result.state is not None:
+            state = result.state
+        if result.effects:
+            effects += result.effects
+        if result.announced:
+            announced += result.announced
+    return state
+
+
+def _is_of_this_line(state: State, event: Event) -> bool:
+    """Whether this may be obeyed: news of a line that is gone is recorded by the session, never obeyed."""
+    match event:
+        case Received() | LineStep() | LineOpened() | LineFailed() | LineLost() | SendRefused():
+            line = state.connection
+            return event.connection == line.number and line.phase in ("connecting", "open")
+        case _:
+            return True

@@ -1,0 +1,70 @@
+"""Turns as the screen shows them: what was heard, what was not, and where an answer was cut (R10)."""
+
+from __future__ import annotations
+
+from voicechat.core.sounding import has_loudspeaker, heard_seconds, is_spoken
+from voicechat.core.spoken_text import heard_length
+from voicechat.core.state import State, Turn
+from voicechat.core.view import TurnView
+
+
+def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
+    """Every turn in display order. Only answers that are sounding change with time alone."""
+    conversation = state.conversation
+    rate = conversation.chars_per_second
+    start = conversation.started_at
+    at_once = not has_loudspeaker(state)
+    return tuple(_view(turn, now, rate, start, at_once) for turn in conversation.turns)
+
+
+def split(turn: Turn, now: float, rate: float, *, at_once: bool = False) -> int:
+    """How many characters of an answer were or are audible at `now`; the rest is not heard (yet).
+
+    `rate`: narrow characters a second for an answer that has not sounded. `at_once`: there is no loudspeaker, so
+    nothing waits for it. A written answer is read, not heard; a spoken one that is over without a cut was heard in full.
+    """
+    if turn.who != "assistant" or not is_spoken(turn):
+        return len(turn.text)
+    rate = rate if turn.pace is None else turn.pace
+    if turn.cut is not None:
+        return heard_length(turn.text, turn.cut.heard, rate)
+    if turn.complete_at is not None or at_once:
+        return len(turn.text)
+    return heard_length(turn.text, heard_seconds(turn, now), rate)
+
+
+def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: bool) -> TurnView:
+    at = 0.0 if start is None else max(0.0, turn.at - start)
+    if turn.who == "note":
+        return TurnView(turn.key, "note", at, turn.text, level=turn.level, detail=turn.detail, count=turn.count)
+    heard = split(turn, now, rate, at_once=at_once)
+    cut = turn.cut
+    return TurnView(
+        turn.key,
+        turn.who,
+        at,
+        text=turn.text[:heard],
+        rest=turn.text[heard:],
+        partial=_is_growing(turn),
+        typed=turn.typed,
+        committed=turn.committed,
+        failed=turn.failed,
+        vad="" if turn.speech_began_ms is None else "started" if turn.speech_ended_ms is None else "stopped",
+        spoken=turn.spoken,
+        latency=turn.latency,
+        cut_by="" if cut is None else cut.by,
+        cut_at=0.0 if cut is None else cut.heard,
+        cut_is_estimate=cut is not None and cut.estimated,
+        false_alarm=turn.false_alarm,
+        detail=turn.detail,
+    )
+
+
+def _is_growing(turn: Turn) -> bool:
+    match turn.who:
+        case "assistant":
+            return turn.complete_at is None and turn.cut is None
+        case "tool":
+            return not turn.done
+        case _:
+            return not turn.final

@@ -1,0 +1,145 @@
+"""What the screen needs to know, as plain records. Derived from `State`, never stored in it.
+
+`view(state, now, policy)` is pure; the engine sends its result at most 20 times a second, latest wins, equal parts
+redraw nothing. Every duration is seconds. Turns travel apart (`turn_views`), only when they changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MicState = Literal[
+    "held",  # push-to-talk is down
+    "latched",
+    "tail",  # released, the last 0.2 s are leaving
+    "hands-free",  # open mic
+    "remote",  # opened by the control socket
+    "flat",  # open, but only bit-exact zeros come in
+    "too-loud",
+    "muted",
+    "paused",  # hands-free, paused with Space
+    "barge-in-ready",  # closed to the line, listening for a barge-in
+    "half-duplex",  # closed while the assistant speaks
+    "restoring",  # reopening after the last sound
+    "idle",  # push-to-talk, not pressed
+    "thinking",  # push-to-talk, not pressed, the assistant thinks
+    "no-line",  # not connected yet
+    "keeping",  # speech is kept until the line is up
+    "configuring",  # R21: waiting for session.updated
+    "line-lost",
+    "device-lost",
+    "no-microphone",
+    "unfocused",  # the window lost the keyboard during a hold
+    "ended",
+]
+ReplyState = Literal[
+    "ready",
+    "listening",
+    "waiting",  # your turn was sent or is being recognised
+    "thinking",
+    "speaking",
+    "finishing",  # everything received, still sounding
+    "finished",
+    "cut",
+    "stopped",
+    "cancelled-at-birth",
+    "failed",
+    "incomplete",
+    "no-answer",
+    "no-session",
+]
+Lamp = Literal["yes", "waiting", "no", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class MicView:
+    state: MicState = "no-line"
+    is_on_air: bool = False
+    """Samples of the microphone leave this machine."""
+    reason: str = "not connected"
+    """R4's word for a closed mic: muted by you, assistant speaking, push-to-talk idle, reopening, not connected,
+    configuring, device lost. Empty when open."""
+    seconds: float = 0.0
+    """In this state, or being sent."""
+    remaining: float | None = None
+    """Until it changes by itself: reopening, latch, lease."""
+    name: str = ""
+    speaker: str = ""
+    echo: str = ""
+    detail: str = ""
+    """Why there is no microphone, which device was lost."""
+    hint: str = ""
+    turn_mode: Literal["hands-free", "push-to-talk"] = "hands-free"
+    barge_in: bool = True
+    muted: bool = False
+    volume: float = 1.0
+    deafened: bool = False
+    lamps: tuple[Lamp, Lamp, Lamp] = ("no", "no", "no")
+    """mic (sound reaches us), sent (packets leave us), heard (the server reacted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyView:
+    state: ReplyState = "no-session"
+    seconds: float = 0.0
+    detail: str = ""
+    """The running tool, the failure, who cut it."""
+    last_latency: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    phase: Literal["idle", "connecting", "open", "lost", "refused", "ended"] = "idle"
+    seconds: float = 0.0
+    """In this phase."""
+    provider: str = ""
+    model: str = ""
+    voice: str = ""
+    transport: str = "WebRTC"
+    steps: tuple[tuple[str, float], ...] = ()
+    attempts: int = 0
+    next_try_in: float | None = None
+    reason: str = ""
+    hint: str = ""
+    session_seconds: float = 0.0
+    receive_fallback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    mic: MicView = MicView()
+    reply: ReplyView = ReplyView()
+    connection: ConnectionView = ConnectionView()
+    refused: tuple[str, ...] = ()
+    completed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """One transcript entry as the screen shows it."""
+
+    key: str
+    who: Literal["you", "assistant", "tool", "note"]
+    at: float = 0.0
+    """Session time of its start."""
+    text: str = ""
+    """You, notes: everything. Assistant: the part that was or is audible."""
+    rest: str = ""
+    """Assistant: generated but not (yet) heard. Struck through when `cut_by` is set, hidden while sounding."""
+    partial: bool = False
+    """Still growing."""
+    typed: bool = False
+    committed: bool = False
+    failed: str = ""
+    vad: Literal["", "started", "stopped"] = ""
+    """Server VAD markers: ◆ speech_started, ◇ speech_stopped."""
+    spoken: float | None = None
+    latency: float | None = None
+    cut_by: Literal["", "you", "barge-in", "push-to-talk", "server", "line"] = ""
+    cut_at: float = 0.0
+    cut_is_estimate: bool = False
+    false_alarm: bool = False
+    level: Literal["info", "warning", "error"] = "info"
+    detail: str = ""
+    count: int = 1

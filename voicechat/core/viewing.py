@@ -1,0 +1,215 @@
+"""The state as the screen needs it: which mic state, which reply state, which line, derived anew each time.
+
+Durations are rounded to 0.1 s: more is not shown, and equal views cost the screen nothing. Turns are in `turn_viewing`.
+"""
+
+from __future__ import annotations
+
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.reply_viewing import reply_view
+from voicechat.core.rules.microphone import IDLE, REOPENING, SPEAKING, SPEAKING_CUT_IN, closed_reason
+from voicechat.core.rules.playback import over_from
+from voicechat.core.rules.push_to_talk import latch_ends_at, tail_ends_at
+from voicechat.core.state import State
+from voicechat.core.turn_viewing import turn_views as turn_views
+from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, View
+from voicechat.protocol.session_dialects import get_path
+
+TOO_LOUD = 0.02
+"""Share of clipped samples from which recognition suffers and the user should know."""
+
+
+def view(state: State, now: float, policy: TurnPolicy, meters_hint: float | None = None) -> View:
+    """Everything but the turns, at `now`. `meters_hint`: share (0 to 1) of input samples that clip, where known."""
+    return View(
+        mic=mic_view(state, now, policy, meters_hint),
+        reply=reply_view(state, now, policy),
+        connection=connection_view(state, now),
+        refused=state.configuration.refused,
+        completed=state.conversation.completed,
+    )
+
+
+def mic_view(state: State, now: float, policy: TurnPolicy, clipped: float | None = None) -> MicView:
+    """The deck's row: state, reason (R4), time, lamps."""
+    mic = state.microphone
+    reason = _reason(state, now, policy)
+    name = mic_state(state, reason, clipped)
+    remaining = _remaining(state, name, now, policy)
+    return MicView(
+        state=name,
+        is_on_air=is_on_air(state),
+        reason=reason,
+        seconds=round(max(0.0, now - _since(state, name)), 1),
+        remaining=None if remaining is None else round(max(0.0, remaining), 1),
+        name=mic.name,
+        speaker=mic.speaker,
+        echo=mic.echo,
+        detail=mic.missing or (mic.lost_reason if mic.lost_at is not None else ""),
+        hint=mic.missing_hint if mic.missing else "",
+        turn_mode=state.choices.turn_mode,
+        barge_in=state.choices.barge_in,
+        muted=mic.muted,
+        volume=mic.volume,
+        deafened=mic.deafened,
+        lamps=(_mic_lamp(state), _sent_lamp(state, name), _heard_lamp(state)),
+    )
+
+
+def is_on_air(state: State) -> bool:
+    """Samples of the microphone leave this machine: a fact, not a mode."""
+    return state.microphone.is_open and state.connection.phase == "open"
+
+
+def mic_state(state: State, reason: str, clipped: float | None = None) -> MicState:
+    """The row of the deck's table that holds. The first that holds wins: what stops you most comes first."""
+    mic = state.microphone
+    if state.connection.phase == "ended":
+        return "ended"
+    if mic.missing:
+        return "no-microphone"
+    if mic.lost_at is not None:
+        return "device-lost"
+    if mic.muted:
+        return "muted"
+    return _line_state(state) or _talk_state(state) or _free_state(state, reason, clipped)
+
+
+def connection_view(state: State, now: float) -> ConnectionView:
+    """The line, with what the service says is in use, else what was asked for (R22)."""
+    line = state.connection
+    effective = state.configuration.effective
+    started_at = state.conversation.started_at
+    voice = get_path(effective, ("audio", "output", "voice"))
+    voice = voice.get("id") if isinstance(voice, dict) else voice
+    model = effective.get("model")
+    return ConnectionView(
+        phase=line.phase,
+        seconds=round(max(0.0, now - line.since), 1),
+        provider=state.wishes.provider,
+        model=model if isinstance(model, str) and model else state.wishes.model,
+        voice=voice if isinstance(voice, str) and voice else state.wishes.voice,
+        transport=line.transport,
+        steps=line.steps,
+        attempts=line.attempts,
+        next_try_in=None if line.retry_at is None else round(max(0.0, line.retry_at - now), 1),
+        reason=line.reason,
+        hint=line.hint,
+        session_seconds=0.0 if started_at is None else round(max(0.0, now - started_at), 1),
+        receive_fallback=line.receive_fallback,
+    )
+
+
+def _reason(state: State, now: float, policy: TurnPolicy) -> str:
+    """R4. Empty only for an open mic: one that may open but was not told yet is reopening."""
+    return "" if is_on_air(state) else closed_reason(state, now, policy) or REOPENING
+
+
+def _line_state(state: State) -> MicState | None:
+    phase = state.connection.phase
+    is_kept = state.talk.pressed_at is not None and state.talk.opened_at is None
+    if phase in ("lost", "refused"):
+        return "line-lost"
+    if phase in ("idle", "connecting"):
+        return "keeping" if is_kept else "no-line"
+    if state.configuration.in_force_at is None:
+        return "keeping" if is_kept else "configuring"
+    return "no-line" if state.microphone.unattended else None
+
+
+def _talk_state(state: State) -> MicState | None:
+    talk = state.talk
+    if talk.pressed_at is None:
+        return None
+    if talk.released_at is not None:
+        if is_on_air(state):
+            return "tail"
+        return "unfocused" if talk.focus_lost_at is not None else None
+    if talk.latched_at is not None:
+        return "latched"
+    return "remote" if talk.source == "control" else "held"
+
+
+def _free_state(state: State, reason: str, clipped: float | None) -> MicState:
+    mic = state.microphone
+    if is_on_air(state):
+        if mic.flat_since is not None:
+            return "flat"
+        return "too-loud" if clipped is not None and clipped >= TOO_LOUD else "hands-free"
+    if mic.paused and state.choices.turn_mode == "hands-free":
+        return "paused"
+    match reason:
+        case _ if reason == SPEAKING_CUT_IN:
+            return "barge-in-ready"
+        case _ if reason == SPEAKING:
+            return "half-duplex"
+        case _ if reason == IDLE:
+            is_thinking = bool(state.responses.active_id) or state.responses.asked_at is not None
+            return "thinking" if is_thinking and not state.playback.is_audible else "idle"
+        case _:
+            return "restoring"
+
+
+def _since(state: State, name: MicState) -> float:
+    """When the state began, where a fact tells; else when the mic last opened or closed."""
+    mic, talk = state.microphone, state.talk
+    facts: dict[str, float | None] = {
+        "held": talk.opened_at,
+        "latched": talk.opened_at,
+        "remote": talk.opened_at,
+        "tail": talk.released_at,
+        "keeping": talk.pressed_at,
+        "flat": mic.flat_since,
+        "device-lost": mic.lost_at,
+        "unfocused": talk.focus_lost_at,
+    }
+    if name in ("no-line", "line-lost", "configuring", "ended"):
+        return state.connection.since
+    at = facts.get(name)
+    return mic.changed_at if at is None else at
+
+
+def _remaining(state: State, name: MicState, now: float, policy: TurnPolicy) -> float | None:
+    ends: float | None = None
+    match name:
+        case "restoring":
+            ends = over_from(state, now, policy)
+        case "latched":
+            ends = latch_ends_at(state, policy)
+        case "tail":
+            ends = tail_ends_at(state.talk, policy)
+        case "remote":
+            ends = state.talk.lease_until
+        case "line-lost":
+            ends = state.connection.retry_at
+    return None if ends is None else ends - now
+
+
+def _mic_lamp(state: State) -> Lamp:
+    mic = state.microphone
+    if mic.missing or mic.lost_at is not None or mic.flat_since is not None:
+        return "broken"
+    return "yes" if mic.name else "no"
+
+
+def _sent_lamp(state: State, name: MicState) -> Lamp:
+    if is_on_air(state):
+        return "yes"
+    if name == "keeping":
+        return "waiting"
+    return "broken" if state.connection.phase in ("lost", "refused") else "no"
+
+
+def _heard_lamp(state: State) -> Lamp:
+    """The server reacted to what is being said: its voice detector, or words where it has none."""
+    if not is_on_air(state):
+        return "no"
+    if state.microphone.flat_since is not None:
+        return "no"
+    for turn in reversed(state.conversation.turns):
+        if turn.who in ("note", "tool"):
+            continue
+        is_heard = turn.speech_began_ms is not None or bool(turn.text)
+        is_now = turn.who == "you" and not turn.typed and turn.at >= state.microphone.changed_at
+        return "yes" if is_heard and is_now else "waiting"
+    return "waiting"

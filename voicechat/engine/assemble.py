@@ -1,0 +1,180 @@
+"""The only place that builds adapters: settings in, a running conversation out.
+
+Everything slow starts at once and is awaited where it is needed: the local server comes up while the sound devices
+open, and the session is told when each is ready.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from voicechat.audio.echo import VoiceProcessor, make_processor
+from voicechat.audio.open import RunningAudio, open_audio
+from voicechat.audio.path import AudioPath
+from voicechat.config.secrets import find_key, without_keys
+from voicechat.config.settings import Settings
+from voicechat.config.wish import plan
+from voicechat.core import effects as do
+from voicechat.core import events as on
+from voicechat.engine.sound import Sound, teller
+from voicechat.errors import ConfigError
+from voicechat.local_server.spawn import LocalServer, start_local_server
+from voicechat.session.happenings import Watch
+from voicechat.session.ports import Frame, Line, LineListener, Tell
+from voicechat.session.session import Session
+from voicechat.transports.target import LineTarget
+from voicechat.transports.webrtc import WebRtcLine
+
+LATENCY = {"low": 0.02, "balanced": 0.03, "high": 0.06}
+"""Seconds of device buffering asked for; 0.03 with 10 ms blocks gives a round trip of 40 ms without underruns."""
+AUDIO_CHECK = 0.1
+"""Seconds between looks at the audio stream (its watchdog)."""
+
+
+@dataclass(slots=True)
+class Lines:
+    """Opens WebRTC lines to the configured service, starting our own server first where that is the service."""
+
+    settings: Settings
+    base_url: str
+    key: str
+    uplink: AudioPath
+    environ: Mapping[str, str]
+    server: asyncio.Task[LocalServer] | None = None
+
+    def start_server(self) -> None:
+        if self.settings.provider == "local" and not self.base_url:
+            starting = start_local_server(
+                without_keys(self.environ), brain_url=self.settings.brain_url, brain_model=self.settings.brain_model
+            )
+            self.server = asyncio.get_running_loop().create_task(starting)
+
+    async def open(self, wish: do.Connect, listener: LineListener, tell: Tell) -> tuple[Line, on.LineOpened]:
+        """Raises SignallingError with one sentence and the next step."""
+        line = WebRtcLine(uplink=self._pull, heard=listener)
+        target = LineTarget(
+            base_url=await self._address(),
+            key=self.key,
+            model=str(wish.session.get("model", "")),
+            handshake="multipart" if self.settings.handshake == "multipart" else "sdp",
+            session=wish.session,
+            connect_timeout=self.settings.connect_timeout,
+        )
+        opened = await line.open(target)
+        for name, seconds in opened.steps:
+            tell(on.LineStep(wish.connection, name, seconds))
+        return line, on.LineOpened(
+            wish.connection,
+            transport="WebRTC",
+            call_id=opened.call_id,
+            configured=self.settings.handshake == "multipart",
+            receive_fallback=line.stats().fallback_reason,
+        )
+
+    async def _address(self) -> str:
+        if self.server is None:
+            return self.base_url
+        if self.server.done() and (self.server.exception() or not self.server.result().is_running):
+            self.start_server()
+        return (await asyncio.shield(self.server)).base_url
+
+    def _pull(self) -> Frame:
+        return self.uplink.pull()
+
+    async def close(self) -> None:
+        if self.server is None:
+            return
+        if not self.server.done():
+            self.server.cancel()
+        elif not self.server.cancelled() and self.server.exception() is None:
+            await self.server.result().stop()
+
+
+class Talk:
+    """One assembled conversation: session, sound and line. `start`, then tell `session` things; `close` at the end."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], watch: Watch) -> None:
+        """Raises ConfigError for settings that cannot work."""
+        self.plan = plan(settings)
+        self.settings = settings
+        variable, key = find_key(environ, settings.provider)
+        if self.plan.provider.needs_key and not key:
+            raise ConfigError(
+                f"{self.plan.provider.title} needs an API key",
+                hint="set OPENAI_API_KEY in the environment, or talk without one: voicechat --provider local",
+            )
+        self.key_variable = variable
+        self.clock = time.monotonic
+        self.started_at = self.clock()
+        self.path = AudioPath(self._heard, processor=processor_for(settings))
+        self.sound = Sound(self.path, self.plan.policy)
+        base_url = settings.base_url or self.plan.provider.base_url
+        self.lines = Lines(settings, base_url, key, self.path, environ)
+        self.session = Session(
+            self.plan.wishes,
+            self.plan.choices,
+            self.plan.policy,
+            audio=self.sound,
+            open_line=self.lines.open,
+            clock=self.clock,
+            watch=watch,
+        )
+        self.session.performer.on_line = self.sound.play
+        self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
+        self._audio: RunningAudio | None = None
+        self._watchdog: asyncio.Task[None] | None = None
+
+    @property
+    def audio(self) -> RunningAudio | None:
+        return self._audio
+
+    def _heard(self, fact: object) -> None:
+        self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
+
+    async def start(self) -> None:
+        """Open the sound devices and the line, side by side."""
+        self.lines.start_server()
+        self.session.start()
+        opening = asyncio.to_thread(
+            open_audio, self.path, self.settings.mic, self.settings.speaker, latency=LATENCY[self.settings.latency]
+        )
+        self._audio = await opening
+        self._audio.start()
+        self.session.tell(
+            on.DeviceOpened(
+                mic=self._audio.mic_name,
+                speaker=self._audio.speaker_name,
+                echo=self.path.snapshot().echo_name,
+                detector=self.path.snapshot().detector_name,
+            )
+        )
+        if self.settings.volume != 1.0:
+            self.session.tell(on.VolumeChosen(self.settings.volume))
+        self._watchdog = asyncio.get_running_loop().create_task(self._watch_stream())
+
+    async def _watch_stream(self) -> None:
+        while self._audio is not None:
+            self._audio.check(self.clock())
+            await asyncio.sleep(AUDIO_CHECK)
+
+    async def close(self) -> None:
+        """R29: the mic first, then the line, then the devices and our own server."""
+        self.path.close_mic(drop=True)
+        await self.session.close()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        audio, self._audio = self._audio, None
+        if audio is not None:
+            await asyncio.to_thread(audio.close)
+        await self.lines.close()
+
+
+def processor_for(settings: Settings) -> VoiceProcessor:
+    return make_processor(
+        aec=settings.echo_cancel,
+        noise_suppression=settings.noise_suppression,
+        gain_control=settings.gain_control,
+    )

@@ -1,0 +1,151 @@
+"""Happenings become rows for the screen: a summary, a size, a payload with audio elided and nothing huge."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from voicechat.engine.link import Batch, EventRow
+from voicechat.session.happenings import Happening
+
+LONG_TEXT = 2_000
+"""Longest string kept inside a payload."""
+BATCH_LIMIT = 2_000
+"""Rows that may wait for the next tick; older ones are dropped and counted (the tape keeps everything)."""
+AUDIO_FIELDS = ("audio", "delta")
+
+
+class EventLog:
+    """Rows since the last tick, and a ring of recent ones for clients that come late."""
+
+    def __init__(self, keep: int = 2_000) -> None:
+        self._started_at = 0.0
+        self._seq = 0
+        self._dropped = 0
+        self._new: deque[EventRow] = deque(maxlen=BATCH_LIMIT)
+        self.recent: deque[EventRow] = deque(maxlen=keep)
+
+    def start_at(self, at: float) -> None:
+        """The moment that rows count from."""
+        self._started_at = at
+
+    def watch(self, happening: Happening) -> None:
+        row = row_of(happening, self._seq, self._started_at)
+        self._seq += 1
+        if len(self._new) == BATCH_LIMIT:
+            self._dropped += 1
+        self._new.append(row)
+        self.recent.append(row)
+
+    def take(self) -> Batch | None:
+        """Everything since the last call; None when nothing happened."""
+        if not self._new:
+            return None
+        batch = Batch(tuple(self._new), self._dropped)
+        self._new.clear()
+        self._dropped = 0
+        return batch
+
+
+def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
+    event = happening.event
+    name = event.get("type")
+    shown = elided(event, is_audio=isinstance(name, str) and "audio" in name)
+    return EventRow(
+        seq=seq,
+        t=round(happening.at - started_at, 6),
+        dir=happening.dir,
+        type=name if isinstance(name, str) else "unknown",
+        summary=summary(event) + ("  ⚠ " + "; ".join(happening.notes) if happening.notes else ""),
+        size=happening.size,
+        payload=msgspec.json.encode(shown).decode("utf-8", "replace"),
+    )
+
+
+def elided(value: Any, *, is_audio: bool, depth: int = 0) -> Any:
+    """`value` with base64 audio and very long strings replaced by their length, and no deeper than a screen shows."""
+    if depth > 40:
+        return "<deeper>"
+    if isinstance(value, Mapping):
+        return {
+            str(key): f"<{len(item)} bytes of base64>"
+            if key in AUDIO_FIELDS and isinstance(item, str) and is_audio and is_base64(item)
+            else elided(item, is_audio=is_audio or key == "content", depth=depth + 1)
+            for key, item in value.items()
+        }
+    if isinstance(value, str):
+        return value if len(value) <= LONG_TEXT else f"{value[:LONG_TEXT]}… <{len(value)} characters>"
+    if isinstance(value, Sequence) and not isinstance(value, bytes):
+        return [elided(item, is_audio=is_audio, depth=depth + 1) for item in value[:500]]
+    return value
+
+
+def is_base64(text: str) -> bool:
+    """Long enough and without blanks: a transcript delta is neither."""
+    return len(text) > 200 and not any(mark in text[:200] for mark in " .,;!?\n")
+
+
+def summary(event: Mapping[str, Any]) -> str:
+    """One line that says the most: an error's message, a delta, a transcript, a status, an id."""
+    for tell in (error_of, text_of, response_of, item_of, span_of, rest_of):
+        if line := tell(event):
+            return " ".join(line.split())[:200]
+    return ""
+
+
+def error_of(event: Mapping[str, Any]) -> str:
+    error = event.get("error")
+    if isinstance(error, Mapping):
+        return " · ".join(str(error[name]) for name in ("code", "message", "param") if error.get(name))
+    return error if isinstance(error, str) else ""
+
+
+def text_of(event: Mapping[str, Any]) -> str:
+    for name in ("transcript", "text", "delta", "arguments", "reason", "message"):
+        value = event.get(name)
+        if isinstance(value, str) and value:
+            return f"<{len(value)} bytes of base64>" if name == "delta" and is_base64(value) else value
+    return ""
+
+
+def response_of(event: Mapping[str, Any]) -> str:
+    response = event.get("response")
+    if not isinstance(response, Mapping):
+        return ""
+    details = response.get("status_details")
+    parts = [response.get("status"), response.get("id")]
+    if isinstance(details, Mapping):
+        parts.insert(1, details.get("reason") or details.get("type"))
+        if isinstance(details.get("error"), Mapping):
+            parts.insert(2, details["error"].get("code") or details["error"].get("message"))
+    return " · ".join(str(part) for part in parts if part)
+
+
+def item_of(event: Mapping[str, Any]) -> str:
+    item = event.get("item")
+    if not isinstance(item, Mapping):
+        return ""
+    return " · ".join(str(item[name]) for name in ("role", "type", "name", "status", "id") if item.get(name))
+
+
+def span_of(event: Mapping[str, Any]) -> str:
+    for name in ("audio_start_ms", "audio_end_ms"):
+        if isinstance(event.get(name), int | float):
+            return f"at {event[name] / 1000:.2f} s of the input audio"
+    return ""
+
+
+def rest_of(event: Mapping[str, Any]) -> str:
+    kept = {
+        name: value for name, value in event.items() if name not in ("type", "event_id") and value not in (None, "")
+    }
+    return " ".join(f"{name}={describe(value)}" for name, value in kept.items())
+
+
+def describe(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return f"{{{len(value)}}}" if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,188 @@
+"""One client, one conversation: commands in, snapshots out, and the dead man's switch between them.
+
+A reader thread takes frames off the pipe. Stop and mute are applied to the sound by that thread itself, before the
+loop sees them, because the loop may be busy for some milliseconds and silence may not wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import struct
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+
+import msgspec
+
+from voicechat import __version__
+from voicechat.config.settings import from_plain
+from voicechat.core import events as on
+from voicechat.engine.assemble import Talk
+from voicechat.engine.commands import user_event
+from voicechat.engine.eventlog import EventLog
+from voicechat.engine.link import (
+    LINK_VERSION,
+    MAX_FRAME,
+    Ack,
+    Bye,
+    ClientHello,
+    Command,
+    EngineHello,
+    FromClient,
+    FromEngine,
+    Goodbye,
+    Ping,
+    Pong,
+    pack,
+    unpack_from_client,
+)
+from voicechat.engine.showing import Showing
+from voicechat.errors import ConfigError, VoiceChatError
+
+TICK = 0.05
+"""Snapshots, transcript changes and event batches leave at most 20 times a second."""
+DEAD_MAN = 3.0
+"""So long without a ping closes the mic: the client was stopped (Ctrl+Z) or hangs."""
+CLOSING = 1.5
+"""Seconds a tidy end may take."""
+
+
+class Service:
+    """The engine's side of the link."""
+
+    def __init__(self, link_in: int, link_out: int) -> None:
+        self._in = link_in
+        self._out = link_out
+        self._loop = asyncio.get_running_loop()
+        self._write = threading.Lock()
+        self._ended = asyncio.Event()
+        self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
+        self._talk: Talk | None = None
+        self._showing: Showing | None = None
+        self._pinged_at = self._loop.time()
+        self._attended = True
+
+    async def run(self) -> int:
+        """Serve until the client leaves. Returns the process's exit status."""
+        with contextlib.suppress(NotImplementedError):
+            self._loop.add_signal_handler(signal.SIGTERM, self._end)
+        threading.Thread(target=self._read, name="link-reader", daemon=True).start()
+        self.post(EngineHello(LINK_VERSION, os.getpid(), __version__))
+        try:
+            hello = await self._hello
+            return 0 if hello is None else await self._serve(hello)
+        except VoiceChatError as error:
+            self.post(Goodbye(str(error), exit_code=2 if isinstance(error, ConfigError) else 5))
+            return 5
+
+    def _end(self) -> None:
+        """The client is gone, or wants us to be."""
+        self._ended.set()
+        if not self._hello.done():
+            self._hello.set_result(None)
+
+    async def _serve(self, hello: ClientHello) -> int:
+        log = EventLog()
+        talk = Talk(from_plain(hello.settings), os.environ, log.watch)
+        log.start_at(talk.started_at)
+        self._talk = talk
+        self._showing = Showing(talk, log, self.post)
+        starting = self._loop.create_task(talk.start())
+        try:
+            while not self._ended.is_set():
+                self._showing.tick()
+                self._watch_client(talk)
+                if starting.done() and (error := starting.exception()) is not None:
+                    raise error
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._ended.wait(), TICK)
+        finally:
+            starting.cancel()
+            talk.path.close_mic(drop=True)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(talk.close(), CLOSING)
+            self._showing.tick()
+            self.post(Goodbye("ended", exit_code=0))
+        return 0
+
+    def _watch_client(self, talk: Talk) -> None:
+        attended = self._loop.time() - self._pinged_at < DEAD_MAN
+        if attended != self._attended:
+            self._attended = attended
+            talk.session.tell(on.AttendanceChanged(attended))
+
+    def post(self, message: FromEngine) -> None:
+        """Write one frame. A client that is gone has ended us already."""
+        data = memoryview(pack(message))
+        with self._write, contextlib.suppress(OSError):
+            while data:
+                data = data[os.write(self._out, data) :]
+
+    def _read(self) -> None:
+        """On the reader thread, until the pipe ends."""
+        for message in frames(self._in):
+            if isinstance(message, Command):
+                self._apply_at_once(message)
+            self._loop.call_soon_threadsafe(self._take, message)
+        if self._talk is not None:
+            self._talk.path.close_mic(drop=True)
+        self._loop.call_soon_threadsafe(self._end)
+
+    def _apply_at_once(self, command: Command) -> None:
+        talk = self._talk
+        if talk is None:
+            return
+        if command.name == "StopPressed":
+            talk.path.flush()
+        elif command.name == "MuteChosen" and command.args.get("muted"):
+            talk.path.close_mic(drop=True)
+
+    def _take(self, message: FromClient) -> None:
+        self._pinged_at = self._loop.time()
+        match message:
+            case ClientHello() if not self._hello.done():
+                self._hello.set_result(message)
+            case Command(id=number):
+                self.post(Ack(number, self._obey(message)))
+            case Ping(id=number):
+                self.post(Pong(number))
+            case Bye():
+                self._end()
+            case _:
+                pass
+
+    def _obey(self, command: Command) -> str:
+        if self._talk is None:
+            return "the conversation has not started yet"
+        event = user_event(command.name, command.args)
+        if isinstance(event, str):
+            return event
+        self._talk.session.tell(event)
+        return ""
+
+
+def frames(descriptor: int) -> Iterator[FromClient]:
+    """Every message until the pipe ends; what is no message of a client is skipped."""
+    with os.fdopen(descriptor, "rb") as stream:
+        while len(header := stream.read(4)) == 4:
+            (length,) = struct.unpack("<I", header)
+            body = stream.read(length) if length <= MAX_FRAME else b""
+            if len(body) != length:
+                return
+            with contextlib.suppress(msgspec.DecodeError):
+                yield unpack_from_client(body)
+
+
+async def serve(link_in: int, link_out: int) -> int:
+    """The process edge: whatever goes wrong is told to the client and written to the log."""
+    service = Service(link_in, link_out)
+    try:
+        return await service.run()
+    except Exception as error:
+        traceback.print_exc(file=sys.stderr)
+        service.post(Goodbye(f"the engine failed: {type(error).__name__}: {error}", exit_code=5))
+        return 5

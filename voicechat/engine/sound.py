@@ -1,0 +1,93 @@
+"""The audio path as the session sees it: effects in, core events out. Translates, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from voicechat.audio import facts
+from voicechat.audio.facts import AudioFact
+from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.core import effects as do
+from voicechat.core import events as on
+from voicechat.core.effects import AudioEffect
+from voicechat.core.events import Event
+from voicechat.core.policy import TurnPolicy
+from voicechat.session.ports import Line
+
+
+class Sound:
+    """An AudioPort over an AudioPath."""
+
+    def __init__(self, path: AudioPath, policy: TurnPolicy) -> None:
+        self._path = path
+        self._barge_in = BargeInFacts(
+            min_playback=policy.min_playback,
+            min_voice=policy.min_voice,
+            cold_extra=policy.cold_echo_extra_voice,
+            cold_for=policy.cold_echo_for,
+            duck_after=policy.duck_after,
+        )
+
+    def perform(self, effect: AudioEffect) -> None:
+        match effect:
+            case do.OpenMic(pre_roll=pre_roll):
+                self._path.open_mic(pre_roll)
+            case do.CloseMic(drop=drop):
+                self._path.close_mic(drop=drop)
+            case do.SilencePlayback():
+                self._path.flush()
+            case do.ResumePlayback():
+                self._path.resume()
+            case do.DuckPlayback(ducked=ducked):
+                self._path.duck(ducked)
+            case do.AllowBargeIn(allowed=allowed):
+                self._path.set_barge_in(self._barge_in if allowed else None)
+            case do.SetVolume(volume=volume, deafened=deafened):
+                self._path.set_volume(volume)
+                self._path.deafen(deafened)
+
+    def play(self, line: Line | None) -> None:
+        """The line whose remote audio the loudspeaker plays."""
+        self._path.set_source(line)
+
+
+def teller(tell: Callable[[Event], None], speaker_name: Callable[[], str]) -> Callable[[AudioFact], None]:
+    """How the audio path reports to the session: each fact becomes the core's event of the same name."""
+
+    def post(fact: AudioFact) -> None:
+        event = core_event(fact, speaker_name)
+        if event is not None:
+            tell(event)
+
+    return post
+
+
+def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None:
+    """None for facts the core has no use for (it flushed by itself, so it knows)."""
+    match fact:
+        case facts.AssistantHeard():
+            return on.AssistantHeard()
+        case facts.AssistantFellSilent(last_audible_at=last):
+            return on.AssistantFellSilent(last)
+        case facts.VoiceBegan(began_at=began):
+            return on.VoiceBegan(began)
+        case facts.VoiceEnded(ended_at=ended, duration=duration):
+            return on.VoiceEnded(ended, duration)
+        case facts.BargeInHappened(voice_began_at=began):
+            return on.BargeInHappened(began)
+        case facts.UplinkDrained():
+            return on.UplinkDrained()
+        case facts.MicFlat(duration=duration):
+            return on.MicFlat(duration)
+        case facts.MicLive():
+            return on.MicLive()
+        case facts.MicFileEnded():
+            return on.MicFileEnded()
+        case facts.StreamLost(reason=reason):
+            return on.DeviceLost(speaker_name(), reason)
+        case facts.StreamRestored(name=name):
+            return on.DeviceOpened(mic=name, speaker=speaker_name())
+        case facts.DeviceProblem(reason=reason, hint=hint):
+            return on.DeviceMissing(reason, hint)
+        case facts.PlaybackFlushed():
+            return None

@@ -1,0 +1,124 @@
+"""The local server's own process: `python -P -m voicechat.local_server --port 0`.
+
+Prints one JSON line on stdout when it accepts connections (the models load behind that): port, base_url, brain. It ends
+on SIGTERM, on SIGINT, when its stdin ends (`--until-stdin-closes`) and when the process `--parent-pid` is gone, so that
+no server outlives the talk it was started for. Logs go to stderr, with `--verbose` only, and hold no words of anybody.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+
+from voicechat.errors import VoiceChatError
+from voicechat.local_server.brain.choose import choose_brain
+from voicechat.local_server.faults import read_fault
+from voicechat.local_server.house import House, load_senses
+from voicechat.local_server.server import Server
+
+_BRAIN_WAIT = 0.6
+"""Seconds the first line waits for the name of the brain; loopback is probed for half of that."""
+_PARENT_CHECK = 1.0
+
+
+async def run(house: House, port: int, ended: asyncio.Event) -> None:
+    """Serve until `ended`. Raises OSError when the port is taken, ConfigError for a bad brain address."""
+    server = Server(house)
+    await server.start(port)
+    try:
+        print(json.dumps(await _greeting(house, server)), flush=True)  # noqa: T201 - stdout is this process's contract
+        await ended.wait()
+    finally:
+        await server.stop()
+
+
+async def _greeting(house: House, server: Server) -> dict[str, object]:
+    label = "built-in"
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_BRAIN_WAIT):
+            label = (await choose_brain(house.brain_url, house.brain_model)).label
+    return {"port": server.port, "base_url": server.base_url, "brain": label}
+
+
+def end_with_parent(ended: asyncio.Event, loop: asyncio.AbstractEventLoop, options: argparse.Namespace) -> None:
+    """Watch from a thread what says that nobody needs us any more."""
+
+    def tell() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: we are ending anyway
+            loop.call_soon_threadsafe(ended.set)
+
+    def watch_stdin() -> None:
+        while os.read(0, 4096):
+            pass
+        tell()
+
+    def watch_parent() -> None:
+        while os.getppid() == options.parent_pid:
+            threading.Event().wait(_PARENT_CHECK)
+        tell()
+
+    if options.until_stdin_closes:
+        threading.Thread(target=watch_stdin, daemon=True).start()
+    if options.parent_pid and hasattr(os, "getppid"):
+        threading.Thread(target=watch_parent, daemon=True).start()
+
+
+async def main_async(options: argparse.Namespace) -> None:
+    """Serve until a signal or the parent's end."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
+            loop.add_signal_handler(name, ended.set)
+    end_with_parent(ended, loop, options)
+    house = House(load_senses, options.brain_url, options.brain_model, read_fault(options.fault))
+    await run(house, options.port, ended)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The process; returns its exit status."""
+    options = _options(arguments)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO if options.verbose else logging.ERROR,
+        format="%(asctime)s %(name)s %(message)s",
+    )
+    logging.getLogger("aioice").setLevel(logging.WARNING)
+    gc.freeze()
+    try:
+        asyncio.run(main_async(options))
+    except KeyboardInterrupt:
+        return 130
+    except VoiceChatError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - the spawner shows it
+        return 2
+    except OSError as error:
+        print(f"The local server cannot listen: {error}", file=sys.stderr)  # noqa: T201
+        return 3
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m voicechat.local_server", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    parser.add_argument("--brain-url", default="")
+    parser.add_argument("--brain-model", default="")
+    parser.add_argument("--fault", default="", help="misbehave on purpose, see faults.py")
+    parser.add_argument("--parent-pid", type=int, default=0, help="end when this process is gone")
+    parser.add_argument("--until-stdin-closes", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    os._exit(code)  # a decoder or model thread that will not end must not keep the process

@@ -1,0 +1,326 @@
+"""One response in the making: its items, parts and deltas in the order the protocol wants them, and its end.
+
+Text goes out as it comes. A spoken answer's words are queued with the place in the sound where they begin: over
+WebSocket they go out with the sound, over WebRTC when the sound is about to be heard (`advance`), `AHEAD` seconds early
+at most. So `response.done` precedes the end of the sound there, as it does at the real service.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+import msgspec
+
+from voicechat.local_server.actions import Out
+from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
+from voicechat.local_server.resample import Resampler, Samples
+from voicechat.local_server.sound_formats import RATES, int16, write_sound
+from voicechat.local_server.usage import response_usage, spoken_tokens, text_tokens
+from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Response, StatusDetails
+from voicechat.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemDone,
+    ResponseContentPartAdded,
+    ResponseContentPartDone,
+    ResponseCreated,
+    ResponseDone,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseFunctionCallArgumentsDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemAdded,
+    ResponseOutputItemDone,
+    ResponseOutputTextDelta,
+    ResponseOutputTextDone,
+)
+from voicechat.protocol.wire import JsonValue
+
+AHEAD = 1.0
+"""Seconds by which "generation" runs ahead of the sound over WebRTC."""
+VOICE_RATE = 24_000
+_SLICE = VOICE_RATE // 5
+"""200 ms of sound in each `response.output_audio.delta`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """How an answer was asked for: the session's settings with the overrides of `response.create`."""
+
+    is_spoken: bool = True
+    voice: str = ""
+    speed: float = 1.0
+    output_format: str = "audio/pcm"
+    max_output_tokens: int | None = None
+    metadata: dict[str, JsonValue] | None = None
+    in_conversation: bool = True
+    text_in: int = 0
+    """Tokens the model would have read."""
+    audio_in: int = 0
+
+
+class _Place(TypedDict):
+    """Where in an answer something happens: what most of its events carry."""
+
+    response_id: str
+    item_id: str
+    output_index: int
+    content_index: int
+
+
+class _Call(TypedDict):
+    """The same for the events of a function call."""
+
+    response_id: str
+    item_id: str
+    output_index: int
+    call_id: str
+
+
+@dataclass(slots=True)
+class _Message:
+    """The message item that is being said or written."""
+
+    entry: Entry
+    output_index: int
+    text: str = ""
+    pending: deque[Word] = field(default_factory=deque)
+
+
+class Answer:
+    """A response that was created and is not done."""
+
+    def __init__(
+        self,
+        response_id: str,
+        request: AnswerRequest,
+        conversation: Conversation,
+        conversation_id: str,
+        new_id: Callable[[str], str],
+        *,
+        is_paced: bool,
+    ) -> None:
+        self.id = response_id
+        self.request = request
+        self.is_generated = False
+        """The brain has said all; only words that wait for their sound are missing."""
+        self._conversation = conversation
+        self._conversation_id = conversation_id
+        self._new_id = new_id
+        self._is_paced = is_paced
+        self._entries: list[Entry] = []
+        self._items: list[Item] = []
+        """The same as the response shows them: a truncated item keeps its text here."""
+        self._message: _Message | None = None
+        self._text_out = ""
+        self._voiced = 0.0
+        self._to_wire = Resampler(VOICE_RATE, RATES[request.output_format])
+        self.limit_reached = False
+
+    @property
+    def spoken_entry(self) -> Entry | None:
+        """The item that carries sound; an answer has at most one."""
+        return next((entry for entry in self._entries if entry.length > 0), None)
+
+    @property
+    def is_finished(self) -> bool:
+        """Nothing more will be said and every word is out."""
+        return self.is_generated and not (self._message and self._message.pending)
+
+    def created(self) -> list[Out]:
+        """The answer exists."""
+        return [ResponseCreated(response=self._response("in_progress"))]
+
+    def wrote(self, text: str) -> list[Out]:
+        """A piece of a text answer."""
+        text = self._within_limit(text, seconds=0.0)
+        if not text:
+            return []
+        outs, message = self._open()
+        delta = f" {text}" if message.text else text
+        message.text += delta
+        return [*outs, ResponseOutputTextDelta(**self._place(message), delta=delta)]
+
+    def voiced(self, text: str, samples: Samples) -> list[Out]:
+        """A sentence of a spoken answer with its sound (24 kHz)."""
+        if not self._within_limit(text, len(samples) / VOICE_RATE):
+            return []
+        outs, message = self._open()
+        starts = message.entry.length
+        words = _timed(text, starts, len(samples) / VOICE_RATE)
+        message.entry.words += words
+        message.pending += words
+        self._conversation.keep_sound(message.entry, int16(samples), VOICE_RATE)
+        self._voiced += len(samples) / VOICE_RATE
+        if self._is_paced:
+            return [*outs, *self.advance(0.0)]
+        for at in range(0, len(samples), _SLICE):
+            outs += self._say_words(message, starts + (at + _SLICE) / VOICE_RATE)
+            wire = write_sound(self.request.output_format, self._to_wire.feed(samples[at : at + _SLICE]))
+            outs.append(ResponseOutputAudioDelta(**self._place(message), delta=base64.b64encode(wire).decode()))
+        return [*outs, *self._say_words(message, float("inf"))]
+
+    def advance(self, played: float) -> list[Out]:
+        """The answer's sound was played so far (seconds): the words that are now due."""
+        return self._say_words(self._message, played + AHEAD) if self._message else []
+
+    def called(self, name: str, arguments: str) -> list[Out]:
+        """The model wants a function of the client's to be run. What was said before is complete with that."""
+        outs = [*self.flush_words(), *self._close("completed")]
+        call_id = self._new_id("call")
+        item = Item(
+            id=self._new_id("item"),
+            object="realtime.item",
+            type="function_call",
+            status="in_progress",
+            name=name,
+            call_id=call_id,
+            arguments="",
+        )
+        entry, index = Entry(item), len(self._entries)
+        outs += self._add(entry)
+        place = _Call(response_id=self.id, item_id=entry.id, output_index=index, call_id=call_id)
+        outs.append(ResponseFunctionCallArgumentsDelta(**place, delta=arguments))
+        outs.append(ResponseFunctionCallArgumentsDone(**place, name=name, arguments=arguments))
+        entry.item = msgspec.structs.replace(item, status="completed", arguments=arguments)
+        self._text_out += name + arguments
+        return [*outs, *self._item_done(entry, index, entry.item)]
+
+    def done(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> list[Out]:
+        """The end, whatever the reason. Of a cancelled answer the words that were not due yet are never said."""
+        if self.limit_reached and status == "completed":
+            status, reason = "incomplete", "max_output_tokens"
+        outs = self.flush_words() if status != "cancelled" else []
+        outs += self._close("completed" if status == "completed" else "incomplete")
+        details = StatusDetails(type=status, reason=reason, error=error) if status != "completed" else None
+        response = msgspec.structs.replace(
+            self._response(status),
+            status_details=details,
+            output=tuple(self._items),
+            usage=response_usage(
+                self.request.text_in, self.request.audio_in, text_tokens(self._text_out), spoken_tokens(self._voiced)
+            ),
+        )
+        return [*outs, ResponseDone(response=response)]
+
+    def flush_words(self) -> list[Out]:
+        """Every word that still waits, at once."""
+        return self._say_words(self._message, float("inf")) if self._message else []
+
+    def _within_limit(self, text: str, seconds: float) -> str:
+        """The text as far as `max_output_tokens` lets it be said; a sentence is spoken whole or not at all."""
+        limit = self.request.max_output_tokens
+        if limit is None or self.limit_reached:
+            fits = text if not self.limit_reached else ""
+        else:
+            used = text_tokens(self._text_out) + spoken_tokens(self._voiced)
+            room = limit - used
+            if text_tokens(text) + spoken_tokens(seconds) <= room:
+                fits = text
+            else:
+                self.limit_reached = True
+                fits = "" if self.request.is_spoken else text[: max(0, room * 4)].rsplit(" ", 1)[0]
+        self._text_out += f" {fits}" if fits else ""
+        return fits
+
+    def _open(self) -> tuple[list[Out], _Message]:
+        if self._message:
+            return [], self._message
+        item = Item(
+            id=self._new_id("item"), object="realtime.item", type="message", role="assistant", status="in_progress"
+        )
+        message = _Message(Entry(item, rate=VOICE_RATE), len(self._entries))
+        self._message = message
+        outs = self._add(message.entry)
+        part = ContentPart(type="audio", transcript="") if self.request.is_spoken else ContentPart(type="text", text="")
+        return [*outs, ResponseContentPartAdded(**self._place(message), part=part)], message
+
+    def _add(self, entry: Entry) -> list[Out]:
+        index = len(self._entries)
+        self._entries.append(entry)
+        self._items.append(entry.item)
+        outs: list[Out] = [ResponseOutputItemAdded(response_id=self.id, output_index=index, item=entry.item)]
+        if self.request.in_conversation:
+            previous = self._conversation.last_id
+            self._conversation.add(entry)
+            outs.append(ConversationItemAdded(item=entry.item, previous_item_id=previous))
+        return outs
+
+    def _item_done(self, entry: Entry, index: int, item: Item) -> list[Out]:
+        self._items[index] = item
+        outs: list[Out] = [ResponseOutputItemDone(response_id=self.id, output_index=index, item=item)]
+        if self.request.in_conversation:
+            previous = self._conversation.before(entry.id)
+            outs.append(ConversationItemDone(item=item, previous_item_id=previous))
+        return outs
+
+    def _say_words(self, message: _Message | None, until: float) -> list[Out]:
+        """One delta with the queued words that begin before `until` (seconds into the answer's sound)."""
+        if message is None:
+            return []
+        due = []
+        while message.pending and message.pending[0].starts < until:
+            due.append(message.pending.popleft().text)
+        if not due:
+            return []
+        delta = (" " if message.text else "") + " ".join(due)
+        message.text += delta
+        return [ResponseOutputAudioTranscriptDelta(**self._place(message), delta=delta)]
+
+    def _close(self, status: str) -> list[Out]:
+        """Complete the message that is open, if any, with the words that were said."""
+        message = self._message
+        if message is None:
+            return []
+        outs: list[Out] = []
+        self._message = None
+        place, said = self._place(message), message.text
+        if self.request.is_spoken:
+            part, content = (
+                ContentPart(type="audio", transcript=said),
+                ContentPart(type="output_audio", transcript=said),
+            )
+            outs += [ResponseOutputAudioDone(**place), ResponseOutputAudioTranscriptDone(**place, transcript=said)]
+        else:
+            part, content = ContentPart(type="text", text=said), ContentPart(type="output_text", text=said)
+            outs.append(ResponseOutputTextDone(**place, text=said))
+        outs.append(ResponseContentPartDone(**place, part=part))
+        item = msgspec.structs.replace(message.entry.item, status=status, content=(content,))
+        message.entry.item = with_transcript(item, None) if message.entry.is_cut else item
+        return [*outs, *self._item_done(message.entry, message.output_index, item)]
+
+    def _place(self, message: _Message) -> _Place:
+        return {
+            "response_id": self.id,
+            "item_id": message.entry.id,
+            "output_index": message.output_index,
+            "content_index": 0,
+        }
+
+    def _response(self, status: str) -> Response:
+        return Response(
+            id=self.id,
+            object="realtime.response",
+            status=status,
+            conversation_id=self._conversation_id if self.request.in_conversation else None,
+            output_modalities=("audio",) if self.request.is_spoken else ("text",),
+            max_output_tokens=self.request.max_output_tokens or "inf",
+            metadata=self.request.metadata,
+            voice=self.request.voice if self.request.is_spoken else None,
+        )
+
+
+def _timed(text: str, starts: float, seconds: float) -> list[Word]:
+    """Where each word begins, if every letter takes the same time: right to about a word, which is enough to pace."""
+    words = text.split()
+    letters = sum(len(word) + 1 for word in words)
+    timed, before = [], 0
+    for word in words:
+        timed.append(Word(word, starts + seconds * before / letters))
+        before += len(word) + 1
+    return timed

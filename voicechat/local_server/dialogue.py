@@ -1,0 +1,340 @@
+"""The server's side of the Realtime protocol: client events, sound and results in; server events and actions out.
+
+Pure: no clock, no device, no connection. `now` is passed in (seconds, any origin), and what takes time (recognising,
+thinking, speaking) is asked for with an action and comes back through a method. Every method returns what is to be sent
+and done, in order. Client events are judged by `session_shape`, written from the protocol alone, so that this server
+notices what a client gets wrong: a bad field refuses the whole event with code, param and the client's event_id.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from voicechat.local_server.actions import Out, Recognise, Tag
+from voicechat.local_server.answering import Answering
+from voicechat.local_server.conversation import Conversation
+from voicechat.local_server.ears import Ears
+from voicechat.local_server.items import add_item, delete_item, retrieve_item, truncate_item
+from voicechat.local_server.listening import Listening
+from voicechat.local_server.playout import Pcm, Playout
+from voicechat.local_server.replies import Measured, Replies, default_wish, input_entries, read_wish
+from voicechat.local_server.resample import Resampler, Samples
+from voicechat.local_server.session_config import SessionConfig, dialect_of, read_update, updated, voice_name
+from voicechat.local_server.session_shape import BETA_RESPONSE, CLIENT_EVENTS, GA_RESPONSE
+from voicechat.local_server.shapes import Refusal, invalid, missing, one_of
+from voicechat.local_server.sound_formats import RATES, read_sound
+from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded, VadEvent
+from voicechat.protocol.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+    InputAudioBufferAppend,
+    InputAudioBufferClear,
+    InputAudioBufferCommit,
+    OutputAudioBufferClear,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+)
+from voicechat.protocol.codec import ClientFrame, decode_client
+from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.items import ErrorDetail
+from voicechat.protocol.server_events import ConversationCreated, ServerError, SessionCreated, SessionUpdated
+from voicechat.protocol.session_dialects import response_options_to_ga
+from voicechat.protocol.wire import JsonValue
+
+Transport = Literal["webrtc", "websocket"]
+Result = list[Out] | Refusal
+
+
+class Dialogue:
+    """One session. Give it everything that happens; send and do what it returns."""
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        config: SessionConfig,
+        dialect: Dialect,
+        ears: Ears,
+        new_id: Callable[[str], str],
+        local_time: Callable[[], datetime],
+        now: float,
+    ) -> None:
+        self.transport = transport
+        self.config = config
+        self.dialect: Dialect = dialect
+        self._new_id = new_id
+        self._conversation_id = new_id("conv")
+        self._conversation = Conversation()
+        playout = Playout() if transport == "webrtc" else None
+        self._answering = Answering(self._conversation, self._conversation_id, new_id, playout)
+        self._listening = Listening(ears, self._conversation, new_id)
+        self._measured = Measured(opened_at=now)
+        self._replies = Replies(self._answering, self._conversation, local_time, self._measured)
+        self._to_ears: tuple[str, Resampler] | None = None
+        self._idle_told_for: float | None = None
+        self._use(None, config)
+
+    def opened(self) -> list[Out]:
+        """The connection stands: the first events."""
+        conversation: dict[str, JsonValue] = {"id": self._conversation_id, "object": "realtime.conversation"}
+        created: list[Out] = [SessionCreated(session=self.config.session)]
+        return (
+            created
+            if self.config.kind == "transcription"
+            else [*created, ConversationCreated(conversation=conversation)]
+        )
+
+    def client_said(self, text: str, now: float) -> list[Out]:
+        """One message of the client's."""
+        decoded = decode_client(text)
+        if decoded.raw is None:
+            return [_error(Refusal("invalid_json", "The message is not a JSON object."), None)]
+        given_id = decoded.raw.get("event_id")
+        event_id = given_id if isinstance(given_id, str) else None
+        result = _misshapen(decoded.raw) or self._obey(decoded.event, decoded.raw, now)
+        outs: list[Out] = [_error(result, event_id)] if isinstance(result, Refusal) else result
+        return [*outs, *self._follow_up(now)]
+
+    def heard(self, samples: Samples, now: float) -> list[Out]:
+        """Sound of the user came (float32, 16 kHz, any length)."""
+        outs: list[Out] = []
+        for event in self._listening.hear(samples):
+            outs += self._take(event, now)
+        return [*outs, *self._follow_up(now)]
+
+    def recognised(self, item_id: str, tag: Tag, text: str, now: float) -> list[Out]:
+        """The answer to a `Recognise` action."""
+        outs, is_final = self._listening.recognised(item_id, tag, text, self.config)
+        if is_final:
+            self._words_known(now)
+        return [*outs, *self._follow_up(now)]
+
+    def recognition_failed(self, item_id: str, message: str, now: float) -> list[Out]:
+        """The other answer to a `Recognise` action."""
+        outs, _ = self._listening.recognition_failed(item_id, message, self.config)
+        return [*outs, *self._follow_up(now)]
+
+    def wants_partial(self) -> Recognise | None:
+        """What to recognise for live captions at this moment, if anything."""
+        return self._listening.wants_partial(self.config)
+
+    def recognised_partly(self, item_id: str, text: str) -> list[Out]:
+        """The answer to `wants_partial`."""
+        return self._listening.recognised_partly(item_id, text)
+
+    def wrote(self, response_id: str, text: str, now: float) -> list[Out]:
+        """A piece of a text answer."""
+        return [*self._answering.wrote(response_id, text), *self._follow_up(now)]
+
+    def voiced(self, response_id: str, text: str, samples: Samples, now: float) -> list[Out]:
+        """A sentence of a spoken answer and its sound (float32, 24 kHz)."""
+        outs = self._answering.voiced(response_id, text, samples, now)
+        self._answer_heard()
+        return [*outs, *self._follow_up(now)]
+
+    def called(self, response_id: str, name: str, arguments: str) -> list[Out]:
+        """An answer wants a function of the client's to be run."""
+        return self._answering.called(response_id, name, arguments)
+
+    def answered(self, response_id: str, now: float) -> list[Out]:
+        """An answer is complete as far as the brain is concerned."""
+        return [*self._answering.answered(response_id), *self._follow_up(now)]
+
+    def answer_failed(self, response_id: str, message: str, now: float) -> list[Out]:
+        """An answer cannot be made."""
+        return [*self._answering.failed(response_id, message), *self._follow_up(now)]
+
+    def start_timer(self, seconds: float, text: str, now: float) -> None:
+        """Say `text` after so many seconds, when nobody speaks."""
+        self._replies.start_timer(seconds, text, now)
+
+    def stop_timers(self) -> None:
+        """Forget all timers."""
+        self._replies.stop_timers()
+
+    def pull(self, now: float) -> tuple[Pcm, list[Out]]:
+        """WebRTC: the next 20 ms for the track (960 samples, 48 kHz, int16) and what its passing means."""
+        frame, outs = self._answering.pull(now)
+        if outs:
+            self._answer_heard()
+            outs += self._follow_up(now)
+        return frame, outs
+
+    def time_passed(self, now: float) -> list[Out]:
+        """Nothing happened, but timers and the idle timeout may be due. Call it every 100 ms or so."""
+        return [*self._idle(now), *self._follow_up(now)]
+
+    def _take(self, event: VadEvent, now: float) -> list[Out]:
+        turns = self.config.turn_detection
+        match event:
+            case SpeechBegan():
+                outs = self._listening.began(event, self.config)
+                if turns and turns.interrupt_response:
+                    self._replies.owed_to = None
+                    outs += self._answering.interrupt(now)
+                return outs
+            case MayEnd():
+                return self._listening.paused(event, self.config)
+            case SpeechEnded():
+                outs, item_id = self._listening.ended(event, self.config)
+                if item_id and turns:
+                    self._turn_ended(event.voice_ms, now - turns.silence_duration_ms / 1000)
+                    self._replies.owed_to = item_id if turns.create_response else None
+                    if not any(isinstance(out, Recognise) for out in outs):
+                        self._words_known(now)
+                return outs
+
+    def _turn_ended(self, voice_ms: int, ended_at: float) -> None:
+        measured = self._measured
+        measured.user_turns += 1
+        measured.user_speech += voice_ms / 1000
+        measured.last_user_speech = voice_ms / 1000
+        measured.speech_ended_at = ended_at
+        measured.last_answered_after = None
+
+    def _words_known(self, now: float) -> None:
+        if self._measured.speech_ended_at is not None:
+            self._measured.last_heard_after = max(0.0, now - self._measured.speech_ended_at)
+
+    def _answer_heard(self) -> None:
+        first, ended = self._answering.first_sound_at, self._measured.speech_ended_at
+        if first is not None and ended is not None and self._measured.last_answered_after is None:
+            self._measured.last_answered_after = max(0.0, first - ended)
+
+    def _follow_up(self, now: float) -> list[Out]:
+        return self._replies.follow_up(self.config, now, user_is_speaking=self._listening.is_speaking)
+
+    def _idle(self, now: float) -> list[Out]:
+        """The idle timeout: it counts from the end of the last answer's sound, and fires once for each."""
+        turns, quiet_since = self.config.turn_detection, self._answering.quiet_since
+        if turns is None or turns.idle_timeout is None or quiet_since is None or quiet_since == self._idle_told_for:
+            return []
+        if self._listening.is_speaking or not self._answering.is_quiet(now) or now < quiet_since + turns.idle_timeout:
+            return []
+        self._idle_told_for = quiet_since
+        outs, _ = self._listening.timed_out(self.config)
+        made = self._replies.create(default_wish(self.config))
+        return outs if isinstance(made, Refusal) else [*outs, *made]
+
+    def _use(self, old: SessionConfig | None, new: SessionConfig) -> None:
+        self.config = new
+        self._listening.use(old, new)
+        self._replies.expect_language(new.language)
+
+    def _obey(self, event: ClientFrame, raw: dict[str, JsonValue], now: float) -> Result:
+        if self.config.kind == "transcription" and not str(raw["type"]).startswith(
+            ("session.", "input_audio", "transc")
+        ):
+            return Refusal("invalid_value", f"A transcription session has no use for '{raw['type']}'.", "type")
+        match event:
+            case SessionUpdate():
+                return self._update(raw)
+            case InputAudioBufferAppend():
+                return self._append(event.audio, now)
+            case InputAudioBufferCommit():
+                committed = self._listening.commit(self.config)
+                return committed if isinstance(committed, Refusal) else committed[0]
+            case InputAudioBufferClear():
+                return self._listening.clear()
+            case OutputAudioBufferClear():
+                return self._answering.clear_output(now) if self.transport == "webrtc" else self._wrong_transport(raw)
+            case ResponseCreate():
+                return self._create(event.response or {})
+            case ResponseCancel():
+                return self._answering.cancel(event.response_id)
+            case _:
+                return self._edit(event, now)
+
+    def _edit(self, event: ClientFrame, now: float) -> Result:
+        """What concerns the items of the conversation."""
+        conversation = self._conversation
+        match event:
+            case ConversationItemCreate():
+                return add_item(conversation, self._listening, event, self.config, self._new_id)
+            case ConversationItemRetrieve():
+                return retrieve_item(conversation, event.item_id, self.config.input_format)
+            case ConversationItemTruncate():
+                self._answering.told_what_was_heard(now)
+                return truncate_item(conversation, event)
+            case ConversationItemDelete():
+                return delete_item(conversation, event.item_id)
+            case _:
+                return Refusal("invalid_value", "This server does not know this event.", "type")
+
+    def _wrong_transport(self, raw: dict[str, JsonValue]) -> Refusal:
+        text = f"'{raw['type']}' has no meaning over {'WebRTC' if self.transport == 'webrtc' else 'WebSocket'}."
+        return Refusal("invalid_event_for_transport", text, "type")
+
+    def _update(self, raw: dict[str, JsonValue]) -> Result:
+        given = raw["session"]
+        assert isinstance(given, dict)
+        is_transcription = str(raw["type"]).startswith("transcription_")
+        patch = read_update(given, "beta" if is_transcription else self.dialect, is_beta_transcription=is_transcription)
+        if isinstance(patch, Refusal):
+            return patch
+        new = updated(self.config, patch)
+        if self._answering.has_spoken and voice_name(new.voice) != voice_name(self.config.voice):
+            text = "Cannot update a conversation's voice if assistant audio is present."
+            spoken = dialect_of(given, self.dialect)
+            return Refusal(
+                "cannot_update_voice", text, "session.voice" if spoken == "beta" else "session.audio.output.voice"
+            )
+        self.dialect = "beta" if is_transcription else dialect_of(given, self.dialect)
+        self._use(self.config, new)
+        return [SessionUpdated(session=new.session)]
+
+    def _append(self, audio: str, now: float) -> Result:
+        if self.transport == "webrtc":
+            return self._wrong_transport({"type": "input_audio_buffer.append"})
+        try:
+            data = base64.b64decode(audio, validate=True)
+        except (binascii.Error, ValueError):
+            return invalid("audio", "it is not valid base64.")
+        form = self.config.input_format
+        samples = read_sound(form, data)
+        if isinstance(samples, str):
+            return invalid("audio", samples)
+        if self._to_ears is None or self._to_ears[0] != form:
+            self._to_ears = (form, Resampler(RATES[form], SAMPLE_RATE))
+        outs: list[Out] = []
+        for at in range(0, len(samples), RATES[form]):
+            piece: Samples = np.asarray(samples[at : at + RATES[form]], np.float32)
+            outs += self.heard(self._to_ears[1].feed(piece), now)
+        return outs
+
+    def _create(self, options: dict[str, JsonValue]) -> Result:
+        shape = BETA_RESPONSE if self.dialect == "beta" else GA_RESPONSE
+        if refusal := shape(options, "response"):
+            return refusal
+        if self.dialect == "beta":
+            options = response_options_to_ga(options)
+        context = None
+        if options.get("input") is not None:
+            given = input_entries(options["input"], self._conversation, self._new_id)
+            if isinstance(given, Refusal):
+                return given
+            context = given
+        self._replies.owed_to = None
+        return self._replies.create(read_wish(self.config, options, context))
+
+
+def _misshapen(raw: dict[str, JsonValue]) -> Refusal | None:
+    """What is wrong with the form of a client event, its session or response apart."""
+    if "type" not in raw:
+        return missing("type")
+    return one_of(*CLIENT_EVENTS)(raw["type"], "type") or CLIENT_EVENTS[str(raw["type"])](raw, "")
+
+
+def _error(refusal: Refusal, event_id: str | None) -> ServerError:
+    detail = ErrorDetail(type=refusal.type, code=refusal.code, message=refusal.message, param=refusal.param)
+    return ServerError(error=msgspec.structs.replace(detail, event_id=event_id))

@@ -1,0 +1,124 @@
+"""What all sessions of a server share: the speech engine (loaded in the background), the brain's address, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from voicechat.local_server.brain.base import Brain
+from voicechat.local_server.brain.choose import choose_brain
+from voicechat.local_server.faults import NO_FAULT, Fault
+from voicechat.local_server.session import Senses, Session
+from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
+from voicechat.local_server.shapes import Refusal
+from voicechat.protocol.dialects import Dialect
+
+MODEL = "voicechat-local"
+MOST_SESSIONS = 8
+"""Each costs a tenth of a core while its user speaks."""
+_TOKEN_LIFE = 600.0
+_MOST_TOKENS = 256
+_THREADS = 3
+"""Two for recognition (a final one must not wait behind a partial one), one for the voice."""
+
+
+@dataclass(slots=True)
+class _Token:
+    session: Fields
+    dies_at: float
+
+
+@dataclass
+class House:
+    """The server apart from its doors."""
+
+    load: Callable[[ThreadPoolExecutor], Senses]
+    brain_url: str = ""
+    brain_model: str = ""
+    fault: Fault = NO_FAULT
+    sessions: set[Session] = field(default_factory=set)
+    _tokens: dict[str, _Token] = field(default_factory=dict)
+    _loading: asyncio.Task[Senses] | None = None
+
+    def start(self) -> None:
+        """Begin to load the engine; whoever needs it waits for it."""
+        self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="speech")
+        self._loading = asyncio.get_running_loop().create_task(self._load())
+
+    async def senses(self) -> Senses:
+        """The engine, as soon as it is loaded. Raises VoiceChatError if it cannot be."""
+        assert self._loading is not None
+        return await asyncio.shield(self._loading)
+
+    async def brain(self) -> Brain:
+        """A brain for one session."""
+        return await choose_brain(self.brain_url, self.brain_model)
+
+    @property
+    def state(self) -> str:
+        """loading, ready or failed."""
+        if self._loading is None or not self._loading.done():
+            return "loading"
+        return "failed" if self._loading.cancelled() or self._loading.exception() else "ready"
+
+    def why_full(self) -> Refusal | None:
+        """Why no further session can be opened now."""
+        if self.state == "failed":
+            return Refusal("model_load_error", "The speech engine could not be loaded.", type="server_error")
+        if len(self.sessions) >= MOST_SESSIONS:
+            text = f"All {MOST_SESSIONS} sessions of this server are in use."
+            return Refusal("session_limit_reached", text, type="server_error")
+        return None
+
+    def issue_token(self, session: Fields) -> tuple[str, float]:
+        """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""
+        now = time.time()
+        self._tokens = {name: token for name, token in self._tokens.items() if token.dies_at > now}
+        while len(self._tokens) >= _MOST_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+        name = f"ek_{secrets.token_hex(16)}"
+        self._tokens[name] = _Token(session, now + _TOKEN_LIFE)
+        return name, now + _TOKEN_LIFE
+
+    def session_of(self, key: str) -> Fields:
+        """The configuration a key carries; empty for any other key."""
+        token = self._tokens.get(key)
+        return token.session if token and token.dies_at > time.time() else {}
+
+    async def close(self) -> None:
+        """End every session and the engine."""
+        for session in list(self.sessions):
+            session.line.hang_up(1001, "the server is ending")
+            await session.close()
+        if self._loading:
+            self._loading.cancel()
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _load(self) -> Senses:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self.load, self.pool)
+
+
+def load_senses(pool: ThreadPoolExecutor) -> Senses:
+    """The real engine. Raises ConfigError when the extra `local` is not installed."""
+    from voicechat.local_server.speech.engine import load_engine
+
+    engine = load_engine()
+    return Senses(engine.new_vad, engine.recogniser, engine.voice, pool)
+
+
+def first_config(
+    session: Fields, model: str, dialect: Dialect, session_id: str
+) -> tuple[SessionConfig, Dialect] | Refusal:
+    """The configuration a session starts with: the defaults under what the handshake asked for (may be nothing)."""
+    given = session.get("model")
+    config = fresh_config(given if isinstance(given, str) and given else model or MODEL, session_id)
+    if not session:
+        return config, dialect
+    patch = read_update(session, dialect)
+    if isinstance(patch, Refusal):
+        return patch
+    return updated(config, patch), dialect_of(session, dialect)

@@ -1,0 +1,284 @@
+"""The user's side of a dialogue: from voice to a committed item and its transcript.
+
+With turn detection the voice detector begins and ends turns; without it the client commits what lies in the buffer. In
+both cases recognition starts when the voice pauses, so that the words are usually there before the turn is over: a
+result counts as final when nothing was said after it (its tag is that of the commit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from voicechat.local_server.actions import Out, Recognise, Tag
+from voicechat.local_server.conversation import Conversation, Entry, with_transcript
+from voicechat.local_server.ears import Ears
+from voicechat.local_server.resample import Samples
+from voicechat.local_server.session_config import SessionConfig
+from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded, VadEvent
+from voicechat.local_server.usage import transcription_usage
+from voicechat.protocol.items import ContentPart, ErrorDetail, Item
+from voicechat.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemDone,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    InputAudioBufferCleared,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
+    InputAudioBufferTimeoutTriggered,
+)
+
+SHORTEST_COMMIT_MS = 100
+"""The service refuses to make an item of less."""
+_NOTHING: Tag = (0, 0)
+
+
+@dataclass(slots=True)
+class Utterance:
+    """What the user is saying, or has said and we do not know the words of yet."""
+
+    item_id: str
+    start_ms: int
+    voice_from_ms: int | None = None
+    """Where voice was first heard; None when there was none."""
+    tag: Tag = _NOTHING
+    """Which voice was heard so far, as of its last pause."""
+    asked: Tag = _NOTHING
+    """Which voice the recogniser was last asked about."""
+    known: tuple[Tag, str] | None = None
+    """The newest words that came back, and what they were made of."""
+    is_committed: bool = False
+    shown: str = ""
+    """What the deltas have said."""
+    guess: str = ""
+    """The last partial recognition."""
+
+
+class Listening:
+    """Buffer, turns and transcripts of one session."""
+
+    def __init__(self, ears: Ears, conversation: Conversation, new_id: Callable[[str], str]) -> None:
+        self._ears = ears
+        self._conversation = conversation
+        self._new_id = new_id
+        self._buffer_from_ms = 0
+        self._current: Utterance | None = None
+        self._unfinished: dict[str, Utterance] = {}
+
+    @property
+    def is_speaking(self) -> bool:
+        """Whether a turn found by the detector is under way."""
+        return self._current is not None and self._current.voice_from_ms is not None
+
+    def use(self, old: SessionConfig | None, new: SessionConfig) -> None:
+        """Listen as a new configuration says. A turn under way is dropped if the detection changed."""
+        before, turns = (old.turn_detection if old else None), new.turn_detection
+        if old is not None and before == turns:
+            return
+        if turns:
+            self._ears.listen_for(turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms)
+        else:
+            self._ears.listen_for(0.5, 300, 500)
+        self._buffer_from_ms = self._ears.position_ms
+        self._current = None
+
+    def hear(self, samples: Samples) -> tuple[VadEvent, ...]:
+        """Take sound (16 kHz); what the detector makes of it is to be given back to `began`, `paused`, `ended`."""
+        return self._ears.hear(samples)
+
+    def began(self, event: SpeechBegan, config: SessionConfig) -> list[Out]:
+        """Voice after silence."""
+        if config.turn_detection is None:
+            utterance = self._buffered()
+            if utterance.voice_from_ms is None:
+                utterance.voice_from_ms = max(event.audio_start_ms, self._buffer_from_ms)
+            utterance.tag = (utterance.tag[0] + 1, 0)
+            return []
+        start = max(event.audio_start_ms, self._buffer_from_ms)
+        self._current = Utterance(self._new_id("item"), start, voice_from_ms=start, tag=(1, 0))
+        return [InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start)]
+
+    def paused(self, event: MayEnd, config: SessionConfig) -> list[Out]:
+        """A short silence: time to recognise what is there."""
+        if self._current is None:
+            return []
+        self._current.tag = (self._current.tag[0], event.voice_ms)
+        return self._recognise(self._current, event.audio_end_ms, config)
+
+    def ended(self, event: SpeechEnded, config: SessionConfig) -> tuple[list[Out], str | None]:
+        """Silence after voice. With turn detection that is a turn: its events, and the id of the new item."""
+        utterance = self._current
+        if utterance is None:
+            return [], None
+        utterance.tag = (utterance.tag[0], event.voice_ms)
+        if config.turn_detection is None:
+            return [], None
+        outs: list[Out] = [InputAudioBufferSpeechStopped(item_id=utterance.item_id, audio_end_ms=event.audio_end_ms)]
+        return [*outs, *self._commit(utterance, event.audio_end_ms, config)], utterance.item_id
+
+    def commit(self, config: SessionConfig) -> tuple[list[Out], str] | Refusal:
+        """The client says that its turn is over: the events, and the id of the new item."""
+        end = self._ears.position_ms
+        has_turns = config.turn_detection is not None
+        start = self._current.start_ms if self._current else end if has_turns else self._buffer_from_ms
+        if end - start < SHORTEST_COMMIT_MS:
+            text = (
+                "Error committing input audio buffer: buffer too small. "
+                f"Expected at least {SHORTEST_COMMIT_MS}ms of audio, but buffer only has {end - start:.2f}ms of audio."
+            )
+            return Refusal("input_audio_buffer_commit_empty", text)
+        utterance = self._current or self._buffered()
+        for event in self._ears.end_turn():
+            if isinstance(event, SpeechEnded):
+                utterance.tag = (utterance.tag[0], event.voice_ms)
+        return self._commit(utterance, end, config), utterance.item_id
+
+    def clear(self) -> list[Out]:
+        """Forget what is in the buffer."""
+        self._ears.end_turn()
+        self._current = None
+        self._buffer_from_ms = self._ears.position_ms
+        return [InputAudioBufferCleared()]
+
+    def timed_out(self, config: SessionConfig) -> tuple[list[Out], str]:
+        """Nobody spoke for the idle timeout: the silent buffer becomes an item."""
+        end = self._ears.position_ms
+        utterance = Utterance(self._new_id("item"), min(self._buffer_from_ms, end))
+        triggered = InputAudioBufferTimeoutTriggered(
+            item_id=utterance.item_id, audio_start_ms=utterance.start_ms, audio_end_ms=end
+        )
+        return [triggered, *self._commit(utterance, end, config)], utterance.item_id
+
+    def adopt(self, entry: Entry) -> Recognise:
+        """An item with sound came from the client: its words are wanted like those of a turn."""
+        entry.awaits_transcript = True
+        tag: Tag = (1, len(entry.sound))
+        known = Utterance(entry.id, 0, voice_from_ms=0, tag=tag, asked=tag, is_committed=True)
+        self._unfinished[entry.id] = known
+        return Recognise(entry.id, tag, entry.sound)
+
+    def recognised(self, item_id: str, tag: Tag, text: str, config: SessionConfig) -> tuple[list[Out], bool]:
+        """Words came back. True when they are the final ones of a committed item."""
+        utterance = self._find(item_id)
+        if utterance is None:
+            return [], False
+        if utterance.known is None or utterance.known[0] <= tag:
+            utterance.known = (tag, text)
+        return self._finish(utterance, config) if utterance.is_committed else ([], False)
+
+    def recognition_failed(self, item_id: str, message: str, config: SessionConfig) -> tuple[list[Out], bool]:
+        """No words will come. True when the item was waiting for them."""
+        if self._current and self._current.item_id == item_id:
+            self._current.asked = _NOTHING
+            return [], False
+        utterance = self._unfinished.pop(item_id, None)
+        entry = self._conversation.find(item_id)
+        if utterance is None or entry is None:
+            return [], False
+        entry.awaits_transcript = False
+        error = ErrorDetail(type="server_error", code="audio_unintelligible", message=message)
+        failed = ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error)
+        return [failed] if config.transcribes else [], True
+
+    def wants_partial(self, config: SessionConfig) -> Recognise | None:
+        """What to recognise now for live captions, if anything."""
+        current = self._current
+        if current is None or current.voice_from_ms is None or not config.transcribes:
+            return None
+        samples = self._ears.sound(current.voice_from_ms, self._ears.position_ms)
+        return Recognise(current.item_id, current.tag, samples)
+
+    def recognised_partly(self, item_id: str, text: str) -> list[Out]:
+        """A guess while the user goes on speaking: what two guesses in a row agree on is shown."""
+        utterance = self._current
+        if utterance is None or utterance.item_id != item_id:
+            return []
+        stable = agreed(utterance.guess, text)
+        utterance.guess = text
+        if not stable.startswith(utterance.shown) or len(stable) <= len(utterance.shown):
+            return []
+        delta, utterance.shown = stable[len(utterance.shown) :], stable
+        return [ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=delta)]
+
+    def _buffered(self) -> Utterance:
+        """The utterance that the client will commit; it exists from its first voice on."""
+        if self._current is None:
+            self._current = Utterance(self._new_id("item"), self._buffer_from_ms)
+        return self._current
+
+    def _find(self, item_id: str) -> Utterance | None:
+        if self._current and self._current.item_id == item_id:
+            return self._current
+        return self._unfinished.get(item_id)
+
+    def _recognise(self, utterance: Utterance, end_ms: int, config: SessionConfig) -> list[Out]:
+        if utterance.voice_from_ms is None or utterance.asked == utterance.tag or not _needs_words(config):
+            return []
+        utterance.asked = utterance.tag
+        return [Recognise(utterance.item_id, utterance.tag, self._ears.sound(utterance.voice_from_ms, end_ms))]
+
+    def _commit(self, utterance: Utterance, end_ms: int, config: SessionConfig) -> list[Out]:
+        """Make the item. Its words may be known already, be on their way, or have to be asked for."""
+        content = (ContentPart(type="input_audio"),)
+        item = Item(
+            id=utterance.item_id,
+            object="realtime.item",
+            type="message",
+            role="user",
+            status="completed",
+            content=content,
+        )
+        entry, previous = Entry(item, awaits_transcript=True), self._conversation.last_id
+        self._conversation.add(entry)
+        self._conversation.keep_sound(entry, self._ears.sound(utterance.start_ms, end_ms), SAMPLE_RATE)
+        self._current, self._buffer_from_ms = None, end_ms
+        utterance.is_committed = True
+        self._unfinished[utterance.item_id] = utterance
+        outs: list[Out] = [
+            InputAudioBufferCommitted(item_id=entry.id, previous_item_id=previous),
+            ConversationItemAdded(item=item, previous_item_id=previous),
+            ConversationItemDone(item=item, previous_item_id=previous),
+        ]
+        if utterance.voice_from_ms is None or not _needs_words(config):
+            utterance.known, utterance.tag = (_NOTHING, ""), _NOTHING
+        outs += self._recognise(utterance, end_ms, config)
+        return [*outs, *self._finish(utterance, config)[0]]
+
+    def _finish(self, utterance: Utterance, config: SessionConfig) -> tuple[list[Out], bool]:
+        if utterance.known is None or utterance.known[0] != utterance.tag:
+            return [], False
+        text = utterance.known[1]
+        del self._unfinished[utterance.item_id]
+        entry = self._conversation.find(utterance.item_id)
+        if entry is None:
+            return [], False
+        entry.awaits_transcript = False
+        entry.item = with_transcript(entry.item, text)
+        if not config.transcribes:
+            return [], True
+        outs: list[Out] = []
+        if text.startswith(utterance.shown) and len(text) > len(utterance.shown):
+            rest = text[len(utterance.shown) :]
+            outs.append(ConversationItemInputAudioTranscriptionDelta(item_id=entry.id, delta=rest))
+        usage = transcription_usage(entry.length)
+        completed = ConversationItemInputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage)
+        return [*outs, completed], True
+
+
+def _needs_words(config: SessionConfig) -> bool:
+    """An answer needs them; a session that only listens needs them when it was asked to write them down."""
+    return config.kind == "realtime" or config.transcribes
+
+
+def agreed(first: str, second: str) -> str:
+    """The words at the beginning that two guesses share, without the punctuation behind the last of them."""
+    shared = []
+    for old, new in zip(first.split(), second.split(), strict=False):
+        if old.strip(".,!?;:").lower() != new.strip(".,!?;:").lower():
+            break
+        shared.append(new)
+    return " ".join(shared).rstrip(".,!?;:… ")

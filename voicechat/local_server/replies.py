@@ -1,0 +1,246 @@
+"""When an answer is made and what it is told: the reply that a turn is owed, the one a client asks for, a timer's ring.
+
+A turn that was found by the detector is answered when its words are known and hold any: a cough makes an item but no
+answer. A response that the client creates is created at once and waits for the words it depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+
+from voicechat.local_server.actions import Out
+from voicechat.local_server.answer import AnswerRequest
+from voicechat.local_server.answering import Answering
+from voicechat.local_server.brain.base import FunctionTool, SessionFacts, Turn
+from voicechat.local_server.context import read_context
+from voicechat.local_server.conversation import Conversation, Entry
+from voicechat.local_server.session_config import (
+    SessionConfig,
+    function_tools,
+    token_limit,
+    tool_choice,
+    voice_name,
+)
+from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.speech.language import english_only, foreign_language
+from voicechat.protocol.items import Item
+from voicechat.protocol.wire import JsonValue
+
+MOST_TIMERS = 32
+_LANGUAGES = {
+    "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian",
+    "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An answer that is wanted: how it is to be made, and of what."""
+
+    request: AnswerRequest
+    instructions: str = ""
+    tools: tuple[FunctionTool, ...] = ()
+    tool_choice: str = "auto"
+    context: tuple[Entry, ...] | None = None
+    """The items it is made of; None for the whole conversation."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """What was measured for `SessionFacts`; moments on the session's clock, lengths in seconds."""
+
+    opened_at: float
+    user_turns: int = 0
+    user_speech: float = 0.0
+    last_user_speech: float | None = None
+    speech_ended_at: float | None = None
+    last_heard_after: float | None = None
+    last_answered_after: float | None = None
+    answers: int = 0
+
+
+@dataclass(slots=True)
+class _Timer:
+    rings_at: float
+    text: str
+
+
+@dataclass(slots=True)
+class Replies:
+    """Decides on answers for one session."""
+
+    answering: Answering
+    conversation: Conversation
+    local_time: Callable[[], datetime]
+    measured: Measured
+    owed_to: str | None = None
+    """The user's item that the server has promised to answer."""
+    _waiting: dict[str, Wish] = field(default_factory=dict)
+    """Created responses that wait for words."""
+    _timers: list[_Timer] = field(default_factory=list)
+    _wished_language: str = ""
+    _has_told_language: bool = False
+
+    def create(self, wish: Wish) -> list[Out] | Refusal:
+        """Create a response now."""
+        entries = wish.context if wish.context is not None else tuple(self.conversation)
+        context = read_context(entries, wish.instructions)
+        started = self.answering.start(
+            replace(wish.request, text_in=context.text_tokens, audio_in=context.audio_tokens)
+        )
+        if isinstance(started, Refusal):
+            return started
+        response_id, outs = started
+        self._waiting[response_id] = wish
+        return [*outs, *self._begin()]
+
+    def follow_up(self, config: SessionConfig, now: float, *, user_is_speaking: bool) -> list[Out]:
+        """Whatever has become possible: begin what waited for words, answer what is owed, ring what is due."""
+        outs = self._begin()
+        if config.kind != "realtime":
+            return outs
+        outs += self._answer_owed(config)
+        if self.answering.is_quiet(now) and not user_is_speaking and not self.owed_to:
+            outs += self._ring(config, now)
+        return outs
+
+    def start_timer(self, seconds: float, text: str, now: float) -> None:
+        """Say `text` when the time is up and nobody speaks."""
+        if len(self._timers) < MOST_TIMERS:
+            self._timers.append(_Timer(now + seconds, text))
+
+    def stop_timers(self) -> None:
+        """Forget all timers."""
+        self._timers.clear()
+
+    def _answer_owed(self, config: SessionConfig) -> list[Out]:
+        entry = self.conversation.find(self.owed_to) if self.owed_to else None
+        if entry is None:
+            self.owed_to = None
+            return []
+        if entry.awaits_transcript or self.answering.main:
+            return []
+        self.owed_to = None
+        if not any(char.isalnum() for char in entry.heard_text):
+            return []
+        made = self.create(default_wish(config))
+        return [] if isinstance(made, Refusal) else made
+
+    def _ring(self, config: SessionConfig, now: float) -> list[Out]:
+        due = next((timer for timer in self._timers if timer.rings_at <= now), None)
+        if due is None:
+            return []
+        started = self.answering.start(default_wish(config).request)
+        if isinstance(started, Refusal):
+            return []
+        self._timers.remove(due)
+        response_id, outs = started
+        return [*outs, *self.answering.reply(response_id, None, due.text)]
+
+    def _begin(self) -> list[Out]:
+        outs: list[Out] = []
+        for response_id, wish in list(self._waiting.items()):
+            entries = wish.context if wish.context is not None else tuple(self.conversation)
+            if not any(entry.awaits_transcript for entry in entries):
+                del self._waiting[response_id]
+                outs += self._reply(response_id, wish, entries)
+        return outs
+
+    def _reply(self, response_id: str, wish: Wish, entries: tuple[Entry, ...]) -> list[Out]:
+        context = read_context(entries, wish.instructions)
+        self.measured.answers += 1
+        turn: Turn | None = Turn(
+            text=context.text,
+            now=self.local_time(),
+            history=context.history,
+            instructions=wish.instructions,
+            tools=wish.tools,
+            tool_choice=wish.tool_choice,
+            tool_outputs=context.tool_outputs,
+            facts=self.facts(),
+            by_voice=context.by_voice,
+        )
+        foreign = foreign_language(context.text)
+        notice = self._language_notice(foreign)
+        # Words of another language are answered by the notice alone: the guide could only say that it is at a loss.
+        return self.answering.reply(response_id, None if notice and foreign else turn, notice)
+
+    def _language_notice(self, foreign: str) -> str:
+        language = foreign or self._wished_language
+        if not language or self._has_told_language:
+            return ""
+        self._has_told_language = True
+        return english_only(language)
+
+    def expect_language(self, code: str) -> None:
+        """The client says which language the user speaks (ISO 639-1); anything but English earns one sentence."""
+        short = code.lower().split("-")[0]
+        self._wished_language = "" if short in ("", "en") else _LANGUAGES.get(short, f"the language {code!r}")
+
+    def facts(self) -> SessionFacts:
+        """What was measured so far."""
+        m = self.measured
+        return SessionFacts(
+            user_turns=m.user_turns,
+            user_speech=m.user_speech,
+            last_user_speech=m.last_user_speech,
+            last_heard_after=m.last_heard_after,
+            last_answered_after=m.last_answered_after,
+            answers=m.answers,
+            interruptions=self.answering.interruptions,
+        )
+
+
+def default_wish(config: SessionConfig) -> Wish:
+    """An answer as the session's configuration has it."""
+    return read_wish(config, {}, None)
+
+
+def read_wish(config: SessionConfig, options: Mapping[str, JsonValue], context: tuple[Entry, ...] | None) -> Wish:
+    """The configuration with the checked overrides of one `response.create` (GA form)."""
+    modalities = options.get("output_modalities")
+    output = _part(_part(options.get("audio")).get("output"))
+    metadata, limit = options.get("metadata"), options.get("max_output_tokens")
+    form = _part(output.get("format")).get("type")
+    request = AnswerRequest(
+        is_spoken=modalities != ["text"] if modalities else config.is_spoken,
+        voice=voice_name(output["voice"]) if "voice" in output else config.voice,
+        speed=config.speed,
+        output_format=form if isinstance(form, str) else config.output_format,
+        max_output_tokens=token_limit(limit) if limit is not None else config.max_output_tokens,
+        metadata=metadata if isinstance(metadata, dict) else None,
+        in_conversation=options.get("conversation") != "none",
+    )
+    instructions = options.get("instructions")
+    return Wish(
+        request,
+        instructions if isinstance(instructions, str) else config.instructions,
+        function_tools(options["tools"]) if "tools" in options else config.tools,
+        tool_choice(options["tool_choice"]) if "tool_choice" in options else config.tool_choice,
+        context,
+    )
+
+
+def input_entries(
+    given: JsonValue, conversation: Conversation, new_id: Callable[[str], str]
+) -> tuple[Entry, ...] | Refusal:
+    """The items that a `response.create` brings along or points to."""
+    entries = []
+    for index, one in enumerate(given if isinstance(given, list) else []):
+        item = msgspec.convert(one, Item)
+        if item.type != "item_reference":
+            entries.append(Entry(msgspec.structs.replace(item, id=item.id or new_id("item"))))
+        elif found := conversation.find(item.id):
+            entries.append(found)
+        else:
+            text = f"Item with item_id not found: '{item.id}'."
+            return Refusal("invalid_value", text, f"response.input[{index}].id")
+    return tuple(entries)
+
+
+def _part(value: JsonValue) -> dict[str, JsonValue]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,325 @@
+"""One session, alive: the pure dialogue, and around it the clock, the recogniser, the brain, the voice and the line.
+
+Everything that takes time runs in a pool of threads and comes back to the event loop; the dialogue itself is only ever
+touched from the loop. Nothing of what is said is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.errors import LocalProtocolError
+from voicechat.local_server.actions import Action, Out, Recognise, Reply, StopReply
+from voicechat.local_server.brain.base import Brain, CallTool, Say, StartTimer, StopTimers
+from voicechat.local_server.dialogue import Dialogue, Transport
+from voicechat.local_server.ears import Detector, Ears
+from voicechat.local_server.faults import NO_FAULT, Fault
+from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.resample import Resampler, Samples
+from voicechat.local_server.session_config import SessionConfig
+from voicechat.local_server.speech.sentences import split_sentences
+from voicechat.local_server.speech.vad import SAMPLE_RATE
+from voicechat.protocol.codec import encode
+from voicechat.protocol.dialects import Dialect, name_in
+from voicechat.protocol.items import ErrorDetail
+from voicechat.protocol.server_events import ServerError, ServerEvent, type_of
+
+log = logging.getLogger("voicechat.local_server")
+
+TICK = 0.1
+"""Seconds between looks at timers and captions."""
+PARTIAL_EVERY = 0.5
+_PARTIAL_SHARE = 4
+"""A partial recognition may take a quarter of the time at most: its cost grows with the utterance."""
+_SHORTEST_PARTIAL = int(0.4 * SAMPLE_RATE)
+
+
+class Recogniser(Protocol):
+    """Ears' second half: words out of sound."""
+
+    def transcribe(self, pcm: NDArray[np.float32]) -> str:
+        """The words of 16 kHz samples; empty when there are none. Called from a thread."""
+        ...
+
+
+class Voice(Protocol):
+    """The mouth."""
+
+    def speak(self, text: str, speed: float = 1.0) -> Sounds:
+        """Yield 24 kHz samples. Called from a thread."""
+        ...
+
+
+class Sounds(Protocol):
+    """An iterator of samples."""
+
+    def __iter__(self) -> Sounds: ...
+    def __next__(self) -> NDArray[np.float32]: ...
+
+
+@dataclass(frozen=True)
+class Senses:
+    """What a session hears, understands and speaks with."""
+
+    new_detector: Callable[[], Detector]
+    recogniser: Recogniser
+    voice: Voice
+    pool: Executor
+
+
+class Line(Protocol):
+    """The connection to the client."""
+
+    def send(self, text: str) -> str:
+        """Queue one event; returns why it cannot be sent, or an empty string."""
+        ...
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """End the connection, soon."""
+        ...
+
+
+@dataclass(eq=False)
+class Session:
+    """One client's session. `start` it when the line is open, `close` it in any case."""
+
+    line: Line
+    senses: Senses
+    brain: Brain
+    transport: Transport
+    config: SessionConfig
+    dialect: Dialect = "ga"
+    fault: Fault = NO_FAULT
+    clock: Callable[[], float] = time.monotonic
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _sent: int = 0
+    _next_partial_at: float = 0.0
+    _partial: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self._to_ears = Resampler(RATE, SAMPLE_RATE)
+        self.dialogue = Dialogue(
+            transport=self.transport,
+            config=self.config,
+            dialect=self.dialect,
+            ears=Ears(self.senses.new_detector()),
+            new_id=new_id,
+            local_time=lambda: datetime.now().astimezone(),
+            now=self.clock(),
+        )
+
+    def start(self) -> None:
+        """The line is open: say so, and let time pass."""
+        if lifetime := self.fault.seconds("expires-after"):
+            self.dialogue.config.session["expires_at"] = int(time.time() + lifetime)
+        self._perform(self.dialogue.opened())
+        if error := self.fault.opening_error():
+            self._send(error)
+        self._run(self._let_time_pass())
+
+    def client_said(self, text: str) -> None:
+        """One message of the client's."""
+        if self._fault_refuses(text):
+            return
+        self._perform(self.dialogue.client_said(text, self.clock()))
+
+    def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
+        """WebRTC, every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
+        now = self.clock()
+        samples: Samples = self._to_ears.feed(heard.astype(np.float32) / 32768.0)
+        self._perform(self.dialogue.heard(samples, now))
+        frame, outs = self.dialogue.pull(now)
+        self._perform(outs)
+        return np.zeros(FRAME, np.int16) if self.fault.name == "mute" else frame
+
+    async def close(self) -> None:
+        """Stop everything; nothing is sent any more."""
+        tasks = [*self._tasks, *self._replies.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _perform(self, outs: list[Out]) -> None:
+        for out in outs:
+            match out:
+                case Recognise() | Reply() | StopReply():
+                    self._act(out)
+                case _:
+                    self._send(out)
+
+    def _act(self, action: Action) -> None:
+        match action:
+            case Recognise():
+                self._run(self._recognise(action))
+            case Reply(response_id):
+                task = asyncio.get_running_loop().create_task(self._reply(action))
+                self._replies[response_id] = task
+                task.add_done_callback(lambda done: self._reply_ended(response_id, done))
+            case StopReply(response_id):
+                if running := self._replies.get(response_id):
+                    running.cancel()
+
+    def _send(self, event: ServerEvent) -> None:
+        dialect = "beta" if self.fault.name == "beta" else self.dialogue.dialect
+        if self.fault.hides(event) or name_in(type_of(event), dialect) is None:
+            return
+        self._sent += 1
+        numbered = msgspec.structs.replace(event, event_id=f"event_{self._sent:06d}")
+        try:
+            text = encode(numbered, dialect)
+        except LocalProtocolError as error:
+            log.error("defect: %s", error)
+            return
+        for frame in (*self.fault.nonsense(), text):
+            if reason := self.line.send(frame):
+                log.info("not sent: %s (%s)", type_of(event), reason)
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("defect in a session: %r", error, exc_info=error)
+
+    async def _let_time_pass(self) -> None:
+        started_at = self.clock()
+        while True:
+            await asyncio.sleep(TICK)
+            now = self.clock()
+            self._perform(self.dialogue.time_passed(now))
+            if now >= self._next_partial_at and self._partial is None and (wanted := self.dialogue.wants_partial()):
+                self._partial = asyncio.get_running_loop().create_task(self._recognise_partly(wanted))
+            if self._fault_ends(now - started_at):
+                return
+
+    async def _recognise(self, action: Recognise) -> None:
+        loop, samples = asyncio.get_running_loop(), _floats(action.samples)
+        try:
+            text = await loop.run_in_executor(self.senses.pool, self.senses.recogniser.transcribe, samples)
+        except (RuntimeError, ValueError, MemoryError) as error:
+            log.error("recognition failed: %r", error)
+            message = "The recogniser failed on this sound."
+            self._perform(self.dialogue.recognition_failed(action.item_id, message, self.clock()))
+            return
+        self._perform(self.dialogue.recognised(action.item_id, action.tag, text, self.clock()))
+
+    async def _recognise_partly(self, wanted: Recognise) -> None:
+        began = self.clock()
+        try:
+            if len(wanted.samples) >= _SHORTEST_PARTIAL:
+                loop, transcribe = asyncio.get_running_loop(), self.senses.recogniser.transcribe
+                text = await loop.run_in_executor(self.senses.pool, transcribe, _floats(wanted.samples))
+                self._perform(self.dialogue.recognised_partly(wanted.item_id, text))
+        finally:
+            took = self.clock() - began
+            self._next_partial_at = began + max(PARTIAL_EVERY, _PARTIAL_SHARE * took)
+            self._partial = None
+
+    async def _reply(self, reply: Reply) -> None:
+        """Make one answer, piece by piece."""
+        if delay := self.fault.seconds("slow-first-sound"):
+            await asyncio.sleep(delay)
+        if self.fault.name == "fails-responses":
+            raise _Asked("rate_limit_exceeded")
+        if reply.preamble:
+            await self._say(reply, reply.preamble)
+        has_called = False
+        if reply.turn:
+            async for output in self.brain.answer(reply.turn):
+                match output:
+                    case Say(text) if not has_called:
+                        await self._say(reply, text)
+                    case CallTool(name, arguments):
+                        has_called = True
+                        self._perform(self.dialogue.called(reply.response_id, name, arguments))
+                    case StartTimer(seconds):
+                        self.dialogue.start_timer(seconds, output.ring_text, self.clock())
+                    case StopTimers():
+                        self.dialogue.stop_timers()
+        self._perform(self.dialogue.answered(reply.response_id, self.clock()))
+
+    async def _say(self, reply: Reply, text: str) -> None:
+        if not reply.is_spoken:
+            self._perform(self.dialogue.wrote(reply.response_id, text, self.clock()))
+            return
+        loop = asyncio.get_running_loop()
+        for sentence in split_sentences(text):
+            samples = await loop.run_in_executor(self.senses.pool, self._sound_of, sentence, reply.speed)
+            self._perform(self.dialogue.voiced(reply.response_id, sentence, samples, self.clock()))
+
+    def _sound_of(self, sentence: str, speed: float) -> Samples:
+        """A sentence as 24 kHz sound; on a thread of the pool."""
+        pieces = list(self.senses.voice.speak(sentence, speed))
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+
+    def _reply_ended(self, response_id: str, task: asyncio.Task[None]) -> None:
+        self._replies.pop(response_id, None)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if not isinstance(error, _Asked):
+            log.error("defect in an answer: %r", error, exc_info=error)
+        message = f"The answer could not be made ({type(error).__name__})."
+        self._perform(self.dialogue.answer_failed(response_id, message, self.clock()))
+
+    def _fault_refuses(self, text: str) -> bool:
+        """A scripted refusal of a client event; without a fault never."""
+        if self.fault.name not in ("refuses-field", "no-responses"):
+            return False
+        said = msgspec.json.decode(text)
+        kind = said.get("type") if isinstance(said, dict) else None
+        if self.fault.name == "no-responses":
+            return bool(kind == "response.create")
+        path = self.fault.refuses(said.get("session")) if kind == "session.update" else ""
+        if path:
+            detail = ErrorDetail(
+                type="invalid_request_error",
+                code="unknown_parameter",
+                message=f"Unknown parameter: '{path}'.",
+                param=path,
+                event_id=said.get("event_id"),
+            )
+            self._send(ServerError(error=detail))
+        return bool(path)
+
+    def _fault_ends(self, lasted: float) -> bool:
+        """A scripted end of the line; without a fault never."""
+        if (closes := self.fault.seconds("closes-after")) is not None and lasted >= closes:
+            self.line.hang_up(1011, "fault: closes-after")
+            return True
+        if (expires := self.fault.seconds("expires-after")) is not None and lasted >= expires:
+            message = "Your session hit the maximum duration."
+            self._send(
+                ServerError(error=ErrorDetail(type="invalid_request_error", code="session_expired", message=message))
+            )
+            self.line.hang_up(1001, message)
+            return True
+        return False
+
+
+class _Asked(Exception):
+    """A failure that a fault has ordered."""
+
+
+def new_id(kind: str) -> str:
+    """A fresh id such as `item_3f9a...`."""
+    return f"{kind}_{secrets.token_hex(10)}"
+
+
+def _floats(pcm: NDArray[np.int16]) -> Samples:
+    return pcm.astype(np.float32) / np.float32(32768.0)

@@ -1,0 +1,282 @@
+"""The configuration in force: the full session object (GA form), how an update changes it, and what it means.
+
+The object itself is the truth, since `session.updated` shows it; what the server needs of it is read out of it here.
+Fields that an update leaves out keep their value. Defaults are the documented ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from voicechat.local_server.brain.base import FunctionTool
+from voicechat.local_server.session_shape import BETA_SESSION, GA_SESSION, GA_TRANSCRIPTION_SESSION
+from voicechat.local_server.shapes import Refusal, missing
+from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.wire import JsonValue
+
+Fields: TypeAlias = dict[str, JsonValue]
+
+DEFAULT_INSTRUCTIONS = (
+    "You are the small built-in assistant of voicechat. Answer in one or two short English sentences."
+)
+DEFAULT_VOICE = "heart"
+_SERVER_VAD: Fields = {
+    "type": "server_vad",
+    "threshold": 0.5,
+    "prefix_padding_ms": 300,
+    "silence_duration_ms": 500,
+    "idle_timeout_ms": None,
+    "create_response": True,
+    "interrupt_response": True,
+}
+_SEMANTIC_VAD: Fields = {
+    "type": "semantic_vad",
+    "eagerness": "auto",
+    "create_response": True,
+    "interrupt_response": True,
+}
+_EAGERNESS_MS = {"low": 1500, "medium": 800, "auto": 800, "high": 400}
+"""The service waits at most 8, 4 and 2 s and ends earlier when the words sound finished. We judge by silence alone, so
+these are the shortest pauses that rarely fall inside a sentence at each degree of patience."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDetection:
+    """When a turn of the user begins and ends. Wire milliseconds, because that is what the detector counts in."""
+
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
+    idle_timeout: float | None = None
+    """Seconds after the last answer's sound until the server speaks up by itself."""
+    create_response: bool = True
+    interrupt_response: bool = True
+
+
+class SessionConfig:
+    """One state of a session's configuration. Never changed in place: an update makes a new one."""
+
+    def __init__(self, session: Mapping[str, JsonValue]) -> None:
+        self.session: Fields = dict(session)
+
+    @property
+    def kind(self) -> Literal["realtime", "transcription"]:
+        """Whether answers are wanted, or only transcripts."""
+        return "transcription" if self.session.get("type") == "transcription" else "realtime"
+
+    @property
+    def instructions(self) -> str:
+        """What the client tells the model; may be empty."""
+        return _text(self.session.get("instructions"))
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether answers are sound (with a transcript) rather than text."""
+        return self.session.get("output_modalities") != ["text"]
+
+    @property
+    def input_format(self) -> str:
+        """GA name of what `input_audio_buffer.append` carries."""
+        return _format(self._part("input"))
+
+    @property
+    def output_format(self) -> str:
+        """GA name of what `response.output_audio.delta` carries."""
+        return _format(self._part("output"))
+
+    @property
+    def voice(self) -> str:
+        """The wished voice; there is one, so every name means it."""
+        return voice_name(self._part("output").get("voice"))
+
+    @property
+    def speed(self) -> float:
+        """1 is the voice's own pace."""
+        return _number(self._part("output").get("speed"), 1.0)
+
+    @property
+    def transcribes(self) -> bool:
+        """Whether the client gets the user's words; off unless configured."""
+        return isinstance(self._part("input").get("transcription"), dict)
+
+    @property
+    def language(self) -> str:
+        """What the client says the user speaks; empty when it does not say."""
+        transcription = self._part("input").get("transcription")
+        return _text(transcription.get("language")).lower() if isinstance(transcription, dict) else ""
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        """None when the client commits by itself."""
+        given = self._part("input").get("turn_detection")
+        if not isinstance(given, dict):
+            return None
+        idle = given.get("idle_timeout_ms")
+        silence = _EAGERNESS_MS.get(_text(given.get("eagerness"))) or int(
+            _number(given.get("silence_duration_ms"), 500)
+        )
+        return TurnDetection(
+            threshold=_number(given.get("threshold"), 0.5),
+            prefix_padding_ms=int(_number(given.get("prefix_padding_ms"), 300)),
+            silence_duration_ms=silence,
+            idle_timeout=_number(idle, 0.0) / 1000 if idle is not None else None,
+            create_response=given.get("create_response") is not False,
+            interrupt_response=given.get("interrupt_response") is not False,
+        )
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """None for no limit."""
+        return token_limit(self.session.get("max_output_tokens"))
+
+    @property
+    def tools(self) -> tuple[FunctionTool, ...]:
+        """What the client can run for us."""
+        return function_tools(self.session.get("tools"))
+
+    @property
+    def tool_choice(self) -> str:
+        """auto, none, required, or a function's name."""
+        return tool_choice(self.session.get("tool_choice"))
+
+    def _part(self, name: str) -> Fields:
+        return _fields(_fields(self.session.get("audio")).get(name))
+
+
+def fresh_config(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
+    """What is in force before the client has said anything."""
+    heard: Fields = {
+        "format": {"type": "audio/pcm", "rate": 24000},
+        "noise_reduction": None,
+        "transcription": None,
+        "turn_detection": dict(_SERVER_VAD),
+    }
+    if transcription:
+        head: Fields = {"type": "transcription", "id": session_id, "object": "realtime.transcription_session"}
+        return SessionConfig({**head, "audio": {"input": heard}, "include": None})
+    return SessionConfig(
+        {
+            "type": "realtime",
+            "id": session_id,
+            "object": "realtime.session",
+            "model": model,
+            "output_modalities": ["audio"],
+            "instructions": DEFAULT_INSTRUCTIONS,
+            "tools": [],
+            "tool_choice": "auto",
+            "max_output_tokens": "inf",
+            "tracing": None,
+            "truncation": "auto",
+            "prompt": None,
+            "include": None,
+            "audio": {
+                "input": heard,
+                "output": {
+                    "format": {"type": "audio/pcm", "rate": 24000},
+                    "voice": DEFAULT_VOICE,
+                    "speed": 1.0,
+                },
+            },
+        }
+    )
+
+
+def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: bool = False) -> Fields | Refusal:
+    """A client's session object as a GA patch, or why it is refused.
+
+    The dialect is what the session speaks so far; a flat object without `type` is beta whatever was spoken before, a
+    typed one is GA. Mixed spellings are refused by the shape of the dialect that was recognised.
+    """
+    spoken = dialect_of(session, dialect)
+    if spoken == "beta":
+        if refusal := BETA_SESSION(session, "session"):
+            return refusal
+        patch = in_dialect(session, "ga").session
+        patch["type"] = "transcription" if is_beta_transcription else "realtime"
+        return patch
+    if "type" not in session:
+        return missing("session.type")
+    shape = GA_TRANSCRIPTION_SESSION if session["type"] == "transcription" else GA_SESSION
+    return shape(session, "session") or session
+
+
+def dialect_of(session: Fields, spoken: Dialect) -> Dialect:
+    """Which dialect a client's session object is in."""
+    if "type" in session:
+        return "ga"
+    return detect_dialect(session) or spoken
+
+
+def updated(config: SessionConfig, patch: Fields) -> SessionConfig:
+    """The configuration with a checked patch laid over it."""
+    kind = patch.get("type", config.session.get("type"))
+    if kind != config.session.get("type"):
+        ident = _text(config.session.get("id"))
+        config = fresh_config(_text(config.session.get("model")), ident, transcription=kind == "transcription")
+    # The model of a session is fixed by the handshake: a repeated name is no error and changes nothing.
+    given = {name: value for name, value in patch.items() if name not in ("type", "audio", "model")}
+    session = {**config.session, **given}
+    if isinstance(audio := patch.get("audio"), dict):
+        session["audio"] = _with_audio(_fields(config.session.get("audio")), audio)
+    return SessionConfig(session)
+
+
+def _with_audio(old: Fields, new: Fields) -> Fields:
+    audio = dict(old)
+    for side, fields in new.items():
+        part = {**_fields(old.get(side)), **_fields(fields)}
+        if isinstance(turns := _fields(fields).get("turn_detection"), dict):
+            part["turn_detection"] = _with_turns(_fields(old.get(side)).get("turn_detection"), turns)
+        audio[side] = part
+    return audio
+
+
+def _with_turns(old: JsonValue, new: Fields) -> Fields:
+    defaults = _SEMANTIC_VAD if new.get("type") == "semantic_vad" else _SERVER_VAD
+    kept = old if isinstance(old, dict) and old.get("type") == new.get("type") else {}
+    return {**defaults, **kept, **new}
+
+
+def voice_name(value: JsonValue) -> str:
+    """The name of a voice that is given as text or as `{"id": ...}`."""
+    return _text(value.get("id")) if isinstance(value, dict) else _text(value) or DEFAULT_VOICE
+
+
+def token_limit(value: JsonValue) -> int | None:
+    """A limit of output tokens; None for `inf`."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
+    """The functions in a checked list of tools."""
+    tools = [_fields(tool) for tool in value] if isinstance(value, list) else []
+    return tuple(
+        FunctionTool(_text(tool.get("name")), _text(tool.get("description")), _fields(tool.get("parameters")))
+        for tool in tools
+    )
+
+
+def tool_choice(value: JsonValue) -> str:
+    """auto, none, required, or the name of the one function, also from beta's nested form."""
+    if isinstance(value, dict):
+        return _text(value.get("name")) or _text(_fields(value.get("function")).get("name")) or "auto"
+    return _text(value) or "auto"
+
+
+def _format(part: Fields) -> str:
+    return _text(_fields(part.get("format")).get("type")) or "audio/pcm"
+
+
+def _fields(value: JsonValue) -> Fields:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: JsonValue, default: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default

@@ -1,0 +1,162 @@
+"""When does somebody speak: a detector that gives a probability per 32 ms, and a pure rule that makes turns of it.
+
+The detector is Silero v6 (MIT, vendored in `assets/` with its licence): 0.07 ms a frame on one core, and over 62 clips
+of clean and noisy speech no miss and no false alarm at threshold 0.5. The rule, `ServerVad`, has the three settings of
+the protocol's `server_vad` and the times it reports are positions in the audio received, never a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.local_server.speech.ort import Session, open_model
+
+SAMPLE_RATE = 16_000
+FRAME = 512
+"""Samples a frame: the model knows no other size at 16 kHz."""
+FRAME_MS = 32
+_CONTEXT = 64
+_MODEL = Path(__file__).parent / "assets" / "silero_vad_16k_op15.onnx"
+
+_HYSTERESIS = 0.15
+"""Voice that has begun goes on down to threshold - 0.15 (Silero's own rule): word ends fade."""
+_LOWEST_OFF = 0.01
+_ONSET_FRAMES = 2
+"""64 ms of voice in a row begin a turn: a click is shorter."""
+_HINT_MS = 200
+"""Recognition may start after so much silence: it hides its 60 ms behind the rest of the wait."""
+
+
+def load_vad_model() -> Session:
+    """The detector's weights; share one among all detectors. Raises ImportError without onnxruntime."""
+    return open_model(_MODEL)
+
+
+class SileroVad:
+    """One stream's detector: the model is recurrent, so each stream needs its own and frames must not be skipped."""
+
+    def __init__(self, model: Session | None = None) -> None:
+        self._model = model or load_vad_model()
+        self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard: a new stream begins."""
+        self._state: NDArray[np.float32] = np.zeros((2, 1, 128), np.float32)
+        self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT + FRAME), np.float32)
+
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        """How likely these 512 samples (32 ms at 16 kHz, mono, [-1, 1]) hold speech, 0 to 1.
+
+        Raises ValueError for any other length. Samples that are not numbers count as silence: they would stay in
+        the recurrent state for ever.
+        """
+        if frame.shape != (FRAME,):
+            raise ValueError(f"a frame has {FRAME} samples, not {frame.shape}")
+        self._input[0, :_CONTEXT] = self._input[0, -_CONTEXT:]
+        self._input[0, _CONTEXT:] = frame if np.isfinite(frame).all() else 0.0
+        out, self._state = self._model.run(None, {"input": self._input, "state": self._state, "sr": self._rate})
+        return float(out[0, 0])
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechBegan:
+    """Somebody speaks."""
+
+    audio_start_ms: int
+    """Where the speech began in the audio received, prefix padding included."""
+
+
+@dataclass(frozen=True, slots=True)
+class MayEnd:
+    """A short silence inside a turn: recognise what is there already. Void if the turn's `voice_ms` grows on."""
+
+    audio_end_ms: int
+    voice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    """The turn is over."""
+
+    audio_end_ms: int
+    """Where the turn's audio ends; as the protocol has it, the silence that ended it is included."""
+    voice_ms: int
+    """How much of it was voice: the same figure as in the last `MayEnd` if nothing was said since."""
+
+
+VadEvent = SpeechBegan | MayEnd | SpeechEnded
+
+
+class ServerVad:
+    """Turns out of probabilities, one call a frame. Deterministic; no clock.
+
+    threshold: probability that counts as voice, 0 to 1. prefix_padding_ms: audio kept from before the voice.
+    silence_duration_ms: silence that ends a turn. start_ms: position of the first frame, so that a rule with new
+    settings can take over in the middle of a stream.
+    """
+
+    def __init__(
+        self,
+        threshold: float = 0.5,
+        prefix_padding_ms: int = 300,
+        silence_duration_ms: int = 500,
+        *,
+        start_ms: int = 0,
+    ) -> None:
+        self._on = threshold
+        self._off = max(threshold - _HYSTERESIS, min(threshold, _LOWEST_OFF))
+        self._padding = max(0, prefix_padding_ms)
+        self._silence_limit = max(FRAME_MS, silence_duration_ms)
+        self._hint_at = min(_HINT_MS, max(FRAME_MS, self._silence_limit - 2 * FRAME_MS))
+        self._earliest = start_ms
+        self.position_ms = start_ms
+        """How much audio was fed, from the stream's start."""
+        self.speaking = False
+        """Whether a turn is under way."""
+        self._voice_ms = 0
+        self._silence_ms = 0
+
+    def feed(self, probability: float) -> tuple[VadEvent, ...]:
+        """Take the probability of the next 32 ms; what it made happen, oldest first."""
+        self.position_ms += FRAME_MS
+        if not self.speaking:
+            return self._wait_for_voice(probability >= self._on)
+        return self._follow(probability >= self._off)
+
+    def stop(self) -> tuple[VadEvent, ...]:
+        """The stream ends or the buffer was committed by hand: a turn under way ends here."""
+        return self._end() if self.speaking else ()
+
+    def _wait_for_voice(self, voice: bool) -> tuple[VadEvent, ...]:
+        self._voice_ms = self._voice_ms + FRAME_MS if voice else 0
+        if self._voice_ms < _ONSET_FRAMES * FRAME_MS:
+            return ()
+        self.speaking = True
+        self._silence_ms = 0
+        start = self.position_ms - self._voice_ms - self._padding
+        return (SpeechBegan(max(start, self._earliest)),)
+
+    def _follow(self, voice: bool) -> tuple[VadEvent, ...]:
+        if voice:
+            self._voice_ms += FRAME_MS
+            self._silence_ms = 0
+            return ()
+        before = self._silence_ms
+        self._silence_ms += FRAME_MS
+        if self._silence_ms >= self._silence_limit:
+            return self._end()
+        if before < self._hint_at <= self._silence_ms:
+            return (MayEnd(self.position_ms, self._voice_ms),)
+        return ()
+
+    def _end(self) -> tuple[VadEvent, ...]:
+        ended = SpeechEnded(self.position_ms, self._voice_ms)
+        self.speaking = False
+        self._earliest = self.position_ms
+        self._voice_ms = self._silence_ms = 0
+        return (ended,)

@@ -1,0 +1,113 @@
+"""Sessions over WebSocket: the same dialogue, with sound as base64 in the events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from voicechat.errors import VoiceChatError
+from voicechat.local_server.calls import spoken_dialect
+from voicechat.local_server.doors import refusal_response
+from voicechat.local_server.house import House, first_config
+from voicechat.local_server.session import Session, new_id
+from voicechat.local_server.shapes import Refusal
+
+log = logging.getLogger("voicechat.local_server")
+
+LARGEST_MESSAGE = 22 * 1024 * 1024
+"""Bytes of one client event: 15 MiB of sound as base64, and a little."""
+_LARGEST_BACKLOG = 64 * 1024 * 1024
+"""Bytes that may wait for a client that does not read."""
+_PING = 20.0
+
+
+@dataclass
+class WebSocketLine:
+    """The client's end of a WebSocket."""
+
+    socket: web.WebSocketResponse
+    _queue: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    _waiting: int = 0
+    _ending: tuple[int, str] | None = None
+
+    def send(self, text: str) -> str:
+        """Queue one event."""
+        if self._ending or self.socket.closed:
+            return "the line is closing"
+        if self._waiting + len(text) > _LARGEST_BACKLOG:
+            self.hang_up(1008, "the client does not read what it is sent")
+            return "too much waits to be sent"
+        self._waiting += len(text)
+        self._queue.put_nowait(text)
+        return ""
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """Close when everything queued is sent."""
+        if self._ending is None:
+            self._ending = (code, reason)
+            self._queue.put_nowait("")
+
+    async def write(self) -> None:
+        """Send what is queued until the end."""
+        while True:
+            text = await self._queue.get()
+            if not text and self._ending:
+                code, reason = self._ending
+                await self.socket.close(code=code, message=reason.encode()[:120])
+                return
+            self._waiting -= len(text)
+            try:
+                await self.socket.send_str(text)
+            except ConnectionError:
+                return
+
+
+async def serve_websocket(request: web.Request, house: House) -> web.StreamResponse:
+    """`GET /v1/realtime`: one session, as long as the socket is open."""
+    refusal = house.why_full()
+    if refusal:
+        return refusal_response(503, refusal)
+    if (answer := house.fault.http_answer()) and answer.status >= 400:
+        headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
+        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
+    if "call_id" in request.query:
+        text = "This server has no side channel into a call."
+        return refusal_response(400, Refusal("invalid_value", text, "call_id"))
+    # Browsers pass the key as a subprotocol; only `realtime` is a protocol, and one must be selected for them.
+    socket = web.WebSocketResponse(
+        protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
+    )
+    if not socket.can_prepare(request).ok:
+        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
+    offered = request.headers.get("Sec-WebSocket-Protocol", "")
+    dialect = "beta" if "openai-beta.realtime-v1" in offered else spoken_dialect(request)
+    started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
+    assert not isinstance(started, Refusal)
+    config = started[0]
+    await socket.prepare(request)
+    line = WebSocketLine(socket)
+    writing = asyncio.get_running_loop().create_task(line.write())
+    session: Session | None = None
+    try:
+        brain, senses = await asyncio.gather(house.brain(), house.senses())
+        session = Session(line, senses, brain, "websocket", config, dialect, house.fault)
+        house.sessions.add(session)
+        session.start()
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                session.client_said(message.data)
+            elif message.type is WSMsgType.BINARY:
+                session.client_said(message.data.decode("utf-8", "replace"))
+    except VoiceChatError as error:
+        log.error("no session: %s", error.message)
+        line.hang_up(1011, error.message)
+        await writing
+    finally:
+        if session:
+            house.sessions.discard(session)
+            await session.close()
+        writing.cancel()
+    return socket

@@ -1,0 +1,245 @@
+"""Session and `response.create` fields in both spellings.
+
+GA nests what concerns sound under `audio.input` and `audio.output`; beta keeps everything flat. Translation to GA loses
+nothing but `temperature`; translation to beta loses what beta never knew, and says what and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from voicechat.protocol.dialects import Dialect, item_to_beta, item_to_ga, modalities_to_beta, modalities_to_ga
+from voicechat.protocol.wire import JsonValue
+
+Path: TypeAlias = tuple[str, ...]
+Session: TypeAlias = Mapping[str, JsonValue]
+
+GA_PATHS: dict[str, Path] = {
+    "modalities": ("output_modalities",),
+    "input_audio_format": ("audio", "input", "format"),
+    "input_audio_noise_reduction": ("audio", "input", "noise_reduction"),
+    "input_audio_transcription": ("audio", "input", "transcription"),
+    "turn_detection": ("audio", "input", "turn_detection"),
+    "output_audio_format": ("audio", "output", "format"),
+    "voice": ("audio", "output", "voice"),
+    "speed": ("audio", "output", "speed"),
+    "max_response_output_tokens": ("max_output_tokens",),
+}
+"""Beta field -> where GA keeps the same wish."""
+BETA_NAMES: dict[Path, str] = {path: name for name, path in GA_PATHS.items()}
+
+FORMATS: dict[str, dict[str, JsonValue]] = {
+    "pcm16": {"type": "audio/pcm", "rate": 24000},
+    "g711_ulaw": {"type": "audio/pcmu"},
+    "g711_alaw": {"type": "audio/pcma"},
+}
+"""Beta's audio formats and what GA calls them."""
+_BETA_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": "g711_alaw"}
+
+BETA_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
+"""What beta services spoke with before marin and cedar."""
+
+_ONLY_GA = ("truncation", "prompt", "reasoning", "parallel_tool_calls")
+_NOT_IN_BETA = {
+    "noise_reduction": ("strength",),
+    "turn_detection": ("idle_timeout_ms",),
+    "transcription": ("languages", "keywords", "delay"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A wish the other dialect has no words for."""
+
+    path: str
+    """In GA spelling, from `session` on."""
+    why: str
+
+
+@dataclass(slots=True)
+class Translation:
+    """A session in the other spelling, and what did not survive."""
+
+    session: dict[str, JsonValue] = field(default_factory=dict)
+    lost: list[Lost] = field(default_factory=list)
+
+    def lose(self, path: Path, why: str) -> None:
+        """Leave a wish out."""
+        self.lost.append(Lost(".".join(("session", *path)), why))
+
+
+def get_path(session: Session, path: Path) -> JsonValue:
+    """The value at a path, None where there is none."""
+    value: JsonValue = dict(session)
+    for name in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def has_path(session: Session, path: Path) -> bool:
+    """Whether something, null included, is said at a path."""
+    parent = get_path(session, path[:-1]) if len(path) > 1 else dict(session)
+    return isinstance(parent, dict) and path[-1] in parent
+
+
+def set_path(session: dict[str, JsonValue], path: Path, value: JsonValue) -> None:
+    """Put a value at a path, making the objects on the way (never changing shared ones)."""
+    here = session
+    for name in path[:-1]:
+        inner = here.get(name)
+        fresh = dict(inner) if isinstance(inner, dict) else {}
+        here[name] = fresh
+        here = fresh
+    here[path[-1]] = value
+
+
+def session_to_ga(session: Session) -> Translation:
+    """Beta fields moved to where GA has them; GA fields stay, and win where both are given."""
+    done = Translation()
+    for name, value in session.items():
+        if name not in GA_PATHS and name != "temperature":
+            done.session[name] = value
+    done.session.setdefault("type", "realtime")
+    for name, path in GA_PATHS.items():
+        if name in session and not has_path(session, path):
+            set_path(done.session, path, _value_to_ga(name, session[name]))
+    if "temperature" in session:
+        done.lose(("temperature",), "only beta services know it; GA refuses the whole update for it")
+    if "tools" in session:
+        done.session["tools"] = flat_tools(session["tools"])
+    if "tool_choice" in session:
+        done.session["tool_choice"] = flat_tool_choice(session["tool_choice"])
+    return done
+
+
+def _value_to_ga(name: str, value: JsonValue) -> JsonValue:
+    if name == "modalities":
+        return modalities_to_ga(value)
+    if name.endswith("_audio_format") and isinstance(value, str):
+        return dict(FORMATS.get(value, {"type": value}))
+    return value
+
+
+def flat_tools(tools: JsonValue) -> JsonValue:
+    """Tools with name and parameters beside `type`; chat-completion style nests them in `function`."""
+    if not isinstance(tools, list):
+        return tools
+    return [_flat_tool(tool) for tool in tools]
+
+
+def _flat_tool(tool: JsonValue) -> JsonValue:
+    if isinstance(tool, dict) and isinstance(inner := tool.get("function"), dict):
+        return {"type": "function", **inner}
+    return tool
+
+
+def flat_tool_choice(choice: JsonValue) -> JsonValue:
+    """`{type, name}`; beta nests the name in `function`."""
+    if isinstance(choice, dict) and isinstance(inner := choice.get("function"), dict):
+        return {"type": "function", "name": inner.get("name")}
+    return choice
+
+
+def session_to_beta(session: Session) -> Translation:
+    """A GA session spelled flat, without what beta does not know."""
+    done = Translation()
+    for name, value in session.items():
+        if name in ("type", "audio"):
+            continue
+        if name in _ONLY_GA:
+            done.lose((name,), "the beta dialect does not know it")
+        elif (name,) in BETA_NAMES:
+            done.session[BETA_NAMES[(name,)]] = modalities_to_beta(value) if name == "output_modalities" else value
+        elif name == "include" and session.get("type") != "transcription":
+            done.lose((name,), "the beta dialect knows it for transcription sessions only")
+        else:
+            done.session[name] = value
+    for path, name in BETA_NAMES.items():
+        if path[0] == "audio" and has_path(session, path):
+            _put_audio_field(done, path, name, get_path(session, path))
+    _keep_beta_tools(done)
+    return done
+
+
+def _put_audio_field(done: Translation, path: Path, name: str, value: JsonValue) -> None:
+    match path[-1], value:
+        case "format", {"type": str(kind)}:
+            _put_format(done, path, name, kind, value)
+        case "voice", {"id": _}:
+            done.lose(path, "the beta dialect has no custom voices")
+        case (("noise_reduction" | "turn_detection" | "transcription"), dict()):
+            unknown = _NOT_IN_BETA[path[-1]]
+            done.session[name] = {key: one for key, one in value.items() if key not in unknown}
+            for key in unknown:
+                if key in value:
+                    done.lose((*path, key), "the beta dialect does not know it")
+        case _:
+            done.session[name] = value
+
+
+def _put_format(done: Translation, path: Path, name: str, kind: str, value: JsonValue) -> None:
+    if kind not in _BETA_FORMATS:
+        done.lose(path, f"the beta dialect knows only {', '.join(FORMATS)}")
+        return
+    done.session[name] = _BETA_FORMATS[kind]
+    rate = value.get("rate") if isinstance(value, dict) else None
+    if rate not in (None, 24000):
+        done.lose((*path, "rate"), "beta names a format by one word, which means 24000 Hz for pcm16")
+
+
+def _keep_beta_tools(done: Translation) -> None:
+    tools = done.session.get("tools")
+    if isinstance(tools, list):
+        done.session["tools"] = [tool for tool in tools if not _is_mcp(tool)]
+        for index, tool in enumerate(tools):
+            if _is_mcp(tool):
+                done.lose((f"tools[{index}]",), "the beta dialect knows function tools only")
+    if isinstance(done.session.get("tool_choice"), dict):
+        done.lose(("tool_choice",), "a beta session knows only auto, none and required")
+        del done.session["tool_choice"]
+
+
+def _is_mcp(tool: JsonValue) -> bool:
+    return isinstance(tool, dict) and tool.get("type") == "mcp"
+
+
+def response_options_to_ga(options: Session) -> dict[str, JsonValue]:
+    """The `response` of a `response.create`, of either dialect, with GA names."""
+    done = session_to_ga(options).session
+    if "type" not in options:
+        del done["type"]
+    if isinstance(items := done.get("input"), list):
+        done["input"] = _each_item(items, item_to_ga)
+    return done
+
+
+def response_options_to_beta(options: Session) -> dict[str, JsonValue]:
+    """The `response` of a `response.create` with beta names, without what beta does not know."""
+    done = session_to_beta({name: value for name, value in options.items() if name != "tool_choice"}).session
+    choice = options.get("tool_choice")
+    if isinstance(choice, dict) and choice.get("type") == "function":
+        done["tool_choice"] = {"type": "function", "function": {"name": choice.get("name")}}
+    elif isinstance(choice, str):
+        done["tool_choice"] = choice
+    if isinstance(items := done.get("input"), list):
+        done["input"] = _each_item(items, item_to_beta)
+    return done
+
+
+def _each_item(items: list[JsonValue], change: Callable[[Session], dict[str, JsonValue]]) -> list[JsonValue]:
+    return [change(item) if isinstance(item, dict) else item for item in items]
+
+
+def in_dialect(session: Session, dialect: Dialect) -> Translation:
+    """The session in the wanted spelling, whichever it was in."""
+    ga = session_to_ga(session)
+    if dialect == "ga":
+        return ga
+    done = session_to_beta(ga.session)
+    if "temperature" in session:
+        done.session["temperature"] = session["temperature"]
+    return done

@@ -1,0 +1,315 @@
+"""One WebRTC connection, client's or server's end: Opus both ways and one data channel of text.
+
+A peer is used once. Every callback comes on the event loop, each from a turn of its own, so that a defect in a handler
+cannot take the connection down. Trouble on the way to a description is a SignallingError; trouble on the line is
+`on_closed(reason)`, told exactly once, and never for our own `close()`.
+
+aiortc tells nobody when the other side vanishes: its consent checks take 33 s. Whoever needs to know sooner watches
+`stats().last_packet_at`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCRtpTransceiver,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
+from aiortc.stats import RTCRemoteInboundRtpStreamStats
+
+from voicechat.audio.opus import OpusEncoder, opus_is_available
+from voicechat.errors import SignallingError
+from voicechat.rtc import loopback_candidates, sdp
+from voicechat.rtc.ice_servers import resolved
+from voicechat.rtc.line_stats import LineStats
+from voicechat.rtc.receive_path import ReceivePath
+from voicechat.rtc.send_track import SendTrack, Uplink
+
+loopback_candidates.install()
+
+_LARGEST_BACKLOG = 4_000_000
+"""Bytes waiting in the data channel beyond which more is refused: the line has stopped carrying."""
+_RTCP_EVERY = 1.0
+_LEAST_EXPECTED_LOSS, _MOST_EXPECTED_LOSS = 10, 40
+"""Per cent told to the encoder; below 10 libopus leaves error correction out."""
+_BAD_DESCRIPTION = (
+    ValueError,
+    AssertionError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    RuntimeError,
+    TypeError,
+    InternalError,
+    InvalidAccessError,
+    InvalidStateError,
+    OperationError,
+)
+"""What aiortc's parser and negotiation are known to raise on descriptions they did not expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """When a connection got where, on the peer's clock; None: not yet."""
+
+    found_path_at: float | None = None
+    """ICE: a packet went there and back."""
+    encrypted_at: float | None = None
+    """DTLS is done."""
+    opened_at: float | None = None
+    """The data channel is open."""
+    closed_at: float | None = None
+
+
+class Peer:
+    """One end of a call. Make it, exchange descriptions, wait for `on_open`, and always `close()` it."""
+
+    def __init__(
+        self,
+        *,
+        role: Literal["client", "server"],
+        uplink: Uplink,
+        on_message: Callable[[str], None],
+        on_open: Callable[[], None],
+        on_closed: Callable[[str], None],
+        label: str = "oai-events",
+        ice_servers: Sequence[str] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.role = role
+        self.milestones = Milestones()
+        self.receive = ReceivePath(clock)
+        self._on_message, self._on_open, self._on_closed = on_message, on_open, on_closed
+        self._label = label
+        self._ice_servers = tuple(ice_servers)
+        self._clock = clock
+        encoder = None if opus_is_available() else OpusEncoder(packet_loss=_LEAST_EXPECTED_LOSS)
+        self._track = SendTrack(uplink, encoder, clock=clock)
+        self._connection: RTCPeerConnection | None = None
+        self._channel: RTCDataChannel | None = None
+        self._remote_limit = 0
+        self._rtt: float | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    async def offer(self) -> str:
+        """Client: our description, candidates included, asking for forward error correction."""
+        connection = await self._connect()
+        transceiver = connection.addTransceiver(self._track, direction="sendrecv")
+        transceiver.setCodecPreferences(_opus_codecs())
+        self._use_transceiver(transceiver)
+        self._use_channel(connection.createDataChannel(self._label))
+        await connection.setLocalDescription()
+        return sdp.with_opus_fec(connection.localDescription.sdp)
+
+    async def accept_answer(self, text: str) -> None:
+        """Client: the server's description. Raises SignallingError when it is of no use."""
+        connection = self._started()
+        await self._apply(connection, text, "answer")
+
+    async def answer(self, offer: str) -> str:
+        """Server: our description for a client's. Candidates may be missing from the offer; the client's first
+        packet tells where it is. Raises SignallingError when the offer is of no use."""
+        connection = await self._connect()
+        connection.on("datachannel", self._use_channel)
+        # Nothing may be added before the offer is known: aiortc stops the shared transport when the offer's
+        # first section is not the one that was made first here.
+        await self._apply(connection, sdp.only_opus(offer), "offer")
+        connection.addTrack(self._track)
+        await connection.setLocalDescription()
+        return sdp.with_opus_fec(connection.localDescription.sdp)
+
+    def send(self, text: str) -> str:
+        """Queue one message; returns why it cannot be sent, or an empty string. Event loop only."""
+        channel = self._channel
+        if channel is None or channel.readyState != "open":
+            return "the line is not open"
+        size = len(text.encode("utf-8", "replace"))
+        if self._remote_limit and size > self._remote_limit:
+            return f"the message has {size} bytes and the other side takes {self._remote_limit} at most"
+        if channel.bufferedAmount + size > _LARGEST_BACKLOG:
+            return "the line is congested: what was said before has not left yet"
+        try:
+            channel.send(text.encode("utf-8", "replace").decode())
+        except (ValueError, InvalidStateError, ConnectionError) as error:
+            return str(error) or "the line is closing"
+        return ""
+
+    def stats(self) -> LineStats:
+        """How the line is doing."""
+        arrivals, played = self.receive.arrivals, self.receive.stats()
+        frames = played.played + played.fec + played.concealed
+        return LineStats(
+            rtt=self._rtt,
+            jitter=arrivals.jitter,
+            loss=arrivals.loss(self._clock()),
+            buffer=played.depth or None,
+            concealed=played.concealed / frames if frames else None,
+            codec="opus" if self.milestones.encrypted_at is not None else "",
+            packets_sent=self._track.packets,
+            packets_received=arrivals.packets,
+            bytes_sent=self._track.bytes,
+            bytes_received=arrivals.bytes,
+            last_packet_at=arrivals.last_at,
+            receive=played,
+            fallback_reason=self.receive.fallback_reason,
+        )
+
+    def why_not_open(self) -> str:
+        """What an attempt that takes too long is waiting for, for a message to the user."""
+        now = self.milestones
+        if now.found_path_at is None:
+            return "the server answered, but no packet came through"
+        if now.encrypted_at is None:
+            return "packets come through, but the encryption handshake does not finish"
+        return "the connection stands, but the channel for events does not open"
+
+    async def close(self) -> None:
+        """End it. May be called at any time, any number of times; returns when all is gone."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._shut())
+        # aiortc cannot be closed twice when the first time was cancelled half way; hence a task of its own.
+        await asyncio.shield(self._closing)
+
+    async def _shut(self) -> None:
+        self._reach(closed=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._track.stop()
+        if self._connection is not None:
+            await self._connection.close()
+
+    async def _connect(self) -> RTCPeerConnection:
+        servers = await resolved(self._ice_servers)
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
+        self._connection = connection
+        connection.on("track", self._use_track)
+        connection.on("connectionstatechange", self._state_changed)
+        connection.on("iceconnectionstatechange", self._state_changed)
+        return connection
+
+    def _started(self) -> RTCPeerConnection:
+        if self._connection is None:
+            raise SignallingError("an answer came before there was an offer")
+        return self._connection
+
+    async def _apply(self, connection: RTCPeerConnection, text: str, kind: Literal["offer", "answer"]) -> None:
+        """The other side's description, refused with a reason where aiortc would only trip over it."""
+        sender = "server" if kind == "answer" else "client"
+        problem = sdp.problem_with(text)
+        if not problem:
+            try:
+                await connection.setRemoteDescription(RTCSessionDescription(sdp=text, type=kind))
+            except _BAD_DESCRIPTION as error:
+                problem = f"it cannot be read ({type(error).__name__})"
+        if problem:
+            raise SignallingError(
+                f"the {sender}'s session description is of no use: {problem}",
+                hint="is this address a Realtime server that speaks WebRTC?",
+            )
+        self.receive.accept_payload_types(sdp.opus_payload_types(text))
+        self._remote_limit = sdp.largest_message(text)
+        for transceiver in connection.getTransceivers():
+            if transceiver.kind == "audio" and not self.receive.is_own:
+                self._use_transceiver(transceiver)
+
+    def _use_transceiver(self, transceiver: RTCRtpTransceiver) -> None:
+        self.receive.attach(transceiver.receiver)
+
+    def _use_track(self, track: MediaStreamTrack) -> None:
+        self._start(self.receive.drain(track))
+
+    def _use_channel(self, channel: RTCDataChannel) -> None:
+        """Ours, or the first one the other side opens; browsers and gateways name it as they like."""
+        if self._channel is not None:
+            return
+        self._channel = channel
+        channel.on("message", self._text_came)
+        channel.on("close", lambda: self._ended("the other side closed the channel for events"))
+        channel.on("open", self._opened)
+        if channel.readyState == "open":
+            self._opened()
+
+    def _opened(self) -> None:
+        self._reach(opened=True)
+        self._start(self._watch_rtcp())
+        self._later(self._on_open)
+
+    def _text_came(self, message: str | bytes) -> None:
+        text = message if isinstance(message, str) else message.decode("utf-8", "replace")
+        self._later(lambda: self._on_message(text))
+
+    def _state_changed(self) -> None:
+        assert self._connection is not None
+        state = self._connection.connectionState
+        if self._connection.iceConnectionState == "completed":
+            self._reach(found_path=True)
+        if state == "connected":
+            self._reach(encrypted=True)
+        elif state == "failed":
+            self._ended("the connection was lost" if self.milestones.opened_at else self.why_not_open())
+        elif state == "closed":
+            self._ended("the other side hung up")
+
+    def _ended(self, reason: str) -> None:
+        if self.milestones.closed_at is None:
+            self._reach(closed=True)
+            self._later(lambda: self._on_closed(reason))
+
+    def _reach(
+        self, *, found_path: bool = False, encrypted: bool = False, opened: bool = False, closed: bool = False
+    ) -> None:
+        """Note the time of what was reached for the first time."""
+        old, now = self.milestones, self._clock()
+        self.milestones = replace(
+            old,
+            found_path_at=now if found_path and old.found_path_at is None else old.found_path_at,
+            encrypted_at=now if encrypted and old.encrypted_at is None else old.encrypted_at,
+            opened_at=now if opened and old.opened_at is None else old.opened_at,
+            closed_at=now if closed and old.closed_at is None else old.closed_at,
+        )
+
+    async def _watch_rtcp(self) -> None:
+        """Round trip and the loss the other side reports, once a second; the encoder is told of the latter."""
+        assert self._connection is not None
+        while True:
+            await asyncio.sleep(_RTCP_EVERY)
+            for sender in self._connection.getSenders():
+                for entry in (await sender.getStats()).values():
+                    if isinstance(entry, RTCRemoteInboundRtpStreamStats):
+                        self._rtt = entry.roundTripTime
+                        lost = round(100 * entry.fractionLost / 256)
+                        self._track.expect_loss(min(_MOST_EXPECTED_LOSS, max(_LEAST_EXPECTED_LOSS, lost)))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _later(self, call: Callable[[], None]) -> None:
+        """Report from a turn of the loop of its own, unless we have been told to close by then."""
+
+        def tell() -> None:
+            if self._closing is None:
+                call()
+
+        asyncio.get_running_loop().call_soon(tell)
+
+
+def _opus_codecs() -> list[RTCRtpCodecCapability]:
+    """Opus alone: aiortc follows the order of the answer's lines and may end in 8 kHz G.711 otherwise."""
+    return [codec for codec in RTCRtpSender.getCapabilities("audio").codecs if codec.mimeType == "audio/opus"]

@@ -1,0 +1,115 @@
+"""The track that sends: 20 ms of sound every 20 ms, as Opus packets of our own making.
+
+aiortc sends whatever `recv()` returns the moment it returns it, so the pace of a call is made here, on a monotonic
+clock. Encoding ourselves gives what its encoder cannot: mono at 28 kbit/s instead of stereo at 96, with forward error
+correction. Silence flows like anything else, for hours: a closed microphone keeps the line alive (R30).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import time
+from collections.abc import Awaitable, Callable
+
+import numpy as np
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame, Packet
+from numpy.typing import NDArray
+
+from voicechat.audio.opus import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder
+
+Uplink = Callable[[], NDArray[np.int16]]
+"""Returns the next 960 samples, mono, 48 kHz, int16. Never blocks; silence when there is nothing to say."""
+
+FRAME = FRAME_SAMPLES / SAMPLE_RATE
+_BURST = 3
+"""Frames that may leave back to back after a stall; a receiver's buffer takes so much without dropping."""
+_CATCH_UP_EVERY = FRAME / 2
+"""After that burst, twice real time until the stall is made good, so that no word of it is lost."""
+_GIVE_UP_AFTER = 1.0
+"""Seconds of stall (a suspended machine) after which the lost time is skipped instead."""
+
+
+class Pace:
+    """When the next frame is to leave. Pure: time is passed in, in seconds."""
+
+    def __init__(self) -> None:
+        self._due: float | None = None
+        self._burst = 0
+        self.skipped = 0
+        """Frames of time that were never sent; their timestamps are left out, so that the receiver sees the gap."""
+
+    def wait(self, now: float) -> float:
+        """Seconds to wait, from `now`, before the next frame."""
+        if self._due is None:
+            self._due = now
+        behind = now - self._due
+        if behind > _GIVE_UP_AFTER:
+            missed = int(behind / FRAME)
+            self.skipped += missed
+            self._due += missed * FRAME
+            behind = now - self._due
+        self._due += FRAME
+        if behind < FRAME:
+            self._burst = 0
+            return max(0.0, -behind)
+        self._burst += 1
+        return 0.0 if self._burst <= _BURST else _CATCH_UP_EVERY
+
+
+class SendTrack(MediaStreamTrack):
+    """An audio track for `RTCPeerConnection`; `encoder` is None where libopus cannot be had (aiortc encodes then)."""
+
+    kind = "audio"
+
+    def __init__(
+        self,
+        uplink: Uplink,
+        encoder: OpusEncoder | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        super().__init__()
+        self._uplink = uplink
+        self._encoder = encoder
+        self._clock = clock
+        self._sleep = sleep
+        self._pace = Pace()
+        self.packets = 0
+        self.bytes = 0
+
+    async def recv(self) -> Packet | AudioFrame:
+        """The next packet, when it is time for it. Raises MediaStreamError once the track was stopped."""
+        wait = self._pace.wait(self._clock())
+        if wait > 0.0:
+            await self._sleep(wait)
+        if self.readyState != "live":
+            raise MediaStreamError
+        pcm = self._uplink()
+        pts = (self.packets + self._pace.skipped) * FRAME_SAMPLES
+        self.packets += 1
+        return self._encoded(pcm, pts) if self._encoder is not None else _raw(pcm, pts)
+
+    def expect_loss(self, percent: int) -> None:
+        """Spend more of the rate on error correction when the far side loses more. From 0 to 100."""
+        if self._encoder is not None:
+            self._encoder.set_expected_loss(percent)
+
+    def _encoded(self, pcm: NDArray[np.int16], pts: int) -> Packet:
+        assert self._encoder is not None
+        payload = self._encoder.encode(pcm)
+        self.bytes += len(payload)
+        packet = Packet(payload)
+        packet.pts, packet.time_base = pts, fractions.Fraction(1, SAMPLE_RATE)
+        return packet
+
+
+def _raw(pcm: NDArray[np.int16], pts: int) -> AudioFrame:
+    """A frame for aiortc's own encoder."""
+    frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
+    frame.sample_rate, frame.pts = SAMPLE_RATE, pts
+    frame.time_base = fractions.Fraction(1, SAMPLE_RATE)
+    return frame

@@ -1,0 +1,24 @@
+"""What flowed through a session, in the form that logs, tapes and inspectors share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One event with its time: wire events as on the wire, local ones with a `type` such as `mic.closed`."""
+
+    at: float
+    """Seconds on the session's monotonic clock."""
+    dir: Literal["in", "out", "local"]
+    event: dict[str, Any]
+    size: int = 0
+    """Bytes on the wire; 0 for local events."""
+    notes: tuple[str, ...] = ()
+    """What the decoder had to mend."""
+
+
+Watch = Callable[[Happening], None]

@@ -1,0 +1,198 @@
+"""Effects become acts: audio effects go to the audio port, wire effects become client events on the line.
+
+A failure comes back as an event. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import get_args
+
+import msgspec
+
+from voicechat.core import effects as do
+from voicechat.core import events as on
+from voicechat.core.effects import AudioEffect, Effect, WireEffect
+from voicechat.errors import SignallingError, VoiceChatError
+from voicechat.protocol import client_events as say
+from voicechat.protocol.client_events import ClientEvent
+from voicechat.protocol.codec import decode_server, encode
+from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.wire import type_of
+from voicechat.session.happenings import Happening, Watch
+from voicechat.session.ports import AudioPort, Line, LineListener, Tell
+
+OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
+"""Opens a line for a connection and says what was opened; tells LineStep on the way. Raises VoiceChatError."""
+
+AUDIO_EFFECTS = get_args(AudioEffect)
+WIRE_EFFECTS = get_args(WireEffect)
+
+
+class Performer:
+    """Holds the one line and the one audio port, and carries out effects in order."""
+
+    def __init__(
+        self, audio: AudioPort, open_line: OpenLine, tell: Tell, watch: Watch, clock: Callable[[], float]
+    ) -> None:
+        self._audio = audio
+        self._open_line = open_line
+        self._tell = tell
+        self._watch = watch
+        self._clock = clock
+        self._line: Line | None = None
+        self._number = 0
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self.dialect: Dialect = "ga"
+        self.on_line: Callable[[Line | None], None] = lambda line: None
+        """Told whenever the line changes, so that the audio path can play it."""
+
+    @property
+    def line(self) -> Line | None:
+        return self._line
+
+    def perform(self, effect: Effect) -> None:
+        if isinstance(effect, AUDIO_EFFECTS):
+            self._audio.perform(effect)
+        elif isinstance(effect, WIRE_EFFECTS):
+            self._send(effect)
+        elif isinstance(effect, do.Connect):
+            self._connect(effect)
+        elif isinstance(effect, do.HangUp):
+            self._hang_up(tell_the_service=True)
+
+    def _send(self, effect: WireEffect) -> None:
+        event = client_event(effect)
+        try:
+            text = encode(event, self.dialect)
+        except VoiceChatError as error:
+            self._refused(event, error.message)
+            return
+        reason = self._line.send(text) if self._line else "there is no line"
+        if reason:
+            self._refused(event, reason)
+            return
+        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text)))
+
+    def _refused(self, event: ClientEvent, reason: str) -> None:
+        self._tell(on.SendRefused(self._number, type_of(event), reason, event.event_id or ""))
+
+    def _connect(self, effect: do.Connect) -> None:
+        self._hang_up(tell_the_service=False)
+        self._number = effect.connection
+        self._opening = asyncio.get_running_loop().create_task(self._open(effect))
+
+    async def _open(self, effect: do.Connect) -> None:
+        number = effect.connection
+        listener = Listener(number, self._tell, self._watch, self._clock)
+        try:
+            line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
+        except SignallingError as error:
+            self._tell(
+                on.LineFailed(
+                    number,
+                    error.message,
+                    hint=error.hint,
+                    retryable=error.retryable,
+                    status=error.status,
+                    code=error.code,
+                    retry_after=error.retry_after,
+                )
+            )
+            return
+        except VoiceChatError as error:
+            self._tell(on.LineFailed(number, error.message, hint=error.hint, retryable=error.retryable))
+            return
+        if number != self._number:
+            await line.close(hang_up=True)
+            return
+        self._line = line
+        self.on_line(line)
+        self._tell(opened)
+        listener.release()
+
+    def _tell_if_current(self, number: int) -> Tell:
+        def tell(event: on.Event) -> None:
+            if number == self._number:
+                self._tell(event)
+
+        return tell
+
+    def _hang_up(self, *, tell_the_service: bool) -> None:
+        self._number = -1
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        line, self._line = self._line, None
+        if line is not None:
+            self.on_line(None)
+            task = asyncio.get_running_loop().create_task(line.close(hang_up=tell_the_service))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Hang up and wait until every line is closed."""
+        self._hang_up(tell_the_service=True)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=1.0)
+
+
+def client_event(effect: WireEffect) -> ClientEvent:
+    """The client event that an effect stands for (GA shape; the codec spells it)."""
+    event_id = effect.event_id or None
+    match effect:
+        case do.UpdateSession(session=session):
+            return say.SessionUpdate(session=session, event_id=event_id)
+        case do.ClearInput():
+            return say.InputAudioBufferClear(event_id=event_id)
+        case do.CommitInput():
+            return say.InputAudioBufferCommit(event_id=event_id)
+        case do.CreateItem(item=item, previous_item_id=previous):
+            return say.ConversationItemCreate(item=item, previous_item_id=previous, event_id=event_id)
+        case do.CreateResponse(response=response):
+            return say.ResponseCreate(response=response, event_id=event_id)
+        case do.CancelResponse(response_id=response_id):
+            return say.ResponseCancel(response_id=response_id or None, event_id=event_id)
+        case do.ClearOutputAudio():
+            return say.OutputAudioBufferClear(event_id=event_id)
+        case do.TruncateItem(item_id=item_id, heard=heard):
+            return say.ConversationItemTruncate(
+                item_id=item_id, content_index=0, audio_end_ms=int(heard * 1000), event_id=event_id
+            )
+
+
+class Listener:
+    """What a line reports, as events of its connection.
+
+    The first messages may come before the line is known to be open; they wait, so that the core meets them in order.
+    """
+
+    def __init__(self, number: int, tell: Tell, watch: Watch, clock: Callable[[], float]) -> None:
+        self._number = number
+        self._tell = tell
+        self._watch = watch
+        self._clock = clock
+        self._waiting: list[Callable[[], None]] | None = []
+
+    def release(self) -> None:
+        """The line is known to be open: everything that waited goes through now."""
+        waiting, self._waiting = self._waiting, None
+        for report in waiting or ():
+            report()
+
+    def on_text(self, text: str) -> None:
+        if self._waiting is not None:
+            self._waiting.append(lambda: self.on_text(text))
+            return
+        decoded = decode_server(text)
+        shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
+        self._tell(on.Received(self._number, decoded.event, decoded.notes))
+
+    def on_closed(self, reason: str) -> None:
+        if self._waiting is not None:
+            self._waiting.append(lambda: self.on_closed(reason))
+            return
+        self._tell(on.LineLost(self._number, reason))

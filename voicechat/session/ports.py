@@ -1,0 +1,67 @@
+"""The seams of a session: what it needs of an audio path and of a line, and nothing more.
+
+Adapters translate; they hold no policy. Everything that goes wrong comes back as an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.core.effects import AudioEffect
+from voicechat.core.events import Event
+
+Frame = NDArray[np.int16]
+"""960 samples, mono, 48 kHz: 20 ms."""
+
+Tell = Callable[[Event], None]
+"""How an adapter reports. Safe from any thread."""
+
+
+class LineStats(Protocol):
+    """What a client can honestly show of a line. Seconds, shares 0 to 1; None where unknown."""
+
+    @property
+    def rtt(self) -> float | None: ...
+    @property
+    def jitter(self) -> float | None: ...
+    @property
+    def loss(self) -> float | None: ...
+    @property
+    def buffer(self) -> float | None: ...
+    @property
+    def concealed(self) -> float | None: ...
+    @property
+    def codec(self) -> str: ...
+
+
+class AudioPort(Protocol):
+    """The audio path as the session sees it."""
+
+    def perform(self, effect: AudioEffect) -> None: ...
+
+
+class LineListener(Protocol):
+    """How a line reports. Called on the event loop."""
+
+    def on_text(self, text: str) -> None: ...
+    def on_closed(self, reason: str) -> None: ...
+
+
+class Line(Protocol):
+    """One open connection to a Realtime server, whatever the transport."""
+
+    def send(self, text: str) -> str:
+        """Queue one client event; returns why it could not be sent, or an empty string."""
+
+    def pull(self, now: float) -> Frame:
+        """The next 20 ms of remote audio. Called on the audio thread."""
+
+    def flush(self) -> None:
+        """Drop remote audio that is buffered here. Safe from any thread."""
+
+    def stats(self) -> LineStats: ...
+    async def close(self, *, hang_up: bool) -> None: ...

@@ -1,0 +1,168 @@
+"""The line over WebRTC: one handshake, one peer, and a plain end.
+
+A `WebRtcLine` carries one call at a time and may be opened again after `close()`; each call is a new peer, because
+aiortc knows no ICE restart and a new connection takes 40 to 60 ms anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.audio.jitter_buffer import FRAME
+from voicechat.errors import SignallingError
+from voicechat.rtc.line_stats import LineStats
+from voicechat.rtc.peer import Peer
+from voicechat.rtc.send_track import Uplink
+from voicechat.transports.signalling import CallAnswer, CallRequest, exchange_sdp, hang_up
+from voicechat.transports.target import LineListener, LineOpened, LineTarget
+
+_LEAST_FOR_MEDIA = 2.0
+"""Seconds for ICE and the rest even after a slow handshake: a lost first packet alone costs half of one."""
+_LABEL = "oai-events"
+"""Some servers accept no other name for the channel."""
+
+
+class WebRtcLine:
+    """The session's line over WebRTC. `pull` and `flush` may come from the audio thread, the rest from the loop."""
+
+    def __init__(self, *, uplink: Uplink, heard: LineListener, clock: Callable[[], float] = time.monotonic) -> None:
+        self._uplink = uplink
+        self._heard = heard
+        self._clock = clock
+        self._peer: Peer | None = None
+        self._http: aiohttp.ClientSession | None = None
+        self._target: LineTarget | None = None
+        self._call_id = ""
+
+    async def open(self, target: LineTarget) -> LineOpened:
+        """Call the service; returns when events can be sent. Raises SignallingError, with nothing left open."""
+        await self.close(hang_up=False)
+        self._target = target
+        try:
+            return await self._call(target)
+        finally:
+            if self._peer is None or self._peer.milestones.opened_at is None:
+                await self.close(hang_up=True)
+
+    def send(self, text: str) -> str:
+        """Queue one client event; returns why it could not be sent, or an empty string."""
+        return self._peer.send(text) if self._peer is not None else "the line is not open"
+
+    def pull(self, now: float) -> NDArray[np.int16]:
+        """The next 20 ms of remote sound: 960 samples, mono, 48 kHz; silence while no line is open."""
+        peer = self._peer
+        return peer.receive.pull(now) if peer is not None else np.zeros(FRAME, np.int16)
+
+    def flush(self) -> None:
+        """Drop remote sound that is buffered here. Safe from any thread."""
+        if (peer := self._peer) is not None:
+            peer.receive.flush()
+
+    def stats(self) -> LineStats:
+        """How the line is doing; zeros while none is open."""
+        return self._peer.stats() if self._peer is not None else LineStats()
+
+    async def close(self, *, hang_up: bool) -> None:
+        """End the call, and tell the service so when `hang_up`. Any number of times; nothing is reported for it."""
+        peer, http, call_id = self._peer, self._http, self._call_id
+        self._peer, self._http, self._call_id = None, None, ""
+        try:
+            if peer is not None:
+                await peer.close()
+            if hang_up and http is not None and call_id:
+                await self._tell_service(http, call_id)
+        finally:
+            if http is not None:
+                await http.close()
+
+    async def _call(self, target: LineTarget) -> LineOpened:
+        began = self._clock()
+        opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        peer = self._peer = self._new_peer(target, opened)
+        offer = await peer.offer()
+        offered = self._clock()
+        answer = await self._exchange(target, offer)
+        self._call_id = answer.call_id
+        answered = self._clock()
+        left = max(_LEAST_FOR_MEDIA, target.connect_timeout - (answered - began))
+        try:
+            async with asyncio.timeout(left):
+                await peer.accept_answer(answer.sdp)
+                await opened
+        except TimeoutError as error:
+            raise _no_media(peer.why_not_open(), target) from error
+        return LineOpened(call_id=answer.call_id, steps=_steps(peer, began, offered, answered))
+
+    def _new_peer(self, target: LineTarget, opened: asyncio.Future[None]) -> Peer:
+        def on_open() -> None:
+            if not opened.done():
+                opened.set_result(None)
+
+        def on_closed(reason: str) -> None:
+            if opened.done():
+                self._heard.on_closed(reason)
+            else:
+                opened.set_exception(_no_media(reason, target))
+
+        return Peer(
+            role="client",
+            uplink=self._uplink,
+            on_message=self._heard.on_text,
+            on_open=on_open,
+            on_closed=on_closed,
+            label=_LABEL,
+            ice_servers=target.ice_servers,
+            clock=self._clock,
+        )
+
+    async def _exchange(self, target: LineTarget, offer: str) -> CallAnswer:
+        self._http = aiohttp.ClientSession()
+        request = CallRequest(
+            base_url=target.base_url,
+            key=target.key,
+            model=target.model,
+            offer=offer,
+            session=target.session,
+            handshake=target.handshake,
+            headers=target.headers,
+            query=target.query,
+            timeout=target.connect_timeout,
+            path=target.path,
+        )
+        return await exchange_sdp(self._http, request)
+
+    async def _tell_service(self, http: aiohttp.ClientSession, call_id: str) -> None:
+        if self._target is not None:
+            target = self._target
+            await hang_up(http, target.base_url, target.key, call_id, headers=target.headers, path=target.path)
+
+
+def _no_media(reason: str, target: LineTarget) -> SignallingError:
+    """The handshake went well and the line did not come up."""
+    return SignallingError(
+        reason,
+        hint=f"a firewall may block UDP to {target.base_url}; the WebSocket transport needs none",
+        retryable=True,
+        code="no_media",
+    )
+
+
+def _steps(peer: Peer, began: float, offered: float, answered: float) -> tuple[tuple[str, float], ...]:
+    """Seconds of each step. ICE may have begun while the answer was on its way, hence never below zero."""
+    reached = peer.milestones
+    path = max(answered, reached.found_path_at or answered)
+    secure = max(path, reached.encrypted_at or path)
+    channel = max(secure, reached.opened_at or secure)
+    return (
+        ("offer", offered - began),
+        ("signalling", answered - offered),
+        ("ice", path - answered),
+        ("dtls", secure - path),
+        ("channel", channel - secure),
+    )

@@ -1,0 +1,218 @@
+"""What each key does: read the state that is shown, tell the engine what the user wants, never more than that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+
+from textual.app import App, SystemCommand
+from textual.driver import Driver
+from textual.screen import Screen
+from textual.timer import Timer
+
+from voicechat.core import events as did
+from voicechat.core.view import View
+from voicechat.engine.link import Goodbye, Meters
+from voicechat.ui.bindings import ACTIONS, keys_of, spoken
+from voicechat.ui.engine_client import Engine
+from voicechat.ui.screens.talk import TalkScreen
+from voicechat.ui.talk_key import TalkKey
+from voicechat.ui.widgets.transcript import Transcript
+
+LOUDEST = 1.5
+NOTICE_FOR = 2.0
+TWICE_WITHIN = 2.0
+
+
+class ActionsApp(App[int]):
+    """The actions of all bindings, over an engine, a view and a talk screen."""
+
+    def __init__(self, engine: Engine, talk: TalkScreen, talk_key: TalkKey, driver_class: type[Driver] | None) -> None:
+        super().__init__(driver_class=driver_class)
+        self.engine = engine
+        self.talk = talk
+        self.talk_key = talk_key
+        self.view = View()
+        self.meters = Meters()
+        self.died: Goodbye | None = None
+        self.keymap: dict[str, str] = {}
+        self.has_release = False
+        self._hold_timer: Timer | None = None
+        self._notice_timer: Timer | None = None
+        self._q_at = float("-inf")
+        self._volume_wish: tuple[float, float] = (float("-inf"), 1.0)
+
+    def tell(self, *user_events: did.UserEvent) -> None:
+        """To the engine, in this order."""
+        for event in user_events:
+            self.engine.send(event)
+
+    def notice(self, words: str) -> None:
+        """Show in the deck for two seconds what has just been changed."""
+        self.talk.notice = words
+        if self._notice_timer is not None:
+            self._notice_timer.stop()
+        self._notice_timer = self.set_timer(NOTICE_FOR, lambda: setattr(self.talk, "notice", ""))
+
+    # talking
+    def action_talk(self) -> None:
+        """A talk key arrived as an ordinary key. With true releases the transitions have said it already."""
+        if not self.has_release:
+            self.press_talk()
+
+    def press_talk(self) -> None:
+        """The talk key went down."""
+        self.tell(*self.talk_key.pressed(self.view, time.monotonic()))
+        self.arm_hold_timer()
+
+    def arm_hold_timer(self) -> None:
+        """One timer at the detector's deadline instead of polling."""
+        if self._hold_timer is not None:
+            self._hold_timer.stop()
+            self._hold_timer = None
+        due = self.talk_key.detector.deadline()
+        if due is not None:
+            self._hold_timer = self.set_timer(max(0.001, due - time.monotonic()), self._hold_due)
+
+    def _hold_due(self) -> None:
+        self.tell(*self.talk_key.detector.tick(time.monotonic()))
+        self.arm_hold_timer()
+        self.release_learnt()
+
+    def release_learnt(self) -> None:
+        """The detector may have found out that keys do not repeat here."""
+
+    # switches
+    def action_mute(self) -> None:
+        """Mute or unmute."""
+        self.tell(did.MuteChosen(not self.view.mic.muted))
+
+    def action_turn_mode(self) -> None:
+        """Push-to-talk or hands-free."""
+        is_free = self.view.mic.turn_mode == "hands-free"
+        self.tell(did.TurnModeChosen("push-to-talk" if is_free else "hands-free"))
+        self.notice("push-to-talk" if is_free else "hands-free")
+
+    def action_barge_in(self) -> None:
+        """Whether talking over the assistant cuts in."""
+        wanted = not self.view.mic.barge_in
+        self.tell(did.BargeInChosen(wanted))
+        self.notice(f"barge-in {'on' if wanted else 'off'}")
+
+    def action_volume(self, by: float) -> None:
+        """Louder or quieter. Presses in quick succession add up before the engine has answered."""
+        now = time.monotonic()
+        asked_at, wished = self._volume_wish
+        base = wished if now - asked_at < 1 else self.view.mic.volume
+        volume = min(LOUDEST, max(0.0, round(base + by, 2)))
+        self._volume_wish = (now, volume)
+        self.tell(did.VolumeChosen(volume))
+        self.notice(f"volume {volume * 100:.0f} %")
+
+    def action_deafen(self) -> None:
+        """Loudspeaker off; captions go on."""
+        wanted = not self.view.mic.deafened
+        self.tell(did.DeafenChosen(wanted))
+        self.notice(f"loudspeaker {'off' if wanted else 'on'}")
+
+    # the answer and the session
+    def action_stop(self) -> None:
+        """Stop the answer at once."""
+        self.tell(did.StopPressed())
+
+    async def action_back(self) -> None:
+        """Close the topmost thing; if nothing is open, stop the answer."""
+        if not self.talk.close_topmost():
+            self.action_stop()
+
+    def action_again(self) -> None:
+        """Reconnect, or ask for the answer that did not come."""
+        self.tell(did.AgainPressed())
+
+    def action_end(self) -> None:
+        """End the session."""
+        self.tell(did.EndAsked())
+
+    def action_new(self) -> None:
+        """End it and start afresh."""
+        self.tell(did.NewAsked())
+
+    # looking
+    def action_type(self) -> None:
+        """Open the message field."""
+        if self.died is None:
+            self.talk.open_composer()
+
+    def action_events(self) -> None:
+        """The list of events, and back."""
+        self.talk.show_events(not self.talk.shows_events)
+
+    def action_help(self) -> None:
+        """The key card."""
+        self.talk.toggle_keys()
+
+    def action_commands(self) -> None:
+        """Every command by name."""
+        self.action_command_palette()
+
+    def action_follow(self) -> None:
+        """To the newest."""
+        self.talk.query_one(Transcript).follow()
+
+    def action_fold(self) -> None:
+        """Unfold or fold."""
+        self.talk.query_one(Transcript).toggle_fold()
+
+    def action_copy(self) -> None:
+        """The selection if there is one, else the newest turn in sight."""
+        self._copy(self.talk.get_selected_text() or self.talk.query_one(Transcript).newest_text())
+
+    def action_copy_all(self) -> None:
+        """Everything that was said."""
+        self._copy(self.talk.query_one(Transcript).whole_text())
+
+    def _copy(self, text: str) -> None:
+        if text:
+            self.copy_to_clipboard(text)
+            self.notice("copied")
+
+    # leaving
+    async def action_quit(self) -> None:
+        """Leave; on air, ask once."""
+        if self.view.mic.is_on_air and not self.talk.is_asking and self.died is None:
+            self.talk.ask_to_quit(True)
+        else:
+            self.leave(0)
+
+    async def action_quit_letter(self) -> None:
+        """`q` twice within two seconds: one letter, pasted or slipped, never quits."""
+        now = time.monotonic()
+        if now - self._q_at <= TWICE_WITHIN:
+            await self.action_quit()
+            return
+        self._q_at = now
+        self.notice("q once more quits")
+
+    def action_help_quit(self) -> None:
+        """Ctrl+C, pressed by habit."""
+        self.notice("Ctrl+Q quits")
+
+    def leave(self, code: int) -> None:
+        """End everything; `app.py` knows how."""
+        raise NotImplementedError
+
+    # the palette
+    def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
+        """Every action, with the key it has now, and the themes."""
+        for action in ACTIONS:
+            if action.command:
+                keys = keys_of(action.id, self.keymap)
+                words = f"{action.words}  ({spoken(keys)})" if keys else action.words
+                yield SystemCommand(action.command, words, self._command(action.action))
+        yield SystemCommand("Theme", "choose the colours", self.action_change_theme)
+
+    def _command(self, action: str) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            await self.run_action(action)
+
+        return run

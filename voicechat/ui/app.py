@@ -1,0 +1,300 @@
+"""The Textual app: records of the engine in, slices to the screen; keys and signals in, user events out."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import ClassVar
+
+from textual import events
+from textual.binding import BindingType
+from textual.driver import Driver
+from textual.timer import Timer
+from textual.widgets import Input
+
+from voicechat.core.view import ReplyView, View
+from voicechat.engine.link import Batch, EngineHello, FromEngine, Goodbye, Meters, Snapshot, Turns
+from voicechat.ui import messages
+from voicechat.ui.actions import ActionsApp
+from voicechat.ui.bindings import check_keys, default_bindings, keys_of, spoken_keys
+from voicechat.ui.engine_client import Engine
+from voicechat.ui.hold import HoldTiming, is_remote
+from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
+from voicechat.ui.leave import INTERRUPTED, arm_watchdog, on_signals
+from voicechat.ui.options import UiOptions
+from voicechat.ui.pace import Circumstances, is_urgent
+from voicechat.ui.sanitise import clean, cleaned
+from voicechat.ui.screens.talk import TalkScreen
+from voicechat.ui.talk_key import TalkKey
+from voicechat.ui.theme_files import app_color_defaults, load_themes
+
+TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
+ENGINE_DIED = 5
+RESTARTS_A_MINUTE = 3
+DEFAULT_THEME = "lamplight"
+MIC_FIRST = 0.3
+"""So long the screen waits for the engine before it goes, seconds."""
+
+
+class VoiceChatApp(ActionsApp):
+    """Owns the screen's clock and the talk with the engine; decides nothing about the conversation."""
+
+    TITLE = TITLE
+    CSS_PATH = "screens/talk.tcss"  # Textual loads no file for a default screen
+    BINDINGS: ClassVar[list[BindingType]] = [*default_bindings()]
+
+    def __init__(self, engine: Engine, options: UiOptions, *, driver_class: type[Driver] | None = None) -> None:
+        keymap, problems = check_keys(options.keys)
+        self.remote = is_remote(os.environ)
+        calm = options.motion == "calm"
+        talk = TalkScreen(options.welcome, spoken_keys(keymap), keymap, calm=calm)
+        talk_key = TalkKey(HoldTiming.over_network() if self.remote else HoldTiming())
+        super().__init__(engine, talk, talk_key, driver_class or best_driver())
+        self.options = options
+        self.keymap = keymap
+        self._troubles = [str(problem) for problem in problems] + self._adopt_themes()
+        self.set_class(options.ascii, "-ascii")
+        self.set_keymap(keymap)
+        self._shown = View()
+        self._shown_at = 0.0
+        self._show_timer: Timer | None = None
+        self._down_key = ""
+        self._away = False
+        self._leaving = False
+        self._restarts: deque[float] = deque(maxlen=RESTARTS_A_MINUTE)
+        self.closing: threading.Thread | None = None
+        self.before_leaving: Callable[[int], object] = lambda code: None
+        """Called once when leaving begins, with the exit code; `run_app` arms the watchdog here."""
+
+    # looks
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our own colours for themes that do not name them."""
+        return app_color_defaults(self.current_theme.to_color_system().generate())
+
+    def _adopt_themes(self) -> list[str]:
+        """Register all themes and take the wanted one; what went wrong, in words."""
+        loaded, failed = load_themes(self.options.user_themes_dir)
+        for theme in loaded:
+            self.register_theme(theme)
+        troubles = [str(failure) for failure in failed]
+        wanted = self.options.theme or DEFAULT_THEME
+        if wanted in self.available_themes:
+            self.theme = wanted
+            return troubles
+        if DEFAULT_THEME in self.available_themes:
+            self.theme = DEFAULT_THEME
+        return [*troubles, f"theme {wanted}: no such theme; {self.theme} is used"]
+
+    # life
+    def get_default_screen(self) -> TalkScreen:
+        """The one screen."""
+        return self.talk
+
+    def on_load(self) -> None:
+        """Before the terminal is touched: whoever ends us from here on gets it back as it was."""
+        on_signals(lambda: self.leave(INTERRUPTED))
+
+    def on_ready(self) -> None:
+        """After the first frame: now there is time for everything else."""
+        if self._leaving:
+            return
+        for trouble in self._troubles:
+            self.talk.add_note(clean(trouble))
+        self.engine.start(self.deliver)
+        gc.freeze()  # the heap so far is permanent; collecting it took 27 to 70 ms a second
+        gc.set_threshold(10_000, 20, 100)
+
+    def leave(self, code: int) -> None:
+        """The microphone first, then the screen."""
+        if self._leaving:
+            return
+        self._leaving = True
+        self.before_leaving(code)
+        self.closing = threading.Thread(target=self.engine.close, name="closing")
+        self.closing.start()  # it waits for the engine's end; what closes the microphone leaves at once
+        self.closing.join(MIC_FIRST)
+        died = self.died is not None and code == 0
+        self.exit(ENGINE_DIED if died else code, return_code=ENGINE_DIED if died else code)
+
+    # the engine
+    def deliver(self, record: FromEngine) -> None:
+        """Called from the reader thread: one Textual message for each record."""
+        message: messages.FromEngineMessage | None
+        match record:
+            case Snapshot():
+                message = messages.SnapshotArrived(record)
+            case Turns():
+                message = messages.TurnsArrived(record)
+            case Batch():
+                message = messages.BatchArrived(record)
+            case EngineHello():
+                message = messages.EngineBegan(record)
+            case Goodbye():
+                message = messages.EngineEnded(record)
+            case _:
+                return
+        try:
+            self.post_message(message)
+        except RuntimeError:
+            return  # the loop has closed while the engine was still talking
+
+    def on_snapshot_arrived(self, message: messages.SnapshotArrived) -> None:
+        """Urgent changes at once, figures at the present pace."""
+        self.view, self.meters = cleaned(message.snapshot.view), message.snapshot.meters
+        if self._away:
+            self._name_window()
+        if is_urgent(self._shown, self.view):
+            self._show()
+        elif self._show_timer is None:
+            pace = Circumstances(self.remote, self.options.motion == "calm", self._away)
+            wait = self._shown_at + 1 / pace.rate - time.monotonic()
+            self._show_timer = self.set_timer(max(0.001, wait), self._show)
+
+    def _show(self) -> None:
+        if self._show_timer is not None:
+            self._show_timer.stop()
+            self._show_timer = None
+        self._shown, self._shown_at = self.view, time.monotonic()
+        self.talk.show_state(self.view, self.meters)
+
+    def on_turns_arrived(self, message: messages.TurnsArrived) -> None:
+        """Transcript entries."""
+        self.talk.take_turns(cleaned(message.turns))
+
+    def on_batch_arrived(self, message: messages.BatchArrived) -> None:
+        """Events; the list makes odd characters visible itself."""
+        self.talk.take_batch(message.batch)
+
+    def on_engine_began(self) -> None:
+        """It is (again) there."""
+        self.died = None
+        self.talk.engine_died(None)
+
+    def on_engine_ended(self, message: messages.EngineEnded) -> None:
+        """An engine that ends while we stay has died."""
+        if self._leaving:
+            return
+        self.died = message.goodbye
+        self.view, self.meters = after_death(self.view), Meters()
+        self._show()
+        self.talk.engine_died(clean(message.goodbye.cause), may_restart=self._may_restart())
+
+    def _may_restart(self) -> bool:
+        now = time.monotonic()
+        return len([at for at in self._restarts if now - at < 60]) < RESTARTS_A_MINUTE
+
+    def action_fold(self) -> None:
+        """Enter: answers the question that is open, restarts a dead engine, else unfolds."""
+        if self.talk.is_asking:
+            self.leave(0)
+        elif self.died is None:
+            super().action_fold()
+        elif self._may_restart():
+            self._restarts.append(time.monotonic())
+            self.died = None
+            self.talk.engine_died(None)
+            self.engine.restart()
+
+    def on_user_did(self, message: messages.UserDid) -> None:
+        """A widget's wish."""
+        message.stop()
+        self.tell(message.event)
+
+    # the keyboard and the mouse
+    def on_keyboard_known(self, message: KeyboardKnown) -> None:
+        """The terminal said what it can report."""
+        self.has_release = message.reports_release
+        self.talk_key.detector.has_release = self.has_release
+        self.release_learnt()
+
+    def release_learnt(self) -> None:
+        """How the end of a hold is known, for deck, footer and cards."""
+        if self.has_release:
+            self.talk.release = "true"
+        elif self.talk_key.detector.only_taps:
+            self.talk.release = "tap"
+        else:
+            self.talk.release = "remote" if self.remote else "guessed"
+
+    def on_key_moved(self, message: KeyMoved) -> None:
+        """True presses and releases, before any widget sees the key: a release must never overtake its press."""
+        if not self.has_release:
+            return
+        if message.kind == "release" and message.key == self._down_key:
+            self._down_key = ""
+            self.tell(*self.talk_key.detector.release(time.monotonic()))
+        elif message.kind == "press" and not self._down_key and self._is_talk_key(message.key):
+            self._down_key = message.key
+            self.press_talk()
+
+    def _is_talk_key(self, key: str) -> bool:
+        if key in keys_of("vc.ptt_any", self.keymap).split(","):
+            return True
+        return key in keys_of("vc.ptt", self.keymap).split(",") and not isinstance(self.focused, Input)
+
+    def on_badge_pressed(self, message: messages.BadgePressed) -> None:
+        """The badge is a talk key with a true release everywhere."""
+        message.stop()
+        self.tell(*self.talk_key.mouse_pressed(self.view))
+
+    def on_badge_released(self, message: messages.BadgeReleased) -> None:
+        """And its release."""
+        message.stop()
+        self.tell(*self.talk_key.mouse_released())
+
+    def on_app_blur(self, event: events.AppBlur) -> None:
+        """The window lost the keyboard: a hold ends, painting slows, the title tells what goes on."""
+        self._away = True
+        self._down_key = ""
+        self.tell(*self.talk_key.detector.focus_lost())
+        self.arm_hold_timer()
+        self.talk.looked_at = False
+        self._name_window()
+
+    def on_app_focus(self, event: events.AppFocus) -> None:
+        """Back again."""
+        self._away = False
+        self.talk.looked_at = True
+        self._name_window()
+        self._show()
+
+    def _name_window(self) -> None:
+        title = TITLE_AWAY if self._away and self.view.mic.is_on_air else TITLE
+        set_title = getattr(self._driver, "set_title", None)
+        if set_title is not None and title != self.title:
+            set_title(title)
+        self.title = title
+
+
+def after_death(view: View) -> View:
+    """What is left of a session whose engine is gone: names, and a closed microphone."""
+    mic = replace(
+        view.mic,
+        state="ended",
+        is_on_air=False,
+        reason="the engine has ended, and the microphone is closed",
+        hint="Enter starts it again",
+        lamps=("no", "no", "no"),
+    )
+    return View(mic, ReplyView(), replace(view.connection, phase="ended"))
+
+
+def run_app(engine: Engine, options: UiOptions) -> int:
+    """Run the screen until the user leaves. The exit code: 0, 5 when the engine had died, 130 after a signal."""
+    app = VoiceChatApp(engine, options)
+    timers = []
+    app.before_leaving = lambda code: timers.append(arm_watchdog(code))
+    try:
+        app.run()
+        return app.return_code or 0
+    finally:
+        if app.closing is not None:
+            app.closing.join()
+        engine.close()
+        for timer in timers:
+            timer.cancel()

@@ -1,0 +1,218 @@
+"""Every key of the screen in one table, and the check of what a user wrote under `[keys]`.
+
+Textual accepts unknown binding ids, nonsense key names and clashes in silence, so the check is ours. Bad entries are
+values with a reason; the default stays.
+"""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.binding import Binding
+from textual.keys import Keys as TextualKeys
+
+from voicechat.ui.wording import Keys
+
+RESERVED = frozenset({"ctrl+c", "ctrl+q"})
+"""Copying and leaving must work whatever a configuration says."""
+_MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
+_NAMED = frozenset(str(key.value) for key in TextualKeys if "<" not in str(key.value)) | frozenset({"space"})
+_SPOKEN = {
+    "escape": "Esc",
+    "space": "Space",
+    "enter": "Enter",
+    "question_mark": "?",
+    "colon": ":",
+    "minus": "-",
+    "equals_sign": "=",
+    "comma": ",",
+    "slash": "/",
+    "end": "End",
+    "plus": "+",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key can do. `id` is what `[keys]` calls it."""
+
+    id: str
+    keys: str
+    action: str
+    words: str
+    """What the palette and the key card say; at most 30 columns."""
+    group: str = ""
+    """Block of the key card: TALK, WRITE, LOOK or LEAVE; empty: not on the card."""
+    command: str = ""
+    """Name in the palette; empty: not offered there."""
+    everywhere: bool = False
+    """Works while typing too."""
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("vc.ptt", "space", "talk", "hold to talk, tap to latch", "TALK", "Talk"),
+    Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "the same, also while typing", "TALK", everywhere=True),
+    Action("vc.mute", "m", "mute", "mute, and unmute", "TALK", "Mute"),
+    Action("vc.turn_mode", "o", "turn_mode", "open mic / push-to-talk", "TALK", "Turn mode"),
+    Action("vc.back", "escape", "back", "back, or stop the answer", "TALK"),
+    Action("vc.stop", "f9", "stop", "stop the answer, anywhere", "TALK", "Stop the answer", everywhere=True),
+    Action("vc.barge_in", "b", "barge_in", "barge-in on / off", "TALK", "Barge-in"),
+    Action("vc.type", "i", "type", "type a message", "WRITE", "Type a message"),
+    Action("vc.events", "f2,e", "events", "watch the events", "LOOK", "Events"),
+    Action("vc.fold", "enter", "fold", "unfold, fold", "LOOK", "Unfold"),
+    Action("vc.copy", "y", "copy", "copy this turn", "LOOK", "Copy this turn"),
+    Action("vc.copy_all", "Y", "copy_all", "copy everything", "", "Copy everything"),
+    Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK", "Follow the newest"),
+    Action("vc.help", "question_mark", "help", "every key", "", "Keys"),
+    Action("vc.commands", "colon", "commands", "every command by name"),
+    Action("vc.volume_down", "minus", "volume(-0.1)", "quieter", "", "Quieter"),
+    Action("vc.volume", "equals_sign,plus", "volume(0.1)", "louder, - quieter", "HEAR", "Louder"),
+    Action("vc.deafen", "D", "deafen", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
+    Action("vc.again", "r", "again", "reconnect, or ask again", "LEAVE", "Again"),
+    Action("vc.end", "", "end", "end the session", "", "end: end the session"),
+    Action("vc.new", "", "new", "end it and start afresh", "", "new: end it and start afresh"),
+    Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit"),
+    Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
+)
+LEFT_GROUPS, RIGHT_GROUPS = ("TALK", "WRITE"), ("LOOK", "HEAR", "LEAVE")
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+UNCHANGEABLE = frozenset({"vc.quit"})
+
+
+@dataclass(frozen=True, slots=True)
+class KeyProblem:
+    """An entry of `[keys]` that was not taken, and why."""
+
+    id: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"[keys] {self.id} = {self.value!r}: {self.reason}; the default stays"
+
+
+def default_bindings() -> list[Binding]:
+    """The app's bindings with their ids. An empty default still has an id, so that a user may give it a key."""
+    made: list[Binding] = []
+    for action in ACTIONS:
+        bindings = Binding.make_bindings(
+            [Binding(action.keys or f"<{action.id}>", action.action, action.words, show=False, id=action.id)]
+        )
+        made += [_placed(binding, action) for binding in bindings]
+    return made
+
+
+def _placed(binding: Binding, action: Action) -> Binding:
+    return Binding(
+        binding.key, action.action, action.words, show=False, id=action.id, priority=action.everywhere, system=True
+    )
+
+
+def check_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[KeyProblem, ...]]:
+    """The entries that can be used, as a Textual keymap, and those that cannot.
+
+    Two entries that ask for one key: the first keeps it. An entry may take the default key of another binding only if
+    that one is given a new key too.
+    """
+    good: dict[str, str] = {}
+    problems: list[KeyProblem] = []
+    for id, value in wanted.items():
+        reason = _refusal(id, value)
+        if reason:
+            problems.append(KeyProblem(id, value, reason))
+        else:
+            good[id] = ",".join(key_name(key) for key in value.split(","))
+    for id in list(good):
+        if other := _clash(id, good):
+            problems.append(KeyProblem(id, wanted[id], f"{other} has that key"))
+            del good[id]
+    return good, tuple(problems)
+
+
+def _refusal(id: str, value: str) -> str:
+    if id not in BY_ID:
+        near = difflib.get_close_matches(id, BY_ID, n=1, cutoff=0.5)
+        return f"no such binding{f', did you mean {near[0]}?' if near else ''}"
+    if id in UNCHANGEABLE:
+        return "this key cannot be changed"
+    for key in value.split(","):
+        name = key_name(key)
+        if not _is_key(name):
+            return f"{key.strip()!r} is not a key"
+        if name in RESERVED:
+            return f"{name} is reserved"
+    return ""
+
+
+def _clash(id: str, chosen: Mapping[str, str]) -> str:
+    """The binding that already has one of `id`'s keys: one chosen earlier, or one that keeps its default."""
+    mine = set(chosen[id].split(","))
+    earlier = list(chosen)[: list(chosen).index(id)]
+    for other, action in BY_ID.items():
+        if other == id or (other in chosen and other not in earlier):
+            continue
+        keys = chosen[other] if other in chosen else action.keys
+        if mine & {key_name(key) for key in keys.split(",") if key}:
+            return other
+    return ""
+
+
+_PUNCTUATION = {"hyphen_minus": "minus", "plus_sign": "plus", "solidus": "slash", "low_line": "underscore"}
+"""Where Textual's name is not Unicode's."""
+
+
+def key_name(key: str) -> str:
+    """The name Textual gives a key: `?` -> `question_mark`, `Ctrl+T` -> `ctrl+t`; unknown text comes back as it is."""
+    key = key.strip()
+    *modifiers, last = [key] if key in ("+", "") else key.split("+")
+    if len(last) > 1 or modifiers:
+        last = last.lower()
+    if len(last) == 1 and not last.isalnum() and last != "@":
+        last = unicodedata.name(last, last).lower().replace("-", "_").replace(" ", "_")
+        last = _PUNCTUATION.get(last, last)
+    return "+".join([*(m.lower() for m in modifiers), last])
+
+
+def _is_key(name: str) -> bool:
+    *modifiers, last = name.split("+")
+    if not last or any(m not in _MODIFIERS for m in modifiers):
+        return False
+    if len(last) == 1 or name in _NAMED or last in _NAMED or last in _SPOKEN:
+        return True
+    try:
+        unicodedata.lookup(last.replace("_", " "))
+    except KeyError:
+        return last in _PUNCTUATION.values()
+    return True
+
+
+def spoken(keys: str) -> str:
+    """How the first of some keys is written for a person: `escape` -> `Esc`, `ctrl+t` -> `Ctrl+T`."""
+    *modifiers, last = keys.split(",")[0].split("+")
+    if last in _SPOKEN:
+        named = _SPOKEN[last]
+    elif len(last) > 1 or modifiers:
+        named = last.capitalize()
+    else:
+        named = last
+    return "+".join([*(m.capitalize() for m in modifiers), named])
+
+
+def keys_of(id: str, keymap: Mapping[str, str]) -> str:
+    """The keys a binding has now, comma-separated."""
+    return keymap.get(id) or BY_ID[id].keys
+
+
+def spoken_keys(keymap: Mapping[str, str]) -> Keys:
+    """What the sentences of the deck call the keys."""
+    return Keys(
+        talk=spoken(keys_of("vc.ptt", keymap)),
+        mute=spoken(keys_of("vc.mute", keymap)),
+        stop=spoken(keys_of("vc.back", keymap)),
+        barge_in=spoken(keys_of("vc.barge_in", keymap)),
+        type=spoken(keys_of("vc.type", keymap)),
+        again=spoken(keys_of("vc.again", keymap)),
+    )

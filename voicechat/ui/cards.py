@@ -1,0 +1,297 @@
+"""The cards that stand where a transcript will be: welcome, connecting, no microphone, refused, engine died, keys.
+
+Pure: facts in, lines of coloured words out. Each card says what is the case, and the next step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Literal
+
+from textual.content import Content
+
+from voicechat.core.view import TurnView, View
+from voicechat.engine.link import Meters
+from voicechat.ui.options import WelcomeFacts
+from voicechat.ui.paint import LEVELS, decibels
+from voicechat.ui.wording import Keys, Release, assistant_name
+
+CardName = Literal["", "welcome", "connecting", "no-microphone", "refused", "died"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A piece of a line. `outside`: text that is not ours and keeps its alphabet."""
+
+    text: str
+    color: str = "foreground"
+    bold: bool = False
+    outside: bool = False
+    hangs: bool = False
+    """A cell that grows down: colours exchanged."""
+
+
+Line = tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardFacts:
+    """Everything a card may tell."""
+
+    view: View = field(default_factory=View)
+    meters: Meters = field(default_factory=Meters)
+    welcome: WelcomeFacts = field(default_factory=WelcomeFacts)
+    keys: Keys = field(default_factory=Keys)
+    release: Release = "unknown"
+    died: str | None = None
+    """Why the engine ended."""
+    may_restart: bool = True
+    has_talk: bool = False
+    notes: tuple[TurnView, ...] = ()
+    """Warnings so far; a card must not hide them."""
+
+
+def choose(facts: CardFacts) -> CardName:
+    """Which card is due; empty: the transcript needs none."""
+    phase = facts.view.connection.phase
+    if facts.died is not None:
+        return "died"
+    if phase == "refused":
+        return "refused"
+    if facts.has_talk or phase in ("lost", "ended"):
+        return ""
+    if phase == "connecting":
+        return "connecting"
+    return "no-microphone" if facts.view.mic.state == "no-microphone" else "welcome"
+
+
+def lines_of(name: CardName, facts: CardFacts, width: int) -> list[Line]:
+    """The card's lines, none wider than `width`."""
+    makers = {
+        "welcome": _welcome,
+        "connecting": _connecting,
+        "no-microphone": _no_microphone,
+        "refused": _refused,
+        "died": _died,
+    }
+    if name == "":
+        return []
+    lines = makers[name](facts, width)
+    return lines + _notes(facts, width) if name != "died" else lines
+
+
+def _text(text: str, color: str = "foreground", *, bold: bool = False) -> Line:
+    return (Word(text, color, bold),)
+
+
+def _wrapped(text: str, width: int, color: str = "foreground", *, bold: bool = False, first: str = "") -> list[Line]:
+    """Outside text over as many lines as it takes; `first` stands before it, the rest is indented alike."""
+    pieces = [line.plain.rstrip() for line in Content(text).wrap(max(10, width - len(first)))]
+    heads = [first] + [" " * len(first)] * (len(pieces) - 1)
+    return [(Word(h, color, bold), Word(t, color, bold, outside=True)) for h, t in zip(heads, pieces, strict=False)]
+
+
+def _key(key: str, words: str, width: int = 6) -> Line:
+    return (Word(key.ljust(width), "key", True), Word(words, "quiet"))
+
+
+_WAVES = ("▁▂▄▃▆▇▅▆▃▄▂▁", "▁▃▂▅▄▇▆▅▇▄▂▃▁")
+
+
+def _waves() -> list[Line]:
+    """Two mirrored waves: yours and the assistant's."""
+    down = ["".join(LEVELS[8 - LEVELS.index(c)] for c in wave) for wave in _WAVES]
+    return [
+        (Word(_WAVES[0], "you"), Word("   "), Word(_WAVES[1], "assistant")),
+        (Word(down[0], "you", hangs=True), Word("   "), Word(down[1], "assistant", hangs=True)),
+    ]
+
+
+def _welcome(facts: CardFacts, width: int) -> list[Line]:
+    keys, voice = facts.keys, assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
+    hands_free = facts.view.mic.turn_mode == "hands-free"
+    other_mode = "push-to-talk" if hands_free else "hands-free"
+    if hands_free:
+        start: list[Line] = [
+            _text("Just say something.", bold=True),
+            (Word(f"Stop, and {voice} answers. Talk over the answer to cut in.", "quiet", outside=True),),
+        ]
+        talk = _key(keys.talk, "pause and resume the microphone")
+    else:
+        start = [
+            (Word("Hold "), Word(keys.talk, "key", True), Word(" and say something.")),
+            (Word(f"Let go, and {voice} answers. Your first word is never cut off.", "quiet", outside=True),),
+        ]
+        talk = _key(keys.talk, "hold to talk; a short tap keeps the mic open")
+    return [
+        *_waves(),
+        (),
+        *start,
+        (),
+        talk,
+        _key(keys.stop, "stop the answer"),
+        (*_key(keys.mute, "mute".ljust(12)), *_key("o", other_mode, 2)),
+        _key(keys.type, "type instead"),
+        _key("F2", "watch the events"),
+        (),
+        *_checks(facts),
+        *_found_key(facts.welcome),
+    ]
+
+
+def _checks(facts: CardFacts) -> list[Line]:
+    """Microphone, loudspeaker, keyboard: what is known of each."""
+    mic = facts.view.mic
+    lines: list[Line] = []
+    if mic.name:
+        level = facts.meters.input
+        hears = " gives no sound yet" if level is None else f" hears the room at {decibels(level)}"
+        dot = Word("◉ ", "warning") if level is None or level <= -60 else Word("● ", "success")
+        lines.append((dot, Word(mic.name, outside=True), Word(hears, "quiet")))
+    if mic.speaker:
+        echo = "echo cancelling on, no headphones needed" if "aec" in mic.echo.lower() else "use headphones: echo stays"
+        lines.append((Word("● ", "success"), Word(mic.speaker, outside=True), Word(f" · {echo}", "quiet")))
+    if facts.release == "true":
+        lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.talk} is released")))
+    elif facts.release != "unknown":
+        lines.append((Word("◉ ", "warning"), Word("Releases are guessed here; the badge held with the mouse is exact")))
+    return lines
+
+
+def _found_key(welcome: WelcomeFacts) -> list[Line]:
+    if not welcome.key_found or welcome.provider == "openai":
+        return []
+    found = (
+        Word("◆ ", "assistant"),
+        Word(welcome.key_found, outside=True),
+        Word(" is set, and not used here.", "quiet"),
+    )
+    return [(), found, (Word("  Talk to OpenAI with  ", "quiet"), Word("voicechat --provider openai", bold=True))]
+
+
+_STEPS = (
+    ("devices", "microphone and speaker ready"),
+    ("signalling", "key accepted, our offer answered"),
+    ("ice", "finding a network path (ICE)"),
+    ("dtls", "encrypted channel (DTLS)"),
+    ("channel", "session agrees with your settings"),
+)
+_STEP_COLUMN = 37
+
+
+def _connecting(facts: CardFacts, width: int) -> list[Line]:
+    connection = facts.view.connection
+    took = dict(connection.steps)
+    if "offer" in took:
+        took["signalling"] = took.get("signalling", 0.0) + took["offer"] if "signalling" in took else took.pop("offer")
+    if facts.view.mic.name:
+        took.setdefault("devices", 0.0)
+    if set(took) - {"devices", "offer"}:
+        took.setdefault("devices", 0.0)
+    now = next((name for name, _ in _STEPS if name not in took), "")
+    who = connection.provider or facts.welcome.provider
+    lines: list[Line] = [(Word("Calling ", bold=True), Word(who, bold=True, outside=True)), ()]
+    for name, words in _STEPS:
+        lines.append(_step(words, took.get(name), name == now, connection.seconds - sum(took.values())))
+    if connection.seconds > 3:
+        lines += [(), _text("This takes longer than usual. What you say now is kept, up to 10 s.", "quiet")]
+    return lines
+
+
+def _step(words: str, took: float | None, is_now: bool, waited: float) -> Line:
+    padded = words.ljust(_STEP_COLUMN)
+    if took is not None:
+        figure = f"{took:.2f} s" if took > 0 else ""
+        return (Word("● ", "success"), Word(padded), Word(figure, "quiet"))
+    if is_now:
+        return (Word("◌ ", "warning"), Word(padded, bold=True), Word(f"{max(0.0, waited):.2f} s"))
+    return (Word("○ ", "quiet"), Word(words, "quiet"))
+
+
+def _no_microphone(facts: CardFacts, width: int) -> list[Line]:
+    mic, keys = facts.view.mic, facts.keys
+    lines = _wrapped(f"No microphone: {mic.detail or 'no input device'}", width, "error", bold=True, first="✕ ")
+    lines.append(())
+    if mic.hint:
+        lines += [*_wrapped(mic.hint, width), ()]
+    voice = assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
+    lines.append(
+        (Word(f"Until then {voice} can read what you type (", "quiet"), *_inline(keys.type, ") and answer aloud."))
+    )
+    lines.append((Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.again, " tries again.")))
+    return lines
+
+
+def _inline(key: str, after: str) -> Line:
+    return (Word(key, "key", True), Word(after, "quiet"))
+
+
+def _refused(facts: CardFacts, width: int) -> list[Line]:
+    connection = facts.view.connection
+    who = connection.provider or facts.welcome.provider or "the service"
+    lines = _wrapped(
+        f"Refused by {who}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ "
+    )
+    lines.append(())
+    if connection.hint:
+        lines += [*_wrapped(connection.hint, width), ()]
+    lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
+    lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline("Ctrl+Q", " leaves")))
+    return lines
+
+
+def _died(facts: CardFacts, width: int) -> list[Line]:
+    lines = [_text("✕ The engine has ended, and with it the talk", "error", bold=True), ()]
+    lines += [*_wrapped(facts.died or "no last word from it", width), ()]
+    lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
+    if facts.may_restart:
+        lines.append((*_inline("Enter", " starts it again   "), *_inline("Ctrl+Q", " leaves")))
+    else:
+        lines.append((Word("It ended three times within a minute.  ", "warning"), *_inline("Ctrl+Q", " leaves")))
+    return lines
+
+
+def _notes(facts: CardFacts, width: int) -> list[Line]:
+    lines: list[Line] = []
+    for note in facts.notes:
+        glyph, color = ("✕ ", "error") if note.level == "error" else ("▲ ", "warning")
+        times = f" ×{note.count}" if note.count > 1 else ""
+        lines += [(), *_wrapped(note.text + times, width, color, first=glyph)]
+    return lines
+
+
+KeyRows = Sequence[tuple[str, str]]
+
+
+def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: int) -> list[Line]:
+    """The card of `?`: two columns of keys, what is known of the keyboard, and what the lamps say."""
+    half = (width - 2) // 2
+    lines: list[Line] = [()]
+    for sides in zip_longest(left, right, fillvalue=("", "")):
+        row: list[Word] = []
+        for keys, words in sides:
+            if words:
+                row += [Word(f"  {keys}".ljust(10), "key", True), Word(words.ljust(half - 10)[: half - 10], "quiet")]
+            else:
+                row.append(Word(f"  {keys}".ljust(half), "accent", True))
+        lines.append(tuple(row))
+    known = {
+        "true": ("● ", "success", f"Your terminal reports key release, so {key} is a true hold."),
+        "guessed": ("◉ ", "warning", f"The end of a hold of {key} is guessed, about 0.2 s late."),
+        "remote": ("◉ ", "warning", f"The end of a hold of {key} is guessed over the network, about 0.4 s late."),
+        "tap": ("◉ ", "warning", f"This terminal does not repeat keys: tap {key} on, tap it off."),
+        "unknown": ("○ ", "quiet", "Whether this terminal reports key release is not known yet."),
+    }[release]
+    return [
+        *lines,
+        (),
+        (Word(f"  {known[0]}", known[1]), Word(known[2])),
+        (Word("    In tmux it cannot: tap twice, or hold the badge with the mouse.", "quiet"),),
+        (Word("  What the three lamps say", "accent", True),),
+        (
+            *(Word("  ● mic ", bold=True), Word("sound reaches us   ", "quiet"), Word("● sent ", bold=True)),
+            *(Word("it leaves   ", "quiet"), Word("● heard ", bold=True), Word("the server reacts", "quiet")),
+        ),
+    ]

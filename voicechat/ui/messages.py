@@ -1,0 +1,71 @@
+"""Textual messages that cross the screen. Widgets post them upwards and know no sibling."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from voicechat.core.events import UserEvent
+from voicechat.engine.link import Batch, EngineHello, Goodbye, Snapshot, Turns
+
+
+class SnapshotArrived(Message, bubble=False):
+    """The newest state; an older one still waiting is worth nothing."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        super().__init__()
+        self.snapshot = snapshot
+
+    def can_replace(self, message: Message) -> bool:
+        """Latest wins."""
+        return isinstance(message, SnapshotArrived)
+
+
+class TurnsArrived(Message, bubble=False):
+    """Changed entries of the transcript. Never replaced: each carries only what changed."""
+
+    def __init__(self, turns: Turns) -> None:
+        super().__init__()
+        self.turns = turns
+
+
+class BatchArrived(Message, bubble=False):
+    """New events for the list."""
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__()
+        self.batch = batch
+
+
+class EngineBegan(Message, bubble=False):
+    """The engine said hello."""
+
+    def __init__(self, hello: EngineHello) -> None:
+        super().__init__()
+        self.hello = hello
+
+
+class EngineEnded(Message, bubble=False):
+    """The engine said goodbye, or died and its host said it for it."""
+
+    def __init__(self, goodbye: Goodbye) -> None:
+        super().__init__()
+        self.goodbye = goodbye
+
+
+class UserDid(Message):
+    """A widget asks the app to tell the engine."""
+
+    def __init__(self, event: UserEvent) -> None:
+        super().__init__()
+        self.event = event
+
+
+class BadgePressed(Message):
+    """The mouse went down on the badge: talk."""
+
+
+class BadgeReleased(Message):
+    """The mouse came up, wherever the pointer was: send."""
+
+
+FromEngineMessage = SnapshotArrived | TurnsArrived | BatchArrived | EngineBegan | EngineEnded

@@ -1,0 +1,233 @@
+"""Painting lines by hand: a palette of theme colours, and a row that never overflows.
+
+The header, the deck and the ribbon are painted as strips because they repaint many times a second and must keep every
+column where it was; Textual's line API (`render_line`) is the cheapest way (0.3 ms a frame for the deck).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Self
+
+from rich.cells import cell_len, set_cell_size
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.color import Color, ColorParseError
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from voicechat.ui.sanitise import clean
+
+LEVELS = " ▁▂▃▄▅▆▇█"
+ASCII_LEVELS = " .:-=+*#@"
+_TO_ASCII = str.maketrans(
+    {
+        "●": "*", "○": "o", "◉": "@", "◐": "o", "▲": "!", "✕": "x", "╳": "X", "▸": ">", "▾": "v", "│": "|", "─": "-",
+        "━": "=", "╸": "=", "╺": "=", "╌": ".", "┄": ".", "┊": ":", "╭": ",", "╮": ".", "╰": "`", "╯": "'", "▎": "|",
+        "▌": "|", "▐": "|", "█": "#", "·": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "…": "~", "−": "-", "≈": "~",
+        "×": "x", "“": '"', "”": '"', "›": ">", "°": "o", "◆": "*", "◇": "o", "▁": "_", "▂": "_", "▃": "=", "▄": "=",
+        "▅": "#", "▆": "#", "▇": "#", "▔": "-", "▀": "=", "✓": "+", "♪": "~", "‖": "|", "◌": "o", "↵": "/", "╵": "'",
+    }
+)  # fmt: skip
+"""One column for one column, so that a layout never depends on the alphabet."""
+
+
+def to_ascii(text: str) -> str:
+    """Our own glyphs in ASCII. Never applied to speech: that stays as spoken."""
+    return text.translate(_TO_ASCII)
+
+
+class Palette:
+    """The colours of the theme in force as styles, by name, and how glyphs are to be drawn."""
+
+    def __init__(self, variables: dict[str, str], *, ascii_only: bool, mono: bool) -> None:
+        self._variables = variables
+        self.ascii_only = ascii_only
+        self.mono = mono
+        """NO_COLOR: a state must be told by words and by reverse video, not by colour."""
+        self._styles: dict[tuple[str, str, bool, bool], Style] = {}
+
+    def style(
+        self, fg: str = "foreground", bg: str = "background", *, bold: bool = False, strike: bool = False
+    ) -> Style:
+        """The style for two theme colours."""
+        key = (fg, bg, bold, strike)
+        style = self._styles.get(key)
+        if style is None:
+            style = Style(color=self._color(fg), bgcolor=self._color(bg), bold=bold, strike=strike)
+            self._styles[key] = style
+        return style
+
+    def hex(self, name: str) -> str:
+        """The colour as a theme wrote it."""
+        return self._variables.get(name, self._variables["foreground"])
+
+    def glyphs(self, text: str) -> str:
+        """Our own text, in ASCII where only that can be drawn."""
+        return to_ascii(text) if self.ascii_only else text
+
+    @property
+    def levels(self) -> str:
+        """Nine characters from silent to loud."""
+        return ASCII_LEVELS if self.ascii_only else LEVELS
+
+    def _color(self, name: str) -> RichColor:
+        value = self.hex(name)
+        if self.mono:
+            value = self.hex(
+                {"mic-live": "foreground", "on-mic-live": "background", "live-wash": "panel"}.get(name, name)
+            )
+        try:
+            return Color.parse(value).rich_color
+        except ColorParseError:  # "auto 87%" and the like, of a stock theme
+            return Color.parse(self.hex("foreground")).rich_color
+
+
+_palettes: dict[tuple[str, bool, bool], tuple[dict[str, str], Palette]] = {}
+
+
+def palette_of(app: App[object]) -> Palette:
+    """The palette of the app's present theme; made once for each theme."""
+    key = (app.theme, app.has_class("-ascii"), app.no_color)
+    known = _palettes.get(key)
+    if known is None or known[0] is not app.theme_variables:
+        palette = Palette(app.theme_variables, ascii_only=key[1], mono=key[2])
+        _palettes[key] = known = (app.theme_variables, palette)
+    return known[1]
+
+
+class Row:
+    """One line in the making. What does not fit is cut; `strip` fills the rest."""
+
+    def __init__(self, palette: Palette, width: int, bg: str = "background") -> None:
+        self.palette = palette
+        self.width = width
+        self.bg = bg
+        self.cells = 0
+        self._segments: list[Segment] = []
+
+    def own(self, text: str, fg: str = "foreground", *, bg: str = "", bold: bool = False, strike: bool = False) -> Row:
+        """Our own words and glyphs, names within them included."""
+        return self._add(self.palette.glyphs(text), fg, bg, bold, strike)
+
+    def spoken(
+        self, text: str, fg: str = "foreground", *, bg: str = "", bold: bool = False, strike: bool = False
+    ) -> Row:
+        """Text from outside, left in the alphabet it came in."""
+        return self._add(text, fg, bg, bold, strike)
+
+    def _add(self, text: str, fg: str, bg: str, bold: bool, strike: bool) -> Row:
+        text = clean(text, one_line=True)
+        room = self.width - self.cells
+        length = cell_len(text)
+        if length > room:
+            text, length = set_cell_size(text, max(0, room)), max(0, room)
+        if text:
+            self._segments.append(Segment(text, self.palette.style(fg, bg or self.bg, bold=bold, strike=strike)))
+            self.cells += length
+        return self
+
+    def to(self, column: int) -> Row:
+        """Blank up to a column."""
+        if self.cells < column:
+            self.own(" " * (column - self.cells))
+        return self
+
+    def end_with(self, other: Row) -> Row:
+        """`other` at the right edge, over nothing: what is already there keeps its place."""
+        self.to(self.width - other.cells)
+        return self.join(other)
+
+    def join(self, other: Row) -> Row:
+        """`other` right after this."""
+        for segment in other._segments:
+            room = self.width - self.cells
+            if room <= 0:
+                break
+            text = segment.text if segment.cell_length <= room else set_cell_size(segment.text, room)
+            self._segments.append(Segment(text, segment.style))
+            self.cells += cell_len(text)
+        return self
+
+    def part(self) -> Row:
+        """An empty row of the same kind, to be measured and joined."""
+        return Row(self.palette, 10_000, self.bg)
+
+    def cut_to(self, width: int) -> Row:
+        """At most `width` columns; a cut is marked with an ellipsis."""
+        if self.cells > width > 0:
+            strip = Strip(self._segments, self.cells).crop(0, width - 1)
+            self._segments, self.cells = list(strip), strip.cell_length
+            self.own("…", "quiet")
+        return self
+
+    def strip(self) -> Strip:
+        """The finished line, exactly as wide as asked; neighbours of one style travel as one."""
+        self.to(self.width)
+        return Strip(self._segments, self.cells).crop(0, self.width).simplify()
+
+
+class Lined(Widget):
+    """A widget whose lines are made all at once, when a reactive, the size or the theme has changed."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: list[Strip] = []
+        self._made_for: tuple[Size, Palette] | None = None
+
+    def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
+        """The lines, top to bottom; missing ones are blank."""
+        raise NotImplementedError
+
+    @property
+    def palette(self) -> Palette:
+        """Colours and glyphs now."""
+        return palette_of(self.app)
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """Forget the lines; a changed reactive comes through here."""
+        self._made_for = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def render_line(self, y: int) -> Strip:
+        """One line for the compositor."""
+        palette = self.palette
+        if self._made_for != (self.size, palette):
+            self._lines = self.make_lines(palette, *self.size)
+            self._made_for = (self.size, palette)
+        return self._lines[y] if y < len(self._lines) else Row(palette, self.size.width).strip()
+
+
+class Painted(Lined):
+    """Lines made of rows. Subclasses say `paint`."""
+
+    ALLOW_SELECT = False
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """The rows, top to bottom."""
+        raise NotImplementedError
+
+    def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
+        """The rows as strips."""
+        return [row.strip() for row in self.paint(palette, width, height)]
+
+
+@lru_cache(maxsize=4096)
+def clock(seconds: float) -> str:
+    """`4:12`, or `1:04:12` from an hour on."""
+    whole = max(0, int(seconds))
+    hours, rest = divmod(whole, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def milliseconds(seconds: float) -> str:
+    """A wait as one reads it: `412 ms`, `1.31 s`."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
+
+
+def decibels(level: float | None) -> str:
+    """`−14 dB`, or `silent` where the meter ends."""
+    return "silent" if level is None or level <= -60 else f"{level:.0f} dB".replace("-", "−")

@@ -1,0 +1,89 @@
+"""The one choke point for every string that did not come from our own source code.
+
+Neither Textual nor Rich removes control sequences: a model, a server's error text or a device name could write the
+clipboard (OSC 52), clear the screen or reverse the reading direction. `clean` makes text harmless, `show` makes it
+visible for the list of events, `cleaned` does a whole record at once, and `safe` is the only way into a widget that
+takes `Content` (a plain `str` would be read as markup there).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TypeVar, cast
+
+import msgspec
+from textual.content import Content
+
+_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI
+    r"|[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC with their text
+    r"|[\]PX^_]"  # ... never ended: the text stays, the introducer goes
+    r"|[ -/]*[0-~])"
+    r"|\x9b[0-?]*[ -/]*[@-~]"  # the same in C1
+    r"|[\x90\x98\x9d-\x9f][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+)
+# C0 without tab and newline, DEL, C1, soft hyphen, invisible and bidirectional controls, lone surrogates, tags.
+# ZWNJ and ZWJ (U+200C, U+200D) stay: Persian, Indic scripts and emoji families need them.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e007f\ud800-\udfff]"
+)
+
+Record = TypeVar("Record")
+
+
+def clean(text: str, *, one_line: bool = False) -> str:
+    """Text that is safe in any widget, whatever the boundaries of its pieces were.
+
+    No control byte survives, so deltas may be cleaned one by one. With `one_line` breaks and tabs become spaces.
+    """
+    if _UNSAFE.search(text):
+        text = _UNSAFE.sub(_harmless, _SEQUENCE.sub("", text.replace("\r\n", "\n")))
+    if one_line and ("\n" in text or "\t" in text):
+        text = text.replace("\n", " ").replace("\t", " ")
+    return text
+
+
+def _harmless(match: re.Match[str]) -> str:
+    """What stands where an unsafe character was: a break, a control picture, or nothing that could mislead."""
+    code = ord(match[0])
+    if code == 0x0D:
+        return ""
+    if code in (0x2028, 0x2029):
+        return "\n"
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else "\ufffd"
+
+
+def show(text: str) -> str:
+    """For the list of events: nothing removed, everything visible (`\\x1b`, `\\u202e`)."""
+    return _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
+
+
+def safe(text: str) -> Content:
+    """Cleaned text as content: never read as markup, never a control sequence."""
+    return Content(clean(text))
+
+
+def cleaned(record: Record) -> Record:
+    """The record with every string in it cleaned, at any depth; the same object if there was nothing to do."""
+    if isinstance(record, str):
+        return cast(Record, clean(record))
+    if isinstance(record, tuple):
+        parts = tuple(cleaned(part) for part in record)
+        return record if all(a is b for a, b in zip(parts, record, strict=True)) else cast(Record, parts)
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        changes = _changes(record, [f.name for f in dataclasses.fields(record)])
+        return dataclasses.replace(record, **changes) if changes else record
+    if isinstance(record, msgspec.Struct):
+        changes = _changes(record, list(record.__struct_fields__))
+        return msgspec.structs.replace(record, **changes) if changes else record
+    return record
+
+
+def _changes(record: object, names: list[str]) -> dict[str, object]:
+    before = {name: getattr(record, name) for name in names}
+    after = {name: cleaned(value) for name, value in before.items()}
+    return {name: value for name, value in after.items() if value is not before[name]}

@@ -1,0 +1,125 @@
+"""Cards as widgets: one centred over the empty transcript, and boxes that float above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.reactive import reactive
+
+from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
+from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, key_card, lines_of
+from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.wording import Keys, Release
+
+
+def paint_line(palette: Palette, width: int, line: Line, *, left: int = 0, bg: str = "background") -> Row:
+    """One line of words."""
+    row = Row(palette, width, bg).to(left)
+    for word in line:
+        if word.hangs and not palette.ascii_only:
+            row.spoken(word.text, bg, bg=word.color)
+        elif word.outside:
+            row.spoken(word.text, word.color, bold=word.bold)
+        else:
+            row.own(word.text, word.color, bold=word.bold)
+    return row
+
+
+class Card(Painted):
+    """Chooses its card from the facts; centred when it has the place to itself."""
+
+    facts: reactive[CardFacts] = reactive(CardFacts())
+
+    @property
+    def name_now(self) -> CardName:
+        """The card that is due."""
+        return choose(self.facts)
+
+    def rows_needed(self, width: int) -> int:
+        """Height of the card beside a transcript."""
+        return len(lines_of(self.name_now, self.facts, width - 4)) + 2
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """The lines, as wide as the widest, in the middle."""
+        lines = lines_of(self.name_now, self.facts, min(76, width - 4))
+        widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
+        left = max(1, (width - widest) // 2)
+        blank = max(0, (height - len(lines)) // 2)
+        return [Row(palette, width)] * blank + [paint_line(palette, width, line, left=left) for line in lines]
+
+
+class Box(Painted):
+    """A titled box above the main area; it never reaches the deck."""
+
+    def box_title(self) -> tuple[str, str]:
+        """Left and right words of the title row."""
+        raise NotImplementedError
+
+    def box_lines(self, width: int) -> Sequence[Line]:
+        """What is in it."""
+        raise NotImplementedError
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """Title row and lines on the surface colour."""
+        left, right = self.box_title()
+        title = Row(palette, width, "panel").own(f"  {left}", bold=True)
+        rows = [title.end_with(title.part().own(f"{right}  ", "quiet"))]
+        rows += [paint_line(palette, width, line, bg="surface") for line in self.box_lines(width)]
+        return [*rows, *[Row(palette, width, "surface") for _ in range(max(0, height - len(rows)))]][:height]
+
+
+class KeyCard(Box):
+    """`?`: every key."""
+
+    keymap: reactive[dict[str, str]] = reactive[dict[str, str]]({})
+    release: reactive[Release] = reactive[Release]("unknown")
+    keys: reactive[Keys] = reactive(Keys())
+
+    def box_title(self) -> tuple[str, str]:
+        """Its name and the ways on."""
+        return "KEYS", "Esc closes · : every command by name"
+
+    def box_lines(self, width: int) -> Sequence[Line]:
+        """The table of actions as it is bound now."""
+        sides = [self._side(groups) for groups in (LEFT_GROUPS, RIGHT_GROUPS)]
+        return key_card(sides[0], sides[1], self.release, self.keys.talk, width)
+
+    def _side(self, groups: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Keys and words of one column; a group begins with its name and no words."""
+        rows: list[tuple[str, str]] = []
+        for group in groups:
+            rows += [("", ""), (group, "")] if rows else [(group, "")]
+            for action in ACTIONS:
+                keys = [spoken(key) for key in keys_of(action.id, self.keymap).split(",") if key]
+                if action.group == group and keys:
+                    both = "  ".join(keys[:2])
+                    words = "quit · q q does too" if action.id == "vc.quit" else action.words
+                    rows.append((both if len(both) < 8 and keys[-1] != "+" else keys[0], words))
+            if group == "WRITE":
+                rows.append(("Enter", "send · Esc back"))
+        return rows
+
+
+class QuitBox(Box):
+    """Asked once when the microphone is open."""
+
+    def box_title(self) -> tuple[str, str]:
+        """What is at stake."""
+        return "YOU ARE ON AIR", "Esc stays"
+
+    def box_lines(self, width: int) -> Sequence[Line]:
+        """The question."""
+        return [
+            (),
+            (Word("  Quit all the same? The session ends and the microphone closes."),),
+            (),
+            (
+                Word("  Enter", "key", True),
+                Word(" or ", "quiet"),
+                Word("Ctrl+Q", "key", True),
+                Word(" quits   ", "quiet"),
+                Word("Esc", "key", True),
+                Word(" goes on talking", "quiet"),
+            ),
+        ]

@@ -1,0 +1,78 @@
+"""One row to write a message. Closed it is a hint; open it is a text field that no talk key is read from."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.reactive import reactive
+from textual.widgets import Input, Static
+
+from voicechat.core.events import TextEntered
+from voicechat.ui.messages import UserDid
+from voicechat.ui.paint import palette_of
+from voicechat.ui.sanitise import clean, safe
+
+BREAK = "↵"
+"""Stands for a line break in the field; becomes one again when sent."""
+LONGEST = 8_000
+
+
+class MessageField(Input):
+    """The field. Breaks in a paste stay visible, controls in it go."""
+
+    def _on_paste(self, event: events.Paste) -> None:
+        text = clean(event.text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
+        self.insert_text_at_cursor(text.replace("\n", BREAK).replace("\t", " "))
+        event.stop()
+        event.prevent_default()
+
+
+class Composer(Horizontal):
+    """Prompt, field, and what Enter does."""
+
+    is_open: reactive[bool] = reactive(False)
+    key: reactive[str] = reactive("i")
+    is_online: reactive[bool] = reactive(True)
+
+    def compose(self) -> ComposeResult:
+        """The hint and the field stand in the same place."""
+        yield Static("", id="prompt", markup=False)
+        yield Static("", id="hint", markup=False)
+        yield MessageField(id="field", max_length=LONGEST, select_on_focus=False)
+        yield Static("", id="how", markup=False)
+
+    def on_mount(self) -> None:
+        """Closed at first."""
+        self.query_one("#prompt", Static).update(palette_of(self.app).glyphs(" › "))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        field = self.query_one(MessageField)
+        field.display = self.query_one("#how").display = self.is_open
+        hint = self.query_one("#hint", Static)
+        hint.display = not self.is_open
+        hint.update(safe(f"{self.key} to type a message"))
+        how = "Enter sends · Esc back " if self.is_online else "kept, sent when connected "
+        self.query_one("#how", Static).update(palette_of(self.app).glyphs(how))
+        self.set_class(self.is_open, "-open")
+
+    def watch_is_open(self) -> None:
+        """Open takes the keyboard."""
+        if self.is_mounted:
+            self._arrange()
+            if self.is_open:
+                self.query_one(MessageField).focus()
+
+    def watch_is_online(self) -> None:
+        """Offline, a message is kept."""
+        if self.is_mounted:
+            self._arrange()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Send what is there; an empty line is not a message."""
+        event.stop()
+        text = clean(event.value).replace(BREAK, "\n").strip()
+        if text:
+            self.post_message(UserDid(TextEntered(text)))
+            event.input.clear()

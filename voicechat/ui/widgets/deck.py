@@ -1,0 +1,229 @@
+"""The deck: am I being heard? Two rows when compact, else three, and never another height.
+
+Column 0 and the badge say ON AIR, three lamps say how far the sound gets, the sentence says why. The badge is a button:
+the mouse held on it is a true hold in every terminal.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from textual import events
+from textual.reactive import reactive
+
+from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
+from voicechat.engine.link import Meters
+from voicechat.ui.messages import BadgePressed, BadgeReleased
+from voicechat.ui.paint import Painted, Palette, Row, decibels
+from voicechat.ui.wording import (
+    RELEASE_SHORT,
+    Keys,
+    MicWords,
+    Release,
+    ReplyWords,
+    Scene,
+    Tone,
+    assistant_name,
+    mic_words,
+    reply_words,
+)
+
+LAMPS: dict[Lamp, tuple[str, str]] = {
+    "yes": ("●", "success"),
+    "waiting": ("◉", "warning"),
+    "no": ("○", "quiet"),
+    "broken": ("✕", "error"),
+}
+TONES: dict[Tone, str] = {
+    "live": "foreground",
+    "plain": "foreground",
+    "waiting": "warning",
+    "warning": "warning",
+    "error": "error",
+}
+FLOOR = -60.0
+"""Left end of the meters, dBFS."""
+
+
+def cells_of(level: float | None, width: int, steps: int = 0) -> int:
+    """How many of `width` columns a level fills. `steps`: no finer than that (calm motion)."""
+    if level is None:
+        return 0
+    share = min(1.0, max(0.0, (level - FLOOR) / -FLOOR))
+    return round(round(share * steps) / steps * width) if steps else round(share * width)
+
+
+class Deck(Painted):
+    """Takes the slices mic, reply, connection and meters; posts what the mouse does to the badge."""
+
+    mic: reactive[MicView] = reactive(MicView())
+    reply: reactive[ReplyView] = reactive(ReplyView())
+    connection: reactive[ConnectionView] = reactive(ConnectionView())
+    meters: reactive[Meters] = reactive(Meters())
+    release: reactive[Release] = reactive[Release]("unknown")
+    keys: reactive[Keys] = reactive(Keys())
+    notice: reactive[str] = reactive("")
+    """What has just been changed (the volume), for two seconds."""
+    calm: reactive[bool] = reactive(False)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._pressed = False
+
+    @property
+    def scene(self) -> Scene:
+        """The slices as the sentences want them."""
+        return Scene(self.mic, self.reply, self.connection, self.keys, self.release, self.meters.clipped)
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """All rows of the deck."""
+        words, answer = mic_words(self.scene), reply_words(self.scene)
+        if height <= 2:
+            return [self._short_first(palette, width, words), self._short_second(palette, width, words, answer)]
+        return [self._row(palette, width, y, words, answer) for y in range(3)]
+
+    def _start(self, palette: Palette, width: int, live: bool) -> Row:
+        row = Row(palette, width, "live-wash" if live else "surface")
+        return row.own("▌" if live else " ", "mic-live")
+
+    # three rows
+    def _row(self, palette: Palette, width: int, y: int, words: MicWords, answer: ReplyWords) -> Row:
+        row = self._start(palette, width, words.live)
+        right_width = 46 if width >= 150 else 38 if width >= 116 else 30
+        if palette.mono and words.live and y == 0:
+            row.bg = "mic-live"
+        self._badge(row, y, 22 if width >= 116 else 20, words)
+        row.own("  ")
+        if y == 0:
+            color = "on-mic-live" if row.bg == "mic-live" else TONES[words.tone]
+            row.own(words.sentence, color, bold=True)
+        elif y == 1:
+            self._lamps(row, words.lamps)
+            self._meter_in(row, min(40, width - right_width - row.cells - 15), words.live)
+        else:
+            row.own(words.second, "quiet")
+        row.cut_to(width - right_width - 1).to(width - right_width)
+        return row.join(self._right(row, y, right_width, answer))
+
+    def _badge(self, row: Row, y: int, width: int, words: MicWords) -> None:
+        title = f"{words.glyph} {words.badge}"
+        if words.live:
+            row.own(title.center(width) if y == 1 else " " * width, "on-mic-live", bg="mic-live", bold=True)
+        elif y == 1:
+            row.own("│", "rule").own(title.center(width - 2), TONES[words.tone], bold=True).own("│", "rule")
+        else:
+            left, right = ("╭", "╮") if y == 0 else ("╰", "╯")
+            row.own(left + "─" * (width - 2) + right, "rule")
+
+    def _right(self, row: Row, y: int, width: int, answer: ReplyWords) -> Row:
+        part = row.part()
+        ink = "on-mic-live" if row.bg == "mic-live" else ""
+        if y == 0:
+            part.own(f"{answer.glyph} ", ink or answer.color, bold=True)
+            part.spoken(f"{assistant_name(self.connection)} ", ink or "assistant")
+            part.own(answer.text, ink or "foreground", bold=True)
+        elif y == 1:
+            part.own("out ", "quiet")
+            self._meter(part, width - 14, self.meters.output, None, "assistant")
+            part.own(self._out_level().rjust(8), "quiet")
+        else:
+            part.own(self.notice, "foreground", bold=True) if self.notice else self._right_last(part, answer)
+        return part.cut_to(width)
+
+    def _right_last(self, part: Row, answer: ReplyWords) -> None:
+        if self.mic.deafened:
+            part.own("loudspeaker off · D turns it on", "warning")
+        else:
+            part.own(answer.second, "quiet")
+
+    def _out_level(self) -> str:
+        level = self.meters.output
+        return "quiet" if level is None or level <= FLOOR else decibels(level)
+
+    # two rows
+    def _short_first(self, palette: Palette, width: int, words: MicWords) -> Row:
+        row = self._start(palette, width, words.live)
+        chip = ("on-mic-live", "mic-live") if words.live else (TONES[words.tone], "panel")
+        row.own(f" {words.glyph} {words.badge} ", chip[0], bg=chip[1], bold=True)
+        if palette.mono and words.live:
+            row.bg = "mic-live"
+        ink = "on-mic-live" if row.bg == "mic-live" else ""
+        tag = row.part().own(self._tag(words.tone), ink or "quiet").own(" ")
+        row.own(" ").own(words.sentence, ink or TONES[words.tone], bold=words.live)
+        return row.end_with(tag) if row.cells + tag.cells <= width else row.cut_to(width)
+
+    def _tag(self, tone: Tone) -> str:
+        """The right end of the first compact row: what changed, how release is known, or barge-in."""
+        if self.notice:
+            return self.notice
+        if self.mic.deafened:
+            return "loudspeaker off"
+        if tone in ("warning", "error"):
+            return ""
+        if self.mic.turn_mode == "push-to-talk":
+            return RELEASE_SHORT[self.release]
+        return f"barge-in {'on' if self.mic.barge_in else 'off'}"
+
+    def _short_second(self, palette: Palette, width: int, words: MicWords, answer: ReplyWords) -> Row:
+        row = self._start(palette, width, words.live).own(" ")
+        self._lamps(row, words.lamps)
+        row.own(" in ", "quiet")
+        self._meter(row, 14, self.meters.input, self.meters.threshold, "level-mid")
+        part = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text).cut_to(width - row.cells - 13)
+        part.own(" out ", "quiet")
+        self._meter(part, 8, self.meters.output, None, "assistant")
+        return row.end_with(part.own(" "))
+
+    # both
+    def _lamps(self, row: Row, lamps: tuple[Lamp, Lamp, Lamp]) -> None:
+        for place, (name, lamp) in enumerate(zip(("mic", "sent", "heard"), lamps, strict=True)):
+            glyph, color = LAMPS[lamp]
+            if place:
+                row.own("─", "rule")
+            row.own(glyph, color, bold=True).own(f" {name} ", "foreground" if lamp == "yes" else "quiet")
+
+    def _meter_in(self, row: Row, width: int, live: bool) -> None:
+        row.own("  in ", "quiet")
+        self._meter(row, max(9, width), self.meters.input, self.meters.threshold, "level-mid")
+        peak = self.meters.input_peak if self.meters.input_peak is not None else self.meters.input
+        row.own(decibels(peak).rjust(8), "foreground" if live else "quiet")
+
+    def _meter(self, row: Row, width: int, level: float | None, threshold: float | None, color: str) -> None:
+        """`━━━│━━╌╌`: dim up to the lowest level the server reacted to so far, bright beyond it."""
+        filled = cells_of(level, width, 5 if self.calm else 0)
+        mark = -1 if threshold is None else min(width - 1, cells_of(threshold, width))
+        for (glyph, name), run in groupby(self._cell(i, width, filled, mark, color) for i in range(width)):
+            row.own(glyph * len(list(run)), name, bold=glyph == "│")
+
+    @staticmethod
+    def _cell(i: int, width: int, filled: int, mark: int, color: str) -> tuple[str, str]:
+        if i == mark:
+            return "│", "threshold"
+        if i >= filled:
+            return "╌", "rule"
+        if i > width * 0.92 and color == "level-mid":
+            return "━", "level-high"
+        return "━", "level-low" if i < mark else color
+
+    # the badge as a button
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Down on the badge: talk."""
+        if event.button == 1 and self._on_badge(event.x, event.y):
+            event.stop()
+            self._pressed = True
+            self.capture_mouse()
+            self.post_message(BadgePressed())
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """Up, wherever the pointer is by now: send."""
+        if self._pressed:
+            event.stop()
+            self._pressed = False
+            self.release_mouse()
+            self.post_message(BadgeReleased())
+
+    def _on_badge(self, x: int, y: int) -> bool:
+        if self.size.height <= 2:
+            words = mic_words(self.scene)
+            return y == 0 and 1 <= x <= len(words.badge) + 5
+        return 1 <= x <= (22 if self.size.width >= 116 else 20)

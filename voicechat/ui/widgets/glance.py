@@ -1,0 +1,125 @@
+"""The glance column of wide screens: answer times, the line, and what has been noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.reactive import reactive
+
+from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
+from voicechat.engine.link import Meters
+from voicechat.ui.paint import Painted, Palette, Row, clock
+from voicechat.ui.wording import Scene, reply_words
+
+BARS = (1.2, 0.9, 0.6, 0.3)
+"""Upper edges of the four rows of bars, seconds."""
+GOOD, FAIR = 0.6, 1.0
+"""Answers up to here are good, up to here fair; beyond it they count as late."""
+LABEL = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Answer times of the session, oldest first, seconds."""
+
+    times: tuple[float, ...] = ()
+
+    def share(self, part: float) -> float:
+        """The time that `part` of the answers did not exceed (nearest rank)."""
+        ordered = sorted(self.times)
+        return ordered[min(len(ordered) - 1, max(0, round(part * len(ordered) + 0.5) - 1))]
+
+
+def latency_color(seconds: float) -> str:
+    """Good, fair, late."""
+    return "success" if seconds <= GOOD else "foreground" if seconds <= FAIR else "warning"
+
+
+def spaced(seconds: float) -> str:
+    """`1 310 ms`: thousands apart."""
+    return f"{round(seconds * 1000):,} ms".replace(",", " ")
+
+
+class Glance(Painted):
+    """Takes the answers, the newest notes and the line's figures."""
+
+    answers: reactive[Answers] = reactive(Answers())
+    notes: reactive[tuple[TurnView, ...]] = reactive[tuple[TurnView, ...]](())
+    reply: reactive[ReplyView] = reactive(ReplyView())
+    connection: reactive[ConnectionView] = reactive(ConnectionView())
+    figures: reactive[Meters] = reactive(Meters())
+    """Meters with the levels left out, so that a syllable repaints nothing here."""
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """Blocks from top to bottom, behind a rule."""
+        rows = [self._row(palette, width), *self._answer_rows(palette, width), self._row(palette, width)]
+        rows += [*self._reply_rows(palette, width), self._row(palette, width), *self._line_rows(palette, width)]
+        rows += [self._row(palette, width), *self._note_rows(palette, width)]
+        return rows + [self._row(palette, width) for _ in range(max(0, height - len(rows)))]
+
+    def _row(self, palette: Palette, width: int) -> Row:
+        return Row(palette, width).own("│ ", "rule")
+
+    def _title(self, palette: Palette, width: int, words: str) -> Row:
+        return self._row(palette, width).own(words.ljust(LABEL), "accent", bold=True)
+
+    def _answer_rows(self, palette: Palette, width: int) -> list[Row]:
+        title = self._title(palette, width, "answers").own("your last sound to the first answer sound", "quiet")
+        times = self.answers.times
+        if not times:
+            return [title, self._row(palette, width).own("numbers start with the first answer", "quiet")]
+        rows = [title, self._row(palette, width)]
+        for edge in BARS:
+            row = self._row(palette, width).own(f" {edge:.1f} s ", "quiet")
+            for time in times[-((width - 12) // 2) :]:
+                eighths = max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))
+                row.spoken(palette.levels[eighths], latency_color(time)).own(" ")
+            rows.append(row)
+        p50, p95 = self.answers.share(0.5), self.answers.share(0.95)
+        last = self._row(palette, width).own("       p50 ", "quiet").own(spaced(p50), latency_color(p50), bold=True)
+        rows.append(last.own("   p95 ", "quiet").own(spaced(p95), latency_color(p95), bold=True))
+        return rows
+
+    def _reply_rows(self, palette: Palette, width: int) -> list[Row]:
+        words = reply_words(Scene(MicView(), self.reply, self.connection))
+        title = self._title(palette, width, "now")
+        title.own(f"{words.glyph} ", words.color, bold=True).own(words.text)
+        return [title, self._row(palette, width).own(" " * LABEL).own(words.second, "quiet")]
+
+    def _line_rows(self, palette: Palette, width: int) -> list[Row]:
+        figures, connection = self.figures, self.connection
+        parts = [
+            ("rtt", figures.rtt, 1000, "ms", 0),
+            ("loss", figures.loss, 100, "%", 1),
+            ("buffer", figures.buffer, 1000, "ms", 0),
+            ("concealed", figures.concealed, 100, "%", 1),
+        ]
+        row = self._title(palette, width, "line")
+        for name, value, scale, unit, digits in parts:
+            shown = "—" if value is None else f"{value * scale:.{digits}f} {unit}"
+            row.own(f"{name} ", "quiet").own(f"{shown}  ")
+        session = self._title(palette, width, "session").own(clock(connection.session_seconds))
+        session.own(f"   {connection.transport}", "quiet")
+        sound = self._title(palette, width, "sound").own(f"{figures.underruns}").own(" underruns  ", "quiet")
+        rows = [row, session, sound.own(f"{figures.late}").own(" late packets", "quiet")]
+        if connection.receive_fallback:
+            rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {connection.receive_fallback}")
+        return rows
+
+    def _note_rows(self, palette: Palette, width: int) -> list[Row]:
+        if not self.notes:
+            return []
+        rows = [self._title(palette, width, "notes")]
+        for note in self.notes:
+            glyph, color = ("✕ ", "error") if note.level == "error" else ("▲ ", "warning")
+            times = f" ×{note.count}" if note.count > 1 else ""
+            rows += self._wrapped(palette, width, glyph, color, f"{note.text}{times}")
+        return rows
+
+    def _wrapped(self, palette: Palette, width: int, glyph: str, color: str, text: str) -> list[Row]:
+        rows = []
+        for place, line in enumerate(Content(text).wrap(max(10, width - 6))):
+            row = self._row(palette, width).own(glyph if place == 0 else "  ", color, bold=True)
+            rows.append(row.spoken(line.plain))
+        return rows

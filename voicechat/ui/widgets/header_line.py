@@ -1,0 +1,59 @@
+"""One row: who speaks here, over what, and how the line is. The right side is never cut."""
+
+from __future__ import annotations
+
+from textual.reactive import reactive
+
+from voicechat.core.view import ConnectionView
+from voicechat.ui.paint import Painted, Palette, Row, clock
+
+SLOW_LINE = 0.3
+"""Round trip from which a line counts as slow, seconds."""
+
+
+def connection_words(connection: ConnectionView, rtt: float | None, *, long: bool) -> tuple[str, str, str]:
+    """Glyph, its colour, and the words of the connection."""
+    match connection.phase:
+        case "open" if rtt is not None and rtt >= SLOW_LINE:
+            return "▲", "warning", f"slow line {rtt * 1000:.0f} ms"
+        case "open":
+            figure = "" if rtt is None else f"{rtt * 1000:.0f} ms"
+            return "●", "success", f"connected {figure}".strip() if long or not figure else figure
+        case "connecting":
+            return "◌", "warning", f"connecting {connection.seconds:.1f} s"
+        case "lost" if connection.next_try_in is not None:
+            return "▲", "warning", f"line lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
+        case "lost":
+            return "▲", "warning", "line lost"
+        case "refused":
+            return "✕", "error", "refused"
+    return "○", "quiet", "closed"
+
+
+class HeaderLine(Painted):
+    """Takes the connection and the round-trip time."""
+
+    connection: reactive[ConnectionView] = reactive(ConnectionView())
+    rtt: reactive[float | None] = reactive[float | None](None)
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """Left: emblem, name and parts that may fall away; right: connection and clock."""
+        connection = self.connection
+        row = Row(palette, width, "surface").own(" ")
+        row.own("▂▅▃", "you").own("▃▆▂ ", "assistant").own("voicechat ", bold=True)
+        glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)
+        right = row.part().own(f"{glyph} ", color)
+        right.own(words, "foreground" if connection.phase == "open" else color)
+        time = clock(connection.session_seconds) if connection.phase != "connecting" else "--:--"
+        right.own(f"   {time} ")
+        parts = self._parts(width)
+        while parts and row.cells + 1 + len(" · ".join(parts)) + 2 + right.cells > width:
+            parts.pop(0 if len(parts) > 2 else -1)
+        if parts:
+            row.own(" ").own(" · ".join(parts), "quiet")
+        return [row.end_with(right)]
+
+    def _parts(self, width: int) -> list[str]:
+        connection = self.connection
+        provider = connection.provider if width >= 100 else ""
+        return [p for p in (connection.voice, connection.model, provider, connection.transport) if p]

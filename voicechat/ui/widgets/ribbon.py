@@ -1,0 +1,133 @@
+"""The last half minute in two rows: you grow up, the assistant grows down, right edge is now.
+
+One new column a tick. What the microphone hears while it is closed is drawn in the colour of rules: it went nowhere.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from textual.reactive import reactive
+
+from voicechat.core.view import ConnectionView, MicView, ReplyView
+from voicechat.engine.link import Meters
+from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.wording import assistant_name
+
+COLUMN = 0.16
+"""Seconds a column."""
+WIDE_COLUMN = 0.2
+QUIETEST, LOUDEST = -52.0, -10.0
+"""dBFS drawn as nothing and as a full cell: speech lies in between."""
+LONGEST = 400
+LABEL = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One tick: levels 0 to 8, whether yours left this machine, and a mark on either row."""
+
+    you: int = 0
+    sent: bool = False
+    assistant: int = 0
+    your_mark: str = ""
+    cut: bool = False
+
+
+def height_of(level: float | None) -> int:
+    """A level as eighths of a cell."""
+    if level is None or level <= QUIETEST:
+        return 0
+    return max(1, min(8, round((level - QUIETEST) / (LOUDEST - QUIETEST) * 8)))
+
+
+class Ribbon(Painted):
+    """Takes mic, reply, connection and meters; samples them at each tick."""
+
+    mic: reactive[MicView] = reactive(MicView(), repaint=False)
+    reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
+    meters: reactive[Meters] = reactive(Meters(), repaint=False)
+    connection: reactive[ConnectionView] = reactive(ConnectionView())
+    calm: reactive[bool] = reactive(False)
+    looked_at: reactive[bool] = reactive(True)
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.columns: deque[Column] = deque(maxlen=LONGEST)
+        self._next = Column()
+        self._ticks = 0
+
+    def on_mount(self) -> None:
+        """One clock for both widths; the wide ribbon is a little slower than its name says."""
+        self.set_interval(COLUMN, self.tick)
+
+    def watch_meters(self, meters: Meters) -> None:
+        """The loudest moment of a tick is its column."""
+        sent = self.mic.is_on_air
+        self._next = Column(
+            max(self._next.you, height_of(meters.input)),
+            self._next.sent or sent,
+            max(self._next.assistant, height_of(meters.output)),
+            self._next.your_mark,
+            self._next.cut,
+        )
+
+    def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
+        """A cut is marked where it happened."""
+        if new.state != old.state and new.state in ("cut", "stopped"):
+            now = self._next
+            self._next = Column(now.you, now.sent, now.assistant, now.your_mark, True)
+
+    def mark(self, glyph: str) -> None:
+        """The server's voice detector spoke: `◆` began, `◇` ended."""
+        now = self._next
+        self._next = Column(now.you, now.sent, now.assistant, glyph, now.cut)
+
+    def tick(self) -> None:
+        """The next column. While nobody looks, every third repaints."""
+        self.columns.append(self._next)
+        self._next = Column()
+        self._ticks += 1
+        if self.display and (self.looked_at or self._ticks % 3 == 0):
+            self.refresh()
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """Two rows, or one sentence for calm eyes."""
+        count = max(0, width - LABEL - 2)
+        columns = [Column()] * (count - len(self.columns)) + list(self.columns)[-count:]
+        voice = assistant_name(self.connection)
+        if self.calm:
+            return [self._sentence(palette, width, voice, columns)]
+        you = Row(palette, width).own("you".rjust(LABEL - 2), "you").own("  ")
+        other = Row(palette, width).spoken(voice[: LABEL - 2].rjust(LABEL - 2), "assistant").own("  ")
+        for column in columns:
+            self._up(you, column)
+            self._down(other, column)
+        return [you, other]
+
+    def _up(self, row: Row, column: Column) -> None:
+        if column.your_mark:
+            row.own(column.your_mark, "you", bold=True)
+        else:
+            row.spoken(row.palette.levels[column.you], "you" if column.sent else "rule")
+
+    def _down(self, row: Row, column: Column) -> None:
+        """Cells that grow down are the upward glyphs with the colours exchanged."""
+        level = column.assistant
+        if column.cut:
+            row.own("╳", "mic-live", bold=True)
+        elif level == 0:
+            row.own("▔", "rule")
+        elif row.palette.ascii_only:
+            row.spoken(row.palette.levels[level], "assistant")
+        elif level == 8:
+            row.own("█", "assistant")
+        else:
+            row.spoken(row.palette.levels[8 - level], "background", bg="assistant")
+
+    def _sentence(self, palette: Palette, width: int, voice: str, columns: list[Column]) -> Row:
+        you = sum(c.sent and c.you > 1 for c in columns) * COLUMN
+        other = sum(c.assistant > 1 for c in columns) * COLUMN
+        words = f" in the last {len(columns) * COLUMN:.0f} s you spoke {you:.1f} s, {voice} {other:.1f} s"
+        return Row(palette, width).spoken(words, "quiet")

@@ -1,0 +1,203 @@
+"""The transcript: one widget a turn, anchored to the newest, painted at most 20 times a second.
+
+It takes `Turns` messages as they come and applies what has changed at its own pace, so that a burst of deltas costs one
+layout. Old turns leave the screen (not the memory of the engine) beyond `KEEP`: layout cost grows with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from textual.app import ComposeResult
+from textual.containers import Vertical, VerticalScroll
+from textual.reactive import reactive
+from textual.timer import Timer
+from textual.widgets import Static
+
+from voicechat.core.view import TurnView
+from voicechat.engine.link import Turns
+from voicechat.ui.paint import palette_of
+from voicechat.ui.widgets.turn import Turn, plain_text
+
+KEEP = 300
+PAINT_EVERY = 0.05
+
+
+class TurnList(VerticalScroll):
+    """The scrolling part. Starts with the keyboard and gives it back to nobody unasked."""
+
+    can_focus = True
+    on_scrolled: Callable[[], None] | None = None
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell the container, which shows how much is below."""
+        super().watch_scroll_y(old_value, new_value)
+        if self.on_scrolled is not None:
+            self.on_scrolled()
+
+    @property
+    def is_following(self) -> bool:
+        """At the newest turn, or with nothing to scroll."""
+        return self.scroll_y >= self.max_scroll_y - 1
+
+
+class Transcript(Vertical):
+    """The turns, and the line that says how many are below."""
+
+    voice: reactive[str] = reactive("assistant")
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._engine_order: tuple[str, ...] = ()
+        self._own_order: tuple[str, ...] = ()
+        self.records: dict[str, TurnView] = {}
+        self._shown: dict[str, Turn] = {}
+        self._dirty: set[str] = set()
+        self._order_changed = False
+        self._seen = 0
+        self._timer: Timer | None = None
+        self.pace = PAINT_EVERY
+        """Seconds between two paintings; the screen makes it longer while nobody looks."""
+
+    def compose(self) -> ComposeResult:
+        """List above, indicator over its last row."""
+        yield TurnList()
+        yield Static("", id="newer", markup=False)
+
+    @property
+    def turn_list(self) -> TurnList:
+        """The scrolling part."""
+        return self.query_one(TurnList)
+
+    def on_mount(self) -> None:
+        """Follow the newest from the start."""
+        self.turn_list.on_scrolled = self._show_newer
+        self.turn_list.anchor()
+        self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._show_newer())
+
+    def watch_voice(self, voice: str) -> None:
+        """The assistant got a name."""
+        for turn in self._shown.values():
+            turn.voice = voice
+
+    # new records
+    def take(self, turns: Turns) -> None:
+        """Remember what changed; paint when it is time."""
+        for record in turns.changed:
+            if self.records.get(record.key) != record:
+                self.records[record.key] = record
+                self._dirty.add(record.key)
+        if turns.order is not None and turns.order != self._engine_order:
+            self._engine_order = turns.order
+            self._order_changed = True
+            self.records = {key: self.records[key] for key in self.order if key in self.records}
+        self._paint_soon()
+
+    def add_note(self, text: str, level: Literal["info", "warning", "error"] = "warning") -> None:
+        """A note of the screen's own, such as a theme that could not be read; they stand first."""
+        key = f"screen-{len(self._own_order)}"
+        self.records[key] = TurnView(key, "note", text=text, level=level)
+        self._own_order += (key,)
+        self._order_changed = True
+        self._paint_soon()
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Keys of all turns, oldest first."""
+        return self._own_order + self._engine_order
+
+    @property
+    def has_talk(self) -> bool:
+        """Somebody has said something."""
+        return any(record.who != "note" for record in self.records.values())
+
+    def troubles(self, count: int) -> tuple[TurnView, ...]:
+        """The newest notes that are more than information."""
+        notes = [self.records[key] for key in self.order if key in self.records]
+        return tuple(n for n in notes if n.who == "note" and n.level != "info")[-count:]
+
+    def _paint_soon(self) -> None:
+        if self._timer is None and (self._dirty or self._order_changed):
+            self._timer = self.set_timer(self.pace, self._apply)
+
+    def _apply(self) -> None:
+        self._timer = None
+        with self.app.batch_update():
+            if self._order_changed:
+                self._reorder()
+            for key in self._dirty & self._shown.keys():
+                self._shown[key].turn = self.records[key]
+        self._dirty.clear()
+        self._order_changed = False
+
+    def _reorder(self) -> None:
+        wanted = [key for key in self.order if key in self.records][-KEEP:]
+        for key in [key for key in self._shown if key not in set(wanted)]:
+            self._shown.pop(key).remove()
+        previous: Turn | None = None
+        for key in wanted:
+            turn = self._shown.get(key)
+            if turn is None:
+                turn = self._shown[key] = Turn(self.records[key], self.voice)
+                first = next(iter(self.turn_list.children), None)
+                if previous is not None:
+                    self.turn_list.mount(turn, after=previous)
+                else:
+                    self.turn_list.mount(turn, before=first) if first is not None else self.turn_list.mount(turn)
+            elif previous is not None and not self._follows(turn, previous):
+                self.turn_list.move_child(turn, after=previous)
+            previous = turn
+
+    def _follows(self, turn: Turn, previous: Turn) -> bool:
+        children = self.turn_list.children
+        return children.index(turn) == children.index(previous) + 1
+
+    # position
+    def follow(self) -> None:
+        """To the newest, and stay there."""
+        self.turn_list.anchor()
+        self._show_newer()
+
+    def _show_newer(self) -> None:
+        total, following = len(self.order), self.turn_list.is_following
+        if following:
+            self._seen = total
+        newer = total - self._seen
+        line = self.query_one("#newer", Static)
+        text = palette_of(self.app).glyphs(f"▾ {newer} newer · End" if newer else "▾ End follows the newest")
+        if line.display == following:
+            line.display = not following
+        if not following and line.content != text:
+            line.update(text)
+
+    # what keys do
+    def visible_turns(self) -> list[Turn]:
+        """Turns in sight, top to bottom."""
+        window = self.turn_list.scrollable_content_region
+        return [turn for turn in self.turn_list.query(Turn) if turn.region.overlaps(window)]
+
+    def toggle_fold(self) -> bool:
+        """Unfold or fold the newest foldable turn in sight; False: there is none."""
+        for turn in reversed(self.visible_turns()):
+            if turn.is_foldable:
+                turn.unfolded = not turn.unfolded
+                return True
+        return False
+
+    def newest_text(self) -> str:
+        """The newest turn in sight that somebody said, for the clipboard."""
+        for turn in reversed(self.visible_turns()):
+            if turn.turn.who != "note":
+                return plain_text(turn.turn)
+        return ""
+
+    def whole_text(self) -> str:
+        """Everything, one paragraph a turn."""
+        return "\n\n".join(plain_text(self.records[key]) for key in self.order if key in self.records)
+
+    @property
+    def last(self) -> TurnView | None:
+        """The newest turn that somebody said."""
+        said = (self.records[key] for key in reversed(self.order) if key in self.records)
+        return next((turn for turn in said if turn.who != "note"), None)

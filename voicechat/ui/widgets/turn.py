@@ -1,0 +1,225 @@
+"""One entry of the transcript: who, rail, text, and one figure at the right.
+
+The text is `Content`, so that a mouse selection finds it; label, rail and figure are painted around it and are never
+copied. Text from outside is cleaned and is never read as markup.
+"""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.visual import Visual
+
+from voicechat.core.view import TurnView
+from voicechat.ui.paint import Lined, Palette, Row, clock, palette_of
+from voicechat.ui.sanitise import safe
+
+WHO = 8
+BODY = 92
+FOLD_OVER = 3
+"""Rows of unheard text that are shown without unfolding."""
+CUT_WORDS = {
+    "you": "you stopped it at",
+    "barge-in": "you cut in at",
+    "push-to-talk": "you cut in at",
+    "server": "server cut it at",
+    "line": "line lost at",
+}
+COLORS = {"you": "you", "assistant": "assistant", "tool": "tool", "note": "rule"}
+
+
+def body_content(turn: TurnView, palette: Palette, *, unfolded: bool) -> Content:
+    """What was said, the cut and the unheard rest, with their colours."""
+    match turn.who:
+        case "note":
+            return _note(turn, palette)
+        case "tool":
+            return _tool(turn, palette, unfolded)
+        case "assistant":
+            return _assistant(turn, palette, unfolded)
+    return _you(turn, palette)
+
+
+def _styled(palette: Palette, text: str, color: str, extra: str = "") -> Content:
+    return Content.styled(palette.glyphs(text), f"{extra} {palette.hex(color)}".strip())
+
+
+def _you(turn: TurnView, palette: Palette) -> Content:
+    parts = [safe(turn.text)]
+    if turn.partial and not turn.committed:
+        parts.append(_styled(palette, "▌", "you"))
+    elif not turn.text and turn.failed:
+        parts.append(safe(f"(no transcript: {turn.failed})").stylize(palette.hex("quiet")))
+    elif not turn.text:
+        parts.append(_styled(palette, "…", "quiet"))
+    return Content("").join(parts)
+
+
+def _assistant(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
+    parts = [safe(turn.text)]
+    if turn.cut_by:
+        parts += _cut(turn, palette, unfolded)
+    elif turn.failed:
+        parts.append(_styled(palette, " ✕ " if turn.text else "✕ ", "error", "bold"))
+        parts.append(safe(turn.failed).stylize(palette.hex("error")))
+    elif turn.partial:
+        parts.append(_styled(palette, "▌", "assistant"))
+    return Content("").join(parts)
+
+
+def _cut(turn: TurnView, palette: Palette, unfolded: bool) -> list[Content]:
+    """` ╳ you cut in at 2.4 s · not heard: [...]`: who cut, when, and what nobody heard."""
+    words = "a noise cut it at" if turn.false_alarm else CUT_WORDS[turn.cut_by or "you"]
+    about = "≈" if turn.cut_is_estimate else ""
+    parts = [
+        _styled(palette, " ╳ " if turn.text else "╳ ", "mic-live", "bold"),
+        _styled(palette, f"{words} {about}{turn.cut_at:.1f} s", "foreground", "bold"),
+    ]
+    rest = turn.rest.strip()
+    if rest:
+        parts.append(_styled(palette, " · not heard: ", "quiet"))
+        parts += _unheard(rest, palette, unfolded)
+    return parts
+
+
+def _unheard(rest: str, palette: Palette, unfolded: bool) -> list[Content]:
+    color = palette.hex("unheard")
+    if is_long(rest) and not unfolded:
+        return [_styled(palette, f"[… {len(rest.split())} words, Enter]", "unheard")]
+    return [Content.styled("[", color), safe(rest).stylize(f"strike {color}"), Content.styled("]", color)]
+
+
+def is_long(rest: str) -> bool:
+    """More unheard text than is shown without asking."""
+    return len(rest) > FOLD_OVER * BODY
+
+
+def _tool(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
+    detail = safe(turn.detail if unfolded else " ".join(turn.detail.split()))
+    return Content.assemble(
+        _styled(palette, "▾ " if unfolded else "▸ ", "tool"),
+        safe(turn.text).stylize(f"bold {palette.hex('tool')}"),
+        "\n" if unfolded else "  ",
+        detail.stylize(palette.hex("quiet")),
+    )
+
+
+def _note(turn: TurnView, palette: Palette) -> Content:
+    glyph, color = {"info": ("·", "quiet"), "warning": ("▲", "warning"), "error": ("✕", "error")}[turn.level]
+    parts = [_styled(palette, f"{glyph} ", color), safe(turn.text).stylize(palette.hex(color))]
+    if turn.count > 1:
+        parts.append(_styled(palette, f" ×{turn.count}", color, "bold"))
+    return Content("").join(parts)
+
+
+def plain_text(turn: TurnView) -> str:
+    """A turn as it is copied: no label, the unheard rest in brackets."""
+    rest = f" [{turn.rest.strip()}]" if turn.cut_by and turn.rest.strip() else ""
+    detail = f"  {turn.detail}" if turn.who == "tool" and turn.detail else ""
+    return f"{turn.text}{rest}{detail}"
+
+
+def vad_marker(turn: TurnView) -> str:
+    """What the server's voice detector saw of your turn: `◆` began, `◆ 2.8 s ◇` ended after so long."""
+    if turn.vad == "stopped":
+        return f"◆ {turn.spoken:.1f} s ◇" if turn.spoken is not None else "◆ ◇"
+    return "◆" if turn.vad == "started" else ""
+
+
+def meta_of(turn: TurnView, width: int) -> tuple[str, str]:
+    """The figure at the right and its colour."""
+    if turn.who == "assistant" and turn.latency is not None:
+        if turn.latency > 1:
+            return f"▲ +{turn.latency:.2f} s", "warning"
+        return f"+{turn.latency * 1000:.0f} ms", "quiet"
+    if turn.who == "tool":
+        if turn.failed:
+            return "✕", "error"
+        return ("◌", "warning") if turn.partial else ("✓", "quiet")
+    if turn.who != "you":
+        return "", "quiet"
+    marker = vad_marker(turn)
+    when = "now" if turn.partial else clock(turn.at)
+    if marker and width >= 16:
+        return f"{marker}  {when}", "quiet"
+    return (marker, "quiet") if marker or width < 11 else (when, "quiet")
+
+
+def meta_width(turn: TurnView, width: int) -> int:
+    """Columns at the right: none for most turns of a narrow screen, but the voice markers always have their place."""
+    if width >= 116:
+        return 18
+    if width >= 100:
+        return 12
+    return 11 if turn.who == "you" and turn.vad else 0
+
+
+class Turn(Lined):
+    """A turn on the screen. Repaints when its record changes; lays out anew when its height does."""
+
+    turn: reactive[TurnView] = reactive(TurnView("", "note"), layout=True)
+    voice: reactive[str] = reactive("assistant")
+    unfolded: reactive[bool] = reactive(False, layout=True)
+
+    def __init__(self, turn: TurnView, voice: str) -> None:
+        super().__init__()
+        self.set_reactive(Turn.turn, turn)
+        self.set_reactive(Turn.voice, voice)
+
+    @property
+    def is_foldable(self) -> bool:
+        """Enter or a click shows more, or less."""
+        return self.turn.who == "tool" or (bool(self.turn.cut_by) and is_long(self.turn.rest.strip()))
+
+    def render(self) -> Content:
+        """The body; what a selection copies."""
+        return body_content(self.turn, palette_of(self.app), unfolded=self.unfolded)
+
+    def _body_width(self, width: int) -> int:
+        return max(8, min(BODY, width - WHO - 2 - max(1, meta_width(self.turn, width))))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Rows of the wrapped body."""
+        body = self.render()
+        if self._is_one_line():
+            return 1
+        return max(1, len(body.wrap(self._body_width(width))))
+
+    def _is_one_line(self) -> bool:
+        return self.turn.who == "tool" and not self.unfolded
+
+    def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
+        """Label, rail, body and figure of every row."""
+        body_width = self._body_width(width)
+        body = self.render().truncate(body_width, ellipsis=True) if self._is_one_line() else self.render()
+        strips = Visual.to_strips(self, body, body_width, height, self.visual_style)
+        return [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
+
+    def _around(self, y: int, body: Strip, width: int, body_width: int) -> Strip:
+        palette = palette_of(self.app)
+        color = COLORS[self.turn.who]
+        label = self.voice if self.turn.who == "assistant" else self.turn.who
+        start = Row(palette, WHO + 2)
+        label_color = "quiet" if self.turn.who == "note" else color
+        who = start.part().spoken(label, label_color, bold=self.turn.who in ("you", "assistant")).cut_to(WHO - 1)
+        start.to(WHO - 1 - who.cells if y == 0 else WHO)
+        if y == 0:
+            start.join(who).own(" ")
+        start.own("▎", color).own(" ")
+        end = Row(palette, width - WHO - 2 - body_width)
+        if y == 0 and end.width > 1:
+            text, meta_color = meta_of(self.turn, meta_width(self.turn, width))
+            columns = min(end.width, meta_width(self.turn, width))
+            end.own(text.rjust(columns - 1 if columns < 12 else columns - 2), meta_color)
+        filler = Segment(" " * max(0, body_width - body.cell_length), palette.style())
+        return Strip([*start.strip(), *body, filler, *end.strip()], width)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click unfolds."""
+        if self.is_foldable:
+            event.stop()
+            self.unfolded = not self.unfolded

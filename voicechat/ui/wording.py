@@ -1,0 +1,282 @@
+"""The deck's sentences: for every state of the microphone one answer to "am I being heard?", and why not.
+
+Pure: records in, words out. A closed microphone always names who closed it and what opens it again (R4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
+
+Release = Literal["unknown", "true", "guessed", "remote", "tap"]
+"""How the end of a hold is known: reported by the terminal; guessed from key repeat (here, or over a slow remote
+line); or not at all, so that a tap switches."""
+Tone = Literal["live", "plain", "waiting", "warning", "error"]
+
+RELEASE_LONG: Mapping[Release, str] = {
+    "unknown": "",
+    "true": "{key}: true hold",
+    "guessed": "{key}: hold, end guessed, ≈0.2 s late",
+    "remote": "{key}: hold, end guessed, ≈0.4 s late (remote)",
+    "tap": "{key}: tap on, tap off",
+}
+RELEASE_SHORT: Mapping[Release, str] = {
+    "unknown": "",
+    "true": "true hold",
+    "guessed": "≈ hold",
+    "remote": "≈ hold",
+    "tap": "tap",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How the keys that sentences name are called now."""
+
+    talk: str = "Space"
+    mute: str = "m"
+    stop: str = "Esc"
+    barge_in: str = "b"
+    type: str = "i"
+    again: str = "r"
+
+
+@dataclass(frozen=True, slots=True)
+class MicWords:
+    """What the left side of the deck says."""
+
+    glyph: str
+    badge: str
+    tone: Tone
+    sentence: str
+    second: str
+    lamps: tuple[Lamp, Lamp, Lamp]
+    live: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWords:
+    """What the right side of the deck says."""
+
+    glyph: str
+    color: str
+    text: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything a sentence may need."""
+
+    mic: MicView
+    reply: ReplyView
+    connection: ConnectionView
+    keys: Keys = Keys()
+    release: Release = "unknown"
+    clipped: float = 0.0
+
+    @property
+    def voice(self) -> str:
+        """The assistant's name on this screen."""
+        return assistant_name(self.connection)
+
+
+def assistant_name(connection: ConnectionView) -> str:
+    """The voice in use; it labels the assistant everywhere."""
+    return connection.voice or "assistant"
+
+
+def release_words(release: Release, key: str) -> str:
+    """`Space: true hold` and its kin; empty while nothing is known yet."""
+    return RELEASE_LONG[release].format(key=key)
+
+
+def mic_words(scene: Scene) -> MicWords:
+    """The badge, the sentence and the line under it."""
+    glyph, badge, tone = _badge(scene.mic)
+    sentence, second = _sentences(scene)
+    return MicWords(glyph, badge, tone, sentence, second, scene.mic.lamps, scene.mic.is_on_air)
+
+
+def _badge(mic: MicView) -> tuple[str, str, Tone]:
+    if mic.is_on_air:
+        suffix = {"latched": " · LATCHED", "tail": " · TAIL", "remote": " · REMOTE"}.get(mic.state, "")
+        return "●", f"ON AIR{suffix}", "live"
+    match mic.state:
+        case "muted":
+            return "○", "MUTED", "plain"
+        case "paused":
+            return "○", "MIC PAUSED", "plain"
+        case "barge-in-ready":
+            return "◐", "MIC READY", "plain"
+        case "keeping":
+            return "◉", f"KEEPING {mic.seconds:.1f} s", "waiting"
+        case "line-lost":
+            return "▲", "MIC CLOSED", "warning"
+        case "device-lost":
+            return "▲", "MIC LOST", "warning"
+        case "no-microphone":
+            return "✕", "NO MICROPHONE", "error"
+    return "○", "MIC CLOSED", "plain"
+
+
+def _sentences(scene: Scene) -> tuple[str, str]:
+    mic, key, voice = scene.mic, scene.keys, scene.voice
+    match mic.state:
+        case "held":
+            return f"{key.talk} is down · release it to send", _join(f"sending {mic.seconds:.1f} s", _release(scene))
+        case "latched":
+            return f"mic stays open · press {key.talk} to stop", "closes itself after 8 s of silence or 2:00"
+        case "tail":
+            return "sending your last 0.2 s", "then it is sent as one turn"
+        case "hands-free":
+            heard = mic.lamps[2] == "yes"
+            return f"open mic · {voice} hears you" if heard else "open mic · waiting for your voice", _devices(mic)
+        case "remote":
+            left = "" if mic.remaining is None else f"{mic.remaining:.0f} s left"
+            return _join("opened by voicechat ctl", left), f"{key.talk} takes over · {key.mute} mutes"
+        case "flat":
+            return f"but nothing comes in: flat for {max(mic.seconds, 5):.0f} s", _flat_cure(mic)
+        case "too-loud":
+            return f"too loud: {scene.clipped * 100:.0f} % clipped", f"lower the input level of {_device(mic)}"
+        case "muted":
+            return f"by you · {key.mute} opens it again", f"{key.talk} does not override a mute"
+        case "paused":
+            return f"paused by you · {key.talk} opens it again", _devices(mic)
+        case "barge-in-ready":
+            kept = f"kept here until it is surely you · {key.stop} stops the answer"
+            return f"{voice} is speaking · talk over it to cut in", kept
+        case "half-duplex":
+            cure = f"barge-in off: {key.barge_in} turns it on · {key.stop} stops the answer"
+            return f"{voice} is speaking · opens 0.3 s after the last sound", cure
+        case "restoring":
+            return f"opens in {mic.remaining or 0.3:.1f} s", "waiting for the last echo to fade"
+    return _closed_sentences(scene)
+
+
+def _closed_sentences(scene: Scene) -> tuple[str, str]:
+    mic, key, voice = scene.mic, scene.keys, scene.voice
+    match mic.state:
+        case "idle":
+            return f"push-to-talk: hold {key.talk} to speak", _join(mic.name, _echo(mic), _release(scene))
+        case "thinking":
+            return f"{voice} is thinking · cut in any time", f"push-to-talk: hold {key.talk} to speak"
+        case "no-line":
+            wait = f"hold {key.talk} now: up to 10 s wait here until the line is up"
+            return "not connected yet · your first words are kept", wait
+        case "keeping":
+            return "not sent yet: the line is still opening", "what you say now is sent first, up to 10 s"
+        case "configuring":
+            return "not agreed yet · opens when the server accepts", "your settings are on their way to the server"
+        case "line-lost":
+            return _line_lost(scene)
+        case "device-lost":
+            lost = mic.detail or mic.name or "the microphone"
+            when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
+            return f"{lost} was unplugged · {when}", f"you can type meanwhile: {key.type}"
+        case "no-microphone":
+            return mic.detail or "no input device", _join(f"you can type: {key.type}", f"{key.again} tries again")
+        case "unfocused":
+            return "this window lost the keyboard, so the key counts as released", f"hold {key.talk} again"
+        case "ended" if mic.hint:
+            return mic.reason, mic.hint
+        case "ended":
+            return "the session is over", "new starts another: press : and write new"
+    return mic.reason or "not connected", mic.hint
+
+
+def _line_lost(scene: Scene) -> tuple[str, str]:
+    connection, again = scene.connection, scene.keys.again
+    if connection.phase == "refused":
+        return f"the service refused · {again} tries again", connection.hint
+    if connection.next_try_in is None and connection.phase == "lost":
+        return f"line lost {connection.seconds:.1f} s ago · {again} tries again", "what was said stays on this screen"
+    ago = f"line lost {connection.seconds:.1f} s ago · trying again by itself"
+    return ago, f"{again} tries now · what was said stays here"
+
+
+def _join(*parts: str) -> str:
+    return " · ".join(part for part in parts if part)
+
+
+def _release(scene: Scene) -> str:
+    return release_words(scene.release, scene.keys.talk)
+
+
+def _device(mic: MicView) -> str:
+    return mic.name or "the microphone"
+
+
+def _flat_cure(mic: MicView) -> str:
+    return mic.hint or f"does {_device(mic)} have its own mute switch?"
+
+
+def _echo(mic: MicView) -> str:
+    """Whether echo is cancelled, told in the user's words; an unknown canceller is named as it is."""
+    if not mic.echo:
+        return ""
+    if "aec" in mic.echo.lower():
+        return "echo cancel on"
+    return "echo cancel off" if mic.echo == "off" else mic.echo
+
+
+def _devices(mic: MicView) -> str:
+    return _join(mic.name, _echo(mic), f"barge-in {'on' if mic.barge_in else 'off'}")
+
+
+def reply_words(scene: Scene) -> ReplyWords:
+    """What the assistant is doing, and the one figure of the last answer."""
+    glyph, color, text = _reply_state(scene.reply, scene.connection, scene.keys)
+    return ReplyWords(glyph, color, text, _reply_second(scene))
+
+
+def _reply_second(scene: Scene) -> str:
+    reply, connection = scene.reply, scene.connection
+    if reply.state == "no-session":
+        return f"step {len(connection.steps) + 1} of 5" if connection.phase == "connecting" else "context is kept here"
+    if reply.state == "thinking" and reply.detail:
+        return reply.detail
+    if reply.last_latency is None:
+        return "no answer yet"
+    late = f"+{reply.last_latency * 1000:.0f} ms" if reply.last_latency < 1 else f"▲ +{reply.last_latency:.2f} s"
+    return f"{'first sound' if reply.state in ('speaking', 'finishing') else 'last answer'} {late}"
+
+
+def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tuple[str, str, str]:
+    seconds = f"{reply.seconds:.1f} s"
+    match reply.state:
+        case "ready":
+            return "○", "quiet", "ready"
+        case "listening":
+            return "▸", "you", f"listening {seconds}"
+        case "waiting":
+            return "◌", "warning", "waiting for your turn"
+        case "thinking":
+            return "◌", "warning", f"thinking {seconds}"
+        case "speaking":
+            return "♪", "assistant", f"speaking {seconds}"
+        case "finishing":
+            return "♪", "assistant", "finishing, all received"
+        case "finished":
+            return "○", "quiet", f"finished · {seconds} heard"
+        case "cut":
+            return "╳", "quiet", f"cut in at {seconds}"
+        case "stopped":
+            return "╳", "quiet", "stopped by you"
+        case "cancelled-at-birth":
+            return "╳", "quiet", "cancelled at birth: see F2"
+        case "failed":
+            return "✕", "error", _join_reason("failed", reply.detail)
+        case "incomplete":
+            return "▲", "warning", _join_reason("incomplete", reply.detail)
+        case "no-answer":
+            return "▲", "warning", f"no answer for 8 s · {keys.again} asks again"
+    connecting = connection.phase == "connecting"
+    return ("◌", "warning", "connecting") if connecting else ("○", "quiet", "no session")
+
+
+def _join_reason(word: str, reason: str) -> str:
+    return f"{word}: {reason}" if reason else word
