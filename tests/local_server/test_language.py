@@ -7,7 +7,8 @@ import pytest
 from voicechat.local_server.speech.language import english_only, foreign_language
 
 FOREIGN = {
-    "German": "Wie spät ist es bitte? | Hallo, wie geht es dir? | Ich möchte einen Timer für fünf Minuten | Danke | guten Tag",
+    "German": "Wie spät ist es bitte? | Hallo, wie geht es dir?"
+    " | Ich möchte einen Timer für fünf Minuten | Danke | guten Tag",
     "French": "Quelle heure est-il ? | Bonjour | Je voudrais savoir le temps qu'il fait | merci beaucoup",
     "Spanish": "¿Qué hora es? | Hola, ¿cómo estás? | gracias | Cuéntame una historia por favor",
     "Italian": "Che ore sono? | ciao | Dimmi una storia per favore",
@@ -26,9 +27,12 @@ FOREIGN = {
 }
 CASES = [(text.strip(), language) for language, texts in FOREIGN.items() for text in texts.split("|")]
 
-ENGLISH = """What time is it? | hello | Tell me a joke. | set a timer for five minutes | what's the weather in Los Angeles
-    | How do you say danke in German? | I had a naïve idea in a café | ok | yes | no | 12 * 7 | π is a number | go | die | hi man
-    | Play me some music by Die Ärzte | What does hola mean? | Mute | q | What is the word for time in French | do it | can I
+ENGLISH = """What time is it? | hello | Tell me a joke. | set a timer for five minutes
+    | what's the weather in Los Angeles
+    | How do you say danke in German? | I had a naïve idea in a café | ok | yes | no | 12 * 7
+    | π is a number | go | die | hi man
+    | Play me some music by Die Ärzte | What does hola mean? | Mute | q
+    | What is the word for time in French | do it | can I
     | I met her on Monday | so am I | war is bad | gift | was it you | in the art museum | also""".split("|")
 
 

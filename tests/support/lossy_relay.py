@@ -10,6 +10,7 @@ import asyncio
 import random
 import re
 from dataclasses import dataclass
+from typing import cast
 
 _CANDIDATE = re.compile(
     r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host.*\r\n", re.MULTILINE | re.IGNORECASE
@@ -40,8 +41,8 @@ class _Leg(asyncio.DatagramProtocol):
         self.latest = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        # Python 3.11's own datagram transport does not derive from DatagramTransport.
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self.peer = addr
@@ -49,12 +50,17 @@ class _Leg(asyncio.DatagramProtocol):
         if out.peer is None:
             return
         if not 128 <= data[0] < 192:
-            out.transport.sendto(data, out.peer)
+            out.forward(data)
         elif self.random.random() >= self.network.loss:
             loop = asyncio.get_running_loop()
             wait = max(0.0, self.random.gauss(self.network.delay, self.network.jitter / 2))
             self.latest = max(self.latest, loop.time() + wait)
-            loop.call_at(self.latest, out.transport.sendto, data, out.peer)
+            loop.call_at(self.latest, out.forward, data)
+
+    def forward(self, data: bytes) -> None:
+        """Out of this leg, unless the relay was closed while the packet was under way."""
+        if not self.transport.is_closing():
+            self.transport.sendto(data, self.peer)
 
 
 class LossyRelay:

@@ -17,6 +17,7 @@ from voicechat.protocol.server_events import ServerEvent
 from voicechat.protocol.wire import JsonValue
 
 POLICY = TurnPolicy()
+HELLO = "Hello there, how are you today? I am very well."
 SESSION: dict[str, JsonValue] = {
     "type": "realtime",
     "model": "some-model",
@@ -134,3 +135,25 @@ class TalkScript:
 
     def answer(self) -> TurnView:
         return next(turn for turn in reversed(self.views) if turn.who == "assistant")
+
+
+def ask(talk: TalkScript, number: int = 1, previous: str | None = None) -> TalkScript:
+    """A spoken question of a second, committed; its transcript is still to come."""
+    user = f"u{number}"
+    return talk.hear(speech(user), silence(user), committed(user, previous))
+
+
+def answer(talk: TalkScript, number: int = 1, text: str = HELLO) -> TalkScript:
+    """An answer, all of its words received, no sound yet."""
+    response, assistant = f"r{number}", f"a{number}"
+    added = wire.ResponseOutputItemAdded(
+        response_id=response, output_index=0, item=Item(id=assistant, type="message", role="assistant")
+    )
+    previous = wire.ConversationItemAdded(item=item(assistant, "assistant"), previous_item_id=f"u{number}")
+    talk.hear(created(response), added, previous, words(response, assistant, text))
+    return talk.hear(done(response, item(assistant, "assistant", transcript=text)))
+
+
+def sound(talk: TalkScript, begins: float, ends: float) -> TalkScript:
+    talk.at(begins).tell(on.AssistantHeard())
+    return talk.at(ends).tell(on.AssistantFellSilent(ends))

@@ -15,14 +15,7 @@ Turns = tuple[Turn, ...]
 
 def find_item(conversation: Conversation, connection: int, item_id: str) -> int | None:
     """Where the turn that holds this item of this line stands; None for an unknown or empty id."""
-    if not item_id:
-        return None
-    turns = conversation.turns
-    for index in range(len(turns) - 1, -1, -1):
-        turn = turns[index]
-        if turn.connection == connection and holds_item(turn, item_id):
-            return index
-    return None
+    return _position(conversation.turns, connection, item_id)
 
 
 def find_answer(conversation: Conversation, connection: int, response_id: str) -> int | None:
@@ -51,15 +44,16 @@ def find_call(conversation: Conversation, connection: int, call_id: str) -> int 
 
 def holds_item(turn: Turn, item_id: str) -> bool:
     """Whether an item of the wire is (a part of) this turn."""
-    return turn.item_id == item_id or (bool(turn.parts) and any(part.item_id == item_id for part in turn.parts))
+    return turn.item_id == item_id or any(part.item_id == item_id for part in turn.parts)
 
 
 def changed(conversation: Conversation, index: int, turn: Turn) -> Conversation:
     """The conversation with one turn replaced; the same record if nothing differs."""
-    turns = conversation.turns
-    if turns[index] is turn:
+    if conversation.turns[index] is turn:
         return conversation
-    return replace(conversation, turns=(*turns[:index], turn, *turns[index + 1 :]))
+    turns = list(conversation.turns)
+    turns[index] = turn
+    return replace(conversation, turns=tuple(turns))
 
 
 def removed(conversation: Conversation, index: int) -> Conversation:
@@ -168,8 +162,13 @@ def _position(turns: Turns, connection: int, item_id: str) -> int | None:
     if not item_id:
         return None
     for index in range(len(turns) - 1, -1, -1):
-        if turns[index].connection == connection and holds_item(turns[index], item_id):
-            return index
+        turn = turns[index]
+        # Written out, not `holds_item`: a late transcript looks through the whole conversation.
+        if turn.item_id == item_id or (turn.parts and turn.who != "you" and holds_item(turn, item_id)):
+            if turn.connection == connection:
+                return index
+        elif turn.connection < connection and not turn.typed:
+            return None
     return None
 
 
@@ -196,11 +195,8 @@ def _followers_moved(turns: Turns, leader: Turn) -> Turns:
     if not leader.item_id:
         return turns
     place = _index_of(turns, leader)
-    early = [
-        turn
-        for turn in turns[:place]
-        if turn.previous_item_id and turn.connection == leader.connection and holds_item(leader, turn.previous_item_id)
-    ]
+    held = {leader.item_id, *(part.item_id for part in leader.parts if part.item_id)}
+    early = [turn for turn in turns[:place] if turn.previous_item_id in held and turn.connection == leader.connection]
     for turn in reversed(early):
         turns = _moved_down(turns, _index_of(turns, turn), _index_of(turns, leader))
     return turns

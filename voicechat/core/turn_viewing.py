@@ -7,6 +7,12 @@ from voicechat.core.spoken_text import heard_length
 from voicechat.core.state import State, Turn
 from voicechat.core.view import TurnView
 
+MOST_KEPT = 8192
+"""Views kept for turns that will not change by themselves; beyond it they are all made anew."""
+_kept: dict[int, tuple[Turn, float | None, TurnView]] = {}
+# A screen asks 20 times a second and a long talk has a thousand turns: views of equal records are equal, so they are
+# made once. By identity, because hashing a turn costs as much as viewing it; the record is kept, so its id stays its.
+
 
 def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
     """Every turn in display order. Only answers that are sounding change with time alone."""
@@ -14,14 +20,18 @@ def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
     rate = conversation.chars_per_second
     start = conversation.started_at
     at_once = not has_loudspeaker(state)
-    return tuple(_view(turn, now, rate, start, at_once) for turn in conversation.turns)
+    return tuple(
+        _kept_view(turn, start) if _is_fixed(turn) else _view(turn, now, rate, start, at_once)
+        for turn in conversation.turns
+    )
 
 
 def split(turn: Turn, now: float, rate: float, *, at_once: bool = False) -> int:
     """How many characters of an answer were or are audible at `now`; the rest is not heard (yet).
 
     `rate`: narrow characters a second for an answer that has not sounded. `at_once`: there is no loudspeaker, so
-    nothing waits for it. A written answer is read, not heard; a spoken one that is over without a cut was heard in full.
+    nothing waits for it. A written answer is read, not heard; a spoken one that is over uncut was heard
+    in full.
     """
     if turn.who != "assistant" or not is_spoken(turn):
         return len(turn.text)
@@ -31,6 +41,24 @@ def split(turn: Turn, now: float, rate: float, *, at_once: bool = False) -> int:
     if turn.complete_at is not None or at_once:
         return len(turn.text)
     return heard_length(turn.text, heard_seconds(turn, now), rate)
+
+
+def _is_fixed(turn: Turn) -> bool:
+    """Whether neither time nor the learned pace can change how the turn looks."""
+    if turn.who != "assistant":
+        return True
+    return turn.complete_at is not None and (turn.cut is None or turn.pace is not None)
+
+
+def _kept_view(turn: Turn, start: float | None) -> TurnView:
+    known = _kept.get(id(turn))
+    if known is not None and known[0] is turn and known[1] == start:
+        return known[2]
+    if len(_kept) >= MOST_KEPT:
+        _kept.clear()
+    made = _view(turn, turn.at, 0.0, start, at_once=False)
+    _kept[id(turn)] = (turn, start, made)
+    return made
 
 
 def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: bool) -> TurnView:

@@ -142,7 +142,7 @@ class Talk:
             open_audio, self.path, self.settings.mic, self.settings.speaker, latency=LATENCY[self.settings.latency]
         )
         self._audio = await opening
-        self._audio.start()
+        await asyncio.to_thread(self._audio.start)
         self.session.tell(
             on.DeviceOpened(
                 mic=self._audio.mic_name,

@@ -24,7 +24,7 @@ from voicechat.local_server.ears import Ears
 from voicechat.local_server.items import add_item, delete_item, retrieve_item, truncate_item
 from voicechat.local_server.listening import Listening
 from voicechat.local_server.playout import Pcm, Playout
-from voicechat.local_server.replies import Measured, Replies, default_wish, input_entries, read_wish
+from voicechat.local_server.replies import STILL_THERE, Measured, Replies, default_wish, input_entries, read_wish
 from voicechat.local_server.resample import Resampler, Samples
 from voicechat.local_server.session_config import SessionConfig, dialect_of, read_update, updated, voice_name
 from voicechat.local_server.session_shape import BETA_RESPONSE, CLIENT_EVENTS, GA_RESPONSE
@@ -223,7 +223,7 @@ class Dialogue:
             return []
         self._idle_told_for = quiet_since
         outs, _ = self._listening.timed_out(self.config)
-        made = self._replies.create(default_wish(self.config))
+        made = self._replies.create(default_wish(self.config), STILL_THERE)
         return outs if isinstance(made, Refusal) else [*outs, *made]
 
     def _use(self, old: SessionConfig | None, new: SessionConfig) -> None:

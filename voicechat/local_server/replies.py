@@ -31,6 +31,8 @@ from voicechat.protocol.items import Item
 from voicechat.protocol.wire import JsonValue
 
 MOST_TIMERS = 32
+STILL_THERE = "Are you still there? I am listening."
+"""What is said when the idle timeout fires; a brain has nothing to go by then."""
 _LANGUAGES = {
     "zh": "Chinese", "ja": "Japanese", "ko": "Korean", "de": "German", "fr": "French", "es": "Spanish", "it": "Italian",
     "pt": "Portuguese", "nl": "Dutch", "pl": "Polish", "ru": "Russian", "sv": "Swedish", "tr": "Turkish",
@@ -85,8 +87,8 @@ class Replies:
     _wished_language: str = ""
     _has_told_language: bool = False
 
-    def create(self, wish: Wish) -> list[Out] | Refusal:
-        """Create a response now."""
+    def create(self, wish: Wish, instead: str = "") -> list[Out] | Refusal:
+        """Create a response now. `instead` is said without asking the brain."""
         entries = wish.context if wish.context is not None else tuple(self.conversation)
         context = read_context(entries, wish.instructions)
         started = self.answering.start(
@@ -95,6 +97,8 @@ class Replies:
         if isinstance(started, Refusal):
             return started
         response_id, outs = started
+        if instead:
+            return [*outs, *self.answering.reply(response_id, None, instead)]
         self._waiting[response_id] = wish
         return [*outs, *self._begin()]
 
@@ -134,12 +138,11 @@ class Replies:
         due = next((timer for timer in self._timers if timer.rings_at <= now), None)
         if due is None:
             return []
-        started = self.answering.start(default_wish(config).request)
-        if isinstance(started, Refusal):
+        made = self.create(default_wish(config), due.text)
+        if isinstance(made, Refusal):
             return []
         self._timers.remove(due)
-        response_id, outs = started
-        return [*outs, *self.answering.reply(response_id, None, due.text)]
+        return made
 
     def _begin(self) -> list[Out]:
         outs: list[Out] = []

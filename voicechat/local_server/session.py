@@ -10,7 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +31,7 @@ from voicechat.local_server.resample import Resampler, Samples
 from voicechat.local_server.session_config import SessionConfig
 from voicechat.local_server.speech.sentences import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
-from voicechat.protocol.codec import encode
+from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError, ServerEvent, type_of
@@ -57,16 +57,9 @@ class Recogniser(Protocol):
 class Voice(Protocol):
     """The mouth."""
 
-    def speak(self, text: str, speed: float = 1.0) -> Sounds:
+    def speak(self, text: str, speed: float = 1.0) -> Iterator[NDArray[np.float32]]:
         """Yield 24 kHz samples. Called from a thread."""
         ...
-
-
-class Sounds(Protocol):
-    """An iterator of samples."""
-
-    def __iter__(self) -> Sounds: ...
-    def __next__(self) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)
@@ -281,18 +274,19 @@ class Session:
         """A scripted refusal of a client event; without a fault never."""
         if self.fault.name not in ("refuses-field", "no-responses"):
             return False
-        said = msgspec.json.decode(text)
-        kind = said.get("type") if isinstance(said, dict) else None
+        said = decode_client(text).raw
+        kind = said.get("type") if said else None
         if self.fault.name == "no-responses":
             return bool(kind == "response.create")
-        path = self.fault.refuses(said.get("session")) if kind == "session.update" else ""
-        if path:
+        path = self.fault.refuses(said.get("session")) if said and kind == "session.update" else ""
+        if said and path:
+            given_id = said.get("event_id")
             detail = ErrorDetail(
                 type="invalid_request_error",
                 code="unknown_parameter",
                 message=f"Unknown parameter: '{path}'.",
                 param=path,
-                event_id=said.get("event_id"),
+                event_id=given_id if isinstance(given_id, str) else None,
             )
             self._send(ServerError(error=detail))
         return bool(path)

@@ -149,7 +149,7 @@ class Peer:
         return ""
 
     def stats(self) -> LineStats:
-        """How the line is doing."""
+        """How the line is doing. Event loop only."""
         arrivals, played = self.receive.arrivals, self.receive.stats()
         frames = played.played + played.fec + played.concealed
         return LineStats(

@@ -6,6 +6,7 @@ A failure comes back as an event. Nothing is decided here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import get_args
 
@@ -25,6 +26,10 @@ from voicechat.session.ports import AudioPort, Line, LineListener, Tell
 
 OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
 """Opens a line for a connection and says what was opened; tells LineStep on the way. Raises VoiceChatError."""
+
+FIRST_WORD_LIMIT = 5.0
+"""A server that is still loading hears nothing, so the line counts as open once it has spoken (session.created), or
+after so many seconds for services that never greet."""
 
 AUDIO_EFFECTS = get_args(AudioEffect)
 WIRE_EFFECTS = get_args(WireEffect)
@@ -110,6 +115,9 @@ class Performer:
             return
         self._line = line
         self.on_line(line)
+        began = self._clock()
+        await listener.first_word(FIRST_WORD_LIMIT)
+        self._tell(on.LineStep(number, "session", self._clock() - began))
         self._tell(opened)
         listener.release()
 
@@ -175,6 +183,12 @@ class Listener:
         self._watch = watch
         self._clock = clock
         self._waiting: list[Callable[[], None]] | None = []
+        self._spoke = asyncio.Event()
+
+    async def first_word(self, limit: float) -> None:
+        """Until the server said something, the line closed, or `limit` seconds passed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._spoke.wait(), limit)
 
     def release(self) -> None:
         """The line is known to be open: everything that waited goes through now."""
@@ -185,6 +199,7 @@ class Listener:
     def on_text(self, text: str) -> None:
         if self._waiting is not None:
             self._waiting.append(lambda: self.on_text(text))
+            self._spoke.set()
             return
         decoded = decode_server(text)
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
@@ -194,5 +209,6 @@ class Listener:
     def on_closed(self, reason: str) -> None:
         if self._waiting is not None:
             self._waiting.append(lambda: self.on_closed(reason))
+            self._spoke.set()
             return
         self._tell(on.LineLost(self._number, reason))

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.chat_messages import CallsInPieces, Piece, WithoutThoughts, piece_in, request_of
@@ -129,5 +130,5 @@ async def _next_line(response: aiohttp.ClientResponse, deadline: float) -> str:
     async with asyncio.timeout_at(deadline):
         try:
             return (await response.content.readline()).decode("utf-8", "replace")
-        except ValueError as error:
+        except (ValueError, HttpProcessingError) as error:
             raise _Failed("sent something I cannot read") from error

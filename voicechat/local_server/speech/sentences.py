@@ -46,7 +46,8 @@ def _first_cut(text: str) -> int | None:
     for boundary in _BOUNDARY.finditer(text):
         if boundary.start() > LONGEST:
             break
-        if "\n" in boundary.group() or _ends_sentence(text[: boundary.start()], text[boundary.end() :]):
+        before, between, after = text[: boundary.start()], boundary.group(), text[boundary.end() :]
+        if "\n" in between or (_ends_sentence(before, after) and not (between.strip() and after[:1].islower())):
             return boundary.end()
     if len(text) <= LONGEST:
         return None
@@ -56,7 +57,10 @@ def _first_cut(text: str) -> int | None:
 
 
 def _ends_sentence(before: str, after: str) -> bool:
-    """False after a title, an initial or a list number, and before a word in small letters."""
+    """False after a title, an initial or a list number, and before a word in small letters.
+
+    (The caller also goes on after a closing quote: "Stop!" she said.)
+    """
     if not before.endswith("."):
         return True
     if _LIST_NUMBER.search(before) or after[:1].islower():

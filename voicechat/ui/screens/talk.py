@@ -17,7 +17,7 @@ from voicechat.engine.link import Batch, Meters, Turns
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.paint import palette_of
-from voicechat.ui.sizes import SIZE_CLASSES, size_class
+from voicechat.ui.sizes import SIZE_CLASSES, SizeClass, size_class
 from voicechat.ui.widgets.card import Card, KeyCard, QuitBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
@@ -29,6 +29,10 @@ from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name
+
+
+MANAGED = frozenset({f"-{name}" for name in SIZE_CLASSES} | {"-talk-view", "-events-view", "-ribbon"})
+"""Classes that the arrangement sets; every other class is left alone."""
 
 
 class TalkScreen(Screen[None]):
@@ -65,12 +69,15 @@ class TalkScreen(Screen[None]):
         self.set_reactive(TalkScreen.mic, first.mic)
         self.set_reactive(TalkScreen.connection, first.connection)
         self.set_reactive(TalkScreen.facts, CardFacts(view=first, welcome=welcome, keys=keys))
+        self.shows_events = False
+        """The list of events has the main area."""
         self._died: str | None = None
         self._may_restart = True
 
     def compose(self) -> ComposeResult:
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
+        self._classify()  # before there are children to style anew
         yield HeaderLine().data_bind(cls.connection, cls.rtt)
         with Container(id="main"):
             with Horizontal(id="talk"):
@@ -93,7 +100,6 @@ class TalkScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start with the talk and whatever card is due."""
         self.query_one(Composer).key = self.keys.type
-        self.add_class("-talk-view")
         self._arrange()
 
     # what the engine says
@@ -131,7 +137,7 @@ class TalkScreen(Screen[None]):
         self.answers = Answers(tuple(t for t in times if t is not None))
         self.troubles = transcript.troubles(4)
         self._refresh_facts()
-        if self.has_class("-tiny"):
+        if self._size_class == "tiny":
             self._show_last()
 
     def take_batch(self, batch: Batch) -> None:
@@ -172,24 +178,36 @@ class TalkScreen(Screen[None]):
         self._arrange()
 
     def _arrange(self) -> None:
-        name = size_class(*self.size)
-        for each in SIZE_CLASSES:
-            self.set_class(each == name, f"-{each}")
         self._arrange_card()
-        if name == "tiny":
+        if self._size_class == "tiny":
             self._show_last()
+
+    @property
+    def _size_class(self) -> SizeClass:
+        return size_class(*self.app.size)
+
+    def _classify(self, *, shows_turns: bool = False) -> None:
+        """All classes in one step: each step styles every widget anew."""
+        size = self._size_class
+        wanted = {f"-{size}", "-events-view" if self.shows_events else "-talk-view"}
+        if shows_turns and size in ("normal", "wide") and not self.shows_events:
+            wanted.add("-ribbon")
+        if self.classes & MANAGED != wanted:
+            self.set_classes((self.classes - MANAGED) | wanted)
 
     def _arrange_card(self) -> None:
         """A card has the place of the transcript while nothing was said, else it stands below it."""
         card, transcript = self.query_one(Card), self.query_one(Transcript)
         name = card.name_now
         beside = bool(name) and transcript.has_talk
-        card.display = bool(name)
-        transcript.display = not name or beside
-        card.set_class(beside, "-beside")
-        card.styles.height = card.rows_needed(self.size.width) if beside else None
-        roomy = self.has_class("-normal") or self.has_class("-wide")
-        self.set_class(roomy and transcript.display and not self.has_class("-events-view"), "-ribbon")
+        if card.display != bool(name):
+            card.display = bool(name)
+        if transcript.display != (not name or beside):
+            transcript.display = not name or beside
+        if beside or card.has_class("-beside"):
+            card.set_class(beside, "-beside")
+            card.styles.height = card.rows_needed(self.size.width) if beside else None
+        self._classify(shows_turns=bool(transcript.display))
         transcript.pace = 0.05 if self.looked_at else 0.5
 
     def _show_last(self) -> None:
@@ -206,8 +224,7 @@ class TalkScreen(Screen[None]):
     # views, boxes and the keyboard
     def show_events(self, wanted: bool) -> None:
         """The list of events, or back to the talk."""
-        self.set_class(wanted, "-events-view")
-        self.set_class(not wanted, "-talk-view")
+        self.shows_events = wanted
         pane = self.query_one(EventsPane)
         self._arrange_card()
         if wanted:
@@ -216,11 +233,6 @@ class TalkScreen(Screen[None]):
         else:
             self.focus_transcript()
         self._refresh_place()
-
-    @property
-    def shows_events(self) -> bool:
-        """The list of events is open."""
-        return self.has_class("-events-view")
 
     def focus_transcript(self) -> None:
         """The keyboard's home. While a card hides it nobody has it."""

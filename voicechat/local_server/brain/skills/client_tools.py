@@ -20,10 +20,12 @@ _VERBS = frozenset("get set do make fetch find lookup look read show give tell r
                    "request current my the a an is it to of for in on "
                    "and or with by from at this that what how please user users given return returns who "
                    "which".split())  # fmt: skip
+_FREE_TEXT = "query text message question prompt content input request note topic title".split()
+"""Names of arguments for which the whole utterance will do."""
 _ENOUGH = 2
 """Words of a description that must be said when the name was not."""
 _PLACE = (
-    r"\b(?:in|at|for|of|from|to|near|on)\s+(?:the\s+)?(.+?)(?:\s+(?:right now|now|today|tomorrow"
+    r"\b(?:in|at|for|of|from|to|near|on|about)\s+(?:the\s+)?(.+?)(?:\s+(?:right now|now|today|tomorrow"
     r"|please|tonight))?[?.!\s]*$"
 )
 
@@ -138,7 +140,4 @@ def _yes_or_no(ask: Ask) -> bool | None:
 
 
 def _is_free_text(name: str) -> bool:
-    return bool(
-        _words(name)
-        & {"query", "text", "message", "question", "prompt", "content", "input", "request", "note", "topic", "title"}
-    )
+    return any(part in name.lower() for part in _FREE_TEXT)

@@ -73,7 +73,11 @@ def duration_in(line: str, *, bare_minutes: bool = False) -> int | None:
         )
         amount += {"a half": Fraction(1, 2), "a quarter": Fraction(1, 4)}.get(match["more"] or "", Fraction(0))
         total, found = total + amount * unit, True
-    if not found and bare_minutes and (lone := re.search(r"\b(\d+(?:\.\d+)?)\b", line)):
+    if (
+        not found
+        and bare_minutes
+        and (lone := re.fullmatch(r"(?:for |about |make it |4 )?(\d+(?:\.\d+)?)(?: then)?", line))
+    ):
         return round(Fraction(lone[1]) * 60)
     return round(total) if found else None
 

@@ -1,0 +1,72 @@
+"""How long to wait for packets that come late."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from voicechat.audio.arrival_delay import ArrivalDelay
+
+
+def fed(transits: list[float]) -> ArrivalDelay:
+    delay = ArrivalDelay()
+    for transit in transits:
+        delay.add(transit)
+    return delay
+
+
+def test_a_line_without_jitter_needs_next_to_no_wait() -> None:
+    assert fed([100.0] * 300).needed == pytest.approx(0.005)
+
+
+def test_the_wait_lets_98_of_100_packets_come_in_time() -> None:
+    rng = random.Random(3)
+    transits = [7.0 + rng.uniform(0.0, 0.1) for _ in range(1_000)]
+    delay = fed(transits)
+    late = sum(1 for transit in transits[-250:] if transit > delay.floor + delay.needed)
+    assert late <= 5
+    assert 0.09 < delay.needed < 0.11
+
+
+def test_a_burst_of_lateness_counts_within_a_few_packets() -> None:
+    delay = fed([1.0] * 250)
+    for _ in range(4):
+        delay.add(1.08)
+    assert delay.needed > 0.08
+
+
+def test_an_old_bad_time_is_forgotten_after_five_seconds() -> None:
+    assert fed([1.0 + 0.02 * (n % 5) for n in range(250)] + [1.0] * 250).needed == pytest.approx(0.005)
+
+
+def test_clock_drift_is_not_jitter() -> None:
+    for ppm in (200e-6, -200e-6):
+        assert fed([5.0 + n * 0.02 * ppm for n in range(10_000)]).needed < 0.008
+
+
+def test_loss_adds_the_wait_for_the_packet_that_repairs() -> None:
+    delay = fed([1.0] * 300)
+    delay.lost()
+    assert delay.needed == pytest.approx(0.005)
+    delay.lost()
+    assert delay.needed == pytest.approx(0.025)
+    for _ in range(500):
+        delay.add(1.0)
+    assert delay.needed == pytest.approx(0.005)
+
+
+def test_a_sender_that_set_its_clock_anew_starts_a_new_reckoning_but_not_from_nothing() -> None:
+    rng = random.Random(3)
+    delay = fed([1.0 + rng.uniform(0.0, 0.05) for _ in range(300)])
+    known = delay.needed
+    delay.add(90.0)
+    assert delay.floor == 90.0
+    assert delay.needed == pytest.approx(known)
+
+
+def test_a_pause_in_which_the_senders_clock_stood_still_is_not_lateness() -> None:
+    delay = fed([1.0] * 300)
+    delay.begin_after_silence(1.4)
+    delay.add(1.4)
+    assert delay.needed < 0.02 and delay.floor == 1.4

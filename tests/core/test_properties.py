@@ -1,0 +1,336 @@
+"""What must hold whatever happens in whatever order: random events through the real `step`, time included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.script import committed, created, done, opened, refused, sound_cleared, sound_started, sound_stopped
+from tests.support.script import transcribed as transcript
+from tests.support.wire_samples import wire_samples
+from voicechat.core import effects as do
+from voicechat.core import events as on
+from voicechat.core.events import Event, Received
+from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
+from voicechat.core.rules.microphone import REASONS, closed_reason
+from voicechat.core.state import Choices, State, Wishes
+from voicechat.core.step import RULES, Step, next_deadline, step
+from voicechat.protocol import server_events as wires
+from voicechat.protocol.items import Item, Response
+
+IDS = st.sampled_from(["r1", "r2", "r3"])
+ITEMS = st.sampled_from(["u1", "u2", "u3"])
+WORDS = st.sampled_from(["", ".", "yes", "好"])
+SOURCES: st.SearchStrategy[on.TalkSource] = st.sampled_from(["key", "mouse", "control"])
+SECONDS = st.floats(0.0, 3.0)
+SAMPLES = [sample.decoded().event for sample in wire_samples() if sample.sender == "server"]
+
+POLICIES = [
+    *(policy_for(preset) for preset in PRESETS.values()),
+    TurnPolicy(commit_after_stop=2.0),
+    TurnPolicy(reopen_delay=0.0, min_playback=0.0),
+]
+BEGINNINGS = [
+    State(wishes=Wishes(greeting="Hello", provider="local")),
+    State(wishes=Wishes(dialect="beta"), choices=Choices(turn_mode="push-to-talk")),
+    opened(),
+    opened(barge_in=False, transport="WebSocket"),
+    opened(turn_mode="push-to-talk"),
+    opened(local_detection=True),
+]
+
+
+def user_events() -> st.SearchStrategy[Event]:
+    """What a user can do."""
+    return st.one_of(
+        st.builds(on.TalkPressed, SOURCES, st.none() | SECONDS),
+        st.builds(on.TalkReleased, SOURCES, st.booleans()),
+        st.sampled_from([on.TalkRejoined(), on.TalkTapped(), on.FocusLost(), on.PauseToggled(), on.StopPressed()]),
+        st.sampled_from([on.AgainPressed(), on.EndAsked(), on.NewAsked(), on.ConnectWanted()]),
+        st.builds(on.MuteChosen, st.booleans()),
+        st.builds(on.BargeInChosen, st.booleans()),
+        st.builds(on.DeafenChosen, st.booleans()),
+        st.builds(on.VolumeChosen, st.floats()),
+        st.builds(on.TurnModeChosen, st.sampled_from(["hands-free", "push-to-talk"])),
+        st.builds(on.TextEntered, WORDS),
+    )
+
+
+def audio_events(now: float) -> st.SearchStrategy[Event]:
+    """What the audio path can report at a time."""
+    past = SECONDS.map(lambda ago: now - ago)
+    return st.one_of(
+        st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive()]),
+        st.builds(on.AssistantFellSilent, past),
+        st.builds(on.VoiceBegan, past),
+        st.builds(on.VoiceEnded, past, SECONDS),
+        st.builds(on.BargeInHappened, past),
+        st.builds(on.MicFlat, SECONDS),
+        st.builds(on.DeviceOpened, WORDS, WORDS),
+        st.builds(on.DeviceLost, WORDS, WORDS),
+        st.builds(on.DeviceMissing, WORDS),
+    )
+
+
+def line_events(number: int) -> st.SearchStrategy[Event]:
+    """What a line of that number, or the one before, can report."""
+    which = st.sampled_from([number, number, number, number - 1])
+    return st.one_of(
+        st.builds(on.LineOpened, which, st.sampled_from(["WebRTC", "WebSocket"]), configured=st.booleans()),
+        st.builds(on.LineFailed, which, st.just("no"), retryable=st.booleans()),
+        st.builds(on.LineLost, which, st.just("gone")),
+        st.builds(on.LineStep, which, st.just("ice"), SECONDS),
+        st.builds(on.SendRefused, which, st.sampled_from(["response.create", "session.update"]), st.just("closed")),
+    )
+
+
+def wire_events(state: State) -> st.SearchStrategy[Event]:
+    """What a server can say: the events the rules listen to, samples of all others, and garbage."""
+    number = state.connection.number
+    mine = st.sampled_from([state.configuration.event_id, state.responses.event_id, "x", None])
+    param = st.sampled_from([None, "session.type", "session.voice", "session.audio.input.transcription", "input"])
+    codes = st.sampled_from(
+        ["conversation_already_has_active_response", "response_cancel_not_active", "unknown_parameter", "server_error"]
+    )
+    statuses = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
+    said = st.one_of(
+        st.builds(created, IDS),
+        st.builds(done, IDS, statuses, st.sampled_from([None, "turn_detected", "client_cancelled"])),
+        st.builds(sound_started, IDS),
+        st.builds(sound_stopped, IDS),
+        st.builds(sound_cleared, IDS),
+        st.builds(committed, ITEMS),
+        st.builds(transcript, ITEMS, WORDS),
+        st.builds(lambda code, event_id, path: refused(code, event_id=event_id, param=path), codes, mine, param),
+        st.sampled_from(SAMPLES).map(lambda event: Received(number, event)),  # type: ignore[arg-type]
+        st.sampled_from(GARBAGE).map(lambda event: Received(number, event)),
+    )
+    return said.map(lambda received: replace(received, connection=number))
+
+
+GARBAGE: list[wires.ServerEvent] = [
+    wires.UnknownEvent(type="surprise"),
+    wires.MalformedFrame(reason="no JSON"),
+    wires.SessionCreated(session={}),
+    wires.SessionCreated(session={"voice": 3, "turn_detection": [], "expires_at": "soon"}),
+    wires.SessionUpdated(session={"type": "realtime", "audio": {"output": {"format": {"rate": -1}}}}),
+    wires.ServerError(),
+    wires.ResponseCreated(),
+    wires.ResponseDone(),
+    wires.ResponseDone(response=Response(id="r1", output=(Item(), Item(type="function_call")))),
+    wires.ResponseOutputAudioDelta(item_id=None, delta="====="),
+    wires.OutputAudioBufferStarted(),
+    wires.OutputAudioBufferCleared(),
+    wires.InputAudioBufferCommitted(),
+    wires.InputAudioBufferSpeechStarted(),
+    wires.InputAudioBufferSpeechStopped(),
+    wires.InputAudioBufferCleared(),
+    wires.ConversationItemAdded(),
+    wires.ConversationItemAdded(item=Item(type="function_call_output", call_id="c1")),
+    wires.ConversationItemInputAudioTranscriptionCompleted(transcript="no id"),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step of a random conversation."""
+
+    now: float
+    event: Event
+    before: State
+    result: Step
+
+    @property
+    def after(self) -> State:
+        """The state it led to."""
+        return self.result.state
+
+    def has(self, *kinds: type) -> bool:
+        """Whether the step has an effect of one of these kinds."""
+        return any(isinstance(effect, kinds) for effect in self.result.effects)
+
+    def announced(self, *kinds: type) -> bool:
+        """Whether the rules announced one of these."""
+        return any(isinstance(news, kinds) for news in self.result.announced)
+
+
+def conversation(data: st.DataObject, policy: TurnPolicy, begin: State, length: int = 40) -> Iterator[Moment]:
+    """Random events at random times; `TimePassed` at every deadline, as the session sends it."""
+    state, now = begin, 0.0
+    for _ in range(length):
+        now += data.draw(st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.7, 2.5, 9.0]))
+        families = st.one_of(user_events(), audio_events(now), line_events(state.connection.number), wire_events(state))
+        due = next_deadline(state, now, policy)
+        for _ in range(200):
+            if due is None or due > now:
+                break
+            moment = Moment(due, on.TimePassed(), state, step(state, on.TimePassed(), due, policy))
+            yield moment
+            state, past = moment.after, due
+            due = next_deadline(state, past, policy)
+            assert due is None or due > past, f"the deadline at {due} is still due after it has passed"
+        else:
+            raise AssertionError("time stands still")
+        event = data.draw(families)
+        moment = Moment(now, event, state, step(state, event, now, policy))
+        yield moment
+        state = moment.after
+
+
+def everywhere(check: Callable[[list[Moment], TurnPolicy], None]) -> Callable[[], None]:
+    """Run a check over random conversations under every policy and from every beginning."""
+
+    @settings(max_examples=60, deadline=None, derandomize=True)
+    @given(st.data(), st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
+    def run(data: st.DataObject, policy: TurnPolicy, begin: State) -> None:
+        check(list(conversation(data, policy, begin)), policy)
+
+    return run
+
+
+def a_step_never_raises_and_no_deadline_stays(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        due = next_deadline(moment.after, moment.now, policy)
+        assert due is None or due == due
+
+
+def r3_reopening_only_opens(moments: list[Moment], policy: TurnPolicy) -> None:
+    """A step whose only cause is sound, silence or time sends nothing but what a granted barge-in sends."""
+    causes = (on.AssistantFellSilent, on.PlaybackEmptied, on.AssistantHeard, on.MicLive, on.MicFlat)
+    for moment in moments:
+        if isinstance(moment.event, causes) and not moment.announced(on.AnswerInterrupted):
+            assert not moment.has(do.CreateResponse, do.CancelResponse, do.UpdateSession), moment
+
+
+def r4_a_closed_mic_has_a_reason_and_a_way_out(moments: list[Moment], policy: TurnPolicy) -> None:
+    silent_since: float | None = None
+    for moment in moments:
+        reason = closed_reason(moment.after, moment.now, policy)
+        assert moment.after.microphone.is_open == (reason == "")
+        assert reason == "" or reason in REASONS
+        sound = moment.after.playback
+        is_closed_for_it = reason.startswith("assistant speaking") and not sound.is_audible
+        if not is_closed_for_it:
+            silent_since = None
+        elif silent_since is None or moment.event == on.AssistantHeard():
+            silent_since = moment.now
+        elif isinstance(moment.event, Received) and isinstance(moment.event.event, wires.OutputAudioBufferStarted):
+            silent_since = moment.now
+        if silent_since is not None:
+            assert moment.now - silent_since <= policy.inaudible_limit + policy.reopen_delay + 1e-6, moment
+
+
+def r1_nothing_is_sent_while_the_assistant_is_audible(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        state = moment.after
+        keeps_open = policy.mic_open_during_playback and state.choices.barge_in
+        if state.playback.is_audible and not keeps_open and state.talk.pressed_at is None:
+            assert not state.microphone.is_open, moment
+
+
+def r5_a_mute_is_never_overridden(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if moment.after.microphone.muted:
+            assert not moment.has(do.OpenMic), moment
+            assert not moment.after.microphone.is_open
+        if isinstance(moment.event, on.MuteChosen):
+            assert moment.after.microphone.muted == moment.event.muted
+
+
+def r12_never_two_creates_without_an_end_between(moments: list[Moment], policy: TurnPolicy) -> None:
+    is_open = False
+    for moment in moments:
+        wire = moment.event.event if isinstance(moment.event, Received) else None
+        ends = isinstance(wire, wires.ResponseDone | wires.ServerError)
+        ends = ends or isinstance(moment.event, on.LineLost | on.EndAsked | on.NewAsked | on.SendRefused)
+        if ends or any(getattr(news, "code", "") == "no_answer" for news in moment.result.announced):
+            is_open = False
+        if isinstance(moment.event, on.TimePassed) and not moment.after.responses.active_id:
+            is_open = is_open and moment.after.responses.asked_at is not None
+        creates = sum(isinstance(effect, do.CreateResponse) for effect in moment.result.effects)
+        assert creates <= 1
+        if creates:
+            assert not is_open, moment
+            is_open = True
+
+
+def r14_only_a_wish_creates_and_only_an_interruption_cancels(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if moment.has(do.CreateResponse):
+            is_end = isinstance(moment.event, Received) and isinstance(
+                moment.event.event, wires.ResponseDone | wires.ServerError
+            )
+            assert moment.announced(on.ReplyWanted) or is_end, moment
+        if moment.has(do.CancelResponse):
+            was_cancelled_at_birth = moment.before.responses.cancelled_by is not None
+            assert moment.announced(on.AnswerInterrupted) or was_cancelled_at_birth, moment
+        if isinstance(moment.event, on.TimePassed):
+            assert not moment.has(do.CreateResponse), moment
+            assert not moment.has(do.CancelResponse) or moment.announced(on.AnswerInterrupted), moment
+        if isinstance(moment.event, on.LineOpened | on.DeviceOpened | on.MicLive):
+            wanted = any(isinstance(news, on.ReplyWanted) for news in moment.result.announced)
+            assert not moment.has(do.CreateResponse) or wanted, moment
+
+
+def r19_the_servers_turns_are_never_committed_here(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if moment.has(do.CommitInput) and not moment.before.choices.turns_are_ours:
+            assert policy.commit_after_stop is not None, moment
+            assert isinstance(moment.event, on.TimePassed), moment
+
+
+def r21_no_user_audio_before_the_configuration_is_in_force(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if moment.has(do.OpenMic, do.CommitInput, do.CreateResponse, do.CreateItem):
+            assert moment.after.connection.phase == "open", moment
+            assert moment.after.configuration.in_force_at is not None, moment
+
+
+def each_rule_changes_only_what_it_owns(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        for event in (moment.event, *moment.result.announced):
+            for rule in RULES:
+                answers = [rule.on_event(moment.before, event, moment.now, policy)]
+                if rule.settle is not None:
+                    answers.append(rule.settle(moment.before, moment.now, policy))
+                for after in (answer.state for answer in answers if answer.state is not None):
+                    changed = {
+                        one.name
+                        for one in fields(State)
+                        if getattr(after, one.name) is not getattr(moment.before, one.name)
+                    }
+                    assert changed <= set(rule.owns), (rule.name, event)
+
+
+def the_mic_is_told_what_it_does_not_know(moments: list[Moment], policy: TurnPolicy) -> None:
+    """`OpenMic` and `CloseMic` take turns; a second close only ever drops what is on its way out."""
+    for moment in moments:
+        for effect in moment.result.effects:
+            if isinstance(effect, do.OpenMic):
+                assert 0.0 <= effect.pre_roll <= policy.keep_before_line
+            if isinstance(effect, do.CloseMic) and not moment.before.microphone.is_open:
+                assert effect.drop
+
+
+CHECKS = [
+    a_step_never_raises_and_no_deadline_stays,
+    r1_nothing_is_sent_while_the_assistant_is_audible,
+    r3_reopening_only_opens,
+    r4_a_closed_mic_has_a_reason_and_a_way_out,
+    r5_a_mute_is_never_overridden,
+    r12_never_two_creates_without_an_end_between,
+    r14_only_a_wish_creates_and_only_an_interruption_cancels,
+    r19_the_servers_turns_are_never_committed_here,
+    r21_no_user_audio_before_the_configuration_is_in_force,
+    each_rule_changes_only_what_it_owns,
+    the_mic_is_told_what_it_does_not_know,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
+def test_it_holds_whatever_happens(check: Callable[[list[Moment], TurnPolicy], None]) -> None:
+    everywhere(check)()

@@ -1,0 +1,87 @@
+"""The core stays pure, each effect has one author, and each rule changes only what it owns."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import voicechat.core
+from voicechat.core import effects
+from voicechat.core.effects import Effect
+from voicechat.core.state import State
+from voicechat.core.step import RULES
+
+CORE = Path(voicechat.core.__file__).parent
+MODULES = sorted(CORE.rglob("*.py"))
+EFFECTS = {kind.__name__ for kind in get_args(Effect)}
+ALLOWED = {
+    "__future__",
+    "base64",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "json",
+    "math",
+    "re",
+    "typing",
+    "unicodedata",
+    "voicechat",
+}
+"""The standard library's data tools; no clock, no loop, no chance, no device, no logging."""
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_imports_data_tools_and_the_protocol_only(path: Path) -> None:
+    for name in imported(ast.parse(path.read_text())):
+        assert name.split(".")[0] in ALLOWED, f"{path.name} imports {name}"
+        if name.startswith("voicechat."):
+            assert name.split(".")[1] in ("core", "protocol", "errors"), f"{path.name} imports {name}"
+
+
+def authors() -> dict[str, set[str]]:
+    """Which files construct which effect; reading one in a `case` pattern is no construction."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
+                found[node.func.id].add(path.relative_to(CORE).as_posix())
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(EFFECTS))
+def test_each_effect_has_exactly_one_author(kind: str) -> None:
+    files = authors()[kind]
+    assert len(files) == 1, f"{kind} is constructed in {sorted(files)}"
+    assert all(name.startswith("rules/") for name in files)
+
+
+def test_every_effect_is_part_of_the_union() -> None:
+    declared = {
+        node.name
+        for node in ast.parse(Path(effects.__file__).read_text()).body
+        if isinstance(node, ast.ClassDef) and node.decorator_list
+    }
+    assert declared == EFFECTS
+
+
+def test_each_slice_has_exactly_one_owner() -> None:
+    owned = [name for rule in RULES for name in rule.owns]
+    assert sorted(owned) == sorted(field.name for field in fields(State) if field.name != "wishes")

@@ -1,0 +1,48 @@
+"""The offline engine is loaded whole, or says in one sentence what is missing and what to type."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from importlib.machinery import ModuleSpec
+
+import pytest
+
+from tests.support.built_in_voice import engine
+from voicechat.errors import ConfigError
+from voicechat.local_server.speech.engine import engine_is_missing, load_engine
+
+
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [("onnxruntime", "onnxruntime"), ("moonshine_voice", "moonshine-voice"), ("hibari", "hibari-tts")],
+)
+def test_a_missing_part_is_named_with_the_cure(module: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+
+    def find(name: str, within: str | None = None) -> ModuleSpec | None:
+        return None if name == module else real(name, within)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+    sentence = engine_is_missing()
+    assert package in sentence and 'pip install "voicechat[local]"' in sentence
+    with pytest.raises(ConfigError) as refused:
+        load_engine()
+    assert refused.value.hint == 'pip install "voicechat[local]"' and package in refused.value.message
+
+
+@pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")
+def test_everything_is_loaded_without_a_warning() -> None:
+    assert engine().warnings == ()
+    assert engine().new_vad() is not engine().new_vad()
+
+
+def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
+    code = (
+        "import sys, voicechat.local_server.speech.engine as e, voicechat.local_server.brain.guide\n"
+        "e.engine_is_missing()\n"
+        "print([m for m in ('onnxruntime', 'hibari', 'moonshine_voice', 'sounddevice', 'torch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"
