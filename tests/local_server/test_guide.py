@@ -293,7 +293,8 @@ async def test_the_long_explanation_of_what_it_cannot_do_comes_once() -> None:
     | st.lists(
         st.sampled_from(
             "set a timer for five minutes what is twelve times seven one hundred and point divided by zero of the "
-            "square root percent how many miles in count to random number between spell remember that my name is stop say "
+            "square root percent "
+            "how many miles in count to random number between spell remember that my name is stop say "
             "( ) + - * / ^ % . 1e9 99999999999999999999 0 3:61".split()
         ),
         max_size=12,

@@ -95,6 +95,11 @@ PHRASES: dict[str, str] = {
         | Are you human? | what are you
         | introduce yourself | who made you | are you ChatGPT | Am I talking to a computer, who is this?""",
     r"Ask what I can do": "hello | Hi there! | Hello. | good morning | hey | Good evening, Echo.",
+    r"Take your time": "Wait a second. | hold on | One moment please.",
+    r"no alarm clock": "Wake me up at seven. | set an alarm for 7 am",
+    r"\b49\b": "What's the square of seven? | seven squared",
+    r"86,400 seconds": "How many seconds are in a day?",
+    r"have not said anything before": "What did I say? | what did I just say?",
     r"no mood": "How are you? | hello, how are you today | how's it going",
     r"You are welcome": "Thanks. | thank you very much | thanks a lot | Okay, thank you.",
     r"Goodbye": "Bye. | goodbye | see you later | Good night.",
@@ -160,6 +165,10 @@ UNKNOWN = """Who was the first president of France? | what's the weather like | 
     | I went to the market yesterday and bought two apples for my mother | Translate dog into Spanish
         | how old is the universe
     | What is love? | write a poem about the sea | order a pizza | tell me the news | why is the sky blue
+    | What is your favorite color? | How long does it take to boil an egg? | What language should I learn?
+    | He can't remember where he put the keys. | How do I get out of debt? | Which keyboard should I buy?
+    | What is the time difference between London and Tokyo? | I want to quit smoking. | Choose a color.
+    | Let me think about it for 10 minutes. | Turn on the lights. | Add milk to my shopping list.
     | I have two dogs and three cats | my car is red | how tall is Mount Everest | seven""".split("|")
 
 

@@ -29,8 +29,8 @@ def in_words(number: int, joiner: str) -> str:
         return f"{_ONES[number // 100]} hundred{rest}"
     for scale, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
         if number >= scale:
-            rest = number % scale
-            joined = f"{joiner if rest < 100 else ' '}{in_words(rest, joiner)}" if rest else ""
+            below = number % scale
+            joined = f"{joiner if below < 100 else ' '}{in_words(below, joiner)}" if below else ""
             return f"{in_words(number // scale, joiner)} {name}{joined}"
     raise AssertionError(number)
 

@@ -109,7 +109,8 @@ class Talk:
         self.key_variable = variable
         self.clock = time.monotonic
         self.started_at = self.clock()
-        self.path = AudioPath(self._heard, processor=processor_for(settings))
+        self.processor = processor_for(settings)
+        self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)
         base_url = settings.base_url or self.plan.provider.base_url
         self.lines = Lines(settings, base_url, key, self.path, environ)
@@ -147,7 +148,7 @@ class Talk:
             on.DeviceOpened(
                 mic=self._audio.mic_name,
                 speaker=self._audio.speaker_name,
-                echo=self.path.snapshot().echo_name,
+                echo=echo_words(self.processor),
                 detector=self.path.snapshot().detector_name,
             )
         )
@@ -170,6 +171,13 @@ class Talk:
         if audio is not None:
             await asyncio.to_thread(audio.close)
         await self.lines.close()
+
+
+def echo_words(processor: VoiceProcessor) -> str:
+    """What cancels echo, or why nothing does, in the words the screen shows."""
+    if processor.cancels_echo:
+        return "AEC3"
+    return processor.reason or "off"
 
 
 def processor_for(settings: Settings) -> VoiceProcessor:

@@ -106,7 +106,7 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(talk.close(), CLOSING)
             self._showing.tick()
-            self.post(Goodbye("ended", exit_code=0))
+        self.post(Goodbye("ended", exit_code=0))
         return 0
 
     def _watch_client(self, talk: Talk) -> None:

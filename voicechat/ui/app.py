@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -45,7 +46,7 @@ class VoiceChatApp(ActionsApp):
     """Owns the screen's clock and the talk with the engine; decides nothing about the conversation."""
 
     TITLE = TITLE
-    CSS_PATH = "screens/talk.tcss"  # Textual loads no file for a default screen
+    CSS_PATH = Path(__file__).parent / "screens" / "talk.tcss"  # Textual loads no file for a default screen
     BINDINGS: ClassVar[list[BindingType]] = [*default_bindings()]
 
     def __init__(self, engine: Engine, options: UiOptions, *, driver_class: type[Driver] | None = None) -> None:

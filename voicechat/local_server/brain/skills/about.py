@@ -30,7 +30,8 @@ ABLE = (
 def about(ask: Ask) -> Reply | None:
     """Say what it is, or what it can do."""
     if ask.heard.find(
-        r"\bare you there\b|\b(?:can|do) you hear me\b|\bcan you understand me\b|\bis (?:this|it) (?:working|on)\b"
+        r"\bare you there\b|\b(?:can|do) you hear me\b|\b(?:can|do) you understand me\b|\bis (?:this"
+        r"|it) (?:working|on)\b"
     ):
         return say("Yes, I hear you.")
     if ask.heard.find(_ABLE):

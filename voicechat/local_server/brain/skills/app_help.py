@@ -8,7 +8,7 @@ from voicechat.local_server.brain.skill import Ask, Reply, say
 from voicechat.local_server.brain.skills.app_topics import TOPICS
 
 _QUESTION = re.compile(
-    r"\b(?:how|what|which|where|why|can i|may i|key|keys|press|help|explain|is there|do you|does"
+    r"\b(?:how|what|which|where|can you|could you|why|can i|may i|key|keys|press|help|explain|is there|do you|does"
     r"|tell me about|turn|switch|change"
     r"|setting|settings|mean|means|about|are you|who|are we|show|list|all|cut me off|too"
     r"|make|shortcut|mode|install|use)\b"

@@ -66,7 +66,7 @@ TOPICS: tuple[tuple[str, str], ...] = (
     (
         r"\b(?:quit|exit|leave|close|hang up|end)\b.*\b(?:app|application|program|voicechat|voice chat"
         r"|session|conversation|call|this|here)\b"
-        r"|\bhow (?:do|can) i (?:quit|exit|leave|get out|hang up|end)\b|^(?:quit|exit)$",
+        r"|\bhow (?:do|can) i (?:quit|exit|leave|get out|hang up|end)(?:$| of (?:here|this)\b)|^(?:quit|exit)$",
         "Press Q twice within two seconds, or Control Q, to leave. Colon and then end closes the session only.",
     ),
     (
@@ -90,7 +90,8 @@ TOPICS: tuple[tuple[str, str], ...] = (
         "Another address goes into --brain-url.",
     ),
     (
-        r"\bthemes?\b|\bcolou?rs?\b|\bdark mode\b|\blight mode\b|\blamplight\b|\bdaylight\b",
+        r"\bthemes?\b|\b(?:the|screen|other|different|change) colou?rs?\b|\bdark mode\b|\blight mode\b"
+        r"|\blamplight\b|\bdaylight\b",
         "The themes lamplight and daylight are built in. voicechat themes lists them; start with --theme and a name.",
     ),
     (
@@ -125,7 +126,8 @@ TOPICS: tuple[tuple[str, str], ...] = (
         "The offline engine has one English voice, called heart. With --provider openai and a key there are more.",
     ),
     (
-        r"\b(?:other|another|which|what|different|foreign) languages?\b|\bspeak (?:german|french|spanish"
+        r"\b(?:other|another|different|foreign) languages?\b|\blanguages? (?:do|can|are|is|you|there)\b"
+        r"|\bspeak (?:german|french|spanish"
         r"|italian|chinese|russian|dutch|polish)\b",
         "The offline engine understands and speaks only English. For other languages start voicechat --provider openai "
         "with a key.",
@@ -141,8 +143,8 @@ TOPICS: tuple[tuple[str, str], ...] = (
         "Everything happens on this computer: hearing, thinking and speaking. Nothing is sent to the internet.",
     ),
     (
-        r"\b(?:which|what|all|the|list|show)\b.*\b(?:keys?|shortcuts?|key bindings?|commands)\b"
-        r"|\bkeyboard\b|\bcheat ?sheet\b|\bhow does (?:this|it) work\b"
+        r"\b(?:which|what|all|list|show|explain|about)\b.*\b(?:keys?|shortcuts?|key bindings?|commands)\b"
+        r"|^keyboard$|\bkeyboard (?:help|card|shortcuts?)\b|\bcheat ?sheet\b|\bhow does (?:this|it) work\b"
         r"|\bhow do i use\b|\bquestion mark\b",
         "Space talks, M mutes, O switches hands-free and push-to-talk, B is barge-in, Escape or F9 stops me, "
         "I types a message, R asks again, F2 shows the events, minus and equals change the volume, capital D silences "

@@ -38,6 +38,8 @@ _REWRITES = tuple(
         (r"(?:the )?square ?root(?: of| for)?|(?:the )?root of|√", "sqrt"),
         (r"(?:the )?cube(?:d)? root of", "cbrt"),
         (r"(?:to the )?(?:power|powers) (?:of|off|to)|raised? to(?: the)?(?: power)?(?: of)?|to the power|\* \*", "^"),
+        (r"(?:the )?square of (\S+)", r"\1 ^ 2"),
+        (r"(?:the )?cube of (\S+)", r"\1 ^ 3"),
         (r"squared|²", "^ 2"),
         (r"cubed|³", "^ 3"),
         (r"to the (\d+)(?:st|nd|rd|th)(?: power)?", r"^ \1"),

@@ -35,7 +35,7 @@ _FEASTS = {
 _TIME = re.compile(
     r"\b(?:what|which|what is the|what is|tell me(?: the)?|the|current|got the|have the|give me the"
     r"|know the) (?:current |exact )?time\b"
-    r"(?! (?:zone|table|does|do|will|did|should)\b)|\bwhat time (?:is it|it is|do we have)\b"
+    r"(?! (?:zone|difference|table|does|do|will|did|should)\b)|\bwhat time (?:is it|it is|do we have)\b"
     r"|\bhow late is it\b|^(?:the )?time(?: now)?$"
     r"|\bwhat is the hour\b"
 )

@@ -31,14 +31,24 @@ def echo(ask: Ask) -> Reply | None:
         return say((words.rstrip("?") if politely else words)[:_LONGEST])
     if ask.heard.find(r"after me$"):
         return say("I am listening. Say: repeat after me, and then the words.")
+    if ask.heard.find(r"\bwhat did i (?:just )?say$|\bwhat was my (?:last )?(?:sentence|question)$"):
+        return _users_words(ask)
     if ask.heard.find(_AGAIN):
         return _again(ask)
     words = ask.heard.original(_SAY)
     if not words or ask.heard.find(
-        r"\bsay (?:hello|hi|goodbye|something|anything|when|how|what|a number|the alphabet|the (?:\w+ )+tables?)\b"
+        r"\bsay (?:hello|hi|goodbye|something|anything|when|how|what|a number|my name|the alphabet"
+        r"|the (?:\w+ )+tables?)\b"
     ):
         return None
     return say(re.sub(r",?\s*please[.!]?$", "", words, flags=re.IGNORECASE)[:_LONGEST])
+
+
+def _users_words(ask: Ask) -> Reply:
+    for role, text in reversed(ask.turn.history):
+        if role == "user" and text.strip():
+            return say(f"You said: {text.strip()[:_LONGEST]}")
+    return say("You have not said anything before that.")
 
 
 def _again(ask: Ask) -> Reply:

@@ -10,7 +10,7 @@ from voicechat.local_server.brain.words import counted
 _LONGEST_NOTE = 300
 _MOST_NOTES = 50
 _NAME = (
-    r"\b(?:my name is|my name's|call me|i am called|you can call me"
+    r"\b(?:my name is|my name's|call me|you can call me"
     r"|people call me)\s+([^\W\d_][\w'’\-]*(?:\s+[A-Z][\w'’\-]*)?)"
 )
 _NOTE = (
@@ -51,7 +51,9 @@ def _ask_name(ask: Ask) -> Reply | None:
 
 
 def _take_note(ask: Ask) -> Reply | None:
-    if ask.heard.find(r"\bremember\?*$|\bdo you remember\b|\bi (?:do not |can not )?remember\b"):
+    if ask.heard.find(r"\bremember\?*$|\bdo you remember\b|\bremember me\b"):
+        return None
+    if not ask.heard.find(r"^(?:also |please )*(?:remember|note|make|take|write|do not forget|jot)\b"):
         return None
     note = ask.heard.original(_NOTE).strip(" .,!")
     if not note:

@@ -14,7 +14,7 @@ _SPOKE = (
     r"|\blength of my (?:last )?(?:sentence|turn)\b"
 )
 _SPEED = (
-    r"\bhow (?:fast|quick|quickly|long)\b.*\b(?:you|it)\b.*\b(?:hear|heard|answer|answered|respond"
+    r"\bhow (?:fast|quick|quickly|long)\b.*\byou\b.*\b(?:hear|heard|answer|answered|respond"
     r"|responded|react|reply|understand|take)\b"
     r"|\b(?:latency|response time|reaction time|delay)\b|\bhow (?:fast|quick|slow) (?:are|were) you\b"
 )

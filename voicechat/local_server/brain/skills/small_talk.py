@@ -28,6 +28,10 @@ _FIXED: tuple[tuple[str, str], ...] = (
      "OK."),
     (r"^(?:yes|yeah|yep|ok|right|sure|alright|i see|got it|understood|exactly|aha|fine|good)(?: (?:yes|ok"
      r"|good|great|right))?$", "OK. What next?"),
+    (r"^(?:wait|hold on|hang on|1 moment|1 second|give me|stay)(?: (?:a|1|me))?(?: (?:second|sec|minute"
+     r"|moment|bit))?$", "Take your time."),
+    (r"\bhow old are you\b|\bwhere (?:do you live|are you(?: from)?)\b|\bdo you (?:have|feel) (?:feelings|emotions)\b",
+     "I am a program on your computer, without age, home or feelings."),
     (r"\bwill you marry me\b|\bdo you love me\b", "I am a program, so that would be a short marriage."),
     (r"\b(?:meaning of life|answer to (?:life|everything))\b", "A famous book says forty-two."),
     (r"\bsing\b.*\bsongs?\b|\bsing (?:for me|something|to me)\b|\bcan you sing\b",
@@ -44,7 +48,7 @@ _HELLO = (
 
 def small_talk(ask: Ask) -> Reply | None:
     """Answer a courtesy."""
-    if ask.heard.find(_HELLO):
+    if ask.heard.find(_HELLO) or ask.heard.line in ("echo", "echo guide", "computer", "assistant"):
         name = f", {ask.memory.name}" if ask.memory.name else ""
         return say(f"{_greeting(ask.turn.now)}{name}! I am Echo guide, the built-in assistant. Ask what I can do.")
     if ask.heard.find(r"^(?:say )(?:hello|hi)\b"):

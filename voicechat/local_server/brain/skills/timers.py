@@ -43,14 +43,14 @@ def timers(ask: Ask) -> Reply | None:
         return _cancel(ask)
     if re.search(r"\b(?:left|remaining|remains|status|which|any|list|how long|how much|when)\b", line):
         return _remaining(ask)
+    if not pending and re.search(r"\bwake me\b|\balarm\b", line) and re.search(r"\bat\b|\d:\d\d|o'clock|[ap]m\b", line):
+        return say("I have no alarm clock, only timers that count down. Say for example: set a timer for one hour.")
     seconds = duration_in(line, bare_minutes=pending)
     if seconds is None:
         if pending or not re.search(r"\b(?:set|start|need|want|make|create|timer|alarm|remind)\b", line):
             ask.memory.asked = ""
             return None
         ask.memory.asked = "timer"
-        if re.search(r"\balarm\b|\bwake me\b", line) and re.search(r"\bat\b|\d:\d\d|o'clock|[ap]m\b", line):
-            return say("I only have timers, which count down. How long shall it run?")
         return say("For how long? Say for example five minutes.")
     ask.memory.asked = ""
     return _start(ask, seconds)
