@@ -98,6 +98,12 @@ def test_every_order_of_arrival_ends_in_the_order_of_the_server(order: tuple[int
     assert [text for _, text in talk.said()] == ["1", "2", "3", "4"]
 
 
+def test_a_turn_that_learns_late_whom_it_follows_moves_down_with_those_that_follow_it() -> None:
+    talk = TalkScript().hear(committed("u2"), committed("u3", "u2"), committed("u1"))
+    talk.hear(wire.ConversationItemAdded(item=item("u2"), previous_item_id="u1"))
+    assert [turn.item_id for turn in talk.turns] == ["u1", "u2", "u3"]
+
+
 def test_contradicting_places_lose_no_turn() -> None:
     talk = TalkScript().hear(committed("u1", "u3"), committed("u2", "u1"), committed("u3", "u2"), committed("u4", "u4"))
     assert sorted(turn.item_id for turn in talk.turns) == ["u1", "u2", "u3", "u4"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
@@ -26,7 +27,11 @@ IDS = st.sampled_from(["r1", "r2", "r3"])
 ITEMS = st.sampled_from(["u1", "u2", "u3"])
 WORDS = st.sampled_from(["", ".", "yes", "好"])
 SOURCES: st.SearchStrategy[on.TalkSource] = st.sampled_from(["key", "mouse", "control"])
-SECONDS = st.floats(0.0, 3.0)
+SECONDS = st.sampled_from([0.0, 0.05, 0.3, 1.1, 3.0])
+STATUSES = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
+BUSY = "conversation_already_has_active_response"
+EXAMPLES = int(os.environ.get("VOICECHAT_EXAMPLES", "60"))
+"""Conversations per property; more are worth a night."""
 SAMPLES = [sample.decoded().event for sample in wire_samples() if sample.sender == "server"]
 
 POLICIES = [
@@ -34,82 +39,14 @@ POLICIES = [
     TurnPolicy(commit_after_stop=2.0),
     TurnPolicy(reopen_delay=0.0, min_playback=0.0),
 ]
-BEGINNINGS = [
-    State(wishes=Wishes(greeting="Hello", provider="local")),
-    State(wishes=Wishes(dialect="beta"), choices=Choices(turn_mode="push-to-talk")),
-    opened(),
-    opened(barge_in=False, transport="WebSocket"),
-    opened(turn_mode="push-to-talk"),
-    opened(local_detection=True),
+BEGINNINGS: list[Callable[[TurnPolicy], State]] = [
+    lambda policy: State(wishes=Wishes(greeting="Hello", provider="local")),
+    lambda policy: State(wishes=Wishes(dialect="beta"), choices=Choices(turn_mode="push-to-talk")),
+    lambda policy: opened(policy=policy),
+    lambda policy: opened(barge_in=False, transport="WebSocket", policy=policy),
+    lambda policy: opened(turn_mode="push-to-talk", policy=policy),
+    lambda policy: opened(local_detection=True, policy=policy),
 ]
-
-
-def user_events() -> st.SearchStrategy[Event]:
-    """What a user can do."""
-    return st.one_of(
-        st.builds(on.TalkPressed, SOURCES, st.none() | SECONDS),
-        st.builds(on.TalkReleased, SOURCES, st.booleans()),
-        st.sampled_from([on.TalkRejoined(), on.TalkTapped(), on.FocusLost(), on.PauseToggled(), on.StopPressed()]),
-        st.sampled_from([on.AgainPressed(), on.EndAsked(), on.NewAsked(), on.ConnectWanted()]),
-        st.builds(on.MuteChosen, st.booleans()),
-        st.builds(on.BargeInChosen, st.booleans()),
-        st.builds(on.DeafenChosen, st.booleans()),
-        st.builds(on.VolumeChosen, st.floats()),
-        st.builds(on.TurnModeChosen, st.sampled_from(["hands-free", "push-to-talk"])),
-        st.builds(on.TextEntered, WORDS),
-    )
-
-
-def audio_events(now: float) -> st.SearchStrategy[Event]:
-    """What the audio path can report at a time."""
-    past = SECONDS.map(lambda ago: now - ago)
-    return st.one_of(
-        st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive()]),
-        st.builds(on.AssistantFellSilent, past),
-        st.builds(on.VoiceBegan, past),
-        st.builds(on.VoiceEnded, past, SECONDS),
-        st.builds(on.BargeInHappened, past),
-        st.builds(on.MicFlat, SECONDS),
-        st.builds(on.DeviceOpened, WORDS, WORDS),
-        st.builds(on.DeviceLost, WORDS, WORDS),
-        st.builds(on.DeviceMissing, WORDS),
-    )
-
-
-def line_events(number: int) -> st.SearchStrategy[Event]:
-    """What a line of that number, or the one before, can report."""
-    which = st.sampled_from([number, number, number, number - 1])
-    return st.one_of(
-        st.builds(on.LineOpened, which, st.sampled_from(["WebRTC", "WebSocket"]), configured=st.booleans()),
-        st.builds(on.LineFailed, which, st.just("no"), retryable=st.booleans()),
-        st.builds(on.LineLost, which, st.just("gone")),
-        st.builds(on.LineStep, which, st.just("ice"), SECONDS),
-        st.builds(on.SendRefused, which, st.sampled_from(["response.create", "session.update"]), st.just("closed")),
-    )
-
-
-def wire_events(state: State) -> st.SearchStrategy[Event]:
-    """What a server can say: the events the rules listen to, samples of all others, and garbage."""
-    number = state.connection.number
-    mine = st.sampled_from([state.configuration.event_id, state.responses.event_id, "x", None])
-    param = st.sampled_from([None, "session.type", "session.voice", "session.audio.input.transcription", "input"])
-    codes = st.sampled_from(
-        ["conversation_already_has_active_response", "response_cancel_not_active", "unknown_parameter", "server_error"]
-    )
-    statuses = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
-    said = st.one_of(
-        st.builds(created, IDS),
-        st.builds(done, IDS, statuses, st.sampled_from([None, "turn_detected", "client_cancelled"])),
-        st.builds(sound_started, IDS),
-        st.builds(sound_stopped, IDS),
-        st.builds(sound_cleared, IDS),
-        st.builds(committed, ITEMS),
-        st.builds(transcript, ITEMS, WORDS),
-        st.builds(lambda code, event_id, path: refused(code, event_id=event_id, param=path), codes, mine, param),
-        st.sampled_from(SAMPLES).map(lambda event: Received(number, event)),  # type: ignore[arg-type]
-        st.sampled_from(GARBAGE).map(lambda event: Received(number, event)),
-    )
-    return said.map(lambda received: replace(received, connection=number))
 
 
 GARBAGE: list[wires.ServerEvent] = [
@@ -135,7 +72,99 @@ GARBAGE: list[wires.ServerEvent] = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+Recipe = Callable[[State, float], Event]
+"""An event that depends on when it happens and on the line it happens on."""
+
+USER: st.SearchStrategy[Event] = st.one_of(
+    st.builds(on.TalkPressed, SOURCES, st.none() | SECONDS),
+    st.builds(on.TalkReleased, SOURCES, st.booleans()),
+    st.sampled_from([on.TalkRejoined(), on.TalkTapped(), on.FocusLost(), on.PauseToggled(), on.StopPressed()]),
+    st.sampled_from([on.AgainPressed(), on.EndAsked(), on.NewAsked(), on.ConnectWanted(), on.DeafenChosen(True)]),
+    st.builds(on.MuteChosen, st.booleans()),
+    st.builds(on.BargeInChosen, st.booleans()),
+    st.builds(on.VolumeChosen, st.sampled_from([0.0, 9.0, float("nan")])),
+    st.builds(on.TurnModeChosen, st.sampled_from(["hands-free", "push-to-talk"])),
+    st.builds(on.TextEntered, WORDS),
+)
+AUDIO: st.SearchStrategy[Event] = st.one_of(
+    st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),
+    st.builds(on.DeviceOpened, WORDS, WORDS),
+    st.builds(on.DeviceLost, WORDS, WORDS),
+    st.builds(on.DeviceMissing, WORDS),
+)
+WIRE: st.SearchStrategy[Event] = st.one_of(
+    st.builds(created, IDS),
+    st.builds(done, IDS, STATUSES, st.sampled_from([None, "turn_detected", "client_cancelled"])),
+    st.builds(sound_started, IDS),
+    st.builds(sound_stopped, IDS),
+    st.builds(sound_cleared, IDS),
+    st.builds(committed, ITEMS),
+    st.builds(transcript, ITEMS, WORDS),
+    st.sampled_from([*GARBAGE, *SAMPLES]).map(lambda event: Received(1, event)),
+)
+
+
+def heard_recipe(kind: int, ago: float) -> Recipe:
+    """The audio path reports something that was a while ago."""
+    reports: list[Callable[[float], Event]] = [
+        on.AssistantFellSilent,
+        on.VoiceBegan,
+        lambda past: on.VoiceEnded(past, ago),
+        on.BargeInHappened,
+    ]
+    return lambda state, now: reports[kind](now - ago)
+
+
+def line_recipe(kind: int, flag: bool, back: int) -> Recipe:
+    """The present line, or the one before, reports something."""
+    reports: list[Callable[[int], Event]] = [
+        lambda number: on.LineOpened(number, "WebRTC" if flag else "WebSocket", configured=flag),
+        lambda number: on.LineOpened(number, configured=not flag),
+        lambda number: on.LineFailed(number, "no", retryable=flag),
+        lambda number: on.LineLost(number, "gone"),
+        lambda number: on.LineStep(number, "ice", 0.1),
+    ]
+    return lambda state, now: reports[kind](state.connection.number - back)
+
+
+def error_recipe(code: str, param: str | None, about: int) -> Recipe:
+    """The service refuses something, perhaps what was asked last."""
+
+    def happen(state: State, now: float) -> Event:
+        event_id = (None, "x", state.configuration.event_id, state.responses.event_id)[about]
+        if code == "send":
+            return on.SendRefused(state.connection.number, "response.create", "closed", event_id or "")
+        return refused(code, event_id=event_id, param=param, connection=state.connection.number)
+
+    return happen
+
+
+def as_recipe(event: Event) -> Recipe:
+    """An event that is the same at any time; one of the wire belongs to the present line."""
+    if isinstance(event, Received):
+        return lambda state, now: replace(event, connection=state.connection.number)
+    return lambda state, now: event
+
+
+RECIPES: st.SearchStrategy[Recipe] = st.one_of(
+    USER.map(as_recipe),
+    AUDIO.map(as_recipe),
+    WIRE.map(as_recipe),
+    WIRE.map(as_recipe),
+    st.builds(heard_recipe, st.integers(0, 3), SECONDS),
+    st.builds(line_recipe, st.integers(0, 4), st.booleans(), st.sampled_from([0, 0, 0, 1])),
+    st.builds(
+        error_recipe,
+        st.sampled_from([BUSY, "response_cancel_not_active", "unknown_parameter", "server_error", "send"]),
+        st.sampled_from([None, "session.type", "session.voice", "session.audio.input.transcription", "input"]),
+        st.integers(0, 3),
+    ),
+)
+GAPS = st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.7, 2.5, 9.0])
+SCRIPTS = st.lists(st.tuples(GAPS, RECIPES), min_size=5, max_size=40)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Moment:
     """One step of a random conversation."""
 
@@ -143,6 +172,10 @@ class Moment:
     event: Event
     before: State
     result: Step
+
+    def __repr__(self) -> str:
+        told = (*self.result.effects, *self.result.announced)
+        return f"at {self.now:.3f} {self.event} -> {told}"
 
     @property
     def after(self) -> State:
@@ -158,36 +191,41 @@ class Moment:
         return any(isinstance(news, kinds) for news in self.result.announced)
 
 
-def conversation(data: st.DataObject, policy: TurnPolicy, begin: State, length: int = 40) -> Iterator[Moment]:
+def conversation(recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: State) -> Iterator[Moment]:
     """Random events at random times; `TimePassed` at every deadline, as the session sends it."""
     state, now = begin, 0.0
-    for _ in range(length):
-        now += data.draw(st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.7, 2.5, 9.0]))
-        families = st.one_of(user_events(), audio_events(now), line_events(state.connection.number), wire_events(state))
-        due = next_deadline(state, now, policy)
-        for _ in range(200):
-            if due is None or due > now:
-                break
-            moment = Moment(due, on.TimePassed(), state, step(state, on.TimePassed(), due, policy))
+    for gap, recipe in recipes:
+        for moment in _time_passes(state, now, now + gap, policy):
             yield moment
-            state, past = moment.after, due
-            due = next_deadline(state, past, policy)
-            assert due is None or due > past, f"the deadline at {due} is still due after it has passed"
-        else:
-            raise AssertionError("time stands still")
-        event = data.draw(families)
+            state = moment.after
+        now += gap
+        event = recipe(state, now)
         moment = Moment(now, event, state, step(state, event, now, policy))
         yield moment
         state = moment.after
 
 
+def _time_passes(state: State, now: float, until: float, policy: TurnPolicy) -> Iterator[Moment]:
+    due = next_deadline(state, now, policy)
+    for _ in range(100):
+        if due is None or due > until:
+            return
+        past = max(due, now)
+        moment = Moment(past, on.TimePassed(), state, step(state, on.TimePassed(), past, policy))
+        yield moment
+        state, now = moment.after, past
+        due = next_deadline(state, now, policy)
+        assert due is None or due > past, f"the deadline at {due} is still due after it has passed"
+    raise AssertionError("time stands still")
+
+
 def everywhere(check: Callable[[list[Moment], TurnPolicy], None]) -> Callable[[], None]:
     """Run a check over random conversations under every policy and from every beginning."""
 
-    @settings(max_examples=60, deadline=None, derandomize=True)
-    @given(st.data(), st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
-    def run(data: st.DataObject, policy: TurnPolicy, begin: State) -> None:
-        check(list(conversation(data, policy, begin)), policy)
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+    @given(SCRIPTS, st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
+    def run(recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: Callable[[TurnPolicy], State]) -> None:
+        check(list(conversation(recipes, policy, begin(policy))), policy)
 
     return run
 

@@ -210,3 +210,40 @@ def test_captions_do_not_wait_for_a_deafened_loudspeaker() -> None:
 def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end() -> None:
     talk = sound(answer(ask(TalkScript()), text="x" * 60), 1.0, 11.0)
     assert talk.at(13.0).state.conversation.chars_per_second == pytest.approx((15.0 + 6.0) / 2)
+
+
+def test_what_you_said_while_muted_is_no_part_of_your_turn() -> None:
+    talk = TalkScript().at(1.0).tell(on.MuteChosen(True))
+    talk.at(9.9).tell(on.VoiceBegan(9.0), on.VoiceEnded(9.9, 0.9))
+    talk.at(10.0).tell(on.MuteChosen(False))
+    talk.at(10.5).hear(speech("u1")).at(12.0).hear(silence("u1"), committed("u1"))
+    answer(talk).at(12.5).tell(on.AssistantHeard())
+    assert talk.answer().latency == pytest.approx(0.5)
+
+
+def test_a_long_held_key_does_not_shorten_the_wait() -> None:
+    talk = TalkScript(choices=Choices(turn_mode="push-to-talk")).at(10.0).tell(on.TalkPressed())
+    talk.hear(wire.InputAudioBufferCleared()).at(11.0).tell(on.VoiceBegan(10.2), on.VoiceEnded(11.0, 0.8))
+    talk.at(13.0).tell(on.TalkReleased()).at(13.3).hear(committed("u1"))
+    answer(talk).at(13.8).tell(on.AssistantHeard())
+    assert talk.answer().latency == pytest.approx(2.8)
+
+
+def test_two_answers_close_together_each_keep_their_own_sound() -> None:
+    talk = sound(answer(ask(TalkScript())), 1.0, 3.0)
+    answer(talk, 2, "And one more thing.").at(3.3).tell(on.AssistantHeard())
+    assert [turn.first_sound_at for turn in talk.turns if turn.who == "assistant"] == [1.0, 3.3]
+
+
+def test_late_news_of_a_flushed_sound_is_not_taken_for_a_stillborn_answer() -> None:
+    talk = TalkScript().tell(on.TextEntered("Hello"), on.StopPressed())
+    talk.at(0.1).hear(created("r1"), words("r1", "a1", "Hel")).tell(on.AssistantHeard())
+    talk.at(0.2).hear(done("r1", status="cancelled", reason="client_cancelled"))
+    assert (talk.answer().text, talk.answer().cut_by, talk.answer().cut_at) == ("", "you", 0.0)
+
+
+def test_an_answer_whose_end_nobody_announced_is_ended_by_the_next() -> None:
+    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", "First."))
+    sound(talk, 1.0, 2.0)
+    sound(answer(talk.at(5.0), 2, "Second."), 5.0, 6.0).at(9.0)
+    assert talk.view.completed == 2

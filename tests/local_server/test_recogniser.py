@@ -7,8 +7,8 @@ import pytest
 
 from tests.support.built_in_voice import engine, silence, spoken_words, word_errors
 from voicechat.local_server.speech.engine import engine_is_missing
-from voicechat.local_server.speech.moonshine import model_folder, read_tokens, unknown_files, without_loops
-from voicechat.local_server.speech.recogniser import SEGMENT_LIMIT, is_hallucination, split_at_quiet
+from voicechat.local_server.speech.moonshine import Moonshine, model_folder, read_tokens, unknown_files, without_loops
+from voicechat.local_server.speech.recogniser import SEGMENT_LIMIT, Recogniser, is_hallucination, split_at_quiet
 
 needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")
 
@@ -80,6 +80,25 @@ def test_a_minute_of_speech_is_heard_to_its_end() -> None:
     heard = engine().recogniser.transcribe(sound)
     assert word_errors("and this is the end of it", " ".join(heard.split()[-7:])) <= 0.3
     assert 100 < len(heard.split()) < 140
+
+
+@needs_models
+def test_a_growing_turn_is_not_recognised_from_its_beginning_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    recogniser = Recogniser()
+    shown: list[int] = []
+    real = Moonshine.text_of
+
+    def counting(model: Moonshine, samples: np.ndarray[tuple[int], np.dtype[np.float32]]) -> str:
+        shown.append(len(samples))
+        return real(model, samples)
+
+    monkeypatch.setattr(Moonshine, "text_of", counting)
+    sound = spoken_words("The wind is cold tonight, and the sea is grey. " * 10)
+    first = recogniser.transcribe(sound[: 24 * 16_000])
+    before = len(shown)
+    again = recogniser.transcribe(sound[: 25 * 16_000])
+    assert before >= 2 and len(shown) == before + 1
+    assert again.startswith(" ".join(first.split()[:20]))
 
 
 def test_long_sound_is_cut_where_it_is_quiet_and_nothing_is_lost() -> None:

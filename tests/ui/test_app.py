@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 from textual import events
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import FREE, MICS, OPEN, PTT, SPEAKING
+from tests.support.scenes import FREE, MICS, OPEN, PTT, SPEAKING, rows
 from tests.support.screen import records_of, showing, text, until
 from voicechat.core import events as did
 from voicechat.core.view import View
-from voicechat.engine.link import EngineHello
+from voicechat.engine.link import Batch, EngineHello
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
@@ -243,11 +244,12 @@ async def test_every_action_is_in_the_palette() -> None:
 
 
 async def test_the_palette_does_not_cover_the_deck() -> None:
-    async with showing("held", (120, 36)) as (app, _, pilot):
+    async with showing("held", (120, 36)) as (app, engine, pilot):
         await pilot.press("colon")
         await until(pilot, lambda: app.screen is not app.talk)
-        await pilot.pause(0.3)
         assert "● ON AIR" in "\n".join(text(app).splitlines()[-5:])
+        engine.show(MICS["muted"]())
+        await until(pilot, lambda: "○ MUTED" in text(app))  # and it goes on living
 
 
 async def test_snapshots_that_wait_are_replaced_by_the_newest() -> None:
@@ -255,6 +257,27 @@ async def test_snapshots_that_wait_are_replaced_by_the_newest() -> None:
         for seconds in range(200):
             engine.show(View(replace(FREE, seconds=seconds), SPEAKING, OPEN))
         await until(pilot, lambda: app.talk.mic.seconds == 199)
+
+
+@pytest.mark.parametrize("attempt", range(5))
+async def test_an_engine_that_goes_on_talking_does_not_disturb_the_end(attempt: int) -> None:
+    engine = FakeEngine(records_of("talk"))
+    app = VoiceChatApp(engine, UiOptions())
+    over = threading.Event()
+
+    def talk() -> None:
+        while not over.is_set():
+            engine.deliver(*records_of("talk"), Batch(rows(3)))
+
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: engine.starts == 1)
+        talker = threading.Thread(target=talk)
+        talker.start()
+        await pilot.pause(0.01 * attempt)
+        if attempt % 2:
+            app.leave(0)
+    over.set()
+    talker.join()
 
 
 def test_a_screen_that_never_started_its_engine_can_be_made() -> None:

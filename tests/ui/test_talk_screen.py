@@ -16,6 +16,7 @@ from voicechat.ui.options import UiOptions
 from voicechat.ui.sizes import size_class
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
+from voicechat.ui.widgets.transcript import TurnList
 
 
 def test_the_breakpoints() -> None:
@@ -105,6 +106,7 @@ async def test_the_welcome_card_leaves_at_the_first_word() -> None:
         engine.say(TurnView("u1", "you", text="Hello", partial=True))
         await until(pilot, lambda: "Hello" in text(app))
         assert "say something" not in text(app)
+        assert app.focused is app.talk.query_one(TurnList)
 
 
 async def test_connecting_shows_five_steps_with_their_times() -> None:

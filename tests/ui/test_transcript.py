@@ -162,6 +162,18 @@ async def test_y_copies_the_newest_turn_without_labels() -> None:
         assert app.clipboard.startswith("Session opened") and "Lovely." in app.clipboard
 
 
+async def test_what_the_mouse_selects_is_copied_without_label_and_rail() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(TurnView("u", "you", text="Slower, please."))
+        await until(pilot, lambda: text(app).count("▎") == 1)
+        turn = app.talk.query_one(Turn)
+        await pilot.mouse_down(turn, offset=(10, 0))
+        await pilot.hover(turn, offset=(16, 0))
+        await pilot.mouse_up(turn, offset=(16, 0))
+        await pilot.press("y")
+        assert app.clipboard.strip() in ("Slower", "Slower,", "Slowe")
+
+
 def test_copied_tools_keep_their_arguments() -> None:
     assert plain_text(TurnView("t", "tool", text="get_weather", detail="Tokyo")) == "get_weather  Tokyo"
 

@@ -25,6 +25,8 @@ from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server
 
+CONFIG_ERROR = 2
+"""Exit status when a setting is no good."""
 _BRAIN_WAIT = 0.6
 """Seconds the first line waits for the name of the brain; loopback is probed for half of that."""
 _PARENT_CHECK = 1.0
@@ -93,13 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     logging.getLogger("aioice").setLevel(logging.WARNING)
     gc.freeze()
+    sys.setswitchinterval(0.001)  # the 20 ms pace of a call must not wait for a recogniser's Python
     try:
         asyncio.run(main_async(options))
     except KeyboardInterrupt:
         return 130
     except VoiceChatError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - the spawner shows it
-        return 2
+        print(f"{error.message} {error.hint}".strip(), file=sys.stderr)  # noqa: T201 - the spawner shows it
+        return CONFIG_ERROR
     except OSError as error:
         print(f"The local server cannot listen: {error}", file=sys.stderr)  # noqa: T201
         return 3

@@ -158,7 +158,8 @@ class Answer:
         self._conversation.keep_sound(message.entry, int16(samples), VOICE_RATE)
         self._voiced += len(samples) / VOICE_RATE
         if self._is_paced:
-            return [*outs, *self.advance(0.0)]
+            # Words wait for the playout to start; without any sound nothing will ever start.
+            return outs if message.entry.length else [*outs, *self.advance(0.0)]
         for at in range(0, len(samples), _SLICE):
             outs += self._say_words(message, starts + (at + _SLICE) / VOICE_RATE)
             wire = write_sound(self.request.output_format, self._to_wire.feed(samples[at : at + _SLICE]))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import refusal_response
-from voicechat.local_server.house import House, first_config
+from voicechat.local_server.house import MOST_SESSIONS, House, first_config
 from voicechat.local_server.playout import FRAME
 from voicechat.local_server.session import Session, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig
@@ -133,7 +133,7 @@ class CallDesk:
         if isinstance(asked, web.Response):
             return asked
         full = self._house.why_full()
-        if full is None and len(self._calls) >= 2 * 8:
+        if full is None and len(self._calls) >= 2 * MOST_SESSIONS:
             full = Refusal("session_limit_reached", "Too many calls are being set up.", type="server_error")
         if full:
             return refusal_response(503, full)
@@ -189,7 +189,9 @@ async def _read_request(request: web.Request, house: House) -> _Asked | web.Resp
     key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
     session = house.session_of(key)
     if request.content_type == "application/sdp":
-        body = await request.content.read(LARGEST_OFFER + 1)
+        body = await _read_body(request)
+        if body is None:
+            return refusal_response(413, Refusal("request_too_large", "The offer is too large."))
         offer = body.decode("utf-8", "replace")
     elif request.content_type == "multipart/form-data":
         read = await _read_parts(request)
@@ -200,11 +202,19 @@ async def _read_request(request: web.Request, house: House) -> _Asked | web.Resp
     else:
         text = "Unsupported content type. Send application/sdp, or multipart/form-data with the parts sdp and session."
         return refusal_response(415, Refusal("unsupported_content_type", text))
-    if len(offer) > LARGEST_OFFER:
-        return refusal_response(413, Refusal("request_too_large", "The offer is too large."))
     if not offer.strip():
         return refusal_response(400, Refusal("missing_required_parameter", "Missing required parameter: 'sdp'.", "sdp"))
     return _Asked(offer, session, request.query.get("model", "")[:256], spoken_dialect(request))
+
+
+async def _read_body(request: web.Request) -> bytes | None:
+    """The whole body; None if it is too large."""
+    body = bytearray()
+    async for chunk in request.content.iter_chunked(65_536):
+        body += chunk
+        if len(body) > LARGEST_OFFER:
+            return None
+    return bytes(body)
 
 
 async def _read_parts(request: web.Request) -> tuple[str, Fields] | Refusal:

@@ -19,6 +19,7 @@ import numpy as np
 
 from voicechat.local_server.actions import Out, Recognise, Tag
 from voicechat.local_server.answering import Answering
+from voicechat.local_server.brain.base import Turn
 from voicechat.local_server.conversation import Conversation
 from voicechat.local_server.ears import Ears
 from voicechat.local_server.items import add_item, delete_item, retrieve_item, truncate_item
@@ -123,6 +124,11 @@ class Dialogue:
         """The other answer to a `Recognise` action."""
         outs, _ = self._listening.recognition_failed(item_id, message, self.config)
         return [*outs, *self._follow_up(now)]
+
+    def likely_turn(self, item_id: str, text: str) -> Turn | None:
+        """What the brain will be asked if these words, recognised in a pause, were the user's last."""
+        is_open = self._listening.is_speaking and not self._conversation.find(item_id)
+        return self._replies.likely_turn(text, self.config) if is_open else None
 
     def wants_partial(self) -> Recognise | None:
         """What to recognise for live captions at this moment, if anything."""
@@ -324,8 +330,10 @@ class Dialogue:
             if isinstance(given, Refusal):
                 return given
             context = given
-        self._replies.owed_to = None
-        return self._replies.create(read_wish(self.config, options, context))
+        made = self._replies.create(read_wish(self.config, options, context))
+        if not isinstance(made, Refusal):
+            self._replies.owed_to = None
+        return made
 
 
 def _misshapen(raw: dict[str, JsonValue]) -> Refusal | None:

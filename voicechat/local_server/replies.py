@@ -16,7 +16,7 @@ from voicechat.local_server.actions import Out
 from voicechat.local_server.answer import AnswerRequest
 from voicechat.local_server.answering import Answering
 from voicechat.local_server.brain.base import FunctionTool, SessionFacts, Turn
-from voicechat.local_server.context import read_context
+from voicechat.local_server.context import Context, read_context
 from voicechat.local_server.conversation import Conversation, Entry
 from voicechat.local_server.session_config import (
     SessionConfig,
@@ -27,10 +27,11 @@ from voicechat.local_server.session_config import (
 )
 from voicechat.local_server.shapes import Refusal
 from voicechat.local_server.speech.language import english_only, foreign_language
-from voicechat.protocol.items import Item
+from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.wire import JsonValue
 
 MOST_TIMERS = 32
+NOT_HEARD = "I did not hear any words. Please say that again."
 STILL_THERE = "Are you still there? I am listening."
 """What is said when the idle timeout fires; a brain has nothing to go by then."""
 _LANGUAGES = {
@@ -121,6 +122,22 @@ class Replies:
         """Forget all timers."""
         self._timers.clear()
 
+    def likely_turn(self, text: str, config: SessionConfig) -> Turn | None:
+        """What the brain would be asked if the user, who has just paused, said no more; None if nothing would be."""
+        turns = config.turn_detection
+        if (
+            not text
+            or turns is None
+            or not turns.create_response
+            or config.kind != "realtime"
+            or foreign_language(text)
+        ):
+            return None
+        item = Item(type="message", role="user", content=(ContentPart(type="input_audio", transcript=text),))
+        wish = default_wish(config)
+        entries = (*self.conversation, Entry(item, length=1.0))
+        return self._turn(wish, read_context(entries, wish.instructions)) if wish.request.is_spoken else None
+
     def _answer_owed(self, config: SessionConfig) -> list[Out]:
         entry = self.conversation.find(self.owed_to) if self.owed_to else None
         if entry is None:
@@ -156,7 +173,16 @@ class Replies:
     def _reply(self, response_id: str, wish: Wish, entries: tuple[Entry, ...]) -> list[Out]:
         context = read_context(entries, wish.instructions)
         self.measured.answers += 1
-        turn: Turn | None = Turn(
+        turn = self._turn(wish, context)
+        if context.by_voice and not context.text and not context.tool_outputs:
+            return self.answering.reply(response_id, None, NOT_HEARD)
+        foreign = foreign_language(context.text)
+        notice = self._language_notice(foreign)
+        # Words of another language are answered by the notice alone: the guide could only say that it is at a loss.
+        return self.answering.reply(response_id, None if notice and foreign else turn, notice)
+
+    def _turn(self, wish: Wish, context: Context) -> Turn:
+        return Turn(
             text=context.text,
             now=self.local_time(),
             history=context.history,
@@ -167,10 +193,6 @@ class Replies:
             facts=self.facts(),
             by_voice=context.by_voice,
         )
-        foreign = foreign_language(context.text)
-        notice = self._language_notice(foreign)
-        # Words of another language are answered by the notice alone: the guide could only say that it is at a loss.
-        return self.answering.reply(response_id, None if notice and foreign else turn, notice)
 
     def _language_notice(self, foreign: str) -> str:
         language = foreign or self._wished_language
@@ -182,7 +204,9 @@ class Replies:
     def expect_language(self, code: str) -> None:
         """The client says which language the user speaks (ISO 639-1); anything but English earns one sentence."""
         short = code.lower().split("-")[0]
-        self._wished_language = "" if short in ("", "en") else _LANGUAGES.get(short, f"the language {code!r}")
+        self._wished_language = (
+            "" if short in ("", "en", "eng", "english") else _LANGUAGES.get(short, f"the language {code!r}")
+        )
 
     def facts(self) -> SessionFacts:
         """What was measured so far."""

@@ -27,6 +27,7 @@ from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.ears import Detector, Ears
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.rehearsal import Rehearsal
 from voicechat.local_server.resample import Resampler, Samples
 from voicechat.local_server.session_config import SessionConfig
 from voicechat.local_server.speech.sentences import split_sentences
@@ -104,6 +105,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._to_ears = Resampler(RATE, SAMPLE_RATE)
+        self._rehearsal = Rehearsal(self.brain, self._sound_of, self.senses.pool)
         self.dialogue = Dialogue(
             transport=self.transport,
             config=self.config,
@@ -211,6 +213,8 @@ class Session:
             self._perform(self.dialogue.recognition_failed(action.item_id, message, self.clock()))
             return
         self._perform(self.dialogue.recognised(action.item_id, action.tag, text, self.clock()))
+        if turn := self.dialogue.likely_turn(action.item_id, text):
+            await self._rehearsal.prepare(turn, self.dialogue.config.speed)
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
         began = self.clock()
@@ -251,9 +255,8 @@ class Session:
         if not reply.is_spoken:
             self._perform(self.dialogue.wrote(reply.response_id, text, self.clock()))
             return
-        loop = asyncio.get_running_loop()
         for sentence in split_sentences(text):
-            samples = await loop.run_in_executor(self.senses.pool, self._sound_of, sentence, reply.speed)
+            samples = await self._rehearsal.sound_of(sentence, reply.speed)
             self._perform(self.dialogue.voiced(reply.response_id, sentence, samples, self.clock()))
 
     def _sound_of(self, sentence: str, speed: float) -> Samples:

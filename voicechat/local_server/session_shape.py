@@ -137,7 +137,7 @@ GA_SESSION: Shape = record(
         "type": one_of("realtime"),
         "model": _NAME,
         "instructions": _LONG,
-        "output_modalities": array(one_of("audio", "text"), 1),
+        "output_modalities": array(one_of("audio", "text"), 1, fewest=1),
         "audio": record({"input": _GA_INPUT, "output": _GA_OUTPUT}),
         "max_output_tokens": _TOKENS,
         "tools": _TOOLS,
@@ -184,7 +184,11 @@ _BETA_TURN_DETECTION = nullable(
     )
 )
 _BETA_FORMAT = one_of("pcm16", "g711_ulaw", "g711_alaw")
-_BETA_MODALITIES = array(one_of("text", "audio"), 2)
+_BETA_MODALITIES = either(
+    refused("supported combinations are: ['text'] and ['audio', 'text']."),
+    lambda value: value == ["audio"],
+    array(one_of("text", "audio"), 2, fewest=1),
+)
 _BETA_TOOL_CHOICE = either(text(64), _is_text, record({"type": anything, "function": anything, "name": anything}))
 
 BETA_SESSION: Shape = record(
@@ -235,8 +239,11 @@ def _message(role: str, parts: dict[str, Shape]) -> Shape:
 
 _ITEMS: dict[str, Shape] = {
     "message": tagged(
-        {"user": _message("user", _USER), "assistant": _message("assistant", _ASSISTANT)}
-        | {role: _message(role, _SYSTEM) for role in ("system", "developer")},
+        {
+            "user": _message("user", _USER),
+            "assistant": _message("assistant", _ASSISTANT),
+            "system": _message("system", _SYSTEM),
+        },
         key="role",
     ),
     "function_call": record(
@@ -254,7 +261,7 @@ GA_RESPONSE: Shape = nullable(
             "conversation": one_of("auto", "none"),
             "input": _INPUT,
             "instructions": nullable(_LONG),
-            "output_modalities": array(one_of("audio", "text"), 1),
+            "output_modalities": array(one_of("audio", "text"), 1, fewest=1),
             "audio": record({"output": record({"format": _FORMAT, "voice": _VOICE})}),
             "max_output_tokens": _TOKENS,
             "tools": _TOOLS,

@@ -130,8 +130,8 @@ def nullable(inner: Shape) -> Shape:
     return lambda value, path: None if value is None else inner(value, path)
 
 
-def array(inner: Shape, longest: int = 1024) -> Shape:
-    """An array of at most so many values that all have one shape."""
+def array(inner: Shape, longest: int = 1024, fewest: int = 0) -> Shape:
+    """An array of values that all have one shape; its length within bounds."""
 
     def shape(value: JsonValue, path: str) -> Refusal | None:
         if not isinstance(value, list):
@@ -141,6 +141,8 @@ def array(inner: Shape, longest: int = 1024) -> Shape:
                 f"array too long. Expected an array with maximum length {longest}, but got length {len(value)} instead."
             )
             return Refusal("array_above_max_length", f"Invalid '{path}': {why}", path)
+        if len(value) < fewest:
+            return invalid(path, f"at least {fewest} {'entry is' if fewest == 1 else 'entries are'} needed.")
         refusals = (inner(entry, f"{path}[{index}]") for index, entry in enumerate(value))
         return next((refusal for refusal in refusals if refusal), None)
 

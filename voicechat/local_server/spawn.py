@@ -19,6 +19,8 @@ from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
 
 START_LIMIT = 20.0
 """Seconds until the server must listen: under one on a quiet machine, several on a cold disk."""
+_CONFIG_ERROR = 2
+"""Exit status of a server that was given a setting it cannot use; argparse has the same, for a defect of ours."""
 _STOP_LIMIT = 1.5
 _LAST_WORDS = 2000
 
@@ -87,11 +89,13 @@ async def start_local_server(
         greeting = json.loads(line)
         return LocalServer(str(greeting["base_url"]), str(greeting["brain"]), process, stderr)
     except (ValueError, KeyError, TypeError) as error:
-        process.kill()
-        await process.wait()
-        words = (await stderr).strip().splitlines()
-        why = f": {words[-1][:300]}" if words else "."
-        raise EngineError(f"The local server could not start{why}", hint=_HINT) from error
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        status = await process.wait()
+        words = ((await stderr).strip().splitlines() or ["it said nothing"])[-1][:300]
+        if status == _CONFIG_ERROR and "unrecognized arguments" not in words:
+            raise ConfigError(f"The local server refuses a setting: {words}") from error
+        raise EngineError(f"The local server could not start: {words}", hint=_HINT) from error
 
 
 _HINT = "voicechat serve --verbose shows what it says"

@@ -160,13 +160,13 @@ def _without_deep_parts(text: str, notes: Notes) -> str | None:
 def _decoder(notes: Notes) -> json.JSONDecoder:
     """The standard library's parser, made to report instead of to guess."""
 
-    def integer(digits: str) -> object:
+    def _integer(digits: str) -> object:
         return int(digits) if len(digits) <= 20 and _fits(int(digits)) else _UNUSABLE
 
-    def fraction(digits: str) -> object:
+    def _fraction(digits: str) -> object:
         return value if math.isfinite(value := float(digits)) else _UNUSABLE
 
-    def pairs(members: list[tuple[str, object]]) -> dict[str, object]:
+    def _pairs(members: list[tuple[str, object]]) -> dict[str, object]:
         found = dict(members)
         if len(found) < len(members):
             for name, times in Counter(name for name, _ in members).items():
@@ -175,9 +175,9 @@ def _decoder(notes: Notes) -> json.JSONDecoder:
         return found
 
     return json.JSONDecoder(
-        object_pairs_hook=pairs,
-        parse_int=integer,
-        parse_float=fraction,
+        object_pairs_hook=_pairs,
+        parse_int=_integer,
+        parse_float=_fraction,
         parse_constant=lambda _: _UNUSABLE,
         strict=False,
     )

@@ -144,8 +144,15 @@ class VoiceChatApp(ActionsApp):
         except RuntimeError:
             return  # the loop has closed while the engine was still talking
 
+    @property
+    def is_shown(self) -> bool:
+        """The screen is whole: while it is taken down the engine may still be talking."""
+        return not self._leaving and self.talk.is_mounted and bool(self.talk.display)
+
     def on_snapshot_arrived(self, message: messages.SnapshotArrived) -> None:
         """Urgent changes at once, figures at the present pace."""
+        if not self.is_shown:
+            return
         self.view, self.meters = cleaned(message.snapshot.view), message.snapshot.meters
         if self._away:
             self._name_window()
@@ -160,25 +167,30 @@ class VoiceChatApp(ActionsApp):
         if self._show_timer is not None:
             self._show_timer.stop()
             self._show_timer = None
+        if not self.is_shown:
+            return
         self._shown, self._shown_at = self.view, time.monotonic()
         self.talk.show_state(self.view, self.meters)
 
     def on_turns_arrived(self, message: messages.TurnsArrived) -> None:
         """Transcript entries."""
-        self.talk.take_turns(cleaned(message.turns))
+        if self.is_shown:
+            self.talk.take_turns(cleaned(message.turns))
 
     def on_batch_arrived(self, message: messages.BatchArrived) -> None:
         """Events; the list makes odd characters visible itself."""
-        self.talk.take_batch(message.batch)
+        if self.is_shown:
+            self.talk.take_batch(message.batch)
 
     def on_engine_began(self) -> None:
         """It is (again) there."""
         self.died = None
-        self.talk.engine_died(None)
+        if self.is_shown:
+            self.talk.engine_died(None)
 
     def on_engine_ended(self, message: messages.EngineEnded) -> None:
         """An engine that ends while we stay has died."""
-        if self._leaving:
+        if not self.is_shown:
             return
         self.died = message.goodbye
         self.view, self.meters = after_death(self.view), Meters()

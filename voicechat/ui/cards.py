@@ -161,7 +161,7 @@ def _checks(facts: CardFacts) -> list[Line]:
 
 
 def _found_key(welcome: WelcomeFacts) -> list[Line]:
-    if not welcome.key_found or welcome.provider == "openai":
+    if not welcome.key_found or welcome.provider.lower() == "openai":
         return []
     found = (
         Word("◆ ", "assistant"),

@@ -164,6 +164,8 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
             return f"push-to-talk: hold {key.talk} to speak", _join(mic.name, _echo(mic), _release(scene))
         case "thinking":
             return f"{voice} is thinking · cut in any time", f"push-to-talk: hold {key.talk} to speak"
+        case "no-line" if scene.connection.phase in ("refused", "lost"):
+            return _line_lost(scene)
         case "no-line":
             wait = f"hold {key.talk} now: up to 10 s wait here until the line is up"
             return "not connected yet · your first words are kept", wait
@@ -236,7 +238,8 @@ def reply_words(scene: Scene) -> ReplyWords:
 def _reply_second(scene: Scene) -> str:
     reply, connection = scene.reply, scene.connection
     if reply.state == "no-session":
-        return f"step {len(connection.steps) + 1} of 5" if connection.phase == "connecting" else "context is kept here"
+        is_calling = connection.phase == "connecting"
+        return f"step {min(5, len(connection.steps) + 1)} of 5" if is_calling else "what was said stays here"
     if reply.state == "thinking" and reply.detail:
         return reply.detail
     if reply.last_latency is None:

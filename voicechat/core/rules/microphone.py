@@ -12,6 +12,7 @@ from voicechat.core.effects import CloseMic, Effect, OpenMic, SetVolume
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
+    AttendanceChanged,
     DeafenChosen,
     DeviceLost,
     DeviceMissing,
@@ -25,6 +26,7 @@ from voicechat.core.events import (
     PauseToggled,
     TalkBegan,
     TurnModeChosen,
+    VoiceBegan,
     VolumeChosen,
 )
 from voicechat.core.policy import TurnPolicy
@@ -62,8 +64,12 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _loudness(state, replace(mic, volume=min(max(volume, 0.0), LOUDEST) if volume == volume else 1.0))
         case DeafenChosen(deafened):
             return _loudness(state, replace(mic, deafened=deafened))
+        case AttendanceChanged(attended):
+            return _changed(state, replace(mic, unattended=not attended))
         case TalkBegan():
             return _changed(state, _keeping(mic, now - policy.pre_roll))
+        case VoiceBegan(began_at) if mic.keep_from is None and _keeps_first_words(state):
+            return _changed(state, _keeping(mic, began_at - policy.pre_roll))
         case AnswerInterrupted(by="barge-in", pre_roll=pre_roll):
             return _changed(state, _keeping(mic, now - pre_roll))
         case EndAsked() | NewAsked() if mic.is_open:
@@ -80,12 +86,21 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     may_be_open = not closed_reason(state, now, policy)
     if may_be_open == mic.is_open:
         # What was to go first is only good for the opening it was kept for, never for a later one.
-        is_stale = mic.keep_from is not None and (mic.is_open or not is_talking(state.talk, now, policy))
+        is_wanted = is_talking(state.talk, now, policy) or _keeps_first_words(state)
+        is_stale = mic.keep_from is not None and (mic.is_open or not is_wanted)
         return _changed(state, replace(mic, keep_from=None)) if is_stale else NOTHING
     if not may_be_open:
-        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=mic.muted))
+        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=mic.muted or mic.unattended))
     pre_roll = 0.0 if mic.keep_from is None else min(max(0.0, now - mic.keep_from), policy.keep_before_line)
     return _changed(state, replace(mic, is_open=True, changed_at=now, keep_from=None), OpenMic(pre_roll))
+
+
+def _keeps_first_words(state: State) -> bool:
+    """Hands-free and no line yet: what is said now goes first when the line is up, ten seconds of it at most."""
+    is_waiting = state.connection.phase in ("connecting", "lost") or (
+        state.connection.phase == "open" and state.configuration.in_force_at is None
+    )
+    return is_waiting and state.choices.turn_mode == "hands-free" and not state.microphone.muted
 
 
 def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
@@ -95,7 +110,7 @@ def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
         return MUTED
     if mic.missing or mic.lost_at is not None:
         return DEVICE_LOST
-    if state.connection.phase != "open":
+    if state.connection.phase != "open" or mic.unattended:
         return NOT_CONNECTED
     if state.configuration.in_force_at is None:
         return CONFIGURING
@@ -136,7 +151,10 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
     mic = state.microphone
     match event:
         case DeviceOpened(name, speaker, echo, detector):
-            found = replace(mic, name=name, speaker=speaker, echo=echo, detector=detector)
+            # A device that came back changes nothing about what cancels its echo.
+            found = replace(
+                mic, name=name, speaker=speaker or mic.speaker, echo=echo or mic.echo, detector=detector or mic.detector
+            )
             return _changed(
                 state, replace(found, missing="", missing_hint="", lost_at=None, lost_reason="", flat_since=None)
             )

@@ -26,7 +26,7 @@ class Memory:
     highest: int = 100
     guesses: int = 0
     asked: str = ""
-    """The question the guide asked last and waits for: `timer`, `unit`, or empty."""
+    """The question the guide asked last and waits for: `timer`, or empty."""
     told_jokes: int = 0
     told_stories: int = 0
     reading: tuple[str, ...] = ()

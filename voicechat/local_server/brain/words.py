@@ -12,7 +12,7 @@ from functools import cached_property
 
 from voicechat.local_server.brain.numbers import as_digits, with_digits
 
-LONGEST_TEXT = 4_000
+LONGEST_TEXT = 1_500
 """Characters of a turn that are looked at; the rest of a pasted book changes no answer."""
 
 _TOKEN = re.compile(r"\d{1,2}:\d{2}|\d+(?:\.\d+)?(?:st|nd|rd|th)?(?![\d])|[^\W\d_]+(?:'[^\W\d_]+)*|[-+*/^=()%√²³×÷]")
@@ -97,7 +97,7 @@ class Heard:
 
     def original(self, pattern: str) -> str:
         """The first group of `pattern` in the text as it was written (any case), stripped; empty if not there."""
-        match = re.search(pattern, self.text[:LONGEST_TEXT], re.IGNORECASE | re.DOTALL)
+        match = re.search(pattern, " ".join(self.text[:LONGEST_TEXT].split()), re.IGNORECASE)
         return match.group(1).strip() if match else ""
 
 

@@ -7,7 +7,10 @@ and memory grow with length (620 MB at 53 s) and long input makes it skip words.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import threading
+from collections import OrderedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +29,8 @@ _VOICE = 0.4
 _PADDING = 0.3
 _EARLIEST_CUT = 8.0
 _QUIET_WINDOW = 0.1
+_PIECES_KEPT = 32
+"""Texts of pieces remembered: some five minutes of speech."""
 _HALLUCINATIONS = {"you", "mm", "mmm", "mhm", "hmm", "mm hmm", "thank you for watching", "you you"}
 """What the model says when it heard nothing, when it is all it says."""
 
@@ -45,6 +50,8 @@ class Recogniser:
         """One sentence for the user; empty when all is well."""
         self._vad_model = vad_model or load_vad_model()
         self._model = Moonshine(folder)
+        self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._lock = threading.Lock()
 
     def transcribe(self, pcm: NDArray[np.float32]) -> str:
         """The text of these samples (16 kHz mono, [-1, 1]); empty when nobody speaks in them."""
@@ -52,8 +59,23 @@ class Recogniser:
         voiced = self._voiced(samples)
         if voiced is None:
             return ""
-        texts = (self._model.text_of(piece) for piece in split_at_quiet(voiced))
+        *complete, last = split_at_quiet(voiced)
+        texts = [*(self._text_once(piece) for piece in complete), self._model.text_of(last)]
         return " ".join(text for text in texts if not is_hallucination(text))
+
+    def _text_once(self, piece: NDArray[np.float32]) -> str:
+        """The text of a complete piece. A growing turn is asked for again and again; its first pieces stay equal."""
+        key = hashlib.blake2b(piece.tobytes(), digest_size=16).digest()
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None:
+            return known
+        text = self._model.text_of(piece)
+        with self._lock:
+            self._known[key] = text
+            while len(self._known) > _PIECES_KEPT:
+                self._known.popitem(last=False)
+        return text
 
     def _voiced(self, samples: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """The samples from the first voice to the last, with a little air; None when there is too little voice."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -30,35 +30,37 @@ from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name
 
-
 MANAGED = frozenset({f"-{name}" for name in SIZE_CLASSES} | {"-talk-view", "-events-view", "-ribbon"})
 """Classes that the arrangement sets; every other class is left alone."""
 
 
 class TalkScreen(Screen[None]):
-    """One reactive a slice; equal slices repaint nothing."""
+    """One variable a slice, bound to the widgets that show it; equal slices repaint nothing.
+
+    They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint everything.
+    """
 
     ESCAPE_TO_MINIMIZE = False
     AUTO_FOCUS = "TurnList"
 
-    mic: reactive[MicView] = reactive(MicView())
-    reply: reactive[ReplyView] = reactive(ReplyView())
-    connection: reactive[ConnectionView] = reactive(ConnectionView())
-    meters: reactive[Meters] = reactive(Meters())
-    release: reactive[Release] = reactive[Release]("unknown")
-    keys: reactive[Keys] = reactive(Keys())
-    keymap: reactive[dict[str, str]] = reactive[dict[str, str]]({})
-    notice: reactive[str] = reactive("")
-    calm: reactive[bool] = reactive(False)
-    looked_at: reactive[bool] = reactive(True)
-    place: reactive[str] = reactive("talk")
-    turns_spoken: reactive[int] = reactive(0)
-    facts: reactive[CardFacts] = reactive(CardFacts())
-    answers: reactive[Answers] = reactive(Answers())
-    troubles: reactive[tuple[TurnView, ...]] = reactive[tuple[TurnView, ...]](())
-    voice: reactive[str] = reactive("assistant")
-    figures: reactive[Meters] = reactive(Meters())
-    rtt: reactive[float | None] = reactive[float | None](None)
+    mic: var[MicView] = var(MicView())
+    reply: var[ReplyView] = var(ReplyView())
+    connection: var[ConnectionView] = var(ConnectionView())
+    meters: var[Meters] = var(Meters())
+    release: var[Release] = var[Release]("unknown")
+    keys: var[Keys] = var(Keys())
+    keymap: var[dict[str, str]] = var[dict[str, str]]({})
+    notice: var[str] = var("")
+    calm: var[bool] = var(False)
+    looked_at: var[bool] = var(True)
+    place: var[str] = var("talk")
+    turns_spoken: var[int] = var(0)
+    facts: var[CardFacts] = var(CardFacts())
+    answers: var[Answers] = var(Answers())
+    troubles: var[tuple[TurnView, ...]] = var[tuple[TurnView, ...]](())
+    voice: var[str] = var("assistant")
+    figures: var[Meters] = var(Meters())
+    rtt: var[float | None] = var[float | None](None)
 
     def __init__(self, welcome: WelcomeFacts, keys: Keys, keymap: dict[str, str], *, calm: bool) -> None:
         super().__init__()
@@ -125,8 +127,8 @@ class TalkScreen(Screen[None]):
         self._count_turns()
 
     def _mark_voice(self, before: TurnView | None, turn: TurnView) -> None:
-        was = before.vad if before is not None else ""
-        if turn.who == "you" and turn.vad and turn.vad != was:
+        is_news = turn.vad == "started" if before is None else turn.vad != before.vad
+        if turn.who == "you" and turn.vad and is_news:
             self.query_one(Ribbon).mark("◆" if turn.vad == "started" else "◇")
 
     def _count_turns(self) -> None:
@@ -208,6 +210,8 @@ class TalkScreen(Screen[None]):
             card.set_class(beside, "-beside")
             card.styles.height = card.rows_needed(self.size.width) if beside else None
         self._classify(shows_turns=bool(transcript.display))
+        if transcript.display and self.focused is None and not self.shows_events:
+            self.focus_transcript()
         transcript.pace = 0.05 if self.looked_at else 0.5
 
     def _show_last(self) -> None:

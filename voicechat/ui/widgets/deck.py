@@ -148,9 +148,9 @@ class Deck(Painted):
         if palette.mono and words.live:
             row.bg = "mic-live"
         ink = "on-mic-live" if row.bg == "mic-live" else ""
-        tag = row.part().own(self._tag(words.tone), ink or "quiet").own(" ")
         row.own(" ").own(words.sentence, ink or TONES[words.tone], bold=words.live)
-        return row.end_with(tag) if row.cells + tag.cells <= width else row.cut_to(width)
+        tag = row.part().own(self._tag(words.tone), ink or "quiet").own(" ")
+        return row.end_with(tag) if row.cells + 1 + tag.cells <= width else row.cut_to(width)
 
     def _tag(self, tone: Tone) -> str:
         """The right end of the first compact row: what changed, how release is known, or barge-in."""
@@ -168,10 +168,12 @@ class Deck(Painted):
         row = self._start(palette, width, words.live).own(" ")
         self._lamps(row, words.lamps)
         row.own(" in ", "quiet")
-        self._meter(row, 14, self.meters.input, self.meters.threshold, "level-mid")
-        part = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text).cut_to(width - row.cells - 13)
-        part.own(" out ", "quiet")
-        self._meter(part, 8, self.meters.output, None, "assistant")
+        self._meter(row, 14 if width >= 60 else 6, self.meters.input, self.meters.threshold, "level-mid")
+        out = 13 if width >= 60 else 0
+        part = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text).cut_to(width - row.cells - out - 1)
+        if out:
+            part.own(" out ", "quiet")
+            self._meter(part, 8, self.meters.output, None, "assistant")
         return row.end_with(part.own(" "))
 
     # both

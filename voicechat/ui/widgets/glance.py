@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from textual.content import Content
 from textual.reactive import reactive
@@ -28,7 +29,7 @@ class Answers:
     def share(self, part: float) -> float:
         """The time that `part` of the answers did not exceed (nearest rank)."""
         ordered = sorted(self.times)
-        return ordered[min(len(ordered) - 1, max(0, round(part * len(ordered) + 0.5) - 1))]
+        return ordered[max(0, ceil(part * len(ordered)) - 1)]
 
 
 def latency_color(seconds: float) -> str:

@@ -151,9 +151,9 @@ def meta_of(turn: TurnView, width: int) -> tuple[str, str]:
 
 def meta_width(turn: TurnView, width: int) -> int:
     """Columns at the right: none for most turns of a narrow screen, but the voice markers always have their place."""
-    if width >= 116:
+    if width >= 115:  # the scrollbar takes one of 116
         return 18
-    if width >= 100:
+    if width >= 99:
         return 12
     return 11 if turn.who == "you" and turn.vad else 0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from voicechat.local_server.brain.base import CallTool, FunctionTool, ToolOutput
 from voicechat.local_server.brain.skill import Ask, Reply, say
@@ -30,11 +29,8 @@ _PLACE = (
 )
 
 
-@dataclass(frozen=True)
 class _Missing(Exception):
-    """A required argument that the utterance does not hold."""
-
-    name: str
+    """A required argument that the utterance does not hold; the argument is its name."""
 
 
 def named_tool(ask: Ask) -> Reply | None:
@@ -95,7 +91,7 @@ def _call(tool: FunctionTool, ask: Ask) -> Reply:
     try:
         arguments = _arguments(tool, ask)
     except _Missing as missing:
-        name = missing.name.replace("_", " ")
+        name = str(missing).replace("_", " ")
         return say(
             f"I could use {tool.name.replace('_', ' ')}, but it needs the {name}. Say it in one sentence with the rest."
         )

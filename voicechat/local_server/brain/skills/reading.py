@@ -9,7 +9,6 @@ import re
 
 from voicechat.local_server.brain.skill import Ask, Reply, say
 from voicechat.local_server.brain.skills.stories import LONG_STORIES, STORIES
-from voicechat.local_server.brain.words import listed
 
 _MOST_NUMBERS = 200
 _WORDS_PER_SECOND = 2.6
@@ -122,8 +121,3 @@ def _go_on(ask: Ask) -> Reply | None:
 
 def _letters(text: str) -> str:
     return re.sub(r"[^a-z0-9]", "", text.lower())
-
-
-def offered() -> str:
-    """What this skill offers, for the guide's own description."""
-    return listed(["tell a story", "count", "say the alphabet"], "or")

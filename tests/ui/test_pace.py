@@ -1,0 +1,33 @@
+"""How often the screen repaints, and when it does so at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.scenes import FREE, OPEN, PTT
+from voicechat.core.view import ReplyView, View
+from voicechat.ui.pace import Circumstances, is_urgent
+
+
+@pytest.mark.parametrize(
+    ("now", "rate"),
+    [
+        (Circumstances(), 12),
+        (Circumstances(remote=True), 6),
+        (Circumstances(calm=True), 4),
+        (Circumstances(away=True), 2),
+        (Circumstances(away=True, remote=True), 2),
+    ],
+)
+def test_the_pace_follows_the_circumstances(now: Circumstances, rate: float) -> None:
+    assert now.rate == rate
+
+
+def test_what_the_user_must_see_at_once_is_urgent_and_figures_are_not() -> None:
+    view = View(PTT, ReplyView("ready"), OPEN)
+    assert is_urgent(view, replace(view, mic=FREE))
+    assert is_urgent(view, replace(view, reply=ReplyView("speaking")))
+    assert is_urgent(view, replace(view, connection=replace(OPEN, phase="lost")))
+    assert not is_urgent(view, replace(view, mic=replace(PTT, seconds=3.0), reply=ReplyView("ready", 2.0)))

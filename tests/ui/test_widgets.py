@@ -1,0 +1,107 @@
+"""Meters, ribbon, header and the list of events, one promise at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.scenes import FREE, OPEN, PTT, rows
+from tests.support.screen import lines, showing, text, until
+from voicechat.core.view import ReplyView, View
+from voicechat.engine.link import Batch, EventRow, Meters
+from voicechat.ui.widgets.deck import cells_of
+from voicechat.ui.widgets.event_list import KEEP, SLAB, EventList
+from voicechat.ui.widgets.events_pane import LONGEST_PAYLOAD, pretty
+from voicechat.ui.widgets.glance import Answers
+from voicechat.ui.widgets.header_line import connection_words
+from voicechat.ui.widgets.ribbon import Ribbon, height_of
+
+
+def test_a_meter_runs_from_minus_60_to_0_dbfs() -> None:
+    assert [cells_of(level, 40) for level in (None, -90, -60, -30, 0, 6)] == [0, 0, 0, 20, 40, 40]
+
+
+def test_a_calm_meter_moves_in_five_steps() -> None:
+    assert {cells_of(-60 + tenth / 10, 40, 5) for tenth in range(601)} == {0, 8, 16, 24, 32, 40}
+
+
+async def test_the_meter_marks_the_threshold_and_the_level_in_figures() -> None:
+    async with showing("held", (120, 36)) as (app, engine, pilot):
+        engine.show(View(FREE, connection=OPEN), Meters(input=-14, input_peak=-9, threshold=-38, output=-12))
+        await until(pilot, lambda: "−9 dB" in text(app))
+        row = lines(app)[-4]
+        assert "━│━" in row and "−12 dB" in row
+
+
+def test_speech_fills_the_ribbon_and_a_quiet_room_does_not() -> None:
+    assert [height_of(level) for level in (None, -70, -52, -10, 0)] == [0, 0, 0, 8, 8]
+    assert height_of(-30) in (4, 5)
+
+
+async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        ribbon = app.talk.query_one(Ribbon)
+        engine.show(View(FREE, ReplyView("cut"), OPEN), Meters(input=-12))
+        await until(pilot, lambda: any(column.cut for column in ribbon.columns))
+        engine.show(View(PTT, ReplyView("ready"), OPEN), Meters(input=-11))
+        await until(pilot, lambda: ribbon.columns[-1].you > 0 and not ribbon.columns[-1].sent)
+        await until(pilot, lambda: "╳" in lines(app)[-6])
+
+
+@pytest.mark.parametrize(
+    ("connection", "rtt", "words"),
+    [
+        (OPEN, 0.038, "● connected 38 ms"),
+        (OPEN, 0.42, "▲ slow line 420 ms"),
+        (replace(OPEN, phase="connecting", seconds=1.2), None, "◌ connecting 1.2 s"),
+        (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ line lost · try 2 in 1.4 s"),
+        (replace(OPEN, phase="refused"), None, "✕ refused"),
+        (replace(OPEN, phase="ended"), None, "○ closed"),
+    ],
+)
+def test_the_header_tells_how_the_line_is(connection: object, rtt: float | None, words: str) -> None:
+    glyph, _, said = connection_words(connection, rtt, long=True)  # type: ignore[arg-type]
+    assert f"{glyph} {said}" == words
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 100, 120, 180])
+async def test_the_right_side_of_the_header_is_never_cut(width: int) -> None:
+    async with showing("line-lost", (width, 24)) as (app, _, _pilot):
+        assert lines(app)[0].rstrip().endswith("line lost · try 2 in 1.4 s   4:12")
+
+
+def test_half_and_nearly_all_answers() -> None:
+    answers = Answers(tuple(n / 10 for n in range(1, 21)))
+    assert (answers.share(0.5), answers.share(0.95)) == (1.0, 1.9)
+    assert Answers((0.4,)).share(0.95) == 0.4
+
+
+async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:
+    async with showing("events") as (app, engine, pilot):
+        events = app.talk.query_one(EventList)
+        await pilot.press("f2")
+        engine.log(*(EventRow(n, n / 10, "in", f"type.{n}") for n in range(KEEP)))
+        await until(pilot, lambda: events.arrived == KEEP)
+        await pilot.press("up")
+        chosen = events.rows[events.cursor]
+        engine.log(*(EventRow(KEEP + n, 9.0, "in", "more") for n in range(SLAB)))
+        await until(pilot, lambda: events.arrived == KEEP + SLAB)
+        assert len(events.rows) == KEEP
+        assert events.rows[events.cursor] == chosen
+        await pilot.press("end")
+        assert events.cursor == KEEP - 1
+
+
+async def test_events_that_did_not_fit_the_link_are_counted() -> None:
+    async with showing("talk") as (app, engine, pilot):
+        engine.deliver(Batch(rows(3), dropped=41))
+        await pilot.press("f2")
+        await until(pilot, lambda: "EVENTS 3 · 41 not kept" in text(app))
+
+
+def test_a_payload_is_shown_over_lines_and_bounded() -> None:
+    assert pretty('{"a": [1]}') == '{\n  "a": [\n    1\n  ]\n}'
+    assert pretty("not json \x1b[2J") == "not json \\x1b[2J"
+    assert pretty("x" * (LONGEST_PAYLOAD + 5)).endswith("… 5 characters more")
+    assert pretty("[" * 100_000).startswith("[")
