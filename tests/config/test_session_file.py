@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from voicechat.config.session_file import MAX_LENGTH, read_session_text
 from voicechat.errors import ConfigError

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.talk_script import TalkScript, committed, created, done, item, silence, speech, transcript, words
 from voicechat.core import events as on

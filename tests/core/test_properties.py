@@ -7,14 +7,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from tests.support.script import committed, created, done, opened, refused, sound_cleared, sound_started, sound_stopped
-from tests.support.script import transcribed as transcript
+from tests.support.script import (
+    committed,
+    created,
+    done,
+    opened,
+    refused,
+    sound_cleared,
+    sound_started,
+    sound_stopped,
+    transcribed as transcript,
+)
 from tests.support.wire_samples import wire_samples
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.core.events import Event, Received
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.microphone import REASONS, closed_reason

@@ -5,8 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.local_server.brain.numbers import as_digits, with_digits
 from voicechat.local_server.brain.words import Heard

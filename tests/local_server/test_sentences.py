@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.local_server.speech.sentences import LONGEST, SentenceSplitter, split_sentences
 from voicechat.local_server.speech.spoken_text import spoken_text

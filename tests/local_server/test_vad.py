@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.built_in_voice import engine, silence, spoken_words
 from voicechat.local_server.speech import vad as vad_module

@@ -6,8 +6,7 @@ import json
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.wire_samples import wire_samples
 from tests.support.wire_strategies import json_objects, json_values, records

@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, Wishes

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import web
+from aiohttp import BodyPartReader, web
 
 from tests.support.peers import Pcm, Side, side, silence
 
@@ -50,7 +50,7 @@ async def read(request: web.Request) -> Seen:
     if request.content_type == "multipart/form-data":
         reader = await request.multipart()
         async for part in reader:
-            if not hasattr(part, "name") or not part.name:
+            if not isinstance(part, BodyPartReader) or not part.name:
                 continue
             seen.parts[part.name] = (part.headers.get("Content-Type", ""), (await part.read()).decode())
     else:

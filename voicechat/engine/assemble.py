@@ -17,8 +17,7 @@ from voicechat.audio.path import AudioPath
 from voicechat.config.secrets import find_key, without_keys
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.engine.sound import Sound, teller
 from voicechat.errors import ConfigError
 from voicechat.local_server.spawn import LocalServer, start_local_server

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from voicechat.audio import facts
 from voicechat.audio.facts import AudioFact
 from voicechat.audio.path import AudioPath, BargeInFacts
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy

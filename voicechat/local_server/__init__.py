@@ -1,7 +1,7 @@
 """The offline engine: a Realtime server of our own, so that a talk needs no key, no account and no network.
 
-Three parts with one direction of knowledge: `server` (HTTP, WebSocket and WebRTC) knows `dialogue` (the server's side of
-the protocol, pure), and that knows `speech` (voice activity, recognition, synthesis) and `brain` (what is answered) only
-by their contracts. Nothing here imports the client's core: the room is an independent witness of the protocol.
+Three parts with one direction of knowledge: `server` (HTTP, WebSocket and WebRTC) knows `dialogue` (the server's side
+of the protocol, pure), and that knows `speech` (voice activity, recognition, synthesis) and `brain` (what is answered)
+only by their contracts. Nothing here imports the client's core: the room is an independent witness of the protocol.
 Nothing here opens a connection to anything but this computer.
 """

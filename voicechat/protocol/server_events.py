@@ -14,82 +14,34 @@ import msgspec
 from voicechat.protocol.items import ErrorDetail, Item, RateLimit, Usage
 from voicechat.protocol.response_events import (
     McpListToolsCompleted as McpListToolsCompleted,
-)
-from voicechat.protocol.response_events import (
     McpListToolsFailed as McpListToolsFailed,
-)
-from voicechat.protocol.response_events import (
     McpListToolsInProgress as McpListToolsInProgress,
-)
-from voicechat.protocol.response_events import (
     ResponseContentPartAdded as ResponseContentPartAdded,
-)
-from voicechat.protocol.response_events import (
     ResponseContentPartDone as ResponseContentPartDone,
-)
-from voicechat.protocol.response_events import (
     ResponseCreated as ResponseCreated,
-)
-from voicechat.protocol.response_events import (
     ResponseDone as ResponseDone,
-)
-from voicechat.protocol.response_events import (
     ResponseFunctionCallArgumentsDelta as ResponseFunctionCallArgumentsDelta,
-)
-from voicechat.protocol.response_events import (
     ResponseFunctionCallArgumentsDone as ResponseFunctionCallArgumentsDone,
-)
-from voicechat.protocol.response_events import (
     ResponseMcpCallArgumentsDelta as ResponseMcpCallArgumentsDelta,
-)
-from voicechat.protocol.response_events import (
     ResponseMcpCallArgumentsDone as ResponseMcpCallArgumentsDone,
-)
-from voicechat.protocol.response_events import (
     ResponseMcpCallCompleted as ResponseMcpCallCompleted,
-)
-from voicechat.protocol.response_events import (
     ResponseMcpCallFailed as ResponseMcpCallFailed,
-)
-from voicechat.protocol.response_events import (
     ResponseMcpCallInProgress as ResponseMcpCallInProgress,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputAudioDelta as ResponseOutputAudioDelta,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputAudioDone as ResponseOutputAudioDone,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputAudioTranscriptDelta as ResponseOutputAudioTranscriptDelta,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputAudioTranscriptDone as ResponseOutputAudioTranscriptDone,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputItemAdded as ResponseOutputItemAdded,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputItemDone as ResponseOutputItemDone,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputTextDelta as ResponseOutputTextDelta,
-)
-from voicechat.protocol.response_events import (
     ResponseOutputTextDone as ResponseOutputTextDone,
 )
 from voicechat.protocol.wire import (
     JsonValue,
+    MalformedFrame as MalformedFrame,
+    UnknownEvent as UnknownEvent,
     WireEvent,
     WireInt,
-)
-from voicechat.protocol.wire import (
-    MalformedFrame as MalformedFrame,
-)
-from voicechat.protocol.wire import (
-    UnknownEvent as UnknownEvent,
-)
-from voicechat.protocol.wire import (
     type_of as type_of,
 )
 

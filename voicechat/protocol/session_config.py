@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicechat.protocol.dialects import Dialect, detect_dialect
-from voicechat.protocol.problems import Absent, Report, beta_path, canonical_path
-from voicechat.protocol.problems import Problem as Problem
+from voicechat.protocol.problems import Absent, Problem as Problem, Report, beta_path, canonical_path
 from voicechat.protocol.session_advice import advise, beta_doubts
 from voicechat.protocol.session_dialects import (
     GA_PATHS,

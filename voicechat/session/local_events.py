@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent
 

@@ -12,8 +12,7 @@ from typing import get_args
 
 import msgspec
 
-from voicechat.core import effects as do
-from voicechat.core import events as on
+from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect, Effect, WireEffect
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.protocol import client_events as say

@@ -176,7 +176,7 @@ _STEPS = (
     ("signalling", "key accepted, our offer answered"),
     ("ice", "finding a network path (ICE)"),
     ("dtls", "encrypted channel (DTLS)"),
-    ("channel", "session agrees with your settings"),
+    ("session", "the assistant is there"),
 )
 _STEP_COLUMN = 37
 
@@ -186,6 +186,8 @@ def _connecting(facts: CardFacts, width: int) -> list[Line]:
     took = dict(connection.steps)
     if "offer" in took:
         took["signalling"] = took.get("signalling", 0.0) + took["offer"] if "signalling" in took else took.pop("offer")
+    if "channel" in took:
+        took["dtls"] = took.get("dtls", 0.0) + took.pop("channel")
     if facts.view.mic.name:
         took.setdefault("devices", 0.0)
     if set(took) - {"devices", "offer"}:

@@ -176,9 +176,8 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
         case "line-lost":
             return _line_lost(scene)
         case "device-lost":
-            lost = mic.detail or mic.name or "the microphone"
             when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
-            return f"{lost} was unplugged · {when}", f"you can type meanwhile: {key.type}"
+            return f"{mic.name or 'the microphone'} was lost · {when}", _join(mic.detail, f"you can type: {key.type}")
         case "no-microphone":
             return mic.detail or "no input device", _join(f"you can type: {key.type}", f"{key.again} tries again")
         case "unfocused":

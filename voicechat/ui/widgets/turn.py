@@ -54,6 +54,8 @@ def _you(turn: TurnView, palette: Palette) -> Content:
         parts.append(_styled(palette, "▌", "you"))
     elif not turn.text and turn.failed:
         parts.append(safe(f"(no transcript: {turn.failed})").stylize(palette.hex("quiet")))
+    elif not turn.text and not turn.partial:
+        parts.append(_styled(palette, "(no words in it)", "quiet"))
     elif not turn.text:
         parts.append(_styled(palette, "…", "quiet"))
     return Content("").join(parts)
