@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.nearly import nearly
 from tests.support.script import (
     At,
     Talk,
@@ -76,8 +77,8 @@ def test_r7_nobody_interrupts_a_first_syllable() -> None:
 
 def test_r7_a_sentence_cuts_in_after_250_ms_with_everything_from_before_it() -> None:
     talk = talk_over(3.0, 5.0)
-    assert grants(talk) == [at(3.25, AnswerInterrupted("barge-in", pytest.approx(0.55)))]
-    assert talk.of(OpenMic) == [at(3.25, OpenMic(pre_roll=pytest.approx(0.55)))]
+    assert grants(talk) == [at(3.25, AnswerInterrupted("barge-in", nearly(0.55)))]
+    assert talk.of(OpenMic) == [at(3.25, OpenMic(pre_roll=nearly(0.55)))]
     assert talk.of(SilencePlayback) == [at(3.25, SilencePlayback())]
 
 
@@ -115,7 +116,7 @@ def test_r7_the_audio_callback_may_grant_once_the_answer_has_lasted() -> None:
 def test_r7_what_the_callback_granted_is_carried_out_once() -> None:
     events = (*answer(until=15.0)[:3], at(3.0, VoiceBegan(3.0)), at(3.2, BargeInHappened(2.95)))
     talk = script(*events, begin=WARM, until=6.0)
-    assert grants(talk) == [at(3.2, AnswerInterrupted("barge-in", pytest.approx(0.55)))]
+    assert grants(talk) == [at(3.2, AnswerInterrupted("barge-in", nearly(0.55)))]
     assert talk.of(AllowBargeIn)[-1] == at(3.2, AllowBargeIn(False))
 
 
@@ -188,7 +189,7 @@ def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> 
     talk = script(*events, end, begin=opened(transport="WebSocket"), until=3.0)
     assert talk.said(AnswerInterrupted) == [at(2.1, AnswerInterrupted("server"))]
     assert talk.of(SilencePlayback) == [at(2.1, SilencePlayback())]
-    assert [one.what.heard for one in talk.of(TruncateItem)] == [pytest.approx(2.0)]
+    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(2.0)]
     assert talk.state.responses.last_ended_by == "server"
 
 
@@ -238,7 +239,7 @@ def test_the_numbers_are_the_policys() -> None:
     policy = TurnPolicy(min_playback=0.0, min_voice=0.5, pre_roll=0.2)
     events = (*answer(until=9.0)[:3], *voice(0.3, 3.0))
     talk = script(*events, begin=WARM, policy=policy, until=2.0)
-    assert grants(talk) == [at(0.8, AnswerInterrupted("barge-in", pytest.approx(0.7)))]
+    assert grants(talk) == [at(0.8, AnswerInterrupted("barge-in", nearly(0.7)))]
 
 
 def test_r16_a_barge_in_is_named() -> None:

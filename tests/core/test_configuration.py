@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
 from voicechat.core.effects import OpenMic, UpdateSession
 from voicechat.core.events import (
@@ -84,7 +85,7 @@ def test_r21_otherwise_no_audio_before_session_updated() -> None:
 def test_r21_a_press_does_not_send_audio_before_the_configuration_either() -> None:
     begin = State(wishes=Wishes(session=WISH), choices=Choices(turn_mode="push-to-talk"))
     talk = script(*line(at(1.05, TalkPressed()), ga_created(), updated(1.6)), begin=begin, until=3.0)
-    assert talk.of(OpenMic) == [at(1.6, OpenMic(pre_roll=pytest.approx(0.85)))]
+    assert talk.of(OpenMic) == [at(1.6, OpenMic(pre_roll=nearly(0.85)))]
 
 
 def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -> None:

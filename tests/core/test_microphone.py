@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.nearly import nearly
 from tests.support.script import (
     At,
     at,
@@ -223,7 +224,7 @@ def test_r5_mute_closes_at_once_during_every_state(events: list[At[Event]]) -> N
 def test_r5_unmuting_opens_without_a_word_of_what_was_said_while_muted() -> None:
     events = (at(0.0, MuteChosen(True)), at(5.0, MuteChosen(False)), at(5.1, TalkPressed()))
     talk = script(*events, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=6.0)
-    assert talk.of(OpenMic) == [at(5.1, OpenMic(pre_roll=pytest.approx(0.1)))]
+    assert talk.of(OpenMic) == [at(5.1, OpenMic(pre_roll=nearly(0.1)))]
 
 
 def test_r5_what_a_closed_mic_still_has_on_its_way_out_is_dropped_by_a_mute() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -28,6 +29,7 @@ from voicechat.core.rules.microphone import REASONS, closed_reason
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.core.step import RULES, Step, next_deadline, step
 from voicechat.protocol import server_events as wires
+from voicechat.protocol.codec import decode_server
 from voicechat.protocol.items import Item, Response
 
 IDS = st.sampled_from(["r1", "r2", "r3"])
@@ -37,9 +39,9 @@ SOURCES: st.SearchStrategy[on.TalkSource] = st.sampled_from(["key", "mouse", "co
 SECONDS = st.sampled_from([0.0, 0.05, 0.3, 1.1, 3.0])
 STATUSES = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
 BUSY = "conversation_already_has_active_response"
-EXAMPLES = int(os.environ.get("VOICECHAT_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("VOICECHAT_EXAMPLES", "150"))
 """Conversations per property; more are worth a night."""
-SAMPLES = [sample.decoded().event for sample in wire_samples() if sample.sender == "server"]
+SAMPLES = [decode_server(json.dumps(sample.ga)).event for sample in wire_samples() if sample.sender == "server"]
 
 POLICIES = [
     *(policy_for(preset) for preset in PRESETS.values()),
@@ -79,6 +81,9 @@ GARBAGE: list[wires.ServerEvent] = [
 ]
 
 
+SESSION = Received(1, wires.SessionCreated(session={"type": "realtime"}))
+UPDATED = Received(1, wires.SessionUpdated(session={"type": "realtime"}))
+
 Recipe = Callable[[State, float], Event]
 """An event that depends on when it happens and on the line it happens on."""
 
@@ -89,6 +94,7 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([on.AgainPressed(), on.EndAsked(), on.NewAsked(), on.ConnectWanted(), on.DeafenChosen(True)]),
     st.builds(on.MuteChosen, st.booleans()),
     st.builds(on.BargeInChosen, st.booleans()),
+    st.builds(on.AttendanceChanged, st.booleans()),
     st.builds(on.VolumeChosen, st.sampled_from([0.0, 9.0, float("nan")])),
     st.builds(on.TurnModeChosen, st.sampled_from(["hands-free", "push-to-talk"])),
     st.builds(on.TextEntered, WORDS),
@@ -168,7 +174,28 @@ RECIPES: st.SearchStrategy[Recipe] = st.one_of(
     ),
 )
 GAPS = st.sampled_from([0.0, 0.01, 0.1, 0.3, 0.7, 2.5, 9.0])
-SCRIPTS = st.lists(st.tuples(GAPS, RECIPES), min_size=5, max_size=40)
+Scene = tuple[tuple[float, Recipe], ...]
+
+
+def scene(*events: tuple[float, Event | Recipe]) -> Scene:
+    """Events that belong together, each so long after the one before; random alone they would hardly ever meet."""
+    return tuple((gap, what if callable(what) else as_recipe(what)) for gap, what in events)
+
+
+SCENES: list[Scene] = [
+    scene((0.1, created("r1")), (0.2, on.AssistantHeard()), (0.5, done("r1")), (2.0, heard_recipe(0, 0.0))),
+    scene((0.1, created("r2")), (0.1, sound_started("r2")), (0.1, on.AssistantHeard()), (2.5, heard_recipe(1, 0.0))),
+    scene((0.0, heard_recipe(1, 0.0)), (0.5, heard_recipe(3, 0.3)), (0.3, heard_recipe(2, 0.0))),
+    scene((0.5, heard_recipe(1, 0.0)), (1.5, heard_recipe(2, 0.0)), (0.6, committed("u1"))),
+    scene((0.5, on.TalkPressed()), (1.0, on.TalkReleased()), (0.3, on.UplinkDrained()), (0.1, committed("u2"))),
+    scene((0.5, committed("u3")), (0.4, transcript("u3", "yes"))),
+    scene((0.5, on.TextEntered("hello")), (0.1, created("r3")), (0.2, on.AssistantHeard()), (0.0, done("r3"))),
+    scene((0.0, on.AgainPressed()), (0.5, line_recipe(1, False, 0)), (0.2, SESSION), (0.2, UPDATED)),
+    scene((0.2, on.MuteChosen(True)), (0.5, on.AssistantHeard()), (0.5, on.MuteChosen(False))),
+]
+SCRIPTS: st.SearchStrategy[list[tuple[float, Recipe]]] = st.lists(
+    st.one_of(st.sampled_from(SCENES), st.tuples(GAPS, RECIPES).map(lambda one: (one,))), min_size=5, max_size=25
+).map(lambda scenes: [event for one in scenes for event in one])
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -222,7 +249,7 @@ def _time_passes(state: State, now: float, until: float, policy: TurnPolicy) -> 
         yield moment
         state, now = moment.after, past
         due = next_deadline(state, now, policy)
-        assert due is None or due > past, f"the deadline at {due} is still due after it has passed"
+        assert due is None or due > past, f"the deadline at {due} is still due after {moment}"
     raise AssertionError("time stands still")
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
+from tests.support.nearly import nearly
 from tests.support.script import At, at, created, done, heard, opened, refused, script, wire
 from voicechat.core.effects import (
     CancelResponse,
@@ -48,19 +47,19 @@ def hold(pressed: float, released: float, drained: float) -> list[At[Event]]:
 
 def test_r6_a_press_clears_what_the_server_heard_and_opens_with_the_pre_roll() -> None:
     talk = script(at(1.0, TalkPressed()), begin=WEBSOCKET, until=2.0)
-    assert [one.what for one in talk.effects] == [ClearInput("audio-1-1"), OpenMic(pre_roll=pytest.approx(0.3))]
+    assert [one.what for one in talk.effects] == [ClearInput("audio-1-1"), OpenMic(pre_roll=nearly(0.3))]
     assert talk.effects[1].time == 1.0
 
 
 def test_r6_on_webrtc_the_pre_roll_waits_until_the_server_has_cleared() -> None:
     talk = script(at(1.0, TalkPressed()), at(1.12, wire(InputAudioBufferCleared())), begin=WEBRTC, until=2.0)
     assert talk.of(ClearInput) == [at(1.0, ClearInput("audio-1-1"))]
-    assert talk.of(OpenMic) == [at(1.12, OpenMic(pre_roll=pytest.approx(0.42)))]
+    assert talk.of(OpenMic) == [at(1.12, OpenMic(pre_roll=nearly(0.42)))]
 
 
 def test_r6_on_webrtc_the_pre_roll_waits_300_ms_at_most() -> None:
     talk = script(at(1.0, TalkPressed()), begin=WEBRTC, until=2.0)
-    assert talk.of(OpenMic) == [at(1.3, OpenMic(pre_roll=pytest.approx(0.6)))]
+    assert talk.of(OpenMic) == [at(1.3, OpenMic(pre_roll=nearly(0.6)))]
 
 
 def test_r6_nothing_to_clear_is_an_answer_too() -> None:
@@ -210,7 +209,7 @@ def test_r6_speech_before_the_line_is_kept_and_sent_first() -> None:
     begin = State(choices=Choices(turn_mode="push-to-talk"))
     events = (at(0.0, ConnectWanted()), at(1.0, TalkPressed()), at(3.0, LineOpened(1, "WebSocket", configured=True)))
     talk = script(*events, begin=begin, until=4.0)
-    assert talk.of(OpenMic) == [at(3.0, OpenMic(pre_roll=pytest.approx(2.3)))]
+    assert talk.of(OpenMic) == [at(3.0, OpenMic(pre_roll=nearly(2.3)))]
     assert talk.of(ClearInput) == []
 
 

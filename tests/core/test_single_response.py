@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.nearly import nearly
 from tests.support.script import (
     At,
     Talk,
@@ -92,13 +93,13 @@ def test_r8_over_websocket_the_item_is_truncated_at_what_was_played() -> None:
         AllowBargeIn,
     ]
     cut = talk.of(TruncateItem)[0].what
-    assert (cut.item_id, cut.heard) == ("i1", pytest.approx(2.0))
+    assert (cut.item_id, cut.heard) == ("i1", nearly(2.0))
 
 
 def test_r8_the_truncation_is_clamped_to_what_was_received() -> None:
     events = (at(0.0, created()), at(0.0, audio("i1", 1.5)), at(0.1, heard()), at(4.0, StopPressed()))
     talk = script(*events, begin=WEBSOCKET, until=5.0)
-    assert [one.what.heard for one in talk.of(TruncateItem)] == [pytest.approx(1.5)]
+    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(1.5)]
 
 
 def test_r8_an_answer_that_was_played_to_its_end_is_not_truncated() -> None:

@@ -14,6 +14,7 @@ from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.guide import Guide
 from voicechat.local_server.rehearsal import Rehearsal
 from voicechat.local_server.resample import Samples
+from voicechat.local_server.speech.sentences import split_sentences
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -52,7 +53,10 @@ async def test_a_dice_thrown_in_rehearsal_falls_the_same_way_in_the_answer(pool:
     rehearsal = Rehearsal(guide, voice, pool)
     turn = Turn("Roll a dice.", NOON)
     await rehearsal.prepare(turn, 1.0)
-    assert voice.said[0] in await answer(guide, turn)
+    said = await answer(guide, turn)
+    for sentence in split_sentences(said):
+        await rehearsal.sound_of(sentence, 1.0)
+    assert voice.said == split_sentences(said)
 
 
 async def test_another_answer_or_pace_is_made_anew(pool: ThreadPoolExecutor) -> None:

@@ -190,7 +190,9 @@ MICS: dict[str, Callable[[], View]] = {
     "keeping": lambda: _view(_mic("keeping", "yes waiting no", seconds=2.1), NO_SESSION, CALLING),
     "configuring": lambda: _view(_mic("configuring", base=FREE)),
     "line-lost": lambda: _view(_mic("line-lost", "yes broken no"), NO_SESSION, LOST),
-    "device-lost": lambda: _view(_mic("device-lost", "broken no no", detail="Blue Yeti", remaining=2)),
+    "device-lost": lambda: _view(
+        _mic("device-lost", "broken no no", name="Blue Yeti", detail="unplugged", remaining=2)
+    ),
     "no-microphone": lambda: _view(_mic("no-microphone", "broken no no", detail="the system refuses access")),
     "unfocused": lambda: _view(_mic("unfocused")),
     "ended": lambda: _view(_mic("ended", "no no no"), NO_SESSION, replace(OPEN, phase="ended")),

@@ -45,6 +45,7 @@ from voicechat.protocol.server_events import (
 )
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E", bound=Effect)
 A = TypeVar("A", bound=Announcement)
 Late = Callable[[float], Event]
@@ -54,11 +55,11 @@ PATIENCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class At(Generic[T]):
+class At(Generic[T_co]):
     """Something at a time."""
 
     time: float
-    what: T
+    what: T_co
 
 
 def at(time: float, what: T) -> At[T]:

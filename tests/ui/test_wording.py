@@ -68,7 +68,7 @@ SENTENCES = {
         "line lost 3.1 s ago · trying again by itself",
         "r tries now · what was said stays here",
     ),
-    "device-lost": ("▲ MIC LOST", "Blue Yeti was unplugged · using another in 2 s", "you can type meanwhile: i"),
+    "device-lost": ("▲ MIC LOST", "Blue Yeti was lost · using another in 2 s", "unplugged · you can type: i"),
     "no-microphone": ("✕ NO MICROPHONE", "the system refuses access", "you can type: i · r tries again"),
     "unfocused": (
         "○ MIC CLOSED",

@@ -32,7 +32,8 @@ class Showing:
     def tick(self) -> None:
         session = self._talk.session
         now = session.clock()
-        snapshot = Snapshot(view(session.state, now, session.policy), self._meters())
+        meters = self._meters()
+        snapshot = Snapshot(view(session.state, now, session.policy, meters.clipped), meters)
         if snapshot != self._last:
             self._last = snapshot
             self._post(snapshot)
@@ -42,7 +43,8 @@ class Showing:
 
     def _send_turns(self, now: float) -> None:
         views = turn_views(self._talk.session.state, now)
-        changed = tuple(turn for turn in views if self._turns.get(turn.key) != turn)
+        # Unchanged views are the same object: a long talk must not be compared field by field 20 times a second.
+        changed = tuple(turn for turn in views if self._turns.get(turn.key) is not turn)
         order = tuple(turn.key for turn in views)
         if not changed and order == self._order:
             return

@@ -30,10 +30,10 @@ class Rehearsal:
         self._brain = brain if isinstance(brain, Guide) else None
         self._speak = speak
         self._pool = pool
-        self._ready: tuple[str, float, Samples] | None = None
+        self._drawer: tuple[str, float, asyncio.Future[Samples]] | None = None
 
     async def prepare(self, turn: Turn, speed: float) -> None:
-        """Speak the first sentence of what would be answered now."""
+        """Begin to speak the first sentence of what would be answered now; does not wait for the sound."""
         if self._brain is None:
             return
         # The guide remembers what it was told and throws dice; a copy does both without consequences.
@@ -43,13 +43,14 @@ class Rehearsal:
             text = output.text if isinstance(output, Say) else ""
             break
         for sentence in split_sentences(text)[:1]:
-            loop = asyncio.get_running_loop()
-            samples = await loop.run_in_executor(self._pool, self._speak, sentence, speed)
-            self._ready = (sentence, speed, samples)
+            self._drawer = (sentence, speed, self._made(sentence, speed))
 
     async def sound_of(self, sentence: str, speed: float) -> Samples:
-        """A sentence as sound: out of the drawer if it lies there, else made now."""
-        ready, self._ready = self._ready, None
-        if ready and ready[:2] == (sentence, speed):
-            return ready[2]
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._speak, sentence, speed)
+        """A sentence as sound: out of the drawer if it lies there or is on its way, else made now."""
+        drawer, self._drawer = self._drawer, None
+        if drawer and drawer[:2] == (sentence, speed):
+            return await drawer[2]
+        return await self._made(sentence, speed)
+
+    def _made(self, sentence: str, speed: float) -> asyncio.Future[Samples]:
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._speak, sentence, speed)

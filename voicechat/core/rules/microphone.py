@@ -100,7 +100,9 @@ def _keeps_first_words(state: State) -> bool:
     is_waiting = state.connection.phase in ("connecting", "lost") or (
         state.connection.phase == "open" and state.configuration.in_force_at is None
     )
-    return is_waiting and state.choices.turn_mode == "hands-free" and not state.microphone.muted
+    mic = state.microphone
+    is_closed_by_you = mic.muted or mic.paused or mic.unattended
+    return is_waiting and state.choices.turn_mode == "hands-free" and not is_closed_by_you
 
 
 def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:

@@ -92,8 +92,9 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     due: list[float] = []
     if talk.released_at is None:
         due += [at for at in (talk.lease_until, latch_ends_at(state, policy)) if at is not None]
-    elif talk.opened_at is None:
-        due.append(talk.pressed_at + policy.keep_before_line)
+    kept_until = _kept_until(talk, policy)
+    if kept_until is not None:
+        due.append(kept_until)
     tail_ends = tail_ends_at(talk, policy)
     if tail_ends is not None:
         due.append(tail_ends if now < tail_ends else drained_by(talk, tail_ends, policy))
@@ -125,7 +126,7 @@ def tail_ends_at(talk: Talk, policy: TurnPolicy) -> float | None:
 
 
 def drained_by(talk: Talk, tail_ends: float, policy: TurnPolicy) -> float:
-    """When the last sample must have left, even if nobody reports it: what was kept may be sent no faster than spoken."""
+    """When the last sample must have left, even if nobody says so: what was kept may leave no faster than spoken."""
     kept = policy.pre_roll
     if talk.opened_at is not None and talk.pressed_at is not None:
         kept += min(talk.opened_at - talk.pressed_at, policy.keep_before_line)
@@ -238,10 +239,18 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         ends = [at for at in (talk.lease_until, latch_ends_at(state, policy)) if at is not None]
         if ends and now >= min(ends):
             talk = replace(talk, released_at=now, inferred=False)
-    elif talk.opened_at is None and talk.pressed_at is not None and now >= talk.pressed_at + policy.keep_before_line:
+    kept_until = _kept_until(talk, policy)
+    if kept_until is not None and now >= kept_until:
         text = "What you said was not sent: no line came up in time. Say it again when it is."
         return _changed(state, NO_TALK, TalkDropped(), Noticed("warning", text, "not_sent"))
     return _changed(state, talk) if talk is not state.talk else NOTHING
+
+
+def _kept_until(talk: Talk, policy: TurnPolicy) -> float | None:
+    """So long a finished turn that no line has heard waits for one."""
+    if talk.pressed_at is None or talk.released_at is None or talk.opened_at is not None:
+        return None
+    return talk.pressed_at + policy.keep_before_line
 
 
 def _is_cleared(event: Received) -> bool:

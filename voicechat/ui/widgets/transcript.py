@@ -49,6 +49,8 @@ class Transcript(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.turn_list = TurnList()
+        self._newer = Static("", id="newer", markup=False)
         self._engine_order: tuple[str, ...] = ()
         self._own_order: tuple[str, ...] = ()
         self.records: dict[str, TurnView] = {}
@@ -62,13 +64,8 @@ class Transcript(Vertical):
 
     def compose(self) -> ComposeResult:
         """List above, indicator over its last row."""
-        yield TurnList()
-        yield Static("", id="newer", markup=False)
-
-    @property
-    def turn_list(self) -> TurnList:
-        """The scrolling part."""
-        return self.query_one(TurnList)
+        yield self.turn_list
+        yield self._newer
 
     def on_mount(self) -> None:
         """Follow the newest from the start."""
@@ -123,6 +120,8 @@ class Transcript(Vertical):
 
     def _apply(self) -> None:
         self._timer = None
+        if not self.turn_list.is_attached:
+            return  # the screen is being taken down
         with self.app.batch_update():
             if self._order_changed:
                 self._reorder()
@@ -164,7 +163,7 @@ class Transcript(Vertical):
         if following:
             self._seen = total
         newer = total - self._seen
-        line = self.query_one("#newer", Static)
+        line = self._newer
         text = palette_of(self.app).glyphs(f"▾ {newer} newer · End" if newer else "▾ End follows the newest")
         if line.display == following:
             line.display = not following
