@@ -92,10 +92,12 @@ def test_r7_while_the_echo_canceller_is_cold_voice_must_last_longer() -> None:
     assert [one.time for one in grants(talk)] == [1.95]
 
 
-def test_r7_a_canceller_that_warms_up_during_the_voice_grants_at_once() -> None:
-    begin = replace(opened(), playback=Playback(far_end_heard=0.6))
-    talk = talk_over(1.26, 5.0, begin=begin)
-    assert [one.time for one in grants(talk)] == [1.71]
+def test_r7_a_voice_that_began_over_a_cold_canceller_is_not_believed_the_sooner_for_its_warming_up() -> None:
+    begin = replace(opened(), playback=Playback(far_end_heard=0.5))
+    talk = talk_over(1.5, 5.0, begin=begin)
+    assert [one.time for one in grants(talk)] == [1.95]
+    warm = replace(opened(), playback=Playback(far_end_heard=0.7))
+    assert [one.time for one in grants(talk_over(1.5, 5.0, begin=warm))] == [1.75]
 
 
 def test_r7_the_loudspeaker_steps_back_while_the_voice_is_judged() -> None:

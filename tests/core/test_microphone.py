@@ -21,6 +21,7 @@ from tests.support.script import (
 from voicechat.core.effects import CloseMic, CreateResponse, OpenMic, SetVolume, UpdateSession
 from voicechat.core.events import (
     AnswerInterrupted,
+    AttendanceChanged,
     BargeInChosen,
     ConnectWanted,
     DeafenChosen,
@@ -233,6 +234,14 @@ def test_r5_what_a_closed_mic_still_has_on_its_way_out_is_dropped_by_a_mute() ->
     events = (at(0.0, TalkPressed()), at(1.0, TalkReleased()), at(1.25, MuteChosen(True)))
     talk = script(*events, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=3.0)
     assert talk.of(CloseMic) == [at(1.2, CloseMic()), at(1.25, CloseMic(drop=True))]
+
+
+def test_r5_nothing_said_with_nobody_at_the_screen_is_ever_sent() -> None:
+    events = (at(1.0, TalkPressed()), at(2.0, AttendanceChanged(False)), at(5.0, AttendanceChanged(True)))
+    again = at(5.1, TalkPressed())
+    talk = script(*events, again, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=6.0)
+    assert talk.of(CloseMic) == [at(2.0, CloseMic(drop=True))]
+    assert [one.what.pre_roll for one in talk.of(OpenMic)] == [nearly(0.3), nearly(0.1)]
 
 
 def test_r26_a_flat_mic_is_told_once_per_device() -> None:

@@ -122,8 +122,8 @@ def test_r8_over_webrtc_the_server_drops_the_rest_itself() -> None:
 
 def reconnected() -> list[At[Event]]:
     """An answer under way, the line lost, and up again."""
-    begun = [at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())]
-    line = [at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed())]
+    begun: list[At[Event]] = [at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())]
+    line: list[At[Event]] = [at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed())]
     return [*begun, *line, at(2.5, LineOpened(2, "WebSocket", configured=True))]
 
 
@@ -174,6 +174,14 @@ def test_r15_busy_twice_is_told_and_left_to_the_user() -> None:
     talk = script(*events, until=30.0)
     assert creates(talk) == [0.0, 3.0]
     assert talk.notices == ["no_answer"]
+
+
+def test_r15_busy_is_retried_once_even_if_the_other_answer_is_named_late() -> None:
+    busy = refused("conversation_already_has_active_response")
+    other = (at(0.3, created("r0")), at(3.0, done("r0")))
+    events = (at(0.0, TextEntered("a")), at(0.2, busy), *other, at(3.2, busy), at(3.3, created("r9")))
+    talk = script(*events, at(5.0, done("r9")), until=30.0)
+    assert creates(talk) == [0.0, 3.0]
 
 
 def test_r15_busy_without_an_end_is_told() -> None:

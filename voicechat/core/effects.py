@@ -126,7 +126,14 @@ class TruncateItem:
     event_id: str = ""
 
 
-AudioEffect = OpenMic | CloseMic | SilencePlayback | ResumePlayback | DuckPlayback | AllowBargeIn | SetVolume
+@dataclass(frozen=True, slots=True)
+class OpenDevices:
+    """Look for the wished microphone and loudspeaker again."""
+
+
+AudioEffect = (
+    OpenDevices | OpenMic | CloseMic | SilencePlayback | ResumePlayback | DuckPlayback | AllowBargeIn | SetVolume
+)
 WireEffect = (
     UpdateSession
     | ClearInput

@@ -207,6 +207,7 @@ class DeviceMissing:
 
     reason: str
     hint: str = ""
+    part: Literal["microphone", "loudspeaker"] = "microphone"
 
 
 # the line

@@ -166,6 +166,8 @@ class Voice:
 
     began_at: float | None = None
     ended_at: float | None = None
+    far_end_heard: float = 0.0
+    """What the canceller had heard when this voice began (R7): the leak of a cold one may outlast its warming up."""
     ducked: bool = False
     granted_at: float | None = None
     grant_confirmed: bool = False

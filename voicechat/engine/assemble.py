@@ -126,6 +126,7 @@ class Talk:
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
+        self._reopening: asyncio.Task[None] | None = None
 
     @property
     def audio(self) -> RunningAudio | None:
@@ -138,26 +139,50 @@ class Talk:
         """Open the sound devices and the line, side by side."""
         self.lines.start_server()
         self.session.start()
-        opening = asyncio.to_thread(
-            open_audio, self.path, self.settings.mic, self.settings.speaker, latency=LATENCY[self.settings.latency]
-        )
-        self._audio = await opening
-        await asyncio.to_thread(self._audio.start)
-        self.session.tell(
-            on.DeviceOpened(
-                mic=self._audio.mic_name,
-                speaker=self._audio.speaker_name,
-                echo=echo_words(self.processor),
-                detector=self.path.snapshot().detector_name,
-            )
-        )
+        self.sound.on_reopen = self._reopen
+        await self._open_devices()
         if self.settings.volume != 1.0:
             self.session.tell(on.VolumeChosen(self.settings.volume))
         self._watchdog = asyncio.get_running_loop().create_task(self._watch_stream())
 
+    def _reopen(self) -> None:
+        if self._reopening is None or self._reopening.done():
+            self._reopening = asyncio.get_running_loop().create_task(self._open_devices())
+
+    async def _open_devices(self) -> None:
+        """Open what the settings wish for, and tell the session what it got."""
+        before, self._audio = self._audio, None
+        if before is not None:
+            await asyncio.to_thread(before.close)
+        opening = asyncio.to_thread(
+            open_audio, self.path, self.settings.mic, self.settings.speaker, latency=LATENCY[self.settings.latency]
+        )
+        audio = await opening
+        await asyncio.to_thread(audio.start)
+        self._audio = audio
+        self.session.tell(
+            on.DeviceOpened(
+                mic=audio.mic_name,
+                speaker=audio.speaker_name,
+                echo=echo_words(self.processor),
+                detector=self.path.snapshot().detector_name,
+            )
+        )
+        self._tell_what_is_missing(audio)
+
+    def _tell_what_is_missing(self, audio: RunningAudio) -> None:
+        """ON AIR is a fact: without a microphone nothing can be sent, whatever the reason."""
+        reason, _, hint = audio.problem.partition("\n")
+        if audio.mic_name == "none":
+            wished = "none was chosen (--mic none)" if self.settings.mic == "none" else "no microphone could be opened"
+            self.session.tell(on.DeviceMissing(reason or wished, hint.strip()))
+        elif audio.speaker_name == "none" and self.settings.speaker != "none":
+            self.session.tell(on.DeviceMissing(reason or "no loudspeaker could be opened", hint.strip(), "loudspeaker"))
+
     async def _watch_stream(self) -> None:
-        while self._audio is not None:
-            self._audio.check(self.clock())
+        while True:
+            if self._audio is not None:
+                self._audio.check(self.clock())
             await asyncio.sleep(AUDIO_CHECK)
 
     async def close(self) -> None:

@@ -19,6 +19,8 @@ class Sound:
 
     def __init__(self, path: AudioPath, policy: TurnPolicy) -> None:
         self._path = path
+        self.on_reopen: Callable[[], None] = lambda: None
+        """Called when the devices should be looked for again."""
         self._barge_in = BargeInFacts(
             min_playback=policy.min_playback,
             min_voice=policy.min_voice,
@@ -41,6 +43,8 @@ class Sound:
                 self._path.duck(ducked)
             case do.AllowBargeIn(allowed=allowed):
                 self._path.set_barge_in(self._barge_in if allowed else None)
+            case do.OpenDevices():
+                self.on_reopen()
             case do.SetVolume(volume=volume, deafened=deafened):
                 self._path.set_volume(volume)
                 self._path.deafen(deafened)

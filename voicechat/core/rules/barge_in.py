@@ -50,7 +50,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case Received():
             return _on_wire(state, event.event, now, policy)
         case VoiceBegan(began_at):
-            return _changed(state, replace(voice, began_at=min(began_at, now), ended_at=None))
+            began_at = min(began_at, now)
+            learned = far_end_heard(state.playback, began_at)
+            return _changed(state, replace(voice, began_at=began_at, ended_at=None, far_end_heard=learned))
         case VoiceEnded(ended_at) if voice.began_at is not None:
             return _changed(state, replace(voice, ended_at=max(voice.began_at, min(ended_at, now))))
         case BargeInHappened(voice_began_at) if is_answer_running(state, now, policy):
@@ -69,7 +71,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """Grant what the callback has not granted yet, judge what was granted, and tell the audio path what it may do."""
     voice = state.voice
-    grant_at = _grant_at(state, now, policy)
+    grant_at = _grant_at(state, policy)
     if grant_at is not None and now >= grant_at:
         return _granted(state, voice, now, policy)
     alarm_at = _false_alarm_at(voice, policy)
@@ -89,7 +91,7 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
         due.append(voice.granted_at + policy.min_voice if alarm_at is None else alarm_at)
     if _may_listen(state, policy):
         allowed_at = _answer_old_enough_at(state, policy)
-        grant_at = _grant_at(state, now, policy)
+        grant_at = _grant_at(state, policy)
         duck_at = _duck_at(state, policy)
         if allowed_at is not None and not voice.allowed:
             due.append(allowed_at)
@@ -122,13 +124,13 @@ def _answer_old_enough_at(state: State, policy: TurnPolicy) -> float | None:
     return sound.audible_since + policy.min_playback
 
 
-def _grant_at(state: State, now: float, policy: TurnPolicy) -> float | None:
+def _grant_at(state: State, policy: TurnPolicy) -> float | None:
     """When the voice that is on has lasted long enough to be meant, over an answer that has."""
     began_at = state.voice.began_at
     allowed_at = _answer_old_enough_at(state, policy)
     if began_at is None or allowed_at is None or not _is_voice_on(state.voice) or not _may_listen(state, policy):
         return None
-    is_cold = far_end_heard(state.playback, now) < policy.cold_echo_for
+    is_cold = state.voice.far_end_heard < policy.cold_echo_for
     needed = policy.min_voice + policy.cold_echo_extra_voice if is_cold else policy.min_voice
     return max(allowed_at, began_at + needed)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.effects import CloseMic, Effect, OpenMic, SetVolume
+from voicechat.core.effects import CloseMic, Effect, OpenDevices, OpenMic, SetVolume
 from voicechat.core.events import (
+    AgainPressed,
     AnswerInterrupted,
     AnyEvent,
     AttendanceChanged,
@@ -65,7 +66,10 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case DeafenChosen(deafened):
             return _loudness(state, replace(mic, deafened=deafened))
         case AttendanceChanged(attended):
-            return _changed(state, replace(mic, unattended=not attended))
+            # What is said with nobody at the screen is never sent, not even later.
+            return _changed(state, replace(mic, unattended=not attended, unmuted_at=now, keep_from=None))
+        case AgainPressed() if mic.missing and state.connection.phase == "open":
+            return RuleResult(None, (OpenDevices(),))
         case TalkBegan():
             return _changed(state, _keeping(mic, now - policy.pre_roll))
         case VoiceBegan(began_at) if mic.keep_from is None and _keeps_first_words(state):
@@ -162,6 +166,9 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
             )
         case DeviceLost(reason=reason):
             return _changed(state, replace(mic, lost_at=now, lost_reason=reason, flat_since=None))
+        case DeviceMissing(reason, hint, part="loudspeaker"):
+            words = " · ".join(part for part in (f"Answers cannot be heard: {reason}", hint) if part)
+            return RuleResult(None, (), (Noticed("warning", words, "no_loudspeaker"),))
         case DeviceMissing(reason, hint):
             return _changed(state, replace(mic, missing=reason or "no microphone", missing_hint=hint))
         case MicFlat(seconds):

@@ -15,6 +15,7 @@ from voicechat.core.events import (
     Announcement,
     AnswerInterrupted,
     AnyEvent,
+    AttendanceChanged,
     FocusLost,
     LineLost,
     LineReleased,
@@ -63,6 +64,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case Received() if talk.pre_roll_wait_since is not None and _is_cleared(event):
             return _changed(state, replace(talk, pre_roll_wait_since=None))
         case MuteChosen(muted=True) | LineLost() | LineReleased():
+            return _changed(state, NO_TALK, TalkDropped())
+        case AttendanceChanged(attended=False) if talk.source != "control":
             return _changed(state, NO_TALK, TalkDropped())
         case TurnModeChosen(mode) if mode != state.choices.turn_mode:
             return _changed(state, NO_TALK, TalkDropped())

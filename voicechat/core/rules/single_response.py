@@ -93,6 +93,7 @@ def _wanted(state: State, item_id: str, instructions: str, now: float) -> RuleRe
     if item_id in slot.wanted or (slot.asked_at is not None and item_id in slot.asked_for):
         return NOTHING
     slot = replace(slot, wanted=(*slot.wanted, item_id), instructions=instructions or slot.instructions)
+    slot = replace(slot, retried=False)
     return _create_if_free(state, slot, now)
 
 
@@ -176,7 +177,7 @@ def _created(state: State, response: Response, now: float) -> RuleResult:
         return NOTHING
     is_cancelled = slot.asked_at is not None and slot.cancelled_by is not None
     born = replace(slot, active_id=response_id, asked_at=None, created_at=now, first_delta_at=None)
-    born = replace(born, missing_since=None, retried=False, busy_since=None)
+    born = replace(born, missing_since=None, busy_since=None, retried=slot.retried and slot.asked_at is None)
     if not is_cancelled:
         return _changed(state, replace(born, cancelled_by=None, cancelled_at=None))
     # Cancelled while it had no name yet; a cancel sent then would have been lost.
