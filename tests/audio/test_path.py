@@ -209,3 +209,14 @@ def test_volume_and_deafness_reach_the_loudspeaker() -> None:
     talk.path.deafen(True)
     talk.hears(quiet(0.3))
     assert not talk.played[-1].any()
+
+
+def test_zeros_from_before_the_mic_opened_do_not_count() -> None:
+    talk = Talk()
+    talk.path.mic_is_real = True
+    talk.hears(silence(7.0))
+    talk.path.open_mic(0.0)
+    talk.hears(silence(4.9))
+    assert talk.facts == []
+    talk.hears(silence(0.2))
+    assert [type(one) for one in talk.facts] == [fact.MicFlat]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,7 +10,6 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.support.random_talk import BEGINNINGS, POLICIES, SCRIPTS, Moment, Recipe, conversation
-from tests.support.wire_samples import wire_samples
 from voicechat.core import effects as do, events as on
 from voicechat.core.events import Received
 from voicechat.core.policy import TurnPolicy
@@ -19,11 +17,9 @@ from voicechat.core.rules.microphone import REASONS, closed_reason
 from voicechat.core.state import State
 from voicechat.core.step import RULES, next_deadline
 from voicechat.protocol import server_events as wires
-from voicechat.protocol.codec import decode_server
 
 EXAMPLES = int(os.environ.get("VOICECHAT_EXAMPLES", "150"))
 """Conversations per property; more are worth a night."""
-SAMPLES = [decode_server(json.dumps(sample.ga)).event for sample in wire_samples() if sample.sender == "server"]
 
 
 def everywhere(check: Callable[[list[Moment], TurnPolicy], None]) -> Callable[[], None]:

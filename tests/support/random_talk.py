@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -18,18 +19,21 @@ from tests.support.script import (
     sound_stopped,
     transcribed as transcript,
 )
+from tests.support.wire_samples import wire_samples
 from voicechat.core import events as on
 from voicechat.core.events import Event, Received
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.core.step import Step, next_deadline, step
 from voicechat.protocol import server_events as wires
+from voicechat.protocol.codec import decode_server
 from voicechat.protocol.items import Item, Response
 
 IDS = st.sampled_from(["r1", "r2", "r3"])
 ITEMS = st.sampled_from(["u1", "u2", "u3"])
 WORDS = st.sampled_from(["", ".", "yes", "好"])
 SOURCES: st.SearchStrategy[on.TalkSource] = st.sampled_from(["key", "mouse", "control"])
+SAMPLES = [decode_server(json.dumps(sample.ga)).event for sample in wire_samples() if sample.sender == "server"]
 SECONDS = st.sampled_from([0.0, 0.05, 0.3, 1.1, 3.0])
 STATUSES = st.sampled_from(["completed", "cancelled", "failed", "incomplete"])
 BUSY = "conversation_already_has_active_response"

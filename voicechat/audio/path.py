@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicechat.audio.barge_in import BargeInFacts, is_granted, should_duck
-from voicechat.audio.blocks import Block, Frame
+from voicechat.audio.blocks import BLOCK_SECONDS, Block, Frame
 from voicechat.audio.echo import VoiceProcessor, make_processor
 from voicechat.audio.facts import (
     AssistantFellSilent,
@@ -111,6 +111,7 @@ class AudioPath:
         self._probability = 0.0
         self._is_heard = False
         self._is_flat = False
+        self._open_blocks = 0
 
     def process(self, mic: Block, out: Block, now: float) -> None:
         """One step: `mic` is float32[480] as captured, `out` float32[480] is filled for the loudspeaker."""
@@ -241,8 +242,10 @@ class AudioPath:
         self._notice_loudspeaker(audible, now)
         if self._gate.has_drained():
             self._post(UplinkDrained(now))
-        flat_for = self._raw_meter.flat_for
-        if self._is_flat and flat_for == 0.0:
+        # Zeros count while the mic is open: what nobody wanted to hear need not have been there.
+        self._open_blocks = self._open_blocks + 1 if self._gate.is_open else 0
+        flat_for = min(self._raw_meter.flat_for, self._open_blocks * BLOCK_SECONDS)
+        if self._is_flat and self._raw_meter.flat_for == 0.0:
             self._is_flat = False
             self._post(MicLive(now))
         elif not self._is_flat and flat_for >= FLAT_AFTER and self.mic_is_real and self._gate.is_open:

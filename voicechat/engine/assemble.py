@@ -43,6 +43,7 @@ class Lines:
     uplink: AudioPath
     environ: Mapping[str, str]
     server: asyncio.Task[LocalServer] | None = None
+    watch: asyncio.Task[None] | None = None
 
     def start_server(self) -> None:
         if self.settings.provider == "local" and not self.base_url:
@@ -63,6 +64,7 @@ class Lines:
             connect_timeout=self.settings.connect_timeout,
         )
         opened = await line.open(target)
+        self._watch_server(listener)
         for name, seconds in opened.steps:
             tell(on.LineStep(wish.connection, name, seconds))
         return line, on.LineOpened(
@@ -80,10 +82,26 @@ class Lines:
             self.start_server()
         return (await asyncio.shield(self.server)).base_url
 
+    def _watch_server(self, listener: LineListener) -> None:
+        """Our own server's death is known at once; WebRTC alone would notice after half a minute."""
+        if self.server is None:
+            return
+        server = self.server.result()
+
+        async def wait() -> None:
+            await server.process.wait()
+            listener.on_closed("the local server ended")
+
+        if self.watch is not None:
+            self.watch.cancel()
+        self.watch = asyncio.get_running_loop().create_task(wait())
+
     def _pull(self) -> Frame:
         return self.uplink.pull()
 
     async def close(self) -> None:
+        if self.watch is not None:
+            self.watch.cancel()
         if self.server is None:
             return
         if not self.server.done():

@@ -57,7 +57,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     match event:
         case MuteChosen(muted):
             return _muted(state, now, muted=muted)
-        case PauseToggled() if state.choices.turn_mode == "hands-free":
+        case PauseToggled() if state.choices.turn_mode == "hands-free" and not mic.muted:
             return _changed(state, replace(mic, paused=not mic.paused, unmuted_at=now))
         case TurnModeChosen():
             return _changed(state, replace(mic, paused=False))
