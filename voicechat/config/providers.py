@@ -21,7 +21,7 @@ class Provider:
 
 
 PROVIDERS = {
-    "local": Provider("local", "local", "", "local", "heart", "moonshine-tiny-en", needs_key=False),
+    "local": Provider("local", "local", "", "voicechat-local", "heart", "moonshine-tiny-en", needs_key=False),
     "openai": Provider(
         "openai",
         "OpenAI",

@@ -147,8 +147,9 @@ def _checks(facts: CardFacts) -> list[Line]:
     lines: list[Line] = []
     if mic.name:
         level = facts.meters.input
-        hears = " gives no sound yet" if level is None else f" hears the room at {decibels(level)}"
-        dot = Word("◉ ", "warning") if level is None or level <= -60 else Word("● ", "success")
+        is_silent = level is None or level <= -60
+        hears = " is silent so far" if level is None or is_silent else f" hears the room at {decibels(level)}"
+        dot = Word("◉ ", "warning") if is_silent else Word("● ", "success")
         lines.append((dot, Word(mic.name, outside=True), Word(hears, "quiet")))
     if mic.speaker:
         echo = "echo cancelling on, no headphones needed" if "aec" in mic.echo.lower() else "use headphones: echo stays"
