@@ -12,7 +12,11 @@ def main() -> None:
 
         sys.stdout.write(f"voicechat {__version__}\n")
         return
-    sys.exit(talk() if not sys.argv[1:] else obey(sys.argv[1:]))
+    try:
+        code = talk() if not sys.argv[1:] else obey(sys.argv[1:])
+    except KeyboardInterrupt:  # while we were still importing
+        code = 130
+    sys.exit(code)
 
 
 def talk() -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from voicechat.audio.devices import Device, DeviceList
 from voicechat.cli import devices as command
-from voicechat.cli.exit_codes import AUDIO, DONE
+from voicechat.exit_codes import AUDIO, DONE
 
 MIC = Device(2, "USB \x1b[31mMic", "ALSA", 1, 48_000, True, note="Bluetooth: sounds like a telephone")
 BOX = Device(3, "Speakers", "ALSA", 2, 44_100, False)

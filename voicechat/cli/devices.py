@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from voicechat.audio.devices import Device, DeviceList, list_devices
-from voicechat.cli.exit_codes import AUDIO, DONE
+from voicechat.exit_codes import AUDIO, DONE
 
 _WIDEST_NAME = 48
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from voicechat.cli import exit_codes
+from voicechat import exit_codes
 from voicechat.errors import VoiceChatError
 
 

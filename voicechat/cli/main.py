@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from voicechat import __version__
-from voicechat.cli import exit_codes, options as opt
+from voicechat import __version__, exit_codes
+from voicechat.cli import options as opt
 from voicechat.cli.edge import guarded
 from voicechat.cli.session import app as session_app
 

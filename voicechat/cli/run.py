@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from voicechat.cli import exit_codes
+from voicechat import exit_codes
 from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.run_summary import Progress
 from voicechat.config.load import load_settings
@@ -26,6 +26,7 @@ from voicechat.config.settings import Settings
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot, Turns
+from voicechat.errors import ConfigError, VoiceChatError
 
 GOODBYE_WAIT = 1.5
 """Seconds in which the engine may end tidily and send what is left."""
@@ -36,18 +37,41 @@ class RunOptions:
     texts: tuple[str, ...] = ()
     """Typed messages; each waits until the answer to the one before is complete."""
     turns: int = 0
-    """Answers to wait for; 0: one for each text, else one."""
+    """Answers to wait for; 0: as many as there is reason for (`turns_to_wait_for`)."""
     timeout: float = 60.0
     as_json: bool = False
 
 
 def run_command(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> int:
     """Returns the exit status. Raises ConfigError for settings that cannot work."""
+    try:
+        settings = settings_for(flags, config, options)
+    except VoiceChatError as error:
+        if options.as_json:
+            refused = Progress()
+            refused.problem(error.message, error.hint)
+            print_json({"summary": refused.summary()})
+        raise
+    return Run(settings, options).go()
+
+
+def settings_for(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> Settings:
+    """The checked settings. Raises ConfigError, also for a run in which nobody would ever say anything."""
     settings = load_settings(flags, os.environ, config)
     if options.texts and "mic" not in settings.given:
         settings = load_settings({**flags, "mic": "none"}, os.environ, config)
     refuse_the_impossible(settings, os.environ)
-    return Run(settings, options).go()
+    if settings.mic == "none" and not (options.texts or settings.greet):
+        raise ConfigError("nobody would say anything", hint='add --text "...", --mic FILE.wav or --greet "..."')
+    return settings
+
+
+def turns_to_wait_for(settings: Settings, options: RunOptions) -> int:
+    """One answer for a greeting, one for each text, and one for a microphone that was asked for."""
+    if options.turns:
+        return options.turns
+    spoken = not options.texts and "mic" in settings.given and settings.mic != "none"
+    return max(1, bool(settings.greet) + len(options.texts) + spoken)
 
 
 class Run:
@@ -60,8 +84,9 @@ class Run:
         self._engine = EngineProcess(settings)
         self._progress = Progress()
         self._texts = list(options.texts)
-        self._wanted = options.turns or max(1, len(options.texts))
-        self._sent = 0
+        self._wanted = turns_to_wait_for(settings, options)
+        self._asked = int(bool(settings.greet))
+        """Answers that were asked for in writing or by the greeting; the next text waits for them."""
         self._pressed = False
         self._interrupted = False
 
@@ -109,8 +134,7 @@ class Run:
             for row in message.rows:
                 self._progress.see(row)
                 if self._options.as_json:
-                    event = json.loads(row.payload)
-                    print(json.dumps({"t": row.t, "dir": row.dir, "event": event}, ensure_ascii=False), flush=True)
+                    print_json({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)})
         elif isinstance(message, Snapshot):
             self._progress.view = message.view
         elif isinstance(message, Turns):
@@ -123,7 +147,10 @@ class Run:
             return None
         if view.connection.phase == "refused":
             self._progress.problem(view.connection.reason, view.connection.hint)
-            return exit_codes.CONNECTION
+            return exit_codes.USAGE if self._progress.failure_code == "config" else exit_codes.CONNECTION
+        if self._lacks_a_device():
+            self._progress.problem(*self._progress.device_missing)
+            return exit_codes.AUDIO
         if view.connection.phase == "lost":
             self._progress.problem(view.connection.reason or "the line was lost")
             return exit_codes.CONNECTION
@@ -135,9 +162,15 @@ class Run:
             self._speak_or_write()
         return None
 
+    def _lacks_a_device(self) -> bool:
+        """A microphone was needed, or a loudspeaker was asked for by name. Answers need no loudspeaker otherwise."""
+        if self._progress.missing_part == "microphone":
+            return self._settings.mic != "none"
+        return self._progress.missing_part == "loudspeaker" and self._settings.speaker not in ("default", "none")
+
     def _speak_or_write(self) -> None:
-        if self._texts and self._progress.completed >= self._sent:
-            self._sent += 1
+        if self._texts and self._progress.completed >= self._asked:
+            self._asked += 1
             self._engine.send(TextEntered(self._texts.pop(0)))
         elif self._settings.turn_mode == "push-to-talk" and not self._options.texts:
             self._work_the_key()
@@ -160,11 +193,16 @@ class Run:
     def _finish(self, code: int) -> None:
         summary = self._progress.summary()
         if self._options.as_json:
-            print(json.dumps({"summary": summary}, ensure_ascii=False), flush=True)
-            return
-        for entry in summary["transcript"]:
-            print(f"{entry['who']}: {entry['text']}")
+            print_json({"summary": summary})
+        else:
+            for entry in summary["transcript"]:
+                print(f"{entry['who']}: {entry['text']}")
         for problem in summary["problems"]:
             print(f"voicechat: {problem}", file=sys.stderr)
         if code == exit_codes.INTERRUPTED:
             print("voicechat: interrupted", file=sys.stderr)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One line of data on stdout, at once: a reader may be waiting for it."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)

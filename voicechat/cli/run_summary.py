@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from voicechat.core.view import TurnView, View
@@ -17,6 +18,11 @@ class Progress:
         self.failed = False
         self.mic_file_ended = False
         self.key_is_up = False
+        self.failure_code = ""
+        """Why no line came: the code of `line.failed`."""
+        self.missing_part = ""
+        """`microphone` or `loudspeaker` that could not be opened."""
+        self.device_missing: tuple[str, ...] = ()
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._problems: list[str] = []
@@ -24,6 +30,14 @@ class Progress:
     def see(self, row: EventRow) -> None:
         self.was_open = self.was_open or row.type == "line.opened"
         self.mic_file_ended = self.mic_file_ended or row.type == "mic.file_ended"
+        if row.type == "line.failed":
+            self.failure_code = str(json.loads(row.payload).get("code", ""))
+        elif row.type == "device.missing":
+            missing = json.loads(row.payload)
+            self.missing_part = str(missing.get("part", ""))
+            self.device_missing = (str(missing.get("reason", "")), str(missing.get("hint", "")))
+        elif row.type == "device.opened":
+            self.missing_part = ""
 
     def take_turns(self, message: Turns) -> None:
         self._turns |= {turn.key: turn for turn in message.changed}

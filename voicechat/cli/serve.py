@@ -8,7 +8,7 @@ import logging
 import signal
 import sys
 
-from voicechat.cli import exit_codes
+from voicechat import exit_codes
 from voicechat.errors import ConfigError, SignallingError
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from voicechat.cli import exit_codes
+from voicechat import exit_codes
 from voicechat.errors import ConfigError
 
 if TYPE_CHECKING:

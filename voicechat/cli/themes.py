@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from voicechat.cli import exit_codes
+from voicechat import exit_codes
 from voicechat.config.locations import user_themes_dir
 from voicechat.ui.theme_files import load_themes
 

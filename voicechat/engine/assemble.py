@@ -106,6 +106,7 @@ class Lines:
             return
         if not self.server.done():
             self.server.cancel()
+            await asyncio.gather(self.server, return_exceptions=True)  # it ends the half-started process
         elif not self.server.cancelled() and self.server.exception() is None:
             await self.server.result().stop()
 
@@ -154,11 +155,15 @@ class Talk:
         self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
 
     async def start(self) -> None:
-        """Open the sound devices and the line, side by side."""
+        """Open the sound devices and the line, side by side.
+
+        Raises AudioDeviceError for an unusable sound file, before anybody is called.
+        """
         self.lines.start_server()
+        audio = await self._make_audio()
         self.session.start()
         self.sound.on_reopen = self._reopen
-        await self._open_devices()
+        await self._run_audio(audio)
         if self.settings.volume != 1.0:
             self.session.tell(on.VolumeChosen(self.settings.volume))
         self._watchdog = asyncio.get_running_loop().create_task(self._watch_stream())
@@ -172,10 +177,15 @@ class Talk:
         before, self._audio = self._audio, None
         if before is not None:
             await asyncio.to_thread(before.close)
-        opening = asyncio.to_thread(
-            open_audio, self.path, self.settings.mic, self.settings.speaker, latency=LATENCY[self.settings.latency]
+        await self._run_audio(await self._make_audio())
+
+    async def _make_audio(self) -> RunningAudio:
+        settings = self.settings
+        return await asyncio.to_thread(
+            open_audio, self.path, settings.mic, settings.speaker, latency=LATENCY[settings.latency]
         )
-        audio = await opening
+
+    async def _run_audio(self, audio: RunningAudio) -> None:
         await asyncio.to_thread(audio.start)
         self._audio = audio
         self.session.tell(

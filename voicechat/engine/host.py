@@ -35,6 +35,7 @@ from voicechat.engine.link import (
     pack,
     unpack_from_engine,
 )
+from voicechat.exit_codes import ENGINE_DIED
 
 PING_EVERY = 1.0
 """The engine closes the mic after 3 s without a ping (a stopped client must not leave it open)."""
@@ -69,7 +70,7 @@ class EngineProcess:
         try:
             self._process = spawn(self._environ)
         except OSError as error:
-            deliver(Goodbye(f"the engine could not start: {error}", exit_code=5))
+            deliver(Goodbye(f"the engine could not start: {error}", exit_code=ENGINE_DIED))
             return
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="engine-reader", daemon=True)
         self._reader.start()
@@ -126,7 +127,7 @@ class EngineProcess:
                 self._deliver(message)
         code = process.wait()
         if not self._said_goodbye and self._process is process:
-            self._deliver(Goodbye(epitaph(code), exit_code=5))
+            self._deliver(Goodbye(epitaph(code), exit_code=ENGINE_DIED))
 
 
 def spawn(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:

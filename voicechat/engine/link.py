@@ -1,8 +1,8 @@
 """What the engine and its clients say to each other, and how it is framed.
 
-A frame is a little-endian `u32` length and one msgpack map with a `kind`. Clients send hello, command, get, ping and
-bye; the engine sends hello, snapshot, turns, batch, finding, ack and goodbye. A snapshot may be lost (latest wins);
-notes, findings and acks never are.
+A frame is a little-endian `u32` length and one msgpack map with a `kind`. Clients send hello, command, ping and bye;
+the engine sends hello, snapshot, turns, batch, ack, pong and goodbye. A snapshot may be skipped (latest wins), turns
+and acks never are; a batch tells how many rows it had to drop.
 """
 
 from __future__ import annotations

@@ -41,7 +41,8 @@ from voicechat.engine.link import (
     unpack_from_client,
 )
 from voicechat.engine.showing import Showing
-from voicechat.errors import ConfigError, VoiceChatError
+from voicechat.errors import VoiceChatError
+from voicechat.exit_codes import ENGINE_DIED, exit_code
 
 TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""
@@ -76,8 +77,9 @@ class Service:
             hello = await self._hello
             return 0 if hello is None else await self._serve(hello)
         except VoiceChatError as error:
-            self.post(Goodbye(str(error), exit_code=2 if isinstance(error, ConfigError) else 5))
-            return 5
+            code = exit_code(error)
+            self.post(Goodbye(" · ".join(part for part in (error.message, error.hint) if part), exit_code=code))
+            return code
 
     def _end(self) -> None:
         """The client is gone, or wants us to be."""
@@ -184,5 +186,5 @@ async def serve(link_in: int, link_out: int) -> int:
         return await service.run()
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        service.post(Goodbye(f"the engine failed: {type(error).__name__}: {error}", exit_code=5))
-        return 5
+        service.post(Goodbye(f"the engine failed: {type(error).__name__}: {error}", exit_code=ENGINE_DIED))
+        return ENGINE_DIED

@@ -14,7 +14,7 @@ import msgspec
 
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect, Effect, WireEffect
-from voicechat.errors import SignallingError, VoiceChatError
+from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
 from voicechat.protocol.codec import decode_server, encode
@@ -107,7 +107,8 @@ class Performer:
             )
             return
         except VoiceChatError as error:
-            self._tell(on.LineFailed(number, error.message, hint=error.hint, retryable=error.retryable))
+            code = "config" if isinstance(error, ConfigError) else "engine"
+            self._tell(on.LineFailed(number, error.message, hint=error.hint, retryable=error.retryable, code=code))
             return
         if number != self._number:
             await line.close(hang_up=True)

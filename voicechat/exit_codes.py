@@ -1,4 +1,4 @@
-"""The only map from what happened to a process status."""
+"""The only map from what happened to a process status. Commands end with it, the engine sends it in its goodbye."""
 
 from __future__ import annotations
 
