@@ -1,6 +1,6 @@
 """Everything that can happen to a conversation, as frozen records in the past tense.
 
-Four families: what the *user* did, what the *audio* path noticed, what the *line* did, and what rules *announce* to
+Four families: what the *user* did (in `user_events`, which the screen can import without the rest), what the *audio* path noticed, what the *line* did, and what rules *announce* to
 each other inside one step. All times are seconds on the session's monotonic clock; a field ending in `_at` is such a
 time. Wire events arrive wrapped in `Received`, so that the answers of an old connection can be told from today's.
 """
@@ -10,12 +10,29 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from voicechat.core.policy import TurnMode
+from voicechat.core.user_events import (
+    AgainPressed as AgainPressed,
+    BargeInChosen as BargeInChosen,
+    DeafenChosen as DeafenChosen,
+    EndAsked as EndAsked,
+    FocusLost as FocusLost,
+    MuteChosen as MuteChosen,
+    NewAsked as NewAsked,
+    PauseToggled as PauseToggled,
+    StopPressed as StopPressed,
+    TalkPressed as TalkPressed,
+    TalkRejoined as TalkRejoined,
+    TalkReleased as TalkReleased,
+    TalkSource as TalkSource,
+    TalkTapped as TalkTapped,
+    TextEntered as TextEntered,
+    TurnModeChosen as TurnModeChosen,
+    UserEvent as UserEvent,
+    VolumeChosen as VolumeChosen,
+)
 
 if TYPE_CHECKING:  # the screen shares this vocabulary and must not pay for the wire's at its start
     from voicechat.protocol.server_events import ServerEvent
-
-TalkSource = Literal["key", "mouse", "control"]
 
 
 # time
@@ -24,97 +41,7 @@ class TimePassed:
     """A derived deadline was reached; `now` says which. A stale timer cannot exist."""
 
 
-# the user
-@dataclass(frozen=True, slots=True)
-class TalkPressed:
-    """Push-to-talk went down. `lease` seconds: who pressed may vanish (control socket), so the press ends by itself."""
-
-    source: TalkSource = "key"
-    lease: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TalkReleased:
-    """Push-to-talk came up. `inferred`: guessed from missing key repeats, so a repeat may still take it back."""
-
-    source: TalkSource = "key"
-    inferred: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TalkRejoined:
-    """A key repeat arrived after an inferred release: it was never released."""
-
-
-@dataclass(frozen=True, slots=True)
-class TalkTapped:
-    """The press was a tap where the terminal cannot report releases (no repeat in 0.8 s): it latches."""
-
-
-@dataclass(frozen=True, slots=True)
-class FocusLost:
-    """The terminal window lost the keyboard; a real release would go to another window."""
-
-
-@dataclass(frozen=True, slots=True)
-class MuteChosen:
-    muted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class PauseToggled:
-    """Space in hands-free: pause or resume the mic without muting it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TurnModeChosen:
-    mode: TurnMode
-
-
-@dataclass(frozen=True, slots=True)
-class BargeInChosen:
-    enabled: bool
-
-
-@dataclass(frozen=True, slots=True)
-class StopPressed:
-    """Stop the answer at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgainPressed:
-    """`r`: reconnect when offline, ask for an answer when one is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class TextEntered:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeChosen:
-    """Loudspeaker volume, 0 to 1.5 (1 = as sent)."""
-
-    volume: float
-
-
-@dataclass(frozen=True, slots=True)
-class DeafenChosen:
-    """Loudspeaker off; captions go on."""
-
-    deafened: bool
-
-
-@dataclass(frozen=True, slots=True)
-class EndAsked:
-    """R30: close the mic, cancel what runs, hang up."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewAsked:
-    """R30: end, then start afresh."""
-
-
+# the client
 @dataclass(frozen=True, slots=True)
 class AttendanceChanged:
     """The client stopped (or went on) showing signs of life; an unattended mic is closed (dead man's switch)."""
@@ -347,24 +274,6 @@ class Noticed:
     code: str = ""
 
 
-UserEvent = (
-    TalkPressed
-    | TalkReleased
-    | TalkRejoined
-    | TalkTapped
-    | FocusLost
-    | MuteChosen
-    | PauseToggled
-    | TurnModeChosen
-    | BargeInChosen
-    | StopPressed
-    | AgainPressed
-    | TextEntered
-    | VolumeChosen
-    | DeafenChosen
-    | EndAsked
-    | NewAsked
-)
 AudioEvent = (
     AssistantHeard
     | AssistantFellSilent

@@ -21,7 +21,7 @@ import msgspec
 
 from voicechat.config.locations import engine_log
 from voicechat.config.settings import Settings, as_plain
-from voicechat.core.events import UserEvent
+from voicechat.core.user_events import UserEvent
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,

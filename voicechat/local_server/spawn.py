@@ -89,9 +89,7 @@ async def start_local_server(
         greeting = json.loads(line)
         return LocalServer(str(greeting["base_url"]), str(greeting["brain"]), process, stderr)
     except (ValueError, KeyError, TypeError) as error:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        status = await process.wait()
+        status = await _status(process)
         words = ((await stderr).strip().splitlines() or ["it said nothing"])[-1][:300]
         if status == _CONFIG_ERROR and "unrecognized arguments" not in words:
             raise ConfigError(f"The local server refuses a setting: {words}") from error
@@ -105,6 +103,17 @@ def _arguments(brain_url: str, brain_model: str, fault: str) -> Sequence[str]:
     given = {"--brain-url": brain_url, "--brain-model": brain_model, "--fault": fault}
     flags = ["--port", "0", "--until-stdin-closes", "--parent-pid", str(os.getpid())]
     return [*flags, *(f"{name}={value}" for name, value in given.items() if value)]
+
+
+async def _status(process: asyncio.subprocess.Process) -> int:
+    """How it ended. It is ending by itself, so it is not killed first: `kill` may reap it before asyncio asks, and then
+    its status is lost (Python 3.11)."""
+    try:
+        return await asyncio.wait_for(process.wait(), 1.0)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
 
 
 async def _last_words(stream: asyncio.StreamReader) -> str:

@@ -10,7 +10,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.timer import Timer
 
-from voicechat.core import events as did
+from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Goodbye, Meters
 from voicechat.ui.bindings import ACTIONS, keys_of, spoken

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from voicechat.core.events import UserEvent
+from voicechat.core.user_events import UserEvent
 from voicechat.engine.link import FromEngine
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from voicechat.core.events import FocusLost, TalkPressed, TalkRejoined, TalkReleased, TalkTapped, UserEvent
+from voicechat.core.user_events import FocusLost, TalkPressed, TalkRejoined, TalkReleased, TalkTapped, UserEvent
 
 Phase = Literal["up", "armed", "held", "grace", "spent"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from voicechat.core.events import UserEvent
+from voicechat.core.user_events import UserEvent
 from voicechat.engine.link import Batch, EngineHello, Goodbye, Snapshot, Turns
 
 

@@ -6,7 +6,7 @@ always talks: the first words are kept.
 
 from __future__ import annotations
 
-from voicechat.core.events import PauseToggled, TalkPressed, TalkReleased, UserEvent
+from voicechat.core.user_events import PauseToggled, TalkPressed, TalkReleased, UserEvent
 from voicechat.core.view import View
 from voicechat.ui.hold import HoldDetector, HoldTiming
 

@@ -8,7 +8,7 @@ from textual.containers import Horizontal
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
-from voicechat.core.events import TextEntered
+from voicechat.core.user_events import TextEntered
 from voicechat.ui.messages import UserDid
 from voicechat.ui.paint import palette_of
 from voicechat.ui.sanitise import clean, safe
