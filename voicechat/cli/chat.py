@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import locale
 import os
 import sys
@@ -23,6 +24,7 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     refuse_the_impossible(settings, os.environ)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("the screen needs a terminal", hint="without one: voicechat run --text hello --json")
+    gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame
     from voicechat.engine.host import EngineProcess
     from voicechat.ui.app import run_app
 

@@ -1,8 +1,9 @@
 """Everything that can happen to a conversation, as frozen records in the past tense.
 
-Four families: what the *user* did (in `user_events`, which the screen can import without the rest), what the *audio* path noticed, what the *line* did, and what rules *announce* to
-each other inside one step. All times are seconds on the session's monotonic clock; a field ending in `_at` is such a
-time. Wire events arrive wrapped in `Received`, so that the answers of an old connection can be told from today's.
+Four families: what the *user* did (in `user_events`, which the screen imports without the rest), what the *audio* path
+noticed, what the *line* did, and what rules *announce* to each other inside one step. All times are seconds on the
+session's monotonic clock; a field ending in `_at` is such a time. Wire events arrive wrapped in `Received`, so that the
+answers of an old connection can be told from today's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from voicechat.core.user_events import (
     VolumeChosen as VolumeChosen,
 )
 
-if TYPE_CHECKING:  # the screen shares this vocabulary and must not pay for the wire's at its start
+if TYPE_CHECKING:  # scripts share this vocabulary and must not pay for the wire's at their start
     from voicechat.protocol.server_events import ServerEvent
 
 

@@ -33,13 +33,12 @@ from voicechat.engine.link import (
     Command,
     EngineHello,
     FromClient,
-    FromEngine,
     Goodbye,
     Ping,
     Pong,
-    pack,
     unpack_from_client,
 )
+from voicechat.engine.outbox import Outbox
 from voicechat.engine.showing import Showing
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
@@ -48,6 +47,8 @@ TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""
 DEAD_MAN = 3.0
 """So long without a ping closes the mic: the client was stopped (Ctrl+Z) or hangs."""
+LAST_WORDS = 0.3
+"""Seconds the last frames may take to leave."""
 CLOSING = 1.5
 """Seconds a tidy end may take."""
 
@@ -57,9 +58,9 @@ class Service:
 
     def __init__(self, link_in: int, link_out: int) -> None:
         self._in = link_in
-        self._out = link_out
+        self._outbox = Outbox(link_out)
+        self.post = self._outbox.post
         self._loop = asyncio.get_running_loop()
-        self._write = threading.Lock()
         self._ended = asyncio.Event()
         self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
         self._talk: Talk | None = None
@@ -80,6 +81,10 @@ class Service:
             code = exit_code(error)
             self.post(Goodbye(" · ".join(part for part in (error.message, error.hint) if part), exit_code=code))
             return code
+
+    def close(self) -> None:
+        """Let what was said last reach the client, if it still listens."""
+        self._outbox.close(LAST_WORDS)
 
     def _end(self) -> None:
         """The client is gone, or wants us to be."""
@@ -116,13 +121,6 @@ class Service:
         if attended != self._attended:
             self._attended = attended
             talk.session.tell(on.AttendanceChanged(attended))
-
-    def post(self, message: FromEngine) -> None:
-        """Write one frame. A client that is gone has ended us already."""
-        data = memoryview(pack(message))
-        with self._write, contextlib.suppress(OSError):
-            while data:
-                data = data[os.write(self._out, data) :]
 
     def _read(self) -> None:
         """On the reader thread, until the pipe ends."""
@@ -188,3 +186,5 @@ async def serve(link_in: int, link_out: int) -> int:
         traceback.print_exc(file=sys.stderr)
         service.post(Goodbye(f"the engine failed: {type(error).__name__}: {error}", exit_code=ENGINE_DIED))
         return ENGINE_DIED
+    finally:
+        service.close()

@@ -101,6 +101,9 @@ def refused(host: str, status: int, body: str, retry_after: str, key: str) -> Si
     else:
         saying = f"{host} {_SAYINGS.get(status) or _by_class(status)} ({status})"
         hint = _HINTS.get(status, "try again in a moment" if status >= 500 else "check base_url and the settings")
+    wait = _seconds(retry_after)
+    if wait:
+        hint = f"wait {wait:g} s and try again"
     if code in _FATAL:
         hint = _HINTS[{"invalid_api_key": 401, "model_not_found": 404}.get(code, 402)]
     return SignallingError(
@@ -109,7 +112,7 @@ def refused(host: str, status: int, body: str, retry_after: str, key: str) -> Si
         retryable=(status >= 500 or status in (408, 425, 429)) and code not in _FATAL,
         status=status,
         code=code,
-        retry_after=_seconds(retry_after),
+        retry_after=wait,
     )
 
 

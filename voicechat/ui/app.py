@@ -109,6 +109,7 @@ class VoiceChatApp(ActionsApp):
         self.engine.start(self.deliver)
         gc.freeze()  # the heap so far is permanent; collecting it took 27 to 70 ms a second
         gc.set_threshold(10_000, 20, 100)
+        gc.enable()  # whoever started us may have spared the first frame the collector
 
     def leave(self, code: int) -> None:
         """The microphone first, then the screen."""

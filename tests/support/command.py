@@ -1,0 +1,103 @@
+"""The real command line in a process of its own, with its own folders, and a key that must never be seen again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+KEY = "sk-test-0123456789abcdef"
+LIMIT = 40.0
+"""Seconds after which a command counts as hanging."""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """stdout of `--json`, line by line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What the last line says; fails when it is no summary."""
+        summary: dict[str, Any] = self.lines[-1]["summary"]
+        return summary
+
+    @property
+    def said(self) -> list[tuple[str, str]]:
+        """The transcript as (who, text)."""
+        return [(turn["who"], turn["text"]) for turn in self.summary["transcript"]]
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        """(direction, type) of everything that flowed."""
+        return [(line["dir"], line["event"].get("type", "")) for line in self.lines[:-1]]
+
+
+def environ_for(folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a user who has nothing but a key."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("VOICECHAT_", "OPENAI_"))}
+    own = {
+        "VOICECHAT_STATE_DIR": str(folder / "state"),
+        "VOICECHAT_CONFIG_DIR": str(folder / "config"),
+        "VOICECHAT_BRAIN_URL": "none",
+        "VOICECHAT_API_KEY": KEY,
+        "PYTHONPATH": str(ROOT),
+    }
+    return kept | own | more
+
+
+@asynccontextmanager
+async def started(*arguments: str, environ: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`voicechat ARGUMENTS` while it runs; whatever happens, it is gone afterwards."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "voicechat",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=dict(environ),
+        limit=2**22,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGKILL)
+            await process.communicate()
+
+
+async def ended(process: asyncio.subprocess.Process) -> Ran:
+    """Wait for the end of a command, reading everything it says."""
+    async with asyncio.timeout(LIMIT):
+        out, err = await process.communicate()
+    assert process.returncode is not None
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+async def voicechat(*arguments: str, environ: Mapping[str, str]) -> Ran:
+    """One whole command."""
+    async with started(*arguments, environ=environ) as process:
+        return await ended(process)
+
+
+def logs_of(folder: Path) -> str:
+    """Everything that was written to files below `folder`, whatever its name."""
+    return "".join(path.read_text(errors="replace") for path in folder.rglob("*") if path.is_file())
