@@ -28,6 +28,8 @@ class Progress:
         self._problems: list[str] = []
 
     def see(self, row: EventRow) -> None:
+        if row.type == "engine.defect":
+            self.problem(f"a defect of voicechat: {row.summary}", "please report it with the engine's log")
         self.was_open = self.was_open or row.type == "line.opened"
         self.mic_file_ended = self.mic_file_ended or row.type == "mic.file_ended"
         if row.type == "line.failed":

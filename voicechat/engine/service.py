@@ -14,7 +14,8 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import msgspec
 
@@ -42,6 +43,7 @@ from voicechat.engine.outbox import Outbox
 from voicechat.engine.showing import Showing
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
+from voicechat.session.happenings import Happening
 
 TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""
@@ -98,6 +100,7 @@ class Service:
         log.start_at(talk.started_at)
         self._talk = talk
         self._showing = Showing(talk, log, self.post)
+        self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
         starting = self._loop.create_task(talk.start())
         try:
             while not self._ended.is_set():
@@ -163,6 +166,15 @@ class Service:
             return event
         self._talk.session.tell(event)
         return ""
+
+
+def note_defect(log: EventLog, now: float, context: Mapping[str, Any]) -> None:
+    """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on."""
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        traceback.print_exception(error, file=sys.stderr)
+    told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
+    log.watch(Happening(now, "local", {"type": "engine.defect", "message": told}))
 
 
 def frames(descriptor: int) -> Iterator[FromClient]:
