@@ -5,8 +5,8 @@
 Needs PulseAudio: an instance of its own with null sinks, through which a real DuplexStream plays. The other end of the
 call is a process of its own (`far_end.py`) that hums for 100 ms every half second, then SECONDS long without a break,
 in which every silent block is a gap. Packets and the device's blocks keep the phase they happen to have, between 0 and
-20 ms, for a whole call; hence several calls. The sink's monitor is the stream's microphone, so what it hears contains the
-capture side (10 to 30 ms) too. The stop key travels as the screen sends it, over the link to an engine process that
+20 ms, for a whole call; hence several calls. The sink's monitor is the stream's microphone, so what it hears contains
+the capture side (10 to 30 ms) too. The stop key travels as the screen sends it, over the link to an engine process that
 speaks with the local server; what the sink plays meanwhile is recorded from outside, recording delay included.
 """
 
@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -174,13 +175,13 @@ async def one_call(bursts: float, steady: float) -> Call:
     return measured(came, path, ear, (before, after), opened_at + LEARNING, steady)
 
 
-async def watched(line: object, stream: DuplexStream) -> bytes:
+async def watched(line: Coroutine[None, None, bytes], stream: DuplexStream) -> bytes:
     """Look after the stream as the engine does, until the far end has told its times."""
-    reading = asyncio.ensure_future(line)  # type: ignore[arg-type]
+    reading = asyncio.create_task(line)
     while not reading.done():
         stream.check(time.monotonic())
         await asyncio.wait([reading], timeout=0.1)
-    return bytes(reading.result())
+    return reading.result()
 
 
 def measured(

@@ -3,21 +3,21 @@
     python -m tests.bench.bench_turn_latency [ROUNDS]
 
 The questions are spoken by the engine's own voice. The end of speech is the last sample above the noise that left the
-client's microphone track; the first sound is the first 20 ms frame above -40 dB that its jitter buffer gave out. Target:
-a median of 850 ms at most. The server runs as a process of its own.
+client's microphone track; the first sound is the first 20 ms frame above -40 dB that its jitter buffer gave out.
+Target: a median of 850 ms at most. The server runs as a process of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import sys
 import time
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.bench.table import show
 from tests.support.realtime_call import FRAME, RealtimeCall, realtime_call
 from voicechat.local_server.resample import resampled
 from voicechat.local_server.spawn import start_local_server
@@ -78,10 +78,11 @@ async def main(rounds: int) -> None:
     finally:
         await server.stop()
     print(f"heard: {heard}")
-    print(f"{'ms after the end of speech':<28}{'median':>8}{'min':>8}{'max':>8}")
-    for name in results[0]:
-        values = [result[name] for result in results]
-        print(f"{name:<28}{statistics.median(values):>8.0f}{min(values):>8.0f}{max(values):>8.0f}")
+    bars = {"first sound": "<= 850 ms median"}
+    show(
+        "after the end of speech, local server, defaults",
+        [(name, [result[name] for result in results], "ms", bars.get(name, "")) for name in results[0]],
+    )
 
 
 if __name__ == "__main__":

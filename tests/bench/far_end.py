@@ -30,6 +30,7 @@ class Hum:
 
     def __init__(self, bursts: float, steady: float) -> None:
         self.frame = 0
+        self.over = asyncio.Event()
         self.handed: list[tuple[int, float]] = []
         self._steady_from = round(bursts * 50)
         self._ends = self._steady_from + round(steady * 50)
@@ -38,15 +39,12 @@ class Hum:
     def __call__(self) -> Pcm:
         frame, self.frame = self.frame, self.frame + 1
         if frame >= self._ends:
+            self.over.set()
             return silence()
         place = frame % EVERY if frame < self._steady_from else 0
         if frame <= self._steady_from and place == 0:
             self.handed.append((frame, time.monotonic()))
         return self._tone if place < LONG else silence()
-
-    @property
-    def is_over(self) -> bool:
-        return self.frame > self._ends + 25
 
 
 async def main() -> None:
@@ -54,8 +52,7 @@ async def main() -> None:
     server = side("server", hum)
     try:
         print(json.dumps(await server.peer.answer(json.loads(sys.stdin.readline()))), flush=True)
-        while not hum.is_over:
-            await asyncio.sleep(0.1)
+        await hum.over.wait()
         print(json.dumps(hum.handed), flush=True)
         await asyncio.to_thread(sys.stdin.readline)
     finally:

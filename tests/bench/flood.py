@@ -90,8 +90,9 @@ class Flood:
         number, have = divmod(self.words, WORDS_A_TURN)
         self.words += 1
         text = " ".join(WORDS[n % len(WORDS)] for n in range(have + 1))
-        who = "you" if number % 2 == 0 else "assistant"
-        turn = TurnView(f"t{number}", who, 3.0 * number, text, partial=have + 1 < WORDS_A_TURN)
+        turn = TurnView(
+            f"t{number}", "assistant" if number % 2 else "you", 3.0 * number, text, partial=have + 1 < WORDS_A_TURN
+        )
         return Turns((turn,), tuple(f"t{n}" for n in range(number + 1)) if have == 0 else None)
 
 

@@ -155,3 +155,14 @@ async def test_garbage_on_the_channel_is_an_event_like_any_other() -> None:
     assert len([h for h in house.happened[before:] if h.dir == "in"]) == 7
     assert house.session.state.connection.phase == "open"
     await house.session.close()
+
+
+async def test_a_key_that_a_server_quotes_is_hidden_before_anybody_sees_it() -> None:
+    house = House(early=CREATED)
+    house.session.performer.redact = lambda text: text.replace("sk-secret", "[key hidden]")
+    house.session.start()
+    await house.until(lambda: bool(house.session.state.configuration.effective))
+    house.lines[-1].say('{"type": "error", "error": {"message": "Incorrect API key provided: sk-secret"}}')
+    await house.until(lambda: any("hidden" in turn.text for turn in house.session.state.conversation.turns))
+    assert not any("sk-secret" in str(happening.event) for happening in house.happened)
+    await house.session.close()

@@ -6,6 +6,7 @@ narration. A turn is complete when its response is done and its sound has ended.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -24,10 +25,15 @@ from voicechat.cli.run_summary import Progress
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered
+from voicechat.core.view import View
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
 
+AT_REST = ("ready", "finished", "cut", "stopped")
+"""Reply states in which nothing is under way."""
+REST = 1.5
+"""Seconds at rest after the end of a recording: the last words may still be on their way to an answer."""
 GOODBYE_WAIT = 1.5
 """Seconds in which the engine may end tidily and send what is left."""
 
@@ -88,6 +94,7 @@ class Run:
         self._asked = int(bool(settings.greet))
         """Answers that were asked for in writing or by the greeting; the next text waits for them."""
         self._pressed = False
+        self._restless_at = time.monotonic()
         self._interrupted = False
 
     def go(self) -> int:
@@ -97,11 +104,14 @@ class Run:
         self._engine.start(self._inbox.put)
         try:
             code = self._converse(deadline)
+            summary = self._progress.summary()  # before our own goodbye ends what is still open
         finally:
             self._engine.send(EndAsked())
             self._engine.close(GOODBYE_WAIT)
             self._drain()
-        self._finish(code)
+        if code == exit_codes.CONNECTION and self._progress.failure_code == "config":
+            code = exit_codes.USAGE  # no line because something is not installed or not set
+        self._finish(code, summary)
         return code
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -112,15 +122,14 @@ class Run:
             if self._interrupted:
                 return exit_codes.INTERRUPTED
             if time.monotonic() > deadline:
-                self._progress.problem(f"gave up after {self._options.timeout:g} s: {self._progress.stuck_at()}")
+                what = f"gave up after {self._options.timeout:g} s: {self._progress.stuck_at()}"
+                self._progress.problem(what, "--timeout waits longer")
                 return exit_codes.CONNECTION if not self._progress.was_open else exit_codes.FAILED_TURN
-            try:
+            with contextlib.suppress(queue.Empty):
                 message = self._inbox.get(timeout=0.1)
-            except queue.Empty:
-                continue
-            if isinstance(message, Goodbye):
-                return self._died(message)
-            self._take(message)
+                if isinstance(message, Goodbye):
+                    return self._died(message)
+                self._take(message)
             code = self._next_act()
             if code is not None:
                 return code
@@ -147,20 +156,30 @@ class Run:
             return None
         if view.connection.phase == "refused":
             self._progress.problem(view.connection.reason, view.connection.hint)
-            return exit_codes.USAGE if self._progress.failure_code == "config" else exit_codes.CONNECTION
+            return exit_codes.CONNECTION
         if self._lacks_a_device():
             self._progress.problem(*self._progress.device_missing)
             return exit_codes.AUDIO
         if view.connection.phase == "lost":
-            self._progress.problem(view.connection.reason or "the line was lost")
+            why = view.connection.reason or "no reason given"
+            self._progress.problem(f"the line was lost: {why}", "try again; is the service still there?")
             return exit_codes.CONNECTION
-        if self._progress.completed >= self._wanted:
+        if self._progress.completed >= self._wanted and self._is_heard_out(view):
             return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
         if self._progress.failed:
             return exit_codes.FAILED_TURN
         if self._progress.is_ready:
             self._speak_or_write()
         return None
+
+    def _is_heard_out(self, view: View) -> bool:
+        """Without --turns a recording is played to its end, and whatever it still asks is answered."""
+        if self._options.turns or self._options.texts or not self._settings.mic.lower().endswith(".wav"):
+            return True
+        now = time.monotonic()
+        if not self._progress.mic_file_ended or view.reply.state not in AT_REST:
+            self._restless_at = now
+        return now - self._restless_at >= REST
 
     def _lacks_a_device(self) -> bool:
         """A microphone was needed, or a loudspeaker was asked for by name. Answers need no loudspeaker otherwise."""
@@ -190,8 +209,7 @@ class Run:
             if not isinstance(message, Goodbye):
                 self._take(message)
 
-    def _finish(self, code: int) -> None:
-        summary = self._progress.summary()
+    def _finish(self, code: int, summary: dict[str, Any]) -> None:
         if self._options.as_json:
             print_json({"summary": summary})
         else:

@@ -26,6 +26,7 @@ class Progress:
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._problems: list[str] = []
+        self._causes: list[str] = []
 
     def see(self, row: EventRow) -> None:
         if row.type == "engine.defect":
@@ -51,6 +52,7 @@ class Progress:
         text = " · ".join(" ".join(sentence.split()) for sentence in sentences if sentence)
         if text and text not in self._problems:
             self._problems.append(text)
+            self._causes.append(sentences[0])
 
     @property
     def completed(self) -> int:
@@ -74,8 +76,11 @@ class Progress:
     def summary(self) -> dict[str, Any]:
         turns = [self._turns[key] for key in self._order if key in self._turns]
         spoken = [turn for turn in turns if turn.who != "note"]
-        notes = [turn for turn in turns if turn.who == "note" and turn.level != "info"]
         failed = [turn.failed for turn in turns if turn.failed]
+        noted = [turn.text for turn in turns if turn.who == "note" and turn.level != "info"]
+        # The note of a failure (which names a key to press) or of a lost line says nothing that these do not say.
+        told = [*self._problems, *(f"the answer failed: {reason} · ask again" for reason in failed)]
+        notes = [text for text in noted if not any(said.lower() in text.lower() for said in [*failed, *self._causes])]
         latencies = [
             round(turn.latency * 1000) for turn in turns if turn.who == "assistant" and turn.latency is not None
         ]
@@ -84,7 +89,7 @@ class Progress:
             "completed": self.completed,
             "transcript": [entry(turn) for turn in spoken],
             "latencies_ms": latencies,
-            "problems": list(dict.fromkeys([*self._problems, *(note.text for note in notes), *failed])),
+            "problems": list(dict.fromkeys([*told, *notes])),
         }
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from voicechat.audio.echo import VoiceProcessor, make_processor
 from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
-from voicechat.config.secrets import find_key, without_keys
+from voicechat.config.secrets import find_key, hide, without_keys
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import effects as do, events as on
@@ -142,6 +142,8 @@ class Talk:
             watch=watch,
         )
         self.session.performer.on_line = self.sound.play
+        if key:
+            self.session.performer.redact = lambda text: hide(text, key)
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None

@@ -270,7 +270,8 @@ class Session:
             return
         if not isinstance(error, _Asked):
             log.error("defect in an answer: %r", error, exc_info=error)
-        message = f"The answer could not be made ({type(error).__name__})."
+        why = "as was asked of it" if isinstance(error, _Asked) else "a defect of the server"
+        message = f"The answer could not be made: {why}."
         self._perform(self.dialogue.answer_failed(response_id, message, self.clock()))
 
     def _fault_refuses(self, text: str) -> bool:

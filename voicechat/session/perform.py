@@ -50,6 +50,8 @@ class Performer:
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self.dialect: Dialect = "ga"
+        self.redact: Callable[[str], str] = lambda text: text
+        """Takes secrets out of what a server says, before anybody sees it (some quote the key they refuse)."""
         self.on_line: Callable[[Line | None], None] = lambda line: None
         """Told whenever the line changes, so that the audio path can play it."""
 
@@ -90,7 +92,7 @@ class Performer:
 
     async def _open(self, effect: do.Connect) -> None:
         number = effect.connection
-        listener = Listener(number, self._tell, self._watch, self._clock)
+        listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
         try:
             line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
         except SignallingError as error:
@@ -177,11 +179,14 @@ class Listener:
     The first messages may come before the line is known to be open; they wait, so that the core meets them in order.
     """
 
-    def __init__(self, number: int, tell: Tell, watch: Watch, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, number: int, tell: Tell, watch: Watch, clock: Callable[[], float], redact: Callable[[str], str]
+    ) -> None:
         self._number = number
         self._tell = tell
         self._watch = watch
         self._clock = clock
+        self._redact = redact
         self._waiting: list[Callable[[], None]] | None = []
         self._spoke = asyncio.Event()
 
@@ -201,7 +206,7 @@ class Listener:
             self._waiting.append(lambda: self.on_text(text))
             self._spoke.set()
             return
-        decoded = decode_server(text)
+        decoded = decode_server(self._redact(text))
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
         self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
         self._tell(on.Received(self._number, decoded.event, decoded.notes))

@@ -1,0 +1,121 @@
+"""R29 for the whole tree: screen, engine and local server. Whatever ends the talk, nothing is left 2 s later."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import environ_for
+from tests.support.processes import left_after, marked, needs_proc
+from tests.support.terminal import Terminal
+from voicechat.config.load import load_settings
+from voicechat.core.events import MuteChosen
+from voicechat.engine.host import EngineProcess
+from voicechat.engine.link import Batch, FromEngine
+from voicechat.local_server.speech.engine import engine_is_missing
+
+PATIENCE = 15.0
+
+
+class Talk:
+    """A talk on a screen, with its three processes."""
+
+    def __init__(self, terminal: Terminal, mark: str) -> None:
+        self.terminal, self.mark = terminal, mark
+
+    def find(self, module: str) -> int:
+        """The process that runs a module; 0 while none does."""
+        return next((pid for pid, command in marked(self.mark).items() if f"-m {module}" in command + " "), 0)
+
+    def engine(self) -> int:
+        return self.find("voicechat.engine")
+
+    def until_whole(self) -> None:
+        self.terminal.until(lambda: len(marked(self.mark)) == 3, f"three processes, there are {marked(self.mark)}")
+
+
+@pytest.fixture
+def talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    if reason := engine_is_missing():
+        pytest.skip(reason)
+    for name, value in environ_for(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    with Terminal([sys.executable, "-m", "voicechat", "--mic=none", "--speaker=none"], kitty=True) as terminal:
+        found = Talk(terminal, str(tmp_path))
+        found.until_whole()
+        yield found
+
+
+def ended_by_signal(number: signal.Signals) -> Callable[[Talk], None]:
+    return lambda talk: talk.terminal.kill(number)
+
+
+def closed_window(talk: Talk) -> None:
+    talk.terminal.hang_up()
+
+
+@needs_proc
+@pytest.mark.pty
+@pytest.mark.parametrize(
+    "end",
+    [
+        ended_by_signal(signal.SIGTERM),
+        ended_by_signal(signal.SIGHUP),
+        ended_by_signal(signal.SIGKILL),
+        closed_window,
+    ],
+    ids=["SIGTERM", "SIGHUP", "SIGKILL", "closed window"],
+)
+def test_r29_whatever_ends_the_screen_nothing_is_left(talk: Talk, end: Callable[[Talk], None]) -> None:
+    end(talk)
+    talk.terminal.wait()
+    assert left_after(talk.mark) == {}
+
+
+@needs_proc
+@pytest.mark.pty
+def test_the_engine_s_death_takes_the_server_along_and_enter_starts_both_again(talk: Talk) -> None:
+    dead = talk.engine()
+    os.kill(dead, signal.SIGKILL)
+    talk.terminal.until_written("signal 9")
+    talk.terminal.until(lambda: len(marked(talk.mark)) == 1, "the end of the local server")
+    talk.terminal.type(b"\r")
+    talk.until_whole()
+    assert talk.engine() != dead
+
+
+class Attendance:
+    """A client without a screen, and what its engine says about being attended."""
+
+    def __init__(self, folder: Path) -> None:
+        flags = {"base_url": "http://127.0.0.1:9/v1", "mic": "none", "speaker": "none"}
+        config = folder / "empty.toml"
+        config.write_text("")
+        self._heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+        self.engine = EngineProcess(load_settings(flags, {}, config), environ_for(folder))
+        self.engine.start(self._heard.put)
+
+    def until(self, said: str) -> None:
+        """Until the engine's events have said so."""
+        while True:
+            message = self._heard.get(timeout=PATIENCE)
+            if isinstance(message, Batch) and any(said in row.payload for row in message.rows):
+                return
+
+
+def test_a_client_that_stops_pinging_is_unattended_until_it_pings_again(tmp_path: Path) -> None:
+    client = Attendance(tmp_path)
+    try:
+        client.until("line.failed")
+        client.engine._stop_pings.set()
+        client.until('"attended":false')
+        client.engine.send(MuteChosen(False))  # anything it says is a sign of life
+        client.until('"attended":true')
+    finally:
+        client.engine.close()

@@ -1,0 +1,51 @@
+"""The public Python API, with the example of the README, against the real local server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import children_of, needs_proc
+from voicechat.api import Conversation, Settings
+from voicechat.errors import SignallingError
+from voicechat.local_server.speech.engine import engine_is_missing
+
+pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
+
+
+@needs_proc
+async def test_the_example_of_the_readme_gets_its_answer_and_leaves_no_process(tmp_path: Path) -> None:
+    before = set(children_of(os.getpid()))
+    environ = {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path)}
+    async with Conversation(Settings(mic="none", speaker="none", brain_url="none"), environ) as talk:
+        answer = await talk.say("What is twelve times seven?")
+        assert set(children_of(os.getpid())) - before
+    assert "84" in answer.text or "eighty-four" in answer.text
+    assert answer.cut_by == ""
+    assert set(children_of(os.getpid())) == before
+
+
+async def test_events_yields_what_flows_in_and_out_and_here(local_url: str) -> None:
+    seen = set()
+    settings = Settings(
+        provider="custom", base_url=local_url, mic="none", speaker="none", output="text", given=frozenset({"output"})
+    )
+    async with Conversation(settings, {}) as talk:
+        await talk.say("What is five plus four?")
+        async for happening in talk.events():
+            seen.add((happening.dir, happening.event["type"]))
+            if happening.event["type"] == "response.done":
+                break
+    assert ("in", "session.created") in seen
+    assert ("out", "response.create") in seen
+    assert ("local", "text.entered") in seen
+
+
+async def test_a_service_that_is_not_there_is_an_error_with_the_next_step() -> None:
+    settings = Settings(provider="custom", base_url="http://127.0.0.1:9/v1", mic="none", speaker="none")
+    with pytest.raises(SignallingError, match="nothing listens") as caught:
+        async with Conversation(settings, {}):
+            pass
+    assert caught.value.hint
