@@ -13,24 +13,28 @@ def main() -> None:
         sys.stdout.write(f"voicechat {__version__}\n")
         return
     try:
-        code = talk() if not sys.argv[1:] else obey(sys.argv[1:])
+        code = obey(sys.argv[1:])
     except KeyboardInterrupt:  # while we were still importing
         code = 130
     sys.exit(code)
 
 
-def talk() -> int:
-    """`voicechat` alone: the screen, without paying for the option parser (50 ms)."""
+def obey(arguments: list[str]) -> int:
+    """A chat starts without paying for the option parser; everything else is told to it."""
+    from voicechat.cli.quick import chat_flags
+
+    flags = chat_flags(arguments)
+    if flags is None:
+        from voicechat.cli.main import run_cli
+
+        return run_cli(arguments)
+    from pathlib import Path
+
     from voicechat.cli.chat import chat_command
     from voicechat.cli.edge import guarded
 
-    return guarded(lambda: chat_command({}, None))
-
-
-def obey(arguments: list[str]) -> int:
-    from voicechat.cli.main import run_cli
-
-    return run_cli(arguments)
+    config = flags.pop("config", None)
+    return guarded(lambda: chat_command(flags, Path(str(config)) if config else None))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import wave
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 QUESTIONS = ("What time is it?", "What is twelve times seven?", "How are you today?", "What can you do for me?")
 PAUSE = 5.0
@@ -17,7 +18,7 @@ def question_wav(path: Path, seconds: float) -> Path:
     from voicechat.local_server.speech.engine import load_engine
 
     voice = load_engine().voice
-    parts = []
+    parts: list[NDArray[np.float32]] = []
     total = 0.0
     while total < seconds:
         spoken = np.concatenate(list(voice.speak(QUESTIONS[len(parts) % len(QUESTIONS)])))
