@@ -37,11 +37,6 @@ def silent_block() -> Block:
     return np.zeros(BLOCK, dtype=np.float32)
 
 
-def silent_frame() -> Frame:
-    """A fresh 20 ms frame of digital silence."""
-    return np.zeros(FRAME, dtype=np.int16)
-
-
 def to_int16(samples: Block) -> Frame:
     """float32 in [-1, 1] of any length to int16; what lies outside is clipped, never wrapped."""
     scaled = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE)

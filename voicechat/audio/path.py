@@ -165,10 +165,6 @@ class AudioPath:
         """The assistant may be interrupted by voice under these conditions; None: it may not."""
         self._requests.append(lambda now: self._set_barge_in(facts))
 
-    def set_processor(self, processor: VoiceProcessor) -> None:
-        """Use another echo, noise and gain processing (headphones mode, a changed setting)."""
-        self._requests.append(lambda now: self._set_processor(processor))
-
     def reset(self) -> None:
         """The device was reopened: delay, room and voice are new."""
         self._requests.append(self._reset)
@@ -279,9 +275,6 @@ class AudioPath:
 
     def _set_barge_in(self, facts: BargeInFacts | None) -> None:
         self._barge_in = facts
-
-    def _set_processor(self, processor: VoiceProcessor) -> None:
-        self._processor = processor
 
     def _reset(self, now: float) -> None:
         self._processor.reset()

@@ -37,7 +37,8 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> Non
 
     provider = provider_of(settings)
     if settings.session:
-        plan(settings)
+        for remark in plan(settings).remarks:
+            print(f"voicechat: {remark}", file=sys.stderr)
     if provider.needs_key and not find_key(environ, settings.provider)[1]:
         raise ConfigError(
             f"{provider.title} needs an API key",

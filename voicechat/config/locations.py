@@ -35,11 +35,3 @@ def engine_log() -> Path:
     if path.exists() and path.stat().st_size > 1_000_000:
         path.replace(path.with_suffix(".old.log"))
     return path
-
-
-def packaged_themes_dir() -> Path:
-    """The themes that come with voicechat: inside the installed package, else the checkout's folder."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "themes"
-    checkout = package.parent / "themes"
-    return checkout if (package.parent / "pyproject.toml").exists() and checkout.is_dir() else inside

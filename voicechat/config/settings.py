@@ -71,14 +71,6 @@ def kind_of(name: str) -> type:
     return bool if default is None or isinstance(default, bool) else type(default)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value came from, for the error that names its place."""
-
-    text: str
-    """`--preset`, `VOICECHAT_PRESET` or `config.toml: preset`."""
-
-
 def as_plain(settings: Settings) -> dict[str, Any]:
     """The settings as msgpack-able data, for the engine's hello."""
     plain = {f.name: getattr(settings, f.name) for f in fields(Settings)}

@@ -118,13 +118,12 @@ class Talk:
         """Raises ConfigError for settings that cannot work."""
         self.plan = plan(settings)
         self.settings = settings
-        variable, key = find_key(environ, settings.provider)
+        _, key = find_key(environ, settings.provider)
         if self.plan.provider.needs_key and not key:
             raise ConfigError(
                 f"{self.plan.provider.title} needs an API key",
                 hint="set OPENAI_API_KEY in the environment, or talk without one: voicechat --provider local",
             )
-        self.key_variable = variable
         self.clock = time.monotonic
         self.started_at = self.clock()
         self.processor = processor_for(settings)
@@ -148,10 +147,6 @@ class Talk:
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
-
-    @property
-    def audio(self) -> RunningAudio | None:
-        return self._audio
 
     def _heard(self, fact: object) -> None:
         self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then

@@ -223,11 +223,6 @@ def clock(seconds: float) -> str:
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
 
 
-def milliseconds(seconds: float) -> str:
-    """A wait as one reads it: `412 ms`, `1.31 s`."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"
-
-
 def decibels(level: float | None) -> str:
     """`−14 dB`, or `silent` where the meter ends."""
     return "silent" if level is None or level <= -60 else f"{level:.0f} dB".replace("-", "−")

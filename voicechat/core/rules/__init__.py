@@ -1,1 +1,1 @@
-"""The turn rules, one file per question. Each rule sees the whole state and changes only its own slice."""
+"""The rules of a conversation, one file a rule or a close family; `core.step` lists them in order."""

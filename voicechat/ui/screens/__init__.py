@@ -1,1 +1,1 @@
-"""TODO-ROOM"""
+"""One screen a file, its styles beside it."""

@@ -1,1 +1,1 @@
-"""TODO-ROOM"""
+"""The parts of the screen. Attributes down, messages up; no widget knows its sibling."""
