@@ -15,13 +15,15 @@ from voicechat.config.locations import user_themes_dir
 from voicechat.config.providers import provider_of
 from voicechat.config.secrets import find_key, key_lying_about
 from voicechat.config.settings import Settings
-from voicechat.errors import ConfigError
+from voicechat.errors import AudioDeviceError, ConfigError
 
 
 def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     """Talk on the screen. Raises ConfigError before the screen opens; afterwards everything is shown on it."""
     settings = load_settings(flags, os.environ, config)
     refuse_the_impossible(settings, os.environ)
+    if settings.mic.lower().endswith(".wav") and not Path(settings.mic).is_file():
+        raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check --mic; voicechat devices lists others")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("the screen needs a terminal", hint="without one: voicechat run --text hello --json")
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame

@@ -30,16 +30,17 @@ class Showing:
         self._heard = 0
 
     def tick(self) -> None:
+        """Events, then turns, then the snapshot: whoever reads that an answer is complete has its words already."""
         session = self._talk.session
         now = session.clock()
+        if (batch := self._log.take()) is not None:
+            self._post(batch)
+        self._send_turns(now)
         meters = self._meters()
         snapshot = Snapshot(view(session.state, now, session.policy, meters.clipped), meters)
         if snapshot != self._last:
             self._last = snapshot
             self._post(snapshot)
-        self._send_turns(now)
-        if (batch := self._log.take()) is not None:
-            self._post(batch)
 
     def _send_turns(self, now: float) -> None:
         views = turn_views(self._talk.session.state, now)

@@ -120,8 +120,9 @@ class VoiceChatApp(ActionsApp):
         self.closing = threading.Thread(target=self.engine.close, name="closing")
         self.closing.start()  # it waits for the engine's end; what closes the microphone leaves at once
         self.closing.join(MIC_FIRST)
-        died = self.died is not None and code == 0
-        self.exit(ENGINE_DIED if died else code, return_code=ENGINE_DIED if died else code)
+        if self.died is not None and code == 0:
+            code = self.died.exit_code or ENGINE_DIED
+        self.exit(code, return_code=code)
 
     # the engine
     def deliver(self, record: FromEngine) -> None:
