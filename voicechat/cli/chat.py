@@ -23,7 +23,7 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     settings = load_settings(flags, os.environ, config)
     refuse_the_impossible(settings, os.environ)
     if settings.mic.lower().endswith(".wav") and not Path(settings.mic).is_file():
-        raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check --mic; voicechat devices lists others")
+        raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check the path behind --mic")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("the screen needs a terminal", hint="without one: voicechat run --text hello --json")
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame
