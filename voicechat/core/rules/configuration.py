@@ -242,7 +242,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return NOTHING
     text = (
         f"The service did not confirm the settings within {policy.configured_limit:g} s; "
-        "the talk goes on with whatever it uses. F4 shows what is known."
+        "the talk goes on with whatever it uses. F2 shows what it said."
     )
     return _in_force(state, config, now, Noticed("warning", text, "settings_unconfirmed"))
 
