@@ -115,7 +115,16 @@ def test_its_death_is_told_with_a_cause_and_it_can_be_restarted(client: Client) 
     assert isinstance(client.until(EngineHello), EngineHello)
 
 
-def test_r29_it_is_gone_when_its_client_was_killed(tmp_path: Path) -> None:
+HOLDER = """
+import os, subprocess
+os.set_inheritable(client.engine._process.stdin.fileno(), True)
+holder = subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL, close_fds=False).pid
+"""
+"""Somebody else holds the engine's stdin open, so that its end alone would not tell of the client's death."""
+
+
+@pytest.mark.parametrize("more", ["holder = 0", HOLDER], ids=["its pipe ends", "its pipe stays open"])
+def test_r29_it_is_gone_when_its_client_was_killed(tmp_path: Path, more: str) -> None:
     code = f"""
 import sys, time
 from pathlib import Path
@@ -124,16 +133,21 @@ from tests.engine.test_engine_process import Client
 from voicechat.engine.link import Snapshot
 client = Client(Path({str(tmp_path)!r}))
 client.until(Snapshot)
-print(client.engine.pid, flush=True)
+{more}
+print(client.engine.pid, holder, flush=True)
 time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
-    pid = int(parent.stdout.readline())
+    pid, holder = (int(word) for word in parent.stdout.readline().split())
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    assert gone_within(pid, 2.0)
+    try:
+        assert gone_within(pid, 2.0)
+    finally:
+        if holder:
+            os.kill(holder, signal.SIGKILL)
 
 
 def test_nonsense_on_its_stdin_does_not_end_it(client: Client) -> None:

@@ -69,6 +69,7 @@ class Service:
         self._showing: Showing | None = None
         self._pinged_at = self._loop.time()
         self._attended = True
+        self._parent = os.getppid()
 
     async def run(self) -> int:
         """Serve until the client leaves. Returns the process's exit status."""
@@ -120,6 +121,8 @@ class Service:
         return 0
 
     def _watch_client(self, talk: Talk) -> None:
+        if os.getppid() != self._parent:  # it died, and somebody else holds the pipe open
+            self._end()
         attended = self._loop.time() - self._pinged_at < DEAD_MAN
         if attended != self._attended:
             self._attended = attended
