@@ -105,3 +105,9 @@ def test_a_payload_is_shown_over_lines_and_bounded() -> None:
     assert pretty("not json \x1b[2J") == "not json \\x1b[2J"
     assert pretty("x" * (LONGEST_PAYLOAD + 5)).endswith("… 5 characters more")
     assert pretty("[" * 100_000).startswith("[")
+
+
+async def test_on_a_screen_just_wide_enough_no_figure_of_the_line_is_cut() -> None:
+    async with showing("talk", (160, 45)) as (app, _engine, pilot):
+        await until(pilot, lambda: "concealed —" in text(app))
+        assert "buffer —" in text(app)

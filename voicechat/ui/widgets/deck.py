@@ -170,7 +170,8 @@ class Deck(Painted):
         row.own(" in ", "quiet")
         self._meter(row, 14 if width >= 60 else 6, self.meters.input, self.meters.threshold, "level-mid")
         out = 13 if width >= 60 else 0
-        part = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text).cut_to(width - row.cells - out - 1)
+        short = answer.text.removesuffix(" heard")
+        part = row.part().own(f" {answer.glyph} ", answer.color).own(short).cut_to(width - row.cells - out - 1)
         if out:
             part.own(" out ", "quiet")
             self._meter(part, 8, self.meters.output, None, "assistant")

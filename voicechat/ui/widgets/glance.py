@@ -18,6 +18,8 @@ BARS = (1.2, 0.9, 0.6, 0.3)
 GOOD, FAIR = 0.6, 1.0
 """Answers up to here are good, up to here fair; beyond it they count as late."""
 LABEL = 9
+WHOLE = 58
+"""Columns in which every line stands whole; below, the line's figures take two rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Glance(Painted):
         return self._row(palette, width).own(words.ljust(LABEL), "accent", bold=True)
 
     def _answer_rows(self, palette: Palette, width: int) -> list[Row]:
-        title = self._title(palette, width, "answers").own("your last sound to the first answer sound", "quiet")
+        what = "your last sound to the first answer sound" if width >= WHOLE else "from your last sound on"
+        title = self._title(palette, width, "answers").own(what, "quiet")
         times = self.answers.times
         if not times:
             return [title, self._row(palette, width).own("numbers start with the first answer", "quiet")]
@@ -96,14 +99,16 @@ class Glance(Painted):
             ("buffer", figures.buffer, 1000, "ms", 0),
             ("concealed", figures.concealed, 100, "%", 1),
         ]
-        row = self._title(palette, width, "line")
+        lines = [self._title(palette, width, "line")]
         for name, value, scale, unit, digits in parts:
+            if name == "buffer" and width < WHOLE:
+                lines.append(self._title(palette, width, ""))
             shown = "—" if value is None else f"{value * scale:.{digits}f} {unit}"
-            row.own(f"{name} ", "quiet").own(f"{shown}  ")
+            lines[-1].own(f"{name} ", "quiet").own(f"{shown}  ")
         session = self._title(palette, width, "session").own(clock(connection.session_seconds))
         session.own(f"   {connection.transport}", "quiet")
         sound = self._title(palette, width, "sound").own(f"{figures.underruns}").own(" underruns  ", "quiet")
-        rows = [row, session, sound.own(f"{figures.late}").own(" late packets", "quiet")]
+        rows = [*lines, session, sound.own(f"{figures.late}").own(" late blocks", "quiet")]
         if connection.receive_fallback:
             rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {connection.receive_fallback}")
         return rows
