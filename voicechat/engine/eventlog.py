@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from voicechat.engine.event_facts import refs_of, tags_of
 from voicechat.engine.link import Batch, EventRow
 from voicechat.session.happenings import Happening
 
@@ -16,6 +18,7 @@ LONG_TEXT = 2_000
 BATCH_LIMIT = 2_000
 """Rows that may wait for the next tick; older ones are dropped and counted (the tape keeps everything)."""
 AUDIO_FIELDS = ("audio", "delta")
+_BLANKS = re.compile(r"\s")
 
 
 class EventLog:
@@ -62,6 +65,8 @@ def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
         summary=summary(event) + ("  ⚠ " + "; ".join(happening.notes) if happening.notes else ""),
         size=happening.size,
         payload=msgspec.json.encode(shown).decode("utf-8", "replace"),
+        refs=refs_of(event),
+        tags=tags_of(happening),
     )
 
 
@@ -90,6 +95,9 @@ def is_base64(text: str) -> bool:
 
 def summary(event: Mapping[str, Any]) -> str:
     """One line that says the most: an error's message, a delta, a transcript, a status, an id."""
+    delta = event.get("delta")
+    if isinstance(delta, str) and not is_base64(delta):
+        return _BLANKS.sub(" ", delta[:200])  # its blanks at the edges join it to the next one
     for tell in (error_of, text_of, response_of, item_of, span_of, rest_of):
         if line := tell(event):
             return " ".join(line.split())[:200]

@@ -49,6 +49,10 @@ class EventRow(msgspec.Struct, frozen=True):
     summary: str = ""
     size: int = 0
     payload: str = ""
+    refs: tuple[str, str, str] = ("", "", "")
+    """Response, item and call it belongs to; empty where it names none."""
+    tags: tuple[str, ...] = ()
+    """What the type alone does not say: `mine` (typed by the user), `unknown`, `harmless`, `audio`."""
 
 
 # engine -> client

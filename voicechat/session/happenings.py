@@ -19,6 +19,8 @@ class Happening:
     """Bytes on the wire; 0 for local events."""
     notes: tuple[str, ...] = ()
     """What the decoder had to mend."""
+    tags: tuple[str, ...] = ()
+    """What the type does not say, such as `mine` for an event the user typed."""
 
 
 Watch = Callable[[Happening], None]

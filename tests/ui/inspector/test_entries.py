@@ -1,0 +1,83 @@
+"""The inspector keeps what flowed: payloads word for word, runs as one line, numbers that never change."""
+
+from __future__ import annotations
+
+import json
+
+from voicechat.engine.link import EventRow
+from voicechat.ui.inspector.entries import SLAB, EventStore
+
+
+def row(type: str, *, n: int = 0, item: str = "", response: str = "", text: str = "") -> EventRow:
+    payload = json.dumps({"type": type, "n": n, "text": text}, ensure_ascii=False)
+    return EventRow(n, n / 100, "in", type, text, len(payload), payload, (response, item, ""))
+
+
+def filled(count: int, keep: int = 10_000) -> EventStore:
+    store = EventStore(keep)
+    store.add(row("rate_limits.updated", n=n, text=f"straße {n}") for n in range(count))
+    return store
+
+
+def test_every_payload_comes_back_word_for_word_from_slabs_and_from_the_newest_rows() -> None:
+    store = filled(2 * SLAB + 7)
+    for seq in (0, 1, SLAB - 1, SLAB, 2 * SLAB, 2 * SLAB + 6):
+        assert json.loads(store.payload(seq)) == {"type": "rate_limits.updated", "n": seq, "text": f"straße {seq}"}
+
+
+def test_numbers_survive_the_drop_of_the_oldest_slab() -> None:
+    store = EventStore(keep=4 * SLAB)
+    gone = 0
+    for n in range(6 * SLAB):
+        gone += store.add([row("x", n=n)])
+    assert gone > 0 and store.base == gone and gone % SLAB == 0
+    assert store.end == 6 * SLAB
+    assert len(store) <= 5 * SLAB
+    assert store.entry(0) is None and store.payload(0) == ""
+    assert json.loads(store.payload(store.base))["n"] == store.base
+    assert json.loads(store.payload(store.end - 1))["n"] == store.end - 1
+
+
+def test_deltas_of_one_item_are_one_run_even_when_other_events_come_between() -> None:
+    store = EventStore()
+    store.add(
+        [
+            row("response.output_audio_transcript.delta", n=0, item="a", text="Good"),
+            row("rate_limits.updated", n=1),
+            row("response.output_audio_transcript.delta", n=2, item="a", text=" evening"),
+            row("response.output_audio_transcript.delta", n=3, item="b", text="Other"),
+        ]
+    )
+    run = store.run(0)
+    assert run is not None and (run.count, run.text, run.last) == (2, "Good evening", 2)
+    assert store.run(3) is None
+    assert [entry.head for entry in store.entries] == [0, 1, 0, 3]
+
+
+def test_a_run_ends_with_its_item_and_a_second_one_begins() -> None:
+    store = EventStore()
+    delta = "response.output_text.delta"
+    store.add([row(delta, n=0, item="a"), row(delta, n=1, item="a"), row("response.output_text.done", n=2, item="a")])
+    store.add([row(delta, n=3, item="a")])
+    assert [entry.head for entry in store.entries] == [0, 0, 2, 3]
+
+
+def test_the_end_of_a_response_ends_every_run() -> None:
+    store = EventStore()
+    delta = "response.output_text.delta"
+    store.add([row(delta, n=0, item="a"), row("response.done", n=1, response="r"), row(delta, n=2, item="a")])
+    assert store.entries[2].head == 2
+
+
+def test_events_know_their_turn() -> None:
+    store = EventStore()
+    started = "input_audio_buffer.speech_started"
+    store.add([row("session.created"), row(started), row("response.created"), row(started), row("response.done")])
+    assert [entry.turn for entry in store.entries] == [0, 1, 1, 2, 2]
+
+
+def test_a_server_that_invents_types_cannot_fill_the_table_of_kinds() -> None:
+    store = EventStore()
+    store.add(row(f"made.up.{n}", n=n) for n in range(6_000))
+    assert len(store.kinds) <= 4_097
+    assert store.entries[-1].kind.type == "…"

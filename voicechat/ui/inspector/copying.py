@@ -1,0 +1,45 @@
+"""An event, or several, as text for somewhere else: JSON, Python, or lines of a tape."""
+
+from __future__ import annotations
+
+import json
+import pprint
+from collections.abc import Iterable
+
+from voicechat.ui.inspector.entries import EventStore
+
+
+def as_json(store: EventStore, seq: int) -> str:
+    """The event over lines, as people read it."""
+    return json.dumps(_event(store, seq), indent=2, ensure_ascii=False)
+
+
+def as_python(store: EventStore, seq: int) -> str:
+    """A call that sends the same event through a Realtime connection object of the `openai` package.
+
+    Events of the server are given as a dictionary: nobody can send those.
+    """
+    entry = store.entry(seq)
+    event = pprint.pformat(_event(store, seq), width=100, sort_dicts=False)
+    if entry is not None and entry.kind.dir == "out":
+        return f"await connection.send({event})\n"
+    return f"event = {event}\n"
+
+
+def as_tape(store: EventStore, seqs: Iterable[int]) -> str:
+    """JSON lines as `voicechat run --json` prints them and a tape holds them: `{"t", "dir", "event"}`."""
+    lines = []
+    for seq in seqs:
+        entry = store.entry(seq)
+        if entry is not None:
+            line = {"t": round(entry.t, 6), "dir": entry.kind.dir, "event": _event(store, seq)}
+            lines.append(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+    return "".join(lines)
+
+
+def _event(store: EventStore, seq: int) -> object:
+    payload = store.payload(seq)
+    try:
+        return json.loads(payload or "{}", strict=False)
+    except (ValueError, RecursionError):
+        return {"type": "unreadable", "text": payload}
