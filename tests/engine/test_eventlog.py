@@ -76,3 +76,8 @@ def test_a_flood_is_bounded_and_counted() -> None:
     assert batch is not None
     assert (len(batch.rows), batch.dropped) == (BATCH_LIMIT, 5)
     assert log.take() is None
+
+
+def test_moments_of_our_own_facts_are_told_in_session_time() -> None:
+    ended = Happening(12.5, "local", {"type": "voice.ended", "ended_at": 12.25, "voiced": 0.5})
+    assert json.loads(row_of(ended, 0, 10.0).payload) == {"type": "voice.ended", "ended_at": 2.25, "voiced": 0.5}

@@ -54,7 +54,7 @@ class EventLog:
 
 
 def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
-    event = happening.event
+    event = in_session_time(happening.event, started_at) if happening.dir == "local" else happening.event
     name = event.get("type")
     shown = elided(event, is_audio=isinstance(name, str) and "audio" in name)
     return EventRow(
@@ -68,6 +68,14 @@ def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
         refs=refs_of(event),
         tags=tags_of(happening),
     )
+
+
+def in_session_time(event: Mapping[str, Any], started_at: float) -> dict[str, Any]:
+    """Our own facts name moments of a monotonic clock (`began_at`); readers have session time only."""
+    return {
+        name: round(value - started_at, 6) if name.endswith("_at") and isinstance(value, int | float) else value
+        for name, value in event.items()
+    }
 
 
 def elided(value: Any, *, is_audio: bool, depth: int = 0) -> Any:
