@@ -19,7 +19,7 @@ def reviewed(slack: float, *, target: float = 0.01, left_over: int = 0, late_at:
     if late_at is not None:
         keeper.packet_was_late(late_at)
     for n in range(31):
-        keeper.packet_used(slack, target, left_over, n * 0.02)
+        keeper.packet_used(slack, target, left_over, 960, n * 0.02)
     return keeper
 
 

@@ -132,6 +132,26 @@ def test_a_missing_portaudio_names_the_command_that_installs_it(monkeypatch: pyt
     assert "sudo apt install libportaudio2" in devices.hint
 
 
+def test_a_broken_sound_configuration_is_a_sentence_and_may_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    genuine = builtins.__import__
+
+    class PortAudioError(Exception):
+        pass
+
+    def fail(name: str, *args: object) -> object:
+        if name == "sounddevice":
+            raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]", -9999)
+        return genuine(name, *args)  # type: ignore[arg-type]  # passed on as it came
+
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
+    monkeypatch.setattr(builtins, "__import__", fail)
+    devices = list_devices()
+    assert devices.problem == (
+        "the sound system does not start: Error initializing PortAudio: Unanticipated host error"
+    )
+    assert not devices.is_portaudio_missing
+
+
 @pytest.mark.audio
 def test_the_virtual_devices_are_listed_and_nothing_reaches_the_terminal(
     virtual_audio: VirtualAudio, capfd: pytest.CaptureFixture[str]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,10 +15,14 @@ from tests.support.speech import Sound, silence, spoken
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
+from voicechat.audio.buffering import Buffering
+from voicechat.audio.device_words import BLUETOOTH_NOTE
+from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.duplex_stream import BACK_OFF, DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import Callback, OpenStream
+from voicechat.audio.stream_counters import OUTPUT_UNDERFLOW
 from voicechat.errors import AudioDeviceError
 
 __all__ = ["virtual_audio"]
@@ -43,11 +49,11 @@ class FakeStream:
     def close(self) -> None:
         self.calls.append("close")
 
-    def call(self, heard: Sound | None = None, *, gap: bool = False) -> Sound:
-        size = self._rate // 100
+    def call(self, heard: Sound | None = None, *, flags: int = 0) -> Sound:
+        size = self._rate // 100 if heard is None else len(heard)
         fill = np.full((size, 2), 9.0, dtype=np.float32)
         mic = np.zeros((size, 1), dtype=np.float32) if heard is None else heard
-        self._callback(mic, fill, gap)
+        self._callback(mic, fill, flags)
         return fill
 
 
@@ -65,7 +71,7 @@ class FakeOpener:
         self,
         mic: str | None,
         speaker: str | None,
-        latency: float,
+        buffering: Buffering,
         *,
         callback: Callback,
         finished: Callable[[], None],
@@ -77,7 +83,11 @@ class FakeOpener:
                 raise AudioDeviceError(f"no {wish}", hint="plug it in", retryable=not self.is_hopeless)
         stream = FakeStream(callback, finished, self.rate)
         self.streams.append(stream)
-        return OpenStream(stream, mic or "", speaker or "", self.rate)
+        return OpenStream(stream, fake_device(mic), fake_device(speaker), self.rate)
+
+
+def fake_device(wish: str | None) -> Device | None:
+    return Device(1, wish, "Core Audio", 2, 48_000, wish == "default") if wish is not None else None
 
 
 class Machine:
@@ -85,6 +95,7 @@ class Machine:
 
     def __init__(self, opener: FakeOpener | None = None, mic: str | None = "usb", speaker: str | None = "box") -> None:
         self.now = 100.0
+        self.seen = Seen()
         self.facts: list[fact.AudioFact] = []
         self.opener = opener or FakeOpener()
         self.path = AudioPath(self.facts.append, processor=PassThroughProcessor())
@@ -114,7 +125,7 @@ def machine() -> Iterator[Machine]:
 def test_each_callback_is_one_step_of_the_path_and_reaches_both_ears(machine: Machine) -> None:
     machine.path.set_source(SteadyTone())
     machine.device.call()
-    fill = machine.device.call(gap=True)
+    fill = machine.device.call(flags=OUTPUT_UNDERFLOW)
     assert fill[:, 0].any()
     assert np.array_equal(fill[:, 0], fill[:, 1])
     assert machine.path.snapshot().late == 1
@@ -161,7 +172,7 @@ def test_the_wished_device_is_awaited_with_growing_pauses_before_another_is_take
         if machine.of(fact.StreamRestored):
             break
     assert np.diff(tried) == pytest.approx([BACK_OFF[1]], abs=0.11)
-    assert machine.opener.wishes[-1] == ("default", "default")
+    assert machine.opener.wishes[-1] == ("default", "box")
     assert machine.of(fact.StreamRestored) == [fact.StreamRestored(nearly(machine.now), "default")]
     assert "no usb" in machine.stream.problem
 
@@ -204,7 +215,7 @@ def test_a_late_callback_of_the_lost_stream_plays_silence_and_touches_nothing(ma
 
 def test_a_thread_that_spins_is_cured_by_abort_and_start(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = iter(np.arange(0.0, 100.0, 0.009))
-    monkeypatch.setattr("voicechat.audio.duplex_stream.time.thread_time", lambda: float(next(cpu)))
+    monkeypatch.setattr("voicechat.audio.stream_watchdog.time.thread_time", lambda: float(next(cpu)))
     for _ in range(250):
         machine.now += 0.01
         machine.device.call()
@@ -217,7 +228,7 @@ def test_a_thread_that_spins_is_cured_by_abort_and_start(machine: Machine, monke
 
 def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     cpu = iter(np.arange(0.0, 100.0, 0.004))
-    monkeypatch.setattr("voicechat.audio.duplex_stream.time.thread_time", lambda: float(next(cpu)))
+    monkeypatch.setattr("voicechat.audio.stream_watchdog.time.thread_time", lambda: float(next(cpu)))
     for _ in range(250):
         machine.now += 0.01
         machine.device.call()
@@ -227,7 +238,7 @@ def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: p
 
 def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
     class Broken(SteadyTone):
-        def pull(self, now: float) -> Frame:
+        def pull(self, now: float, samples: int = 960) -> Frame:
             raise ZeroDivisionError("defect")
 
     machine.path.set_source(Broken())
@@ -243,7 +254,7 @@ def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
 
 def test_without_a_microphone_the_assistant_is_still_heard() -> None:
     opener = FakeOpener()
-    opener.refused = {"usb"}
+    opener.refused = {"usb", "default"}
     machine = Machine(opener)
     machine.stream.start()
     assert opener.wishes[-1] == (None, "box")
@@ -253,9 +264,21 @@ def test_without_a_microphone_the_assistant_is_still_heard() -> None:
     machine.stream.close()
 
 
+def test_a_wished_microphone_that_is_not_there_at_the_start_gives_way_to_the_default_and_that_is_said() -> None:
+    opener = FakeOpener()
+    opener.refused = {"usb"}
+    machine = Machine(opener)
+    machine.stream.start()
+    assert opener.wishes[-1] == ("default", "box")
+    (told,) = machine.facts
+    assert isinstance(told, fact.DeviceHint)
+    assert told.reason == "no usb; microphone default, loudspeaker box meanwhile"
+    machine.stream.close()
+
+
 def test_without_any_device_the_talk_runs_and_a_device_that_appears_is_taken() -> None:
     opener = FakeOpener()
-    opener.refused = {"usb", "box"}
+    opener.refused = {"usb", "box", "default"}
     machine = Machine(opener)
     machine.stream.start()
     assert len(machine.of(fact.DeviceProblem)) == 1
@@ -270,7 +293,7 @@ def test_without_any_device_the_talk_runs_and_a_device_that_appears_is_taken() -
 
 def test_without_the_sound_library_nobody_keeps_trying() -> None:
     opener = FakeOpener()
-    opener.refused = {"usb", "box"}
+    opener.refused = {"usb", "box", "default"}
     opener.is_hopeless = True
     machine = Machine(opener)
     machine.stream.start()
@@ -297,6 +320,127 @@ def test_stereo_microphones_are_mixed(machine: Machine) -> None:
     heard = np.stack([np.full(480, 0.5), np.full(480, 0.1)], axis=1).astype(np.float32)
     machine.device.call(heard)
     assert machine.path.snapshot().in_db == pytest.approx(20 * np.log10(0.3), abs=0.1)
+
+
+class Seen:
+    """A watcher that sees what the test puts there."""
+
+    def __init__(self) -> None:
+        self.latest: DeviceList | None = None
+        self.is_closed = False
+
+    def start(self) -> None: ...
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def listed(*names: str, default: str = "default", note: str = "") -> DeviceList:
+    ends = tuple(Device(1, name, "Core Audio", 2, 48_000, name == default, note) for name in names)
+    return DeviceList(ends, ends, default, default)
+
+
+@pytest.fixture
+def watched() -> Iterator[Machine]:
+    machine = Machine()
+    machine.stream = DuplexStream(
+        machine.path, mic="usb", speaker="box", opener=machine.opener, clock=lambda: machine.now, watcher=machine.seen
+    )
+    machine.seen.latest = listed("default", "usb", "box")
+    machine.stream.start()
+    yield machine
+    machine.stream.close()
+    assert machine.seen.is_closed
+
+
+def run(machine: Machine, seconds: float) -> None:
+    for _ in range(round(seconds * 10)):
+        if machine.stream._stream is not None:
+            machine.device.call()
+        machine.check(0.1)
+
+
+def test_a_lost_microphone_is_replaced_and_taken_again_within_five_seconds_of_its_return(watched: Machine) -> None:
+    run(watched, 6.0)
+    watched.opener.refused = {"usb"}
+    watched.seen.latest = listed("default", "box")
+    watched.device.finished()
+    run(watched, 6.0)
+    assert watched.opener.wishes[-1] == ("default", "box")
+    assert watched.stream.mic_name == "default"
+    watched.opener.refused = set()
+    watched.seen.latest = listed("default", "usb", "box")
+    run(watched, 0.5)
+    back = watched.of(fact.StreamRestored)[-1]
+    assert isinstance(back, fact.StreamRestored)
+    assert (back.name, back.why) == ("usb", "usb is there again")
+    assert watched.opener.wishes[-1] == ("usb", "box")
+    assert watched.stream.problem == ""
+
+
+def test_without_a_sound_server_the_systems_new_default_is_opened_by_us(watched: Machine) -> None:
+    watched.stream.change("default", None)
+    run(watched, 3.0)
+    opened = len(watched.opener.wishes)
+    watched.seen.latest = listed("default", "usb", "box", default="usb")
+    run(watched, 0.5)
+    told = watched.of(fact.StreamRestored)[-1]
+    assert isinstance(told, fact.StreamRestored)
+    assert told.why == "the system's default is now usb"
+    assert len(watched.opener.wishes) == opened + 1
+
+
+def test_devices_are_changed_while_talking_and_the_old_ones_given_back(watched: Machine) -> None:
+    old = watched.device
+    watched.stream.change("headset", "")
+    assert old.calls == ["start"]
+    watched.check(0.1)
+    assert old.calls == ["start", "abort", "close"]
+    assert watched.opener.wishes[-1] == ("headset", "box")
+    assert watched.facts[-1] == fact.StreamRestored(nearly(watched.now), "headset", "as you chose")
+    assert watched.of(fact.StreamLost) == []
+    assert watched.path.snapshot().mic_name == "headset"
+
+
+def test_a_choice_that_cannot_be_had_is_told_and_the_devices_of_before_stay(watched: Machine) -> None:
+    watched.opener.refused = {"headset"}
+    watched.stream.change("headset", None)
+    watched.check(0.1)
+    assert watched.of(fact.DeviceHint) == [
+        fact.DeviceHint(nearly(watched.now), "no headset; nothing was changed", "plug it in")
+    ]
+    assert watched.stream.mic_name == "usb"
+    run(watched, 1.0)
+    assert watched.of(fact.DeviceProblem) == watched.of(fact.StreamLost) == []
+
+
+def test_both_sides_can_be_given_up_and_taken_again(watched: Machine) -> None:
+    watched.stream.change("none", "none")
+    watched.check(0.1)
+    assert (watched.stream.mic_name, watched.stream.speaker_name) == ("none", "none")
+    watched.path.set_source(SteadyTone())
+    until(lambda: bool(watched.of(fact.AssistantHeard)), 5.0, "nothing runs")
+    watched.stream.change("default", "default")
+    watched.check(0.1)
+    assert watched.stream.mic_name == "default"
+    assert watched.device.call() is not None
+
+
+def test_a_bluetooth_microphone_is_warned_of_once() -> None:
+    class Headset(FakeOpener):
+        def open(self, mic: str | None, speaker: str | None, buffering: Buffering, **more: Any) -> OpenStream:
+            opened = super().open(mic, speaker, buffering, **more)
+            assert opened.mic is not None
+            return replace(opened, mic=replace(opened.mic, name="AirPods", note=BLUETOOTH_NOTE))
+
+    machine = Machine(Headset())
+    machine.stream.start()
+    machine.device.finished()
+    run(machine, 2.0)
+    (hint,) = machine.of(fact.DeviceHint)
+    assert isinstance(hint, fact.DeviceHint)
+    assert hint.reason.startswith("AirPods is the microphone. Bluetooth")
+    machine.stream.close()
 
 
 def test_closing_gives_the_devices_back_and_later_looks_do_nothing(machine: Machine) -> None:
@@ -356,7 +500,11 @@ def test_a_voice_spoken_into_the_microphone_arrives_and_the_assistant_is_played(
 
 @pytest.mark.audio
 def test_a_sound_server_that_dies_and_returns_is_reopened(virtual_audio: VirtualAudio, real: RealMachine) -> None:
-    until(lambda: real.path.snapshot().noise_db is not None and real.stream._called_at is not None, 5.0, "no sound")
+    until(
+        lambda: real.path.snapshot().noise_db is not None and real.stream.counters().total.callbacks > 0,
+        5.0,
+        "no sound",
+    )
     virtual_audio.stop()
     until(lambda: real.has(fact.StreamLost), 5.0, "the loss was not noticed")
     virtual_audio.start()

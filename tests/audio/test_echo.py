@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.speech import Sound, blocks, noise, silence, spoken
-from voicechat.audio.echo import HalfDuplexProcessor, PassThroughProcessor, VoiceProcessor, make_processor
+from voicechat.audio.echo import HalfDuplexProcessor, PassThroughProcessor, Processing, VoiceProcessor, make_processor
 
 
 def echo_of(far: Sound, *, delay: int = 2_880, gain: float = 0.3) -> Sound:
@@ -31,13 +31,13 @@ def level(sound: Sound) -> float:
 def test_the_loudspeaker_is_taken_out_of_the_microphone() -> None:
     far = spoken(6.0, level=0.1)
     mic = echo_of(far) + noise(6.0, level=0.0003)
-    left = clean(make_processor(gain_control=False), mic, far)
+    left = clean(make_processor(Processing(gain=False)), mic, far)
     assert level(mic[144_000:]) - level(left[144_000:]) > 25.0
 
 
 def test_you_are_heard_unharmed_while_the_assistant_is_silent() -> None:
     near = spoken(4.0, level=0.1)
-    heard = clean(make_processor(gain_control=False), near, silence(4.0))
+    heard = clean(make_processor(Processing(gain=False)), near, silence(4.0))
     assert abs(level(heard[96_000:]) - level(near[96_000:])) < 3.0
 
 
@@ -53,11 +53,35 @@ def test_the_canceller_is_cold_until_it_has_heard_enough_and_again_after_a_reset
 
 def test_each_part_can_be_switched_off_and_the_name_says_what_is_left() -> None:
     assert make_processor().name == "webrtc echo+noise+gain"
-    headphones = make_processor(aec=False)
-    assert headphones.name == "webrtc noise+gain"
+    assert make_processor(Processing(noise=False)).name == "webrtc echo+gain"
+    assert make_processor().words == "AEC3"
+
+
+def test_headphones_mean_no_canceller_and_a_mic_that_stays_open() -> None:
+    headphones = make_processor(Processing(headphones=True))
+    assert (headphones.name, headphones.words) == ("webrtc noise+gain", "headphones: echo cancelling off")
+    assert headphones.hears_over_playback
     assert not headphones.cancels_echo
     assert not headphones.is_cold(2.0)
-    assert isinstance(make_processor(aec=False, noise_suppression=False, gain_control=False), PassThroughProcessor)
+    nothing = Processing(echo=False, noise=False, gain=False, headphones=True)
+    assert isinstance(make_processor(nothing), PassThroughProcessor)
+
+
+def test_without_cancelling_by_wish_the_mic_is_shut_while_the_assistant_speaks_and_noise_is_still_suppressed() -> None:
+    processor = make_processor(Processing(echo=False, gain=False))
+    assert processor.words == "echo cancelling off: half duplex"
+    assert not processor.hears_over_playback
+    near, far = noise(3.0, level=0.01), np.concatenate([silence(2.0), noise(1.0, level=0.1)])
+    heard = clean(processor, near, far)
+    assert level(heard[48_000:96_000]) < level(near) - 4.0
+    assert not heard[-24_000:].any()
+
+
+def test_the_gain_that_was_added_is_known() -> None:
+    processor = make_processor(Processing(noise=False))
+    clean(processor, spoken(4.0, level=0.01), silence(4.0))
+    assert 3.0 < processor.gain_db <= 24.0
+    assert make_processor(Processing(gain=False)).gain_db == 0.0
 
 
 def test_without_a_canceller_the_mic_is_shut_while_the_assistant_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +89,8 @@ def test_without_a_canceller_the_mic_is_shut_while_the_assistant_speaks(monkeypa
     processor = make_processor()
     assert isinstance(processor, HalfDuplexProcessor)
     assert "echo canceller" in processor.reason
+    assert processor.words == "no echo canceller here: half duplex"
+    assert not processor.hears_over_playback
     near = noise(1.0, level=0.1)
     far = np.concatenate([silence(0.3), noise(0.4, level=0.1), silence(0.3)])
     heard = clean(processor, near, far)
@@ -76,7 +102,7 @@ def test_without_a_canceller_the_mic_is_shut_while_the_assistant_speaks(monkeypa
 
 def test_with_headphones_a_missing_package_does_not_shut_the_mic(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pywebrtc_audio", None)
-    assert isinstance(make_processor(aec=False), PassThroughProcessor)
+    assert isinstance(make_processor(Processing(headphones=True)), PassThroughProcessor)
 
 
 def test_passing_through_changes_nothing_and_keeps_the_devices_buffer_apart() -> None:

@@ -177,16 +177,18 @@ actions = st.lists(
 
 
 @given(actions)
-def test_nothing_leaves_that_was_not_allowed_to_and_nothing_twice(script: list[tuple[str, int]]) -> None:
+def test_nothing_leaves_that_was_not_allowed_to_and_no_sound_twice(script: list[tuple[str, int]]) -> None:
     gate = MicGate()
     mic = Mic(gate)
     allowed: set[int] = set()
+    silent: set[int] = set()
     left: list[int] = []
     for action, amount in script:
         match action:
             case "hear":
                 first = mic.number + 1
                 mic.hears(amount, is_silent=amount % 3 == 0)
+                silent.update(range(first, mic.number + 1) if amount % 3 == 0 else ())
                 if gate.is_open:
                     allowed.update(range(first, mic.number + 1))
             case "open":
@@ -201,4 +203,25 @@ def test_nothing_leaves_that_was_not_allowed_to_and_nothing_twice(script: list[t
             case _:
                 left.extend(number for number in sent(gate, amount) if number)
     assert set(left) <= allowed
-    assert left == sorted(set(left))
+    assert left == sorted(left)
+    sounds = [number for number in left if number not in silent]
+    assert len(sounds) == len(set(sounds))
+
+
+def test_a_soft_consonant_right_before_a_sound_is_never_skipped(gate: MicGate, mic: Mic) -> None:
+    mic.hears(30)
+    gate.open(0.3)
+    mic.hears(20, is_silent=True)
+    mic.hears(20)
+    heard = sent(gate, 40)
+    assert [number for number in heard if 43 <= number <= 70] == list(range(43, 71))
+
+
+def test_a_heard_block_is_in_a_packet_within_30_ms(gate: MicGate, mic: Mic) -> None:
+    gate.open(0.0)
+    waited = []
+    for block in range(1, 6_001):
+        mic.hears(1, is_silent=block % 200 > 150)
+        if block % 2 == 0:
+            waited += [block - number for number in sent(gate, 1) if number]
+    assert max(waited) * 0.01 <= 0.03

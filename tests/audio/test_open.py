@@ -14,7 +14,6 @@ from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.files import WavSpeaker
 from voicechat.audio.open import open_audio
-from voicechat.audio.paced_stream import PacedStream
 from voicechat.audio.path import AudioPath
 from voicechat.errors import AudioDeviceError
 
@@ -33,7 +32,7 @@ def path(facts: list[fact.AudioFact]) -> AudioPath:
 
 def test_files_and_nothing_need_no_device(path: AudioPath, tmp_path: Path) -> None:
     audio = open_audio(path, "none", str(tmp_path / "answer.WAV"))
-    assert isinstance(audio, PacedStream)
+    audio.start()
     assert (audio.mic_name, audio.speaker_name, audio.problem) == ("none", "answer.WAV", "")
     audio.close()
 
@@ -66,7 +65,7 @@ def test_a_wish_that_no_device_fulfils_is_told_and_the_talk_runs(
     audio = open_audio(path, "Golden Microphone", "none")
     audio.start()
     assert "Golden Microphone" in audio.problem
-    assert isinstance(facts[0], fact.DeviceProblem)
+    assert isinstance(facts[0], fact.DeviceHint)
     assert "pulse" in facts[0].hint
     path.set_source(SteadyTone())
     until(lambda: any(isinstance(f, fact.AssistantHeard) for f in facts), 5.0, "nothing runs")
@@ -81,7 +80,7 @@ def test_a_question_from_a_file_can_be_answered_through_a_real_loudspeaker(
     audio = open_audio(path, str(tmp_path / "question.wav"), "default")
     assert isinstance(audio, DuplexStream)
     audio.start()
-    assert (audio.mic_name, audio.speaker_name, audio.problem) == ("question.wav", "pulse", "")
+    assert (audio.mic_name, audio.speaker_name, audio.problem) == ("question.wav", "Null Output (vspk)", "")
     path.set_source(SteadyTone())
     until(lambda: any(isinstance(f, fact.AssistantHeard) for f in facts), 5.0, "nothing runs")
     audio.close()
@@ -93,5 +92,5 @@ def test_a_real_microphone_can_talk_to_a_file(virtual_audio: VirtualAudio, path:
     audio.start()
     path.set_source(SteadyTone())
     until(lambda: (tmp_path / "answer.wav").stat().st_size > 20_000, 10.0, "nothing was kept")
-    assert (audio.mic_name, audio.speaker_name) == ("pulse", "answer.wav")
+    assert (audio.mic_name, audio.speaker_name) == ("Remapped Monitor of Null Output", "answer.wav")
     audio.close()

@@ -15,7 +15,7 @@ from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.files import WavMic, WavSpeaker
-from voicechat.audio.paced_stream import PacedStream
+from voicechat.audio.paced_stream import FileEnds, Pacer
 from voicechat.audio.path import AudioPath
 
 
@@ -35,9 +35,8 @@ def question(folder: Path, seconds: float = 0.2) -> Path:
 def test_a_question_from_a_file_waits_until_the_mic_is_opened_and_is_sent_whole(tmp_path: Path) -> None:
     path = make_path()
     mic = WavMic(question(tmp_path))
-    stream = PacedStream(path, mic, None)
+    stream = Pacer(path, FileEnds(path, mic, None))
     stream.start()
-    until(lambda: path.snapshot().mic_name == "question.wav", 5.0, "it did not start")
     assert not mic.finished
     path.open_mic(0.0)
     until(lambda: mic.finished, 10.0, "the file was not played")
@@ -50,23 +49,25 @@ def test_an_answer_is_kept_in_a_file(tmp_path: Path) -> None:
     facts: list[fact.AudioFact] = []
     path = make_path(facts.append)
     path.set_source(SteadyTone())
-    stream = PacedStream(path, None, WavSpeaker(tmp_path / "answer.wav"))
+    ends = FileEnds(path, None, WavSpeaker(tmp_path / "answer.wav"))
+    stream = Pacer(path, ends)
     stream.start()
     until(lambda: bool(facts), 5.0, "nothing was played")
     stream.close()
+    ends.close()
     with wave.open(str(tmp_path / "answer.wav")) as kept:
         assert np.frombuffer(kept.readframes(kept.getnframes()), dtype="<i2").any()
 
 
 def test_a_defect_in_the_path_is_told(tmp_path: Path) -> None:
     class Broken(SteadyTone):
-        def pull(self, now: float) -> Frame:
+        def pull(self, now: float, samples: int = 960) -> Frame:
             raise ZeroDivisionError("defect")
 
     facts: list[fact.AudioFact] = []
     path = make_path(facts.append)
     path.set_source(Broken())
-    stream = PacedStream(path)
+    stream = Pacer(path, FileEnds(path, None, None))
     stream.start()
     until(lambda: bool(facts), 5.0, "the defect was not told")
     assert isinstance(facts[0], fact.StreamLost)
@@ -74,4 +75,5 @@ def test_a_defect_in_the_path_is_told(tmp_path: Path) -> None:
 
 
 def test_closing_a_stream_that_never_started_is_harmless() -> None:
-    PacedStream(make_path()).close()
+    path = make_path()
+    Pacer(path, FileEnds(path, None, None)).close()

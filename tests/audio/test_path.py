@@ -78,8 +78,8 @@ def test_talking_over_the_assistant_silences_it_without_asking_anybody() -> None
     talk.hears(spoken(1.5, level=0.2, pitch=200.0, seed=9) + quiet(1.5))
     (cut,) = talk.of(fact.BargeInHappened)
     assert isinstance(cut, fact.BargeInHappened)
-    assert cut.voice_began_at == pytest.approx(5.0, abs=0.3)
-    assert 0.25 <= cut.at - cut.voice_began_at <= 0.8
+    assert cut.voice_began_at == pytest.approx(5.0, abs=0.2)  # as far as a voice may reach back
+    assert 0.249 <= cut.at - cut.voice_began_at <= 0.8
     assert cut.heard == pytest.approx(cut.at, abs=0.15)
     assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(cut.at)]
     silent_from = round(cut.at * 100) + 1
@@ -220,3 +220,32 @@ def test_zeros_from_before_the_mic_opened_do_not_count() -> None:
     assert talk.facts == []
     talk.hears(silence(0.2))
     assert [type(one) for one in talk.facts] == [fact.MicFlat]
+
+
+def test_processing_is_switched_while_talking_from_the_next_block_on_and_says_so() -> None:
+    talk = Talk().hears(quiet(0.5))
+    talk.path.set_processing(noise=False)
+    talk.path.set_processing(headphones=True)
+    assert talk.path.snapshot().echo_name == "webrtc echo+noise+gain"
+    talk.hears(quiet(0.01))
+    assert talk.path.snapshot().echo_name == "webrtc gain"
+    assert talk.of(fact.ProcessingChanged) == [
+        fact.ProcessingChanged(nearly(0.51), "AEC3", hears_over_playback=True),
+        fact.ProcessingChanged(nearly(0.51), "headphones: echo cancelling off", hears_over_playback=True),
+    ]
+    talk.path.set_processing(headphones=False, echo=False)
+    talk.hears(quiet(0.01))
+    assert talk.facts[-1] == fact.ProcessingChanged(
+        nearly(0.52), "echo cancelling off: half duplex", hears_over_playback=False
+    )
+
+
+def test_with_cancelling_off_the_echo_never_interrupts_and_is_never_sent() -> None:
+    talk = Talk(echo=0.5)
+    talk.path.set_processing(echo=False)
+    talk.path.set_source(PlayedOnce(spoken(5.0, seed=5)))
+    talk.path.set_barge_in(FACTS)
+    talk.path.open_mic(0.0)
+    talk.hears(quiet(5.0))
+    assert talk.of(fact.BargeInHappened) == []
+    assert not np.concatenate(talk.sent[25:240]).any()

@@ -77,6 +77,9 @@ def test_decimation_leaves_no_seam_between_blocks() -> None:
     assert np.allclose(shifted.decimate(sound[480:960]), pieces[160:320])
 
 
+QUIET = -60.0
+
+
 class Listening:
     """A tracker on a fake clock; a voice stands 30 dB out of the noise unless said otherwise."""
 
@@ -95,10 +98,44 @@ class Listening:
 
 
 def test_a_voice_counts_after_80_ms_and_is_dated_to_its_beginning() -> None:
-    listening = Listening(lag=0.032).hears(1.0, 0.0).hears(0.07, 0.9)
+    listening = Listening(lag=0.032).hears(1.0, 0.0, QUIET).hears(0.07, 0.9)
     assert listening.facts == []
     listening.hears(0.01, 0.9)
     assert listening.facts == [VoiceBegan(nearly(1.08), nearly(1.0 - 0.032))]
+
+
+def test_the_sound_that_led_into_the_voice_belongs_to_it_although_the_detector_was_not_sure_yet() -> None:
+    listening = Listening(lag=0.032).hears(1.0, 0.0, QUIET).hears(0.1, 0.1).hears(0.08, 0.9)
+    assert listening.facts == [VoiceBegan(nearly(1.18), nearly(1.0))]
+    assert listening.tracker.lasted == pytest.approx(0.18)
+    assert listening.tracker.sure_for == pytest.approx(0.08)
+
+
+def test_the_echo_leads_into_no_voice() -> None:
+    tracker = VoiceTracker()
+    for number in range(1, 30):
+        tracker.hear(0.1, -30.0, -60.0, number / 100, may_be_echo=True)
+    facts = [tracker.hear(0.9, -30.0, -60.0, number / 100) for number in range(30, 38)]
+    assert facts[-1] == VoiceBegan(nearly(0.37), nearly(0.29))
+
+
+def test_a_noise_long_before_the_voice_does_not_belong_to_it() -> None:
+    listening = Listening().hears(1.0, 0.0, -30.0).hears(0.08, 0.9)
+    assert listening.facts == [VoiceBegan(nearly(1.08), nearly(0.85))]
+
+
+def test_less_certainty_is_asked_for_where_something_else_speaks_for_a_voice() -> None:
+    tracker = VoiceTracker()
+    assert not any(tracker.hear(0.4, -30.0, -60.0, number / 100) for number in range(1, 20))
+    assert any(tracker.hear(0.4, -30.0, -60.0, number / 100, stands_out=True) for number in range(20, 40))
+
+
+def test_a_voice_louder_than_the_echo_explains_counts_after_50_ms() -> None:
+    tracker = VoiceTracker()
+    facts = [
+        tracker.hear(0.9, -30.0, -60.0, number / 100, stands_out=True, has_stood_out=True) for number in range(1, 6)
+    ]
+    assert facts == [None] * 4 + [VoiceBegan(nearly(0.05), nearly(0.0))]
 
 
 def test_a_click_never_becomes_a_voice() -> None:
@@ -113,7 +150,7 @@ def test_a_voice_from_the_next_room_does_not_stand_out() -> None:
 
 
 def test_a_voice_ends_300_ms_after_its_last_sound_and_says_how_long_it_was() -> None:
-    listening = Listening().hears(1.0, 0.0).hears(0.5, 0.9).hears(0.3, 0.0)
+    listening = Listening().hears(1.0, 0.0, QUIET).hears(0.5, 0.9).hears(0.3, 0.0)
     assert listening.facts[1:] == [VoiceEnded(nearly(1.8), nearly(1.5), nearly(0.5))]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,39 @@ def test_a_devices_name_cannot_paint_the_terminal(
 ) -> None:
     show(monkeypatch, DeviceList((MIC,), (), MIC.name, ""))
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_what_comes_goes_and_becomes_the_default_is_told_as_it_happens(capsys: pytest.CaptureFixture[str]) -> None:
+    headset = Device(4, "Headset", "ALSA", 1, 16_000, True)
+    quiet = replace(MIC, is_default=False)
+    lists = [
+        DeviceList((MIC,), (BOX,), MIC.name, ""),
+        DeviceList((quiet, headset), (BOX,), headset.name, ""),
+        DeviceList((headset,), (), headset.name, ""),
+    ]
+    assert command.devices_command(watch=True, changes=lambda: lists) == DONE
+    told = capsys.readouterr().out.split("Watching; Ctrl+C ends.\n")[1].splitlines()
+    assert told == [
+        "+ microphone  Headset",
+        "* microphone  Headset is the default now",
+        "- microphone  USB Mic",
+        "- loudspeaker  Speakers",
+    ]
+
+
+def test_a_program_gets_one_object_a_change(capsys: pytest.CaptureFixture[str]) -> None:
+    lists = [DeviceList((MIC,), (BOX,), MIC.name, ""), DeviceList((MIC,), (), MIC.name, "")]
+    assert command.devices_command(json=True, watch=True, changes=lambda: lists) == DONE
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (len(first["outputs"]), len(second["outputs"])) == (1, 0)
+
+
+def test_a_sound_servers_default_names_the_device_behind_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shared = Device(0, "pulse", "ALSA", 32, 44_100, True, stands_for="Desk Mic")
+    show(monkeypatch, DeviceList((shared,), (), "pulse", ""))
+    assert "pulse → Desk Mic" in capsys.readouterr().out
 
 
 def test_no_device_is_an_answer_with_a_cure_and_not_a_failure(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from voicechat.cli import chat, main
-from voicechat.cli.quick import SWITCHES, VALUES, chat_flags
+from voicechat.cli.quick import NUMBERS, SWITCHES, VALUES, chat_flags
 
 
 def parsed(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -26,11 +26,14 @@ def parsed(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, A
     return seen
 
 
+WORDS = [option for option, name in VALUES.items() if name not in NUMBERS]
 SAMPLES = [
     [],
     ["chat"],
-    *([option, "x"] for option in VALUES),
-    *([f"{option}=x y"] for option in VALUES),
+    *([option, "x"] for option in WORDS),
+    *([f"{option}=x y"] for option in WORDS),
+    ["--budget", "2.5", "--no-budget-stop"],
+    ["--budget=3"],
     *([switch] for switch in SWITCHES),
     ["chat", "--mic", "a.wav", "--no-barge-in", "--speaker=none", "--ascii", "--model", "m"],
     ["--voice", "a", "--voice", "b"],
@@ -53,6 +56,7 @@ def test_both_parsers_agree(arguments: list[str], monkeypatch: pytest.MonkeyPatc
         ["--nonsense", "x"],
         ["serve"],
         ["--ascii=1"],
+        ["--budget", "two"],
         ["x"],
     ],
     ids=" ".join,

@@ -53,6 +53,11 @@ def test_an_unknown_profile_names_those_there_are(tmp_path: Path) -> None:
         ("preset = ", "not valid TOML", "line"),
         ("devices = 3", "devices must be a table", "[devices]"),
         ("[keys]\n'vc.mute' = 3", "[keys] holds", "vc.mute"),
+        ("prices = 3", "prices must be tables", '[prices."gpt'),
+        ("[prices.gpt-realtime-2.1]\ntext_in = 4", "prices.gpt-realtime-2: a model name with dots needs quotes", "[pr"),
+        ("[prices.mine]\ntext_inn = 4", "prices.mine.text_inn: not known; there is audio_cached", "[pr"),
+        ("[prices.mine]\ntext_in = 'four'", "prices.mine.text_in: dollars", "[prices"),
+        ("budget = -1", "budget = -1.0 is out of range", "US dollars"),
     ],
 )
 def test_a_wrong_line_says_where_and_what_to_do(tmp_path: Path, text: str, place: str, hint: str) -> None:
@@ -111,3 +116,11 @@ def test_settings_survive_the_pipe_to_the_engine(tmp_path: Path) -> None:
 
 def test_every_setting_explains_itself() -> None:
     assert all(len(field.metadata["about"]) > 5 for field in TABLE.values())
+
+
+def test_own_prices_and_a_budget_reach_the_engine(tmp_path: Path) -> None:
+    path = config(tmp_path, 'budget = 2\nbudget_stop = false\n[prices."gpt-realtime-2.1"]\naudio_out = 70\n')
+    settings = from_plain(as_plain(load_settings({}, {}, path)))
+    assert (settings.budget, settings.budget_stop) == (2.0, False)
+    assert settings.prices == {"gpt-realtime-2.1": {"audio_out": 70.0}}
+    assert load_settings({"budget": 5.0}, {}, path).budget == 5.0

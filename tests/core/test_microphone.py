@@ -17,6 +17,7 @@ from tests.support.script import (
     sound_cleared,
     sound_started,
     sound_stopped,
+    voice,
 )
 from voicechat.core.effects import CloseMic, CreateResponse, OpenMic, SetVolume, UpdateSession
 from voicechat.core.events import (
@@ -37,11 +38,14 @@ from voicechat.core.events import (
     PauseToggled,
     PlaybackEmptied,
     TalkPressed,
+    TimePassed,
     TurnModeChosen,
+    VoiceBegan,
     VolumeChosen,
 )
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import State
+from voicechat.core.step import step
 
 HALF_DUPLEX = opened(barge_in=False)
 QUICK = policy_for(PRESETS["quick"])
@@ -85,6 +89,24 @@ def spoken(*last: At[Event], start: bool = True) -> list[At[Event]]:
 def test_r2_stopped_alone_reopens_300_ms_after_the_last_audible_sample() -> None:
     talk = script(*spoken(at(2.0, sound_stopped())), until=2.2)
     assert talk.of(OpenMic) == [at(2.2, OpenMic())]
+
+
+def test_who_answers_within_the_reopening_delay_keeps_the_first_word() -> None:
+    talk = script(*spoken(at(2.0, sound_stopped()), voice(2.05, 4.0)[0]), until=3.0)
+    assert talk.of(OpenMic) == [at(2.2, OpenMic(pre_roll=nearly(0.3)))]
+
+
+def test_nothing_from_before_the_last_sample_of_the_assistant_goes_with_it() -> None:
+    talk = script(*spoken(at(2.0, sound_stopped())), begin=opened(barge_in=False), until=2.19)
+    talk.state = step(talk.state, VoiceBegan(1.95), 2.19, talk.policy).state
+    opening = step(talk.state, TimePassed(), 2.2, talk.policy).effects
+    assert opening == (OpenMic(pre_roll=nearly(0.3)),)
+
+
+def test_a_voice_that_began_under_the_assistant_is_not_sent_without_a_grant() -> None:
+    talk = script(*spoken(at(2.0, sound_stopped())), begin=opened(barge_in=False), until=2.19)
+    talk.state = step(talk.state, VoiceBegan(1.85), 2.19, talk.policy).state
+    assert step(talk.state, TimePassed(), 2.2, talk.policy).effects == (OpenMic(),)
 
 
 def test_r2_cleared_alone_reopens() -> None:

@@ -115,6 +115,13 @@ def r14_only_a_wish_creates_and_only_an_interruption_cancels(moments: list[Momen
             assert not moment.has(do.CancelResponse) or moment.announced(on.AnswerInterrupted), moment
 
 
+def nothing_is_asked_beyond_the_budget(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if moment.after.budget.spent_at is not None:
+            assert not moment.has(do.CreateResponse, do.OpenMic), moment
+            assert not moment.after.microphone.is_open
+
+
 def r19_the_servers_turns_are_never_committed_here(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
         if moment.has(do.CommitInput) and not moment.before.choices.turns_are_ours:
@@ -170,6 +177,7 @@ CHECKS = [
     r5_a_mute_is_never_overridden,
     r12_never_two_creates_without_an_end_between,
     r14_only_a_wish_creates_and_only_an_interruption_cancels,
+    nothing_is_asked_beyond_the_budget,
     r19_the_servers_turns_are_never_committed_here,
     r21_no_user_audio_before_the_configuration_is_in_force,
     r24_a_note_is_only_a_note,

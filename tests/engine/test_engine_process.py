@@ -18,7 +18,7 @@ import pytest
 from voicechat.config.load import load_settings
 from voicechat.core.events import MuteChosen
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, EngineHello, FromEngine, Goodbye, Snapshot
+from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot
 
 PATIENCE = 15.0
 
@@ -83,6 +83,13 @@ def test_it_introduces_itself_and_shows_a_refused_line(client: Client) -> None:
         if shown.view.connection.phase in ("lost", "refused"):
             break
     assert "nothing listens" in shown.view.connection.reason
+
+
+def test_a_refused_line_is_also_a_finding_with_its_cure(client: Client) -> None:
+    finding = client.until(Finding)
+    assert isinstance(finding, Finding)
+    assert finding.code == "connection-lost" and "nothing listens" in finding.title
+    assert finding.cure and finding.evidence[0].ref == "line.failed"
 
 
 def test_a_command_is_acknowledged(client: Client) -> None:

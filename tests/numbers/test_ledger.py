@@ -161,3 +161,23 @@ def test_hours_of_turns_do_not_grow_without_bound() -> None:
     ledger = after(*lines)
     assert len(ledger.figures(last=10_000).turns) <= 550
     assert ledger.figures(last=1).turns[0].response == "r1999"
+
+
+def test_deltas_after_the_first_change_nothing() -> None:
+    ledger = after(CREATED, *TURN)
+    assert not ledger.feed(*wire(3.9, "response.output_audio_transcript.delta", response_id="r1", delta="course"))
+
+
+def test_a_part_without_a_price_makes_the_sum_an_estimate_and_an_answer_without_one_leaves_none() -> None:
+    heard = wire(3.8, "conversation.item.input_audio_transcription.completed", usage={"type": "duration", "seconds": 3})
+    cost = after(CREATED, heard, *TURN, done(4.0, "r1")).figures().money.cost
+    assert cost is not None and cost.is_estimate
+    other = wire(5.0, "session.updated", session={"model": "somebody-elses"})
+    ledger = after(CREATED, *TURN, done(4.0, "r1"), other, done(6.0, "r1"))
+    assert ledger.figures().money.cost is None and ledger.is_blind
+
+
+def test_the_local_server_is_free_and_that_is_known() -> None:
+    local = wire(0.0, "session.created", session={"model": "voicechat-local"})
+    money = after(local, *TURN, done(4.0, "r1"), budget=1.0).figures().money
+    assert money.cost is not None and money.cost.usd == 0.0 and money.state == "within"

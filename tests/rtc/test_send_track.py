@@ -129,7 +129,7 @@ async def test_without_libopus_plain_frames_leave_for_aiortcs_own_encoder() -> N
     assert isinstance(frame, AudioFrame)
     assert frame.sample_rate == 48_000 and frame.layout.name == "mono" and frame.samples == 960
     assert (frame.to_ndarray() == 77).all()
-    sender.expect_loss(20)
+    sender.protect(20, 32_000)
 
 
 async def test_a_stopped_track_ends() -> None:

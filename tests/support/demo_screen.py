@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.developer_talk import fill_timeline
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import Scene, levels, rows, scenes
-from voicechat.core.events import UserEvent
+from tests.support.scenes import DEVICES, Scene, levels, rows
+from tests.support.screen import all_scenes
+from voicechat.core.user_events import DevicesAsked, UserAct
 from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot, Turns
 from voicechat.ui.app import VoiceChatApp, run_app
 from voicechat.ui.keyboard import KeyboardKnown
@@ -28,7 +30,17 @@ class DemoEngine(FakeEngine):
 
     def __init__(self, scene: Scene, *, moving: bool, log: Path | None = None) -> None:
         turns = Turns(scene.turns, tuple(turn.key for turn in scene.turns))
-        super().__init__([Snapshot(scene.view, scene.meters), turns, Batch(scene.rows or rows())])
+        devices = [record for record in (scene.devices, scene.session) if record]
+        super().__init__(
+            [
+                Snapshot(scene.view, scene.meters, scene.sound, scene.t),
+                turns,
+                Batch(scene.rows or rows()),
+                *scene.findings,
+                *([scene.numbers] if scene.numbers else []),
+                *devices,
+            ]
+        )
         self.scene, self._moving, self._log, self._stop = scene, moving, log, threading.Event()
 
     def start(self, deliver: Callable[[FromEngine], None]) -> None:
@@ -44,9 +56,11 @@ class DemoEngine(FakeEngine):
             you, other, _ = levels(time.monotonic() - began)
             self.deliver(Snapshot(self.scene.view, Meters(input=you, output=other, threshold=-38, rtt=0.038)))
 
-    def send(self, event: UserEvent) -> None:
+    def send(self, event: UserAct) -> None:
         super().send(event)
         self._write(repr(event))
+        if event == DevicesAsked(True):
+            self.deliver(DEVICES)
 
     def _write(self, line: str) -> None:
         if self._log is not None:
@@ -81,6 +95,8 @@ async def paint(scene: Scene, options: UiOptions, size: tuple[int, int], path: P
         await pilot.pause(0.2)
         app.post_message(KeyboardKnown(27 if scene.release == "true" else None))
         fill_ribbon(app.talk.query_one(Ribbon), scene)
+        if scene.t:
+            fill_timeline(app.talk.timeline, scene.t)
         await pilot.pause(0.2)
         if scene.keys:
             await pilot.press(*scene.keys)
@@ -96,7 +112,7 @@ async def paint(scene: Scene, options: UiOptions, size: tuple[int, int], path: P
 def main() -> None:
     """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("scene", nargs="?", default="talk", choices=sorted(scenes()))
+    parser.add_argument("scene", nargs="?", default="talk", choices=sorted(all_scenes()))
     parser.add_argument("--size", default="120x36")
     parser.add_argument("--png", type=Path)
     parser.add_argument("--theme", default="lamplight")
@@ -108,7 +124,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.no_color:
         os.environ["NO_COLOR"] = "1"
-    scene = scenes()[args.scene]
+    scene = all_scenes()[args.scene]
     options = UiOptions(theme=args.theme, ascii=args.ascii, motion=args.motion, welcome=scene.welcome)
     if args.png is None:
         raise SystemExit(run_app(DemoEngine(scene, moving=not args.still, log=args.log), options))

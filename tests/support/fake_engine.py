@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from voicechat.core.events import UserEvent
+from voicechat.core.user_events import UserAct
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Meters, Snapshot, Turns
 
@@ -15,7 +15,7 @@ class FakeEngine:
 
     def __init__(self, first: Sequence[FromEngine] = ()) -> None:
         self.first = list(first)
-        self.sent: list[UserEvent] = []
+        self.sent: list[UserAct] = []
         self.starts = 0
         self.is_closed = False
         self._deliver: Callable[[FromEngine], None] | None = None
@@ -50,7 +50,7 @@ class FakeEngine:
         """What the host says for a dead engine."""
         self.deliver(Goodbye(cause, 5))
 
-    def send(self, event: UserEvent) -> None:
+    def send(self, event: UserAct) -> None:
         self.sent.append(event)
 
     def restart(self) -> None:

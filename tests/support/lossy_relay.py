@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
+from tests.support.gilbert import Gilbert
+
 _CANDIDATE = re.compile(
     r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host.*\r\n", re.MULTILINE | re.IGNORECASE
 )
@@ -22,12 +24,14 @@ Address = tuple[str, int]
 
 @dataclass(frozen=True)
 class Network:
-    """Each way: mean delay and its two-sigma jitter in seconds, share of packets lost. Order is kept."""
+    """Each way: mean delay and its two-sigma jitter in seconds, share of packets lost, and how many are lost in a row
+    on average. Order is kept."""
 
     delay: float = 0.0
     jitter: float = 0.0
     loss: float = 0.0
     seed: int = 7
+    burst: float = 1.0
 
 
 class _Leg(asyncio.DatagramProtocol):
@@ -36,6 +40,7 @@ class _Leg(asyncio.DatagramProtocol):
     def __init__(self, network: Network, seed: int) -> None:
         self.network = network
         self.random = random.Random(seed)
+        self.weather = Gilbert(network.loss, network.burst, self.random)
         self.peer: Address | None = None
         self.other: _Leg = self
         self.latest = 0.0
@@ -51,7 +56,7 @@ class _Leg(asyncio.DatagramProtocol):
             return
         if not 128 <= data[0] < 192:
             out.forward(data)
-        elif self.random.random() >= self.network.loss:
+        elif not self.weather.loses():
             loop = asyncio.get_running_loop()
             wait = max(0.0, self.random.gauss(self.network.delay, self.network.jitter / 2))
             self.latest = max(self.latest, loop.time() + wait)
@@ -74,7 +79,7 @@ class LossyRelay:
     async def start(cls, network: Network) -> LossyRelay:
         loop = asyncio.get_running_loop()
         legs = []
-        for seed in (2 * network.seed, 2 * network.seed + 1):
+        for seed in (2 * network.seed + 1, 2 * network.seed + 2):
             _, leg = await loop.create_datagram_endpoint(
                 lambda seed=seed: _Leg(network, seed),  # type: ignore[misc]  # a lambda's default has no type
                 local_addr=("0.0.0.0", 0),

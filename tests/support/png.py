@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
-from rich.cells import get_character_cell_size
+from rich.cells import split_graphemes
 from rich.color import Color
 from rich.style import Style
 from textual.app import App
@@ -53,11 +53,10 @@ def paint_png(app: App[int], path: Path) -> None:
         for text, style, control in strip:
             if control:
                 continue
-            for character in text:
-                cells = get_character_cell_size(character)
+            for start, _, cells in split_graphemes(text)[0]:
                 if cells:
                     box = (pad + x * cell_w, pad + y * cell_h, cells * cell_w, cell_h)
-                    _cell(draw, character, box, style or Style(), fore, back)
+                    _cell(draw, text[start], box, style or Style(), fore, back)
                     x += cells
     image = image.resize((image.width // OVERSAMPLING, image.height // OVERSAMPLING), Image.Resampling.LANCZOS)
     image.save(path, optimize=True)

@@ -89,6 +89,7 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([on.TalkRejoined(), on.TalkTapped(), on.FocusLost(), on.PauseToggled(), on.StopPressed()]),
     st.sampled_from([on.AgainPressed(), on.EndAsked(), on.NewAsked(), on.ConnectWanted(), on.DeafenChosen(True)]),
     st.builds(on.MuteChosen, st.booleans()),
+    st.sampled_from([on.BudgetNear(1.8, 2.0), on.BudgetSpent(2.1, 2.0), on.GoOnChosen()]),
     st.builds(on.BargeInChosen, st.booleans()),
     st.builds(on.AttendanceChanged, st.booleans()),
     st.builds(on.VolumeChosen, st.sampled_from([0.0, 9.0, float("nan")])),

@@ -7,12 +7,33 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
+from tests.support.event_rows import talk_rows
+from tests.support.numbers_talk import METERS as NUMBERS_METERS, free_numbers, numbers
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
-from voicechat.engine.link import EventRow, Meters
+from voicechat.engine.link import (
+    DeviceRow,
+    Devices,
+    DeviceSide,
+    EventRow,
+    Finding,
+    Meters,
+    Numbers,
+    Received,
+    SessionShown,
+    SoundFacts,
+)
 from voicechat.ui.options import WelcomeFacts
 
 OPEN = ConnectionView(
-    phase="open", seconds=252, provider="OpenAI", model="gpt-realtime-2.1", voice="marin", session_seconds=252.0
+    phase="open",
+    seconds=252,
+    provider="OpenAI",
+    model="gpt-realtime-2.1",
+    voice="marin",
+    session_seconds=252.0,
+    session_limit=3600.0,
 )
 FREE = MicView(
     state="hands-free",
@@ -120,6 +141,13 @@ class Scene:
     """Pressed after the scene is set."""
     rows: tuple[EventRow, ...] = ()
     """Events; empty: the usual ones."""
+    devices: Devices | None = None
+    session: SessionShown | None = None
+    sound: SoundFacts = field(default_factory=SoundFacts)
+    findings: tuple[Finding, ...] = ()
+    numbers: Numbers | None = None
+    t: float = 0.0
+    """Session time; the timeline ends there."""
 
 
 def hostile_rows() -> tuple[EventRow, ...]:
@@ -188,6 +216,7 @@ MICS: dict[str, Callable[[], View]] = {
     "thinking": lambda: _view(_mic("thinking"), ReplyView("thinking", 0.8, "get_weather 0.4 s", 0.38)),
     "no-line": lambda: _view(_mic("no-line"), NO_SESSION, CALLING),
     "keeping": lambda: _view(_mic("keeping", "yes waiting no", seconds=2.1), NO_SESSION, CALLING),
+    "budget-spent": lambda: _view(_mic("budget-spent", base=FREE, detail="$2.00")),
     "configuring": lambda: _view(_mic("configuring", base=FREE)),
     "line-lost": lambda: _view(_mic("line-lost", "yes broken no"), NO_SESSION, LOST),
     "device-lost": lambda: _view(
@@ -213,6 +242,55 @@ _NO_MIC_HINT = "Usual cause on this system: the terminal runs in a sandbox. flat
 _QUIET_ROOM = Meters(input=-47, output=-60, threshold=-38, rtt=0.038)
 
 
+_HEADSET = "Bluetooth: its microphone turns the headset to telephone quality; another mic sounds better"
+DEVICES = Devices(
+    DeviceSide(
+        (DeviceRow("Built-in Mic"), DeviceRow("Blue Yeti"), DeviceRow("AirPods Pro", _HEADSET)),
+        in_use="Built-in Mic",
+        default="Built-in Mic",
+    ),
+    DeviceSide(
+        (DeviceRow("Built-in Speakers"), DeviceRow("USB Audio Interface (4 channels)")),
+        "USB Audio Interface (4 channels)",
+        "remembered",
+        "USB Audio Interface (4 channels)",
+        "Built-in Speakers",
+    ),
+)
+GONE = msgspec.structs.replace(
+    DEVICES, mics=DeviceSide(DEVICES.mics.rows[::2], "Blue Yeti", "chosen", "none", "Built-in Mic")
+)
+WAITABLE = SoundFacts(can_wait=True)
+_LOST_DEVICE = TurnView(
+    "n9",
+    "note",
+    249,
+    "Sound stopped: the sound device stopped answering (Blue Yeti and Built-in Speakers). It is looked for again by"
+    " itself; d chooses another device.",
+    level="warning",
+)
+SERVED = Meters(
+    input=-14,
+    threshold=-38,
+    rtt=0.038,
+    loss=0.008,
+    buffer=0.046,
+    concealed=0.002,
+    underruns=1,
+    late=3,
+    restarts=2,
+    lost=1,
+    received=Received(12_060, 60, 24, 37, 2, 4, 0.046, 0.04),
+)
+_SELF_ECHO = TurnView(
+    "n9",
+    "note",
+    249,
+    "Your loudspeaker triggers the voice detection: −22 dB, 48 ms late; echo cancelling takes out only 9 dB: turn the"
+    " loudspeaker down, use headphones, or half duplex (b).",
+    level="warning",
+)
+
 HOSTILE = "\x1b]52;c;UFdORUQ=\x07\x1b[2J\x9b31m\x9d0;t\x9c[@click=app.quit]free[/] [/foo] [link='x] \u202egnp"
 
 
@@ -230,6 +308,43 @@ def hostile() -> Scene:
     return Scene(View(mic, ReplyView("failed", detail=HOSTILE), connection, (HOSTILE,)), said, rows=hostile_rows())
 
 
+WRITTEN = """## Reading a microphone
+
+Use `sounddevice`; **never** block in the *callback*. See [the manual](https://python-sounddevice.readthedocs.io):
+
+```python
+import sounddevice as sd
+
+def heard(data, frames, time, status):
+    queue.put_nowait((time.inputBufferAdcTime, bytes(data)))  # a copy: the buffer is used again as soon as this returns
+
+with sd.RawInputStream(samplerate=24_000, channels=1, dtype="int16", callback=heard):
+\tinput("Enter stops 窓際の席 👨‍👩‍👧\\n")
+```
+
+1. Open the stream *once*, at the rate you need
+2. Keep the callback short:
+   - no locks, no logging
+   - no `print`
+
+| rate | bytes/s | fits |
+|---|---:|---|
+| 16 kHz | 32,000 | speech |
+| 24 kHz | 48,000 | Realtime, 窓際 |
+
+> The callback runs in a thread of its own.
+
+---
+<b>HTML</b> stays text, and so does [@click=app.quit]this[/]."""
+
+
+def written() -> Scene:
+    """An answer that is read, not heard."""
+    asked = TurnView("w1", "you", 300, "Show me in writing how to read a microphone.", typed=True, committed=True)
+    answer = TurnView("w2", "assistant", 302, WRITTEN, written=True, latency=0.62)
+    return Scene(_view(PTT), (asked, answer), Meters(input=-52, output=-60, threshold=-38, rtt=0.038))
+
+
 def scenes() -> dict[str, Scene]:
     """All scenes by name: every state of the microphone over the same talk, and the moments around it."""
     made = {name: Scene(view(), TALK[:-1]) for name, view in MICS.items()}
@@ -238,6 +353,7 @@ def scenes() -> dict[str, Scene]:
     out = Meters(input=-44, output=-12, threshold=-38, rtt=0.038)
     return made | {
         "hostile": hostile(),
+        "written": written(),
         "talk": Scene(_view(FREE, LISTENING), TALK),
         "interrupted": Scene(_view(FREE, ReplyView("cut", 2.4, last_latency=0.412)), TALK[:11]),
         "speaking": Scene(MICS["barge-in-ready"](), speaking, out),
@@ -252,6 +368,15 @@ def scenes() -> dict[str, Scene]:
         ),
         "connecting": Scene(MICS["no-line"](), (), _QUIET_ROOM),
         "line-lost": Scene(MICS["line-lost"](), (*TALK[:-1], _LOST_NOTE), Meters(input=-52, threshold=-38)),
+        "devices": Scene(_view(FREE, LISTENING), TALK, keys=("d",), devices=DEVICES),
+        "device-gone": Scene(
+            MICS["device-lost"](), (*TALK[:-1], _LOST_DEVICE), Meters(), keys=("d",), devices=GONE, sound=WAITABLE
+        ),
+        "device-lost": Scene(
+            MICS["device-lost"](), (*TALK[:-1], _LOST_DEVICE), Meters(threshold=-38, rtt=0.038), sound=WAITABLE
+        ),
+        "received": Scene(_view(FREE, LISTENING), TALK, SERVED),
+        "self-echo": Scene(MICS["barge-in-ready"](), (*speaking, _SELF_ECHO), out),
         "no-mic": Scene(
             _view(replace(MICS["no-microphone"]().mic, hint=_NO_MIC_HINT, name="")),
             (),
@@ -259,7 +384,27 @@ def scenes() -> dict[str, Scene]:
         ),
         "refused": Scene(_view(_mic("no-line", "yes no no"), NO_SESSION, _REFUSED)),
         "help": Scene(_view(PTT), TALK[:-1], keys=("question_mark",)),
+        "send-event": Scene(_view(FREE, LISTENING), TALK, keys=("c",)),
+        "turn-selected": Scene(
+            _view(PTT),
+            tuple(replace(turn, item_id=f"item_{turn.key}") for turn in TALK[:-1]),
+            keys=("up", "up", "up", "delete"),
+        ),
         "events": Scene(_view(FREE, LISTENING), TALK, keys=("f2",)),
+        "developer": Scene(_view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2",)),
+        "details": Scene(_view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2", *["up"] * 3, "enter")),
+        "details-error": Scene(
+            _view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2", "slash", *" is:error", "enter", "up", "enter")
+        ),
+        "filter-bad": Scene(_view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2", "slash", *" typ:resp")),
+        "filter-none": Scene(_view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2", "slash", *" zebra", "enter")),
+        "marked": Scene(
+            _view(FREE, LISTENING), TALK, rows=talk_rows(), keys=("f2", *["up"] * 5, "M", "T", "up", "up", "M")
+        ),
         "payload": Scene(_view(FREE, LISTENING), TALK, keys=("f2", "up", "enter")),
+        "numbers": Scene(_view(FREE, LISTENING), TALK, NUMBERS_METERS, keys=("f7",), numbers=numbers()),
+        "numbers-empty": Scene(_view(FREE, LISTENING), TALK[:1], keys=("f7",)),
+        "numbers-free": Scene(_view(FREE, LISTENING), TALK, NUMBERS_METERS, keys=("f7",), numbers=free_numbers()),
+        "budget-near": Scene(_view(FREE, LISTENING), TALK, NUMBERS_METERS, keys=("f7",), numbers=numbers(budget=0.2)),
         "typing": Scene(MICS["half-duplex"](), speaking, out, keys=("i", *"Write it in kana, please")),
     }  # fmt: skip

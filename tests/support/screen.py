@@ -8,8 +8,10 @@ from time import monotonic
 
 from textual.pilot import Pilot
 
+from tests.support.developer_talk import developer_scenes
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import scenes
+from tests.support.scenes import Scene, scenes
+from tests.support.settings_talk import settings_scenes
 from voicechat.engine.link import FromEngine, Snapshot, Turns
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
@@ -19,10 +21,17 @@ PATIENCE = 3.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
 
+def all_scenes() -> dict[str, Scene]:
+    """Every moment by name."""
+    return scenes() | developer_scenes() | settings_scenes()
+
+
 def records_of(scene_name: str) -> list[FromEngine]:
     """What an engine delivers to set a scene."""
-    scene = scenes()[scene_name]
-    return [Snapshot(scene.view, scene.meters), Turns(scene.turns, tuple(turn.key for turn in scene.turns))]
+    scene = all_scenes()[scene_name]
+    turns = Turns(scene.turns, tuple(turn.key for turn in scene.turns))
+    devices = [record for record in (scene.devices, scene.session, scene.numbers) if record]
+    return [Snapshot(scene.view, scene.meters, scene.sound, scene.t), turns, *scene.findings, *devices]
 
 
 @asynccontextmanager
@@ -33,7 +42,7 @@ async def showing(
     engine = FakeEngine(records_of(scene))
     app = VoiceChatApp(engine, options or UiOptions())
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.view == cleaned(scenes()[scene].view))
+        await until(pilot, lambda: app.view == cleaned(all_scenes()[scene].view))
         await pilot.pause(0.08)
         yield app, engine, pilot
 

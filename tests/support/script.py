@@ -18,6 +18,7 @@ from voicechat.core.events import (
     Announcement,
     AssistantFellSilent,
     AssistantHeard,
+    BargeInHappened,
     Event,
     LineOpened,
     Noticed,
@@ -87,13 +88,24 @@ class Talk:
     def until(self, time: float) -> Talk:
         """Let time pass; every deadline on the way is kept."""
         for _ in range(PATIENCE):
-            due = next_deadline(self.state, self.now, self.policy)
+            due, granted = next_deadline(self.state, self.now, self.policy), self._granted_at()
+            if granted is not None and granted <= time and (due is None or granted <= due):
+                self.now = max(self.now, granted)
+                self._take(BargeInHappened(self.state.voice.began_at or 0.0))
+                continue
             if due is None or due > time:
                 self.now = max(self.now, time)
                 return self
             self.now = max(self.now, due)
             self._take(TimePassed())
         raise AssertionError(f"a deadline at {due} comes again and again")
+
+    def _granted_at(self) -> float | None:
+        """When the audio callback would grant the voice that is on (R7): it decides, the core is told."""
+        voice = self.state.voice
+        if not voice.allowed or voice.began_at is None or voice.ended_at is not None:
+            return None
+        return max(self.now, voice.began_at + self.policy.min_voice)
 
     def of(self, *kinds: type[E]) -> list[At[E]]:
         """The effects of these kinds, in order."""

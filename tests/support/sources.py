@@ -18,9 +18,9 @@ class SteadyTone:
         times = np.arange(FRAME) / 48_000
         self._frame = (np.sin(2 * np.pi * 500 * times) * level * 32767).astype(np.int16)
 
-    def pull(self, now: float) -> npt.NDArray[np.int16]:
+    def pull(self, now: float, samples: int = FRAME) -> npt.NDArray[np.int16]:
         self.pulls += 1
-        return np.zeros(FRAME, dtype=np.int16) if self.is_silent else self._frame
+        return np.zeros(samples, dtype=np.int16) if self.is_silent else self._frame[:samples]
 
     def flush(self) -> None:
         self.flushes += 1
@@ -33,11 +33,11 @@ class PlayedOnce:
         self._samples = (np.clip(sound, -1.0, 1.0) * 32767).astype(np.int16)
         self._position = 0
 
-    def pull(self, now: float) -> npt.NDArray[np.int16]:
-        frame = np.zeros(FRAME, dtype=np.int16)
-        piece = self._samples[self._position : self._position + FRAME]
+    def pull(self, now: float, samples: int = FRAME) -> npt.NDArray[np.int16]:
+        frame = np.zeros(samples, dtype=np.int16)
+        piece = self._samples[self._position : self._position + samples]
         frame[: len(piece)] = piece
-        self._position += FRAME
+        self._position += samples
         return frame
 
     def flush(self) -> None:

@@ -21,19 +21,35 @@ from types import TracebackType
 from typing import Self
 
 PATIENCE = 10.0
-_QUERY = re.compile(rb"\x1b\[(?:>(?P<push>\d+)u|<(?P<pop>\d*)u|=(?P<set>\d+);\du|(?P<ask>\?u)|(?P<attributes>0?c))")
+_QUERY = re.compile(
+    rb"\x1b\[(?:>(?P<push>\d+)u|<(?P<pop>\d*)u|=(?P<set>\d+);\du|(?P<ask>\?u)|(?P<attributes>0?c))"
+    rb"|(?P<color>\x1b\]11;\?(?:\x07|\x1b\\))"
+)
 
 
 class Terminal:
     """`with Terminal([...]) as t:`; the child is dead at the end, whatever happened."""
 
-    def __init__(self, argv: Sequence[str], *, kitty: bool, size: tuple[int, int] = (120, 36)) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        kitty: bool,
+        size: tuple[int, int] = (120, 36),
+        background: bytes = b"",
+        late: float = 0.0,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self._kitty = kitty
+        self._background = background
+        """What is answered to the question for the background colour; empty: nothing, as many terminals do."""
+        self._late = late
+        """Seconds by which that answer, and the fence behind it, are late."""
         self._seen = bytearray()
         self._flags = [0]
         self.status: int | None = None
         """Exit status as `waitpid` tells it, once known."""
-        environment = _environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
+        environment = _environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | dict(environ or {}))
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.execve(argv[0], list(argv), environment)
@@ -93,11 +109,25 @@ class Terminal:
         end = 0
         for match in _QUERY.finditer(data):
             end = match.end()
-            if match["attributes"] is not None:
-                self.type(b"\x1b[?62;22c")
+            if match["color"] is not None:
+                self._type_late(self._background)
+            elif match["attributes"] is not None:
+                self._type_late(b"\x1b[?62;22c")
+                self._late = 0.0
             elif self._kitty:
                 self._keyboard(match)
         return data[end:][-32:]
+
+    def _type_late(self, data: bytes) -> None:
+        if self._late:
+            threading.Timer(self._late, self.type, [data]).start()
+        elif data:
+            self.type(data)
+
+    @property
+    def echoes(self) -> bool:
+        """What is typed is printed by the terminal itself, as a shell expects."""
+        return bool(termios.tcgetattr(self._fd)[3] & termios.ECHO)
 
     def _keyboard(self, match: re.Match[bytes]) -> None:
         if match["push"]:
@@ -148,9 +178,11 @@ class Terminal:
         """The exit code, once there is one."""
         self.until(self.is_gone, "the end of the child")
         assert self.status is not None
+        self._reader.join(1)  # its last words may still be on the way
         return os.waitstatus_to_exitcode(self.status)
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
-    hidden = ("TMUX", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER", "TEXTUAL_DISABLE_KITTY_KEY")
+    hidden = ["TMUX", "STY", "CI", "COLORFGBG", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER"]
+    hidden.append("TEXTUAL_DISABLE_KITTY_KEY")
     return {name: value for name, value in os.environ.items() if name not in hidden} | dict(more)

@@ -90,6 +90,11 @@ class VirtualAudio:
     def _command(self, program: str, device: str) -> tuple[str, ...]:
         return (program, f"--server=unix:{self.socket}", f"--device={device}", *_RAW)
 
+    def tell(self, *words: str) -> str:
+        """One `pactl` command, such as `load-module module-null-sink ...` to plug something in; what it printed."""
+        command = ("pactl", f"--server=unix:{self.socket}", *words)
+        return subprocess.run(command, capture_output=True, check=True, text=True).stdout.strip()
+
     def _ask(self, question: str) -> int:
         command = ("pactl", f"--server=unix:{self.socket}", question)
         return subprocess.run(command, capture_output=True, check=False).returncode

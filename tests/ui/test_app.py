@@ -18,6 +18,7 @@ from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
 from voicechat.ui.options import UiOptions
+from voicechat.ui.palette import commands
 from voicechat.ui.widgets.deck import Deck
 
 TRUE_RELEASE = KeyboardKnown(27)
@@ -233,7 +234,7 @@ async def test_a_dead_engine_is_told_with_its_cause_and_enter_restarts_it_three_
 
 async def test_every_action_is_in_the_palette() -> None:
     async with showing("ptt", (120, 40)) as (app, engine, pilot):
-        names = [command.title for command in app.get_system_commands(app.talk)]
+        names = [command.title for command in commands(app)]
         assert {"Mute", "Turn mode", "Barge-in", "end: end the session", "new: end it and start afresh"} <= set(names)
         await pilot.press("colon")
         await until(pilot, lambda: app.screen is not app.talk)

@@ -93,6 +93,16 @@ def test_pasted_text_presses_no_keys(plain: Session) -> None:
     plain.until_told("BargeInChosen(enabled=False)")
 
 
+def test_d_shows_the_devices_and_enter_chooses_one_while_space_goes_on_talking(plain: Session) -> None:
+    asked, chosen = "DevicesAsked(shown=True)", "DevicesChosen(mic='Blue Yeti', speaker='')"
+    plain.terminal.type(b"d")
+    plain.terminal.until_written("Blue Yeti")
+    plain.terminal.type(b"\x1b[B\x1b[B\r")
+    plain.until_told(asked, chosen)
+    plain.terminal.type(b"\x1b")
+    plain.until_told(asked, chosen, "DevicesAsked(shown=False)")
+
+
 def test_q_pasted_twice_without_brackets_needs_no_more_than_that(plain: Session) -> None:
     plain.terminal.type(b"qq")
     assert plain.terminal.wait() == 0
@@ -139,7 +149,7 @@ def test_no_hostile_string_reaches_the_terminal(tmp_path: Path) -> None:
     with session.terminal:
         session.terminal.until_written("end of hostilities")
         session.terminal.type(b"\x1b[12~")
-        session.terminal.until_written("payload")
+        session.terminal.until_written("EVENTS")
         session.terminal.type(b"\x1b[13u")
         session.terminal.until_written("Esc closes")
         session.terminal.kill(signal.SIGTERM)

@@ -9,10 +9,12 @@ import pytest
 from tests.support.scenes import FREE, OPEN, PTT, rows
 from tests.support.screen import lines, showing, text, until
 from voicechat.core.view import ReplyView, View
-from voicechat.engine.link import Batch, EventRow, Meters
+from voicechat.engine.link import Batch, EventRow, Meters, Received
+from voicechat.ui.inspector.entries import SLAB
+from voicechat.ui.screens.talk import settled
 from voicechat.ui.widgets.deck import cells_of
-from voicechat.ui.widgets.event_list import KEEP, SLAB, EventList
-from voicechat.ui.widgets.events_pane import LONGEST_PAYLOAD, pretty
+from voicechat.ui.widgets.event_list import EventList
+from voicechat.ui.widgets.events_pane import EventsPane
 from voicechat.ui.widgets.glance import Answers
 from voicechat.ui.widgets.header_line import connection_words
 from voicechat.ui.widgets.ribbon import Ribbon, height_of
@@ -81,33 +83,44 @@ async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:
     async with showing("events") as (app, engine, pilot):
         events = app.talk.query_one(EventList)
         await pilot.press("f2")
-        engine.log(*(EventRow(n, n / 10, "in", f"type.{n}") for n in range(KEEP)))
-        await until(pilot, lambda: events.arrived == KEEP)
+        store = app.talk.query_one(EventsPane).store
+        store._keep = 4 * SLAB
+        engine.log(*(EventRow(n, n / 10, "in", f"type.{n % 50}") for n in range(4 * SLAB)))
+        await until(pilot, lambda: len(events.shown.rows) == 4 * SLAB)
         await pilot.press("up")
-        chosen = events.rows[events.cursor]
-        engine.log(*(EventRow(KEEP + n, 9.0, "in", "more") for n in range(SLAB)))
-        await until(pilot, lambda: events.arrived == KEEP + SLAB)
-        assert len(events.rows) == KEEP
-        assert events.rows[events.cursor] == chosen
+        chosen = events.current
+        engine.log(*(EventRow(4 * SLAB + n, 9.0, "in", "more") for n in range(SLAB)))
+        await until(pilot, lambda: store.end == 5 * SLAB and len(events.shown.rows) == len(store))
+        assert store.base == SLAB
+        assert events.current == chosen == 4 * SLAB - 2
+        assert f"frozen · {SLAB} newer" in text(app)
         await pilot.press("end")
-        assert events.cursor == KEEP - 1
+        assert events.current == 5 * SLAB - 1 and "▾ following" in text(app)
 
 
 async def test_events_that_did_not_fit_the_link_are_counted() -> None:
     async with showing("talk") as (app, engine, pilot):
         engine.deliver(Batch(rows(3), dropped=41))
         await pilot.press("f2")
-        await until(pilot, lambda: "EVENTS 3 · 41 not kept" in text(app))
-
-
-def test_a_payload_is_shown_over_lines_and_bounded() -> None:
-    assert pretty('{"a": [1]}') == '{\n  "a": [\n    1\n  ]\n}'
-    assert pretty("not json \x1b[2J") == "not json \\x1b[2J"
-    assert pretty("x" * (LONGEST_PAYLOAD + 5)).endswith("… 5 characters more")
-    assert pretty("[" * 100_000).startswith("[")
+        await until(pilot, lambda: "EVENTS 3 shown · 3 kept · 41 not kept" in text(app))
 
 
 async def test_on_a_screen_just_wide_enough_no_figure_of_the_line_is_cut() -> None:
     async with showing("talk", (160, 45)) as (app, _engine, pilot):
         await until(pilot, lambda: "concealed —" in text(app))
         assert "buffer —" in text(app)
+
+
+async def test_the_glance_tells_what_became_of_the_assistant_s_sound_and_how_the_devices_were_served() -> None:
+    async with showing("received", (180, 50)) as (app, _, _pilot):
+        shown = text(app)
+        assert "received 4:01  FEC 0.5 %  concealed 0.2 %" in shown
+        assert "37 stretched  2 dropped  4 late" in shown
+        assert "buffer 45 ms  of 40 ms aimed at" in shown
+        assert "1 underruns  0 overruns  3 late" in shown and "2 restarts  1 lost" in shown
+
+
+def test_counts_that_run_with_every_packet_repaint_the_glance_once_a_second() -> None:
+    first = settled(Received(played=5_000, fec=3, depth=0.0464, target=0.04))
+    assert settled(Received(played=5_049, fec=3, depth=0.0461, target=0.04)) == first
+    assert settled(Received(played=5_050, fec=3, depth=0.0461, target=0.04)) != first

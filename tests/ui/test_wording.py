@@ -14,7 +14,7 @@ from voicechat.ui.wording import Keys, Scene, mic_words, reply_words
 
 
 def scene(view: View, **more: object) -> Scene:
-    return replace(Scene(view.mic, view.reply, view.connection, release="true"), **more)  # type: ignore[arg-type]
+    return replace(Scene(view.mic, view.reply, view.connection, release="true", can_wait=True), **more)  # type: ignore[arg-type]
 
 
 SENTENCES = {
@@ -27,7 +27,7 @@ SENTENCES = {
     "tail": ("● ON AIR · TAIL", "sending your last 0.2 s", "then it is sent as one turn"),
     "hands-free": ("● ON AIR", "open mic · marin hears you", "Built-in Mic · echo cancel on · barge-in on"),
     "remote": ("● ON AIR · REMOTE", "opened by voicechat ctl · 27 s left", "Space takes over · m mutes"),
-    "flat": ("● ON AIR", "but nothing comes in: flat for 5 s", "does Blue Yeti have its own mute switch?"),
+    "flat": ("● ON AIR", "but nothing comes in: flat for 5 s", "does Blue Yeti have its own mute switch? · d devices"),
     "too-loud": ("● ON AIR", "too loud: 9 % clipped", "lower the input level of Blue Yeti"),
     "muted": ("○ MUTED", "by you · m opens it again", "Space does not override a mute"),
     "paused": ("○ MIC PAUSED", "paused by you · Space opens it again", "Built-in Mic · echo cancel on · barge-in on"),
@@ -68,8 +68,17 @@ SENTENCES = {
         "line lost 3.1 s ago · trying again by itself",
         "r tries now · what was said stays here",
     ),
-    "device-lost": ("▲ MIC LOST", "Blue Yeti was lost · using another in 2 s", "unplugged · you can type: i"),
-    "no-microphone": ("✕ NO MICROPHONE", "the system refuses access", "you can type: i · r tries again"),
+    "device-lost": ("▲ MIC LOST", "Blue Yeti was lost · using another in 2 s", "d chooses · k keeps waiting for it"),
+    "no-microphone": (
+        "✕ NO MICROPHONE",
+        "the system refuses access",
+        "you can type: i · d picks a device · r tries again",
+    ),
+    "budget-spent": (
+        "▲ MIC CLOSED",
+        "budget of $2.00 is spent · :continue goes on",
+        "or start anew with a larger voicechat --budget",
+    ),
     "unfocused": (
         "○ MIC CLOSED",
         "this window lost the keyboard, so the key counts as released",

@@ -24,10 +24,38 @@ class BargeInFacts:
     """From so much voice on, the loudspeaker is turned down while we are not sure yet."""
 
 
-def is_granted(facts: BargeInFacts, *, heard: float, voice_lasted: float, is_cold: bool) -> bool:
-    """Whether the voice has earned the floor. `heard`: seconds of this answer, 0 when none is running."""
-    needed = facts.min_voice + (facts.cold_extra if is_cold else 0.0)
-    return heard > 0.0 and _reached(heard, facts.min_playback) and _reached(voice_lasted, needed)
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What speaks for and against a voice over the assistant, in one moment."""
+
+    playback: float
+    """Seconds of this answer that were audible, 0 when none is running."""
+    lasted: float
+    """Seconds of the voice, what led into it included."""
+    sure_for: float
+    """Seconds of it since the detector was sure."""
+    is_cold: bool = False
+    """The canceller is cold, or was when the voice began: its leaks sound like voices."""
+    is_doubtful: bool = False
+    """The echo alone explains how loud the microphone was during this voice."""
+    may_be_echo: bool = False
+    """Nothing cancels the echo, or nothing has for long enough: what the echo explains is no voice at all."""
+
+
+def is_granted(facts: BargeInFacts, heard: Heard) -> bool:
+    """Whether the voice has earned the floor.
+
+    A voice that stands out of the echo counts from its first sound. One that may be a leak must be sure for longer,
+    and over a cold canceller (or none) it must stand out: whoever speaks softly does so as soon as the loudspeaker has
+    been turned down for it.
+    """
+    if heard.playback <= 0.0 or heard.lasted <= 0.0 or not _reached(heard.playback, facts.min_playback):
+        return False
+    if heard.is_doubtful and (heard.is_cold or heard.may_be_echo):
+        return False
+    if heard.is_cold or heard.is_doubtful:
+        return _reached(heard.sure_for, facts.min_voice + facts.cold_extra)
+    return _reached(heard.lasted, facts.min_voice)
 
 
 def should_duck(facts: BargeInFacts, *, heard: float, voice_lasted: float) -> bool:

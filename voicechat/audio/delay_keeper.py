@@ -2,8 +2,8 @@
 
 The buffer tells how much slack each packet had when it was used; twice a second that is compared with the target, and
 the difference becomes a number of samples to take out of the sound (or to put in). Sound is decoded by whole packets
-and played by whole frames, so slack changes in steps of 20 ms only. What is left over between two steps is delay that
-buys nothing and may always go.
+and played by whole blocks, so slack changes in steps of one block only. What is left over between two steps is delay
+that buys nothing and may always go.
 
 Pure: time is passed in, in seconds; sound is mono int16 at 48 kHz.
 """
@@ -19,15 +19,14 @@ from voicechat.audio.time_stretch import ALIKE, is_quiet, lengthen, shorten
 
 Pcm = NDArray[np.int16]
 
-_FRAME = 960
-_FRAME_SECONDS = 0.02
+_RATE = 48_000
 _REVIEW_EVERY = 0.5
 _TOLERANCE = 0.005
 _HOLD_AFTER_LATE = 2.0
 """Seconds for which a late packet forbids shrinking: it rarely comes alone."""
 _STRETCH_EVERY = 0.1
 """At most one stretch of speech in so many seconds: about 8 % faster, which nobody notices."""
-_HURRY = _FRAME * 5
+_HURRY = _RATE // 10
 """More samples than this to take out: every packet may be stretched."""
 _PATIENCE = 0.1
 """Seconds without a fitting place to shorten, after which a buffer in a hurry takes any (music, noise)."""
@@ -54,26 +53,30 @@ class DelayKeeper:
         self._to_remove, self._lowest_slack = 0, math.inf
 
     def packet_was_late(self, now: float) -> None:
-        """A packet was not there when it was due, or came after that."""
+        """A packet came after it was due. (One that never comes is no reason to wait longer.)"""
         self._late_at = now
 
     def delay_grew(self) -> None:
         """Something was invented without moving on, so what the last review wished for is out of date."""
         self._to_remove = 0
 
-    def packet_used(self, slack: float, target: float, left_over: int, now: float) -> None:
-        """A packet was used `slack` seconds after its ideal arrival; `left_over` samples were still unplayed."""
+    def packet_used(self, slack: float, target: float, left_over: int, step: int, now: float) -> None:
+        """A packet was used `slack` seconds after its ideal arrival; `left_over` samples were still unplayed.
+
+        `step` is the size of the blocks that are played.
+        """
         self._lowest_slack = min(self._lowest_slack, slack)
         if now < self._reviewed_at + _REVIEW_EVERY:
             return
-        spare = self._lowest_slack - target
-        if spare < -_TOLERANCE:
-            frames = math.floor(spare / _FRAME_SECONDS)
+        spare = (self._lowest_slack - target) * _RATE
+        tolerance = _TOLERANCE * _RATE
+        if spare < -tolerance:
+            steps = math.floor(spare / step)
         elif now < self._late_at + _HOLD_AFTER_LATE:
-            frames = 0
+            steps = 0
         else:
-            frames = max(0, math.floor((spare - _TOLERANCE) / _FRAME_SECONDS))
-        self._to_remove = frames * _FRAME + left_over
+            steps = max(0, math.floor((spare - tolerance) / step))
+        self._to_remove = steps * step + left_over
         self._reviewed_at, self._lowest_slack = now, math.inf
 
     def is_due(self, pcm: Pcm, now: float) -> bool:

@@ -2,27 +2,43 @@
 
 Of several host APIs only the best is listed (WASAPI on Windows, where the default MME is slow; CoreAudio; ALSA): the
 same device four times under four names helps nobody. On Linux `pipewire`, `pulse` and `default` come before raw cards,
-which are often busy and fixed to one rate.
+which are often busy and fixed to one rate; the microphones and loudspeakers of a sound server, which PortAudio cannot
+see, are listed by the server's word and opened through `pulse`.
+
+PortAudio looks at the system once when it starts. So a list that is true now, while our own stream runs, is made by a
+process of its own: `python -P -m voicechat.audio.devices` prints one as JSON (90 ms, and PortAudio's chatter with it
+goes nowhere); `devices_now` asks it.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Literal
 
+import msgspec
+
+from voicechat.audio.device_words import microphone_note, no_device_cure, portaudio_cure, unstarted_cure
+from voicechat.audio.sound_server import ServerEnd, SoundServer, ask_server
 from voicechat.errors import AudioDeviceError
 
 Direction = Literal["input", "output"]
 
 _PREFERRED_HOSTS = ("Windows WASAPI", "Core Audio", "ALSA")
 _PREFERRED_NAMES = ("pipewire", "pulse", "default")
-_BLUETOOTH_WORDS = ("bluetooth", "bluez", "airpods", "hands-free", "handsfree", "buds")
-_BLUETOOTH_NOTE = "Bluetooth: its microphone turns the headset to telephone quality; another mic sounds better"
+_SHARED = "pulse"
+"""The ALSA device through which a sound server's own devices are opened."""
+_SERVER_NUMBERS = 100
+"""Added to a sound server's numbers, so that they are not taken for PortAudio's."""
+_PLACE = re.compile(r"\s*\(hw:\d+,\d+\)|(?<=\()\d+- ")
+_LIST_WITHIN = 10.0
+"""Seconds the listing process may take: some drivers are slow to say what they are, and none is worth more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +46,10 @@ class Device:
     """One end of a sound device."""
 
     index: int
-    """PortAudio's number; changes when devices come and go."""
+    """The number that chooses it: PortAudio's, or 100 more than the sound server's; changes as devices come and go."""
     name: str
     host: str
-    """Host API, such as ALSA or Windows WASAPI."""
+    """Host API, such as ALSA or Windows WASAPI, or "sound server"."""
     channels: int
     rate: int
     """Samples a second it prefers."""
@@ -41,6 +57,17 @@ class Device:
     """What the wish "default" means."""
     note: str = ""
     """A warning worth reading before choosing it; usually empty."""
+    stands_for: str = ""
+    """The device behind this one at the moment, where a sound server chooses it."""
+    route: str = ""
+    """The sound server's own name for it; empty for what PortAudio opens by itself."""
+    opened_as: int = -1
+    """PortAudio's number to open where `route` is given."""
+
+    @property
+    def title(self) -> str:
+        """What to call it in front of people."""
+        return self.stands_for or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +86,16 @@ class DeviceList:
 
 
 def load_sounddevice() -> ModuleType:
-    """Import sounddevice. Raises AudioDeviceError with this system's cure where PortAudio is missing."""
+    """Import sounddevice. Raises AudioDeviceError with this system's cure where PortAudio is missing or fails."""
     try:
         import sounddevice
     except (OSError, ImportError) as error:
-        raise AudioDeviceError("PortAudio, the sound library, is not installed", hint=_portaudio_cure()) from error
+        raise AudioDeviceError("PortAudio, the sound library, is not installed", hint=portaudio_cure()) from error
+    except Exception as error:  # its own error type cannot be imported when its import is what fails
+        said = str(error.args[0] if error.args else error).split(" [PaErrorCode")[0]
+        raise AudioDeviceError(
+            f"the sound system does not start: {said}", hint=unstarted_cure(), retryable=True
+        ) from error
     module: ModuleType = sounddevice
     return module
 
@@ -78,20 +110,50 @@ def list_devices(*, refresh: bool = False) -> DeviceList:
         try:
             module = load_sounddevice()
         except AudioDeviceError as error:
-            return DeviceList((), (), "", "", error.message, error.hint, is_portaudio_missing=True)
+            return DeviceList((), (), "", "", error.message, error.hint, is_portaudio_missing=not error.retryable)
         try:
             if refresh:
-                module._terminate()
+                with suppress(module.PortAudioError):  # it is not running where the last start failed
+                    module._terminate()
                 module._initialize()
             raw = [dict(device) for device in module.query_devices()]
             hosts = [dict(host) for host in module.query_hostapis()]
         except module.PortAudioError as error:
-            return DeviceList((), (), "", "", f"the sound system does not answer: {error}", _no_device_cure())
-    return arrange(raw, hosts)
+            return DeviceList((), (), "", "", f"the sound system does not answer: {error}", no_device_cure())
+    has_server = any(device["name"] == _SHARED for device in raw)
+    return arrange(raw, hosts, ask_server() if has_server else None)
 
 
-def arrange(raw: list[dict[str, object]], hosts: list[dict[str, object]]) -> DeviceList:
-    """What `sounddevice.query_devices` and `query_hostapis` said, as a list for people. Pure."""
+def devices_now() -> DeviceList:
+    """The same list, true at this moment, without touching the streams of this process; never raises. Takes 0.1 s."""
+    try:
+        answer = subprocess.run(
+            (sys.executable, "-P", "-m", "voicechat.audio.devices"),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_LIST_WITHIN,
+            check=False,
+        )
+        return decoded(answer.stdout)
+    except (OSError, subprocess.TimeoutExpired, ValueError):
+        return DeviceList((), (), "", "", "the sound system does not answer", no_device_cure())
+
+
+def encoded(devices: DeviceList) -> bytes:
+    """A list as one line of JSON."""
+    return msgspec.json.encode(devices)
+
+
+def decoded(line: bytes) -> DeviceList:
+    """The list that `encoded` wrote. Raises ValueError for anything else."""
+    return msgspec.json.decode(line, type=DeviceList)
+
+
+def arrange(
+    raw: list[dict[str, object]], hosts: list[dict[str, object]], server: SoundServer | None = None
+) -> DeviceList:
+    """What `sounddevice.query_devices`, `query_hostapis` and the sound server said, as a list for people. Pure."""
     names = [str(host["name"]) for host in hosts]
     used = {names[_number(device["hostapi"])] for device in raw}
     best = next((name for name in _PREFERRED_HOSTS if name in used), None)
@@ -99,6 +161,9 @@ def arrange(raw: list[dict[str, object]], hosts: list[dict[str, object]]) -> Dev
     host = hosts[names.index(best)] if best is not None else (hosts[0] if hosts else {})
     inputs = _ends(kept, names, "input", _number(host.get("default_input_device", -1)))
     outputs = _ends(kept, names, "output", _number(host.get("default_output_device", -1)))
+    if server is not None:
+        inputs = _with_server(inputs, server.sources, server.default_source, "input")
+        outputs = _with_server(outputs, server.sinks, server.default_sink, "output")
     missing = [word for word, found in (("microphone", inputs), ("loudspeaker", outputs)) if not found]
     return DeviceList(
         inputs,
@@ -106,7 +171,7 @@ def arrange(raw: list[dict[str, object]], hosts: list[dict[str, object]]) -> Dev
         next((device.name for device in inputs if device.is_default), ""),
         next((device.name for device in outputs if device.is_default), ""),
         f"no {' and no '.join(missing)} was found" if missing else "",
-        _no_device_cure() if missing else "",
+        no_device_cure() if missing else "",
     )
 
 
@@ -120,21 +185,28 @@ def find_device(devices: DeviceList, wish: str, direction: Direction) -> Device:
     wanted = wish.strip()
     if not choices:
         problem = devices.problem or f"no {word} was found"
-        raise AudioDeviceError(problem, hint=devices.hint or _no_device_cure(), retryable=True)
+        raise AudioDeviceError(problem, hint=devices.hint or no_device_cure(), retryable=True)
     if wanted.lower() in ("", "default"):
         return next((device for device in choices if device.is_default), choices[0])
-    exact = [device for device in choices if device.name == wanted]
-    if exact:
+    exact = [device for device in choices if wanted in (device.name, device.route)]
+    exact = exact or [device for device in choices if stem(device.name) == stem(wanted)]
+    if len(exact) == 1 or (exact and exact[0].name == wanted):
         return exact[0]
     if wanted.isdecimal():
         partly = [device for device in choices if device.index == int(wanted)]
     else:
-        partly = [device for device in choices if wanted.lower() in device.name.lower()]
+        partly = [device for device in choices if wanted.lower() in f"{device.name}\n{device.route}".lower()]
     if len(partly) == 1:
         return partly[0]
     listed = ", ".join(f"{device.index} {device.name}" for device in (partly or choices))
     said = f"“{wanted}” fits several {word}s" if partly else f"there is no {word} called “{wanted}”"
     raise AudioDeviceError(said, hint=f"Choose one of: {listed}", retryable=not partly)
+
+
+def stem(name: str) -> str:
+    """A name without what changes when the same device is plugged in elsewhere: `(hw:2,0)` of ALSA, `3- ` of
+    Windows."""
+    return _PLACE.sub("", name).strip()
 
 
 def _ends(
@@ -150,7 +222,7 @@ def _ends(
             channels=_number(device[f"max_{direction}_channels"]),
             rate=_number(device["default_samplerate"]),
             is_default=_number(device["index"]) == default,
-            note=_BLUETOOTH_NOTE if direction == "input" and _is_bluetooth(str(device["name"])) else "",
+            note=_note(str(device["name"]), _number(device["default_samplerate"]), direction),
         )
         for device in ends
     )
@@ -166,30 +238,46 @@ def _default_of(ends: list[dict[str, object]], system_default: int) -> int | Non
     return system_default if system_default in indices else (indices[0] if indices else None)
 
 
-def _is_bluetooth(name: str) -> bool:
-    return any(word in name.lower() for word in _BLUETOOTH_WORDS)
+def _with_server(
+    ends: tuple[Device, ...], served: tuple[ServerEnd, ...], default: str, direction: Direction
+) -> tuple[Device, ...]:
+    """The server's devices behind `pulse`, which stands for its default one; `default` is that same device again."""
+    shared = next((end for end in ends if end.name == _SHARED), None)
+    if shared is None or not served:
+        return ends
+    titles = [end.title for end in served]
+    named = [
+        Device(
+            index=_SERVER_NUMBERS + end.number,
+            name=end.title if titles.count(end.title) == 1 else f"{end.title} ({end.route})",
+            host="sound server",
+            channels=end.channels,
+            rate=end.rate,
+            is_default=False,
+            note=_note(end.title, end.rate, direction, is_bluetooth=end.is_bluetooth),
+            route=end.route,
+            opened_as=shared.index,
+        )
+        for end in served
+    ]
+    behind = next((device for device in named if device.route == default), None)
+    known = [
+        replace(end, stands_for=behind.name, note=behind.note)
+        if behind is not None and end.name in _PREFERRED_NAMES
+        else end
+        for end in ends
+    ]
+    shares = [end for end in known if end.is_default]
+    cards = [end for end in known if end.name not in _PREFERRED_NAMES]
+    return (*shares, *named, *cards)
+
+
+def _note(name: str, rate: int, direction: Direction, *, is_bluetooth: bool = False) -> str:
+    return microphone_note(name, rate, is_bluetooth=is_bluetooth) if direction == "input" else ""
 
 
 def _number(value: object) -> int:
     return int(value) if isinstance(value, int | float) else -1
-
-
-_PORTAUDIO_CURES = {
-    "linux": "Debian, Ubuntu: sudo apt install libportaudio2   Fedora: sudo dnf install portaudio",
-}
-_NO_DEVICE_CURES = {
-    "linux": "Plug one in, or start the sound server: systemctl --user start pipewire-pulse (or pulseaudio --start).",
-    "darwin": "Allow the microphone for your terminal (System Settings > Privacy & Security), and restart it.",
-    "win32": "Plug one in, or allow it in Settings > Privacy > Microphone.",
-}
-
-
-def _portaudio_cure() -> str:
-    return _PORTAUDIO_CURES.get(sys.platform, "pip install --force-reinstall sounddevice")
-
-
-def _no_device_cure() -> str:
-    return _NO_DEVICE_CURES.get(sys.platform, "Plug a microphone and a loudspeaker in.")
 
 
 @contextmanager
@@ -209,3 +297,7 @@ def _quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(encoded(list_devices()) + b"\n")

@@ -1,13 +1,12 @@
-"""The path driven by a sound device: one duplex stream, and the watchdog that brings it back.
+"""The path driven by a sound device: one duplex stream, brought back when it is lost and moved when devices change.
 
 PortAudio calls us every 10 ms on a thread of its own; the callback does one step of the path and counts. Everything
 that may take time or fail (closing a dead stream, looking for devices, opening) happens on a helper thread that
 `check` starts, because `check` is called from the loop that also paces the line. While no device runs, a paced
 thread stands in, so the answer, the requests and the line go on (R26).
 
-What the watchdog looks for, all seen in practice: the stream ended by itself (a sound server that died: 10 ms), no
-callback for 500 ms (an unplugged card), and a stream thread that spins after an underflow (the ALSA pulse plug-in:
-105 % of a core, cured by abort and start within 2 ms).
+Reasons to open anew: the watchdog says the stream is dead, the user chose other devices (`change`), a wished device is
+there again, or the system's default became another one where no sound server moves streams by itself.
 """
 
 from __future__ import annotations
@@ -17,47 +16,44 @@ import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-
-from voicechat.audio.blocks import SAMPLE_RATE, Block, silent_block
-from voicechat.audio.facts import DeviceProblem, StreamLost, StreamRestored
+from voicechat.audio.buffering import BALANCED, Buffering
+from voicechat.audio.device_watch import DeviceWatcher
+from voicechat.audio.device_words import BLUETOOTH_NOTE
+from voicechat.audio.devices import Device
+from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
 from voicechat.audio.files import WavMic, WavSpeaker
+from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves
 from voicechat.audio.paced_stream import FileEnds, Pacer
 from voicechat.audio.path import AudioPath
-from voicechat.audio.portaudio import OpenStream, PortAudioOpener, RunningStream, Samples, StreamOpener
-from voicechat.audio.resample import RateBridge
+from voicechat.audio.portaudio import (
+    CLOSE_WITHIN,
+    OpenStream,
+    PortAudioOpener,
+    RunningStream,
+    Samples,
+    StreamOpener,
+    close_in_time,
+)
+from voicechat.audio.stream_counters import GAP, StreamCounters, Tally
+from voicechat.audio.stream_step import StreamStep
+from voicechat.audio.stream_watchdog import StreamWatchdog
 from voicechat.errors import AudioDeviceError
 
-LATENCY = 0.03
-"""Seconds asked of the device: 40 ms round trip without a gap on a sound server; 20 ms already has them under load."""
-LOST_AFTER = 0.5
-"""Seconds without a callback that mean the device is lost (R26)."""
-FIRST_CALL_WITHIN = 1.0
-"""Seconds a fresh stream may take until its first callback."""
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each attempt to reopen; the last one repeats (R26)."""
-HEALTHY_AFTER = 5.0
-"""Seconds of running after which the next loss starts the back-off anew."""
-SPIN_SHARE = 0.6
-"""Share of a core on the stream's thread that is not work (our step takes 5 %) but a spin."""
-_SPIN_WINDOW = 1.0
-"""Seconds over which that share is taken."""
-_CLOSE_WITHIN = 1.0
-"""Seconds a dead stream may take to close before it is left behind; some never return."""
+HEALTHY_AFTER = 5.0  # seconds of running after which the next loss starts the back-off anew
+FOLLOW_AFTER = 2.0  # seconds before devices are watched: the start has better things to do
 _PATIENCE_WITH_WISH = 1
 """Attempts for the wished devices alone, before the default is taken: a headset that changes its profile returns."""
 _PATIENCE_WITH_BOTH = 4
 """Attempts for both sides, before one alone is taken: a cable that slipped out is put back within seconds."""
 
-Wishes = tuple[str | None, str | None]
-"""Microphone and loudspeaker: "default", a name, or None for a side without a device."""
-
 
 class DuplexStream:
-    """A microphone and a loudspeaker, or one of them, with files or nothing on the other side.
+    """A microphone and a loudspeaker, or one of them, or none, with files or nothing on the other side.
 
-    `start` never raises: what cannot be opened becomes `problem` and a DeviceProblem fact, the rest runs, and where
-    nothing could be opened `check` keeps trying.
+    `start` never raises: what cannot be opened becomes `problem` and a fact, the rest runs, and where nothing could be
+    opened `check` keeps trying. `watcher` tells which devices there are; without one nothing is followed.
     """
 
     def __init__(
@@ -66,63 +62,87 @@ class DuplexStream:
         *,
         mic: str | None,
         speaker: str | None,
-        latency: float = LATENCY,
+        buffering: Buffering = BALANCED,
         file_mic: WavMic | None = None,
         file_speaker: WavSpeaker | None = None,
         opener: StreamOpener | None = None,
+        watcher: DeviceWatcher | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.problem = ""
-        self.mic_name = file_mic.name if file_mic is not None else "none"
-        self.speaker_name = file_speaker.name if file_speaker is not None else "none"
         self._path = path
         self._wishes: Wishes = (mic, speaker)
-        self._latency = latency
-        self._ends = FileEnds(path, file_mic, file_speaker)
+        self._asked: Wishes | None = None
+        self._buffering = buffering
+        self._ends = FileEnds(path, file_mic, file_speaker, clock)
         self._opener: StreamOpener = opener if opener is not None else PortAudioOpener()
+        self._follower = Follower(watcher)
         self._clock = clock
-        self._out = silent_block()
-        self._bridge: RateBridge | None = None
+        self._open_ends = OpenEnds()
         self._stream: RunningStream | None = None
+        self._step = StreamStep(path, self._ends, 48_000)
+        self._watchdog = StreamWatchdog(clock())
+        self._tally = Tally()
         self._stand_in: Pacer | None = None
         self._helper: threading.Thread | None = None
+        self._began_at = 0.0
         self._generation = 0
         self._is_closed = False
-        self._failure = ""
-        self._has_finished = False
-        self._started_at = 0.0
-        self._called_at: float | None = None
-        self._thread_cpu = 0.0
-        self._spin_mark: tuple[float, float] | None = None
         self._attempts = 0
         self._retry_at = 0.0
+        self._hinted: frozenset[str] = frozenset()
+
+    @property
+    def mic_name(self) -> str:
+        """What is heard: a device, a file or "none"."""
+        return _title(self._open_ends.mic, self._ends.mic)
+
+    @property
+    def speaker_name(self) -> str:
+        """What plays."""
+        return _title(self._open_ends.speaker, self._ends.speaker)
+
+    def counters(self) -> StreamCounters:
+        """How well the device was served, since it was opened last and in all."""
+        return self._tally.read()
 
     def start(self) -> None:
         """Open what can be opened and let the sound run."""
+        self._began_at = self._clock()
         self._tell_names()
-        error = self._open_one_of([self._wishes, *_halves(self._wishes)], refresh=False)
+        error = None
+        if self._wishes != (None, None):
+            error = self._open_one_of([self._wishes, *fallbacks(self._wishes), *halves(self._wishes)], refresh=False)
         if error is not None:
             self.problem = str(error)
-            self._path.post(DeviceProblem(self._clock(), error.message, error.hint))
-        if self._stream is None and error is not None:
-            self._put_off(self._clock(), error)
+            self._tell_shortfall(error)
+        if self._stream is None:
             self._begin_stand_in()
+            if error is not None:
+                self._put_off(self._clock(), error)
+
+    def change(self, mic: str | None, speaker: str | None) -> None:
+        """Use other devices from now on: "default", a name, or "none"; None or "" leaves that side as it is.
+
+        Returns at once; the next `check` begins it. What would not open is told and the devices of before stay.
+        """
+        now = self._asked or self._wishes
+        self._asked = (_wish(mic, now[0]), _wish(speaker, now[1]))
 
     def check(self, now: float) -> None:
         """Look after the stream; to be called about every 100 ms. Never blocks."""
         if self._is_closed or (self._helper is not None and self._helper.is_alive()):
             return
-        if self._stream is None:
-            if now >= self._retry_at:
-                self._aside(self._reopen)
-            return
-        reason = self._why_lost(now)
-        if reason:
+        if self._asked is not None:
+            self._aside(self._obey)
+        elif self._stream is None:
+            self._wait_for_devices(now)
+        elif reason := self._watchdog.why_lost(now):
             self._lose(reason, now)
-        elif self._is_spinning(now):
+        elif self._watchdog.is_spinning(now):
             self._aside(self._kick)
-        elif self._attempts and now - self._started_at >= HEALTHY_AFTER:
-            self._attempts = 0
+        else:
+            self._look_around(now)
 
     def settle(self, timeout: float) -> None:
         """Wait until a repair that is under way is done."""
@@ -132,13 +152,11 @@ class DuplexStream:
     def close(self) -> None:
         """Silence, and the devices are given back; safe to call twice."""
         self._is_closed = True
-        self.settle(_CLOSE_WITHIN)
-        self._generation += 1
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            _close_in_time(stream)
+        self.settle(CLOSE_WITHIN)
+        self._let_go()
         self._end_stand_in()
         self._ends.close()
+        self._follower.close()
 
     # Opening and repairing: on the caller's thread at start, later on the helper's.
 
@@ -156,82 +174,131 @@ class DuplexStream:
 
     def _open(self, wishes: Wishes, *, refresh: bool) -> None:
         mine = self._generation + 1
+        watchdog = StreamWatchdog(self._clock())
 
-        def callback(heard: Samples | None, fill: Samples | None, gap: bool) -> None:
-            self._on_block(mine, heard, fill, gap)
+        def callback(heard: Samples | None, fill: Samples | None, flags: int) -> None:
+            self._on_block(mine, heard, fill, flags)
 
         def finished() -> None:
-            self._has_finished = self._has_finished or mine == self._generation
+            watchdog.has_finished = True
 
-        opened = self._opener.open(*wishes, self._latency, callback=callback, finished=finished, refresh=refresh)
+        opened = self._opener.open(*wishes, self._buffering, callback=callback, finished=finished, refresh=refresh)
         self._end_stand_in()
-        self._prepare(opened.rate)
+        self._path.reset()
+        self._step = StreamStep(self._path, self._ends, opened.rate)
         self._path.mic_is_real = wishes[0] is not None
+        watchdog.started_at = self._clock()
+        self._watchdog = watchdog
         self._generation = mine
         try:
             opened.stream.start()
         except Exception as error:  # the seam hides PortAudio's own error type
             self._generation += 1
-            _close_in_time(opened.stream)
+            close_in_time(opened.stream)
             raise AudioDeviceError(f"the sound device did not start: {error}", retryable=True) from error
         self._stream = opened.stream
-        self._take_names(opened)
+        self._take_ends(opened)
 
-    def _prepare(self, rate: int) -> None:
-        """A new device: its delay, room and rate are unknown to echo canceller and watchdog."""
-        self._path.reset()
-        self._bridge = RateBridge(rate) if rate != SAMPLE_RATE else None
-        self._failure = ""
-        self._begin_watch()
-
-    def _take_names(self, opened: OpenStream) -> None:
-        if self._wishes[0] is not None:
-            self.mic_name = opened.mic_name or "none"
-        if self._wishes[1] is not None:
-            self.speaker_name = opened.speaker_name or "none"
+    def _take_ends(self, opened: OpenStream) -> None:
+        self._open_ends = OpenEnds(opened.mic, opened.speaker)
         self._tell_names()
+        self._warn_of_bluetooth()
 
     def _tell_names(self) -> None:
         self._path.mic_name = self.mic_name
         self._path.speaker_name = self.speaker_name
 
-    def _begin_watch(self) -> None:
-        self._has_finished = False
-        self._called_at = None
-        self._spin_mark = None
-        self._started_at = self._clock()
+    def _warn_of_bluetooth(self) -> None:
+        mic = self._open_ends.mic
+        if mic is not None and mic.note == BLUETOOTH_NOTE and mic.title not in self._hinted:
+            self._hinted |= {mic.title}
+            self._path.post(
+                DeviceHint(self._clock(), f"{mic.title} is the microphone. {mic.note}", "d or --mic chooses another")
+            )
+
+    def _tell_shortfall(self, error: AudioDeviceError) -> None:
+        """A wish was not fulfilled: a problem where a side is missing now, else a hint which other device is used."""
+        lacks = (self._wishes[0] is not None and self._open_ends.mic is None) or (
+            self._wishes[1] is not None and self._open_ends.speaker is None
+        )
+        if lacks:
+            self._path.post(DeviceProblem(self._clock(), error.message, error.hint))
+            return
+        used = f"microphone {self.mic_name}, loudspeaker {self.speaker_name} meanwhile"
+        self._path.post(DeviceHint(self._clock(), f"{error.message}; {used}", error.hint))
+
+    def _let_go(self) -> None:
+        """Close the stream, whatever state it is in; what it still calls is not heard."""
+        self._generation += 1
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            close_in_time(stream)
+
+    def _retire(self) -> None:
+        """The stream gives way to the stand-in; opening may take a second, and the talk goes on meanwhile."""
+        self._let_go()
+        self._begin_stand_in()
 
     def _lose(self, reason: str, now: float) -> None:
         self._generation += 1
-        stream, self._stream = self._stream, None
         self._retry_at = now + self._next_back_off()
+        self._tally.lost()
         self._path.post(StreamLost(now, reason))
 
-        def retire() -> None:
-            if stream is not None:
-                _close_in_time(stream)
-            self._begin_stand_in()
-
-        self._aside(retire)
+        self._aside(self._retire)
 
     def _reopen(self) -> None:
         choices = [self._wishes]
         if self._attempts > _PATIENCE_WITH_WISH:
-            choices.append(_defaults(self._wishes))
+            choices.extend(fallbacks(self._wishes))
         if self._attempts > _PATIENCE_WITH_BOTH:
-            choices.extend(_halves(self._wishes))
-        error = self._open_one_of(choices, refresh=True)
+            choices.extend(halves(self._wishes))
+        self._bring_back(self._open_one_of(choices, refresh=True), "")
+
+    def _bring_back(self, error: AudioDeviceError | None, why: str) -> None:
+        """After an attempt to open: say that sound is back, or wait for the next attempt."""
         now = self._clock()
-        if self._is_closed and self._stream is not None:
-            _close_in_time(self._stream)
-            return
-        if self._stream is not None:
+        if self._is_closed:
+            self._let_go()
+        elif self._stream is not None:
             self._path.restarts += 1
-            self._path.post(StreamRestored(now, self.mic_name))
+            self._tally.restarted()
+            self._path.post(StreamRestored(now, self.mic_name, why))
             self.problem = str(error) if error is not None else ""
         elif error is not None:
             self._put_off(now, error)
             self._begin_stand_in()
+
+    def _switch(self, why: str) -> None:
+        """The same wishes mean other devices now."""
+        self._retire()
+        self._bring_back(self._open_one_of([self._wishes, *fallbacks(self._wishes)], refresh=True), why)
+
+    def _obey(self) -> None:
+        """The user's new wishes, or those of before where the new ones cannot be had."""
+        asked, self._asked = self._asked, None
+        if asked is None or self._is_closed:
+            return
+        self._retire()
+        self._attempts = 0
+        refusal = self._open_one_of([asked], refresh=True) if asked != (None, None) else None
+        if refusal is None:
+            self._take_wishes(asked)
+            return
+        self._path.post(DeviceHint(self._clock(), f"{refusal.message}; nothing was changed", refusal.hint))
+        if self._wishes != (None, None):
+            again = [self._wishes, *fallbacks(self._wishes), *halves(self._wishes)]
+            self._bring_back(self._open_one_of(again, refresh=False), "nothing was changed")
+
+    def _take_wishes(self, asked: Wishes) -> None:
+        """They are fulfilled. A device in the place of a sound file: the file is done."""
+        self._wishes = asked
+        self._ends.drop(mic=asked[0] is not None, speaker=asked[1] is not None)
+        if asked == (None, None):
+            self._open_ends, self.problem = OpenEnds(), ""
+            self._path.post(StreamRestored(self._clock(), self.mic_name, "as you chose"))
+        self._tell_names()
+        self._bring_back(None, "as you chose")
 
     def _kick(self) -> None:
         """Abort and start the same stream: 1 to 2 ms, and the spin is over."""
@@ -239,13 +306,15 @@ class DuplexStream:
         if stream is None:
             return
         self._path.restarts += 1
+        self._tally.restarted()
         self._path.reset()
+        watchdog = self._watchdog
         try:
             stream.abort()
-            self._begin_watch()
+            watchdog.begin_again(self._clock())
             stream.start()
         except Exception as error:  # the seam hides PortAudio's own error type; the next check reopens
-            self._failure = f"the sound device did not start again: {error}"
+            watchdog.failure = f"the sound device did not start again: {error}"
 
     def _put_off(self, now: float, error: AudioDeviceError) -> None:
         """Without the sound library no later attempt can do better."""
@@ -270,101 +339,62 @@ class DuplexStream:
         self._helper = threading.Thread(target=work, name="audio-repair", daemon=True)
         self._helper.start()
 
-    # The watchdog's questions.
+    # Following the devices as they come and go, on the caller's thread.
 
-    def _why_lost(self, now: float) -> str:
-        if self._failure:
-            return self._failure
-        if self._has_finished:
-            return "the sound device ended the stream"
-        if self._called_at is None:
-            waited = now - self._started_at >= FIRST_CALL_WITHIN
-            return "the sound device never asked for sound" if waited else ""
-        return "the sound device stopped asking for sound" if now - self._called_at >= LOST_AFTER else ""
+    def _wait_for_devices(self, now: float) -> None:
+        """Nothing is open: try again when its time has come, or at once when other devices are there."""
+        if self._wishes == (None, None) or self._retry_at == math.inf:
+            return
+        if self._follower.has_news() or now >= self._retry_at:
+            self._aside(self._reopen)
 
-    def _is_spinning(self, now: float) -> bool:
-        if self._spin_mark is None:
-            self._spin_mark = (now, self._thread_cpu)
-            return False
-        since, cpu = self._spin_mark
-        if now - since < _SPIN_WINDOW:
-            return False
-        self._spin_mark = (now, self._thread_cpu)
-        return self._thread_cpu - cpu > SPIN_SHARE * (now - since)
+    def _look_around(self, now: float) -> None:
+        if self._attempts and now - self._watchdog.started_at >= HEALTHY_AFTER:
+            self._attempts = 0
+        if now - self._began_at < FOLLOW_AFTER:
+            return
+        self._take_moved(self._follower.moved(self._open_ends), now)
+        why = self._follower.reason_to_switch(self._wishes, self._open_ends, now)
+        if why:
+            self._aside(lambda: self._switch(why))
+
+    def _take_moved(self, ends: OpenEnds, now: float) -> None:
+        """The sound server put another device behind ours; delay and room are new, the stream is the same."""
+        before = (self.mic_name, self.speaker_name)
+        self._open_ends = ends
+        if before == (self.mic_name, self.speaker_name):
+            return
+        self._tell_names()
+        self._path.reset()
+        self._path.post(StreamRestored(now, self.mic_name, "the system's default changed"))
+        self._warn_of_bluetooth()
 
     # The audio thread.
 
-    def _on_block(self, generation: int, heard: Samples | None, fill: Samples | None, gap: bool) -> None:
-        if generation != self._generation or self._failure:
+    def _on_block(self, generation: int, heard: Samples | None, fill: Samples | None, flags: int) -> None:
+        watchdog = self._watchdog
+        if generation != self._generation or watchdog.failure:
             if fill is not None:
                 fill[:] = 0.0
             return
         now = self._clock()
-        self._called_at = now
-        self._thread_cpu = time.thread_time()
-        self._path.late += gap
+        self._tally.called(flags, is_late=watchdog.called(now) > self._buffering.late_after)
+        if flags & GAP:
+            self._path.late += 1
         try:
-            self._step(heard, fill, now)
+            self._step.run(heard, fill, now)
         except Exception as error:  # the edge of a thread; the watchdog reports it and reopens
-            self._failure = f"the sound path failed: {error!r}"
-
-    def _step(self, heard: Samples | None, fill: Samples | None, now: float) -> None:
-        mic = _mono(heard) if heard is not None else None
-        if self._bridge is not None:
-            self._step_bridged(self._bridge, mic, fill, now)
-            return
-        self._step_once(mic, now)
-        if fill is not None:
-            fill[:] = self._out[:, np.newaxis]
-
-    def _step_bridged(self, bridge: RateBridge, mic: Block | None, fill: Samples | None, now: float) -> None:
-        """Another rate: the microphone's blocks set the pace, or the loudspeaker's where there is no microphone."""
-        if mic is not None:
-            for block in bridge.capture(mic):
-                self._step_once(block, now)
-                bridge.deliver(self._out)
-        while mic is None and fill is not None and bridge.ready < len(fill):
-            self._step_once(None, now)
-            bridge.deliver(self._out)
-        played = bridge.take(len(fill) if fill is not None else bridge.ready)
-        if fill is not None:
-            fill[:] = played[:, np.newaxis]
-
-    def _step_once(self, mic: Block | None, now: float) -> None:
-        real = mic is not None and self._ends.mic is None
-        self._path.process(mic if mic is not None and real else self._ends.read(), self._out, now)
-        self._ends.write(self._out)
+            watchdog.failure = f"the sound path failed: {error!r}"
+        self._tally.took(self._clock() - now)
 
 
-def _mono(samples: Samples) -> Block:
-    """float32[n, channels] to float32[n]; a copy, because PortAudio takes its buffer back."""
-    if samples.shape[1] == 1:
-        return samples[:, 0].copy()
-    mixed: Block = samples.mean(axis=1, dtype=np.float32)
-    return mixed
+def _wish(asked: str | None, now: str | None) -> str | None:
+    if not asked:
+        return now
+    return None if asked == "none" else asked
 
 
-def _halves(wishes: Wishes) -> list[Wishes]:
-    """Each side alone, where both were wished: an assistant that is heard is better than none."""
-    mic, speaker = wishes
-    return [(None, speaker), (mic, None)] if mic is not None and speaker is not None else []
-
-
-def _defaults(wishes: Wishes) -> Wishes:
-    mic, speaker = wishes
-    return ("default" if mic is not None else None, "default" if speaker is not None else None)
-
-
-def _close_in_time(stream: RunningStream) -> None:
-    """Abort and close on a thread of its own; PortAudio may hang on a card that is gone."""
-
-    def shut() -> None:
-        try:
-            stream.abort()
-            stream.close()
-        except Exception:  # a dead stream may refuse even that, and there is nobody left to tell
-            return
-
-    closer = threading.Thread(target=shut, name="audio-close", daemon=True)
-    closer.start()
-    closer.join(_CLOSE_WITHIN)
+def _title(device: Device | None, file: WavMic | WavSpeaker | None) -> str:
+    if device is not None:
+        return device.title
+    return file.name if file is not None else "none"

@@ -8,6 +8,7 @@ around them. After a reset it leaks for its first moments, which R7 answers with
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -24,15 +25,49 @@ _MUTED_AFTER_FAR = 0.15
 """Seconds the half-duplex fall-back stays shut after the loudspeaker: device latency and the first reverberation."""
 
 
+@dataclass(frozen=True, slots=True)
+class Processing:
+    """What is wished of the microphone's sound; each part can be switched while talking."""
+
+    echo: bool = True
+    """Take the loudspeaker out of the microphone."""
+    noise: bool = True
+    """Suppress steady noise."""
+    gain: bool = True
+    """Bring every talker to about the same level."""
+    headphones: bool = False
+    """The loudspeaker cannot reach the microphone: no echo cancelling is needed, and talking over it is safe."""
+
+
+_EVERYTHING = Processing()
+_NO_ECHO = Processing(echo=False, noise=False, gain=False)
+_NOTHING = replace(_NO_ECHO, headphones=True)
+
+HEADPHONES = "headphones: echo cancelling off"
+HALF_DUPLEX = "echo cancelling off: half duplex"
+NO_CANCELLER = "no echo canceller here: half duplex"
+
+
 class VoiceProcessor(Protocol):
     """Turns what the microphone heard into what the near talker said."""
 
+    processing: Processing
+    """What was asked for."""
     name: str
     """For people: which parts are at work, or why none is."""
+    words: str
+    """For people: what becomes of the echo, in a few words."""
     reason: str
     """Why this is not what was asked for; empty when it is."""
     cancels_echo: bool
-    """Whether the loudspeaker is taken out of the microphone, so that talking over it can be noticed."""
+    """Whether the loudspeaker is taken out of the microphone."""
+    hears_over_playback: bool
+    """Whether a voice passes while the loudspeaker plays, so that talking over it can be noticed."""
+
+    @property
+    def gain_db(self) -> float:
+        """What the gain control adds at present, dB."""
+        ...
 
     def process(self, mic: Block, far: Block) -> Block:
         """float32[480] from the mic and the float32[480] handed to the loudspeaker in this step; a new block."""
@@ -54,23 +89,31 @@ class WebRtcProcessor:
     """
 
     reason = ""
+    hears_over_playback = True
 
-    def __init__(self, *, aec: bool, noise_suppression: bool, gain_control: bool) -> None:
+    def __init__(self, processing: Processing) -> None:
         from pywebrtc_audio import AudioProcessor
 
-        self.cancels_echo = aec
-        parts = (("echo", aec), ("noise", noise_suppression), ("gain", gain_control))
+        self.processing = processing
+        self.cancels_echo = processing.echo and not processing.headphones
+        parts = (("echo", self.cancels_echo), ("noise", processing.noise), ("gain", processing.gain))
         self.name = "webrtc " + "+".join(part for part, wanted in parts if wanted)
+        self.words = "AEC3" if self.cancels_echo else HEADPHONES
         self._far_heard = 0.0
         self._engine = AudioProcessor(
             sample_rate=SAMPLE_RATE,
-            echo_cancellation=aec,
-            noise_suppression=noise_suppression,
+            echo_cancellation=self.cancels_echo,
+            noise_suppression=processing.noise,
             high_pass_filter=True,
-            auto_gain_control=gain_control,
+            auto_gain_control=processing.gain,
             ns_level=_NOISE_LEVEL,
             agc_max_gain_db=_MAX_GAIN_DB,
         )
+
+    @property
+    def gain_db(self) -> float:
+        """0 without gain control."""
+        return float(self._engine.gain_db) if self.processing.gain else 0.0
 
     def process(self, mic: Block, far: Block) -> Block:
         """One step; about 0.12 ms of CPU with all parts on."""
@@ -93,8 +136,14 @@ class PassThroughProcessor:
     """Everything switched off: for headphones, or for a system that processes by itself."""
 
     name = "off"
+    words = HEADPHONES
     reason = ""
     cancels_echo = False
+    hears_over_playback = True
+    gain_db = 0.0
+
+    def __init__(self, processing: Processing = _NOTHING) -> None:
+        self.processing = processing
 
     def process(self, mic: Block, far: Block) -> Block:
         """The mic as it is."""
@@ -111,16 +160,28 @@ class PassThroughProcessor:
 class HalfDuplexProcessor:
     """The fall-back without a canceller: the mic passes, except while the loudspeaker is audible.
 
-    Without it the assistant would hear and interrupt itself. Cutting in then works by key, not by voice.
+    Without it the assistant would hear and interrupt itself. Cutting in then works by key, not by voice. `inner` does
+    what is left of the wishes: noise and gain.
     """
 
-    name = "half duplex (no echo canceller here)"
     cancels_echo = False
+    hears_over_playback = False
 
-    def __init__(self, reason: str) -> None:
+    def __init__(
+        self, reason: str = "", *, processing: Processing = _NO_ECHO, inner: VoiceProcessor | None = None
+    ) -> None:
+        self.processing = processing
         self.reason = reason
+        self.name = "half duplex" if inner is None else f"half duplex, {inner.name}"
+        self.words = NO_CANCELLER if reason else HALF_DUPLEX
+        self._inner = inner if inner is not None else PassThroughProcessor()
         self._shut_for = 0.0
         self._gain = 1.0
+
+    @property
+    def gain_db(self) -> float:
+        """That of the gain control inside."""
+        return self._inner.gain_db
 
     def process(self, mic: Block, far: Block) -> Block:
         """The mic, faded to silence within one block while the loudspeaker plays and 150 ms after."""
@@ -131,7 +192,7 @@ class HalfDuplexProcessor:
         target = 0.0 if self._shut_for > 0.0 else 1.0
         ramp = np.linspace(self._gain, target, len(mic), dtype=np.float32)
         self._gain = target
-        return mic * ramp
+        return self._inner.process(mic, far) * ramp
 
     def is_cold(self, cold_for: float) -> bool:
         """Nothing to warm up: there is no canceller."""
@@ -139,19 +200,32 @@ class HalfDuplexProcessor:
 
     def reset(self) -> None:
         """Open at once; the loudspeaker has been interrupted."""
+        self._inner.reset()
         self._shut_for = 0.0
 
 
-def make_processor(*, aec: bool = True, noise_suppression: bool = True, gain_control: bool = True) -> VoiceProcessor:
-    """The processor for these wishes, or half duplex with its reason where the package is missing.
+def make_processor(processing: Processing = _EVERYTHING) -> VoiceProcessor:
+    """The processor for these wishes; half duplex where no canceller is wished for or none can be had. Takes 1 ms.
 
-    Without `aec` (headphones) a missing package costs only noise and gain, so the mic simply passes.
+    With headphones a missing package costs only noise and gain, so the mic simply passes.
     """
-    if not (aec or noise_suppression or gain_control):
-        return PassThroughProcessor()
+    if processing.headphones:
+        return _without_echo(processing)
+    if not processing.echo:
+        rest = replace(processing, headphones=True)
+        return HalfDuplexProcessor(processing=processing, inner=_without_echo(rest) if rest != _NOTHING else None)
     try:
-        return WebRtcProcessor(aec=aec, noise_suppression=noise_suppression, gain_control=gain_control)
+        return WebRtcProcessor(processing)
     except (ImportError, OSError) as error:
-        if not aec:
-            return PassThroughProcessor()
-        return HalfDuplexProcessor(f"the echo canceller has no build for this system ({error})")
+        reason = f"the echo canceller has no build for this system ({error})"
+        return HalfDuplexProcessor(reason, processing=processing)
+
+
+def _without_echo(processing: Processing) -> VoiceProcessor:
+    """Noise and gain as wished, where the loudspeaker is kept away in another manner."""
+    if not (processing.noise or processing.gain):
+        return PassThroughProcessor(processing)
+    try:
+        return WebRtcProcessor(processing)
+    except (ImportError, OSError):
+        return PassThroughProcessor(processing)

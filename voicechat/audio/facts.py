@@ -7,6 +7,7 @@ posted from the audio thread, so whoever receives them must only queue them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,36 @@ class MicFileEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessingChanged:
+    """The microphone is processed in another way from this block on; a canceller begins cold."""
+
+    at: float
+    words: str
+    """What becomes of the echo, for people."""
+    hears_over_playback: bool
+    """Whether talking over the assistant can be noticed at all; without it the talk is half duplex."""
+
+
+EchoMode = Literal["cancelled", "headphones", "shut"]
+"""How the loudspeaker is kept from being taken for a voice: by the canceller, because headphones are worn, or by
+shutting the microphone while it plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfEcho:
+    """The assistant's own sound reaches the microphone and is, or would be, taken for a voice. Once per situation."""
+
+    at: float
+    level_db: float
+    """The echo against what was played, dB."""
+    delay: float
+    """Seconds from handing a sample to the loudspeaker to its return."""
+    cancelled_db: float
+    """How much of it is taken out, dB; 0 where nothing is."""
+    mode: EchoMode
+
+
+@dataclass(frozen=True, slots=True)
 class StreamLost:
     """The sound device stopped calling us; it is being reopened (R26)."""
 
@@ -105,6 +136,8 @@ class StreamRestored:
     at: float
     name: str
     """The microphone now in use, "none" without one; the path knows the loudspeaker's name."""
+    why: str = ""
+    """What happened, for people, where it was not a loss: a device is there again, the default changed, a wish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +148,15 @@ class DeviceProblem:
     reason: str
     hint: str
     """The command or setting that cures it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHint:
+    """Something about a device that is worth a sentence; the sound runs. Once per device, or per failed wish."""
+
+    at: float
+    reason: str
+    hint: str
 
 
 AudioFact = (
@@ -128,8 +170,11 @@ AudioFact = (
     | MicFlat
     | MicLive
     | MicFileEnded
+    | ProcessingChanged
+    | SelfEcho
     | StreamLost
     | StreamRestored
     | DeviceProblem
+    | DeviceHint
 )
 """Every fact; match on it."""

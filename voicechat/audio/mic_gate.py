@@ -5,7 +5,12 @@ them is one deque and no lock: only the audio thread appends, only the line's th
 so a pre-roll never repeats what has been sent and "the last sample before the close has left" is a comparison.
 
 A pre-roll makes the line late by its own length. That is caught up in the next pause: blocks that are silent, were
-captured live and lie in the way are skipped until at most 20 ms wait (R6).
+captured live and lie in the way are skipped until at most 10 ms wait (R6), but never those right before a sound.
+
+The clocks of microphone and line differ by some 100 ppm; while the mic is open its clock leads the line (`SendTrack`),
+so nothing is ever skipped or repeated for that.
+
+A pre-roll out of an echo is not sent as the canceller left it, see `near_voice`.
 """
 
 from __future__ import annotations
@@ -17,13 +22,16 @@ from typing import NamedTuple
 import numpy as np
 
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, FRAME, Block, Frame, to_int16
+from voicechat.audio.near_voice import DuplexMemory, NearVoice
 
 MEMORY = 12.0
 """Seconds of processed mic sound kept: ten while no line is up, and the pre-roll before them."""
 _MEMORY_BLOCKS = round(MEMORY / BLOCK_SECONDS)
 _FRAME_BLOCKS = FRAME // BLOCK
-_CAUGHT_UP = _FRAME_BLOCKS
-"""Blocks that may wait after a pull: 20 ms, which the device's own unevenness needs."""
+_CAUGHT_UP = 1
+"""Blocks that may wait beside the frame that leaves; the line comes as soon as a frame is complete."""
+_BEFORE_SOUND = 8
+"""Blocks before a sound that are not skipped: soft consonants begin below the noise."""
 
 
 class _Queued(NamedTuple):
@@ -37,11 +45,15 @@ class _Queued(NamedTuple):
 class MicGate:
     """A ring of recent sound, a queue to the line, and whether new sound enters the queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: DuplexMemory | None = None) -> None:
+        """`memory`: raw sound of the same blocks, pushed just before them; without it all is sent as it was pushed."""
         self.underruns = 0
         """Frames of silence sent because an open mic had nothing ready."""
         self.skipped = 0
-        """Silent blocks skipped to catch up with a pre-roll."""
+        """Silent blocks skipped to catch up with a pre-roll, or with a slow line."""
+        self._memory = memory
+        self._near: NearVoice | None = None
+        self._look_back: tuple[int, float] | None = None
         self._ring: deque[tuple[int, Frame]] = deque(maxlen=_MEMORY_BLOCKS)
         self._queue: deque[_Queued] = deque(maxlen=_MEMORY_BLOCKS)
         self._pushed = 0
@@ -68,14 +80,21 @@ class MicGate:
         if self._is_open:
             self._enqueue(self._pushed, samples, is_silent)
 
-    def open(self, pre_roll: float) -> None:
-        """Send from now on, after the last `pre_roll` seconds (at most `MEMORY`) that were not queued before."""
+    def open(self, pre_roll: float, *, gain_db: float = 0.0) -> None:
+        """Send from now on, after the last `pre_roll` seconds (at most `MEMORY`) that were not queued before.
+
+        `gain_db` is what the gain control adds at present; sound that is taken from the raw microphone gets it too.
+        """
         if self._is_open:
             return
+        sent_up_to = self._queued_up_to
         wanted = min(max(round(pre_roll / BLOCK_SECONDS), 0), len(self._ring))
         for number, samples in islice(self._ring, len(self._ring) - wanted, None):
             if number > self._queued_up_to:
                 self._enqueue(number, samples, may_skip=False)
+        if wanted and self._memory is not None and self._memory.is_in_echo:
+            first = max(self._pushed - wanted, sent_up_to) + 1
+            self._look_back = (first, 10.0 ** (gain_db / 20.0))
         self._is_flowing = False
         self._is_open = True
 
@@ -102,25 +121,53 @@ class MicGate:
         return drained
 
     def pull(self) -> Frame:
-        """The next 20 ms for the line, int16[960]. Called every 20 ms from the line's thread; never blocks."""
+        """The next 20 ms for the line, int16[960]. Called every 20 ms from the line's thread; never blocks.
+
+        The first pull after an opening into an echo takes some 30 ms of computing.
+        """
         queue = self._queue
+        if self._look_back is not None:
+            self._begin_in_echo(queue, *self._look_back)
         self._catch_up(queue)
         is_open = self._is_open
         if len(queue) >= _FRAME_BLOCKS:
             self._is_flowing = True
-            return np.concatenate([queue.popleft().samples for _ in range(_FRAME_BLOCKS)])
+            return np.concatenate([self._next(queue), self._next(queue)])
         frame = np.zeros(FRAME, dtype=np.int16)
         if is_open:
             self.underruns += self._is_flowing
         elif queue:
-            frame[:BLOCK] = queue.popleft().samples
+            frame[:BLOCK] = self._next(queue)
         return frame
+
+    def _next(self, queue: deque[_Queued]) -> Frame:
+        """The next block to send, as the near voice has it where the gate opened into an echo."""
+        number, samples, _ = queue.popleft()
+        if self._near is None:
+            return samples
+        if self._near.is_over(number):
+            self._near = None
+            return samples
+        return self._near.block(number, samples)
+
+    def _begin_in_echo(self, queue: deque[_Queued], first: int, gain: float) -> None:
+        """Look for the voice under the echo, and leave out what lies more than its air before it."""
+        self._look_back = None
+        if self._memory is None or not queue:
+            return
+        self._near = NearVoice(self._memory, first, gain)
+        while queue and queue[0].number < self._near.air:
+            queue.popleft()
 
     def _enqueue(self, number: int, samples: Frame, may_skip: bool) -> None:
         self._queue.append(_Queued(number, samples, may_skip))
         self._queued_up_to = number
 
     def _catch_up(self, queue: deque[_Queued]) -> None:
-        while len(queue) > _FRAME_BLOCKS + _CAUGHT_UP and queue[0].may_skip:
+        while len(queue) > _FRAME_BLOCKS + _CAUGHT_UP and self._is_pause(queue):
             queue.popleft()
             self.skipped += 1
+
+    def _is_pause(self, queue: deque[_Queued]) -> bool:
+        """Whether the next block is silent and, as far as we can see, no sound follows at once."""
+        return all(queued.may_skip for queued in islice(queue, _BEFORE_SOUND + 1))

@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from voicechat.audio.duplex_stream import LATENCY, DuplexStream
+from voicechat.audio.buffering import BALANCED, Buffering
+from voicechat.audio.device_watch import DeviceWatch
+from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.files import WavMic, WavSpeaker
-from voicechat.audio.paced_stream import PacedStream
 from voicechat.audio.path import AudioPath
+from voicechat.audio.stream_counters import StreamCounters
 
 
 class RunningAudio(Protocol):
     """Something that drives the path."""
 
-    mic_name: str
-    speaker_name: str
     problem: str
     """What is missing and how to get it; empty when all is well."""
+
+    @property
+    def mic_name(self) -> str:
+        """What is heard: a device, a file or "none"."""
+        ...
+
+    @property
+    def speaker_name(self) -> str:
+        """What plays."""
+        ...
 
     def start(self) -> None:
         """Let the sound run; never raises for a device."""
@@ -29,6 +39,17 @@ class RunningAudio(Protocol):
 
     def check(self, now: float) -> None:
         """Look after it; call about every 100 ms."""
+        ...
+
+    def change(self, mic: str | None, speaker: str | None) -> None:
+        """Use other devices: "default", a name or "none"; None or "" leaves that side as it is. Returns at once.
+
+        What would not open is told by a DeviceHint and the devices of before stay; StreamRestored tells the end.
+        """
+        ...
+
+    def counters(self) -> StreamCounters:
+        """How well the device was served, since it was opened last and in all."""
         ...
 
     def close(self) -> None:
@@ -42,20 +63,17 @@ def is_file(wish: str) -> bool:
 
 
 def open_audio(
-    path: AudioPath, mic: str = "default", speaker: str = "default", *, latency: float = LATENCY
+    path: AudioPath, mic: str = "default", speaker: str = "default", *, buffering: Buffering = BALANCED
 ) -> RunningAudio:
     """What drives the path for these wishes; call `start` on it. Raises AudioDeviceError for an unusable sound file."""
     file_mic = WavMic(mic) if is_file(mic) else None
     file_speaker = WavSpeaker(speaker) if is_file(speaker) else None
-    mic_device = None if file_mic is not None or mic == "none" else mic
-    speaker_device = None if file_speaker is not None or speaker == "none" else speaker
-    if mic_device is None and speaker_device is None:
-        return PacedStream(path, file_mic, file_speaker)
     return DuplexStream(
         path,
-        mic=mic_device,
-        speaker=speaker_device,
-        latency=latency,
+        mic=None if file_mic is not None or mic == "none" else mic,
+        speaker=None if file_speaker is not None or speaker == "none" else speaker,
+        buffering=buffering,
         file_mic=file_mic,
         file_speaker=file_speaker,
+        watcher=DeviceWatch(),
     )

@@ -31,6 +31,7 @@ Pcm = NDArray[np.int16]
 _LONGEST_PACKET = 5760
 """120 ms, the most one Opus packet can hold (RFC 6716 3.2.5)."""
 _LARGEST_PAYLOAD = 1275 * 3 + 7
+_FIRST_WITHOUT_FEC = 16
 _APPLICATION_VOIP = 2048
 _OK = 0
 _SET_BITRATE = 4002
@@ -91,6 +92,10 @@ class _Library:
         self.decode.argtypes = [state, text, size, ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
         self.packet_samples = held.opus_packet_get_nb_samples
         self.packet_samples.argtypes = [text, size, size]
+        # libopus 1.5 and later; an older one is trusted to find nothing rather than to fail.
+        self.packet_has_fec = getattr(held, "opus_packet_has_lbrr", None)
+        if self.packet_has_fec is not None:
+            self.packet_has_fec.argtypes = [text, size]
 
 
 @functools.cache
@@ -130,6 +135,19 @@ def packet_samples(payload: bytes) -> int:
     return max(0, int(library.packet_samples(payload, len(payload), SAMPLE_RATE)))
 
 
+def carries_fec(payload: bytes) -> bool:
+    """Whether a packet repeats the frame before it at a lower quality; libopus leaves that out where nobody speaks.
+
+    A library too old to tell counts as yes for every mode that could (RFC 6716 3.1: configurations 0 to 15).
+    """
+    if packet_samples(payload) == 0:
+        return False
+    library, _ = _load()
+    if library is None or library.packet_has_fec is None:
+        return payload[0] >> 3 < _FIRST_WITHOUT_FEC and len(payload) > 2
+    return int(library.packet_has_fec(payload, len(payload))) > 0
+
+
 class OpusEncoder:
     """Speech to packets of 20 ms. Raises AudioDeviceError when there is no libopus.
 
@@ -153,6 +171,11 @@ class OpusEncoder:
         ):
             self._library.encoder_ctl(self._state, request, ctypes.c_int32(value))
         self.set_expected_loss(packet_loss)
+
+    def set_bitrate(self, bits_per_second: int) -> None:
+        """Rate from the next packet on, 6,000 to 64,000; what is outside is limited."""
+        value = ctypes.c_int32(min(64_000, max(6_000, bits_per_second)))
+        self._library.encoder_ctl(self._state, _SET_BITRATE, value)
 
     def set_expected_loss(self, percent: int) -> None:
         """Tell the encoder what share of packets is lost: it decides how much of the rate goes into FEC."""
@@ -196,11 +219,14 @@ class OpusDecoder:
         return self._run(payload, _LONGEST_PACKET, fec=0)
 
     def decode_fec(self, next_payload: bytes, samples: int = FRAME_SAMPLES) -> Pcm:
-        """The lost frame before `next_payload`, from the redundancy that packet carries (else concealed)."""
-        if packet_samples(next_payload) == 0:
-            return self.conceal(samples)
-        restored = self._run(next_payload, _whole_steps(samples), fec=1)
-        return restored if restored.size else self.conceal(samples)
+        """The lost frame before `next_payload`, from the redundancy that packet carries; empty when it has none."""
+        if not carries_fec(next_payload):
+            return np.zeros(0, np.int16)
+        return self._run(next_payload, _whole_steps(samples), fec=1)
+
+    def carries_fec(self, payload: bytes) -> bool:
+        """Whether `decode_fec` would find something."""
+        return carries_fec(payload)
 
     def conceal(self, samples: int = FRAME_SAMPLES) -> Pcm:
         """Plausible continuation of what was heard last, in whole steps of 2.5 ms; fades by itself."""

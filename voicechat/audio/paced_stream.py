@@ -1,7 +1,8 @@
 """Sound without a device: a thread that steps the path every 10 ms of real time.
 
-It serves sound files and `none` on both sides, and it stands in while a lost device is being reopened: the answer goes
-on, requests are carried out and the line gets its silence, as if a microphone and a loudspeaker were there.
+It stands in while there is no device: sound files or nothing on both sides, or a lost device that is being reopened.
+The answer goes on, requests are carried out and the line gets its silence, as if a microphone and a loudspeaker were
+there.
 """
 
 from __future__ import annotations
@@ -50,6 +51,14 @@ class FileEnds:
         if self.speaker is not None:
             self.speaker.write(out)
 
+    def drop(self, *, mic: bool, speaker: bool) -> None:
+        """Use a sound file no longer: a device took its place."""
+        if mic:
+            self.mic = None
+        if speaker and self.speaker is not None:
+            finished, self.speaker = self.speaker, None
+            finished.close()
+
     def close(self) -> None:
         """Finish the file that is being written."""
         if self.speaker is not None:
@@ -91,37 +100,3 @@ class Pacer:
                 due += BLOCK_SECONDS
         except Exception as error:  # the edge of a thread: silence without a word would be the worst end
             self._path.post(StreamLost(self._clock(), f"the sound path failed: {error!r}"))
-
-
-class PacedStream:
-    """A running sound path without any device: files or nothing on both sides."""
-
-    problem = ""
-
-    def __init__(
-        self,
-        path: AudioPath,
-        mic: WavMic | None = None,
-        speaker: WavSpeaker | None = None,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.mic_name = mic.name if mic is not None else "none"
-        self.speaker_name = speaker.name if speaker is not None else "none"
-        self._path = path
-        self._ends = FileEnds(path, mic, speaker, clock)
-        self._pacer = Pacer(path, self._ends, clock)
-
-    def start(self) -> None:
-        """Begin to step; call once."""
-        self._path.mic_name = self.mic_name
-        self._path.speaker_name = self.speaker_name
-        self._pacer.start()
-
-    def check(self, now: float) -> None:
-        """Nothing can be lost here: there is no device."""
-
-    def close(self) -> None:
-        """Stop stepping and finish the files; safe to call twice and before `start`."""
-        self._pacer.close()
-        self._ends.close()

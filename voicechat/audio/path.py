@@ -14,25 +14,29 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from voicechat.audio.barge_in import BargeInFacts, is_granted, should_duck
+from voicechat.audio.barge_in import BargeInFacts, Heard, is_granted, should_duck
 from voicechat.audio.blocks import BLOCK_SECONDS, Block, Frame
-from voicechat.audio.echo import VoiceProcessor, make_processor
+from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.facts import (
     AssistantFellSilent,
     AssistantHeard,
     AudioFact,
     BargeInHappened,
+    EchoMode,
     MicFlat,
     MicLive,
     PlaybackFlushed,
+    ProcessingChanged,
     UplinkDrained,
     VoiceBegan,
 )
 from voicechat.audio.levels import LevelMeter
 from voicechat.audio.mic_gate import MicGate
+from voicechat.audio.near_voice import DuplexMemory
 from voicechat.audio.playout import PlaybackSource, Playout
+from voicechat.audio.self_echo import EchoWatch, VoiceBalance
 from voicechat.audio.voice_activity import VoiceDetector, VoiceTracker, make_detector
 
 __all__ = ["AudioPath", "AudioSnapshot", "BargeInFacts"]
@@ -41,6 +45,12 @@ FELL_SILENT_AFTER = 0.1
 """Seconds without an audible sample that make silence a fact; shorter gaps are part of speech."""
 FLAT_AFTER = 5.0
 """Seconds of bit-exact zeros from an open mic that make it flat (R26)."""
+_COLD_FOR = 3.0
+"""Seconds of far-end sound in which leaks are not held against the canceller. A voice that begins in them, before the
+answer may be interrupted, counts as begun over a cold one."""
+_UNPROVEN_FOR = 5.0
+"""Seconds of far-end sound in which a voice that the echo explains is taken for a leak. Leaks that lasted as long
+as a voice were seen until 3.9 s; whoever speaks so softly stands out once the loudspeaker is turned down."""
 _SILENT_MARGIN_DB = 6.0
 """dB above the noise floor below which a block between voices may be skipped to catch up."""
 
@@ -75,6 +85,12 @@ class AudioSnapshot:
     speaker_name: str
     flat_for: float
     """Seconds of bit-exact zeros from the microphone."""
+    echo_level_db: float | None = None
+    """The echo in the raw microphone against what was played, dB; None while none is found (headphones, silence)."""
+    echo_delay: float | None = None
+    """Seconds from handing a sample to the loudspeaker to its echo; None while none is found."""
+    echo_return_loss_db: float | None = None
+    """How much of the echo the canceller takes out, dB, gain control not counted; None while it is not known."""
 
 
 class AudioPath:
@@ -97,15 +113,19 @@ class AudioPath:
         """Whether the gate has ever been open; a sound file that plays the microphone waits for it."""
         self._post = post
         self._processor = processor if processor is not None else make_processor()
+        self._wished = self._processor.processing
         self._detector = detector if detector is not None else make_detector()
         self._tracker = VoiceTracker(self._detector.lag)
         self._playout = Playout()
-        self._gate = MicGate()
+        self._memory = DuplexMemory()
+        self._gate = MicGate(self._memory)
         self._raw_meter = LevelMeter()
         self._meter = LevelMeter()
         self._out_meter = LevelMeter()
         self._requests: deque[_Request] = deque()
         self._barge_in: BargeInFacts | None = None
+        self._echo = EchoWatch()
+        self._balance = VoiceBalance()
         self._duck_asked = False
         self._voice_began_cold = False
         self._probability = 0.0
@@ -123,7 +143,9 @@ class AudioPath:
         self._meter.measure(clean)
         self._out_meter.measure(out)
         self._follow_voice(clean, now)
+        self._watch_echo(mic, out, clean, now)
         self._consider_interruption(now)
+        self._memory.push(mic, out)
         self._gate.push(clean, is_silent=self._is_silent())
         self._notice(audible, now)
 
@@ -165,6 +187,20 @@ class AudioPath:
         """The assistant may be interrupted by voice under these conditions; None: it may not."""
         self._requests.append(lambda now: self._set_barge_in(facts))
 
+    def set_processing(
+        self,
+        *,
+        echo: bool | None = None,
+        noise: bool | None = None,
+        gain: bool | None = None,
+        headphones: bool | None = None,
+    ) -> None:
+        """Switch parts of the processing; None leaves one as it is. Builds here (1 ms), swaps at the next block."""
+        wishes = {"echo": echo, "noise": noise, "gain": gain, "headphones": headphones}
+        self._wished = replace(self._wished, **{part: wish for part, wish in wishes.items() if wish is not None})
+        processor = make_processor(self._wished)
+        self._requests.append(lambda now: self._set_processor(processor, now))
+
     def reset(self) -> None:
         """The device was reopened: delay, room and voice are new."""
         self._requests.append(self._reset)
@@ -174,6 +210,11 @@ class AudioPath:
     def pull(self) -> Frame:
         """The next 20 ms for the line, int16[960]; from the line's thread, every 20 ms."""
         return self._gate.pull()
+
+    @property
+    def processing(self) -> Processing:
+        """What was last wished of the processing."""
+        return self._wished
 
     def post(self, fact: AudioFact) -> None:
         """For whoever drives the path: report a fact about the device."""
@@ -198,37 +239,81 @@ class AudioPath:
             mic_name=self.mic_name,
             speaker_name=self.speaker_name,
             flat_for=self._raw_meter.flat_for if self.mic_is_real else 0.0,
+            echo_level_db=self._echo.coupling.level_db,
+            echo_delay=self._echo.coupling.delay,
+            echo_return_loss_db=self._echo.coupling.loss_db if self._processor.cancels_echo else None,
         )
 
     # The parts of a step, on the audio thread only.
 
     def _follow_voice(self, clean: Block, now: float) -> None:
         self._probability = self._detector.hear(clean)
-        change = self._tracker.hear(self._probability, self._meter.level_db, self._meter.noise_db, now)
+        stands_out = self._echo.is_coupled and not self._echo.is_explained
+        change = self._tracker.hear(
+            self._probability,
+            self._meter.level_db,
+            self._meter.noise_db,
+            now,
+            stands_out=stands_out,
+            has_stood_out=self._balance.stands_out,
+            may_be_echo=self._echo.is_explained,
+        )
+        if self._tracker.is_going:
+            self._balance.add(self._echo)
+        else:
+            self._balance.forget()
         if change is None:
             return
         if isinstance(change, VoiceBegan):
             self._voice_began_cold = self._is_cold()
         self._post(change)
 
+    def _watch_echo(self, mic: Block, out: Block, clean: Block, now: float) -> None:
+        noise_db, gain_db = self._raw_meter.noise_db, self._processor.gain_db
+        is_time = self._echo.hear(mic, out, clean, is_voice=self._tracker.is_going, gain_db=gain_db, noise_db=noise_db)
+        if not is_time:
+            return
+        is_cold = self._processor.is_cold(_COLD_FOR)
+        place = (self.mic_name, self.speaker_name)
+        found = self._echo.judge(now, self._echo_mode, place, is_cold=is_cold, noise_db=noise_db)
+        if found is not None:
+            self._post(found)
+
+    @property
+    def _echo_mode(self) -> EchoMode:
+        if self._processor.cancels_echo:
+            return "cancelled"
+        return "headphones" if self._processor.hears_over_playback else "shut"
+
     def _consider_interruption(self, now: float) -> None:
         facts = self._barge_in
-        heard = self._playout.heard(now)
-        lasted = self._tracker.lasted
-        talked_over = facts is not None and should_duck(facts, heard=heard, voice_lasted=lasted)
+        playback, lasted = self._playout.heard(now), self._tracker.lasted
+        talked_over = facts is not None and should_duck(facts, heard=playback, voice_lasted=lasted)
         self._playout.ducked = self._duck_asked or talked_over
         began_at = self._tracker.began_at
         if facts is None or began_at is None:
             return
-        is_cold = self._voice_began_cold or self._is_cold()
-        if is_granted(facts, heard=heard, voice_lasted=lasted, is_cold=is_cold):
+        if is_granted(facts, self._heard_of_voice(playback)):
             self._playout.flush(now)
-            self._post(BargeInHappened(now, began_at, heard))
+            self._post(BargeInHappened(now, began_at, playback))
             self._post(PlaybackFlushed(now))
+
+    def _heard_of_voice(self, playback: float) -> Heard:
+        is_cold = self._voice_began_cold or self._is_cold()
+        return Heard(
+            playback=playback,
+            lasted=self._tracker.lasted,
+            sure_for=self._tracker.sure_for,
+            is_cold=is_cold,
+            is_doubtful=not self._balance.stands_out
+            if self._echo.is_coupled
+            else is_cold and not self._echo.has_looked,
+            may_be_echo=not self._processor.cancels_echo or self._processor.is_cold(_UNPROVEN_FOR),
+        )
 
     def _is_cold(self) -> bool:
         """Also asked when a voice begins: the leak of a cold canceller is no voice for lasting until it is warm."""
-        return self._barge_in is not None and self._processor.is_cold(self._barge_in.cold_for)
+        return self._processor.is_cold(_COLD_FOR if self._barge_in is None else self._barge_in.cold_for)
 
     def _is_silent(self) -> bool:
         quiet = self._meter.level_db < self._meter.noise_db + _SILENT_MARGIN_DB
@@ -260,7 +345,7 @@ class AudioPath:
             self._post(AssistantFellSilent(now, last))
 
     def _open_gate(self, pre_roll: float) -> None:
-        self._gate.open(pre_roll)
+        self._gate.open(pre_roll, gain_db=self._processor.gain_db)
         self.mic_was_opened = True
 
     def _flush(self, now: float) -> None:
@@ -276,8 +361,15 @@ class AudioPath:
     def _set_barge_in(self, facts: BargeInFacts | None) -> None:
         self._barge_in = facts
 
+    def _set_processor(self, processor: VoiceProcessor, now: float) -> None:
+        self._processor = processor
+        self._echo.restart()
+        self._post(ProcessingChanged(now, processor.words, processor.hears_over_playback))
+
     def _reset(self, now: float) -> None:
         self._processor.reset()
+        self._echo.restart()
+        self._memory.forget()
         self._detector.reset()
         ended = self._tracker.end(now)
         if ended is not None:

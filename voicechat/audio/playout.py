@@ -31,8 +31,11 @@ _FADE_IN = 0.005
 class PlaybackSource(Protocol):
     """Where the assistant's sound comes from: a jitter buffer, or a queue of received audio."""
 
-    def pull(self, now: float) -> Frame:
-        """The next 20 ms as int16[960] at 48 kHz; silence when there is nothing. Called from the audio thread."""
+    def pull(self, now: float, samples: int) -> Frame:
+        """The next `samples` as int16 at 48 kHz; silence when there is nothing. Called from the audio thread.
+
+        Asked block by block, so that a late packet costs one block and not a whole frame.
+        """
         ...
 
     def flush(self) -> None:
@@ -53,7 +56,6 @@ class Playout:
         self.ducked = False
         """Play about 12 dB softer."""
         self._source: PlaybackSource | None = None
-        self._second_half: Block | None = None
         self._farewell: Block | None = None
         self._is_dropping = False
         self._fades_in = False
@@ -66,9 +68,8 @@ class Playout:
         return self._is_dropping
 
     def set_source(self, source: PlaybackSource | None) -> None:
-        """Play from another source, or from none; half-played sound of the old one is forgotten."""
+        """Play from another source, or from none."""
         self._source = source
-        self._second_half = None
 
     def set_volume(self, volume: float) -> None:
         """Wish a gain; outside 0 to `LOUDEST` it is limited."""
@@ -80,7 +81,6 @@ class Playout:
             self._farewell = self._next_block(now) * _fade_out(fade)
         if self._source is not None:
             self._source.flush()
-        self._second_half = None
         self._is_dropping = True
         self._answer_began_at = None
 
@@ -122,14 +122,9 @@ class Playout:
         return block
 
     def _next_block(self, now: float) -> Block:
-        if self._second_half is not None:
-            block, self._second_half = self._second_half, None
-            return block
         if self._source is None:
             return np.zeros(BLOCK, dtype=np.float32)
-        frame = to_float(self._source.pull(now))
-        self._second_half = frame[BLOCK:]
-        return frame[:BLOCK]
+        return to_float(self._source.pull(now, BLOCK))
 
     def _next_gain(self) -> float:
         wanted = 0.0 if self.deafened else self.volume * (DUCKED if self.ducked else 1.0)

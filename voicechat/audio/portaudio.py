@@ -7,7 +7,7 @@ to a log.
 
 from __future__ import annotations
 
-import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,13 +17,22 @@ import numpy as np
 import numpy.typing as npt
 
 from voicechat.audio.blocks import SAMPLE_RATE
-from voicechat.audio.devices import Device, DeviceList, find_device, list_devices, load_sounddevice
+from voicechat.audio.buffering import Buffering
+from voicechat.audio.device_words import refusal_words
+from voicechat.audio.devices import Device, find_device, list_devices, load_sounddevice
+from voicechat.audio.sound_server import routed
+from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
 from voicechat.errors import AudioDeviceError
 
 Samples = npt.NDArray[np.float32]
 """float32[frames, channels]."""
-Callback = Callable[[Samples | None, Samples | None, bool], None]
-"""Called with what was heard, what is to be filled (None where that side is not open), and whether there was a gap."""
+Callback = Callable[[Samples | None, Samples | None, int], None]
+"""Called with what was heard, what is to be filled (None where that side is not open), and the gaps' flags (0:
+none)."""
+CLOSE_WITHIN = 1.0
+"""Seconds a dead stream may take to close before it is left behind; some never return."""
+_MOST_CHANNELS = 32
+"""More than a studio card has; a sound server offers any number."""
 
 
 class RunningStream(Protocol):
@@ -47,9 +56,9 @@ class OpenStream:
     """A stream that is open but not started."""
 
     stream: RunningStream
-    mic_name: str
-    """Empty when no microphone was asked for."""
-    speaker_name: str
+    mic: Device | None
+    """None when no microphone was asked for."""
+    speaker: Device | None
     rate: int
     """Samples a second the devices run at; 48000 unless they refused it."""
 
@@ -61,7 +70,7 @@ class StreamOpener(Protocol):
         self,
         mic: str | None,
         speaker: str | None,
-        latency: float,
+        buffering: Buffering,
         *,
         callback: Callback,
         finished: Callable[[], None],
@@ -78,7 +87,7 @@ class PortAudioOpener:
         self,
         mic: str | None,
         speaker: str | None,
-        latency: float,
+        buffering: Buffering,
         *,
         callback: Callback,
         finished: Callable[[], None],
@@ -94,14 +103,14 @@ class PortAudioOpener:
         module = load_sounddevice()
         refusal = ""
         for rate in _rates(source, sink):
-            for channels in _channel_choices(source):
+            for channels in _channel_choices(source, sink):
                 try:
-                    stream = _open(module, source, sink, rate, channels, latency, callback, finished)
+                    stream = _open(module, source, sink, rate, channels, buffering, callback, finished)
                 except (module.PortAudioError, ValueError) as error:
                     refusal = refusal or _reason(error)
                     continue
-                return OpenStream(stream, _name(source), _name(sink), rate)
-        raise _refused(devices, source, sink, refusal)
+                return OpenStream(stream, source, sink, rate)
+        raise _refused(module, source, sink, refusal)
 
 
 def _rates(source: Device | None, sink: Device | None) -> list[int]:
@@ -110,9 +119,20 @@ def _rates(source: Device | None, sink: Device | None) -> list[int]:
     return list(dict.fromkeys([SAMPLE_RATE, *own, 44_100]))
 
 
-def _channel_choices(source: Device | None) -> list[int]:
-    """One channel is enough; a few cards insist on two."""
-    return [1, 2] if source is not None and source.channels >= 2 else [1]
+def _channel_choices(source: Device | None, sink: Device | None) -> list[tuple[int, int]]:
+    """Input and output channels to try: one ear is enough and two mouths are usual; some cards insist on all they
+    have."""
+    ins = _counts(source, (1, 2))
+    outs = _counts(sink, (2, 1))
+    return [(heard, played) for heard in ins for played in outs]
+
+
+def _counts(device: Device | None, usual: tuple[int, int]) -> list[int]:
+    if device is None:
+        return [0]
+    most = device.channels
+    possible = [count for count in usual if count <= most] + ([most] if 0 < most <= _MOST_CHANNELS else [])
+    return list(dict.fromkeys(possible)) or [1]
 
 
 def _open(
@@ -120,73 +140,130 @@ def _open(
     source: Device | None,
     sink: Device | None,
     rate: int,
-    in_channels: int,
-    latency: float,
+    channels: tuple[int, int],
+    buffering: Buffering,
     callback: Callback,
     finished: Callable[[], None],
 ) -> RunningStream:
     common = {
         "samplerate": rate,
-        "blocksize": rate // 100,
+        "blocksize": round(rate * buffering.block),
         "dtype": "float32",
-        "latency": latency,
+        "latency": buffering.device,
         "finished_callback": finished,
     }
-    out_channels = min(2, sink.channels) if sink is not None else 0
-    extras = [_extra(module, device) for device in (source, sink)]
+    numbers, extras = (_number(source), _number(sink)), (_extra(module, source), _extra(module, sink))
     stream: RunningStream
-    if source is not None and sink is not None:
-        stream = module.Stream(
-            device=(source.index, sink.index),
-            channels=(in_channels, out_channels),
-            extra_settings=(extras[0], extras[1]),
-            callback=lambda heard, fill, frames, times, status: callback(heard, fill, bool(status)),
-            **common,
-        )
-    elif source is not None:
-        stream = module.InputStream(
-            device=source.index,
-            channels=in_channels,
-            extra_settings=extras[0],
-            callback=lambda heard, frames, times, status: callback(heard, None, bool(status)),
-            **common,
-        )
-    else:
-        stream = module.OutputStream(
-            device=sink.index if sink is not None else None,
-            channels=out_channels or 1,
-            extra_settings=extras[1],
-            callback=lambda fill, frames, times, status: callback(None, fill, bool(status)),
-            **common,
-        )
+    with routed(source.route if source is not None else "", sink.route if sink is not None else ""):
+        if source is not None and sink is not None:
+            stream = module.Stream(
+                device=numbers,
+                channels=channels,
+                extra_settings=extras,
+                callback=lambda heard, fill, frames, times, status: callback(heard, fill, _flags(status)),
+                **common,
+            )
+        elif source is not None:
+            stream = module.InputStream(
+                device=numbers[0],
+                channels=channels[0],
+                extra_settings=extras[0],
+                callback=lambda heard, frames, times, status: callback(heard, None, _flags(status)),
+                **common,
+            )
+        else:
+            stream = module.OutputStream(
+                device=numbers[1],
+                channels=channels[1] or 1,
+                extra_settings=extras[1],
+                callback=lambda fill, frames, times, status: callback(None, fill, _flags(status)),
+                **common,
+            )
     return stream
 
 
+def _number(device: Device | None) -> int | None:
+    """PortAudio's number; None is its own default."""
+    if device is None:
+        return None
+    return device.opened_as if device.route else device.index
+
+
+class _Status(Protocol):
+    input_overflow: bool
+    output_underflow: bool
+
+    def __bool__(self) -> bool: ...
+
+
+def _flags(status: _Status) -> int:
+    """On the audio thread: usually nothing is set, and nothing is made."""
+    if not status:
+        return 0
+    return (INPUT_OVERFLOW if status.input_overflow else 0) | (OUTPUT_UNDERFLOW if status.output_underflow else 0)
+
+
 def _extra(module: ModuleType, device: Device | None) -> object:
-    """WASAPI in shared mode runs only at its mixer's rate unless it is told to convert."""
+    """What a host API must be told, for each direction.
+
+    WASAPI runs shared and converts: in shared mode it accepts only its mixer's rate otherwise, and exclusive use would
+    silence every other program. CoreAudio converts too and leaves the device's own rate alone, which others rely on.
+    """
+    setting: object = None
     if device is not None and "WASAPI" in device.host:
-        setting: object = module.WasapiSettings(auto_convert=True)
-        return setting
-    return None
-
-
-def _name(device: Device | None) -> str:
-    return device.name if device is not None else ""
+        setting = module.WasapiSettings(exclusive=False, auto_convert=True)
+    elif device is not None and "Core Audio" in device.host:
+        setting = module.CoreAudioSettings(
+            change_device_parameters=False, fail_if_conversion_required=False, conversion_quality="high"
+        )
+    return setting
 
 
 def _reason(error: Exception) -> str:
-    """PortAudio's own words, without its numbers."""
-    return str(error.args[0]).split(" [PaErrorCode")[0] if error.args else "no reason given"
+    """PortAudio's own words without its numbers, and the host's where they say more."""
+    if not error.args:
+        return "no reason given"
+    said = str(error.args[0]).split(" [PaErrorCode")[0]
+    host = error.args[2] if len(error.args) > 2 else None
+    detail = str(host[2]).strip() if isinstance(host, tuple) and len(host) > 2 else ""
+    return f"{said}: {detail}" if detail and detail not in said else said
 
 
-_CURES = {
-    "linux": "Another program may hold it; `voicechat devices` shows the others, `pactl info` the sound server.",
-    "darwin": "Allow the microphone for your terminal: System Settings > Privacy & Security > Microphone.",
-    "win32": "Allow it in Settings > Privacy > Microphone, and close programs that use it exclusively.",
-}
+def _refused(module: ModuleType, source: Device | None, sink: Device | None, refusal: str) -> AudioDeviceError:
+    """The device at fault, where each alone tells, or both."""
+    faulty = [end for end in (source, sink) if end is not None and not _opens_alone(module, end, end is source)]
+    blamed = faulty if len(faulty) == 1 else [end for end in (source, sink) if end is not None]
+    names = " and ".join(dict.fromkeys(f"“{device.title}”" for device in blamed))
+    message, hint = refusal_words(names, refusal, has_mic=source in blamed and source is not None)
+    return AudioDeviceError(message, hint=hint, retryable=True)
 
 
-def _refused(devices: DeviceList, source: Device | None, sink: Device | None, refusal: str) -> AudioDeviceError:
-    names = " and ".join(f"“{device.name}”" for device in (source, sink) if device is not None)
-    hint = _CURES.get(sys.platform, devices.hint)
-    return AudioDeviceError(f"the sound system refused {names}: {refusal}", hint=hint, retryable=True)
+def _opens_alone(module: ModuleType, device: Device, is_input: bool) -> bool:
+    check = module.check_input_settings if is_input else module.check_output_settings
+    try:
+        with routed(device.route if is_input else "", "" if is_input else device.route):
+            check(
+                device=_number(device),
+                channels=1 if is_input else min(2, device.channels),
+                dtype="float32",
+                extra_settings=_extra(module, device),
+                samplerate=device.rate or SAMPLE_RATE,
+            )
+    except (module.PortAudioError, ValueError):
+        return False
+    return True
+
+
+def close_in_time(stream: RunningStream) -> None:
+    """Abort and close on a thread of its own; PortAudio may hang on a card that is gone."""
+
+    def shut() -> None:
+        try:
+            stream.abort()
+            stream.close()
+        except Exception:  # a dead stream may refuse even that, and there is nobody left to tell
+            return
+
+    closer = threading.Thread(target=shut, name="audio-close", daemon=True)
+    closer.start()
+    closer.join(CLOSE_WITHIN)

@@ -1,7 +1,9 @@
 """Other sample rates at the edge of the path: sound files, and devices that refuse 48 kHz.
 
-PyAV's resampler is here already for the line; it keeps its state from call to call, holds back less than a millisecond
-and reaches 91 dB. Inside the path nothing is resampled.
+PyAV's resampler is here already for the line and keeps its state from call to call. Measured in floats, 10 ms at a
+time, between 48 kHz and 8, 16, 22.05, 44.1 and 96 kHz: a tone stands 97 to 150 dB above everything else up to 0.4 of
+the lower rate, flat to 0.01 dB (0.2 dB down at 0.43, 1 dB at 0.45); aliases are 107 dB down; 0.3 to 2 ms are held back;
+it costs 2.3 ms a second. Inside the path nothing is resampled.
 """
 
 from __future__ import annotations

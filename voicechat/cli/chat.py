@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from voicechat.cli.plain import plain_command, why_plain, without_ears
 from voicechat.config.load import load_settings
 from voicechat.config.locations import user_themes_dir
 from voicechat.config.providers import provider_of
@@ -24,13 +25,17 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     refuse_the_impossible(settings, os.environ)
     if settings.mic.lower().endswith(".wav") and not Path(settings.mic).is_file():
         raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check the path behind --mic")
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ConfigError("the screen needs a terminal", hint="without one: voicechat run --text hello --json")
+    if (why := why_plain(settings, os.environ)) is not None:
+        return plain_command(without_ears(settings, flags, os.environ, config), why)
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame
-    from voicechat.engine.host import EngineProcess
-    from voicechat.ui.app import run_app
+    from voicechat.ui.terminal_colors import TerminalColors
 
-    return run_app(EngineProcess(settings), ui_options(settings, os.environ))
+    with TerminalColors(os.environ, wanted=not settings.theme) as colors:
+        from voicechat.engine.host import EngineProcess
+        from voicechat.ui.app import run_app
+
+        is_light = not settings.theme and bool(colors.is_light())
+        return run_app(EngineProcess(settings), ui_options(settings, os.environ, is_light=is_light))
 
 
 def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> None:
@@ -48,12 +53,12 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> Non
         )
 
 
-def ui_options(settings: Settings, environ: Mapping[str, str]) -> Any:
+def ui_options(settings: Settings, environ: Mapping[str, str], *, is_light: bool = False) -> Any:
     from voicechat.ui.options import UiOptions, WelcomeFacts
 
     unused = key_lying_about(environ) if settings.provider == "local" else ""
     return UiOptions(
-        theme=settings.theme or "lamplight",
+        theme=settings.theme or ("daylight" if is_light else "lamplight"),
         keys=settings.keys,
         ascii=settings.ascii or needs_ascii(environ),
         motion="calm" if settings.motion == "calm" else "full",

@@ -1,22 +1,47 @@
-"""`voicechat devices`: which microphones and loudspeakers there are, and what to type to get one."""
+"""`voicechat devices`: which microphones and loudspeakers there are, what to type to get one, and what changes."""
 
 from __future__ import annotations
 
 import json as json_text
 import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 
+from voicechat.audio.device_watch import DeviceWatch
 from voicechat.audio.devices import Device, DeviceList, list_devices
 from voicechat.exit_codes import AUDIO, DONE
 
-_WIDEST_NAME = 48
+_WIDEST_NAME = 44
+_WIDEST_HOST = 14
+_LOOK_EVERY = 0.1
+"""Seconds between looks at what the watching process has told."""
+Changes = Callable[[], Iterable[DeviceList]]
 
 
-def devices_command(json: bool = False) -> int:
-    """Print the devices as a table, or as one JSON object; the process status: 4 without PortAudio, else 0.
+def watched() -> Iterator[DeviceList]:
+    """A list now, and another whenever something changed, until Ctrl+C."""
+    watch = DeviceWatch()
+    seen: DeviceList | None = None
+    try:
+        watch.start()
+        while True:
+            latest = watch.latest
+            if latest is not None and latest is not seen:
+                seen = latest
+                yield latest
+            time.sleep(_LOOK_EVERY)
+    finally:
+        watch.close()
+
+
+def devices_command(json: bool = False, watch: bool = False, *, changes: Changes = watched) -> int:
+    """Print the devices as a table or as one JSON object, or each change as it happens; 4 without PortAudio, else 0.
 
     A machine without devices is no failure of the question: it is answered with a sentence and its cure.
     """
+    if watch:
+        return _print_changes(changes(), as_json=json)
     devices = list_devices()
     if json:
         print(json_text.dumps(asdict(devices), ensure_ascii=False))
@@ -25,13 +50,51 @@ def devices_command(json: bool = False) -> int:
     return AUDIO if devices.is_portaudio_missing else DONE
 
 
+def _print_changes(lists: Iterable[DeviceList], *, as_json: bool) -> int:
+    """The table (or one JSON object a line), then `+ name` and `- name`, and `* name` for a new default."""
+    before: DeviceList | None = None
+    for devices in lists:
+        if as_json:
+            print(json_text.dumps(asdict(devices), ensure_ascii=False), flush=True)
+        elif before is None:
+            _print_tables(devices)
+            print("Watching; Ctrl+C ends.", flush=True)
+        else:
+            for line in changed_lines(before, devices):
+                print(line, flush=True)
+        before = devices
+        if devices.is_portaudio_missing:
+            return AUDIO
+    return DONE
+
+
+def changed_lines(before: DeviceList, now: DeviceList) -> list[str]:
+    """What came (+), went (-) or became the default (*). Pure."""
+    lines: list[str] = []
+    for word, old, new in (
+        ("microphone", before.inputs, now.inputs),
+        ("loudspeaker", before.outputs, now.outputs),
+    ):
+        there, were = {device.name for device in new}, {device.name for device in old}
+        lines += [f"- {word}  {_clean(device.name)}" for device in old if device.name not in there]
+        lines += [f"+ {word}  {_clean(device.name)}" for device in new if device.name not in were]
+        default = _default_title(new)
+        if default and default != _default_title(old):
+            lines.append(f"* {word}  {_clean(default)} is the default now")
+    return lines
+
+
+def _default_title(ends: tuple[Device, ...]) -> str:
+    return next((device.title for device in ends if device.is_default), "")
+
+
 def _print_tables(devices: DeviceList) -> None:
     for title, ends, option in (
         ("Microphones", devices.inputs, "--mic"),
         ("Loudspeakers", devices.outputs, "--speaker"),
     ):
         if ends:
-            print(f"{title}  (choose with {option} NUMBER or a part of the name)")
+            print(f"{title}  (choose with {option} NUMBER or a part of the name; * is the default)")
             for device in ends:
                 print(_row(device))
             print()
@@ -43,10 +106,16 @@ def _print_tables(devices: DeviceList) -> None:
 
 
 def _row(device: Device) -> str:
+    mark = "*" if device.is_default else " "
+    name = _clean(device.name + (f" → {device.stands_for}" if device.stands_for else ""))[:_WIDEST_NAME]
+    host = _clean(device.host)[:_WIDEST_HOST]
+    channels = f"{device.channels} ch"
+    row = f" {mark} {device.index:>3}  {name:<{_WIDEST_NAME}}  {device.rate:>6} Hz  {channels:>5}  {host}"
+    return f"{row}\n        {device.note}" if device.note else row
+
+
+def _clean(text: str) -> str:
     """Names come from hardware and other programs, so they are cleaned like any text from outside."""
     from voicechat.ui.sanitise import clean
 
-    mark = "*" if device.is_default else " "
-    name = clean(device.name, one_line=True)[:_WIDEST_NAME]
-    row = f" {mark} {device.index:>3}  {name:<{_WIDEST_NAME}}  {device.rate:>6} Hz  {clean(device.host)}"
-    return f"{row}\n        {device.note}" if device.note else row
+    return clean(text, one_line=True)

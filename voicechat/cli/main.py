@@ -48,10 +48,18 @@ def root(
     session: opt.SessionFile = None,
     mic: opt.Mic = None,
     speaker: opt.Speaker = None,
+    echo_cancel: opt.Echo = None,
+    headphones: opt.Headphones = None,
+    noise_suppression: opt.Noise = None,
+    gain_control: opt.Gain = None,
+    latency: opt.Latency = None,
+    budget: opt.Budget = None,
+    budget_stop: opt.BudgetStop = None,
     config: opt.Config = None,
     profile: opt.Profile = None,
     theme: opt.Theme = None,
     ascii: opt.Ascii = None,
+    plain: opt.Plain = None,
     show_version: Annotated[
         bool, typer.Option("--version", "-V", callback=version, is_eager=True, help="Print the version.")
     ] = False,
@@ -64,7 +72,9 @@ def root(
         raise typer.Exit(chat_command(flags, config))
     given = [name for name, value in flags.items() if value is not None]
     if given or config:
-        option = "--" + (given[0] if given else "config").replace("_", "-")
+        name = given[0] if given else "config"
+        spellings = next((p.opts, p.secondary_opts) for p in context.command.params if p.name == name)
+        option = spellings[flags.get(name) is False][0]
         raise typer.BadParameter(f"write {option} behind the command: voicechat {context.invoked_subcommand} {option}")
 
 
@@ -85,10 +95,18 @@ def chat(
     session: opt.SessionFile = None,
     mic: opt.Mic = None,
     speaker: opt.Speaker = None,
+    echo_cancel: opt.Echo = None,
+    headphones: opt.Headphones = None,
+    noise_suppression: opt.Noise = None,
+    gain_control: opt.Gain = None,
+    latency: opt.Latency = None,
+    budget: opt.Budget = None,
+    budget_stop: opt.BudgetStop = None,
     config: opt.Config = None,
     profile: opt.Profile = None,
     theme: opt.Theme = None,
     ascii: opt.Ascii = None,
+    plain: opt.Plain = None,
 ) -> None:
     """Talk on the screen."""
     from voicechat.cli.chat import chat_command
@@ -120,6 +138,13 @@ def run(
     session: opt.SessionFile = None,
     mic: opt.Mic = None,
     speaker: opt.Speaker = None,
+    echo_cancel: opt.Echo = None,
+    headphones: opt.Headphones = None,
+    noise_suppression: opt.Noise = None,
+    gain_control: opt.Gain = None,
+    latency: opt.Latency = None,
+    budget: opt.Budget = None,
+    budget_stop: opt.BudgetStop = None,
     config: opt.Config = None,
     profile: opt.Profile = None,
 ) -> None:
@@ -151,11 +176,38 @@ def serve(
 @app.command()
 def devices(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on and print what comes and goes.")] = False,
 ) -> None:
     """List microphones and loudspeakers."""
     from voicechat.cli.devices import devices_command
 
-    raise typer.Exit(devices_command(json))
+    raise typer.Exit(devices_command(json, watch))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    loopback: Annotated[
+        bool, typer.Option("--loopback", help="Play and listen, and say whether talking over the assistant works.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    mic: opt.Mic = None,
+    speaker: opt.Speaker = None,
+    echo_cancel: opt.Echo = None,
+    headphones: opt.Headphones = None,
+    latency: opt.Latency = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=10, max=120, help="Length of the loopback test.")] = 12.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin to play at once.")] = False,
+    config: opt.Config = None,
+    profile: opt.Profile = None,
+) -> None:
+    """Say whether everything for a talk is here; with --loopback, measure the sound."""
+    from voicechat.cli.doctor import DoctorOptions, doctor_command
+
+    own = ("loopback", "json", "seconds", "yes", "config")
+    flags = {name: value for name, value in context.params.items() if name not in own}
+    options = DoctorOptions(loopback=loopback, as_json=json, seconds=seconds, at_once=yes)
+    raise typer.Exit(doctor_command(flags, options, config))
 
 
 @app.command()
@@ -166,6 +218,19 @@ def themes(
     from voicechat.cli.themes import themes_command
 
     raise typer.Exit(themes_command(as_json=json))
+
+
+@app.command()
+def explain(
+    word: Annotated[
+        str, typer.Argument(metavar="[EVENT|FIELD|ERROR]", help="An event, a session field, an error or a finding.")
+    ] = "",
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what a word of the protocol means, and what normally follows. Without one: list them."""
+    from voicechat.cli.explain import explain_command
+
+    raise typer.Exit(explain_command(word, as_json=json))
 
 
 def run_cli(arguments: Sequence[str]) -> int:

@@ -41,7 +41,26 @@ Mic = Annotated[
 Speaker = Annotated[
     str | None, typer.Option("--speaker", metavar="NAME", help="Loudspeaker (part of its name), a WAV file, or none.")
 ]
+Echo = Annotated[
+    bool | None,
+    typer.Option("--echo/--no-echo", help="Cancel the loudspeaker's echo; without it the mic shuts while it plays."),
+]
+Headphones = Annotated[
+    bool | None, typer.Option("--headphones", help="You wear headphones: no echo to cancel, talk over it freely.")
+]
+Noise = Annotated[bool | None, typer.Option("--noise/--no-noise", help="Suppress background noise.")]
+Gain = Annotated[bool | None, typer.Option("--gain/--no-gain", help="Level the microphone.")]
+Latency = Annotated[
+    str | None, typer.Option("--latency", metavar="low|balanced|high", help="How much sound the devices buffer.")
+]
+Budget = Annotated[float | None, typer.Option("--budget", metavar="USD", help="What this talk may cost at most.")]
+BudgetStop = Annotated[
+    bool | None, typer.Option("--budget-stop/--no-budget-stop", help="Whether to stop when the budget is spent.")
+]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file (TOML).")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration file.")]
 Theme = Annotated[str | None, typer.Option("--theme", metavar="NAME", help="A theme; `voicechat themes` lists them.")]
 Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII characters only.")]
+Plain = Annotated[
+    bool | None, typer.Option("--plain", help="Talk in lines of text: for screen readers, pipes and plain terminals.")
+]

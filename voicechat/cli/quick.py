@@ -22,17 +22,34 @@ WITH_VALUE = (
     "session",
     "mic",
     "speaker",
+    "latency",
+    "budget",
     "config",
     "profile",
     "theme",
 )
-SWITCHES = {"--barge-in": ("barge_in", True), "--no-barge-in": ("barge_in", False), "--ascii": ("ascii", True)}
+SWITCHES = {
+    "--barge-in": ("barge_in", True),
+    "--no-barge-in": ("barge_in", False),
+    "--echo": ("echo_cancel", True),
+    "--no-echo": ("echo_cancel", False),
+    "--headphones": ("headphones", True),
+    "--noise": ("noise_suppression", True),
+    "--no-noise": ("noise_suppression", False),
+    "--budget-stop": ("budget_stop", True),
+    "--no-budget-stop": ("budget_stop", False),
+    "--gain": ("gain_control", True),
+    "--no-gain": ("gain_control", False),
+    "--ascii": ("ascii", True),
+    "--plain": ("plain", True),
+}
+NUMBERS = ("budget",)
 VALUES = {"--" + name.replace("_", "-"): name for name in WITH_VALUE}
 
 
-def chat_flags(arguments: Sequence[str]) -> dict[str, str | bool] | None:
+def chat_flags(arguments: Sequence[str]) -> dict[str, str | bool | float] | None:
     """What was given, by setting; None when the full parser should look at it."""
-    flags: dict[str, str | bool] = {}
+    flags: dict[str, str | bool | float] = {}
     rest = list(arguments[1:] if arguments[:1] == ["chat"] else arguments)
     while rest:
         word = rest.pop(0)
@@ -43,5 +60,8 @@ def chat_flags(arguments: Sequence[str]) -> dict[str, str | bool] | None:
         elif option not in VALUES or not (has_value or rest) or (not has_value and rest[0].startswith("-")):
             return None
         else:
-            flags[VALUES[option]] = value if has_value else rest.pop(0)
+            name, said = VALUES[option], value if has_value else rest.pop(0)
+            if name in NUMBERS and not said.replace(".", "", 1).isdecimal():
+                return None
+            flags[name] = float(said) if name in NUMBERS else said
     return flags

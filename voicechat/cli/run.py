@@ -25,9 +25,10 @@ from voicechat.cli.run_summary import Progress
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered
+from voicechat.core.rules.budget import dollars
 from voicechat.core.view import View
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot, Turns
+from voicechat.engine.link import Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
 
 AT_REST = ("ready", "finished", "cut", "stopped")
@@ -109,6 +110,7 @@ class Run:
             self._engine.send(EndAsked())
             self._engine.close(GOODBYE_WAIT)
             self._drain()
+        summary |= self._progress.used()  # the engine's last figures come with its goodbye
         if code == exit_codes.CONNECTION and self._progress.failure_code == "config":
             code = exit_codes.USAGE  # no line because something is not installed or not set
         self._finish(code, summary)
@@ -148,6 +150,8 @@ class Run:
             self._progress.view = message.view
         elif isinstance(message, Turns):
             self._progress.take_turns(message)
+        elif isinstance(message, Numbers):
+            self._progress.figures = message.figures
 
     def _next_act(self) -> int | None:
         """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""
@@ -167,6 +171,9 @@ class Run:
         if self._progress.completed >= self._wanted and self._is_heard_out(view):
             return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
         if self._progress.failed:
+            return exit_codes.FAILED_TURN
+        if view.spent_budget is not None and view.reply.state in AT_REST:
+            self._progress.problem(f"the budget of {dollars(view.spent_budget)} is spent", "--budget allows more")
             return exit_codes.FAILED_TURN
         if self._progress.is_ready:
             self._speak_or_write()

@@ -7,6 +7,8 @@ from typing import Any
 
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Turns
+from voicechat.numbers.ledger import Figures
+from voicechat.numbers.usage import Tokens
 
 
 class Progress:
@@ -23,6 +25,7 @@ class Progress:
         self.missing_part = ""
         """`microphone` or `loudspeaker` that could not be opened."""
         self.device_missing: tuple[str, ...] = ()
+        self.figures = Figures()
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._problems: list[str] = []
@@ -73,6 +76,22 @@ class Progress:
             )
         return f"{self.completed} answers complete, the reply is {self.view.reply.state}"
 
+    def used(self) -> dict[str, Any]:
+        """Tokens and US dollars, as far as they are known: what is not known is left out."""
+        usage, money = self.figures.usage, self.figures.money
+        known: dict[str, Any] = {}
+        if usage.total:
+            known["usage"] = {
+                "input_tokens": tokens(usage.input),
+                "cached_tokens": tokens(usage.cached),
+                "output_tokens": tokens(usage.output),
+            }
+        if usage.total and money.cost is not None:
+            known |= {"cost_usd": round(money.cost.usd, 6), "cost_is_estimate": money.cost.is_estimate}
+        if "cost_usd" in known and not money.is_own:
+            known["prices_of"] = money.prices_of
+        return known
+
     def summary(self) -> dict[str, Any]:
         turns = [self._turns[key] for key in self._order if key in self._turns]
         spoken = [turn for turn in turns if turn.who != "note"]
@@ -91,6 +110,12 @@ class Progress:
             "latencies_ms": latencies,
             "problems": list(dict.fromkeys([*told, *notes])),
         }
+
+
+def tokens(counted: Tokens) -> dict[str, int]:
+    """By modality; images only where there are any."""
+    parts = {"text": counted.text, "audio": counted.audio}
+    return parts | ({"image": counted.image} if counted.image else {})
 
 
 def entry(turn: TurnView) -> dict[str, Any]:

@@ -7,19 +7,23 @@ import sys
 
 from voicechat import exit_codes
 from voicechat.config.locations import user_themes_dir
-from voicechat.ui.theme_files import load_themes
+from voicechat.ui.sanitise import clean
+from voicechat.ui.theme_files import theme_sources
 
 
 def themes_command(*, as_json: bool) -> int:
     """Names on stdout, failures on stderr; a bad file spoils only itself."""
-    loaded, failed = load_themes(user_themes_dir())
-    rows = [{"name": theme.name, "dark": theme.dark} for theme in loaded]
+    found, failed = theme_sources(user_themes_dir())
+    rows = [{"name": theme.name, "dark": theme.dark, "file": str(path)} for theme, path in found]
     if as_json:
-        print(json.dumps({"themes": rows, "failed": [{"file": str(f.path), "reason": f.reason} for f in failed]}))
-    else:
-        for row in rows:
-            print(f"{row['name']:<16} {'dark' if row['dark'] else 'light'}")
-        print(f"\nyour own: {user_themes_dir()}/NAME.toml", file=sys.stderr)
-        for failure in failed:
-            print(f"cannot use {failure.path}: {failure.reason}", file=sys.stderr)
+        wrong = [{"file": str(f.path), "line": f.line, "reason": f.reason} for f in failed]
+        print(json.dumps({"themes": rows, "failed": wrong}))
+        return exit_codes.DONE
+    for row, (_, path) in zip(rows, found, strict=True):
+        where = clean(str(path)) if path.parent == user_themes_dir() else "comes with voicechat"
+        print(f"{clean(str(row['name'])):<16} {'dark' if row['dark'] else 'light':<6} {where}")
+    print(f"\nyour own: {user_themes_dir()}/NAME.toml; stock themes of Textual can be chosen too", file=sys.stderr)
+    for failure in failed:
+        line = f", line {failure.line}" if failure.line else ""
+        print(f"cannot use {clean(str(failure.path))}{line}: {clean(failure.reason)}", file=sys.stderr)
     return exit_codes.DONE

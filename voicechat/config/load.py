@@ -18,6 +18,8 @@ from voicechat.errors import ConfigError
 MAX_FILE = 256 * 1024
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+Prices = dict[str, dict[str, float]]
+PRICES_HINT = 'for example [prices."gpt-realtime-2.1"] and then audio_out = 64.0'
 
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -27,26 +29,28 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], file: Pa
     """
     values: dict[str, Any] = {}
     keys: dict[str, str] = {}
+    prices: Prices = {}
     path = file or config_file()
     if file is not None or path.exists():
         document = read_file(path)
         profile = flags.get("profile") or environ.get("VOICECHAT_PROFILE") or document.get("profile", "")
         values, keys = from_document(document, path, str(profile))
+        prices = price_table(document.get("prices", {}), path)
     elif flags.get("profile"):
         raise ConfigError(f"there is no configuration file, so no profile {flags['profile']!r}", hint=f"create {path}")
     values |= from_environment(environ)
     values |= from_flags(flags)
-    return finish(values, keys, str(path) if path.exists() else "")
+    return finish(values, keys, prices, str(path) if path.exists() else "")
 
 
-def finish(values: dict[str, Any], keys: dict[str, str], source: str) -> Settings:
+def finish(values: dict[str, Any], keys: dict[str, str], prices: Prices, source: str) -> Settings:
     """What follows from what was said: an address without a provider is a custom one."""
     given = frozenset(values)
     if values.get("base_url") and "provider" not in values:
         values["provider"] = "custom"
     if values.get("provider") == "custom" and not values.get("base_url"):
         raise ConfigError("provider custom needs an address", hint="add --base-url https://host/v1")
-    return Settings(**values, keys=keys, given=given, source=source)
+    return Settings(**values, keys=keys, prices=prices, given=given, source=source)
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -97,6 +101,24 @@ def key_table(table: object, path: Path) -> dict[str, str]:
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
         raise ConfigError(f"{path}: [keys] holds binding ids and key names", hint='for example "vc.mute" = "f6"')
     return dict(table)
+
+
+def price_table(table: object, path: Path) -> Prices:
+    """`[prices."MODEL"]` as written. Raises ConfigError for the first entry that is none."""
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: prices must be tables", hint=PRICES_HINT)
+    if not table:
+        return {}
+    from voicechat.numbers.prices import read_prices  # most users have none, and every start would pay for it
+
+    for model, figures in table.items():
+        # Unquoted, the dots of a model's name make tables in tables.
+        if isinstance(figures, dict) and any(isinstance(value, dict) for value in figures.values()):
+            raise ConfigError(f"{path}: prices.{model}: a model name with dots needs quotes", hint=PRICES_HINT)
+    _, problems = read_prices(table)
+    if problems:
+        raise ConfigError(f"{path}: {problems[0]}", hint=PRICES_HINT)
+    return {model: {name: float(value) for name, value in figures.items()} for model, figures in table.items()}
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

@@ -29,6 +29,11 @@ def state_dir() -> Path:
     return path
 
 
+def device_memory_file() -> Path:
+    """The microphone and loudspeaker that were chosen on the screen; the user's own file is never rewritten."""
+    return state_dir() / "devices.json"
+
+
 def engine_log() -> Path:
     """The engine's stderr (ALSA and PortAudio chatter, last words of a crash); kept below 1 MB."""
     path = state_dir() / "engine.log"

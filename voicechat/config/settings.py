@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 ProviderName = Literal["local", "openai", "custom"]
 TurnModeName = Literal["hands-free", "push-to-talk"]
-PRIVATE_SECTIONS = ("keys", "profiles", "devices")
+PRIVATE_SECTIONS = ("keys", "profiles", "devices", "prices")
 
 
 def setting(default: Any, about: str, *, choices: tuple[str, ...] = (), low: float = 0, high: float = 0) -> Any:
@@ -43,18 +43,24 @@ class Settings:
     mic: str = setting("default", "microphone: a device name or part of it, a WAV file, or none")
     speaker: str = setting("default", "loudspeaker: a device name or part of it, a WAV file, or none")
     volume: float = setting(1.0, "loudspeaker volume", low=0.0, high=1.5)
-    echo_cancel: bool = setting(True, "cancel the loudspeaker's echo; off for headphones")
+    echo_cancel: bool = setting(True, "cancel the loudspeaker's echo; off: the mic is shut while the assistant speaks")
+    headphones: bool = setting(False, "you wear headphones: no echo to cancel, talk over the assistant freely")
     noise_suppression: bool = setting(True, "suppress background noise")
     gain_control: bool = setting(True, "level the microphone")
     latency: str = setting("balanced", "device buffering", choices=("low", "balanced", "high"))
     theme: str = setting("", "name of a theme; empty: lamplight, or daylight on a light terminal")
     motion: str = setting("full", "movement on the screen", choices=("full", "calm"))
     ascii: bool = setting(False, "draw with ASCII characters only")
+    plain: bool = setting(False, "a talk in lines of text, for screen readers, pipes and plain terminals")
     brain_url: str = setting("", "chat server the local server should think with")
     brain_model: str = setting("", "its model")
     connect_timeout: float = setting(10.0, "seconds a connection may take", low=1.0, high=120.0)
+    budget: float = setting(0.0, "US dollars this talk may cost; 0: no budget", low=0.0, high=1e6)
+    budget_stop: bool = setting(True, "when the budget is spent, stop and ask; off: only say so")
     keys: Mapping[str, str] = field(default_factory=dict)
     """Rebinding: binding id -> key names."""
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Your own prices: model -> figure -> US dollars (see `numbers.prices.Price`)."""
     given: frozenset[str] = frozenset()
     """Names the user set, wherever."""
     source: str = ""
@@ -74,7 +80,8 @@ def kind_of(name: str) -> type:
 def as_plain(settings: Settings) -> dict[str, Any]:
     """The settings as msgpack-able data, for the engine's hello."""
     plain = {f.name: getattr(settings, f.name) for f in fields(Settings)}
-    return plain | {"keys": dict(settings.keys), "given": sorted(settings.given)}
+    prices = {model: dict(figures) for model, figures in settings.prices.items()}
+    return plain | {"keys": dict(settings.keys), "prices": prices, "given": sorted(settings.given)}
 
 
 def from_plain(plain: Mapping[str, Any]) -> Settings:

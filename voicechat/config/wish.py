@@ -10,6 +10,7 @@ from typing import Any
 from voicechat.config.providers import Provider, provider_of
 from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
+from voicechat.core.choosing import turn_detection_of
 from voicechat.core.policy import PRESETS, Preset, TurnPolicy, policy_for
 from voicechat.core.state import Choices, Wishes
 from voicechat.errors import ConfigError
@@ -109,17 +110,6 @@ def defaults(settings: Settings, provider: Provider, preset: Preset) -> dict[str
             },
             "output": {"voice": provider.voice},
         },
-    }
-
-
-def turn_detection_of(preset: Preset) -> dict[str, Any]:
-    return {
-        "type": "server_vad",
-        "threshold": preset.threshold,
-        "prefix_padding_ms": round(preset.prefix_padding * 1000),
-        "silence_duration_ms": round(preset.silence_duration * 1000),
-        "create_response": preset.create_response,
-        "interrupt_response": preset.interrupt_response,
     }
 
 

@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from voicechat.protocol.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+)
 from voicechat.protocol.items import Item
+
+ItemEvent = ConversationItemCreate | ConversationItemDelete | ConversationItemRetrieve | ConversationItemTruncate
 
 
 # audio path
@@ -127,6 +135,23 @@ class TruncateItem:
 
 
 @dataclass(frozen=True, slots=True)
+class SendByHand:
+    """A client event as the user wrote it, in the dialect in use; only `event_id` may have been added."""
+
+    text: str
+    type: str
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeItem:
+    """What the user does to one item of the conversation by hand."""
+
+    event: ItemEvent
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenDevices:
     """Look for the wished microphone and loudspeaker again."""
 
@@ -134,7 +159,7 @@ class OpenDevices:
 AudioEffect = (
     OpenDevices | OpenMic | CloseMic | SilencePlayback | ResumePlayback | DuckPlayback | AllowBargeIn | SetVolume
 )
-WireEffect = (
+ComposedEffect = (
     UpdateSession
     | ClearInput
     | CommitInput
@@ -143,6 +168,9 @@ WireEffect = (
     | CancelResponse
     | ClearOutputAudio
     | TruncateItem
+    | ChangeItem
 )
+"""Wire effects that become client events here; what was written by hand is one already."""
+WireEffect = ComposedEffect | SendByHand
 LineEffect = Connect | HangUp | WireEffect
 Effect = AudioEffect | LineEffect

@@ -17,9 +17,18 @@ from voicechat.core.user_events import (
     DeafenChosen as DeafenChosen,
     EndAsked as EndAsked,
     FocusLost as FocusLost,
+    GoOnChosen as GoOnChosen,
+    ItemDeletionAsked as ItemDeletionAsked,
+    ItemRetrievalAsked as ItemRetrievalAsked,
+    ItemTextEntered as ItemTextEntered,
+    ItemTruncationAsked as ItemTruncationAsked,
     MuteChosen as MuteChosen,
     NewAsked as NewAsked,
     PauseToggled as PauseToggled,
+    PresetChosen as PresetChosen,
+    RawEventEntered as RawEventEntered,
+    SettingChosen as SettingChosen,
+    SettingUndone as SettingUndone,
     StopPressed as StopPressed,
     TalkPressed as TalkPressed,
     TalkRejoined as TalkRejoined,
@@ -48,6 +57,32 @@ class AttendanceChanged:
     """The client stopped (or went on) showing signs of life; an unattended mic is closed (dead man's switch)."""
 
     attended: bool
+
+
+# the money
+@dataclass(frozen=True, slots=True)
+class BudgetNear:
+    """US dollars: most of the budget is spent."""
+
+    spent: float
+    budget: float
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetSpent:
+    """US dollars. `stops`: nothing more may be asked until the user goes on."""
+
+    spent: float
+    budget: float
+    stops: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetBlind:
+    """There is a budget in US dollars, and no price for what is used: it cannot be kept."""
+
+    budget: float
+    model: str
 
 
 # the audio path
@@ -119,6 +154,10 @@ class DeviceOpened:
     echo: str = ""
     """What cancels echo: `AEC3`, or why nothing does."""
     detector: str = ""
+    hears_over_playback: bool | None = None
+    """As in `EchoChanged`; None: as before."""
+    why: str = ""
+    """What brought these devices about, where nobody chose them: one is there again, the default changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +175,38 @@ class DeviceMissing:
     reason: str
     hint: str = ""
     part: Literal["microphone", "loudspeaker"] = "microphone"
+
+
+@dataclass(frozen=True, slots=True)
+class EchoChanged:
+    """Echo is treated in another way from now on, on the same devices; in the words of `DeviceOpened`."""
+
+    echo: str
+    hears_over_playback: bool = True
+    """Whether talking over the assistant can be noticed; without it the talk is half duplex, whatever was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfEchoHeard:
+    """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per situation."""
+
+    level_db: float
+    """The echo in the microphone against what was played, dB."""
+    delay: float
+    """Seconds from the loudspeaker's sample to its return."""
+    cancelled_db: float
+    """How much of it is taken out, dB."""
+    mode: Literal["cancelled", "headphones", "shut"]
+    """How the loudspeaker should have been kept apart: by the canceller, by headphones, by shutting the mic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundNoted:
+    """Something about a device that the user should read: what is the case, then the next step."""
+
+    text: str
+    level: Literal["info", "warning", "error"] = "warning"
+    code: str = "sound"
 
 
 # the line
@@ -216,6 +287,13 @@ class ReplyWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerAskedByHand:
+    """A `response.create` written by hand is on its way; the answer it brings has the one slot (R12)."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerInterrupted:
     """The running answer ends here. `pre_roll` seconds before now are the user's and must reach the server."""
 
@@ -289,10 +367,14 @@ AudioEvent = (
     | DeviceOpened
     | DeviceLost
     | DeviceMissing
+    | EchoChanged
+    | SelfEchoHeard
+    | SoundNoted
 )
 LineEvent = ConnectWanted | LineStep | LineOpened | LineFailed | LineLost | SendRefused | Received
 Announcement = (
     ReplyWanted
+    | AnswerAskedByHand
     | AnswerInterrupted
     | TalkBegan
     | TalkEnded
@@ -303,5 +385,6 @@ Announcement = (
     | ConfigurationInForce
     | Noticed
 )
-Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged
+MoneyEvent = BudgetNear | BudgetSpent | BudgetBlind
+Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged | MoneyEvent
 AnyEvent = Event | Announcement

@@ -37,13 +37,15 @@ class TurnPolicy:
     min_voice: float = 0.25
     """R7 [0.1-0.6]: a cough is not an interruption."""
     cold_echo_extra_voice: float = 0.2
-    """R7: added while the echo canceller is cold; it leaks for its first moments."""
+    """R7: added while the echo canceller is cold (it leaks at first), and for a voice that its echo would explain."""
     cold_echo_for: float = 2.0
     """R7: far-end audio for so long makes the canceller warm."""
     duck_after: float = 0.1
     """R7: playback may be ducked from so much voice on."""
     pre_roll: float = 0.3
     """R6, R7: what is kept from before the press or before the voice began."""
+    late_notice: float = 0.35
+    """R7: over an echo a voice is noticed up to so much later than it began; the path drops what is too much."""
     false_alarm_after: float = 1.0
     """R11: a grant with no transcript and no further voice for so long was noise."""
 
@@ -81,6 +83,8 @@ class TurnPolicy:
     """So long we wait for session.created to tell the dialect; then the first update goes out in GA."""
     configured_limit: float = 5.0
     """R21: so long we wait for session.updated."""
+    setting_delay: float = 0.3
+    """A changed setting is sent when it has rested for so long: a slider makes one update, not twenty."""
     drain_limit: float = 1.0
     """R6: so long a commit waits to hear that the last sample has left."""
     local_retry_delay: float = 0.5

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicechat.core.events import Interrupter, TalkSource
-from voicechat.core.policy import TurnMode
+from voicechat.core.policy import TurnMode, TurnPolicy
+from voicechat.core.turn_records import (
+    Conversation as Conversation,
+    Cut as Cut,
+    Part as Part,
+    Turn as Turn,
+)
 
 Phase = Literal["idle", "connecting", "open", "lost", "refused", "ended"]
 
@@ -40,6 +46,8 @@ class Choices:
     """Talking over the assistant cuts in (R7). Off: half duplex."""
     local_detection: bool = False
     """Hands-free with turn detection of our own (null on the wire), for servers that have none (R17)."""
+    policy: TurnPolicy | None = None
+    """The numbers of a preset, or of a single option, chosen while talking; None: those of the start (R23)."""
 
     @property
     def turns_are_ours(self) -> bool:
@@ -65,6 +73,16 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A setting that the user changed while talking, and how things were before."""
+
+    path: str
+    """GA, without `session.`; `preset` for a whole preset."""
+    session: dict[str, Any]
+    choices: Choices
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     dialect: Literal["ga", "beta"] = "ga"
     dialect_switched: bool = False
@@ -82,6 +100,17 @@ class Configuration:
     """session.created was seen: its session tells the dialect."""
     turns_asked: tuple[bool, bool, bool] | None = None
     """How turns are taken, as last asked for: (they are ours, the client decides on answers, the server interrupts)."""
+    turns_confirmed: tuple[bool, bool, bool] | None = None
+    """The same, as the service last agreed to."""
+    changed: tuple[Change, ...] = ()
+    """Chosen and not sent yet; they go out together at `due_at`."""
+    due_at: float | None = None
+    asked: tuple[Change, ...] = ()
+    """What the update on its way changes, where the user changed it while talking."""
+    undoable: tuple[Change, ...] = ()
+    """Oldest first."""
+    refusals: tuple[tuple[str, str], ...] = ()
+    """(path, why) of choices that did not come into force, until they are chosen again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +125,8 @@ class Microphone:
     name: str = ""
     speaker: str = ""
     echo: str = ""
+    hears_over_playback: bool = True
+    """Whether a voice is noticed while the loudspeaker plays. Without it barge-in by voice cannot be, though wished."""
     missing: str = ""
     missing_hint: str = ""
     lost_at: float | None = None
@@ -142,8 +173,6 @@ class Playback:
     """output_audio_buffer.started without stopped or cleared yet."""
     ended_at: float | None = None
     """First of R2's ends."""
-    far_end_heard: float = 0.0
-    """Seconds of loudspeaker sound since the canceller started: it is cold at first (R7)."""
     silenced_at: float | None = None
     """We flushed; late audio is dropped until the next answer begins."""
     begun_at: float | None = None
@@ -166,8 +195,6 @@ class Voice:
 
     began_at: float | None = None
     ended_at: float | None = None
-    far_end_heard: float = 0.0
-    """What the canceller had heard when this voice began (R7): the leak of a cold one may outlast its warming up."""
     ducked: bool = False
     granted_at: float | None = None
     grant_confirmed: bool = False
@@ -242,6 +269,16 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """The user's budget, once it was spent."""
+
+    amount: float = 0.0
+    """US dollars."""
+    spent_at: float | None = None
+    """Nothing is asked since then; None again when the user goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Typing:
     """Typed text on its way."""
 
@@ -252,109 +289,13 @@ class Typing:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
-    """R10: where an answer was cut, and by whom."""
+class Hands:
+    """What the user sent by hand."""
 
-    by: Interrupter
-    heard: float
-    """Seconds of it that were audible."""
-    estimated: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One piece of a turn's text, by the ids of the wire: finals replace the deltas of their own part only."""
-
-    item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
-    text: str = ""
-    spoken: bool = False
-    """It is the transcript of sound, so it is shown as the sound is heard (R10)."""
-    final: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One entry of the transcript. An answer (one response) is one turn, however many items and parts it has."""
-
-    key: str
-    """Unique in the conversation, whatever ids the servers hand out."""
-    who: Literal["you", "assistant", "tool", "note"]
-    at: float
-    """Session time of its start."""
-    connection: int = 0
-    """Which line it came over; ids mean nothing beyond it (R27)."""
-    item_id: str = ""
-    previous_item_id: str = ""
-    """What the server put before it (R25); empty where it did not say."""
-    response_id: str = ""
-    call_id: str = ""
-    parts: tuple[Part, ...] = ()
-    text: str = ""
-    """The parts joined; tools: the name."""
-    final: bool = False
-    typed: bool = False
-    committed: bool = False
-    failed: str = ""
-    """Why there is no transcript, or why the answer failed."""
-    speech_began_ms: int | None = None
-    speech_ended_ms: int | None = None
-    spoken: float | None = None
-    """Length of the user's speech in seconds, as the server saw it."""
-    first_sound_at: float | None = None
-    last_sound_at: float | None = None
-    """The user's: as the local detector saw it, else when the server said so. An answer's: end of its last stretch."""
-    sounding_since: float | None = None
-    """Start of the present stretch of sound."""
-    heard: float = 0.0
-    """Seconds that were audible before `sounding_since`."""
-    pace: float | None = None
-    """Narrow characters a second, fixed at the first sound: a later lesson must not move this answer's marks."""
-    latency: float | None = None
-    """Seconds from the user's last sound to the first answer sound; tools: how long the call took."""
-    done_at: float | None = None
-    """response.done, or the tool's output."""
-    complete_at: float | None = None
-    """Done, and its sound has ended."""
-    cut: Cut | None = None
-    false_alarm: bool = False
-    detail: str = ""
-    """Tools: arguments and result; notes: the code."""
-    level: Literal["info", "warning", "error"] = "info"
-    count: int = 1
-    transcript_at: float | None = None
-
-    @property
-    def sounding(self) -> bool:
-        return self.sounding_since is not None
-
-    @property
-    def done(self) -> bool:
-        return self.done_at is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    turns: tuple[Turn, ...] = ()
-    """In display order (R25)."""
-    chars_per_second: float = 15.0
-    """Learned from finished answers; splits an interrupted answer into heard and unheard. Narrow characters."""
-    last_user_sound_at: float | None = None
-    """When the local detector last heard the user's voice end."""
-    talk_began_at: float | None = None
-    """The last accepted press of push-to-talk."""
-    started_at: float | None = None
-    """When the first line opened: the zero of the clock on the screen."""
-    completed: int = 0
-    told: tuple[str, ...] = ()
-    """Codes of notices that are told once a session."""
-    made: int = 0
-    """Turns ever made: the next key."""
-    side_responses: tuple[str, ...] = ()
-    """Answers outside the conversation (`conversation: "none"`), which never enter the list."""
-    conversation_named: bool = False
-    """This line's answers name their conversation, so one that does not is a side answer."""
+    sent: int = 0
+    """Wire events so far; numbers their event ids."""
+    mine: tuple[tuple[str, str], ...] = ()
+    """(event id, type) of the newest of them, so that a refusal can be told to whom it concerns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,4 +312,6 @@ class State:
     gate: ReplyGate = field(default_factory=ReplyGate)
     segment: Segment = field(default_factory=Segment)
     typing: Typing = field(default_factory=Typing)
+    hands: Hands = field(default_factory=Hands)
+    budget: Budget = field(default_factory=Budget)
     conversation: Conversation = field(default_factory=Conversation)

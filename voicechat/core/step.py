@@ -32,10 +32,12 @@ from voicechat.core.events import (
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules import (
     barge_in,
+    budget,
     commit,
     configuration,
     connection,
     conversation,
+    developer,
     microphone,
     playback,
     push_to_talk,
@@ -88,12 +90,14 @@ RULES: tuple[Rule, ...] = (
     Rule("push_to_talk", ("talk",), push_to_talk.on_event, push_to_talk.deadline, push_to_talk.settle),
     Rule("playback", ("playback",), playback.on_event, playback.deadline, playback.settle),
     Rule("barge_in", ("voice",), barge_in.on_event, barge_in.deadline, barge_in.settle),
+    Rule("developer", ("hands",), developer.on_event),
     Rule("server_errors", (), server_errors.on_event),
+    Rule("budget", ("budget",), budget.on_event),
     Rule("reply_gate", ("gate",), reply_gate.on_event, reply_gate.deadline),
     Rule("commit", ("segment",), commit.on_event, commit.deadline),
     Rule("typed_text", ("typing",), typed_text.on_event),
     Rule("single_response", ("responses",), single_response.on_event, single_response.deadline),
-    Rule("configuration", ("configuration", "choices"), configuration.on_event, configuration.deadline),
+    Rule("configuration", ("configuration", "choices", "wishes"), configuration.on_event, configuration.deadline),
     Rule("connection", ("connection",), connection.on_event, connection.deadline),
 )
 # The loudspeaker is settled before the gate that listens to it, the gate before those who ask whether it is open.
@@ -111,7 +115,8 @@ _DEADLINES: tuple[Deadline, ...] = tuple(rule.deadline for rule in RULES if rule
 def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
     """The state after `event`, and what has to be done.
 
-    `now` is the session's monotonic clock in seconds. No input raises, with one exception: a loop between rules
+    `now` is the session's monotonic clock in seconds. `policy` holds the numbers of the start; what was chosen while
+    talking overrules them. No input raises, with one exception: a loop between rules
     raises `LocalProtocolError`.
     """
     if not _is_of_this_line(state, event):
@@ -127,7 +132,7 @@ def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
             state = _handle(state, announced[handled], now, policy, effects, announced)
             handled += 1
         for settle in _SETTLERS:
-            result = settle(state, now, policy)
+            result = settle(state, now, state.choices.policy or policy)
             if result.state is not None:
                 state = result.state
             effects += result.effects
@@ -139,6 +144,7 @@ def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
 def next_deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When the next `TimePassed` is due, on the clock of `now`; None if nothing waits for time."""
     earliest: float | None = None
+    policy = state.choices.policy or policy
     for deadline in _DEADLINES:
         due = deadline(state, now, policy)
         if due is not None and (earliest is None or due < earliest):
@@ -155,7 +161,7 @@ def _handle(
     announced: list[Announcement],
 ) -> State:
     for on_event in _ON_EVENT:
-        result = on_event(state, event, now, policy)
+        result = on_event(state, event, now, state.choices.policy or policy)
         if result.state is not None:
             state = result.state
         if result.effects:

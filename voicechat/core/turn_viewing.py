@@ -64,7 +64,16 @@ def _kept_view(turn: Turn, start: float | None) -> TurnView:
 def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: bool) -> TurnView:
     at = 0.0 if start is None else max(0.0, turn.at - start)
     if turn.who == "note":
-        return TurnView(turn.key, "note", at, turn.text, level=turn.level, detail=turn.detail, count=turn.count)
+        return TurnView(
+            turn.key,
+            "note",
+            at,
+            turn.text,
+            level=turn.level,
+            detail=turn.detail,
+            count=turn.count,
+            item_id=turn.item_id,
+        )
     heard = split(turn, now, rate, at_once=at_once)
     cut = turn.cut
     return TurnView(
@@ -75,6 +84,7 @@ def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: boo
         rest=turn.text[heard:],
         partial=_is_growing(turn),
         typed=turn.typed,
+        written=turn.who == "assistant" and not is_spoken(turn),
         committed=turn.committed,
         failed=turn.failed,
         vad="" if turn.speech_began_ms is None else "started" if turn.speech_ended_ms is None else "stopped",
@@ -85,6 +95,7 @@ def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: boo
         cut_is_estimate=cut is not None and cut.estimated,
         false_alarm=turn.false_alarm,
         detail=turn.detail,
+        item_id=turn.item_id,
     )
 
 

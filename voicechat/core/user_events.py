@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 TalkSource = Literal["key", "mouse", "control"]
+ItemRole = Literal["user", "assistant", "system"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,43 @@ class TextEntered:
 
 
 @dataclass(frozen=True, slots=True)
+class RawEventEntered:
+    """A client event written by hand, as JSON in the dialect in use. It leaves as it was written."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDeletionAsked:
+    """Take a turn of the transcript out of the conversation at the service. `turn` is its key."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTruncationAsked:
+    """Let the service forget what was not heard of an answer that was cut, or cut the one that sounds."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRetrievalAsked:
+    """Ask the service what it keeps of a turn."""
+
+    turn: str
+
+
+@dataclass(frozen=True, slots=True)
+class ItemTextEntered:
+    """A text put into the conversation by hand; it asks for no answer. `after` is a turn's key, empty for the end."""
+
+    text: str
+    role: ItemRole = "user"
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class VolumeChosen:
     """Loudspeaker volume, 0 to 1.5 (1 = as sent)."""
 
@@ -102,6 +140,35 @@ class NewAsked:
     """R30: end, then start afresh."""
 
 
+SettingValue = bool | int | float | str | None | list[str] | dict[str, bool | int | float | str | None]
+"""What can stand at a path of the session, as the wire has it (milliseconds where the wire has them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChosen:
+    """A field of the session, by its GA path without `session.`; null clears it."""
+
+    path: str
+    value: SettingValue
+
+
+@dataclass(frozen=True, slots=True)
+class PresetChosen:
+    """R23: a named way of taking turns, from now on."""
+
+    name: Literal["balanced", "steady", "quick"]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingUndone:
+    """The last setting that was changed goes back to what it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoOnChosen:
+    """Talk on although the budget is spent."""
+
+
 UserEvent = (
     TalkPressed
     | TalkReleased
@@ -115,8 +182,65 @@ UserEvent = (
     | StopPressed
     | AgainPressed
     | TextEntered
+    | RawEventEntered
+    | ItemDeletionAsked
+    | ItemTruncationAsked
+    | ItemRetrievalAsked
+    | ItemTextEntered
     | VolumeChosen
     | DeafenChosen
     | EndAsked
     | NewAsked
+    | GoOnChosen
+    | SettingChosen
+    | PresetChosen
+    | SettingUndone
 )
+
+# Wishes about the sound itself. The engine's sound carries them out; the rules of the talk are told what came of it.
+EchoMode = Literal["on", "off", "headphones"]
+"""`on` cancels the loudspeaker's echo; `headphones` has none to cancel; `off` closes the mic while it plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesAsked:
+    """The list of devices came on the screen (`shown`) and should stay fresh, or it left."""
+
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DevicesChosen:
+    """Use these from now on: `default`, `none` or a name; empty leaves that side as it is."""
+
+    mic: str = ""
+    speaker: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeepWaitingChosen:
+    """A device was lost, and no other is wanted in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class EchoChosen:
+    mode: EchoMode
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseChosen:
+    """Suppress background noise."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GainChosen:
+    """Level the microphone."""
+
+    enabled: bool
+
+
+SoundWish = DevicesAsked | DevicesChosen | KeepWaitingChosen | EchoChosen | NoiseChosen | GainChosen
+UserAct = UserEvent | SoundWish
+"""Everything a screen may command."""

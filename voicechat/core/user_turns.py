@@ -141,6 +141,17 @@ def on_user_item(state: State, item: Item, previous_item_id: str | None, now: fl
     return placed(conversation, index, turn, previous_item_id)[0]
 
 
+def on_system_item(state: State, item: Item, previous_item_id: str | None, now: float) -> Conversation:
+    """What the model is told between the turns stands in the transcript as a note: it explains the next answer."""
+    conversation = state.conversation
+    connection = state.connection.number
+    written = " ".join(part.text for part in item.content if part.text)
+    if not written or find_item(conversation, connection, item.id or "") is not None:
+        return conversation
+    turn = Turn(next_key(conversation), "note", now, connection, item.id or "", text=f"system: {written}", final=True)
+    return added(conversation, replace(turn, previous_item_id=previous_item_id or ""))[0]
+
+
 def voice_ended(state: State, ended_at: float, now: float) -> Conversation:
     """The local detector's end of the voice: better than the time at which the server's word arrived.
 

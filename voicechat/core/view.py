@@ -26,6 +26,7 @@ MicState = Literal[
     "thinking",  # push-to-talk, not pressed, the assistant thinks
     "no-line",  # not connected yet
     "keeping",  # speech is kept until the line is up
+    "budget-spent",  # nothing more is asked until the user goes on
     "configuring",  # R21: waiting for session.updated
     "line-lost",
     "device-lost",
@@ -103,7 +104,11 @@ class ConnectionView:
     reason: str = ""
     hint: str = ""
     session_seconds: float = 0.0
+    session_limit: float | None = None
+    """Seconds after which the service ends a line; None where it sets no limit."""
     receive_fallback: str = ""
+    dialect: Literal["ga", "beta"] = "ga"
+    """How the service spells its events; what is written by hand has to follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ class View:
     connection: ConnectionView = ConnectionView()
     refused: tuple[str, ...] = ()
     completed: int = 0
+    spent_budget: float | None = None
+    """US dollars: this budget is spent, and nothing more is asked until the user goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +137,8 @@ class TurnView:
     partial: bool = False
     """Still growing."""
     typed: bool = False
+    written: bool = False
+    """Assistant: words to be read, not heard; they may hold code and lists."""
     committed: bool = False
     failed: str = ""
     vad: Literal["", "started", "stopped"] = ""
@@ -143,3 +152,5 @@ class TurnView:
     level: Literal["info", "warning", "error"] = "info"
     detail: str = ""
     count: int = 1
+    item_id: str = ""
+    """The service's (first) item of this turn; empty where it has none."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.reply_viewing import reply_view
-from voicechat.core.rules.microphone import IDLE, REOPENING, SPEAKING, SPEAKING_CUT_IN, closed_reason
+from voicechat.core.rules.budget import dollars, is_spent
+from voicechat.core.rules.microphone import BUDGET, IDLE, REOPENING, SPEAKING, SPEAKING_CUT_IN, closed_reason
 from voicechat.core.rules.playback import over_from
 from voicechat.core.rules.push_to_talk import latch_ends_at, tail_ends_at
 from voicechat.core.state import State
@@ -21,12 +22,14 @@ TOO_LOUD = 0.02
 
 def view(state: State, now: float, policy: TurnPolicy, meters_hint: float | None = None) -> View:
     """Everything but the turns, at `now`. `meters_hint`: share (0 to 1) of input samples that clip, where known."""
+    policy = state.choices.policy or policy
     return View(
         mic=mic_view(state, now, policy, meters_hint),
         reply=reply_view(state, now, policy),
         connection=connection_view(state, now),
         refused=state.configuration.refused,
         completed=state.conversation.completed,
+        spent_budget=state.budget.amount if is_spent(state) else None,
     )
 
 
@@ -45,7 +48,7 @@ def mic_view(state: State, now: float, policy: TurnPolicy, clipped: float | None
         name=mic.name,
         speaker=mic.speaker,
         echo=mic.echo,
-        detail=mic.missing or (mic.lost_reason if mic.lost_at is not None else ""),
+        detail=_detail(state),
         hint=mic.missing_hint if mic.missing else "",
         turn_mode=state.choices.turn_mode,
         barge_in=state.choices.barge_in,
@@ -54,6 +57,13 @@ def mic_view(state: State, now: float, policy: TurnPolicy, clipped: float | None
         deafened=mic.deafened,
         lamps=(_mic_lamp(state), _sent_lamp(state, name), _heard_lamp(state)),
     )
+
+
+def _detail(state: State) -> str:
+    mic = state.microphone
+    if mic.missing or mic.lost_at is not None:
+        return mic.missing or mic.lost_reason
+    return dollars(state.budget.amount) if is_spent(state) else ""
 
 
 def is_on_air(state: State) -> bool:
@@ -72,6 +82,8 @@ def mic_state(state: State, reason: str, clipped: float | None = None) -> MicSta
         return "device-lost"
     if mic.muted:
         return "muted"
+    if reason == BUDGET:
+        return "budget-spent"
     return _line_state(state) or _talk_state(state) or _free_state(state, reason, clipped)
 
 
@@ -95,8 +107,10 @@ def connection_view(state: State, now: float) -> ConnectionView:
         next_try_in=None if line.retry_at is None else round(max(0.0, line.retry_at - now), 1),
         reason=line.reason,
         hint=line.hint,
+        session_limit=state.wishes.session_limit,
         session_seconds=0.0 if started_at is None else round(max(0.0, now - started_at), 1),
         receive_fallback=line.receive_fallback,
+        dialect=state.configuration.dialect,
     )
 
 
@@ -162,6 +176,7 @@ def _since(state: State, name: MicState) -> float:
         "flat": mic.flat_since,
         "device-lost": mic.lost_at,
         "unfocused": talk.focus_lost_at,
+        "budget-spent": state.budget.spent_at,
     }
     if name in ("no-line", "line-lost", "configuring", "ended"):
         return state.connection.since

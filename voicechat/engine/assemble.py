@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from voicechat.audio.echo import VoiceProcessor, make_processor
+from voicechat.audio.buffering import BUFFERING
+from voicechat.audio.devices import devices_now
+from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
+from voicechat.audio.facts import StreamRestored
 from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
+from voicechat.audio.stream_counters import StreamCounters
+from voicechat.config.locations import device_memory_file
 from voicechat.config.secrets import find_key, hide, without_keys
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import effects as do, events as on
 from voicechat.engine.sound import Sound, teller
+from voicechat.engine.sound_desk import SoundDesk
 from voicechat.errors import ConfigError
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.session.happenings import Watch
@@ -27,8 +33,6 @@ from voicechat.session.session import Session
 from voicechat.transports.target import LineTarget
 from voicechat.transports.webrtc import WebRtcLine
 
-LATENCY = {"low": 0.02, "balanced": 0.03, "high": 0.06}
-"""Seconds of device buffering asked for; 0.03 with 10 ms blocks gives a round trip of 40 ms without underruns."""
 AUDIO_CHECK = 0.1
 """Seconds between looks at the audio stream (its watchdog)."""
 
@@ -54,7 +58,7 @@ class Lines:
 
     async def open(self, wish: do.Connect, listener: LineListener, tell: Tell) -> tuple[Line, on.LineOpened]:
         """Raises SignallingError with one sentence and the next step."""
-        line = WebRtcLine(uplink=self._pull, heard=listener)
+        line = WebRtcLine(uplink=self._pull, heard=listener, waiting=self._waiting)
         target = LineTarget(
             base_url=await self._address(),
             key=self.key,
@@ -98,6 +102,11 @@ class Lines:
 
     def _pull(self) -> Frame:
         return self.uplink.pull()
+
+    def _waiting(self) -> float | None:
+        """Seconds of open microphone that wait for the line; None while it is closed."""
+        now = self.uplink.snapshot()
+        return now.backlog if now.gate_open else None
 
     async def close(self) -> None:
         if self.watch is not None:
@@ -143,13 +152,23 @@ class Talk:
         self.session.performer.on_line = self.sound.play
         if key:
             self.session.performer.redact = lambda text: hide(text, key)
+        self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def _heard(self, fact: object) -> None:
         self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
+        if isinstance(fact, StreamRestored) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._sound_is_back, fact)
+
+    def _sound_is_back(self, fact: StreamRestored) -> None:
+        """Devices changed while talking: the desk learns what came of a choice, the session what is missing now."""
+        self.desk.take_outcome(fact.why)
+        if self._audio is not None:
+            self._tell_what_is_missing(self._audio)
 
     async def start(self) -> None:
         """Open the sound devices and the line, side by side.
@@ -157,10 +176,12 @@ class Talk:
         Raises AudioDeviceError for an unusable sound file, before anybody is called.
         """
         self.lines.start_server()
+        self._loop = asyncio.get_running_loop()
         audio = await self._make_audio()
         self.session.start()
         self.sound.on_reopen = self._reopen
-        await self._run_audio(audio)
+        self.desk.on_change, self.desk.on_wait = self._change, self._keep_waiting
+        await self._run_audio(audio, echo=echo_words(self.processor), hears=self.processor.hears_over_playback)
         if self.settings.volume != 1.0:
             self.session.tell(on.VolumeChosen(self.settings.volume))
         self._watchdog = asyncio.get_running_loop().create_task(self._watch_stream())
@@ -170,39 +191,50 @@ class Talk:
             self._reopening = asyncio.get_running_loop().create_task(self._open_devices())
 
     async def _open_devices(self) -> None:
-        """Open what the settings wish for, and tell the session what it got."""
+        """Open what is wished for, and tell the session what it got."""
         before, self._audio = self._audio, None
         if before is not None:
             await asyncio.to_thread(before.close)
         await self._run_audio(await self._make_audio())
 
-    async def _make_audio(self) -> RunningAudio:
-        settings = self.settings
-        return await asyncio.to_thread(
-            open_audio, self.path, settings.mic, settings.speaker, latency=LATENCY[settings.latency]
-        )
+    def _change(self, mic: str, speaker: str) -> None:
+        """Other devices for the running sound; while it is being opened anew, that reads the wishes anyway."""
+        if self._audio is not None:
+            self._audio.change(mic, speaker)
 
-    async def _run_audio(self, audio: RunningAudio) -> None:
+    async def _make_audio(self) -> RunningAudio:
+        mic, speaker = self.desk.wishes.mic.wish, self.desk.wishes.speaker.wish
+        return await asyncio.to_thread(open_audio, self.path, mic, speaker, buffering=BUFFERING[self.settings.latency])
+
+    async def _run_audio(self, audio: RunningAudio, *, echo: str = "", hears: bool | None = None) -> None:
         await asyncio.to_thread(audio.start)
         self._audio = audio
-        self.session.tell(
-            on.DeviceOpened(
-                mic=audio.mic_name,
-                speaker=audio.speaker_name,
-                echo=echo_words(self.processor),
-                detector=self.path.snapshot().detector_name,
-            )
-        )
+        self.desk.can_wait = hasattr(audio, "keep_waiting")
+        detector = self.path.snapshot().detector_name
+        self.session.tell(on.DeviceOpened(audio.mic_name, audio.speaker_name, echo, detector, hears))
         self._tell_what_is_missing(audio)
 
     def _tell_what_is_missing(self, audio: RunningAudio) -> None:
         """ON AIR is a fact: without a microphone nothing can be sent, whatever the reason."""
         reason, _, hint = audio.problem.partition("\n")
         if audio.mic_name == "none":
-            wished = "none was chosen (--mic none)" if self.settings.mic == "none" else "no microphone could be opened"
+            wish = self.desk.wishes.mic
+            chosen = "none was chosen" if wish.wish_from == "chosen" else "none was chosen (--mic none)"
+            wished = chosen if wish.wish == "none" else "no microphone could be opened"
             self.session.tell(on.DeviceMissing(reason or wished, hint.strip()))
-        elif audio.speaker_name == "none" and self.settings.speaker != "none":
+        elif audio.speaker_name == "none" and self.desk.wishes.speaker.wish != "none":
             self.session.tell(on.DeviceMissing(reason or "no loudspeaker could be opened", hint.strip(), "loudspeaker"))
+
+    def _keep_waiting(self) -> bool:
+        """Not every kind of running sound can wait; the screen offers it only where `can_wait` says so."""
+        wait: Callable[[], None] | None = getattr(self._audio, "keep_waiting", None)
+        if wait is not None:
+            wait()
+        return wait is not None
+
+    def counters(self) -> StreamCounters:
+        """How well the sound devices were served in this talk."""
+        return self._audio.counters() if self._audio is not None else StreamCounters()
 
     async def _watch_stream(self) -> None:
         while True:
@@ -214,8 +246,11 @@ class Talk:
         """R29: the mic first, then the line, then the devices and our own server."""
         self.path.close_mic(drop=True)
         await self.session.close()
+        self.desk.close()
         if self._watchdog is not None:
             self._watchdog.cancel()
+        if self._reopening is not None:
+            await asyncio.gather(self._reopening, return_exceptions=True)
         audio, self._audio = self._audio, None
         if audio is not None:
             await asyncio.to_thread(audio.close)
@@ -223,15 +258,16 @@ class Talk:
 
 
 def echo_words(processor: VoiceProcessor) -> str:
-    """What cancels echo, or why nothing does, in the words the screen shows."""
-    if processor.cancels_echo:
-        return "AEC3"
-    return processor.reason or "off"
+    """What becomes of the echo, in the words the screen shows."""
+    return processor.words
 
 
 def processor_for(settings: Settings) -> VoiceProcessor:
     return make_processor(
-        aec=settings.echo_cancel,
-        noise_suppression=settings.noise_suppression,
-        gain_control=settings.gain_control,
+        Processing(
+            echo=settings.echo_cancel,
+            noise=settings.noise_suppression,
+            gain=settings.gain_control,
+            headphones=settings.headphones,
+        )
     )

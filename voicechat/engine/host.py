@@ -21,7 +21,7 @@ import msgspec
 
 from voicechat.config.locations import engine_log
 from voicechat.config.settings import Settings, as_plain
-from voicechat.core.user_events import UserEvent
+from voicechat.core.user_events import UserAct
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,
@@ -77,7 +77,7 @@ class EngineProcess:
         threading.Thread(target=self._ping, args=(self._stop_pings,), name="engine-ping", daemon=True).start()
         self._post(ClientHello(LINK_VERSION, as_plain(self._settings)))
 
-    def send(self, event: UserEvent) -> None:
+    def send(self, event: UserAct) -> None:
         """Tell the engine what the user did. A dead engine has said goodbye already; nothing is raised."""
         self._count += 1
         self._post(Command(self._count, type(event).__name__, dataclasses.asdict(event)))

@@ -1,8 +1,8 @@
 """What the engine and its clients say to each other, and how it is framed.
 
 A frame is a little-endian `u32` length and one msgpack map with a `kind`. Clients send hello, command, ping and bye;
-the engine sends hello, snapshot, turns, batch, ack, pong and goodbye. A snapshot may be skipped (latest wins), turns
-and acks never are; a batch tells how many rows it had to drop.
+the engine sends hello, snapshot, turns, batch, finding, ack, pong and goodbye. A snapshot may be skipped (latest
+wins), turns, findings and acks never are; a batch tells how many rows it had to drop.
 """
 
 from __future__ import annotations
@@ -12,10 +12,27 @@ from typing import Any, Literal
 
 import msgspec
 
+from voicechat.core.user_events import EchoMode
 from voicechat.core.view import TurnView, View
+from voicechat.numbers.ledger import Figures
 
+WishFrom = Literal["system", "settings", "remembered", "chosen"]
+"""Who wished for a device: nobody; a flag, the environment or the configuration; a choice, earlier or in this talk."""
 MAX_FRAME = 16 * 1024 * 1024
 LINK_VERSION = 1
+
+
+class Received(msgspec.Struct, frozen=True):
+    """The receive path's counts since the line opened, in frames of 20 ms; `depth` and `target` are seconds."""
+
+    played: int = 0
+    fec: int = 0
+    concealed: int = 0
+    stretched: int = 0
+    dropped: int = 0
+    late: int = 0
+    depth: float = 0.0
+    target: float = 0.0
 
 
 class Meters(msgspec.Struct, frozen=True):
@@ -36,6 +53,52 @@ class Meters(msgspec.Struct, frozen=True):
     buffer: float | None = None
     loss: float | None = None
     concealed: float | None = None
+    overruns: int = 0
+    """Times sound from the microphone was lost because it was not taken in time."""
+    lost: int = 0
+    """Times a device was lost."""
+    jitter: float | None = None
+    """Seconds, RFC 3550."""
+    codec: str = ""
+    kbit_in: float | None = None
+    kbit_out: float | None = None
+    """Kilobits a second that came over the line and went out, over the last seconds."""
+    received: Received | None = None
+    """What became of the assistant's sound on its way; None without a line."""
+
+
+class SoundFacts(msgspec.Struct, frozen=True):
+    """What can be switched about the sound, as it is now."""
+
+    echo: EchoMode = "on"
+    noise: bool = True
+    gain: bool = True
+    latency: str = "balanced"
+    can_wait: bool = False
+    """A lost device can be waited for, and no other be used in its place."""
+    keeps_waiting: bool = False
+    """A device was lost, and the user wants no other in its place."""
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """One microphone or loudspeaker that could be chosen, by name."""
+
+    name: str
+    note: str = ""
+    """A warning worth reading before choosing it."""
+
+
+class DeviceSide(msgspec.Struct, frozen=True):
+    """The microphones, or the loudspeakers."""
+
+    rows: tuple[DeviceRow, ...] = ()
+    wish: str = "default"
+    """`default`, `none`, a name or a sound file: what was asked for."""
+    wish_from: WishFrom = "system"
+    in_use: str = ""
+    """The device that runs now; `none` without one."""
+    default: str = ""
+    """What following the system means now."""
 
 
 class EventRow(msgspec.Struct, frozen=True):
@@ -65,6 +128,9 @@ class EngineHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
 class Snapshot(msgspec.Struct, frozen=True, tag_field="kind", tag="snapshot"):
     view: View
     meters: Meters
+    sound: SoundFacts = SoundFacts()
+    t: float = 0.0
+    """Session time of this state, in seconds. A state that differs in nothing else is not sent."""
 
 
 class Turns(msgspec.Struct, frozen=True, tag_field="kind", tag="turns"):
@@ -77,6 +143,72 @@ class Turns(msgspec.Struct, frozen=True, tag_field="kind", tag="turns"):
 class Batch(msgspec.Struct, frozen=True, tag_field="kind", tag="batch"):
     rows: tuple[EventRow, ...]
     dropped: int = 0
+
+
+class Devices(msgspec.Struct, frozen=True, tag_field="kind", tag="devices"):
+    """What there is to choose from; sent while somebody looks (`DevicesAsked`), when it changed."""
+
+    mics: DeviceSide = DeviceSide()
+    speakers: DeviceSide = DeviceSide()
+    problem: str = ""
+    hint: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """One event that a finding was seen in: `EventRow.seq`, its session time in seconds, and what it was."""
+
+    seq: int
+    t: float
+    ref: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, tag_field="kind", tag="finding"):
+    """A problem that a check has seen, or its new state: the newest message with an `id` is the whole truth of it."""
+
+    id: str
+    code: str
+    severity: Literal["error", "warning", "info"]
+    title: str
+    """What happened, one sentence."""
+    cause: str = ""
+    cure: str = ""
+    """The exact change."""
+    evidence: tuple[Evidence, ...] = ()
+    rests_on: str = ""
+    confidence: float = 1.0
+    resolved: bool = False
+    """The state has ended; it stays in the list."""
+
+
+class Numbers(msgspec.Struct, frozen=True, tag_field="kind", tag="numbers"):
+    """Times, tokens and money of the talk; at most twice a second, when they changed. Times of turns: session time."""
+
+    t: float
+    """Session time at which it was made."""
+    figures: Figures
+
+
+class SessionShown(msgspec.Struct, frozen=True, tag_field="kind", tag="session"):
+    """The configuration as the settings drawer shows it; sent when it changed. Paths are GA, without `session.`."""
+
+    document: str = "{}"
+    """JSON of what `session.updated` (or `session.created`) returned, in GA spelling, tools left out."""
+    pending: tuple[str, ...] = ()
+    """Chosen, and not answered yet."""
+    refused: tuple[tuple[str, str], ...] = ()
+    """(path, why) of choices that did not come into force."""
+    wish: str = "{}"
+    """JSON of what a session that began now would ask for."""
+    was: tuple[tuple[str, str], ...] = ()
+    """(path, JSON) of what `SettingUndone` goes back to, the latest last."""
+    dialect: Literal["ga", "beta"] = "ga"
+    transport: str = "WebRTC"
+    preset: str = ""
+    """The preset whose every value holds; empty where single options overrule it."""
+    voice_fixed: bool = False
+    """The voice was heard, and the service keeps it for this session."""
+    local_detection: bool = False
+    """Hands-free with turn detection of our own."""
 
 
 class Ack(msgspec.Struct, frozen=True, tag_field="kind", tag="ack"):
@@ -95,7 +227,7 @@ class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):
     exit_code: int = 0
 
 
-FromEngine = EngineHello | Snapshot | Turns | Batch | Ack | Pong | Goodbye
+FromEngine = EngineHello | Snapshot | Turns | Batch | Devices | Finding | Numbers | SessionShown | Ack | Pong | Goodbye
 
 
 # client -> engine
@@ -107,7 +239,7 @@ class ClientHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="kind", tag="command"):
-    """`name` is the class name of a user event (`core.events.UserEvent`), `args` its fields."""
+    """`name` is the class name of a user's act (`core.user_events.UserAct`), `args` its fields."""
 
     id: int
     name: str

@@ -1,8 +1,8 @@
 """What the engine has to say, written by a thread of its own.
 
 A client that was stopped (Ctrl+Z) reads nothing and its pipe fills within seconds; if the loop wrote, it would stand
-still with it, and the dead man's switch could not close the microphone. Snapshots are skipped while the pipe is slow
-(latest wins), event batches only when megabytes wait; transcript turns, acks and the goodbye always stay.
+still with it, and the dead man's switch could not close the microphone. Snapshots and numbers are skipped while the
+pipe is slow (latest wins), event batches only when megabytes wait; transcript turns, acks and the goodbye always stay.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import threading
 from collections import deque
 
-from voicechat.engine.link import Batch, FromEngine, Snapshot, pack
+from voicechat.engine.link import Batch, FromEngine, Numbers, Snapshot, pack
 
 SLOW = 256 * 1024
 """Bytes waiting from which snapshots are skipped."""
@@ -34,7 +34,7 @@ class Outbox:
 
     def post(self, message: FromEngine) -> None:
         with self._changed:
-            skipped = (isinstance(message, Snapshot) and self._size > SLOW) or (
+            skipped = (isinstance(message, Snapshot | Numbers) and self._size > SLOW) or (
                 isinstance(message, Batch) and self._size > STUCK
             )
             if skipped or self._is_closed:

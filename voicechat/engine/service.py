@@ -22,9 +22,11 @@ import msgspec
 from voicechat import __version__
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
+from voicechat.core.user_events import SoundWish
 from voicechat.engine.assemble import Talk
 from voicechat.engine.commands import user_event
 from voicechat.engine.eventlog import EventLog
+from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,
@@ -40,6 +42,7 @@ from voicechat.engine.link import (
     unpack_from_client,
 )
 from voicechat.engine.outbox import Outbox
+from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
@@ -97,8 +100,20 @@ class Service:
 
     async def _serve(self, hello: ClientHello) -> int:
         log = EventLog()
-        talk = Talk(from_plain(hello.settings), os.environ, log.watch)
+        problems = Problems(self.post)
+        settings = from_plain(hello.settings)
+        book = Bookkeeper(settings, self.post)
+
+        def watch(happening: Happening) -> None:
+            log.watch(happening)
+            problems.watch(happening, log.recent[-1].seq)
+            book.watch(happening)
+
+        talk = Talk(settings, os.environ, watch)
         log.start_at(talk.started_at)
+        problems.start_at(talk.started_at)
+        book.start_at(talk.started_at)
+        book.tell = talk.session.tell
         self._talk = talk
         self._showing = Showing(talk, log, self.post)
         self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
@@ -106,6 +121,8 @@ class Service:
         try:
             while not self._ended.is_set():
                 self._showing.tick()
+                book.tick(talk.clock())
+                self._loop.call_soon(problems.tick, talk.clock())  # a defect in a check is noted, the talk goes on
                 self._watch_client(talk)
                 if starting.done() and (error := starting.exception()) is not None:
                     raise error
@@ -117,6 +134,8 @@ class Service:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(talk.close(), CLOSING)
             self._showing.tick()
+            problems.tick(talk.clock())
+            book.tick(talk.clock(), last=True)
         self.post(Goodbye("ended", exit_code=0))
         return 0
 
@@ -167,7 +186,10 @@ class Service:
         event = user_event(command.name, command.args)
         if isinstance(event, str):
             return event
-        self._talk.session.tell(event)
+        if isinstance(event, SoundWish):
+            self._talk.desk.obey(event)
+        else:
+            self._talk.session.tell(event)
         return ""
 
 

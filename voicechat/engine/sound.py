@@ -11,6 +11,7 @@ from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
+from voicechat.engine.sound_desk import CHOSEN, REFUSED
 from voicechat.session.ports import Line
 
 
@@ -88,9 +89,15 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
             return on.MicFileEnded()
         case facts.StreamLost(reason=reason):
             return on.DeviceLost(speaker_name(), reason)
-        case facts.StreamRestored(name=name):
-            return on.DeviceOpened(mic=name, speaker=speaker_name())
+        case facts.StreamRestored(name=name, why=why):
+            return on.DeviceOpened(mic=name, speaker=speaker_name(), why="" if why in (CHOSEN, REFUSED) else why)
         case facts.DeviceProblem(reason=reason, hint=hint):
             return on.DeviceMissing(reason, hint)
+        case facts.ProcessingChanged(words=words, hears_over_playback=hears):
+            return on.EchoChanged(words, hears)
+        case facts.SelfEcho(level_db=level, delay=delay, cancelled_db=cancelled, mode=mode):
+            return on.SelfEchoHeard(level, delay, cancelled, mode)
+        case facts.DeviceHint(reason=reason, hint=hint):
+            return on.SoundNoted(" · ".join(part for part in (reason, hint) if part), code="device_note")
         case facts.PlaybackFlushed():
             return None

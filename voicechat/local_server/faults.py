@@ -39,7 +39,7 @@ FAULTS = {
     "no-response-done": "responses never say that they are done",
     "no-transcripts": "the user's words never come",
     "no-responses": "response.create gets no answer of any kind",
-    "fails-responses": "every response ends as failed: rate_limit_exceeded",
+    "fails-responses": "every response ends as failed: server_error",
     "mute": "answers come with all events, but their sound is silence",
     "slow-first-sound": "every answer takes so many seconds longer (default 3)",
     "refuses-field": "a session.update with this field is refused (default session.audio.input.noise_reduction)",

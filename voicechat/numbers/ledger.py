@@ -17,29 +17,38 @@ from voicechat.numbers.usage import NOTHING, Usage, read_usage
 WARN_AT = 0.9
 """Share of the budget from which the user is warned."""
 LONGEST_LIMITS = 8
+LONGEST_NAME = 200
+"""Characters of a model's name that are kept."""
 BudgetState = Literal["none", "within", "near", "spent"]
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """One limit of the service: `remaining` of `limit`, full again in `reset` seconds counted from `at`."""
+    """One limit of the service: `remaining` of `limit`, full again in `reset` seconds counted from `at`.
+
+    None where the service did not say.
+    """
 
     name: str
-    limit: float
-    remaining: float
-    reset: float
+    limit: float | None
+    remaining: float | None
+    reset: float | None
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What was spent. `cost` None: nothing that was used has a price, so tokens are all there is to say."""
+    """What was spent. `cost` None: the model that answers has no price, so tokens are all there is to say."""
 
-    cost: Cost | None
-    per_minute: float | None
-    budget: float | None
-    state: BudgetState
+    cost: Cost | None = None
+    per_minute: float | None = None
+    budget: float | None = None
+    state: BudgetState = "none"
     prices_of: str = PRICES_OF
+    stops: bool = True
+    """At the end of the budget nothing more is asked."""
+    is_own: bool = False
+    """The model's price is the user's, not the table's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +65,34 @@ class Percentiles:
 class Figures:
     """Everything the numbers view shows of the session. Times of turns are on the ledger's clock."""
 
-    turns: tuple[TurnNumbers, ...]
-    costs: tuple[Cost | None, ...]
+    turns: tuple[TurnNumbers, ...] = ()
+    costs: tuple[Cost | None, ...] = ()
     """Of each turn; parallel to `turns`."""
-    percentiles: Percentiles
-    usage: Usage
-    transcription: Usage
-    money: Money
-    unheard_tokens: int
-    limits: tuple[RateLimit, ...]
-    model: str
+    percentiles: Percentiles = Percentiles()
+    usage: Usage = NOTHING
+    transcription: Usage = NOTHING
+    money: Money = Money()
+    unheard_tokens: int = 0
+    limits: tuple[RateLimit, ...] = ()
+    model: str = ""
 
 
 class Ledger:
     """Fed with events in the order they flowed, times in seconds on one clock."""
 
-    def __init__(self, *, budget: float | None = None, prices: Mapping[str, Price] | None = None) -> None:
+    def __init__(
+        self, *, budget: float | None = None, stops: bool = True, prices: Mapping[str, Price] | None = None
+    ) -> None:
         self.model = ""
         self.transcription_model = ""
-        self._budget = budget
+        self._budget = budget or None
+        self._stops = stops
         self._prices = prices or {}
         self._clock = TurnClock()
         self._usage = NOTHING
         self._transcription = NOTHING
         self._cost: Cost | None = None
+        self._has_unpriced = False
         self._limits: tuple[RateLimit, ...] = ()
         self._began_at: float | None = None
         self._now = 0.0
@@ -110,10 +123,20 @@ class Ledger:
         """Where the money stands; `none` without a budget."""
         if not self._budget:
             return "none"
-        spent = self._cost.usd if self._cost is not None else 0.0
+        spent = self.spent
         if spent >= self._budget:
             return "spent"
         return "near" if spent >= WARN_AT * self._budget else "within"
+
+    @property
+    def spent(self) -> float:
+        """US dollars, as far as there are prices."""
+        return self._cost.usd if self._cost is not None else 0.0
+
+    @property
+    def is_blind(self) -> bool:
+        """Something was used that has no price, so no budget can be kept."""
+        return self._has_unpriced
 
     def figures(self, last: int = 60) -> Figures:
         """The newest `last` turns and the sums of the whole session."""
@@ -124,41 +147,56 @@ class Ledger:
             percentiles=percentiles(self._clock.turns),
             usage=self._usage,
             transcription=self._transcription,
-            money=Money(self._cost, self._per_minute(), self._budget, self.budget_state),
+            money=self._money(),
             unheard_tokens=sum(turn.unheard_tokens for turn in self._clock.turns),
             limits=self._limits,
             model=self.model,
+        )
+
+    def _money(self) -> Money:
+        cost = None if self._has_unpriced else self._cost
+        return Money(
+            cost,
+            self._per_minute() if cost is not None else None,
+            self._budget,
+            self.budget_state,
+            stops=self._stops,
+            is_own=price_of(self.model, self._prices) is not price_of(self.model),
         )
 
     def _learn_models(self, session: object) -> None:
         if not isinstance(session, Mapping):
             return
         model = session.get("model")
-        self.model = model if isinstance(model, str) else self.model
+        self.model = model[:LONGEST_NAME] if isinstance(model, str) else self.model
         audio = session.get("audio")
         heard = audio.get("input") if isinstance(audio, Mapping) else session
         wished = None
         if isinstance(heard, Mapping):
             wished = heard.get("transcription") or heard.get("input_audio_transcription")
         if isinstance(wished, Mapping) and isinstance(wished.get("model"), str):
-            self.transcription_model = str(wished["model"])
+            self.transcription_model = str(wished["model"])[:LONGEST_NAME]
 
     def _bill_response(self, raw: object) -> None:
         usage = read_usage(raw)
         if usage is not None:
             self._usage = self._usage + usage
-            self._spend(usage, self.model)
+            price = price_of(self.model, self._prices)
+            if price is None:
+                self._has_unpriced = True
+            else:
+                self._spend(cost_of(usage, price))
 
     def _bill_transcription(self, raw: object) -> None:
         usage = read_usage(raw)
         if usage is not None:
             self._transcription = self._transcription + usage
-            self._spend(usage, self.transcription_model)
+            price = price_of(self.transcription_model, self._prices)
+            # A transcription without a price leaves the sum too small: it is shown as an estimate.
+            self._spend(cost_of(usage, price) if price is not None else Cost(is_estimate=True))
 
-    def _spend(self, usage: Usage, model: str) -> None:
-        price = price_of(model, self._prices)
-        if price is not None:
-            self._cost = (self._cost or Cost()) + cost_of(usage, price)
+    def _spend(self, cost: Cost) -> None:
+        self._cost = (self._cost or Cost()) + cost
 
     def _turn_cost(self, turn: TurnNumbers) -> Cost | None:
         price = price_of(self.model, self._prices)
@@ -187,9 +225,9 @@ def _limits(raw: object, at: float) -> tuple[RateLimit, ...]:
     return tuple(
         RateLimit(
             str(limit.get("name", ""))[:40],
-            _number(limit.get("limit")),
-            _number(limit.get("remaining")),
-            _number(limit.get("reset_seconds")),
+            _amount(limit.get("limit")),
+            _amount(limit.get("remaining")),
+            _amount(limit.get("reset_seconds")),
             at,
         )
         for limit in raw[:LONGEST_LIMITS]
@@ -197,5 +235,6 @@ def _limits(raw: object, at: float) -> tuple[RateLimit, ...]:
     )
 
 
-def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+def _amount(value: object) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < 1e15 else None  # type: ignore[arg-type,operator]  # see above

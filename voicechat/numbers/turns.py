@@ -7,6 +7,7 @@ never 0.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -65,11 +66,22 @@ class TurnNumbers:
         return self.first_sound_at - self.ended_at
 
     def steps(self) -> tuple[float | None, float | None, float | None, float | None]:
-        """What the total is made of: end of speech, response created, first words, first sound; seconds each."""
-        marks = (self.ended_at, self.stopped_at, self.created_at, self.first_delta_at, self.first_sound_at)
+        """What the total is made of: end of speech, response created, first words, first sound; seconds each.
+
+        Sound and words travel apart: a mark that comes later than the first sound counts as being there with it, so
+        that the parts add up to the total.
+        """
+        last = math.inf if self.first_sound_at is None else self.first_sound_at
+        told = (self.ended_at, self.stopped_at, self.created_at, self.first_delta_at, self.first_sound_at)
+        marks = [None if mark is None else min(mark, last) for mark in told]
         pairs = itertools.pairwise(marks)
         parts = tuple(None if a is None or b is None else max(0.0, b - a) for a, b in pairs)
         return parts[0], parts[1], parts[2], parts[3]
+
+    @property
+    def transcript_in(self) -> float | None:
+        """Seconds from your last sound until your words were written down."""
+        return None if self.ended_at is None or self.transcript_at is None else self.transcript_at - self.ended_at
 
     @property
     def unheard_tokens(self) -> int:
@@ -112,7 +124,7 @@ class TurnClock:
             case "response.done":
                 self._done(event)
             case _ if name in _FIRST_DELTAS:
-                self._mark(str(event.get("response_id", "")), "first_delta_at", at)
+                return self._mark(str(event.get("response_id", "")), "first_delta_at", at)
             case _:
                 return False
         return True
@@ -194,10 +206,13 @@ class TurnClock:
         status = response.get("status")
         self._replace(place, usage=both, status=status if isinstance(status, str) else "")
 
-    def _mark(self, response: str, field: str, at: float) -> None:
+    def _mark(self, response: str, field: str, at: float) -> bool:
+        """Whether it was the first: deltas come by the hundred."""
         place = self._by_response.get(response)
-        if place is not None and 0 <= place < len(self.turns) and getattr(self.turns[place], field) is None:
-            self._replace(place, **{field: at})
+        if place is None or not 0 <= place < len(self.turns) or getattr(self.turns[place], field) is not None:
+            return False
+        self._replace(place, **{field: at})
+        return True
 
     def _sound(self, at: float) -> None:
         if self.turns and self.turns[-1].created_at is not None and self.turns[-1].first_sound_at is None:

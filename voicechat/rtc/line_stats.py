@@ -31,7 +31,11 @@ class LineStats:
     buffer: float | None = None
     """How long a sound stays in the receive buffer."""
     concealed: float | None = None
-    """Share of played frames that were invented."""
+    """Share of the sound that was invented."""
+    uplink_loss: float | None = None
+    """Share of our packets that the other side says it lost, smoothed."""
+    expected_loss: float = 0.0
+    """Share for which our encoder is prepared."""
     codec: str = ""
     packets_sent: int = 0
     packets_received: int = 0
@@ -40,6 +44,7 @@ class LineStats:
     last_packet_at: float | None = None
     """On the clock that was given to the peer."""
     receive: JitterStats = field(default_factory=JitterStats)
+    """What the receive buffer did: played, fec, concealed, stretched, dropped, late, depth, target and more."""
     fallback_reason: str = ""
     """Why sound takes the stock path of aiortc, which is slower; empty when it does not."""
 

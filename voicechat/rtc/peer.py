@@ -14,6 +14,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from aiortc import (
@@ -36,15 +37,14 @@ from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.ice_servers import resolved
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.receive_path import ReceivePath
-from voicechat.rtc.send_track import SendTrack, Uplink
+from voicechat.rtc.send_track import SendTrack, Uplink, Waiting
+from voicechat.rtc.uplink_loss import UplinkLoss
 
 loopback_candidates.install()
 
 _LARGEST_BACKLOG = 4_000_000
 """Bytes waiting in the data channel beyond which more is refused: the line has stopped carrying."""
 _RTCP_EVERY = 1.0
-_LEAST_EXPECTED_LOSS, _MOST_EXPECTED_LOSS = 10, 40
-"""Per cent told to the encoder; below 10 libopus leaves error correction out."""
 _BAD_DESCRIPTION = (
     ValueError,
     AssertionError,
@@ -87,8 +87,10 @@ class Peer:
         on_closed: Callable[[str], None],
         label: str = "oai-events",
         ice_servers: Sequence[str] = (),
+        waiting: Waiting = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`uplink` is asked for a frame every 20 ms; `waiting` tells how much of one there is, if that is known."""
         self.role = role
         self.milestones = Milestones()
         self.receive = ReceivePath(clock)
@@ -96,8 +98,11 @@ class Peer:
         self._label = label
         self._ice_servers = tuple(ice_servers)
         self._clock = clock
-        encoder = None if opus_is_available() else OpusEncoder(packet_loss=_LEAST_EXPECTED_LOSS)
-        self._track = SendTrack(uplink, encoder, clock=clock)
+        encoder = None if opus_is_available() else OpusEncoder()
+        self._track = SendTrack(uplink, encoder, waiting=waiting, clock=clock)
+        self._uplink_loss = UplinkLoss()
+        self._protect()
+        self._reported_at: datetime | None = None
         self._connection: RTCPeerConnection | None = None
         self._channel: RTCDataChannel | None = None
         self._remote_limit = 0
@@ -151,19 +156,20 @@ class Peer:
     def stats(self) -> LineStats:
         """How the line is doing. Event loop only."""
         arrivals, played = self.receive.arrivals, self.receive.stats()
-        frames = played.played + played.fec + played.concealed
         return LineStats(
             rtt=self._rtt,
             jitter=arrivals.jitter,
             loss=arrivals.loss(self._clock()),
             buffer=played.depth or None,
-            concealed=played.concealed / frames if frames else None,
+            concealed=played.invented / played.heard if played.heard else None,
             codec="opus" if self.milestones.encrypted_at is not None else "",
             packets_sent=self._track.packets,
             packets_received=arrivals.packets,
             bytes_sent=self._track.bytes,
             bytes_received=arrivals.bytes,
             last_packet_at=arrivals.last_at,
+            uplink_loss=self._uplink_loss.share if self._reported_at is not None else None,
+            expected_loss=self._uplink_loss.protection.expected_loss / 100,
             receive=played,
             fallback_reason=self.receive.fallback_reason,
         )
@@ -291,9 +297,19 @@ class Peer:
             for sender in self._connection.getSenders():
                 for entry in (await sender.getStats()).values():
                     if isinstance(entry, RTCRemoteInboundRtpStreamStats):
-                        self._rtt = entry.roundTripTime
-                        lost = round(100 * entry.fractionLost / 256)
-                        self._track.expect_loss(min(_MOST_EXPECTED_LOSS, max(_LEAST_EXPECTED_LOSS, lost)))
+                        self._note_report(entry)
+
+    def _note_report(self, entry: RTCRemoteInboundRtpStreamStats) -> None:
+        """What the other side says of our packets; aiortc shows the last report until the next one comes."""
+        self._rtt = entry.roundTripTime
+        if entry.timestamp != self._reported_at:
+            self._reported_at = entry.timestamp
+            self._uplink_loss.reported(entry.fractionLost / 256)
+            self._protect()
+
+    def _protect(self) -> None:
+        protection = self._uplink_loss.protection
+        self._track.protect(protection.expected_loss, protection.bitrate)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -42,6 +42,16 @@ class _Packet(Protocol):
 
 
 _Handler = Callable[..., Awaitable[None]]
+_STOCK_BUFFER = "_RTCRtpReceiver__jitter_buffer"
+
+
+class _NeverAFrame:
+    """In the place of aiortc's own buffer: without it every packet is decoded a second time, for nobody (1.5 % of a
+    core). Receiver reports and everything else aiortc does with a packet come before it."""
+
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        """Neither a picture to ask for nor a frame to decode."""
+        return False, None
 
 
 def why_not_tapped(receiver: object) -> str:
@@ -89,14 +99,16 @@ class ReceivePath:
 
         # An instance attribute hides the method for this receiver alone; the transport calls it by name.
         setattr(receiver, "_handle_rtp_packet", tapped)  # noqa: B010
+        if hasattr(receiver, _STOCK_BUFFER):
+            setattr(receiver, _STOCK_BUFFER, _NeverAFrame())
 
     def accept_payload_types(self, payload_types: frozenset[int]) -> None:
         """The numbers that mean Opus in this session; anything else (comfort noise, digits) is not sound for us."""
         self._payload_types = payload_types
 
-    def pull(self, now: float) -> Pcm:
-        """The next 960 samples of remote sound, silence where there is none. The playing thread only."""
-        return self._buffer.pull(now) if self._buffer is not None else self._pull_stock()
+    def pull(self, now: float, samples: int = FRAME) -> Pcm:
+        """The next `samples` (a multiple of 120) of remote sound, silence where there is none. Playing thread only."""
+        return self._buffer.pull(now, samples) if self._buffer is not None else self._pull_stock(samples)
 
     def flush(self) -> None:
         """Drop remote sound that was received and not yet played. Safe from any thread."""
@@ -135,12 +147,12 @@ class ReceivePath:
         while len(self._stock) * FRAME > _STOCK_LIMIT:
             self._stock.popleft()
 
-    def _pull_stock(self) -> Pcm:
-        while self._stock_left.size < FRAME:
+    def _pull_stock(self, samples: int) -> Pcm:
+        while self._stock_left.size < samples:
             try:
                 self._stock_left = np.concatenate((self._stock_left, self._stock.popleft()))
             except IndexError:
-                return np.zeros(FRAME, np.int16)
-        frame, self._stock_left = self._stock_left[:FRAME], self._stock_left[FRAME:]
-        self._stock_played += 1
-        return frame
+                return np.zeros(samples, np.int16)
+            self._stock_played += 1
+        block, self._stock_left = self._stock_left[:samples], self._stock_left[samples:]
+        return block

@@ -13,7 +13,7 @@ from typing import get_args
 import msgspec
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import AudioEffect, Effect, WireEffect
+from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, WireEffect
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
@@ -32,6 +32,8 @@ after so many seconds for services that never greet."""
 
 AUDIO_EFFECTS = get_args(AudioEffect)
 WIRE_EFFECTS = get_args(WireEffect)
+MINE = ("mine",)
+"""The tag of what the user sent by hand."""
 
 
 class Performer:
@@ -70,20 +72,26 @@ class Performer:
             self._hang_up(tell_the_service=True)
 
     def _send(self, effect: WireEffect) -> None:
+        if isinstance(effect, do.SendByHand):
+            self._send_text(effect.text, effect.type, effect.event_id, MINE)
+            return
         event = client_event(effect)
         try:
             text = encode(event, self.dialect)
         except VoiceChatError as error:
-            self._refused(event, error.message)
+            self._refused(type_of(event), error.message, effect.event_id)
             return
+        self._send_text(text, type_of(event), effect.event_id, MINE if isinstance(effect, do.ChangeItem) else ())
+
+    def _send_text(self, text: str, kind: str, event_id: str, tags: tuple[str, ...]) -> None:
         reason = self._line.send(text) if self._line else "there is no line"
         if reason:
-            self._refused(event, reason)
+            self._refused(kind, reason, event_id)
             return
-        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text)))
+        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text.encode()), tags=tags))
 
-    def _refused(self, event: ClientEvent, reason: str) -> None:
-        self._tell(on.SendRefused(self._number, type_of(event), reason, event.event_id or ""))
+    def _refused(self, kind: str, reason: str, event_id: str) -> None:
+        self._tell(on.SendRefused(self._number, kind, reason, event_id))
 
     def _connect(self, effect: do.Connect) -> None:
         self._hang_up(tell_the_service=False)
@@ -149,7 +157,7 @@ class Performer:
             await asyncio.wait(self._closing, timeout=1.0)
 
 
-def client_event(effect: WireEffect) -> ClientEvent:
+def client_event(effect: ComposedEffect) -> ClientEvent:
     """The client event that an effect stands for (GA shape; the codec spells it)."""
     event_id = effect.event_id or None
     match effect:
@@ -171,6 +179,8 @@ def client_event(effect: WireEffect) -> ClientEvent:
             return say.ConversationItemTruncate(
                 item_id=item_id, content_index=0, audio_end_ms=int(heard * 1000), event_id=event_id
             )
+        case do.ChangeItem(event=event):
+            return msgspec.structs.replace(event, event_id=event_id)
 
 
 class Listener:

@@ -21,6 +21,27 @@ Tell = Callable[[Event], None]
 """How an adapter reports. Safe from any thread."""
 
 
+class ReceiveCounts(Protocol):
+    """What became of the assistant's sound on its way, in frames of 20 ms; `depth` and `target` are seconds."""
+
+    @property
+    def played(self) -> int: ...
+    @property
+    def fec(self) -> int: ...
+    @property
+    def concealed(self) -> int: ...
+    @property
+    def stretched(self) -> int: ...
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def late(self) -> int: ...
+    @property
+    def depth(self) -> float: ...
+    @property
+    def target(self) -> float: ...
+
+
 class LineStats(Protocol):
     """What a client can honestly show of a line. Seconds, shares 0 to 1; None where unknown."""
 
@@ -36,6 +57,12 @@ class LineStats(Protocol):
     def concealed(self) -> float | None: ...
     @property
     def codec(self) -> str: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def bytes_received(self) -> int: ...
+    @property
+    def receive(self) -> ReceiveCounts: ...
 
 
 class AudioPort(Protocol):
@@ -57,8 +84,8 @@ class Line(Protocol):
     def send(self, text: str) -> str:
         """Queue one client event; returns why it could not be sent, or an empty string."""
 
-    def pull(self, now: float) -> Frame:
-        """The next 20 ms of remote audio. Called on the audio thread."""
+    def pull(self, now: float, samples: int = 960) -> Frame:
+        """The next `samples` of remote audio. Called on the audio thread."""
 
     def flush(self) -> None:
         """Drop remote audio that is buffered here. Safe from any thread."""

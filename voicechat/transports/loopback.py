@@ -26,6 +26,7 @@ class LoopbackLine:
         self._uplink = uplink
         self._heard = heard
         self._sound: deque[Pcm] = deque()
+        self._rest: Pcm = np.zeros(0, np.int16)
         self._pulled = 0
         self._last_packet_at: float | None = None
         self.refuse_next: SignallingError | None = None
@@ -55,17 +56,19 @@ class LoopbackLine:
         self.sent.append(text)
         return ""
 
-    def pull(self, now: float) -> Pcm:
-        """What the far end spoke, 960 samples at a time; silence otherwise."""
-        if not self._sound:
-            return np.zeros(FRAME, np.int16)
-        self._pulled += 1
-        self._last_packet_at = now
-        return self._sound.popleft()
+    def pull(self, now: float, samples: int = FRAME) -> Pcm:
+        """What the far end spoke; silence otherwise."""
+        if len(self._rest) < samples and self._sound:
+            self._pulled += 1
+            self._last_packet_at = now
+            self._rest = np.concatenate([self._rest, self._sound.popleft()])
+        pulled, self._rest = self._rest[:samples], self._rest[samples:]
+        return np.concatenate([pulled, np.zeros(samples - len(pulled), np.int16)])
 
     def flush(self) -> None:
         """Drop what was spoken and not yet pulled."""
         self._sound.clear()
+        self._rest = np.zeros(0, np.int16)
 
     def stats(self) -> LineStats:
         """Only what a line in memory can know."""

@@ -18,7 +18,7 @@ from voicechat.audio.jitter_buffer import FRAME
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.peer import Peer
-from voicechat.rtc.send_track import Uplink
+from voicechat.rtc.send_track import Uplink, Waiting
 from voicechat.transports.signalling import CallAnswer, CallRequest, exchange_sdp, hang_up
 from voicechat.transports.target import LineListener, LineOpened, LineTarget
 
@@ -31,8 +31,16 @@ _LABEL = "oai-events"
 class WebRtcLine:
     """The session's line over WebRTC. `pull` and `flush` may come from the audio thread, the rest from the loop."""
 
-    def __init__(self, *, uplink: Uplink, heard: LineListener, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        uplink: Uplink,
+        heard: LineListener,
+        waiting: Waiting = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._uplink = uplink
+        self._waiting = waiting
         self._heard = heard
         self._clock = clock
         self._peer: Peer | None = None
@@ -54,10 +62,10 @@ class WebRtcLine:
         """Queue one client event; returns why it could not be sent, or an empty string."""
         return self._peer.send(text) if self._peer is not None else "the line is not open"
 
-    def pull(self, now: float) -> NDArray[np.int16]:
-        """The next 20 ms of remote sound: 960 samples, mono, 48 kHz; silence while no line is open."""
+    def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
+        """The next `samples` of remote sound, mono, 48 kHz; silence while no line is open."""
         peer = self._peer
-        return peer.receive.pull(now) if peer is not None else np.zeros(FRAME, np.int16)
+        return peer.receive.pull(now, samples) if peer is not None else np.zeros(samples, np.int16)
 
     def flush(self) -> None:
         """Drop remote sound that is buffered here. Safe from any thread."""
@@ -118,6 +126,7 @@ class WebRtcLine:
             on_closed=on_closed,
             label=_LABEL,
             ice_servers=target.ice_servers,
+            waiting=self._waiting,
             clock=self._clock,
         )
 

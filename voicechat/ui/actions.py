@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
-from textual.app import App, SystemCommand
 from textual.driver import Driver
-from textual.screen import Screen
 from textual.timer import Timer
 
 from voicechat.core import user_events as did
 from voicechat.core.view import View
-from voicechat.engine.link import Goodbye, Meters
-from voicechat.ui.bindings import ACTIONS, keys_of, spoken
+from voicechat.engine.link import Goodbye, Meters, SoundFacts
 from voicechat.ui.engine_client import Engine
+from voicechat.ui.event_actions import EventActions
+from voicechat.ui.hand_actions import HandActions
+from voicechat.ui.numbers_actions import NumbersActions
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
 from voicechat.ui.widgets.transcript import Transcript
+
+if TYPE_CHECKING:
+    from textual.command import Provider
 
 LOUDEST = 1.5
 NOTICE_FOR = 2.0
 TWICE_WITHIN = 2.0
 
 
-class ActionsApp(App[int]):
+def palette() -> type[Provider]:
+    """The search of the palette, loaded when it is first opened."""
+    from voicechat.ui.palette import Palette
+
+    return Palette
+
+
+class ActionsApp(EventActions, HandActions, NumbersActions):
     """The actions of all bindings, over an engine, a view and a talk screen."""
+
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette}
 
     def __init__(self, engine: Engine, talk: TalkScreen, talk_key: TalkKey, driver_class: type[Driver] | None) -> None:
         super().__init__(driver_class=driver_class)
@@ -34,6 +47,7 @@ class ActionsApp(App[int]):
         self.talk_key = talk_key
         self.view = View()
         self.meters = Meters()
+        self.sound = SoundFacts()
         self.died: Goodbye | None = None
         self.keymap: dict[str, str] = {}
         self.has_release = False
@@ -42,7 +56,7 @@ class ActionsApp(App[int]):
         self._q_at = float("-inf")
         self._volume_wish: tuple[float, float] = (float("-inf"), 1.0)
 
-    def tell(self, *user_events: did.UserEvent) -> None:
+    def tell(self, *user_events: did.UserAct) -> None:
         """To the engine, in this order."""
         for event in user_events:
             self.engine.send(event)
@@ -115,6 +129,37 @@ class ActionsApp(App[int]):
         self.tell(did.DeafenChosen(wanted))
         self.notice(f"loudspeaker {'off' if wanted else 'on'}")
 
+    # the sound
+    def action_devices(self) -> None:
+        """Microphone and loudspeaker, and back."""
+        if self.died is None and not self.talk.toggle_devices():
+            self.notice("60x16 or more shows the devices")
+
+    def action_settings(self) -> None:
+        """What can be set while talking, and back."""
+        if self.died is None and not self.talk.toggle_settings():
+            self.notice("60x16 or more shows the settings")
+
+    def action_keep_waiting(self) -> None:
+        """A lost device is wanted back, and no other in its place."""
+        if self.view.mic.state == "device-lost":
+            self.tell(did.KeepWaitingChosen())
+
+    def action_echo(self, mode: did.EchoMode) -> None:
+        """What becomes of the loudspeaker's echo."""
+        self.tell(did.EchoChosen(mode))
+        self.notice({"on": "echo cancelling", "headphones": "headphones", "off": "half duplex"}[mode])
+
+    def action_noise(self) -> None:
+        """Noise suppression."""
+        self.tell(did.NoiseChosen(not self.sound.noise))
+        self.notice(f"noise suppression {'off' if self.sound.noise else 'on'}")
+
+    def action_gain(self) -> None:
+        """Gain control."""
+        self.tell(did.GainChosen(not self.sound.gain))
+        self.notice(f"gain control {'off' if self.sound.gain else 'on'}")
+
     # the answer and the session
     def action_stop(self) -> None:
         """Stop the answer at once."""
@@ -122,7 +167,7 @@ class ActionsApp(App[int]):
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""
-        if not self.talk.close_topmost():
+        if not self.close_hands() and not self.talk.close_topmost():
             self.action_stop()
 
     def action_again(self) -> None:
@@ -157,18 +202,31 @@ class ActionsApp(App[int]):
 
     def action_follow(self) -> None:
         """To the newest."""
+        if self.events_pane is not None:
+            self.events_pane.events.action_last()
+            return
         self.talk.query_one(Transcript).follow()
 
     def action_fold(self) -> None:
-        """Unfold or fold."""
+        """Unfold or fold; in the developer view the details."""
+        if self.events_pane is not None:
+            self.events_pane.choose()
+            return
         self.talk.query_one(Transcript).toggle_fold()
 
     def action_copy(self) -> None:
-        """The selection if there is one, else the newest turn in sight."""
-        self._copy(self.talk.get_selected_text() or self.talk.query_one(Transcript).newest_text())
+        """The selection if there is one, else the event under the cursor, else the newest turn in sight."""
+        selected = self.talk.get_selected_text()
+        if self.events_pane is not None and not selected:
+            self.action_copy_event("json")
+            return
+        self._copy(selected or self.talk.query_one(Transcript).newest_text())
 
     def action_copy_all(self) -> None:
-        """Everything that was said."""
+        """Everything that was said; in the developer view the events."""
+        if self.events_pane is not None:
+            self.action_copy_tape()
+            return
         self._copy(self.talk.query_one(Transcript).whole_text())
 
     def _copy(self, text: str) -> None:
@@ -200,19 +258,3 @@ class ActionsApp(App[int]):
     def leave(self, code: int) -> None:
         """End everything; `app.py` knows how."""
         raise NotImplementedError
-
-    # the palette
-    def get_system_commands(self, screen: Screen[None]) -> Iterable[SystemCommand]:
-        """Every action, with the key it has now, and the themes."""
-        for action in ACTIONS:
-            if action.command:
-                keys = keys_of(action.id, self.keymap)
-                words = f"{action.words}  ({spoken(keys)})" if keys else action.words
-                yield SystemCommand(action.command, words, self._command(action.action))
-        yield SystemCommand("Theme", "choose the colours", self.action_change_theme)
-
-    def _command(self, action: str) -> Callable[[], Awaitable[None]]:
-        async def run() -> None:
-            await self.run_action(action)
-
-        return run

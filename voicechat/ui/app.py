@@ -10,16 +10,28 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from msgspec import structs
 from textual import events
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.timer import Timer
-from textual.widgets import Input
 
 from voicechat.core.view import ReplyView, View
-from voicechat.engine.link import Batch, EngineHello, FromEngine, Goodbye, Meters, Snapshot, Turns
+from voicechat.engine.link import (
+    Batch,
+    Devices,
+    EngineHello,
+    Finding,
+    FromEngine,
+    Goodbye,
+    Meters,
+    Numbers,
+    SessionShown,
+    Snapshot,
+    Turns,
+)
 from voicechat.ui import messages
 from voicechat.ui.actions import ActionsApp
 from voicechat.ui.bindings import check_keys, default_bindings, keys_of, spoken_keys
@@ -32,12 +44,15 @@ from voicechat.ui.pace import Circumstances, is_urgent
 from voicechat.ui.sanitise import clean, cleaned
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
-from voicechat.ui.theme_files import app_color_defaults, load_themes
+from voicechat.ui.theme_choice import LOOK_EVERY, ThemeChoice
+from voicechat.ui.theme_files import app_color_defaults
+
+if TYPE_CHECKING:
+    from voicechat.ui.widgets.settings_pane import LookChosen
 
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 RESTARTS_A_MINUTE = 3
-DEFAULT_THEME = "lamplight"
 MIC_FIRST = 0.3
 """So long the screen waits for the engine before it goes, seconds."""
 
@@ -58,7 +73,8 @@ class VoiceChatApp(ActionsApp):
         super().__init__(engine, talk, talk_key, driver_class or best_driver())
         self.options = options
         self.keymap = keymap
-        self._troubles = [str(problem) for problem in problems] + self._adopt_themes()
+        self._themes = ThemeChoice(self, options.user_themes_dir)
+        self._troubles = [str(problem) for problem in problems] + self._themes.adopt(options.theme)
         self.set_class(options.ascii, "-ascii")
         self.set_keymap(keymap)
         self._shown = View()
@@ -77,19 +93,11 @@ class VoiceChatApp(ActionsApp):
         """Our own colours for themes that do not name them."""
         return app_color_defaults(self.current_theme.to_color_system().generate())
 
-    def _adopt_themes(self) -> list[str]:
-        """Register all themes and take the wanted one; what went wrong, in words."""
-        loaded, failed = load_themes(self.options.user_themes_dir)
-        for theme in loaded:
-            self.register_theme(theme)
-        troubles = [str(failure) for failure in failed]
-        wanted = self.options.theme or DEFAULT_THEME
-        if wanted in self.available_themes:
-            self.theme = wanted
-            return troubles
-        if DEFAULT_THEME in self.available_themes:
-            self.theme = DEFAULT_THEME
-        return [*troubles, f"theme {wanted}: no such theme; {self.theme} is used"]
+    def _look_at_themes(self) -> None:
+        """A theme file that was edited is worn at once."""
+        for trouble in self._themes.look_again():
+            self.talk.add_note(clean(trouble))
+            self.notice(clean(trouble, one_line=True))
 
     # life
     def get_default_screen(self) -> TalkScreen:
@@ -107,6 +115,8 @@ class VoiceChatApp(ActionsApp):
         for trouble in self._troubles:
             self.talk.add_note(clean(trouble))
         self.engine.start(self.deliver)
+        self.talk.call_later(self.talk.build)
+        self.set_interval(LOOK_EVERY, self._look_at_themes)
         gc.freeze()  # the heap so far is permanent; collecting it took 27 to 70 ms a second
         gc.set_threshold(10_000, 20, 100)
         gc.enable()  # whoever started us may have spared the first frame the collector
@@ -135,6 +145,14 @@ class VoiceChatApp(ActionsApp):
                 message = messages.TurnsArrived(record)
             case Batch():
                 message = messages.BatchArrived(record)
+            case Devices():
+                message = messages.DevicesArrived(record)
+            case SessionShown():
+                message = messages.SessionArrived(record)
+            case Finding():
+                message = messages.FindingArrived(record)
+            case Numbers():
+                message = messages.NumbersArrived(record)
             case EngineHello():
                 message = messages.EngineBegan(record)
             case Goodbye():
@@ -156,6 +174,8 @@ class VoiceChatApp(ActionsApp):
         if not self.is_shown:
             return
         self.view, self.meters = cleaned(message.snapshot.view), message.snapshot.meters
+        self.sound = message.snapshot.sound
+        self.talk.take_state(message.snapshot.t, self.view.mic, self.meters)
         if self._away:
             self._name_window()
         if is_urgent(self._shown, self.view):
@@ -172,17 +192,51 @@ class VoiceChatApp(ActionsApp):
         if not self.is_shown:
             return
         self._shown, self._shown_at = self.view, time.monotonic()
-        self.talk.show_state(self.view, self.meters)
+        self.talk.show_state(self.view, self.meters, self.sound)
 
     def on_turns_arrived(self, message: messages.TurnsArrived) -> None:
         """Transcript entries."""
         if self.is_shown:
-            self.talk.take_turns(cleaned(message.turns))
+            turns = cleaned(message.turns)
+            self.talk.take_turns(turns)
+            self.hands_heard(turns)
 
     def on_batch_arrived(self, message: messages.BatchArrived) -> None:
         """Events; the list makes odd characters visible itself."""
         if self.is_shown:
             self.talk.take_batch(message.batch)
+            self.hands_saw(message.batch)
+
+    def on_devices_arrived(self, message: messages.DevicesArrived) -> None:
+        """What there is to choose from. Names stay as they are, because a choice is made by name; painting cleans."""
+        if self.is_shown:
+            self.talk.devices = message.devices
+
+    def on_session_arrived(self, message: messages.SessionArrived) -> None:
+        """What is in force. The reasons quote a service; its document is data, cleaned where a value is painted."""
+        if self.is_shown:
+            session = message.session
+            reasons = tuple((path, clean(why, one_line=True)) for path, why in session.refused)
+            self.talk.session = structs.replace(session, refused=reasons)
+
+    def on_look_chosen(self, message: LookChosen) -> None:
+        """Something that concerns the screen alone."""
+        message.stop()
+        match message.look.what, message.look.value:
+            case "devices", _:
+                self.talk.toggle_devices()
+            case "theme", "":
+                self.action_change_theme()
+            case "theme", name:
+                self.theme = name
+            case "motion", motion:
+                self.options = replace(self.options, motion="calm" if motion == "calm" else "full")
+                self.talk.calm = motion == "calm"
+
+    def on_finding_arrived(self, message: messages.FindingArrived) -> None:
+        """A problem, in words that may quote a service."""
+        if self.is_shown:
+            self.talk.take_finding(cleaned(message.finding))
 
     def on_engine_began(self) -> None:
         """It is (again) there."""
@@ -250,7 +304,8 @@ class VoiceChatApp(ActionsApp):
     def _is_talk_key(self, key: str) -> bool:
         if key in keys_of("vc.ptt_any", self.keymap).split(","):
             return True
-        return key in keys_of("vc.ptt", self.keymap).split(",") and not isinstance(self.focused, Input)
+        types = self.focused is not None and self.focused.check_consume_key("space", " ")
+        return key in keys_of("vc.ptt", self.keymap).split(",") and not types
 
     def on_badge_pressed(self, message: messages.BadgePressed) -> None:
         """The badge is a talk key with a true release everywhere."""
@@ -274,6 +329,7 @@ class VoiceChatApp(ActionsApp):
     def on_app_focus(self, event: events.AppFocus) -> None:
         """Back again."""
         self._away = False
+        self._look_at_themes()
         self.talk.looked_at = True
         self._name_window()
         self._show()

@@ -152,13 +152,22 @@ def _checks(facts: CardFacts) -> list[Line]:
         dot = Word("◉ ", "warning") if is_silent else Word("● ", "success")
         lines.append((dot, Word(mic.name, outside=True), Word(hears, "quiet")))
     if mic.speaker:
-        echo = "echo cancelling on, no headphones needed" if "aec" in mic.echo.lower() else "use headphones: echo stays"
+        echo = _echo_words(mic.echo)
         lines.append((Word("● ", "success"), Word(mic.speaker, outside=True), Word(f" · {echo}", "quiet")))
     if facts.release == "true":
         lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.talk} is released")))
     elif facts.release != "unknown":
         lines.append((Word("◉ ", "warning"), Word("Releases are guessed here; the badge held with the mouse is exact")))
     return lines
+
+
+def _echo_words(echo: str) -> str:
+    """What the treatment of the echo means for whoever wants to talk over the assistant."""
+    if "aec" in echo.lower():
+        return "echo cancelling on, no headphones needed"
+    if echo.startswith("headphones"):
+        return "headphones, so there is no echo to cancel"
+    return "echo is not cancelled: the mic shuts while it plays"
 
 
 def _found_key(welcome: WelcomeFacts) -> list[Line]:
@@ -223,7 +232,8 @@ def _no_microphone(facts: CardFacts, width: int) -> list[Line]:
     lines.append(
         (Word(f"Until then {voice} can read what you type (", "quiet"), *_inline(keys.type, ") and answer aloud."))
     )
-    lines.append((Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.again, " tries again.")))
+    again = (Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.again, " tries again, "))
+    lines.append((*again, *_inline(keys.devices, " shows the devices.")))
     return lines
 
 
@@ -268,10 +278,46 @@ def _notes(facts: CardFacts, width: int) -> list[Line]:
 KeyRows = Sequence[tuple[str, str]]
 
 
+FILTERS = (
+    ("FILTER", ""),
+    ("word", "in summary or payload"),
+    ("a,b  -a", "a or b, not a; blank is and"),
+    ("type:", "response,in.speech*"),
+    ("dir:", "in, out, local"),
+    ("is:", "error vad delta audio tool mine"),
+    ("", "unknown harmless marked"),
+    ("id:", "any id; resp: item: call:"),
+    ("turn:", "8"),
+    ("after:", "4:06, or 30s ago; before:"),
+    ("gap:", ">500ms, from the one before"),
+    ("size:", ">4k on the wire"),
+    (".field", ".usage.output_tokens>200"),
+    ("group:", "off splits runs of deltas"),
+    ("", ""),
+    ("COLUMNS", ""),
+    ("↓ ↑ ·", "server, ours, of this program"),
+    ("◆ ✕", "voice detector, error"),
+)
+"""The filter language, beside the keys of the list."""
+
+
+def event_key_card(keys: KeyRows, width: int) -> list[Line]:
+    """The card of `?` over the events: their keys, and what a filter may say."""
+    half = (width - 2) // 2
+    lines: list[Line] = [()]
+    for sides in zip_longest(keys, FILTERS, fillvalue=("", "")):
+        row: list[Word] = []
+        for name, words in sides:
+            color = "key" if words else "accent"
+            row += [Word(f"  {name}".ljust(12), color, True), Word(words.ljust(half - 12)[: half - 12], "quiet")]
+        lines.append(tuple(row))
+    return lines
+
+
 def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: int) -> list[Line]:
     """The card of `?`: two columns of keys, what is known of the keyboard, and what the lamps say."""
     half = (width - 2) // 2
-    lines: list[Line] = [()]
+    lines: list[Line] = []
     for sides in zip_longest(left, right, fillvalue=("", "")):
         row: list[Word] = []
         for keys, words in sides:

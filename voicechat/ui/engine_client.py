@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from voicechat.core.user_events import UserEvent
+from voicechat.core.user_events import UserAct
 from voicechat.engine.link import FromEngine
 
 
@@ -18,7 +18,7 @@ class Engine(Protocol):
         The end is a `Goodbye`: the engine's own, or one that the host makes up with the cause of death.
         """
 
-    def send(self, event: UserEvent) -> None:
+    def send(self, event: UserAct) -> None:
         """Tell the engine what the user did. Never blocks for long, never raises when the engine is gone."""
 
     def restart(self) -> None:

@@ -32,7 +32,9 @@ _SEQUENCE = re.compile(
     r"|(?P<code>\d{0,12})(?P<others>(?::\d*){0,2})"
     r"(?:;(?P<modifiers>\d{0,9})(?::(?P<type>\d{1,9}))?(?:;(?P<text>[\d:]{0,60}))?)?(?P<final>[u~ABCDEFHPQRS]))"
 )
-_UNFINISHED = re.compile(r"\x1b\[\??[\d:;]{0,60}\Z")
+_UNFINISHED = re.compile(r"\x1b(?:\[\??[\d:;]{0,60}|\](?:1(?:1(?:;[^\x07\x1b]{0,60}\x1b?)?)?)?)\Z")
+_COLOR_ANSWER = re.compile(r"\x1b\]11;[^\x07\x1b]{0,60}(?:\x07|\x1b\\)")
+"""A late answer to the question of `terminal_colors`; it is nobody's key."""
 _KINDS: dict[str | None, Kind] = {"2": "repeat", "3": "release"}
 
 
@@ -139,6 +141,8 @@ class SequenceFilter:
         match = _SEQUENCE.match(data, position)
         if match is not None:
             return self._item(match), match.end()
+        if (color := _COLOR_ANSWER.match(data, position)) is not None:
+            return None, color.end()
         rest = data[position:]
         if _UNFINISHED.match(rest) or (rest == "\x1b" and self.speaks_protocol):
             self._carry = rest

@@ -16,6 +16,7 @@ from textual.drivers import linux_driver
 from textual.message import Message
 
 from voicechat.ui.keyboard import QUERY, Answered, Fence, KeyboardKnown, KeyMoved, SequenceFilter, Typed
+from voicechat.ui.terminal_colors import give_back_terminal
 
 _STOCK_PARSER = linux_driver.XTermParser  # type: ignore[attr-defined]  # imported there, not exported
 _STOCK_KEYS = XTermParser._sequence_to_key_events
@@ -86,6 +87,7 @@ class EventTypeDriver(linux_driver.LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Enter, then ask."""
+        give_back_terminal()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if self._writer_thread is not None and self.input_tty:
             self.write(_PUSH_TITLE + QUERY)

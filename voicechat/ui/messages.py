@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from voicechat.core.user_events import UserEvent
-from voicechat.engine.link import Batch, EngineHello, Goodbye, Snapshot, Turns
+from voicechat.core.user_events import UserAct
+from voicechat.engine.link import Batch, Devices, EngineHello, Finding, Goodbye, Numbers, SessionShown, Snapshot, Turns
 
 
 class SnapshotArrived(Message, bubble=False):
@@ -36,6 +36,50 @@ class BatchArrived(Message, bubble=False):
         self.batch = batch
 
 
+class DevicesArrived(Message, bubble=False):
+    """What there is to choose from; the newest list is the whole truth."""
+
+    def __init__(self, devices: Devices) -> None:
+        super().__init__()
+        self.devices = devices
+
+    def can_replace(self, message: Message) -> bool:
+        """Latest wins."""
+        return isinstance(message, DevicesArrived)
+
+
+class SessionArrived(Message, bubble=False):
+    """The configuration as it is now; the newest is the whole truth."""
+
+    def __init__(self, session: SessionShown) -> None:
+        super().__init__()
+        self.session = session
+
+    def can_replace(self, message: Message) -> bool:
+        """Latest wins."""
+        return isinstance(message, SessionArrived)
+
+
+class FindingArrived(Message, bubble=False):
+    """A problem was found, has changed or has ended. Never replaced: each tells of one problem only."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__()
+        self.finding = finding
+
+
+class NumbersArrived(Message, bubble=False):
+    """Times, tokens and money; the newest figures are the whole truth."""
+
+    def __init__(self, numbers: Numbers) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def can_replace(self, message: Message) -> bool:
+        """Latest wins."""
+        return isinstance(message, NumbersArrived)
+
+
 class EngineBegan(Message, bubble=False):
     """The engine said hello."""
 
@@ -55,7 +99,7 @@ class EngineEnded(Message, bubble=False):
 class UserDid(Message):
     """A widget asks the app to tell the engine."""
 
-    def __init__(self, event: UserEvent) -> None:
+    def __init__(self, event: UserAct) -> None:
         super().__init__()
         self.event = event
 
@@ -68,4 +112,14 @@ class BadgeReleased(Message):
     """The mouse came up, wherever the pointer was: send."""
 
 
-FromEngineMessage = SnapshotArrived | TurnsArrived | BatchArrived | EngineBegan | EngineEnded
+FromEngineMessage = (
+    SnapshotArrived
+    | TurnsArrived
+    | BatchArrived
+    | DevicesArrived
+    | FindingArrived
+    | SessionArrived
+    | NumbersArrived
+    | EngineBegan
+    | EngineEnded
+)

@@ -6,7 +6,9 @@ column where it was; Textual's line API (`render_line`) is the cheapest way (0.3
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Self
 
 from rich.cells import cell_len, set_cell_size
@@ -15,6 +17,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.color import Color, ColorParseError
+from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -30,6 +33,7 @@ _TO_ASCII = str.maketrans(
         "▌": "|", "▐": "|", "█": "#", "·": "-", "→": ">", "←": "<", "↑": "^", "↓": "v", "…": "~", "−": "-", "≈": "~",
         "×": "x", "“": '"', "”": '"', "›": ">", "°": "o", "◆": "*", "◇": "o", "▁": "_", "▂": "_", "▃": "=", "▄": "=",
         "▅": "#", "▆": "#", "▇": "#", "▔": "-", "▀": "=", "✓": "+", "♪": "~", "‖": "|", "◌": "o", "↵": "/", "╵": "'",
+        "┬": "+", "═": "~", "—": "-", "┗": "`", "┛": "'", "┼": "+", "•": "*",
     }
 )  # fmt: skip
 """One column for one column, so that a layout never depends on the alphabet."""
@@ -202,9 +206,63 @@ class Lined(Widget):
 
 
 class Painted(Lined):
-    """Lines made of rows. Subclasses say `paint`."""
+    """Lines made of rows. Subclasses say `paint`.
+
+    Only rows that have come out differently are painted again: a clock that shows seconds changes ten times a second,
+    and one dirty row at the top makes the compositor render everything between it and the deck (a third of the
+    screen's CPU). Several reactives that change together are painted once.
+    """
 
     ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._compares = False
+        self._filtered: tuple[list[Strip], Sequence[LineFilter], list[Strip]] | None = None
+        """Lines, the filters of the app (monochrome and the like), and the lines that came out of them."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The compositor asks every widget of the screen for all its lines in every frame.
+
+        Textual's way through its styles (borders, padding, opacity) costs more than the painting; a widget that has
+        none of them hands out its lines as they are.
+        """
+        if self.outer_size != self.size or self.opacity < 1.0:
+            return super().render_lines(crop)
+        whole = self._ready_lines()
+        if crop.x == 0 and crop.width >= self.size.width:
+            return whole[crop.y : crop.bottom]
+        return [line.crop(crop.x, crop.right) for line in whole[crop.y : crop.bottom]]
+
+    def _ready_lines(self) -> list[Strip]:
+        self.render_line(0)
+        filters, background = self.get_line_filters(), self.background_colors[1]
+        known = self._filtered
+        if known is not None and known[0] is self._lines and known[1] == filters:
+            return known[2]
+        ready = [self.render_line(y) for y in range(self.size.height)]
+        for line_filter in filters:
+            ready = [line.apply_filter(line_filter, background) for line in ready]
+        self._filtered = (self._lines, filters, ready)
+        return ready
+
+    def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
+        """A changed reactive comes through here; with lines for the present size and theme they are compared first."""
+        if regions or layout or recompose or not repaint or self._made_for != (self.size, self.palette):
+            return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        if not self._compares:
+            self._compares = self.call_later(self._repaint_changes)
+        return self
+
+    def _repaint_changes(self) -> None:
+        self._compares = False
+        if self._made_for != (self.size, self.palette):
+            return  # everything is painted anyway
+        before, self._lines = self._lines, self.make_lines(self.palette, *self.size)
+        pairs = enumerate(zip_longest(before, self._lines))
+        changed = [Region(0, y, self.size.width, 1) for y, (old, new) in pairs if old != new]
+        if changed:
+            Widget.refresh(self, *changed)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """The rows, top to bottom."""

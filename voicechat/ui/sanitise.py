@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
-from textual.content import Content
+
+if TYPE_CHECKING:
+    from textual.content import Content
 
 _SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI
@@ -62,8 +64,20 @@ def show(text: str) -> str:
     return _UNSAFE.sub(lambda m: f"\\x{ord(m[0]):02x}" if ord(m[0]) < 256 else f"\\u{ord(m[0]):04x}", text)
 
 
+def escaped(text: str) -> str:
+    """For JSON that is edited: what is unsafe is written as JSON itself writes it, so the meaning stays."""
+    return _UNSAFE.sub(lambda m: "".join(f"\\u{unit:04x}" for unit in _utf16(m[0])), text)
+
+
+def _utf16(character: str) -> tuple[int, ...]:
+    raw = character.encode("utf-16-be", "surrogatepass")
+    return tuple(int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2))
+
+
 def safe(text: str) -> Content:
     """Cleaned text as content: never read as markup, never a control sequence."""
+    from textual.content import Content  # here, because plain talk and the commands clean text without a screen
+
     return Content(clean(text))
 
 

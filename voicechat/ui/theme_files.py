@@ -1,11 +1,14 @@
 """Themes are TOML files; the file's stem is the theme's name, and a broken one is a value with a reason.
 
 Looked for in the package (an installed wheel), else in the checkout beside it, then in the user's folder, which may
-replace one of ours. A theme gives Textual's eleven colours and, if it likes, our own; what it leaves out is derived.
+replace one of ours. A theme gives Textual's eleven colours and, if it likes, our own; what it leaves out is derived. A
+file with a mistake is not used at all (a screen in half of somebody's colours helps nobody), and each mistake is told
+with its line and the nearest name that is known.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -45,30 +48,58 @@ APP_COLORS = (
     "cursor-line",
     "key",
 )
+TOP_LEVEL = ("name", "dark", "luminosity_spread", "text_alpha", "colors", "voicechat")
+LARGEST = 64_000
+"""Bytes; a theme has fifty lines."""
+MOST_PROBLEMS = 5
+"""Mistakes of one file that are told at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThemeFailure:
-    """A theme file that could not be used."""
+    """One mistake in a theme file, which is therefore not used."""
 
     path: Path
     reason: str
+    line: int = 0
+    """Counted from 1; 0: no particular one."""
 
     def __str__(self) -> str:
-        return f"theme {self.path.stem}: {self.reason}"
+        where = f"{self.path.name}, line {self.line}" if self.line else self.path.name
+        return f"theme {self.path.stem}: {self.reason} ({where})"
 
 
 def load_themes(user_dir: Path | None = None) -> tuple[list[Theme], list[ThemeFailure]]:
-    """All usable themes, the user's last, and the files that are none."""
-    loaded: dict[str, Theme] = {}
+    """All usable themes, the user's last, and what is wrong with the files that are none."""
+    sources, failed = theme_sources(user_dir)
+    return [theme for theme, _ in sources], failed
+
+
+def theme_sources(user_dir: Path | None = None) -> tuple[list[tuple[Theme, Path]], list[ThemeFailure]]:
+    """As `load_themes`, each theme with the file it comes from."""
+    loaded: dict[str, tuple[Theme, Path]] = {}
     failed: list[ThemeFailure] = []
     for path in _files(user_dir):
         result = read_theme(path)
         if isinstance(result, Theme):
-            loaded[result.name] = result
+            loaded[result.name] = (result, path)
         else:
-            failed.append(result)
+            failed += result
     return list(loaded.values()), failed
+
+
+def user_files(user_dir: Path | None) -> tuple[tuple[str, int, int], ...]:
+    """What tells that the user's folder has changed: names, times (ns) and sizes. Cheap enough to ask every 2 s."""
+    if user_dir is None or not user_dir.is_dir():
+        return ()
+    found = []
+    for path in sorted(user_dir.glob("*.toml")):
+        try:
+            about = path.stat()
+        except OSError:
+            continue
+        found.append((path.name, about.st_mtime_ns, about.st_size))
+    return tuple(found)
 
 
 def _files(user_dir: Path | None) -> Iterator[Path]:
@@ -79,19 +110,28 @@ def _files(user_dir: Path | None) -> Iterator[Path]:
             yield from sorted(folder.glob("*.toml"))
 
 
-def read_theme(path: Path) -> Theme | ThemeFailure:
-    """One file as a theme."""
+def read_theme(path: Path) -> Theme | list[ThemeFailure]:
+    """One file as a theme, or everything that is wrong with it."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > LARGEST:
+            return [ThemeFailure(path, f"is larger than {LARGEST // 1000} kB")]
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
-        return ThemeFailure(path, f"cannot be read: {error}")
-    except tomllib.TOMLDecodeError as error:
-        return ThemeFailure(path, f"is not TOML: {error}")
+        return [ThemeFailure(path, f"cannot be read: {error}")]
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        line = re.search(r"at line (\d+)", str(error))
+        return [ThemeFailure(path, f"is not TOML: {error}", int(line[1]) if line else 0)]
     colors, app_colors = table.get("colors", {}), table.get("voicechat", {})
     if not isinstance(colors, dict) or not isinstance(app_colors, dict):
-        return ThemeFailure(path, "[colors] and [voicechat] must be tables")
-    if reason := _refusal(colors, app_colors):
-        return ThemeFailure(path, reason)
+        return [ThemeFailure(path, "[colors] and [voicechat] must be tables")]
+    problems = list(_problems(path, text, table))
+    return problems[:MOST_PROBLEMS] if problems else _theme(path, table, colors, app_colors)
+
+
+def _theme(
+    path: Path, table: Mapping[str, object], colors: Mapping[str, object], app_colors: Mapping[str, object]
+) -> Theme:
     theme = Theme(name=path.stem, primary=str(colors["primary"]), dark=bool(table.get("dark", True)))
     for name, value in colors.items():
         setattr(theme, name, str(value))
@@ -101,16 +141,41 @@ def read_theme(path: Path) -> Theme | ThemeFailure:
     return theme
 
 
-def _refusal(colors: Mapping[str, object], app_colors: Mapping[str, object]) -> str:
-    if "primary" not in colors:
-        return "[colors] has no primary"
-    for table, known in ((colors, TEXTUAL_COLORS), (app_colors, APP_COLORS)):
-        for name, value in table.items():
+def _problems(path: Path, text: str, table: Mapping[str, object]) -> Iterator[ThemeFailure]:
+    for name in table:
+        if name not in TOP_LEVEL:
+            yield ThemeFailure(path, f"unknown setting {name!r}{_nearest(name, TOP_LEVEL)}", _line_of(text, "", name))
+    colors = table.get("colors", {})
+    if isinstance(colors, dict) and "primary" not in colors:
+        yield ThemeFailure(path, "[colors] has no primary", _line_of(text, "colors", ""))
+    for section, known in (("colors", TEXTUAL_COLORS), ("voicechat", APP_COLORS)):
+        values = table.get(section, {})
+        for name, value in values.items() if isinstance(values, dict) else ():
+            line = _line_of(text, section, name)
             if name not in known:
-                return f"unknown colour {name!r}"
-            if not isinstance(value, str) or not _is_color(value):
-                return f"{name} = {value!r} is not a colour"
-    return ""
+                yield ThemeFailure(path, f"unknown colour {name!r}{_nearest(name, known)}", line)
+            elif not isinstance(value, str) or not _is_color(value):
+                yield ThemeFailure(path, f"{name} = {value!r:.40} is not a colour", line)
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches  # only a mistake needs it
+
+    close = get_close_matches(name, known, 1)
+    return f", perhaps {close[0]}" if close else ""
+
+
+def _line_of(text: str, section: str, name: str) -> int:
+    """Where a key stands: TOML's reader does not tell. 0 when it is written in a way this does not find."""
+    now = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if (header := re.match(r"\s*\[\s*[\"']?([\w-]+)[\"']?\s*\]", line)) is not None:
+            now = header[1]
+            if now == section and not name:
+                return number
+        elif now == section and name and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+            return number
+    return 0
 
 
 def _is_color(value: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
+from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView, TurnView
 
 Release = Literal["unknown", "true", "guessed", "remote", "tap"]
 """How the end of a hold is known: reported by the terminal; guessed from key repeat (here, or over a slow remote
@@ -31,6 +31,14 @@ RELEASE_SHORT: Mapping[Release, str] = {
     "tap": "tap",
 }
 
+CUT_WORDS = {
+    "you": "you stopped it at",
+    "barge-in": "you cut in at",
+    "push-to-talk": "you cut in at",
+    "server": "server cut it at",
+    "line": "line lost at",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Keys:
@@ -42,6 +50,8 @@ class Keys:
     barge_in: str = "b"
     type: str = "i"
     again: str = "r"
+    devices: str = "d"
+    wait: str = "k"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,9 @@ class Scene:
     keys: Keys = Keys()
     release: Release = "unknown"
     clipped: float = 0.0
+    keeps_waiting: bool = False
+    """A lost device is wanted back, and no other in its place."""
+    can_wait: bool = False
 
     @property
     def voice(self) -> str:
@@ -87,6 +100,12 @@ class Scene:
 def assistant_name(connection: ConnectionView) -> str:
     """The voice in use; it labels the assistant everywhere."""
     return connection.voice or "assistant"
+
+
+def cut_words(turn: TurnView) -> str:
+    """`you cut in at 2.4 s`: who cut the answer, and when."""
+    words = "a noise cut it at" if turn.false_alarm else CUT_WORDS[turn.cut_by or "you"]
+    return f"{words} {'≈' if turn.cut_is_estimate else ''}{turn.cut_at:.1f} s"
 
 
 def release_words(release: Release, key: str) -> str:
@@ -114,7 +133,7 @@ def _badge(mic: MicView) -> tuple[str, str, Tone]:
             return "◐", "MIC READY", "plain"
         case "keeping":
             return "◉", f"KEEPING {mic.seconds:.1f} s", "waiting"
-        case "line-lost":
+        case "line-lost" | "budget-spent":
             return "▲", "MIC CLOSED", "warning"
         case "device-lost":
             return "▲", "MIC LOST", "warning"
@@ -139,7 +158,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
             left = "" if mic.remaining is None else f"{mic.remaining:.0f} s left"
             return _join("opened by voicechat ctl", left), f"{key.talk} takes over · {key.mute} mutes"
         case "flat":
-            return f"but nothing comes in: flat for {max(mic.seconds, 5):.0f} s", _flat_cure(mic)
+            cure = f"{_flat_cure(mic)} · {key.devices} devices"
+            return f"but nothing comes in: flat for {max(mic.seconds, 5):.0f} s", cure
         case "too-loud":
             return f"too loud: {scene.clipped * 100:.0f} % clipped", f"lower the input level of {_device(mic)}"
         case "muted":
@@ -151,6 +171,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
             return f"{voice} is speaking · talk over it to cut in", kept
         case "half-duplex":
             cure = f"barge-in off: {key.barge_in} turns it on · {key.stop} stops the answer"
+            if mic.barge_in:
+                cure = f"its echo is not cancelled · {key.stop} stops the answer"
             return f"{voice} is speaking · opens 0.3 s after the last sound", cure
         case "restoring":
             return f"opens in {mic.remaining or 0.3:.1f} s", "waiting for the last echo to fade"
@@ -171,15 +193,20 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
             return "not connected yet · your first words are kept", wait
         case "keeping":
             return "not sent yet: the line is still opening", "what you say now is sent first, up to 10 s"
+        case "budget-spent":
+            return (
+                f"budget of {mic.detail} is spent · :continue goes on",
+                "or start anew with a larger voicechat --budget",
+            )
         case "configuring":
             return "not agreed yet · opens when the server accepts", "your settings are on their way to the server"
         case "line-lost":
             return _line_lost(scene)
         case "device-lost":
-            when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
-            return f"{mic.name or 'the microphone'} was lost · {when}", _join(mic.detail, f"you can type: {key.type}")
+            return _device_lost(scene)
         case "no-microphone":
-            return mic.detail or "no input device", _join(f"you can type: {key.type}", f"{key.again} tries again")
+            cures = (f"you can type: {key.type}", f"{key.devices} picks a device", f"{key.again} tries again")
+            return mic.detail or "no input device", _join(*cures)
         case "unfocused":
             return "this window lost the keyboard, so the key counts as released", f"hold {key.talk} again"
         case "ended" if mic.hint:
@@ -187,6 +214,15 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
         case "ended":
             return "the session is over", "new starts another: press : and write new"
     return mic.reason or "not connected", mic.hint
+
+
+def _device_lost(scene: Scene) -> tuple[str, str]:
+    mic, key = scene.mic, scene.keys
+    if scene.keeps_waiting:
+        return f"{mic.name or 'the microphone'} was lost · waiting for it", f"{key.devices} chooses another"
+    when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
+    ways = _join(f"{key.devices} chooses", f"{key.wait} keeps waiting for it" if scene.can_wait else mic.detail)
+    return f"{mic.name or 'the microphone'} was lost · {when}", ways
 
 
 def _line_lost(scene: Scene) -> tuple[str, str]:
@@ -221,7 +257,9 @@ def _echo(mic: MicView) -> str:
         return ""
     if "aec" in mic.echo.lower():
         return "echo cancel on"
-    return "echo cancel off" if mic.echo == "off" else mic.echo
+    if mic.echo.startswith("headphones"):
+        return "headphones"
+    return "half duplex" if mic.echo.endswith("half duplex") else mic.echo
 
 
 def _devices(mic: MicView) -> str:

@@ -1,8 +1,9 @@
 """Who ends an answer before its time, and whether it was right (R7, R9, R11).
 
 You by a key, your voice by R7, the server by itself, or the lost line: each becomes one `AnswerInterrupted`, and the
-rules that own the loudspeaker, the line and the mic do the rest. The audio callback may grant a barge-in by itself,
-because the loop can be late; it is told here whether it may, and reports what it did.
+rules that own the loudspeaker, the line and the mic do the rest. Whether a voice has earned the floor is decided in the
+audio callback alone: it is never late, and it alone can tell a voice from a leak of the echo. It is told here whether
+it may, and reports what it did.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from voicechat.core.events import (
     NewAsked,
     Noticed,
     Received,
+    SelfEchoHeard,
     StopPressed,
     VoiceBegan,
     VoiceEnded,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_mic_open_during_playback, is_ready
-from voicechat.core.rules.playback import far_end_heard, is_answer_running
+from voicechat.core.rules.playback import is_answer_running
 from voicechat.core.rules.reply_gate import has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, Voice
@@ -51,8 +54,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _on_wire(state, event.event, now, policy)
         case VoiceBegan(began_at):
             began_at = min(began_at, now)
-            learned = far_end_heard(state.playback, began_at)
-            return _changed(state, replace(voice, began_at=began_at, ended_at=None, far_end_heard=learned))
+            return _changed(state, replace(voice, began_at=began_at, ended_at=None))
         case VoiceEnded(ended_at) if voice.began_at is not None:
             return _changed(state, replace(voice, ended_at=max(voice.began_at, min(ended_at, now))))
         case BargeInHappened(voice_began_at) if is_answer_running(state, now, policy):
@@ -62,6 +64,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return RuleResult(None, (), (AnswerInterrupted("you"),))
         case LineLost() if is_answer_running(state, now, policy):
             return RuleResult(None, (), (AnswerInterrupted("line"),))
+        case SelfEchoHeard():
+            return RuleResult(None, (), (Noticed("warning", _self_echo_words(event), "self_echo"),))
         case LineReleased() | DeviceLost():
             return _changed(state, replace(voice, began_at=None, ended_at=None, granted_at=None))
         case _:
@@ -69,11 +73,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
-    """Grant what the callback has not granted yet, judge what was granted, and tell the audio path what it may do."""
+    """Judge what was granted, and tell the audio path what it may do."""
     voice = state.voice
-    grant_at = _grant_at(state, policy)
-    if grant_at is not None and now >= grant_at:
-        return _granted(state, voice, now, policy)
     alarm_at = _false_alarm_at(voice, policy)
     if alarm_at is not None and voice.granted_at is not None and now >= alarm_at:
         return _false_alarm(state, voice.granted_at)
@@ -83,7 +84,7 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """When voice and answer have lasted long enough, and when a grant without words was noise."""
+    """When the answer has lasted long enough, when to step back, and when a grant without words was noise."""
     voice = state.voice
     due: list[float] = []
     if voice.granted_at is not None:
@@ -91,12 +92,9 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
         due.append(voice.granted_at + policy.min_voice if alarm_at is None else alarm_at)
     if _may_listen(state, policy):
         allowed_at = _answer_old_enough_at(state, policy)
-        grant_at = _grant_at(state, policy)
         duck_at = _duck_at(state, policy)
         if allowed_at is not None and not voice.allowed:
             due.append(allowed_at)
-        if grant_at is not None:
-            due.append(grant_at)
         if duck_at is not None and not voice.ducked:
             due.append(duck_at)
     return min(due, default=None)
@@ -106,6 +104,8 @@ def _may_listen(state: State, policy: TurnPolicy) -> bool:
     """Whether talking over the answer cuts in at all: hands-free, wanted, and not muted in any way."""
     mic, choices = state.microphone, state.choices
     if not choices.barge_in or choices.turn_mode == "push-to-talk" or state.talk.pressed_at is not None:
+        return False
+    if not mic.hears_over_playback or is_spent(state):  # there is nothing to cut in for
         return False
     if mic.muted or mic.paused or mic.missing or mic.lost_at is not None or not is_ready(state):
         return False
@@ -122,17 +122,6 @@ def _answer_old_enough_at(state: State, policy: TurnPolicy) -> float | None:
     if sound.begun_at is None or sound.audible_since is None or sound.silenced_at is not None:
         return None
     return sound.audible_since + policy.min_playback
-
-
-def _grant_at(state: State, policy: TurnPolicy) -> float | None:
-    """When the voice that is on has lasted long enough to be meant, over an answer that has."""
-    began_at = state.voice.began_at
-    allowed_at = _answer_old_enough_at(state, policy)
-    if began_at is None or allowed_at is None or not _is_voice_on(state.voice) or not _may_listen(state, policy):
-        return None
-    is_cold = state.voice.far_end_heard < policy.cold_echo_for
-    needed = policy.min_voice + policy.cold_echo_extra_voice if is_cold else policy.min_voice
-    return max(allowed_at, began_at + needed)
 
 
 def _duck_at(state: State, policy: TurnPolicy) -> float | None:
@@ -170,6 +159,31 @@ def _false_alarm(state: State, granted_at: float) -> RuleResult:
     voice = replace(state.voice, granted_at=None, false_alarms=state.voice.false_alarms + 1)
     text = "The answer was cut by a noise, not by your voice. Press b to turn barge-in off if this happens often."
     return _announced(state, voice, FalseAlarm(granted_at), Noticed("info", text, "false_alarm"))
+
+
+_LATEST_CANCELLED = 0.45
+"""Seconds: an echo later than this is out of the canceller's reach."""
+
+
+def _self_echo_words(heard: SelfEchoHeard) -> str:
+    """One sentence: what is heard, how loud and how late, and the cure that fits how echo is treated now."""
+    echo = f"{heard.level_db:+.0f} dB, {heard.delay * 1000:.0f} ms late".replace("-", "\N{MINUS SIGN}")
+    match heard.mode:
+        case "headphones":
+            cure = "headphones are set, but it is heard: turn echo cancelling on, or half duplex (b)"
+        case "shut":
+            return (
+                f"Your loudspeaker would trigger the voice detection ({echo}), so the mic is shut while it plays: "
+                "turn echo cancelling on, or use headphones."
+            )
+        case "cancelled" if heard.delay > _LATEST_CANCELLED:
+            cure = "that is too late for echo cancelling: use headphones or a wired loudspeaker, or half duplex (b)"
+        case "cancelled":
+            cure = (
+                f"echo cancelling takes out only {heard.cancelled_db:.0f} dB: turn the loudspeaker down, "
+                "use headphones, or half duplex (b)"
+            )
+    return f"Your loudspeaker triggers the voice detection: {echo}; {cure}."
 
 
 def _told(state: State, now: float, policy: TurnPolicy, *, is_changed: bool) -> RuleResult:

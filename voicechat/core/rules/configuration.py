@@ -22,47 +22,37 @@ from voicechat.core.events import (
     LineReleased,
     NewAsked,
     Noticed,
+    PresetChosen,
     Received,
     SendRefused,
+    SettingChosen,
+    SettingUndone,
     TimePassed,
     TurnModeChosen,
 )
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.rules.reply_gate import TRANSCRIPTION, client_decides
+from voicechat.core.rules import live_changes as live
+from voicechat.core.rules.reply_gate import client_decides
 from voicechat.core.rules.result import NOTHING, RuleResult
-from voicechat.core.state import Configuration, State
+from voicechat.core.rules.wanted import (
+    TURN_DETECTION,
+    is_mic_open_during_playback as is_mic_open_during_playback,
+    turn_detection,
+    turns_now,
+    wanted_session as wanted_session,
+    without_path,
+)
+from voicechat.core.state import Choices, Configuration, State
 from voicechat.protocol.dialects import Dialect, detect_dialect
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.problems import canonical_path
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCreated, SessionUpdated
-from voicechat.protocol.session_config import without
 from voicechat.protocol.session_dialects import GA_PATHS, get_path, has_path, session_to_ga, set_path
-
-TURN_DETECTION = ("audio", "input", "turn_detection")
-FALLBACK_TRANSCRIPTION = "gpt-transcribe"
-"""R13 cannot work without transcripts; what OpenAI recommends where the user named no model."""
 
 
 def is_ready(state: State) -> bool:
     """R21: the line is up and the configuration is in force, so user audio and wishes may go out."""
     return state.connection.phase == "open" and state.configuration.in_force_at is not None
-
-
-def is_mic_open_during_playback(state: State, policy: TurnPolicy) -> bool:
-    """Preset `quick`: the server listens all the time and interrupts by itself (R1, R9). Barge-in off means off."""
-    return policy.mic_open_during_playback and state.choices.barge_in and not state.choices.turns_are_ours
-
-
-def wanted_session(state: State, policy: TurnPolicy) -> dict[str, Any]:
-    """The user's wish in the GA dialect as it should be now, without what this service has refused."""
-    session = dict(state.wishes.session)
-    session.setdefault("type", "realtime")
-    if client_decides(state, policy) and not get_path(session, TRANSCRIPTION):
-        set_path(session, TRANSCRIPTION, {"model": FALLBACK_TRANSCRIPTION})
-    set_path(session, TURN_DETECTION, _turn_detection(state, policy))
-    for path in state.configuration.refused:
-        session = _without(session, path)
-    return session
 
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -74,13 +64,21 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case TimePassed():
             return _time_passed(state, now, policy)
         case LineOpened(configured=True) if config.in_force_at is None:
-            asked = replace(config, sent=wanted_session(state, policy), turns_asked=_turns(state, policy))
+            asked = replace(config, sent=wanted_session(state, policy), turns_asked=turns_now(state, policy))
             return _in_force(state, asked, now)
         case TurnModeChosen(mode):
-            return RuleResult(replace(state, choices=replace(state.choices, turn_mode=mode)))
+            return _switched(state, replace(state.choices, turn_mode=mode), now)
         case BargeInChosen(enabled):
-            return RuleResult(replace(state, choices=replace(state.choices, barge_in=enabled)))
+            return _switched(state, replace(state.choices, barge_in=enabled), now)
+        case SettingChosen():
+            return live.setting_chosen(state, event, now, policy)
+        case PresetChosen():
+            return live.one_preset_chosen(state, event, now, policy)
+        case SettingUndone():
+            return live.undone(state, now, policy)
         case SendRefused(type="session.update", reason=reason) if config.asked_at is not None:
+            if (answered := live.refused(state, "", reason, now)) is not None:
+                return answered
             return _given_up(state, now, f"The settings could not be sent: {reason}.")
         case ConnectWanted() | LineLost() | LineReleased():
             return _changed(state, _of_a_new_line(state))
@@ -95,17 +93,20 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     config = state.configuration
     if state.connection.phase != "open" or config.asked_at is not None:
         return NOTHING
-    turns = _turns(state, policy)
-    if turns == config.turns_asked:
+    turns = turns_now(state, policy)
+    if config.turns_asked is None:
+        starts_at = _first_update_at(state, policy)
+        if starts_at is None or now < starts_at:
+            return NOTHING
+        whole = replace(config, turns_asked=turns, changed=(), due_at=None)
+        return _ask(state, whole, wanted_session(state, policy), now)
+    if live.is_waiting(config, now) or (turns == config.turns_asked and not config.changed):
         return NOTHING
-    if config.turns_asked is not None:
-        session: dict[str, Any] = {"type": "realtime"}
-        set_path(session, TURN_DETECTION, _turn_detection(state, policy))
-        return _ask(state, replace(config, turns_asked=turns), session, now)
-    starts_at = _first_update_at(state, policy)
-    if starts_at is not None and now >= starts_at:
-        return _ask(state, replace(config, turns_asked=turns), wanted_session(state, policy), now)
-    return NOTHING
+    session = live.update_of(state, policy)
+    if turns != config.turns_asked:
+        set_path(session, TURN_DETECTION, turn_detection(state, policy))
+    sent = replace(config, turns_asked=turns, asked=config.changed, changed=(), due_at=None)
+    return _ask(state, sent, session, now) if len(session) > 1 else _changed(state, replace(sent, asked=()))
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
@@ -115,7 +116,7 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
         return None
     if config.asked_at is not None:
         return config.asked_at + policy.configured_limit
-    return _first_update_at(state, policy) if config.turns_asked is None else None
+    return _first_update_at(state, policy) if config.turns_asked is None else live.due_at(config)
 
 
 def concerns_session(state: State, error: ErrorDetail) -> bool:
@@ -126,24 +127,6 @@ def concerns_session(state: State, error: ErrorDetail) -> bool:
     if error.event_id:
         return error.event_id == config.event_id
     return (error.param or "").startswith("session")
-
-
-def _turns(state: State, policy: TurnPolicy) -> tuple[bool, bool, bool]:
-    """The facts that the wire's turn detection is made of."""
-    return (
-        state.choices.turns_are_ours,
-        client_decides(state, policy),
-        is_mic_open_during_playback(state, policy),
-    )
-
-
-def _turn_detection(state: State, policy: TurnPolicy) -> dict[str, Any] | None:
-    ours, decided_here, interrupts = _turns(state, policy)
-    if ours:
-        return None
-    wish = get_path(state.wishes.session, TURN_DETECTION)
-    detection = dict(wish) if isinstance(wish, dict) else {"type": "server_vad"}
-    return {**detection, "create_response": not decided_here, "interrupt_response": interrupts}
 
 
 def _first_update_at(state: State, policy: TurnPolicy) -> float | None:
@@ -159,7 +142,15 @@ def _of_a_new_line(state: State) -> Configuration:
     known = replace(state.configuration, asked_at=None, event_id="", in_force_at=None, sent={})
     wish = state.wishes.dialect
     dialect: Dialect = known.dialect if known.dialect_switched or wish == "auto" else wish
+    known = replace(known, changed=(), asked=(), due_at=None, refusals=(), turns_confirmed=None)
     return replace(known, dialect=dialect, created_at=None, turns_asked=None, expires_at=None)
+
+
+def _switched(state: State, choices: Choices, now: float) -> RuleResult:
+    """A switch is meant now: settings that still rest go out with it."""
+    config = state.configuration
+    due_at = now if config.changed else config.due_at
+    return RuleResult(replace(state, choices=choices, configuration=replace(config, due_at=due_at)))
 
 
 def _ask(state: State, config: Configuration, session: dict[str, Any], now: float) -> RuleResult:
@@ -177,7 +168,7 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
             seen = replace(_effective(config, session), created_at=now, dialect=found or config.dialect)
             return _changed(state, seen)
         case SessionUpdated(session=session):
-            seen = replace(_effective(config, session), asked_at=None)
+            seen = live.confirmed(_effective(config, session))
             return _changed(state, seen) if config.in_force_at is not None else _in_force(state, seen, now)
         case ServerError(error=error) if concerns_session(state, error):
             return _refused(state, error, now, policy)
@@ -189,31 +180,40 @@ def _effective(config: Configuration, session: dict[str, Any]) -> Configuration:
     """What the panes show is what the service returned (R22), in the one spelling we use inside."""
     expires_at = session.get("expires_at")
     known = float(expires_at) if isinstance(expires_at, int | float) else config.expires_at
-    return replace(config, effective=session_to_ga(session).session, expires_at=known)
+    effective = session_to_ga(session).session
+    if "temperature" in session:  # beta's own: GA has no word for it
+        effective["temperature"] = session["temperature"]
+    return replace(config, effective=effective, expires_at=known)
 
 
 def _in_force(state: State, config: Configuration, now: float, *announced: Announcement) -> RuleResult:
     first = config.in_force_at is None
     news = (*announced, ConfigurationInForce()) if first else announced
-    changed = replace(config, asked_at=None, in_force_at=now if first else config.in_force_at)
+    confirmed = replace(config, asked_at=None, asked=(), turns_confirmed=config.turns_asked)
+    changed = replace(confirmed, in_force_at=now if first else config.in_force_at)
     return RuleResult(replace(state, configuration=changed), (), news)
 
 
 def _refused(state: State, error: ErrorDetail, now: float, policy: TurnPolicy) -> RuleResult:
     """R22: ask again without the refused field, each field once; or in the other dialect, once."""
     config = state.configuration
-    other = _other_dialect(config, error)
+    path = canonical_path(_full(error.param or "")) if error.param else ""
+    reason = error.message or error.code or "no reason"
+    if path and (answered := live.refused(state, path, reason.rstrip("."), now)) is not None:
+        return answered
+    other = None if config.asked else _other_dialect(config, error)
     if other is not None:
         return _ask(state, replace(config, dialect=other, dialect_switched=True), config.sent, now)
-    path = canonical_path(_full(error.param or "")) if error.param else ""
-    rest = _without(config.sent, path) if path else config.sent
+    rest = without_path(config.sent, path) if path else config.sent
     if rest == config.sent:
-        return _given_up(state, now, f"The service refused the settings: {error.message or error.code or 'no reason'}.")
+        if (answered := live.refused(state, "", reason.rstrip("."), now)) is not None:
+            return answered
+        return _given_up(state, now, f"The service refused the settings: {reason}.")
     without_it = replace(config, refused=(*config.refused, path))
     changed = replace(state, configuration=without_it)
     if has_path(rest, TURN_DETECTION):
-        set_path(rest, TURN_DETECTION, _turn_detection(changed, policy))
-    asked = _ask(changed, replace(without_it, turns_asked=_turns(changed, policy)), rest, now)
+        set_path(rest, TURN_DETECTION, get_path(wanted_session(changed, policy), TURN_DETECTION))
+    asked = _ask(changed, replace(without_it, turns_asked=turns_now(changed, policy)), rest, now)
     text = f"The service refused {path.removeprefix('session.')}; the rest was sent again without it."
     if client_decides(state, policy) and not client_decides(changed, policy):
         text += " Without transcripts the service decides by itself when to answer."
@@ -244,17 +244,11 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         f"The service did not confirm the settings within {policy.configured_limit:g} s; "
         "the talk goes on with whatever it uses. F2 shows what it said."
     )
-    return _in_force(state, config, now, Noticed("warning", text, "settings_unconfirmed"))
+    return _in_force(state, live.unconfirmed(state), now, Noticed("warning", text, "settings_unconfirmed"))
 
 
 def _full(param: str) -> str:
     return param if param.startswith("session.") else f"session.{param}"
-
-
-def _without(session: dict[str, Any], path: str) -> dict[str, Any]:
-    """The session without a refused field; `type` is no wish and always stays."""
-    rest: object = without(session, path)
-    return {"type": session.get("type", "realtime"), **rest} if isinstance(rest, dict) else dict(session)
 
 
 def _changed(state: State, config: Configuration, *effects: Effect) -> RuleResult:

@@ -194,6 +194,8 @@ def _item(state: State, item: Item, previous_item_id: str | None, now: float) ->
             return user_turns.on_user_item(state, item, previous_item_id, now)
         if item.role == "assistant":
             return answers.on_assistant_item(state, item, previous_item_id, now)
+        if item.role == "system":
+            return user_turns.on_system_item(state, item, previous_item_id, now)
     elif tool_turns.is_call(item):
         return tool_turns.apply_call(state, item, previous_item_id, now)
     elif item.type == "function_call_output":

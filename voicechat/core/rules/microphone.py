@@ -18,6 +18,7 @@ from voicechat.core.events import (
     DeviceLost,
     DeviceMissing,
     DeviceOpened,
+    EchoChanged,
     EndAsked,
     MicFlat,
     MicLive,
@@ -25,12 +26,14 @@ from voicechat.core.events import (
     NewAsked,
     Noticed,
     PauseToggled,
+    SoundNoted,
     TalkBegan,
     TurnModeChosen,
     VoiceBegan,
     VolumeChosen,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_mic_open_during_playback
 from voicechat.core.rules.playback import ends_at
 from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
@@ -41,11 +44,12 @@ MUTED = "muted by you"
 DEVICE_LOST = "device lost"
 NOT_CONNECTED = "not connected"
 CONFIGURING = "configuring"
+BUDGET = "budget spent"
 IDLE = "push-to-talk idle"
 SPEAKING = "assistant speaking"
 SPEAKING_CUT_IN = "assistant speaking, talk over it to cut in"
 REOPENING = "reopening"
-REASONS = (MUTED, DEVICE_LOST, NOT_CONNECTED, CONFIGURING, IDLE, SPEAKING, SPEAKING_CUT_IN, REOPENING)
+REASONS = (MUTED, DEVICE_LOST, NOT_CONNECTED, CONFIGURING, BUDGET, IDLE, SPEAKING, SPEAKING_CUT_IN, REOPENING)
 """R4: every reason a mic can be closed for. A pause counts as a mute of yours: the same key takes it back."""
 
 LOUDEST = 1.5
@@ -75,9 +79,13 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case VoiceBegan(began_at) if mic.keep_from is None and _keeps_first_words(state):
             return _changed(state, _keeping(mic, began_at - policy.pre_roll))
         case AnswerInterrupted(by="barge-in", pre_roll=pre_roll):
-            return _changed(state, _keeping(mic, now - pre_roll))
+            return _changed(state, _keeping(mic, now - pre_roll - policy.late_notice))
         case EndAsked() | NewAsked() if mic.is_open:
             return _changed(state, replace(mic, is_open=False, changed_at=now, keep_from=None), CloseMic(drop=True))
+        case EchoChanged(echo, hears):
+            return _changed(state, replace(mic, echo=echo, hears_over_playback=hears))
+        case SoundNoted(text, level, code):
+            return RuleResult(None, (), (Noticed(level, text, code),))
         case DeviceOpened() | DeviceLost() | DeviceMissing() | MicFlat() | MicLive():
             return _device(state, event, now)
         case _:
@@ -95,8 +103,23 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return _changed(state, replace(mic, keep_from=None)) if is_stale else NOTHING
     if not may_be_open:
         return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=mic.muted or mic.unattended))
+    if mic.keep_from is None:
+        mic = _with_words_since_the_answer(state, now, policy)
     pre_roll = 0.0 if mic.keep_from is None else min(max(0.0, now - mic.keep_from), policy.keep_before_line)
     return _changed(state, replace(mic, is_open=True, changed_at=now, keep_from=None), OpenMic(pre_roll))
+
+
+def _with_words_since_the_answer(state: State, now: float, policy: TurnPolicy) -> Microphone:
+    """Who answers at once speaks into the reopening delay (R2): a voice that began in it keeps its first word.
+
+    Never from before the last audible sample: that may be the assistant's own voice.
+    """
+    began_at, silent_at = state.voice.began_at, state.playback.last_audible_at
+    if began_at is None or silent_at is None or state.voice.ended_at is not None:
+        return state.microphone
+    if began_at < silent_at or now > silent_at + policy.inaudible_limit + policy.reopen_delay:
+        return state.microphone
+    return _keeping(state.microphone, max(silent_at, began_at - policy.pre_roll))
 
 
 def _keeps_first_words(state: State) -> bool:
@@ -120,6 +143,8 @@ def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
         return NOT_CONNECTED
     if state.configuration.in_force_at is None:
         return CONFIGURING
+    if is_spent(state):
+        return BUDGET
     if is_talking(state.talk, now, policy):
         return REOPENING if waits_for_clear(state.talk, now, policy) else ""
     if state.choices.turn_mode == "push-to-talk":
@@ -136,7 +161,7 @@ def _closed_for_the_answer(state: State, now: float, policy: TurnPolicy) -> str:
     end = ends_at(state, now, policy)
     if end is not None and now >= end:
         return REOPENING
-    return SPEAKING_CUT_IN if state.choices.barge_in else SPEAKING
+    return SPEAKING_CUT_IN if state.choices.barge_in and state.microphone.hears_over_playback else SPEAKING
 
 
 def _muted(state: State, now: float, *, muted: bool) -> RuleResult:
@@ -156,16 +181,22 @@ def _keeping(mic: Microphone, since: float) -> Microphone:
 def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
     mic = state.microphone
     match event:
-        case DeviceOpened(name, speaker, echo, detector):
+        case DeviceOpened(name, speaker, echo, detector, hears):
             # A device that came back changes nothing about what cancels its echo.
             found = replace(
-                mic, name=name, speaker=speaker or mic.speaker, echo=echo or mic.echo, detector=detector or mic.detector
+                mic,
+                name=name,
+                speaker=speaker or mic.speaker,
+                echo=echo or mic.echo,
+                detector=detector or mic.detector,
+                hears_over_playback=mic.hears_over_playback if hears is None else hears,
             )
-            return _changed(
-                state, replace(found, missing="", missing_hint="", lost_at=None, lost_reason="", flat_since=None)
-            )
+            well = replace(found, missing="", missing_hint="", lost_at=None, lost_reason="", flat_since=None)
+            return RuleResult(replace(state, microphone=well), (), _told_back(mic, well, event.why))
         case DeviceLost(reason=reason):
-            return _changed(state, replace(mic, lost_at=now, lost_reason=reason, flat_since=None))
+            lost = replace(mic, lost_at=now, lost_reason=reason, flat_since=None)
+            told = Noticed("warning", _lost_words(mic, reason), "device_lost")
+            return RuleResult(replace(state, microphone=lost), (), (told,) if mic.lost_at is None else ())
         case DeviceMissing(reason, hint, part="loudspeaker"):
             words = " · ".join(part for part in (f"Answers cannot be heard: {reason}", hint) if part)
             return RuleResult(None, (), (Noticed("warning", words, "no_loudspeaker"),))
@@ -175,6 +206,22 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
             return _flat(state, now - max(0.0, seconds))
         case _:
             return _changed(state, replace(mic, flat_since=None))
+
+
+def _lost_words(mic: Microphone, reason: str) -> str:
+    """What happened and the next step; which of the two devices went cannot be known, they run as one."""
+    names = " and ".join(dict.fromkeys(name for name in (mic.name, mic.speaker) if name not in ("", "none")))
+    what = f"Sound stopped: {reason}" if reason else "Sound stopped"
+    return f"{what} ({names or 'no device'}). It is looked for again by itself; d chooses another device."
+
+
+def _told_back(before: Microphone, now: Microphone, why: str) -> tuple[Noticed, ...]:
+    """Which devices it goes on with, after a loss or a change by itself. A device that was chosen needs no words."""
+    if before.lost_at is None and not why:
+        return ()
+    used = f"microphone {now.name or 'none'}, loudspeaker {now.speaker or 'none'}."
+    what = "Sound is back" if before.lost_at is not None else why[:1].upper() + why[1:]
+    return (Noticed("info", f"{what}: {used}", "device_back"),)
 
 
 def _flat(state: State, since: float) -> RuleResult:

@@ -15,7 +15,6 @@ from voicechat.core.events import (
     AssistantFellSilent,
     AssistantHeard,
     DeviceLost,
-    DeviceOpened,
     LineLost,
     LineReleased,
     PlaybackEmptied,
@@ -54,9 +53,6 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _silenced(state, now, reopen_at_once=by in ("barge-in", "push-to-talk"))
         case LineLost() | LineReleased():
             return _changed(state, replace(state.playback, started_at=None, response_id="", item_id="", received=0.0))
-        case DeviceOpened():
-            # The canceller starts anew with the stream, so it is cold again (R7).
-            return _changed(state, replace(state.playback, far_end_heard=0.0))
         case DeviceLost() if state.playback.is_audible:
             return _changed(state, _fell_silent(state.playback, now))
         case _:
@@ -110,13 +106,6 @@ def over_from(state: State, now: float, policy: TurnPolicy) -> float | None:
     if sound.last_audible_at is None or sound.begun_at is None or sound.last_audible_at < sound.begun_at:
         return end + policy.reopen_delay
     return max(end, sound.last_audible_at + policy.reopen_delay)
-
-
-def far_end_heard(sound: Playback, now: float) -> float:
-    """Seconds of loudspeaker sound that the echo canceller has learned from."""
-    if sound.is_audible and sound.heard_at is not None:
-        return sound.far_end_heard + max(0.0, now - sound.heard_at)
-    return sound.far_end_heard
 
 
 def heard_of_answer(sound: Playback, now: float) -> float:
@@ -194,9 +183,7 @@ def _fell_silent(sound: Playback, last_audible_at: float) -> Playback:
     if not sound.is_audible:
         return sound
     began = last_audible_at if sound.heard_at is None else sound.heard_at
-    last = max(last_audible_at, began)
-    heard = sound.far_end_heard + (last - began)
-    return replace(sound, is_audible=False, last_audible_at=last, heard_at=None, far_end_heard=heard)
+    return replace(sound, is_audible=False, last_audible_at=max(last_audible_at, began), heard_at=None)
 
 
 def _silenced(state: State, now: float, *, reopen_at_once: bool) -> RuleResult:

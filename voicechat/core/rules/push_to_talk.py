@@ -16,6 +16,7 @@ from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
     AttendanceChanged,
+    BudgetSpent,
     FocusLost,
     LineLost,
     LineReleased,
@@ -36,6 +37,7 @@ from voicechat.core.events import (
     VoiceEnded,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.playback import is_answer_running
 from voicechat.core.rules.result import NOTHING, RuleResult
@@ -63,7 +65,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _changed(state, replace(talk, drained_at=now))
         case Received() if talk.pre_roll_wait_since is not None and _is_cleared(event):
             return _changed(state, replace(talk, pre_roll_wait_since=None))
-        case MuteChosen(muted=True) | LineLost() | LineReleased():
+        case MuteChosen(muted=True) | LineLost() | LineReleased() | BudgetSpent(stops=True):
             return _changed(state, NO_TALK, TalkDropped())
         case AttendanceChanged(attended=False) if talk.source != "control":
             return _changed(state, NO_TALK, TalkDropped())
@@ -163,6 +165,8 @@ def _pressed(state: State, event: TalkPressed, now: float, policy: TurnPolicy) -
         return _refused("You are muted, so this press is not heard. Unmute first, then press again.", "muted")
     if state.microphone.missing:
         return _refused(f"There is no microphone: {state.microphone.missing}. You can type instead.", "no_microphone")
+    if is_spent(state):
+        return _refused("Your budget is spent, so this press is not sent. :continue goes on.", "budget_press")
     lease_until = _lease_until(event, now, policy)
     if talk.pressed_at is None:
         return _begin(state, event, lease_until, now, policy)

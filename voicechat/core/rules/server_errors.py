@@ -8,6 +8,7 @@ from __future__ import annotations
 from voicechat.core.events import AnyEvent, Noticed, Received, SendRefused
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import concerns_session
+from voicechat.core.rules.developer import is_mine
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.single_response import concerns_response
 from voicechat.core.state import State
@@ -37,6 +38,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     match event:
         case Received(event=ServerError(error=error)) if not _is_answered(state, error):
             return _told(error.message or error.code or "an error without words", error.code or error.type or "")
+        case SendRefused(event_id=event_id) if is_mine(state, event_id):
+            return NOTHING
         case SendRefused(type=kind, reason=reason) if kind not in ("response.create", "session.update"):
             return _told(f"{kind} could not be sent: {reason}", "send_refused")
         case _:
@@ -44,6 +47,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 
 def _is_answered(state: State, error: ErrorDetail) -> bool:
+    if is_mine(state, error.event_id):
+        return True
     return error.code in HARMLESS or concerns_session(state, error) or concerns_response(state, error)
 
 

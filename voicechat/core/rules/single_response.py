@@ -12,6 +12,7 @@ from dataclasses import replace
 from voicechat.core.effects import CancelResponse, ClearOutputAudio, CreateResponse, Effect, TruncateItem
 from voicechat.core.events import (
     Announcement,
+    AnswerAskedByHand,
     AnswerInterrupted,
     AnyEvent,
     ConfigurationInForce,
@@ -25,6 +26,7 @@ from voicechat.core.events import (
     TimePassed,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.playback import heard_of_answer
 from voicechat.core.rules.result import NOTHING, RuleResult
@@ -54,6 +56,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _on_wire(state, event.event, now)
         case ReplyWanted(item_id, why):
             return _wanted(state, item_id, state.wishes.greeting if why == "greeting" else "", now)
+        case AnswerAskedByHand(event_id) if not slot.active_id and slot.asked_at is None:
+            return _changed(state, replace(_asked(slot, event_id, now), asked_for=()))
         case AnswerInterrupted(by):
             return _interrupted(state, by, now)
         case ConfigurationInForce() if slot.wanted:
@@ -80,6 +84,11 @@ def concerns_response(state: State, error: ErrorDetail) -> bool:
     return error.code in (BUSY, NOT_ACTIVE) or _is_asking(state.responses, error.event_id)
 
 
+def is_asking(state: State, event_id: str | None) -> bool:
+    """Whether this client event is the request whose answer is awaited."""
+    return _is_asking(state.responses, event_id)
+
+
 def _is_asking(slot: Responses, event_id: str | None) -> bool:
     return slot.asked_at is not None and bool(event_id) and event_id == slot.event_id
 
@@ -98,17 +107,19 @@ def _wanted(state: State, item_id: str, instructions: str, now: float) -> RuleRe
 
 
 def _create_if_free(state: State, slot: Responses, now: float) -> RuleResult:
-    """R12: one create, for everything that is wanted; then nothing until it is answered."""
-    if not slot.wanted or not _is_free(state, slot):
+    """R12: one create, for everything that is wanted; then nothing until it is answered. Never beyond the budget."""
+    if not slot.wanted or is_spent(state) or not _is_free(state, slot):
         return _changed(state, slot)
     creates = slot.creates + 1
     event_id = f"answer-{state.connection.number}-{creates}"
     options = {"instructions": slot.instructions} if slot.instructions else None
-    asked = replace(
-        slot, asked_at=now, asked_for=slot.wanted, wanted=(), event_id=event_id, creates=creates, instructions=""
-    )
-    asked = replace(asked, missing_since=None, cancelled_by=None, cancelled_at=None)
-    return _changed(state, asked, CreateResponse(event_id, options))
+    asked = replace(slot, asked_for=slot.wanted, wanted=(), creates=creates, instructions="")
+    return _changed(state, _asked(asked, event_id, now), CreateResponse(event_id, options))
+
+
+def _asked(slot: Responses, event_id: str, now: float) -> Responses:
+    """A request for an answer has left, ours or one the user wrote; its answer takes the slot."""
+    return replace(slot, asked_at=now, event_id=event_id, missing_since=None, cancelled_by=None, cancelled_at=None)
 
 
 def _interrupted(state: State, by: Interrupter, now: float) -> RuleResult:
@@ -173,7 +184,7 @@ def _created(state: State, response: Response, now: float) -> RuleResult:
     """The slot is taken, by our request or by a server that answers by itself."""
     slot = state.responses
     response_id = response.id or UNNAMED
-    if response_id == slot.active_id:
+    if response_id == slot.active_id or response_id in state.conversation.side_responses:
         return NOTHING
     is_cancelled = slot.asked_at is not None and slot.cancelled_by is not None
     born = replace(slot, active_id=response_id, asked_at=None, created_at=now, first_delta_at=None)
@@ -189,6 +200,8 @@ def _done(state: State, response: Response, now: float) -> RuleResult:
     slot = state.responses
     response_id = response.id or UNNAMED
     if slot.active_id and slot.active_id != response_id and UNNAMED not in (slot.active_id, response_id):
+        return NOTHING
+    if response_id in state.conversation.side_responses:
         return NOTHING
     if not slot.active_id and slot.asked_at is not None:
         # The end of an answer that a server began by itself before ours; ours is still on its way.
@@ -222,7 +235,7 @@ def _who_cancelled(slot: Responses, reason: str) -> Interrupter:
 
 def _error(state: State, error: ErrorDetail, now: float) -> RuleResult:
     slot = state.responses
-    if error.code == BUSY and slot.asked_at is not None:
+    if error.code == BUSY and slot.asked_at is not None and not _is_anothers(state, error):
         return _busy(state, now)
     if error.code == NOT_ACTIVE and slot.active_id and slot.cancelled_by is not None:
         ended = replace(_freed(slot, now), last_status="cancelled", last_ended_by=slot.cancelled_by)
@@ -232,6 +245,11 @@ def _error(state: State, error: ErrorDetail, now: float) -> RuleResult:
             state, now, f"The service refused to answer: {error.message or error.code or 'no reason'}."
         )
     return NOTHING
+
+
+def _is_anothers(state: State, error: ErrorDetail) -> bool:
+    """The refusal of a second `response.create` that the user wrote says nothing about the first."""
+    return error.event_id != state.responses.event_id and any(error.event_id == mine for mine, _ in state.hands.mine)
 
 
 def _busy(state: State, now: float) -> RuleResult:

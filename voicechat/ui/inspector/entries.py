@@ -2,12 +2,17 @@
 
 100 000 events cost about 40 MB this way. When 200 000 are kept the oldest slab goes; sequence numbers never change, so
 a cursor, a mark or a query survives that. Runs of deltas of one item are folded into the line of their first event.
+
+Two numbers name an event. The store's own (`Entry.seq`) has no gaps and never begins anew; everything in this package
+means it. The engine's (`EventRow.seq`) is what evidence and other panes name an event by: it has gaps where the link
+dropped rows and begins anew with a new engine. `number_of` and `engine_seq` translate.
 """
 
 from __future__ import annotations
 
 import zlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -23,6 +28,7 @@ LONGEST_RUN_TEXT = 400
 """Characters of a run's text that its line keeps: nobody reads more on one row."""
 
 Direction = Literal["in", "out", "local"]
+IdName = Literal["response", "item", "call"]
 
 
 class Kind(msgspec.Struct, frozen=True, gc=False):
@@ -72,6 +78,8 @@ class Run(msgspec.Struct):
     text: str
     size: int
     """Bytes of all of them on the wire."""
+    is_cut: bool = False
+    """There was more text than is kept."""
 
 
 NO_REFS = Refs()
@@ -88,14 +96,23 @@ class EventStore:
         """Position of `entries[0]` among all that ever came."""
         self.kinds: list[Kind] = []
         self.kind_of = array("H")
-        """Kind numbers, parallel to `entries`: what a query scans."""
+        """Kind numbers, parallel to `entries`."""
+        self.lines = array("q")
+        """Numbers of the events that begin a line: every event that is not inside a run."""
+        self.line_kinds = array("H")
+        """Kind numbers, parallel to `lines`."""
         self.runs: dict[int, Run] = {}
         self._keep = max(keep, 2 * SLAB)
+        self._engine_seqs = array("q")
+        """The engine's numbers, parallel to `entries`: ascending from each number in `_lives` on."""
+        self._lives: list[int] = []
+        self._lines_with: dict[IdName, dict[str, array[int]]] = {"response": {}, "item": {}, "call": {}}
         self._kinds: dict[tuple[str, str, tuple[str, ...]], Kind] = {}
         self._refs: dict[tuple[str, str, str], Refs] = {}
         self._open_runs: dict[tuple[int, str], int] = {}
         self._slabs: list[bytes] = []
         self._fresh: list[bytes] = []
+        self._opened: tuple[int, list[bytes]] = (-1, [])
         self._turn = 0
 
     def __len__(self) -> int:
@@ -121,6 +138,34 @@ class EventStore:
         """The run of several events that begins here."""
         return self.runs.get(seq)
 
+    def engine_seq(self, seq: int) -> int:
+        """The engine's number of an event; -1 when it was dropped."""
+        place = seq - self.base
+        return self._engine_seqs[place] if 0 <= place < len(self.entries) else -1
+
+    def number_of(self, engine_seq: int) -> int | None:
+        """The store's number of what the engine calls so, of its present life first; None when it is not kept."""
+        end = len(self.entries)
+        for began in reversed(self._lives):
+            first = max(0, began - self.base)
+            place = bisect_left(self._engine_seqs, engine_seq, first, end)
+            if place < end and self._engine_seqs[place] == engine_seq:
+                return self.base + place
+            end = first
+        return None
+
+    def lines_with(self, name: IdName, id: str) -> array[int]:
+        """Sequence numbers of the lines (runs folded) that carry an id, oldest first."""
+        known = self._lines_with[name].get(id, array("q"))
+        return known[bisect_left(known, self.base) :]
+
+    def members(self, seq: int) -> list[int]:
+        """Every event of the run that begins here; the event alone where there is no run."""
+        run = self.runs.get(seq)
+        if run is None:
+            return [seq] if self.entry(seq) is not None else []
+        return [entry.seq for entry in self.entries[seq - self.base : run.last + 1 - self.base] if entry.head == seq]
+
     def payload(self, seq: int) -> str:
         """Its JSON; empty when it was dropped."""
         place = seq - self.base
@@ -129,7 +174,10 @@ class EventStore:
         slab, line = divmod(place, SLAB)
         if slab >= len(self._slabs):
             return self._fresh[place - len(self._slabs) * SLAB].decode()
-        return zlib.decompress(self._slabs[slab]).split(b"\n")[line].decode()
+        first = self.base + slab * SLAB
+        if self._opened[0] != first:  # whoever reads one payload reads its neighbours next
+            self._opened = (first, zlib.decompress(self._slabs[slab]).split(b"\n"))
+        return self._opened[1][line].decode()
 
     def blobs(self) -> Iterator[tuple[int, bytes]]:
         """The payloads, slab by slab: sequence number of the first, and the lines. For searches through everything."""
@@ -147,10 +195,29 @@ class EventStore:
         head = self._fold(kind, refs, seq, row)
         self.entries.append(Entry(seq, row.t, kind, row.summary, row.size, refs, self._turn, head))
         self.kind_of.append(kind.number)
+        if not self._lives or row.seq <= self._engine_seqs[-1]:
+            self._lives.append(seq)
+        self._engine_seqs.append(row.seq)
+        if head == seq:
+            self.lines.append(seq)
+            self.line_kinds.append(kind.number)
+            if refs is not NO_REFS:
+                self._note_ids(refs, seq)
         self._fresh.append(row.payload.encode("utf-8", "replace").replace(b"\n", b" "))
         if len(self._fresh) == SLAB:
             self._slabs.append(zlib.compress(b"\n".join(self._fresh), 1))
             self._fresh = []
+
+    def _note_ids(self, refs: Refs, seq: int) -> None:
+        named = self._lines_with
+        for lines, id in ((named["response"], refs.response), (named["item"], refs.item), (named["call"], refs.call)):
+            if not id:
+                continue
+            known = lines.get(id)
+            if known is None:
+                lines[id] = array("q", (seq,))
+            else:
+                known.append(seq)
 
     def _kind(self, row: EventRow) -> Kind:
         key = (row.dir, row.type, row.tags)
@@ -193,6 +260,8 @@ class EventStore:
         run.size += row.size
         if len(run.text) < LONGEST_RUN_TEXT:
             run.text += row.summary
+        elif row.summary:
+            run.is_cut = True
         return head
 
     def _close_runs(self, refs: Refs, name: str) -> None:
@@ -207,8 +276,13 @@ class EventStore:
             return 0
         slabs = -(-over // SLAB)
         gone = min(slabs, len(self._slabs)) * SLAB
-        del self.entries[:gone], self.kind_of[:gone], self._slabs[: gone // SLAB]
+        del self.entries[:gone], self.kind_of[:gone], self._engine_seqs[:gone], self._slabs[: gone // SLAB]
         self.base += gone
+        kept = bisect_left(self.lines, self.base)
+        del self.lines[:kept], self.line_kinds[:kept]
+        self._lives = [began for n, began in enumerate(self._lives) if began >= self.base or n == len(self._lives) - 1]
+        for name, lines in self._lines_with.items():
+            self._lines_with[name] = {id: known for id, known in lines.items() if known[-1] >= self.base}
         self.runs = {head: run for head, run in self.runs.items() if head >= self.base}
         self._open_runs = {key: head for key, head in self._open_runs.items() if head >= self.base}
         self._refs.clear()  # ids that come again are shared anew

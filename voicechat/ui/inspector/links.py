@@ -1,28 +1,43 @@
 """From one event to those it belongs with: its response, its item, its call, and the event that caused an error.
 
-Found by looking when asked (some milliseconds in a hundred thousand events), so nothing has to be kept in step.
+Ids are looked up in the store. Cause and effect are looked for around the event, not in everything: the server answers
+a bad event within seconds, and the way through a hundred thousand payloads takes a tenth of one.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from voicechat.ui.inspector.entries import Entry, EventStore
+from voicechat.ui.inspector.entries import Entry, EventStore, IdName
+
+NEAR = 60.0
+"""Seconds between an event and the error it caused, at most."""
+LOOKS = 20_000
+"""Events that are looked at for a cause or an effect, at most."""
+LinkName = Literal["response", "item", "call", "cause", "effect", "before"]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
     """A way from the event in hand to another one."""
 
-    name: str
-    """`response`, `item`, `call`, `cause`, `effect` or `before` (previous_item_id)."""
+    name: LinkName
+    """`before` is `previous_item_id`."""
     id: str
     first: int
-    """Sequence number of the first event with this id."""
+    """Sequence number of the first line with this id."""
     last: int
     count: int
+    """Lines with this id, runs folded."""
+
+    @property
+    def is_a_way(self) -> bool:
+        """Whether it can be walked along."""
+        return self.name in ("response", "item", "call")
 
 
 def links_of(store: EventStore, seq: int) -> tuple[Link, ...]:
@@ -30,46 +45,57 @@ def links_of(store: EventStore, seq: int) -> tuple[Link, ...]:
     entry = store.entry(seq)
     if entry is None:
         return ()
-    payload = _parsed(store.payload(seq))
-    made = [_cause(store, payload), _effect(store, payload, entry)]
+    payload = parsed(store.payload(seq))
     refs = entry.refs
-    if refs.response:
-        made.append(_run(store, "response", refs.response, lambda other: other.refs.response == refs.response))
-    if refs.item:
-        made.append(_run(store, "item", refs.item, lambda other: other.refs.item == refs.item))
-    if refs.call:
-        made.append(_run(store, "call", refs.call, lambda other: other.refs.call == refs.call))
     before = payload.get("previous_item_id")
-    if isinstance(before, str) and before:
-        made.append(_run(store, "before", before, lambda other: other.refs.item == before))
+    made = [
+        _cause(store, payload, entry),
+        _effect(store, payload, entry),
+        _way(store, "response", "response", refs.response),
+        _way(store, "item", "item", refs.item),
+        _way(store, "call", "call", refs.call),
+        _way(store, "before", "item", before if isinstance(before, str) else ""),
+    ]
     return tuple(link for link in made if link is not None)
 
 
 def step_along(link: Link, store: EventStore, seq: int, by: int) -> int:
-    """The next (`by` 1) or previous (-1) event of the same response, item or call; stays where there is none."""
-    same = {"response": lambda e: e.refs.response == link.id, "item": lambda e: e.refs.item == link.id}
-    test: Callable[[Entry], bool] = same.get(link.name, lambda e: e.refs.call == link.id)
-    place = seq - store.base + by
-    while 0 <= place < len(store.entries):
-        entry = store.entries[place]
-        if test(entry) and entry.head == entry.seq:
-            return entry.seq
-        place += by
-    return seq
+    """The next (`by` 1) or previous (-1) line of the same response, item or call; stays where there is none."""
+    lines = store.lines_with(_id_name(link.name), link.id)
+    place = bisect_right(lines, seq) if by > 0 else bisect_left(lines, seq) - 1
+    return lines[place] if 0 <= place < len(lines) else seq
 
 
-def _run(store: EventStore, name: str, id: str, test: Callable[[Entry], bool]) -> Link | None:
-    found = [entry.seq for entry in store.entries if test(entry)]
-    return Link(name, id, found[0], found[-1], len(found)) if found else None
+def parsed(payload: str) -> dict[str, object]:
+    """A payload as an object; empty where it is none. Never raises."""
+    try:
+        value = json.loads(payload or "{}", strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
-def _cause(store: EventStore, payload: dict[str, object]) -> Link | None:
+def _id_name(name: LinkName) -> IdName:
+    match name:
+        case "response" | "call":
+            return name
+        case _:
+            return "item"
+
+
+def _way(store: EventStore, name: LinkName, id_name: IdName, id: str) -> Link | None:
+    lines = store.lines_with(id_name, id) if id else None
+    return Link(name, id, lines[0], lines[-1], len(lines)) if lines else None
+
+
+def _cause(store: EventStore, payload: dict[str, object], entry: Entry) -> Link | None:
     """The client event that an error names."""
     error = payload.get("error")
     id = error.get("event_id") if isinstance(error, dict) else None
     if not isinstance(id, str) or not id:
         return None
-    found = _with_event_id(store, id, "out")
+    earlier = (store.entries[place] for place in range(entry.seq - store.base - 1, -1, -1))
+    found = _first_naming(store, _near(entry, earlier), "out", json.dumps(id))
     return Link("cause", id, found, found, 1) if found is not None else None
 
 
@@ -78,34 +104,22 @@ def _effect(store: EventStore, payload: dict[str, object], entry: Entry) -> Link
     id = payload.get("event_id")
     if entry.kind.dir != "out" or not isinstance(id, str) or not id:
         return None
-    needle = id.encode()
-    for first, blob in store.blobs():
-        if needle not in blob:
-            continue
-        for i, line in enumerate(blob.split(b"\n")):
-            other = store.entry(first + i)
-            if needle in line and other is not None and other.kind.type == "error":
-                return Link("effect", id, other.seq, other.seq, 1)
+    later = (store.entries[place] for place in range(entry.seq - store.base + 1, len(store.entries)))
+    errors = (other for other in _near(entry, later) if other.kind.type == "error")
+    found = _first_naming(store, errors, "in", json.dumps(id))
+    return Link("effect", id, found, found, 1) if found is not None else None
+
+
+def _near(entry: Entry, others: Iterable[Entry]) -> Iterator[Entry]:
+    for looks, other in enumerate(others):
+        if looks >= LOOKS or abs(other.t - entry.t) > NEAR:
+            return
+        yield other
+
+
+def _first_naming(store: EventStore, entries: Iterable[Entry], direction: str, needle: str) -> int | None:
+    """The first whose payload has this JSON string. Audio never causes an error worth a link, and is the bulk."""
+    for entry in entries:
+        if entry.kind.dir == direction and "audio" not in entry.kind.tags and needle in store.payload(entry.seq):
+            return entry.seq
     return None
-
-
-def _with_event_id(store: EventStore, id: str, direction: str) -> int | None:
-    needle = json.dumps(id).encode()
-    for first, blob in store.blobs():
-        if needle not in blob:
-            continue
-        for i, line in enumerate(blob.split(b"\n")):
-            other = store.entry(first + i)
-            if needle not in line or other is None or other.kind.dir != direction:
-                continue
-            if _parsed(line.decode()).get("event_id") == id:
-                return other.seq
-    return None
-
-
-def _parsed(payload: str) -> dict[str, object]:
-    try:
-        value = json.loads(payload or "{}", strict=False)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -10,7 +10,9 @@ import contextlib
 import fnmatch
 import json
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 from voicechat.ui.inspector.entries import Entry, EventStore, Kind
@@ -38,6 +40,11 @@ def matching(store: EventStore, query: Query, marked: Container[int] = (), since
     """
     start = max(since, store.base)
     kinds = _wanted_kinds(store.kinds, query.terms)
+    if query.grouped and all(_is_about_kinds(sought.term) for sought in query.terms):
+        # All events of a run are of one kind: its first one, matched when it came, speaks for them.
+        first = bisect_left(store.lines, start)
+        wanted = list(map(kinds.__contains__, store.line_kinds[first:]))
+        return list(compress(store.lines[first:], wanted))
     if not query.terms:
         found: Iterable[int] = range(start, store.end)
     elif len(kinds) == len(store.kinds):
@@ -62,11 +69,15 @@ def _heads(store: EventStore, found: Iterable[int]) -> list[int]:
     return sorted({head for head in heads if head >= base})
 
 
+def _is_about_kinds(term: object) -> bool:
+    return isinstance(term, Field) and term.name in _KIND_FIELDS and "marked" not in term.values
+
+
 def _wanted_kinds(kinds: Sequence[Kind], terms: Sequence[Sought]) -> set[int]:
     wanted = {kind.number for kind in kinds}
     for sought in terms:
         term = sought.term
-        if isinstance(term, Field) and term.name in _KIND_FIELDS and "marked" not in term.values:
+        if isinstance(term, Field) and _is_about_kinds(term):
             wanted &= {
                 kind.number
                 for kind in kinds
@@ -139,9 +150,15 @@ def _entry_test(store: EventStore, term: object, marked: Container[int]) -> Call
 
 
 def gap_before(store: EventStore, entry: Entry) -> float:
-    """Seconds since the event before it; 0 for the first one kept."""
-    before = store.entry(entry.seq - 1)
-    return entry.t - before.t if before is not None else 0.0
+    """Seconds since the event before it; 0 for the first one kept.
+
+    Audio that flows all the time would make every gap a packet's length, so it only counts before other audio.
+    """
+    place = entry.seq - store.base - 1
+    if "audio" not in entry.kind.tags:
+        while place >= 0 and "audio" in store.entries[place].kind.tags:
+            place -= 1
+    return entry.t - store.entries[place].t if place >= 0 else 0.0
 
 
 def _ends(id: str, values: tuple[str, ...]) -> bool:

@@ -5,23 +5,28 @@ It decides only what is visible: size class, which view, which card, who has the
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
-from voicechat.engine.link import Batch, Meters, Turns
+from voicechat.engine.link import Devices, Finding, Meters, Numbers, Received, SessionShown, SoundFacts, Turns
+from voicechat.numbers.ledger import Figures
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.paint import palette_of
-from voicechat.ui.sizes import SIZE_CLASSES, SizeClass, size_class
+from voicechat.ui.screens.developer import DEVELOPER_CLASSES
+from voicechat.ui.screens.drawers import DrawersScreen
+from voicechat.ui.sizes import SIZE_CLASSES
 from voicechat.ui.widgets.card import Card, KeyCard, QuitBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
-from voicechat.ui.widgets.events_pane import EventsPane
 from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.glance import Answers, Glance
 from voicechat.ui.widgets.header_line import HeaderLine
@@ -30,11 +35,23 @@ from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name
 
-MANAGED = frozenset({f"-{name}" for name in SIZE_CLASSES} | {"-talk-view", "-events-view", "-ribbon"})
+if TYPE_CHECKING:
+    from voicechat.ui.widgets.numbers_view import NumbersView
+
+
+def settled(counts: Received | None) -> Received | None:
+    """Counts that run with every packet stand still for a second's worth, so that they repaint no more than that."""
+    if counts is None:
+        return None
+    depth, target = (round(seconds * 200) / 200 for seconds in (counts.depth, counts.target))
+    return structs.replace(counts, played=counts.played // 50 * 50, depth=depth, target=target)
+
+
+MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{name}" for name in SIZE_CLASSES)}
 """Classes that the arrangement sets; every other class is left alone."""
 
 
-class TalkScreen(Screen[None]):
+class TalkScreen(DrawersScreen):
     """One variable a slice, bound to the widgets that show it; equal slices repaint nothing.
 
     They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint everything.
@@ -54,6 +71,8 @@ class TalkScreen(Screen[None]):
     calm: var[bool] = var(False)
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
+    hand_place: var[str] = var("")
+    """`sending` while the form for events is open, `turn` while a turn is selected."""
     turns_spoken: var[int] = var(0)
     facts: var[CardFacts] = var(CardFacts())
     answers: var[Answers] = var(Answers())
@@ -61,6 +80,13 @@ class TalkScreen(Screen[None]):
     voice: var[str] = var("assistant")
     figures: var[Meters] = var(Meters())
     rtt: var[float | None] = var[float | None](None)
+    numbers: var[Numbers] = var(Numbers(0.0, Figures()))
+    sound: var[SoundFacts] = var(SoundFacts())
+    devices: var[Devices] = var(Devices())
+    session: var[SessionShown] = var(SessionShown())
+    is_line_up: var[bool] = var(False)
+    findings: var[tuple[Finding, ...]] = var(())
+    """Problems of this talk in the order they were first seen, each as it is now."""
 
     def __init__(self, welcome: WelcomeFacts, keys: Keys, keymap: dict[str, str], *, calm: bool) -> None:
         super().__init__()
@@ -71,8 +97,6 @@ class TalkScreen(Screen[None]):
         self.set_reactive(TalkScreen.mic, first.mic)
         self.set_reactive(TalkScreen.connection, first.connection)
         self.set_reactive(TalkScreen.facts, CardFacts(view=first, welcome=welcome, keys=keys))
-        self.shows_events = False
-        """The list of events has the main area."""
         self._died: str | None = None
         self._may_restart = True
 
@@ -80,21 +104,21 @@ class TalkScreen(Screen[None]):
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
-        yield HeaderLine().data_bind(cls.connection, cls.rtt)
+        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers)
         with Container(id="main"):
             with Horizontal(id="talk"):
                 with Container(id="said"):
                     yield Transcript().data_bind(cls.voice)
                     yield Card(id="card").data_bind(cls.facts)
-                yield Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, notes=cls.troubles)
-            yield EventsPane()
+                glance = Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, cls.numbers)
+                yield glance.data_bind(notes=cls.troubles)
             yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys)
             yield QuitBox()
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
         yield Ribbon().data_bind(cls.mic, cls.reply, cls.connection, cls.meters, cls.calm, cls.looked_at)
         yield Deck().data_bind(
-            cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm
+            cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound
         )
         yield Composer()
         yield Foot().data_bind(cls.mic, cls.reply, cls.connection, cls.release, cls.keys, cls.place, cls.turns_spoken)
@@ -102,20 +126,48 @@ class TalkScreen(Screen[None]):
     def on_mount(self) -> None:
         """Start with the talk and whatever card is due."""
         self.query_one(Composer).key = self.keys.type
-        self._arrange()
+        self.rearrange()
+
+    @cached_property
+    def numbers_view(self) -> NumbersView:
+        """What the talk costs in time and money."""
+        from voicechat.ui.widgets.numbers_view import NumbersView
+
+        return NumbersView()
+
+    def place_panes(self) -> None:
+        """The panes that are not part of the first frame, each in its place."""
+        cls = TalkScreen
+        self.problems.data_bind(cls.findings, cls.turns_spoken)
+        self.query_one("#talk").mount(
+            self.numbers_view.data_bind(cls.numbers, cls.connection, cls.figures), self.inspector
+        )
+        self.devices_pane.data_bind(cls.devices, cls.sound, cls.mic, cls.meters)
+        settings = self.settings_pane.data_bind(cls.sound, cls.mic, cls.meters, cls.is_line_up, cls.calm)
+        self.query_one("#main").mount(self.devices_pane, settings.data_bind(shown=cls.session), before=0)
+        self.mount(self.timeline.data_bind(cls.voice, cls.calm), before=self.query_one(Ribbon))
+        self.timeline.hits = self.inspector.hits
 
     # what the engine says
-    def show_state(self, view: View, meters: Meters) -> None:
+    def show_state(self, view: View, meters: Meters, sound: SoundFacts) -> None:
         """A new state of the session."""
+        self.sound = sound
+        if not self._has_state:
+            self._has_state = True
+            self.ask_for_devices()
         self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
+        self.is_line_up = view.connection.phase == "open"
         self.voice = assistant_name(view.connection)
         self.rtt = None if meters.rtt is None else round(meters.rtt, 3)
         self.figures = Meters(
             rtt=self.rtt, loss=meters.loss, buffer=meters.buffer, concealed=meters.concealed,
-            underruns=meters.underruns, late=meters.late, restarts=meters.restarts,
+            underruns=meters.underruns, overruns=meters.overruns, late=meters.late, restarts=meters.restarts,
+            lost=meters.lost, received=settled(meters.received), jitter=meters.jitter, codec=meters.codec,
+            kbit_in=meters.kbit_in, kbit_out=meters.kbit_out,
         )  # fmt: skip
         self.query_one(Composer).is_online = view.connection.phase == "open"
         self._refresh_facts()
+        self.advance_timeline()
 
     def take_turns(self, turns: Turns) -> None:
         """Changed entries of the transcript."""
@@ -139,12 +191,16 @@ class TalkScreen(Screen[None]):
         self.answers = Answers(tuple(t for t in times if t is not None))
         self.troubles = transcript.troubles(4)
         self._refresh_facts()
-        if self._size_class == "tiny":
+        if self.size_class == "tiny":
             self._show_last()
 
-    def take_batch(self, batch: Batch) -> None:
-        """New events for the list."""
-        self.query_one(EventsPane).take(batch)
+    def take_finding(self, finding: Finding) -> None:
+        """A problem, or its new state. A new error is told once in the talk as well."""
+        known = {one.id: one for one in self.findings}
+        if finding.severity == "error" and not finding.resolved and finding.id not in known:
+            self.query_one(Transcript).add_note(f"{finding.title} F2 shows why.", "error", here=True)
+            self._count_turns()
+        self.findings = tuple((known | {finding.id: finding}).values())
 
     def add_note(self, text: str) -> None:
         """Something the screen itself has to say."""
@@ -156,9 +212,11 @@ class TalkScreen(Screen[None]):
         self._died, self._may_restart = cause, may_restart
         if cause is not None:
             self.close_composer()
+            self.close_drawers()
+            self._has_state = False
             self.show_events(False)
         self._refresh_facts()
-        self._refresh_place()
+        self.refresh_place()
 
     def _refresh_facts(self) -> None:
         self.facts = CardFacts(
@@ -177,21 +235,22 @@ class TalkScreen(Screen[None]):
     # who sees what
     def on_resize(self, event: events.Resize) -> None:
         """Another size class, the same focus."""
-        self._arrange()
+        self.fit_details()
+        self.rearrange()
 
-    def _arrange(self) -> None:
+    def rearrange(self) -> None:
+        """What is visible now."""
         self._arrange_card()
-        if self._size_class == "tiny":
+        if self.size_class == "tiny":
             self._show_last()
-
-    @property
-    def _size_class(self) -> SizeClass:
-        return size_class(*self.app.size)
+        self.refresh_place()
 
     def _classify(self, *, shows_turns: bool = False) -> None:
         """All classes in one step: each step styles every widget anew."""
-        size = self._size_class
-        wanted = {f"-{size}", "-events-view" if self.shows_events else "-talk-view"}
+        size = self.size_class
+        wanted = {f"-{size}", "-talk-view"}
+        if self.shows_events:
+            wanted = {f"-{size}", "-events-view", *self.developer_classes()}
         if shows_turns and size in ("normal", "wide") and not self.shows_events:
             wanted.add("-ribbon")
         if self.classes & MANAGED != wanted:
@@ -226,18 +285,6 @@ class TalkScreen(Screen[None]):
             self._refresh_facts()
 
     # views, boxes and the keyboard
-    def show_events(self, wanted: bool) -> None:
-        """The list of events, or back to the talk."""
-        self.shows_events = wanted
-        pane = self.query_one(EventsPane)
-        self._arrange_card()
-        if wanted:
-            pane.events.flush()
-            pane.events.focus()
-        else:
-            self.focus_transcript()
-        self._refresh_place()
-
     def focus_transcript(self) -> None:
         """The keyboard's home. While a card hides it nobody has it."""
         turn_list = self.query_one(Transcript).turn_list
@@ -246,27 +293,56 @@ class TalkScreen(Screen[None]):
     def open_composer(self) -> None:
         """Write a message."""
         self.query_one(Composer).is_open = True
-        self._refresh_place()
+        self.refresh_place()
 
     def close_composer(self) -> bool:
         """False: it was not open."""
         composer = self.query_one(Composer)
         was_open, composer.is_open = composer.is_open, False
         if was_open:
-            self.query_one(EventsPane).events.focus() if self.shows_events else self.focus_transcript()
-            self._refresh_place()
+            self.inspector.events.focus() if self.shows_events else self.focus_transcript()
+            self.refresh_place()
         return was_open
+
+    def toggle_numbers(self) -> bool:
+        """The numbers in place of the talk (beside it on a wide screen), or back. False: this screen is too small."""
+        if self.size_class == "tiny":
+            return False
+        if not self.is_built:
+            self.when_built(self.toggle_numbers)
+        elif not self.close_numbers():
+            if self.shows_events:
+                self.show_events(False)
+            self.add_class("-numbers")
+            self.numbers_view.focus()
+            self.refresh_place()
+        return True
+
+    def close_numbers(self) -> bool:
+        """False: they were not shown."""
+        if not self.shows_numbers:
+            return False
+        self.remove_class("-numbers")
+        self.focus_transcript()
+        self.refresh_place()
+        return True
+
+    @property
+    def shows_numbers(self) -> bool:
+        """The numbers have the main area; events, when they are shown, come before them."""
+        return self.has_class("-numbers") and not self.shows_events
 
     def toggle_keys(self) -> None:
         """The key card, or away with it."""
         card = self.query_one(KeyCard)
+        card.developer = self.shows_events
         card.display = not card.display
-        self._refresh_place()
+        self.refresh_place()
 
     def ask_to_quit(self, wanted: bool) -> None:
         """The question of somebody who is on air."""
         self.query_one(QuitBox).display = wanted
-        self._refresh_place()
+        self.refresh_place()
 
     @property
     def is_asking(self) -> bool:
@@ -283,23 +359,40 @@ class TalkScreen(Screen[None]):
         if self.query_one(KeyCard).display:
             self.toggle_keys()
             return True
-        if self.shows_events:
-            if not self.query_one(EventsPane).close_payload():
-                self.show_events(False)
-            else:
-                self.query_one(EventsPane).events.focus()
+        if self.close_drawer():
             return True
-        return False
+        if self.shows_events:
+            if not self.close_developer():
+                self.show_events(False)
+            return True
+        return self.close_numbers()
 
-    def _refresh_place(self) -> None:
+    def on_filter_line_toggled(self) -> None:
+        """A filter is being typed, or no longer."""
+        self.refresh_place()
+
+    def watch_hand_place(self) -> None:
+        """Other keys work now."""
+        if self.is_mounted:
+            self.refresh_place()
+
+    def refresh_place(self) -> None:
         """What has the keyboard, for the footer."""
         if self._died is not None:
             self.place = "died"
         elif self.is_asking:
             self.place = "asking"
+        elif self.hand_place == "sending":
+            self.place = "sending"
         elif self.query_one(Composer).is_open:
             self.place = "typing"
         elif self.query_one(KeyCard).display:
             self.place = "help"
+        elif self.drawer_place:
+            self.place = self.drawer_place
+        elif self.shows_events:
+            self.place = "filter" if self.inspector.filter.is_typing else "events"
+        elif self.shows_numbers:
+            self.place = "numbers"
         else:
-            self.place = "events" if self.shows_events else "talk"
+            self.place = self.hand_place or "talk"

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicechat.engine.link import EventRow
+from voicechat.ui.sanitise import clean
 
 TICK = 0.05
 """Seconds of one level; as often as the engine reports them."""
 SILENT = -100
 """dBFS kept for no sound at all."""
+HOLD = 4
+"""Ticks that one report may stand for."""
 KEEP_HOURS = 8
 LONGEST_LANE = 20_000
 """Spans or marks a lane keeps; the oldest half goes when it is full."""
@@ -87,14 +90,14 @@ class Levels:
         self._levels = array("b")
 
     def put(self, at: float, level: float | None) -> None:
-        """`level` dBFS (None: silence) at this moment; gaps before it were silent."""
+        """`level` dBFS (None: silence) since the report before; a longer gap than `HOLD` was silent."""
         place = int(at / TICK)
         if place < 0 or place > KEEP_HOURS * 3600 / TICK:
             return
+        value = SILENT if level is None else max(SILENT, min(0, round(level)))
         missing = place - len(self._levels) + 1
         if missing > 0:
-            self._levels.extend([SILENT] * missing)
-        value = SILENT if level is None else max(SILENT, min(0, round(level)))
+            self._levels.extend([value if missing <= HOLD else SILENT] * missing)
         self._levels[place] = max(self._levels[place], value)
 
     def loudest(self, start: float, end: float) -> int:
@@ -268,6 +271,7 @@ class History:
 
 def _short(id: str) -> str:
     """`resp_8`, or the end of a long id."""
+    id = clean(id, one_line=True)
     return id if len(id) <= 10 else "…" + id[-6:]
 
 

@@ -9,10 +9,12 @@ import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from voicechat.ui.paint import Palette, Row, clock
+from voicechat.ui.sanitise import clean
 from voicechat.ui.timeline.history import History, Levels, Mark, Span
 
 LABEL = 9
@@ -39,14 +41,18 @@ class Look:
     """A stretch that was selected here."""
     hits: Sequence[float] = ()
     """Times of the events a filter shows, in order."""
+    now: float | None = None
+    """Where the talk is, if that is not the right edge: what lies beyond has not happened yet."""
 
 
 class Cells:
-    """A line of single cells that becomes a row, neighbours of one colour together."""
+    """A line of single cells that becomes a row, neighbours of one look together."""
 
     def __init__(self, count: int) -> None:
         self.text = [" "] * count
         self.colors = ["rule"] * count
+        self.behind = [""] * count
+        """The colour behind a cell; empty: the row's."""
 
     def put(self, place: int, text: str, color: str) -> None:
         """Write over what is there; what would stand outside is cut."""
@@ -64,8 +70,8 @@ class Cells:
     def words(self, start: int, end: int, text: str, color: str) -> bool:
         """Into the middle of a stretch in sight, with a blank on both sides; not at all where they do not fit."""
         start, end = max(0, start), min(len(self.text), end)
-        length = cell_len(text)
-        if not text or length != len(text) or length + 6 > end - start:
+        length = len(text)
+        if not text or length + 6 > end - start or any(cell_len(character) != 1 for character in text):
             return False
         self.put(start + (end - start - length - 2) // 2, f" {text} ", color)
         return True
@@ -74,21 +80,32 @@ class Cells:
         """Whether nothing stands there."""
         return all(cell == " " for cell in self.text[max(0, start) : max(0, end)])
 
+    def guides(self, columns: Sequence[int]) -> Cells:
+        """A dotted line down through what is empty."""
+        for column in columns:
+            if 0 <= column < len(self.text) and self.text[column] == " ":
+                self.text[column], self.colors[column] = "┊", "rule"
+        return self
+
     def onto(self, row: Row, selected: tuple[int, int] | None = None) -> Row:
-        """After what is already in the row."""
+        """After what is already in the row; a selected stretch has another ground."""
+        looks = list(zip(self.colors, self.behind, strict=True))
+        if selected is not None:
+            start, end = max(0, selected[0]), max(0, selected[1])
+            looks[start:end] = [_selected(*look) for look in looks[start:end]]
         place = 0
-        while place < len(self.text):
-            end = place + 1
-            inside = selected is not None and selected[0] <= place < selected[1]
-            while (
-                end < len(self.text)
-                and self.colors[end] == self.colors[place]
-                and (selected is not None and selected[0] <= end < selected[1]) == inside
-            ):
+        while place < len(looks):
+            look, end = looks[place], place + 1
+            while end < len(looks) and looks[end] == look:
                 end += 1
-            row.own("".join(self.text[place:end]), self.colors[place], bg="cursor-line" if inside else "")
+            row.own("".join(self.text[place:end]), look[0], bg=look[1])
             place = end
         return row
+
+
+def _selected(color: str, behind: str) -> tuple[str, str]:
+    ground = "cursor-line"
+    return (ground if color == "background" else color), behind or ground
 
 
 def timeline_rows(history: History, look: Look, voice: str, palette: Palette, width: int, height: int) -> list[Row]:
@@ -96,25 +113,22 @@ def timeline_rows(history: History, look: Look, voice: str, palette: Palette, wi
     mirrored over two rows from 9 on."""
     frame = Frame(look, max(1, width - LABEL))
     double = height >= 9
-    vad, mic, reply = _vad(history, frame), _mic(history, frame, voice), _reply(history, frame)
-    guides = [frame.column(m.at) for m in _marks(history, frame) if m.kind in ("started", "stopped")]
-    for lane in (mic, reply):
-        _guide(lane, guides)
-    rows = [_row(palette, width, "you", "you", _wave(history.you, history.sent, frame, palette, "you"), frame)]
+    you = Wave(frame, history.you, history.sent, "you")
+    other = Wave(frame, history.assistant, None, "assistant")
+    lanes = [("you", "you", you.up(palette))]
     if double:
-        rows.append(_down(palette, width, "", history.you, history.sent, frame, "you", mirrored=True))
-    rows += [
-        _row(palette, width, "vad", "quiet", vad, frame),
-        _row(palette, width, "mic", "quiet", mic, frame),
-        _row(palette, width, "reply", "quiet", reply, frame),
+        lanes.append(("", "you", you.down(palette)))
+    lanes += [
+        ("vad", "quiet", _vad(history, frame)),
+        ("mic", "quiet", _mic(history, frame, voice)),
+        ("reply", "quiet", _reply(history, frame)),
+        (voice, "assistant", other.up(palette)),
     ]
     if double:
-        up = _wave(history.assistant, None, frame, palette, "assistant")
-        rows.append(_row(palette, width, voice, "assistant", up, frame))
-        rows.append(_down(palette, width, "", history.assistant, None, frame, "assistant", mirrored=True))
-    else:
-        rows.append(_down(palette, width, voice, history.assistant, None, frame, "assistant", mirrored=False))
-    rows.append(_row(palette, width, "waits", "quiet", _waits(history, frame), frame))
+        lanes.append(("", "assistant", other.down(palette)))
+    lanes.append(("waits", "quiet", _waits(history, frame)))
+    guides = [frame.column(m.at) for m in _marks(history, frame) if m.kind in ("started", "stopped")]
+    rows = [_row(palette, width, name, color, cells.guides(guides), frame) for name, color, cells in lanes]
     if height >= 7:
         rows.append(_row(palette, width, "", "quiet", _axis(frame), frame))
     return rows[:height]
@@ -159,68 +173,45 @@ def level_of(decibels: float) -> int:
 
 
 def _row(palette: Palette, width: int, name: str, color: str, cells: Cells, frame: Frame) -> Row:
-    row = Row(palette, width).spoken(name[: LABEL - 2].rjust(LABEL - 2), color).own("  ")
+    label = clean(name, one_line=True)
+    label = set_cell_size(label, LABEL - 2) if cell_len(label) > LABEL - 2 else label
+    row = Row(palette, width).own(" " * (LABEL - 2 - cell_len(label))).spoken(label, color).own("  ")
     return cells.onto(row, frame.selected)
+
+
+class Wave:
+    """One voice as heights, 0 to 8 a column. What a closed mic heard is drawn in the colour of rules."""
+
+    def __init__(self, frame: Frame, levels: Levels, sent: Levels | None, color: str) -> None:
+        self.heights = _heights(levels, frame)
+        self.colors = [color] * frame.count
+        if sent is not None:
+            self.colors = [color if went else "rule" for went in _heights(sent, frame)]
+
+    def up(self, palette: Palette) -> Cells:
+        """Standing on the lower edge of the row."""
+        cells = Cells(len(self.heights))
+        cells.text = [palette.levels[height] for height in self.heights]
+        cells.colors = self.colors.copy()
+        return cells
+
+    def down(self, palette: Palette) -> Cells:
+        """Hanging from the upper edge: the upward glyphs with the colours exchanged. ASCII has none and stays empty."""
+        cells = Cells(len(self.heights))
+        if palette.ascii_only:
+            return cells
+        for place, (height, color) in enumerate(zip(self.heights, self.colors, strict=True)):
+            if height == 8:
+                cells.text[place], cells.colors[place] = "█", color
+            elif height:
+                cells.text[place] = palette.levels[8 - height]
+                cells.colors[place], cells.behind[place] = "background", color
+        return cells
 
 
 def _heights(levels: Levels, frame: Frame) -> list[int]:
     times = (frame.time(column) for column in range(frame.count))
     return [level_of(levels.loudest(at, at + frame.step)) if at >= 0 else 0 for at in times]
-
-
-def _colors(heights: list[int], sent: Levels | None, frame: Frame, color: str) -> list[str]:
-    """What a closed mic heard is drawn in the colour of rules: it went nowhere."""
-    if sent is None:
-        return [color] * len(heights)
-    return [color if went else "rule" for went in _heights(sent, frame)]
-
-
-def _wave(levels: Levels, sent: Levels | None, frame: Frame, palette: Palette, color: str) -> Cells:
-    cells = Cells(frame.count)
-    heights = _heights(levels, frame)
-    cells.text = [palette.levels[height] for height in heights]
-    cells.colors = _colors(heights, sent, frame, color)
-    return cells
-
-
-def _down(
-    palette: Palette,
-    width: int,
-    name: str,
-    levels: Levels,
-    sent: Levels | None,
-    frame: Frame,
-    color: str,
-    *,
-    mirrored: bool,
-) -> Row:
-    """Cells that grow down are the upward glyphs with the colours exchanged; ASCII has none and grows up."""
-    heights = _heights(levels, frame)
-    colors = _colors(heights, sent, frame, color)
-    row = Row(palette, width).spoken(name[: LABEL - 2].rjust(LABEL - 2), color).own("  ")
-    if palette.ascii_only:
-        blank = " " if mirrored else "."
-        for height, run_color, count in _runs(heights, colors):
-            row.spoken((palette.levels[height] if height and not mirrored else blank) * count, run_color)
-        return row
-    for height, run_color, count in _runs(heights, colors):
-        if height == 0:
-            row.own((" " if mirrored else "▔") * count, "rule")
-        elif height == 8:
-            row.own("█" * count, run_color)
-        else:
-            row.spoken(palette.levels[8 - height] * count, "background", bg=run_color)
-    return row
-
-
-def _runs(heights: list[int], colors: list[str]) -> list[tuple[int, str, int]]:
-    runs: list[tuple[int, str, int]] = []
-    for height, color in zip(heights, colors, strict=True):
-        if runs and runs[-1][0] == height and runs[-1][1] == color:
-            runs[-1] = (height, color, runs[-1][2] + 1)
-        else:
-            runs.append((height, color, 1))
-    return runs
 
 
 def _marks(history: History, frame: Frame) -> list[Mark]:
@@ -269,6 +260,7 @@ def _mic(history: History, frame: Frame, voice: str) -> Cells:
 
 def _reply(history: History, frame: Frame) -> Cells:
     cells = Cells(frame.count)
+    errors = [frame.column(mark.at) for mark in _marks(history, frame) if mark.kind == "error"]
     for span in history.reply.between(frame.start, frame.end):
         start, end = _ends(span, history, frame)
         match span.kind:
@@ -276,12 +268,12 @@ def _reply(history: History, frame: Frame) -> Cells:
                 cells.fill(start, end, "┄", "warning")
             case "generating":
                 cells.fill(start, end, "━", "assistant")
-                cells.words(start, end, span.words, "foreground")
+                cells.words(*_longest_between(errors, start, end), span.words, "foreground")
             case _:
                 cells.fill(start, end, "─", "assistant")
                 if span.end is not None:
                     cells.put(end - 1, "╸", "assistant")
-                cells.words(start, end, "playing out", "quiet")
+                cells.words(*_longest_between(errors, start, end), "playing out", "quiet")
     for mark in _marks(history, frame):
         column = frame.column(mark.at)
         if mark.kind == "cut":
@@ -293,22 +285,26 @@ def _reply(history: History, frame: Frame) -> Cells:
     return cells
 
 
-def _guide(cells: Cells, columns: Sequence[int]) -> None:
-    for column in columns:
-        if 0 <= column < len(cells.text) and cells.text[column] == " ":
-            cells.put(column, "┊", "rule")
+def _longest_between(columns: Sequence[int], start: int, end: int) -> tuple[int, int]:
+    """The longest part of a stretch with none of these columns in it: a mark must not stand in the middle of words."""
+    edges = [start, *(column for column in columns if start < column < end), end]
+    return max(pairwise(edges), key=lambda part: part[1] - part[0])
 
 
 def _waits(history: History, frame: Frame) -> Cells:
     cells = Cells(frame.count)
     first = bisect_left(history.waits, frame.start - 10.0, key=lambda span: span.start)
-    for span in history.waits[first:]:
+    waits = history.waits[first:]
+    for place, span in enumerate(waits):
         start, end = frame.column(span.start), frame.column(span.end or span.start)
         if start >= frame.count:
             break
+        room = frame.column(waits[place + 1].start) - start if place + 1 < len(waits) else frame.count
         seconds = (span.end or span.start) - span.start
         if span.kind == "silence":
             text, color = f"┗ silent in {seconds * 1000:.0f} ms", "mic-live"
+            if len(text) >= room:
+                text = f"┗ {seconds * 1000:.0f} ms"
         else:
             bracket = "┗" + "━" * max(0, end - start - 1) + "┛"
             warning = seconds > LONG_WAIT
@@ -321,19 +317,21 @@ def _waits(history: History, frame: Frame) -> Cells:
 
 def _axis(frame: Frame) -> Cells:
     cells = Cells(frame.count)
+    now = frame.count - 1 if frame.look.now is None else min(frame.column(frame.look.now), frame.count - 1)
+    cells.fill(frame.column(0.0), now + 1, "─", "rule")
     every = next((s for s in (1, 2, 5, 10, 15, 30, 60, 120, 300) if s / frame.step >= 14), 600)
     second = math.ceil(frame.start / every) * every
-    while second < frame.end:
+    while frame.column(second) <= now:
         if second >= 0:
             cells.put(frame.column(second), "┬" + clock(second), "quiet")
         second += every
     first = bisect_left(frame.look.hits, frame.start)
     for at in frame.look.hits[first : bisect_left(frame.look.hits, frame.end)]:
         column = frame.column(at)
-        if cells.is_free(column, column + 1):
+        if cells.text[column] == "─":
             cells.put(column, "╵", "accent")
     if frame.look.following:
-        cells.put(frame.count - 5, "  now", "foreground")
+        cells.put(max(now, 3) - 3, " now", "foreground")
     if frame.look.selected is not None:
         cells.put(frame.column(frame.look.selected), "▲", "accent")
     return cells

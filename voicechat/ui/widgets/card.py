@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.reactive import reactive
 
 from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
-from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, key_card, lines_of
+from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, event_key_card, key_card, lines_of
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release
 
@@ -75,6 +75,8 @@ class KeyCard(Box):
     keymap: reactive[dict[str, str]] = reactive[dict[str, str]]({})
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
+    developer: reactive[bool] = reactive(False)
+    """The keys of the event list and its filter, in place of those of the talk."""
 
     def box_title(self) -> tuple[str, str]:
         """Its name and the ways on."""
@@ -82,6 +84,8 @@ class KeyCard(Box):
 
     def box_lines(self, width: int) -> Sequence[Line]:
         """The table of actions as it is bound now."""
+        if self.developer:
+            return event_key_card(self._side(("EVENTS",)), width)
         sides = [self._side(groups) for groups in (LEFT_GROUPS, RIGHT_GROUPS)]
         return key_card(sides[0], sides[1], self.release, self.keys.talk, width)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, Static
 
-from voicechat.core.user_events import TextEntered
+from voicechat.core.user_events import ItemRole, ItemTextEntered, TextEntered
 from voicechat.ui.messages import UserDid
 from voicechat.ui.paint import palette_of
 from voicechat.ui.sanitise import clean, safe
@@ -16,6 +21,18 @@ from voicechat.ui.sanitise import clean, safe
 BREAK = "↵"
 """Stands for a line break in the field; becomes one again when sent."""
 LONGEST = 8_000
+
+
+ROLES: tuple[ItemRole, ...] = ("user", "assistant", "system")
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """The text is no message: it is put into the conversation as it is, and asks for no answer."""
+
+    role: ItemRole = "user"
+    after: str = ""
+    """Key of the turn it comes behind; empty for the end."""
 
 
 class MessageField(Input):
@@ -31,7 +48,17 @@ class MessageField(Input):
 class Composer(Horizontal):
     """Prompt, field, and what Enter does."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t", "next_role", show=False)]
+
+    class Inserted(Message):
+        """A text to be put into the conversation was written."""
+
+        def __init__(self, event: ItemTextEntered) -> None:
+            super().__init__()
+            self.event = event
+
     is_open: reactive[bool] = reactive(False)
+    insertion: reactive[Insertion | None] = reactive[Insertion | None](None)
     key: reactive[str] = reactive("i")
     is_online: reactive[bool] = reactive(True)
 
@@ -54,6 +81,9 @@ class Composer(Horizontal):
         hint.display = not self.is_open
         hint.update(safe(f"{self.key} to type a message"))
         how = "Enter sends · Esc back " if self.is_online else "kept, sent when connected "
+        if self.insertion is not None:
+            where = "behind it" if self.insertion.after else "at the end"
+            how = f"{self.insertion.role} · Ctrl+T role · Enter puts it {where} "
         self.query_one("#how", Static).update(palette_of(self.app).glyphs(how))
         self.set_class(self.is_open, "-open")
 
@@ -63,6 +93,20 @@ class Composer(Horizontal):
             self._arrange()
             if self.is_open:
                 self.query_one(MessageField).focus()
+            elif self.insertion is not None:
+                self.query_one(MessageField).clear()
+                self.insertion = None
+
+    def watch_insertion(self) -> None:
+        """Say what the text is for."""
+        if self.is_mounted:
+            self._arrange()
+
+    def action_next_role(self) -> None:
+        """Whose words they are."""
+        if self.insertion is not None:
+            role = ROLES[(ROLES.index(self.insertion.role) + 1) % len(ROLES)]
+            self.insertion = replace(self.insertion, role=role)
 
     def watch_is_online(self) -> None:
         """Offline, a message is kept."""
@@ -73,6 +117,8 @@ class Composer(Horizontal):
         """Send what is there; an empty line is not a message."""
         event.stop()
         text = clean(event.value).replace(BREAK, "\n").strip()
-        if text:
+        if text and self.insertion is not None:
+            self.post_message(self.Inserted(ItemTextEntered(text, self.insertion.role, self.insertion.after)))
+        elif text:
             self.post_message(UserDid(TextEntered(text)))
             event.input.clear()

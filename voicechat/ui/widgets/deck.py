@@ -12,7 +12,7 @@ from textual import events
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
-from voicechat.engine.link import Meters
+from voicechat.engine.link import Meters, SoundFacts
 from voicechat.ui.messages import BadgePressed, BadgeReleased
 from voicechat.ui.paint import Painted, Palette, Row, decibels
 from voicechat.ui.wording import (
@@ -62,6 +62,7 @@ class Deck(Painted):
     meters: reactive[Meters] = reactive(Meters())
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
+    sound: reactive[SoundFacts] = reactive(SoundFacts())
     notice: reactive[str] = reactive("")
     """What has just been changed (the volume), for two seconds."""
     calm: reactive[bool] = reactive(False)
@@ -73,7 +74,9 @@ class Deck(Painted):
     @property
     def scene(self) -> Scene:
         """The slices as the sentences want them."""
-        return Scene(self.mic, self.reply, self.connection, self.keys, self.release, self.meters.clipped)
+        clipped, sound = self.meters.clipped, self.sound
+        known = (self.mic, self.reply, self.connection, self.keys, self.release, clipped)
+        return Scene(*known, keeps_waiting=sound.keeps_waiting, can_wait=sound.can_wait)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """All rows of the deck."""

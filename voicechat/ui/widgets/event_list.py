@@ -1,63 +1,37 @@
-"""The plain list of what flowed, on Textual's line API: only the rows in sight are ever made.
+"""The list of what flowed, on Textual's line API: only the lines in sight are ever made.
 
-Rows come in batches and are shown at 10 Hz; a list of this kind takes 20 000 rows a second where a RichLog stalls at a
-few hundred. Rows are dropped in slabs, so that dropping costs nothing per row.
+Events come in batches and are shown at 10 Hz; a list of this kind takes 20 000 events a second where a RichLog stalls
+at a few hundred. The place in the list is the number of an event (`anchor`), never a row, so it survives the drop of
+old events, another filter, and the way back from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from voicechat.engine.link import EventRow
-from voicechat.ui.paint import Palette, Row, palette_of
-from voicechat.ui.sanitise import show
+from voicechat.ui.inspector.entries import Entry, EventStore
+from voicechat.ui.inspector.query import Query
+from voicechat.ui.inspector.shown import Shown
+from voicechat.ui.inspector.words import grouped
+from voicechat.ui.paint import Palette, Row
+from voicechat.ui.widgets.event_row import Line, event_line
+from voicechat.ui.widgets.line_view import LineView
 
-KEEP = 20_000
-SLAB = KEEP // 20
-SHORT = (
-    ("conversation.item.input_audio_transcription", "transcription"),
-    ("conversation.item", "item"),
-    ("input_audio_buffer", "in"),
-    ("output_audio_buffer", "out"),
-    ("response.output_audio_transcript", "resp.transcript"),
-    ("response.output_audio", "resp.audio"),
-    ("response.", "resp."),
-)
-"""Prefixes of a narrow type column; payloads and copies always have the full name."""
-OWNERS = (("input_audio_buffer", "you"), ("conversation", "you"), ("response", "assistant"), ("output", "assistant"))
+FLUSH_EVERY = 0.1
+"""Seconds; ten times a second is as often as anybody reads."""
 
 
-def session_time(t: float) -> str:
-    """`4:06.900`"""
-    return f"{int(t // 60)}:{t % 60:06.3f}"
+class EventList(LineView):
+    """Lines of events with a cursor. Any upward move stops following, End follows again."""
 
-
-def owner_color(type: str) -> str:
-    """You, the assistant or the session; errors stand out."""
-    if type == "error" or type.endswith((".failed", ".error")):
-        return "error"
-    return next((color for prefix, color in OWNERS if type.startswith(prefix)), "tool")
-
-
-def mark_of(type: str) -> str:
-    """`◆` for the voice detector, `✕` for errors."""
-    if owner_color(type) == "error":
-        return "✕"
-    return "◆" if "speech_st" in type else " "
-
-
-class EventList(ScrollView):
-    """Rows of events with a cursor. Any upward move stops following, End follows again."""
-
-    can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "move(-1)", show=False),
         Binding("down", "move(1)", show=False),
@@ -65,163 +39,262 @@ class EventList(ScrollView):
         Binding("pagedown", "page(1)", show=False),
         Binding("home", "first", show=False),
         Binding("end,G", "last", show=False),
-        Binding("enter", "choose", show=False),
     ]
-    cursor: reactive[int] = reactive(0, repaint=False)
     follow: reactive[bool] = reactive(True, repaint=False)
+    reference: reactive[float | None] = reactive[float | None](None)
+    """The session time that times are shown relative to."""
+    gap_first: reactive[bool] = reactive(False)
 
     class Chosen(Message):
-        """Enter on a row: its payload is wanted."""
+        """A second click on a line: its details are wanted."""
 
-        def __init__(self, row: EventRow) -> None:
+    class Selected(Message):
+        """Another event is under the cursor. `seq` is the engine's number of it, `t` its session time."""
+
+        def __init__(self, seq: int, t: float) -> None:
             super().__init__()
-            self.row = row
+            self.seq, self.t = seq, t
 
-    class Moved(Message):
-        """The cursor or the number of rows changed."""
+    class Changed(Message):
+        """The lines, their number, or whether it follows."""
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, store: EventStore, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self.rows: list[EventRow] = []
-        self.arrived = 0
-        """Rows since the beginning, dropped ones included."""
-        self._unseen: list[EventRow] = []
+        self.store = store
+        self.marked: set[int] = set()
+        self.shown = Shown(store, self.marked)
+        self._anchor = 0
+        self._stood_still_at = 0
+        self._told = -1
+        self._flushed = -1
+        self._frame: tuple[int, float | None, bool] = (0, None, False)
 
     def on_mount(self) -> None:
-        """Ten times a second is as often as anybody reads."""
-        self.set_interval(0.1, self.flush)
+        """Show what comes in at a bearable pace."""
+        self.set_interval(FLUSH_EVERY, self.flush)
 
-    def append(self, rows: Sequence[EventRow]) -> None:
-        """New rows; shown at the next flush."""
-        self._unseen += rows
+    # what is where
+    @property
+    def place(self) -> int:
+        """The line of the cursor."""
+        return self.shown.place_of(self._anchor)
 
-    def flush(self) -> None:
-        """Take what has come in."""
-        if not self._unseen:
-            return
-        self.arrived += len(self._unseen)
-        self.rows += self._unseen
-        self._unseen = []
-        dropped = self._drop()
-        self.virtual_size = Size(0, len(self.rows))  # never wider than the pane
-        if self.follow:
-            self.cursor = len(self.rows) - 1
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
-        elif dropped:
-            self.cursor = max(0, self.cursor - dropped)
-            self.scroll_to(y=max(0, self.scroll_offset.y - dropped), animate=False, immediate=True)
-        if self.is_on_screen:
-            self.refresh()
-            self.post_message(self.Moved())
+    @property
+    def current(self) -> int | None:
+        """The store's number of the event under the cursor; None in an empty list."""
+        return self.shown.rows[self.place] if self.shown.rows else None
+
+    @property
+    def current_entry(self) -> Entry | None:
+        """The event under the cursor."""
+        current = self.current
+        return self.store.entry(current) if current is not None else None
+
+    @property
+    def newer(self) -> int:
+        """Lines that came since it stands still."""
+        return 0 if self.follow else self.shown.since(self._stood_still_at - 1)
 
     @property
     def is_on_screen(self) -> bool:
         """Somebody can see it."""
         return bool(self.size)
 
-    def _drop(self) -> int:
-        over = len(self.rows) - KEEP
-        if over < SLAB:
-            return 0
-        del self.rows[:over]
-        return over
+    # what comes in
+    def flush(self) -> None:
+        """Match and show what the store has taken in."""
+        if self._flushed == self.store.end:
+            return
+        self._flushed = self.store.end
+        gone = self.shown.update()
+        if gone:
+            self.marked.difference_update([seq for seq in self.marked if seq < self.store.base])
+        self._lines_changed(gone)
 
-    def on_resize(self) -> None:
-        """Follow on, whatever the size."""
-        self.virtual_size = Size(0, len(self.rows))  # never wider than the pane
+    def ask(self, query: Query) -> None:
+        """Another filter; the cursor stays at its event, or at the next one that is shown."""
+        self.shown.ask(query)
+        self._lines_changed(0)
+        if not self.follow:
+            self._center()
+
+    def _lines_changed(self, gone: int) -> None:
+        self.virtual_size = Size(0, len(self.shown.rows))  # never wider than the pane
         if self.follow:
-            self.scroll_end(animate=False, immediate=True, x_axis=False)
-        else:
-            self._show_cursor()
-        self.post_message(self.Moved())
+            self._to_newest()
+        elif gone:
+            self.scroll_to(y=max(0, self.scroll_offset.y - gone), animate=False, immediate=True)
+        if self.is_on_screen:
+            self.refresh()
+            self.post_message(self.Changed())
+        self._tell()
 
-    def on_focus(self) -> None:
-        """The title carries the mark of the keyboard."""
-        self.post_message(self.Moved())
+    def _to_newest(self) -> None:
+        self._anchor = self.shown.rows[-1] if self.shown.rows else self.store.end
+        self.scroll_end(animate=False, immediate=True, x_axis=False)
 
-    def on_blur(self) -> None:
-        """And loses it."""
-        self.post_message(self.Moved())
+    def _tell(self) -> None:
+        entry = self.current_entry
+        if entry is not None and entry.seq != self._told:
+            self._told = entry.seq
+            self.post_message(self.Selected(self.store.engine_seq(entry.seq), entry.t))
 
-    def render_line(self, y: int) -> Strip:
-        """One row of the list."""
-        palette, width = palette_of(self.app), self.scrollable_content_region.width
-        place = y + self.scroll_offset.y
-        if place >= len(self.rows):
-            empty = "  nothing yet: the first event is session.created" if place == 0 and not self.rows else ""
-            return Row(palette, width).own(empty, "quiet").strip()
-        return event_line(palette, width, self.rows[place], place == self.cursor and self.has_focus)
+    # going somewhere
+    def go_to(self, seq: int) -> bool:
+        """Put the cursor on the line of this event and stand still; False: the filter hides it."""
+        entry = self.store.entry(seq)
+        line = entry.head if entry is not None and self.shown.query.grouped else seq
+        if not self.shown.has_line(line):
+            return False
+        self._stand_still()
+        self._move_to(line)
+        self._center(only_if_hidden=True)
+        return True
 
-    def watch_cursor(self, old: int, new: int) -> None:
-        """Keep the cursor in sight."""
+    def _move_to(self, seq: int) -> None:
+        before, self._anchor = self.place, seq
+        for place in {before, self.place}:
+            self.refresh_lines(place)
         self._show_cursor()
-        self.refresh()
+        self._tell()
 
     def _show_cursor(self) -> None:
-        top, height = self.scroll_offset.y, self.size.height
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False, immediate=True)
-        elif height and self.cursor >= top + height:
-            self.scroll_to(y=self.cursor - height + 1, animate=False, immediate=True)
+        top, height, place = self.scroll_offset.y, self.size.height, self.place
+        if place < top:
+            self.scroll_to(y=place, animate=False, immediate=True)
+        elif height and place >= top + height:
+            self.scroll_to(y=place - height + 1, animate=False, immediate=True)
+
+    def _center(self, *, only_if_hidden: bool = False) -> None:
+        top, height, place = self.scroll_offset.y, self.size.height, self.place
+        if not only_if_hidden or place in (top, top + height - 1) or not top <= place < top + height:
+            self.scroll_to(y=max(0, place - height // 2), animate=False, immediate=True)
+
+    def _stand_still(self) -> None:
+        if self.follow:
+            self._stood_still_at = self.store.end
+            self.follow = False
 
     def watch_follow(self) -> None:
         """The title says whether it follows."""
-        self.post_message(self.Moved())
+        self.post_message(self.Changed())
 
-    @property
-    def below(self) -> int:
-        """Rows after the cursor."""
-        return max(0, len(self.rows) - 1 - self.cursor)
+    # marks and times
+    def toggle_mark(self) -> None:
+        """Mark the event under the cursor, or take its mark away."""
+        current = self.current
+        if current is None:
+            return
+        self.marked.symmetric_difference_update({current})
+        if self.shown.marks_changed():
+            self._lines_changed(0)
+        self.refresh_lines(self.place)
+        self.post_message(self.Changed())
 
+    def toggle_reference(self) -> None:
+        """Count times from the event under the cursor; from the start again when they are."""
+        entry = self.current_entry
+        if entry is not None:
+            self.reference = None if self.reference == entry.t else entry.t
+
+    # keys and mouse
     def action_move(self, by: int) -> None:
         """The cursor up or down."""
-        self.follow = False
-        self.cursor = min(max(0, self.cursor + by), max(0, len(self.rows) - 1))
-        self.post_message(self.Moved())
+        rows = self.shown.rows
+        self._stand_still()
+        if rows:
+            self._move_to(rows[min(max(0, self.place + by), len(rows) - 1)])
 
     def action_page(self, by: int) -> None:
         """A screenful."""
         self.action_move(by * max(1, self.size.height - 1))
 
     def action_first(self) -> None:
-        """The oldest row kept."""
-        self.action_move(-len(self.rows))
+        """The oldest line kept."""
+        self.action_move(-len(self.shown.rows))
 
     def action_last(self) -> None:
         """The newest, and follow."""
-        self.cursor = max(0, len(self.rows) - 1)
         self.follow = True
+        self._lines_changed(0)
 
-    def action_choose(self) -> None:
-        """Show the payload of the row under the cursor."""
-        if self.rows:
-            self.post_message(self.Chosen(self.rows[self.cursor]))
+    def toggle_freeze(self) -> None:
+        """Stand still where it is, or follow again."""
+        if self.follow:
+            self._stand_still()
+        else:
+            self.action_last()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select; a click on the selected one shows its details."""
+        place = event.y + self.scroll_offset.y
+        if place >= len(self.shown.rows):
+            return
+        if place == self.place and not self.follow:
+            self.post_message(self.Chosen())
+        else:
+            self.action_move(place - self.place)
 
     def on_mouse_scroll_up(self) -> None:
         """Looking back stops following."""
-        self.follow = False
+        self._stand_still()
 
+    def on_resize(self) -> None:
+        """Follow on, whatever the size."""
+        self.virtual_size = Size(0, len(self.shown.rows))
+        if self.follow:
+            self._to_newest()
+        else:
+            self._show_cursor()
+        self.post_message(self.Changed())
 
-def event_line(palette: Palette, width: int, event: EventRow, selected: bool) -> Strip:
-    """Cursor, time, direction, mark, type, summary."""
-    row = Row(palette, width, "cursor-line" if selected else "background")
-    arrow, arrow_color = {"in": ("↓", "quiet"), "out": ("↑", "warning"), "local": ("·", "quiet")}[event.dir]
-    mark, color = mark_of(event.type), owner_color(event.type)
-    row.own("▎" if selected else " ", "accent")
-    row.own(f"{session_time(event.t):>9} ", "foreground" if selected else "quiet")
-    row.own(arrow, arrow_color).own(f"{mark} ", "error" if mark == "✕" else "you", bold=True)
-    room = 41 if width >= 110 else 24
-    head, dot, tail = _shortened(show(event.type), room).rpartition(".")
-    row.spoken(head + dot, "error" if mark == "✕" else "quiet").spoken(tail, color, bold=mark != " ")
-    row.to(1 + 10 + 3 + room + 1)
-    summary = row.part().spoken(show(event.summary), "foreground" if selected or mark == "✕" else "quiet")
-    return row.join(summary.cut_to(width - row.cells)).strip()
+    def on_focus(self) -> None:
+        """The title carries the mark of the keyboard."""
+        self.post_message(self.Changed())
 
+    def on_blur(self) -> None:
+        """And loses it."""
+        self.post_message(self.Changed())
 
-def _shortened(type: str, room: int) -> str:
-    if room < 40 or len(type) > room:
-        for long, short in SHORT:
-            if type.startswith(long):
-                type = short + type[len(long) :]
-                break
-    return type if len(type) <= room else type[: room - 1] + "…"
+    # painting
+    def before_frame(self) -> None:
+        """What every line asks for."""
+        self._frame = (self.place, self.reference, self.gap_first)
+
+    def line_key(self, place: int) -> Hashable:
+        """The event and everything that its line shows of it."""
+        entry = self._entry_at(place)
+        if entry is None:
+            return place == 0 and self._when_empty()
+        line = self._line(place, entry)
+        return (entry.seq, line.run.count if line.run else 1, *line[2:])
+
+    def make_line(self, place: int, palette: Palette, width: int) -> Strip:
+        """The line of an event, or why there is none."""
+        entry = self._entry_at(place)
+        if entry is None:
+            return Row(palette, width).own(self._when_empty() if place == 0 else "", "quiet").strip()
+        return event_line(palette, width, self._line(place, entry))
+
+    def _entry_at(self, place: int) -> Entry | None:
+        return self.store.entry(self.shown.rows[place]) if place < len(self.shown.rows) else None
+
+    def _line(self, place: int, entry: Entry) -> Line:
+        cursor, reference, gap_first = self._frame
+        above = self.shown.before(place)
+        return Line(
+            entry,
+            self.store.run(entry.seq) if self.shown.query.grouped else None,
+            entry.t - above.t if above is not None else None,
+            marked=entry.seq in self.marked,
+            selected=place == cursor,
+            reference=reference,
+            gap_first=gap_first,
+        )
+
+    def _when_empty(self) -> str:
+        if self.shown.rows:
+            return ""
+        if not len(self.store):
+            return "  nothing yet: the first event is session.created"
+        return f"  0 of {grouped(len(self.store))} match · Esc clears"

@@ -1,83 +1,74 @@
-"""`F2`: the list of events, and beside or below it the payload of the one that was asked for."""
+"""`F2`: the list of events, its filter, and the details of the one under the cursor.
+
+For the rest of the screen an event is named by the engine's number (`EventRow.seq`).
+"""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import re
+from collections import deque
+from typing import Literal
 
 from textual.app import ComposeResult
-from textual.containers import Container, VerticalScroll
-from textual.content import Content
-from textual.reactive import reactive
-from textual.widgets import Static
+from textual.containers import Container
+from textual.message import Message
+from textual.timer import Timer
+from textual.widget import Widget
 
 from voicechat.engine.link import Batch, EventRow
-from voicechat.ui.paint import Painted, Palette, Row, palette_of
-from voicechat.ui.sanitise import show
-from voicechat.ui.widgets.event_list import EventList, session_time
+from voicechat.ui.inspector.copying import Excerpt, as_json, as_python, excerpt
+from voicechat.ui.inspector.entries import EventStore
+from voicechat.ui.inspector.links import Link, parsed, step_along
+from voicechat.ui.inspector.query import BadTerm, parse
+from voicechat.ui.inspector.words import grouped, session_time
+from voicechat.ui.widgets.detail_pane import DetailPane, DetailText, PaneTitle
+from voicechat.ui.widgets.event_list import EventList
+from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, FilterLine
 
-LONGEST_PAYLOAD = 64 * 1024
-"""Characters of one payload that are shown."""
-
-
-class PaneTitle(Painted):
-    """One row: name, counts, and what the list does."""
-
-    left: reactive[tuple[str, str]] = reactive(("", ""))
-    right: reactive[str] = reactive("")
-    focused_pane: reactive[bool] = reactive(False)
-
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The row."""
-        row = Row(palette, width, "panel").own("▎" if self.focused_pane else " ", "accent")
-        row.own(f"{self.left[0]} ", bold=True).spoken(self.left[1], "quiet")
-        right = row.part().own(f" {self.right} ", "quiet")
-        return [row.cut_to(width - right.cells).end_with(right)]
-
-
-def pretty(payload: str) -> str:
-    """JSON over lines, as it is read by people; text that is none stays. Everything odd in it is made visible."""
-    try:
-        text = json.dumps(json.loads(payload, strict=False), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        text = payload
-    cut = f"\n… {len(text) - LONGEST_PAYLOAD} characters more" if len(text) > LONGEST_PAYLOAD else ""
-    return "\n".join(show(line) for line in text[:LONGEST_PAYLOAD].split("\n")) + cut
-
-
-def payload_content(palette: Palette, payload: str) -> Content:
-    """Keys in the assistant's colour, numbers in yours."""
-    lines = []
-    for line in pretty(payload).split("\n"):
-        name, colon, value = line.partition(": ")
-        if colon and name.lstrip().startswith('"'):
-            color = palette.hex("you" if value[:1].isdigit() or value[:1] == "-" else "foreground")
-            key = Content.styled(name.replace('"', ""), palette.hex("assistant"))
-            lines.append(Content.assemble(key, "  ", Content(value.rstrip(",")).stylize(color)))
-        else:
-            lines.append(Content(line.rstrip(",")).stylize(palette.hex("quiet")))
-    return Content("\n").join(lines)
+SLICE = 100
+"""Events taken in at once (half a millisecond); a key pressed meanwhile waits no longer than that."""
+DETAILS_AFTER = 0.05
+"""Seconds between a move of the cursor and its details, so that a held key only moves the cursor."""
+DETAILS_EVERY = 0.25
+"""The same while the list follows: nobody reads ten events a second."""
+JUMPS_KEPT = 100
+_PLAIN_ID = re.compile(r"[\w.\-]+")
+_SPAN_TERM = re.compile(r"(?<!\S)-?(?:after|before):\S*")
 
 
 class EventsPane(Container):
-    """List and payload."""
+    """List and details over one store."""
+
+    class DetailsShown(Message):
+        """The details appeared or went."""
+
+    def __init__(self, *beside: Widget, id: str | None = None) -> None:
+        """`beside`: what shares the place below the list with the details."""
+        super().__init__(id=id)
+        self._beside = beside
+        self.store = EventStore()
+        self.dropped = 0
+        """Rows that the link had no room for."""
+        self._waiting: deque[EventRow] = deque()
+        self._takes_in = False
+        self._details_timer: Timer | None = None
+        self._jumped_from: deque[int] = deque(maxlen=JUMPS_KEPT)
 
     def compose(self) -> ComposeResult:
-        """The payload stays hidden until asked for."""
+        """The details stay hidden until asked for."""
         with Container(id="listed"):
             yield PaneTitle(id="list-title")
-            yield EventList(id="event-list")
-        with Container(id="payload"):
-            yield PaneTitle(id="payload-title")
-            with VerticalScroll(id="payload-scroll"):
-                yield Static("", id="payload-text", markup=False)
-
-    def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self.dropped = 0
+            yield FilterLine(id="filter-line")
+            yield EventList(self.store, id="event-list")
+        with Container(id="below"):
+            yield DetailPane(self.store, id="details")
+            yield from self._beside
 
     def on_mount(self) -> None:
-        """Nothing chosen yet."""
-        self.query_one("#payload").display = False
+        """Nothing chosen yet; the filter of the start is in force."""
+        self.show_details(False)
+        self._ask(DEFAULT_FILTER)
         self._retitle()
 
     @property
@@ -85,40 +76,236 @@ class EventsPane(Container):
         """The list."""
         return self.query_one(EventList)
 
+    @property
+    def detail(self) -> DetailPane:
+        """The details."""
+        return self.query_one(DetailPane)
+
+    @property
+    def filter(self) -> FilterLine:
+        """The filter line."""
+        return self.query_one(FilterLine)
+
+    # what comes in
     def take(self, batch: Batch) -> None:
         """New rows; `dropped` ones were too many for the link."""
         self.dropped += batch.dropped
-        self.events.append(batch.rows)
+        self._waiting.extend(batch.rows)
+        if not self._takes_in:
+            self._takes_in = self.call_later(self._take_in)
 
-    def on_event_list_moved(self) -> None:
-        """Counts and following."""
+    async def _take_in(self) -> None:
+        for _ in range(20):  # then other messages of this widget have their turn
+            if not self._waiting:
+                break
+            self.store.add([self._waiting.popleft() for _ in range(min(SLICE, len(self._waiting)))])
+            await asyncio.sleep(0)  # keys first
+        self._takes_in = bool(self._waiting) and self.call_later(self._take_in)
+
+    def flush(self) -> None:
+        """Everything that has come, on the screen now."""
+        self.store.add(self._waiting)
+        self._waiting.clear()
+        self.events.flush()
+
+    # where to look (for timeline, problems, numbers)
+    def set_filter(self, text: str) -> None:
+        """Show what this filter wants; the one before can be recalled with the up key."""
+        self.filter.put(text)
+
+    def select_seq(self, seq: int) -> bool:
+        """Put the cursor on the event with the engine's number; filters that hide it fall. False: not kept."""
+        self.flush()
+        number = self.store.number_of(seq)
+        return number is not None and self._go_to(number)
+
+    def select_time(self, t: float) -> None:
+        """Put the cursor on the line nearest to a moment of the session."""
+        nearest = self.events.shown.nearest(t)
+        if nearest is not None:
+            self.events.go_to(nearest)
+
+    def show_span(self, start: float, end: float) -> None:
+        """Only what happened between two moments, of what the filter wants anyway."""
+        rest = " ".join(_SPAN_TERM.sub("", self.filter.applied).split())
+        self.set_filter(f"{rest} after:{session_time(max(0.0, start))} before:{session_time(max(0.0, end))}".strip())
+
+    def release_span(self) -> None:
+        """What the filter wants anyway, whenever it happened."""
+        self.set_filter(" ".join(_SPAN_TERM.sub("", self.filter.applied).split()))
+
+    def hits(self, start: float = float("-inf"), end: float = float("inf")) -> list[float]:
+        """When the lines happened that a filter of the user's found, between two moments; none without such a one."""
+        return [] if self.filter.is_default else self.events.shown.times(start, end)
+
+    # keys
+    def find(self) -> None:
+        """Type a filter."""
+        self.filter.field.focus()
+
+    def same_id(self) -> None:
+        """Only what carries an id of the event under the cursor."""
+        entry = self.events.current_entry
+        if entry is None:
+            return
+        ids = [id for id in (entry.refs.response, entry.refs.item, entry.refs.call) if _PLAIN_ID.fullmatch(id)]
+        if not ids:
+            own = parsed(self.store.payload(entry.seq)).get("event_id")
+            ids = [own] if isinstance(own, str) and _PLAIN_ID.fullmatch(own) else []
+        if ids:
+            self.events.go_to(entry.seq)  # the list turns around it
+            self.set_filter(f"{DEFAULT_FILTER} id:{','.join(ids)}")
+
+    def follow_link(self, number: int) -> None:
+        """To what link `number` (from 1) of the event under the cursor leads to."""
+        links = self._links()
+        if not 1 <= number <= len(links):
+            return
+        link = links[number - 1]
+        if link.is_a_way:
+            self.detail.way = link.name
+        current = self.events.current
+        self._jump_to(link.last if link.is_a_way and current == link.first else link.first)
+
+    def step(self, by: Literal[1, -1]) -> None:
+        """To the next or previous line of the same response, item or call."""
+        current = self.events.current
+        self._links()
+        along: Link | None = self.detail.along()
+        if along is not None and current is not None:
+            self._jump_to(step_along(along, self.store, current, by), remember=False)
+
+    def jump_back(self) -> None:
+        """To where the last jump began."""
+        while self._jumped_from:
+            if self._go_to(self._jumped_from.pop()):
+                return
+
+    def copied(self, form: Literal["json", "python"]) -> str:
+        """The event under the cursor as text; empty where there is none."""
+        current = self.events.current
+        if current is None:
+            return ""
+        return as_json(self.store, current) if form == "json" else as_python(self.store, current)
+
+    def tape(self) -> Excerpt:
+        """The marked events as lines of a tape, else what the filter shows."""
+        lines = sorted(self.events.marked) or self.events.shown.rows
+        return excerpt(self.store, lines, grouped=self.events.shown.query.grouped)
+
+    def choose(self) -> None:
+        """Enter: show the details; once they are shown, the keyboard goes there, and then unfolds long strings."""
+        detail = self.detail
+        if not detail.display:
+            self.show_details(True)
+        elif detail.text.has_focus:
+            detail.toggle_fold()
+        else:
+            detail.text.focus()
+
+    def show_details(self, wanted: bool) -> None:
+        """The details of the event under the cursor, or away with them."""
+        if bool(self.detail.display) != wanted:
+            self.detail.display = wanted
+            self.post_message(self.DetailsShown())
+        if wanted:
+            self._show_selected()
+
+    def close_one(self, *, keep_details: bool = False) -> bool:
+        """Leave the field, close the details or drop the filter; False: there was nothing to close."""
+        if self.filter.is_typing:
+            self.filter.clear()
+            self.events.focus()
+        elif self.detail.display and not keep_details:
+            self.show_details(False)
+            self.events.focus()
+        elif not self.filter.is_default:
+            self.filter.clear()
+        else:
+            return False
+        return True
+
+    def _links(self) -> tuple[Link, ...]:
+        """Those of the event under the cursor, whether its details are in sight or not."""
+        current = self.events.current
+        if self.detail.seq != current:
+            self.detail.show(current)
+        return self.detail.links
+
+    def _jump_to(self, seq: int, *, remember: bool = True) -> None:
+        current = self.events.current
+        if remember and current is not None and current != seq:
+            self._jumped_from.append(current)
+        self._go_to(seq)
+
+    def _go_to(self, seq: int) -> bool:
+        """The cursor on a store number; filters that hide it fall, the one of the start last."""
+        if self.events.go_to(seq):
+            return True
+        for wider in (DEFAULT_FILTER, ""):
+            self.filter.put(wider)
+            self._ask(wider)  # at once: the message of the filter line comes too late for what follows
+            if self.events.go_to(seq):
+                return True
+        return False
+
+    def _ask(self, text: str) -> None:
+        query = parse(text)
+        if not isinstance(query, BadTerm):
+            self.events.ask(query)
+
+    # what the parts say
+    def on_filter_line_asked(self, message: FilterLine.Asked) -> None:
+        """Another filter."""
+        message.stop()
+        if message.query != self.events.shown.asked:
+            self.events.ask(message.query)
+
+    def on_filter_line_left(self, message: FilterLine.Left) -> None:
+        """Back to the list."""
+        message.stop()
+        self.events.focus()
+
+    def on_event_list_changed(self, message: EventList.Changed) -> None:
+        """Counts and following; a run in the details may have grown."""
+        message.stop()
         self._retitle()
+        if self.detail.display and not self.events.follow:
+            self.detail.refresh_run()
 
-    def _retitle(self) -> None:
-        events = self.events
-        lost = f" · {self.dropped} not kept" if self.dropped else ""
-        title = self.query_one("#list-title", PaneTitle)
-        title.left = ("EVENTS", f"{events.arrived:,}{lost}".replace(",", " "))
-        title.right = "▾ following" if events.follow else f"‖ {events.below} newer · End"
-        title.focused_pane = events.has_focus
+    def on_event_list_selected(self) -> None:
+        """Details follow the cursor, a moment later."""
+        if self.detail.display and self._details_timer is None:
+            after = DETAILS_EVERY if self.events.follow else DETAILS_AFTER
+            self._details_timer = self.set_timer(after, self._show_selected)
 
     def on_event_list_chosen(self, message: EventList.Chosen) -> None:
-        """Show the payload."""
+        """Enter on a line."""
         message.stop()
-        self.show_payload(message.row)
+        self.choose()
 
-    def show_payload(self, row: EventRow) -> None:
-        """The payload of one row in its pane."""
-        self.query_one("#payload").display = True
-        title = self.query_one("#payload-title", PaneTitle)
-        title.left = (show(row.type), f" {session_time(row.t)}   {row.size} bytes")
-        title.right = "Esc closes"
-        text = payload_content(palette_of(self.app), row.payload or "{}")
-        self.query_one("#payload-text", Static).update(text)
-        self.query_one("#payload-scroll").scroll_home(animate=False)
+    def on_detail_text_link_chosen(self, message: DetailText.LinkChosen) -> None:
+        """A click on a link."""
+        message.stop()
+        self.follow_link(message.number + 1)
 
-    def close_payload(self) -> bool:
-        """Hide it; False: it was not open."""
-        payload = self.query_one("#payload")
-        was_open, payload.display = bool(payload.display), False
-        return was_open
+    def _show_selected(self) -> None:
+        if self._details_timer is not None:
+            self._details_timer.stop()
+            self._details_timer = None
+        if self.detail.display:
+            self.detail.show(self.events.current)
+
+    def _retitle(self) -> None:
+        events, title = self.events, self.query_one("#list-title", PaneTitle)
+        parts = [f"{grouped(len(events.shown.rows))} shown", f"{grouped(len(self.store))} kept"]
+        if events.marked:
+            parts.append(f"{len(events.marked)} marked")
+        if self.dropped:
+            parts.append(f"{grouped(self.dropped)} not kept")
+        if events.reference is not None:
+            parts.append(f"times from {session_time(events.reference)}")
+        title.left = ("EVENTS", " · ".join(parts))
+        frozen = f"‖ frozen · {grouped(events.newer)} newer · End"
+        title.right = "▾ following · f freezes" if events.follow else frozen
+        title.focused_pane = events.has_focus or self.filter.is_typing

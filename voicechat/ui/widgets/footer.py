@@ -24,7 +24,7 @@ class Situation:
     connection: ConnectionView
     keys: Keys
     place: str = "talk"
-    """`talk`, `typing`, `events`, `help`, `died` or `asking`: what has the keyboard."""
+    """`talk`, `typing`, `events`, `devices`, `help`, `died` or `asking`: what has the keyboard."""
     lone_escape_is_slow: bool = False
 
 
@@ -34,15 +34,35 @@ def hints(now: Situation) -> list[Hint]:
     match now.place:
         case "typing":
             return [("Enter", "send"), (keys.stop, "back"), ("F8", "talk"), ("F9", "stop")]
+        case "sending":
+            form = [("Ctrl+S", "send"), ("Ctrl+T", "template"), ("Tab", "complete")]
+            return [*form, (keys.stop, "back"), ("F8", "talk")]
+        case "turn":
+            changes = [("a", "insert after"), ("Delete", "delete"), ("R", "retrieve"), ("X", "cut here")]
+            return [("↑↓", "turn"), ("y", "copy"), *changes, (keys.stop, "back")]
         case "asking":
             return [("Enter", "quit"), (keys.stop, "stay")]
         case "died":
             return [("Enter", "start it again"), ("Ctrl+Q", "quit")]
         case "help":
             return [(keys.stop, "close"), (keys.talk, "talk"), (":", "commands"), ("Ctrl+Q", "quit")]
-        case "events":
-            listed = [("Enter", "payload"), ("End", "follow"), ("F2", "back to talk"), ("?", "help")]
+        case "settings":
+            moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "edit"), (keys.stop, "close")]
+            return [(keys.talk, _talk_word(now)), *moves]
+        case "setting":
+            return [("Enter", "set"), (keys.stop, "leave it"), ("F8", "talk"), ("F9", "stop")]
+        case "devices":
+            chosen = [("↑↓", "move"), ("Enter", "choose"), (keys.stop, "close")]
+            return [(keys.talk, _talk_word(now)), *chosen, (keys.mute, "unmute" if now.mic.muted else "mute")]
+        case "numbers":
+            listed = [("e", "events"), ("x", "export CSV"), ("F7", "back to talk"), ("?", "help")]
             return [(keys.talk, _talk_word(now)), *listed]
+        case "filter":
+            return [("Enter", "done"), ("↑", "earlier"), (keys.stop, "clear"), ("F8", "talk"), ("F9", "stop")]
+        case "events":
+            listed = [("/", "filter"), ("Enter", "details"), ("f", "freeze"), ("F2", "back to talk"), ("?", "help")]
+            more = [("n", "next problem"), ("[ ]", "zoom"), ("Tab", "next pane")]
+            return [(keys.talk, _talk_word(now)), *listed, *more]
     return _talk_hints(now)
 
 
@@ -54,7 +74,12 @@ def _talk_hints(now: Situation) -> list[Hint]:
     if phase in ("lost", "refused"):
         return [(keys.again, "retry now"), *rest, ("Ctrl+Q", "quit")]
     if now.mic.state == "no-microphone":
-        return [(keys.type, "type instead"), (keys.again, "retry"), *rest[1:], ("Ctrl+Q", "quit")]
+        cures = [(keys.type, "type instead"), (keys.devices, "devices"), (keys.again, "retry")]
+        return [*cures, *rest[1:], ("Ctrl+Q", "quit")]
+    if now.mic.state == "budget-spent":
+        return [(":", "continue"), *rest, ("F7", "numbers"), ("Ctrl+Q", "quit")]
+    if now.mic.state == "device-lost":
+        return [(keys.devices, "choose a device"), *rest, ("Ctrl+Q", "quit")]
     row: list[Hint] = [] if now.mic.muted else [(keys.talk, _talk_word(now))]
     row.append((keys.mute, "unmute" if now.mic.muted else "mute"))
     if _may_stop(now):

@@ -9,7 +9,10 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
-from voicechat.engine.link import Meters
+from voicechat.engine.link import Meters, Numbers
+from voicechat.numbers.ledger import Figures
+from voicechat.ui.money_words import dollars, grouped, is_free
+from voicechat.ui.numbers_rows import STEPS
 from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.wording import Scene, reply_words
 
@@ -53,11 +56,18 @@ class Glance(Painted):
     connection: reactive[ConnectionView] = reactive(ConnectionView())
     figures: reactive[Meters] = reactive(Meters())
     """Meters with the levels left out, so that a syllable repaints nothing here."""
+    numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """Blocks from top to bottom, behind a rule."""
         rows = [self._row(palette, width), *self._answer_rows(palette, width), self._row(palette, width)]
-        rows += [*self._reply_rows(palette, width), self._row(palette, width), *self._line_rows(palette, width)]
+        rows += [
+            *self._reply_rows(palette, width),
+            *self._parts_rows(palette, width),
+            self._row(palette, width),
+            *self._line_rows(palette, width),
+        ]
+        rows += self._money_rows(palette, width)
         rows += [self._row(palette, width), *self._note_rows(palette, width)]
         return rows + [self._row(palette, width) for _ in range(max(0, height - len(rows)))]
 
@@ -91,6 +101,39 @@ class Glance(Painted):
         title.own(f"{words.glyph} ", words.color, bold=True).own(words.text)
         return [title, self._row(palette, width).own(" " * LABEL).own(words.second, "quiet")]
 
+    def _parts_rows(self, palette: Palette, width: int) -> list[Row]:
+        """What the wait for the last answer was made of."""
+        turn = next((turn for turn in reversed(self.numbers.figures.turns) if turn.total is not None), None)
+        if turn is None:
+            return []
+        made = [self._row(palette, width), self._title(palette, width, f"turn {turn.number}")]
+        for (name, glyph, color), part in zip(STEPS, turn.steps(), strict=True):
+            row = self._row(palette, width).own(f"{name:<15}", "quiet")
+            row.own(f"{'—' if part is None else spaced(part):>8} ")
+            made.append(row.own(glyph * min(24, round((part or 0.0) * 25)), color))
+        return made
+
+    def _money_rows(self, palette: Palette, width: int) -> list[Row]:
+        """What was spent, and what the service still allows."""
+        figures = self.numbers.figures
+        money, made = figures.money, []
+        if figures.usage.total:
+            row = self._title(palette, width, "money")
+            if money.cost is None:
+                row.own(f"{grouped(figures.usage.total)} tok").own("  no price known", "quiet")
+            elif is_free(figures):
+                row.own("free").own(f"  {grouped(figures.usage.total)} tok", "quiet")
+            else:
+                row.own(("≈ " if money.cost.is_estimate else "") + dollars(money.cost.usd), bold=True)
+                row.own("" if money.budget is None else f" of {dollars(money.budget)}", "quiet")
+                row.own("" if money.per_minute is None else f"   ${money.per_minute:.3f} a minute", "quiet")
+            made.append(row)
+        for limit in figures.limits[:2]:
+            if limit.limit is not None and limit.remaining is not None:
+                row = self._title(palette, width, "limits").own(grouped(round(limit.remaining)))
+                made.append(row.own(f" of {grouped(round(limit.limit))} {limit.name}", "quiet"))
+        return made
+
     def _line_rows(self, palette: Palette, width: int) -> list[Row]:
         figures, connection = self.figures, self.connection
         parts = [
@@ -99,6 +142,8 @@ class Glance(Painted):
             ("buffer", figures.buffer, 1000, "ms", 0),
             ("concealed", figures.concealed, 100, "%", 1),
         ]
+        if figures.received is not None and figures.received.played:
+            parts = parts[:2]  # the receive path tells the rest more exactly
         lines = [self._title(palette, width, "line")]
         for name, value, scale, unit, digits in parts:
             if name == "buffer" and width < WHOLE:
@@ -107,11 +152,39 @@ class Glance(Painted):
             lines[-1].own(f"{name} ", "quiet").own(f"{shown}  ")
         session = self._title(palette, width, "session").own(clock(connection.session_seconds))
         session.own(f"   {connection.transport}", "quiet")
-        sound = self._title(palette, width, "sound").own(f"{figures.underruns}").own(" underruns  ", "quiet")
-        rows = [*lines, session, sound.own(f"{figures.late}").own(" late blocks", "quiet")]
+        rows = [*lines, *self._received_rows(palette, width), session, *self._sound_rows(palette, width)]
         if connection.receive_fallback:
             rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {connection.receive_fallback}")
         return rows
+
+    def _received_rows(self, palette: Palette, width: int) -> list[Row]:
+        """What became of the assistant's sound: shares of what was played, and counts of what is rare."""
+        got = self.figures.received
+        if got is None or not got.played:
+            return []
+        shares = (("FEC", got.fec), ("concealed", got.concealed))
+        first = self._title(palette, width, "received").own(clock(got.played / 50))
+        for name, count in shares:
+            first.own(f"  {name} ", "quiet").own(f"{count / got.played * 100:.1f} %")
+        counts = (("stretched", got.stretched), ("dropped", got.dropped), ("late", got.late))
+        second = self._counted(palette, width, "", counts)
+        third = self._title(palette, width, "").own("buffer ", "quiet").own(f"{spaced(got.depth)} ")
+        return [first, second, third.own(" of ", "quiet").own(spaced(got.target)).own(" aimed at", "quiet")]
+
+    def _sound_rows(self, palette: Palette, width: int) -> list[Row]:
+        """How the sound devices were served."""
+        own = self.figures
+        gaps = (("underruns", own.underruns), ("overruns", own.overruns), ("late", own.late))
+        rows = [self._counted(palette, width, "sound", gaps)]
+        if own.restarts or own.lost:
+            rows.append(self._counted(palette, width, "", (("restarts", own.restarts), ("lost", own.lost))))
+        return rows
+
+    def _counted(self, palette: Palette, width: int, title: str, counts: tuple[tuple[str, int], ...]) -> Row:
+        row = self._title(palette, width, title)
+        for name, count in counts:
+            row.own(f"{count}", "warning" if count and title else "foreground").own(f" {name}  ", "quiet")
+        return row
 
     def _note_rows(self, palette: Palette, width: int) -> list[Row]:
         if not self.notes:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView
+from voicechat.engine.link import Numbers
+from voicechat.numbers.ledger import Figures
+from voicechat.ui.money_words import cost_pieces, limit_words
 from voicechat.ui.paint import Painted, Palette, Row, clock
 
+LAST_MINUTES = 300.0
+"""Seconds before the service ends the line from which the clock tells the end as well."""
 SLOW_LINE = 0.3
 """Round trip from which a line counts as slow, seconds."""
 
@@ -30,22 +35,35 @@ def connection_words(connection: ConnectionView, rtt: float | None, *, long: boo
     return "○", "quiet", "closed"
 
 
+def clock_words(connection: ConnectionView) -> str:
+    """`4:12`; near the end of a line that the service limits, `56:10 of 60:00` of that line."""
+    limit = connection.session_limit
+    if connection.phase == "open" and limit is not None and connection.seconds >= limit - LAST_MINUTES:
+        return f"{clock(connection.seconds)} of {limit_words(limit)}"
+    return clock(connection.session_seconds) if connection.phase != "connecting" else "--:--"
+
+
 class HeaderLine(Painted):
-    """Takes the connection and the round-trip time."""
+    """Takes the connection, the round-trip time and the numbers, of which the cost is shown."""
 
     connection: reactive[ConnectionView] = reactive(ConnectionView())
     rtt: reactive[float | None] = reactive[float | None](None)
+    numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Left: emblem, name and parts that may fall away; right: connection and clock."""
+        """Left: emblem, name and parts that may fall away; right: connection, clock and cost."""
         connection = self.connection
         row = Row(palette, width, "surface").own(" ")
         row.own("▂▅▃", "you").own("▃▆▂ ", "assistant").own("voicechat ", bold=True)
         glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)
         right = row.part().own(f"{glyph} ", color)
         right.own(words, "foreground" if connection.phase == "open" else color)
-        time = clock(connection.session_seconds) if connection.phase != "connecting" else "--:--"
-        right.own(f"   {time} ")
+        right.own(f"   {clock_words(connection)} ")
+        if pieces := cost_pieces(self.numbers.figures, long=width >= 100):
+            right.own("  ")
+            for text, color, bold in pieces:
+                right.own(text, color, bold=bold)
+            right.own(" ")
         parts = self._parts(width)
         while parts and row.cells + 1 + len(" · ".join(parts)) + 2 + right.cells > width:
             parts.pop(0 if len(parts) > 2 else -1)

@@ -6,7 +6,9 @@ One new column a tick. What the microphone hears while it is closed is drawn in 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from textual.reactive import reactive
 
@@ -22,6 +24,9 @@ QUIETEST, LOUDEST = -52.0, -10.0
 """dBFS drawn as nothing and as a full cell: speech lies in between."""
 LONGEST = 400
 LABEL = 9
+
+Cell = tuple[str, str, str, bool]
+"""A glyph, its colour, the colour behind it (empty: the row's), and whether it is bold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Ribbon(Painted):
     mic: reactive[MicView] = reactive(MicView(), repaint=False)
     reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
     meters: reactive[Meters] = reactive(Meters(), repaint=False)
-    connection: reactive[ConnectionView] = reactive(ConnectionView())
+    connection: reactive[ConnectionView] = reactive(ConnectionView(), repaint=False)
     calm: reactive[bool] = reactive(False)
     looked_at: reactive[bool] = reactive(True)
 
@@ -57,6 +62,8 @@ class Ribbon(Painted):
         self.columns: deque[Column] = deque(maxlen=LONGEST)
         self._next = Column()
         self._ticks = 0
+        self._is_stale = False
+        """A column was added that is not painted yet."""
 
     def on_mount(self) -> None:
         """One clock for both widths; the wide ribbon is a little slower than its name says."""
@@ -72,6 +79,12 @@ class Ribbon(Painted):
             self._next.your_mark,
             self._next.cut,
         )
+        self._show_column()
+
+    def watch_connection(self, old: ConnectionView, new: ConnectionView) -> None:
+        """Its clock runs ten times a second, its name hardly ever changes."""
+        if assistant_name(old) != assistant_name(new):
+            self.refresh()
 
     def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
         """A cut is marked where it happened."""
@@ -85,11 +98,20 @@ class Ribbon(Painted):
         self._next = Column(now.you, now.sent, now.assistant, glyph, now.cut)
 
     def tick(self) -> None:
-        """The next column. While nobody looks, every third repaints."""
+        """The next column. While nobody looks, every third repaints.
+
+        It is painted with the meters that come next, in one frame with the deck: two clocks would cost two frames. In
+        a silence in which no meter moves, the tick after paints it.
+        """
+        self._show_column()
         self.columns.append(self._next)
         self._next = Column()
         self._ticks += 1
-        if self.display and (self.looked_at or self._ticks % 3 == 0):
+        self._is_stale = self._is_stale or self.looked_at or self._ticks % 3 == 0
+
+    def _show_column(self) -> None:
+        if self._is_stale and self.display:
+            self._is_stale = False
             self.refresh()
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
@@ -101,33 +123,37 @@ class Ribbon(Painted):
             return [self._sentence(palette, width, voice, columns)]
         you = Row(palette, width).own("you".rjust(LABEL - 2), "you").own("  ")
         other = Row(palette, width).spoken(voice[: LABEL - 2].rjust(LABEL - 2), "assistant").own("  ")
-        for column in columns:
-            self._up(you, column)
-            self._down(other, column)
-        return [you, other]
-
-    def _up(self, row: Row, column: Column) -> None:
-        if column.your_mark:
-            row.own(column.your_mark, "you", bold=True)
-        else:
-            row.spoken(row.palette.levels[column.you], "you" if column.sent else "rule")
-
-    def _down(self, row: Row, column: Column) -> None:
-        """Cells that grow down are the upward glyphs with the colours exchanged."""
-        level = column.assistant
-        if column.cut:
-            row.own("╳", "mic-live", bold=True)
-        elif level == 0:
-            row.own("▔", "rule")
-        elif row.palette.ascii_only:
-            row.spoken(row.palette.levels[level], "assistant")
-        elif level == 8:
-            row.own("█", "assistant")
-        else:
-            row.spoken(row.palette.levels[8 - level], "background", bg="assistant")
+        return [_join(you, (_up(palette, c) for c in columns)), _join(other, (_down(palette, c) for c in columns))]
 
     def _sentence(self, palette: Palette, width: int, voice: str, columns: list[Column]) -> Row:
         you = sum(c.sent and c.you > 1 for c in columns) * COLUMN
         other = sum(c.assistant > 1 for c in columns) * COLUMN
         words = f" in the last {len(columns) * COLUMN:.0f} s you spoke {you:.1f} s, {voice} {other:.1f} s"
         return Row(palette, width).spoken(words, "quiet")
+
+
+def _join(row: Row, cells: Iterable[Cell]) -> Row:
+    """Neighbours of one look travel as one: a ribbon has two hundred cells and is painted six times a second."""
+    for (fg, bg, bold), run in groupby(cells, key=lambda cell: cell[1:]):
+        row.spoken("".join(cell[0] for cell in run), fg, bg=bg, bold=bold)
+    return row
+
+
+def _up(palette: Palette, column: Column) -> Cell:
+    if column.your_mark:
+        return palette.glyphs(column.your_mark), "you", "", True
+    return palette.levels[column.you], "you" if column.sent else "rule", "", False
+
+
+def _down(palette: Palette, column: Column) -> Cell:
+    """Cells that grow down are the upward glyphs with the colours exchanged."""
+    level = column.assistant
+    if column.cut:
+        return palette.glyphs("╳"), "mic-live", "", True
+    if level == 0:
+        return palette.glyphs("▔"), "rule", "", False
+    if palette.ascii_only:
+        return palette.levels[level], "assistant", "", False
+    if level == 8:
+        return "█", "assistant", "", False
+    return palette.levels[8 - level], "background", "assistant", False

@@ -7,10 +7,12 @@ layout. Old turns leave the screen (not the memory of the engine) beyond `KEEP`:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import ClassVar, Literal
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.message import Message
 from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Static
@@ -28,7 +30,17 @@ class TurnList(VerticalScroll):
     """The scrolling part. Starts with the keyboard and gives it back to nobody unasked."""
 
     can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "select_turn(-1)", show=False),
+        Binding("down", "select_turn(1)", show=False),
+    ]
     on_scrolled: Callable[[], None] | None = None
+    on_selected: Callable[[int], None] | None = None
+
+    def action_select_turn(self, by: int) -> None:
+        """The mark up or down; the container knows the order."""
+        if self.on_selected is not None:
+            self.on_selected(by)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Tell the container, which shows how much is below."""
@@ -46,6 +58,13 @@ class Transcript(Vertical):
     """The turns, and the line that says how many are below."""
 
     voice: reactive[str] = reactive("assistant")
+    selected: reactive[str] = reactive("")
+    """Key of the turn that the mark is on; empty: none."""
+    question: reactive[str] = reactive("")
+    """Key of the turn that asks whether it is to be deleted."""
+
+    class Selected(Message):
+        """The mark moved, came or went."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -53,6 +72,8 @@ class Transcript(Vertical):
         self._newer = Static("", id="newer", markup=False)
         self._engine_order: tuple[str, ...] = ()
         self._own_order: tuple[str, ...] = ()
+        self._notes_after: dict[str, str] = {}
+        """Notes of the screen's own, each with the turn it stands after (empty: before every turn)."""
         self.records: dict[str, TurnView] = {}
         self._shown: dict[str, Turn] = {}
         self._dirty: set[str] = set()
@@ -70,6 +91,7 @@ class Transcript(Vertical):
     def on_mount(self) -> None:
         """Follow the newest from the start."""
         self.turn_list.on_scrolled = self._show_newer
+        self.turn_list.on_selected = self.move_selection
         self.turn_list.anchor()
         self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._show_newer())
 
@@ -91,18 +113,31 @@ class Transcript(Vertical):
             self.records = {key: self.records[key] for key in self.order if key in self.records}
         self._paint_soon()
 
-    def add_note(self, text: str, level: Literal["info", "warning", "error"] = "warning") -> None:
-        """A note of the screen's own, such as a theme that could not be read; they stand first."""
-        key = f"screen-{len(self._own_order)}"
+    def add_note(
+        self, text: str, level: Literal["info", "warning", "error"] = "warning", *, here: bool = False
+    ) -> None:
+        """A note of the screen's own. They stand first; `here`: after what has been said so far."""
+        key = f"screen-{len(self._own_order) + len(self._notes_after)}"
         self.records[key] = TurnView(key, "note", text=text, level=level)
-        self._own_order += (key,)
+        if here:
+            self._notes_after[key] = self._engine_order[-1] if self._engine_order else ""
+        else:
+            self._own_order += (key,)
         self._order_changed = True
         self._paint_soon()
 
     @property
     def order(self) -> tuple[str, ...]:
         """Keys of all turns, oldest first."""
-        return self._own_order + self._engine_order
+        if not self._notes_after:
+            return self._own_order + self._engine_order
+        notes: dict[str, list[str]] = {}
+        for key, before in self._notes_after.items():
+            notes.setdefault(before, []).append(key)
+        merged = [*self._own_order, *notes.pop("", ())]
+        for key in self._engine_order:
+            merged += [key, *notes.pop(key, ())]
+        return (*merged, *(key for rest in notes.values() for key in rest))
 
     @property
     def has_talk(self) -> bool:
@@ -127,6 +162,8 @@ class Transcript(Vertical):
                 self._reorder()
             for key in self._dirty & self._shown.keys():
                 self._shown[key].turn = self.records[key]
+            if self.selected and self.selected not in self._shown:
+                self.selected = ""
         self._dirty.clear()
         self._order_changed = False
 
@@ -170,6 +207,53 @@ class Transcript(Vertical):
         if not following and line.content != text:
             line.update(text)
 
+    # the selected turn
+    @property
+    def all_turns(self) -> tuple[TurnView, ...]:
+        """Every turn, oldest first."""
+        return tuple(self.records[key] for key in self.order if key in self.records)
+
+    @property
+    def selected_turn(self) -> TurnView | None:
+        """The turn that the mark is on."""
+        return self.records.get(self.selected)
+
+    def move_selection(self, by: int) -> None:
+        """Up from the newest turn in sight; down beyond the last one follows the newest again."""
+        keys = [key for key in self.order if key in self._shown]
+        if not keys or (by > 0 and not self.selected):
+            self.follow()
+            return
+        if not self.selected:
+            in_sight = [turn.turn.key for turn in self.visible_turns()]
+            self.selected = in_sight[-1] if in_sight else keys[-1]
+            return
+        place = keys.index(self.selected) + by if self.selected in keys else len(keys) - 1
+        if place >= len(keys):
+            self.selected = ""
+            self.follow()
+        else:
+            self.selected = keys[max(0, place)]
+
+    def watch_selected(self, before: str, now: str) -> None:
+        """Move the mark, keep it in sight, and take back what was asked about another turn."""
+        self.question = ""
+        self.post_message(self.Selected())
+        if before in self._shown:
+            self._shown[before].is_selected = False
+        if now in self._shown:
+            self.turn_list.release_anchor()
+            self._shown[now].is_selected = True
+            self.turn_list.scroll_to_widget(self._shown[now], animate=False)
+
+    def watch_question(self, before: str, now: str) -> None:
+        """The question stands in the turn itself."""
+        for key, asks in ((before, False), (now, True)):
+            if key in self._shown:
+                self._shown[key].asks = asks
+        if now in self._shown:
+            self.call_after_refresh(self.turn_list.scroll_to_widget, self._shown[now], animate=False)
+
     # what keys do
     def visible_turns(self) -> list[Turn]:
         """Turns in sight, top to bottom."""
@@ -177,15 +261,18 @@ class Transcript(Vertical):
         return [turn for turn in self.turn_list.query(Turn) if turn.region.overlaps(window)]
 
     def toggle_fold(self) -> bool:
-        """Unfold or fold the newest foldable turn in sight; False: there is none."""
-        for turn in reversed(self.visible_turns()):
+        """Unfold or fold the selected turn, else the newest foldable one in sight; False: there is none."""
+        marked = self._shown.get(self.selected)
+        for turn in (marked,) if marked is not None else reversed(self.visible_turns()):
             if turn.is_foldable:
                 turn.unfolded = not turn.unfolded
                 return True
         return False
 
     def newest_text(self) -> str:
-        """The newest turn in sight that somebody said, for the clipboard."""
+        """The selected turn, else the newest in sight that somebody said, for the clipboard."""
+        if self.selected_turn is not None:
+            return plain_text(self.selected_turn)
         for turn in reversed(self.visible_turns()):
             if turn.turn.who != "note":
                 return plain_text(turn.turn)

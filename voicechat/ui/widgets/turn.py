@@ -7,28 +7,27 @@ copied. Text from outside is cleaned and is never read as markup.
 from __future__ import annotations
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
+from textual.selection import Selection
 from textual.strip import Strip
+from textual.style import Style as VisualStyle
 from textual.visual import Visual
 
 from voicechat.core.view import TurnView
 from voicechat.ui.paint import Lined, Palette, Row, clock, palette_of
-from voicechat.ui.sanitise import safe
+from voicechat.ui.sanitise import clean, safe
+from voicechat.ui.widgets.blocks import block_strips
+from voicechat.ui.wording import cut_words
+from voicechat.ui.written import is_marked_up
 
 WHO = 8
 BODY = 92
 FOLD_OVER = 3
 """Rows of unheard text that are shown without unfolding."""
-CUT_WORDS = {
-    "you": "you stopped it at",
-    "barge-in": "you cut in at",
-    "push-to-talk": "you cut in at",
-    "server": "server cut it at",
-    "line": "line lost at",
-}
 COLORS = {"you": "you", "assistant": "assistant", "tool": "tool", "note": "rule"}
 
 
@@ -75,11 +74,9 @@ def _assistant(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
 
 def _cut(turn: TurnView, palette: Palette, unfolded: bool) -> list[Content]:
     """` ╳ you cut in at 2.4 s · not heard: [...]`: who cut, when, and what nobody heard."""
-    words = "a noise cut it at" if turn.false_alarm else CUT_WORDS[turn.cut_by or "you"]
-    about = "≈" if turn.cut_is_estimate else ""
     parts = [
         _styled(palette, " ╳ " if turn.text else "╳ ", "mic-live", "bold"),
-        _styled(palette, f"{words} {about}{turn.cut_at:.1f} s", "foreground", "bold"),
+        _styled(palette, cut_words(turn), "foreground", "bold"),
     ]
     rest = turn.rest.strip()
     if rest:
@@ -160,17 +157,32 @@ def meta_width(turn: TurnView, width: int) -> int:
     return 11 if turn.who == "you" and turn.vad else 0
 
 
+def _washed(line: Strip, palette: Palette) -> Strip:
+    """The line on the colour of a cursor; the mark beside the label says it without colours."""
+    wash = Style(bgcolor=palette.style(bg="cursor-line").bgcolor)
+    return Strip([Segment(part.text, (part.style or Style()) + wash) for part in line], line.cell_length)
+
+
 class Turn(Lined):
     """A turn on the screen. Repaints when its record changes; lays out anew when its height does."""
 
-    turn: reactive[TurnView] = reactive(TurnView("", "note"), layout=True)
+    turn: reactive[TurnView] = reactive(TurnView("", "note"))
     voice: reactive[str] = reactive("assistant")
     unfolded: reactive[bool] = reactive(False, layout=True)
+    is_selected: reactive[bool] = reactive(False)
+    """What the keys for one turn are about."""
+    asks: reactive[bool] = reactive(False, layout=True)
+    """A last row asks whether it is to be deleted."""
 
     def __init__(self, turn: TurnView, voice: str) -> None:
         super().__init__()
         self.set_reactive(Turn.turn, turn)
         self.set_reactive(Turn.voice, voice)
+
+    def watch_turn(self) -> None:
+        """Most words of an answer fit into the row that is there: laying out the whole screen for each is dear."""
+        if self.is_attached and self.get_content_height(Size(), Size(), self.size.width) != self.size.height:
+            self.refresh(layout=True)
 
     @property
     def is_foldable(self) -> bool:
@@ -178,8 +190,24 @@ class Turn(Lined):
         return self.turn.who == "tool" or (bool(self.turn.cut_by) and is_long(self.turn.rest.strip()))
 
     def render(self) -> Content:
-        """The body; what a selection copies."""
+        """The body; what a selection copies. Of blocks it is their source."""
+        if self.has_blocks:
+            return safe(self.turn.text)
         return body_content(self.turn, palette_of(self.app), unfolded=self.unfolded)
+
+    @property
+    def has_blocks(self) -> bool:
+        """A whole written answer with marks in it. Plain while it grows: reading it anew for each word is dear."""
+        turn = self.turn
+        is_whole = turn.written and not (turn.partial or turn.cut_by or turn.failed)
+        return is_whole and is_marked_up(turn.text)
+
+    def _selected(self) -> tuple[Selection | None, Style | None]:
+        """What the mouse has selected in this turn, and how that looks."""
+        selection = self.text_selection
+        if selection is None:
+            return None, None
+        return selection, VisualStyle.from_styles(self.screen.get_component_styles("screen--selection")).rich_style
 
     def _body_width(self, width: int) -> int:
         return max(8, min(BODY, width - WHO - 2 - max(1, meta_width(self.turn, width))))
@@ -187,9 +215,8 @@ class Turn(Lined):
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Rows of the wrapped body."""
         body = self.render()
-        if self._is_one_line():
-            return 1
-        return max(1, len(body.wrap(self._body_width(width))))
+        rows = 1 if self._is_one_line() else max(1, len(body.wrap(self._body_width(width))))
+        return rows + self.asks
 
     def _is_one_line(self) -> bool:
         return self.turn.who == "tool" and not self.unfolded
@@ -197,9 +224,16 @@ class Turn(Lined):
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
         """Label, rail, body and figure of every row."""
         body_width = self._body_width(width)
+        if self.has_blocks:
+            strips = block_strips(clean(self.turn.text), palette, body_width, *self._selected())[:height]
+            return [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
         body = self.render().truncate(body_width, ellipsis=True) if self._is_one_line() else self.render()
-        strips = Visual.to_strips(self, body, body_width, height, self.visual_style)
-        return [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
+        strips = Visual.to_strips(self, body, body_width, max(1, height - self.asks), self.visual_style)
+        lines = [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
+        if self.asks:
+            row = Row(palette, width).to(WHO).own("▎ ", COLORS[self.turn.who]).own("✕ ", "error", bold=True)
+            lines.append(row.own("Delete it for good? Delete again does · Esc keeps it", "error").strip())
+        return [_washed(line, palette) for line in lines] if self.is_selected else lines
 
     def _around(self, y: int, body: Strip, width: int, body_width: int) -> Strip:
         palette = palette_of(self.app)
@@ -210,7 +244,7 @@ class Turn(Lined):
         who = start.part().spoken(label, label_color, bold=self.turn.who in ("you", "assistant")).cut_to(WHO - 1)
         start.to(WHO - 1 - who.cells if y == 0 else WHO)
         if y == 0:
-            start.join(who).own(" ")
+            start.join(who).own("▸" if self.is_selected else " ", "accent", bold=True)
         start.own("▎", color).own(" ")
         end = Row(palette, width - WHO - 2 - body_width)
         if y == 0 and end.width > 1:

@@ -118,8 +118,8 @@ TOPICS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"\becho (?:cancel\w*|problem)\b|\bfeedback\b|\bhear(?:s|ing)? (?:itself|yourself)\b|\bnoise suppression\b",
-        "Echo cancelling, noise suppression and gain control are on. With headphones you may set echo_cancel to false "
-        "in the configuration file.",
+        "Echo cancelling, noise suppression and gain control are on. With headphones you may start me with "
+        "--headphones, since there is no echo to cancel then.",
     ),
     (
         r"\b(?:change|other|another|different|which|more|male|your) voices?\b|\bvoice setting\b",

@@ -1,0 +1,133 @@
+"""What is said over the assistant is restored as it was said, and nothing is invented where that cannot be done."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.speech import Sound, blocks, noise, silence, spoken
+from voicechat.audio.blocks import BLOCK, Frame, to_int16
+from voicechat.audio.near_voice import DuplexMemory, NearVoice
+
+RATE = 48_000
+CUT_IN = 480
+"""Number of the last block before the voice."""
+LAG = 720
+
+
+def echo_of(far: Sound, gain: float = 0.5) -> Sound:
+    """60 ms of delay and a short room."""
+    rng = np.random.default_rng(3)
+    room = np.zeros(7_200)
+    room[2_880:] = rng.standard_normal(4_320) * np.exp(-np.arange(4_320) / 1_200)
+    room *= gain / np.sqrt(np.sum(room**2))
+    size = 1 << (len(far) + len(room)).bit_length()
+    return np.asarray(np.fft.irfft(np.fft.rfft(far, size) * np.fft.rfft(room, size), size)[: len(far)], np.float32)
+
+
+def conversation(near: Sound, *, far_level: float = 0.1, echo: bool = True) -> tuple[DuplexMemory, Sound]:
+    """4.8 s of an answer, then `near` over it; what was pushed, and the microphone without the echo."""
+    voice = np.concatenate([silence(CUT_IN / 100), near])
+    far = spoken(len(voice) / RATE + 0.1, level=far_level, seed=5)[: len(voice)]
+    alone = voice + noise(len(voice) / RATE + 0.1, level=0.0003)[: len(voice)]
+    heard = alone + echo_of(far) if echo else alone
+    memory = DuplexMemory()
+    for mic, out in zip(blocks(heard), blocks(far), strict=True):
+        memory.push(mic, out)
+    return memory, alone
+
+
+def restored(near: NearVoice, first: int, last: int) -> Sound:
+    """Blocks `first` to `last`, where the canceller had left nothing at all."""
+    nothing: Frame = np.zeros(BLOCK, np.int16)
+    sound = np.concatenate([near.block(number, nothing) for number in range(first, last + 1)])
+    return np.asarray(sound / 32767, np.float32)
+
+
+def likeness(one: Sound, other: Sound) -> float:
+    return float(np.dot(one, other) / np.sqrt(np.dot(one, one) * np.dot(other, other)))
+
+
+def test_a_voice_over_the_answer_comes_out_as_it_was_spoken() -> None:
+    memory, alone = conversation(spoken(0.8, pitch=210.0, seed=11))
+    near = NearVoice(memory, CUT_IN - 29, 1.0)
+    heard = restored(near, CUT_IN + 2, CUT_IN + 60)
+    wanted = alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]
+    assert likeness(heard, wanted) > 0.97
+
+
+def test_the_beginning_of_the_voice_is_found_although_it_was_noticed_late() -> None:
+    memory, _ = conversation(spoken(0.8, pitch=210.0, seed=11))
+    near = NearVoice(memory, CUT_IN - 65, 1.0)
+    assert near.began is not None and abs(near.began - CUT_IN) <= 6
+    assert near.air == near.began - 30
+
+
+def test_what_lies_well_before_the_voice_stays_as_the_canceller_left_it() -> None:
+    memory, _ = conversation(spoken(0.8, pitch=210.0, seed=11))
+    near = NearVoice(memory, CUT_IN - 65, 1.0)
+    assert not restored(near, CUT_IN - 65, CUT_IN - 20).any()
+
+
+def test_the_gain_of_the_gain_control_is_given_to_what_is_restored() -> None:
+    memory, _ = conversation(spoken(0.8, level=0.05, pitch=210.0, seed=11))
+    soft, loud = (restored(NearVoice(memory, CUT_IN - 29, gain), CUT_IN + 20, CUT_IN + 40) for gain in (1.0, 2.0))
+    assert np.allclose(loud, 2.0 * soft, atol=3e-4)
+
+
+def test_an_answer_that_has_only_begun_teaches_nothing_and_the_cancelled_sound_goes() -> None:
+    memory = DuplexMemory()
+    for mic, out in zip(blocks(noise(0.5)), blocks(spoken(0.5)), strict=True):
+        memory.push(mic, out)
+    near = NearVoice(memory, 20, 1.0)
+    cancelled = to_int16(np.full(BLOCK, 0.25, np.float32))
+    assert near.way is None and near.air == 0
+    assert near.block(25, cancelled) is cancelled
+
+
+def test_an_echo_that_follows_no_straight_way_is_left_to_the_canceller() -> None:
+    memory = DuplexMemory()
+    for mic, out in zip(blocks(spoken(5.0, seed=7)), blocks(spoken(5.0, seed=8)), strict=True):
+        memory.push(mic, out)
+    near = NearVoice(memory, 450, 1.0)
+    assert near.way is None
+    assert near.is_over(450)
+
+
+def test_with_headphones_the_microphone_is_taken_as_it_is() -> None:
+    memory, alone = conversation(spoken(0.8, pitch=210.0, seed=11), echo=False)
+    heard = restored(NearVoice(memory, CUT_IN - 29, 1.0), CUT_IN + 2, CUT_IN + 60)
+    assert likeness(heard, alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]) > 0.97
+
+
+def test_restoring_ends_when_the_loudspeaker_has_been_silent_for_a_while() -> None:
+    memory, _ = conversation(spoken(0.5, pitch=210.0, seed=11))
+    near = NearVoice(memory, CUT_IN - 29, 1.0)
+    silent_from = memory.newest
+    for block in blocks(spoken(0.8, pitch=210.0, seed=12)):
+        memory.push(block, np.zeros(BLOCK, np.float32))
+    assert restored(near, silent_from + 1, silent_from + 39).any()
+    assert not near.is_over(silent_from + 40)
+    assert near.is_over(silent_from + 41)
+
+
+def test_an_echo_counts_until_the_canceller_has_had_time_to_recover() -> None:
+    memory = DuplexMemory()
+    counted = [memory.is_in_echo]
+    memory.push(np.zeros(BLOCK, np.float32), spoken(0.1)[2_400:2_880])
+    counted.append(memory.is_in_echo)
+    for _ in range(40):
+        memory.push(np.zeros(BLOCK, np.float32), np.zeros(BLOCK, np.float32))
+    assert [*counted, memory.is_in_echo] == [False, True, False]
+
+
+def test_a_reopened_device_teaches_nothing_of_the_room_before_it() -> None:
+    memory, _ = conversation(spoken(0.3))
+    memory.forget()
+    assert not memory.mic(1, 500).any() and not memory.far(1, 500).any()
+
+
+@pytest.mark.parametrize("first", (0, 5_000))
+def test_what_is_not_remembered_reads_as_silence(first: int) -> None:
+    memory, _ = conversation(spoken(3.0))
+    assert not memory.mic(first, 20).any()

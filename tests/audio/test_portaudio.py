@@ -1,0 +1,194 @@
+"""What PortAudio is asked for on each system, and what a refusal says; PortAudio itself is a stand-in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from voicechat.audio.buffering import BUFFERING
+from voicechat.audio.devices import Device, DeviceList
+from voicechat.audio.portaudio import OpenStream, PortAudioOpener, Samples
+from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
+from voicechat.errors import AudioDeviceError
+
+
+class PortAudioError(Exception):
+    pass
+
+
+@dataclass
+class FakeSoundDevice:
+    """As the module `sounddevice`: it remembers what it was asked for and refuses what it is told to refuse."""
+
+    refuses: Callable[[dict[str, object]], str] = lambda asked: ""
+    busy: tuple[int, ...] = ()
+    asked: list[dict[str, object]] = field(default_factory=list)
+    routes: list[tuple[str | None, str | None]] = field(default_factory=list)
+    PortAudioError = PortAudioError
+
+    def _open(self, **asked: object) -> SimpleNamespace:
+        self.asked.append(asked)
+        self.routes.append((os.environ.get("PULSE_SOURCE"), os.environ.get("PULSE_SINK")))
+        if refusal := self.refuses(asked):
+            raise PortAudioError(f"Error opening Stream: {refusal} [PaErrorCode -9985]", -9985)
+        return SimpleNamespace()
+
+    Stream = InputStream = OutputStream = _open
+
+    def check_input_settings(self, device: int, **asked: object) -> None:
+        if device in self.busy:
+            raise PortAudioError("Device unavailable", -9985)
+
+    check_output_settings = check_input_settings
+
+    @staticmethod
+    def WasapiSettings(**settings: object) -> tuple[str, object]:
+        return "WASAPI", settings
+
+    @staticmethod
+    def CoreAudioSettings(**settings: object) -> tuple[str, object]:
+        return "CoreAudio", settings
+
+
+def device(index: int, name: str, host: str, channels: int = 2, rate: int = 48_000, **more: object) -> Device:
+    return Device(index, name, host, channels, rate, True, **more)  # type: ignore[arg-type]  # checked by the callers
+
+
+Opening = Callable[..., OpenStream]
+
+
+@pytest.fixture
+def sound(monkeypatch: pytest.MonkeyPatch) -> FakeSoundDevice:
+    sound = FakeSoundDevice()
+    monkeypatch.setattr("voicechat.audio.portaudio.load_sounddevice", lambda: sound)
+    return sound
+
+
+@pytest.fixture
+def opening(monkeypatch: pytest.MonkeyPatch, sound: FakeSoundDevice) -> Opening:
+    def open_them(mic: Device | None, speaker: Device | None, latency: str = "balanced") -> OpenStream:
+        listed = DeviceList((mic,) if mic else (), (speaker,) if speaker else (), "", "")
+        monkeypatch.setattr("voicechat.audio.portaudio.list_devices", lambda refresh: listed)
+        wishes = ("default" if mic else None, "default" if speaker else None)
+        return PortAudioOpener().open(*wishes, BUFFERING[latency], callback=hear, finished=lambda: None, refresh=False)
+
+    return open_them
+
+
+HEARD: list[int] = []
+
+
+def hear(heard: Samples | None, fill: Samples | None, flags: int) -> None:
+    HEARD.append(flags)
+
+
+def test_windows_shares_the_device_and_lets_the_system_convert_the_rate(
+    sound: FakeSoundDevice, opening: Opening
+) -> None:
+    opening(device(4, "Microphone", "Windows WASAPI", rate=44_100), device(5, "Speakers", "Windows WASAPI"))
+    shared = ("WASAPI", {"exclusive": False, "auto_convert": True})
+    assert sound.asked[0]["extra_settings"] == (shared, shared)
+    assert sound.asked[0]["samplerate"] == 48_000
+    assert sound.asked[0]["device"] == (4, 5)
+
+
+def test_the_mac_converts_too_and_the_devices_own_rate_is_left_alone(sound: FakeSoundDevice, opening: Opening) -> None:
+    opening(device(0, "MacBook Pro Microphone", "Core Audio", 1), device(1, "AirPods", "Core Audio", rate=24_000))
+    gentle = {"change_device_parameters": False, "fail_if_conversion_required": False, "conversion_quality": "high"}
+    assert sound.asked[0]["extra_settings"] == (("CoreAudio", gentle), ("CoreAudio", gentle))
+    assert sound.asked[0]["channels"] == (1, 2)
+
+
+def test_linux_needs_no_setting_and_a_servers_device_is_opened_by_its_route(
+    sound: FakeSoundDevice, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_SOURCE", "mine")
+    monkeypatch.delenv("PULSE_SINK", raising=False)
+    usb = device(102, "USB", "sound server", 1, route="alsa_input.usb", opened_as=7)
+    opening(usb, device(7, "pulse", "ALSA", 32))
+    assert sound.asked[0]["extra_settings"] == (None, None)
+    assert sound.asked[0]["device"] == (7, 7)
+    assert sound.routes == [("alsa_input.usb", None)]
+    assert os.environ["PULSE_SOURCE"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "waits", "frames"), [("low", 0.01, 480), ("balanced", 0.02, 480), ("high", 0.06, 960)]
+)
+def test_each_latency_has_its_buffer_and_its_block(
+    sound: FakeSoundDevice, opening: Opening, name: str, waits: float, frames: int
+) -> None:
+    opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"), name)
+    assert (sound.asked[0]["latency"], sound.asked[0]["blocksize"]) == (waits, frames)
+
+
+@pytest.mark.parametrize(("rate", "frames"), [(44_100, 441), (16_000, 160), (8_000, 80), (96_000, 960), (22_050, 220)])
+def test_a_device_that_refuses_48_khz_is_opened_at_its_own_rate(
+    sound: FakeSoundDevice, opening: Opening, rate: int, frames: int
+) -> None:
+    sound.refuses = lambda asked: "" if asked["samplerate"] == rate else "Invalid sample rate"
+    opened = opening(device(0, "Mic", "ALSA", 1, rate), device(1, "Box", "ALSA", 2, rate))
+    assert opened.rate == rate
+    assert sound.asked[-1]["blocksize"] == frames
+
+
+def test_a_card_that_insists_on_all_its_channels_gets_them(sound: FakeSoundDevice, opening: Opening) -> None:
+    sound.refuses = lambda asked: "" if asked["channels"] == (10, 8) else "Invalid number of channels"
+    opening(device(0, "Studio", "ALSA", 10), device(1, "Surround", "ALSA", 8))
+    assert sound.asked[-1]["samplerate"] == 48_000
+
+
+def test_the_microphone_that_another_program_holds_is_named_alone(
+    sound: FakeSoundDevice, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    sound.refuses = lambda asked: "Device unavailable"
+    sound.busy = (3,)
+    with pytest.raises(AudioDeviceError) as caught:
+        opening(device(3, "USB Mic (hw:1,0)", "ALSA"), device(4, "HDA (hw:0,0)", "ALSA"))
+    assert caught.value.message == "“USB Mic (hw:1,0)” is in use by another program"
+    assert "fuser" in caught.value.hint
+    assert caught.value.retryable
+
+
+def test_what_windows_forbids_is_said_as_what_it_is(
+    sound: FakeSoundDevice, opening: Opening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    def forbid(asked: dict[str, object]) -> str:
+        host = (13, -2147024891, "0x80070005 Access is denied")
+        raise PortAudioError("Unanticipated host error", -9999, host)
+
+    sound.refuses = forbid
+    with pytest.raises(AudioDeviceError, match="does not let this program use “Microphone”") as caught:
+        opening(device(0, "Microphone", "Windows WASAPI"), None)
+    assert "Settings > Privacy > Microphone" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("overflow", "underflow", "flags"),
+    [(False, False, 0), (True, False, INPUT_OVERFLOW), (True, True, INPUT_OVERFLOW | OUTPUT_UNDERFLOW)],
+)
+def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
+    sound: FakeSoundDevice, opening: Opening, overflow: bool, underflow: bool, flags: int
+) -> None:
+    class Status:
+        input_overflow = overflow
+        output_underflow = underflow
+
+        def __bool__(self) -> bool:
+            return True  # "priming output" is a status too
+
+    opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
+    callback = sound.asked[0]["callback"]
+    assert callable(callback)
+    silence = np.zeros((480, 1), dtype=np.float32)
+    callback(silence, silence, 480, None, Status())
+    assert HEARD.pop() == flags

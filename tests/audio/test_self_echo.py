@@ -1,0 +1,167 @@
+"""The user is told when the loudspeaker, not a person, sets off the voice detection; and never because a person did."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.sources import PlayedOnce
+from tests.support.speech import Sound, blocks, noise, silence, spoken
+from voicechat.audio import facts as fact
+from voicechat.audio.blocks import Block
+from voicechat.audio.echo import Processing, WebRtcProcessor, make_processor
+from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.audio.self_echo import EchoWatch, VoiceBalance
+
+FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
+WEARING = Processing(headphones=True)
+
+
+class LeakyProcessor(WebRtcProcessor):
+    """A canceller that takes out hardly anything, as one does whose loudspeaker distorts beyond recognition."""
+
+    def __init__(self) -> None:
+        super().__init__(WEARING)
+        self.cancels_echo = True
+
+
+class Talk:
+    """A path whose loudspeaker reaches the microphone after `delay` blocks, `echo` times as loud."""
+
+    def __init__(self, processing: Processing, *, echo: float, delay: int = 14) -> None:
+        self.facts: list[fact.AudioFact] = []
+        self.path = AudioPath(self.facts.append, processor=make_processor(processing))
+        self.path.set_barge_in(FACTS)
+        self.now = 0.0
+        self.echo = echo
+        self._played: list[Block] = [np.zeros(480, dtype=np.float32)] * delay
+        self._delay = delay
+
+    def says(self, assistant: Sound, near: Sound) -> Talk:
+        self.path.set_source(PlayedOnce(assistant))
+        for block in blocks(near):
+            out = np.zeros(480, dtype=np.float32)
+            self.now += 0.01
+            self.path.process((block + self.echo * self._played[-self._delay]).astype(np.float32), out, self.now)
+            self._played.append(out)
+        return self
+
+    @property
+    def told(self) -> list[fact.SelfEcho]:
+        return [one for one in self.facts if isinstance(one, fact.SelfEcho)]
+
+    @property
+    def cuts(self) -> list[fact.AudioFact]:
+        return [one for one in self.facts if isinstance(one, fact.BargeInHappened)]
+
+
+def quiet(seconds: float) -> Sound:
+    return noise(seconds, level=0.0005)
+
+
+def test_headphones_that_are_none_are_told_with_level_and_delay_and_do_not_interrupt_the_assistant() -> None:
+    talk = Talk(WEARING, echo=0.125).says(spoken(8.0, seed=5), quiet(8.0))
+    (told,) = talk.told
+    assert told.level_db == pytest.approx(-18.0, abs=1.5)
+    assert told.delay == pytest.approx(0.14, abs=0.005)
+    assert (told.cancelled_db, told.mode) == (0.0, "headphones")
+    assert talk.cuts == []
+
+
+def test_with_cancelling_off_the_user_learns_why_the_mic_is_shut() -> None:
+    talk = Talk(Processing(echo=False), echo=0.3).says(spoken(4.0, seed=5), quiet(4.0))
+    assert [told.mode for told in talk.told] == ["shut"]
+
+
+def test_a_canceller_that_lets_the_loudspeaker_through_is_told() -> None:
+    talk = Talk(WEARING, echo=0.3)
+    talk.path = AudioPath(talk.facts.append, processor=LeakyProcessor())
+    talk.says(spoken(8.0, seed=5), quiet(8.0))
+    (told,) = talk.told
+    assert told.mode == "cancelled"
+    assert told.cancelled_db < 15.0
+
+
+def test_a_canceller_that_works_is_not_complained_about_and_its_loss_is_known() -> None:
+    talk = Talk(Processing(), echo=0.3).says(spoken(8.0, seed=5), quiet(8.0))
+    assert talk.told == []
+    snapshot = talk.path.snapshot()
+    assert snapshot.echo_level_db == pytest.approx(-10.5, abs=1.5)
+    assert snapshot.echo_delay == pytest.approx(0.14, abs=0.005)
+    assert snapshot.echo_return_loss_db is not None
+    assert snapshot.echo_return_loss_db > 20.0
+
+
+def test_a_user_who_talks_over_the_assistant_is_no_echo() -> None:
+    talk = Talk(Processing(), echo=0.2)
+    talk.path.set_barge_in(None)
+    near = np.concatenate([quiet(3.0), spoken(5.0, level=0.08, pitch=210.0, seed=11) + quiet(5.0)])
+    talk.says(spoken(8.0, seed=5), near)
+    assert talk.told == []
+
+
+@pytest.mark.parametrize(
+    "room",
+    [quiet(6.0), spoken(6.0, level=0.05, pitch=210.0, seed=11) + quiet(6.0), noise(6.0, level=0.05)],
+    ids=["quiet", "a talker", "a noisy room"],
+)
+def test_with_real_headphones_nothing_is_ever_told_or_measured(room: Sound) -> None:
+    talk = Talk(WEARING, echo=0.0)
+    talk.path.set_barge_in(None)
+    talk.says(spoken(6.0, seed=5), room)
+    assert talk.told == []
+    assert talk.path.snapshot().echo_level_db is None
+
+
+def test_music_in_the_room_is_no_echo() -> None:
+    times = np.arange(6 * 48_000) / 48_000
+    chords = sum(np.sin(2 * np.pi * tone * times) for tone in (220.0, 277.2, 329.6, 440.0))
+    music = (np.asarray(chords) * (0.5 + 0.5 * np.sin(2 * np.pi * 2 * times)) * 0.02).astype(np.float32)
+    talk = Talk(WEARING, echo=0.0).says(spoken(6.0, seed=5), music + quiet(6.0))
+    assert talk.told == []
+
+
+def test_it_is_told_once_and_again_only_when_something_changed() -> None:
+    talk = Talk(WEARING, echo=0.2).says(spoken(4.0, seed=5), quiet(6.0)).says(spoken(4.0, seed=6), quiet(6.0))
+    assert len(talk.told) == 1
+    talk.path.reset()
+    talk.says(spoken(4.0, seed=7), quiet(6.0))
+    assert len(talk.told) == 1
+    talk.path.set_processing(echo=False, headphones=False)
+    talk.says(spoken(4.0, seed=8), quiet(6.0))
+    assert [told.mode for told in talk.told] == ["headphones", "shut"]
+
+
+def test_a_user_with_headphones_interrupts_freely() -> None:
+    talk = Talk(WEARING, echo=0.0)
+    talk.says(spoken(8.0, seed=5), np.concatenate([quiet(3.0), spoken(2.0, pitch=210.0, seed=11) + quiet(2.0)]))
+    assert len(talk.cuts) == 1
+
+
+def test_after_the_echo_is_gone_the_estimate_is_gone_too() -> None:
+    talk = Talk(Processing(), echo=0.2).says(spoken(4.0, seed=5), quiet(4.0))
+    assert talk.path.snapshot().echo_level_db is not None
+    talk.echo = 0.0
+    talk.says(spoken(9.0, seed=6), quiet(9.0))
+    assert talk.path.snapshot().echo_level_db is None
+
+
+def test_while_nothing_is_played_nothing_is_measured() -> None:
+    talk = Talk(Processing(), echo=0.2).says(silence(3.0), spoken(3.0))
+    assert talk.path.snapshot().echo_level_db is None
+
+
+def test_the_echo_alone_is_nobody_and_a_voice_over_it_is_somebody() -> None:
+    watch, far = EchoWatch(), spoken(4.0, seed=5)
+    for block in blocks(far):
+        if watch.hear(0.3 * block, block, block, is_voice=False, gain_db=0.0, noise_db=-65.0):
+            watch.judge(0.0, "cancelled", (), is_cold=False, noise_db=-65.0)
+    assert watch.is_coupled
+    for level, is_somebody in ((0.0, False), (1.0, True)):
+        balance = VoiceBalance()
+        for block, near in zip(blocks(far), blocks(spoken(4.0, level=0.1, pitch=210.0, seed=11)), strict=True):
+            watch.hear(0.3 * block + level * near, block, block, is_voice=True, gain_db=0.0, noise_db=-65.0)
+            balance.add(watch)
+        assert balance.stands_out is is_somebody
+        balance.forget()
+        assert not balance.stands_out

@@ -1,0 +1,152 @@
+"""Whatever stands in a log has an explanation, and finds it under every name it goes by."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from voicechat.core.rules.server_errors import HARMLESS
+from voicechat.diagnose.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
+from voicechat.diagnose.run import CODES
+from voicechat.explain.lookup import everything, lookup, nearest
+from voicechat.protocol.client_events import CLIENT_EVENTS
+from voicechat.protocol.dialects import GA_NAMES
+from voicechat.protocol.server_events import SERVER_EVENTS
+from voicechat.protocol.session_dialects import GA_PATHS
+from voicechat.protocol.session_fields import (
+    AUDIO,
+    FORMAT,
+    NOISE_REDUCTION,
+    REALTIME,
+    SEMANTIC_VAD,
+    SERVER_VAD,
+    TRANSCRIPTION,
+)
+from voicechat.protocol.shapes import ByKind, Fields
+from voicechat.session.local_events import EFFECT_NAMES, EVENT_NAMES
+
+SYNONYMS = {*AUTH, *EXPIRED_TOKEN, *RATE} - {
+    "invalid_api_key",
+    "token_expired",
+    "rate_limit_exceeded",
+    "inference_rate_limit_exceeded",
+}
+"""Words of other services for what has a name already."""
+_VAD = "session.audio.input.turn_detection"
+
+
+def paths() -> list[str]:
+    """Every field that a session may have, as a GA path."""
+    assert isinstance(TRANSCRIPTION, ByKind) and isinstance(NOISE_REDUCTION, ByKind)
+    assert isinstance(TRANSCRIPTION.table, Fields) and isinstance(NOISE_REDUCTION.table, Fields)
+    inside = AUDIO.members["input"], AUDIO.members["output"]
+    assert isinstance(inside[0], Fields) and isinstance(inside[1], Fields)
+    every = [f"session.{name}" for name in REALTIME.members]
+    every += [f"session.audio.input.{name}" for name in inside[0].members]
+    every += [f"session.audio.output.{name}" for name in inside[1].members]
+    every += [f"{_VAD}.{name}" for name in (*SERVER_VAD.members, *SEMANTIC_VAD.members)]
+    every += [f"session.audio.input.transcription.{name}" for name in TRANSCRIPTION.table.members]
+    every += [f"session.audio.input.noise_reduction.{name}" for name in NOISE_REDUCTION.table.members]
+    assert FORMAT
+    return every
+
+
+@pytest.mark.parametrize("name", sorted({*SERVER_EVENTS, *CLIENT_EVENTS}))
+def test_every_event_of_the_protocol_is_explained(name: str) -> None:
+    found = lookup(name)
+    assert found is not None and found.name == name
+    assert found.kind == ("client event" if name in CLIENT_EVENTS else "server event")
+
+
+@pytest.mark.parametrize("name", sorted(GA_NAMES))
+def test_every_beta_spelling_leads_to_the_same_explanation_and_says_so(name: str) -> None:
+    found = lookup(name)
+    assert found is not None and found.name == GA_NAMES[name]
+    assert name in found.note
+
+
+@pytest.mark.parametrize("name", sorted({*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}))
+def test_every_event_of_ours_is_explained(name: str) -> None:
+    found = lookup(name)
+    assert found is not None and (found.name, found.kind) == (name, "local event")
+
+
+@pytest.mark.parametrize("path", paths())
+def test_every_field_of_a_session_is_explained(path: str) -> None:
+    found = lookup(path)
+    assert found is not None and (found.name, found.kind) == (path, "session field")
+    assert lookup(path.removeprefix("session.")) is not None
+
+
+@pytest.mark.parametrize("name", sorted(GA_PATHS))
+def test_every_flat_field_of_beta_leads_to_its_place_in_ga(name: str) -> None:
+    found = lookup(f"session.{name}")
+    assert found is not None and found.name == ".".join(("session", *GA_PATHS[name]))
+
+
+@pytest.mark.parametrize("code", sorted({*HARMLESS, *FAILURE_CODES} - SYNONYMS))
+def test_every_code_that_is_acted_on_is_explained(code: str) -> None:
+    assert lookup(code) is not None
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_finding_is_explained(code: str) -> None:
+    found = lookup(code)
+    assert found is not None and found.kind == "problem"
+
+
+def test_every_explanation_is_a_plain_sentence_and_a_line() -> None:
+    every = everything()
+    assert len(every) > 250
+    for one in every:
+        assert one.meaning.endswith((".", ".)")), one
+        assert one.next and "\n" not in one.meaning + one.next
+        assert 8 < len(one.meaning) <= 160 and len(one.next) <= 140, one
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("speech_started", "input_audio_buffer.speech_started"),
+        ("silence_duration_ms", f"{_VAD}.silence_duration_ms"),
+        ("session.turn_detection.threshold", f"{_VAD}.threshold"),
+        ("voice", "session.audio.output.voice"),
+        (" Response.Done ", "response.done"),
+        ("'session.temperature'", "session.temperature"),
+        ("4000", "4000"),
+        ("turn_detected", "turn_detected"),
+        ("max_speech_ms", "max_speech_ms"),
+    ],
+)
+def test_short_and_sloppy_names_are_understood(word: str, name: str) -> None:
+    found = lookup(word)
+    assert found is not None and found.name == name
+
+
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [
+        ("response.crated", "response.created"),
+        ("silense_duration_ms", f"{_VAD}.silence_duration_ms"),
+        ("mic-silence", "mic-silent"),
+        ("conversation_has_active_response", "conversation_already_has_active_response"),
+    ],
+)
+def test_an_unknown_word_gets_the_name_that_was_meant(word: str, first: str) -> None:
+    assert lookup(word) is None
+    assert first in nearest(word)
+
+
+@pytest.mark.parametrize("word", ["", "x", "zzzzqqqq", "\x1b[2J", "created" * 100])
+def test_nonsense_has_neither_explanation_nor_neighbours(word: str) -> None:
+    assert lookup(word) is None
+    assert not nearest(word)
+
+
+def test_the_screen_can_afford_the_explanations() -> None:
+    code = "import voicechat.explain.lookup as l; l.lookup('response.done'); import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"textual", "numpy", "asyncio", "typer", "msgspec", "voicechat.diagnose", "voicechat.core"}

@@ -1,0 +1,116 @@
+"""The send clock and the microphone's clock: the age of a frame when it leaves, and two clocks that differ.
+
+A simulated hour takes seconds: nothing is encoded.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from voicechat.audio.blocks import BLOCK
+from voicechat.audio.mic_gate import MicGate
+from voicechat.audio.opus import OpusEncoder
+from voicechat.rtc.send_track import SendTrack
+
+LOUD = np.full(BLOCK, 0.3, np.float32)
+
+
+class Quick(OpusEncoder):
+    """Encodes nothing: this is about time."""
+
+    def encode(self, pcm: NDArray[np.int16]) -> bytes:
+        return b"voice" if pcm[0] else b"silence"
+
+
+class Mic:
+    """Captures a block every 10 ms of its own clock into a real gate."""
+
+    def __init__(self, *, phase: float, drift: float = 0.0, uneven: float = 0.0) -> None:
+        self.gate = MicGate()
+        self.gate.open(0.0)
+        self.now, self.captured = 0.0, 0
+        self._phase, self._every, self._uneven = phase, 0.01 * (1 + drift), uneven
+        self._rng = np.random.default_rng(1)
+        self._next_at = phase
+        self.ages: list[float] = []
+        self.backlogs: list[float] = []
+
+    def clock(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        while self._next_at <= self.now:
+            self.gate.push(LOUD, is_silent=False)
+            self.captured += 1
+            self._next_at = self._phase + self.captured * self._every + self._rng.uniform(0.0, self._uneven)
+
+    def waiting(self) -> float | None:
+        return self.gate.backlog if self.gate.is_open else None
+
+    def pull(self) -> NDArray[np.int16]:
+        self.backlogs.append(self.gate.backlog)
+        if self.gate.backlog >= 0.02:
+            oldest = self.captured - round(self.gate.backlog / 0.01)
+            # The first sample of block n was captured one block before the block was handed over.
+            self.ages.append(self.now - (self._phase + oldest * self._every) + 0.01)
+        return self.gate.pull()
+
+    async def talk(self, frames: int) -> SendTrack:
+        track = SendTrack(self.pull, Quick(), waiting=self.waiting, clock=self.clock, sleep=self.sleep)
+        for _ in range(frames):
+            await track.recv()
+        return track
+
+
+@pytest.mark.parametrize("phase", [0.0001, 0.003, 0.0049, 0.007, 0.0099])
+async def test_a_frame_leaves_within_30_ms_of_its_first_sample(phase: float) -> None:
+    mic = Mic(phase=phase)
+    await mic.talk(500)
+    assert np.quantile(mic.ages[100:], 0.99) <= 0.03
+    assert np.median(mic.ages[100:]) <= 0.0225
+
+
+async def test_an_uneven_device_still_gives_frames_of_30_ms_at_most() -> None:
+    mic = Mic(phase=0.004, uneven=0.004)
+    await mic.talk(1_000)
+    assert np.quantile(mic.ages[100:], 0.99) <= 0.03
+    assert mic.gate.underruns == 0
+
+
+@pytest.mark.parametrize("drift", [200e-6, -200e-6])
+async def test_clocks_that_differ_by_200_ppm_for_an_hour_lose_and_pile_up_nothing(drift: float) -> None:
+    mic = Mic(phase=0.004, drift=drift)
+    await mic.talk(180_000)
+    assert mic.gate.underruns == 0 and mic.gate.skipped == 0
+    assert max(mic.backlogs[100:]) <= 0.04
+    assert np.quantile(mic.ages, 0.99) <= 0.03
+
+
+async def test_a_microphone_that_stalls_does_not_stop_the_line() -> None:
+    mic = Mic(phase=0.004)
+    await mic.talk(50)
+    mic._next_at = 1e9
+    before = mic.now
+    track = await mic.talk(100)
+    assert track.packets == 100
+    assert mic.now - before == pytest.approx(2.0, abs=0.06)
+
+
+async def test_while_the_mic_is_closed_the_pace_is_that_of_the_clock() -> None:
+    mic = Mic(phase=0.004)
+    mic.gate.close()
+    await mic.talk(5_000)
+    assert mic.now == pytest.approx(4_999 * 0.02, abs=0.001)
+
+
+async def test_sound_from_before_the_opening_leaves_at_the_pace_of_a_voice() -> None:
+    mic = Mic(phase=0.004)
+    mic.gate.close()
+    await mic.sleep(2.0)
+    mic.gate.open(0.5)
+    began = mic.now
+    await mic.talk(50)
+    assert mic.now - began >= 49 * 0.02 - 0.003

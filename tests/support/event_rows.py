@@ -1,0 +1,92 @@
+"""The events of a short talk as the engine would send them: runs, audio, a tool, a refused field and its cause."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Literal
+
+from voicechat.engine.eventlog import row_of
+from voicechat.engine.link import EventRow
+from voicechat.session.happenings import Happening
+
+SAYS = "Of course. Madogiwa no seki o … that is “the seat by the window”. 窓際の席を。"
+
+
+class Talk:
+    """Rows in the making: `at` moves on, sizes are those of the wire."""
+
+    def __init__(self, started_at: float = 0.0) -> None:
+        self.rows: list[EventRow] = []
+        self.at = started_at
+
+    def put(
+        self,
+        dir: Literal["in", "out", "local"],
+        type: str,
+        after: float = 0.01,
+        tags: tuple[str, ...] = (),
+        size: int = 0,
+        **more: Any,
+    ) -> None:
+        """The next event, so many seconds later."""
+        self.at += after
+        event = {"type": type, "event_id": f"event_C4k{len(self.rows):04d}", **more}
+        wire = size or (0 if dir == "local" else 60 + len(str(more)))
+        self.rows.append(row_of(Happening(self.at, dir, event, wire, (), tags), len(self.rows), 0.0))
+
+    def turn(self, number: int) -> None:
+        """You say something, the assistant answers with sound and words."""
+        user, answer, response = f"item_u{number}", f"item_a{number}", f"resp_{number}"
+        self.put("in", "input_audio_buffer.speech_started", 1.2, audio_start_ms=1000 * number, item_id=user)
+        self.put("in", "input_audio_buffer.speech_stopped", 2.8, audio_end_ms=1000 * number + 2800, item_id=user)
+        self.put("in", "input_audio_buffer.committed", 0.01, item_id=user, previous_item_id=f"item_a{number - 1}")
+        item = {"id": user, "type": "message", "role": "user", "status": "completed", "content": []}
+        self.put("in", "conversation.item.added", 0.002, item=item, previous_item_id=f"item_a{number - 1}")
+        self.put("in", "response.created", 0.09, response={"id": response, "status": "in_progress", "output": []})
+        item = {"id": answer, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
+        self.put("in", "response.output_item.added", 0.05, response_id=response, output_index=0, item=item)
+        ids: dict[str, Any] = {"response_id": response, "item_id": answer, "output_index": 0, "content_index": 0}
+        self.put("in", "output_audio_buffer.started", 0.11, response_id=response)
+        for n, word in enumerate(SAYS.split(" ")):
+            sound = base64.b64encode(bytes(1920)).decode()
+            self.put("in", "response.output_audio.delta", 0.02, size=2700, delta=sound, **ids)
+            self.put("in", "response.output_audio_transcript.delta", 0.02, delta=f" {word}" if n else word, **ids)
+        self.put("in", "response.output_audio_transcript.done", 0.01, transcript=SAYS, **ids)
+        self.put("in", "response.output_audio.done", 0.001, **ids)
+        for part in ("Slower, ", "please. ", "Just the ", "first half."):
+            delta = "conversation.item.input_audio_transcription.delta"
+            self.put("in", delta, 0.03, item_id=user, content_index=0, delta=part)
+        self.put(
+            "in", "conversation.item.input_audio_transcription.completed", 0.02, item_id=user, content_index=0,
+            transcript="Slower, please. Just the first half.",
+        )  # fmt: skip
+        tokens = {"text_tokens": 421, "audio_tokens": 974, "cached_tokens": 1088}
+        usage = {"input_tokens": 1395, "input_token_details": tokens, "output_tokens": 241}
+        output = [{**item, "status": "completed", "content": [{"type": "output_audio", "transcript": SAYS}]}]
+        done = {"id": response, "status": "completed", "status_details": None, "output": output, "usage": usage}
+        self.put("in", "response.done", 0.4, response=done)
+
+
+def talk_rows() -> tuple[EventRow, ...]:
+    """Three turns, a tool call, a session update that is refused, and what the developer sent."""
+    talk = Talk(230.0)
+    talk.put("in", "session.created", session={"id": "sess_C4kP0x", "model": "gpt-realtime-2.1", "voice": "marin"})
+    talk.turn(6)
+    of_call: dict[str, Any] = {"response_id": "resp_6", "item_id": "item_f7", "call_id": "call_9x"}
+    call = {"id": "item_f7", "type": "function_call", "name": "get_weather", "call_id": "call_9x"}
+    talk.put("in", "response.output_item.added", 0.3, response_id="resp_6", output_index=1, item=call)
+    for part in ('{"city', '": "Tok', 'yo"}'):
+        talk.put("in", "response.function_call_arguments.delta", 0.02, delta=part, **of_call)
+    talk.turn(7)
+    talk.put("local", "mic.closed", 0.1, reason="assistant speaking")
+    vad = {"type": "server_vad", "max_speech_ms": 30_000}
+    session = {"audio": {"input": {"turn_detection": vad}}, "instructions": "Answer in one short sentence. " * 14}
+    talk.put("out", "session.update", 1.1, ("mine",), event_id="evt_ours_41", session=session)
+    param = "session.audio.input.turn_detection.max_speech_ms"
+    error = {"type": "invalid_request_error", "code": "unknown_parameter", "param": param, "event_id": "evt_ours_41",
+             "message": f"Unknown parameter: '{param}'."}  # fmt: skip
+    talk.put("in", "error", 0.04, error=error)
+    talk.turn(8)
+    talk.put("in", "rate_limits.updated", 0.001, rate_limits=[{"name": "tokens", "limit": 40000, "remaining": 38111}])
+    talk.put("in", "input_audio_buffer.speech_started", 1.3, audio_start_ms=250_850, item_id="item_u9")
+    return tuple(talk.rows)

@@ -1,0 +1,41 @@
+"""How many words a recogniser got wrong: the smallest number of words to change, leave out or put in."""
+
+from __future__ import annotations
+
+import re
+
+_SAME = {
+    "mr": "mister",
+    "0": "zero",
+    "1": "one",
+    "2": "two",
+    "3": "three",
+    "4": "four",
+    "5": "five",
+    "6": "six",
+    "7": "seven",
+    "8": "eight",
+    "9": "nine",
+    "10": "ten",
+    "metres": "meters",
+}
+
+
+def spoken_words(text: str) -> list[str]:
+    """The words as they are said: no case, no punctuation, digits read one by one ("29" is "two nine")."""
+    words: list[str] = []
+    for word in re.sub(r"[^\w]+", " ", text.lower().replace("'", "")).split():
+        parts = list(word) if word.isdigit() and word not in _SAME else [word]
+        words.extend(_SAME.get(part, part) for part in parts)
+    return words
+
+
+def word_errors(said: str, heard: str) -> int:
+    """Words of `heard` that differ from `said`: Levenshtein's distance in words."""
+    wanted, got = spoken_words(said), spoken_words(heard)
+    row = list(range(len(got) + 1))
+    for i, want in enumerate(wanted, 1):
+        above_left, row[0] = row[0], i
+        for j, word in enumerate(got, 1):
+            above_left, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above_left + (want != word))
+    return row[-1]

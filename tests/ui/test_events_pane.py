@@ -1,0 +1,218 @@
+"""The event inspector on the screen: filter, follow, links, marks, copies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.support.event_rows import talk_rows
+from tests.support.screen import Stage, lines, showing, text, until
+from voicechat.engine.link import Batch, EventRow
+from voicechat.ui.options import UiOptions
+from voicechat.ui.widgets.events_pane import EventsPane
+
+ROWS = talk_rows()
+
+
+@asynccontextmanager
+async def inspecting(size: tuple[int, int] = (120, 36), options: UiOptions | None = None) -> AsyncIterator[Stage]:
+    async with showing("talk", size, options) as stage:
+        app, engine, pilot = stage
+        engine.log(*ROWS)
+        await pilot.press("f2")
+        await until(pilot, lambda: f"{len(ROWS)} kept" in text(app))
+        yield stage
+
+
+def pane_of(stage: Stage) -> EventsPane:
+    return stage[0].talk.query_one(EventsPane)
+
+
+def listed(stage: Stage) -> list[str]:
+    """The lines of the list in sight."""
+    events = pane_of(stage).events
+    return [strip.text for strip in events.render_lines(events.size.region)]
+
+
+def current_type(stage: Stage) -> str:
+    entry = pane_of(stage).events.current_entry
+    assert entry is not None
+    return entry.kind.type
+
+
+def seq_of(type: str) -> int:
+    return next(row.seq for row in ROWS if row.type == type)
+
+
+async def test_audio_is_left_out_at_first_and_deltas_are_one_line_with_their_text() -> None:
+    async with inspecting() as (app, _, _pilot):
+        assert "output_audio.delta" not in text(app)
+        assert any("transcript.delta" in line and "×15 “Of course." in line for line in lines(app))
+
+
+async def test_a_run_of_audio_shows_its_summed_size() -> None:
+    async with inspecting() as stage:
+        pane_of(stage).set_filter("is:audio")
+        await until(stage[2], lambda: "×15 <40 500 bytes>" in text(stage[0]))
+
+
+async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_good_one() -> None:
+    async with inspecting() as (app, _, pilot):
+        await pilot.press("slash", *" is:error")
+        await until(pilot, lambda: "EVENTS 1 shown" in text(app))
+        await pilot.press(*" typ:x")
+        await until(pilot, lambda: "no field “typ”: did you mean type?" in text(app))
+        assert "EVENTS 1 shown" in text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "EVENTS 47 shown" in text(app))
+        assert app.talk.shows_events and "typ:x" not in text(app)
+
+
+async def test_up_recalls_an_earlier_filter_and_nothing_found_says_how_to_go_back() -> None:
+    async with inspecting() as (app, _, pilot):
+        await pilot.press("slash", *" zebra", "enter")
+        await until(pilot, lambda: f"0 of {len(ROWS)} match · Esc clears" in text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "EVENTS 47 shown" in text(app))
+        await pilot.press("slash", "up")
+        await until(pilot, lambda: "/ -is:audio zebra" in text(app) and "EVENTS 0 shown" in text(app))
+
+
+async def test_the_cursor_stays_at_its_event_through_a_filter_and_back() -> None:
+    async with inspecting() as stage:
+        _app, _engine, pilot = stage
+        pane = pane_of(stage)
+        assert pane.select_seq(seq_of("mic.closed"))
+        pane.set_filter("dir:in")
+        await until(pilot, lambda: current_type(stage) == "error")
+        pane.set_filter("-is:audio")
+        await until(pilot, lambda: current_type(stage) == "mic.closed")
+
+
+async def test_a_frozen_list_counts_what_is_newer_and_end_follows_again() -> None:
+    async with inspecting() as stage:
+        app, engine, pilot = stage
+        await pilot.press("f")
+        await until(pilot, lambda: "frozen · 0 newer · End" in text(app))
+        seen = listed(stage)
+        engine.log(*(EventRow(1000 + n, 300.0 + n, "in", "x.y") for n in range(212)))
+        await until(pilot, lambda: "frozen · 212 newer · End" in text(app))
+        assert listed(stage) == seen
+        await pilot.press("end")
+        await until(pilot, lambda: "▾ following · f freezes" in text(app) and current_type(stage) == "x.y")
+
+
+async def test_an_error_leads_to_its_cause_along_a_link_and_back() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        assert pane_of(stage).select_seq(seq_of("error"))
+        await pilot.press("enter")
+        await until(pilot, lambda: "1 caused by evt_ours_41  session.update" in text(app))
+        await pilot.press("1")
+        await until(pilot, lambda: "1 refused with evt_ours_41  error" in text(app))
+        await pilot.press("backspace")
+        assert current_type(stage) == "error"
+
+
+async def test_greater_and_less_step_along_the_same_response() -> None:
+    async with inspecting() as stage:
+        pilot = stage[2]
+        assert pane_of(stage).select_seq(seq_of("response.created"))
+        await pilot.press("greater_than_sign")
+        assert current_type(stage) == "response.output_item.added"
+        await pilot.press("less_than_sign")
+        assert current_type(stage) == "response.created"
+
+
+async def test_a_link_to_what_the_filter_hides_takes_the_filter_away() -> None:
+    async with inspecting() as stage:
+        pane = pane_of(stage)
+        pane.set_filter("is:error")
+        await until(stage[2], lambda: "EVENTS 1 shown" in text(stage[0]))
+        assert pane.select_seq(seq_of("response.output_audio.delta"))
+        assert current_type(stage) == "response.output_audio.delta"
+        assert not pane.select_seq(99_999)
+
+
+async def test_star_shows_only_what_has_the_ids_of_the_event() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        assert pane_of(stage).select_seq(seq_of("response.created"))
+        await pilot.press("asterisk")
+        await until(pilot, lambda: "/ -is:audio id:resp_6" in text(app))
+        await until(pilot, lambda: "session.created" not in text(app))
+        assert current_type(stage) == "response.created"
+
+
+async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None:
+    async with inspecting() as stage:
+        pane = pane_of(stage)
+        assert pane.hits() == []
+        pane.show_span(241.0, 243.0)
+        await until(stage[2], lambda: 0 < len(pane.events.shown.rows) < 10)
+        assert all(241.0 <= t < 243.0 for t in pane.hits())
+        pane.show_span(250.0, 251.0)
+        assert pane.filter.applied == "-is:audio after:4:10.000 before:4:11.000"
+
+
+async def test_times_count_from_the_event_that_was_chosen() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        assert pane_of(stage).select_seq(seq_of("session.update"))
+        await pilot.press("T")
+        await until(pilot, lambda: "+0:00.000" in text(app) and "−0:01.100" in text(app))
+        await pilot.press("T")
+        await until(pilot, lambda: "4:02.396" in text(app) and "+0:00.000" not in text(app))
+
+
+async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:
+    async with inspecting((80, 24)) as stage:
+        app, _, pilot = stage
+        assert "+400 ms" not in text(app) and "resp.done" in text(app)
+        await pilot.press("g")
+        await until(pilot, lambda: "+400 ms" in text(app))
+
+
+async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        assert pane_of(stage).select_seq(seq_of("session.update"))
+        await pilot.press("y")
+        assert json.loads(app.clipboard)["event_id"] == "evt_ours_41"
+        await pilot.press("P")
+        assert app.clipboard.startswith("await connection.send({")
+        await pilot.press("M", "down", "M", "Y")
+        tape = [json.loads(line) for line in app.clipboard.splitlines()]
+        assert [line["event"]["type"] for line in tape] == ["session.update", "error"]
+        assert "2 marked" in text(app)
+
+
+async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -> None:
+    evil = "\x1b]52;c;UFdORUQ=\x07\x9b2J‮[@click=app.quit]x[/]"
+    async with inspecting((180, 50)) as stage:
+        app, engine, pilot = stage
+        engine.deliver(
+            Batch((EventRow(5000, 400.0, "in", evil, evil, 9, json.dumps({evil: evil}), (evil, evil, evil)),))
+        )
+        await until(pilot, lambda: "[@click=app.quit]x[/]" in text(app))
+        await pilot.press("up", "down", "enter", "asterisk", "slash", *"is:x[")
+        await pilot.pause(0.2)
+        assert not [c for c in text(app) if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c == "‮"]
+        assert app.is_running
+
+
+async def test_the_key_card_over_the_events_has_their_keys_and_the_filter_language() -> None:
+    async with inspecting() as (app, _, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "FILTER" in text(app))
+        assert "only what has its ids" in text(app) and ".usage.output_tokens>200" in text(app)
+
+
+async def test_ascii_draws_the_whole_inspector_in_ascii() -> None:
+    async with inspecting((120, 36), UiOptions(ascii=True)) as stage:
+        _app, _, pilot = stage
+        await pilot.press("up", "up", "enter")
+        await pilot.pause(0.2)
+        odd = {c for line in listed(stage) for c in line if ord(c) > 127}
+        assert odd <= set("窓際の席を。"), odd

@@ -1,0 +1,190 @@
+"""`c`: an event is written, judged, completed and sent; nothing in it harms the terminal or is lost by closing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from textual import events
+from textual.pilot import Pilot
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.screen import lines, showing, text, until
+from voicechat.core import user_events as did
+from voicechat.core.view import TurnView
+from voicechat.engine.link import EventRow
+from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.completing import complete
+from voicechat.ui.keyboard import KeyMoved
+from voicechat.ui.widgets.send_event import SendEvent
+
+SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
+
+
+async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:
+    app.open_send_event(prefill)
+    await until(pilot, lambda: app.send_form is not None and app.send_form.is_mounted and app.focused is not None)
+    form = app.talk.query_one(SendEvent)
+    await until(pilot, lambda: form.editor.has_focus)
+    await pilot.pause(0.05)
+    return form
+
+
+def sent(engine: FakeEngine) -> list[str]:
+    return [event.text for event in engine.sent if isinstance(event, did.RawEventEntered)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_form_opens_with_a_template_and_its_verdict_and_leaves_the_deck_alone(size: tuple[int, int]) -> None:
+    async with showing("talk", size) as (app, engine, pilot):
+        await pilot.press("c")
+        await until(pilot, lambda: "SEND EVENT" in text(app) and "answered by session.updated" in text(app))
+        assert '"session.update"' in text(app)
+        assert "ON AIR" in "\n".join(lines(app)[-5:])
+        assert all(len(line) <= size[0] for line in lines(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "SEND EVENT" not in text(app))
+        assert sent(engine) == []
+
+
+async def test_ctrl_s_sends_and_escape_keeps_the_text() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        form = await form_of(app, pilot, '{"type":"response.create","event_id":"old"}')
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: bool(sent(engine)))
+        assert json.loads(sent(engine)[0]) == {"type": "response.create"}
+        assert "sent" in text(app)
+        await pilot.press("escape", "c")
+        await until(pilot, lambda: form.editor.has_focus)
+        assert '"response.create"' in text(app)
+
+
+async def test_what_is_wrong_needs_a_second_press_and_what_is_unreadable_never_leaves() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await form_of(app, pilot, '{"type": "conversation.item.delete"}')
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "again sends it all the same" in " ".join(text(app).split()))
+        assert sent(engine) == []
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: len(sent(engine)) == 1)
+        await pilot.press("x", "ctrl+s", "ctrl+s")
+        await pilot.pause(0.05)
+        assert "line 1, column 1" in text(app)
+        assert len(sent(engine)) == 1
+
+
+async def test_a_prefill_is_never_sent_by_itself_and_undo_brings_the_old_text_back() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await form_of(app, pilot, '{"type": "response.cancel"}')
+        form = await form_of(app, pilot, '{"type": "input_audio_buffer.clear"}')
+        await until(pilot, lambda: "input_audio_buffer.clear" in form.editor.text)
+        await pilot.press("ctrl+z")
+        assert "response.cancel" in form.editor.text
+        assert sent(engine) == []
+
+
+async def test_x_on_an_event_fills_the_form_and_sends_nothing() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        row = EventRow(1, 1.0, "out", "response.create", payload='{"type":"response.create","event_id":"e1"}')
+        engine.log(row)
+        await pilot.press("f2")
+        await until(pilot, lambda: "response.create" in app.talk.inspector.copied("json"))
+        await pilot.press("x")
+        await until(pilot, lambda: app.send_form is not None and app.talk.query_one(SendEvent).editor.has_focus)
+        await until(pilot, lambda: json.loads(app.talk.query_one(SendEvent).editor.text) == {"type": "response.create"})
+        assert sent(engine) == []
+
+
+async def test_a_running_answer_is_told_while_the_form_stands_open() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        await form_of(app, pilot, '{"type": "response.create"}')
+        app.talk.reply = type(app.talk.reply)("speaking")
+        await until(pilot, lambda: "an answer is running: the server will refuse this" in text(app))
+
+
+async def test_ctrl_t_goes_through_every_template_and_tab_completes() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        form = await form_of(app, pilot, "{}")
+        await pilot.press("ctrl+t")
+        seen = {form.verdict.type}
+        for _ in range(12):
+            await pilot.press("ctrl+t")
+            seen.add(form.verdict.type)
+        assert len(seen) == 13
+        form.fill('{"type": "response.create", "response": {"meta')
+        form.editor.move_cursor(form.editor.document.end)
+        await pilot.press("tab")
+        assert form.editor.text.endswith('"response": {"metadata": ')
+
+
+async def test_tab_again_takes_the_next_word() -> None:
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        form = await form_of(app, pilot, "{}")
+        form.fill('{"type": "response.create", "response": {"conversation": ""}}')
+        form.editor.move_cursor((0, form.editor.text.index('""') + 1))
+        await pilot.press("tab")
+        assert '"conversation": "auto"}' in form.editor.text
+        await pilot.press("tab")
+        assert '"conversation": "none"}' in form.editor.text
+
+
+async def test_hostile_text_is_written_as_json_escapes_and_keeps_its_meaning() -> None:
+    hostile = {"type": "x.y", "a": "\x1b]52;c;eA==\x07 \u202e abc \u200b [bold] 日本"}
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        form = await form_of(app, pilot, json.dumps(hostile))
+        await until(pilot, lambda: "x.y" in form.editor.text)
+        shown = text(app) + form.editor.text
+        assert not {"\x1b", "\x07", "\u202e", "\u200b"} & set(shown)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: bool(sent(engine)))
+        assert json.loads(sent(engine)[0]) == hostile
+        form.editor.post_message(events.Paste("\x1b[2J\u2066"))
+        await until(pilot, lambda: "\\u2066" in form.editor.text)
+        assert "\x1b" not in form.editor.text
+
+
+async def test_a_huge_paste_is_cut_and_the_form_stays_quick_enough_to_close() -> None:
+    async with showing("talk", (80, 24)) as (app, _, pilot):
+        form = await form_of(app, pilot)
+        form.editor.post_message(events.Paste("y" * 400_000))
+        await until(pilot, lambda: len(form.editor.text) > 100_000)
+        assert len(form.editor.text) <= 131_072
+        await pilot.press("escape")
+        await until(pilot, lambda: not form.display)
+
+
+async def test_a_refusal_is_shown_in_the_form() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await form_of(app, pilot, '{"type": "response.create"}')
+        await pilot.press("ctrl+s")
+        note = TurnView(
+            "n9", "note", text="The service refused your response.create: no \x1b[31m", detail="hand_refused"
+        )
+        engine.say(note)
+        await until(pilot, lambda: "The service refused your response.create" in text(app))
+
+
+async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        form = await form_of(app, pilot, '{"type": "x"}')
+        app.has_release = True
+        app.post_message(KeyMoved("space", "press"))
+        await pilot.press("m", "space", "q")
+        await pilot.pause(0.05)
+        assert form.editor.text.startswith("m q")
+        assert engine.sent == []
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ('{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"th', ("threshold",)),
+        ('{"type":"session.update","session":{"audio":{"output":{"voice":"ma', ("marin",)),
+        ('{"type":"session.update","session":{"parallel_tool_calls": ', ("true", "false")),
+        ('{"type":"response.can', ("response.cancel",)),
+        ('{"type":"conversation.item.create","item":{"type":"message","role":"sy', ("system",)),
+        ('{"type":"no.such","a', ()),
+    ],
+)
+def test_what_may_stand_at_the_cursor_is_known_from_half_a_text(written: str, words: tuple[str, ...]) -> None:
+    assert complete(written, len(written), "ga").words == words

@@ -1,0 +1,250 @@
+"""F4: settings are changed while talking; what the service returned is shown, and Space stays with the talk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.scenes import FREE, HOSTILE, OPEN
+from tests.support.screen import lines, showing, text, until
+from tests.support.settings_talk import IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
+from voicechat.core import user_events as did
+from voicechat.core.view import View
+from voicechat.engine.link import Meters, SessionShown, Snapshot
+from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.widgets.composer import MessageField
+from voicechat.ui.widgets.deck import Deck
+from voicechat.ui.widgets.settings_pane import SettingsList, SettingsPane
+
+SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
+LARGE = (120, 60)
+
+
+def row_of(app: VoiceChatApp, word: str) -> str:
+    """The drawer's row that begins with a word."""
+    left = app.talk.query_one(SettingsPane).region.x
+    return next(line[left:] for line in lines(app) if line[left:].strip(" ▸").startswith(word))
+
+
+async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: object, session: SessionShown = SESSION) -> None:
+    """The drawer, with a session in force."""
+    engine.deliver(session)
+    await pilot.press("f4")  # type: ignore[attr-defined]  # a Pilot
+    await until(pilot, lambda: "WHO DECIDES" in text(app))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_drawer_leaves_the_deck_alone(size: tuple[int, int]) -> None:
+    async with showing("talk", size) as (app, engine, pilot):
+        deck = app.talk.query_one(Deck).region
+        await opened(app, engine, pilot)
+        assert app.talk.query_one(Deck).region == deck
+        assert "● ON AIR" in "\n".join(lines(app)[-5:])
+        assert all(len(line) <= size[0] for line in lines(app))
+        pane = app.talk.query_one(SettingsPane).region
+        assert pane.width == (58 if size[0] >= 100 else size[0])
+        await pilot.press("escape")
+        assert "WHO DECIDES" not in text(app)
+        await pilot.press("comma")
+        assert "WHO DECIDES" in text(app)
+
+
+async def test_right_moves_a_slider_and_the_value_is_there_at_once() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        app.talk.query_one(SettingsList).cursor = SILENCE
+        await pilot.press("right", "right", "left")
+        assert [one for one in engine.sent if isinstance(one, did.SettingChosen)] == [
+            did.SettingChosen(SILENCE, 550),
+            did.SettingChosen(SILENCE, 600),
+            did.SettingChosen(SILENCE, 550),
+        ]
+        assert "550 ms" in row_of(app, "silence")
+
+
+async def test_waiting_then_in_effect_with_what_it_was_and_undo() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        app.talk.query_one(SettingsList).cursor = SILENCE
+        await pilot.press("left")
+        engine.deliver(PENDING)
+        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
+        assert "sent, waiting for the server" in text(app)
+        assert "was 500 ms" in row_of(app, "silence")
+        engine.deliver(IN_EFFECT)
+        await until(pilot, lambda: "in effect" in text(app))
+        await pilot.press("u")
+        assert engine.sent[-1] == did.SettingUndone()
+
+
+async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        app.talk.query_one(SettingsList).cursor = f"{VAD}.threshold"
+        await pilot.press(*["right"] * 9)
+        assert "0.95" in row_of(app, "threshold")
+        engine.deliver(REFUSED)
+        await until(pilot, lambda: "✕ refused: threshold 0.95 is higher" in text(app))
+        assert "0.5" in row_of(app, "threshold")
+
+
+async def test_r22_the_value_shown_is_what_the_service_returned_not_what_was_wished() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        other = SessionShown(document=session_of(300), wish=session_of(200), was=((SILENCE, "500"),))
+        await opened(app, engine, pilot, other)
+        assert "300 ms" in row_of(app, "silence")
+        assert "the service uses another" in text(app)
+
+
+async def test_what_does_not_apply_stays_and_says_why() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot, structs.replace(PENDING, pending=()))
+        assert "only with semantic" in row_of(app, "eagerness")
+        assert "only in the beta dialect" in row_of(app, "temperature")
+        assert "fixed over WebRTC" in row_of(app, "input as")
+        assert "fixed once heard" in row_of(app, "voice")
+        count = len(engine.sent)
+        app.talk.query_one(SettingsList).cursor = "temperature"
+        await pilot.press("right", "enter")
+        assert len(engine.sent) == count
+        engine.deliver(structs.replace(SESSION, dialect="beta"))
+        await until(pilot, lambda: "beta dialect" in row_of(app, "nudge after"))
+        await pilot.press("right")
+        assert engine.sent[-1] == did.SettingChosen("temperature", 0.85)
+
+
+async def test_every_field_of_either_detector_can_be_reached() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        pane = app.talk.query_one(SettingsList)
+        asked = {
+            f"{VAD}.type": did.SettingChosen(f"{VAD}.type", "semantic_vad"),
+            f"{VAD}.prefix_padding_ms": did.SettingChosen(f"{VAD}.prefix_padding_ms", 350),
+            f"{VAD}.idle_timeout_ms": did.SettingChosen(f"{VAD}.idle_timeout_ms", 5000),
+            f"{VAD}.create_response": did.SettingChosen(f"{VAD}.create_response", False),
+            f"{VAD}.interrupt_response": did.SettingChosen(f"{VAD}.interrupt_response", True),
+            "preset": did.PresetChosen("steady"),
+            "turn_mode": did.TurnModeChosen("push-to-talk"),
+            "barge_in": did.BargeInChosen(False),
+            "audio.output.voice": did.SettingChosen("audio.output.voice", "cedar"),
+            "audio.output.speed": did.SettingChosen("audio.output.speed", 1.05),
+            "output_modalities": did.SettingChosen("output_modalities", ["text"]),
+            "tool_choice": did.SettingChosen("tool_choice", "none"),
+            "audio.input.noise_reduction": did.SettingChosen("audio.input.noise_reduction", {"type": "near_field"}),
+            "echo": did.EchoChosen("headphones"),
+            "noise": did.NoiseChosen(False),
+            "gain": did.GainChosen(False),
+        }
+        for key, act in asked.items():
+            pane.cursor = key
+            await pilot.press("right")
+            assert engine.sent[-1] == act
+            pane._moved.clear()
+        semantic = session_of(detection={"type": "semantic_vad", "eagerness": "auto"})
+        engine.deliver(SessionShown(document=semantic, wish=semantic))
+        await until(pilot, lambda: "only with server" in row_of(app, "silence"))
+        pane.cursor = f"{VAD}.eagerness"
+        await pilot.press("right")
+        assert engine.sent[-1] == did.SettingChosen(f"{VAD}.eagerness", "low")
+
+
+async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        app.talk.query_one(SettingsList).cursor = "audio.input.transcription.language"
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, MessageField))
+        await pilot.press("backspace", "backspace", "d", "e", "enter")
+        await until(pilot, lambda: bool(engine.sent))
+        assert engine.sent[-1] == did.SettingChosen("audio.input.transcription.language", "de")
+        count = len(engine.sent)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, MessageField))
+        await pilot.press("x", "escape")
+        await until(pilot, lambda: isinstance(app.focused, SettingsList))
+        assert len(engine.sent) == count
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.focused, MessageField))
+        await pilot.press(*["backspace"] * 3, "enter")
+        await until(pilot, lambda: len(engine.sent) > count)
+        assert engine.sent[-1] == did.SettingChosen("audio.input.transcription.language", None)
+
+
+async def test_space_is_never_eaten() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        await pilot.press("down", "space")
+        assert engine.sent[-1] == did.TalkPressed()
+        assert "WHO DECIDES" in text(app)
+
+
+async def test_under_push_to_talk_the_detector_says_who_decides() -> None:
+    async with showing("ptt", LARGE) as (app, engine, pilot):
+        nothing = json.loads(session_of())
+        nothing["audio"]["input"]["turn_detection"] = None
+        await opened(app, engine, pilot, SessionShown(document=json.dumps(nothing), wish=session_of()))
+        assert "push-to-talk: you say when" in row_of(app, "silence")
+
+
+async def test_without_a_line_a_choice_is_kept_and_said_so() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot, structs.replace(PENDING, pending=()))
+        engine.deliver(Snapshot(View(FREE, connection=replace(OPEN, phase="lost")), Meters()))
+        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
+        assert "200 ms" in row_of(app, "silence")
+        assert "kept, sent with the next session" in text(app)
+
+
+async def test_the_level_is_live_and_the_threshold_stands_under_it() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23, threshold=-41)))
+        await until(pilot, lambda: "−23 dB" in row_of(app, "level now"))
+        assert "reacts from ≈ −41 dB" in text(app)
+
+
+async def test_the_mouse_chooses_and_drags() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        left = app.talk.query_one(SettingsPane).region.x
+        y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("detector"))
+        x = lines(app)[y].index("semantic")
+        await pilot.click(offset=(x, y))
+        assert engine.sent[-1] == did.SettingChosen(f"{VAD}.type", "semantic_vad")
+        y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("speed"))
+        await pilot.mouse_down(offset=(left + 16, y))
+        await pilot.hover(offset=(left + 34, y))
+        await pilot.mouse_up(offset=(left + 34, y))
+        assert engine.sent[-1] == did.SettingChosen("audio.output.speed", 1.5)
+
+
+async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot)
+        pane = app.talk.query_one(SettingsList)
+        pane.cursor = "theme"
+        await pilot.press("right")
+        assert app.theme == "daylight"
+        pane.cursor = "motion"
+        await pilot.press("right")
+        assert app.talk.calm
+        pane.cursor = "mic"
+        await pilot.press("enter")
+        await until(pilot, lambda: "DEVICES" in text(app))
+        assert engine.sent[-1] == did.DevicesAsked(True)
+
+
+async def test_names_from_a_service_are_harmless() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        evil = json.loads(session_of(voice=HOSTILE))
+        evil["instructions"] = HOSTILE
+        evil["audio"]["input"]["transcription"] = {"model": HOSTILE, "language": HOSTILE, "prompt": HOSTILE}
+        document = json.dumps(evil)
+        await opened(app, engine, pilot, SessionShown(document, (), ((SILENCE, HOSTILE),), document))
+        assert "\x1b" not in text(app)
+        engine.deliver(SessionShown("[", (), (), "nonsense"))
+        await until(pilot, lambda: "500 ms" in row_of(app, "silence"))

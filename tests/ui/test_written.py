@@ -1,0 +1,153 @@
+"""Written answers: marks become looks, code stays as it is, and every character knows where it stands in the source."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings, strategies as st
+from rich.cells import cell_len
+
+from tests.support.scenes import WRITTEN
+from voicechat.ui.sanitise import clean
+from voicechat.ui.widgets.blocks import laid_out
+from voicechat.ui.written import Piece, Table, Written, blocks, is_marked_up
+
+
+def shown(text: str, width: int = 60) -> list[str]:
+    return ["".join(cell.text for cell in row.cells).rstrip() for row in laid_out(text, width)]
+
+
+def looks(text: str) -> list[tuple[str, str]]:
+    (line,) = blocks(text)
+    assert isinstance(line, Written)
+    return [(piece.text, piece.look) for piece in line.pieces]
+
+
+INLINE = {
+    "**bold** and *slanted*": [("bold", "b"), (" and ", ""), ("slanted", "i")],
+    "__bold__ and _slanted_": [("bold", "b"), (" and ", ""), ("slanted", "i")],
+    "**bold and *both***": [("bold and *both", "b"), ("*", "")],
+    "`a*b*c` stays": [("a*b*c", "c"), (" stays", "")],
+    "``a`b``": [("a`b", "c")],
+    "~~gone~~": [("gone", "s")],
+    "2 * 3 * 4 and snake_case_name": [("2 * 3 * 4 and snake_case_name", "")],
+    r"\*not\* slanted": [("*", ""), ("not", ""), ("*", ""), (" slanted", "")],
+    "**never closed": [("**never closed", "")],
+    "# Title #": [("Title", "h")],
+    "#no title": [("#no title", "")],
+    "<b>HTML</b> &amp; <script>": [("<b>HTML</b> &amp; <script>", "")],
+    "[@click=app.quit]free[/]": [("[@click=app.quit]free[/]", "")],
+}
+
+
+@pytest.mark.parametrize(("source", "pieces"), INLINE.items(), ids=INLINE.keys())
+def test_marks_within_a_line(source: str, pieces: list[tuple[str, str]]) -> None:
+    assert looks(source) == pieces
+
+
+def test_a_link_is_its_label_with_the_address_behind_it() -> None:
+    assert shown("see [the manual](https://example.org/a)") == ["see the manual (https://example.org/a)"]
+
+
+def test_code_is_kept_verbatim_with_its_language() -> None:
+    source = "```python\nif x:\n    **y** = [1](2)\n\n# no title\n```\nafter"
+    assert shown(source) == ["│ python", "│ if x:", "│     **y** = [1](2)", "│", "│ # no title", "after"]
+
+
+def test_wide_code_goes_on_in_the_next_row_and_is_not_changed() -> None:
+    line = "x" * 30 + " " + "y" * 30
+    rows = shown(f"```\n{line}\n```", 40)
+    assert rows == ["│ code", "│ " + line[:37], "│›" + line[37:]]
+
+
+def test_a_fence_that_is_never_closed_goes_to_the_end() -> None:
+    assert shown("~~~\na\n```\nb") == ["│ code", "│ a", "│ ```", "│ b"]
+
+
+def test_lists_hang_and_nest() -> None:
+    source = "- one two three four\n  - inner\n10. ten"
+    assert shown(source, 12) == ["• one two", "  three four", "  • inner", "10. ten"]
+
+
+def test_a_small_table_has_columns_and_a_wide_one_stays_as_written() -> None:
+    source = "| a | bb |\n|---|---:|\n| 窓際 | 7 |\n| x |"
+    assert shown(source) == ["a    │ bb", "─────┼───", "窓際 │  7", "x    │"]
+    assert shown(source, 7)[0] == "| a |"
+    assert isinstance(blocks(source)[0], Table)
+
+
+def test_a_sentence_with_a_bar_is_no_table() -> None:
+    assert shown("a | b\nc | d") == ["a | b", "c | d"]
+
+
+@pytest.mark.parametrize("text", ["Plain words.", "It is 2 + 3, isn't it?", "窓際の席"])
+def test_most_answers_need_no_blocks(text: str) -> None:
+    assert not is_marked_up(text)
+
+
+MARKS = st.sampled_from(
+    ["*", "**", "_", "`", "```", "\n", "\n```\n", "# ", "- ", "1. ", "> ", "|", "\n|-|-|\n", "[a](b)", "~~", "\\", "\t",
+     "  ", "word", "窓際", "👨‍👩‍👧", "🇯🇵", "✔️", "e\u0301", "नि", "\x1b[2J", "\u202e", "<b>"]
+)  # fmt: skip
+TEXTS = st.lists(MARKS | st.text(max_size=5), max_size=40).map("".join)
+
+
+def pieces_of(text: str) -> list[Piece]:
+    found: list[Piece] = []
+    for block in blocks(text):
+        if isinstance(block, Table):
+            found += [piece for row in block.rows for cell in row for piece in cell]
+        else:
+            found += [*block.lead, *block.pieces]
+    return found
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_every_piece_is_the_source_where_it_says(text: str) -> None:
+    text = clean(text)
+    for piece in pieces_of(text):
+        assert piece.at < 0 or text[piece.at : piece.at + len(piece.text)] == piece.text
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS, st.integers(8, 92))
+def test_no_row_is_wider_than_the_screen(text: str, width: int) -> None:
+    for row in laid_out(clean(text), width):
+        assert sum(cell.width for cell in row.cells) <= width
+        assert all(cell_len(cell.text) == cell.width for cell in row.cells)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TEXTS)
+def test_no_word_is_lost(text: str) -> None:
+    text = clean(text)
+    seen = {
+        cell.at + n for row in laid_out(text, 40) for cell in row.cells if cell.at >= 0 for n in range(len(cell.text))
+    }
+    fences = {n for n, c in enumerate(text) if c in "`~*_#>|-+\\[]()! \t\n:.)" or c.isdigit()}
+    rest = {n for n in range(len(text)) if n not in seen and n not in fences}
+    languages = {
+        n
+        for n in rest
+        if "```" in text[text.rfind("\n", 0, n) + 1 : n] or "~~~" in text[text.rfind("\n", 0, n) + 1 : n]
+    }
+    is_table = any(isinstance(block, Table) for block in blocks(text))
+    assert is_table or rest <= languages
+
+
+MANY = {"*": 60_000, "**a ": 15_000, "[": 60_000, "`a": 30_000, "|a": 30_000, "> ": 30_000, "- ": 30_000, "_a": 30_000,
+        "\\": 60_000, "**a \n": 12_000}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [mark * count for mark, count in MANY.items()], ids=[repr(mark) for mark in MANY])
+def test_hostile_marks_cost_no_more_than_their_length(text: str) -> None:
+    began = time.process_time()
+    blocks(text)
+    assert time.process_time() - began < 5, "a hundred times what it takes"
+
+
+def test_the_example_is_laid_out_at_every_width() -> None:
+    for width in (8, 20, 60, 92):
+        assert all(sum(cell.width for cell in row.cells) <= width for row in laid_out(WRITTEN, width))

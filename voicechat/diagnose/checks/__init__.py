@@ -1,0 +1,1 @@
+"""One question a file. A check looks at one event and at the model (which has taken the event in already)."""

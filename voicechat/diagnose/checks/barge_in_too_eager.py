@@ -1,0 +1,62 @@
+"""Are answers cut by noise?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.checks.self_echo import repeats_the_answer
+from voicechat.diagnose.facts import Segment
+from voicechat.diagnose.findings import Ended, Evidence, Finding, found
+from voicechat.diagnose.records import Record, text
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "barge-in-too-eager"
+ON = ("notice", "conversation.item.input_audio_transcription.completed")
+TIMES = 2
+"""A single false alarm happens to everybody."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "notice":
+        if text(record.event, "code") == "false_alarm":
+            marks = (*model.false_alarms, model.last["barge_in.happened"])
+            if len(model.false_alarms) >= TIMES:
+                yield _finding(
+                    marks,
+                    "Keep barge-in for louder rooms off (b, or barge_in = false), wear a headset, or lower the "
+                    "microphone's gain.",
+                    "R7, R11: a grant with no transcript and no further voice was noise",
+                )
+        return
+    cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
+    if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
+        ends = (mark for one in cut for mark in (one.started, one.over_answer.done if one.over_answer else None))
+        marks = (*ends, cut[-1].transcribed)
+        yield _finding(
+            marks,
+            "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of "
+            "answer cut in; or raise threshold (0.6 to 0.8), or use semantic_vad.",
+            "R7, R9: nobody interrupts a first syllable, a cough is not an interruption",
+        )
+
+
+def _cut_for_nothing(segment: Segment) -> bool:
+    """It ended an answer as `cancelled`, and held no word."""
+    answer = segment.over_answer
+    if answer is None or answer.status != "cancelled" or answer.speech is None:
+        return False
+    is_cutter = segment.started is not None and answer.speech.seq == segment.started.seq
+    return is_cutter and segment.is_empty and not repeats_the_answer(segment)
+
+
+def _finding(marks: tuple[Evidence | None, ...], cure: str, rests_on: str) -> Finding:
+    return found(
+        CODE,
+        "warning",
+        "Answers are cut again and again by sounds in which nobody said a word.",
+        cause="Noise, a cough or what is left of the loudspeaker's echo counts as an interruption.",
+        cure=cure,
+        evidence=marks,
+        rests_on=rests_on,
+        confidence=0.85,
+    )

@@ -1,0 +1,34 @@
+"""Was an answer cancelled that was over already?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.checks.refused_field import failure_as
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "cancel-without-response"
+ON = ("error",)
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    failure = failure_as(CODE, model, record)
+    if failure is None or failure.said is None:
+        return
+    newest = model.newest
+    if newest is not None and (newest.done is None or newest.done.seq > failure.said.at.seq):
+        return  # it ended while the cancel was on its way: the race that every client meets
+    yield found(
+        CODE,
+        "info",
+        "response.cancel was sent although no answer was running.",
+        cause="The client takes the end of the sound for the end of the answer, or cancels at every key and every "
+        "speech_started without looking.",
+        cure="Send response.cancel only between response.created and response.done; to silence sound that still plays "
+        "use output_audio_buffer.clear (WebRTC) or stop it yourself and truncate (WebSocket).",
+        evidence=(newest.done if newest else None, failure.said.at, failure.at),
+        rests_on="R8, R15: cancel if a response is active",
+        confidence=0.9,
+    )

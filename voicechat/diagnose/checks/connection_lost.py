@@ -1,0 +1,54 @@
+"""Did the line break, or could none be opened?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record, text
+from voicechat.diagnose.refusals import problem_of
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "connection-lost"
+ON = ("line.lost", "line.failed", "line.opened")
+FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
+"""Failures after which the service closes the line: they are the cause, the lost line only follows."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "line.opened":
+        yield Ended(CODE, record.mark())
+        yield Ended(f"{CODE}:never", record.mark())
+    elif record.type == "line.lost" and not model.is_ended and not _has_another_cause(model):
+        reason = text(record.event, "reason")
+        yield found(
+            CODE,
+            "error",
+            f"The line was lost{f': {reason}' if reason else ''}.",
+            cause="The network, or the service, ended the connection; the session at the service is gone with it.",
+            cure="Reconnect (r): a new session, the same configuration, the conversation as text. If it repeats, look "
+            "at the network, and at firewalls that forget UDP.",
+            evidence=(model.last["line.opened"], record.mark()),
+            rests_on="R27; sessions cannot be resumed",
+            confidence=0.95,
+        )
+    elif record.type == "line.failed" and model.failure is not None and not problem_of(model.failure, model):
+        yield found(
+            CODE,
+            "error",
+            f"No line could be opened: {model.failure.message or 'no reason given'}.",
+            cause=f"The handshake failed ({model.failure.code or model.failure.status or 'no code'}).",
+            cure=text(record.event, "hint") or "Check base_url and the network, then reconnect (r).",
+            evidence=(record.mark(),),
+            rests_on="R27: what can be retried is retried with a growing pause",
+            confidence=0.93,
+            key="never",
+        )
+
+
+def _has_another_cause(model: SessionModel) -> bool:
+    failure = model.failure
+    newest = model.newest
+    if failure is None or problem_of(failure, model) not in FATAL:
+        return False
+    return newest is None or newest.created.seq < failure.at.seq

@@ -1,0 +1,42 @@
+"""Do client and service speak different spellings of the protocol?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.checks.refused_field import failure_as
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "dialect-mismatch"
+ON = ("error", "session.updated")
+NAMES = {"ga": "GA (nested under session.audio, with session.type)", "beta": "beta (flat fields, no session.type)"}
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "session.updated":
+        yield Ended(CODE, record.mark())
+        return
+    failure = failure_as(CODE, model, record)
+    if failure is None:
+        return
+    is_missing = "missing" in failure.code or failure.message.lower().startswith("missing")
+    spoken = "ga" if is_missing else model.configured.dialect or ("beta" if "type" in failure.param else "ga")
+    if failure.param.endswith("session.type") and not is_missing:
+        spoken = "beta"
+    yield found(
+        CODE,
+        "error",
+        f"The service speaks the {'GA' if spoken == 'ga' else 'beta'} dialect, the update was in the other one.",
+        cause=f"It takes sessions in {NAMES[spoken]}, and refused {failure.param or 'the update'}.",
+        cure=f'Set dialect = "{spoken}" (or "auto"); in a client of your own send '
+        + (
+            '{"type": "session.update", "session": {"type": "realtime", "audio": {...}}}.'
+            if spoken == "ga"
+            else '{"type": "session.update", "session": {"modalities": [...], "turn_detection": {...}}}.'
+        ),
+        evidence=(model.configured.created, failure.said.at if failure.said else None, failure.at),
+        rests_on="R20; the dialect is known from session.created, never from the address",
+        confidence=0.93,
+    )

@@ -1,0 +1,43 @@
+"""Was the same turn answered twice?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record, elapsed, part, text
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "duplicate-create"
+ON = ("response.created",)
+AT_ONCE = 3.0
+"""Seconds: what is asked again later may be a second thought."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    answers = [one for one in model.answers.values() if not one.is_aside]
+    if len(answers) < 2 or answers[-1].id != text(part(record.event, "response"), "id"):
+        return
+    first, second = answers[-2:]
+    if second.asked is None or first.calls or first.status in ("cancelled", "failed", "incomplete"):
+        return
+    since = first.asked or first.created
+    if model.new_input is not None and model.new_input.seq > min(since.seq, first.created.seq):
+        return
+    again = model.last["again.pressed"]
+    if again is not None and again.seq > since.seq:
+        return
+    apart = elapsed(since, second.asked)
+    was_over = first.done is not None and first.done.seq < second.asked.seq
+    if was_over if apart is None else apart > AT_ONCE:
+        return
+    yield found(
+        CODE,
+        "warning",
+        "One turn got two answers: response.create was sent twice for it.",
+        cause="Two places in the client ask for the answer to the same item, or a timer asks once more.",
+        cure="One item, one response: let one place send response.create, and remember the item it was sent for.",
+        evidence=(first.asked, first.created, second.asked, second.created),
+        rests_on="R12, R13: one item, one response; one author creates",
+        confidence=0.88,
+    )

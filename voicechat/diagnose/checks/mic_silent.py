@@ -1,0 +1,33 @@
+"""Does the open microphone give nothing but zeros?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record, number, text
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "mic-silent"
+ON = ("mic.flat", "notice", "mic.live", "device.opened", "voice.began")
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type not in ("mic.flat", "notice"):
+        yield Ended(CODE, record.mark())
+        return
+    if record.type == "notice" and text(record.event, "code") != "mic_flat":
+        return
+    seconds = number(record.event, "seconds")
+    yield found(
+        CODE,
+        "error",
+        f"The microphone is open and gives only zeros{f' for {seconds:.0f} s' if seconds else ''}.",
+        cause="It is switched off or muted in hardware, the wrong device is in use, or the system keeps this terminal "
+        "from hearing it.",
+        cure='Choose another device (d, or mic = "NAME" in the configuration; `voicechat devices` lists them), allow '
+        "the microphone for this terminal in the system's privacy settings, and look for a mute switch.",
+        evidence=(record.mark(), model.mic.changed),
+        rests_on="R26: five seconds of bit-exact zeros are no quiet room",
+        confidence=0.97,
+    )

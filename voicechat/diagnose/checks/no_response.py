@@ -1,0 +1,86 @@
+"""Did an answer that was due never begin?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Evidence, Finding, found
+from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "no-response"
+ON = (TIME_PASSED, LOG_ENDED, "response.created")
+LIMIT = 8.0
+"""Seconds (R15)."""
+EVENTS = 12
+"""Without times: so many events later, and still none."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "response.created":
+        for key in ("asked", "server", "nobody"):
+            yield Ended(f"{CODE}:{key}", record.mark())
+    elif not model.is_ended and model.active is None:
+        yield from _asked_in_vain(model, record)
+        yield from _turn_without_answer(model, record)
+
+
+def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
+    for said in model.unanswered:
+        if _is_overdue(said.at, record):
+            yield found(
+                CODE,
+                "error",
+                f"response.create got no answer: neither response.created nor an error within {LIMIT:.0f} s.",
+                cause="The service is stuck, or it dropped the request without a word.",
+                cure="Ask again (r); free the slot after 8 s in a client of your own. If it repeats, look at the "
+                "service's state, or reconnect.",
+                evidence=(said.at,),
+                rests_on="R15: response.create with no response.created in 8 s frees the slot",
+                confidence=0.9,
+                key="asked",
+            )
+            return
+
+
+def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:
+    segment = next(reversed(model.segments.values()), None)
+    if segment is None or segment.answer is not None or segment.is_empty or model.unanswered:
+        return
+    if model.last.newest("budget.spent", "go_on.chosen") not in (None, model.last["go_on.chosen"]):
+        return  # the user's budget is used up, so nobody asks
+    config = model.configured
+    if config.server_replies and _is_overdue(segment.committed, record):
+        yield found(
+            CODE,
+            "error",
+            "Your turn was committed, and the server never began to answer.",
+            cause="With this turn detection the server answers by itself, and it did not.",
+            cure="Ask again (r sends response.create). If it repeats, look at the service's state and its limits.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="after input_audio_buffer.committed comes response.created, where create_response is true",
+            confidence=0.75,
+            key="server",
+        )
+    elif config.vad("create_response") is False and segment.transcript and _is_overdue(segment.transcribed, record):
+        yield found(
+            CODE,
+            "error",
+            "Your turn has its transcript, and nobody asked for an answer.",
+            cause="create_response is false, so the client has to send response.create, and it did not.",
+            cure="Send response.create after a transcript with words in it, or set "
+            "session.audio.input.turn_detection.create_response to true.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="R13: when the client decides, it creates the response",
+            confidence=0.8,
+            key="nobody",
+        )
+
+
+def _is_overdue(since: Evidence | None, record: Record) -> bool:
+    if since is None:
+        return False
+    waited = elapsed(since, record.mark())
+    if waited is not None:
+        return waited > LIMIT
+    return record.type == LOG_ENDED and record.seq - since.seq >= EVENTS

@@ -1,0 +1,43 @@
+"""Was a tool result handed over, and no answer asked for?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "tool-output-unanswered"
+ON = (TIME_PASSED, LOG_ENDED, "response.created", "input_audio_buffer.committed")
+LIMIT = 5.0
+"""Seconds: the client asks at once, after all outputs and after response.done."""
+EVENTS = 4
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "response.created":
+        yield Ended(CODE, record.mark())
+        return
+    output = model.tool_output
+    if output is None or model.is_ended or model.active is not None or model.unanswered:
+        return
+    waited = elapsed(output, record.mark())
+    if waited is not None:
+        is_overdue = waited > LIMIT
+    else:
+        is_overdue = record.type != TIME_PASSED and record.seq - output.seq >= EVENTS
+    if not is_overdue:
+        return
+    made = next((one.done for one in reversed(model.answers.values()) if one.calls), None)
+    yield found(
+        CODE,
+        "error",
+        "A tool's result was handed over, and nobody asked for the answer to it.",
+        cause="A function_call_output only adds an item; the model says nothing until response.create.",
+        cure="After the last function_call_output, and after response.done of the answer that called the tool, send "
+        "one response.create.",
+        evidence=(made, output),
+        rests_on="R13: tool outputs are answered once, after all of them",
+        confidence=0.9,
+    )

@@ -1,0 +1,164 @@
+"""Runs the checks over a session: event by event while it flows, or to its end over a log.
+
+Nearly all events interest nobody, and a talk may bring 300 of them a second: an event costs one look into a table
+unless the model or a check has asked for its type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from voicechat.diagnose.checks import (
+    active_response_conflict,
+    auth_failed,
+    barge_in_too_eager,
+    beta_retired,
+    cancel_without_response,
+    cancelled_at_birth,
+    cancelled_by_client,
+    commit_with_server_vad,
+    config_too_late,
+    connection_lost,
+    dialect_mismatch,
+    duplicate_create,
+    empty_commit,
+    empty_transcript,
+    mic_never_reopened,
+    mic_open_during_playback,
+    mic_reopened_too_early,
+    mic_silent,
+    model_retired,
+    no_response,
+    quota_or_billing,
+    rate_limited,
+    response_failed,
+    response_incomplete,
+    segments_too_short,
+    self_echo,
+    session_expired,
+    session_limit,
+    slow_first_sound,
+    token_expired,
+    tool_output_unanswered,
+    transcription_failed,
+    transcription_late,
+    transcription_off,
+    unknown_session_field,
+    voice_locked,
+    wrong_field_type,
+)
+from voicechat.diagnose.findings import Board, Ended, Finding
+from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record
+from voicechat.diagnose.session_model import SessionModel
+
+LOOK_EVERY = 0.5
+"""Seconds between looks at what does not happen."""
+
+
+class Check(Protocol):
+    """A module of `checks`."""
+
+    @property
+    def CODE(self) -> str: ...
+
+    @property
+    def ON(self) -> tuple[str, ...]:
+        """Types of records it looks at."""
+        ...
+
+    def look(self, model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+        """What this record shows, now that the model knows it."""
+        ...
+
+
+CHECKS: tuple[Check, ...] = (
+    active_response_conflict,
+    auth_failed,
+    barge_in_too_eager,
+    beta_retired,
+    cancel_without_response,
+    cancelled_at_birth,
+    cancelled_by_client,
+    commit_with_server_vad,
+    config_too_late,
+    connection_lost,
+    dialect_mismatch,
+    duplicate_create,
+    empty_commit,
+    empty_transcript,
+    mic_never_reopened,
+    mic_open_during_playback,
+    mic_reopened_too_early,
+    mic_silent,
+    model_retired,
+    no_response,
+    quota_or_billing,
+    rate_limited,
+    response_failed,
+    response_incomplete,
+    segments_too_short,
+    self_echo,
+    session_expired,
+    session_limit,
+    slow_first_sound,
+    token_expired,
+    tool_output_unanswered,
+    transcription_failed,
+    transcription_late,
+    transcription_off,
+    unknown_session_field,
+    voice_locked,
+    wrong_field_type,
+)
+CODES = tuple(check.CODE for check in CHECKS)
+
+
+class Diagnosis:
+    """The findings of one session. `feed` and `look_again` return what is new or has changed."""
+
+    def __init__(self, checks: Iterable[Check] = CHECKS) -> None:
+        self.model = SessionModel()
+        self._board = Board()
+        self._checks: dict[str, list[Check]] = {}
+        for check in checks:
+            for name in check.ON:
+                self._checks.setdefault(name, []).append(check)
+        self.interest = frozenset(self._checks) | self.model.events
+        """Types of records that matter; others need not be fed."""
+        self._looked_at: float | None = None
+        self._seq = 0
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All so far, in the order they were first seen."""
+        return self._board.findings
+
+    def feed(self, record: Record) -> list[Finding]:
+        """Take in the next event of the session, in the order they flowed."""
+        changed = [] if record.t is None else self.look_again(record.t)
+        self._seq = record.seq
+        if record.type in self.interest:
+            self.model.feed(record)
+            changed += self._ask(record)
+        return changed
+
+    def look_again(self, now: float) -> list[Finding]:
+        """Time has passed: ask the checks that wait for something, at most every half second."""
+        if self._looked_at is not None and 0.0 <= now - self._looked_at < LOOK_EVERY:
+            return []
+        self._looked_at = now
+        return self._ask(Record(self._seq, now, "local", {}, TIME_PASSED))
+
+    def finish(self) -> list[Finding]:
+        """The log ends here."""
+        return self._ask(Record(self._seq, self._looked_at, "local", {}, LOG_ENDED))
+
+    def _ask(self, record: Record) -> list[Finding]:
+        changed = []
+        for check in self._checks.get(record.type, ()):
+            for said in check.look(self.model, record):
+                finding = self._board.take(said)
+                if finding is not None:
+                    changed.append(finding)
+        return changed

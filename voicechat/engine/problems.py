@@ -1,0 +1,76 @@
+"""The checks of `diagnose`, run over the talk while it flows; what they find goes to every client, and is kept.
+
+Events are only put aside when they happen, and looked at with the next tick: diagnosing may neither delay the talk nor,
+should a check ever fail, end it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from voicechat.diagnose import findings
+from voicechat.diagnose.records import Record, record_of
+from voicechat.diagnose.run import Diagnosis
+from voicechat.engine.link import Evidence, Finding, FromEngine
+from voicechat.session.happenings import Happening
+
+MOST_WAITING = 20_000
+"""Events between two ticks; a flood beyond it loses its oldest to the diagnosis, never to the list."""
+
+
+class Problems:
+    """`watch` every happening with its number in the event list, `tick` with each tick of the engine."""
+
+    def __init__(self, post: Callable[[FromEngine], None], diagnosis: Diagnosis | None = None) -> None:
+        self._post = post
+        self._diagnosis = diagnosis or Diagnosis()
+        self._waiting: deque[Record] = deque(maxlen=MOST_WAITING)
+        self._started_at = 0.0
+
+    def start_at(self, at: float) -> None:
+        """The moment that times count from, as in the event list."""
+        self._started_at = at
+
+    def watch(self, happening: Happening, seq: int) -> None:
+        """Put one event aside, if the checks have any use for it."""
+        record = record_of(seq, happening.at - self._started_at, happening.dir, happening.event)
+        if record.type in self._diagnosis.interest:
+            self._waiting.append(record)
+
+    def tick(self, now: float) -> None:
+        """Look at what came since the last tick, and at what did not come. Sends findings that are new or changed."""
+        changed: dict[str, findings.Finding] = {}
+        try:
+            while self._waiting:
+                collect(changed, self._diagnosis.feed(self._waiting.popleft()))
+            collect(changed, self._diagnosis.look_again(now - self._started_at))
+        finally:
+            for finding in changed.values():
+                self._post(on_link(finding))
+
+    def all(self) -> tuple[Finding, ...]:
+        """Everything found so far, for a client that comes late."""
+        return tuple(on_link(finding) for finding in self._diagnosis.findings)
+
+
+def collect(changed: dict[str, findings.Finding], more: Iterable[findings.Finding]) -> None:
+    """The newest state of each finding is all that has to be told."""
+    for finding in more:
+        changed[finding.id] = finding
+
+
+def on_link(finding: findings.Finding) -> Finding:
+    """The finding in the words of the link. In a running talk every event has its time."""
+    return Finding(
+        id=finding.id,
+        code=finding.code,
+        severity=finding.severity,
+        title=finding.title,
+        cause=finding.cause,
+        cure=finding.cure,
+        evidence=tuple(Evidence(one.seq, round(one.t or 0.0, 6), one.ref) for one in finding.evidence),
+        rests_on=finding.rests_on,
+        confidence=finding.confidence,
+        resolved=finding.resolved,
+    )

@@ -1,0 +1,243 @@
+"""The session as lines, each said once: a state when it changes, a turn when it is final. Pure.
+
+A listener cannot glance back, so nothing that counts (seconds, levels) makes a line, and states that last only
+moments are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from voicechat.core.view import ConnectionView, MicView, TurnView, View
+from voicechat.engine.link import Devices, DeviceSide, EventRow, SoundFacts, Turns
+from voicechat.ui.sanitise import clean, show
+from voicechat.ui.wording import assistant_name, cut_words
+
+MOST_KEPT = 5_000
+"""Turns that are remembered as said; older ones never change any more."""
+
+
+class Line(NamedTuple):
+    """`[label] text`. `kind` says what it is, for its colour."""
+
+    label: str
+    text: str
+    kind: str = ""
+
+    def written(self) -> str:
+        """The line as it is printed; further lines of a written answer are indented and kept."""
+        return f"[{clean(self.label, one_line=True)}] " + clean(self.text).replace("\n", "\n    ")
+
+
+class Narrator:
+    """Remembers what was said, so that it is not said twice."""
+
+    def __init__(self, *, repeats_typed: bool, expects_mic: bool = True) -> None:
+        self._repeats_typed = repeats_typed
+        """A terminal has shown what was typed; a pipe has not."""
+        self._expects_mic = expects_mic
+        """Else that there is none is no news."""
+        self._view = View()
+        self._mic = ""
+        self._line = ""
+        self._said: dict[str, str] = {}
+
+    @property
+    def view(self) -> View:
+        """The newest."""
+        return self._view
+
+    @property
+    def voice(self) -> str:
+        """The assistant's name."""
+        return assistant_name(self._view.connection)
+
+    # states
+    def see(self, view: View) -> list[Line]:
+        """What has changed, in words."""
+        before, self._view = self._view, view
+        lines = []
+        if (text := line_words(view)) and text != self._line:
+            self._line = text
+            lines.append(Line("line", text, "state"))
+        if view.connection.phase == "open" and before.connection.phase == "open":
+            lines += [Line("set", text, "state") for text in set_words(before.mic, view.mic)]
+        has_news = self._expects_mic or view.mic.state != "no-microphone"
+        if has_news and (text := mic_words(view, self.voice)) and text != self._mic:
+            self._mic = text
+            lines.append(Line("mic", text, "state"))
+        if view.reply.state != before.reply.state:
+            lines += [Line("line", text, "warning") for text in reply_words(view)]
+        return lines
+
+    # turns
+    def take(self, turns: Turns) -> list[Line]:
+        """The turns that have become final."""
+        lines = []
+        for turn in turns.changed:
+            if turn.partial or self._said.get(turn.key) == (mark := _mark(turn)):
+                continue
+            self._said[turn.key] = mark
+            if turn.who != "you" or not turn.typed or self._repeats_typed or turn.failed:
+                lines.append(turn_line(turn, self.voice))
+        while len(self._said) > MOST_KEPT:
+            del self._said[next(iter(self._said))]
+        return lines
+
+
+def _mark(turn: TurnView) -> str:
+    """What would be said; a note that repeats itself is said once."""
+    return f"{turn.text}|{turn.cut_by}|{turn.failed}"
+
+
+def turn_line(turn: TurnView, voice: str) -> Line:
+    """One turn in one line."""
+    match turn.who:
+        case "you":
+            heard = _flat(turn.text)
+            return Line(
+                "you", heard or (f"(no transcript: {turn.failed})" if turn.failed else "(no words in it)"), "you"
+            )
+        case "tool":
+            failed = " (failed)" if turn.failed else ""
+            return Line("tool", _flat(f"{turn.text} {turn.detail}") + failed, "tool")
+        case "note":
+            level = "" if turn.level == "info" else f"{turn.level}: "
+            return Line("note", level + _flat(turn.text), turn.level)
+    text = turn.text.strip() if turn.written else _flat(turn.text)
+    if turn.cut_by:
+        rest = _flat(turn.rest)
+        text += f" ({cut_words(turn)}" + (f"; not heard: {rest})" if rest else ")")
+    elif turn.failed:
+        text += f" (failed: {_flat(turn.failed)})"
+    return Line(voice, text.strip(), "assistant")
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def line_words(view: View) -> str:
+    """The connection; empty: nothing worth a line."""
+    line = view.connection
+    match line.phase:
+        case "connecting":
+            return f"connecting to {line.provider}" if line.provider else "connecting"
+        case "open":
+            return f"connected: {_known(line)}"
+        case "lost":
+            again = "trying again by itself" if line.next_try_in is not None else "again tries again"
+            return f"lost: {line.reason or 'no reason given'}; {again}"
+        case "refused":
+            return "; ".join(part for part in (f"refused: {line.reason}", line.hint, "again tries again") if part)
+        case "ended":
+            return "ended; new starts another, quit leaves"
+    return ""
+
+
+def _known(line: ConnectionView) -> str:
+    return ", ".join(part for part in (line.provider, line.model, line.voice, line.transport) if part)
+
+
+def set_words(before: MicView, now: MicView) -> Iterable[str]:
+    """Choices that have changed."""
+    if before.turn_mode != now.turn_mode:
+        yield now.turn_mode
+    if before.barge_in != now.barge_in:
+        yield f"barge-in {'on' if now.barge_in else 'off'}"
+    if before.volume != now.volume:
+        yield f"volume {now.volume:.2f}"
+    if before.deafened != now.deafened:
+        yield f"loudspeaker {'off' if now.deafened else 'on'}"
+
+
+def mic_words(view: View, voice: str) -> str:
+    """The microphone, without anything that counts; empty for states of a moment."""
+    mic = view.mic
+    match mic.state:
+        case "held" | "latched":
+            return "on air, Enter stops and sends"
+        case "hands-free":
+            return "on air, just talk; Enter pauses"
+        case "remote":
+            return "on air, opened by voicechat ctl"
+        case "flat":
+            return f"on air, but nothing comes in: {mic.hint or 'does it have its own mute switch?'}"
+        case "too-loud":
+            return "on air, but too loud: lower the input level"
+        case "muted":
+            return "muted by you, unmute opens it"
+        case "paused":
+            return "paused, Enter opens it again"
+        case "barge-in-ready":
+            return f"ready: {voice} speaks, talk over it to cut in"
+        case "half-duplex":
+            return f"closed while {voice} speaks, stop stops the answer"
+        case "idle" | "thinking":
+            return "closed, Enter opens it"
+        case "keeping":
+            return "keeping what you say until the line is up"
+        case "device-lost":
+            return f"lost: {mic.name or 'the microphone'}; devices lists others, wait waits for it"
+    return _without_mic(view)
+
+
+def _without_mic(view: View) -> str:
+    mic = view.mic
+    match mic.state:
+        case "no-microphone":
+            why = "; ".join(part for part in (mic.detail, mic.hint) if part)
+            return f"none, you can type{f': {why}' if why else ''}"
+        case "line-lost":
+            return "closed: no line"
+        case "budget-spent":
+            return "closed: the budget is spent; continue talks on"
+    return ""
+
+
+def reply_words(view: View) -> Iterable[str]:
+    """An answer that does not come."""
+    match view.reply.state:
+        case "no-answer":
+            yield "no answer for 8 s; again asks again"
+        case "incomplete":
+            yield f"the answer is incomplete: {view.reply.detail or 'no reason given'}"
+        case "cancelled-at-birth":
+            yield "the answer was cancelled before it began"
+
+
+# what is asked for
+def event_line(row: EventRow) -> Line:
+    """One event; what cannot be printed is made visible."""
+    return Line("event", f"{row.t:.3f} {row.dir} {show(row.type)} {show(_flat(row.summary))}".rstrip(), "quiet")
+
+
+def settings_lines(view: View, sound: SoundFacts) -> list[Line]:
+    """What is in force."""
+    mic, line = view.mic, view.connection
+    switch = {True: "on", False: "off"}
+    parts = (
+        f"line {line.phase}: {_known(line)}",
+        f"mode {mic.turn_mode}, barge-in {switch[mic.barge_in]}, {'muted' if mic.muted else 'not muted'}",
+        f"mic {mic.name or 'none'}, speaker {mic.speaker or 'none'}, volume {mic.volume:.2f}"
+        + (", loudspeaker off" if mic.deafened else ""),
+        f"echo {sound.echo}, noise {switch[sound.noise]}, gain {switch[sound.gain]}, latency {sound.latency}",
+        *(f"refused by the service: {refused}" for refused in view.refused),
+    )
+    return [Line("settings", part, "quiet") for part in parts]
+
+
+def device_lines(devices: Devices) -> list[Line]:
+    """What there is to choose from."""
+    lines = [*_side("mic", devices.mics), *_side("speaker", devices.speakers)]
+    if devices.problem:
+        lines.append(Line("devices", "; ".join(p for p in (devices.problem, devices.hint) if p), "warning"))
+    return lines
+
+
+def _side(name: str, side: DeviceSide) -> list[Line]:
+    rows = [(f"{row.name}{', in use' if row.name == side.in_use else ''}", row.note) for row in side.rows]
+    if not rows:
+        return [Line("devices", f"{name}: none", "quiet")]
+    return [Line("devices", f"{name} {text}" + (f" ({note})" if note else ""), "quiet") for text, note in rows]

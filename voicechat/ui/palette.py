@@ -1,0 +1,127 @@
+"""The palette: every action of the app by its name, its words or its id, and what only a palette can offer.
+
+Textual's own search looks at titles alone; here all words of the query have to be somewhere in title, words, id or key,
+so that `loud`, `vc.deafen` and `f9` find what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from voicechat.core import user_events as did
+from voicechat.engine.link import DeviceSide
+from voicechat.protocol.event_shapes import client_types
+from voicechat.ui.bindings import ACTIONS, Action, keys_of, spoken
+from voicechat.ui.sanitise import clean
+
+if TYPE_CHECKING:
+    from voicechat.ui.actions import ActionsApp
+
+SYSTEM = "system:"
+BY_TITLE, BY_WORDS = 1.0, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One line of the palette."""
+
+    title: str
+    words: str
+    run: Callable[[], Awaitable[None]]
+    also: str = ""
+    """Further words it is found by: its id, its key."""
+    is_listed: bool = True
+    """Stands in the palette before anything is typed."""
+
+    def score(self, query: str) -> float:
+        """How well it fits, 0 for not at all. Every word of the query has to be there."""
+        wanted = query.lower().split()
+        title, all_of_it = self.title.lower(), f"{self.title} {self.words} {self.also}".lower()
+        if not wanted or not all(word in all_of_it for word in wanted):
+            return 0.0
+        in_title = sum(word in title for word in wanted) / len(wanted)
+        starts = 0.2 if title.startswith(wanted[0]) else 0.0
+        return BY_WORDS + (BY_TITLE - BY_WORDS) * in_title + starts
+
+
+def title_of(action: Action) -> str:
+    """What an action is called; without a name of its own, what it does."""
+    return action.command or action.words[:1].upper() + action.words[1:]
+
+
+def commands(app: ActionsApp) -> Iterator[Command]:
+    """Every action with the key it has now, then templates, themes and devices by name."""
+    for action in ACTIONS:
+        keys = keys_of(action.id, app.keymap)
+        words = f"{action.words}  ({spoken(keys)})" if keys else action.words
+        also = f"{action.id} {keys.replace(',', ' ')}"
+        yield Command(title_of(action), words, _acting(app, action.action), also)
+    for kind in client_types(app.talk.connection.dialect):
+        yield Command(f"Send event: {kind}", "open the form with it", _acting(app, f"template({kind!r})"), "", False)
+    yield Command("Theme", "choose the colours", _calling(app.action_change_theme))
+    for name in sorted(app.available_themes):
+        yield Command(f"Theme: {name}", "use these colours", _theming(app, name), "theme colours", False)
+    yield from _devices(app, "Microphone", app.talk.devices.mics)
+    yield from _devices(app, "Loudspeaker", app.talk.devices.speakers)
+
+
+def _devices(app: ActionsApp, name: str, side: DeviceSide) -> Iterator[Command]:
+    """Devices by name, as far as they were asked for: the drawer (`d`) makes the list."""
+    for wish in ("default", "none", *(row.name for row in side.rows)):
+        chosen = did.DevicesChosen(mic=wish) if name == "Microphone" else did.DevicesChosen(speaker=wish)
+        shown = {"default": "follow the system", "none": "none at all"}.get(wish, clean(wish, one_line=True))
+        yield Command(f"{name}: {shown}", "use this device", _telling(app, chosen), "device", False)
+
+
+def _acting(app: ActionsApp, action: str) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        await app.run_action(action)
+
+    return run
+
+
+def _calling(act: Callable[[], object]) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        act()
+
+    return run
+
+
+def _theming(app: ActionsApp, name: str) -> Callable[[], Awaitable[None]]:
+    return _calling(lambda: setattr(app, "theme", name))
+
+
+def _telling(app: ActionsApp, event: did.UserAct) -> Callable[[], Awaitable[None]]:
+    return _calling(lambda: app.tell(event))
+
+
+class Palette(Provider):
+    """The search behind Textual's command palette."""
+
+    @property
+    def _app(self) -> ActionsApp:
+        return cast("ActionsApp", self.app)
+
+    async def discover(self) -> Hits:
+        """What is shown before anything is typed."""
+        for command in commands(self._app):
+            if command.is_listed:
+                yield DiscoveryHit(command.title, command.run, help=command.words)
+
+    async def search(self, query: str) -> Hits:
+        """What fits; `system: …` is a command by itself."""
+        async for hit in self._system(query):
+            yield hit
+        for command in commands(self._app):
+            score = command.score(query)
+            if score > 0:
+                yield Hit(score, command.title, command.run, help=command.words)
+
+    async def _system(self, query: str) -> AsyncIterator[Hit]:
+        if query.lower().startswith(SYSTEM) and (text := query[len(SYSTEM) :].strip()):
+            run = _telling(self._app, did.ItemTextEntered(clean(text), "system"))
+            yield Hit(BY_TITLE + 1, f"system: {clean(text, one_line=True)}", run, help="tell the model this, no answer")

@@ -1,0 +1,139 @@
+"""Whether the terminal is light or dark, asked before the screen takes it over.
+
+OSC 11 asks for the background colour; the device attributes behind it are a fence that every terminal answers, so "no
+answer" is known at once nearly everywhere. The question goes out first and the screen is loaded meanwhile, so waiting
+costs nothing but on a slow line. What comes after the cap is swallowed by the keyboard's filter. Nothing of Textual is
+loaded here: that is what the time is used for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import sys
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+CAP = 0.1
+"""Seconds from the question to giving up."""
+QUESTION = b"\x1b]11;?\x1b\\\x1b[c"
+LONGEST_ANSWER = 4096
+LIGHT_FROM = 0.5
+"""Share of full brightness from which dark text is easier to read."""
+_COLOR = re.compile(
+    rb"\x1b\]11;(?:rgba?:(?P<parts>[0-9A-Fa-f]{1,4}(?:/[0-9A-Fa-f]{1,4}){2,3})|#(?P<hex>[0-9A-Fa-f]{6}))(?:\x07|\x1b\\)"
+)
+_FENCE = re.compile(rb"\x1b\[\?[\d;]{0,60}c")
+_LIGHT_ANSI = {"7", "9", "10", "11", "12", "13", "14", "15"}
+_waiting: list[TerminalColors] = []
+"""The question that still keeps the terminal from echoing; the screen's driver gives it back before its own modes."""
+
+
+def is_light_color(answer: bytes) -> bool | None:
+    """Whether the background in the terminal's answer is light; None when there is none that can be read."""
+    match = _COLOR.search(answer)
+    if match is None:
+        return None
+    if match["hex"]:
+        red, green, blue = (int(match["hex"][n : n + 2], 16) / 255 for n in (0, 2, 4))
+    else:
+        parts = match["parts"].split(b"/")
+        red, green, blue = (int(part, 16) / (16 ** len(part) - 1) for part in parts[:3])
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue >= LIGHT_FROM
+
+
+def hint(environ: Mapping[str, str]) -> bool | None:
+    """What `COLORFGBG` says (`0;15`: black on white); None without it."""
+    _, separator, background = environ.get("COLORFGBG", "").rpartition(";")
+    return background in _LIGHT_ANSI if separator and background.isdigit() else None
+
+
+def may_ask(environ: Mapping[str, str]) -> bool:
+    """A real terminal that will not print the question. GNU screen does not pass it on; tmux answers itself."""
+    term = environ.get("TERM", "dumb")
+    in_screen = bool(environ.get("STY")) or (term.startswith("screen") and not environ.get("TMUX"))
+    if sys.platform == "win32" or term in ("dumb", "linux", "unknown") or in_screen or environ.get("CI"):
+        return False
+    if environ.get("TEXTUAL_DRIVER") or environ.get("TEXTUAL_DISABLE_KITTY_KEY") == "1":
+        return False  # without our own driver a late answer would be typed into the app
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+class TerminalColors:
+    """One question: asked when entered, given up when left. `is_light` waits for what is left of the cap."""
+
+    def __init__(self, environ: Mapping[str, str], *, wanted: bool = True) -> None:
+        self._environ = environ
+        self._wanted = wanted and may_ask(environ)
+        self._modes: list[int | list[bytes | int]] | None = None
+        self._asked_at = 0.0
+        self._answer = b""
+
+    def __enter__(self) -> TerminalColors:
+        """Switch echo off and ask."""
+        if self._wanted:
+            import termios
+
+            self._in, out = sys.stdin.fileno(), sys.stdout.fileno()
+            try:
+                self._modes = termios.tcgetattr(self._in)
+                quiet = termios.tcgetattr(self._in)
+                quiet[3] &= ~(termios.ECHO | termios.ICANON)
+                termios.tcsetattr(self._in, termios.TCSANOW, quiet)
+                _waiting.append(self)
+                os.write(out, QUESTION)
+            except (OSError, termios.error):
+                self.give_back()
+                self._wanted = False
+        self._asked_at = time.monotonic()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.give_back()
+
+    def is_light(self) -> bool | None:
+        """The answer, else the environment's hint; None when nothing is known."""
+        if self._wanted:
+            self._read()
+            if _FENCE.search(self._answer):
+                self.give_back()  # nothing more will come
+        known = is_light_color(self._answer)
+        return hint(self._environ) if known is None else known
+
+    def _read(self) -> None:
+        ends = self._asked_at + CAP
+        while not _FENCE.search(self._answer) and len(self._answer) < LONGEST_ANSWER:
+            left = max(0.0, ends - time.monotonic())
+            try:
+                ready, _, _ = select.select([self._in], [], [], left)
+                data = os.read(self._in, 256) if ready else b""
+            except OSError:
+                return
+            if not data:
+                return
+            self._answer += data
+
+    def give_back(self) -> None:
+        """The terminal as it was. May be called twice."""
+        modes, self._modes = self._modes, None
+        if self in _waiting:
+            _waiting.remove(self)
+        if modes is not None:
+            import contextlib
+            import termios
+
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcsetattr(self._in, termios.TCSANOW, modes)
+
+
+def give_back_terminal() -> None:
+    """Before anybody else changes the terminal's modes and remembers the present ones as the user's."""
+    for waiting in tuple(_waiting):
+        waiting.give_back()

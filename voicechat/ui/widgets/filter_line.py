@@ -1,0 +1,202 @@
+"""`/`: the filter of the event list, applied while it is typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.highlighter import Highlighter
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from voicechat.ui.inspector.query import LONGEST, BadTerm, Query, parse
+from voicechat.ui.paint import palette_of
+from voicechat.ui.sanitise import clean, safe
+
+DEFAULT_FILTER = "-is:audio"
+"""Audio is nine events in ten and says nothing in words."""
+QUIET_FOR = 0.1
+"""Seconds without a key before the filter is applied."""
+EARLIER_KEPT = 50
+_NAME = re.compile(r"(?<!\S)-?(?:[a-z]+:|\.[\w.\[\]]+(?=[<>=!~]))|(?<!\S)-(?=\S)")
+
+
+class TermColors(Highlighter):
+    """Names of fields in the accent colour."""
+
+    def __init__(self, color: Callable[[], str]) -> None:
+        self._color = color
+
+    def highlight(self, text: Text) -> None:
+        """Colour the names in place."""
+        style = Style(color=self._color())
+        for found in _NAME.finditer(text.plain):
+            text.stylize(style, *found.span())
+
+
+class FilterField(Input):
+    """One line of text; what is pasted becomes one, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "recall(1)", show=False),
+        Binding("down", "recall(-1)", show=False),
+    ]
+
+    class Recalled(Message):
+        """An earlier (1) or later (-1) filter is wanted."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
+    def action_recall(self, by: int) -> None:
+        """Through the filters of this session."""
+        self.post_message(self.Recalled(by))
+
+    def _on_paste(self, event: events.Paste) -> None:
+        self.insert_text_at_cursor(clean(event.text, one_line=True).strip())
+        event.stop()
+        event.prevent_default()
+
+
+class FilterLine(Horizontal):
+    """Sign, field, and what is wrong with it or what the keys do."""
+
+    class Asked(Message):
+        """A filter that can be read. Nothing is sent for one that cannot: the last good one stays in force."""
+
+        def __init__(self, query: Query) -> None:
+            super().__init__()
+            self.query = query
+
+    class Left(Message):
+        """The keyboard goes back to the list."""
+
+    class Toggled(Message):
+        """The field has the keyboard, or has lost it."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.applied = DEFAULT_FILTER
+        """The filter in force."""
+        self.trouble = ""
+        """Why what stands in the field is not in force."""
+        self._earlier: list[str] = []
+        self._back = 0
+        self._typed = ""
+        self._timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The field always shows the filter; the keyboard makes it one to type in."""
+        yield Static("", id="filter-sign", markup=False)
+        colors = TermColors(lambda: palette_of(self.app).hex("accent"))
+        yield FilterField(
+            DEFAULT_FILTER, id="filter-field", max_length=LONGEST, select_on_focus=False, highlighter=colors
+        )
+        yield Static("", id="filter-hint", markup=False)
+
+    def on_mount(self) -> None:
+        """Sign and hint."""
+        self.query_one("#filter-sign", Static).update(safe(" / "))
+        self._say()
+
+    @property
+    def field(self) -> FilterField:
+        """The text field."""
+        return self.query_one(FilterField)
+
+    @property
+    def is_typing(self) -> bool:
+        """The field has the keyboard."""
+        return self.field.has_focus
+
+    @property
+    def is_default(self) -> bool:
+        """Nothing more is asked than at the start."""
+        return self.applied == DEFAULT_FILTER and not self.trouble
+
+    def put(self, text: str) -> None:
+        """Another filter, at once; the one before it can be recalled."""
+        self._remember(self.applied)
+        with self.prevent(Input.Changed):
+            self.field.value = clean(text, one_line=True)[:LONGEST]
+        self.field.cursor_position = len(self.field.value)
+        self._apply()
+
+    def clear(self) -> None:
+        """Back to the filter of the start."""
+        self.put(DEFAULT_FILTER)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Wait until the hand rests."""
+        event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(QUIET_FOR, self._apply)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: at once, and back to the list."""
+        event.stop()
+        self._apply()
+        if not self.trouble:
+            self._remember(self.applied)
+            self.post_message(self.Left())
+
+    def on_filter_field_recalled(self, message: FilterField.Recalled) -> None:
+        """Up: earlier filters; down: later ones, and what was being typed last."""
+        message.stop()
+        if self._back == 0:
+            self._typed = self.field.value
+        self._back = min(max(0, self._back + message.by), len(self._earlier))
+        self.field.value = self._earlier[-self._back] if self._back else self._typed
+        self.field.cursor_position = len(self.field.value)
+
+    def on_descendant_focus(self) -> None:
+        """The hint tells what the keys do now."""
+        self._back = 0
+        self._say()
+        self.post_message(self.Toggled())
+
+    def on_descendant_blur(self) -> None:
+        """What was typed counts, and what cannot be read goes."""
+        self._apply()
+        if self.trouble:
+            with self.prevent(Input.Changed):
+                self.field.value = self.applied
+            self.trouble = ""
+        self._say()
+        self.post_message(self.Toggled())
+
+    def _apply(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        text = self.field.value.strip()
+        query = parse(text)
+        self.trouble = clean(query.reason, one_line=True) if isinstance(query, BadTerm) else ""
+        if isinstance(query, Query) and text != self.applied:
+            self.applied = text
+            self.post_message(self.Asked(query))
+        self._say()
+
+    def _remember(self, text: str) -> None:
+        if text and text != DEFAULT_FILTER:
+            self._earlier = [*[other for other in self._earlier if other != text], text][-EARLIER_KEPT:]
+        self._back = 0
+
+    def _say(self) -> None:
+        hint = self.query_one("#filter-hint", Static)
+        if self.trouble:
+            words = f" ✕ {self.trouble} "
+        else:
+            words = " ↑ earlier · Esc clears " if self.is_typing else " ? filters "
+        hint.update(safe(palette_of(self.app).glyphs(words)))
+        hint.set_class(bool(self.trouble), "-bad")
