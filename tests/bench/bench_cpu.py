@@ -1,123 +1,144 @@
-"""What a conversation costs: CPU of the screen and of the engine while somebody talks, 120x36 with meters.
+"""What a conversation costs: CPU of the screen and of the engine, listening and speaking, in two sizes of terminal.
 
-    python -m tests.bench.bench_cpu [seconds]
+    python -m tests.bench.bench_cpu [--minutes N | --quick] [--threads]
 
-Talks to the local server with a spoken question every few seconds out of a file; answers go to a virtual loudspeaker
-where PulseAudio is installed. CPU is user and system time from /proc, so this needs Linux.
+The client as shipped, in a pty, with a virtual microphone and loudspeaker, connected to a scripted server. Listening:
+the microphone is open, first nobody speaks, then somebody does without a pause. Speaking: the assistant sounds. Each
+phase lasts N minutes (default 0.5). All client processes count, the server's does not. CPU is user and system time from
+/proc, so this needs Linux. `--threads` tells what each thread used.
 """
 
 from __future__ import annotations
 
-import os
-import pty
-import select
-import shutil
-import signal
-import statistics
-import struct
-import sys
-import tempfile
+import argparse
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from fcntl import ioctl
-from pathlib import Path
-from termios import TIOCSWINSZ
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from types import TracebackType
 
-from tests.bench.table import show
-from tests.bench.talkers import question_wav
-from tests.support.vaudio import VirtualAudio
+import numpy as np
+from numpy.typing import NDArray
 
-TICKS = os.sysconf("SC_CLK_TCK")
-WARM_UP = 6.0
+from tests.bench.bars import Figure, judge
+from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
 
-
-def children(pid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found.append(int(entry.name))
-    return found
+SIZES = ((120, 36), (180, 50))
+LISTENING, SPEAKING = 15.0, 20.0
+"""Per cent of a core."""
+SETTLE = 3.0
+"""Seconds from the start of a phase until it is measured."""
+LOOK_EVERY = 1.0
 
 
-def cpu(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+@dataclass
+class Phase:
+    """One thing that goes on, and what it cost: per cent of a core, second by second."""
+
+    name: str
+    bar: float
+    screen: list[float] = field(default_factory=list)
+    engine: list[float] = field(default_factory=list)
+    threads: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def both(self) -> list[float]:
+        return [a + b for a, b in zip(self.screen, self.engine, strict=True)]
+
+    def measure(self, chat: Chat, seconds: float) -> None:
+        time.sleep(SETTLE)
+        pids = (chat.pid, chat.engine)
+        threads = [cpu_of_threads(pid) for pid in pids]
+        began = at = time.monotonic()
+        used = [cpu(pid) for pid in pids]
+        while at < began + seconds:
+            time.sleep(LOOK_EVERY)
+            now, then = time.monotonic(), used
+            used = [cpu(pid) for pid in pids]
+            self.screen.append(100 * (used[0] - then[0]) / (now - at))
+            self.engine.append(100 * (used[1] - then[1]) / (now - at))
+            at = now
+        for name, pid, before in zip(("screen", "engine"), pids, threads, strict=True):
+            for thread, spent in cpu_of_threads(pid).items():
+                self.threads[f"{name} {thread}"] = 100 * (spent - before.get(thread, 0.0)) / (at - began)
+
+    def figures(self, size: str) -> list[Figure]:
+        what = f"{size} {self.name}"
+        return [
+            Figure(f"{what}: screen", self.screen, "%"),
+            Figure(f"{what}: engine", self.engine, "%"),
+            Figure(f"{what}: both", self.both, "%", "mean", self.bar),
+        ]
 
 
-def read_for(terminal: int, seconds: float) -> None:
-    """What is painted goes nowhere; the end of the terminal is no error."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        if select.select([terminal], [], [], left)[0]:
-            try:
-                os.read(terminal, 65536)
-            except OSError:
-                return
+def voice(seconds: float) -> NDArray[np.float32]:
+    """Something a voice detector and a level meter take for speech: a buzz in syllables."""
+    t = np.arange(round(48_000 * seconds)) / 48_000
+    pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * t)
+    buzz = sum(np.sin(np.cumsum(2 * np.pi * pitch * k / 48_000)) / k for k in range(1, 20))
+    syllables = np.clip(np.sin(2 * np.pi * 3.5 * t) + 0.4, 0, 1)
+    sound: NDArray[np.float32] = (0.15 * buzz * syllables).astype(np.float32)
+    return sound
 
 
-def shares(arguments: list[str], seconds: float) -> list[tuple[float, float]]:
-    """Per cent of a core that screen and engine used, second by second, once the talk is under way."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.execv(sys.executable, [sys.executable, "-m", "voicechat", *arguments])
-    ioctl(terminal, TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
-    found = []
-    try:
-        read_for(terminal, WARM_UP)
-        engine = children(pid)[0]
-        at, screen, talk = time.monotonic(), cpu(pid), cpu(engine)
-        ends = at + seconds
-        while at < ends:
-            read_for(terminal, 1.0)
-            now, next_screen, next_talk = time.monotonic(), cpu(pid), cpu(engine)
-            found.append((100 * (next_screen - screen) / (now - at), 100 * (next_talk - talk) / (now - at)))
-            at, screen, talk = now, next_screen, next_talk
-    finally:
-        os.kill(pid, signal.SIGTERM)
-        read_for(terminal, 3.0)
-        os.waitpid(pid, 0)
-    return found
+class Talker(AbstractContextManager["Talker"]):
+    """Somebody at the virtual microphone."""
+
+    def __init__(self, room: Room, seconds: float) -> None:
+        self._player = room.audio.speak(voice(seconds))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._player.terminate()
+        self._player.wait()
 
 
-@contextmanager
-def loudspeaker(folder: Path) -> Iterator[str]:
-    """A virtual device where PulseAudio is installed, else none."""
-    if shutil.which("pulseaudio") is None:
-        yield "none"
-        return
-    audio = VirtualAudio(folder)
-    audio.start()
-    os.environ.update(PULSE_SERVER=f"unix:{audio.socket}", PULSE_SINK="vspk", PULSE_SOURCE="vmic")
-    try:
-        yield "default"
-    finally:
-        audio.stop()
+def answering(server: AnsweringServer, seconds: float) -> AbstractContextManager[None]:
+    """The assistant speaks for so long; it ends by itself."""
+    server.order("answer", seconds)
+    return nullcontext()
 
 
-def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 30.0
-    with tempfile.TemporaryDirectory() as folder, loudspeaker(Path(folder)) as speaker:
-        wav = question_wav(Path(folder) / "talk.wav", seconds + WARM_UP + 5)
-        found = shares(["--mic", str(wav), "--speaker", speaker], seconds)
-    screen, engine, both = [s for s, _ in found], [e for _, e in found], [s + e for s, e in found]
-    show(
-        f"CPU of one core while talking, {seconds:g} s, second by second, loudspeaker: {speaker}",
-        [
-            ("screen", screen, "%", ""),
-            ("engine", engine, "%", ""),
-            ("both", both, "%", ""),
-            ("   on average", [statistics.mean(both)], "%", "<= 30 %"),
-        ],
-    )
+def run(size: tuple[int, int], seconds: float) -> list[Phase]:
+    phases = []
+    with Room() as room, AnsweringServer() as server, Chat(room, server.url, size, watched=False) as chat:
+        server.notes.wait("open")
+        nothing: Callable[[], AbstractContextManager[object]] = nullcontext
+        for name, bar, begin in (
+            ("listening, nobody speaks", LISTENING, nothing),
+            ("listening, you speak", LISTENING, lambda: Talker(room, 1.0 + SETTLE + seconds + 2.0)),
+            ("speaking", SPEAKING, lambda: answering(server, 1.0 + SETTLE + seconds + 2.0)),
+        ):
+            phase = Phase(name, bar)
+            with begin():
+                phase.measure(chat, seconds)
+            phases.append(phase)
+    return phases
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=0.5, help="of each phase (default %(default)g)")
+    parser.add_argument("--quick", action="store_true", help="8 s a phase, the smaller terminal only")
+    parser.add_argument("--threads", action="store_true", help="tell what each thread used")
+    given = parser.parse_args()
+    seconds = 8.0 if given.quick else 60 * float(given.minutes)
+    figures = []
+    for size in SIZES[: 1 if given.quick else 2]:
+        for phase in run(size, seconds):
+            figures += phase.figures(f"{size[0]}x{size[1]}")
+            if given.threads:
+                tell_threads(phase)
+    return judge(f"CPU of one core, {seconds:g} s a phase", figures)
+
+
+def tell_threads(phase: Phase) -> None:
+    print(phase.name)
+    for thread, share in sorted(phase.threads.items(), key=lambda item: -item[1]):
+        if share >= 0.1:
+            print(f"   {thread:<40}{share:6.1f} %")
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from fcntl import ioctl
 from termios import TIOCSWINSZ
 
-from tests.bench.bench_cpu import cpu
+from tests.bench.rig import cpu
 from tests.bench.table import show
 
 RATE = 300.0
@@ -118,7 +118,7 @@ def run_screen(seconds: float, notes: int, results: int) -> None:
     host.spawn = spawn_flood
     app = VoiceChatApp(host.EngineProcess(Settings()), UiOptions())
     counted: list[int] = []
-    app.before_leaving = lambda code: counted.append(app.talk.query_one(EventList).arrived)
+    app.before_leaving = lambda code: counted.append(app.talk.query_one(EventList).store.end)
     app.run()
     os.write(results, str(counted[0]).encode())
     os._exit(0)

@@ -1,90 +1,92 @@
-"""How long the loudspeaker goes on after a flush: the promise is 50 ms on a virtual device.
+"""How long the loudspeaker goes on after somebody, or the server, said stop.
 
-    python tests/bench/bench_stop_to_silence.py [repetitions]
+    python -m tests.bench.bench_stop_to_silence [--times N | --quick]
 
-A duplex stream plays a tone into a null sink and records the sink's monitor as its own microphone, so both ends have
-one clock. Measured from the request to the last audible sample that the microphone side delivered; that contains the
-capture side too, so a real loudspeaker falls silent 10 to 30 ms sooner.
+The real screen and engine with virtual sound devices; a scripted server hums. A stop key is written to the pty (F9, and
+Esc as terminals with the kitty protocol send it; the lone byte, which a terminal program must wait for, is told without
+a bar), or the server sends `output_audio_buffer.cleared`, or cancels its response and clears; its packets go on for
+0.3 s either way, as they do on a real line. Measured to the last loud sample in a recording of the sink's monitor, the
+recording's own delay included. N is for each of the four ways (default 20, so 40 for each bar), spread over several
+calls, because how device and sound server happen to be in step changes from one opened stream to the next by 10 ms.
 """
 
 from __future__ import annotations
 
-import os
-import statistics
-import sys
-import tempfile
+import argparse
+import random
 import time
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
+from tests.bench.bars import Figure, judge
+from tests.bench.rig import AnsweringServer, Chat, Monitor, Room, number
 
-from tests.support.sources import SteadyTone
-from tests.support.vaudio import VirtualAudio
-from voicechat.audio.blocks import Block
-from voicechat.audio.duplex_stream import DuplexStream
-from voicechat.audio.path import AudioPath
-
-AUDIBLE = 0.003
-REACH = 0.050
+CALLS = 4
+F9, ESC, LONE_ESC = b"\x1b[20~", b"\x1b[27u", b"\x1b"
 
 
-class Ear:
-    """A processor that changes nothing and remembers when the microphone last heard something."""
+def run(room: Room, times: int) -> dict[str, list[float]]:
+    """Milliseconds by way of stopping."""
+    asked: dict[str, list[float]] = {}
+    monitor = Monitor(room)
+    with AnsweringServer() as server, Chat(room, server.url) as chat:
+        server.notes.wait("open")
+        time.sleep(2.5)
 
-    name = "ear"
-    reason = ""
-    cancels_echo = False
+        def cleared(how: str) -> float:
+            before = len(server.notes.of("cleared"))
+            server.order("clear", how)
+            return number(server.notes.wait("cleared", before + 1)[-1])
 
-    def __init__(self) -> None:
-        self.last_heard_at = 0.0
-
-    def process(self, mic: Block, far: Block) -> Block:
-        loud = np.flatnonzero(np.abs(mic) > AUDIBLE)
-        if len(loud):
-            self.last_heard_at = time.monotonic() - (len(mic) - 1 - int(loud[-1])) / 48_000
-        return mic
-
-    def is_cold(self, cold_for: float) -> bool:
-        return False
-
-    def reset(self) -> None:
-        self.last_heard_at = 0.0
-
-
-def measure(repetitions: int) -> list[float]:
-    """Seconds from the request to the last audible sample."""
-    ear = Ear()
-    path = AudioPath(lambda _: None, processor=ear)
-    stream = DuplexStream(path, mic="default", speaker="default")
-    stream.start()
-    path.set_source(SteadyTone())
-    times = []
-    for repetition in range(repetitions):
-        path.resume()
-        time.sleep(0.4 + repetition * 0.0037)
-        asked_at = time.monotonic()
-        path.flush()
-        time.sleep(0.3)
-        times.append(ear.last_heard_at - asked_at)
-    stream.close()
-    return times
+        ways: dict[str, Callable[[], float]] = {
+            "F9": lambda: chat.press(F9),
+            "Esc (kitty)": lambda: chat.press(ESC),
+            "cleared": lambda: cleared("cleared"),
+            "cancelled": lambda: cleared("cancelled"),
+        }
+        plan = list(ways) * times + ["Esc (lone byte)"]
+        ways["Esc (lone byte)"] = lambda: chat.press(LONE_ESC)
+        for way in plan:
+            sounds = len(server.notes.of("sounds"))
+            server.order("answer", 30.0)
+            server.notes.wait("sounds", sounds + 1)
+            time.sleep(0.5 + random.uniform(0.0, 0.1))
+            asked.setdefault(way, []).append(ways[way]())
+            time.sleep(0.9)  # the server's last packets have come, and half a second has passed
+    monitor.close()
+    sounds_heard = monitor.heard().sounds()
+    return {
+        way: [1000 * (end - at) for at in moments for begin, end in sounds_heard if begin < at - 0.2 and end > at - 0.05
+              and begin > at - 2.0]
+        for way, moments in asked.items()
+    }  # fmt: skip
 
 
 def main() -> int:
-    repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    with tempfile.TemporaryDirectory() as folder:
-        audio = VirtualAudio(Path(folder))
-        audio.start()
-        os.environ.update(PULSE_SERVER=f"unix:{audio.socket}", PULSE_SINK="vspk", PULSE_SOURCE="vspk.monitor")
-        try:
-            times = measure(repetitions)
-        finally:
-            audio.stop()
-    print(
-        f"stop to silence: median {statistics.median(times) * 1e3:.1f} ms, max {max(times) * 1e3:.1f} ms, "
-        f"min {min(times) * 1e3:.1f} ms of {repetitions}; reach {REACH * 1e3:.0f} ms"
+    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
+    parser.add_argument("--times", type=int, default=20, help="of each way (default %(default)d)")
+    parser.add_argument("--quick", action="store_true", help="4 of each")
+    given = parser.parse_args()
+    times = 4 if given.quick else int(given.times)
+    calls = 1 if given.quick else min(CALLS, times)
+    found: dict[str, list[float]] = {}
+    with Room() as room:
+        for call in range(calls):
+            for way, values in run(room, times * (call + 1) // calls - times * call // calls).items():
+                found.setdefault(way, []).extend(values)
+    keys, server = found["F9"] + found["Esc (kitty)"], found["cleared"] + found["cancelled"]
+    return judge(
+        "stop to silence at the sink's monitor, recording delay included",
+        [
+            Figure("stop key to silence", keys, "ms", "p95", 50.0),
+            Figure("   F9", found["F9"], "ms"),
+            Figure("   Esc, as sent with the kitty protocol", found["Esc (kitty)"], "ms"),
+            Figure("   Esc, the lone byte", found.get("Esc (lone byte)", []), "ms"),
+            Figure("the server's word to silence", server, "ms", "p95", 40.0),
+            Figure("   output_audio_buffer.cleared", found["cleared"], "ms"),
+            Figure("   response cancelled, then cleared", found["cancelled"], "ms"),
+            Figure("stops that were not seen in the recording", [4 * times - len(keys) - len(server)], "", "sum", 0.0),
+        ],
     )
-    return 0 if statistics.median(times) <= REACH and min(times) > 0 else 1
 
 
 if __name__ == "__main__":

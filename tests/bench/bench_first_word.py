@@ -1,0 +1,223 @@
+"""Is the first word kept, when somebody presses the key to talk, and when somebody talks over the assistant?
+
+    python -m tests.bench.bench_first_word [--quick] [--speech FOLDER]
+
+First the whole chain from the microphone to the server's words, with an echo 6 dB below the voice, faster than real
+time and the same in every run; then a few of the clips through a real engine and its local server. Recordings of people
+come from FOLDER (or VOICECHAT_SPEECH); without them the local voice speaks alone. A first word counts as kept when it
+is the one the recogniser reads in the clip by itself. Where it does not read that word again when the clip by itself
+comes a little later or softer, a loss proves nothing: those clips are counted apart. Because a recogniser guesses well,
+the samples are counted too: the share of the first 300 ms that arrives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tests.bench.first_word_chain import Heard, barge_in, clean, open_mic, push_to_talk
+from tests.bench.first_word_live import live_barge_ins, live_presses
+from tests.bench.first_words import Clip, human_clips, speech_folder, spoken_clips
+from tests.bench.table import machine
+from tests.support.speech import Sound
+from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
+from voicechat.local_server.resample import resampled
+from voicechat.local_server.speech.engine import SpeechEngine, engine_is_missing, load_engine
+
+ANSWER = (
+    "There are many ways to look at this question. First of all, the weather in the mountains changes quickly, "
+    "so take a coat with you. Secondly, remember that the last train leaves at eleven."
+)
+LEADS = (0.1, 0.0, -0.1, -0.25)
+"""Seconds by which the key is earlier than the voice."""
+OPEN = "open mic (to compare)"
+BARS = {
+    OPEN: 0.0,
+    "barge-in": 0.9,
+    "press, quiet": 1.0,
+    "press over answer": 1.0,
+    "barge-in, live": 0.9,
+    "press, live": 1.0,
+}
+FIRST = 0.3
+"""Seconds of the first word whose samples are followed."""
+_NUMBERS = {
+    str(number): word for number, word in enumerate("zero one two three four five six seven eight nine ten".split())
+}
+
+
+@dataclass
+class Case:
+    """One utterance in one situation."""
+
+    kind: str
+    clip: Clip
+    wanted: str
+    """The first word of the clip by itself."""
+    detail: str
+    text: str
+    """What the server understood."""
+    share: float | None = None
+    """Of the first sound that arrived, 0 to 1; None where only the words are known."""
+
+    @property
+    def kept(self) -> bool:
+        """Read as in the clip by itself, or better: as it was said, where the clip by itself is misread."""
+        words = self.text.lower().replace(",", "").split()[:2]
+        is_said = len(words) == 2 and f" {' '.join(words)} " in f" {self.clip.said} "
+        return first_word(self.text) == self.wanted or (is_said and f" {self.wanted} " not in f" {self.clip.said} ")
+
+
+def first_word(text: str) -> str:
+    words = re.findall(r"[a-z0-9']+", text.lower())
+    return _NUMBERS.get(words[0], words[0]) if words else ""
+
+
+def reading(engine: SpeechEngine, clip: Clip) -> str:
+    """The first word of the clip by itself; empty where the recogniser is not sure of it."""
+    variants = (clip.sound, 0.5 * clip.sound, np.pad(clip.sound, (480, 0)), np.pad(clip.sound, (1_120, 0)))
+    read = [first_word(clean(engine, np.asarray(sound, np.float32))) for sound in variants]
+    return read[0] if len(set(read)) == 1 else ""
+
+
+def share_arrived(clip: Clip, sent: Sound) -> float:
+    """Share of the loud 20 ms pieces of the clip's first 300 ms that are found in what was sent, at 16 kHz."""
+    near, heard = (resampled(sound, SAMPLE_RATE, 16_000) for sound in (clip.sound, sent))
+    size = len(near) + len(heard)
+    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(near, size)), size)
+    lag = int(np.argmax(match[: len(heard)]))
+    begin = int(clip.onset * 16_000)
+    pieces = []
+    for start in range(begin, min(begin + int(FIRST * 16_000), len(near) - 320), 320):
+        part = near[start : start + 320]
+        pieces.append((float(np.mean(part**2)), _likeness(part, heard[max(0, lag + start - 8) : lag + start + 328])))
+    loud = [alike for power, alike in pieces if power > 1e-3 * max(power for power, _ in pieces)]
+    return sum(alike > 0.5 for alike in loud) / len(loud) if loud else 0.0
+
+
+def _likeness(part: Sound, heard: Sound) -> float:
+    """Best correlation within half a millisecond; 0 where the level is 18 dB below the original's or lower."""
+    best = 0.0
+    for lag in range(0, len(heard) - len(part) + 1):
+        other = heard[lag : lag + len(part)]
+        energy = float(np.dot(other, other)), float(np.dot(part, part))
+        if energy[0] > 0.016 * energy[1]:
+            best = max(best, float(np.dot(part, other)) / (energy[0] * energy[1]) ** 0.5)
+    return best
+
+
+def situations(clips: list[Clip], far: Sound, quick: bool) -> Iterator[tuple[str, str, Clip, Callable[..., Heard]]]:
+    """Kind, detail, clip and the run of it. Offsets are spread, so that each clip meets other words of the answer."""
+    for number, clip in enumerate(clips):
+        yield OPEN, "", clip, lambda engine, clip=clip: open_mic(engine, clip.sound)
+        for turn in range(1 if quick else 3):
+            at = 4.0 + 0.37 * ((number + 5 * turn) % 7) + 0.003 * turn
+            yield (
+                "barge-in",
+                f"at {at:.2f}",
+                clip,
+                lambda engine, clip=clip, at=at, turn=turn, number=number: barge_in(
+                    engine, clip.sound, clip.onset, far, at, number + turn
+                ),
+            )
+        for lead in LEADS[number % 4 :: 4] if quick else LEADS:
+            for kind, other in (("press, quiet", None), ("press over answer", far)):
+                if other is not None and (quick and number % 2):
+                    continue
+                yield (
+                    kind,
+                    f"lead {lead:+.2f}",
+                    clip,
+                    lambda engine, clip=clip, lead=lead, other=other, number=number: push_to_talk(
+                        engine, clip.sound, clip.onset, lead, other, 4.0 if other is not None else 1.2, number
+                    ),
+                )
+
+
+def run(engine: SpeechEngine, clips: list[Clip], wanted: dict[str, str], far: Sound, quick: bool) -> list[Case]:
+    """Every situation, offline."""
+    cases = []
+    for kind, detail, clip, act in situations(clips, far, quick):
+        heard = act(engine)
+        if heard.granted_after is not None and heard.voice_late is not None:
+            detail += f", noticed {heard.voice_late:+.2f} s, granted {heard.granted_after:.2f} s"
+        elif kind == "barge-in":
+            detail += ", never granted"
+        share = share_arrived(clip, heard.sent.astype(np.float32) / 32768.0)
+        cases.append(Case(kind, clip, wanted[clip.name], detail, heard.text, share))
+    return cases
+
+
+def run_live(clips: list[Clip], wanted: dict[str, str]) -> list[Case]:
+    """The given clips over an answer and after a press, in real time."""
+    found = [("barge-in, live", *one) for one in live_barge_ins(clips)]
+    found += [("press, live", *one) for one in live_presses(clips, LEADS)]
+    return [Case(kind, clip, wanted[clip.name], detail, text) for kind, clip, detail, text in found]
+
+
+def report(cases: list[Case]) -> bool:
+    """Print the table; whether all bars hold."""
+    print(f"first word kept ({machine()})")
+    print(f"{'':<22}{'kept':>12}{'share':>8}{'bar':>7}   samples of the first 300 ms: mean, worst")
+    good = True
+    for kind, bar in BARS.items():
+        mine = [case for case in cases if case.kind == kind and case.wanted]
+        if not mine:
+            continue
+        kept = sum(case.kept for case in mine)
+        good &= kept >= bar * len(mine)
+        arrived = [case.share for case in mine if case.share is not None]
+        figures = f"   {np.mean(arrived):.3f}, {min(arrived):.2f}" if arrived else ""
+        print(f"{kind:<22}{f'{kept} / {len(mine)}':>12}{100 * kept / len(mine):>7.1f}%{100 * bar:>6.0f}%{figures}")
+    lost_anyway = {case.clip.name for case in cases if case.kind == OPEN and not case.kept}
+    unsure = sorted({case.clip.name for case in cases if not case.wanted})
+    if unsure:
+        print(f"  not counted, because the clip alone is not read alike every time: {', '.join(unsure)}")
+    for case in cases:
+        if case.wanted and not case.kept:
+            share = "" if case.share is None else f", samples {case.share:.2f}"
+            print(
+                f"  lost: {case.kind}: {case.clip.name}: wanted '{case.wanted}', heard '{case.text[:50]}'{share} ",
+                end="",
+            )
+            print(f"({case.detail}{', lost with an open mic too' if case.clip.name in lost_anyway else ''})")
+    return good
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="First words kept after a press and after a barge-in.")
+    parser.add_argument("--quick", action="store_true", help="a third of the cases")
+    parser.add_argument("--speech", default="", help="folder with recordings of people (WAV)")
+    parser.add_argument("--offline", action="store_true", help="without the real processes")
+    parser.add_argument("--only", default="", help="clips whose name contains this")
+    options = parser.parse_args()
+    if missing := engine_is_missing():
+        print(missing, file=sys.stderr)
+        return 1
+    began = time.monotonic()
+    engine = load_engine()
+    folder = speech_folder(options.speech)
+    clips = [*(human_clips(folder) if folder else []), *spoken_clips(engine.voice)]
+    clips = [clip for clip in clips if options.only in clip.name]
+    far = resampled(np.concatenate(list(engine.voice.speak(ANSWER))), 24_000, SAMPLE_RATE)
+    far = np.asarray(far * (0.1 / np.sqrt(np.mean(far**2))), np.float32)[: len(far) // BLOCK * BLOCK]
+    if folder is None:
+        print("no recordings of people found (--speech FOLDER): the local voice speaks alone")
+    wanted = {clip.name: reading(engine, clip) for clip in clips}
+    cases = run(engine, clips, wanted, far, options.quick)
+    if not options.offline:
+        known = [clip for clip in clips if wanted[clip.name]]
+        cases += run_live(known[:: len(known) // (2 if options.quick else 6) or 1], wanted)
+    good = report(cases)
+    print(f"{len(clips)} clips, {time.monotonic() - began:.0f} s")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

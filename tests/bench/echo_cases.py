@@ -1,0 +1,139 @@
+"""One conversation in a made-up room, run through the real sound path faster than the clock: cases for `bench_echo`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tests.bench.rooms import Acoustics, Room, Sound, level, onset, pink
+from tests.support.sources import PlayedOnce
+from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, mean_square
+from voicechat.audio.echo import Processing, make_processor
+from voicechat.audio.facts import AudioFact, BargeInHappened, VoiceBegan
+from voicechat.audio.path import AudioPath, BargeInFacts
+from voicechat.core.policy import TurnPolicy
+
+POLICY = TurnPolicy()
+FACTS = BargeInFacts(
+    min_playback=POLICY.min_playback,
+    min_voice=POLICY.min_voice,
+    cold_extra=POLICY.cold_echo_extra_voice,
+    cold_for=POLICY.cold_echo_for,
+    duck_after=POLICY.duck_after,
+)
+PLAYED = 0.1
+"""Active RMS of what the assistant plays: -20 dBFS."""
+WARM_UP, PAUSE = 5.0, 1.3
+"""Seconds of an answer that was heard before, and of the silence that makes the next one a new answer."""
+ROOM_NOISE = 0.0006
+"""RMS: -64 dBFS, a quiet room."""
+NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Ran:
+    """What one conversation came to."""
+
+    facts: list[AudioFact] = field(default_factory=list)
+    cpu: float = 0.0
+    """Processor seconds of all steps."""
+    steps: int = 0
+
+    @property
+    def cuts(self) -> list[BargeInHappened]:
+        return [fact for fact in self.facts if isinstance(fact, BargeInHappened)]
+
+    @property
+    def voices(self) -> int:
+        """Voices that the detector took for a person's."""
+        return sum(isinstance(fact, VoiceBegan) for fact in self.facts)
+
+
+def run(path: AudioPath, ran: Ran, far: Sound, near: Sound, room: Room, *, stop_at_cut: bool = False) -> Ran:
+    """`far` is the loudspeaker's, `near` all else that the microphone hears; both float32 at 48 kHz."""
+    path.set_source(PlayedOnce(far))
+    path.set_barge_in(FACTS)
+    out, echo = np.zeros(BLOCK, dtype=np.float32), np.zeros(BLOCK, dtype=np.float32)
+    before = time.thread_time()
+    spent_elsewhere = 0.0
+    for start in range(0, len(near) - BLOCK + 1, BLOCK):
+        ran.steps += 1
+        path.process(near[start : start + BLOCK] + echo, out, ran.steps * BLOCK_SECONDS)
+        paused = time.thread_time()
+        echo = room.hear(out)
+        spent_elsewhere += time.thread_time() - paused
+        if stop_at_cut and ran.cuts:
+            break
+    ran.cpu += time.thread_time() - before - spent_elsewhere
+    return ran
+
+
+@dataclass(frozen=True, slots=True)
+class TalkOver:
+    """Somebody talks over an answer that has been running for two seconds."""
+
+    far: Sound
+    near: Sound
+    room: Acoustics
+    echo_db: float
+    """The echo against what is played."""
+    over_db: float
+    """The voice against the echo."""
+    warm: bool
+    """Whether an answer was heard before this one."""
+    seed: int = 1
+
+    def seconds(self) -> float:
+        """From the first sound of the voice to the silence of the loudspeaker.
+
+        `NEVER` when it talks on, negative when it was silenced before anybody spoke.
+        """
+        before = WARM_UP + PAUSE if self.warm else 0.0
+        begin = before + 2.0 + 0.01 * (self.seed % 37)
+        near = level(self.near, PLAYED * 10 ** ((self.echo_db + self.over_db) / 20))
+        mic = pink(begin + len(near) / SAMPLE_RATE + 1.0, ROOM_NOISE, self.seed)
+        at = int(begin * SAMPLE_RATE)
+        mic[at : at + len(near)] += near
+        far = self._far(before, len(mic))
+        facts: list[AudioFact] = []
+        ran = run(AudioPath(facts.append), Ran(facts), far, mic, Room(self.room, self.echo_db), stop_at_cut=True)
+        spoken_at = begin + onset(near)
+        return ran.cuts[0].at - spoken_at if ran.cuts else NEVER
+
+    def _far(self, before: float, length: int) -> Sound:
+        voice = level(self.far, PLAYED)
+        voice = voice[int(onset(voice) * SAMPLE_RATE) :]
+        first, silent = int((before - PAUSE) * SAMPLE_RATE) if before else 0, int(before * SAMPLE_RATE)
+        played = np.resize(voice, length).astype(np.float32)
+        shifted = np.resize(np.roll(voice, -self.seed * 4801), length).astype(np.float32)
+        played[silent:] = played[: length - silent].copy()
+        played[:first] = shifted[:first]
+        played[first:silent] = 0.0
+        return played
+
+
+def alone(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float, seed: int) -> Ran:
+    """Nobody but the assistant, for so long."""
+    voice = np.roll(level(far, PLAYED), -seed * 7919)
+    facts: list[AudioFact] = []
+    mic = pink(seconds, ROOM_NOISE, seed)
+    played = np.resize(voice, len(mic)).astype(np.float32)
+    return run(AudioPath(facts.append), Ran(facts), played, mic, Room(acoustics, echo_db))
+
+
+def return_loss(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float = 12.0) -> float:
+    """dB between the echo and what is left of it after three seconds, gain control off; a silent room."""
+    processor, room = make_processor(Processing(gain=False)), Room(acoustics, echo_db)
+    played = np.resize(level(far, PLAYED), int(seconds * SAMPLE_RATE)).astype(np.float32)
+    before = after = 0.0
+    echo = np.zeros(BLOCK, dtype=np.float32)
+    for start in range(0, len(played) - BLOCK + 1, BLOCK):
+        block = played[start : start + BLOCK]
+        clean = processor.process(echo, block)
+        if start >= 3 * SAMPLE_RATE:
+            before += mean_square(echo)
+            after += mean_square(clean)
+        echo = room.hear(block)
+    return float(10 * np.log10(before / max(after, 1e-15)))

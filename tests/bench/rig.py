@@ -1,0 +1,307 @@
+"""What benchmarks of the whole client stand on: a server, a room, a terminal, and what each of them noticed.
+
+    with Room() as room, AnsweringServer() as server, Chat(room, server) as chat: ...
+
+The room is a private PulseAudio, the client the real screen in a pty over the real engine. Everything notes moments on
+the machine's one monotonic clock. Linux only: CPU is read from /proc.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from fcntl import ioctl
+from pathlib import Path
+from termios import TIOCSWINSZ
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.support.vaudio import VirtualAudio
+
+TICKS = os.sysconf("SC_CLK_TCK")
+RATE = 48_000
+LOUD = 100
+"""int16: -50 dBFS, far above what Opus leaves of silence and far below the hum."""
+Notes = list[list[object]]
+
+
+class Room:
+    """A virtual loudspeaker `vspk` and a virtual microphone `vmic` on a sound server of their own."""
+
+    def __enter__(self) -> Self:
+        if shutil.which("pulseaudio") is None or shutil.which("parecord") is None:
+            sys.exit("this benchmark needs PulseAudio and its tools (pulseaudio, parecord, pactl)")
+        self._folder = tempfile.TemporaryDirectory()
+        self.folder = Path(self._folder.name)
+        self.audio = VirtualAudio(self.folder)
+        self.audio.start()
+        self.environ = {"PULSE_SERVER": f"unix:{self.audio.socket}", "PULSE_SINK": "vspk", "PULSE_SOURCE": "vmic"}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.audio.stop()
+        self._folder.cleanup()
+
+
+class NotesReader:
+    """JSON lines of another process, gathered by a thread."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.all: Notes = []
+        self._descriptor = descriptor
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        half = b""
+        while data := os.read(self._descriptor, 65536):
+            *lines, half = (half + data).split(b"\n")
+            self.all.extend(json.loads(line) for line in lines)
+
+    def of(self, kind: str, after: float = 0.0) -> Notes:
+        """Notes of a kind; those whose last moment is given can be limited to later ones."""
+        return [note for note in list(self.all) if note[0] == kind and not (after and float(str(note[-1])) < after)]
+
+    def wait(self, kind: str, count: int = 1, timeout: float = 20.0) -> list[object]:
+        """The `count`-th note of a kind."""
+        until(lambda: len(self.of(kind)) >= count, timeout, f"nothing was told about “{kind}”")
+        return self.of(kind)[count - 1]
+
+
+class AnsweringServer:
+    """The scripted server, a process of its own; see `answering_server`."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.bench.answering_server"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self.notes = NotesReader(self._process.stdout.fileno())
+        self.url = str(self.notes.wait("url")[1])
+        return self
+
+    def order(self, *what: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(what).encode() + b"\n")
+        self._process.stdin.flush()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+class Chat:
+    """The client in a pty: by default as shipped, with `watched` the same with notes about its sound."""
+
+    def __init__(
+        self, room: Room, server_url: str, size: tuple[int, int] = (120, 36), *, watched: bool = True, fps: float = 0.0,
+        options: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self._arguments = ["--provider", "custom", "--base-url", server_url, *options]
+        self._room, self._size, self._watched, self._fps = room, size, watched, fps
+
+    def __enter__(self) -> Self:
+        notes, far_end = os.pipe()
+        os.set_inheritable(far_end, True)
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            self._become(far_end)
+        os.close(far_end)
+        columns, rows = self._size
+        ioctl(self.terminal, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.notes = NotesReader(notes)
+        self.painted = 0
+        """Bytes that came over the terminal."""
+        self._leaving = False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        return self
+
+    def _become(self, notes: int) -> None:
+        scratch = {name: str(self._room.folder) for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
+        os.environ |= self._room.environ | scratch
+        columns, rows = self._size
+        ioctl(0, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        module = ["tests.bench.watched_chat", str(notes), str(self._fps)] if self._watched else ["voicechat"]
+        os.execv(sys.executable, [sys.executable, "-m", *module, *self._arguments])
+
+    def _read(self) -> None:
+        """What is painted goes nowhere; the end of the terminal is no error."""
+        while select.select([self.terminal], [], [], 5.0)[0] or not self._leaving:
+            try:
+                data = os.read(self.terminal, 65536)
+            except OSError:
+                return
+            self.painted += len(data)
+
+    def press(self, key: bytes) -> float:
+        """Write a key's bytes; when that was."""
+        at = time.monotonic()
+        os.write(self.terminal, key)
+        return at
+
+    @property
+    def engine(self) -> int:
+        """The engine's process id."""
+        return children(self.pid)[0]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving = True
+        os.kill(self.pid, signal.SIGTERM)
+        self._reader.join(5.0)
+        os.waitpid(self.pid, 0)
+        os.close(self.terminal)
+
+
+class Monitor:
+    """Records what the sink plays, from outside, as it comes: a thread that keeps samples and when they came.
+
+    A sample's time is its place in the recording on the fastest chunk's clock of the seconds around it: chunks are
+    late sometimes, never early. `chain` seconds may be taken off for what the recording itself adds.
+    """
+
+    def __init__(self, room: Room) -> None:
+        server, raw = f"--server={room.environ['PULSE_SERVER']}", ("--raw", f"--rate={RATE}", "--channels=1")
+        command = ("parecord", server, "--device=vspk.monitor", *raw, "--format=s16le", "--latency-msec=5")
+        self._recorder = subprocess.Popen((*command, "--process-time-msec=5"), stdout=subprocess.PIPE)
+        self.chunks: list[tuple[float, NDArray[np.int16]]] = []
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+        until(lambda: bool(self.chunks), 5.0, "the sink's monitor gives no sound")
+
+    def _read(self) -> None:
+        assert self._recorder.stdout is not None
+        odd = b""
+        while data := os.read(self._recorder.stdout.fileno(), 65536):
+            data = odd + data
+            whole = len(data) // 2 * 2
+            odd = data[whole:]
+            self.chunks.append((time.monotonic(), np.frombuffer(data[:whole], "<i2")))
+
+    def close(self) -> None:
+        self._recorder.terminate()
+        self._recorder.wait()
+        self._thread.join(2.0)
+
+    def heard(self) -> Heard:
+        return Heard(list(self.chunks))
+
+
+class Heard:
+    """A recording with the time of every sample."""
+
+    def __init__(self, chunks: list[tuple[float, NDArray[np.int16]]]) -> None:
+        self.samples = np.concatenate([samples for _, samples in chunks])
+        ends = np.cumsum([samples.size for _, samples in chunks])
+        self._ends, self._zero = ends, np.array([at for at, _ in chunks]) - ends / RATE
+        window = 200
+        self._floor = np.array(
+            [self._zero[max(0, i - window) : i + window].min() for i in range(len(chunks))], dtype=np.float64
+        )
+
+    def time(self, sample: int) -> float:
+        """When a sample came out of the recorder."""
+        chunk = min(int(np.searchsorted(self._ends, sample, side="right")), len(self._floor) - 1)
+        return float(self._floor[chunk] + sample / RATE)
+
+    def sounds(self, quiet: float = 0.08) -> list[tuple[float, float]]:
+        """From the first to the last loud sample of everything that silences of `quiet` seconds keep apart."""
+        loud = np.flatnonzero(np.abs(self.samples.astype(np.int32)) > LOUD)
+        if not loud.size:
+            return []
+        breaks = np.flatnonzero(np.diff(loud) > quiet * RATE)
+        firsts, lasts = np.append(loud[0], loud[breaks + 1]), np.append(loud[breaks], loud[-1])
+        return [(self.time(int(a)), self.time(int(b))) for a, b in zip(firsts, lasts, strict=True)]
+
+    def gaps(self, since: float, until: float, shortest: float = 0.002) -> list[tuple[float, float]]:
+        """Silences inside a hum: when, and seconds."""
+        loud = np.flatnonzero(np.abs(self.samples.astype(np.int32)) > LOUD)
+        places = np.flatnonzero(np.diff(loud) > shortest * RATE)
+        found = ((self.time(int(loud[p])), float(loud[p + 1] - loud[p]) / RATE) for p in places)
+        return [(at, long) for at, long in found if since < at < until]
+
+
+def number(value: object) -> float:
+    """A number out of a note."""
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def counted_between(notes: Notes) -> dict[str, float]:
+    """What the engine's counters gained between the first and the last note of them."""
+    told = [note[1] for note in notes if note[0] == "counts" and isinstance(note[1], dict)]
+    if not told:
+        raise ValueError("the engine told none of its counters")
+    return {name: number(value) - number(told[0][name]) for name, value in told[-1].items()}
+
+
+def use_room(room: Room) -> None:
+    """PortAudio of this process shall use the room's devices; before it is loaded."""
+    os.environ.update(room.environ)
+
+
+def until(happened: Callable[[], object], timeout: float, complaint: str) -> None:
+    """Wait for another process."""
+    deadline = time.monotonic() + timeout
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError(complaint)
+        time.sleep(0.01)
+
+
+def children(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry.name))
+    return found
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def cpu_of_threads(pid: int) -> dict[str, float]:
+    """The same by thread: `name/id` -> seconds."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        head, tail = (task / "stat").read_text().rsplit(")", 1)
+        fields = tail.split()
+        found[f"{head.split('(', 1)[1]}/{task.name}"] = (int(fields[11]) + int(fields[12])) / TICKS
+    return found
