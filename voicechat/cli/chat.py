@@ -40,10 +40,10 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
 
 def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> None:
     """What needs no engine to be known: a session file that is wrong, a key that is not there."""
-    from voicechat.config.wish import plan
-
     provider = provider_of(settings)
     if settings.session:
+        from voicechat.config.wish import plan  # the whole core comes with it: 60 ms that the first frame would pay
+
         for remark in plan(settings).remarks:
             print(f"voicechat: {remark}", file=sys.stderr)
     if provider.needs_key and not find_key(environ, settings.provider)[1]:
