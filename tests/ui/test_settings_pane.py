@@ -248,3 +248,11 @@ async def test_names_from_a_service_are_harmless() -> None:
         assert "\x1b" not in text(app)
         engine.deliver(SessionShown("[", (), (), "nonsense"))
         await until(pilot, lambda: "500 ms" in row_of(app, "silence"))
+
+
+async def test_the_question_before_quitting_on_air_is_not_covered_by_the_drawer() -> None:
+    async with showing("settings", (120, 36)) as (app, _, pilot):
+        app.talk.ask_to_quit(True)
+        await pilot.pause()
+        assert app.talk.drawer_place == ""
+        assert app.talk.is_asking

@@ -60,6 +60,13 @@ class SessionArrived(Message, bubble=False):
         return isinstance(message, SessionArrived)
 
 
+TOLD_BY_THE_TALK = frozenset(
+    {"mic-silent", "self-echo", "connection-lost", "auth-failed", "quota-or-billing", "rate-limited", "session-expired"}
+    | {"response-failed", "no-response", "transcription-failed"}
+)
+"""Findings whose happening already has a note of its own in the transcript: nobody needs two."""
+
+
 class FindingArrived(Message, bubble=False):
     """A problem was found, has changed or has ended. Never replaced: each tells of one problem only."""
 

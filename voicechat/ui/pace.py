@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from voicechat.core.view import View
+from voicechat.engine.link import Received
 
 FULL, CALM, AWAY = 12.0, 4.0, 2.0
 
@@ -39,3 +42,11 @@ def is_urgent(old: View, new: View) -> bool:
         new.connection.phase,
         new.mic.lamps,
     )
+
+
+def settled(counts: Received | None) -> Received | None:
+    """Counts that run with every packet stand still for a second's worth, so that they repaint no more than that."""
+    if counts is None:
+        return None
+    depth, target = (round(seconds * 200) / 200 for seconds in (counts.depth, counts.target))
+    return structs.replace(counts, played=counts.played // 50 * 50, depth=depth, target=target)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from msgspec import structs
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
@@ -16,10 +15,12 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
-from voicechat.engine.link import Devices, Finding, Meters, Numbers, Received, SessionShown, SoundFacts, Turns
+from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.ui.cards import CardFacts
+from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
+from voicechat.ui.pace import settled
 from voicechat.ui.paint import palette_of
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES
 from voicechat.ui.screens.drawers import DrawersScreen
@@ -37,14 +38,6 @@ from voicechat.ui.wording import Keys, Release, assistant_name
 
 if TYPE_CHECKING:
     from voicechat.ui.widgets.numbers_view import NumbersView
-
-
-def settled(counts: Received | None) -> Received | None:
-    """Counts that run with every packet stand still for a second's worth, so that they repaint no more than that."""
-    if counts is None:
-        return None
-    depth, target = (round(seconds * 200) / 200 for seconds in (counts.depth, counts.target))
-    return structs.replace(counts, played=counts.played // 50 * 50, depth=depth, target=target)
 
 
 MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{name}" for name in SIZE_CLASSES)}
@@ -197,7 +190,8 @@ class TalkScreen(DrawersScreen):
     def take_finding(self, finding: Finding) -> None:
         """A problem, or its new state. A new error is told once in the talk as well."""
         known = {one.id: one for one in self.findings}
-        if finding.severity == "error" and not finding.resolved and finding.id not in known:
+        is_news = finding.id not in known and finding.code not in TOLD_BY_THE_TALK
+        if finding.severity == "error" and not finding.resolved and is_news:
             self.query_one(Transcript).add_note(f"{finding.title} F2 shows why.", "error", here=True)
             self._count_turns()
         self.findings = tuple((known | {finding.id: finding}).values())
@@ -340,7 +334,9 @@ class TalkScreen(DrawersScreen):
         self.refresh_place()
 
     def ask_to_quit(self, wanted: bool) -> None:
-        """The question of somebody who is on air."""
+        """The question of somebody who is on air; no drawer may cover it or take its Enter."""
+        if wanted:
+            self.close_drawers()
         self.query_one(QuitBox).display = wanted
         self.refresh_place()
 
