@@ -11,7 +11,7 @@ from tests.support.screen import lines, showing, text, until
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Received
 from voicechat.ui.inspector.entries import SLAB
-from voicechat.ui.screens.talk import settled
+from voicechat.ui.pace import settled
 from voicechat.ui.widgets.deck import cells_of
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.events_pane import EventsPane
@@ -93,9 +93,9 @@ async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:
         await until(pilot, lambda: store.end == 5 * SLAB and len(events.shown.rows) == len(store))
         assert store.base == SLAB
         assert events.current == chosen == 4 * SLAB - 2
-        assert f"frozen · {SLAB} newer" in text(app)
+        await until(pilot, lambda: f"frozen · {SLAB} newer" in text(app))
         await pilot.press("end")
-        assert events.current == 5 * SLAB - 1 and "▾ following" in text(app)
+        await until(pilot, lambda: events.current == 5 * SLAB - 1 and "▾ following" in text(app))
 
 
 async def test_events_that_did_not_fit_the_link_are_counted() -> None:
