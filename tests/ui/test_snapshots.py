@@ -1,8 +1,9 @@
 """The screens as they were last looked at: SVG pictures at three sizes, in both themes, of the states that matter.
 
 A picture that differs is written beside its sample as `.new.svg`. After looking at it, take it over with
-`VOICECHAT_TAKE_SNAPSHOTS=1 python -m pytest tests/ui/test_snapshots.py`. Samples are compressed (`.svgz`, which browsers
-open). The ribbon moves with the clock and is left out. Another Textual may paint otherwise, so its version is kept.
+`VOICECHAT_TAKE_SNAPSHOTS=1 python -m pytest tests/ui/test_snapshots.py`. Samples are compressed (`.svgz`, which
+browsers open). The ribbon moves with the clock and is left out. Another Textual may paint otherwise, so its version is
+kept.
 """
 
 from __future__ import annotations
