@@ -52,6 +52,8 @@ class Terminal:
         environment = _environment({"TERM": "xterm-256color", "COLORTERM": "truecolor"} | dict(environ or {}))
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+                signal.signal(number, signal.SIG_DFL)  # whoever runs the tests in the background ignores some of them
             os.execve(argv[0], list(argv), environment)
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         self._reader = threading.Thread(target=self._read, daemon=True)

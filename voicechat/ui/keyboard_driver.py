@@ -16,7 +16,7 @@ from textual.drivers import linux_driver
 from textual.message import Message
 
 from voicechat.ui.keyboard import QUERY, Answered, Fence, KeyboardKnown, KeyMoved, SequenceFilter, Typed
-from voicechat.ui.terminal_colors import give_back_terminal
+from voicechat.ui.terminal_colors import take_over_modes
 
 _STOCK_PARSER = linux_driver.XTermParser  # type: ignore[attr-defined]  # imported there, not exported
 _STOCK_KEYS = XTermParser._sequence_to_key_events
@@ -87,8 +87,10 @@ class EventTypeDriver(linux_driver.LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Enter, then ask."""
-        give_back_terminal()
+        modes = take_over_modes()
         super().start_application_mode()  # type: ignore[no-untyped-call]
+        if modes is not None:
+            self.attrs_before = modes
         if self._writer_thread is not None and self.input_tty:
             self.write(_PUSH_TITLE + QUERY)
             self.flush()

@@ -31,7 +31,7 @@ _COLOR = re.compile(
 _FENCE = re.compile(rb"\x1b\[\?[\d;]{0,60}c")
 _LIGHT_ANSI = {"7", "9", "10", "11", "12", "13", "14", "15"}
 _waiting: list[TerminalColors] = []
-"""The question that still keeps the terminal from echoing; the screen's driver gives it back before its own modes."""
+"""The question that still keeps the terminal from echoing; the screen's driver takes the user's modes over from it."""
 
 
 def is_light_color(answer: bytes) -> bool | None:
@@ -133,7 +133,13 @@ class TerminalColors:
                 termios.tcsetattr(self._in, termios.TCSANOW, modes)
 
 
-def give_back_terminal() -> None:
-    """Before anybody else changes the terminal's modes and remembers the present ones as the user's."""
+def take_over_modes() -> list[int | list[bytes | int]] | None:
+    """The user's own modes, for the driver that sets the terminal back at the end; None where nothing was changed.
+
+    They are handed on, not set: an answer that comes in between would be echoed.
+    """
     for waiting in tuple(_waiting):
-        waiting.give_back()
+        _waiting.remove(waiting)
+        modes, waiting._modes = waiting._modes, None
+        return modes
+    return None
