@@ -177,6 +177,21 @@ def test_the_wished_device_is_awaited_with_growing_pauses_before_another_is_take
     assert "no usb" in machine.stream.problem
 
 
+def test_who_keeps_waiting_gets_no_other_device_and_the_lost_one_when_it_returns(machine: Machine) -> None:
+    machine.opener.refused = {"usb"}
+    machine.device.finished()
+    machine.check()
+    machine.stream.keep_waiting()
+    for _ in range(150):
+        machine.check(0.1)
+    assert not machine.of(fact.StreamRestored)
+    machine.opener.refused = set()
+    for _ in range(60):
+        machine.check(0.1)
+    assert machine.opener.wishes[-1] == ("usb", "box")
+    assert len(machine.of(fact.StreamRestored)) == 1
+
+
 def test_after_several_attempts_one_side_alone_is_better_than_none(machine: Machine) -> None:
     machine.opener.refused = {"usb", "default"}
     machine.device.finished()

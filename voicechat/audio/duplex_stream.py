@@ -22,7 +22,7 @@ from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.devices import Device
 from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
 from voicechat.audio.files import WavMic, WavSpeaker
-from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves
+from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves, worth_trying
 from voicechat.audio.paced_stream import FileEnds, Pacer
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import (
@@ -43,10 +43,6 @@ BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each attempt to reopen; the last one repeats (R26)."""
 HEALTHY_AFTER = 5.0  # seconds of running after which the next loss starts the back-off anew
 FOLLOW_AFTER = 2.0  # seconds before devices are watched: the start has better things to do
-_PATIENCE_WITH_WISH = 1
-"""Attempts for the wished devices alone, before the default is taken: a headset that changes its profile returns."""
-_PATIENCE_WITH_BOTH = 4
-"""Attempts for both sides, before one alone is taken: a cable that slipped out is put back within seconds."""
 
 
 class DuplexStream:
@@ -89,6 +85,7 @@ class DuplexStream:
         self._generation = 0
         self._is_closed = False
         self._attempts = 0
+        self._waits = False
         self._retry_at = 0.0
         self._hinted: frozenset[str] = frozenset()
 
@@ -128,6 +125,10 @@ class DuplexStream:
         """
         now = self._asked or self._wishes
         self._asked = (_wish(mic, now[0]), _wish(speaker, now[1]))
+
+    def keep_waiting(self) -> None:
+        """No other device in the place of the one that was lost, until it is there again or others are wished."""
+        self._waits = True
 
     def check(self, now: float) -> None:
         """Look after the stream; to be called about every 100 ms. Never blocks."""
@@ -248,11 +249,7 @@ class DuplexStream:
         self._aside(self._retire)
 
     def _reopen(self) -> None:
-        choices = [self._wishes]
-        if self._attempts > _PATIENCE_WITH_WISH:
-            choices.extend(fallbacks(self._wishes))
-        if self._attempts > _PATIENCE_WITH_BOTH:
-            choices.extend(halves(self._wishes))
+        choices = worth_trying(self._wishes, self._attempts, only_wish=self._waits)
         self._bring_back(self._open_one_of(choices, refresh=True), "")
 
     def _bring_back(self, error: AudioDeviceError | None, why: str) -> None:
@@ -261,6 +258,7 @@ class DuplexStream:
         if self._is_closed:
             self._let_go()
         elif self._stream is not None:
+            self._waits = False
             self._path.restarts += 1
             self._tally.restarted()
             self._path.post(StreamRestored(now, self.mic_name, why))
@@ -280,7 +278,7 @@ class DuplexStream:
         if asked is None or self._is_closed:
             return
         self._retire()
-        self._attempts = 0
+        self._attempts, self._waits = 0, False
         refusal = self._open_one_of([asked], refresh=True) if asked != (None, None) else None
         if refusal is None:
             self._take_wishes(asked)

@@ -18,6 +18,10 @@ Wishes = tuple[str | None, str | None]
 
 _AGAIN_AFTER = (5.0, 30.0)
 """Seconds before a device that is listed but would not open is tried again: the second time, and from then on."""
+PATIENCE_WITH_WISH = 1
+"""Attempts for the wished devices alone, before the default is taken: a headset that changes its profile returns."""
+PATIENCE_WITH_BOTH = 4
+"""Attempts for both sides, before one alone is taken: a cable that slipped out is put back within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,16 @@ def reason_to_switch(devices: DeviceList, wishes: Wishes, open_now: OpenEnds) ->
 def as_moved(devices: DeviceList, open_now: OpenEnds) -> OpenEnds:
     """The same ends after a sound server moved what is behind them, which it does without a word to us."""
     return OpenEnds(_renewed(devices.inputs, open_now.mic), _renewed(devices.outputs, open_now.speaker))
+
+
+def worth_trying(wishes: Wishes, attempts: int, *, only_wish: bool) -> list[Wishes]:
+    """What to open after so many attempts: the wish first, then other devices, then one side alone."""
+    choices = [wishes]
+    if attempts > PATIENCE_WITH_WISH and not only_wish:
+        choices.extend(fallbacks(wishes))
+    if attempts > PATIENCE_WITH_BOTH and not only_wish:
+        choices.extend(halves(wishes))
+    return choices
 
 
 def fallbacks(wishes: Wishes) -> list[Wishes]:

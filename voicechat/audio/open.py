@@ -48,6 +48,10 @@ class RunningAudio(Protocol):
         """
         ...
 
+    def keep_waiting(self) -> None:
+        """No other device in the place of a lost one, until it is back or others are wished."""
+        ...
+
     def counters(self) -> StreamCounters:
         """How well the device was served, since it was opened last and in all."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voicechat.audio.buffering import BUFFERING
@@ -209,7 +209,7 @@ class Talk:
     async def _run_audio(self, audio: RunningAudio, *, echo: str = "", hears: bool | None = None) -> None:
         await asyncio.to_thread(audio.start)
         self._audio = audio
-        self.desk.can_wait = hasattr(audio, "keep_waiting")
+        self.desk.can_wait = True
         detector = self.path.snapshot().detector_name
         self.session.tell(on.DeviceOpened(audio.mic_name, audio.speaker_name, echo, detector, hears))
         self._tell_what_is_missing(audio)
@@ -226,11 +226,10 @@ class Talk:
             self.session.tell(on.DeviceMissing(reason or "no loudspeaker could be opened", hint.strip(), "loudspeaker"))
 
     def _keep_waiting(self) -> bool:
-        """Not every kind of running sound can wait; the screen offers it only where `can_wait` says so."""
-        wait: Callable[[], None] | None = getattr(self._audio, "keep_waiting", None)
-        if wait is not None:
-            wait()
-        return wait is not None
+        """False: no sound was opened yet, so none was lost."""
+        if self._audio is not None:
+            self._audio.keep_waiting()
+        return self._audio is not None
 
     def counters(self) -> StreamCounters:
         """How well the sound devices were served in this talk."""
