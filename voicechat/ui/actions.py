@@ -190,6 +190,7 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
 
     def action_events(self) -> None:
         """The list of events, and back."""
+        self.talk.close_composer()  # the list takes the keyboard, and the footer must not say otherwise
         self.talk.show_events(not self.talk.shows_events)
 
     def action_help(self) -> None:
