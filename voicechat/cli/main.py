@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,8 @@ from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
 from voicechat.cli.edge import guarded
 from voicechat.cli.session import app as session_app
+
+Flags = dict[str, Any]
 
 app = typer.Typer(
     name="voicechat",
@@ -32,40 +34,16 @@ def version(asked: bool) -> None:
 
 
 @app.callback(invoke_without_command=True)
+@opt.takes(opt.SCREEN)
 def root(
     context: typer.Context,
-    provider: opt.Provider = None,
-    base_url: opt.BaseUrl = None,
-    model: opt.Model = None,
-    voice: opt.Voice = None,
-    instructions: opt.Instructions = None,
-    language: opt.Language = None,
-    output: opt.Output = None,
-    greet: opt.Greet = None,
-    turn_mode: opt.TurnMode = None,
-    barge_in: opt.BargeIn = None,
-    preset: opt.PresetOption = None,
-    session: opt.SessionFile = None,
-    mic: opt.Mic = None,
-    speaker: opt.Speaker = None,
-    echo_cancel: opt.Echo = None,
-    headphones: opt.Headphones = None,
-    noise_suppression: opt.Noise = None,
-    gain_control: opt.Gain = None,
-    latency: opt.Latency = None,
-    budget: opt.Budget = None,
-    budget_stop: opt.BudgetStop = None,
+    flags: Flags,
     config: opt.Config = None,
-    profile: opt.Profile = None,
-    theme: opt.Theme = None,
-    ascii: opt.Ascii = None,
-    plain: opt.Plain = None,
     show_version: Annotated[
         bool, typer.Option("--version", "-V", callback=version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Without a command: talk. The same as `voicechat chat`."""
-    flags = {name: value for name, value in context.params.items() if name not in ("config", "show_version")}
     if context.invoked_subcommand is None:
         from voicechat.cli.chat import chat_command
 
@@ -79,80 +57,29 @@ def root(
 
 
 @app.command()
-def chat(
-    context: typer.Context,
-    provider: opt.Provider = None,
-    base_url: opt.BaseUrl = None,
-    model: opt.Model = None,
-    voice: opt.Voice = None,
-    instructions: opt.Instructions = None,
-    language: opt.Language = None,
-    output: opt.Output = None,
-    greet: opt.Greet = None,
-    turn_mode: opt.TurnMode = None,
-    barge_in: opt.BargeIn = None,
-    preset: opt.PresetOption = None,
-    session: opt.SessionFile = None,
-    mic: opt.Mic = None,
-    speaker: opt.Speaker = None,
-    echo_cancel: opt.Echo = None,
-    headphones: opt.Headphones = None,
-    noise_suppression: opt.Noise = None,
-    gain_control: opt.Gain = None,
-    latency: opt.Latency = None,
-    budget: opt.Budget = None,
-    budget_stop: opt.BudgetStop = None,
-    config: opt.Config = None,
-    profile: opt.Profile = None,
-    theme: opt.Theme = None,
-    ascii: opt.Ascii = None,
-    plain: opt.Plain = None,
-) -> None:
+@opt.takes(opt.SCREEN)
+def chat(flags: Flags, config: opt.Config = None) -> None:
     """Talk on the screen."""
     from voicechat.cli.chat import chat_command
 
-    flags = {name: value for name, value in context.params.items() if name != "config"}
     raise typer.Exit(chat_command(flags, config))
 
 
 @app.command()
+@opt.takes(opt.TALK)
 def run(
-    context: typer.Context,
+    flags: Flags,
     text: Annotated[
         list[str] | None, typer.Option("--text", metavar="TEXT", help="Say this in writing; may be repeated.")
     ] = None,
     turns: Annotated[int | None, typer.Option("--turns", min=1, max=1000, help="Answers to wait for.")] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=1, max=86400, help="Seconds until it gives up.")] = 60.0,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per event, then a summary.")] = False,
-    provider: opt.Provider = None,
-    base_url: opt.BaseUrl = None,
-    model: opt.Model = None,
-    voice: opt.Voice = None,
-    instructions: opt.Instructions = None,
-    language: opt.Language = None,
-    output: opt.Output = None,
-    greet: opt.Greet = None,
-    turn_mode: opt.TurnMode = None,
-    barge_in: opt.BargeIn = None,
-    preset: opt.PresetOption = None,
-    session: opt.SessionFile = None,
-    mic: opt.Mic = None,
-    speaker: opt.Speaker = None,
-    echo_cancel: opt.Echo = None,
-    headphones: opt.Headphones = None,
-    noise_suppression: opt.Noise = None,
-    gain_control: opt.Gain = None,
-    latency: opt.Latency = None,
-    budget: opt.Budget = None,
-    budget_stop: opt.BudgetStop = None,
     config: opt.Config = None,
-    profile: opt.Profile = None,
 ) -> None:
     """Talk without a screen: a script, a test, a measurement."""
     from voicechat.cli.run import RunOptions, run_command
 
-    own = ("text", "turns", "timeout", "json", "config")
-    flags = {name: value for name, value in context.params.items() if name not in own}
     options = RunOptions(texts=tuple(text or ()), turns=turns or 0, timeout=timeout, as_json=json)
     raise typer.Exit(run_command(flags, config, options))
 
@@ -185,27 +112,20 @@ def devices(
 
 
 @app.command()
+@opt.takes(opt.SOUND)
 def doctor(
-    context: typer.Context,
+    flags: Flags,
     loopback: Annotated[
         bool, typer.Option("--loopback", help="Play and listen, and say whether talking over the assistant works.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    mic: opt.Mic = None,
-    speaker: opt.Speaker = None,
-    echo_cancel: opt.Echo = None,
-    headphones: opt.Headphones = None,
-    latency: opt.Latency = None,
     seconds: Annotated[float, typer.Option("--seconds", min=10, max=120, help="Length of the loopback test.")] = 12.0,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin to play at once.")] = False,
     config: opt.Config = None,
-    profile: opt.Profile = None,
 ) -> None:
     """Say whether everything for a talk is here; with --loopback, measure the sound."""
     from voicechat.cli.doctor import DoctorOptions, doctor_command
 
-    own = ("loopback", "json", "seconds", "yes", "config")
-    flags = {name: value for name, value in context.params.items() if name not in own}
     options = DoctorOptions(loopback=loopback, as_json=json, seconds=seconds, at_once=yes)
     raise typer.Exit(doctor_command(flags, options, config))
 

@@ -1,9 +1,15 @@
-"""Options that `chat` and `run` share, each written once. A value of None means: not given."""
+"""Options that several commands share, each written once, and the decorator that gives them to a command.
+
+A value of None means: not given.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -64,3 +70,56 @@ Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII cha
 Plain = Annotated[
     bool | None, typer.Option("--plain", help="Talk in lines of text: for screen readers, pipes and plain terminals.")
 ]
+
+TALK: Mapping[str, Any] = {
+    "provider": Provider,
+    "base_url": BaseUrl,
+    "model": Model,
+    "voice": Voice,
+    "instructions": Instructions,
+    "language": Language,
+    "output": Output,
+    "greet": Greet,
+    "turn_mode": TurnMode,
+    "barge_in": BargeIn,
+    "preset": PresetOption,
+    "session": SessionFile,
+    "mic": Mic,
+    "speaker": Speaker,
+    "echo_cancel": Echo,
+    "headphones": Headphones,
+    "noise_suppression": Noise,
+    "gain_control": Gain,
+    "latency": Latency,
+    "budget": Budget,
+    "budget_stop": BudgetStop,
+    "profile": Profile,
+}
+"""Everything that says how a talk is to be, by the name of its setting."""
+SCREEN: Mapping[str, Any] = {**TALK, "theme": Theme, "ascii": Ascii, "plain": Plain}
+"""The same for a talk that is shown."""
+SOUND: Mapping[str, Any] = {
+    name: TALK[name] for name in ("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
+}
+"""What concerns the devices alone."""
+
+
+def takes(options: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command these options beside its own; it gets them all as `flags`, by the name of the setting."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "flags"]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        shared = [inspect.Parameter(name, kind, default=None, annotation=about) for name, about in options.items()]
+        parameters = [*(one.replace(kind=kind) for one in own), *shared]
+
+        @functools.wraps(command)
+        def obey(**given: Any) -> None:
+            flags = {name: given.pop(name) for name in options}
+            command(flags=flags, **given)
+
+        obey.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # typer reads the signature
+        obey.__annotations__ = {one.name: one.annotation for one in parameters}
+        return obey
+
+    return decorate
