@@ -6,6 +6,7 @@ VoiceChatError
 ├── RemoteProtocolError    the service broke the protocol
 ├── SignallingError        no line: address, network, key, quota or handshake (exit 3)
 ├── AudioDeviceError       no usable microphone, loudspeaker or sound file (exit 4)
+├── TapeError              a recording cannot be read, or not be run again (exit 2)
 └── EngineError            the engine process could not start or has died (exit 5)
 
 Expected trouble during a talk is *data* (an event, then a Notice), never one of these.
@@ -70,3 +71,7 @@ class AudioDeviceError(VoiceChatError):
 
 class EngineError(VoiceChatError):
     """The engine process could not start, or has died."""
+
+
+class TapeError(VoiceChatError):
+    """A recording is none, is damaged, or was made by a version that knows more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicechat.errors import AudioDeviceError, ConfigError, EngineError, SignallingError, VoiceChatError
+from voicechat.errors import AudioDeviceError, ConfigError, EngineError, SignallingError, TapeError, VoiceChatError
 
 DONE = 0
 FAILED_TURN = 1
@@ -14,6 +14,7 @@ INTERRUPTED = 130
 
 BY_ERROR: tuple[tuple[type[VoiceChatError], int], ...] = (
     (ConfigError, USAGE),
+    (TapeError, USAGE),
     (SignallingError, CONNECTION),
     (AudioDeviceError, AUDIO),
     (EngineError, ENGINE_DIED),

@@ -1,0 +1,85 @@
+"""Running the core over a tape again: the same inputs at the same moments must bring the same effects.
+
+A bug report thereby becomes a test: what the core decided, and the first decision in which today's core differs.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from voicechat.core.state import State
+from voicechat.core.step import step
+from voicechat.recording.lines import effect_as_plain, input_of, start_of
+from voicechat.recording.tape import Entry, Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where today's core decides otherwise. Lines are those of the file."""
+
+    line: int
+    """The input upon which it did."""
+    t: float
+    input: dict[str, Any]
+    recorded: tuple[dict[str, Any], ...]
+    now: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a check."""
+
+    inputs: int
+    effects: int
+    difference: Difference | None
+    is_cut: bool
+    """The tape ends in the middle of a step (the process was killed); that step was left out."""
+
+
+def check(tape: Tape) -> Checked:
+    """Compare every decision, up to the first that differs. Raises TapeError for a tape that cannot be run again."""
+    start = start_of(tape.head)
+    state = State(wishes=start.wishes, choices=start.choices)
+    wires: deque[dict[str, Any]] = deque()
+    inputs = effects = 0
+    for taken, recorded, is_last in steps(tape, wires):
+        wire = wires.popleft() if taken.data.get("type") == "Received" and wires else None
+        result = step(state, input_of(taken.data, wire), taken.at or 0.0, start.policy)
+        state = result.state
+        decided = tuple(as_on_tape(effect_as_plain(effect)) for effect in result.effects)
+        inputs += 1
+        if decided == recorded:
+            effects += len(decided)
+            continue
+        if is_last and decided[: len(recorded)] == recorded:
+            return Checked(inputs - 1, effects, None, True)
+        return Checked(inputs, effects, Difference(taken.line, taken.t, taken.data, recorded, decided), False)
+    return Checked(inputs, effects, None, False)
+
+
+def steps(tape: Tape, wires: deque[dict[str, Any]]) -> Iterator[tuple[Entry, tuple[dict[str, Any], ...], bool]]:
+    """(input, the effects recorded upon it, whether it is the last); server events are put into `wires` on the way."""
+    taken: Entry | None = None
+    effects: list[dict[str, Any]] = []
+    for entry in tape.entries():
+        if entry.kind == "event":
+            if entry.dir == "in":
+                wires.append(entry.data)
+        elif entry.kind == "effect":
+            effects.append(entry.data)
+        else:
+            if taken is not None:
+                yield taken, tuple(effects), False
+            taken, effects = entry, []
+    if taken is not None:
+        yield taken, tuple(effects), True
+
+
+def as_on_tape(plain: dict[str, Any]) -> dict[str, Any]:
+    """What a value is after it was written and read."""
+    return msgspec.json.decode(msgspec.json.encode(plain), type=dict[str, Any])
