@@ -19,6 +19,7 @@ from tests.support.session_log import (
     sent,
     spoken,
 )
+from voicechat.diagnose import checks
 from voicechat.diagnose.records import record_of
 from voicechat.diagnose.run import CHECKS, CODES, Diagnosis
 
@@ -90,4 +91,9 @@ def test_ending_the_talk_in_the_middle_of_everything_is_healthy() -> None:
 
 def test_every_check_has_a_code_of_its_own_and_says_what_it_looks_at() -> None:
     assert len(set(CODES)) == len(CHECKS) >= 36
-    assert all(check.ON for check in CHECKS)
+    assert all(check.ON and callable(check.look) for check in CHECKS)
+
+
+def test_every_file_among_the_checks_is_asked() -> None:
+    files = Path(checks.__path__[0]).glob("[!_]*.py")
+    assert {file.stem.replace("_", "-") for file in files} == set(CODES)

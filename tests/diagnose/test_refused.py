@@ -16,23 +16,13 @@ from tests.support.session_log import (
     done,
     ga_session,
     here,
+    only,
     opened,
     refused,
     sent,
     spoken,
+    update,
 )
-
-
-def update(t: float = 1.0, id: str = "u1", **session: Any) -> Row:
-    return sent(t, "session.update", event_id=id, session=session)
-
-
-def only(code: str, *parts: Any, **how: Any) -> Any:
-    """The one finding of a log; there may be no other."""
-    found = diagnosed(*parts, **how)
-    assert codes(found) == {code}, found
-    return next(iter(found.values()))
-
 
 BAD_VAD = {"type": "server_vad", "max_speech_ms": 5000}
 
@@ -94,8 +84,7 @@ def test_an_unknown_field_of_a_response_is_no_session_field() -> None:
 def test_a_value_of_the_wrong_type_is_named(param: str, message: str, session: dict[str, Any]) -> None:
     code = "invalid_type" if param else None
     log = [*opened(0, beta_session()), update(**session), refused(1.1, code, message, param=param, event_id="u1")]
-    finding = only("wrong-field-type", log)
-    assert "session." in finding.cure
+    assert "session." in only("wrong-field-type", log).cure
 
 
 def test_a_truncation_beyond_the_sound_is_no_session_field() -> None:
@@ -226,7 +215,7 @@ def test_an_answer_that_stops_before_its_end_says_why(reason: str) -> None:
 
 def test_the_end_of_a_session_is_told_five_minutes_before_where_there_is_a_limit() -> None:
     limited = opened(0, ga_session() | {"expires_at": 1_800_000_000})
-    assert codes(diagnosed(limited, until=55 * 60 + 1)) == {"session-limit"}
+    only("session-limit", limited, until=55 * 60 + 1)
     assert not diagnosed(limited, until=54 * 60)
     assert not diagnosed(opened(), until=3 * 3600)
 

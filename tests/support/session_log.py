@@ -31,6 +31,11 @@ def sent(t: float, name: str, **fields: Any) -> Row:
     return (t, "out", {"type": name, **fields})
 
 
+def update(t: float = 1.0, id: str = "u1", **session: Any) -> Row:
+    """A wish for other session fields."""
+    return sent(t, "session.update", event_id=id, session=session)
+
+
 def here(t: float, name: str, **fields: Any) -> Row:
     """A local event."""
     return (t, "local", {"type": name, **fields})
@@ -111,3 +116,10 @@ def diagnosed(*parts: Row | Iterable[Row], timed: bool = True, until: float | No
 def codes(found: dict[str, Finding]) -> set[str]:
     """The codes of what is still the case."""
     return {finding.code for finding in found.values() if not finding.resolved}
+
+
+def only(code: str, *parts: Row | Iterable[Row], timed: bool = True, until: float | None = None) -> Finding:
+    """The one thing that is the case after a log, see `diagnosed`; there may be no other."""
+    found = diagnosed(*parts, timed=timed, until=until)
+    assert codes(found) == {code}, found
+    return next(finding for finding in found.values() if not finding.resolved)

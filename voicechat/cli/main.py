@@ -131,6 +131,20 @@ def doctor(
 
 
 @app.command()
+def diagnose(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE...]", help="Tapes or logs of any client; - reads standard input."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what went wrong in a session, and how to cure it: from a tape, or from the log of any client."""
+    from voicechat.cli.diagnose import diagnose_command
+
+    raise typer.Exit(diagnose_command(files or (), as_json=json))
+
+
+@app.command()
 def themes(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:

@@ -135,10 +135,10 @@ def _concerns_session(failure: Failure) -> bool:
 def _of_session(failure: Failure, model: SessionModel) -> str:
     is_unknown = failure.code == "unknown_parameter" or failure.message.lower().startswith("unknown parameter")
     is_missing = "missing" in failure.code or failure.message.lower().startswith("missing required")
-    path = failure.param.removeprefix("session.").split(".")[0].split("[")[0]
+    path, _, deeper = failure.param.removeprefix("session.").split("[")[0].partition(".")
     if path == "type" and (is_unknown or is_missing):
         return "dialect-mismatch"
-    if is_unknown and _is_of_the_other_dialect(path, model):
+    if is_unknown and not deeper and _is_of_the_other_dialect(path, model):  # whoever knows the inside knows the field
         return "dialect-mismatch"
     if is_unknown:
         return "unknown-session-field"

@@ -7,47 +7,11 @@ unless the model or a check has asked for its type.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Protocol, cast
 
-from voicechat.diagnose.checks import (
-    active_response_conflict,
-    auth_failed,
-    barge_in_too_eager,
-    beta_retired,
-    cancel_without_response,
-    cancelled_at_birth,
-    cancelled_by_client,
-    commit_with_server_vad,
-    config_too_late,
-    connection_lost,
-    dialect_mismatch,
-    duplicate_create,
-    empty_commit,
-    empty_transcript,
-    mic_never_reopened,
-    mic_open_during_playback,
-    mic_reopened_too_early,
-    mic_silent,
-    model_retired,
-    no_response,
-    quota_or_billing,
-    rate_limited,
-    response_failed,
-    response_incomplete,
-    segments_too_short,
-    self_echo,
-    session_expired,
-    session_limit,
-    slow_first_sound,
-    token_expired,
-    tool_output_unanswered,
-    transcription_failed,
-    transcription_late,
-    transcription_off,
-    unknown_session_field,
-    voice_locked,
-    wrong_field_type,
-)
+from voicechat.diagnose import checks
 from voicechat.diagnose.findings import Board, Ended, Finding
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record
 from voicechat.diagnose.session_model import SessionModel
@@ -72,56 +36,24 @@ class Check(Protocol):
         ...
 
 
-CHECKS: tuple[Check, ...] = (
-    active_response_conflict,
-    auth_failed,
-    barge_in_too_eager,
-    beta_retired,
-    cancel_without_response,
-    cancelled_at_birth,
-    cancelled_by_client,
-    commit_with_server_vad,
-    config_too_late,
-    connection_lost,
-    dialect_mismatch,
-    duplicate_create,
-    empty_commit,
-    empty_transcript,
-    mic_never_reopened,
-    mic_open_during_playback,
-    mic_reopened_too_early,
-    mic_silent,
-    model_retired,
-    no_response,
-    quota_or_billing,
-    rate_limited,
-    response_failed,
-    response_incomplete,
-    segments_too_short,
-    self_echo,
-    session_expired,
-    session_limit,
-    slow_first_sound,
-    token_expired,
-    tool_output_unanswered,
-    transcription_failed,
-    transcription_late,
-    transcription_off,
-    unknown_session_field,
-    voice_locked,
-    wrong_field_type,
-)
+def _every_check() -> tuple[Check, ...]:
+    """Each module of `checks`, by name: a check is there as soon as its file is."""
+    names = sorted(module.name for module in iter_modules(checks.__path__))
+    return tuple(cast(Check, import_module(f"{checks.__name__}.{name}")) for name in names)
+
+
+CHECKS = _every_check()
 CODES = tuple(check.CODE for check in CHECKS)
 
 
 class Diagnosis:
     """The findings of one session. `feed` and `look_again` return what is new or has changed."""
 
-    def __init__(self, checks: Iterable[Check] = CHECKS) -> None:
+    def __init__(self, asked: Iterable[Check] = CHECKS) -> None:
         self.model = SessionModel()
         self._board = Board()
         self._checks: dict[str, list[Check]] = {}
-        for check in checks:
+        for check in asked:
             for name in check.ON:
                 self._checks.setdefault(name, []).append(check)
         self.interest = frozenset(self._checks) | self.model.events

@@ -307,6 +307,7 @@ class SessionModel:
     def _mic_closed(self, record: Record) -> None:
         held = self.mic.is_held_by_user or self.mic.is_opened_by_key
         for_answer = self.sounding is not None or self.playback.playing is not None
+        for_answer = for_answer or text(record.event, "why") == "answer"  # a client's own words
         self.mic.is_open = False
         self.mic.changed = record.mark()
         self.mic.closed_for_answer = record.mark() if for_answer and not held else None

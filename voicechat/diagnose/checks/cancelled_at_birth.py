@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicechat.diagnose.checks.cutting import cut_answer, was_meant
+from voicechat.diagnose.cutting import cut_answer, was_meant
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.session_model import SessionModel

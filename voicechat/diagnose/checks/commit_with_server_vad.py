@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicechat.diagnose.checks.refused_field import failure_as
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import Record, elapsed
+from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "commit-with-server-vad"

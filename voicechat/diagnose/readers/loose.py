@@ -1,0 +1,194 @@
+"""Objects that are nearly JSON, as languages print them: JavaScript, Python, Dart, Java, Swift, pydantic.
+
+    {type: 'response.done', response: {status: "cancelled", output: [Array]}}        a console
+    {'type': 'response.done', 'response': None}                                      Python
+    {type: response.done, response: {status: cancelled, transcript: Well, hello}}    Dart and Kotlin, `=` in Java
+    ["type": "response.done", "event_id": nil]                                       Swift
+    ResponseDoneEvent(type='response.done', response=Response(status='cancelled'))   Python models
+
+Nothing raises: what cannot be read ends the object, and what was read until then is kept. Bounded in depth and length.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+DEEPEST = 32
+LONGEST = 400_000
+"""Characters of one object."""
+
+_SPACE = re.compile(r"\s*")
+_CALL = re.compile(r"(?:[A-Za-z_][\w.]*)\(")
+_KEY = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w$.-]*))\s*[:=]\s*")
+_NEXT_KEY = re.compile(r"\s*(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|[A-Za-z_$][\w$]{0,40})\s*[:=](?!/)")
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\])\n]|$))")
+_WORDS = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "None": None,
+    "nil": None,
+    "undefined": None,
+    "NULL": None,
+}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
+_CLOSERS = ",}])"
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """What was read, where it ended, and whether all its brackets were closed."""
+
+    value: Any
+    end: int
+    is_whole: bool
+
+
+def read_loose(text: str, at: int) -> Loose | None:
+    """The object, list or call that begins at `at`; None if none does."""
+    reader = _Reader(text[at : at + LONGEST])
+    value = reader.value(0, is_bare_map=False)
+    if not isinstance(value, dict | list):
+        return None
+    return Loose(value, at + reader.at, not reader.is_cut)
+
+
+class _Reader:
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.is_cut = False
+
+    def value(self, depth: int, *, is_bare_map: bool) -> Any:
+        self._skip_space()
+        if self.at >= len(self.text) or depth > DEEPEST:
+            self.is_cut = True
+            return None
+        mark = self.text[self.at]
+        if mark == "{":
+            return self._members("}", depth)
+        if mark == "[":
+            return self._list_or_swift(depth)
+        if call := _CALL.match(self.text, self.at):
+            self.at = call.end() - 1
+            return self._members(")", depth)
+        if mark in "\"'`":
+            return self._string(mark)
+        if mark in "bur" and self.text[self.at + 1 : self.at + 2] in ("'", '"'):
+            self.at += 1
+            return self._string(self.text[self.at])
+        if number := _NUMBER.match(self.text, self.at):
+            self.at = number.end()
+            return float(number[0]) if any(sign in number[0] for sign in ".eE") else int(number[0])
+        return self._bare(is_bare_map=is_bare_map)
+
+    def _members(self, closer: str, depth: int) -> dict[str, Any]:
+        """`key: value` or `key=value` until the closer; the opening bracket is under the cursor."""
+        self.at += 1
+        members: dict[str, Any] = {}
+        while True:
+            self._skip_space()
+            if self.at >= len(self.text):
+                self.is_cut = True
+                return members
+            mark = self.text[self.at]
+            if mark == closer:
+                self.at += 1
+                return members
+            if mark == ",":
+                self.at += 1
+                continue
+            key = _KEY.match(self.text, self.at)
+            if key is None:
+                if not self._pass_over():
+                    return members
+                continue
+            self.at = key.end()
+            name = next(part for part in key.groups() if part is not None)
+            members[name] = self.value(depth + 1, is_bare_map=key[3] is not None)
+
+    def _list_or_swift(self, depth: int) -> Any:
+        is_swift = re.match(r"\[\s*\"[\w.]+\"\s*:", self.text[self.at : self.at + 80]) is not None
+        if is_swift:
+            return self._members("]", depth)
+        self.at += 1
+        items: list[Any] = []
+        while True:
+            self._skip_space()
+            if self.at >= len(self.text):
+                self.is_cut = True
+                return items
+            mark = self.text[self.at]
+            if mark == "]":
+                self.at += 1
+                return items
+            if mark == ",":
+                self.at += 1
+                continue
+            before = self.at
+            items.append(self.value(depth + 1, is_bare_map=False))
+            if self.at == before:
+                self.at += 1
+
+    def _string(self, quote: str) -> str:
+        self.at += 1
+        out: list[str] = []
+        while self.at < len(self.text):
+            mark = self.text[self.at]
+            if mark == "\\" and self.at + 1 < len(self.text):
+                out.append(self._escape())
+                continue
+            self.at += 1
+            if mark == quote:
+                return "".join(out)
+            out.append(mark)
+        self.is_cut = True
+        return "".join(out)
+
+    def _escape(self) -> str:
+        mark = self.text[self.at + 1]
+        digits = self.text[self.at + 2 : self.at + 6]
+        if mark == "u" and re.fullmatch(r"[0-9a-fA-F]{4}", digits):
+            self.at += 6
+            return chr(int(digits, 16))
+        self.at += 2
+        return _ESCAPES.get(mark, mark)
+
+    def _bare(self, *, is_bare_map: bool) -> Any:
+        """A word, or in maps without quotes a whole sentence: it goes on until a comma that a key follows."""
+        began = self.at
+        while self.at < len(self.text):
+            mark = self.text[self.at]
+            if mark in "}])" or mark == "\n":
+                break
+            if mark == "," and (not is_bare_map or _NEXT_KEY.match(self.text, self.at + 1)):
+                break
+            self.at += 1
+        else:
+            self.is_cut = True
+        said = self.text[began : self.at].strip()
+        if said in _WORDS:
+            return _WORDS[said]
+        return said
+
+    def _pass_over(self) -> bool:
+        """Something that is no member (`…`, `<ref *1>`, `... 3 more`): go on behind it."""
+        began = self.at
+        while self.at < len(self.text) and self.text[self.at] not in _CLOSERS:
+            self.at += 1
+        if self.at == began:
+            self.at += 1
+        return self.at < len(self.text) or self._cut()
+
+    def _cut(self) -> bool:
+        self.is_cut = True
+        return False
+
+    def _skip_space(self) -> None:
+        match = _SPACE.match(self.text, self.at)
+        if match is not None:
+            self.at = match.end()

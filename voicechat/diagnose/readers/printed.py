@@ -1,0 +1,262 @@
+"""Lines of text -> what was printed in them: whole events, the bare name of one, or a sentence about the client.
+
+An event may be printed over many lines, with the console's prefix on each, or be cut off. Its name may be told in one
+line and its body in the next. The same event may be printed twice, by the socket and by a handler.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicechat.diagnose.readers.decoding import mended
+from voicechat.diagnose.readers.loose import Loose, read_loose
+from voicechat.diagnose.readers.naming import CLIENT, IN_TEXT, SERVER, WireDirection, direction_of, is_name
+from voicechat.diagnose.readers.narration import narrated
+from voicechat.diagnose.readers.timing import time_in
+from voicechat.diagnose.readers.unwrapping import Found, unwrapped
+
+MOST_LINES = 600
+"""Lines that one printed object may take."""
+LONGEST_LINE = 1_000_000
+SEEN = 64
+"""Events that are remembered to know the second printing of one."""
+NAMED = "(only its name was printed)"
+"""Marks an event whose fields are guessed from the sentence that named it."""
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\u200b\u200e\u200f\ufeff]")
+_LOGCAT = re.compile(
+    r"^(?:[VDIWEF]/[\w.-]+\s*\(\s*\d+\):|[VDIWEF]\s+[\w.-]+\s*:|flutter:|\d+\s+\d+\s+[VDIWEF]\s+[\w.-]+\s*:)\s?"
+)
+_SENDS = re.compile(
+    r"(?:^|\W)(?:send(?:ing|s)?|sent|out(?:going|bound)?|client|emit(?:ting)?|>+|→|->|⬆|📤|发送|上行)(?:\W|$)", re.I
+)
+_RECEIVES = re.compile(
+    r"(?:^|\W)(?:receiv(?:e|ed|ing)|recv|got|in(?:coming|bound)?|server|<+|←|<-|⬇|📥|收到|接收|下行)(?:\W|$)", re.I
+)
+_WAITED_FOR = re.compile(
+    r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|handle[rs]?|listen\w*|"
+    r"subscribe\w*|ignor\w+|unknown|unhandled|等待|直到|没有|未收到|忽略)\s*[:'\"`\[(]?\s*$",
+    re.I,
+)
+_IDS = {
+    "item_id": re.compile(r"\b(?:item_id\W{0,4})?((?:item|msg)_[A-Za-z0-9]{4,})"),
+    "response_id": re.compile(r"\b(resp_[A-Za-z0-9]{4,})"),
+    "event_id": re.compile(r"\b(event_[A-Za-z0-9]{4,})"),
+    "call_id": re.compile(r"\b(call_[A-Za-z0-9]{4,})"),
+}
+_STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
+_REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
+_CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
+_SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?(.{0,2000}?)[\"'”」]?\s*$")
+_NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d+)")
+_OBJECT = re.compile(r"[{\[]|\b[A-Z]\w+(?:Event|Message|Update|Create)\(")
+_WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_id|\{\s*$|\[\s*$")
+
+
+@dataclass(slots=True)
+class Line:
+    """Something that a line told."""
+
+    number: int
+    found: Found
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object whose brackets are not closed yet."""
+
+    number: int
+    text: str
+    t: float | None
+    told: WireDirection | None
+    lines: int = 1
+
+
+@dataclass(slots=True)
+class Printed:
+    """Reads lines one by one; `end` gives what was still open."""
+
+    _open: _Open | None = None
+    _held: Line | None = None
+    """An event that was only named; its body may stand in the next line."""
+    _seen: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=SEEN))
+
+    def read(self, number: int, raw: str) -> Iterator[Line]:
+        """What one line tells, which may be the end of an object that began some lines before."""
+        line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
+        stamp = time_in(line)
+        rest = _LOGCAT.sub("", line[stamp[1] :].lstrip(" ]|)\t") if stamp else line)
+        t = stamp[0] if stamp else None
+        for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
+            yield from self._tell(told)
+        if self._held is not None and self._open is None and self._held.number < number:
+            yield from self._let_go()
+
+    def end(self) -> Iterator[Line]:
+        """The log ends; half an object is told as far as it goes."""
+        if self._open is not None:
+            for told in self._close(self._open):
+                yield from self._tell(told)
+        yield from self._let_go()
+
+    def _tell(self, line: Line) -> Iterator[Line]:
+        """An event, unless it was printed a moment ago; one that was only named gives way to its body."""
+        event = line.found.event
+        kind, id = str(event.get("type")), str(event.get("event_id") or "")
+        if id and (kind, id) in self._seen:
+            return
+        if id:
+            self._seen.append((kind, id))
+        held = self._held
+        if held is not None and held.found.event.get("type") == kind and not _is_only_named(event):
+            self._held = None
+        else:
+            yield from self._let_go()
+        if _is_only_named(event):
+            self._held = line
+        else:
+            yield line
+
+    def _let_go(self) -> Iterator[Line]:
+        held, self._held = self._held, None
+        if held is not None:
+            yield held
+
+    def _go_on(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
+        open_ = self._open
+        assert open_ is not None
+        is_new = t is not None and open_.t is not None and IN_TEXT.search(rest) is not None and "{" in rest
+        if is_new or open_.lines >= MOST_LINES:
+            yield from self._close(open_)
+            yield from self._begin(number, rest, t)
+            return
+        open_.text += "\n" + rest
+        open_.lines += 1
+        value = _object_in(open_.text)
+        if value is not None and value.is_whole:
+            yield from self._close(open_)
+
+    def _close(self, open_: _Open) -> Iterator[Line]:
+        self._open = None
+        value = _object_in(open_.text)
+        if value is not None:
+            yield from self._events(open_.number, value.value, open_.t, open_.told)
+
+    def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
+        if not rest.strip():
+            return
+        told = _direction(rest)
+        value = _object_in(rest)
+        if value is not None:
+            if not value.is_whole and "…" not in rest[-4:] and "..." not in rest[-6:]:
+                self._open = _Open(number, rest, t, told)
+                return
+            events = list(self._events(number, value.value, t, told))
+            named = "" if events else self._name_in(rest)
+            if named and isinstance(value.value, Mapping):
+                body = {**_fields(named, rest), **value.value, "type": named}
+                events = [Line(number, Found(body, t, direction_of(named, told)))]
+            if events:
+                yield from events
+                return
+        yield from self._of_sentence(number, rest, t, told)
+
+    def _events(self, number: int, value: Any, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        for one in unwrapped(value, t, told):
+            if isinstance(one, Found):
+                yield Line(number, Found(one.event, t if t is not None else one.t, one.dir))
+
+    def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        name = self._name_in(rest)
+        if name:
+            event = _fields(name, rest) | {NAMED: True}
+            yield Line(number, Found(event, t, direction_of(name, told)))
+            return
+        for act in narrated(rest):
+            yield Line(number, Found(act, t, "local"))
+
+    def _name_in(self, rest: str) -> str:
+        """The event that a sentence is about, if it says that it came or left."""
+        for match in IN_TEXT.finditer(rest):
+            name = match[0].rstrip(".")
+            if not (name in SERVER or name in CLIENT or (is_name(name) and name.count(".") >= 1)):
+                continue
+            if _WAITED_FOR.search(rest[: match.start()]):
+                continue
+            return name
+        return ""
+
+
+def _object_in(text: str) -> Loose | None:
+    """The first object in a line that may be an event, strictly read if it can be."""
+    for match in list(_OBJECT.finditer(text))[:6]:
+        at = match.start()
+        if text[at] == "[" and _looks_like_a_tag(text, at):
+            continue
+        try:
+            value, end = _decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            if isinstance(value, dict | list) and value:
+                return Loose(value, end, True)
+            continue
+        if not _WORTH.search(text[at : at + 4000]) and not IN_TEXT.search(text[:at]):
+            continue
+        loose = read_loose(text, at)
+        if loose is not None and loose.value:
+            return loose
+        if loose is not None and not loose.is_whole:
+            return loose
+    return None
+
+
+def _is_only_named(event: Mapping[str, Any]) -> bool:
+    return event.get(NAMED) is True
+
+
+def _looks_like_a_tag(text: str, at: int) -> bool:
+    """`[INFO]`, `[12:00:01]`, `[Realtime]`: a prefix, not a list."""
+    end = text.find("]", at)
+    return 0 < end - at < 40 and "{" not in text[at:end] and '"' not in text[at:end]
+
+
+def _direction(rest: str) -> WireDirection | None:
+    head = rest[:60]
+    if _SENDS.search(head):
+        return "out"
+    return "in" if _RECEIVES.search(head) else None
+
+
+def _fields(name: str, rest: str) -> dict[str, Any]:
+    """The event as far as the sentence tells it: ids, a status, a reason, a transcript."""
+    event: dict[str, Any] = {"type": name}
+    for field_, pattern in _IDS.items():
+        if match := pattern.search(rest):
+            event[field_] = match[1]
+    for match in _NUMBERS.finditer(rest):
+        event[match[1]] = int(match[2])
+    if name in ("response.created", "response.done"):
+        event["response"] = _response(event, rest)
+    elif name.endswith(("transcription.completed", "transcript.done", ".delta")) and (said := _SAID.search(rest)):
+        event["delta" if name.endswith(".delta") else "transcript"] = said[1]
+    return event
+
+
+def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
+    response: dict[str, Any] = {"id": event.get("response_id", "")}
+    if status := _STATUS.search(rest):
+        response["status"] = status[1] or status[2]
+    details: dict[str, Any] = {}
+    if reason := _REASON.search(rest):
+        details["reason"] = reason[1]
+    if code := _CODE.search(rest):
+        details["error"] = {"code": code[1], "message": rest.strip()[:300]}
+    return response | ({"status_details": details} if details else {})
+
+
+_decoder = json.JSONDecoder(strict=False)

@@ -1,0 +1,133 @@
+"""When something happened, out of whatever a log gives: ISO dates, clock times, epochs, seconds since a start.
+
+A log without any times still has one clock: OpenAI's ids begin with the second in which they were made.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+_ISO = re.compile(
+    r"(20\d\d)[-/.](\d\d?)[-/.](\d\d?)[T _](\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?"
+)
+_DAY_CLOCK = re.compile(r"(?<!\d)(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)[.,](\d{3,6})")
+"""Android's logcat."""
+_CLOCK = re.compile(r"(?<![\d:.-])(\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,6}))?(?:\s*(AM|PM|am|pm))?(?![\d:])")
+_EPOCH = re.compile(r"(?<![\w.])(1[5-9]\d{8})(?:(\d{3})|\.(\d{1,6}))?(?![\w.])")
+_SINCE = re.compile(r"^\W{0,3}\+?(\d{1,6}\.\d{1,6})\s*(?:s\b|sec\b|\]|\)|:|\s|\|)")
+_MS_SINCE = re.compile(r"^\W{0,3}\+?(\d{1,9})\s*ms\b")
+LOOKED_AT = 80
+"""Characters at the start of a line in which its time is looked for."""
+DAY = 86_400.0
+
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_ID = re.compile(r"\b(?:event|item|resp|sess|conv|call)_([0-9A-Za-z]{5})[0-9A-Za-z]{8,}")
+_ID_EPOCH = 1_576_800_000
+"""Ids count seconds from here: five base-62 characters after the prefix, digits, then capitals, then small letters."""
+_POSSIBLE = (1_700_000_000.0, 2_000_000_000.0)
+"""End of 2023 to 2033: what an id of the Realtime API may say; anything else was made by another service."""
+
+
+def time_in(line: str) -> tuple[float, int] | None:
+    """(seconds, end of the match) of the time that a line begins with. Clock times count from midnight."""
+    head = line[:LOOKED_AT]
+    if match := _ISO.search(head):
+        return _of_date(match), match.end()
+    if match := _DAY_CLOCK.search(head):
+        month, day, hour, minute, second = (int(part) for part in match.groups()[:5])
+        return ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]), match.end()
+    if match := _CLOCK.search(head):
+        return _of_clock(match), match.end()
+    if match := _EPOCH.search(head):
+        return int(match[1]) + (_fraction(match[2]) if match[2] else _fraction(match[3] or "")), match.end()
+    if match := _SINCE.match(head):
+        return float(match[1]), match.end(1)
+    if match := _MS_SINCE.match(head):
+        return int(match[1]) / 1000, match.end()
+    return None
+
+
+def time_of(value: object) -> float | None:
+    """Seconds out of a JSON value: a number in seconds, milliseconds or microseconds, or a text with a time in it."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int | float):
+        return _of_number(float(value))
+    if isinstance(value, str):
+        found = time_in(value)
+        if found is not None:
+            return found[0]
+        try:
+            return _of_number(float(value))
+        except ValueError:
+            return None
+    return None
+
+
+def second_of_id(text: str) -> float | None:
+    """The second since 1970 in which OpenAI made the first id in `text`; None where there is no such id."""
+    if (match := _ID.search(text)) is None:
+        return None
+    number = 0
+    for mark in match[1]:
+        number = number * 62 + _DIGITS.index(mark)
+    made = float(number + _ID_EPOCH)
+    return made if _POSSIBLE[0] < made < _POSSIBLE[1] else None
+
+
+class Clock:
+    """Session time out of the times of a log: from the first one, over midnight, never backwards by a day."""
+
+    def __init__(self) -> None:
+        self._first: float | None = None
+        self._last = 0.0
+        self._days = 0.0
+
+    def tell(self, raw: float | None) -> float | None:
+        """Seconds since the first time that was told."""
+        if raw is None:
+            return None
+        if self._first is None:
+            self._first = self._last = raw
+        if raw + self._days < self._last - DAY / 2 and raw < DAY:
+            self._days += DAY
+        self._last = max(self._last, raw + self._days)
+        return round(raw + self._days - self._first, 6)
+
+
+def _of_number(value: float) -> float | None:
+    if value != value or value < 0:
+        return None
+    for factor in (1e9, 1e6, 1e3):
+        if value / factor > 1e9:
+            return value / factor
+    return value
+
+
+def _of_date(match: re.Match[str]) -> float:
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    try:
+        moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return 0.0
+    return moment.timestamp() + _fraction(match[7] or "") - _offset(match[8] or "")
+
+
+def _offset(zone: str) -> float:
+    if not zone or zone == "Z":
+        return 0.0
+    digits = zone[1:].replace(":", "")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:] or 0) * 60
+    return -seconds if zone[0] == "-" else seconds
+
+
+def _of_clock(match: re.Match[str]) -> float:
+    hour = int(match[1])
+    if match[5]:
+        hour = hour % 12 + (12 if match[5].lower() == "pm" else 0)
+    return hour * 3600 + int(match[2]) * 60 + int(match[3]) + _fraction(match[4] or "")
+
+
+def _fraction(digits: str) -> float:
+    return int(digits) / 10 ** len(digits) if digits else 0.0
