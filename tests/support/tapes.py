@@ -35,7 +35,7 @@ def tape_of(moments: Iterable[Moment], begin: State, policy: TurnPolicy, folder:
     lines = [first_line(STARTED_AT, Start(begin.wishes, begin.choices, policy), {"app": "test"})]
     for moment in moments:
         if isinstance(moment.event, Received):
-            lines.append(happening_line(Happening(moment.now, "in", on_the_wire(moment.event.event)), moment.now))
+            lines.append(happening_line(Happening(moment.now, "in", on_the_wire(moment.event.event)), 0.0))
         lines.append(input_line(moment.event, moment.now, moment.now))
         lines += [effect_line(effect, moment.now) for effect in moment.result.effects]
     write_lines(folder / EVENTS_FILE, lines)

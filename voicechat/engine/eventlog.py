@@ -11,7 +11,7 @@ import msgspec
 
 from voicechat.engine.event_facts import refs_of, tags_of
 from voicechat.engine.link import Batch, EventRow
-from voicechat.session.happenings import Happening
+from voicechat.session.happenings import Happening, in_session_time
 
 LONG_TEXT = 2_000
 """Longest string kept inside a payload."""
@@ -68,14 +68,6 @@ def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
         refs=refs_of(event),
         tags=tags_of(happening),
     )
-
-
-def in_session_time(event: Mapping[str, Any], started_at: float) -> dict[str, Any]:
-    """Our own facts name moments of a monotonic clock (`began_at`); readers have session time only."""
-    return {
-        name: round(value - started_at, 6) if name.endswith("_at") and isinstance(value, int | float) else value
-        for name, value in event.items()
-    }
 
 
 def elided(value: Any, *, is_audio: bool, depth: int = 0) -> Any:

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from voicechat.config.settings import Settings
 from voicechat.core import events as on
 from voicechat.core.events import Event
-from voicechat.engine.eventlog import in_session_time
 from voicechat.engine.link import FromEngine, Numbers
 from voicechat.numbers.ledger import BudgetState, Ledger
 from voicechat.numbers.prices import read_prices
-from voicechat.session.happenings import Happening
+from voicechat.session.happenings import Happening, in_session_time
 
 EVERY = 0.5
 """Seconds between two `Numbers`."""

@@ -29,7 +29,7 @@ from voicechat.core.state import Choices, Wishes
 from voicechat.errors import TapeError
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.wire import MalformedFrame
-from voicechat.session.happenings import Happening
+from voicechat.session.happenings import Happening, in_session_time
 
 VERSION = 1
 AUDIO_TYPES = ("input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta")
@@ -47,14 +47,17 @@ class Start:
     policy: TurnPolicy
 
 
-def first_line(started_at: str, start: Start, about: Mapping[str, Any]) -> dict[str, Any]:
+def first_line(started_at: str, start: Start | None, about: Mapping[str, Any]) -> dict[str, Any]:
     """`started_at` is an ISO 8601 moment; `about` what else is worth knowing, without secrets."""
-    return {"tape": VERSION, "started_at": started_at, **about, "start": msgspec.to_builtins(start)}
+    began = {} if start is None else {"start": msgspec.to_builtins(start)}
+    return {"tape": VERSION, "started_at": started_at, **about, **began}
 
 
-def happening_line(happening: Happening, t: float) -> dict[str, Any]:
-    """A wire event or a local one at session time `t`, in seconds."""
-    line: dict[str, Any] = {"t": round(t, 6), "dir": happening.dir, "event": without_audio(happening.event)}
+def happening_line(happening: Happening, started_at: float) -> dict[str, Any]:
+    """A wire event or a local one; `started_at` is the zero of session time on the session's clock."""
+    is_ours = happening.dir == "local"
+    event = in_session_time(happening.event, started_at) if is_ours else without_audio(happening.event)
+    line: dict[str, Any] = {"t": round(happening.at - started_at, 6), "dir": happening.dir, "event": event}
     if happening.notes:
         line["notes"] = list(happening.notes)
     return line

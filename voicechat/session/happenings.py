@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,3 +24,11 @@ class Happening:
 
 
 Watch = Callable[[Happening], None]
+
+
+def in_session_time(event: Mapping[str, Any], started_at: float) -> dict[str, Any]:
+    """Our own facts name moments of a monotonic clock (`began_at`); readers have session time only."""
+    return {
+        name: round(value - started_at, 6) if name.endswith("_at") and isinstance(value, int | float) else value
+        for name, value in event.items()
+    }

@@ -35,6 +35,11 @@ EVENT_NAMES: dict[type, str] = {
     on.BudgetNear: "budget.near",
     on.BudgetSpent: "budget.spent",
     on.BudgetBlind: "budget.blind",
+    on.ToolsOffered: "tools.offered",
+    on.ToolAllowed: "tool.allowed",
+    on.ToolDenied: "tool.denied",
+    on.ToolFinished: "tool.finished",
+    on.ToolMoved: "tool.moved",
     on.AssistantHeard: "assistant.audible",
     on.AssistantFellSilent: "assistant.silent",
     on.VoiceBegan: "voice.began",
@@ -66,8 +71,10 @@ EFFECT_NAMES: dict[type, str] = {
     do.DuckPlayback: "playback.ducked",
     do.Connect: "line.connecting",
     do.HangUp: "line.hanging_up",
+    do.RunTool: "tool.run",
+    do.DropTools: "tools.dropped",
 }
-PRIVATE = ("session",)
+PRIVATE = ("session", "definitions")
 RENAMED = {"type": "client_event"}
 """A field of ours must not hide the name of the event."""
 

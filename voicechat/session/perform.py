@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import get_args
 
 import msgspec
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, WireEffect
+from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffect, WireEffect
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
@@ -21,7 +23,7 @@ from voicechat.protocol.codec import decode_server, encode
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.wire import type_of
 from voicechat.session.happenings import Happening, Watch
-from voicechat.session.ports import AudioPort, Line, LineListener, Tell
+from voicechat.session.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
 
 OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
 """Opens a line for a connection and says what was opened; tells LineStep on the way. Raises VoiceChatError."""
@@ -32,6 +34,7 @@ after so many seconds for services that never greet."""
 
 AUDIO_EFFECTS = get_args(AudioEffect)
 WIRE_EFFECTS = get_args(WireEffect)
+TOOL_EFFECTS = get_args(ToolEffect)
 MINE = ("mine",)
 """The tag of what the user sent by hand."""
 
@@ -40,13 +43,21 @@ class Performer:
     """Holds the one line and the one audio port, and carries out effects in order."""
 
     def __init__(
-        self, audio: AudioPort, open_line: OpenLine, tell: Tell, watch: Watch, clock: Callable[[], float]
+        self,
+        audio: AudioPort,
+        open_line: OpenLine,
+        tell: Tell,
+        watch: Watch,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        """`wall`: seconds since 1970, in whose terms services say when a session ends."""
         self._audio = audio
         self._open_line = open_line
         self._tell = tell
         self._watch = watch
         self._clock = clock
+        self._wall = wall
         self._line: Line | None = None
         self._number = 0
         self._opening: asyncio.Task[None] | None = None
@@ -54,6 +65,9 @@ class Performer:
         self.dialect: Dialect = "ga"
         self.redact: Callable[[str], str] = lambda text: text
         """Takes secrets out of what a server says, before anybody sees it (some quote the key they refuse)."""
+        self.tools: ToolPort | None = None
+        self.secrets: Secrets | None = None
+        """Fills in, on the way to the line alone, what the core and every log know by a stand-in."""
         self.on_line: Callable[[Line | None], None] = lambda line: None
         """Told whenever the line changes, so that the audio path can play it."""
 
@@ -70,6 +84,8 @@ class Performer:
             self._connect(effect)
         elif isinstance(effect, do.HangUp):
             self._hang_up(tell_the_service=True)
+        elif isinstance(effect, TOOL_EFFECTS) and self.tools is not None:
+            self.tools.perform(effect)
 
     def _send(self, effect: WireEffect) -> None:
         if isinstance(effect, do.SendByHand):
@@ -84,7 +100,8 @@ class Performer:
         self._send_text(text, type_of(event), effect.event_id, MINE if isinstance(effect, do.ChangeItem) else ())
 
     def _send_text(self, text: str, kind: str, event_id: str, tags: tuple[str, ...]) -> None:
-        reason = self._line.send(text) if self._line else "there is no line"
+        sent = self.secrets.revealed(text) if self.secrets is not None else text
+        reason = self._line.send(sent) if self._line else "there is no line"
         if reason:
             self._refused(kind, reason, event_id)
             return
@@ -94,12 +111,15 @@ class Performer:
         self._tell(on.SendRefused(self._number, kind, reason, event_id))
 
     def _connect(self, effect: do.Connect) -> None:
-        self._hang_up(tell_the_service=False)
+        # A line that went dead is not closed at the service, where it would count as a session for half a minute.
+        self._hang_up(tell_the_service=True)
         self._number = effect.connection
         self._opening = asyncio.get_running_loop().create_task(self._open(effect))
 
     async def _open(self, effect: do.Connect) -> None:
         number = effect.connection
+        if self.secrets is not None:
+            effect = replace(effect, session=self.secrets.revealed_session(effect.session))
         listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
         try:
             line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
@@ -107,7 +127,7 @@ class Performer:
             self._tell(
                 on.LineFailed(
                     number,
-                    error.message,
+                    self.redact(error.message),
                     hint=error.hint,
                     retryable=error.retryable,
                     status=error.status,
@@ -118,7 +138,9 @@ class Performer:
             return
         except VoiceChatError as error:
             code = "config" if isinstance(error, ConfigError) else "engine"
-            self._tell(on.LineFailed(number, error.message, hint=error.hint, retryable=error.retryable, code=code))
+            self._tell(
+                on.LineFailed(number, self.redact(error.message), hint=error.hint, retryable=error.retryable, code=code)
+            )
             return
         if number != self._number:
             await line.close(hang_up=True)
@@ -128,7 +150,7 @@ class Performer:
         began = self._clock()
         await listener.first_word(FIRST_WORD_LIMIT)
         self._tell(on.LineStep(number, "session", self._clock() - began))
-        self._tell(opened)
+        self._tell(opened if opened.unix_time is not None else replace(opened, unix_time=self._wall()))
         listener.release()
 
     def _tell_if_current(self, number: int) -> Tell:
@@ -169,6 +191,8 @@ def client_event(effect: ComposedEffect) -> ClientEvent:
             return say.InputAudioBufferCommit(event_id=event_id)
         case do.CreateItem(item=item, previous_item_id=previous):
             return say.ConversationItemCreate(item=item, previous_item_id=previous, event_id=event_id)
+        case do.AnswerCall(item=item) | do.RememberItem(item=item):
+            return say.ConversationItemCreate(item=item, event_id=event_id)
         case do.CreateResponse(response=response):
             return say.ResponseCreate(response=response, event_id=event_id)
         case do.CancelResponse(response_id=response_id):
@@ -221,9 +245,21 @@ class Listener:
         self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
         self._tell(on.Received(self._number, decoded.event, decoded.notes))
 
-    def on_closed(self, reason: str) -> None:
+    def on_closed(self, reason: str, code: str = "") -> None:
         if self._waiting is not None:
-            self._waiting.append(lambda: self.on_closed(reason))
+            self._waiting.append(lambda: self.on_closed(reason, code))
             self._spoke.set()
             return
-        self._tell(on.LineLost(self._number, reason))
+        self._tell(on.LineLost(self._number, self._redact(reason), code))
+
+    def on_emptied(self) -> None:
+        self._tell(on.PlaybackEmptied())
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        self._tell(on.PlaybackMoved(self._number, item_id, seconds, at, moving))
+
+    def on_sent(self, text: str) -> None:
+        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text)))
+
+    def on_noted(self, text: str, code: str) -> None:
+        self._tell(on.LineNoted(self._number, text, code))

@@ -5,13 +5,13 @@ Adapters translate; they hold no policy. Everything that goes wrong comes back a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.core.effects import AudioEffect
+from voicechat.core.effects import AudioEffect, ToolEffect
 from voicechat.core.events import Event
 
 Frame = NDArray[np.int16]
@@ -71,11 +71,37 @@ class AudioPort(Protocol):
     def perform(self, effect: AudioEffect) -> None: ...
 
 
+class ToolPort(Protocol):
+    """Who runs tools; what comes of a call is told as `ToolFinished`."""
+
+    def perform(self, effect: ToolEffect) -> None: ...
+
+
+class Secrets(Protocol):
+    """Who knows what the stand-ins in a session stand for."""
+
+    def revealed(self, text: str) -> str: ...
+    def revealed_session(self, session: Mapping[str, Any]) -> dict[str, Any]: ...
+
+
 class LineListener(Protocol):
     """How a line reports. Called on the event loop."""
 
     def on_text(self, text: str) -> None: ...
-    def on_closed(self, reason: str) -> None: ...
+    def on_closed(self, reason: str, code: str = "") -> None:
+        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
+
+    def on_emptied(self) -> None:
+        """All sound that came as events was played."""
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        """By `at` so many seconds of this item had left for the loudspeaker; `moving`: and it went on."""
+
+    def on_sent(self, text: str) -> None:
+        """An event that the line made itself: one of many pieces of the microphone, to be shown."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """Something the user should know, in one sentence."""
 
 
 class Line(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
@@ -38,6 +39,8 @@ class Session:
         self.clock = clock
         self.on_change: Callable[[], None] = lambda: None
         """Called on the loop after each step that changed the state."""
+        self.record: Callable[[float, Event, tuple[Effect, ...]], None] | None = None
+        """Told of each input of the core with its moment, and of what was decided, before it is carried out."""
         self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -67,6 +70,8 @@ class Session:
         before = self.state
         result = step(before, event, now, self.policy)
         self.state = result.state
+        if self.record is not None:
+            self.record(now, event, result.effects)
         for announcement in result.announced:
             self._note(announcement, now)
         self._performer.dialect = result.state.configuration.dialect
