@@ -1,4 +1,4 @@
-"""The console script. `--version` is answered before anything is imported."""
+"""The console script. `--version` and `ctl` are answered before anything heavy is imported."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ def main() -> None:
 
         sys.stdout.write(f"voicechat {__version__}\n")
         return
+    if sys.argv[1:2] == ["ctl"]:
+        from voicechat.cli.ctl import ctl_command
+
+        sys.exit(ctl_command(sys.argv[2:]))
     try:
         code = obey(sys.argv[1:])
     except KeyboardInterrupt:  # while we were still importing

@@ -1,0 +1,117 @@
+"""`voicechat ctl ...`: work a running talk from the shell, a window manager or a foot pedal.
+
+Standard library only and nothing heavy of it: a key that is bound to this must open the microphone at once. One line
+goes to the engine's door, one comes back.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+
+from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
+
+HELP = """Usage: voicechat ctl [--session PID] COMMAND
+
+Work a running talk from outside. Commands:
+  ptt down|up|toggle [SECONDS]   hold the talk key; without `up` it ends after SECONDS (at most 30)
+  mute on|off|toggle             the microphone
+  barge-in on|off|toggle         whether talking over the assistant cuts in
+  stop                           stop the answer
+  say TEXT                       a typed message
+  end                            end the talk
+  status [--json]                one line about the talk
+  events                         every event as a line of JSON, until Ctrl+C
+  sessions                       the talks that can be reached
+"""
+DONE, REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
+PATIENCE = 2.0
+"""Seconds an engine may take to answer."""
+
+
+def ctl_command(arguments: list[str]) -> int:
+    """Exit 0: done. 1: the talk refused it. 2: not a command. 3: there is no talk to reach."""
+    try:
+        return _command(arguments)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _command(arguments: list[str]) -> int:
+    session = ""
+    if arguments[:1] == ["--session"] and len(arguments) > 1:
+        session, arguments = arguments[1], arguments[2:]
+    if not arguments or arguments[0] in ("-h", "--help"):
+        (sys.stdout if arguments else sys.stderr).write(HELP)
+        return DONE if arguments else USAGE
+    try:
+        folder = runtime_dir()
+        doors = sessions(folder)
+    except OSError as error:
+        return _complain(f"{error.filename}: {error.strerror}", UNREACHABLE)
+    if arguments == ["sessions"]:
+        sys.stdout.write("".join(f"{number}\n" for number in doors))
+        return DONE
+    if session and not (session.isdigit() and int(session) in doors):
+        return _complain(f"there is no talk {session}; `voicechat ctl sessions` lists them", UNREACHABLE)
+    return _ask([int(session)] if session else doors, folder, " ".join(_escaped(word) for word in arguments))
+
+
+def _ask(doors: list[int], folder: str, line: str) -> int:
+    """The newest talk that answers; several are told apart by `--session`."""
+    open_doors: list[socket.socket] = []
+    for number in doors:
+        try:
+            open_doors.append(_connected(folder, number))
+        except (OSError, ValueError):
+            continue  # its engine is gone and left the door behind
+    if not open_doors:
+        return _complain("no talk is running; start one with: voicechat", UNREACHABLE)
+    if len(open_doors) > 1:
+        return _complain(f"{len(open_doors)} talks are running; say which: ctl --session PID ...", USAGE)
+    with open_doors[0] as door:
+        door.sendall(line.encode() + b"\n")
+        return _told(door, follows=line == "events")
+
+
+def _connected(folder: str, number: int) -> socket.socket:
+    path = os.path.join(folder, f"{number}{SOCKET}")
+    if os.path.exists(path):
+        door = socket.socket(socket.AF_UNIX)
+        door.settimeout(PATIENCE)
+        door.connect(path)
+        return door
+    with open(os.path.join(folder, f"{number}{PORT}"), encoding="ascii") as file:
+        port, token = file.read().split()
+    door = socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE)
+    door.sendall(token.encode() + b"\n")
+    return door
+
+
+def _told(door: socket.socket, *, follows: bool) -> int:
+    with door.makefile("r", encoding="utf-8", errors="replace") as answers:
+        try:
+            answer = answers.readline().rstrip("\n")
+        except OSError:
+            return _complain("the talk does not answer", UNREACHABLE)
+        said, _, rest = answer.partition(" ")
+        if said != "ok":
+            return _complain(rest or "the talk closed its door", REFUSED if rest else UNREACHABLE)
+        if rest:
+            sys.stdout.write(rest + "\n")
+        if follows:
+            door.settimeout(None)
+            for event in answers:
+                sys.stdout.write(event)
+                sys.stdout.flush()
+    return DONE
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("\n", "\\n") if "\n" in word or "\\" in word else word
+
+
+def _complain(text: str, code: int) -> int:
+    sys.stderr.write(f"voicechat: {text}\n")
+    return code

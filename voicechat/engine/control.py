@@ -1,0 +1,175 @@
+"""The engine's private door: a socket of this user alone, at which the talk can be worked from outside.
+
+One line asks, one line answers (`ok ...` or `error ...`), any number of them on one connection. `events` turns the
+connection into a stream. Whoever connects is asked for his user id by the kernel; where there are no Unix sockets a
+token out of a private file stands for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import json
+import os
+import secrets
+import socket
+import struct
+import sys
+from collections.abc import Callable
+
+from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
+from voicechat.core.state import State
+from voicechat.core.user_events import UserEvent
+from voicechat.core.view import View
+from voicechat.engine.control_verbs import LONGEST_LINE, Refused, understood
+from voicechat.engine.link import EventRow
+
+MOST_CONNECTIONS = 16
+IDLE = 3600.0
+"""Seconds a connection may say nothing."""
+MOST_BEHIND = 4 * 1024 * 1024
+"""Bytes that a reader of `events` may be behind; then it is dropped, never waited for."""
+
+
+class Control:
+    """`open` the door, `show` events to whoever follows them, `close` it."""
+
+    def __init__(self, look: Callable[[], tuple[State, View]], tell: Callable[[UserEvent], None]) -> None:
+        self._look = look
+        self._tell = tell
+        self._server: asyncio.Server | None = None
+        self._path = ""
+        self._token = ""
+        self._connections = 0
+        self._followers: set[asyncio.StreamWriter] = set()
+
+    async def open(self) -> str:
+        """Make the door; returns why there is none, or an empty string. Doors of engines that died are removed."""
+        try:
+            folder = runtime_dir()
+            _remove_dead(folder)
+            if sys.platform == "win32":
+                await self._open_port(folder)
+            else:
+                await self._open_socket(folder)
+        except OSError as error:
+            return f"`voicechat ctl` cannot reach this talk: {error.strerror or error}"
+        return ""
+
+    async def _open_socket(self, folder: str) -> None:
+        self._path = os.path.join(folder, f"{os.getpid()}{SOCKET}")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path, limit=LONGEST_LINE)
+        finally:
+            os.umask(before)
+
+    async def _open_port(self, folder: str) -> None:
+        self._token = secrets.token_hex(16)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=LONGEST_LINE)
+        port = self._server.sockets[0].getsockname()[1]
+        self._path = os.path.join(folder, f"{os.getpid()}{PORT}")
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{port} {self._token}\n")
+
+    def show(self, rows: tuple[EventRow, ...]) -> None:
+        """Events of one tick, to everybody who follows them."""
+        if not self._followers:
+            return
+        text = "".join(line_of(row) for row in rows).encode()
+        for writer in tuple(self._followers):
+            if writer.transport.get_write_buffer_size() > MOST_BEHIND:
+                self._followers.discard(writer)
+                writer.transport.abort()
+            else:
+                writer.write(text)
+
+    async def close(self) -> None:
+        """Take the door away."""
+        for writer in tuple(self._followers):
+            writer.close()
+        if self._server is not None:
+            self._server.close()
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections += 1
+        try:
+            if self._connections > MOST_CONNECTIONS:
+                writer.write(b"error too many connections\n")
+            elif not is_mine(writer) or not await self._knows_token(reader):
+                writer.write(b"error this is not your talk\n")
+            else:
+                await self._answer(reader, writer)
+            await writer.drain()
+        except (OSError, ValueError, TimeoutError):
+            pass  # gone, or a line longer than any of ours: nobody to tell
+        finally:
+            self._connections -= 1
+            self._followers.discard(writer)
+            writer.close()
+
+    async def _knows_token(self, reader: asyncio.StreamReader) -> bool:
+        if not self._token:
+            return True
+        said = await asyncio.wait_for(reader.readline(), 2.0)
+        return hmac.compare_digest(said.strip(), self._token.encode())
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await asyncio.wait_for(reader.readline(), IDLE):
+            said = line.decode("utf-8", "replace").strip()
+            if said == "events":
+                writer.write(b"ok\n")
+                self._followers.add(writer)
+                continue
+            writer.write(self._obey(said).encode("utf-8", "replace") + b"\n")
+            await writer.drain()
+
+    def _obey(self, said: str) -> str:
+        result = understood(said, *self._look())
+        if isinstance(result, Refused):
+            return f"error {result.reason}"
+        for act in result.acts:
+            self._tell(act)
+        return f"ok {result.answer}".rstrip()
+
+
+def line_of(row: EventRow) -> str:
+    """An event as `run --json` prints it."""
+    return json.dumps({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)}, ensure_ascii=False) + "\n"
+
+
+def is_mine(writer: asyncio.StreamWriter) -> bool:
+    """Whether the other end is a process of this user; the kernel knows (where it tells, else the folder's mode)."""
+    peer = writer.get_extra_info("socket")
+    if not hasattr(socket, "SO_PEERCRED") or peer.family != getattr(socket, "AF_UNIX", None):
+        return True
+    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return bool(user == os.getuid())
+
+
+def _remove_dead(folder: str) -> None:
+    """Doors whose engine was killed."""
+    for number in sessions(folder):
+        if not _lives(number):
+            for ending in (SOCKET, PORT):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, f"{number}{ending}"))
+
+
+def _lives(process: int) -> bool:
+    if sys.platform == "win32":
+        return True  # asking would end the process there; a dead port refuses, and the file is harmless
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
