@@ -6,11 +6,11 @@ goes to the engine's door, one comes back.
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 
-from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
+from voicechat.config.runtime_dir import runtime_dir, sessions
+from voicechat.engine.door import knock
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 
@@ -26,8 +26,6 @@ Work a running talk from outside. Commands:
   sessions                       the talks that can be reached
 """
 DONE, REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
-PATIENCE = 2.0
-"""Seconds an engine may take to answer."""
 
 
 def ctl_command(arguments: list[str]) -> int:
@@ -63,7 +61,7 @@ def _ask(doors: list[int], folder: str, line: str) -> int:
     open_doors: list[socket.socket] = []
     for number in doors:
         try:
-            open_doors.append(_connected(folder, number))
+            open_doors.append(knock(folder, number))
         except (OSError, ValueError):
             continue  # its engine is gone and left the door behind
     if not open_doors:
@@ -73,20 +71,6 @@ def _ask(doors: list[int], folder: str, line: str) -> int:
     with open_doors[0] as door:
         door.sendall(line.encode() + b"\n")
         return _told(door, follows=line == "events")
-
-
-def _connected(folder: str, number: int) -> socket.socket:
-    path = os.path.join(folder, f"{number}{SOCKET}")
-    if os.path.exists(path):
-        door = socket.socket(socket.AF_UNIX)
-        door.settimeout(PATIENCE)
-        door.connect(path)
-        return door
-    with open(os.path.join(folder, f"{number}{PORT}"), encoding="ascii") as file:
-        port, token = file.read().split()
-    door = socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE)
-    door.sendall(token.encode() + b"\n")
-    return door
 
 
 def _told(door: socket.socket, *, follows: bool) -> int:

@@ -1,8 +1,8 @@
 """The engine's private door: a socket of this user alone, at which the talk can be worked from outside.
 
 One line asks, one line answers (`ok ...` or `error ...`), any number of them on one connection. `events` turns the
-connection into a stream. Whoever connects is asked for his user id by the kernel; where there are no Unix sockets a
-token out of a private file stands for it.
+connection into a stream of JSON lines, `watch` into the frames of the link, for a second screen. Whoever connects is
+asked for his user id by the kernel; where there are no Unix sockets a token out of a private file stands for it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
 from voicechat.core.state import State
 from voicechat.core.user_events import UserEvent
 from voicechat.core.view import View
+from voicechat.engine.audience import Audience
 from voicechat.engine.control_verbs import LONGEST_LINE, Refused, understood
 from voicechat.engine.link import EventRow
 
@@ -35,7 +36,10 @@ MOST_BEHIND = 4 * 1024 * 1024
 class Control:
     """`open` the door, `show` events to whoever follows them, `close` it."""
 
-    def __init__(self, look: Callable[[], tuple[State, View]], tell: Callable[[UserEvent], None]) -> None:
+    def __init__(
+        self, look: Callable[[], tuple[State, View]], tell: Callable[[UserEvent], None], audience: Audience
+    ) -> None:
+        self._audience = audience
         self._look = look
         self._tell = tell
         self._server: asyncio.Server | None = None
@@ -113,6 +117,7 @@ class Control:
         finally:
             self._connections -= 1
             self._followers.discard(writer)
+            self._audience.leave(writer)
             writer.close()
 
     async def _knows_token(self, reader: asyncio.StreamReader) -> bool:
@@ -127,6 +132,10 @@ class Control:
             if said == "events":
                 writer.write(b"ok\n")
                 self._followers.add(writer)
+                continue
+            if said == "watch":
+                writer.write(b"ok\n")
+                self._audience.join(writer)
                 continue
             writer.write(self._obey(said).encode("utf-8", "replace") + b"\n")
             await writer.drain()

@@ -22,6 +22,16 @@ class WelcomeFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Spectator:
+    """This screen only shows: another one runs the talk, or nobody does any more."""
+
+    label: str
+    """For the header: WATCHING, REPLAY, TAP."""
+    sentence: str
+    """What is said when a key would have acted."""
+
+
+@dataclass(frozen=True, slots=True)
 class UiOptions:
     """How the screen looks and which keys it listens to."""
 
@@ -32,3 +42,4 @@ class UiOptions:
     motion: Motion = "full"
     welcome: WelcomeFacts = WelcomeFacts()
     user_themes_dir: Path | None = None
+    spectator: Spectator | None = None

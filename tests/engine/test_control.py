@@ -1,0 +1,192 @@
+"""The private door of a real engine: worked from the shell, watched by a second client, closed to everybody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from voicechat.config.load import load_settings
+from voicechat.engine.attach import GONE, WatchedEngine
+from voicechat.engine.control import MOST_CONNECTIONS
+from voicechat.engine.door import knock
+from voicechat.engine.host import EngineProcess
+from voicechat.engine.link import Batch, EngineHello, FromEngine, Goodbye, Snapshot
+
+PATIENCE = 15.0
+Heard = queue.SimpleQueue[FromEngine]
+
+
+class Talk:
+    """An engine without a server, and the shell beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.runtime = Path(tempfile.mkdtemp(prefix="vc", dir="/tmp"))  # a socket's path may have 107 characters
+        self.runtime.chmod(0o700)
+        config = folder / "config.toml"
+        config.write_text("")
+        self.environ = {
+            **os.environ,
+            "VOICECHAT_STATE_DIR": str(folder),
+            "VOICECHAT_RUNTIME_DIR": str(self.runtime),
+            "VOICECHAT_API_KEY": "sk-secret-123456",
+        }
+        flags = {"base_url": "http://127.0.0.1:9/v1", "mic": "none", "speaker": "none"}
+        self.engine = EngineProcess(load_settings(flags, {}, config), self.environ)
+        self.heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+
+    def start(self) -> None:
+        self.engine.start(self.heard.put)
+        self.until(lambda message: isinstance(message, Snapshot))
+
+    def until(
+        self, is_it: Callable[[FromEngine], bool], heard: queue.SimpleQueue[FromEngine] | None = None
+    ) -> FromEngine:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            message = (heard or self.heard).get(timeout=PATIENCE)
+            if is_it(message):
+                return message
+        raise AssertionError("that was never said")
+
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "voicechat", "ctl", *words]
+        return subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    def knock(self) -> socket.socket:
+        return knock(str(self.runtime), self.engine.pid)
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Iterator[Talk]:
+    made = Talk(tmp_path)
+    made.start()
+    yield made
+    made.engine.close()
+    shutil.rmtree(made.runtime, ignore_errors=True)
+
+
+def test_the_shell_mutes_the_talk_and_asks_how_it_is(talk: Talk) -> None:
+    assert talk.ctl("mute", "on").stdout == "muted\n"
+    talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted)
+    facts = json.loads(talk.ctl("status", "--json").stdout)
+    assert facts["muted"] is True
+    assert "muted" in talk.ctl("status").stdout or facts["mic"]
+
+
+def test_a_command_that_is_none_is_refused_with_a_sentence(talk: Talk) -> None:
+    result = talk.ctl("launch")
+    assert result.returncode == 1
+    assert "none of" in result.stderr
+    assert result.stdout == ""
+
+
+def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:
+    with talk.knock() as door:
+        door.sendall(b"events\nmute on\n")
+        lines = door.makefile("r")
+        said = [lines.readline() for _ in range(2)]
+        assert "ok\n" in said
+        event = next(json.loads(line) for line in lines if "mute.chosen" in line)
+    assert event["dir"] == "local"
+    assert event["event"]["muted"] is True
+
+
+def test_without_a_talk_ctl_says_so(tmp_path: Path) -> None:
+    nobody = Talk(tmp_path)
+    result = nobody.ctl("status")
+    assert result.returncode == 3
+    assert "no talk is running" in result.stderr
+    shutil.rmtree(nobody.runtime)
+
+
+def test_the_door_is_private_and_gone_with_the_engine(talk: Talk) -> None:
+    door = talk.runtime / f"{talk.engine.pid}.sock"
+    assert door.stat().st_mode & 0o077 == 0
+    talk.engine.close()
+    assert not door.exists()
+
+
+def test_a_door_that_a_killed_engine_left_is_removed_by_the_next(tmp_path: Path, talk: Talk) -> None:
+    left = talk.runtime / "999999.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(left))
+    talk.engine.restart()
+    talk.until(lambda message: isinstance(message, EngineHello))
+    talk.until(lambda message: isinstance(message, Snapshot))
+    assert not left.exists()
+
+
+def test_a_folder_that_others_may_enter_is_not_trusted(talk: Talk) -> None:
+    talk.runtime.chmod(0o755)
+    result = talk.ctl("status")
+    assert result.returncode == 3
+    assert "private" in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to become another user")
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs a Python that every user may run")
+def test_another_user_is_sent_away_even_if_the_folder_lets_him_in(talk: Talk) -> None:
+    talk.runtime.chmod(0o755)
+    door = talk.runtime / f"{talk.engine.pid}.sock"
+    door.chmod(0o666)
+    knocks = f"s.connect({str(door)!r}); s.sendall(b'status\\n'); print(s.recv(200).decode())"
+    command = ["/usr/bin/python3", "-I", "-c", f"import socket; s = socket.socket(socket.AF_UNIX); {knocks}"]
+    result = subprocess.run(command, user=65534, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert "not your talk" in result.stdout
+
+
+def test_garbage_and_endless_lines_close_one_connection_and_nothing_else(talk: Talk) -> None:
+    with talk.knock() as door:
+        door.sendall(b"\xff\xfe\x00 nonsense\n")
+        assert door.recv(200).startswith(b"error")
+    with talk.knock() as door:
+        try:
+            door.sendall(b"x" * 300_000)
+            assert door.recv(200) == b""
+        except OSError:
+            pass  # closed while we were still shouting
+    assert talk.ctl("mute", "off").returncode == 0
+
+
+def test_many_connections_do_not_pile_up(talk: Talk) -> None:
+    doors = [talk.knock() for _ in range(MOST_CONNECTIONS)]
+    for door in doors:
+        door.sendall(b"status\n")
+        assert door.recv(400).startswith(b"ok")
+    with talk.knock() as one_more:
+        assert b"too many" in one_more.recv(200)
+    for door in doors:
+        door.close()
+
+
+def test_a_second_client_sees_what_was_and_what_is_and_is_told_the_end(talk: Talk) -> None:
+    watcher = WatchedEngine(str(talk.runtime), talk.engine.pid)
+    watcher.connect()
+    heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+    watcher.start(heard.put)
+    talk.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
+    talk.ctl("mute", "on")
+    talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
+    talk.engine.close()
+    last = talk.until(lambda message: isinstance(message, Goodbye), heard)
+    assert last == Goodbye(GONE)
+    watcher.close()
+
+
+def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:
+    watcher = WatchedEngine(str(talk.runtime), talk.engine.pid)
+    watcher.connect()
+    watcher.start(lambda message: None)
+    watcher.close()
+    assert talk.ctl("status").returncode == 0
