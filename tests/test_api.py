@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import children_of, needs_proc
-from voicechat.api import Conversation, Settings
+from voicechat.api import Conversation, Settings, ToolAsk
 from voicechat.errors import SignallingError
 from voicechat.local_server.speech.engine import engine_is_missing
 
@@ -49,3 +49,34 @@ async def test_a_service_that_is_not_there_is_an_error_with_the_next_step() -> N
         async with Conversation(settings, {}):
             pass
     assert caught.value.hint
+
+
+def get_weather(city: str) -> str:
+    """The weather of a city."""
+    return f"{city}: 17 degrees"
+
+
+async def test_a_programs_own_functions_are_tools_that_its_callback_allows(local_url: str) -> None:
+    settings = Settings(
+        provider="custom", base_url=local_url, mic="none", speaker="none", output="text", given=frozenset({"output"})
+    )
+    asked: list[ToolAsk] = []
+
+    async def approve(call: ToolAsk) -> bool:
+        asked.append(call)
+        return len(asked) == 1
+
+    async with Conversation(settings, {}, tools=[get_weather], approve=approve) as talk:
+        answer = await talk.say("What is the weather in Paris?")
+        assert "17 degrees" in answer.text
+        refused = await talk.say("What is the weather in Rome?")
+        assert "did not allow" in refused.text
+    assert (asked[0].name, asked[0].arguments) == ("get_weather", '{"city": "Paris"}')
+
+
+async def test_without_a_callback_nothing_runs(local_url: str) -> None:
+    settings = Settings(
+        provider="custom", base_url=local_url, mic="none", speaker="none", output="text", given=frozenset({"output"})
+    )
+    async with Conversation(settings, {}, tools=[get_weather]) as talk:
+        assert "did not allow" in (await talk.say("What is the weather in Paris?")).text

@@ -12,19 +12,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from voicechat.config.settings import Settings
-from voicechat.core.events import EndAsked, MuteChosen, StopPressed, TalkPressed, TalkReleased, TextEntered
-from voicechat.core.view import TurnView, View
+from voicechat.core.events import (
+    EndAsked,
+    MuteChosen,
+    StopPressed,
+    TalkPressed,
+    TalkReleased,
+    TextEntered,
+    ToolAllowed,
+    ToolDenied,
+)
+from voicechat.core.view import ConnectionView, ToolAsk, TurnView, View
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
 from voicechat.errors import RemoteProtocolError, SignallingError
 from voicechat.session.happenings import Happening
 
-__all__ = ["Answer", "Conversation", "Happening", "Settings"]
+__all__ = ["Answer", "Approve", "Conversation", "Happening", "Settings", "ToolAsk"]
+
+Approve = Callable[[ToolAsk], bool | Awaitable[bool]]
+"""Asked for each call of a tool that is not allowed beforehand; True lets it run."""
 
 EVENTS_KEPT = 10_000
 """Happenings that wait for a slow reader of `events`; the oldest go first."""
@@ -42,10 +55,24 @@ class Answer:
 
 
 class Conversation:
-    """One talk. Use as an async context manager: it connects on entry and hangs up on exit."""
+    """One talk. Use as an async context manager: it connects on entry and hangs up on exit.
 
-    def __init__(self, settings: Settings | None = None, environ: Mapping[str, str] | None = None) -> None:
+    `tools` are functions the model may call (as in a file of `--tools`); each call is put to `approve` first. Without
+    it nothing runs but what `Settings(allow_tools=...)` names.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        environ: Mapping[str, str] | None = None,
+        *,
+        tools: Sequence[Callable[..., Any]] = (),
+        approve: Approve | None = None,
+    ) -> None:
         self._settings = settings or Settings()
+        self._tools = tuple(tools)
+        self._approve = approve
+        self._asked: dict[str, asyncio.Task[None]] = {}
         self._environ = os.environ if environ is None else environ
         self._happened: asyncio.Queue[Happening] = asyncio.Queue(EVENTS_KEPT)
         self._changed = asyncio.Event()
@@ -53,8 +80,8 @@ class Conversation:
 
     async def __aenter__(self) -> Conversation:
         """Connect. Raises ConfigError, SignallingError."""
-        self._talk = Talk(self._settings, self._environ, self._watch)
-        self._talk.session.on_change = self._changed.set
+        self._talk = Talk(self._settings, self._environ, self._watch, self._tools)
+        self._talk.session.on_change = self._on_change
         try:
             await self._talk.start()
             await self._until_ready(self._settings.connect_timeout + 20.0)
@@ -71,6 +98,8 @@ class Conversation:
     async def close(self) -> None:
         """Close the mic, hang up, close devices and our own server. Idempotent."""
         talk, self._talk = self._talk, None
+        for task in self._asked.values():
+            task.cancel()
         if talk is not None:
             await talk.close()
 
@@ -131,6 +160,25 @@ class Conversation:
             self._happened.get_nowait()
         self._happened.put_nowait(happening)
 
+    def _on_change(self) -> None:
+        self._changed.set()
+        for ask in self.view().asked if self._talk is not None else ():
+            if ask.call_id not in self._asked:
+                self._asked[ask.call_id] = asyncio.get_running_loop().create_task(self._put_to_the_program(ask))
+
+    async def _put_to_the_program(self, ask: ToolAsk) -> None:
+        """A callback that fails has not allowed anything."""
+        session, reason = self._live().session, "The program allows no calls."
+        is_allowed = False
+        if self._approve is not None:
+            try:
+                answer = self._approve(ask)
+                is_allowed = bool(await answer if isinstance(answer, Awaitable) else answer)
+                reason = ""
+            except Exception as error:  # the edge of the program's code
+                reason = f"Asking failed: {type(error).__name__}: {error}"
+        session.tell(ToolAllowed(ask.call_id) if is_allowed else ToolDenied(ask.call_id, reason))
+
     def _live(self) -> Talk:
         if self._talk is None:
             raise SignallingError("the conversation is over", hint="use it inside `async with Conversation(...)`")
@@ -143,11 +191,20 @@ class Conversation:
 
     async def _until_ready(self, timeout: float) -> None:
         async with asyncio.timeout(timeout):
-            while not (self.view().connection.phase == "open" and self.view().mic.state != "configuring"):
+            while not self._is_ready(self.view()):
                 self._raise_if_lost()
                 await self._next_change()
 
+    @staticmethod
+    def _is_ready(now: View) -> bool:
+        return now.connection.phase == "open" and now.mic.state != "configuring" and now.has_all_tools
+
+    @staticmethod
+    def _is_line_missing(connection: ConnectionView) -> bool:
+        return connection.lost_for is not None and not connection.rolls_over
+
     def _raise_if_lost(self) -> None:
         connection = self.view().connection
-        if connection.phase in ("refused", "lost", "ended"):
+        # The line comes back by itself, but not the answer that was waited for: nothing is asked twice unasked.
+        if connection.phase in ("refused", "lost", "ended") or self._is_line_missing(connection):
             raise SignallingError(connection.reason or "the line was lost", hint=connection.hint)

@@ -12,7 +12,7 @@ from voicechat.audio.near_voice import DuplexMemory, NearVoice
 RATE = 48_000
 CUT_IN = 480
 """Number of the last block before the voice."""
-LAG = 720
+LAG = 766
 
 
 def echo_of(far: Sound, gain: float = 0.5) -> Sound:

@@ -58,6 +58,29 @@ def test_a_system_without_silero_uses_earshot_and_feeds_it_16_ms(monkeypatch: py
     assert seen == [256] * 10
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_put_off_changes_no_later_opinion(seed: int) -> None:
+    sound = np.concatenate((noise(0.7, level=0.01, seed=seed), spoken(0.8, seed=seed), silence(0.5), spoken(0.4)))
+    at_once, later = make_detector(), make_detector()
+    whims = np.random.default_rng(seed)
+    is_asked = True
+    for block in blocks(sound):
+        opinion = at_once.hear(block)
+        is_asked = is_asked if whims.random() > 0.04 else not is_asked
+        if is_asked:
+            assert later.hear(block) == opinion
+        else:
+            later.put_off(block)
+
+
+def test_what_was_put_off_before_another_room_is_forgotten_with_it() -> None:
+    fresh, used = make_detector(), make_detector()
+    for block in blocks(spoken(0.1)):
+        used.put_off(block)
+    used.reset()
+    assert opinions(used, spoken(0.3, seed=4)) == opinions(fresh, spoken(0.3, seed=4))
+
+
 def test_what_is_above_the_detectors_band_does_not_fold_into_it() -> None:
     decimator = Decimator()
     times = np.arange(9_600) / 48_000
@@ -102,6 +125,21 @@ def test_a_voice_counts_after_80_ms_and_is_dated_to_its_beginning() -> None:
     assert listening.facts == []
     listening.hears(0.01, 0.9)
     assert listening.facts == [VoiceBegan(nearly(1.08), nearly(1.0 - 0.032))]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_opinion_that_nobody_asks_for_changes_nothing(seed: int) -> None:
+    whims = np.random.default_rng(seed)
+    eager, lazy = VoiceTracker(0.032), VoiceTracker(0.032)
+    for number in range(1, 2_000):
+        if number % 50 == 1:
+            mean_db, mean = whims.uniform(-70.0, -30.0), whims.uniform(0.1, 0.9)
+        level_db, probability = mean_db + whims.normal() * 3, float(np.clip(mean + whims.normal() * 0.2, 0.0, 1.0))
+        known = probability if lazy.asks(level_db, -60.0) else float(whims.random())
+        given = {"stands_out": bool(whims.random() > 0.7), "has_stood_out": bool(whims.random() > 0.7)}
+        told = eager.hear(probability, level_db, -60.0, number / 100, **given)
+        assert lazy.hear(known, level_db, -60.0, number / 100, **given) == told
+        assert (lazy.is_going, lazy.lasted, lazy.sure_for) == (eager.is_going, eager.lasted, eager.sure_for)
 
 
 def test_the_sound_that_led_into_the_voice_belongs_to_it_although_the_detector_was_not_sure_yet() -> None:

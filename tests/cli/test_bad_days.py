@@ -49,7 +49,7 @@ async def bad_day(folder: Path, code: int, says: str, *arguments: str, **variabl
         (429, "", {"Retry_After": "7"}, "wait 7 s"),
         (500, "oops", {}, "has trouble of its own (500): oops"),
         (200, "<!doctype html><title>Log in</title>", {"Content_Type": "text/html"}, "a web page"),
-        (200, '{"id": "sess_1"}', {"Content_Type": "application/json"}, "not with a session description"),
+        (200, '{"id": "sess_1"}', {"Content_Type": "application/json"}, "got 200 without a session description"),
         (201, "v=0 this is no session description", {}, "session description"),
     ],
     ids=["401", "403", "404", "429", "500", "html", "json", "bad-sdp"],

@@ -33,7 +33,7 @@ def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def show(monkeypatch: pytest.MonkeyPatch, devices: DeviceList, *, as_json: bool = False) -> int:
     monkeypatch.setattr(doctor_sound, "list_devices", lambda: devices)
-    return doctor_command({}, DoctorOptions(as_json=as_json))
+    return doctor_command({}, DoctorOptions(as_json=as_json, sections=("sound",)))
 
 
 def test_devices_canceller_detector_and_versions_are_told_without_a_sound(

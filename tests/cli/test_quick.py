@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from voicechat.cli import chat, main
-from voicechat.cli.quick import NUMBERS, SWITCHES, VALUES, chat_flags
+from voicechat.cli.quick import MANY, NUMBERS, SWITCHES, VALUES, chat_flags
 
 
 def parsed(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
@@ -32,6 +32,7 @@ SAMPLES = [
     ["chat"],
     *([option, "x"] for option in WORDS),
     *([f"{option}=x y"] for option in WORDS),
+    *([option, "a=b", f"{option}=c=d"] for option in MANY),
     ["--budget", "2.5", "--no-budget-stop"],
     ["--budget=3"],
     *([switch] for switch in SWITCHES),
@@ -70,4 +71,4 @@ def test_every_option_of_the_chat_is_known_here() -> None:
 
     command = typer.main.get_command(main.app)
     names = {parameter.name for parameter in command.params} - {"show_version", "help"}
-    assert names == set(VALUES.values()) | {name for name, _ in SWITCHES.values()}
+    assert names == set(VALUES.values()) | set(MANY.values()) | {name for name, _ in SWITCHES.values()}

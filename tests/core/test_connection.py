@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.support.script import at, created, done, heard, opened, refused, script, transcribed, wire
+from dataclasses import replace
+from itertools import pairwise
+
+from tests.support.script import Talk, at, created, done, heard, opened, refused, script, transcribed, wire
 from voicechat.core.effects import (
     CancelResponse,
     ClearOutputAudio,
@@ -22,13 +25,14 @@ from voicechat.core.events import (
     LineOpened,
     LineStep,
     NewAsked,
+    Noticed,
     TextEntered,
 )
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
 from voicechat.protocol.server_events import MalformedFrame, UnknownEvent
 
-LOCAL = State(wishes=Wishes(provider="local"))
+LOCAL = State(wishes=Wishes(provider="local", is_loopback=True))
 REMOTE = State(wishes=Wishes(provider="openai"))
 
 
@@ -36,6 +40,17 @@ def connects(*events: object, begin: State = REMOTE) -> list[tuple[float, int]]:
     """When which line was asked for."""
     talk = script(*events, begin=begin)  # type: ignore[arg-type]
     return [(one.time, one.what.connection) for one in talk.of(Connect)]
+
+
+def failing(failure: LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
+    """A talk whose first attempts all fail at once, and which is left while the next one is under way."""
+    talk = script(at(0.0, ConnectWanted()), begin=begin, until=0.0)
+    for _ in range(times):
+        number = talk.state.connection.number
+        talk.tell(talk.now, replace(failure, connection=number))
+        while talk.state.connection.number == number and talk.state.connection.retry_at is not None:
+            talk.until(talk.state.connection.retry_at)
+    return talk
 
 
 def test_a_conversation_begins_with_a_line_and_the_configuration_for_its_handshake() -> None:
@@ -56,12 +71,13 @@ def test_a_second_wish_for_a_line_that_is_coming_up_changes_nothing() -> None:
     assert connects(at(0.0, ConnectWanted()), at(1.0, ConnectWanted()), at(2.0, AgainPressed())) == [(0.0, 1)]
 
 
-def test_a_local_server_that_is_still_starting_is_tried_again_three_times() -> None:
-    failures = [at(0.1 + 0.6 * count, LineFailed(count + 1, "refused", retryable=True)) for count in range(4)]
-    talk = script(at(0.0, ConnectWanted()), *failures, begin=LOCAL)
-    assert [(one.time, one.what.connection) for one in talk.of(Connect)] == [(0.0, 1), (0.6, 2), (1.2, 3), (1.8, 4)]
+def test_a_local_server_that_is_still_starting_is_tried_three_times_before_the_user_is_told() -> None:
+    talk = failing(LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
+    assert [one.time for one in talk.of(Connect)] == [0.0, 0.5, 1.5, 2.5]
+    assert talk.notices == []
+    talk.tell(2.5, LineFailed(4, "nothing listens", retryable=True, code="refused"))
     assert talk.state.connection.phase == "refused"
-    assert talk.notices == ["no_line"]
+    assert talk.notices == ["refused"]
 
 
 def test_what_cannot_be_retried_is_told_with_its_next_step() -> None:
@@ -72,23 +88,21 @@ def test_what_cannot_be_retried_is_told_with_its_next_step() -> None:
     assert "Set OPENAI_API_KEY" in talk.state.connection.hint
 
 
-def test_a_lost_line_waits_for_the_user_and_comes_back_under_a_new_number() -> None:
-    talk = script(at(1.0, LineLost(1, "gone")), begin=opened(), until=600.0)
-    assert talk.of(Connect) == []
+def test_r27_a_lost_line_is_asked_for_at_once_under_a_new_number() -> None:
+    talk = script(at(1.0, LineLost(1, "gone")), begin=opened(), until=5.0)
+    assert [(one.time, one.what.connection) for one in talk.of(Connect)] == [(1.0, 2)]
     assert talk.notices == ["line_lost"]
-    talk.tell(700.0, AgainPressed())
-    assert [one.what.connection for one in talk.of(Connect)] == [2]
 
 
 def test_the_mic_opens_again_with_the_new_line() -> None:
-    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(3.0, LineOpened(2, configured=True)))
+    events = (at(1.0, LineLost(1, "gone")), at(3.0, LineOpened(2, configured=True)))
     talk = script(*events)
     assert [(one.time, type(one.what)) for one in talk.of(OpenMic, CloseMic)] == [(1.0, CloseMic), (3.0, OpenMic)]
 
 
 def test_news_of_an_old_line_is_not_obeyed() -> None:
     late = (LineOpened(1), LineLost(1, "late"), LineFailed(1, "late"), LineStep(1, "ice", 9.9))
-    talk = script(at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), *(at(2.5, event) for event in late), until=3.0)
+    talk = script(at(1.0, LineLost(1, "gone")), *(at(2.5, event) for event in late), until=3.0)
     assert talk.state.connection.phase == "connecting"
     assert talk.state.connection.number == 2
     assert talk.state.connection.steps == ()
@@ -184,3 +198,98 @@ def test_not_everything_is_kept() -> None:
 
 def test_a_transcript_changes_nothing_but_the_page() -> None:
     assert script(at(1.0, transcribed("u1", "hello"))).effects == []
+
+
+def test_r27_the_waits_grow_and_are_never_quite_the_same() -> None:
+    talk = failing(LineFailed(0, "no route", retryable=True, code="unreachable"), times=8)
+    times = [one.time for one in talk.of(Connect)]
+    waits = [later - earlier for earlier, later in pairwise(times)]
+    for wait, due in zip(waits, (0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0, 10.0), strict=True):
+        assert 0.85 * due <= wait <= 1.15 * due
+    assert len({round(wait, 3) for wait in waits[4:]}) > 1
+    assert talk.notices == ["unreachable"]  # told once, not eight times
+
+
+def test_r27_a_server_on_this_machine_is_asked_every_second_at_least() -> None:
+    talk = failing(LineFailed(0, "nothing listens", retryable=True, code="refused"), times=8, begin=LOCAL)
+    times = [one.time for one in talk.of(Connect)]
+    assert max(later - earlier for earlier, later in pairwise(times)) <= 1.0
+
+
+def test_r27_the_service_says_how_long_to_wait() -> None:
+    busy = LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
+    talk = script(at(0.0, ConnectWanted()), at(0.5, busy), begin=REMOTE, until=30.0)
+    assert [one.time for one in talk.of(Connect)] == [0.0, 7.5]
+
+
+def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
+    talk = failing(LineFailed(0, "no route", retryable=True, code="unreachable"), times=5)
+    talk.tell(talk.now, LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
+    before, tries = round(talk.now + 0.01, 2), len(talk.of(Connect))
+    talk.tell(before + 1.0, AgainPressed())
+    assert [one.time for one in talk.of(Connect)][tries:] == [before + 1.0]
+    talk.tell(before + 1.1, LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
+    talk.tell(before + 1.2, EndAsked()).until(before + 600.0)
+    assert len(talk.of(Connect)) == tries + 1
+
+
+def test_r27_a_fatal_error_before_the_loss_is_its_reason_and_nothing_is_tried() -> None:
+    events = (at(1.0, refused("insufficient_quota", message="You have no credit.")), at(1.5, LineLost(1, "closed")))
+    talk = script(*events, until=600.0)
+    assert talk.of(Connect) == []
+    assert talk.state.connection.phase == "lost"
+    assert "You have no credit." in talk.said(Noticed)[-1].what.text
+
+
+def test_r27_a_line_that_comes_and_goes_is_not_hammered() -> None:
+    talk = script(at(0.0, LineLost(1, "gone")), until=0.0)
+    for _ in range(6):
+        talk.until(talk.state.connection.retry_at or talk.now)
+        number = talk.state.connection.number
+        talk.tell(talk.now + 0.1, LineOpened(number, configured=True), LineLost(number, "gone"))
+    assert talk.now > 10.0
+
+
+def test_r27_an_expired_token_is_replaced_by_a_new_one_a_few_times() -> None:
+    talk = failing(LineFailed(0, "Ephemeral token expired", status=401), times=2)
+    assert len(talk.of(Connect)) == 3
+    talk.tell(talk.now, LineFailed(3, "Ephemeral token expired", status=401)).until(talk.now + 600.0)
+    assert talk.state.connection.phase == "refused"
+
+
+def test_r27_websocket_that_worked_stays_for_this_talk() -> None:
+    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
+    up = (at(3.0, blocked), at(3.4, LineOpened(2, "WebSocket", configured=True)), at(60.0, LineLost(2, "gone")))
+    talk = script(at(0.0, ConnectWanted()), *up, begin=REMOTE, until=61.0)
+    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "WebSocket", "WebSocket"]
+    assert talk.state.connection.why == "UDP blocked"
+
+
+def test_r27_a_fall_back_that_fails_too_proves_nothing_about_webrtc() -> None:
+    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
+    down = LineFailed(2, "no route", code="unreachable", retryable=True)
+    talk = script(at(0.0, ConnectWanted()), at(3.0, blocked), at(3.4, down), begin=REMOTE, until=5.0)
+    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "WebSocket", "auto"]
+
+
+def test_r27_who_wants_webrtc_alone_gets_no_websocket() -> None:
+    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
+    begin = State(wishes=Wishes(provider="openai", transport="webrtc"))
+    talk = script(at(0.0, ConnectWanted()), at(3.0, blocked), begin=begin, until=5.0)
+    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "auto"]
+
+
+def test_r14_no_reconnect_asks_for_an_answer_and_r_does() -> None:
+    cut = (at(0.0, created()), at(0.1, heard()), at(2.0, LineLost(1, "gone")))
+    talk = script(*cut, at(2.3, LineOpened(2, configured=True)), until=60.0)
+    assert talk.of(CreateResponse) == []
+    assert "waits for r" in talk.said(Noticed)[-1].what.text
+    talk.tell(61.0, AgainPressed())
+    assert len(talk.of(CreateResponse)) == 1
+
+
+def test_a_server_on_this_machine_that_says_wait_is_not_taken_for_one_that_is_starting() -> None:
+    busy = LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=9.0)
+    talk = script(at(0.0, ConnectWanted()), at(0.5, busy), begin=LOCAL, until=1.0)
+    assert talk.state.connection.phase == "refused"
+    assert talk.state.connection.retry_at == 9.5

@@ -15,6 +15,7 @@ from voicechat.core.events import (
     AgainPressed,
     BargeInChosen,
     Event,
+    LineFailed,
     LineLost,
     LineOpened,
     NewAsked,
@@ -354,9 +355,9 @@ def test_the_voice_is_fixed_once_it_was_heard_and_kept_for_the_next_session() ->
 
 
 def test_offline_a_choice_is_kept_and_goes_with_the_next_line() -> None:
-    events = (at(1.0, LineLost(1, "gone")), choose(2.0, SILENCE, 200), at(3.0, AgainPressed()))
-    talk = script(*events, begin=begin(), until=4.0)
-    (asked,) = talk.of(Connect)
+    lost = (at(1.0, LineLost(1, "gone")), at(1.1, LineFailed(2, "no route", retryable=True, code="unreachable")))
+    talk = script(*lost, choose(1.2, SILENCE, 200), at(1.3, AgainPressed()), begin=begin(), until=1.4)
+    _, asked = talk.of(Connect)
     assert asked.what.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
     assert sent(talk) == []
 

@@ -131,9 +131,41 @@ def r19_the_servers_turns_are_never_committed_here(moments: list[Moment], policy
 
 def r21_no_user_audio_before_the_configuration_is_in_force(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
-        if moment.has(do.OpenMic, do.CommitInput, do.CreateResponse, do.CreateItem):
+        if moment.has(do.OpenMic, do.SendKept, do.CommitInput, do.CreateResponse, do.CreateItem, do.RememberItem):
             assert moment.after.connection.phase == "open", moment
             assert moment.after.configuration.in_force_at is not None, moment
+
+
+def r27_a_missing_line_is_on_its_way_or_explained(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        was, line = moment.before.connection, moment.after.connection
+        if line.phase in ("lost", "refused") and was.phase != line.phase and line.retry_at is None:
+            assert any(isinstance(news, on.Noticed) and news.level == "error" for news in moment.result.announced)
+        if line.phase == "ended":
+            assert line.retry_at is None
+
+
+def r27_a_new_line_is_told_of_the_old_one_first_and_once(moments: list[Moment], policy: TurnPolicy) -> None:
+    told: set[str] = set()
+    for moment in moments:
+        kinds = [type(effect) for effect in moment.result.effects]
+        items = [effect.event_id for effect in moment.result.effects if isinstance(effect, do.RememberItem)]
+        assert told.isdisjoint(items) and len(items) == len(set(items))
+        told |= set(items)
+        if items:
+            first = kinds.index(do.RememberItem)
+            assert not set(kinds[:first]) & {do.OpenMic, do.SendKept, do.CreateItem, do.CreateResponse, do.CommitInput}
+
+
+def r5_what_was_said_before_a_mute_ends_with_it(moments: list[Moment], policy: TurnPolicy) -> None:
+    muted_since: float | None = None
+    for moment in moments:
+        mic = moment.after.microphone
+        for effect in moment.result.effects:
+            if isinstance(effect, do.SendKept):
+                assert 0.0 <= effect.until <= effect.since <= policy.keep_before_line + 1e-6
+                assert muted_since is None or moment.now - effect.until <= muted_since + 1e-6, moment
+        muted_since = (moment.now if muted_since is None else muted_since) if mic.muted else None
 
 
 def each_rule_changes_only_what_it_owns(moments: list[Moment], policy: TurnPolicy) -> None:
@@ -169,7 +201,33 @@ def the_mic_is_told_what_it_does_not_know(moments: list[Moment], policy: TurnPol
                 assert effect.drop
 
 
+def no_tool_runs_unallowed_and_each_call_is_answered_once(moments: list[Moment], policy: TurnPolicy) -> None:
+    allowed: set[str] = set()
+    running: set[str] = set()
+    for moment in moments:
+        if isinstance(moment.event, on.ToolAllowed):
+            allowed |= {"look"} if moment.event.for_rest_of_talk or moment.event.call_id == "c1" else set()
+        if isinstance(moment.event, on.NewAsked):
+            allowed.clear()
+        for effect in moment.result.effects:
+            if isinstance(effect, do.DropTools):
+                running.clear()
+            if isinstance(effect, do.RunTool):
+                assert effect.name == "add" or (effect.name == "look" and "look" in allowed), moment
+                assert effect.call_id not in running, moment
+                running.add(effect.call_id)
+            if isinstance(effect, do.AnswerCall) and effect.item.type == "function_call_output":
+                known = {call.call_id for call in moment.before.tools.calls}
+                is_refused = isinstance(moment.event, Received) and "not run" in (effect.item.output or "")
+                assert effect.item.call_id in known or is_refused or moment.announced(on.ToolsCalled), moment
+                assert not moment.after.tools.calls or effect.item.call_id not in {
+                    call.call_id for call in moment.after.tools.calls
+                }
+                running.discard(effect.item.call_id or "")
+
+
 CHECKS = [
+    no_tool_runs_unallowed_and_each_call_is_answered_once,
     a_step_never_raises_and_no_deadline_stays,
     r1_nothing_is_sent_while_the_assistant_is_audible,
     r3_reopening_only_opens,
@@ -181,6 +239,9 @@ CHECKS = [
     r19_the_servers_turns_are_never_committed_here,
     r21_no_user_audio_before_the_configuration_is_in_force,
     r24_a_note_is_only_a_note,
+    r27_a_missing_line_is_on_its_way_or_explained,
+    r27_a_new_line_is_told_of_the_old_one_first_and_once,
+    r5_what_was_said_before_a_mute_ends_with_it,
     each_rule_changes_only_what_it_owns,
     the_mic_is_told_what_it_does_not_know,
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.nearly import nearly
 from tests.support.script import At, at, created, done, heard, opened, refused, script, wire
 from voicechat.core.effects import (
@@ -250,11 +252,28 @@ def test_r6_a_mute_during_a_hold_gives_the_turn_up() -> None:
     assert [one.time for one in talk.of(ClearInput)] == [1.0, 2.0]
 
 
-def test_r6_a_lost_line_and_another_turn_mode_end_the_press() -> None:
-    for end in (LineLost(1, "gone"), TurnModeChosen("hands-free")):
-        talk = script(at(1.0, TalkPressed()), at(2.0, end), at(3.0, TalkReleased()), begin=WEBSOCKET, until=9.0)
-        assert talk.state.talk.pressed_at is None
-        assert talk.of(CommitInput) == []
+def test_r6_another_turn_mode_ends_the_press() -> None:
+    events = (at(1.0, TalkPressed()), at(2.0, TurnModeChosen("hands-free")), at(3.0, TalkReleased()))
+    talk = script(*events, begin=WEBSOCKET, until=9.0)
+    assert talk.state.talk.pressed_at is None
+    assert talk.of(CommitInput) == []
+
+
+def test_r27_a_press_outlives_the_line_and_all_of_it_goes_over_the_next_one() -> None:
+    lost = (at(1.0, TalkPressed()), at(2.0, LineLost(1, "gone")), at(3.0, TalkReleased()))
+    talk = script(*lost, at(4.0, LineOpened(2, "WebSocket", configured=True)), begin=WEBSOCKET, until=20.0)
+    assert talk.of(OpenMic)[-1] == at(4.0, OpenMic(3.3, again=True))
+    assert len(talk.of(CommitInput)) == 1
+    assert talk.of(CommitInput)[0].time > 4.0
+
+
+def test_r27_a_turn_that_was_committed_into_a_dead_line_is_sent_again() -> None:
+    spoken = (at(1.0, TalkPressed()), at(2.0, TalkReleased()), at(2.3, UplinkDrained()))
+    lost = (at(3.5, LineLost(1, "gone")), at(3.7, LineOpened(2, "WebSocket", configured=True)))
+    talk = script(*spoken, *lost, begin=WEBSOCKET, until=20.0)
+    assert [one.what.again for one in talk.of(OpenMic)] == [False, True]
+    assert talk.of(OpenMic)[-1].what.pre_roll == pytest.approx(3.0)
+    assert len(talk.of(CommitInput)) == 2
 
 
 def test_r6_in_hands_free_a_press_interrupts_and_opens_but_the_server_decides_on_turns() -> None:

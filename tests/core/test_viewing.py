@@ -149,7 +149,10 @@ def test_a_lost_line_is_named_and_the_sent_lamp_is_broken() -> None:
     assert mic(talk) == ("line-lost", "not connected", False)
     assert talk.view.mic.lamps == ("yes", "broken", "no")
     line = talk.view.connection
-    assert (line.phase, line.seconds, line.reason) == ("lost", 3.0, "no route")
+    assert (line.phase, line.lost_for, line.attempts) == ("connecting", 3.0, 1)
+    talk.tell(on.LineFailed(2, "no route", retryable=True, code="unreachable"))
+    line = talk.view.connection
+    assert (line.phase, line.lost_for, line.reason) == ("lost", 3.0, "no route")
     assert reply(talk) == "no-session"
 
 

@@ -57,6 +57,36 @@ def test_item_audio_deep_inside_is_elided_too() -> None:
         ),
         ({"type": "input_audio_buffer.speech_started", "audio_start_ms": 1250}, "at 1.25 s of the input audio"),
         ({"type": "mic.opened", "pre_roll": 0.3}, "pre_roll=0.3"),
+        (
+            {
+                "type": "session.update",
+                "session": {"type": "realtime", "audio": {"input": {"turn_detection": {"silence_duration_ms": 500}}}},
+            },
+            "audio.input.turn_detection.silence_duration_ms 500",
+        ),
+        (
+            {
+                "type": "session.update",
+                "session": {"voice": "alloy", "tools": [{}, {}], "speed": 1.5, "instructions": "x"},
+            },
+            "voice alloy · tools [2] · speed 1.5 · 1 more",
+        ),
+        (
+            {
+                "type": "session.created",
+                "session": {
+                    "type": "realtime",
+                    "id": "sess_1",
+                    "model": "m",
+                    "audio": {
+                        "input": {"turn_detection": {"type": "server_vad"}},
+                        "output": {"voice": "marin"},
+                    },
+                },
+            },
+            "m · marin · server_vad · sess_1",
+        ),
+        ({"type": "session.updated", "session": {"id": "s", "voice": "alloy", "turn_detection": None}}, "alloy · s"),
         ({"type": "response.created", "response": None}, ""),
     ],
 )

@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from tests.support.scenes import HOSTILE, MICS, TALK, hostile
+from tests.support.hostile_talk import HOSTILE, hostile
+from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import MicState, TurnView, View
 from voicechat.engine.link import Turns
 from voicechat.plain.lines import Narrator, mic_words, turn_line

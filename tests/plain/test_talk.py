@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.device_lists import DEVICES
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES, MICS
+from tests.support.talk_views import MICS
 from voicechat.core import user_events as did
-from voicechat.core.view import ReplyView, TurnView, View
+from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Snapshot, Turns
 from voicechat.exit_codes import CONNECTION, DONE, ENGINE_DIED, FAILED_TURN, INTERRUPTED, USAGE
 from voicechat.plain.talk import PlainOptions, PlainTalk
@@ -179,3 +180,14 @@ def test_lines_are_whole_whatever_the_pieces_they_come_in(pipe: tuple[int, int])
     assert ended.wait(5)
     thread.join(5)
     assert lines == ["café", "", "no end"]
+
+
+def test_a_tool_asks_in_words_and_a_pipe_that_cannot_be_asked_refuses() -> None:
+    asking = replace(READY, asked=(ToolAsk("c1", "look", '{"x": 1}'),))
+    ran = Ran(Assistant(asking), ["hello"])
+    assert did.ToolDenied("c1", "Nobody was there to ask.") in ran.engine.sent
+    assert '[tool] may look run with {"x": 1}? allow, allow always or deny' in ran.out.getvalue()
+    assert "[tool] look was not allowed to run; --allow-tools look allows it" in ran.out.getvalue()
+    seen = Ran(Assistant(asking), ["allow", "hello"], is_terminal=True)
+    assert did.ToolAllowed("c1") in seen.engine.sent
+    assert not any(isinstance(event, did.ToolDenied) for event in seen.engine.sent)

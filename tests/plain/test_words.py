@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from voicechat.core import user_events as did
-from voicechat.core.view import ConnectionView, MicView, View
+from voicechat.core.view import ConnectionView, MicView, ToolAsk, View
 from voicechat.plain.words import Acts, Ask, Message, Unfit, meaning
 
 OPEN = View(MicView(turn_mode="push-to-talk", state="idle"), connection=ConnectionView(phase="open"))
@@ -69,3 +69,12 @@ def test_enter_pauses_in_hands_free() -> None:
 
 def test_blanks_alone_are_nothing() -> None:
     assert meaning("   ", OPEN) is None
+
+
+def test_allow_and_deny_answer_the_oldest_question_and_are_messages_of_nobody_else() -> None:
+    asking = View(asked=(ToolAsk("c1", "look"), ToolAsk("c2", "look")))
+    assert meaning("allow", asking) == Acts((did.ToolAllowed("c1"),))
+    assert meaning("allow always", asking) == Acts((did.ToolAllowed("c1", True),))
+    assert meaning("deny", asking) == Acts((did.ToolDenied("c1"),))
+    assert isinstance(meaning("deny always", asking), Unfit)
+    assert isinstance(meaning("allow", View()), Unfit)

@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.developer_talk import fill_timeline
+from tests.support.device_lists import DEVICES
+from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES, Scene, levels, rows
+from tests.support.levels import levels
+from tests.support.scene import Scene
 from tests.support.screen import all_scenes
 from voicechat.core.user_events import DevicesAsked, UserAct
 from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot, Turns

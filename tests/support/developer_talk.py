@@ -7,7 +7,11 @@ from dataclasses import replace
 
 import msgspec
 
-from tests.support.scenes import FREE, HOSTILE, OPEN, TALK, Scene, loudness, scenes
+from tests.support.hostile_talk import HOSTILE
+from tests.support.levels import loudness
+from tests.support.scene import Scene
+from tests.support.scenes import scenes
+from tests.support.talk_views import FREE, OPEN, TALK
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import EventRow, Evidence, Finding, Meters
 from voicechat.ui.timeline.history import TICK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any, Literal
 
 from voicechat.engine.eventlog import row_of
@@ -90,3 +91,34 @@ def talk_rows() -> tuple[EventRow, ...]:
     talk.put("in", "rate_limits.updated", 0.001, rate_limits=[{"name": "tokens", "limit": 40000, "remaining": 38111}])
     talk.put("in", "input_audio_buffer.speech_started", 1.3, audio_start_ms=250_850, item_id="item_u9")
     return tuple(talk.rows)
+
+
+EVENTS = (
+    ("in", "session.created", "sess_C4kP0x · gpt-realtime-2.1"),
+    ("out", "session.update", "audio.input.turn_detection.silence_duration_ms 500"),
+    ("in", "session.updated", "1 field changed"),
+    ("in", "input_audio_buffer.speech_started", "from 236.40 s · item_u7"),
+    ("in", "input_audio_buffer.speech_stopped", "to 239.20 s · 2.8 s of speech"),
+    ("in", "input_audio_buffer.committed", "item_u7"),
+    ("in", "conversation.item.added", "item_u7 · user · audio"),
+    ("in", "response.created", "resp_7"),
+    ("in", "response.output_item.added", "item_a7 · message"),
+    ("in", "output_audio_buffer.started", "resp_7"),
+    ("in", "response.output_audio_transcript.delta", "“You can say: 窓際の席を二人で…”"),
+    ("in", "conversation.item.input_audio_transcription.completed", "“Good. And how do I ask for a table…”"),
+    ("local", "mic.closed", "assistant speaking"),
+    ("in", "response.done", "resp_7 · completed · 312 out (audio 268)"),
+    ("out", "output_audio_buffer.clear", "you cut in"),
+    ("in", "error", "unknown_parameter · session.audio.input.turn_detection.max_speech_ms"),
+)
+
+
+def rows(count: int = 64) -> tuple[EventRow, ...]:
+    """Events as they flow."""
+    made = []
+    for i in range(count):
+        direction, type, summary = EVENTS[i % len(EVENTS)]
+        content = {"type": type, "event_id": f"event_{i:04d}", "response": {"id": "resp_7", "output_tokens": 241}}
+        payload = json.dumps(content)
+        made.append(EventRow(i, 184 + i * 0.731, direction, type, summary, len(payload), payload))  # type: ignore[arg-type]
+    return tuple(made)

@@ -32,6 +32,8 @@ class Network:
     loss: float = 0.0
     seed: int = 7
     burst: float = 1.0
+    everything: bool = False
+    """ICE, DTLS and SCTP too are delayed and lost."""
 
 
 class _Leg(asyncio.DatagramProtocol):
@@ -44,6 +46,7 @@ class _Leg(asyncio.DatagramProtocol):
         self.peer: Address | None = None
         self.other: _Leg = self
         self.latest = 0.0
+        self.is_dark = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # Python 3.11's own datagram transport does not derive from DatagramTransport.
@@ -52,9 +55,9 @@ class _Leg(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: Address) -> None:
         self.peer = addr
         out = self.other
-        if out.peer is None:
+        if out.peer is None or self.is_dark:
             return
-        if not 128 <= data[0] < 192:
+        if not 128 <= data[0] < 192 and not self.network.everything:
             out.forward(data)
         elif not self.weather.loses():
             loop = asyncio.get_running_loop()
@@ -94,6 +97,10 @@ class LossyRelay:
     def through_b(self, sdp: str) -> str:
         """B's description, with its addresses replaced by the relay's leg that faces A."""
         return self._replaced(sdp, faces=self._b, exits=self._a)
+
+    def black_out(self, dark: bool = True) -> None:
+        """Nothing passes any more, ICE and DTLS included; or all of it again."""
+        self._a.is_dark = self._b.is_dark = dark
 
     def close(self) -> None:
         self._a.transport.close()

@@ -32,6 +32,11 @@ from voicechat.protocol.items import Item, Response
 IDS = st.sampled_from(["r1", "r2", "r3"])
 ITEMS = st.sampled_from(["u1", "u2", "u3"])
 WORDS = st.sampled_from(["", ".", "yes", "好"])
+SETTINGS = st.sampled_from(
+    ["speed", "voice", "nonsense", "audio.output.voice", "audio.input.turn_detection.silence_duration_ms"]
+)
+TURNS = st.sampled_from(["", "t1", "t2", "t3", "u1", "nobody"])
+CALLS = st.sampled_from(["c1", "c2", "c3", "m1"])
 SOURCES: st.SearchStrategy[on.TalkSource] = st.sampled_from(["key", "mouse", "control"])
 SAMPLES = [decode_server(json.dumps(sample.ga)).event for sample in wire_samples() if sample.sender == "server"]
 SECONDS = st.sampled_from([0.0, 0.05, 0.3, 1.1, 3.0])
@@ -44,7 +49,9 @@ POLICIES = [
     TurnPolicy(commit_after_stop=2.0),
     TurnPolicy(reopen_delay=0.0, min_playback=0.0),
 ]
+TOOLS = (on.ToolOffer("look"), on.ToolOffer("add", "always"), on.ToolOffer("burn", "never"))
 BEGINNINGS: list[Callable[[TurnPolicy], State]] = [
+    lambda policy: opened(policy=policy, wishes=Wishes(tools=TOOLS)),
     lambda policy: State(wishes=Wishes(greeting="Hello", provider="local")),
     lambda policy: State(wishes=Wishes(dialect="beta"), choices=Choices(turn_mode="push-to-talk")),
     lambda policy: opened(policy=policy),
@@ -95,6 +102,16 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.VolumeChosen, st.sampled_from([0.0, 9.0, float("nan")])),
     st.builds(on.TurnModeChosen, st.sampled_from(["hands-free", "push-to-talk"])),
     st.builds(on.TextEntered, WORDS),
+    st.builds(on.SettingChosen, SETTINGS, st.sampled_from([None, 0.9, 500, "alloy", "semantic_vad"])),
+    st.just(on.SettingUndone()),
+    st.builds(on.RawEventEntered, st.sampled_from(["{", "[]", '{"type": "response.create"}', '{"type": "x"}'])),
+    st.builds(on.ItemDeletionAsked, TURNS),
+    st.builds(on.ItemTruncationAsked, TURNS),
+    st.builds(on.ItemRetrievalAsked, TURNS),
+    st.builds(on.ItemTextEntered, WORDS, st.sampled_from(["user", "assistant", "system"]), TURNS),
+    st.builds(on.ToolAllowed, CALLS, st.booleans()),
+    st.builds(on.ToolDenied, CALLS),
+    st.builds(on.ToolFinished, CALLS, WORDS, WORDS),
 )
 AUDIO: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),
@@ -156,6 +173,18 @@ def as_recipe(event: Event) -> Recipe:
     return lambda state, now: event
 
 
+def calling(kind: int) -> Received:
+    """The end of an answer that called tools: one, several, one of each kind, or one that was cut short."""
+    look, add = (
+        Item(id=f"i-{call_id}", type="function_call", call_id=call_id, name=name, arguments="{}")
+        for call_id, name in (("c1", "look"), ("c2", "add"))
+    )
+    burn = Item(id="i-c3", type="function_call", call_id="c3", name="burn", status="incomplete")
+    request = Item(id="m1", type="mcp_approval_request", server_label="docs", name="search")
+    items = [(look,), (look, add), (add, burn, look), (request, look), (request,)][kind]
+    return done("r1", output=items)
+
+
 RECIPES: st.SearchStrategy[Recipe] = st.one_of(
     USER.map(as_recipe),
     AUDIO.map(as_recipe),
@@ -188,7 +217,13 @@ SCENES: list[Scene] = [
     scene((0.5, committed("u3")), (0.4, transcript("u3", "yes"))),
     scene((0.5, on.TextEntered("hello")), (0.1, created("r3")), (0.2, on.AssistantHeard()), (0.0, done("r3"))),
     scene((0.0, on.AgainPressed()), (0.5, line_recipe(1, False, 0)), (0.2, SESSION), (0.2, UPDATED)),
+    scene((0.5, heard_recipe(1, 0.0)), (0.6, line_recipe(3, False, 0)), (0.3, line_recipe(0, True, 0))),
+    scene((0.1, line_recipe(3, False, 0)), (0.1, heard_recipe(1, 0.0)), (0.4, on.MuteChosen(True))),
+    scene((0.1, line_recipe(2, True, 0)), (0.6, line_recipe(1, False, 0)), (0.1, SESSION), (0.1, UPDATED)),
+    scene((0.5, on.TextEntered("so")), (0.1, line_recipe(3, False, 0)), (0.2, line_recipe(0, True, 0))),
     scene((0.2, on.MuteChosen(True)), (0.5, on.AssistantHeard()), (0.5, on.MuteChosen(False))),
+    *(scene((0.1, created("r1")), (0.5, as_recipe(calling(kind)))) for kind in range(5)),
+    scene((0.3, on.ToolAllowed("c1")), (0.3, on.ToolFinished("c1", "yes")), (0.1, on.ToolFinished("c2", "yes"))),
 ]
 SCRIPTS: st.SearchStrategy[list[tuple[float, Recipe]]] = st.lists(
     st.one_of(st.sampled_from(SCENES), st.tuples(GAPS, RECIPES).map(lambda one: (one,))), min_size=5, max_size=25

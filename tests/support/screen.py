@@ -10,12 +10,17 @@ from textual.pilot import Pilot
 
 from tests.support.developer_talk import developer_scenes
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import Scene, scenes
+from tests.support.scene import Scene
+from tests.support.scenes import scenes
 from tests.support.settings_talk import settings_scenes
+from tests.support.tools_talk import tools_scenes
 from voicechat.engine.link import FromEngine, Snapshot, Turns
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sanitise import cleaned
+from voicechat.ui.screens.talk import TalkScreen
+from voicechat.ui.widgets.ribbon import Ribbon
+from voicechat.ui.widgets.transcript import Transcript
 
 PATIENCE = 3.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
@@ -23,7 +28,7 @@ Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
 def all_scenes() -> dict[str, Scene]:
     """Every moment by name."""
-    return scenes() | developer_scenes() | settings_scenes()
+    return scenes() | developer_scenes() | settings_scenes() | tools_scenes()
 
 
 def records_of(scene_name: str) -> list[FromEngine]:
@@ -43,7 +48,7 @@ async def showing(
     app = VoiceChatApp(engine, options or UiOptions())
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.view == cleaned(all_scenes()[scene].view))
-        await pilot.pause(0.08)
+        await at_rest(pilot)
         yield app, engine, pilot
 
 
@@ -63,3 +68,32 @@ def lines(app: VoiceChatApp) -> list[str]:
 def text(app: VoiceChatApp) -> str:
     """What is on the screen."""
     return "\n".join(lines(app))
+
+
+def is_at_rest(talk: TalkScreen) -> bool:
+    """Nothing that came in waits for its moment: no turn, no event, no filter, no layout."""
+    waits: list[object] = [
+        talk.query_one(Transcript)._timer,
+        talk._callbacks,
+        talk._layout_required,
+        talk._dirty_widgets,
+    ]
+    if talk.inspector.is_mounted:
+        pane = talk.inspector
+        waits += [pane._waiting, pane._details_timer, pane.filter._timer, pane.events._flushed < pane.store.end - 1]
+    return not any(waits)
+
+
+async def at_rest(pilot: Pilot[int]) -> None:
+    """Let the app work until nothing is left to do and the screen stays as it is; the ribbon moves with the clock."""
+    app = pilot.app
+    assert isinstance(app, VoiceChatApp)
+    alike, before = 0, [""]
+    patience_ends = monotonic() + PATIENCE
+    while alike < 3:
+        assert monotonic() < patience_ends, "it never came to rest"
+        await pilot.pause(0.01)
+        ribbon = app.talk.query_one(Ribbon).region
+        now = [line for row, line in enumerate(lines(app)) if not ribbon.y <= row < ribbon.bottom]
+        alike = alike + 1 if now == before and is_at_rest(app.talk) else 0
+        before = now

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from tests.support.scenes import FREE, OPEN, PTT, TALK, Scene
+from tests.support.scene import Scene
+from tests.support.talk_views import FREE, OPEN, PTT, TALK
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import Meters, SessionShown
 

@@ -16,30 +16,36 @@ from aiohttp import web
 from tests.support.call_server import Seen, always, listening, read
 from voicechat.errors import SignallingError
 from voicechat.transports import signalling
-from voicechat.transports.signalling import CallAnswer, CallRequest, exchange_sdp, hang_up
+from voicechat.transports.signalling import CallAnswer, exchange_sdp, hang_up
+from voicechat.transports.target import Handshake, LineTarget
 
 KEY = "sk-secret-0123456789"
 OFFER = "v=0\r\no=offer\r\n"
 ANSWER = "v=0\r\no=answer\r\n"
 
 
-def request(base_url: str) -> CallRequest:
-    return CallRequest(
+def request(base_url: str) -> LineTarget:
+    return LineTarget(
         base_url=base_url,
         key=KEY,
         model="gpt-realtime",
-        offer=OFFER,
         session={"type": "realtime", "audio": {"output": {"voice": "marin"}}},
-        timeout=5.0,
+        connect_timeout=5.0,
     )
 
 
-async def call(wanted: CallRequest) -> CallAnswer:
+async def call(wanted: LineTarget, handshake: Handshake = "multipart") -> CallAnswer:
     async with aiohttp.ClientSession() as http:
-        return await exchange_sdp(http, wanted)
+        return await exchange_sdp(http, wanted, OFFER, handshake)
 
 
-async def failure(wanted: CallRequest) -> SignallingError:
+def taken(base_url: str, call_id: str) -> CallAnswer:
+    """A call that is up."""
+    place = f"{base_url}/v1/realtime/calls"
+    return CallAnswer(OFFER, call_id, 201, url=place, location=f"{place}/{call_id}", key=KEY)
+
+
+async def failure(wanted: LineTarget) -> SignallingError:
     """The error of a call that must fail: one sentence, a next step, and never the key."""
     with pytest.raises(SignallingError) as caught:
         await call(wanted)
@@ -75,7 +81,8 @@ async def test_one_request_carries_offer_and_configuration() -> None:
     handler, seen = always(201, ANSWER, Location="/v1/realtime/calls/rtc_u1_abc?x=1")
     async with listening(handler) as url:
         answer = await call(request(url))
-    assert answer == CallAnswer(sdp=ANSWER, call_id="rtc_u1_abc", status=201)
+    assert (answer.sdp, answer.call_id, answer.status) == (ANSWER, "rtc_u1_abc", 201)
+    assert answer.configured and answer.handshake == "multipart"
     (one,) = seen
     assert (one.method, one.path, one.query) == ("POST", "/v1/realtime/calls", {})
     assert one.headers["authorization"] == f"Bearer {KEY}"
@@ -92,9 +99,9 @@ async def test_one_request_carries_offer_and_configuration() -> None:
 async def test_a_bare_offer_names_the_model_in_the_query() -> None:
     handler, seen = always(200, ANSWER)
     async with listening(handler) as url:
-        wanted = replace(request(url), handshake="sdp", query={"tenant": "a b"}, headers={"X-Extra": "1"})
-        answer = await call(wanted)
-    assert answer.call_id == ""
+        wanted = replace(request(url), query={"tenant": "a b"}, headers={"X-Extra": "1"})
+        answer = await call(wanted, "sdp")
+    assert answer.call_id == "" and not answer.configured
     (one,) = seen
     assert one.query == {"tenant": "a b", "model": "gpt-realtime"}
     assert one.headers["content-type"] == "application/sdp" and one.headers["x-extra"] == "1"
@@ -249,7 +256,7 @@ async def test_a_name_that_does_not_exist_is_said() -> None:
 
 async def test_a_server_that_never_answers_is_given_up() -> None:
     async with raw_server(None) as url:
-        error = await failure(replace(request(url), timeout=0.2))
+        error = await failure(replace(request(url), connect_timeout=0.2))
     assert "did not answer within 0.2 s" in error.message and error.retryable and error.code == "timeout"
 
 
@@ -338,7 +345,7 @@ async def test_a_redirect_that_leads_nowhere_ends(location: str) -> None:
 async def test_hanging_up_names_the_call() -> None:
     handler, seen = always(200, "")
     async with listening(handler) as url, aiohttp.ClientSession() as http:
-        assert await hang_up(http, url, KEY, "rtc_1") == ""
+        assert await hang_up(http, request(url), taken(url, "rtc_1")) == ""
     assert (seen[0].method, seen[0].path) == ("POST", "/v1/realtime/calls/rtc_1/hangup")
     assert seen[0].headers["authorization"] == f"Bearer {KEY}"
 
@@ -348,13 +355,19 @@ async def test_hanging_up_never_raises_and_never_waits_long(monkeypatch: pytest.
     handler, _ = always(404, "")
     async with aiohttp.ClientSession() as http:
         async with listening(handler) as url:
-            assert "404" in await hang_up(http, url, KEY, "rtc_1")
+            assert "404" in await hang_up(http, request(url), taken(url, "rtc_1"))
         async with raw_server(None) as silent:
-            assert "could not be told" in await hang_up(http, silent, KEY, "rtc_1")
-        assert "could not be told" in await hang_up(http, "http://127.0.0.1:9", KEY, "rtc_1")
-        assert "no name" in await hang_up(http, "http://127.0.0.1:9", KEY, "")
-        assert "no name" in await hang_up(http, "http://127.0.0.1:9", KEY, "../../admin")
-        assert "without encryption" in await hang_up(http, "http://192.0.2.1", KEY, "rtc_1")
+            assert "could not be told" in await hang_up(http, request(silent), taken(silent, "rtc_1"))
+        assert "could not be told" in await hang_up(
+            http, request("http://127.0.0.1:9"), taken("http://127.0.0.1:9", "rtc_1")
+        )
+        assert "no name" in await hang_up(http, request("http://127.0.0.1:9"), taken("http://127.0.0.1:9", ""))
+        assert "no name" in await hang_up(
+            http, request("http://127.0.0.1:9"), taken("http://127.0.0.1:9", "../../admin")
+        )
+        assert "without encryption" in await hang_up(
+            http, request("http://192.0.2.1"), taken("http://192.0.2.1", "rtc_1")
+        )
 
 
 def test_a_request_does_not_show_its_key() -> None:

@@ -9,6 +9,8 @@ Pure: arrival times are passed in, in seconds.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -117,5 +119,7 @@ class ArrivalDelay:
 
 def _quantile(values: Transits, share: float) -> float:
     """The smallest value that at least `share` of `values` do not exceed. numpy's own takes five times as long."""
-    rank = int(np.ceil(share * values.size)) - 1
-    return float(np.partition(values, rank)[rank])
+    rank = math.ceil(share * values.size) - 1
+    ordered = values.copy()
+    ordered.partition(rank)
+    return float(ordered[rank])

@@ -54,6 +54,13 @@ def energy_db(energy: float) -> float:
     return 10.0 * math.log10(max(energy, _FLOOR_ENERGY))
 
 
+def peak_of(samples: Block) -> float:
+    """Largest distance from zero in a signal of any length; 0.0 for an empty one. Makes no array of distances."""
+    if not len(samples):
+        return 0.0
+    return max(float(samples[samples.argmax()]), -float(samples[samples.argmin()]))
+
+
 def mean_square(samples: Block) -> float:
     """Mean square of a signal of any length; 0.0 for an empty one."""
     return float(np.dot(samples, samples)) / max(1, len(samples))

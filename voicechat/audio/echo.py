@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, Block, mean_square
+from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, Block, mean_square, silent_block
 
 FAR_AUDIBLE = 1e-6
 """Mean square (-60 dBFS) above which the loudspeaker counts as audible."""
@@ -21,6 +21,8 @@ _MAX_GAIN_DB = 24.0
 """Most the gain control may add; more would lift the rest of the echo to the level of a voice."""
 _NOISE_LEVEL = 1
 """12 dB of noise suppression: quieter rooms without the watery sound of the stronger steps."""
+_NOISE_LAG = 335
+"""Samples by which the suppressor is late; the voice it did not touch waits as long, so that the two can be mixed."""
 _MUTED_AFTER_FAR = 0.15
 """Seconds the half-duplex fall-back stays shut after the loudspeaker: device latency and the first reverberation."""
 
@@ -63,6 +65,8 @@ class VoiceProcessor(Protocol):
     """Whether the loudspeaker is taken out of the microphone."""
     hears_over_playback: bool
     """Whether a voice passes while the loudspeaker plays, so that talking over it can be noticed."""
+    voice: Block
+    """Of the newest step, float32[480]: the same moment with the noise in it, and with everything of the voice."""
 
     @property
     def gain_db(self) -> float:
@@ -70,7 +74,10 @@ class VoiceProcessor(Protocol):
         ...
 
     def process(self, mic: Block, far: Block) -> Block:
-        """float32[480] from the mic and the float32[480] handed to the loudspeaker in this step; a new block."""
+        """float32[480] from the mic and the float32[480] handed to the loudspeaker in this step; a new block.
+
+        The noise is suppressed in it, for meters and detectors; what is sent of a voice is `voice`.
+        """
         ...
 
     def is_cold(self, cold_for: float) -> bool:
@@ -92,7 +99,7 @@ class WebRtcProcessor:
     hears_over_playback = True
 
     def __init__(self, processing: Processing) -> None:
-        from pywebrtc_audio import AudioProcessor
+        from pywebrtc_audio import AudioProcessor, NoiseSuppressor
 
         self.processing = processing
         self.cancels_echo = processing.echo and not processing.headphones
@@ -103,12 +110,13 @@ class WebRtcProcessor:
         self._engine = AudioProcessor(
             sample_rate=SAMPLE_RATE,
             echo_cancellation=self.cancels_echo,
-            noise_suppression=processing.noise,
             high_pass_filter=True,
             auto_gain_control=processing.gain,
-            ns_level=_NOISE_LEVEL,
             agc_max_gain_db=_MAX_GAIN_DB,
         )
+        self._suppressor = NoiseSuppressor(sample_rate=SAMPLE_RATE, level=_NOISE_LEVEL) if processing.noise else None
+        self._waiting = np.zeros(_NOISE_LAG, np.float32)
+        self.voice = silent_block()
 
     @property
     def gain_db(self) -> float:
@@ -119,7 +127,13 @@ class WebRtcProcessor:
         """One step; about 0.12 ms of CPU with all parts on."""
         if mean_square(far) > FAR_AUDIBLE:
             self._far_heard += BLOCK_SECONDS
-        clean: Block = self._engine.process(mic, far)
+        voice: Block = self._engine.process(mic, far)
+        if self._suppressor is None:
+            self.voice = voice
+            return voice
+        late = np.concatenate([self._waiting, voice])
+        self.voice, self._waiting = late[: len(voice)], late[len(voice) :]
+        clean: Block = self._suppressor.process(voice)
         return clean
 
     def is_cold(self, cold_for: float) -> bool:
@@ -129,6 +143,9 @@ class WebRtcProcessor:
     def reset(self) -> None:
         """Takes 2 ms; the canceller starts cold again."""
         self._engine.reset()
+        if self._suppressor is not None:
+            self._suppressor.reset()
+        self._waiting[:] = 0.0
         self._far_heard = 0.0
 
 
@@ -144,10 +161,12 @@ class PassThroughProcessor:
 
     def __init__(self, processing: Processing = _NOTHING) -> None:
         self.processing = processing
+        self.voice = silent_block()
 
     def process(self, mic: Block, far: Block) -> Block:
         """The mic as it is."""
-        return mic.copy()
+        self.voice = mic.copy()
+        return self.voice
 
     def is_cold(self, cold_for: float) -> bool:
         """Nothing to warm up."""
@@ -177,6 +196,7 @@ class HalfDuplexProcessor:
         self._inner = inner if inner is not None else PassThroughProcessor()
         self._shut_for = 0.0
         self._gain = 1.0
+        self.voice = silent_block()
 
     @property
     def gain_db(self) -> float:
@@ -192,7 +212,9 @@ class HalfDuplexProcessor:
         target = 0.0 if self._shut_for > 0.0 else 1.0
         ramp = np.linspace(self._gain, target, len(mic), dtype=np.float32)
         self._gain = target
-        return self._inner.process(mic, far) * ramp
+        clean = self._inner.process(mic, far) * ramp
+        self.voice = self._inner.voice * ramp
+        return clean
 
     def is_cold(self, cold_for: float) -> bool:
         """Nothing to warm up: there is no canceller."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, SILENT_DB, Block, energy_db, mean_square
+from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, SILENT_DB, Block, energy_db, mean_square, peak_of
 
 CLIPPED_AT = 0.999
 """A sample this large has hit the end of the converter's scale."""
@@ -60,7 +60,7 @@ class LevelMeter:
     def measure(self, block: Block) -> None:
         """Take in one block of the path (any length works; the time constants are those of 10 ms blocks)."""
         energy = mean_square(block)
-        peak = float(np.max(np.abs(block), initial=0.0))
+        peak = peak_of(block)
         self.rms_db = energy_db(energy)
         self.level_db = max(self.rms_db, self.level_db - _FALL_PER_BLOCK)
         self.peak_db = max(energy_db(peak * peak), self.peak_db - _PEAK_FALL_PER_BLOCK)

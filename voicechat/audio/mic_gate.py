@@ -80,13 +80,17 @@ class MicGate:
         if self._is_open:
             self._enqueue(self._pushed, samples, is_silent)
 
-    def open(self, pre_roll: float, *, gain_db: float = 0.0) -> None:
+    def open(self, pre_roll: float, *, gain_db: float = 0.0, again: bool = False) -> None:
         """Send from now on, after the last `pre_roll` seconds (at most `MEMORY`) that were not queued before.
+
+        `again`: queued or not; what was queued before went to another line, which is gone (R27).
 
         `gain_db` is what the gain control adds at present; sound that is taken from the raw microphone gets it too.
         """
         if self._is_open:
             return
+        if again:
+            self._queued_up_to = max((queued.number for queued in tuple(self._queue)), default=0)
         sent_up_to = self._queued_up_to
         wanted = min(max(round(pre_roll / BLOCK_SECONDS), 0), len(self._ring))
         for number, samples in islice(self._ring, len(self._ring) - wanted, None):
@@ -97,6 +101,18 @@ class MicGate:
             self._look_back = (first, 10.0 ** (gain_db / 20.0))
         self._is_flowing = False
         self._is_open = True
+
+    def send(self, since: float, until: float) -> None:
+        """Queue what was heard from `since` to `until` seconds ago, sent before or not, while the gate stays shut.
+
+        What a user said for a line that was not up yet, and then muted: the words before the mute, not one after.
+        """
+        if self._is_open:
+            return
+        first, last = self._pushed - round(since / BLOCK_SECONDS), self._pushed - round(until / BLOCK_SECONDS)
+        for number, samples in self._ring:
+            if first < number <= last:
+                self._enqueue(number, samples, may_skip=False)
 
     def close(self, *, drop: bool = False) -> None:
         """Let nothing more in. What is queued still leaves; with `drop` (a mute, a lost line) it does not."""

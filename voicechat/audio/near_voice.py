@@ -45,7 +45,7 @@ _TAPS = 6_400
 """0.4 s at 16 kHz: device latency, the air, and the room."""
 _ROUNDS = 10
 _LOW_PASS_HZ, _LOW_PASS_REACH = 7_600.0, 240
-_LAG = 720
+_LAG = 766
 """Samples at 48 kHz by which the canceller and the noise suppressor are late; restored blocks are put beside theirs."""
 _SPAN = 32_768
 """Samples of one fast convolution at 48 kHz ..."""

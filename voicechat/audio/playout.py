@@ -24,6 +24,7 @@ ANSWER_GAP = 1.0
 """Seconds of silence after which the next sound counts as another answer."""
 _GAIN_STEP = 0.2
 """Most the gain changes in one block: full to silent in 50 ms, without a click."""
+_LOWEST, _HIGHEST = np.float32(-1.0), np.float32(1.0)
 _FADE_IN = 0.005
 """Seconds of fade where sound is let in again in the middle of it."""
 
@@ -105,7 +106,8 @@ class Playout:
             np.multiply(block, np.float32(self._gain), out=out)
         else:
             np.multiply(block, np.linspace(old_gain, self._gain, BLOCK, dtype=np.float32), out=out)
-        np.clip(out, -1.0, 1.0, out=out)
+        np.maximum(out, _LOWEST, out=out)  # np.clip costs four times as much for so short an array
+        np.minimum(out, _HIGHEST, out=out)
         if audible and not self._is_dropping:
             self._note_audible(now)
         return audible

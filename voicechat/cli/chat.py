@@ -14,7 +14,7 @@ from voicechat.cli.plain import plain_command, why_plain, without_ears
 from voicechat.config.load import load_settings
 from voicechat.config.locations import user_themes_dir
 from voicechat.config.providers import provider_of
-from voicechat.config.secrets import find_key, key_lying_about
+from voicechat.config.secrets import key_hint, key_lying_about, obtain_key, with_key
 from voicechat.config.settings import Settings
 from voicechat.errors import AudioDeviceError, ConfigError
 
@@ -22,11 +22,11 @@ from voicechat.errors import AudioDeviceError, ConfigError
 def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     """Talk on the screen. Raises ConfigError before the screen opens; afterwards everything is shown on it."""
     settings = load_settings(flags, os.environ, config)
-    refuse_the_impossible(settings, os.environ)
+    environ = refuse_the_impossible(settings, os.environ)
     if settings.mic.lower().endswith(".wav") and not Path(settings.mic).is_file():
         raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check the path behind --mic")
     if (why := why_plain(settings, os.environ)) is not None:
-        return plain_command(without_ears(settings, flags, os.environ, config), why)
+        return plain_command(without_ears(settings, flags, os.environ, config), why, environ)
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame
     from voicechat.ui.terminal_colors import TerminalColors
 
@@ -35,22 +35,29 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
         from voicechat.ui.app import run_app
 
         is_light = not settings.theme and bool(colors.is_light())
-        return run_app(EngineProcess(settings), ui_options(settings, os.environ, is_light=is_light))
+        return run_app(EngineProcess(settings, environ), ui_options(settings, os.environ, is_light=is_light))
 
 
-def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> None:
-    """What needs no engine to be known: a session file that is wrong, a key that is not there."""
+def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What needs no engine to be known: a session file that is wrong, a key that is not there.
+
+    Returns the environment for the engine: this one, and the key where a command or the keyring has it. Raises
+    ConfigError.
+    """
     provider = provider_of(settings)
+    for remark in settings.remarks:
+        print(f"voicechat: {remark}", file=sys.stderr)
     if settings.session:
         from voicechat.config.wish import plan  # the whole core comes with it: 60 ms that the first frame would pay
 
         for remark in plan(settings).remarks:
             print(f"voicechat: {remark}", file=sys.stderr)
-    if provider.needs_key and not find_key(environ, settings.provider)[1]:
-        raise ConfigError(
-            f"{provider.title} needs an API key",
-            hint="set OPENAI_API_KEY in the environment, or talk without one: voicechat --provider local",
-        )
+    if settings.token_url:
+        return dict(environ)
+    key = obtain_key(settings, environ, needed=provider.needs_key)
+    if provider.needs_key and not key.value:
+        raise ConfigError(f"{provider.title} needs an API key", hint=key_hint(settings.provider))
+    return with_key(environ, key)
 
 
 def ui_options(settings: Settings, environ: Mapping[str, str], *, is_light: bool = False) -> Any:

@@ -1,20 +1,24 @@
-"""`voicechat doctor`: is everything here that a talk needs? Today it looks at the sound.
+"""`voicechat doctor`: is everything here that a talk needs, and may the answer be pasted into a bug report?
 
-Without an option it tells what can be known in silence. `--loopback` plays and listens for twelve seconds and ends
-with one line: talking over the assistant works here, works with care, or does not, and why. stdout is the answer,
-stderr tells what is going on meanwhile.
+Without an option it tells what can be known in silence: Python, terminal, configuration, engine, sound, network, key.
+`--online` shows the key to the service, by something that is free. `--loopback` plays and listens for twelve seconds
+and ends with one line: talking over the assistant works here, works with care, or does not, and why. stdout is the
+answer, stderr tells what is going on meanwhile.
 """
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
+from urllib.parse import urlsplit
 
 from rich.live import Live
 
@@ -30,13 +34,17 @@ from voicechat.cli.doctor_loopback import (
     refuse_files,
     run_loopback,
 )
-from voicechat.cli.doctor_sound import sound_checks
+from voicechat.cli.doctor_redact import Redactor
+from voicechat.cli.doctor_steps import SECTIONS, Step, looked_at, steps_for
 from voicechat.config.load import load_settings
+from voicechat.config.provider_presets import PROVIDERS
 from voicechat.config.settings import Settings
+from voicechat.errors import ConfigError
 from voicechat.exit_codes import AUDIO, DONE
 
 _NOTICE = 2.0
 """Seconds between saying that it will be loud and being loud."""
+VERDICTS = {"good": "ok", "care": "warn", "bad": "fail", "fact": "info"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,23 +56,79 @@ class DoctorOptions:
     seconds: float = 12.0
     at_once: bool = False
     """Begin without the moment in which one may still say no."""
+    online: bool = False
+    """Show the key to the service."""
+    sections: Sequence[str] = ()
+    """Look at these only; empty: at everything."""
 
 
 def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Path | None = None) -> int:
-    """The process status: 0 when sound works (perhaps with care), 4 when it does not. Raises ConfigError."""
-    settings = load_settings(flags, os.environ, config)
-    ascii_only = settings.ascii or needs_ascii(os.environ)
+    """The process status: 0 when a talk should work (perhaps with care), else that of the first thing that will not.
+
+    Raises ConfigError for an unknown section, and for `--loopback` with settings that cannot hold.
+    """
     if options.loopback:
-        return _loopback(settings, options, ascii_only)
-    with quiet_libraries():
-        checks = sound_checks(settings)
+        settings = load_settings(flags, os.environ, config)
+        return _loopback(settings, options, settings.ascii or needs_ascii(os.environ))
+    if unknown := [name for name in options.sections if name not in SECTIONS]:
+        raise ConfigError(f"there is nothing called {unknown[0]!r} to look at", hint=f"there is: {', '.join(SECTIONS)}")
+    settings, problem = _settings(flags, config)
+    secrets: list[str] = []
+    steps = steps_for(settings, os.environ, config, problem, secrets, online=options.online)
+    chosen = [step for step in steps if not options.sections or step.name in options.sections]
+    page = Page(sys.stdout, ascii_only=settings.ascii or needs_ascii(os.environ))
+    code, marked, checks = DONE, [], list[tuple[str, Check]]()
+    with quiet_libraries() as narration:
+        for step in chosen:
+            found = redactor(settings, secrets).checks(looked_at(step, narration))
+            if worst(found) == "bad" and code == DONE:
+                code = step.code
+            marked += found
+            checks += [(step.name, check) for check in found]
+            if not options.as_json:
+                page.checks(found)
     if options.as_json:
-        _print_json({"checks": [asdict(check) for check in checks]})
+        _print_json({"verdict": VERDICTS[worst(marked)], "checks": [_row(name, check) for name, check in checks]})
     else:
-        page = Page(sys.stdout, ascii_only=ascii_only)
-        page.checks(checks)
+        _sum_up(page, marked, chosen)
+    return code
+
+
+def _settings(flags: Mapping[str, Any], config: Path | None) -> tuple[Settings, ConfigError | None]:
+    """The settings, or the defaults and why."""
+    try:
+        return load_settings(flags, os.environ, config), None
+    except ConfigError as error:
+        return Settings(), error
+
+
+def redactor(settings: Settings, secrets: Sequence[str]) -> Redactor:
+    """What to hide: the keys found so far, the private values, this user's names, and a service nobody else knows."""
+    hosts = {urlsplit(url).hostname or "" for url in (settings.base_url, settings.token_url)}
+    known = {urlsplit(provider.base_url).hostname for provider in PROVIDERS.values()} | {"", None, "127.0.0.1", "::1"}
+    here = {socket.gethostname(), socket.gethostname().partition(".")[0]}
+    private = [*settings.headers.values(), *settings.query.values(), *settings.ice_servers, settings.resource]
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # a user without a name, as in some containers
+        user = ""
+    return Redactor((*secrets, *filter(None, private)), str(Path.home()), user, tuple((hosts - known) | here))
+
+
+def _row(section: str, check: Check) -> dict[str, str]:
+    return {"section": section, **asdict(check), "verdict": VERDICTS[check.mark]}
+
+
+def _sum_up(page: Page, marked: Sequence[Check], chosen: Sequence[Step]) -> None:
+    bad, care = (sum(check.mark == mark for check in marked) for mark in ("bad", "care"))
+    if bad:
+        page.verdict("bad", f"{bad} thing{'s' if bad > 1 else ''} will keep a talk from working", [])
+    elif care:
+        page.verdict("care", f"a talk should work; {care} thing{'s' if care > 1 else ''} to know", [])
+    else:
+        page.verdict("good", "a talk should work", [])
+    if any(step.name == "sound" for step in chosen):
         page.say("voicechat doctor --loopback plays and listens, and says whether talking over the assistant works.")
-    return AUDIO if worst(checks) == "bad" else DONE
 
 
 def _loopback(settings: Settings, options: DoctorOptions, ascii_only: bool) -> int:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from voicechat.audio.device_words import no_device_cure
 from voicechat.audio.devices import Device, DeviceList, Direction, find_device, list_devices, load_sounddevice
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.open import is_file
+from voicechat.audio.sound_server import SoundServer, ask_server
 from voicechat.audio.voice_activity import make_detector
 from voicechat.cli.doctor_looks import Check
+from voicechat.config.device_memory import DeviceMemory, read_memory
+from voicechat.config.locations import device_memory_file
 from voicechat.config.settings import Settings
 from voicechat.errors import AudioDeviceError
 
@@ -33,11 +37,38 @@ def sound_checks(settings: Settings) -> list[Check]:
     return [
         _device_check(devices, settings.mic, "input"),
         _device_check(devices, settings.speaker, "output"),
+        *_remembered(settings, devices, read_memory(device_memory_file())),
+        _sound_server(ask_server()),
         _echo_check(processor),
         _detector_check(make_detector().name),
         Check("latency", "fact", f"{settings.latency} (latency = low, balanced or high)"),
         Check("libraries", "fact", " · ".join(_versions())),
     ]
+
+
+def _remembered(settings: Settings, devices: DeviceList, memory: DeviceMemory) -> Iterator[Check]:
+    """Devices chosen on the screen, which a talk prefers to the default as long as nobody says otherwise."""
+    for name, wish, kept, direction in (
+        ("mic", settings.mic, memory.mic, "input"),
+        ("speaker", settings.speaker, memory.speaker, "output"),
+    ):
+        if not kept or name in settings.given:
+            continue
+        word = "microphone" if direction == "input" else "loudspeaker"
+        is_here = wished_device(devices, kept, "input" if direction == "input" else "output") is not None
+        text = f"{word} {kept}" + ("" if is_here else f": not here now, so {wish} is used")
+        yield Check(
+            "remembered", "good" if is_here else "care", text, "" if is_here else f"plug it in, or --{name} NAME"
+        )
+
+
+def _sound_server(server: SoundServer | None) -> Check:
+    if server is None:
+        return Check("sound server", "fact", "none answers; the devices are used directly")
+    counts = f"{len(server.sources)} microphones, {len(server.sinks)} loudspeakers"
+    titles = {end.route: end.title for end in (*server.sources, *server.sinks)}
+    defaults = [titles.get(route, route) for route in (server.default_source, server.default_sink) if route]
+    return Check("sound server", "good", f"{counts} · defaults: {', '.join(defaults) or 'none'}")
 
 
 def wished_device(devices: DeviceList, wish: str, direction: Direction) -> Device | None:

@@ -10,6 +10,7 @@ import typer
 
 from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
+from voicechat.cli.config import app as config_app
 from voicechat.cli.edge import guarded
 from voicechat.cli.session import app as session_app
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     no_args_is_help=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(config_app, name="config", help="Write, look at and check the configuration file.")
 app.add_typer(session_app, name="session", help="Look at a session configuration before a server does.")
 
 
@@ -100,6 +102,35 @@ def serve(
     )
 
 
+@app.command("token-server")
+@opt.takes(opt.SERVICE)
+def token_server(
+    flags: Flags,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8766,
+    host: Annotated[
+        str, typer.Option("--host", metavar="ADDRESS", help="Beyond this computer only with VOICECHAT_TOKEN_ACCESS.")
+    ] = "127.0.0.1",
+    behind_proxy: Annotated[
+        list[str] | None,
+        typer.Option("--behind-proxy", metavar="ADDRESS", help="Believe X-Forwarded-For of this proxy alone."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option("--origin", metavar="URL", help="A web page that may ask; may be repeated. None by default."),
+    ] = None,
+    per_minute: Annotated[int, typer.Option("--per-minute", min=1, max=1000, help="Tokens for one client.")] = 10,
+    life: Annotated[
+        int, typer.Option("--life", min=0, max=7200, help="Seconds a token lives, from 10; 0: as the service has it.")
+    ] = 0,
+    config: opt.Config = None,
+) -> None:
+    """Give out short-lived keys, so that the standard key stays on this computer alone."""
+    from voicechat.cli.token_server import ServerOptions, token_server_command
+
+    options = ServerOptions(host, port, tuple(behind_proxy or ()), tuple(origin or ()), per_minute, life)
+    raise typer.Exit(token_server_command(flags, options, config))
+
+
 @app.command()
 def devices(
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
@@ -112,9 +143,16 @@ def devices(
 
 
 @app.command()
-@opt.takes(opt.SOUND)
+@opt.takes(opt.DOCTOR)
 def doctor(
     flags: Flags,
+    sections: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SECTION]...", help="python config terminal engine sound key network service; or all."),
+    ] = None,
+    online: Annotated[
+        bool, typer.Option("--online", help="Show the key to the service, by something that is free.")
+    ] = False,
     loopback: Annotated[
         bool, typer.Option("--loopback", help="Play and listen, and say whether talking over the assistant works.")
     ] = False,
@@ -123,11 +161,29 @@ def doctor(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin to play at once.")] = False,
     config: opt.Config = None,
 ) -> None:
-    """Say whether everything for a talk is here; with --loopback, measure the sound."""
+    """Say whether everything for a talk is here; with --loopback, measure the sound. Fit to be pasted anywhere."""
     from voicechat.cli.doctor import DoctorOptions, doctor_command
 
-    options = DoctorOptions(loopback=loopback, as_json=json, seconds=seconds, at_once=yes)
+    options = DoctorOptions(loopback, json, seconds, at_once=yes, online=online, sections=tuple(sections or ()))
     raise typer.Exit(doctor_command(flags, options, config))
+
+
+@app.command()
+@opt.takes(opt.LOOKS)
+def watch(
+    flags: Flags,
+    session: Annotated[int, typer.Option("--session", metavar="PID", help="Which talk; `voicechat ctl sessions`.")] = 0,
+    config: opt.Config = None,
+) -> None:
+    """Watch a talk that runs in another terminal: the same screen, read-only."""
+    from voicechat.cli.watch import watch_command
+
+    raise typer.Exit(watch_command(flags, config, session))
+
+
+@app.command()
+def ctl() -> None:
+    """Work a running talk from outside: ptt, mute, stop, say, status, events (`voicechat ctl --help`)."""
 
 
 @app.command()

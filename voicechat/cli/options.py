@@ -15,10 +15,37 @@ import typer
 
 Provider = Annotated[
     str | None,
-    typer.Option("--provider", metavar="local|openai|custom", help="Who answers."),
+    typer.Option("--provider", metavar="NAME", help="Who answers: local, openai, azure, newapi, custom, ..."),
 ]
 BaseUrl = Annotated[
     str | None, typer.Option("--base-url", metavar="URL", help="Address of a Realtime service, with or without /v1.")
+]
+Transport = Annotated[
+    str | None, typer.Option("--transport", metavar="auto|webrtc|websocket", help="How sound and events travel.")
+]
+Handshake = Annotated[
+    str | None,
+    typer.Option(
+        "--handshake", metavar="auto|multipart|sdp|client_secret|sessions", help="How a WebRTC call is begun."
+    ),
+]
+Dialect = Annotated[str | None, typer.Option("--dialect", metavar="auto|ga|beta", help="Spelling of the events.")]
+AuthStyle = Annotated[
+    str | None, typer.Option("--auth-style", metavar="bearer|api-key|query", help="Where the key travels.")
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option("--header", metavar="NAME=VALUE", help="A header for every request; =env:VARIABLE hides a secret."),
+]
+Query = Annotated[
+    list[str] | None, typer.Option("--query", metavar="NAME=VALUE", help="The same for the query of every address.")
+]
+IceServers = Annotated[
+    list[str] | None,
+    typer.Option("--ice-server", metavar="URL", help="stun:host or turn:user:password@host; again for more."),
+]
+Insecure = Annotated[
+    bool | None, typer.Option("--insecure", help="Let keys travel unencrypted, for everybody on the way to read.")
 ]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Model; any name is passed on.")]
 Voice = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Voice; any name is passed on.")]
@@ -63,6 +90,15 @@ Budget = Annotated[float | None, typer.Option("--budget", metavar="USD", help="W
 BudgetStop = Annotated[
     bool | None, typer.Option("--budget-stop/--no-budget-stop", help="Whether to stop when the budget is spent.")
 ]
+Tools = Annotated[
+    list[str] | None,
+    typer.Option("--tools", metavar="FILE", help="Python file whose functions the model may call; may be repeated."),
+]
+AllowTools = Annotated[
+    list[str] | None,
+    typer.Option("--allow-tools", metavar="NAME|all", help="A tool that runs without asking; may be repeated."),
+]
+Record = Annotated[str | None, typer.Option("--record", metavar="DIR", help="Make a tape of the talk in this folder.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file (TOML).")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration file.")]
 Theme = Annotated[str | None, typer.Option("--theme", metavar="NAME", help="A theme; `voicechat themes` lists them.")]
@@ -71,9 +107,22 @@ Plain = Annotated[
     bool | None, typer.Option("--plain", help="Talk in lines of text: for screen readers, pipes and plain terminals.")
 ]
 
+TokenUrl = Annotated[
+    str | None,
+    typer.Option("--token-url", metavar="URL", help="A token server (voicechat token-server): no key is needed here."),
+]
+
 TALK: Mapping[str, Any] = {
     "provider": Provider,
     "base_url": BaseUrl,
+    "transport": Transport,
+    "handshake": Handshake,
+    "dialect": Dialect,
+    "auth_style": AuthStyle,
+    "headers": Headers,
+    "query": Query,
+    "ice_servers": IceServers,
+    "insecure": Insecure,
     "model": Model,
     "voice": Voice,
     "instructions": Instructions,
@@ -93,15 +142,30 @@ TALK: Mapping[str, Any] = {
     "latency": Latency,
     "budget": Budget,
     "budget_stop": BudgetStop,
+    "token_url": TokenUrl,
+    "tools": Tools,
+    "allow_tools": AllowTools,
+    "record": Record,
     "profile": Profile,
 }
 """Everything that says how a talk is to be, by the name of its setting."""
 SCREEN: Mapping[str, Any] = {**TALK, "theme": Theme, "ascii": Ascii, "plain": Plain}
 """The same for a talk that is shown."""
+LOOKS: Mapping[str, Any] = {name: SCREEN[name] for name in ("theme", "ascii", "profile")}
+"""What concerns the screen alone."""
 SOUND: Mapping[str, Any] = {
     name: TALK[name] for name in ("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
 }
 """What concerns the devices alone."""
+_NAMES = ("provider", "base_url", "model", "voice", "instructions", "session", "handshake", "auth_style", "headers")
+SERVICE: Mapping[str, Any] = {name: TALK[name] for name in (*_NAMES, "query", "insecure", "profile")}
+"""Which service, for commands that only deal with it."""
+
+DOCTOR: Mapping[str, Any] = {
+    **SOUND,
+    **{name: TALK[name] for name in ("provider", "base_url", "model", "token_url", "transport", "insecure")},
+}
+"""What the doctor wants to know of a talk."""
 
 
 def takes(options: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

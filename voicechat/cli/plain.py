@@ -27,8 +27,8 @@ def why_plain(settings: Settings, environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def plain_command(settings: Settings, why: str) -> int:
-    """Talk in lines until the input ends. The exit status."""
+def plain_command(settings: Settings, why: str, environ: Mapping[str, str] | None = None) -> int:
+    """Talk in lines until the input ends. `environ` is the engine's. The exit status."""
     from voicechat.engine.host import EngineProcess
     from voicechat.plain.talk import PlainOptions, PlainTalk
     from voicechat.plain.terminal import Printer, may_color, read_lines
@@ -38,7 +38,7 @@ def plain_command(settings: Settings, why: str) -> int:
     is_terminal = sys.stdin.isatty()
     options = PlainOptions(is_terminal, settings.mic, settings.speaker, bool(settings.greet))
     printer = Printer(sys.stdout, colors=may_color(sys.stdout, os.environ))
-    talk = PlainTalk(EngineProcess(settings), printer, options)
+    talk = PlainTalk(EngineProcess(settings, environ), printer, options)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         talk.signal("interrupted")

@@ -7,10 +7,15 @@ the full parser, which explains.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 WITH_VALUE = (
     "provider",
     "base_url",
+    "transport",
+    "handshake",
+    "dialect",
+    "auth_style",
     "model",
     "voice",
     "instructions",
@@ -25,6 +30,8 @@ WITH_VALUE = (
     "latency",
     "budget",
     "config",
+    "token_url",
+    "record",
     "profile",
     "theme",
 )
@@ -38,18 +45,27 @@ SWITCHES = {
     "--no-noise": ("noise_suppression", False),
     "--budget-stop": ("budget_stop", True),
     "--no-budget-stop": ("budget_stop", False),
+    "--insecure": ("insecure", True),
     "--gain": ("gain_control", True),
     "--no-gain": ("gain_control", False),
     "--ascii": ("ascii", True),
     "--plain": ("plain", True),
 }
+MANY = {
+    "--header": "headers",
+    "--query": "query",
+    "--ice-server": "ice_servers",
+    "--tools": "tools",
+    "--allow-tools": "allow_tools",
+}
+"""Options that may be repeated."""
 NUMBERS = ("budget",)
 VALUES = {"--" + name.replace("_", "-"): name for name in WITH_VALUE}
 
 
-def chat_flags(arguments: Sequence[str]) -> dict[str, str | bool | float] | None:
+def chat_flags(arguments: Sequence[str]) -> dict[str, Any] | None:
     """What was given, by setting; None when the full parser should look at it."""
-    flags: dict[str, str | bool | float] = {}
+    flags: dict[str, Any] = {}
     rest = list(arguments[1:] if arguments[:1] == ["chat"] else arguments)
     while rest:
         word = rest.pop(0)
@@ -57,8 +73,10 @@ def chat_flags(arguments: Sequence[str]) -> dict[str, str | bool | float] | None
         if word in SWITCHES:
             name, choice = SWITCHES[word]
             flags[name] = choice
-        elif option not in VALUES or not (has_value or rest) or (not has_value and rest[0].startswith("-")):
+        elif option not in VALUES | MANY or not (has_value or rest) or (not has_value and rest[0].startswith("-")):
             return None
+        elif option in MANY:
+            flags.setdefault(MANY[option], []).append(value if has_value else rest.pop(0))
         else:
             name, said = VALUES[option], value if has_value else rest.pop(0)
             if name in NUMBERS and not said.replace(".", "", 1).isdecimal():

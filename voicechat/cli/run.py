@@ -24,7 +24,7 @@ from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.run_summary import Progress
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
-from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered
+from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered, ToolDenied
 from voicechat.core.rules.budget import dollars
 from voicechat.core.view import View
 from voicechat.engine.host import EngineProcess
@@ -52,25 +52,30 @@ class RunOptions:
 def run_command(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> int:
     """Returns the exit status. Raises ConfigError for settings that cannot work."""
     try:
-        settings = settings_for(flags, config, options)
+        settings, environ = settings_for(flags, config, options)
     except VoiceChatError as error:
         if options.as_json:
             refused = Progress()
             refused.problem(error.message, error.hint)
             print_json({"summary": refused.summary()})
         raise
-    return Run(settings, options).go()
+    return Run(settings, options, environ).go()
 
 
-def settings_for(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> Settings:
-    """The checked settings. Raises ConfigError, also for a run in which nobody would ever say anything."""
+def settings_for(
+    flags: Mapping[str, Any], config: Path | None, options: RunOptions
+) -> tuple[Settings, Mapping[str, str]]:
+    """The checked settings, and the environment for the engine.
+
+    Raises ConfigError, also for a run in which nobody would ever say anything.
+    """
     settings = load_settings(flags, os.environ, config)
     if options.texts and "mic" not in settings.given:
         settings = load_settings({**flags, "mic": "none"}, os.environ, config)
-    refuse_the_impossible(settings, os.environ)
+    environ = refuse_the_impossible(settings, os.environ)
     if settings.mic == "none" and not (options.texts or settings.greet):
         raise ConfigError("nobody would say anything", hint='add --text "...", --mic FILE.wav or --greet "..."')
-    return settings
+    return settings, environ
 
 
 def turns_to_wait_for(settings: Settings, options: RunOptions) -> int:
@@ -84,17 +89,18 @@ def turns_to_wait_for(settings: Settings, options: RunOptions) -> int:
 class Run:
     """One headless conversation, from the first message of the engine to the summary."""
 
-    def __init__(self, settings: Settings, options: RunOptions) -> None:
+    def __init__(self, settings: Settings, options: RunOptions, environ: Mapping[str, str] | None = None) -> None:
         self._settings = settings
         self._options = options
         self._inbox: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self._engine = EngineProcess(settings)
+        self._engine = EngineProcess(settings, environ)
         self._progress = Progress()
         self._texts = list(options.texts)
         self._wanted = turns_to_wait_for(settings, options)
         self._asked = int(bool(settings.greet))
         """Answers that were asked for in writing or by the greeting; the next text waits for them."""
         self._pressed = False
+        self._denied: set[str] = set()
         self._restless_at = time.monotonic()
         self._interrupted = False
 
@@ -164,7 +170,7 @@ class Run:
         if self._lacks_a_device():
             self._progress.problem(*self._progress.device_missing)
             return exit_codes.AUDIO
-        if view.connection.phase == "lost":
+        if view.connection.phase == "lost" or (view.connection.lost_for is not None and not view.connection.rolls_over):
             why = view.connection.reason or "no reason given"
             self._progress.problem(f"the line was lost: {why}", "try again; is the service still there?")
             return exit_codes.CONNECTION
@@ -175,9 +181,19 @@ class Run:
         if view.spent_budget is not None and view.reply.state in AT_REST:
             self._progress.problem(f"the budget of {dollars(view.spent_budget)} is spent", "--budget allows more")
             return exit_codes.FAILED_TURN
+        self._deny_the_unallowed(view)
         if self._progress.is_ready:
             self._speak_or_write()
         return None
+
+    def _deny_the_unallowed(self, view: View) -> None:
+        """Nobody is here to ask: what the command line did not allow is refused, and said."""
+        for ask in view.asked:
+            if ask.call_id not in self._denied:
+                self._denied.add(ask.call_id)
+                self._engine.send(ToolDenied(ask.call_id, "Nobody was there to ask."))
+                how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
+                self._progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")
 
     def _is_heard_out(self, view: View) -> bool:
         """Without --turns a recording is played to its end, and whatever it still asks is answered."""

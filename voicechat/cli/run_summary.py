@@ -64,7 +64,8 @@ class Progress:
     @property
     def is_ready(self) -> bool:
         """The line is open and the configuration in force: user input will be obeyed."""
-        return bool(self.view and self.view.connection.phase == "open" and self.view.mic.state != "configuring")
+        view = self.view
+        return bool(view and view.connection.phase == "open" and view.mic.state != "configuring" and view.has_all_tools)
 
     def stuck_at(self) -> str:
         """What it was waiting for, for the sentence of a timeout."""
@@ -95,11 +96,13 @@ class Progress:
     def summary(self) -> dict[str, Any]:
         turns = [self._turns[key] for key in self._order if key in self._turns]
         spoken = [turn for turn in turns if turn.who != "note"]
-        failed = [turn.failed for turn in turns if turn.failed]
+        failed = [turn.failed for turn in turns if turn.failed and turn.who != "tool"]
         noted = [turn.text for turn in turns if turn.who == "note" and turn.level != "info"]
         # The note of a failure (which names a key to press) or of a lost line says nothing that these do not say.
         told = [*self._problems, *(f"the answer failed: {reason} · ask again" for reason in failed)]
-        notes = [text for text in noted if not any(said.lower() in text.lower() for said in [*failed, *self._causes])]
+        clauses = [clause.lower() for cause in self._causes for clause in cause.split("; ")]
+        said = [*(reason.lower() for reason in failed), *clauses]
+        notes = [text for text in noted if not any(words in text.lower() for words in said)]
         latencies = [
             round(turn.latency * 1000) for turn in turns if turn.who == "assistant" and turn.latency is not None
         ]

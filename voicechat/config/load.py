@@ -1,25 +1,76 @@
-"""Flags beat the environment, the environment beats the file, and the file's profile beats the rest of the file.
+"""Flags beat the environment, the environment beats the profile, and the profile beats the rest of the file.
 
-Every wrong value is a ConfigError that names its place, what is allowed and the nearest known name.
+Every wrong value is a ConfigError that names its place (file and line, variable or option), what is allowed and the
+nearest known name. `load` also tells where each value came from.
 """
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from voicechat.config.document import Document, LineError, entries, mode_remarks, read_document, shape_problem
+from voicechat.config.key_lines import Keys
 from voicechat.config.locations import config_file
-from voicechat.config.settings import PRIVATE_SECTIONS, TABLE, Settings, kind_of, resolve_path
+from voicechat.config.private_values import from_options, why_not_private
+from voicechat.config.providers import why_impossible
+from voicechat.config.settings import TABLE, Settings, kind_of, resolve_path
 from voicechat.errors import ConfigError
 
-MAX_FILE = 256 * 1024
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
 Prices = dict[str, dict[str, float]]
 PRICES_HINT = 'for example [prices."gpt-realtime-2.1"] and then audio_out = 64.0'
+SPELLED = {
+    "echo_cancel": "echo",
+    "noise_suppression": "noise",
+    "gain_control": "gain",
+    "headers": "header",
+    "ice_servers": "ice-server",
+}
+"""Settings whose option has a shorter name."""
+SERVICE = ("provider", "base_url", "resource")
+"""Settings that say who gets the key."""
+COMMAND = "api_key_command"
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a layer says about one setting, and where."""
+
+    value: Any
+    keys: Keys = ()
+    """Where in the file; empty for a variable or an option."""
+    place: str = ""
+
+
+Layer = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings of this run, and why they are what they are."""
+
+    settings: Settings
+    values: Mapping[str, Value]
+    """What was said, by setting; what nobody spoke of has its default."""
+    profile: str = ""
+    document: Document | None = field(default=None, repr=False)
+
+    def source(self, name: str) -> str:
+        """Where a value came from: `--model`, `VOICECHAT_MODEL`, `profile work (FILE:12)`, `FILE:3` or `default`."""
+        said = self.values.get(name)
+        if said is None:
+            return "default"
+        if said.place or self.document is None:
+            return said.place
+        where = f"{self.document.path}:{self.document.line(said.keys)}"
+        return f"profile {self.profile} ({where})" if said.keys[:1] == ("profiles",) else where
 
 
 def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -27,86 +78,108 @@ def load_settings(flags: Mapping[str, Any], environ: Mapping[str, str], file: Pa
 
     Raises ConfigError for anything that is not a setting or has a value that is not allowed.
     """
-    values: dict[str, Any] = {}
-    keys: dict[str, str] = {}
-    prices: Prices = {}
+    return load(flags, environ, file).settings
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None = None) -> Loaded:
+    """The same with the source of every value. Raises ConfigError."""
     path = file or config_file()
-    if file is not None or path.exists():
-        document = read_file(path)
-        profile = flags.get("profile") or environ.get("VOICECHAT_PROFILE") or document.get("profile", "")
-        values, keys = from_document(document, path, str(profile))
-        prices = price_table(document.get("prices", {}), path)
+    document = read_document(path) if file is not None or path.exists() else None
+    profile = ""
+    if document is not None:
+        profile = str(flags.get("profile") or environ.get("VOICECHAT_PROFILE") or document.table.get("profile", ""))
     elif flags.get("profile"):
         raise ConfigError(f"there is no configuration file, so no profile {flags['profile']!r}", hint=f"create {path}")
-    values |= from_environment(environ)
-    values |= from_flags(flags)
-    return finish(values, keys, prices, str(path) if path.exists() else "")
+    layers, keys, prices, remarks = file_layers(document, profile) if document else ([], {}, {}, ())
+    above: list[Layer] = [from_environment(environ), from_flags(flags)]
+    values, unused = merged(layers, above)
+    settings = finish(values, keys, prices, str(path) if document else "", remarks + unused)
+    return Loaded(settings, values, profile, document)
 
 
-def finish(values: dict[str, Any], keys: dict[str, str], prices: Prices, source: str) -> Settings:
+def file_layers(document: Document, profile: str) -> tuple[list[Layer], dict[str, str], Prices, tuple[str, ...]]:
+    """(layers, key bindings, prices, remarks) of a file: its top level, then the chosen `[profiles.NAME]`."""
+    prices = price_table(document.table.get("prices", {}), document)
+    sections: list[tuple[Mapping[str, Any], Keys]] = [(document.table, ())]
+    if profile:
+        sections.append((document.profile(profile), ("profiles", profile)))
+    layers: list[Layer] = []
+    keys: dict[str, str] = {}
+    for section, prefix in sections:
+        if problem := shape_problem(document, section, prefix):
+            raise problem
+        layers.append(dict(setting_of(document, where, value) for where, value in entries(section, prefix)))
+        if "tools" in section or "mcp" in section:
+            from voicechat.config.tool_tables import tool_entries  # most users have none
+
+            layers[-1] |= {name: Value(said, where) for name, said, where in tool_entries(document, section, prefix)}
+        keys |= section.get("keys", {})
+    return layers, keys, prices, mode_remarks(document.path, document.table)
+
+
+def setting_of(document: Document, keys: Keys, value: Any) -> tuple[str, Value]:
+    """One entry of a file as a setting. Raises LineError."""
+    try:
+        name = known_name(keys[-1], "")
+        if name == COMMAND and isinstance(value, list) and all(isinstance(word, str) for word in value):
+            value = shlex.join(value)
+        checked = check(name, value, "")
+    except ConfigError as error:
+        raise LineError(document, keys, error.message.strip(), error.hint) from error
+    if name == "session" or (name in ("mic", "speaker") and str(checked).lower().endswith(".wav")):
+        checked = resolve_path(checked, document.path.parent)
+    elif name == "tools":
+        checked = tuple(resolve_path(one, document.path.parent) for one in checked)
+    return name, Value(checked, keys)
+
+
+def merged(layers: list[Layer], above: list[Layer]) -> tuple[dict[str, Value], tuple[str, ...]]:
+    """(values, remarks) of the file's layers and those above them.
+
+    A command of the file belongs to the service that the file names beside it (OpenAI where it names none): another
+    service, chosen for one run, does not get that service's key.
+    """
+    values: dict[str, Value] = {}
+    owner: tuple[str, ...] = ()
+    for layer in layers:
+        values |= layer
+        if COMMAND in layer:
+            owner = service_of(values)
+    for layer in above:
+        values |= layer
+    command = values.get(COMMAND)
+    if command is None or not command.keys or service_of(values) == owner:
+        return values, ()
+    if owner == service_of({}) and service_of(values) == service_of({"provider": Value("openai")}):
+        return values, ()
+    del values[COMMAND]
+    if service_of(values)[0] == "local":
+        return values, ()
+    return values, (f"api_key_command belongs to another service ({owner[0] or 'openai'}) and was not run",)
+
+
+def service_of(values: Mapping[str, Value]) -> tuple[str, ...]:
+    """Who gets the key, as far as these values say it."""
+    return tuple(str(values[name].value) if name in values else "" for name in SERVICE)
+
+
+def finish(values: dict[str, Value], keys: dict[str, str], prices: Prices, source: str, remarks: Any = ()) -> Settings:
     """What follows from what was said: an address without a provider is a custom one."""
     given = frozenset(values)
-    if values.get("base_url") and "provider" not in values:
-        values["provider"] = "custom"
-    if values.get("provider") == "custom" and not values.get("base_url"):
-        raise ConfigError("provider custom needs an address", hint="add --base-url https://host/v1")
-    return Settings(**values, keys=keys, prices=prices, given=given, source=source)
+    base_url = values.get("base_url")
+    if base_url is not None and base_url.value and "provider" not in values:
+        values["provider"] = Value("custom", place="base_url was given")
+    plain = {name: said.value for name, said in values.items()}
+    settings = Settings(**plain, keys=keys, prices=prices, given=given, source=source, remarks=tuple(remarks))
+    if (error := why_impossible(settings) or why_not_private(settings)) is not None:
+        raise error
+    return settings
 
 
-def read_file(path: Path) -> dict[str, Any]:
-    """The TOML document at `path`. Raises ConfigError with the line of a syntax error."""
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise ConfigError(f"{path} is larger than {MAX_FILE // 1024} kB", hint="is this the right file?")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}", hint="mend that line, or try --config FILE") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text", hint="save it as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", hint="check --config") from error
-
-
-def from_document(document: Mapping[str, Any], path: Path, profile: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """(values, keys) of a file: its top level, `[devices]`, `[keys]`, then the chosen `[profiles.NAME]`."""
-    values = dict(section_values(document, path, ""))
-    keys = key_table(document.get("keys", {}), path)
-    profiles = document.get("profiles", {})
-    if not isinstance(profiles, dict):
-        raise ConfigError(f"{path}: profiles must be tables", hint='write [profiles.work] and then model = "..."')
-    if profile:
-        if not isinstance(profiles.get(profile), dict):
-            known = ", ".join(sorted(profiles)) or "none"
-            raise ConfigError(f"{path}: there is no profile {profile!r}", hint=f"profiles in this file: {known}")
-        values |= dict(section_values(profiles[profile], path, f"profiles.{profile}."))
-        keys |= key_table(profiles[profile].get("keys", {}), path)
-    return values, keys
-
-
-def section_values(section: Mapping[str, Any], path: Path, prefix: str) -> Iterator[tuple[str, Any]]:
-    devices = section.get("devices", {})
-    if not isinstance(devices, dict):
-        raise ConfigError(f"{path}: {prefix}devices must be a table", hint='write [devices] and then mic = "..."')
-    flat = {f"devices.{name}": value for name, value in devices.items()}
-    flat |= {name: value for name, value in section.items() if name not in PRIVATE_SECTIONS and name != "profile"}
-    for place, value in flat.items():
-        name = known_name(place.removeprefix("devices."), f"{path}: {prefix}{place}")
-        checked = check(name, value, f"{path}: {prefix}{place}")
-        if name == "session" or (name in ("mic", "speaker") and str(checked).lower().endswith(".wav")):
-            checked = resolve_path(checked, path.parent)
-        yield name, checked
-
-
-def key_table(table: object, path: Path) -> dict[str, str]:
-    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        raise ConfigError(f"{path}: [keys] holds binding ids and key names", hint='for example "vc.mute" = "f6"')
-    return dict(table)
-
-
-def price_table(table: object, path: Path) -> Prices:
-    """`[prices."MODEL"]` as written. Raises ConfigError for the first entry that is none."""
+def price_table(table: object, document: Document) -> Prices:
+    """`[prices."MODEL"]` as written. Raises LineError for the first entry that is none."""
     if not isinstance(table, dict):
-        raise ConfigError(f"{path}: prices must be tables", hint=PRICES_HINT)
+        raise LineError(document, ("prices",), "must be tables", PRICES_HINT)
     if not table:
         return {}
     from voicechat.numbers.prices import read_prices  # most users have none, and every start would pay for it
@@ -114,29 +187,38 @@ def price_table(table: object, path: Path) -> Prices:
     for model, figures in table.items():
         # Unquoted, the dots of a model's name make tables in tables.
         if isinstance(figures, dict) and any(isinstance(value, dict) for value in figures.values()):
-            raise ConfigError(f"{path}: prices.{model}: a model name with dots needs quotes", hint=PRICES_HINT)
-    _, problems = read_prices(table)
-    if problems:
-        raise ConfigError(f"{path}: {problems[0]}", hint=PRICES_HINT)
+            raise LineError(document, ("prices", model), ": a model name with dots needs quotes", PRICES_HINT)
+        single = [{name: value} for name, value in figures.items()] if isinstance(figures, dict) else [figures]
+        for one in single:
+            _, problems = read_prices({model: one})
+            if problems:
+                where = document.line(("prices", model, *(one if isinstance(one, dict) else ())))
+                raise ConfigError(f"{document.path}:{where}: {problems[0]}", hint=PRICES_HINT)
     return {model: {name: float(value) for name, value in figures.items()} for model, figures in table.items()}
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+def from_environment(environ: Mapping[str, str]) -> Layer:
     """`VOICECHAT_<SETTING>` for every setting; other VOICECHAT_ variables are somebody else's business."""
-    values: dict[str, Any] = {}
+    values: Layer = {}
     for name in TABLE:
         variable = f"VOICECHAT_{name.upper()}"
         if variable in environ and environ[variable] != "":
-            values[name] = check(name, from_text(name, environ[variable], variable), variable)
+            text = from_text(name, environ[variable], variable)
+            values[name] = Value(check(name, text, variable), place=variable)
     return values
 
 
-def from_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: check(name, value, "--" + name.replace("_", "-"))
-        for name, value in flags.items()
-        if value is not None and name in TABLE
-    }
+def from_flags(flags: Mapping[str, Any]) -> Layer:
+    """What was given on the command line, checked."""
+    values: Layer = {}
+    for name, value in flags.items():
+        if value is not None and value != [] and name in TABLE:
+            option = SPELLED.get(name, name).replace("_", "-")
+            place = f"--no-{option}" if value is False else f"--{option}"
+            if kind_of(name) is dict and isinstance(value, list):
+                value = from_options(value, place)
+            values[name] = Value(check(name, value, place), place=place)
+    return values
 
 
 def from_text(name: str, text: str, place: str) -> Any:
@@ -151,36 +233,62 @@ def from_text(name: str, text: str, place: str) -> Any:
             return float(text)
         except ValueError as error:
             raise ConfigError(f"{place}={text} is not a number", hint=TABLE[name].metadata["about"]) from error
+    if kind is tuple:
+        return [part for part in text.replace(",", " ").split() if part]
+    if kind is dict:
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"{place} is not a JSON object", hint='for example {"X-Team": "voice"}') from error
     return text
 
 
 def known_name(name: str, place: str) -> str:
+    """The setting that `name` means. Raises ConfigError with the nearest known one."""
     plain = name.replace("-", "_")
     if plain in TABLE:
         return plain
     near = get_close_matches(plain, TABLE, n=1)
     hint = f"did you mean {near[0]}?" if near else f"settings: {', '.join(sorted(TABLE))}"
-    if "key" in plain and ("api" in plain or plain == "key"):
+    if "key" in plain and ("api" in plain or plain == "key") and not get_close_matches(plain, [COMMAND], cutoff=0.85):
         hint = "keys never live in files: set VOICECHAT_API_KEY or OPENAI_API_KEY in the environment"
     raise ConfigError(f"{place} is not a setting", hint=hint)
 
 
 def check(name: str, value: Any, place: str) -> Any:
     """`value` if this setting may have it. Raises ConfigError otherwise."""
+    value = of_kind(name, value, place)
     about, choices = TABLE[name].metadata["about"], TABLE[name].metadata["choices"]
-    kind = kind_of(name)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind):
-        raise ConfigError(f"{place} must be {WORDS[kind]}, not {value!r}", hint=about)
-    if choices and value not in choices:
-        near = get_close_matches(str(value), choices, n=1)
-        meant = f"did you mean {near[0]}? " if near else ""
-        raise ConfigError(f"{place} cannot be {value!r}", hint=f"{meant}allowed: {', '.join(choices)}")
+    for one in (value if isinstance(value, tuple) else (value,)) if choices else ():
+        if one not in choices:
+            near = get_close_matches(str(one), choices, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"{place} cannot be {one!r}", hint=f"{meant}allowed: {', '.join(choices)}")
     low, high = TABLE[name].metadata["range"]
     if high and isinstance(value, float) and not low <= value <= high:
         raise ConfigError(f"{place} = {value} is out of range", hint=f"allowed: {low:g} to {high:g} ({about})")
     return value
 
 
-WORDS = {str: "text in quotes", bool: "true or false", float: "a number"}
+def of_kind(name: str, value: Any, place: str) -> Any:
+    """`value` as the type this setting has. Raises ConfigError; what may be a secret is not repeated in it."""
+    kind = kind_of(name)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind is tuple and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    if kind is dict and isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
+        return value
+    if kind not in (tuple, dict) and isinstance(value, kind):
+        return value
+    shown = f", not {value!r}" if kind in (str, bool, float) and name != COMMAND else ""
+    raise ConfigError(f"{place} must be {WORDS[kind]}{shown}", hint=TABLE[name].metadata["about"])
+
+
+WORDS = {
+    str: "text in quotes",
+    bool: "true or false",
+    float: "a number",
+    tuple: "a list of texts",
+    dict: "a table of names and texts",
+}

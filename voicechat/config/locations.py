@@ -34,6 +34,11 @@ def device_memory_file() -> Path:
     return state_dir() / "devices.json"
 
 
+def service_memory_file() -> Path:
+    """What worked at which address the last time; see `service_memory`."""
+    return state_dir() / "services.json"
+
+
 def engine_log() -> Path:
     """The engine's stderr (ALSA and PortAudio chatter, last words of a crash); kept below 1 MB."""
     path = state_dir() / "engine.log"

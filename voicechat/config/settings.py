@@ -7,13 +7,15 @@ touch is absent from `given`, so that a later layer (a preset, a session file) c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-ProviderName = Literal["local", "openai", "custom"]
+from voicechat.config.provider import AUTH_STYLES, DIALECTS, ENCODINGS, HANDSHAKES, QUIRKS, TRANSPORTS
+from voicechat.config.provider_presets import PROVIDERS
+
 TurnModeName = Literal["hands-free", "push-to-talk"]
-PRIVATE_SECTIONS = ("keys", "profiles", "devices", "prices")
+PRIVATE_SECTIONS = ("keys", "profiles", "devices", "prices", "mcp")
 
 
 def setting(default: Any, about: str, *, choices: tuple[str, ...] = (), low: float = 0, high: float = 0) -> Any:
@@ -21,11 +23,22 @@ def setting(default: Any, about: str, *, choices: tuple[str, ...] = (), low: flo
     return field(default=default, metadata={"about": about, "choices": choices, "range": (low, high)})
 
 
+def table(about: str) -> Any:
+    """A setting of names and texts that may be secrets: it has no repr and never travels in the engine's hello."""
+    metadata = {"about": about, "choices": (), "range": (0, 0)}
+    return field(default_factory=dict, repr=False, metadata=metadata)
+
+
+def texts(about: str, *, choices: tuple[str, ...] = (), secret: bool = False) -> Any:
+    """A setting of several texts."""
+    return field(default=(), repr=not secret, metadata={"about": about, "choices": choices, "range": (0, 0)})
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the user chose. Keys and tokens are never in here (see `secrets.py`)."""
 
-    provider: str = setting("local", "who answers", choices=("local", "openai", "custom"))
+    provider: str = setting("local", "who answers", choices=tuple(PROVIDERS))
     base_url: str = setting("", "address of a Realtime service, with or without /v1")
     model: str = setting("", "model name; any name is passed on")
     voice: str = setting("", "voice name; any name is passed on")
@@ -38,8 +51,26 @@ class Settings:
     barge_in: bool | None = setting(None, "talking over the assistant cuts in; unset: as the preset says")
     session: str = setting("", "a session configuration file (JSON with comments or TOML)")
     transcription_model: str = setting("", "model that writes down what you say")
-    handshake: str = setting("multipart", "how the offer travels", choices=("multipart", "sdp"))
-    dialect: str = setting("auto", "spelling of the events", choices=("auto", "ga", "beta"))
+    resource: str = setting("", "name of your Azure resource, instead of its address")
+    transport: str = setting("auto", "WebRTC or WebSocket; auto: what connects", choices=TRANSPORTS)
+    handshake: str = setting("auto", "how the offer of a WebRTC call travels; auto: what works", choices=HANDSHAKES)
+    dialect: str = setting("auto", "spelling of the events", choices=DIALECTS)
+    auth_style: str = setting("bearer", "where the key travels", choices=AUTH_STYLES)
+    headers: Mapping[str, str] = table("headers for every request; a value env:NAME is read from the environment")
+    query: Mapping[str, str] = table("query for every request; a value env:NAME is read from the environment")
+    ice_servers: tuple[str, ...] = texts("STUN and TURN servers (stun:host, turn:user:password@host)", secret=True)
+    insecure: bool = setting(False, "let keys travel unencrypted, for everybody on the way to read")
+    websocket_url: str = setting("", "address of the WebSocket, if it is not below base_url")
+    webrtc_url: str = setting("", "address that takes WebRTC offers, if it is not below base_url")
+    mint_url: str = setting("", "address that mints short-lived keys, if it is not below base_url")
+    token_url: str = setting("", "address of a token server (voicechat token-server): no key is needed here")
+    input_format: str = setting("pcm16", "your sound on a WebSocket", choices=ENCODINGS)
+    output_format: str = setting("pcm16", "the assistant's sound on a WebSocket", choices=ENCODINGS)
+    input_rate: float = setting(24_000.0, "its samples a second", low=8_000, high=48_000)
+    output_rate: float = setting(24_000.0, "its samples a second", low=8_000, high=48_000)
+    websocket_chunk_ms: float = setting(20.0, "milliseconds of sound in one WebSocket message", low=20, high=40)
+    session_limit: float = setting(0.0, "seconds after which the service ends a session; 0: as known", low=0, high=1e6)
+    quirks: tuple[str, ...] = texts("what the service does differently", choices=tuple(QUIRKS))
     mic: str = setting("default", "microphone: a device name or part of it, a WAV file, or none")
     speaker: str = setting("default", "loudspeaker: a device name or part of it, a WAV file, or none")
     volume: float = setting(1.0, "loudspeaker volume", low=0.0, high=1.5)
@@ -55,8 +86,16 @@ class Settings:
     brain_url: str = setting("", "chat server the local server should think with")
     brain_model: str = setting("", "its model")
     connect_timeout: float = setting(10.0, "seconds a connection may take", low=1.0, high=120.0)
+    api_key_command: str = setting("", "command whose first line of output is the API key; run without a shell")
+    record: str = setting("", "folder in which a tape of the talk is made; empty: none")
     budget: float = setting(0.0, "US dollars this talk may cost; 0: no budget", low=0.0, high=1e6)
     budget_stop: bool = setting(True, "when the budget is spent, stop and ask; off: only say so")
+    tools: tuple[str, ...] = texts("Python files whose public functions the model may call")
+    allow_tools: tuple[str, ...] = texts("tools that run without asking: their names, or all")
+    tool_rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`[tools]`: tool name (`*`: all) -> approval, time_limit, largest."""
+    mcp: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """`[mcp.NAME]`: MCP servers as written; tokens are named in there, never held."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Rebinding: binding id -> key names."""
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -65,21 +104,27 @@ class Settings:
     """Names the user set, wherever."""
     source: str = ""
     """The file that was read."""
+    remarks: tuple[str, ...] = ()
+    """What is doubtful about that file and is told once, a sentence each."""
 
 
+PRIVATE = ("headers", "query", "ice_servers")
+"""Settings whose values may be secrets: they travel by environment (`private_values.py`), and nothing shows them."""
 TABLE = {f.name: f for f in fields(Settings) if f.metadata}
 """Name -> field, for flags, environment, file and documentation."""
 
 
 def kind_of(name: str) -> type:
-    """str, bool or float: what a value of this setting must be."""
+    """str, bool, float, tuple (of texts) or dict (names to texts): what a value of this setting must be."""
     default = TABLE[name].default
+    if default is MISSING:
+        return dict
     return bool if default is None or isinstance(default, bool) else type(default)
 
 
 def as_plain(settings: Settings) -> dict[str, Any]:
-    """The settings as msgpack-able data, for the engine's hello."""
-    plain = {f.name: getattr(settings, f.name) for f in fields(Settings)}
+    """The settings as msgpack-able data, for the engine's hello; without what may be secret."""
+    plain = {f.name: getattr(settings, f.name) for f in fields(Settings) if f.name not in PRIVATE}
     prices = {model: dict(figures) for model, figures in settings.prices.items()}
     return plain | {"keys": dict(settings.keys), "prices": prices, "given": sorted(settings.given)}
 
@@ -87,7 +132,8 @@ def as_plain(settings: Settings) -> dict[str, Any]:
 def from_plain(plain: Mapping[str, Any]) -> Settings:
     """The inverse of `as_plain`."""
     known = {f.name for f in fields(Settings)}
-    values = {name: value for name, value in plain.items() if name in known}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in plain.items()}
+    values = {name: value for name, value in values.items() if name in known}
     return Settings(**values | {"given": frozenset(plain.get("given", ()))})
 
 

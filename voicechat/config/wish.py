@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from voicechat.config.providers import Provider, provider_of
 from voicechat.config.session_file import read_session_text
@@ -15,8 +16,11 @@ from voicechat.core.policy import PRESETS, Preset, TurnPolicy, policy_for
 from voicechat.core.state import Choices, Wishes
 from voicechat.errors import ConfigError
 from voicechat.protocol.session_config import Problem, check_session
+from voicechat.transports.endpoint import is_loopback
 
 MAX_SESSION_FILE = 1024 * 1024
+COMMIT_AFTER_STOP = 2.0
+"""Seconds after which a service of that quirk is told to commit (R19)."""
 DEFAULT_INSTRUCTIONS = "You are a friendly voice assistant. Answer briefly, as one does in a conversation."
 
 
@@ -43,17 +47,21 @@ def plan(settings: Settings) -> Plan:
     push_to_talk = settings.turn_mode == "push-to-talk"
     barge_in = preset.barge_in if settings.barge_in is None else settings.barge_in
     policy = policy_for(preset)
+    if "commit_after_stop" in provider.quirks:
+        policy = replace(policy, commit_after_stop=COMMIT_AFTER_STOP)
     if isinstance(detection, dict) and detection.get("create_response") is False:
         policy = replace(policy, reply_to_transcript_only=True)
     return Plan(
         wishes=Wishes(
             session=session,
             greeting=settings.greet,
-            dialect=settings.dialect,  # type: ignore[arg-type]  # checked when the settings were loaded
+            dialect=provider.dialect,
             provider=provider.title,
             model=session.get("model", ""),
             voice=str(voice_of(session)),
             session_limit=provider.session_limit,
+            transport=provider.transport,
+            is_loopback=is_on_this_machine(provider),
         ),
         choices=Choices(
             turn_mode="push-to-talk" if push_to_talk else "hands-free",
@@ -95,20 +103,21 @@ def one_line(problem: Problem) -> str:
 
 
 def defaults(settings: Settings, provider: Provider, preset: Preset) -> dict[str, Any]:
-    transcription: dict[str, Any] | None = {"model": settings.transcription_model or provider.transcription_model}
-    if settings.language and transcription is not None:
-        transcription["language"] = settings.language
+    """What a provider has no name for is left to the service."""
+    heard: dict[str, Any] = {"turn_detection": turn_detection_of(preset)}
+    if transcriber := settings.transcription_model or provider.transcription_model:
+        transcription = {"model": transcriber} | ({"language": settings.language} if settings.language else {})
+        heard["transcription"] = transcription if preset.transcription else None
     return {
         "type": "realtime",
-        "model": provider.model,
+        **({"model": provider.model} if provider.model else {}),
         "instructions": DEFAULT_INSTRUCTIONS,
         "output_modalities": ["audio"],
         "audio": {
             "input": {
-                "transcription": transcription if preset.transcription else None,
-                "turn_detection": turn_detection_of(preset),
+                **heard,
             },
-            "output": {"voice": provider.voice},
+            "output": {"voice": provider.voice} if provider.voice else {},
         },
     }
 
@@ -129,7 +138,8 @@ def explicit(session: dict[str, Any], settings: Settings, detection: dict[str, A
     if given & {"language", "transcription_model"}:
         transcription = heard.get("transcription") or {}
         if "transcription_model" in given or "model" not in transcription:
-            transcription["model"] = settings.transcription_model or provider_of(settings).transcription_model
+            if transcriber := settings.transcription_model or provider_of(settings).transcription_model:
+                transcription["model"] = transcriber
         if "language" in given:
             transcription["language"] = settings.language
         heard["transcription"] = transcription
@@ -142,6 +152,12 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
         mixes = isinstance(value, Mapping) and isinstance(out.get(name), Mapping) and name != "turn_detection"
         out[name] = merged(out[name], value) if mixes else value
     return out
+
+
+def is_on_this_machine(provider: Provider) -> bool:
+    """Whether the service runs here: our own, or one at a loopback address."""
+    address = provider.base_url if "://" in provider.base_url else f"//{provider.base_url}"
+    return provider.name == "local" or is_loopback(urlsplit(address).hostname or "")
 
 
 def voice_of(session: Mapping[str, Any]) -> object:

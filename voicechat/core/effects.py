@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
@@ -25,6 +25,16 @@ class OpenMic:
     """Send captured audio, beginning `pre_roll` seconds before now."""
 
     pre_roll: float = 0.0
+    again: bool = False
+    """Also what was sent already: that was another line, and it is gone (R27)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendKept:
+    """Send what was said from `since` to `until` seconds before now; the mic stays as it is (a mute came after it)."""
+
+    since: float
+    until: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,8 @@ class Connect:
 
     connection: int
     session: dict[str, Any]
+    transport: Literal["auto", "WebRTC", "WebSocket"] = "auto"
+    """auto: as configured. Named: what the core fell back to, or stays with for this talk (R27)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +116,14 @@ class CreateItem:
     item: Item
     event_id: str = ""
     previous_item_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RememberItem:
+    """Tell a new session what was said in the old one."""
+
+    item: Item
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,25 +172,59 @@ class ChangeItem:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerCall:
+    """The output of a function, or the user's word on a call the service would make itself."""
+
+    item: Item
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenDevices:
     """Look for the wished microphone and loudspeaker again."""
 
 
+# tools
+@dataclass(frozen=True, slots=True)
+class RunTool:
+    """Run one call of a tool; what comes of it is told as `ToolFinished`, in any order. `arguments`: JSON."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropTools:
+    """Nobody waits for what is running any more."""
+
+
 AudioEffect = (
-    OpenDevices | OpenMic | CloseMic | SilencePlayback | ResumePlayback | DuckPlayback | AllowBargeIn | SetVolume
+    OpenDevices
+    | OpenMic
+    | SendKept
+    | CloseMic
+    | SilencePlayback
+    | ResumePlayback
+    | DuckPlayback
+    | AllowBargeIn
+    | SetVolume
 )
 ComposedEffect = (
     UpdateSession
     | ClearInput
     | CommitInput
     | CreateItem
+    | RememberItem
     | CreateResponse
     | CancelResponse
     | ClearOutputAudio
     | TruncateItem
     | ChangeItem
+    | AnswerCall
 )
 """Wire effects that become client events here; what was written by hand is one already."""
 WireEffect = ComposedEffect | SendByHand
 LineEffect = Connect | HangUp | WireEffect
-Effect = AudioEffect | LineEffect
+ToolEffect = RunTool | DropTools
+Effect = AudioEffect | LineEffect | ToolEffect

@@ -11,6 +11,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from voicechat.core.tool_events import (
+    ToolAnswered as ToolAnswered,
+    ToolFinished as ToolFinished,
+    ToolMoved as ToolMoved,
+    ToolOffer as ToolOffer,
+    ToolPolicy as ToolPolicy,
+    ToolsCalled as ToolsCalled,
+    ToolsNoted as ToolsNoted,
+    ToolsOffered as ToolsOffered,
+)
 from voicechat.core.user_events import (
     AgainPressed as AgainPressed,
     BargeInChosen as BargeInChosen,
@@ -36,6 +46,8 @@ from voicechat.core.user_events import (
     TalkSource as TalkSource,
     TalkTapped as TalkTapped,
     TextEntered as TextEntered,
+    ToolAllowed as ToolAllowed,
+    ToolDenied as ToolDenied,
     TurnModeChosen as TurnModeChosen,
     UserEvent as UserEvent,
     VolumeChosen as VolumeChosen,
@@ -101,6 +113,18 @@ class AssistantFellSilent:
 @dataclass(frozen=True, slots=True)
 class PlaybackEmptied:
     """The playback queue is empty (WebSocket: the client owns the queue)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackMoved:
+    """By `at`, so many seconds of an item of this connection had left for the loudspeaker (WebSocket: only the client
+    knows). `moving`: and it went on."""
+
+    connection: int
+    item_id: str
+    played: float
+    at: float
+    moving: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +258,23 @@ class LineOpened:
     configured: bool = False
     receive_fallback: str = ""
     """Why the stock receive path is in use, if it is."""
+    why: str = ""
+    """Why this transport or handshake and not the one that was asked for first; shown."""
+    handshake: str = ""
+    """The handshake that worked."""
+    unix_time: float | None = None
+    """The wall clock as the line opened: services say in its terms when a session ends (R28)."""
+    dialect: Literal["", "ga", "beta"] = ""
+    """What this service is known to speak, until its session says otherwise; empty where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineNoted:
+    """Something about the service that the user should read, whether or not a line opens."""
+
+    connection: int
+    text: str
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +292,14 @@ class LineFailed:
 
 @dataclass(frozen=True, slots=True)
 class LineLost:
+    """The line is gone: told by an adapter, or announced by a rule that gives it up (`rolls_over`)."""
+
     connection: int
     reason: str
+    code: str = ""
+    """What `failures` knows of the reason, such as `close 1008`."""
+    rolls_over: bool = False
+    """R28: the session's longest time; a new one takes its place at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +380,13 @@ class LineReleased:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnsRemembered:
+    """R27: these turns of the old line were given to the new one as text items: (key of the turn, id of the item)."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TurnSpoken:
     """A push-to-talk turn or a locally detected segment was committed; the server will name its item."""
 
@@ -357,6 +411,7 @@ AudioEvent = (
     AssistantHeard
     | AssistantFellSilent
     | PlaybackEmptied
+    | PlaybackMoved
     | VoiceBegan
     | VoiceEnded
     | BargeInHappened
@@ -371,9 +426,12 @@ AudioEvent = (
     | SelfEchoHeard
     | SoundNoted
 )
-LineEvent = ConnectWanted | LineStep | LineOpened | LineFailed | LineLost | SendRefused | Received
+LineEvent = ConnectWanted | LineStep | LineNoted | LineOpened | LineFailed | LineLost | SendRefused | Received
 Announcement = (
     ReplyWanted
+    | ToolsCalled
+    | ToolMoved
+    | ToolAnswered
     | AnswerAskedByHand
     | AnswerInterrupted
     | TalkBegan
@@ -381,10 +439,13 @@ Announcement = (
     | TalkDropped
     | FalseAlarm
     | LineReleased
+    | TurnsRemembered
     | TurnSpoken
+    | LineLost
     | ConfigurationInForce
     | Noticed
 )
 MoneyEvent = BudgetNear | BudgetSpent | BudgetBlind
-Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged | MoneyEvent
+ToolEvent = ToolsOffered | ToolsNoted | ToolFinished
+Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged | MoneyEvent | ToolEvent
 AnyEvent = Event | Announcement

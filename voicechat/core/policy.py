@@ -87,10 +87,27 @@ class TurnPolicy:
     """A changed setting is sent when it has rested for so long: a slider makes one update, not twenty."""
     drain_limit: float = 1.0
     """R6: so long a commit waits to hear that the last sample has left."""
-    local_retry_delay: float = 0.5
-    """A local server that is still starting is tried again after this."""
-    local_retries: int = 3
-    """How often."""
+    retry_waits: tuple[float, ...] = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
+    """R27: before each new try; the last one for ever after."""
+    retry_jitter: float = 0.15
+    """R27: each wait is up to this share longer or shorter, or a thousand clients would come back in one moment."""
+    loopback_wait: float = 1.0
+    """R27: longest wait for a server on this machine."""
+    quiet_retries: int = 3
+    """A local server that is still starting is tried again so often before the user is told."""
+    steady_after: float = 10.0
+    """A line that was up for so long starts the waits from the beginning when it is lost."""
+    explains_for: float = 5.0
+    """A fatal error of the service so shortly before a loss is its reason."""
+    token_tries: int = 3
+    """New tokens in a row that may be out of date before somebody has to look at the clock."""
+    session_warning: float = 300.0
+    """R28: so long before the session's end the user is told, or a quarter of a short session."""
+    session_pause: float = 1.0
+    """R28: silence in which the session rolls over."""
+    remembered_items: int = 64
+    """R27: the newest turns that a new session is told."""
+    remembered_bytes: int = 32_768
     flat_limit: float = 5.0
     """R26: bit-exact zeros for so long mean that the microphone is silent."""
     keep_before_line: float = 10.0

@@ -114,6 +114,8 @@ def _running_tool(state: State, now: float) -> str:
     """The call that is being worked on, with its seconds."""
     for turn in reversed(state.conversation.turns):
         if turn.who == "tool" and not turn.done and turn.connection == state.connection.number:
+            if turn.stage == "asked":
+                return f"{turn.text or 'a tool'} waits for your word"
             return f"{turn.text or 'a tool'} {max(0.0, now - turn.at):.1f} s" if not turn.failed else ""
         if turn.who != "note":
             return ""

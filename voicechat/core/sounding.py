@@ -68,10 +68,22 @@ def sound_began(state: State, now: float) -> Conversation:
 def sound_named(state: State, response_id: str, now: float) -> Conversation:
     """The server says whose sound begins. It moves sound that is already playing to that answer."""
     conversation = state.conversation
-    connection = state.connection.number
-    index = find_answer(conversation, connection, response_id)
-    if index is None:
+    index = find_answer(conversation, state.connection.number, response_id)
+    return conversation if index is None else _sound_moved(state, index, now)
+
+
+def item_sounds(state: State, item_id: str, now: float) -> Conversation:
+    """The playback queue says whose sound it plays (WebSocket): answers may follow each other without a pause."""
+    conversation = state.conversation
+    index = find_item(conversation, state.connection.number, item_id)
+    if index is None or conversation.turns[index].who != "assistant" or conversation.turns[index].sounding:
         return conversation
+    return _sound_moved(state, index, now)
+
+
+def _sound_moved(state: State, index: int, now: float) -> Conversation:
+    """Sound that is already playing belongs to this answer from now on."""
+    conversation, connection = state.conversation, state.connection.number
     for other in tuple(open_answers(conversation, connection)):
         if other != index and conversation.turns[other].sounding and conversation.turns[other].done:
             conversation = changed(conversation, other, _stretch_ended(conversation.turns[other], now))

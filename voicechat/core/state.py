@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voicechat.core.events import Interrupter, TalkSource
+from voicechat.core.events import Interrupter, TalkSource, ToolOffer
 from voicechat.core.policy import TurnMode, TurnPolicy
+from voicechat.core.tool_calls import ToolCall as ToolCall, Tools as Tools
 from voicechat.core.turn_records import (
     Conversation as Conversation,
     Cut as Cut,
@@ -18,6 +19,7 @@ from voicechat.core.turn_records import (
     Turn as Turn,
 )
 
+Transport = Literal["auto", "WebRTC", "WebSocket"]
 Phase = Literal["idle", "connecting", "open", "lost", "refused", "ended"]
 
 
@@ -34,6 +36,13 @@ class Wishes:
     model: str = ""
     voice: str = ""
     session_limit: float | None = None
+    """Seconds a session may last, where the service does not say it itself (R28)."""
+    transport: Literal["auto", "webrtc", "websocket"] = "auto"
+    """auto: WebRTC, and WebSocket where that cannot connect (R27)."""
+    is_loopback: bool = False
+    """The service runs on this machine: it is asked again every second at least (R27)."""
+    tools: tuple[ToolOffer, ...] = ()
+    """What can be run here; their definitions stand in `session`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +77,30 @@ class Connection:
     reason: str = ""
     hint: str = ""
     attempts: int = 0
+    """Tries since the line was wanted or lost, this one included."""
+    failures: int = 0
+    """Losses and failed tries without a line that stayed; the waits grow with them (R27)."""
     retry_at: float | None = None
     receive_fallback: str = ""
+    asks: Transport = "auto"
+    """The transport that this talk asks for: the fall-back, once it has worked."""
+    tries: Transport = "auto"
+    """The transport of this attempt."""
+    why: str = ""
+    """Why this transport and not the one that was asked for first."""
+    handshake: str = ""
+    lost_at: float | None = None
+    """Since when a line that was up is missing; None while it is up, and before the first."""
+    rolls_over: bool = False
+    """The line is missing because a session ended by its longest time (R28)."""
+    told: str = ""
+    """The class of failure that the user was told of last, while no line is up."""
+    refusal: str = ""
+    """What the service said it would not go on for: the code of its last fatal error on this line."""
+    refusal_words: str = ""
+    refused_at: float | None = None
+    unix_offset: float | None = None
+    """The wall clock minus ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +169,8 @@ class Microphone:
     detector: str = ""
     unmuted_at: float | None = None
     """Sound of before this moment is never sent (R5)."""
+    kept: tuple[tuple[float, float], ...] = ()
+    """(from, until) of what was said for a line that is not up before the user muted: it goes out, the rest never."""
     keep_from: float | None = None
     """Sound since this moment is the user's and goes first when the mic opens (pre-roll of a press or a grant)."""
 
@@ -162,6 +195,20 @@ class Talk:
 
 
 @dataclass(frozen=True, slots=True)
+class ItemSound:
+    """The sound of one item that came as events (WebSocket): how much, and how much of it was played (R8)."""
+
+    item_id: str
+    response_id: str = ""
+    received: float = 0.0
+    """Seconds."""
+    played: float | None = None
+    """Seconds that had left for the loudspeaker by `played_at`; None while the line has not said."""
+    played_at: float = 0.0
+    moving: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Playback:
     """What the loudspeaker does, and what the server says it does (R1, R2)."""
 
@@ -183,10 +230,8 @@ class Playback:
     """The queue ran empty and nothing was added since (WebSocket)."""
     response_id: str = ""
     """Whose sound the server says it plays."""
-    item_id: str = ""
-    """The item whose sound came last over this connection (WebSocket): the one that may be truncated (R8)."""
-    received: float = 0.0
-    """Seconds of sound received of that item."""
+    items: tuple[ItemSound, ...] = ()
+    """The items whose sound came last over this connection, oldest first: those that may be truncated (R8)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,8 +289,10 @@ class ReplyGate:
     waiting: tuple[tuple[str, float], ...] = ()
     """(item id, committed_at) without a transcript yet."""
     answered: tuple[str, ...] = ()
-    calls: tuple[str, ...] = ()
-    """Tool calls whose outputs are still missing."""
+    calls: tuple[tuple[str, ...], ...] = ()
+    """Of each answer that called tools, the calls whose outputs are still missing."""
+    held: str = ""
+    """The last of some outputs, which came while the user had the turn: the answer to that turn knows them."""
     unanswered: tuple[str, ...] = ()
     """Items without a transcript: they wait for the user's `again`."""
     greeted: bool = False
@@ -299,6 +346,27 @@ class Hands:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewal:
+    """R28: the end of the session that the user was told of."""
+
+    told_for: int = 0
+    """The line whose end was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumption:
+    """R27: what the new session was told of the conversation."""
+
+    connection: int = 0
+    items: tuple[tuple[str, str], ...] = ()
+    """(key of the turn, id of the item) on this line."""
+    refused: int = 0
+    """Items of them that the service did not take."""
+    again_from: float | None = None
+    """What the user said since then went to a line that was dead or dying, and is said again to the next one."""
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     wishes: Wishes = field(default_factory=Wishes)
     choices: Choices = field(default_factory=Choices)
@@ -313,5 +381,8 @@ class State:
     segment: Segment = field(default_factory=Segment)
     typing: Typing = field(default_factory=Typing)
     hands: Hands = field(default_factory=Hands)
+    tools: Tools = field(default_factory=Tools)
     budget: Budget = field(default_factory=Budget)
+    renewal: Renewal = field(default_factory=Renewal)
+    resumption: Resumption = field(default_factory=Resumption)
     conversation: Conversation = field(default_factory=Conversation)

@@ -24,8 +24,10 @@ from voicechat.core.events import (
     Event,
     LineFailed,
     LineLost,
+    LineNoted,
     LineOpened,
     LineStep,
+    PlaybackMoved,
     Received,
     SendRefused,
 )
@@ -42,8 +44,11 @@ from voicechat.core.rules import (
     playback,
     push_to_talk,
     reply_gate,
+    resuming,
+    roll_over,
     server_errors,
     single_response,
+    tools,
     typed_text,
 )
 from voicechat.core.rules.result import RuleResult
@@ -81,10 +86,12 @@ class Rule:
     settle: Settle | None = None
 
 
-# The order matters. The transcript is written from the state in which the event found us. The mic comes next, because
+# The order matters. What a new line must be told is collected first, because the others end what was with the old one.
+# The transcript is written from the state in which the event found us. The mic comes next, because
 # ending closes it before anything else (R30); the loudspeaker comes before the line, because silence never waits for a
 # server (R8). The connection comes last: every other rule sees the line as it was when the event happened.
 RULES: tuple[Rule, ...] = (
+    Rule("resuming", ("resumption",), resuming.on_event),
     Rule("conversation", ("conversation",), conversation.on_event, conversation.deadline),
     Rule("microphone", ("microphone",), microphone.on_event, settle=microphone.settle),
     Rule("push_to_talk", ("talk",), push_to_talk.on_event, push_to_talk.deadline, push_to_talk.settle),
@@ -93,15 +100,18 @@ RULES: tuple[Rule, ...] = (
     Rule("developer", ("hands",), developer.on_event),
     Rule("server_errors", (), server_errors.on_event),
     Rule("budget", ("budget",), budget.on_event),
+    Rule("tools", ("tools",), tools.on_event, tools.deadline),
     Rule("reply_gate", ("gate",), reply_gate.on_event, reply_gate.deadline),
     Rule("commit", ("segment",), commit.on_event, commit.deadline),
     Rule("typed_text", ("typing",), typed_text.on_event),
     Rule("single_response", ("responses",), single_response.on_event, single_response.deadline),
     Rule("configuration", ("configuration", "choices", "wishes"), configuration.on_event, configuration.deadline),
+    Rule("roll_over", ("renewal",), roll_over.on_event, roll_over.deadline, roll_over.settle),
     Rule("connection", ("connection",), connection.on_event, connection.deadline),
 )
 # The loudspeaker is settled before the gate that listens to it, the gate before those who ask whether it is open.
 _SETTLERS: tuple[Settle, ...] = (
+    roll_over.settle,
     configuration.settle,
     playback.settle,
     microphone.settle,
@@ -174,7 +184,10 @@ def _handle(
 def _is_of_this_line(state: State, event: Event) -> bool:
     """Whether this may be obeyed: news of a line that is gone is recorded by the session, never obeyed."""
     match event:
-        case Received() | LineStep() | LineOpened() | LineFailed() | LineLost() | SendRefused():
+        case (
+            (Received() | LineStep() | LineNoted() | LineOpened() | LineFailed() | LineLost() | SendRefused())
+            | PlaybackMoved()
+        ):
             line = state.connection
             return event.connection == line.number and line.phase in ("connecting", "open")
         case _:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from voicechat.core.events import ToolAnswered, ToolMoved
 from voicechat.core.state import Conversation, Part, State, Turn
 from voicechat.core.transcript import added, changed, find_call, find_item, next_key, placed
 from voicechat.protocol.items import Item
@@ -95,6 +96,40 @@ def apply_mcp_end(state: State, wire: ResponseMcpCallCompleted | ResponseMcpCall
     return changed(conversation, index, replace(turn, failed=turn.failed or failed, latency=took))
 
 
+def apply_move(state: State, move: ToolMoved, now: float) -> Conversation:
+    """It waits for the user's word, it runs here, or it will never be answered."""
+    conversation = state.conversation
+    index = _known(state, move.call_id)
+    if index is None or conversation.turns[index].done:
+        return conversation
+    turn = conversation.turns[index]
+    if move.stage == "dropped":
+        return changed(conversation, index, replace(turn, stage="", failed=move.why, done_at=now, final=True))
+    return changed(conversation, index, replace(turn, stage=move.stage))
+
+
+def apply_answer(state: State, answer: ToolAnswered, now: float) -> Conversation:
+    """The output has left; nobody has to wait for the service to say so. An allowed call of the service goes on."""
+    conversation = state.conversation
+    index = _known(state, answer.call_id)
+    if index is None or conversation.turns[index].done:
+        return conversation
+    turn = replace(conversation.turns[index], stage="")
+    if turn.call_id != answer.call_id:  # a request of the service: it has no call id
+        turn = _ended(turn, "" if answer.failed else "allowed", answer.failed, now)
+    else:
+        turn = _ended(replace(turn, latency=answer.seconds), answer.output, answer.failed, now)
+    turn = replace(turn, latency=answer.seconds, parts=(Part(answer.item_id, final=True),))
+    return changed(conversation, index, turn)
+
+
+def _known(state: State, call_id: str) -> int | None:
+    index = find_call(state.conversation, state.connection.number, call_id)
+    if index is None:
+        index = find_item(state.conversation, state.connection.number, call_id)
+    return index if index is not None and state.conversation.turns[index].who == "tool" else None
+
+
 def _call(state: State, item_id: str, call_id: str, response_id: str, now: float) -> tuple[Conversation, int]:
     conversation = state.conversation
     connection = state.connection.number
@@ -111,6 +146,7 @@ def _ended(turn: Turn, output: str, failed: str, now: float) -> Turn:
     if turn.done:
         return turn
     detail = turn.detail + ARROW + output if output else turn.detail
+    turn = replace(turn, stage="")
     took = turn.latency if turn.latency is not None else max(0.0, now - turn.at)
     return replace(turn, detail=detail, failed=failed, done_at=now, final=True, latency=took)
 

@@ -84,6 +84,8 @@ class Turn:
     level: Literal["info", "warning", "error"] = "info"
     count: int = 1
     transcript_at: float | None = None
+    stage: Literal["", "asked", "running"] = ""
+    """Tools: it waits for the user's word, or runs here."""
 
     @property
     def sounding(self) -> bool:

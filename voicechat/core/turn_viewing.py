@@ -95,6 +95,7 @@ def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: boo
         cut_is_estimate=cut is not None and cut.estimated,
         false_alarm=turn.false_alarm,
         detail=turn.detail,
+        stage=turn.stage,
         item_id=turn.item_id,
     )
 

@@ -169,6 +169,22 @@ class GoOnChosen:
     """Talk on although the budget is spent."""
 
 
+@dataclass(frozen=True, slots=True)
+class ToolAllowed:
+    """This call may run. `for_rest_of_talk`: and so may every later one of the same tool, unasked."""
+
+    call_id: str
+    for_rest_of_talk: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDenied:
+    """This call may not run. `reason`: for the model, where there is more to say than that the user said no."""
+
+    call_id: str
+    reason: str = ""
+
+
 UserEvent = (
     TalkPressed
     | TalkReleased
@@ -195,6 +211,8 @@ UserEvent = (
     | SettingChosen
     | PresetChosen
     | SettingUndone
+    | ToolAllowed
+    | ToolDenied
 )
 
 # Wishes about the sound itself. The engine's sound carries them out; the rules of the talk are told what came of it.

@@ -175,6 +175,19 @@ def voice_ended(state: State, ended_at: float, now: float) -> Conversation:
     return conversation
 
 
+def said_again(conversation: Conversation, connection: int, since: float | None) -> Conversation:
+    """Turns that the next line hears from their beginning appear there; what grew of them here would be twice."""
+    if since is None:
+        return conversation
+    for index in range(len(conversation.turns) - 1, -1, -1):
+        turn = conversation.turns[index]
+        if turn.connection < connection:
+            break
+        if turn.who == "you" and not turn.typed and not turn.final and turn.at >= since:
+            conversation = removed(conversation, index)
+    return conversation
+
+
 def line_ended(conversation: Conversation, connection: int) -> Conversation:
     """No transcript will come over this line any more: say so instead of waiting for ever."""
     turns = conversation.turns

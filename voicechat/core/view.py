@@ -109,6 +109,28 @@ class ConnectionView:
     receive_fallback: str = ""
     dialect: Literal["ga", "beta"] = "ga"
     """How the service spells its events; what is written by hand has to follow."""
+    why: str = ""
+    """Why this transport and not the one that was asked for first."""
+    lost_for: float | None = None
+    """Seconds since the line of this talk was lost; None while it is up, and before the first."""
+    rolls_over: bool = False
+    """It is missing because a session ended by its longest time (R28)."""
+    ends_in: float | None = None
+    """Seconds until the service ends this session, once the user was told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAsk:
+    """A call of a tool that waits for the user's word."""
+
+    call_id: str
+    name: str
+    arguments: str = ""
+    """JSON as the model wrote it, bounded; the transcript has the rest."""
+    cut: int = 0
+    """Characters left out at the end."""
+    server: str = ""
+    """The MCP server that the service itself would call; empty: it runs on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +142,10 @@ class View:
     completed: int = 0
     spent_budget: float | None = None
     """US dollars: this budget is spent, and nothing more is asked until the user goes on."""
+    has_all_tools: bool = True
+    """False: a server with more of them is still starting."""
+    asked: tuple[ToolAsk, ...] = ()
+    """Oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +178,7 @@ class TurnView:
     level: Literal["info", "warning", "error"] = "info"
     detail: str = ""
     count: int = 1
+    stage: Literal["", "asked", "running"] = ""
+    """Tools: it waits for your word, or runs on this machine."""
     item_id: str = ""
     """The service's (first) item of this turn; empty where it has none."""

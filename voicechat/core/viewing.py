@@ -11,11 +11,15 @@ from voicechat.core.rules.budget import dollars, is_spent
 from voicechat.core.rules.microphone import BUDGET, IDLE, REOPENING, SPEAKING, SPEAKING_CUT_IN, closed_reason
 from voicechat.core.rules.playback import over_from
 from voicechat.core.rules.push_to_talk import latch_ends_at, tail_ends_at
+from voicechat.core.rules.roll_over import session_ends_at
+from voicechat.core.rules.tools import asked
 from voicechat.core.state import State
 from voicechat.core.turn_viewing import turn_views as turn_views
-from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, View
+from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ToolAsk, View
 from voicechat.protocol.session_dialects import get_path
 
+LONGEST_ASK = 4000
+"""Characters of the arguments in a question; more is read in the transcript."""
 TOO_LOUD = 0.02
 """Share of clipped samples from which recognition suffers and the user should know."""
 
@@ -30,6 +34,17 @@ def view(state: State, now: float, policy: TurnPolicy, meters_hint: float | None
         refused=state.configuration.refused,
         completed=state.conversation.completed,
         spent_budget=state.budget.amount if is_spent(state) else None,
+        has_all_tools=state.tools.are_all,
+        asked=tuple(
+            ToolAsk(
+                call.call_id,
+                call.name,
+                call.arguments[:LONGEST_ASK],
+                max(0, len(call.arguments) - LONGEST_ASK),
+                call.server,
+            )
+            for call in asked(state)
+        ),
     )
 
 
@@ -111,7 +126,17 @@ def connection_view(state: State, now: float) -> ConnectionView:
         session_seconds=0.0 if started_at is None else round(max(0.0, now - started_at), 1),
         receive_fallback=line.receive_fallback,
         dialect=state.configuration.dialect,
+        why=line.why,
+        lost_for=None if line.lost_at is None else round(max(0.0, now - line.lost_at), 1),
+        rolls_over=line.rolls_over,
+        ends_in=_ends_in(state, now),
     )
+
+
+def _ends_in(state: State, now: float) -> float | None:
+    ends_at = session_ends_at(state)
+    is_told = state.renewal.told_for == state.connection.number
+    return None if ends_at is None or not is_told else round(max(0.0, ends_at - now))
 
 
 def _reason(state: State, now: float, policy: TurnPolicy) -> str:
@@ -122,8 +147,9 @@ def _reason(state: State, now: float, policy: TurnPolicy) -> str:
 def _line_state(state: State) -> MicState | None:
     phase = state.connection.phase
     is_kept = state.talk.pressed_at is not None and state.talk.opened_at is None
-    if phase in ("lost", "refused"):
-        return "line-lost"
+    if phase in ("lost", "refused") or (phase == "connecting" and state.connection.lost_at is not None):
+        is_coming = phase == "connecting" or state.connection.retry_at is not None
+        return "keeping" if is_kept and is_coming else "line-lost"
     if phase in ("idle", "connecting"):
         return "keeping" if is_kept else "no-line"
     if state.configuration.in_force_at is None:
@@ -212,7 +238,8 @@ def _sent_lamp(state: State, name: MicState) -> Lamp:
         return "yes"
     if name == "keeping":
         return "waiting"
-    return "broken" if state.connection.phase in ("lost", "refused") else "no"
+    line = state.connection
+    return "broken" if line.phase in ("lost", "refused") or line.lost_at is not None else "no"
 
 
 def _heard_lamp(state: State) -> Lamp:

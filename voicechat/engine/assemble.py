@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import devices_now
@@ -17,17 +18,20 @@ from voicechat.audio.facts import StreamRestored
 from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.audio.stream_counters import StreamCounters
-from voicechat.config.locations import device_memory_file
-from voicechat.config.secrets import find_key, hide
+from voicechat.config.locations import device_memory_file, service_memory_file
+from voicechat.config.secrets import find_key, hide, key_hint
+from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import events as on
-from voicechat.engine.lines import Lines
+from voicechat.engine.lines import Dialect, Lines
 from voicechat.engine.sound import Sound, teller
 from voicechat.engine.sound_desk import SoundDesk
+from voicechat.engine.ways import Ways
 from voicechat.errors import ConfigError
 from voicechat.session.happenings import Watch
 from voicechat.session.session import Session
+from voicechat.tools.toolbox import Toolbox
 
 AUDIO_CHECK = 0.1
 """Seconds between looks at the audio stream (its watchdog)."""
@@ -36,23 +40,29 @@ AUDIO_CHECK = 0.1
 class Talk:
     """One assembled conversation: session, sound and line. `start`, then tell `session` things; `close` at the end."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], watch: Watch) -> None:
-        """Raises ConfigError for settings that cannot work."""
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        watch: Watch,
+        functions: Sequence[Callable[..., Any]] = (),
+    ) -> None:
+        """`functions`: a program's own tools. Raises ConfigError for settings that cannot work."""
         self.plan = plan(settings)
         self.settings = settings
-        _, key = find_key(environ, settings.provider)
-        if self.plan.provider.needs_key and not key:
+        _, key = find_key(environ, settings.provider, settings.base_url)
+        if self.plan.provider.needs_key and not key and not settings.token_url:
             raise ConfigError(
                 f"{self.plan.provider.title} needs an API key",
-                hint="set OPENAI_API_KEY in the environment, or talk without one: voicechat --provider local",
+                hint=key_hint(settings.provider),
             )
         self.clock = time.monotonic
         self.started_at = self.clock()
         self.processor = processor_for(settings)
         self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)
-        base_url = settings.base_url or self.plan.provider.base_url
-        self.lines = Lines(settings, base_url, key, self.path, environ)
+        ways = Ways(self.plan.provider, ServiceMemory(service_memory_file()))
+        self.lines = Lines(settings, self.plan.provider, key, self.path, environ, ways, spoken=self._spoken)
         self.session = Session(
             self.plan.wishes,
             self.plan.choices,
@@ -63,14 +73,22 @@ class Talk:
             watch=watch,
         )
         self.session.performer.on_line = self.sound.play
-        if key:
-            self.session.performer.redact = lambda text: hide(text, key)
+        self.toolbox = Toolbox(settings, environ, self.session.tell, functions)
+        self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.stand_ins
+        secrets = self.lines.secrets()
+        if secrets or settings.mcp:
+            self.session.performer.redact = lambda text: hide(text, *secrets, *self.toolbox.stand_ins.secrets)
         self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def _spoken(self) -> Dialect:
+        """The dialect the service has shown by a session of its own; empty before."""
+        config = self.session.state.configuration
+        return config.dialect if config.effective else ""
 
     def _heard(self, fact: object) -> None:
         self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
@@ -86,9 +104,10 @@ class Talk:
     async def start(self) -> None:
         """Open the sound devices and the line, side by side.
 
-        Raises AudioDeviceError for an unusable sound file, before anybody is called.
+        Raises AudioDeviceError for an unusable sound file and ConfigError for unusable tools, before anybody is called.
         """
         self.lines.start_server()
+        await self.toolbox.load()
         self._loop = asyncio.get_running_loop()
         audio = await self._make_audio()
         self.session.start()
@@ -158,6 +177,7 @@ class Talk:
         """R29: the mic first, then the line, then the devices and our own server."""
         self.path.close_mic(drop=True)
         await self.session.close()
+        await self.toolbox.close()
         self.desk.close()
         if self._watchdog is not None:
             self._watchdog.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,11 @@ LONG_TEXT = 2_000
 """Longest string kept inside a payload."""
 BATCH_LIMIT = 2_000
 """Rows that may wait for the next tick; older ones are dropped and counted (the tape keeps everything)."""
+MOST_FIELDS = 3
+LONGEST_VALUE = 40
+DEEPEST = 6
+TELLING = ("model", "voice", "turn_detection.type", "id")
+"""What tells sessions apart, most telling first."""
 AUDIO_FIELDS = ("audio", "delta")
 _BLANKS = re.compile(r"\s")
 
@@ -98,7 +103,7 @@ def summary(event: Mapping[str, Any]) -> str:
     delta = event.get("delta")
     if isinstance(delta, str) and not is_base64(delta):
         return _BLANKS.sub(" ", delta[:200])  # its blanks at the edges join it to the next one
-    for tell in (error_of, text_of, response_of, item_of, span_of, rest_of):
+    for tell in (error_of, text_of, response_of, item_of, session_of, span_of, rest_of):
         if line := tell(event):
             return " ".join(line.split())[:200]
     return ""
@@ -137,6 +142,36 @@ def item_of(event: Mapping[str, Any]) -> str:
     if not isinstance(item, Mapping):
         return ""
     return " · ".join(str(item[name]) for name in ("role", "type", "name", "status", "id") if item.get(name))
+
+
+def session_of(event: Mapping[str, Any]) -> str:
+    """What an update asks for; of a whole session the fields that tell sessions apart, in either dialect."""
+    session = event.get("session")
+    if not isinstance(session, Mapping):
+        return ""
+    fields = [(path, value) for path, value in leaves(session) if path != "type" and value not in (None, "")]
+    if event.get("type") == "session.update":
+        asked = [f"{path} {brief(value)}" for path, value in fields]
+        return " · ".join(asked[:MOST_FIELDS]) + (f" · {len(asked) - MOST_FIELDS} more" if asked[MOST_FIELDS:] else "")
+    told = [next((brief(value) for path, value in fields if path.endswith(end)), "") for end in TELLING]
+    return " · ".join(part for part in told if part)
+
+
+def leaves(value: Mapping[str, Any], path: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Every value of a document with its path; a summary needs no deep ones."""
+    for name, inner in value.items():
+        if isinstance(inner, Mapping) and inner and depth < DEEPEST:
+            yield from leaves(inner, f"{path}{name}.", depth + 1)
+        else:
+            yield f"{path}{name}", inner
+
+
+def brief(value: object) -> str:
+    """A value in a few characters."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{len(value)}]"
+    told = describe(value)
+    return told if len(told) <= LONGEST_VALUE else f"{told[: LONGEST_VALUE - 1]}…"
 
 
 def span_of(event: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 The engine is a plain child (`python -P -m voicechat.engine`) with pipes and a reader thread here: a round trip costs
 0.1 to 0.2 ms and nothing is inherited by fork. It ends when this process ends, because its stdin ends. API keys
-travel in the environment that the child inherits, never over argv.
+and headers travel in the environment that the child inherits, never over argv.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import IO
 import msgspec
 
 from voicechat.config.locations import engine_log
+from voicechat.config.private_values import private_environ
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.user_events import UserAct
 from voicechat.engine.link import (
@@ -68,7 +69,7 @@ class EngineProcess:
         self._said_goodbye = False
         self._stop_pings = threading.Event()
         try:
-            self._process = spawn(self._environ)
+            self._process = spawn(self._environ | private_environ(self._settings))
         except OSError as error:
             deliver(Goodbye(f"the engine could not start: {error}", exit_code=ENGINE_DIED))
             return

@@ -49,10 +49,6 @@ class Problems:
             for finding in changed.values():
                 self._post(on_link(finding))
 
-    def all(self) -> tuple[Finding, ...]:
-        """Everything found so far, for a client that comes late."""
-        return tuple(on_link(finding) for finding in self._diagnosis.findings)
-
 
 def collect(changed: dict[str, findings.Finding], more: Iterable[findings.Finding]) -> None:
     """The newest state of each finding is all that has to be told."""

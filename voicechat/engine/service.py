@@ -15,16 +15,23 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from voicechat import __version__
+from voicechat.config.private_values import with_private
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
+from voicechat.core.state import State
 from voicechat.core.user_events import SoundWish
+from voicechat.core.view import View
+from voicechat.core.viewing import view
 from voicechat.engine.assemble import Talk
+from voicechat.engine.audience import Audience
 from voicechat.engine.commands import user_event
+from voicechat.engine.control import Control
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import (
@@ -44,6 +51,7 @@ from voicechat.engine.link import (
 from voicechat.engine.outbox import Outbox
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
+from voicechat.engine.taping import Taping
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.session.happenings import Happening
@@ -64,7 +72,8 @@ class Service:
     def __init__(self, link_in: int, link_out: int) -> None:
         self._in = link_in
         self._outbox = Outbox(link_out)
-        self.post = self._outbox.post
+        self._audience = Audience(self._outbox.post)
+        self.post = self._audience.post
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
@@ -100,22 +109,32 @@ class Service:
 
     async def _serve(self, hello: ClientHello) -> int:
         log = EventLog()
+        self._audience.recent = lambda: log.recent
         problems = Problems(self.post)
-        settings = from_plain(hello.settings)
+        settings = with_private(from_plain(hello.settings), os.environ)
         book = Bookkeeper(settings, self.post)
 
         def watch(happening: Happening) -> None:
             log.watch(happening)
             problems.watch(happening, log.recent[-1].seq)
             book.watch(happening)
+            if taping is not None:
+                taping.watch(happening)
 
+        taping: Taping | None = None
         talk = Talk(settings, os.environ, watch)
         log.start_at(talk.started_at)
         problems.start_at(talk.started_at)
         book.start_at(talk.started_at)
         book.tell = talk.session.tell
         self._talk = talk
-        self._showing = Showing(talk, log, self.post)
+        taping = Taping(talk, watch)
+        if settings.record:
+            taping.begin(Path(settings.record).expanduser())
+        control = Control(lambda: self._seen(talk), talk.session.tell, self._audience)
+        if why := await control.open():
+            watch(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
+        self._showing = Showing(talk, log, self.post, also=control.show)
         self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
         starting = self._loop.create_task(talk.start())
         try:
@@ -136,8 +155,15 @@ class Service:
             self._showing.tick()
             problems.tick(talk.clock())
             book.tick(talk.clock(), last=True)
+            taping.end()
+            await control.close()
         self.post(Goodbye("ended", exit_code=0))
         return 0
+
+    def _seen(self, talk: Talk) -> tuple[State, View]:
+        """The talk as it is now, for whoever asks at the door."""
+        session = talk.session
+        return session.state, view(session.state, session.clock(), session.policy)
 
     def _watch_client(self, talk: Talk) -> None:
         if os.getppid() != self._parent:  # it died, and somebody else holds the pipe open

@@ -11,7 +11,7 @@ from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import BitRate
-from voicechat.engine.link import Devices, FromEngine, Meters, Received, SessionShown, Snapshot, Turns
+from voicechat.engine.link import Devices, EventRow, FromEngine, Meters, Received, SessionShown, Snapshot, Turns
 from voicechat.engine.session_showing import SessionShowing
 from voicechat.session.ports import ReceiveCounts
 
@@ -26,7 +26,16 @@ PACE = 0.075
 class Showing:
     """Sends what changed since the last tick."""
 
-    def __init__(self, talk: Talk, log: EventLog, post: Callable[[FromEngine], None]) -> None:
+    def __init__(
+        self,
+        talk: Talk,
+        log: EventLog,
+        post: Callable[[FromEngine], None],
+        *,
+        also: Callable[[tuple[EventRow, ...]], None] = lambda rows: None,
+    ) -> None:
+        """`also` gets the events of each tick, for whoever follows them without a screen."""
+        self._also = also
         self._talk = talk
         self._log = log
         self._post = post
@@ -47,6 +56,7 @@ class Showing:
         now = session.clock()
         if (batch := self._log.take()) is not None:
             self._post(batch)
+            self._also(batch.rows)
         self._send_turns(now)
         meters = self._meters(now)
         shown = view(session.state, now, session.policy, meters.clipped)
@@ -132,5 +142,16 @@ def received(counts: ReceiveCounts) -> Received:
 
 def _states(snapshot: Snapshot) -> tuple[object, ...]:
     mic, reply, connection = snapshot.view.mic, snapshot.view.reply, snapshot.view.connection
+    asked = snapshot.view.asked
     switches = (mic.turn_mode, mic.barge_in, mic.muted, mic.volume, mic.deafened, mic.lamps)
-    return mic.state, mic.is_on_air, mic.name, mic.detail, switches, reply.state, connection.phase, snapshot.sound
+    return (
+        mic.state,
+        mic.is_on_air,
+        mic.name,
+        mic.detail,
+        switches,
+        reply.state,
+        connection.phase,
+        snapshot.sound,
+        asked,
+    )

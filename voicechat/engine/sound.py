@@ -32,8 +32,10 @@ class Sound:
 
     def perform(self, effect: AudioEffect) -> None:
         match effect:
-            case do.OpenMic(pre_roll=pre_roll):
-                self._path.open_mic(pre_roll)
+            case do.OpenMic(pre_roll=pre_roll, again=again):
+                self._path.open_mic(pre_roll, again=again)
+            case do.SendKept(since=since, until=until):
+                self._path.send_kept(since, until)
             case do.CloseMic(drop=drop):
                 self._path.close_mic(drop=drop)
             case do.SilencePlayback():

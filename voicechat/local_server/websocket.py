@@ -67,40 +67,26 @@ class WebSocketLine:
 
 async def serve_websocket(request: web.Request, house: House) -> web.StreamResponse:
     """`GET /v1/realtime`: one session, as long as the socket is open."""
-    refusal = house.why_full()
-    if refusal:
-        return refusal_response(503, refusal)
-    if (answer := house.fault.http_answer()) and answer.status >= 400:
-        headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
-        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
-    if "call_id" in request.query:
-        text = "This server has no side channel into a call."
-        return refusal_response(400, Refusal("invalid_value", text, "call_id"))
     # Browsers pass the key as a subprotocol; only `realtime` is a protocol, and one must be selected for them.
     socket = web.WebSocketResponse(
         protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
     )
-    if not socket.can_prepare(request).ok:
-        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
+    if (refused := _refusal(request, house, socket)) is not None:
+        return refused
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
     dialect = "beta" if "openai-beta.realtime-v1" in offered else spoken_dialect(request)
     started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
     assert not isinstance(started, Refusal)
-    config = started[0]
     await socket.prepare(request)
     line = WebSocketLine(socket)
     writing = asyncio.get_running_loop().create_task(line.write())
     session: Session | None = None
     try:
         brain, senses = await asyncio.gather(house.brain(), house.senses())
-        session = Session(line, senses, brain, "websocket", config, dialect, house.fault)
+        session = Session(line, senses, brain, "websocket", started[0], dialect, house.fault)
         house.sessions.add(session)
         session.start()
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                session.client_said(message.data)
-            elif message.type is WSMsgType.BINARY:
-                session.client_said(message.data.decode("utf-8", "replace"))
+        await _listen(socket, session)
     except VoiceChatError as error:
         log.error("no session: %s", error.message)
         line.hang_up(1011, error.message)
@@ -111,3 +97,27 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
             await session.close()
         writing.cancel()
     return socket
+
+
+def _refusal(request: web.Request, house: House, socket: web.WebSocketResponse) -> web.Response | None:
+    """Why there is no session, as an answer of HTTP."""
+    if refusal := house.why_full():
+        return refusal_response(503, refusal)
+    if (answer := house.fault.http_answer()) and answer.status >= 400:
+        headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
+        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
+    if "call_id" in request.query:
+        text = "This server has no side channel into a call."
+        return refusal_response(400, Refusal("invalid_value", text, "call_id"))
+    if not socket.can_prepare(request).ok:
+        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
+    return None
+
+
+async def _listen(socket: web.WebSocketResponse, session: Session) -> None:
+    """Hand on what the client says until it leaves."""
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            session.client_said(message.data)
+        elif message.type is WSMsgType.BINARY:
+            session.client_said(message.data.decode("utf-8", "replace"))

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from voicechat.core.view import ConnectionView, MicView, TurnView, View
+from voicechat.core.view import ConnectionView, MicView, ToolAsk, TurnView, View
 from voicechat.engine.link import Devices, DeviceSide, EventRow, SoundFacts, Turns
 from voicechat.ui.sanitise import clean, show
 from voicechat.ui.wording import assistant_name, cut_words
 
+LONGEST_ASK = 400
+"""Characters of the arguments that are said in a question."""
 MOST_KEPT = 5_000
 """Turns that are remembered as said; older ones never change any more."""
 
@@ -67,6 +69,8 @@ class Narrator:
         if has_news and (text := mic_words(view, self.voice)) and text != self._mic:
             self._mic = text
             lines.append(Line("mic", text, "state"))
+        known = {ask.call_id for ask in before.asked}
+        lines += [Line("tool", ask_words(ask), "warning") for ask in view.asked if ask.call_id not in known]
         if view.reply.state != before.reply.state:
             lines += [Line("line", text, "warning") for text in reply_words(view)]
         return lines
@@ -100,7 +104,7 @@ def turn_line(turn: TurnView, voice: str) -> Line:
                 "you", heard or (f"(no transcript: {turn.failed})" if turn.failed else "(no words in it)"), "you"
             )
         case "tool":
-            failed = " (failed)" if turn.failed else ""
+            failed = f" (failed: {_flat(turn.failed)})" if turn.failed else ""
             return Line("tool", _flat(f"{turn.text} {turn.detail}") + failed, "tool")
         case "note":
             level = "" if turn.level == "info" else f"{turn.level}: "
@@ -112,6 +116,15 @@ def turn_line(turn: TurnView, voice: str) -> Line:
     elif turn.failed:
         text += f" (failed: {_flat(turn.failed)})"
     return Line(voice, text.strip(), "assistant")
+
+
+def ask_words(ask: ToolAsk) -> str:
+    """A call of a tool that waits for the user's word."""
+    place = f" at {ask.server}" if ask.server else ""
+    arguments = _flat(ask.arguments)[:LONGEST_ASK]
+    more = max(0, len(ask.arguments) - LONGEST_ASK) + ask.cut
+    cut = f" and {more} more characters" if more else ""
+    return f"may {ask.name}{place} run with {arguments or 'no arguments'}{cut}? allow, allow always or deny"
 
 
 def _flat(text: str) -> str:

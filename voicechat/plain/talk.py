@@ -70,6 +70,7 @@ class PlainTalk:
         self._refused_setting = False
         self._restless_at = now()
         self._renewing = False
+        self._denied: set[str] = set()
         self._wants_devices = self._shows_events = self._has_cues = False
 
     # the loop
@@ -156,6 +157,17 @@ class PlainTalk:
             self._printer.ring()
         if view.reply.state not in AT_REST:
             self._restless_at = self._now()
+        if not self._options.is_terminal:
+            self._deny(view)
+
+    def _deny(self, view: View) -> None:
+        """A pipe cannot be asked; what may run has to be said beforehand."""
+        for ask in view.asked:
+            if ask.call_id not in self._denied:
+                self._denied.add(ask.call_id)
+                self._engine.send(did.ToolDenied(ask.call_id, "Nobody was there to ask."))
+                how = f"--allow-tools {ask.name} allows it" if not ask.server else "require_approval allows it"
+                self._printer.write(Line("tool", f"{ask.name} was not allowed to run; {how}", "warning"))
 
     def _note_facts(self, batch: Batch) -> None:
         for row in batch.rows:
@@ -239,7 +251,9 @@ class PlainTalk:
     def _is_ready(self) -> bool:
         """The line is open and what was agreed is in force: user input will be obeyed."""
         view = self.view
-        return view.connection.phase == "open" and view.mic.state != "configuring" and not self._renewing
+        has_tools = view.has_all_tools or self._options.is_terminal  # a script cannot ask once more
+        is_open = view.connection.phase == "open" and view.mic.state != "configuring"
+        return is_open and has_tools and not self._renewing
 
     @property
     def _is_answered(self) -> bool:

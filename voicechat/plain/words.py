@@ -81,6 +81,7 @@ HELP = (
     "devices: list; mic NAME, speaker NAME: choose; wait: for a lost device",
     "echo on|off|headphones, noise on|off, gain on|off: what becomes of the sound",
     "events on|off: one line for each event; cues on|off: the terminal's bell when the microphone opens",
+    "allow, allow always, deny: the call of a tool that waits for your word",
     "settings: what is in force; continue: although the budget is spent; end: the session; new: another; quit: leave",
 )
 
@@ -97,6 +98,8 @@ def meaning(line: str, view: View) -> Meaning | None:
         return Message(rest) if rest else Unfit("say what?")
     if word in ALONE:
         return _done(ALONE[word]) if not rest else _surplus(word, line)
+    if word in ("allow", "deny"):
+        return _word_on_tool(word, rest, view, line)
     if word in CHOICES:
         chosen = CHOICES[word].get(rest)
         return _done(chosen) if chosen is not None else _wrong(word, "|".join(CHOICES[word]), line)
@@ -117,6 +120,16 @@ def talk_key(view: View) -> tuple[did.UserEvent, ...]:
     if mic.turn_mode == "hands-free" and view.connection.phase == "open":
         return (did.PauseToggled(),)
     return (did.TalkPressed(), did.TalkTapped())
+
+
+def _word_on_tool(word: str, rest: str, view: View, line: str) -> Meaning:
+    """The answer to the oldest question about a tool."""
+    if rest not in ("", "always") or (rest and word == "deny"):
+        return _wrong(word, "alone, or allow always", line)
+    if not view.asked:
+        return Unfit(f"no tool waits for a word; as a message: say {line.strip()}")
+    call_id = view.asked[0].call_id
+    return Acts((did.ToolDenied(call_id) if word == "deny" else did.ToolAllowed(call_id, rest == "always"),))
 
 
 def _done(what: did.UserAct | Asked) -> Meaning:

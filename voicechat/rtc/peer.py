@@ -4,8 +4,8 @@ A peer is used once. Every callback comes on the event loop, each from a turn of
 cannot take the connection down. Trouble on the way to a description is a SignallingError; trouble on the line is
 `on_closed(reason)`, told exactly once, and never for our own `close()`.
 
-aiortc tells nobody when the other side vanishes: its consent checks take 33 s. Whoever needs to know sooner watches
-`stats().last_packet_at`.
+aiortc tells nobody when the other side vanishes: its consent checks take 33 s. A client's peer looks itself, see
+`liveness`, and reports it like any other end.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
 from voicechat.audio.opus import OpusEncoder, opus_is_available
+from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
-from voicechat.rtc import loopback_candidates, sdp
+from voicechat.rtc import consent, loopback_candidates, sdp
 from voicechat.rtc.ice_servers import resolved
 from voicechat.rtc.line_stats import LineStats
+from voicechat.rtc.liveness import Liveness
 from voicechat.rtc.receive_path import ReceivePath
-from voicechat.rtc.send_track import SendTrack, Uplink, Waiting
+from voicechat.rtc.send_track import SendTrack
 from voicechat.rtc.uplink_loss import UplinkLoss
 
 loopback_candidates.install()
@@ -45,6 +47,8 @@ loopback_candidates.install()
 _LARGEST_BACKLOG = 4_000_000
 """Bytes waiting in the data channel beyond which more is refused: the line has stopped carrying."""
 _RTCP_EVERY = 1.0
+_LOOK_EVERY = 0.05
+"""Seconds between looks whether the other side is still there."""
 _BAD_DESCRIPTION = (
     ValueError,
     AssertionError,
@@ -101,6 +105,7 @@ class Peer:
         encoder = None if opus_is_available() else OpusEncoder()
         self._track = SendTrack(uplink, encoder, waiting=waiting, clock=clock)
         self._uplink_loss = UplinkLoss()
+        self._life = Liveness(clock())
         self._protect()
         self._reported_at: datetime | None = None
         self._connection: RTCPeerConnection | None = None
@@ -253,9 +258,12 @@ class Peer:
     def _opened(self) -> None:
         self._reach(opened=True)
         self._start(self._watch_rtcp())
+        if self.role == "client":
+            self._start(self._watch_life())
         self._later(self._on_open)
 
     def _text_came(self, message: str | bytes) -> None:
+        self._life.came(self._clock())
         text = message if isinstance(message, str) else message.decode("utf-8", "replace")
         self._later(lambda: self._on_message(text))
 
@@ -299,11 +307,30 @@ class Peer:
                     if isinstance(entry, RTCRemoteInboundRtpStreamStats):
                         self._note_report(entry)
 
+    async def _watch_life(self) -> None:
+        """R27: end the call when the other side is gone. It is asked once now, to know whether it answers."""
+        life = self._life = Liveness(self._clock())
+        self.receive.on_packet = lambda now: life.sound_came(now, self.receive.loud_at)
+        self._start(self._ask())
+        while not (reason := life.why_lost(now := self._clock())):
+            if life.is_question_due(now):
+                self._start(self._ask())
+            await asyncio.sleep(_LOOK_EVERY)
+        self._ended(reason)
+
+    async def _ask(self) -> None:
+        assert self._connection is not None
+        transport = self._connection.sctp.transport.transport if self._connection.sctp is not None else None
+        asked_at = self._clock()
+        if transport is not None and consent.can_ask(transport) and await consent.is_there(transport):
+            self._life.answered(asked_at, self._clock())
+
     def _note_report(self, entry: RTCRemoteInboundRtpStreamStats) -> None:
         """What the other side says of our packets; aiortc shows the last report until the next one comes."""
         self._rtt = entry.roundTripTime
         if entry.timestamp != self._reported_at:
             self._reported_at = entry.timestamp
+            self._life.came(self._clock())
             self._uplink_loss.reported(entry.fractionLost / 256)
             self._protect()
 

@@ -33,6 +33,10 @@ _STOCK_LIMIT = SAMPLE_RATE // 2
 """Half a second of decoded sound waiting for a loudspeaker that does not ask; the oldest goes."""
 
 
+_SILENCE = 32
+"""Largest sample of a block that counts as silence: -60 dB, above what coding makes of it."""
+
+
 class _Packet(Protocol):
     payload_type: int
     sequence_number: int
@@ -78,6 +82,9 @@ class ReceivePath:
         self._stock_left: Pcm = np.zeros(0, np.int16)
         self._stock_played = 0
         self.arrivals = Arrivals()
+        self.loud_at: float | None = None
+        """When the last block that was not silent was handed out."""
+        self.on_packet: Callable[[float], None] = lambda now: None
         self.fallback_reason = ""
 
     @property
@@ -108,7 +115,10 @@ class ReceivePath:
 
     def pull(self, now: float, samples: int = FRAME) -> Pcm:
         """The next `samples` (a multiple of 120) of remote sound, silence where there is none. Playing thread only."""
-        return self._buffer.pull(now, samples) if self._buffer is not None else self._pull_stock(samples)
+        pcm = self._buffer.pull(now, samples) if self._buffer is not None else self._pull_stock(samples)
+        if pcm.max(initial=0) > _SILENCE or pcm.min(initial=0) < -_SILENCE:
+            self.loud_at = self._clock()
+        return pcm
 
     def flush(self) -> None:
         """Drop remote sound that was received and not yet played. Safe from any thread."""
@@ -139,6 +149,7 @@ class ReceivePath:
             return
         now = self._clock()
         self.arrivals.add(packet.sequence_number, packet.timestamp, len(packet.payload), packet.ssrc, now)
+        self.on_packet(now)
         if self._buffer is not None:
             self._buffer.push(packet.sequence_number, packet.timestamp, packet.payload, now, packet.ssrc)
 

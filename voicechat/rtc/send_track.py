@@ -1,11 +1,8 @@
 """The track that sends: 20 ms of sound every 20 ms, as Opus packets of our own making.
 
-aiortc sends whatever `recv()` returns the moment it returns it, so the pace of a call is made here, on a monotonic
-clock. Encoding ourselves gives what its encoder cannot: mono at 28 kbit/s instead of stereo at 96, with forward error
-correction. Silence flows like anything else, for hours: a closed microphone keeps the line alive (R30).
-
-While the microphone is open its clock leads. A frame leaves as soon as its second block was captured, instead of at a
-chance moment up to 20 ms later, and two clocks that differ by 200 ppm neither pile up sound nor run out of it.
+aiortc sends whatever `recv()` returns the moment it returns it, so the pace of a call is made here, by a `FrameClock`.
+Encoding ourselves gives what its encoder cannot: mono at 28 kbit/s instead of stereo at 96, with forward error
+correction.
 """
 
 from __future__ import annotations
@@ -22,60 +19,7 @@ from av import AudioFrame, Packet
 from numpy.typing import NDArray
 
 from voicechat.audio.opus import FRAME_SAMPLES, SAMPLE_RATE, OpusEncoder
-
-Uplink = Callable[[], NDArray[np.int16]]
-"""Returns the next 960 samples, mono, 48 kHz, int16. Never blocks; silence when there is nothing to say."""
-
-Waiting = Callable[[], float | None]
-"""Returns the seconds of sound that wait to be pulled, None while the microphone is closed."""
-
-FRAME = FRAME_SAMPLES / SAMPLE_RATE
-_BURST = 3
-"""Frames that may leave back to back after a stall; a receiver's buffer takes so much without dropping."""
-_CATCH_UP_EVERY = FRAME / 2
-"""After that burst, twice real time until the stall is made good, so that no word of it is lost."""
-_GIVE_UP_AFTER = 1.0
-"""Seconds of stall (a suspended machine) after which the lost time is skipped instead."""
-_HOLD = 0.02
-"""Seconds that a frame waits for its last block at most; a microphone that is later than that has stalled."""
-_LOOK_EVERY = 0.001
-_COMPLETE = FRAME - 0.001
-"""Seconds that must wait for a frame to be complete; a millisecond less, because they are a sum of floats."""
-_EARLIER, _LATER = 0.0005, 0.002
-"""Seconds by which the pace moves in one frame: towards the moment at which the microphone has a frame complete, and
-back when it came too early. 25 ms a second: a chance phase is made good within one, and no receiver notices."""
-
-
-class Pace:
-    """When the next frame is to leave. Pure: time is passed in, in seconds."""
-
-    def __init__(self) -> None:
-        self._due: float | None = None
-        self._burst = 0
-        self.skipped = 0
-        """Frames of time that were never sent; their timestamps are left out, so that the receiver sees the gap."""
-
-    def wait(self, now: float) -> float:
-        """Seconds to wait, from `now`, before the next frame."""
-        if self._due is None:
-            self._due = now
-        behind = now - self._due
-        if behind > _GIVE_UP_AFTER:
-            missed = int(behind / FRAME)
-            self.skipped += missed
-            self._due += missed * FRAME
-            behind = now - self._due
-        self._due += FRAME
-        if behind < FRAME:
-            self._burst = 0
-            return max(0.0, -behind)
-        self._burst += 1
-        return 0.0 if self._burst <= _BURST else _CATCH_UP_EVERY
-
-    def move(self, seconds: float) -> None:
-        """Let all later frames leave so much later (or earlier, below zero)."""
-        if self._due is not None:
-            self._due += seconds
+from voicechat.audio.send_pace import FrameClock, Uplink, Waiting
 
 
 class SendTrack(MediaStreamTrack):
@@ -95,24 +39,17 @@ class SendTrack(MediaStreamTrack):
         super().__init__()
         self._uplink = uplink
         self._encoder = encoder
-        self._waiting = waiting
-        self._mic_stalled = False
-        self._clock = clock
-        self._sleep = sleep
-        self._pace = Pace()
+        self._frames = FrameClock(waiting, clock, sleep)
         self.packets = 0
         self.bytes = 0
 
     async def recv(self) -> Packet | AudioFrame:
         """The next packet, when it is time for it. Raises MediaStreamError once the track was stopped."""
-        wait = self._pace.wait(self._clock())
-        if wait > 0.0:
-            await self._sleep(wait)
-        await self._follow_microphone()
+        await self._frames.next_frame()
         if self.readyState != "live":
             raise MediaStreamError
         pcm = self._uplink()
-        pts = (self.packets + self._pace.skipped) * FRAME_SAMPLES
+        pts = (self.packets + self._frames.skipped) * FRAME_SAMPLES
         self.packets += 1
         return self._encoded(pcm, pts) if self._encoder is not None else _raw(pcm, pts)
 
@@ -121,20 +58,6 @@ class SendTrack(MediaStreamTrack):
         if self._encoder is not None:
             self._encoder.set_expected_loss(expected_loss)
             self._encoder.set_bitrate(bitrate)
-
-    async def _follow_microphone(self) -> None:
-        """Wait for a frame that is nearly complete, and aim at the moment when it will be."""
-        waiting, held = self._waiting(), 0.0
-        while waiting is not None and waiting < _COMPLETE and held < _HOLD and not self._mic_stalled:
-            await self._sleep(_LOOK_EVERY)
-            held += _LOOK_EVERY
-            waiting = self._waiting()
-        self._mic_stalled = waiting is not None and waiting < _COMPLETE
-        if held:
-            self._pace.move(min(held, _LATER))
-        elif waiting is not None and _COMPLETE <= waiting < _COMPLETE + FRAME + _LOOK_EVERY:
-            # More than that is sound from before the mic was opened: it leaves at the pace of a voice.
-            self._pace.move(-_EARLIER)
 
     def _encoded(self, pcm: NDArray[np.int16], pts: int) -> Packet:
         assert self._encoder is not None

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.jitter_buffer import FRAME
+from voicechat.audio.send_pace import Uplink
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
-from voicechat.rtc.send_track import Uplink
 from voicechat.transports.target import LineListener, LineOpened, LineTarget
 
 Pcm = NDArray[np.int16]

@@ -19,7 +19,7 @@ from voicechat.errors import SignallingError
 _LONGEST_QUOTE = 300
 _LONGEST_WAIT = 3_600.0
 """Seconds; a service that asks for more is not waited for by a conversation."""
-_FATAL = frozenset(
+FATAL = frozenset(
     {
         "insufficient_quota",
         "credit_balance_exhausted",
@@ -92,7 +92,7 @@ def unreachable(host: str, error: BaseException, waited: float) -> SignallingErr
 def refused(host: str, status: int, body: str, retry_after: str, key: str) -> SignallingError:
     """There was an answer, and it was not a session description."""
     said, code = _read_error(body)
-    said = _one_line(said.replace(key, "[key]") if key else said)
+    said = one_line(said.replace(key, "[key]") if key else said)
     if not said and _is_html(body):
         return _web_page(host, status)
     if 200 <= status < 300:
@@ -104,12 +104,12 @@ def refused(host: str, status: int, body: str, retry_after: str, key: str) -> Si
     wait = _seconds(retry_after)
     if wait:
         hint = f"wait {wait:g} s and try again"
-    if code in _FATAL:
+    if code in FATAL:
         hint = _HINTS[{"invalid_api_key": 401, "model_not_found": 404}.get(code, 402)]
     return SignallingError(
         f"{saying}: {said}" if said else saying,
         hint=hint,
-        retryable=(status >= 500 or status in (408, 425, 429)) and code not in _FATAL,
+        retryable=(status >= 500 or status in (408, 425, 429)) and code not in FATAL,
         status=status,
         code=code,
         retry_after=wait,
@@ -122,7 +122,7 @@ def refused_redirect(url: str, target: str) -> SignallingError:
     if not target or target == url:
         where = "sends us in circles or nowhere"
     else:
-        where = f"sends us on to {_one_line(f'{there.scheme}://{there.netloc}')}, and a key is not carried there"
+        where = f"sends us on to {one_line(f'{there.scheme}://{there.netloc}')}, and a key is not carried there"
     return SignallingError(
         f"{here} {where}",
         hint="if that is the right service, make it the base_url",
@@ -172,11 +172,11 @@ def _read_error(body: str) -> tuple[str, str]:
     message = next((error[name] for name in ("message", "detail", "error") if error.get(name)), "")
     codes = [error.get(name) for name in ("code", "type")]
     named = [code for code in codes if isinstance(code, str) and code]
-    code = next((code for code in named if code in _FATAL), named[0] if named else "")
-    return (message if isinstance(message, str) else json.dumps(message)), _one_line(code)
+    code = next((code for code in named if code in FATAL), named[0] if named else "")
+    return (message if isinstance(message, str) else json.dumps(message)), one_line(code)
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Printable, on one line, and not longer than a reader wants."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 1] + "…"

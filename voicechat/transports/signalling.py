@@ -1,52 +1,36 @@
-"""The handshake over HTTP: an offer goes out, an answer comes back, and everything else has a name.
+"""One handshake over HTTP: an offer goes out, an answer comes back, and everything else has a name.
 
-Two styles: `multipart` (one request with the offer and the session's configuration) and `sdp` (the bare offer). What
-the other side says when it refuses is read before anything is taken for a session description, because services answer
-with JSON, HTML, nothing, or far too much. Each failure is one SignallingError: what happened, what to do, whether
-trying again may help.
-
-The key travels in the Authorization header only, to https or to this machine only, and no redirect carries it to
-another host.
+Four styles (see `target.Handshake`); which of them a service takes is found out by `probing`. What the other side says
+when it refuses is read before anything is taken for a session description, because services answer with JSON, HTML,
+nothing, or far too much. Each failure is one SignallingError: what happened, what to do, whether trying again may help.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from voicechat.errors import SignallingError
-from voicechat.transports.endpoint import endpoint, followed, is_same_service, may_carry_key, proxy_for
-from voicechat.transports.refusals import refused, refused_redirect, unreachable
-from voicechat.transports.target import Handshake
+from voicechat.transports.credentials import credentials, secrets_of, without_secrets
+from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
+from voicechat.transports.http_post import Body, Reply, post
+from voicechat.transports.refusals import refused
+from voicechat.transports.target import Handshake, LineTarget
+from voicechat.transports.tokens import from_token_url, mint
 
-_LARGEST_BODY = 262_144
-"""Bytes read of any answer; a session description has a few thousand."""
-_MOST_REDIRECTS = 3
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CALL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 _HANG_UP_TIMEOUT = 2.0
-_SECRET_HEADERS = frozenset({"authorization", "api-key", "x-api-key", "cookie", "proxy-authorization"})
-
-
-@dataclass(frozen=True, slots=True)
-class CallRequest:
-    """All that a handshake needs. Secrets never show in a repr."""
-
-    base_url: str
-    key: str = field(repr=False)
-    model: str
-    offer: str = field(repr=False)
-    session: Mapping[str, object] | None = None
-    handshake: Handshake = "multipart"
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    query: Mapping[str, str] = field(default_factory=dict, repr=False)
-    timeout: float = 10.0
-    path: str = "realtime/calls"
+ABSENT = frozenset({404, 405})
+"""Statuses of an address that is not there."""
+_SDP = {"Accept": "application/sdp", "Content-Type": "application/sdp"}
+_LEAST = ("type", "model")
+"""What every service knows of a session's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,148 +41,138 @@ class CallAnswer:
     call_id: str
     """Last part of the Location header; empty where there was none."""
     status: int
+    handshake: Handshake = "multipart"
+    configured: bool = False
+    """The session's configuration went along and was taken."""
+    url: str = field(default="", repr=False)
+    """Where the call was taken; its name stands below this."""
+    location: str = field(default="", repr=False)
+    """The call's own address, where the service gave one within its own host."""
+    key: str = field(default="", repr=False)
+    """The key that was used, which may be a short-lived one."""
+    why: str = ""
+    """Why not the handshake that was tried first; empty where this was the first."""
 
 
-async def exchange_sdp(http: aiohttp.ClientSession, request: CallRequest) -> CallAnswer:
-    """Send the offer, return the answer. Raises SignallingError for anything that is not an answer."""
-    url = endpoint(request.base_url, request.path)
-    headers = _headers(url, request.key, request.headers)
-    query = dict(request.query)
-    if request.handshake == "sdp":
-        headers["Content-Type"] = "application/sdp"
-        if request.model:
-            query.setdefault("model", request.model)
-    for _ in range(_MOST_REDIRECTS + 1):
-        reply = await _post(http, url, request, headers, query)
-        if reply.status not in _REDIRECTS:
-            return _answer(reply, url, request.key)
-        next_url = followed(url, reply.location)
-        if not next_url or not is_same_service(url, next_url):
-            raise refused_redirect(url, next_url)
-        url, query = next_url, {}
-    raise refused_redirect(url, url)
-
-
-async def hang_up(
+async def exchange_sdp(
     http: aiohttp.ClientSession,
-    base_url: str,
-    key: str,
-    call_id: str,
+    target: LineTarget,
+    offer: str,
+    handshake: Handshake,
     *,
-    headers: Mapping[str, str] | None = None,
-    path: str = "realtime/calls",
-) -> str:
-    """Tell the service that the call is over; returns why it was not told, or an empty string. Never raises."""
-    if not _CALL_ID.fullmatch(call_id):
-        return "the service gave the call no name"
+    wall: Callable[[], float] = time.time,
+) -> CallAnswer:
+    """Send the offer by one handshake. Raises SignallingError for anything that is not an answer.
+
+    `target.connect_timeout` limits each request; `wall` gives Unix seconds, for short-lived keys.
+    """
+    if target.token_url:
+        token = await from_token_url(
+            http,
+            target.token_url,
+            target.token_access,
+            wall(),
+            timeout=target.connect_timeout,
+            insecure=target.insecure,
+        )
+        # A token server configures sessions as its owner likes: ours is sent when the line is open.
+        return await _bare(http, target, offer, handshake, token.value, configured=False)
+    match handshake:
+        case "multipart":
+            return await _multipart(http, target, offer)
+        case "sdp":
+            return await _bare(http, target, offer, handshake, None, configured=False)
+        case _:
+            return await _minted(http, target, offer, handshake, wall())
+
+
+async def _multipart(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
+    """Offer and configuration at once. A configuration that is refused stays behind: R22 settles it on the line."""
+    session = _session(target)
     try:
-        url = f"{endpoint(base_url, path)}/{call_id}/hangup"
-        sent = _headers(url, key, headers or {})
-        timeout = aiohttp.ClientTimeout(total=_HANG_UP_TIMEOUT)
-        async with http.post(
-            url, headers=sent, timeout=timeout, proxy=proxy_for(url), allow_redirects=False
-        ) as response:
-            return "" if response.status < 300 else f"the service answered {response.status}"
+        return await _form(http, target, offer, session, configured=True)
     except SignallingError as error:
-        return error.message
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        return f"the service could not be told ({type(error).__name__})"
+        least = {name: session[name] for name in _LEAST if name in session}
+        if error.status not in (400, 422) or error.code not in _FIELD_CODES or least == session:
+            raise
+    return await _form(http, target, offer, least, configured=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reply:
-    status: int
-    location: str
-    retry_after: str
-    body: str
-    is_whole: bool
+_FIELD_CODES = ("unknown_parameter", "invalid_value", "invalid_type", "missing_required_parameter")
 
 
-async def _post(
-    http: aiohttp.ClientSession,
-    url: str,
-    request: CallRequest,
-    headers: Mapping[str, str],
-    query: Mapping[str, str],
-) -> _Reply:
-    """One request, read to a bounded end; third-party trouble becomes a SignallingError here."""
-    host = urlsplit(url).netloc
-    timeout = aiohttp.ClientTimeout(total=request.timeout)
+async def _form(
+    http: aiohttp.ClientSession, target: LineTarget, offer: str, session: Mapping[str, object], *, configured: bool
+) -> CallAnswer:
+    def body() -> Body:
+        form = aiohttp.FormData(default_to_multipart=True)
+        form.add_field("sdp", offer, content_type="application/sdp")
+        form.add_field("session", json.dumps(session), content_type="application/json")
+        return form
+
+    url = _address(target, "multipart")
+    headers, query = credentials(url, target)
+    reply = await post(http, url, {"Accept": "application/sdp"} | headers, query, body, target.connect_timeout)
+    return _answer(reply, target, target.key, "multipart", configured=configured)
+
+
+async def _minted(
+    http: aiohttp.ClientSession, target: LineTarget, offer: str, handshake: Handshake, now: float
+) -> CallAnswer:
+    """With a short-lived key. A beta service that mints none may still take the offer with the standard one."""
     try:
-        async with http.post(
-            url,
-            data=_body(request),
-            headers=headers,
-            params=query,
-            timeout=timeout,
-            proxy=proxy_for(url),
-            allow_redirects=False,
-        ) as response:
-            raw = await _read(response)
-            return _Reply(
-                status=response.status,
-                location=response.headers.get("Location", ""),
-                retry_after=response.headers.get("Retry-After", ""),
-                body=raw.decode("utf-8", "replace"),
-                is_whole=len(raw) <= _LARGEST_BODY,
-            )
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-        raise unreachable(host, error, request.timeout) from error
+        token = await mint(http, replace(target, handshake=handshake), now)
+    except SignallingError as error:
+        if handshake != "sessions" or error.status not in ABSENT:
+            raise
+        return await _bare(http, target, offer, handshake, None, configured=False)
+    return await _bare(http, target, offer, handshake, token.value, configured=True)
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """At most `_LARGEST_BODY` bytes, and one more when there were more."""
-    parts, size = [], 0
-    while size <= _LARGEST_BODY:
-        part = await response.content.read(_LARGEST_BODY + 1 - size)
-        if not part:
-            break
-        parts.append(part)
-        size += len(part)
-    return b"".join(parts)
+async def _bare(
+    http: aiohttp.ClientSession,
+    target: LineTarget,
+    offer: str,
+    handshake: Handshake,
+    key: str | None,
+    *,
+    configured: bool,
+) -> CallAnswer:
+    """The offer alone. A GA token knows its model; everybody else is told in the query."""
+    url = _address(target, handshake)
+    headers, query = credentials(url, target, key)
+    if target.model and not (handshake == "client_secret" and key) and "model=" not in urlsplit(url).query:
+        query.setdefault("model", target.model)
+    reply = await post(http, url, headers | _SDP, query, offer.encode, target.connect_timeout)
+    return _answer(reply, target, target.key if key is None else key, handshake, configured=configured)
 
 
-def _body(request: CallRequest) -> aiohttp.FormData | bytes:
-    if request.handshake == "sdp":
-        return request.offer.encode()
-    form = aiohttp.FormData(default_to_multipart=True)
-    form.add_field("sdp", request.offer, content_type="application/sdp")
-    form.add_field("session", json.dumps(_session(request)), content_type="application/json")
-    return form
+def _address(target: LineTarget, handshake: Handshake) -> str:
+    """Where the offer goes."""
+    if target.webrtc_url:
+        return target.webrtc_url
+    return endpoint(target.base_url, target.path or path_of(handshake))
 
 
-def _session(request: CallRequest) -> dict[str, object]:
+def path_of(handshake: Handshake) -> str:
+    """Where a handshake sends the offer, below the base URL."""
+    return "realtime" if handshake == "sessions" else "realtime/calls"
+
+
+def _session(target: LineTarget) -> dict[str, object]:
     """The configuration part; type and model are what a service needs to know in any case."""
-    session: dict[str, object] = {"type": "realtime", **(request.session or {})}
-    if request.model:
-        session.setdefault("model", request.model)
+    session: dict[str, object] = {"type": "realtime", **(target.session or {})}
+    if target.model:
+        session.setdefault("model", target.model)
     return session
 
 
-def _headers(url: str, key: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """What is sent along. Raises SignallingError rather than let a secret travel unencrypted."""
-    has_secret = bool(key) or any(name.lower() in _SECRET_HEADERS for name in extra)
-    if has_secret and not may_carry_key(url):
-        raise SignallingError(
-            f"the key will not be sent to {urlsplit(url).netloc} without encryption",
-            hint="use an https:// address, or leave the key out for a server that needs none",
-        )
-    headers = {"Accept": "application/sdp", **extra}
-    if key:
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise SignallingError(
-                "the key has characters in it that no key has",
-                hint="copy it again, without spaces or line breaks around it",
-            )
-        headers["Authorization"] = f"Bearer {key}"
-    return headers
-
-
-def _answer(reply: _Reply, url: str, key: str) -> CallAnswer:
+def _answer(reply: Reply, target: LineTarget, key: str, handshake: Handshake, *, configured: bool) -> CallAnswer:
     """The session description in a reply, or the reason why there is none."""
-    host = urlsplit(url).netloc
+    host = urlsplit(reply.url).netloc
+    said = without_secrets(reply.body, (*secrets_of(target), *((key,) if key else ())))
     if not 200 <= reply.status < 300:
-        raise refused(host, reply.status, reply.body, reply.retry_after, key)
+        raise refused(host, reply.status, said, reply.retry_after, key)
     if not reply.is_whole:
         raise SignallingError(
             f"{host} answered with far more than a session description",
@@ -207,8 +181,18 @@ def _answer(reply: _Reply, url: str, key: str) -> CallAnswer:
         )
     sdp = _described(reply.body)
     if not sdp.lstrip().startswith("v="):
-        raise refused(host, reply.status, reply.body, reply.retry_after, key)
-    return CallAnswer(sdp=sdp, call_id=_call_id(followed(url, reply.location)), status=reply.status)
+        raise refused(host, reply.status, said, reply.retry_after, key)
+    place = followed(reply.url, reply.location)
+    return CallAnswer(
+        sdp=sdp,
+        call_id=_call_id(place),
+        status=reply.status,
+        handshake=handshake,
+        configured=configured,
+        url=reply.url,
+        location=place if place and is_same_service(reply.url, place) else "",
+        key=key,
+    )
 
 
 def _described(body: str) -> str:
@@ -227,3 +211,33 @@ def _call_id(location: str) -> str:
     """`/v1/realtime/calls/rtc_123` -> `rtc_123`; empty for anything that is not a plain name."""
     last = urlsplit(location).path.rstrip("/").rsplit("/", 1)[-1]
     return last if _CALL_ID.fullmatch(last) else ""
+
+
+async def hang_up(http: aiohttp.ClientSession, target: LineTarget, call: CallAnswer) -> str:
+    """Tell the service that the call is over; returns why it was not told, or an empty string. Never raises.
+
+    `POST .../calls/NAME/hangup` as OpenAI has it; a service without that address gets DELETE on the call itself.
+    """
+    if not _CALL_ID.fullmatch(call.call_id):
+        return "the service gave the call no name"
+    below = urlsplit(call.url)._replace(query="", fragment="").geturl().rstrip("/")
+    try:
+        headers, query = credentials(call.url, target, call.key)
+        status = await _tell(http, "POST", f"{below}/{call.call_id}/hangup", headers, query)
+        if status in ABSENT and call.location:
+            status = await _tell(http, "DELETE", call.location, headers, query)
+        return "" if status < 300 else f"the service answered {status}"
+    except SignallingError as error:
+        return error.message
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        return f"the service could not be told ({type(error).__name__})"
+
+
+async def _tell(
+    http: aiohttp.ClientSession, method: str, url: str, headers: Mapping[str, str], query: Mapping[str, str]
+) -> int:
+    timeout = aiohttp.ClientTimeout(total=_HANG_UP_TIMEOUT)
+    async with http.request(
+        method, url, headers=headers, params=query, timeout=timeout, proxy=proxy_for(url), allow_redirects=False
+    ) as response:
+        return response.status

@@ -6,27 +6,62 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Handshake = Literal["multipart", "sdp"]
-"""multipart: offer and session configuration in one request, with a standard key. sdp: the offer alone, as
-application/sdp, the model in the query; for ephemeral keys and for services that know no more."""
+Handshake = Literal["multipart", "sdp", "client_secret", "sessions"]
+"""How the offer of a WebRTC call travels.
+
+multipart: offer and session configuration in one request, with a standard key. sdp: the offer alone, as
+application/sdp, the model in the query. client_secret: a short-lived key is minted with the configuration (GA), then
+sdp with that key. sessions: the same at the beta's addresses.
+"""
+HandshakeWish = Literal["auto", "multipart", "sdp", "client_secret", "sessions"]
+"""auto: each in turn until the service takes one (see `probing`)."""
+AuthStyle = Literal["bearer", "api-key", "query"]
+"""Where a key travels: the Authorization header, a header of its own, or the query (`api-key`)."""
+TransportWish = Literal["auto", "webrtc", "websocket"]
+Encoding = Literal["pcm16", "pcmu", "pcma"]
+AudioFormat = tuple[Encoding, int]
+"""What sound on a WebSocket looks like: encoding and sample rate in Hz."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineTarget:
-    """One service, ready to be called. The key never shows in a repr."""
+    """One service, ready to be called. What may be secret never shows in a repr."""
 
     base_url: str
     key: str = field(repr=False)
     model: str
-    handshake: Handshake = "multipart"
+    handshake: HandshakeWish = "multipart"
     session: Mapping[str, object] | None = None
+    """The session's configuration in the GA dialect, for a handshake that carries one."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ice_servers: tuple[str, ...] = ()
+    """Headers and query of the user's own, sent with every request to this service."""
+    ice_servers: tuple[str, ...] = field(default=(), repr=False)
+    """A TURN server's address may hold a password."""
     connect_timeout: float = 10.0
     """Seconds for everything from the offer to the open channel."""
-    path: str = "realtime/calls"
-    """Below the base URL; `realtime` for services that still take an SDP at the beta address."""
+    path: str = ""
+    """Where the offer goes, below the base URL; empty: as the handshake has it."""
+    transport: TransportWish = "auto"
+    auth_style: AuthStyle = "bearer"
+    websocket_url: str = ""
+    webrtc_url: str = ""
+    mint_url: str = ""
+    """Whole addresses that stand in for what would be built from the base URL: of the WebSocket, of the request that
+    takes the offer, and of the one that mints short-lived keys."""
+    token_url: str = ""
+    """A token server that gives out short-lived keys (`voicechat token-server`); then no key is needed here."""
+    token_access: str = field(default="", repr=False)
+    """What that token server wants to see."""
+    input_format: AudioFormat = ("pcm16", 24_000)
+    output_format: AudioFormat = ("pcm16", 24_000)
+    """The microphone's and the assistant's sound on a WebSocket; WebRTC negotiates its own."""
+    chunk: float = 0.02
+    """Seconds of microphone in one message on a WebSocket, 0.02 to 0.04."""
+    insecure: bool = False
+    """The user allowed a key to travel unencrypted."""
+    quirks: frozenset[str] = frozenset()
+    """Names of what this service does differently (see `config.provider`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +72,12 @@ class LineOpened:
     """The service's name for the call, needed to hang up; empty where it gave none."""
     steps: tuple[tuple[str, float], ...]
     """Seconds that each step took: offer, signalling, ice, dtls, channel."""
+    handshake: str = ""
+    """The handshake that the service took; empty on a WebSocket."""
+    configured: bool = False
+    """Whether the session's configuration travelled in the handshake."""
+    why: str = ""
+    """Why this handshake and not the one that was tried first; empty where the first one was taken."""
 
 
 class LineListener(Protocol):
@@ -44,3 +85,22 @@ class LineListener(Protocol):
 
     def on_text(self, text: str) -> None: ...
     def on_closed(self, reason: str) -> None: ...
+
+
+class SoundListener(LineListener, Protocol):
+    """How a line reports that carries sound in its events, so that only we know what was played."""
+
+    def on_closed(self, reason: str, code: str = "") -> None:
+        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
+
+    def on_emptied(self) -> None:
+        """Everything that was received has left for the loudspeaker."""
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        """By `at` (the clock of `pull`) so many seconds of this item had left; `moving`: and it went on."""
+
+    def on_sent(self, text: str) -> None:
+        """An event that the line made itself: one of many pieces of the microphone, to be shown."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """Something the user should know, in one sentence."""

@@ -15,15 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.jitter_buffer import FRAME
+from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.peer import Peer
-from voicechat.rtc.send_track import Uplink, Waiting
-from voicechat.transports.signalling import CallAnswer, CallRequest, exchange_sdp, hang_up
+from voicechat.transports.probing import call_service
+from voicechat.transports.signalling import CallAnswer, hang_up
 from voicechat.transports.target import LineListener, LineOpened, LineTarget
+from voicechat.transports.wrapped_messages import Unwrapper
 
 _LEAST_FOR_MEDIA = 2.0
 """Seconds for ICE and the rest even after a slow handshake: a lost first packet alone costs half of one."""
+_NO_PATH_AFTER = 2.5
+"""Seconds after the answer within which a packet must have gone there and back: ICE tries four times until then, and
+who has no way for UDP has no use for more (R27: the first word through WebSocket within five seconds)."""
 _LABEL = "oai-events"
 """Some servers accept no other name for the channel."""
 
@@ -46,14 +51,14 @@ class WebRtcLine:
         self._peer: Peer | None = None
         self._http: aiohttp.ClientSession | None = None
         self._target: LineTarget | None = None
-        self._call_id = ""
+        self._call: CallAnswer | None = None
 
     async def open(self, target: LineTarget) -> LineOpened:
         """Call the service; returns when events can be sent. Raises SignallingError, with nothing left open."""
         await self.close(hang_up=False)
         self._target = target
         try:
-            return await self._call(target)
+            return await self._connect(target)
         finally:
             if self._peer is None or self._peer.milestones.opened_at is None:
                 await self.close(hang_up=True)
@@ -78,34 +83,43 @@ class WebRtcLine:
 
     async def close(self, *, hang_up: bool) -> None:
         """End the call, and tell the service so when `hang_up`. Any number of times; nothing is reported for it."""
-        peer, http, call_id = self._peer, self._http, self._call_id
-        self._peer, self._http, self._call_id = None, None, ""
+        peer, http, call = self._peer, self._http, self._call
+        self._peer, self._http, self._call = None, None, None
         try:
             if peer is not None:
                 await peer.close()
-            if hang_up and http is not None and call_id:
-                await self._tell_service(http, call_id)
+            if hang_up and http is not None and call is not None:
+                await self._tell_service(http, call)
         finally:
             if http is not None:
                 await http.close()
 
-    async def _call(self, target: LineTarget) -> LineOpened:
+    async def _connect(self, target: LineTarget) -> LineOpened:
         began = self._clock()
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         peer = self._peer = self._new_peer(target, opened)
         offer = await peer.offer()
         offered = self._clock()
-        answer = await self._exchange(target, offer)
-        self._call_id = answer.call_id
+        self._http = aiohttp.ClientSession()
+        answer = self._call = await call_service(self._http, target, offer)
         answered = self._clock()
         left = max(_LEAST_FOR_MEDIA, target.connect_timeout - (answered - began))
         try:
             async with asyncio.timeout(left):
                 await peer.accept_answer(answer.sdp)
+                await asyncio.wait({opened}, timeout=min(left, _NO_PATH_AFTER))
+                if not opened.done() and peer.milestones.found_path_at is None:
+                    raise _no_media(peer.why_not_open(), target)
                 await opened
         except TimeoutError as error:
             raise _no_media(peer.why_not_open(), target) from error
-        return LineOpened(call_id=answer.call_id, steps=_steps(peer, began, offered, answered))
+        return LineOpened(
+            call_id=answer.call_id,
+            steps=_steps(peer, began, offered, answered),
+            handshake=answer.handshake,
+            configured=answer.configured,
+            why=answer.why,
+        )
 
     def _new_peer(self, target: LineTarget, opened: asyncio.Future[None]) -> Peer:
         def on_open() -> None:
@@ -118,10 +132,16 @@ class WebRtcLine:
             else:
                 opened.set_exception(_no_media(reason, target))
 
+        unwrapper = Unwrapper()
+
+        def on_message(text: str) -> None:
+            if (event := unwrapper.take(text)) is not None:
+                self._heard.on_text(event)
+
         return Peer(
             role="client",
             uplink=self._uplink,
-            on_message=self._heard.on_text,
+            on_message=on_message,
             on_open=on_open,
             on_closed=on_closed,
             label=_LABEL,
@@ -130,26 +150,9 @@ class WebRtcLine:
             clock=self._clock,
         )
 
-    async def _exchange(self, target: LineTarget, offer: str) -> CallAnswer:
-        self._http = aiohttp.ClientSession()
-        request = CallRequest(
-            base_url=target.base_url,
-            key=target.key,
-            model=target.model,
-            offer=offer,
-            session=target.session,
-            handshake=target.handshake,
-            headers=target.headers,
-            query=target.query,
-            timeout=target.connect_timeout,
-            path=target.path,
-        )
-        return await exchange_sdp(self._http, request)
-
-    async def _tell_service(self, http: aiohttp.ClientSession, call_id: str) -> None:
+    async def _tell_service(self, http: aiohttp.ClientSession, call: CallAnswer) -> None:
         if self._target is not None:
-            target = self._target
-            await hang_up(http, target.base_url, target.key, call_id, headers=target.headers, path=target.path)
+            await hang_up(http, self._target, call)
 
 
 def _no_media(reason: str, target: LineTarget) -> SignallingError:

@@ -28,6 +28,7 @@ from voicechat.core.events import (
     SettingChosen,
     SettingUndone,
     TimePassed,
+    ToolsOffered,
     TurnModeChosen,
 )
 from voicechat.core.policy import TurnPolicy
@@ -63,9 +64,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _on_wire(state, event.event, now, policy)
         case TimePassed():
             return _time_passed(state, now, policy)
-        case LineOpened(configured=True) if config.in_force_at is None:
-            asked = replace(config, sent=wanted_session(state, policy), turns_asked=turns_now(state, policy))
-            return _in_force(state, asked, now)
+        case LineOpened():
+            return _line_opened(state, event, now, policy)
         case TurnModeChosen(mode):
             return _switched(state, replace(state.choices, turn_mode=mode), now)
         case BargeInChosen(enabled):
@@ -76,6 +76,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return live.one_preset_chosen(state, event, now, policy)
         case SettingUndone():
             return live.undone(state, now, policy)
+        case ToolsOffered():
+            return live.tools_offered(state, event, now)
         case SendRefused(type="session.update", reason=reason) if config.asked_at is not None:
             if (answered := live.refused(state, "", reason, now)) is not None:
                 return answered
@@ -144,6 +146,17 @@ def _of_a_new_line(state: State) -> Configuration:
     dialect: Dialect = known.dialect if known.dialect_switched or wish == "auto" else wish
     known = replace(known, changed=(), asked=(), due_at=None, refusals=(), turns_confirmed=None)
     return replace(known, dialect=dialect, created_at=None, turns_asked=None, expires_at=None)
+
+
+def _line_opened(state: State, event: LineOpened, now: float, policy: TurnPolicy) -> RuleResult:
+    """The dialect may be known from another talk, and the configuration may have travelled in the handshake."""
+    config = state.configuration
+    if event.dialect and not config.dialect_switched:
+        config = replace(config, dialect=event.dialect)
+    if not event.configured or config.in_force_at is not None:
+        return _changed(state, config)
+    asked = replace(config, sent=wanted_session(state, policy), turns_asked=turns_now(state, policy))
+    return _in_force(state, asked, now)
 
 
 def _switched(state: State, choices: Choices, now: float) -> RuleResult:

@@ -22,13 +22,18 @@ from voicechat.core.events import (
     LineReleased,
     Noticed,
     PlaybackEmptied,
+    PlaybackMoved,
     Received,
     TalkBegan,
     TextEntered,
     TimePassed,
+    ToolAnswered,
+    ToolMoved,
+    TurnsRemembered,
     VoiceEnded,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.remembering import is_remembered, renamed
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.core.state import Conversation, State, Turn
@@ -100,6 +105,8 @@ def _on_local(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> 
             return sounding.sound_ended(state, now)
         case PlaybackEmptied():
             return sounding.completed(conversation, state, now, policy, ended=True)
+        case PlaybackMoved(item_id=item_id, moving=True) if state.playback.silenced_at is None:
+            return sounding.item_sounds(state, item_id, now)
         case VoiceEnded(ended_at=ended_at):
             return user_turns.voice_ended(state, min(ended_at, now), now)
         case AnswerInterrupted(by):
@@ -119,11 +126,19 @@ def _on_session(state: State, event: AnyEvent, now: float) -> Conversation:
             return _false_alarm(conversation)
         case TalkBegan():
             return replace(conversation, talk_began_at=now)
+        case ToolMoved():
+            return tool_turns.apply_move(state, event, now)
+        case ToolAnswered():
+            return tool_turns.apply_answer(state, event, now)
         case LineOpened():
             started_at = now if conversation.started_at is None else conversation.started_at
             return replace(conversation, started_at=started_at, side_responses=(), conversation_named=False)
         case LineLost():
-            return user_turns.line_ended(sounding.line_ended(state, "line", now), state.connection.number)
+            ended = sounding.line_ended(state, "line", now)
+            ended = user_turns.said_again(ended, state.connection.number, state.resumption.again_from)
+            return user_turns.line_ended(ended, state.connection.number)
+        case TurnsRemembered(items):
+            return renamed(conversation, state.connection.number, items)
         case LineReleased(anew=True):
             # Keys go on counting, so that no screen takes a new turn for an old one; the pace of the voice stays.
             rate = conversation.chars_per_second
@@ -167,6 +182,8 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
 def _on_items(state: State, wire: ServerEvent, now: float) -> Conversation:
     match wire:
         case ConversationItemAdded() | ConversationItemDone() | ConversationItemCreated():
+            if is_remembered(state, wire.item.id):
+                return state.conversation
             return _item(state, wire.item, wire.previous_item_id, now)
         case ConversationItemRetrieved(item=item):
             return _item(state, item, None, now)

@@ -21,7 +21,7 @@ from voicechat.core.choosing import (
     restored,
     steps_of,
 )
-from voicechat.core.events import Noticed, PresetChosen, SettingChosen
+from voicechat.core.events import Noticed, PresetChosen, SettingChosen, ToolsOffered
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.wanted import wanted_session, wished_detection
@@ -68,6 +68,35 @@ def undone(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return result
     back = replace(result.state.configuration, undoable=config.undoable[:-1])
     return replace(result, state=replace(result.state, configuration=back))
+
+
+def tools_offered(state: State, event: ToolsOffered, now: float) -> RuleResult:
+    """What can be run here stands in the session beside what a session file offers; a name of ours is ours.
+
+    No user's choice, so it cannot be undone; on an open line it goes out at once.
+    """
+    wishes, config = state.wishes, state.configuration
+    ours = {_tool_id(one) for one in event.definitions}
+    ours |= {("function", offer.name) for offer in (*event.offers, *wishes.tools)}
+    listed = wishes.session.get("tools")
+    others = [one for one in listed if _tool_id(one) not in ours] if isinstance(listed, list) else []
+    tools = [*others, *event.definitions]
+    if tools == (listed or []) and event.offers == wishes.tools:
+        return RuleResult()
+    change = Change("tools", wishes.session, state.choices)
+    after = replace(state, wishes=replace(wishes, session={**wishes.session, "tools": tools}, tools=event.offers))
+    if config.turns_asked is None or tools == (listed or []):
+        return RuleResult(after)  # the first configuration of a line has them
+    others_changed = tuple(one for one in config.changed if one.path != change.path)
+    return _changed(after, replace(config, changed=(*others_changed, change), due_at=config.due_at or now))
+
+
+def _tool_id(tool: object) -> tuple[str, str]:
+    """What a tool is known by: a function by its name, an MCP server by its label."""
+    if not isinstance(tool, dict):
+        return "", ""
+    name = tool.get("server_label") if tool.get("type") == "mcp" else tool.get("name")
+    return str(tool.get("type")), str(name)
 
 
 def is_waiting(config: Configuration, now: float) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.effects import CloseMic, Effect, OpenDevices, OpenMic, SetVolume
+from voicechat.core.effects import CloseMic, Effect, OpenDevices, OpenMic, SendKept, SetVolume
 from voicechat.core.events import (
     AgainPressed,
     AnswerInterrupted,
@@ -20,6 +20,7 @@ from voicechat.core.events import (
     DeviceOpened,
     EchoChanged,
     EndAsked,
+    LineLost,
     MicFlat,
     MicLive,
     MuteChosen,
@@ -34,7 +35,7 @@ from voicechat.core.events import (
 )
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.budget import is_spent
-from voicechat.core.rules.configuration import is_mic_open_during_playback
+from voicechat.core.rules.configuration import is_mic_open_during_playback, is_ready
 from voicechat.core.rules.playback import ends_at
 from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
 from voicechat.core.rules.result import NOTHING, RuleResult
@@ -53,6 +54,8 @@ REASONS = (MUTED, DEVICE_LOST, NOT_CONNECTED, CONFIGURING, BUDGET, IDLE, SPEAKIN
 """R4: every reason a mic can be closed for. A pause counts as a mute of yours: the same key takes it back."""
 
 LOUDEST = 1.5
+MOST_ASIDE = 8
+"""Pieces between mutes that are kept for a line that is not up."""
 
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -62,7 +65,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case MuteChosen(muted):
             return _muted(state, now, muted=muted)
         case PauseToggled() if state.choices.turn_mode == "hands-free" and not mic.muted:
-            return _changed(state, replace(mic, paused=not mic.paused, unmuted_at=now))
+            return _changed(state, replace(_set_aside(state, now), paused=not mic.paused, unmuted_at=now))
+        case LineLost() if state.resumption.again_from is not None:
+            return _changed(state, _keeping(mic, state.resumption.again_from))
         case TurnModeChosen():
             return _changed(state, replace(mic, paused=False))
         case VolumeChosen(volume):
@@ -71,7 +76,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _loudness(state, replace(mic, deafened=deafened))
         case AttendanceChanged(attended):
             # What is said with nobody at the screen is never sent, not even later.
-            return _changed(state, replace(mic, unattended=not attended, unmuted_at=now, keep_from=None))
+            return _changed(state, replace(mic, unattended=not attended, unmuted_at=now, keep_from=None, kept=()))
         case AgainPressed() if mic.missing and state.connection.phase == "open":
             return RuleResult(None, (OpenDevices(),))
         case TalkBegan():
@@ -80,8 +85,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _changed(state, _keeping(mic, began_at - policy.pre_roll))
         case AnswerInterrupted(by="barge-in", pre_roll=pre_roll):
             return _changed(state, _keeping(mic, now - pre_roll - policy.late_notice))
-        case EndAsked() | NewAsked() if mic.is_open:
-            return _changed(state, replace(mic, is_open=False, changed_at=now, keep_from=None), CloseMic(drop=True))
+        case EndAsked() | NewAsked() if mic.is_open or mic.kept:
+            closed = replace(mic, is_open=False, changed_at=now, keep_from=None, kept=())
+            return _changed(state, closed, *((CloseMic(drop=True),) if mic.is_open else ()))
         case EchoChanged(echo, hears):
             return _changed(state, replace(mic, echo=echo, hears_over_playback=hears))
         case SoundNoted(text, level, code):
@@ -94,6 +100,15 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """Open or close the gate, if what the state says differs from what the audio path was told last."""
+    kept = _kept_sent(state, now, policy)
+    if not state.microphone.kept or not is_ready(state):
+        return _gate_settled(state, now, policy)
+    state = replace(state, microphone=replace(state.microphone, kept=()))
+    rest = _gate_settled(state, now, policy)
+    return RuleResult(rest.state or state, (*kept, *rest.effects), rest.announced)
+
+
+def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     mic = state.microphone
     may_be_open = not closed_reason(state, now, policy)
     if may_be_open == mic.is_open:
@@ -102,11 +117,36 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         is_stale = mic.keep_from is not None and (mic.is_open or not is_wanted)
         return _changed(state, replace(mic, keep_from=None)) if is_stale else NOTHING
     if not may_be_open:
-        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=mic.muted or mic.unattended))
+        # What is queued on the way to a dead line must not come first on the next one (R21): it is said again.
+        drop = mic.muted or mic.unattended or state.connection.phase != "open"
+        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=drop))
     if mic.keep_from is None:
         mic = _with_words_since_the_answer(state, now, policy)
-    pre_roll = 0.0 if mic.keep_from is None else min(max(0.0, now - mic.keep_from), policy.keep_before_line)
-    return _changed(state, replace(mic, is_open=True, changed_at=now, keep_from=None), OpenMic(pre_roll))
+    since = 0.0 if mic.keep_from is None else max(0.0, now - mic.keep_from)
+    pre_roll = min(since, policy.keep_before_line)
+    opened = replace(mic, is_open=True, changed_at=now, keep_from=None)
+    first = OpenMic(pre_roll, again=pre_roll > 0.0 and _is_first_of_this_line(state))
+    lost = (_lost_words_notice(policy),) if since > pre_roll + policy.pre_roll else ()
+    return RuleResult(replace(state, microphone=opened), (first,), lost)
+
+
+def _is_first_of_this_line(state: State) -> bool:
+    """What another line was sent may be sent again (R27); what this one was sent never."""
+    opened_at = state.connection.opened_at
+    return state.connection.number > 1 and opened_at is not None and state.microphone.changed_at <= opened_at
+
+
+def _kept_sent(state: State, now: float, policy: TurnPolicy) -> tuple[Effect, ...]:
+    """What was said for a line that was not up, before a mute: it goes out now, and nothing after it (R5)."""
+    if is_spent(state):
+        return ()
+    parts = ((max(began, now - policy.keep_before_line), ended) for began, ended in state.microphone.kept)
+    return tuple(SendKept(now - began, now - ended) for began, ended in parts if ended > began)
+
+
+def _lost_words_notice(policy: TurnPolicy) -> Noticed:
+    text = f"The line came up late: only the last {policy.keep_before_line:g} s of what you said reach it."
+    return Noticed("warning", text, "words_lost")
 
 
 def _with_words_since_the_answer(state: State, now: float, policy: TurnPolicy) -> Microphone:
@@ -124,12 +164,15 @@ def _with_words_since_the_answer(state: State, now: float, policy: TurnPolicy) -
 
 def _keeps_first_words(state: State) -> bool:
     """Hands-free and no line yet: what is said now goes first when the line is up, ten seconds of it at most."""
-    is_waiting = state.connection.phase in ("connecting", "lost") or (
-        state.connection.phase == "open" and state.configuration.in_force_at is None
-    )
     mic = state.microphone
     is_closed_by_you = mic.muted or mic.paused or mic.unattended
-    return is_waiting and state.choices.turn_mode == "hands-free" and not is_closed_by_you
+    return _waits_for_line(state) and state.choices.turn_mode == "hands-free" and not is_closed_by_you
+
+
+def _waits_for_line(state: State) -> bool:
+    line = state.connection
+    is_coming = line.phase in ("connecting", "lost") or (line.phase == "refused" and line.retry_at is not None)
+    return is_coming or (line.phase == "open" and state.configuration.in_force_at is None)
 
 
 def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
@@ -166,11 +209,19 @@ def _closed_for_the_answer(state: State, now: float, policy: TurnPolicy) -> str:
 
 def _muted(state: State, now: float, *, muted: bool) -> RuleResult:
     """R5: at once, and what a closed mic still has on its way out does not leave either."""
-    mic = state.microphone
+    mic = _set_aside(state, now) if muted else state.microphone
     since = now if mic.muted and not muted else mic.unmuted_at
     is_leaving = muted and not mic.is_open and state.talk.pressed_at is not None
     effects = (CloseMic(drop=True),) if is_leaving else ()
     return _changed(state, replace(mic, muted=muted, unmuted_at=since), *effects)
+
+
+def _set_aside(state: State, now: float) -> Microphone:
+    """What was said for a line that is not up yet stays said, although a mute (or a pause) comes before the line."""
+    mic = state.microphone
+    if mic.keep_from is None or not _keeps_first_words(state):
+        return mic
+    return replace(mic, kept=(*mic.kept, (mic.keep_from, now))[-MOST_ASIDE:], keep_from=None)
 
 
 def _keeping(mic: Microphone, since: float) -> Microphone:

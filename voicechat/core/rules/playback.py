@@ -18,11 +18,12 @@ from voicechat.core.events import (
     LineLost,
     LineReleased,
     PlaybackEmptied,
+    PlaybackMoved,
     Received,
 )
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
-from voicechat.core.state import Playback, State
+from voicechat.core.state import ItemSound, Playback, State
 from voicechat.protocol.server_events import (
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
@@ -36,6 +37,12 @@ from voicechat.protocol.session_dialects import get_path
 PCM_BYTES_PER_SECOND = 48_000.0
 """24 kHz, 16 bits, one channel: what `audio/pcm` means unless the session says another rate."""
 G711_BYTES_PER_SECOND = 8_000.0
+PLAYED_OUT = 0.02
+"""Seconds by which an item's clock may fall short of what was received when all of it was played: resampling rounds."""
+MOST_ITEMS = 8
+"""Items whose sound is remembered: what is older was played long ago."""
+_GOES_ON = 0.25
+"""Seconds that a clock is taken to go on without news; the line tells ten times a second."""
 
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -49,10 +56,12 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _changed(state, _fell_silent(state.playback, min(last_audible_at, now)))
         case PlaybackEmptied():
             return _changed(state, replace(state.playback, emptied_at=now))
+        case PlaybackMoved():
+            return _changed(state, _moved(state.playback, event))
         case AnswerInterrupted(by):
             return _silenced(state, now, reopen_at_once=by in ("barge-in", "push-to-talk"))
         case LineLost() | LineReleased():
-            return _changed(state, replace(state.playback, started_at=None, response_id="", item_id="", received=0.0))
+            return _changed(state, replace(state.playback, started_at=None, response_id="", items=()))
         case DeviceLost() if state.playback.is_audible:
             return _changed(state, _fell_silent(state.playback, now))
         case _:
@@ -130,10 +139,13 @@ def is_answer_running(state: State, now: float, policy: TurnPolicy) -> bool:
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
     sound = state.playback
     match wire:
-        case ResponseOutputAudioDelta(item_id=item_id, delta=delta) if delta:
-            return _changed(state, _received(state, item_id or "", len(delta)))
+        case ResponseOutputAudioDelta(item_id=item_id) if wire.delta and item_id and sound.silenced_at is None:
+            return _changed(state, _received(state, item_id, wire))
         case ResponseCreated() if sound.silenced_at is not None and not _is_cancelled_at_birth(state):
-            return _changed(state, replace(sound, silenced_at=None), ResumePlayback())
+            return _changed(state, replace(sound, silenced_at=None, items=()), ResumePlayback())
+        case ResponseCreated() if sound.silenced_at is not None:
+            # It has a name only now, and what waits to be played is told apart by names.
+            return RuleResult(None, (SilencePlayback(),))
         case OutputAudioBufferStarted(response_id=response_id) if sound.silenced_at is None:
             return _changed(state, _started(state, response_id or "", now, policy))
         case OutputAudioBufferStopped(response_id=response_id) | OutputAudioBufferCleared(response_id=response_id):
@@ -194,15 +206,55 @@ def _silenced(state: State, now: float, *, reopen_at_once: bool) -> RuleResult:
     """
     sound = _fell_silent(state.playback, now)
     begun_at = None if reopen_at_once else sound.begun_at
-    sound = replace(sound, silenced_at=now, begun_at=begun_at, ended_at=now, started_at=None)
+    # What was silenced before was truncated then; saying so twice would be an error at the service.
+    items = sound.items if sound.silenced_at is None else ()
+    sound = replace(sound, silenced_at=now, begun_at=begun_at, ended_at=now, started_at=None, items=items)
     return _changed(state, sound, SilencePlayback())
 
 
-def _received(state: State, item_id: str, base64_length: int) -> Playback:
+def unheard_items(state: State, now: float) -> tuple[tuple[str, float], ...]:
+    """The items that were not played to their end, and the seconds that were, never more than what came (R8)."""
     sound = state.playback
-    seconds = base64_length * 0.75 / _bytes_per_second(state)
-    before = sound.received if item_id == sound.item_id else 0.0
-    return replace(sound, item_id=item_id, received=before + seconds, emptied_at=None)
+    active_id = state.responses.active_id
+    unheard = []
+    for item in sound.items:
+        is_last = item is sound.items[-1]
+        heard = min(_played(sound, item, now, is_last=is_last), item.received)
+        is_growing = is_last and bool(active_id) and item.response_id in ("", active_id)
+        if heard < item.received - PLAYED_OUT or is_growing:
+            unheard.append((item.item_id, heard))
+    return tuple(unheard)
+
+
+def _played(sound: Playback, item: ItemSound, now: float, *, is_last: bool) -> float:
+    """Seconds of an item that were played by now. A line that keeps no clock is judged by what was audible."""
+    if item.played is None:
+        untold = is_last and not any(other.played is not None for other in sound.items)
+        return heard_of_answer(sound, now) if untold else 0.0
+    since = now - item.played_at
+    return max(0.0, item.played + min(since, _GOES_ON if item.moving else 0.0))
+
+
+def _moved(sound: Playback, event: PlaybackMoved) -> Playback:
+    """The clock of an item. One that was silenced is told exactly, and after that it stands."""
+    moving = event.moving and sound.silenced_at is None
+    items = tuple(
+        replace(item, played=event.played, played_at=event.at, moving=moving)
+        if item.item_id == event.item_id
+        else replace(item, moving=False)
+        for item in sound.items
+    )
+    return replace(sound, items=items)
+
+
+def _received(state: State, item_id: str, wire: ResponseOutputAudioDelta) -> Playback:
+    """R8: what was received bounds what may be truncated, so the padding of each piece is left out."""
+    sound, delta = state.playback, wire.delta
+    seconds = max(0, len(delta) * 3 // 4 - delta[-2:].count("=")) / _bytes_per_second(state)
+    known = {item.item_id: item for item in sound.items}
+    item = known.get(item_id) or ItemSound(item_id, wire.response_id or "")
+    known[item_id] = replace(item, received=item.received + seconds)
+    return replace(sound, items=tuple(known.values())[-MOST_ITEMS:], emptied_at=None)
 
 
 def _bytes_per_second(state: State) -> float:

@@ -53,6 +53,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     match event:
         case TalkPressed():
             return _pressed(state, event, now, policy)
+        case LineLost() if state.resumption.again_from is not None and state.choices.turn_mode == "push-to-talk":
+            return _kept_for_next_line(state, now)
         case _ if talk.pressed_at is None:
             return NOTHING
         case TalkReleased() | TalkTapped() | TalkRejoined() | FocusLost():
@@ -253,11 +255,19 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     return _changed(state, talk) if talk is not state.talk else NOTHING
 
 
+def _kept_for_next_line(state: State, now: float) -> RuleResult:
+    """R27: a turn that the lost line did not take in is, for the next one, a turn that no line has heard."""
+    talk, began_at = state.talk, state.conversation.talk_began_at
+    if talk.pressed_at is None:
+        talk = Talk(pressed_at=began_at, released_at=now)
+    return _changed(state, replace(talk, opened_at=None, drained_at=None, pre_roll_wait_since=None))
+
+
 def _kept_until(talk: Talk, policy: TurnPolicy) -> float | None:
     """So long a finished turn that no line has heard waits for one."""
     if talk.pressed_at is None or talk.released_at is None or talk.opened_at is not None:
         return None
-    return talk.pressed_at + policy.keep_before_line
+    return max(talk.pressed_at, talk.released_at) + policy.keep_before_line
 
 
 def _is_cleared(event: Received) -> bool:

@@ -15,13 +15,18 @@ from voicechat.core.events import (
     Announcement,
     AnyEvent,
     ConfigurationInForce,
+    FalseAlarm,
     LineLost,
     LineReleased,
     NewAsked,
     Noticed,
     Received,
     ReplyWanted,
+    StopPressed,
+    TalkDropped,
     TimePassed,
+    ToolAnswered,
+    ToolsCalled,
 )
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
@@ -33,6 +38,7 @@ from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
     InputAudioBufferCommitted,
+    ResponseCreated,
     ResponseDone,
     ServerEvent,
 )
@@ -40,6 +46,8 @@ from voicechat.protocol.server_events import (
 TRANSCRIPTION = ("audio", "input", "transcription")
 _TRANSCRIPTION_PATH = "session.audio.input.transcription"
 
+MOST_GROUPS = 8
+"""Answers whose calls are waited for; older ones were never answered by whoever does it by hand."""
 MOST_REMEMBERED = 64
 """Items kept as decided; transcripts older than that do not come any more."""
 
@@ -69,7 +77,15 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case AgainPressed() if state.connection.phase == "open" and is_answer_missing(state):
             return _changed(state, replace(gate, unanswered=()), ReplyWanted("", "again"))
         case LineLost() | LineReleased():
-            return _changed(state, replace(gate, waiting=(), answered=(), calls=(), unanswered=()))
+            return _changed(state, replace(gate, waiting=(), answered=(), calls=(), unanswered=(), held=""))
+        case ToolsCalled(call_ids):
+            return _changed(state, _called(gate, call_ids))
+        case ToolAnswered(call_id, item_id, asks=asks):
+            return _answered(state, call_id, item_id, asks=asks)
+        case FalseAlarm() | TalkDropped() if gate.held:
+            return _released(state)
+        case StopPressed() if gate.held:
+            return _changed(state, replace(gate, held=""))
         case NewAsked():
             return _changed(state, ReplyGate())
         case _:
@@ -86,8 +102,8 @@ def is_answer_missing(state: State) -> bool:
     responses = state.responses
     if responses.active_id or responses.asked_at is not None:
         return False
-    failed = responses.last_status in ("failed", "incomplete")
-    return bool(state.gate.unanswered) or responses.missing_since is not None or failed
+    failed = responses.last_status in ("failed", "incomplete") or responses.last_ended_by == "line"
+    return bool(state.gate.unanswered or state.gate.held) or responses.missing_since is not None or failed
 
 
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -99,9 +115,13 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
         case ConversationItemInputAudioTranscriptionFailed(item_id=str(item_id), error=error):
             return _not_transcribed(state, item_id, error.message or error.code or "")
         case ResponseDone(response=response):
+            is_side = (response.id or "") in state.conversation.side_responses
             calls = tuple(item.call_id for item in response.output if _is_call(item) and item.call_id)
-            is_done = response.status == "completed" and calls
-            return _changed(state, replace(state.gate, calls=calls)) if is_done else NOTHING
+            is_done = response.status == "completed" and calls and not is_side
+            return _changed(state, _called(state.gate, calls)) if is_done else NOTHING
+        case ResponseCreated(response=response) if state.gate.held:
+            is_side = (response.id or "") in state.conversation.side_responses
+            return NOTHING if is_side else _changed(state, replace(state.gate, held=""))
         case ConversationItemAdded(item=item) | ConversationItemCreated(item=item) if state.gate.calls:
             return _tool_answered(state, item)
         case _:
@@ -127,7 +147,7 @@ def _transcribed(state: State, item_id: str, transcript: str, policy: TurnPolicy
         return NOTHING
     if has_words(transcript):
         return _wanted(state, item_id, "transcript")
-    return _changed(state, _decided(state.gate, item_id))
+    return _released(replace(state, gate=_decided(state.gate, item_id)))
 
 
 def _not_transcribed(state: State, item_id: str, reason: str) -> RuleResult:
@@ -157,11 +177,46 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 
 def _tool_answered(state: State, item: Item) -> RuleResult:
     """R13: tool outputs are answered once, after all of them."""
-    if item.type != "function_call_output" or item.call_id not in state.gate.calls:
+    return _answered(state, item.call_id or "", item.id or "") if item.type == "function_call_output" else NOTHING
+
+
+def _called(gate: ReplyGate, call_ids: tuple[str, ...]) -> ReplyGate:
+    """One group an answer: outputs of a slow tool must not keep the next answer's tools waiting."""
+    known = {call_id for group in gate.calls for call_id in group}
+    group = tuple(dict.fromkeys(call_id for call_id in call_ids if call_id not in known))
+    return replace(gate, calls=(*gate.calls, group)[-MOST_GROUPS:]) if group else gate
+
+
+def _answered(state: State, call_id: str, item_id: str, *, asks: bool = True) -> RuleResult:
+    """The last output of an answer's calls decides. While the user has the turn, that turn's answer will know it."""
+    gate = state.gate
+    group = next((group for group in gate.calls if call_id in group), None)
+    if group is None:
         return NOTHING
-    calls = tuple(call for call in state.gate.calls if call != item.call_id)
-    wanted = () if calls else (ReplyWanted(item.id or "", "tool"),)
-    return _changed(state, replace(state.gate, calls=calls), *wanted)
+    rest = tuple(one for one in group if one != call_id)
+    groups = tuple(rest if one is group else one for one in gate.calls)
+    gate = replace(gate, calls=tuple(one for one in groups if one))
+    if rest or not asks:
+        return _changed(state, gate)
+    if has_the_turn(state):
+        return _changed(state, replace(gate, held=item_id or call_id))
+    return _changed(state, gate, ReplyWanted(item_id, "tool"))
+
+
+def has_the_turn(state: State) -> bool:
+    """The user is speaking, or has spoken and the answer to it has not begun."""
+    if state.talk.pressed_at is not None or state.segment.awaiting_item or state.gate.waiting:
+        return True
+    newest = next((turn for turn in reversed(state.conversation.turns) if turn.who != "note"), None)
+    is_mine = newest is not None and newest.who == "you" and not newest.typed
+    return is_mine and newest is not None and newest.connection == state.connection.number
+
+
+def _released(state: State) -> RuleResult:
+    """The user's turn came to nothing: the outputs that waited for its answer want one of their own."""
+    held = state.gate.held
+    wanted = (ReplyWanted(held, "tool"),) if held else ()
+    return _changed(state, replace(state.gate, held=""), *wanted)
 
 
 def _is_call(item: Item) -> bool:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from voicechat.core.events import AnyEvent, Noticed, Received, SendRefused
+from voicechat.core.failures import failure_of
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import concerns_session
 from voicechat.core.rules.developer import is_mine
 from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.rules.resuming import is_of_memory
 from voicechat.core.rules.single_response import concerns_response
 from voicechat.core.state import State
 from voicechat.protocol.items import ErrorDetail
@@ -48,6 +50,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def _is_answered(state: State, error: ErrorDetail) -> bool:
     if is_mine(state, error.event_id):
+        return True
+    if is_of_memory(error) or failure_of(error.code or error.type or "").name == "session time":
         return True
     return error.code in HARMLESS or concerns_session(state, error) or concerns_response(state, error)
 

@@ -28,7 +28,7 @@ from voicechat.core.events import (
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_ready
-from voicechat.core.rules.playback import heard_of_answer
+from voicechat.core.rules.playback import unheard_items
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Responses, State
 from voicechat.protocol.items import ErrorDetail, Response
@@ -152,11 +152,10 @@ def _unheard(state: State, by: Interrupter, now: float, sends: int) -> tuple[Eff
     event_id = f"stop-{state.connection.number}-{sends}"
     if state.connection.transport == "WebRTC":
         return () if by == "server" else (ClearOutputAudio(event_id),)
-    sound = state.playback
-    heard = min(heard_of_answer(sound, now), sound.received)
-    if not sound.item_id or (heard >= sound.received and not state.responses.active_id):
-        return ()
-    return (TruncateItem(sound.item_id, heard, event_id),)
+    return tuple(
+        TruncateItem(item_id, heard, f"stop-{state.connection.number}-{sends + place}")
+        for place, (item_id, heard) in enumerate(unheard_items(state, now))
+    )
 
 
 def _on_wire(state: State, wire: ServerEvent, now: float) -> RuleResult:

@@ -1,0 +1,169 @@
+"""A sound device that is lost, hangs, spins or comes back, and what the talk notices of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.support.nearly import nearly
+from tests.support.sound_machine import Machine, listed, machine, run, watched
+from tests.support.sources import SteadyTone
+from tests.support.vaudio import until
+from voicechat.audio import facts as fact
+from voicechat.audio.blocks import Frame
+from voicechat.audio.duplex_stream import BACK_OFF
+
+__all__ = ["machine", "watched"]
+
+
+def test_no_callback_for_half_a_second_is_a_lost_device_that_is_reopened_at_once(machine: Machine) -> None:
+    machine.device.call()
+    machine.check(0.4)
+    assert machine.of(fact.StreamLost) == []
+    machine.check(0.1)
+    assert machine.of(fact.StreamLost) == [fact.StreamLost(nearly(100.5), "the sound device stopped asking for sound")]
+    assert "close" in machine.opener.streams[0].calls
+    machine.check(0.1)
+    assert machine.of(fact.StreamRestored) == [fact.StreamRestored(nearly(100.6), "usb")]
+    assert len(machine.opener.streams) == 2
+    assert machine.path.snapshot().restarts == 1
+
+
+def test_a_stream_that_ended_by_itself_is_noticed_at_the_next_look(machine: Machine) -> None:
+    machine.device.call()
+    machine.device.finished()
+    machine.check(0.05)
+    assert machine.of(fact.StreamLost) == [fact.StreamLost(nearly(100.05), "the sound device ended the stream")]
+
+
+def test_a_device_that_never_calls_is_given_one_second(machine: Machine) -> None:
+    machine.check(0.9)
+    assert machine.of(fact.StreamLost) == []
+    machine.check(0.1)
+    assert machine.of(fact.StreamLost)
+
+
+def test_the_wished_device_is_awaited_with_growing_pauses_before_another_is_taken(machine: Machine) -> None:
+    machine.opener.refused = {"usb"}
+    machine.device.finished()
+    machine.check()
+    tried = []
+    for _ in range(40):
+        before = len(machine.opener.wishes)
+        machine.check(0.1)
+        if len(machine.opener.wishes) > before:
+            tried.append(machine.now)
+        if machine.of(fact.StreamRestored):
+            break
+    assert np.diff(tried) == pytest.approx([BACK_OFF[1]], abs=0.11)
+    assert machine.opener.wishes[-1] == ("default", "box")
+    assert machine.of(fact.StreamRestored) == [fact.StreamRestored(nearly(machine.now), "default")]
+    assert "no usb" in machine.stream.problem
+
+
+def test_who_keeps_waiting_gets_no_other_device_and_the_lost_one_when_it_returns(machine: Machine) -> None:
+    machine.opener.refused = {"usb"}
+    machine.device.finished()
+    machine.check()
+    machine.stream.keep_waiting()
+    for _ in range(150):
+        machine.check(0.1)
+    assert not machine.of(fact.StreamRestored)
+    machine.opener.refused = set()
+    for _ in range(60):
+        machine.check(0.1)
+    assert machine.opener.wishes[-1] == ("usb", "box")
+    assert len(machine.of(fact.StreamRestored)) == 1
+
+
+def test_after_several_attempts_one_side_alone_is_better_than_none(machine: Machine) -> None:
+    machine.opener.refused = {"usb", "default"}
+    machine.device.finished()
+    for _ in range(120):
+        machine.check(0.1)
+        if machine.of(fact.StreamRestored):
+            break
+    assert machine.opener.wishes[-1] == (None, "box")
+    assert machine.path.snapshot().mic_name == "none"
+
+
+def test_while_a_device_is_lost_requests_are_carried_out_and_the_line_goes_on(machine: Machine) -> None:
+    machine.opener.refused = {"usb", "default", "box"}
+    machine.path.open_mic(0.0)
+    machine.device.call()
+    machine.device.finished()
+    machine.check()
+    machine.path.close_mic()
+
+    def has_drained() -> bool:
+        machine.path.pull()
+        return bool(machine.of(fact.UplinkDrained))
+
+    until(has_drained, 5.0, "nobody carried the request out")
+    assert not machine.path.snapshot().gate_open
+
+
+def test_a_late_callback_of_the_lost_stream_plays_silence_and_touches_nothing(machine: Machine) -> None:
+    machine.path.set_source(SteadyTone())
+    dead = machine.device
+    dead.call()
+    dead.finished()
+    machine.check()
+    assert not dead.call().any()
+
+
+def test_a_thread_that_spins_is_cured_by_abort_and_start(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = iter(np.arange(0.0, 100.0, 0.009))
+    monkeypatch.setattr("voicechat.audio.stream_watchdog.time.thread_time", lambda: float(next(cpu)))
+    for _ in range(250):
+        machine.now += 0.01
+        machine.device.call()
+        machine.check()
+    assert machine.device.calls[:3] == ["start", "abort", "start"]
+    assert len(machine.opener.streams) == 1
+    assert machine.of(fact.StreamLost) == []
+    assert machine.path.snapshot().restarts >= 1
+
+
+def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = iter(np.arange(0.0, 100.0, 0.004))
+    monkeypatch.setattr("voicechat.audio.stream_watchdog.time.thread_time", lambda: float(next(cpu)))
+    for _ in range(250):
+        machine.now += 0.01
+        machine.device.call()
+        machine.check()
+    assert machine.device.calls == ["start"]
+
+
+def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
+    class Broken(SteadyTone):
+        def pull(self, now: float, samples: int = 960) -> Frame:
+            raise ZeroDivisionError("defect")
+
+    machine.path.set_source(Broken())
+    machine.device.call()
+    machine.path.set_source(None)
+    machine.check(0.1)
+    (lost,) = machine.of(fact.StreamLost)
+    assert isinstance(lost, fact.StreamLost)
+    assert "ZeroDivisionError" in lost.reason
+    machine.check(0.1)
+    assert machine.of(fact.StreamRestored)
+
+
+def test_a_lost_microphone_is_replaced_and_taken_again_within_five_seconds_of_its_return(watched: Machine) -> None:
+    run(watched, 6.0)
+    watched.opener.refused = {"usb"}
+    watched.seen.latest = listed("default", "box")
+    watched.device.finished()
+    run(watched, 6.0)
+    assert watched.opener.wishes[-1] == ("default", "box")
+    assert watched.stream.mic_name == "default"
+    watched.opener.refused = set()
+    watched.seen.latest = listed("default", "usb", "box")
+    run(watched, 0.5)
+    back = watched.of(fact.StreamRestored)[-1]
+    assert isinstance(back, fact.StreamRestored)
+    assert (back.name, back.why) == ("usb", "usb is there again")
+    assert watched.opener.wishes[-1] == ("usb", "box")
+    assert watched.stream.problem == ""

@@ -1,0 +1,297 @@
+"""Calls of tools: nothing runs unallowed, outputs leave in order, and one answer follows when all of them are there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.script import At, Talk, at, committed, created, done, opened, script, wire
+from voicechat.core.effects import AnswerCall, CreateResponse, DropTools, RunTool, UpdateSession
+from voicechat.core.events import (
+    Event,
+    LineLost,
+    Noticed,
+    StopPressed,
+    ToolAllowed,
+    ToolAnswered,
+    ToolDenied,
+    ToolFinished,
+    ToolOffer,
+    ToolsOffered,
+)
+from voicechat.core.rules.tools import ASK_LIMIT, MOST_CALLS
+from voicechat.core.state import State, Wishes
+from voicechat.core.turn_viewing import turn_views
+from voicechat.core.view import ToolAsk
+from voicechat.core.viewing import view
+from voicechat.protocol.items import Item
+from voicechat.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemDone,
+    InputAudioBufferSpeechStarted,
+    McpListToolsFailed,
+    ResponseOutputItemAdded,
+    ResponseOutputItemDone,
+    SessionUpdated,
+)
+
+ASKED, FREE, NEVER = ToolOffer("look"), ToolOffer("add", "always"), ToolOffer("burn", "never")
+LOOK = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+MINE = {"type": "function", "name": "mine", "parameters": {"type": "object"}}
+BEGIN = opened(wishes=Wishes(tools=(ASKED, FREE, NEVER), session={"tools": [LOOK, MINE]}))
+
+
+def call(call_id: str, name: str = "look", arguments: str = "{}", status: str | None = "completed") -> Item:
+    """A call as the model makes it."""
+    return Item(
+        id=f"item-{call_id}", type="function_call", call_id=call_id, name=name, arguments=arguments, status=status
+    )
+
+
+def answered(*items: Item, response_id: str = "r1", status: str = "completed") -> tuple[At[Event], ...]:
+    """An answer that called these, from 0 to 1 s."""
+    added = tuple(at(0.5, wire(ResponseOutputItemAdded(response_id=response_id, item=item))) for item in items)
+    return (at(0.0, created(response_id)), *added, at(1.0, done(response_id, status, output=items)))
+
+
+def outputs(talk: Talk) -> list[tuple[float, str | None, str | None]]:
+    """When which call got which output."""
+    return [(one.time, one.what.item.call_id, one.what.item.output) for one in talk.of(AnswerCall)]
+
+
+def creates(talk: Talk) -> list[float]:
+    """When answers were asked for."""
+    return [one.time for one in talk.of(CreateResponse)]
+
+
+def asked(talk: Talk) -> tuple[ToolAsk, ...]:
+    """What the screen asks now."""
+    return view(talk.state, talk.now, talk.policy).asked
+
+
+def test_a_tool_that_is_always_allowed_runs_when_the_answer_is_done_and_one_answer_follows() -> None:
+    talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, ToolFinished("c1", "2")), begin=BEGIN)
+    assert talk.of(RunTool) == [at(1.0, RunTool("c1", "add", '{"first": 1}'))]
+    assert outputs(talk) == [(2.0, "c1", "2")]
+    assert creates(talk) == [2.0]
+    assert talk.kinds.index("AnswerCall") < talk.kinds.index("CreateResponse")
+    echo = Item(id="tool-1-1", type="function_call_output", call_id="c1", output="2")
+    assert creates(talk.tell(3.0, wire(ConversationItemAdded(item=echo))).until(20.0)) == [2.0]
+
+
+def test_nothing_runs_without_the_users_word() -> None:
+    talk = script(*answered(call("c1", arguments='{"x": 1}')), begin=BEGIN, until=60.0)
+    assert talk.of(RunTool) == []
+    assert asked(talk) == (ToolAsk("c1", "look", '{"x": 1}'),)
+    assert [turn.stage for turn in turn_views(talk.state, 60.0)] == ["asked"]
+    talk.tell(61.0, ToolAllowed("c1")).tell(62.5, ToolFinished("c1", "seen"))
+    assert talk.of(RunTool) == [at(61.0, RunTool("c1", "look", '{"x": 1}'))]
+    (turn,) = turn_views(talk.state, 63.0)
+    assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
+    assert creates(talk) == [62.5]
+
+
+def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> None:
+    talk = script(*answered(call("c1")), at(3.0, ToolDenied("c1", "Too dear.")), begin=BEGIN)
+    assert outputs(talk) == [(3.0, "c1", "The user did not allow this call; it was not run. Too dear.")]
+    assert creates(talk) == [3.0]
+    assert talk.of(RunTool) == []
+    assert turn_views(talk.state, 4.0)[0].failed == "you did not allow it"
+
+
+def test_always_holds_for_the_rest_of_the_talk_and_over_a_new_line() -> None:
+    talk = script(*answered(call("c1"), call("c2")), at(2.0, ToolAllowed("c1", True)), begin=BEGIN, until=3.0)
+    assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2"]
+    talk.tell(3.0, ToolFinished("c1", "1"), ToolFinished("c2", "2"))
+    talk.tell(3.2, created("r2")).tell(4.0, done("r2", output=(call("c3"),)))
+    assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2", "c3"]
+
+
+def test_outputs_leave_in_the_order_of_the_calls_and_one_answer_follows_all() -> None:
+    calls = (call("c1", "add"), call("c2", "add"), call("c3"))
+    talk = script(
+        *answered(*calls),
+        at(2.0, ToolFinished("c2", "two")),
+        at(3.0, ToolAllowed("c3")),
+        at(4.0, ToolFinished("c3", "three")),
+        at(5.0, ToolFinished("c1", "one")),
+        begin=BEGIN,
+    )
+    assert outputs(talk) == [(5.0, "c1", "one"), (5.0, "c2", "two"), (5.0, "c3", "three")]
+    assert creates(talk) == [5.0]
+
+
+def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
+    talk = script(
+        *answered(call("c1", "add")),
+        at(2.0, created("r2")),
+        at(3.0, done("r2", output=(call("c2", "add"),))),
+        at(3.5, ToolFinished("c2", "quick")),
+        at(4.0, created("r3")),
+        at(5.0, done("r3")),
+        at(6.0, ToolFinished("c1", "slow")),
+        begin=BEGIN,
+    )
+    assert outputs(talk) == [(3.5, "c2", "quick"), (6.0, "c1", "slow")]
+    assert creates(talk) == [3.5, 6.0]
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+def test_calls_of_an_answer_that_did_not_end_well_are_never_run(status: str) -> None:
+    talk = script(*answered(call("c1", "add"), status=status), at(2.0, ToolAllowed("c1")), begin=BEGIN)
+    assert talk.of(RunTool) == []
+    assert outputs(talk) == []
+    (turn,) = (turn for turn in turn_views(talk.state, 3.0) if turn.who == "tool")
+    assert turn.failed.startswith("not run: the answer was")
+
+
+def test_a_call_whose_own_item_is_incomplete_is_not_run_and_the_model_is_told() -> None:
+    talk = script(*answered(call("c1", "add", '{"fir', "incomplete")), begin=BEGIN)
+    assert talk.of(RunTool) == []
+    assert "cut short" in str(outputs(talk)[0][2])
+    assert creates(talk) == [1.0]
+
+
+def test_calls_are_known_from_their_items_where_done_brings_no_output() -> None:
+    seen = wire(ResponseOutputItemDone(response_id="r1", item=call("c1", "add")))
+    talk = script(at(0.0, created()), at(0.5, seen), at(1.0, done()), at(2.0, ToolFinished("c1", "2")), begin=BEGIN)
+    assert outputs(talk) == [(2.0, "c1", "2")]
+    assert creates(talk) == [2.0]
+
+
+def test_what_is_never_allowed_or_made_up_is_refused_at_once() -> None:
+    talk = script(*answered(call("c1", "burn"), call("c2", "no_such")), begin=BEGIN)
+    assert talk.of(RunTool) == []
+    assert [text for _, _, text in outputs(talk)] == [
+        "The user did not allow this call; it was not run.",
+        "There is no tool called 'no_such'.",
+    ]
+    assert creates(talk) == [1.0]
+
+
+def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> None:
+    talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, ToolFinished("c2", "2")), begin=BEGIN)
+    assert outputs(talk) == [(2.0, "c2", "2")]
+    assert creates(talk) == []
+    assert talk.notices == ["tool_unanswered"]
+    by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
+    assert creates(talk.tell(40.0, wire(ConversationItemAdded(item=by_hand))).until(50.0)) == [40.0]
+
+
+def test_an_output_written_by_hand_takes_the_call_over() -> None:
+    by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
+    talk = script(*answered(call("c1")), at(2.0, wire(ConversationItemAdded(item=by_hand))), begin=BEGIN)
+    assert asked(talk) == ()
+    assert creates(talk) == [2.0]
+    talk.tell(40.0, ToolAllowed("c1"))
+    assert talk.of(RunTool) == []
+
+
+def test_stop_runs_nothing_more_and_asks_for_nothing_more() -> None:
+    talk = script(
+        *answered(call("c1", "add"), call("c2")),
+        at(2.0, StopPressed()),
+        at(3.0, ToolFinished("c1", "late")),
+        begin=BEGIN,
+    )
+    assert outputs(talk) == [(3.0, "c1", "late"), (3.0, "c2", "The user stopped this before it was run.")]
+    assert creates(talk) == []
+
+
+def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that() -> None:
+    speaks = wire(InputAudioBufferSpeechStarted(item_id="u2", audio_start_ms=0))
+    talk = script(
+        *answered(call("c1", "add")),
+        at(1.5, speaks),
+        at(2.0, ToolFinished("c1", "2")),
+        at(3.0, committed("u2")),
+        at(3.2, created("r2")),
+        at(4.0, done("r2")),
+        begin=BEGIN,
+    )
+    assert outputs(talk) == [(2.0, "c1", "2")]
+    assert creates(talk) == []
+
+
+def test_a_call_nobody_allows_ends_after_two_minutes_and_no_timer_asks_for_an_answer() -> None:
+    talk = script(*answered(call("c1")), begin=BEGIN, until=1.0 + ASK_LIMIT + 1)
+    assert outputs(talk) == [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")]
+    assert creates(talk) == []
+    assert talk.notices == ["tool_expired"]
+
+
+def test_with_the_line_its_calls_are_forgotten() -> None:
+    talk = script(*answered(call("c1", "add"), call("c2")), at(2.0, LineLost(1, "gone")), begin=BEGIN, until=2.1)
+    assert talk.of(DropTools) == [at(2.0, DropTools())]
+    assert asked(talk) == ()
+    talk.tell(2.2, ToolFinished("c1", "late"), ToolAllowed("c2"))
+    assert outputs(talk) == []
+    assert len(talk.of(RunTool)) == 1
+
+
+def test_too_many_calls_at_once_are_refused() -> None:
+    calls = tuple(call(f"c{number}", "add") for number in range(MOST_CALLS + 2))
+    talk = script(*answered(*calls), begin=BEGIN)
+    assert len(talk.of(RunTool)) == MOST_CALLS
+
+
+REQUEST = Item(
+    id="mcpr_1", type="mcp_approval_request", server_label="docs", name="search", arguments='{"q": "umbrella"}'
+)
+
+
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_allowed: bool) -> None:
+    talk = script(*answered(REQUEST), begin=opened(), until=2.0)
+    assert asked(talk) == (ToolAsk("mcpr_1", "search", '{"q": "umbrella"}', server="docs"),)
+    talk.tell(3.0, ToolAllowed("mcpr_1") if is_allowed else ToolDenied("mcpr_1"))
+    (sent,) = (one.what.item for one in talk.of(AnswerCall))
+    assert (sent.type, sent.approval_request_id, sent.approve) == ("mcp_approval_response", "mcpr_1", is_allowed)
+    assert talk.of(RunTool) == []
+    assert creates(talk) == []  # the service goes on by itself
+
+
+def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None:
+    other = replace_item(REQUEST, id="mcpr_2", server_label="elsewhere")
+    again = replace_item(REQUEST, id="mcpr_3")
+    talk = script(*answered(REQUEST), at(2.0, ToolAllowed("mcpr_1", True)), begin=opened(), until=3.0)
+    talk.tell(3.0, created("r2")).tell(4.0, done("r2", output=(again, other)))
+    assert [one.what.item.approval_request_id for one in talk.of(AnswerCall)] == ["mcpr_1", "mcpr_3"]
+    assert [ask.call_id for ask in asked(talk)] == ["mcpr_2"]
+
+
+def replace_item(item: Item, *, id: str, server_label: str | None = None) -> Item:
+    """The same request by another name."""
+    label = server_label or item.server_label
+    return Item(id=id, type=item.type, server_label=label, name=item.name, arguments=item.arguments)
+
+
+def test_tools_that_come_while_talking_are_told_in_the_smallest_update() -> None:
+    begin = replace(BEGIN, wishes=replace(BEGIN.wishes, tools=(), session={"tools": [MINE]}))
+    offered = ToolsOffered((ASKED,), (LOOK,))
+    talk = script(at(1.0, offered), at(1.1, offered), at(2.0, wire(SessionUpdated(session={}))), begin=begin)
+    (update,) = talk.of(UpdateSession)
+    assert update.time == 1.0
+    assert update.what.session == {"type": "realtime", "tools": [MINE, LOOK]}
+    assert talk.state.wishes.tools == (ASKED,)
+
+
+def test_tools_that_are_there_before_the_line_travel_with_the_first_configuration() -> None:
+    begin = State(wishes=Wishes(session={"tools": [MINE]}))
+    talk = script(at(0.0, ToolsOffered((ASKED,), (LOOK,))), begin=begin)
+    assert talk.of(UpdateSession) == []
+    assert talk.state.wishes.session["tools"] == [MINE, LOOK]
+
+
+def test_what_is_announced_is_what_left() -> None:
+    talk = script(*answered(call("c1", "add")), at(2.0, ToolFinished("c1", "2", "it broke")), begin=BEGIN)
+    assert talk.said(ToolAnswered) == [at(2.0, ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
+
+
+def test_what_a_remote_server_offers_is_noted_and_so_is_that_it_could_not_be_listed() -> None:
+    item = Item(id="l1", type="mcp_list_tools", server_label="docs", tools=({"name": "search"}, {"name": "read"}))
+    talk = script(at(1.0, wire(ConversationItemDone(item=item))), at(2.0, wire(McpListToolsFailed())), begin=BEGIN)
+    notes = [one.what for one in talk.said(Noticed)]
+    assert [note.level for note in notes] == ["info", "warning"]
+    assert notes[0].text == "MCP server docs is there: search, read."

@@ -1,0 +1,145 @@
+"""Whole talks over WebSocket: the real engine, sound path and local server, which checks each truncation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.support.local_server import local_server
+from tests.support.peers import eventually
+from voicechat.api import Conversation, Settings
+from voicechat.session.happenings import Happening
+
+STORY = "Please tell me a long story about the sea."
+
+
+@dataclass
+class Talk:
+    talk: Conversation
+    seen: list[Happening] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [one.event for one in self.seen if one.event["type"] == kind]
+
+    def items(self) -> Any:
+        return self.talk._live().session.state.playback.items
+
+    async def speaking(self, seconds: float) -> None:
+        """Until so much of the newest answer was played."""
+        await eventually(lambda: any((item.played or 0.0) >= seconds for item in self.items()), 20.0)
+
+
+@asynccontextmanager
+async def talking(tmp_path: Path, **wishes: Any) -> AsyncIterator[Talk]:
+    async with local_server(words=STORY) as server:
+        given = frozenset({"transport", *wishes})
+        settings = Settings(
+            provider="custom",
+            base_url=server.base_url,
+            transport="websocket",
+            speaker=str(tmp_path / "heard.wav"),
+            given=given,
+            **{"mic": "none"} | wishes,
+        )
+        environ = {"VOICECHAT_STATE_DIR": str(tmp_path)}
+        async with Conversation(settings, environ) as talk:
+            one = Talk(talk)
+            watching = asyncio.create_task(watch(one))
+            try:
+                yield one
+            finally:
+                watching.cancel()
+
+
+async def watch(one: Talk) -> None:
+    async for happening in one.talk.events():
+        one.seen.append(happening)
+
+
+async def test_a_stopped_answer_is_truncated_at_what_was_played_and_the_transcript_shows_where(tmp_path: Path) -> None:
+    async with talking(tmp_path) as one:
+        answer = asyncio.create_task(one.talk.say(STORY))
+        await one.speaking(1.0)
+        one.talk.stop()
+        cut = await answer
+        await eventually(lambda: one.of("conversation.item.truncated"))
+        (wish,), (done,) = one.of("conversation.item.truncate"), one.of("conversation.item.truncated")
+        assert wish["audio_end_ms"] == done["audio_end_ms"] and isinstance(wish["audio_end_ms"], int)
+        assert 1_000 <= wish["audio_end_ms"] < 3_000 and wish["item_id"] == done["item_id"]
+        assert cut.cut_by == "you" and not one.of("error")
+        turn = one.talk.transcript()[-1]
+        assert turn.cut_at == pytest.approx(wish["audio_end_ms"] / 1_000) and turn.text and turn.rest
+        assert "4" in (await one.talk.say("What is two plus two?")).text
+
+
+async def test_an_answer_that_was_heard_to_its_end_is_over_with_its_sound_and_not_truncated(tmp_path: Path) -> None:
+    async with talking(tmp_path) as one:
+        answer = await one.talk.say("What is two plus two?")
+        assert "4" in answer.text and answer.cut_by == ""
+        one.talk.stop()
+        await asyncio.sleep(0.1)
+        assert not one.of("conversation.item.truncate") and not one.of("error")
+
+
+@pytest.mark.parametrize(("law", "name"), [("pcmu", "G.711 u-law"), ("pcma", "G.711 A-law")])
+async def test_a_session_file_can_ask_for_telephone_sound(tmp_path: Path, law: str, name: str) -> None:
+    wish = {"format": {"type": f"audio/{law}"}}
+    (tmp_path / "wish.json").write_text(json.dumps({"audio": {"input": wish, "output": wish}}))
+    async with talking(tmp_path, session=str(tmp_path / "wish.json")) as one:
+        answer = asyncio.create_task(one.talk.say(STORY))
+        await one.speaking(0.6)
+        line = one.talk._live().session.performer.line
+        assert line is not None and line.stats().codec == name
+        one.talk.stop()
+        await answer
+        await eventually(lambda: one.of("conversation.item.truncated"))
+        assert not one.of("error") and 600 <= one.of("conversation.item.truncate")[0]["audio_end_ms"] < 3_000
+
+
+async def test_the_line_is_named_and_measured_for_what_it_is(tmp_path: Path) -> None:
+    async with talking(tmp_path) as one:
+        assert one.talk.view().connection.transport == "WebSocket"
+        line = one.talk._live().session.performer.line
+        assert line is not None
+        await eventually(lambda: line.stats().rtt is not None)
+        assert line.stats().codec == "pcm16 24 kHz" and line.stats().bytes_received > 0
+
+
+def humming(path: Path, seconds: float) -> str:
+    """A microphone that hums 200 Hz."""
+    pcm = (12_000 * np.sin(2 * np.pi * 200 * np.arange(int(48_000 * seconds)) / 48_000)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48_000)
+        file.writeframes(pcm.tobytes())
+    return str(path)
+
+
+async def test_push_to_talk_cuts_in_without_waiting_and_the_commit_follows_the_last_sound(tmp_path: Path) -> None:
+    mic = humming(tmp_path / "mic.wav", 20.0)
+    async with talking(tmp_path, turn_mode="push-to-talk", mic=mic) as one:
+        one.talk.talk()
+        await asyncio.sleep(0.8)
+        one.talk.release()
+        await one.speaking(0.8)
+        one.talk.talk()
+        await eventually(lambda: one.of("conversation.item.truncated"))
+        await eventually(lambda: len(one.of("mic.opened")) == 2)
+        await asyncio.sleep(0.6)
+        one.talk.release()
+        await eventually(lambda: len(one.of("response.created")) == 2)
+        assert not one.of("error")
+        kinds = [happening.event["type"] for happening in one.seen]
+        second = kinds.index("mic.opened", kinds.index("mic.opened") + 1)
+        assert kinds.index("conversation.item.truncate") < second < kinds.index("conversation.item.truncated")
+        assert len(one.of("input_audio_buffer.commit")) == 2 and len(one.of("input_audio_buffer.append")) < 12

@@ -1,0 +1,130 @@
+"""R27: a line that is gone is noticed within 1.5 s, and one that is bad, or pauses, is never taken for gone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from tests.support.peers import call, eventually, silence, tone
+from voicechat.rtc.liveness import Liveness
+
+LOOK = 0.1
+
+
+class Line:
+    """A line on a fake clock. `sends(t)`: whether a packet of sound comes at `t`; `answers(t)`: whether one asked does.
+
+    Looks and questions happen as the peer makes them; answers take `round_trip`.
+    """
+
+    def __init__(
+        self,
+        sends: Callable[[float], bool],
+        answers: Callable[[float], bool] = lambda t: False,
+        *,
+        loud: Callable[[float], bool] = lambda t: False,
+        round_trip: float = 0.05,
+    ) -> None:
+        self.life = Liveness(0.0)
+        self._sends, self._answers, self._loud, self._round_trip = sends, answers, loud, round_trip
+        self._on_their_way: list[tuple[float, float]] = []
+        self._loud_at: float | None = None
+        self._ask(0.0)
+
+    def lost_at(self, until: float) -> float | None:
+        """When the loss is noticed; None if it is not until then."""
+        for tick in range(round(until / 0.02)):
+            now = tick * 0.02
+            self._loud_at = now if self._loud(now) else self._loud_at
+            if self._sends(now):
+                self.life.sound_came(now, self._loud_at)
+            for asked_at, due in tuple(self._on_their_way):
+                if due <= now:
+                    self._on_their_way.remove((asked_at, due))
+                    self.life.answered(asked_at, now)
+            if tick % round(LOOK / 0.02) == 0:
+                if self.life.why_lost(now):
+                    return now
+                if self.life.is_question_due(now):
+                    self._ask(now)
+        return None
+
+    def _ask(self, now: float) -> None:
+        if self._answers(now):
+            self._on_their_way.append((now, now + self._round_trip))
+
+
+def before(end: float) -> Callable[[float], bool]:
+    return lambda t: t < end
+
+
+def test_a_stream_that_stops_is_noticed_within_a_second_and_a_half() -> None:
+    noticed = Line(before(10.0), before(10.0)).lost_at(20.0)
+    assert noticed is not None and noticed <= 11.5
+
+
+def test_the_same_is_noticed_where_no_question_can_be_put() -> None:
+    noticed = Line(before(10.0)).lost_at(20.0)
+    assert noticed is not None and noticed <= 11.5
+
+
+def test_a_line_that_dies_in_the_middle_of_the_first_answer_is_noticed_as_soon() -> None:
+    noticed = Line(before(4.0), before(4.0), loud=lambda t: True).lost_at(20.0)
+    assert noticed is not None and noticed <= 5.5
+
+
+def test_a_sender_that_stops_between_answers_is_asked_and_stays() -> None:
+    pauses = Line(lambda t: t % 20.0 < 8.0, lambda t: True, loud=lambda t: t % 20.0 < 6.0)
+    assert pauses.lost_at(600.0) is None
+
+
+def test_a_sender_that_saves_packets_in_silence_is_no_loss() -> None:
+    saves = Line(lambda t: t % 10.0 < 3.0 or round(t / 0.02) % 20 == 0, lambda t: True, loud=lambda t: t % 10.0 < 3.0)
+    assert saves.lost_at(600.0) is None
+
+
+def test_a_sender_that_pauses_and_cannot_be_asked_is_not_given_up() -> None:
+    assert Line(lambda t: t % 20.0 < 8.0, loud=lambda t: t % 20.0 < 8.0).lost_at(600.0) is None
+
+
+def test_ten_minutes_of_ten_per_cent_loss_raise_no_alarm() -> None:
+    dice = random.Random(5)
+    arrives = [lambda t: dice.random() > 0.1, lambda t: dice.random() > 0.1 and t % 20.0 < 6.0]
+    for sends in arrives:
+        assert Line(sends, lambda t: dice.random() > 0.19).lost_at(600.0) is None
+
+
+def test_a_long_round_trip_is_waited_for() -> None:
+    slow = Line(lambda t: t % 30.0 < 5.0, lambda t: True, round_trip=0.9, loud=lambda t: True)
+    assert slow.lost_at(300.0) is None
+
+
+def test_after_an_absence_of_our_own_the_other_side_gets_another_chance() -> None:
+    life = Liveness(0.0)
+    for tick in range(200):
+        life.sound_came(tick * 0.02, None)
+    assert life.streams
+    assert life.why_lost(4.0) == ""
+    assert life.why_lost(3600.0) == ""  # the lid was shut; what came meanwhile is read next
+    noticed = next(tick for tick in range(1, 20) if life.why_lost(3600.0 + tick * LOOK))
+    assert 4 <= noticed <= 8
+
+
+async def test_a_peer_reports_that_the_other_side_is_gone() -> None:
+    async with call(silence, tone()) as (client, server):
+        await client.listen(lambda pcm: pcm.size > 48_000)
+        server.peer._track.stop()  # nothing is said good-bye to: the process was killed, the cable is out
+        ice = server.peer._connection.sctp.transport.transport._connection  # type: ignore[union-attr]
+        for protocol in ice._protocols:
+            protocol.transport.abort()
+        reason = await client.closed.get()
+    assert "not answered" in reason or "nothing has come" in reason
+
+
+async def test_a_peer_that_only_listens_is_asked_and_stays() -> None:
+    async with call(silence, silence) as (client, server):
+        client.peer.receive.on_packet = lambda now: None  # as if the other side sent no sound at all
+        await eventually(lambda: client.peer._life.can_ask)
+        for _ in range(3):
+            await eventually(lambda: server.peer.stats().packets_received)
+        assert client.closed.empty()

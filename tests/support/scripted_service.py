@@ -1,0 +1,230 @@
+"""A Realtime service that takes some handshakes and refuses others, in either dialect, on either transport.
+
+The peers and sockets are real; what is said is only what configures a session. It misbehaves as services in the wild
+do: addresses that are missing, the wrong content type, web pages, JSON around the answer, messages in base64, a beta
+interface that was switched off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import WSMsgType, web
+
+from tests.support.call_server import Seen, listening, read
+from tests.support.peers import Side, side
+
+Dialect = Literal["ga", "beta"]
+ALL = frozenset({"multipart", "sdp", "client_secret", "sessions", "websocket"})
+PAGE = "<!doctype html><html><body>Welcome</body></html>"
+
+GA_SESSION: dict[str, Any] = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
+BETA_SESSION: dict[str, Any] = {"modalities": ["text", "audio"], "input_audio_format": "pcm16", "voice": "alloy"}
+
+
+@dataclass
+class ScriptedService:
+    """What the service takes, and how it talks."""
+
+    takes: frozenset[str] = ALL
+    dialect: Dialect = "ga"
+    refuses_session: bool = False
+    """A configuration in the handshake is a mistake there."""
+    refusals: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    """Step -> (status, body) for what is not taken; 404 without words where nothing is said."""
+    needs_key: str = ""
+    """The only key that is accepted, wherever it travels; empty: everybody may call."""
+    greets: bool = True
+    """Whether it says session.created."""
+    greets_vaguely: bool = False
+    """session.created without anything that shows the dialect."""
+    wraps: bool = False
+    """Messages of the data channel in base64 and in parts."""
+    answers_in_json: bool = False
+    beta_is_off: bool = False
+    """A beta header is refused: over HTTP with the code, on a WebSocket by closing with 4000."""
+    hangs: str = ""
+    """The step that is never answered."""
+    seen: list[Seen] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+    """What was asked, in order: taken or not."""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    """What clients said, on any transport."""
+    hung_up: list[str] = field(default_factory=list)
+    calls: list[Side] = field(default_factory=list)
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Yields the base URL, without /v1; everything is closed afterwards."""
+        try:
+            async with listening(self.handle) as url:
+                yield url
+                self.release.set()
+                for socket in self.sockets:
+                    await socket.close()
+        finally:
+            for task in self.tasks:
+                task.cancel()
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+            await asyncio.gather(*(call.peer.close() for call in self.calls))
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        seen = await read(request)
+        if seen.path.endswith("/hangup") or seen.method == "DELETE":
+            self.hung_up.append(f"{seen.method} {seen.path}")
+            return web.Response(status=404 if seen.path.endswith("/hangup") and self.answers_in_json else 200)
+        self.seen.append(seen)
+        step = step_of(seen)
+        self.steps.append(step)
+        if step == self.hangs:
+            await self.release.wait()
+            return web.Response(status=503)
+        if self.needs_key and not self._is_known(seen):
+            return problem(401, "invalid_api_key", f"Incorrect API key provided: {key_of(seen)}")
+        if self.beta_is_off and "openai-beta" in seen.headers and step != "websocket":
+            return problem(400, "beta_api_shape_disabled", "The beta interface was switched off.")
+        if self.refuses_session and step == "multipart" and "audio" in json.loads(seen.parts["session"][1]):
+            return problem(400, "unknown_parameter", "Unknown parameter: 'session.audio'.")
+        if step not in self.takes:
+            status, body = self.refusals.get(step, (404, ""))
+            return web.Response(status=status, text=body)
+        return await self._take(request, seen, step)
+
+    async def _take(self, request: web.Request, seen: Seen, step: str) -> web.StreamResponse:
+        if seen.path.endswith("/client_secrets"):
+            return web.json_response({"value": "ek_minted", "expires_at": 4_000_000_000})
+        if seen.path.endswith("/sessions"):
+            return web.json_response({"client_secret": {"value": "ek_minted", "expires_at": 4_000_000_000}})
+        if step == "websocket":
+            return await self._socket(request, seen)
+        call = side("server")
+        self.calls.append(call)
+        answer = await call.peer.answer(seen.parts["sdp"][1] if seen.parts else seen.body.decode())
+        self._keep(self._converse(call))
+        where = {"Location": f"/v1/realtime/calls/rtc_{len(self.calls)}"}
+        if self.answers_in_json:
+            return web.json_response({"sdp": answer, "type": "answer"}, status=201, headers=where)
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=where)
+
+    def _keep(self, act: Any) -> None:
+        task = asyncio.get_running_loop().create_task(act)
+        self.tasks.add(task)
+
+    async def _converse(self, call: Side) -> None:
+        await call.opened.wait()
+
+        def send(text: str) -> None:
+            for part in wrapped(text) if self.wraps else [text]:
+                call.peer.send(part)
+
+        self._greet(send)
+        while True:
+            self._hear(await call.texts.get(), send)
+
+    async def _socket(self, request: web.Request, seen: Seen) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        if self.beta_is_off and "openai-beta" in seen.headers:
+            await socket.close(code=4000, message=b"invalid_request_error.beta_api_shape_disabled")
+            return socket
+        send: Callable[[str], None] = lambda text: self._keep(socket.send_str(text))  # noqa: E731
+        self._greet(send)
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self._hear(message.data, send)
+        return socket
+
+    def _greet(self, send: Callable[[str], None]) -> None:
+        if self.greets:
+            session = {"id": "sess_1"} if self.greets_vaguely else self._session()
+            send(json.dumps({"type": "session.created", "event_id": "e1", "session": session}))
+
+    def _session(self) -> dict[str, Any]:
+        return dict(GA_SESSION if self.dialect == "ga" else BETA_SESSION, id="sess_1")
+
+    def _hear(self, text: str, send: Callable[[str], None]) -> None:
+        event = json.loads(text)
+        self.events.append(event)
+        if event["type"] != "session.update":
+            return
+        if (error := self._mistake(event["session"])) is not None:
+            error["event_id"] = event.get("event_id")
+            send(json.dumps({"type": "error", "event_id": "e2", "error": error}))
+            return
+        send(json.dumps({"type": "session.updated", "event_id": "e3", "session": self._session() | event["session"]}))
+
+    def _mistake(self, session: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The first field of the other dialect, as real services refuse it: the whole update with it."""
+        foreign = ("type", "audio", "output_modalities") if self.dialect == "beta" else ("modalities", "voice")
+        name = next((name for name in foreign if name in session), "")
+        if not name and self.dialect == "ga" and "type" not in session:
+            name = "type"
+        if not name:
+            return None
+        words = f"Unknown parameter: 'session.{name}'."
+        return {
+            "type": "invalid_request_error",
+            "code": "unknown_parameter",
+            "param": f"session.{name}",
+            "message": words,
+        }
+
+    def _is_known(self, seen: Seen) -> bool:
+        return key_of(seen) in (self.needs_key, "ek_minted")
+
+
+def key_of(seen: Seen) -> str:
+    """The key of a request, wherever it is."""
+    bearer = seen.headers.get("authorization", "").removeprefix("Bearer ")
+    return bearer or seen.headers.get("api-key", "") or seen.query.get("api-key", "")
+
+
+def step_of(seen: Seen) -> str:
+    """Which handshake a request belongs to."""
+    if seen.headers.get("upgrade", "").lower() == "websocket":
+        return "websocket"
+    if seen.path.endswith("/client_secrets"):
+        return "client_secret"
+    if seen.path.endswith("/calls"):
+        if seen.parts:
+            return "multipart"
+        return "client_secret" if key_of(seen).startswith("ek_") else "sdp"
+    return "sessions"
+
+
+def problem(status: int, code: str, words: str) -> web.Response:
+    """A refusal in OpenAI's shape."""
+    return web.json_response(
+        {"error": {"message": words, "type": "invalid_request_error", "code": code}}, status=status
+    )
+
+
+def wrapped(text: str, size: int = 300) -> list[str]:
+    """A message as speaches sends it: base64, in parts when it is long."""
+    data = base64.b64encode(text.encode()).decode()
+    if len(data) <= size:
+        return [json.dumps({"id": "m1", "type": "full_message", "data": data})]
+    total = (len(data) + size - 1) // size
+    name = f"m{hash(text)}"
+    return [
+        json.dumps(
+            {
+                "id": name,
+                "type": "partial_message",
+                "data": data[index * size : (index + 1) * size],
+                "fragment_index": index,
+                "total_fragments": total,
+            }
+        )
+        for index in range(total)
+    ]

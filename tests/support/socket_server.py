@@ -1,0 +1,153 @@
+"""A WebSocket service on loopback that does what the test says, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import WSMsgType, web
+
+from tests.support.call_server import Seen, listening, read
+from tests.support.peers import Pcm
+from voicechat.audio.sound_format import SoundDecoder, SoundEncoder, SoundFormat
+
+GREETING = json.dumps({"type": "session.created", "session": {"id": "sess_1"}})
+
+
+def delta(
+    pcm: bytes, *, response: str = "resp_1", item: str = "item_1", kind: str = "response.output_audio.delta"
+) -> str:
+    """One piece of an answer."""
+    audio = base64.b64encode(pcm).decode()
+    return json.dumps({"type": kind, "response_id": response, "item_id": item, "delta": audio})
+
+
+def created(response: str = "resp_1") -> str:
+    return json.dumps({"type": "response.created", "response": {"id": response}})
+
+
+def finished(response: str = "resp_1") -> str:
+    return json.dumps({"type": "response.done", "response": {"id": response, "status": "completed"}})
+
+
+@dataclass
+class SocketServer:
+    """Each connection is greeted; what it says is kept. `socket` is the newest one."""
+
+    greeting: str = GREETING
+    answers_pings: bool = True
+    reads: bool = True
+    form: SoundFormat = field(default_factory=SoundFormat)
+    seen: list[Seen] = field(default_factory=list)
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    texts: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    """Client events without sound."""
+    appended: list[bytes] = field(default_factory=list)
+    """Pieces of the microphone."""
+    order: list[str] = field(default_factory=list)
+    """Types of all client events."""
+    close_code: int | None = None
+    """How the newest connection was ended by the client."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+    may_end: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def socket(self) -> web.WebSocketResponse:
+        return self.sockets[-1]
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.seen.append(await read(request))
+        socket = web.WebSocketResponse(autoping=self.answers_pings, max_msg_size=64 * 1024 * 1024)
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        if self.greeting:
+            await socket.send_str(self.greeting)
+        if not self.reads:
+            await self.may_end.wait()
+            return socket
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self._take(message.data)
+        self.close_code = socket.close_code
+        self.closed.set()
+        return socket
+
+    def _take(self, text: str) -> None:
+        event = json.loads(text)
+        self.order.append(str(event.get("type")))
+        if event.get("type") == "input_audio_buffer.append":
+            self.appended.append(base64.b64decode(event["audio"]))
+        else:
+            self.texts.put_nowait(text)
+
+    async def say(self, *texts: str) -> None:
+        for text in texts:
+            await self.socket.send_str(text)
+
+    async def speak(self, pcm: Pcm, response: str = "resp_1", item: str = "item_1") -> None:
+        """An answer of 48 kHz sound in pieces of 100 ms of the wire's format, as fast as it goes."""
+        data = SoundEncoder(self.form).encode(pcm)
+        step = self.form.bytes_per_second // 10
+        await self.say(created(response))
+        for at in range(0, len(data), step):
+            await self.say(delta(data[at : at + step], response=response, item=item))
+        await self.say(finished(response))
+
+    def heard(self, since: int = 0) -> Pcm:
+        """What came of the microphone, at 48 kHz."""
+        return SoundDecoder(self.form).decode(b"".join(self.appended[since:]))
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Yields the base URL."""
+        async with listening(self.handle) as url:
+            try:
+                yield url
+            finally:
+                self.may_end.set()
+                for socket in self.sockets:
+                    await socket.close()
+
+
+@dataclass
+class Heard:
+    """A listener that keeps what it is told."""
+
+    texts: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    ends: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
+    codes: list[str] = field(default_factory=list)
+    emptied: asyncio.Event = field(default_factory=asyncio.Event)
+    times_emptied: int = 0
+    played: list[tuple[str, float, bool]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def on_text(self, text: str) -> None:
+        self.texts.put_nowait(text)
+
+    def on_closed(self, reason: str, code: str = "") -> None:
+        self.ends.put_nowait(reason)
+        self.codes.append(code)
+
+    def on_emptied(self) -> None:
+        self.times_emptied += 1
+        self.emptied.set()
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        self.played.append((item_id, seconds, moving))
+
+    def on_sent(self, text: str) -> None:
+        self.shown.append(text)
+
+    def on_noted(self, text: str, code: str) -> None:
+        self.notes.append((text, code))
+
+    async def text(self) -> str:
+        return await asyncio.wait_for(self.texts.get(), 5)
+
+    async def end(self) -> str:
+        return await asyncio.wait_for(self.ends.get(), 5)

@@ -1,0 +1,106 @@
+"""Who may ask a token server: programs of this computer, holders of the access token, pages that were named."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicechat.errors import ConfigError
+from voicechat.token_server.doors import Doors, names_this_computer, read_origin
+
+ACCESS = "access-0123456789abcdef"
+HERE = {"Host": "127.0.0.1:8766"}
+PAGE = "https://app.example"
+
+
+def test_a_program_of_this_computer_is_let_in() -> None:
+    assert Doors().why_not(HERE) is None and Doors().has_access(HERE)
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({"Host": "evil.example:8766"}, "wrong_host"),
+        ({}, "wrong_host"),
+        ({**HERE, "Origin": "https://evil.example"}, "origin_not_allowed"),
+        ({**HERE, "Origin": "null"}, "origin_not_allowed"),
+        ({**HERE, "Sec-Fetch-Site": "cross-site"}, "origin_not_allowed"),
+        ({**HERE, "Sec-Fetch-Site": "same-site"}, "origin_not_allowed"),
+    ],
+)
+def test_pages_from_elsewhere_are_not(headers: dict[str, str], error: str) -> None:
+    refused = Doors().why_not(headers)
+    assert refused is not None and (refused.status, refused.error) == (403, error)
+
+
+def test_a_page_that_was_named_is_let_in_and_may_read_the_answer() -> None:
+    doors = Doors(origins=frozenset({PAGE}))
+    headers = {**HERE, "Origin": PAGE, "Sec-Fetch-Site": "cross-site"}
+    assert doors.why_not(headers) is None
+    assert doors.cors(headers)["Access-Control-Allow-Origin"] == PAGE
+    assert "Access-Control-Allow-Origin" not in doors.cors({**HERE, "Origin": "https://app.example.evil"})
+
+
+def test_a_preflight_grants_get_and_the_access_header_only() -> None:
+    granted = Doors(origins=frozenset({PAGE})).preflight(
+        {"Origin": PAGE, "Access-Control-Request-Private-Network": "true"}
+    )
+    assert granted is not None
+    assert granted["Access-Control-Allow-Methods"] == "GET"
+    assert granted["Access-Control-Allow-Headers"] == "Authorization"
+    assert granted["Access-Control-Allow-Private-Network"] == "true"
+    assert Doors(origins=frozenset({PAGE})).preflight({"Origin": "https://evil.example"}) is None
+
+
+@pytest.mark.parametrize(
+    ("shown", "is_right"),
+    [
+        (f"Bearer {ACCESS}", True),
+        (f"bearer {ACCESS}", True),
+        (f"Basic {ACCESS}", False),
+        (ACCESS, False),
+        ("Bearer ", False),
+        (f"Bearer {ACCESS}x", False),
+        (f"Bearer {ACCESS[:-1]}", False),
+        ("Bearer \udcff\udcfe", False),
+        ("", False),
+    ],
+)
+def test_the_access_token_must_be_shown_whole(shown: str, is_right: bool) -> None:
+    assert Doors(ACCESS).has_access({"Authorization": shown} if shown else {}) is is_right
+    assert ACCESS not in repr(Doors(ACCESS))
+
+
+def test_with_an_access_token_any_name_of_the_server_will_do() -> None:
+    assert Doors(ACCESS).why_not({"Host": "tokens.example"}) is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8766"])
+def test_names_of_this_computer(host: str) -> None:
+    assert names_this_computer(host)
+
+
+@pytest.mark.parametrize("host", ["", "localhost.evil", "192.168.1.2", "[::2]", "127.0.0.1.evil.example", "[bad"])
+def test_names_of_other_computers(host: str) -> None:
+    assert not names_this_computer(host)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://app.example", "https://app.example"),
+        ("https://app.example/", "https://app.example"),
+        ("https://APP.example:443", "https://app.example"),
+        ("http://127.0.0.1:5173", "http://127.0.0.1:5173"),
+        ("http://[::1]:80", "http://[::1]"),
+    ],
+)
+def test_an_origin_is_read_as_browsers_send_it(text: str, origin: str) -> None:
+    assert read_origin(text) == origin
+
+
+@pytest.mark.parametrize(
+    "text", ["*", "https://*.example", "app.example", "https://a/b", "null", "https://a:x", "ws://a"]
+)
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="no origin"):
+        read_origin(text)

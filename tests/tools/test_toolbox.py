@@ -1,0 +1,155 @@
+"""Everything the model may call, gathered: files, a program's functions, MCP servers here and at the service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from voicechat.config.settings import Settings
+from voicechat.core.effects import RunTool
+from voicechat.core.events import Event, ToolFinished, ToolOffer, ToolsNoted, ToolsOffered
+from voicechat.errors import ConfigError
+from voicechat.tools import mcp_servers
+from voicechat.tools.toolbox import Toolbox
+
+SERVER = Path(__file__).parent.parent / "support" / "mcp_server.py"
+LOCAL = {"command": [sys.executable, str(SERVER)], "approval": "always"}
+REMOTE = {"url": "https://docs.example.com/mcp", "authorization_env": "DOCS_TOKEN", "allowed_tools": ["search"]}
+FILE = '''
+VOICECHAT = {"burn": {"approval": "never"}}
+def add(first: int, second: int) -> int:
+    """Add here."""
+    return first + second
+def burn() -> None: ...
+'''
+
+
+class Desk:
+    """A toolbox and what it told."""
+
+    def __init__(self, settings: Settings, environ: dict[str, str] | None = None, **more: Any) -> None:
+        self.told: asyncio.Queue[Event] = asyncio.Queue()
+        self.box = Toolbox(settings, environ or {}, self.told.put_nowait, **more)
+
+    async def next(self, kind: type[Any]) -> Any:
+        """The next event of this kind."""
+        async with asyncio.timeout(20):
+            while not isinstance(event := await self.told.get(), kind):
+                continue
+        return event
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A file of tools."""
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return str(path)
+
+
+async def test_without_tools_nothing_is_told_at_all() -> None:
+    desk = Desk(Settings())
+    await desk.box.load()
+    assert desk.told.empty()
+    await desk.box.close()
+
+
+async def test_a_file_is_offered_before_anybody_is_called_without_what_is_never_to_run(file: str) -> None:
+    desk = Desk(Settings(tools=(file,), allow_tools=("add",)))
+    await desk.box.load()
+    offered = desk.told.get_nowait()
+    assert isinstance(offered, ToolsOffered)
+    assert offered.offers == (ToolOffer("add", "always"), ToolOffer("burn", "never"))
+    assert [one["name"] for one in offered.definitions] == ["add"]
+    desk.box.perform(RunTool("c1", "add", '{"first": 2, "second": 3}'))
+    assert await desk.next(ToolFinished) == ToolFinished("c1", "5")
+    await desk.box.close()
+
+
+async def test_two_tools_of_one_name_are_told(file: str) -> None:
+    def add(first: int) -> int:
+        return first
+
+    with pytest.raises(ConfigError, match="both have add"):
+        await Desk(Settings(tools=(file,)), functions=(add,)).box.load()
+
+
+async def test_a_local_server_joins_while_the_talk_goes_on_and_a_taken_name_gets_its_servers(file: str) -> None:
+    desk = Desk(Settings(tools=(file,), mcp={"sums": LOCAL}))
+    await desk.box.load()
+    assert len((await desk.next(ToolsOffered)).definitions) == 1
+    offered = await desk.next(ToolsOffered)
+    names = [one["name"] for one in offered.definitions]
+    assert names[:2] == ["add", "sums_add"]
+    assert ToolOffer("sums_add", "always") in offered.offers
+    assert (await desk.next(ToolsNoted)).text.startswith("MCP server sums is here: sums_add, shout")
+    desk.box.perform(RunTool("c1", "sums_add", '{"first": 2, "second": 40}'))
+    assert (await desk.next(ToolFinished)).output == "42"
+    desk.box.perform(RunTool("c2", "sums_add", '{"first": 2}'))
+    assert "'second' is a required property" in (await desk.next(ToolFinished)).output
+    desk.box.perform(RunTool("c3", "die", "{}"))
+    assert (await desk.next(ToolFinished)).failed
+    assert "answer with an error" in (await desk.next(ToolsNoted)).text
+    await desk.box.close()
+
+
+async def test_a_server_that_does_not_come_up_is_told_and_the_talk_goes_on() -> None:
+    desk = Desk(Settings(mcp={"gone": {"command": ["/nowhere/server"]}}))
+    await desk.box.load()
+    noted = await desk.next(ToolsNoted)
+    assert (noted.level, "The talk goes on without its tools." in noted.text) == ("warning", True)
+    await desk.box.close()
+
+
+async def test_without_the_package_the_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_servers.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="need the package mcp") as caught:
+        await Desk(Settings(mcp={"sums": LOCAL})).box.load()
+    assert "voicechat[mcp]" in caught.value.hint
+
+
+async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alone() -> None:
+    desk = Desk(Settings(mcp={"docs": REMOTE}), {"DOCS_TOKEN": 'tok"en-123456'})
+    await desk.box.load()
+    (definition,) = (await desk.next(ToolsOffered)).definitions
+    assert definition["server_label"] == "docs"
+    assert definition["require_approval"] == "always"
+    assert definition["allowed_tools"] == ["search"]
+    session = {"type": "realtime", "tools": [definition]}
+    assert "tok" not in json.dumps(session)
+    assert "tok" not in repr(desk.box.stand_ins)
+    assert desk.box.stand_ins.revealed_session(session)["tools"][0]["authorization"] == 'tok"en-123456'
+    event = json.dumps({"type": "session.update", "session": session})
+    revealed = json.loads(desk.box.stand_ins.revealed(event))
+    assert revealed["session"]["tools"][0]["authorization"] == 'tok"en-123456'
+    assert desk.box.stand_ins.secrets == ('tok"en-123456',)
+
+
+async def test_a_token_that_is_not_set_is_named() -> None:
+    with pytest.raises(ConfigError, match="DOCS_TOKEN is not set"):
+        await Desk(Settings(mcp={"docs": REMOTE})).box.load()
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ({}, "needs either command"),
+        ({"command": ["x"], "url": "https://x"}, "needs either command"),
+        ({"command": []}, "command is empty"),
+        ({"command": "python server.py"}, "must be a list of texts"),
+        ({"command": ["x"], "time_limt": 3}, "did you mean time_limit"),
+        ({"command": ["x"], "approval": "maybe"}, "approval cannot be"),
+        ({"url": "docs.example.com"}, "is no address"),
+        ({"url": "https://me:word@docs.example.com"}, "holds a password"),
+        ({"url": "http://docs.example.com", "authorization_env": "X"}, "unencrypted"),
+        ({"url": "https://x.example", "require_approval": "ask"}, "always or never"),
+    ],
+)
+def test_an_unfit_entry_says_what_is_wrong(entry: dict[str, Any], why: str) -> None:
+    with pytest.raises(ConfigError, match=why):
+        Toolbox(Settings(mcp={"docs": entry}), {}, lambda event: None)

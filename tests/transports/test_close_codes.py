@@ -1,0 +1,50 @@
+"""A closed WebSocket says why, in words a user understands and a code the failure table knows."""
+
+from __future__ import annotations
+
+import pytest
+
+from voicechat.transports.close_codes import closing
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "words", "name", "retryable"),
+    [
+        (1000, "", "ended the session", "close 1000", True),
+        (1001, "Your session hit the maximum duration of 60 minutes.", "longest time", "session_expired", True),
+        (1001, "session_expired", "longest time", "session_expired", True),
+        (1001, "", "going away", "close 1001", True),
+        (1002, "", "broke the protocol", "close 1002", False),
+        (1006, "", "without a word", "close 1006", True),
+        (None, "", "without a word", "close 1006", True),
+        (1008, "policy", "rules do not allow", "close 1008", False),
+        (1009, "", "too large", "close 1009", False),
+        (1011, "keepalive ping timeout", "keepalive ping timeout", "close 1011", True),
+        (1013, "try again later", "overloaded", "close 1013", True),
+        (3000, "invalid_request_error.invalid_api_key", "key", "invalid_api_key", False),
+        (3000, "", "did not accept the key", "close 3000", False),
+        (4000, "invalid_request_error.beta_api_shape_disabled", "beta dialect", "beta_api_shape_disabled", False),
+        (4000, "", "beta dialect", "beta_api_shape_disabled", False),
+        (4000, "The Realtime Beta API is no longer supported.", "beta dialect", "beta_api_shape_disabled", False),
+        (4008, "", "its code 4008", "close 4008", False),
+        (1008, "You exceeded your current quota", "quota", "insufficient_quota", False),
+        (1013, "session_limit_reached", "as many sessions", "session_limit_reached", True),
+        (2999, "", "code 2999", "close 2999", True),
+    ],
+)
+def test_each_end_has_its_sentence_its_code_and_its_chance(
+    code: int | None, reason: str, words: str, name: str, retryable: bool
+) -> None:
+    why = closing(code, reason)
+    assert words in why.reason and why.code == name and why.retryable is retryable
+    assert why.hint and "\n" not in why.reason and not why.reason.endswith(".")
+
+
+def test_a_close_upon_an_error_event_takes_its_code() -> None:
+    assert closing(1000, "", said="session_expired").code == "session_expired"
+    assert closing(1011, "", said="something_new").code == "close 1011"
+
+
+def test_what_a_service_quotes_never_shows_the_key_or_moves_the_terminal() -> None:
+    why = closing(1008, "bad key sk-very-secret\x1b[2J\nand more", secrets=["sk-very-secret"])
+    assert "sk-very" not in why.reason and "\x1b" not in why.reason and "\n" not in why.reason

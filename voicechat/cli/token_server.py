@@ -1,0 +1,170 @@
+"""`voicechat token-server`: gives short-lived keys to clients, so that the standard key stays on this computer alone.
+
+stdout is one line, the address of `GET /session`; stderr tells what happens, in numbers only. SIGUSR1 prints the
+counts. It ends on Ctrl+C and SIGTERM, after those who are being served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from voicechat import exit_codes
+from voicechat.config.load import load_settings
+from voicechat.config.providers import provider_of
+from voicechat.config.secrets import TOKEN_ACCESS, key_hint, obtain_key
+from voicechat.config.settings import Settings
+from voicechat.config.wish import plan
+from voicechat.errors import ConfigError, SignallingError
+
+TELL_EVERY = 60.0
+"""Seconds between lines on stderr; a minute in which nothing happened has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How the server was asked for."""
+
+    host: str = "127.0.0.1"
+    port: int = 8766
+    proxies: Sequence[str] = ()
+    origins: Sequence[str] = ()
+    per_minute: int = 10
+    life: int = 0
+
+
+def token_server_command(flags: Mapping[str, Any], options: ServerOptions, config: Path | None = None) -> int:
+    """Serve until Ctrl+C. Returns the exit status.
+
+    Raises ConfigError for settings that would not be safe or cannot work, SignallingError when the port is taken.
+    """
+    settings = load_settings(flags, os.environ, config)
+    access = os.environ.get(TOKEN_ACCESS, "").strip()
+    refuse_the_unsafe(options, access)
+    for remark in settings.remarks:
+        print(f"voicechat: {remark}", file=sys.stderr)
+    if settings.provider == "local":
+        hint = "choose whose: --provider openai, or --base-url URL"
+        raise ConfigError("the local server needs no keys, so there are none to give out", hint=hint)
+    key = obtain_key(settings, os.environ, needed=True)
+    if not key.value:
+        raise ConfigError("a token server needs the standard key", hint=key_hint(settings.provider))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_serve(settings, options, access, key.value, key.source))
+    return exit_codes.DONE
+
+
+def refuse_the_unsafe(options: ServerOptions, access: str) -> None:
+    """Raises ConfigError for a server that would give keys to anybody who finds it."""
+    from voicechat.token_server.doors import SHORTEST_ACCESS, is_loopback
+
+    hint = f"set {TOKEN_ACCESS} to at least {SHORTEST_ACCESS} random characters, and give it to those who may ask"
+    if access and (len(access) < SHORTEST_ACCESS or not access.isascii() or not access.isprintable() or " " in access):
+        raise ConfigError(f"the access token in {TOKEN_ACCESS} is too short or has characters in it", hint=hint)
+    for proxy in options.proxies:
+        if not _is_address(proxy):
+            raise ConfigError(f"--behind-proxy {proxy!r} is no address", hint="give the proxy's IP address: 127.0.0.1")
+    if access:
+        return
+    if not is_loopback(options.host) and options.host != "localhost":
+        raise ConfigError(f"{options.host} can be reached by others, so this needs an access token", hint=hint)
+    if options.proxies:
+        raise ConfigError("a proxy lets others in, so this needs an access token", hint=hint)
+
+
+def _is_address(text: str) -> bool:
+    import ipaddress
+
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+async def _serve(settings: Settings, options: ServerOptions, access: str, key: str, source: str) -> None:
+    import aiohttp
+
+    from voicechat.engine.service_target import service_target
+    from voicechat.token_server.doors import Doors, is_loopback, read_origin
+    from voicechat.token_server.server import TokenServer
+    from voicechat.transports.tokens import Token, mint
+
+    provider = provider_of(settings)
+    target = service_target(settings, provider, key, os.environ, provider.base_url, wished_session(settings))
+    if target.handshake != "client_secret" and provider.dialect == "beta":
+        target = replace(target, handshake="sessions")
+
+    async def fresh() -> Token:
+        return await mint(http, target, time.time(), life=options.life)
+
+    doors = Doors(access, frozenset(read_origin(origin) for origin in options.origins))
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=provider.connect_timeout)) as http:
+        server = TokenServer(fresh, doors, options.per_minute, frozenset(options.proxies))
+        try:
+            await server.start(options.host, options.port)
+        except OSError as error:
+            why = error.strerror or str(error)
+            hint = "voicechat token-server --port 0 takes a free one"
+            raise SignallingError(f"{options.host}:{options.port} cannot be used ({why}).", hint=hint) from error
+        host = "127.0.0.1" if options.host == "localhost" else options.host
+        shown = f"[{host}]" if ":" in host else host
+        print(f"http://{shown}:{server.port}/session", flush=True)
+        _narrate(provider.title, source, options, is_private=is_loopback(host), has_access=bool(access))
+        try:
+            await _until_ended(server)
+        finally:
+            await server.stop()
+            _say(server.summary())
+
+
+async def _until_ended(server: Any) -> None:
+    """Tell what happens until a signal ends it."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
+            loop.add_signal_handler(name, ended.set)
+    if hasattr(signal, "SIGUSR1"):
+        loop.add_signal_handler(signal.SIGUSR1, lambda: _say(server.summary()))
+    while not ended.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), TELL_EVERY)
+        if not ended.is_set() and (news := server.news()):
+            _say(news)
+
+
+def wished_session(settings: Settings) -> dict[str, Any]:
+    """What a token carries: the model, and what was said about the session; the rest is the client's to configure."""
+    session = plan(settings).wishes.session
+    if settings.session:
+        return dict(session)
+    found: dict[str, Any] = {"type": "realtime", "model": session.get("model", "")}
+    if "instructions" in settings.given:
+        found["instructions"] = settings.instructions
+    if "voice" in settings.given:
+        found["audio"] = {"output": {"voice": settings.voice}}
+    return found
+
+
+def _narrate(title: str, source: str, options: ServerOptions, *, is_private: bool, has_access: bool) -> None:
+    """How to use it; on stderr, because stdout is data."""
+    who = "programs of this computer" if is_private and not options.proxies else "whoever reaches it"
+    shown = f" with the access token ({TOKEN_ACCESS})" if has_access else ""
+    _say(f"Short-lived keys of {title} for {who}{shown}; the standard key ({source}) stays here.")
+    _say("  a client:       voicechat --token-url URL   (GET /session; ?shape=ga or ?shape=beta for one shape alone)")
+    _say(f"  limits:         {options.per_minute} a minute for each client; web pages: {len(options.origins)} allowed")
+    if not is_private:
+        _say("  careful:        this is plain http. Put a proxy with TLS in front, or everybody on the way reads keys.")
+    _say("  end it:         Ctrl+C   (SIGUSR1 or GET /stats shows the counts)")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,125 @@
+"""The conversation as text items, for a session that has not heard it (R27). Pure.
+
+What was heard is told, not what was said: the model must not build on words that the user never got. The newest turns
+come first when there is not room for all; they are told in their order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.sounding import has_loudspeaker
+from voicechat.core.state import Conversation, State, Turn
+from voicechat.core.tool_turns import ARROW
+from voicechat.core.turn_viewing import split
+from voicechat.protocol.items import ContentPart, Item
+
+PREFIX = "kept"
+"""Of the ids of these items; what the service says about them is no news."""
+SYSTEM = "system: "
+"""How a note begins that the model was told (see `user_turns.on_system_item`)."""
+LONGEST_OUTPUT = 4_000
+"""Characters of a tool's arguments or output; a page somebody fetched is not worth the room of ten turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a new session is told."""
+
+    items: tuple[tuple[str, Item], ...] = ()
+    """(key of the turn, item), oldest first; a call of a tool and its output are two items of one turn."""
+    turns: int = 0
+    left_out: int = 0
+    """Older turns for which there was no room."""
+
+
+def memory_of(state: State, now: float, policy: TurnPolicy) -> Memory:
+    """Text items of the conversation before this line, within the limits of `policy`."""
+    number = state.connection.number
+    waiting = Counter(state.typing.kept)
+    told: list[tuple[str, tuple[Item, ...]]] = []
+    count, size, left_out = 0, 0, 0
+    for turn in reversed(state.conversation.turns):
+        if turn.typed and not turn.committed and waiting[turn.text] > 0:
+            waiting[turn.text] -= 1  # it goes out by itself, as what it is
+            continue
+        items = _items(turn, f"{PREFIX}-{number}-{turn.key}", _heard(state, turn, now))
+        if not items:
+            continue
+        count, size = count + len(items), size + sum(_size(item) for item in items)
+        if left_out or count > policy.remembered_items or size > policy.remembered_bytes:
+            left_out += 1
+            continue
+        told.append((turn.key, items))
+    pairs = tuple((key, item) for key, items in reversed(told) for item in items)
+    return Memory(pairs, len(told), left_out)
+
+
+def renamed(conversation: Conversation, connection: int, items: tuple[tuple[str, str], ...]) -> Conversation:
+    """The turns under the ids of the new line: what was told it is no new turn, and the old ids mean nothing."""
+    ids = dict(items)
+    turns = tuple(_renamed(turn, connection, ids[turn.key]) if turn.key in ids else turn for turn in conversation.turns)
+    return replace(conversation, turns=turns)
+
+
+def is_remembered(state: State, item_id: str | None) -> bool:
+    """Whether the service speaks of an item that this line was told at its beginning."""
+    return bool(item_id) and any(item_id == known for _, known in state.resumption.items)
+
+
+def _renamed(turn: Turn, connection: int, item_id: str) -> Turn:
+    parts = tuple(replace(part, item_id=item_id) for part in turn.parts)
+    return replace(
+        turn,
+        connection=connection,
+        item_id=item_id,
+        previous_item_id="",
+        response_id="",
+        committed=turn.committed or turn.who == "you",
+        parts=parts,
+    )
+
+
+def _heard(state: State, turn: Turn, now: float) -> str:
+    if turn.who != "assistant":
+        return turn.text.strip()
+    rate = state.conversation.chars_per_second
+    return turn.text[: split(turn, now, rate, at_once=not has_loudspeaker(state))].strip()
+
+
+def _items(turn: Turn, item_id: str, text: str) -> tuple[Item, ...]:
+    """One turn as items; nothing where nothing was said, or only a note for the reader."""
+    match turn.who:
+        case "tool":
+            return _call(turn, item_id)
+        case "note" if text.startswith(SYSTEM) and turn.item_id:
+            return (_message(item_id, "system", text.removeprefix(SYSTEM)),)
+        case "you" | "assistant" if text:
+            return (_message(item_id, "user" if turn.who == "you" else "assistant", text),)
+        case _:
+            return ()
+
+
+def _message(item_id: str, role: str, text: str) -> Item:
+    kind = "output_text" if role == "assistant" else "input_text"
+    return Item(id=item_id, type="message", role=role, content=(ContentPart(type=kind, text=text),))
+
+
+def _call(turn: Turn, item_id: str) -> tuple[Item, ...]:
+    """A function call with its output; a call of the service's own, which has no id here, in a sentence."""
+    if not turn.done or not turn.text:
+        return ()
+    arguments, _, output = (part[:LONGEST_OUTPUT] for part in turn.detail.partition(ARROW))
+    output = output or turn.failed or "(no output)"
+    if not turn.call_id:
+        return (_message(item_id, "system", f"The tool {turn.text} was called with {arguments}: {output}"),)
+    call = Item(id=item_id, type="function_call", call_id=turn.call_id, name=turn.text, arguments=arguments or "{}")
+    return call, Item(id=f"{item_id}-out", type="function_call_output", call_id=turn.call_id, output=output)
+
+
+def _size(item: Item) -> int:
+    """Bytes of what is said in it; the names around it are not counted."""
+    texts = (*(part.text or "" for part in item.content), item.arguments or "", item.output or "")
+    return sum(len(text.encode("utf-8", "replace")) for text in texts)

@@ -1,0 +1,1 @@
+"""Gives out short-lived keys to clients that must not have the standard one (`voicechat token-server`)."""

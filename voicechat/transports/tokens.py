@@ -1,0 +1,259 @@
+"""Short-lived keys: minted with a standard key for each attempt to connect, or fetched from a token server.
+
+Two interfaces mint. `client_secret` (GA: `POST realtime/client_secrets`, body `{expires_after, session}`, reply
+`{value, expires_at, session}`; 600 s unless said otherwise, good for several sessions) and `sessions` (beta:
+`POST realtime/sessions`, the flat configuration, reply `{..., client_secret: {value, expires_at}}`; about 60 s, for
+one connection). Azure has both at addresses of its own, which `target.mint_url` overrides. A token server keeps the
+standard key away from this computer: a GET that answers in either shape.
+
+Moments are Unix seconds by this computer's clock. `expires_at` is said by another computer's clock, so it is shifted
+by what the answer's Date header shows that clock to be off: a laptop that is two minutes slow would otherwise use a
+dead token, and one that is fast would throw every token away.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from voicechat.errors import SignallingError
+from voicechat.protocol.session_dialects import in_dialect
+from voicechat.transports.credentials import credentials, secrets_of, without_secrets
+from voicechat.transports.endpoint import endpoint, may_carry_key, proxy_for
+from voicechat.transports.refusals import FATAL, one_line, refused, unreachable
+from voicechat.transports.target import LineTarget
+
+TokenKind = Literal["client_secret", "sessions"]
+
+LIFE: Mapping[TokenKind, float] = {"client_secret": 600.0, "sessions": 60.0}
+"""Seconds a token lives where its maker does not say."""
+SHORTEST, LONGEST = 10, 7_200
+"""What `expires_after.seconds` may be (7201 is refused with 400)."""
+RENEW_BEFORE = 10.0
+"""Seconds before the end at which a token counts as used up: the handshake takes some of them."""
+_PATHS: Mapping[TokenKind, str] = {"client_secret": "realtime/client_secrets", "sessions": "realtime/sessions"}
+_LARGEST_BODY = 262_144
+_LONGEST_TOKEN = 16_384
+"""Characters; gateways wrap what they know into encrypted tokens of some thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A key that dies soon. It never shows in a repr."""
+
+    value: str = field(repr=False)
+    expires_at: float
+    """Unix seconds by this computer's clock."""
+    session: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """The configuration the token carries, as the service made of it; empty where it did not say."""
+
+    def needs_renewal(self, now: float) -> bool:
+        """Whether a handshake that begins now could meet a dead token. `now` in Unix seconds."""
+        return now >= self.expires_at - RENEW_BEFORE
+
+
+async def mint(http: aiohttp.ClientSession, target: LineTarget, now: float, *, life: int = 0) -> Token:
+    """A new token of the service, by the interface that the target's handshake names (`client_secret` where it names
+    none). `life` is what the token should live, 10 to 7200 s; 0 leaves it to the service, and beta cannot be asked.
+
+    Raises SignallingError with the service's own code where it gave one.
+    """
+    kind: TokenKind = "sessions" if target.handshake == "sessions" else "client_secret"
+    url = target.mint_url or endpoint(target.base_url, _PATHS[kind])
+    headers, query = credentials(url, target)
+    headers |= {"Accept": "application/json", "Content-Type": "application/json"}
+    body = json.dumps(_body(target, kind, life)).encode()
+    reply = await _ask(http, "POST", url, headers, query, body, target.connect_timeout)
+    host = urlsplit(url).netloc
+    if not 200 <= reply.status < 300:
+        said = without_secrets(reply.body, secrets_of(target))
+        raise refused(host, reply.status, said, reply.retry_after, target.key)
+    return _token(host, reply, now, LIFE[kind])
+
+
+async def from_token_url(
+    http: aiohttp.ClientSession,
+    url: str,
+    access_token: str,
+    now: float,
+    *,
+    timeout: float = 10.0,
+    insecure: bool = False,
+) -> Token:
+    """A token of a token server, in either shape. Raises SignallingError; its code is the server's `error`.
+
+    The answer is a key too, so the address must be https or on this computer even where no access token is sent.
+    """
+    host = _host_of(url)
+    if not insecure and not may_carry_key(url):
+        hint = "use an https:// address; --insecure fetches it all the same, for everybody on the way to read"
+        raise SignallingError(
+            f"a token will not be fetched from {host} without encryption", hint=hint, code="unencrypted"
+        )
+    headers = {"Accept": "application/json"}
+    if access_token:
+        if not access_token.isascii() or not access_token.isprintable() or " " in access_token:
+            hint = "set VOICECHAT_TOKEN_ACCESS again, without spaces or line breaks around it"
+            raise SignallingError("the access token has characters in it that none has", hint=hint, code="invalid")
+        headers["Authorization"] = f"Bearer {access_token}"
+    reply = await _ask(http, "GET", url, headers, {}, None, timeout)
+    if not 200 <= reply.status < 300:
+        raise _own_refusal(host, reply) or refused(host, reply.status, reply.body, reply.retry_after, access_token)
+    return _token(host, reply, now, LIFE["sessions"])
+
+
+async def with_token(target: LineTarget, now: float) -> LineTarget:
+    """The target with a short-lived key of its token server, where it has one; else as it is. Raises SignallingError.
+
+    For lines that need nothing of HTTP but this: a WebSocket shows the token as it would show a standard key.
+    """
+    if not target.token_url:
+        return target
+    async with aiohttp.ClientSession() as http:
+        token = await from_token_url(
+            http,
+            target.token_url,
+            target.token_access,
+            now,
+            timeout=target.connect_timeout,
+            insecure=target.insecure,
+        )
+    return replace(target, key=token.value, auth_style="bearer")
+
+
+def _host_of(url: str) -> str:
+    """Host and port of a token server's address, for sentences. Raises SignallingError for no address at all."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.username or parts.password:
+        hint = "--token-url should look like https://host/session or http://127.0.0.1:8766/session"
+        raise SignallingError("the token server's address cannot be understood", hint=hint, code="invalid")
+    return parts.netloc
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    body: str = field(repr=False)
+    retry_after: str
+    date: str
+
+
+async def _ask(
+    http: aiohttp.ClientSession,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    query: Mapping[str, str],
+    body: bytes | None,
+    timeout: float,
+) -> _Reply:
+    """One request, read to a bounded end. No redirect is followed: none may carry a key elsewhere."""
+    limit = aiohttp.ClientTimeout(total=timeout)
+    try:
+        async with http.request(
+            method,
+            url,
+            data=body,
+            headers=headers,
+            params=query,
+            timeout=limit,
+            proxy=proxy_for(url),
+            allow_redirects=False,
+        ) as response:
+            raw = b""
+            while len(raw) <= _LARGEST_BODY and (part := await response.content.read(_LARGEST_BODY)):
+                raw += part
+            named = response.headers
+            text = raw[:_LARGEST_BODY].decode("utf-8", "replace")
+            return _Reply(response.status, text, named.get("Retry-After", ""), named.get("Date", ""))
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+        raise unreachable(urlsplit(url).netloc, error, timeout) from error
+
+
+def _body(target: LineTarget, kind: TokenKind, life: int) -> dict[str, object]:
+    session: dict[str, object] = {"type": "realtime", **(target.session or {})}
+    if target.model:
+        session["model"] = target.model
+    if kind == "sessions":
+        return dict(in_dialect(session, "beta").session)  # type: ignore[arg-type]  # plain JSON by construction
+    body: dict[str, object] = {"session": session}
+    if life:
+        body["expires_after"] = {"anchor": "created_at", "seconds": min(max(life, SHORTEST), LONGEST)}
+    return body
+
+
+def _token(host: str, reply: _Reply, now: float, life: float) -> Token:
+    """The token in an answer, in the GA shape, the beta shape, or both at once."""
+    found = _object(reply.body)
+    inner = found.get("client_secret")
+    secret = inner if isinstance(inner, dict) else found
+    value, expires_at = secret.get("value"), secret.get("expires_at")
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_TOKEN or not value.isascii() or " " in value:
+        raise SignallingError(
+            f"{host} answered ({reply.status}), but not with a token",
+            hint="is this the address of a token server or of a Realtime service that mints tokens?",
+            status=reply.status,
+            code="no_token",
+        )
+    session = found.get("session")
+    return Token(
+        value,
+        _ours(expires_at, reply.date, now, life),
+        session if isinstance(session, dict) else {},
+    )
+
+
+def _ours(expires_at: object, date: str, now: float, life: float) -> float:
+    """When a token dies by our clock. A moment that makes no sense counts as not said."""
+    if isinstance(expires_at, bool) or not isinstance(expires_at, int | float):
+        return now + life
+    left = expires_at - _their_now(date, now)
+    return now + left if 0.0 < left < 2 * LONGEST else now + life
+
+
+def _their_now(date: str, now: float) -> float:
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return now
+
+
+def _object(body: str) -> dict[str, object]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _own_refusal(host: str, reply: _Reply) -> SignallingError | None:
+    """What a token server of our kind says: `{"error": code, "message": sentence}`; None for any other body."""
+    found = _object(reply.body)
+    code, message = found.get("error"), found.get("message")
+    if not isinstance(code, str) or not isinstance(message, str):
+        return None
+    code = one_line(code)
+    plain = refused(host, reply.status, "", reply.retry_after, "")
+    hints = {
+        401: "set VOICECHAT_TOKEN_ACCESS to the access token of that token server",
+        403: "the token server does not let this program in; ask whoever runs it",
+        404: "check --token-url: it should end in /session",
+    }
+    return SignallingError(
+        f"the token server {host} gave no token ({reply.status}): {one_line(message)}",
+        hint=hints.get(reply.status, plain.hint if plain.retry_after else "ask whoever runs the token server"),
+        retryable=plain.retryable and code not in FATAL,
+        status=reply.status,
+        code=code,
+        retry_after=plain.retry_after,
+    )

@@ -1,0 +1,317 @@
+"""The line over WebSocket: events and sound in one ordered stream.
+
+The service sends an answer much faster than it is spoken and only we know what was played, so the line keeps a queue
+with a clock for each item. A `WebSocketLine` carries one session at a time and may be opened again after `close()`.
+Four tasks serve it: a reader, a writer, the microphone, and a watch that notices a dead line by missing pongs (R27).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.audio.blocks import FRAME
+from voicechat.audio.jitter_buffer import JitterStats
+from voicechat.audio.send_pace import Uplink, Waiting
+from voicechat.audio.sound_format import SoundFormat
+from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
+from voicechat.errors import SignallingError
+from voicechat.rtc.line_stats import LineStats
+from voicechat.transports.close_codes import Closing, closing
+from voicechat.transports.credentials import secrets_of
+from voicechat.transports.microphone import EVENT_ID, Microphone
+from voicechat.transports.outbox import Outbox
+from voicechat.transports.pulse import LOOK_EVERY, Pulse
+from voicechat.transports.refusals import unreachable
+from voicechat.transports.spoken_answers import InForce, SaidError, SpokenAnswers, silence
+from voicechat.transports.target import LineOpened, LineTarget, SoundListener
+from voicechat.transports.upgrade import LARGEST_MESSAGE, Upgraded, address, upgrade
+
+_FIRST_WORD = 1.5
+"""Seconds that the service has to greet before the line counts as open all the same: some refuse by closing at once."""
+_LAST_WORD = 0.5
+"""Seconds between an error as first word and the close that makes it a refusal."""
+_CLOSES_UPON = 2.0
+"""Seconds after an `error` event within which a close is taken for its consequence."""
+_SEND_OFF = 0.3
+"""Seconds to write what still waits when the user hangs up."""
+_FORMAT_ANSWER = 2.0
+"""Seconds to wait for `session.updated` after a format was asked for."""
+_ASKS_FORMAT = re.compile(r'"(transcription_)?session\.update"')
+
+
+class WebSocketLine:
+    """The session's line over WebSocket. `pull` and `flush` may come from the audio thread, the rest from the loop."""
+
+    def __init__(
+        self,
+        *,
+        uplink: Uplink,
+        heard: SoundListener,
+        waiting: Waiting = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._uplink = uplink
+        self._waiting = waiting
+        self._heard = heard
+        self._clock = clock
+        self._open: _Session | None = None
+
+    async def open(self, target: LineTarget) -> LineOpened:
+        """Connect; returns when the service has greeted. Raises SignallingError, with nothing left open."""
+        await self.close(hang_up=False)
+        began = self._clock()
+        host = address(target)[0].split("/")[2]
+        try:
+            async with asyncio.timeout(target.connect_timeout):
+                socket = await upgrade(target)
+        except TimeoutError as error:
+            raise unreachable(host, error, target.connect_timeout) from error
+        upgraded = self._clock()
+        session = self._open = _Session(socket, target, self._uplink, self._waiting, self._heard, self._clock)
+        try:
+            await session.greet(host)
+        except BaseException:
+            await self.close(hang_up=False)
+            raise
+        return LineOpened(call_id="", steps=(("signalling", upgraded - began), ("greeting", self._clock() - upgraded)))
+
+    def send(self, text: str) -> str:
+        """Queue one client event; returns why it could not be sent, or an empty string."""
+        return self._open.send(text) if self._open is not None else "the line is not open"
+
+    def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
+        """The next `samples` of the assistant, mono, 48 kHz; silence while no line is open."""
+        session = self._open
+        return session.queue.pull(now, samples) if session is not None else silence(samples)
+
+    def flush(self) -> None:
+        """Drop what waits to be played, and what still comes of the same answers. Safe from any thread."""
+        if (session := self._open) is not None:
+            session.queue.flush()
+
+    def stats(self) -> LineStats:
+        """How the line is doing; zeros while none is open."""
+        return self._open.stats() if self._open is not None else LineStats()
+
+    async def close(self, *, hang_up: bool) -> None:
+        """End the session; with `hang_up` what still waits is written first. Any number of times; nothing is reported
+        for it."""
+        session, self._open = self._open, None
+        if session is not None:
+            await session.close(hang_up=hang_up)
+
+
+class _Session:
+    """One open WebSocket and the tasks that serve it."""
+
+    def __init__(
+        self,
+        socket: Upgraded,
+        target: LineTarget,
+        uplink: Uplink,
+        waiting: Waiting,
+        heard: SoundListener,
+        clock: Callable[[], float],
+    ) -> None:
+        self._socket = socket
+        self._secrets = secrets_of(target)
+        self._heard = heard
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._is_reporting = True
+        self._said = SaidError()
+        self._said_at = 0.0
+        self._received = 0
+        self._last_at: float | None = None
+        self._ended: asyncio.Future[Closing] = self._loop.create_future()
+        self._greeted = asyncio.Event()
+        self._has_opened = False
+        self._pulse = Pulse(clock())
+        self._outbox = Outbox()
+        self.queue = StreamQueue(self._tell)
+        self._answers = SpokenAnswers(self.queue, SoundFormat(*target.output_format), self._note)
+        self._answers.on_session = self._session_said
+        self._answers.on_error = self._error_said
+        self._microphone = Microphone(
+            uplink,
+            waiting,
+            self._outbox,
+            chunk=target.chunk,
+            form=SoundFormat(*target.input_format),
+            clock=clock,
+            show=lambda text: self._report(lambda: heard.on_sent(text)),
+            note=self._note,
+        )
+        self._pinging: asyncio.Task[object] | None = None
+        self._talking: asyncio.Task[object] | None = None
+        self._serving = [self._task(one) for one in (self._read(), self._outbox.write(socket.socket), self._watch())]
+
+    async def greet(self, host: str) -> None:
+        """Until the service said something. Raises SignallingError if it closes instead, or closes upon an error."""
+        await self._wait(_FIRST_WORD)
+        if self._said.message or self._said.code or self._said.type:
+            self._greeted.clear()
+            await self._wait(_LAST_WORD)
+        if self._ended.done():
+            raise _refused(host, self._ended.result(), self._said)
+        self._has_opened = True
+        self._talking = self._task(self._microphone.run())
+
+    async def _wait(self, limit: float) -> None:
+        """Until something is said or the end, `limit` seconds at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await self._greeted.wait()
+
+    def send(self, text: str) -> str:
+        if self._ended.done() or not self._is_reporting:
+            return "the line is not open"
+        if _ASKS_FORMAT.search(text) and "format" in text:
+            self._microphone.hold(_FORMAT_ANSWER)
+        else:
+            self._microphone.send_part()
+        return self._outbox.put(text)
+
+    def stats(self) -> LineStats:
+        queued = self.queue.queued
+        return LineStats(
+            rtt=self._pulse.rtt,
+            buffer=queued,
+            codec=self._answers.form.name,
+            bytes_sent=self._outbox.bytes_sent,
+            bytes_received=self._received,
+            last_packet_at=self._last_at,
+            receive=replace(JitterStats(), depth=queued),
+        )
+
+    async def close(self, *, hang_up: bool) -> None:
+        self._is_reporting = False
+        if hang_up and not self._ended.done():
+            await self._outbox.emptied(_SEND_OFF)
+        tasks = [task for task in (*self._serving, self._pinging, self._talking) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        socket = self._socket.socket
+        while True:
+            message = await socket.receive()
+            now = self._last_at = self._clock()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
+                    self._pulse.heard(now)
+                    await self._take(message.data)
+                case aiohttp.WSMsgType.PING:
+                    self._pulse.heard(now)
+                    with contextlib.suppress(aiohttp.ClientError, OSError):
+                        await socket.pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    self._pulse.ponged(bytes(message.data), now)
+                case _:
+                    self._end(self._why(message))
+                    return
+
+    async def _take(self, data: str | bytes) -> None:
+        """Sound first: it is wanted at once, and what the session makes of the event may be to flush it."""
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        self._received += len(data)
+        await self._answers.read(text)
+        self._greeted.set()
+        self._report(lambda: self._heard.on_text(text))
+
+    async def _watch(self) -> None:
+        """Ping, and end the line when nothing comes back."""
+        pulse, socket = self._pulse, self._socket.socket
+        while True:
+            now = self._clock()
+            pulse.look(now)
+            if (quiet := self._socket.quiet_for()) is not None and pulse.rtt is not None:
+                pulse.heard(now - quiet)
+            if (silent := pulse.dead_since(now)) is not None:
+                self._end(Closing(f"nothing came from the service for {silent:.1f} s", "line_lost", "", True))
+                return
+            if pulse.ping_is_due(now) and (self._pinging is None or self._pinging.done()):
+                # A socket that is full takes no ping either; not waiting for it keeps this watch awake.
+                self._pinging = self._task(_ping(socket, pulse.pinged(now)))
+            await asyncio.sleep(LOOK_EVERY)
+
+    def _why(self, message: aiohttp.WSMessage) -> Closing:
+        socket = self._socket.socket
+        if message.type is aiohttp.WSMsgType.ERROR and socket.close_code == 1009:
+            return Closing(f"the service sent a message of more than {LARGEST_MESSAGE} bytes", "close 1009", "", False)
+        reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE and isinstance(message.extra, str) else ""
+        is_recent = self._clock() - self._said_at < _CLOSES_UPON
+        said = (self._said.code or self._said.type or "") if is_recent else ""
+        return closing(socket.close_code, reason, said=said, secrets=self._secrets)
+
+    def _end(self, why: Closing) -> None:
+        if self._ended.done():
+            return
+        self._ended.set_result(why)
+        self._greeted.set()
+        if self._talking is not None:
+            self._talking.cancel()
+        if self._has_opened:
+            self._report(lambda: self._heard.on_closed(why.reason, why.code))
+
+    def _session_said(self, now: InForce) -> None:
+        self._said = SaidError()
+        self._microphone.use(now.input or self._microphone.form)
+        if now.turns_are_ours is not None:
+            self._microphone.turns_are_ours = now.turns_are_ours
+
+    def _error_said(self, error: SaidError) -> None:
+        self._said, self._said_at = error, self._clock()
+        if (error.event_id or "").startswith(EVENT_ID):
+            self._microphone.refused(error.message or error.code or "it does not say why")
+        else:
+            self._microphone.go_on()
+
+    def _note(self, text: str, code: str) -> None:
+        self._report(lambda: self._heard.on_noted(text, code))
+
+    def _tell(self, mark: Mark) -> None:
+        """From the audio thread: what the queue has to say goes to the loop."""
+        with contextlib.suppress(RuntimeError):  # the loop is gone, and so is whoever wanted to know
+            self._loop.call_soon_threadsafe(self._pass_on, mark)
+
+    def _pass_on(self, mark: Mark) -> None:
+        match mark:
+            case Played(item_id, seconds, at, moving):
+                self._report(lambda: self._heard.on_played(item_id, seconds, at, moving))
+            case Emptied() if not self.queue.queued:
+                self._report(self._heard.on_emptied)
+
+    def _report(self, report: Callable[[], None]) -> None:
+        if self._is_reporting:
+            report()
+
+    def _task(self, work: Coroutine[object, object, object]) -> asyncio.Task[object]:
+        return self._loop.create_task(work)
+
+
+async def _ping(socket: aiohttp.ClientWebSocketResponse, token: bytes) -> None:
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        await socket.ping(token)
+
+
+def _refused(host: str, why: Closing, said: SaidError) -> SignallingError:
+    """The service opened the WebSocket only to say no."""
+    told = said.message or ""
+    return SignallingError(
+        f"{host} ended the session at once: {why.reason}" + (f" ({told})" if told and told not in why.reason else ""),
+        hint=why.hint,
+        retryable=why.retryable,
+        code=why.code,
+    )
