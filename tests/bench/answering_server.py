@@ -4,7 +4,8 @@
 
 A process of its own. It prints `["url", URL]` first, then one JSON list a line for every note. Lines on its stdin order
 it about: `["answer", SECONDS]`, `["clear", how]` with how `cleared` (the server empties its output buffer) or
-`cancelled` (the response ends so), `["flood", RATE, SECONDS]`. After either kind of clearing its sound goes on for
+`cancelled` (the response ends so), `["flood", RATE, SECONDS]`, `["words", RATE]` (transcript deltas a second from now
+on). After either kind of clearing its sound goes on for
 0.3 s, as packets that were on their way would. A typed message is answered with a long answer, `response.cancel` and
 `output_audio_buffer.clear` as a server does it. Everything sent is a well-formed event of the GA protocol.
 
@@ -36,7 +37,7 @@ TONE: Pcm = (9_000 * np.cos(2 * np.pi * np.arange(FRAME) / PERIOD)).astype(np.in
 GOES_ON = 0.3
 LONG_ANSWER = 3_600.0
 WORDS = "and so it goes on for a while with words that nobody needs ".split()
-WORD_EVERY = 0.3
+WORDS_A_SECOND = 3.0
 FLOOD_TICK = 0.01
 
 
@@ -52,6 +53,8 @@ class Answer:
     number: int
     seconds: float
     frames: int = 0
+    text: str = ""
+    """What of its transcript has been sent."""
     stops_at: float = float("inf")
     """When its sound breaks off after a clearing."""
 
@@ -68,6 +71,7 @@ class Server:
         self.answer: Answer | None = None
         self.count = 0
         self.events = 0
+        self.words_a_second = WORDS_A_SECOND
         self.frame = 0
         self.first_frames: dict[int, int] = {}
         """Frame of the call that begins an answer -> the answer's number."""
@@ -134,15 +138,17 @@ class Server:
         """All of it was said, or it was cancelled."""
         if self.answer is None:
             return
-        ids, self.answer = self.answer.ids, None if status == "completed" else self.answer
+        answer = self.answer
+        ids, self.answer = answer.ids, None if status == "completed" else answer
         item = {"id": ids["item_id"], "object": "realtime.item", "type": "message", "role": "assistant"}
-        item |= {"status": "completed", "content": [{"type": "output_audio", "transcript": "so it goes"}]}
+        item |= {"status": "completed", "content": [{"type": "output_audio", "transcript": answer.text}]}
         response = {"id": ids["response_id"], "object": "realtime.response", "status": status, "output": [item]}
         if status == "cancelled":
             response["status_details"] = {"type": "cancelled", "reason": "turn_detected"}
         self.send("response.done", response=response)
         if status == "completed":
             self.send("output_audio_buffer.stopped", response_id=ids["response_id"])
+            note("said", ids["item_id"], answer.text)
 
     def clear(self, how: str) -> None:
         """As a server does that was interrupted: its buffer is emptied, or the response is cancelled first."""
@@ -158,12 +164,21 @@ class Server:
 
     async def speak_words(self) -> None:
         """The transcript flows beside the sound."""
+        due, at = 0.0, time.monotonic()
         while True:
-            await asyncio.sleep(WORD_EVERY)
-            if (answer := self.answer) is not None and answer.stops_at == float("inf"):
-                word = f"{WORDS[self.events % len(WORDS)]} "
-                place = {"output_index": 0, "content_index": 0}
-                self.send("response.output_audio_transcript.delta", **answer.ids, **place, delta=word)
+            await asyncio.sleep(FLOOD_TICK)
+            now = time.monotonic()
+            due, at = due + (now - at) * self.words_a_second, now
+            while due >= 1.0:
+                due -= 1.0
+                if (answer := self.answer) is not None and answer.stops_at == float("inf"):
+                    self.speak_word(answer)
+
+    def speak_word(self, answer: Answer) -> None:
+        word = f"{WORDS[self.events % len(WORDS)]} "
+        answer.text += word
+        place = {"output_index": 0, "content_index": 0}
+        self.send("response.output_audio_transcript.delta", **answer.ids, **place, delta=word)
 
     # sound
     def next_frame(self) -> Pcm:
@@ -200,6 +215,8 @@ class Server:
                     self.begin(float(seconds))
                 case ["clear", str(how)]:
                     self.clear(how)
+                case ["words", float(rate) | int(rate)]:
+                    self.words_a_second = float(rate)
                 case ["flood", float(rate) | int(rate), float(seconds) | int(seconds)]:
                     asyncio.get_running_loop().create_task(self.flood(float(rate), float(seconds)))
 

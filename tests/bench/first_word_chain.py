@@ -214,18 +214,21 @@ def barge_in(engine: SpeechEngine, near: Sound, onset: float, far: Sound, at: fl
 
 
 def push_to_talk(
-    engine: SpeechEngine, near: Sound, onset: float, lead: float, far: Sound | None, at: float, seed: int
+    engine: SpeechEngine, near: Sound, onset: float, lead: float | None, far: Sound | None, at: float, seed: int
 ) -> Heard:
     """The key goes down `lead` seconds before the voice's first sound (negative: after it) and up at its end.
 
     The core clears the server's buffer and opens when that was answered, with everything from 300 ms before the press.
+    Without a `lead` the microphone was open all along: what a press is compared with.
     """
     scene = Scene(
         engine, np.concatenate([silence(at - onset), near, silence(_AFTER)]), far, is_push_to_talk=True, seed=seed
     )
-    noticed_at = at - lead + LOOP / 2
     ends_at = at - onset + len(near) / SAMPLE_RATE + 0.1
-    due = [(noticed_at, "press"), (noticed_at + TRIP, "open"), (ends_at + POLICY.talk_tail, "close")]
+    noticed_at = 0.0 if lead is None else at - lead + LOOP / 2
+    due = [(noticed_at + TRIP, "open"), (ends_at + POLICY.talk_tail, "close")]
+    if lead is not None:
+        due.insert(0, (noticed_at, "press"))
     commit_at = np.inf
     while not scene.is_over:
         scene.step()

@@ -17,7 +17,9 @@ import time
 from collections import deque
 from dataclasses import replace
 
-from tests.support.scenes import EVENTS, FREE, OPEN, READY, levels
+from tests.support.event_rows import EVENTS
+from tests.support.levels import levels
+from tests.support.talk_views import FREE, OPEN, READY
 from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import LINK_VERSION, Batch, Command, EngineHello, EventRow, Meters, Snapshot, Turns, pack
 from voicechat.engine.service import frames

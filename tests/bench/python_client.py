@@ -98,6 +98,9 @@ class NoDetector:
         """Never a voice."""
         return 0.0
 
+    def put_off(self, block: Block) -> None:
+        """Nor later."""
+
     def reset(self) -> None:
         """Nothing to forget."""
 

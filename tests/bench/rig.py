@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
 import shutil
 import signal
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
@@ -36,6 +38,9 @@ TICKS = os.sysconf("SC_CLK_TCK")
 RATE = 48_000
 LOUD = 100
 """int16: -50 dBFS, far above what Opus leaves of silence and far below the hum."""
+RECENT = 50
+"""Pieces of what was painted that are kept, two seconds of them."""
+PLAIN = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 Notes = list[list[object]]
 
 
@@ -138,6 +143,8 @@ class Chat:
         self.notes = NotesReader(notes)
         self.painted = 0
         """Bytes that came over the terminal."""
+        self._recent: deque[tuple[float, bytes]] = deque(maxlen=RECENT)
+        self._came = threading.Event()
         self._leaving = False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -152,14 +159,26 @@ class Chat:
         module = ["tests.bench.watched_chat", str(notes), str(self._fps)] if self._watched else ["voicechat"]
         os.execv(sys.executable, [sys.executable, "-m", *module, *self._arguments])
 
+    def wait_for_paint(self, timeout: float) -> None:
+        """Until something more has been painted."""
+        self._came.wait(timeout)
+        self._came.clear()
+
+    def seen(self, since: float) -> tuple[bytes, float]:
+        """What was painted since then, without colours and cursor moves, and when the last of it came."""
+        pieces = [(at, data) for at, data in list(self._recent) if at >= since]
+        return PLAIN.sub(b"", b"".join(data for _, data in pieces)), pieces[-1][0] if pieces else since
+
     def _read(self) -> None:
-        """What is painted goes nowhere; the end of the terminal is no error."""
+        """Only the newest of what is painted is kept; the end of the terminal is no error."""
         while select.select([self.terminal], [], [], 5.0)[0] or not self._leaving:
             try:
                 data = os.read(self.terminal, 65536)
             except OSError:
                 return
+            self._recent.append((time.monotonic(), data))
             self.painted += len(data)
+            self._came.set()
 
     def press(self, key: bytes) -> float:
         """Write a key's bytes; when that was."""

@@ -7,7 +7,7 @@ FPS 0 leaves the screen as it is. NOTES is an inherited descriptor. On it the en
 times a second and never from the audio thread: `["onset", AT]` for the callback that handed out the first audible block
 after a silence, `["hush", AT]` for the last audible one, `["gap", AT, SECONDS]` for callbacks that came so far apart,
 `["step", MEAN, WORST]` for how long they took, `["counts", {...}]` for the engine's own counters, and
-`["command", NAME, AT]`. Times are of the monotonic clock.
+`["command", NAME, AT]`. What the screen writes on it: see `watched_screen`. Times are of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ def engine(descriptor: int) -> None:
 
 
 def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
+    from tests.bench.watched_screen import repaint_whole, watch_screen
     from voicechat.__main__ import obey
     from voicechat.config.locations import engine_log
     from voicechat.engine import host
@@ -131,28 +132,10 @@ def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
             )  # fmt: skip
 
     setattr(host, "spawn", spawn)  # noqa: B010
+    watch_screen(descriptor)
     if fps:
         repaint_whole(fps)
     sys.exit(obey(arguments))
-
-
-def repaint_whole(fps: float) -> None:
-    """The whole screen is painted so many times a second, whatever has changed."""
-    from voicechat.ui.screens.talk import TalkScreen
-
-    mounted = TalkScreen.on_mount
-
-    def on_mount(talk: TalkScreen) -> None:
-        mounted(talk)
-
-        def repaint() -> None:
-            for widget in talk.walk_children():
-                widget.refresh()
-            talk.refresh()
-
-        talk.set_interval(1 / fps, repaint)
-
-    setattr(TalkScreen, "on_mount", on_mount)  # noqa: B010
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from textual import events
 
+from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import FREE, MICS, OPEN, PTT, SPEAKING, rows
 from tests.support.screen import records_of, showing, text, until
+from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.core import events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Batch, EngineHello

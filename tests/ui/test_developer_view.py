@@ -6,7 +6,7 @@ import pytest
 from textual.widget import Widget
 
 from tests.support.developer_talk import FINDINGS, HOSTILE_FINDING, happened
-from tests.support.screen import Stage, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
 from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order
@@ -20,7 +20,7 @@ async def opened(stage: Stage, findings: tuple[Finding, ...] = ()) -> None:
     engine.deliver(*findings)
     await pilot.press("f2")
     await until(pilot, lambda: app.focused is app.talk.inspector.events)
-    await pilot.pause(0.15)
+    await at_rest(pilot)
 
 
 def in_sight(widget: Widget) -> bool:
@@ -142,12 +142,12 @@ async def test_a_resize_keeps_keyboard_selection_and_what_was_asked_for() -> Non
         selected = app.talk.inspector.events.current
         for size in (NORMAL, COMPACT, (60, 16), WIDE):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.1)
+            await at_rest(pilot)
             assert app.focused is app.talk.inspector.events
             assert app.talk.inspector.events.current == selected
             assert in_sight(app.talk.inspector.detail) == (size == WIDE)
         app.talk.problems.focus()
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         await pilot.resize_terminal(*COMPACT)
         await until(pilot, lambda: in_sight(app.talk.problems))
         assert app.focused is app.talk.problems
@@ -234,7 +234,7 @@ async def test_hostile_text_is_harmless_in_every_pane(size: tuple[int, int]) -> 
         await with_events(stage)
         for keys in (("n",), ("enter",), ("escape",), ("shift+tab",), ("escape",)):
             await pilot.press(*keys)
-            await pilot.pause(0.05)
+            await at_rest(pilot)
             assert not _controls(text(app))
             assert all(len(line) <= size[0] for line in lines(app))
         assert app.is_running

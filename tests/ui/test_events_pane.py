@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.support.event_rows import talk_rows
-from tests.support.screen import Stage, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
 from voicechat.engine.link import Batch, EventRow
 from voicechat.ui.options import UiOptions
 from voicechat.ui.widgets.events_pane import EventsPane
@@ -59,7 +59,7 @@ async def test_a_run_of_audio_shows_its_summed_size() -> None:
 
 async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_good_one() -> None:
     async with inspecting() as (app, _, pilot):
-        await pilot.press("slash", *" is:error")
+        await pilot.press("slash", *"is:error")
         await until(pilot, lambda: "EVENTS 1 shown" in text(app))
         await pilot.press(*" typ:x")
         await until(pilot, lambda: "no field “typ”: did you mean type?" in text(app))
@@ -69,9 +69,35 @@ async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_
         assert app.talk.shows_events and "typ:x" not in text(app)
 
 
+async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_there_is() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        await pilot.press("slash", *"type:response.done")
+        await until(pilot, lambda: "/ -is:audio type:response.done" in text(app) and "EVENTS 3 shown" in text(app))
+        await pilot.press("enter")
+        assert pane_of(stage).filter.field.value == "-is:audio type:response.done"
+        await pilot.press("slash", *"is:error", "enter")
+        await until(pilot, lambda: "EVENTS 0 shown" in text(app))
+        assert pane_of(stage).filter.applied == "-is:audio type:response.done is:error"
+
+
+async def test_tab_and_a_click_into_the_filter_lead_to_the_same_line() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
+        field = pane_of(stage).filter.field
+        await pilot.press("tab")
+        await until(pilot, lambda: app.focused is field)
+        await pilot.press(*"is:error", "enter")
+        assert pane_of(stage).filter.applied == "-is:audio is:error"
+        await pilot.click(field, offset=(0, 0))
+        await until(pilot, lambda: app.focused is field)
+        await pilot.press("delete", "enter")
+        assert pane_of(stage).filter.applied == "is:audio is:error"
+
+
 async def test_up_recalls_an_earlier_filter_and_nothing_found_says_how_to_go_back() -> None:
     async with inspecting() as (app, _, pilot):
-        await pilot.press("slash", *" zebra", "enter")
+        await pilot.press("slash", *"zebra", "enter")
         await until(pilot, lambda: f"0 of {len(ROWS)} match · Esc clears" in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: "EVENTS 47 shown" in text(app))
@@ -197,7 +223,7 @@ async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -
         )
         await until(pilot, lambda: "[@click=app.quit]x[/]" in text(app))
         await pilot.press("up", "down", "enter", "asterisk", "slash", *"is:x[")
-        await pilot.pause(0.2)
+        await at_rest(pilot)
         assert not [c for c in text(app) if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c == "‮"]
         assert app.is_running
 
@@ -213,6 +239,6 @@ async def test_ascii_draws_the_whole_inspector_in_ascii() -> None:
     async with inspecting((120, 36), UiOptions(ascii=True)) as stage:
         _app, _, pilot = stage
         await pilot.press("up", "up", "enter")
-        await pilot.pause(0.2)
+        await at_rest(pilot)
         odd = {c for line in listed(stage) for c in line if ord(c) > 127}
         assert odd <= set("窓際の席を。"), odd

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.numbers_talk import METERS, free_numbers, numbers
-from tests.support.scenes import OPEN
 from tests.support.screen import lines, showing, text, until
+from tests.support.talk_views import OPEN
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, Numbers

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.scenes import FREE, OPEN, PTT
+from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.view import ReplyView, View
-from voicechat.ui.pace import Circumstances, is_urgent
+from voicechat.ui.pace import Circumstances, is_urgent, unhurried
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,19 @@ def test_what_the_user_must_see_at_once_is_urgent_and_figures_are_not() -> None:
     assert is_urgent(view, replace(view, reply=ReplyView("speaking")))
     assert is_urgent(view, replace(view, connection=replace(OPEN, phase="lost")))
     assert not is_urgent(view, replace(view, mic=replace(PTT, seconds=3.0), reply=ReplyView("ready", 2.0)))
+
+
+def test_a_clock_that_is_shown_in_seconds_makes_a_new_state_once_a_second() -> None:
+    def at(seconds: float) -> View:
+        line = replace(OPEN, seconds=seconds, session_seconds=seconds)
+        return unhurried(View(replace(FREE, seconds=seconds), ReplyView("ready", seconds), line))
+
+    assert at(4.0) == at(4.9)
+    assert at(4.9) != at(5.0)
+
+
+def test_a_clock_that_is_shown_in_tenths_keeps_them() -> None:
+    view = View(
+        replace(PTT, state="held", seconds=1.4), ReplyView("speaking", 2.3), replace(OPEN, phase="lost", seconds=3.7)
+    )
+    assert unhurried(view) == replace(view, connection=replace(view.connection, session_seconds=252.0))

@@ -10,8 +10,8 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
 
-from tests.support.scenes import FREE, OPEN
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.talk_views import FREE, OPEN
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Meters, Turns
 from voicechat.ui.widgets.deck import Deck
@@ -69,7 +69,7 @@ async def test_words_that_fit_into_the_row_lay_nothing_out_and_longer_ones_do(mo
             laid_out += 1
             lay_out(screen, *args, **how)  # type: ignore[arg-type]
 
-        await pilot.pause(0.2)
+        await at_rest(pilot)
         monkeypatch.setattr(Screen, "_refresh_layout", counted)
         engine.deliver(Turns((TurnView("a9", "assistant", text="so it goes", partial=True),)))
         await until(pilot, lambda: "so it goes" in text(app))

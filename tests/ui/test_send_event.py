@@ -9,7 +9,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
@@ -26,7 +26,7 @@ async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> Se
     await until(pilot, lambda: app.send_form is not None and app.send_form.is_mounted and app.focused is not None)
     form = app.talk.query_one(SendEvent)
     await until(pilot, lambda: form.editor.has_focus)
-    await pilot.pause(0.05)
+    await at_rest(pilot)
     return form
 
 
@@ -68,7 +68,7 @@ async def test_what_is_wrong_needs_a_second_press_and_what_is_unreadable_never_l
         await pilot.press("ctrl+s")
         await until(pilot, lambda: len(sent(engine)) == 1)
         await pilot.press("x", "ctrl+s", "ctrl+s")
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert "line 1, column 1" in text(app)
         assert len(sent(engine)) == 1
 
@@ -170,7 +170,7 @@ async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
         app.has_release = True
         app.post_message(KeyMoved("space", "press"))
         await pilot.press("m", "space", "q")
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert form.editor.text.startswith("m q")
         assert engine.sent == []
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import textual
 
-from tests.support.screen import showing
+from tests.support.screen import at_rest, showing
 from voicechat.ui.options import UiOptions
 
 FOLDER = Path(__file__).parent / "snapshots"
@@ -36,8 +36,11 @@ def settled(svg: str) -> str:
 async def picture(state: str, size: tuple[int, int], theme: str) -> str:
     async with showing(state, size, UiOptions(theme=theme)) as (app, _, pilot):
         await pilot.press(*KEYS.get(state, ()))
+        view = app.talk.numbers_view
+        view.clock = lambda: view.came_at  # what goes on while the numbers are shown goes on
+        view.refresh()
         app.talk.query_one("Ribbon").styles.visibility = "hidden"
-        await pilot.pause(0.3)
+        await at_rest(pilot)
         return settled(app.export_screenshot(title="voicechat"))
 
 

@@ -8,8 +8,11 @@ import re
 import pytest
 from textual import events
 
-from tests.support.scenes import MICS, TALK, hostile_rows, rows, scenes
-from tests.support.screen import lines, showing, text, until
+from tests.support.event_rows import rows
+from tests.support.hostile_talk import hostile_rows
+from tests.support.scenes import scenes
+from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
@@ -68,7 +71,7 @@ async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
         await pilot.press("i", *"hello")
         for size in ((80, 24), (180, 50), (60, 16), (120, 36)):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.05)
+            await at_rest(pilot)
             assert app.focused is not None and app.focused.id == "field"
             assert "hello" in text(app)
             assert "And how would I ask for the bi" in text(app)
@@ -163,7 +166,7 @@ FOOTERS = {
 async def test_the_footer_offers_what_works_now(scene: str, there: list[str], absent: list[str]) -> None:
     async with showing(scene) as (app, _, pilot):
         app.post_message(KeyboardKnown(None))
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert all(words in lines(app)[-1] for words in there)
         assert not any(words in lines(app)[-1] for words in absent)
 

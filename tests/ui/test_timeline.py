@@ -8,8 +8,8 @@ from itertools import pairwise
 import pytest
 
 from tests.support.developer_talk import ENDS, fill_timeline, happened
-from tests.support.scenes import FREE
-from tests.support.screen import Stage, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot
 from voicechat.ui.options import UiOptions
 from voicechat.ui.timeline.lanes import LABEL
@@ -27,7 +27,7 @@ async def opened(stage: Stage) -> Timeline:
     timeline = app.talk.timeline
     fill_timeline(timeline)
     timeline.advance()
-    await pilot.pause(0.05)
+    await at_rest(pilot)
     return timeline
 
 
@@ -95,7 +95,7 @@ async def test_it_repaints_at_most_eight_times_a_second_and_only_in_sight(monkey
         assert 8 <= len(painted) <= 16
         assert all(later - sooner >= PAINT_EVERY - 1e-9 for sooner, later in pairwise(painted))
         await pilot.press("f2")
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         painted.clear()
         timeline.take_state(ENDS + 5, FREE, Meters(input=-20.0))
         timeline.advance()

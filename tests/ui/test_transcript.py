@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.scenes import TALK
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
 from voicechat.ui.options import UiOptions
@@ -73,7 +73,7 @@ async def test_an_answer_carries_its_one_figure_where_there_is_room() -> None:
     async with showing("talk", (120, 36)) as (app, _, pilot):
         assert "+412 ms" in text(app) and "▲ +1.31 s" in text(app)
         await pilot.resize_terminal(80, 24)
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert "+412 ms" not in text(app)
 
 
@@ -114,7 +114,7 @@ async def test_a_resize_while_looking_back_does_not_jump_to_the_end() -> None:
         await pilot.press("home")
         await until(pilot, lambda: "Session opened" in text(app))
         await pilot.resize_terminal(84, 26)
-        await pilot.pause(0.1)
+        await at_rest(pilot)
         assert "Session opened" in text(app)
 
 
@@ -124,7 +124,7 @@ async def test_turns_take_the_order_they_are_given_and_leave_when_they_are_gone(
         for order in ("abcd", "acbd", "dcba", "bd", "dabc"):
             engine.deliver(Turns(tuple(turns), tuple(order)))
             await until(pilot, lambda order=order: _order(app.talk.query_one(Transcript)) == order)  # type: ignore[misc]
-            await pilot.pause(0.02)
+            await at_rest(pilot)
             shown = [c for line in lines(app) for c in "abcd" if f"<{c}>" in line]
             assert "".join(shown) == order
 

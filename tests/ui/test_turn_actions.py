@@ -8,7 +8,7 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
@@ -31,7 +31,7 @@ async def staged(app: VoiceChatApp, engine: FakeEngine, pilot: Pilot[int], *turn
     engine.say(*(turns or TURNS))
     transcript = app.talk.query_one(Transcript)
     await until(pilot, lambda: transcript.order == tuple(turn.key for turn in (turns or TURNS)))
-    await pilot.pause(0.1)
+    await at_rest(pilot)
     return transcript
 
 
@@ -39,7 +39,7 @@ async def chosen(app: VoiceChatApp, pilot: Pilot[int], key: str) -> None:
     transcript = app.talk.query_one(Transcript)
     for _ in range(len(transcript.order)):
         await pilot.press("up")
-        await pilot.pause(0.02)
+        await at_rest(pilot)
         if transcript.selected == key:
             return
     raise AssertionError(f"{key} was never selected")
@@ -79,7 +79,7 @@ async def test_the_question_leaves_with_the_mark() -> None:
         await staged(app, engine, pilot)
         await chosen(app, pilot, "t3")
         await pilot.press("delete", "up", "delete")
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert engine.sent == []
 
 
@@ -90,7 +90,7 @@ async def test_an_answer_that_was_cut_is_cut_and_nothing_else_is() -> None:
         await pilot.press("X")
         await until(pilot, lambda: engine.sent == [did.ItemTruncationAsked("t3")])
         await pilot.press("up", "X")
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         assert len(engine.sent) == 1
 
 
@@ -177,7 +177,7 @@ async def pick(pilot: Pilot[int], app: VoiceChatApp, query: str, is_done: Callab
     await pilot.press("colon")
     await until(pilot, lambda: app.screen is not app.talk)
     await pilot.press(*("space" if letter == " " else "colon" if letter == ":" else letter for letter in query))
-    await pilot.pause(0.5)
+    await at_rest(pilot)
     await pilot.press("enter")
     await until(pilot, is_done)
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.scenes import FREE, OPEN, PTT, rows
+from tests.support.event_rows import rows
 from tests.support.screen import lines, showing, text, until
+from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Received
 from voicechat.ui.inspector.entries import SLAB
@@ -58,6 +59,10 @@ async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
         (OPEN, 0.42, "▲ slow line 420 ms"),
         (replace(OPEN, phase="connecting", seconds=1.2), None, "◌ connecting 1.2 s"),
         (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ line lost · try 2 in 1.4 s"),
+        (replace(OPEN, phase="connecting", lost_for=0.4, attempts=3), None, "▲ line lost · try 3 now"),
+        (replace(OPEN, phase="lost", lost_for=9.0), None, "✕ line lost"),
+        (replace(OPEN, phase="connecting", lost_for=0.1, rolls_over=True), None, "◌ changing sessions"),
+        (replace(OPEN, phase="refused", attempts=2, next_try_in=4.2), None, "▲ no line · try 3 in 4 s"),
         (replace(OPEN, phase="refused"), None, "✕ refused"),
         (replace(OPEN, phase="ended"), None, "○ closed"),
     ],

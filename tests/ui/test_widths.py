@@ -10,8 +10,9 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from tests.support.scenes import TALK, scenes
-from tests.support.screen import lines, showing, text, until
+from tests.support.scenes import scenes
+from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Meters
 from voicechat.ui.app import VoiceChatApp
@@ -77,14 +78,14 @@ async def test_columns_stay_where_they_are_at_every_size(words: str, ascii_only:
         engine.say(*turns_of(words))
         engine.log(*(EventRow(n, n * 0.1, "in", f"x.{words}", words, 9, f'{{"a": "{words}"}}') for n in range(5)))
         await until(pilot, lambda: app.view.mic.name != "Built-in Mic")
-        await pilot.pause(0.1)
+        await at_rest(pilot)
         for size in SIZES if not ascii_only else SIZES[::4]:
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.02)
+            await at_rest(pilot)
             check(app)
         for keys in KEYS:
             await pilot.press(*keys)
-            await pilot.pause(0.02)
+            await at_rest(pilot)
             check(app)
 
 
@@ -93,14 +94,14 @@ async def test_a_screen_made_tiny_and_large_again_is_what_it_was() -> None:
         before = await settled(app, pilot)
         for size in ((60, 16), (59, 15), (20, 5), (10, 3), (1, 1), (250, 70), (120, 36)):
             await pilot.resize_terminal(*size)
-            await pilot.pause(0.05)
+            await at_rest(pilot)
             assert len(lines(app)) == size[1]
         assert await settled(app, pilot) == before
 
 
 async def settled(app: VoiceChatApp, pilot: Pilot[int]) -> list[str]:
     """The rows that tell, without the ribbon, which moves."""
-    await pilot.pause(0.15)
+    await at_rest(pilot)
     return [line for line in lines(app) if "▎" in line]
 
 
@@ -114,7 +115,7 @@ async def test_below_sixty_columns_the_newest_turn_and_the_deck_are_left() -> No
 async def test_without_colours_every_state_is_told_in_words(scene: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with showing(scene, (120, 36)) as (app, _, pilot):
-        await pilot.pause(0.05)
+        await at_rest(pilot)
         check(app)
         for strip in app.screen._compositor.render_strips():
             for segment in strip:

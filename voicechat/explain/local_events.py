@@ -62,6 +62,7 @@ LOCAL: dict[str, tuple[str, str]] = {
     "notice": ("Something you should read was put into the transcript.", "Its code names the kind."),
     "tape.began": ("A tape of this talk is being made.", "`folder` is where it lies."),
     "tape.stopped": ("The tape ended before the talk did.", "The reason says why: the disk, or its full size."),
+    "control.missing": ("`voicechat ctl` cannot reach this talk.", "The reason says why; the talk is not affected."),
     "engine.defect": ("A fault of voicechat itself; the talk goes on.", "Please report it with the engine's log."),
     "setting.chosen": ("You changed a setting of the session.", "A session.update; session.updated confirms it (R22)."),
     "setting.undone": ("You took a change of a setting back.", "A session.update with the value of before."),

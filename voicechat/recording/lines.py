@@ -14,6 +14,7 @@ Sound is not in here: base64 audio is replaced by its length, which is all that 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from voicechat.session.happenings import Happening, in_session_time
 VERSION = 1
 AUDIO_TYPES = ("input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta")
 """Events that carry sound at their top level, in `audio` or `delta`."""
+NO_NUMBERS = ("nan", "inf", "-inf")
 _ELIDED = re.compile(r"<(\d+) bytes of base64>")
 _INPUTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -69,7 +71,7 @@ def input_line(event: Event, now: float, t: float) -> dict[str, Any]:
         told: dict[str, Any] = {"connection": event.connection}
     else:
         told = msgspec.to_builtins(event)
-    return {"t": round(t, 6), "at": now, "input": {"type": type(event).__name__} | renamed(told)}
+    return {"t": round(t, 6), "at": now, "input": {"type": type(event).__name__} | renamed(finite(told))}
 
 
 def effect_line(effect: Effect, t: float) -> dict[str, Any]:
@@ -83,6 +85,14 @@ def effect_as_plain(effect: Effect) -> dict[str, Any]:
     if isinstance(effect, do.SendByHand):
         plain["text"] = f"<{len(effect.text)} characters>"  # the event itself is the next line of the tape
     return plain
+
+
+def finite(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON has no word for what is no number; its name stands for it, and is read as one."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in fields.items()
+    }
 
 
 def renamed(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +126,8 @@ def input_of(told: Mapping[str, Any], wire: Mapping[str, Any] | None) -> Event:
         return on.Received(int(told.get("connection", 0)), server_event(wire))
     fields = {("type" if key == "type_" else key): value for key, value in told.items() if key != "type"}
     try:
-        event: Event = msgspec.convert(fields, kind)
+        has_names = any(value in NO_NUMBERS for value in fields.values() if isinstance(value, str))
+        event: Event = msgspec.convert(fields, kind, strict=not has_names)
     except msgspec.ValidationError as error:
         raise TapeError(
             f"the tape's input {name} cannot be read: {error}", hint="it was edited, or is newer"

@@ -16,6 +16,7 @@ from voicechat.ui.engine_client import Engine
 from voicechat.ui.event_actions import EventActions
 from voicechat.ui.hand_actions import HandActions
 from voicechat.ui.numbers_actions import NumbersActions
+from voicechat.ui.options import Spectator
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
 from voicechat.ui.widgets.transcript import Transcript
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 LOUDEST = 1.5
 NOTICE_FOR = 2.0
 TWICE_WITHIN = 2.0
+SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
+"""What even a spectator's screen says: it changes nothing of a talk."""
 
 
 def palette() -> type[Provider]:
@@ -49,6 +52,7 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         self.meters = Meters()
         self.sound = SoundFacts()
         self.died: Goodbye | None = None
+        self.spectator: Spectator | None = None
         self.keymap: dict[str, str] = {}
         self.has_release = False
         self._hold_timer: Timer | None = None
@@ -59,6 +63,9 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
     def tell(self, *user_events: did.UserAct) -> None:
         """To the engine, in this order."""
         for event in user_events:
+            if self.spectator is not None and not isinstance(event, SEEN_ONLY):
+                self.notice(self.spectator.sentence)
+                return
             self.engine.send(event)
 
     def notice(self, words: str) -> None:
@@ -167,8 +174,26 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""
-        if not self.close_hands() and not self.talk.close_topmost():
+        if not self.close_hands() and not self.talk.close_topmost() and not self.answer_tool("no"):
             self.action_stop()
+
+    def action_consent(self, word: str) -> None:
+        """`once`, `always` or `no` to the tool's call that waits."""
+        self.answer_tool(word)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys of an answer are those of other actions while nothing is asked."""
+        return bool(self.talk.asked) if action == "consent" else super().check_action(action, parameters)
+
+    def answer_tool(self, word: str) -> bool:
+        """The user's word on the oldest call that waits; False: none does. It leaves the screen at once."""
+        if not self.talk.asked:
+            return False
+        ask, *rest = self.talk.asked
+        self.talk.decided.add(ask.call_id)
+        self.talk.asked = tuple(rest)
+        self.tell(did.ToolDenied(ask.call_id) if word == "no" else did.ToolAllowed(ask.call_id, word == "always"))
+        return True
 
     def action_again(self) -> None:
         """Reconnect, or ask for the answer that did not come."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from msgspec import structs
 from textual import events
 from textual.binding import BindingType
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.timer import Timer
 
@@ -40,7 +41,7 @@ from voicechat.ui.hold import HoldTiming, is_remote
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
 from voicechat.ui.leave import INTERRUPTED, arm_watchdog, on_signals
 from voicechat.ui.options import UiOptions
-from voicechat.ui.pace import Circumstances, is_urgent
+from voicechat.ui.pace import Circumstances, is_urgent, unhurried
 from voicechat.ui.sanitise import clean, cleaned
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
@@ -72,6 +73,8 @@ class VoiceChatApp(ActionsApp):
         talk_key = TalkKey(HoldTiming.over_network() if self.remote else HoldTiming())
         super().__init__(engine, talk, talk_key, driver_class or best_driver())
         self.options = options
+        self.spectator = options.spectator
+        talk.set_reactive(TalkScreen.label, options.spectator.label if options.spectator is not None else "")
         self.keymap = keymap
         self._themes = ThemeChoice(self, options.user_themes_dir)
         self._troubles = [str(problem) for problem in problems] + self._themes.adopt(options.theme)
@@ -134,6 +137,11 @@ class VoiceChatApp(ActionsApp):
             code = self.died.exit_code or ENGINE_DIED
         self.exit(code, return_code=code)
 
+    def _handle_exception(self, error: Exception) -> None:
+        """A pane that was still being built when we left misses its parts; that is no reason to end as a crash."""
+        if not (self._leaving and isinstance(error, NoMatches)):
+            super()._handle_exception(error)
+
     # the engine
     def deliver(self, record: FromEngine) -> None:
         """Called from the reader thread: one Textual message for each record."""
@@ -173,7 +181,7 @@ class VoiceChatApp(ActionsApp):
         """Urgent changes at once, figures at the present pace."""
         if not self.is_shown:
             return
-        self.view, self.meters = cleaned(message.snapshot.view), message.snapshot.meters
+        self.view, self.meters = unhurried(cleaned(message.snapshot.view)), message.snapshot.meters
         self.sound = message.snapshot.sound
         self.talk.take_state(message.snapshot.t, self.view.mic, self.meters)
         if self._away:

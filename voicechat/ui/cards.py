@@ -244,13 +244,16 @@ def _inline(key: str, after: str) -> Line:
 def _refused(facts: CardFacts, width: int) -> list[Line]:
     connection = facts.view.connection
     who = connection.provider or facts.welcome.provider or "the service"
-    lines = _wrapped(
-        f"Refused by {who}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ "
-    )
+    what = f"Refused by {who}" if connection.next_try_in is None else f"No line to {who} yet"
+    lines = _wrapped(f"{what}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ ")
     lines.append(())
     if connection.hint:
         lines += [*_wrapped(connection.hint, width), ()]
-    lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
+    if connection.next_try_in is None:
+        lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
+    else:
+        when = f"Tried again by itself in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
+        lines.append(_text(when, "quiet"))
     lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline("Ctrl+Q", " leaves")))
     return lines
 

@@ -6,7 +6,8 @@ travels), 4 for calm eyes, 2 while the window has not the keyboard.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from msgspec import structs
 
@@ -14,6 +15,10 @@ from voicechat.core.view import View
 from voicechat.engine.link import Received
 
 FULL, CALM, AWAY = 12.0, 4.0, 2.0
+_TENTHS_OF_MIC = ("keeping", "held", "latched", "remote", "tail", "flat", "device-lost")
+_TENTHS_OF_REPLY = ("listening", "thinking", "speaking", "finished", "cut")
+_TENTHS_OF_LINE = ("connecting", "lost")
+"""States in which tenths of a second are shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,9 @@ class Circumstances:
 
 
 def is_urgent(old: View, new: View) -> bool:
-    """Whether a change must be seen at once: the state of microphone, answer or line."""
+    """Whether a change must be seen at once: the state of microphone, answer or line, or a question."""
+    if old.asked != new.asked:
+        return True
     return (old.mic.state, old.mic.is_on_air, old.reply.state, old.connection.phase, old.mic.lamps) != (
         new.mic.state,
         new.mic.is_on_air,
@@ -42,6 +49,22 @@ def is_urgent(old: View, new: View) -> bool:
         new.connection.phase,
         new.mic.lamps,
     )
+
+
+def unhurried(view: View) -> View:
+    """The view with whole seconds wherever nothing finer is shown.
+
+    A clock that runs in tenths makes a new record ten times a second, and each goes to every widget bound to it.
+    """
+    mic, reply, line = view.mic, view.reply, view.connection
+    session_seconds = float(math.floor(line.session_seconds))
+    if mic.state not in _TENTHS_OF_MIC:
+        mic = replace(mic, seconds=float(math.floor(mic.seconds)))
+    if reply.state not in _TENTHS_OF_REPLY:
+        reply = replace(reply, seconds=float(math.floor(reply.seconds)))
+    seconds = line.seconds if line.phase in _TENTHS_OF_LINE else float(math.floor(line.seconds))
+    line = replace(line, seconds=seconds, session_seconds=session_seconds)
+    return replace(view, mic=mic, reply=reply, connection=line)
 
 
 def settled(counts: Received | None) -> Received | None:

@@ -191,6 +191,13 @@ class Lined(Widget):
         """Colours and glyphs now."""
         return palette_of(self.app)
 
+    @property
+    def room(self) -> Size:
+        """What is left of the widget for its lines. The same as `size`, which asks the compositor where on the screen
+        that is, and so has it lay out the whole screen anew as often as somebody hidden has changed."""
+        outer, gutter = self.outer_size, self.styles.gutter
+        return Size(max(0, outer.width - gutter.width), max(0, outer.height - gutter.height)) if any(gutter) else outer
+
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """Forget the lines; a changed reactive comes through here."""
         self._made_for = None
@@ -198,11 +205,11 @@ class Lined(Widget):
 
     def render_line(self, y: int) -> Strip:
         """One line for the compositor."""
-        palette = self.palette
-        if self._made_for != (self.size, palette):
-            self._lines = self.make_lines(palette, *self.size)
-            self._made_for = (self.size, palette)
-        return self._lines[y] if y < len(self._lines) else Row(palette, self.size.width).strip()
+        palette, room = self.palette, self.room
+        if self._made_for != (room, palette):
+            self._lines = self.make_lines(palette, *room)
+            self._made_for = (room, palette)
+        return self._lines[y] if y < len(self._lines) else Row(palette, room.width).strip()
 
 
 class Painted(Lined):
@@ -217,7 +224,7 @@ class Painted(Lined):
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._compares = False
+        self._compares = self._is_asked = False
         self._filtered: tuple[list[Strip], Sequence[LineFilter], list[Strip]] | None = None
         """Lines, the filters of the app (monochrome and the like), and the lines that came out of them."""
 
@@ -227,10 +234,10 @@ class Painted(Lined):
         Textual's way through its styles (borders, padding, opacity) costs more than the painting; a widget that has
         none of them hands out its lines as they are.
         """
-        if self.outer_size != self.size or self.opacity < 1.0:
+        if self.outer_size != self.room or self.opacity < 1.0:
             return super().render_lines(crop)
         whole = self._ready_lines()
-        if crop.x == 0 and crop.width >= self.size.width:
+        if crop.x == 0 and crop.width >= self.outer_size.width:
             return whole[crop.y : crop.bottom]
         return [line.crop(crop.x, crop.right) for line in whole[crop.y : crop.bottom]]
 
@@ -240,15 +247,21 @@ class Painted(Lined):
         known = self._filtered
         if known is not None and known[0] is self._lines and known[1] == filters:
             return known[2]
-        ready = [self.render_line(y) for y in range(self.size.height)]
+        ready = [self.render_line(y) for y in range(self.room.height)]
         for line_filter in filters:
             ready = [line.apply_filter(line_filter, background) for line in ready]
         self._filtered = (self._lines, filters, ready)
         return ready
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """A changed reactive comes through here; with lines for the present size and theme they are compared first."""
-        if regions or layout or recompose or not repaint or self._made_for != (self.size, self.palette):
+        """A changed reactive comes through here; with lines for the present size and theme they are compared first.
+
+        Without any it has not been painted since it was asked to last: it is hidden. Showing it paints it.
+        """
+        if self._made_for is None and self._is_asked and not (regions or layout or recompose):
+            return self
+        if regions or layout or recompose or not repaint or self._made_for != (self.room, self.palette):
+            self._is_asked = True
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if not self._compares:
             self._compares = self.call_later(self._repaint_changes)
@@ -256,11 +269,12 @@ class Painted(Lined):
 
     def _repaint_changes(self) -> None:
         self._compares = False
-        if self._made_for != (self.size, self.palette):
+        room = self.room
+        if self._made_for != (room, self.palette):
             return  # everything is painted anyway
-        before, self._lines = self._lines, self.make_lines(self.palette, *self.size)
+        before, self._lines = self._lines, self.make_lines(self.palette, *room)
         pairs = enumerate(zip_longest(before, self._lines))
-        changed = [Region(0, y, self.size.width, 1) for y, (old, new) in pairs if old != new]
+        changed = [Region(0, y, room.width, 1) for y, (old, new) in pairs if old != new]
         if changed:
             Widget.refresh(self, *changed)
 

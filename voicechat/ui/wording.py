@@ -227,11 +227,16 @@ def _device_lost(scene: Scene) -> tuple[str, str]:
 
 def _line_lost(scene: Scene) -> tuple[str, str]:
     connection, again = scene.connection, scene.keys.again
+    if connection.phase == "refused" and connection.next_try_in is not None:
+        return f"no line yet · trying again in {connection.next_try_in:.0f} s", f"{again} tries now · {connection.hint}"
     if connection.phase == "refused":
         return f"the service refused · {again} tries again", connection.hint
+    if connection.rolls_over:
+        return "changing to a new session", "the old one reached its longest time · what you say now is sent first"
+    lost = connection.seconds if connection.lost_for is None else connection.lost_for
     if connection.next_try_in is None and connection.phase == "lost":
-        return f"line lost {connection.seconds:.1f} s ago · {again} tries again", "what was said stays on this screen"
-    ago = f"line lost {connection.seconds:.1f} s ago · trying again by itself"
+        return f"line lost {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
+    ago = f"line lost {lost:.1f} s ago · trying again by itself"
     return ago, f"{again} tries now · what was said stays here"
 
 

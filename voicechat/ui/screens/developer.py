@@ -212,7 +212,10 @@ class DeveloperScreen(Screen[None]):
     def _drawers(self) -> list[Widget]:
         """What is open above the main area and takes keys."""
         boxes = [child for child in self.query_one("#main").children if child.id != "talk" and child.display]
-        return [box for box in boxes if box.can_focus]
+        able = [[part for part in box.query("*").results(Widget) if part.can_focus and part.display] for box in boxes]
+        return [
+            box if box.can_focus else parts[0] for box, parts in zip(boxes, able, strict=True) if box.can_focus or parts
+        ]
 
     def action_next_pane(self, by: int) -> None:
         """The keyboard to the next pane; outside the developer view, to the next widget."""

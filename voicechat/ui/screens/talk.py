@@ -22,10 +22,10 @@ from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.pace import settled
 from voicechat.ui.paint import palette_of
+from voicechat.ui.screens.asking import AskingScreen
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES
-from voicechat.ui.screens.drawers import DrawersScreen
 from voicechat.ui.sizes import SIZE_CLASSES
-from voicechat.ui.widgets.card import Card, KeyCard, QuitBox
+from voicechat.ui.widgets.card import Card, ConsentBox, KeyCard, QuitBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
@@ -44,7 +44,7 @@ MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{na
 """Classes that the arrangement sets; every other class is left alone."""
 
 
-class TalkScreen(DrawersScreen):
+class TalkScreen(AskingScreen):
     """One variable a slice, bound to the widgets that show it; equal slices repaint nothing.
 
     They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint everything.
@@ -61,6 +61,8 @@ class TalkScreen(DrawersScreen):
     keys: var[Keys] = var(Keys())
     keymap: var[dict[str, str]] = var[dict[str, str]]({})
     notice: var[str] = var("")
+    label: var[str] = var("")
+    """Whose talk this is, where the screen only shows it."""
     calm: var[bool] = var(False)
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
@@ -97,7 +99,7 @@ class TalkScreen(DrawersScreen):
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
-        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers)
+        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label)
         with Container(id="main"):
             with Horizontal(id="talk"):
                 with Container(id="said"):
@@ -107,6 +109,7 @@ class TalkScreen(DrawersScreen):
                 yield glance.data_bind(notes=cls.troubles)
             yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys)
             yield QuitBox()
+        yield ConsentBox().data_bind(cls.asked)
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
         yield Ribbon().data_bind(cls.mic, cls.reply, cls.connection, cls.meters, cls.calm, cls.looked_at)
@@ -150,6 +153,7 @@ class TalkScreen(DrawersScreen):
             self.ask_for_devices()
         self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
         self.is_line_up = view.connection.phase == "open"
+        self.take_asked(view.asked)
         self.voice = assistant_name(view.connection)
         self.rtt = None if meters.rtt is None else round(meters.rtt, 3)
         self.figures = Meters(
@@ -185,7 +189,7 @@ class TalkScreen(DrawersScreen):
         self.troubles = transcript.troubles(4)
         self._refresh_facts()
         if self.size_class == "tiny":
-            self._show_last()
+            self.show_last()
 
     def take_finding(self, finding: Finding) -> None:
         """A problem, or its new state. A new error is told once in the talk as well."""
@@ -236,7 +240,7 @@ class TalkScreen(DrawersScreen):
         """What is visible now."""
         self._arrange_card()
         if self.size_class == "tiny":
-            self._show_last()
+            self.show_last()
         self.refresh_place()
 
     def _classify(self, *, shows_turns: bool = False) -> None:
@@ -267,10 +271,12 @@ class TalkScreen(DrawersScreen):
             self.focus_transcript()
         transcript.pace = 0.05 if self.looked_at else 0.5
 
-    def _show_last(self) -> None:
+    def show_last(self) -> None:
         """On a tiny screen the newest turn is all there is room for."""
         turn = self.query_one(Transcript).last
-        if turn is not None:
+        if self.asked:
+            self.query_one("#last", Static).update(self.question)
+        elif turn is not None:
             self.query_one("#last", Static).update(body_content(turn, palette_of(self.app), unfolded=False))
 
     def watch_release(self) -> None:
@@ -386,6 +392,8 @@ class TalkScreen(DrawersScreen):
             self.place = "help"
         elif self.drawer_place:
             self.place = self.drawer_place
+        elif self.asked:
+            self.place = "consent"
         elif self.shows_events:
             self.place = "filter" if self.inspector.filter.is_typing else "events"
         elif self.shows_numbers:

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from textual.reactive import reactive
 
+from voicechat.core.view import ToolAsk
 from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
 from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, event_key_card, key_card, lines_of
+from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release
 
@@ -103,6 +105,35 @@ class KeyCard(Box):
             if group == "WRITE":
                 rows.append(("Enter", "send · Esc back"))
         return rows
+
+
+class ConsentBox(Box):
+    """A tool's call that waits for the user's word. It takes no focus: talking and typing go on beneath it."""
+
+    asked: reactive[tuple[ToolAsk, ...]] = reactive[tuple[ToolAsk, ...]](())
+
+    def watch_asked(self) -> None:
+        """As high as the question is, and gone without one."""
+        if self.is_attached:
+            self._fit()
+
+    def on_resize(self) -> None:
+        """Other widths wrap the arguments differently."""
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.asked:
+            self.styles.height = len(self.box_lines(self.app.size.width)) + 1
+        self.set_class(bool(self.asked), "-asking")
+
+    def box_title(self) -> tuple[str, str]:
+        """What is asked."""
+        return consent_title(self.asked)
+
+    def box_lines(self, width: int) -> Sequence[Line]:
+        """The oldest of the questions."""
+        rows = SMALL if self.app.size.height < 20 else MOST_ROWS
+        return consent_lines(self.asked, width, rows) if self.asked else []
 
 
 class QuitBox(Box):

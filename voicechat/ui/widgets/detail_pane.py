@@ -7,7 +7,6 @@ from collections.abc import Hashable, Sequence
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -57,7 +56,7 @@ class DetailText(LineView):
         """Other lines; `home` begins at the top."""
         self._lines, self._link_rows = lines, link_rows
         self.forget_lines()
-        self.virtual_size = Size(0, len(lines))
+        self.count_lines(len(lines))
         if home:
             self.scroll_to(y=0, animate=False, immediate=True)
         self.refresh()

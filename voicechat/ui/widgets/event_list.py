@@ -12,7 +12,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -119,7 +118,7 @@ class EventList(LineView):
             self._center()
 
     def _lines_changed(self, gone: int) -> None:
-        self.virtual_size = Size(0, len(self.shown.rows))  # never wider than the pane
+        self.count_lines(len(self.shown.rows))
         if self.follow:
             self._to_newest()
         elif gone:
@@ -241,7 +240,7 @@ class EventList(LineView):
 
     def on_resize(self) -> None:
         """Follow on, whatever the size."""
-        self.virtual_size = Size(0, len(self.shown.rows))
+        self.count_lines(len(self.shown.rows))
         if self.follow:
             self._to_newest()
         else:

@@ -140,7 +140,7 @@ class EventsPane(Container):
 
     # keys
     def find(self) -> None:
-        """Type a filter."""
+        """Type a filter, behind the one there is."""
         self.filter.field.focus()
 
     def same_id(self) -> None:

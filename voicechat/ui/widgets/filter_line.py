@@ -57,6 +57,17 @@ class FilterField(Input):
             super().__init__()
             self.by = by
 
+    def on_focus(self) -> None:
+        """What is typed next is a term of its own; the others stay.
+
+        Replacing all of them, as text that is selected would be, takes the filter of the start along, and audio buries
+        what was looked for. The mouse puts the cursor elsewhere right after this.
+        """
+        if self.value and not self.value.endswith(" "):
+            with self.prevent(Input.Changed):
+                self.value += " "
+        self.cursor_position = len(self.value)
+
     def action_recall(self, by: int) -> None:
         """Through the filters of this session."""
         self.post_message(self.Recalled(by))
@@ -126,8 +137,7 @@ class FilterLine(Horizontal):
     def put(self, text: str) -> None:
         """Another filter, at once; the one before it can be recalled."""
         self._remember(self.applied)
-        with self.prevent(Input.Changed):
-            self.field.value = clean(text, one_line=True)[:LONGEST]
+        self._write(clean(text, one_line=True)[:LONGEST])
         self.field.cursor_position = len(self.field.value)
         self._apply()
 
@@ -168,10 +178,8 @@ class FilterLine(Horizontal):
     def on_descendant_blur(self) -> None:
         """What was typed counts, and what cannot be read goes."""
         self._apply()
-        if self.trouble:
-            with self.prevent(Input.Changed):
-                self.field.value = self.applied
-            self.trouble = ""
+        self.trouble = ""
+        self._write(self.applied)
         self._say()
         self.post_message(self.Toggled())
 
@@ -186,6 +194,11 @@ class FilterLine(Horizontal):
             self.applied = text
             self.post_message(self.Asked(query))
         self._say()
+
+    def _write(self, text: str) -> None:
+        """Into the field, by hand of nobody: there is nothing to wait for."""
+        with self.prevent(Input.Changed):
+            self.field.value = text
 
     def _remember(self, text: str) -> None:
         if text and text != DEFAULT_FILTER:

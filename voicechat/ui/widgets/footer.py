@@ -40,6 +40,9 @@ def hints(now: Situation) -> list[Hint]:
         case "turn":
             changes = [("a", "insert after"), ("Delete", "delete"), ("R", "retrieve"), ("X", "cut here")]
             return [("↑↓", "turn"), ("y", "copy"), *changes, (keys.stop, "back")]
+        case "consent":
+            answers = [("y", "allow"), ("a", "always in this talk"), ("n", "no")]
+            return [(keys.talk, _talk_word(now)), *answers, (keys.stop, "no"), (keys.type, "type")]
         case "asking":
             return [("Enter", "quit"), (keys.stop, "stay")]
         case "died":
@@ -104,12 +107,17 @@ class Foot(Painted):
     """Takes the slices that decide which keys work."""
 
     mic: reactive[MicView] = reactive(MicView())
-    reply: reactive[ReplyView] = reactive(ReplyView())
+    reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
     connection: reactive[ConnectionView] = reactive(ConnectionView())
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
     place: reactive[str] = reactive("talk")
     turns_spoken: reactive[int] = reactive(0)
+
+    def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
+        """Its clock runs ten times a second; the keys depend on its state."""
+        if old.state != new.state:
+            self.refresh()
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """One row."""

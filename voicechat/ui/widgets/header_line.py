@@ -18,6 +18,8 @@ SLOW_LINE = 0.3
 
 def connection_words(connection: ConnectionView, rtt: float | None, *, long: bool) -> tuple[str, str, str]:
     """Glyph, its colour, and the words of the connection."""
+    if connection.phase == "lost" or (connection.phase == "connecting" and connection.lost_for is not None):
+        return _missing(connection)
     match connection.phase:
         case "open" if rtt is not None and rtt >= SLOW_LINE:
             return "▲", "warning", f"slow line {rtt * 1000:.0f} ms"
@@ -26,18 +28,34 @@ def connection_words(connection: ConnectionView, rtt: float | None, *, long: boo
             return "●", "success", f"connected {figure}".strip() if long or not figure else figure
         case "connecting":
             return "◌", "warning", f"connecting {connection.seconds:.1f} s"
-        case "lost" if connection.next_try_in is not None:
-            return "▲", "warning", f"line lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
-        case "lost":
-            return "▲", "warning", "line lost"
+        case "refused" if connection.next_try_in is not None:
+            return "▲", "warning", f"no line · try {connection.attempts + 1} in {connection.next_try_in:.0f} s"
         case "refused":
             return "✕", "error", "refused"
     return "○", "quiet", "closed"
 
 
+def _missing(connection: ConnectionView) -> tuple[str, str, str]:
+    """A line that was up and is not: the same words from try to try, so that nothing flickers."""
+    if connection.rolls_over:
+        return "◌", "warning", "changing sessions"
+    if connection.phase == "connecting":
+        return "▲", "warning", f"line lost · try {connection.attempts} now"
+    if connection.next_try_in is None:
+        return "✕", "error", "line lost"
+    return "▲", "warning", f"line lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
+
+
+def transport_words(connection: ConnectionView) -> str:
+    """`WebSocket (UDP blocked)`: the transport, and why it is not the one that was asked for first."""
+    return f"{connection.transport} ({connection.why})" if connection.why else connection.transport
+
+
 def clock_words(connection: ConnectionView) -> str:
     """`4:12`; near the end of a line that the service limits, `56:10 of 60:00` of that line."""
     limit = connection.session_limit
+    if connection.phase == "open" and connection.ends_in is not None:
+        return f"{clock(connection.seconds)} of {limit_words(connection.seconds + connection.ends_in)}"
     if connection.phase == "open" and limit is not None and connection.seconds >= limit - LAST_MINUTES:
         return f"{clock(connection.seconds)} of {limit_words(limit)}"
     return clock(connection.session_seconds) if connection.phase != "connecting" else "--:--"
@@ -49,12 +67,16 @@ class HeaderLine(Painted):
     connection: reactive[ConnectionView] = reactive(ConnectionView())
     rtt: reactive[float | None] = reactive[float | None](None)
     numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
+    label: reactive[str] = reactive("")
+    """Whose talk this is, where the screen only shows it."""
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """Left: emblem, name and parts that may fall away; right: connection, clock and cost."""
         connection = self.connection
         row = Row(palette, width, "surface").own(" ")
         row.own("▂▅▃", "you").own("▃▆▂ ", "assistant").own("voicechat ", bold=True)
+        if self.label:
+            row.own(f" {self.label} ", "warning", bold=True)
         glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)
         right = row.part().own(f"{glyph} ", color)
         right.own(words, "foreground" if connection.phase == "open" else color)
@@ -74,4 +96,4 @@ class HeaderLine(Painted):
     def _parts(self, width: int) -> list[str]:
         connection = self.connection
         provider = connection.provider if width >= 100 else ""
-        return [p for p in (connection.voice, connection.model, provider, connection.transport) if p]
+        return [p for p in (connection.voice, connection.model, provider, transport_words(connection)) if p]

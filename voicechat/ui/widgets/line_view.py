@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 from textual.filter import LineFilter
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
+from textual.widget import Widget
 
 from voicechat.ui.paint import Palette, palette_of
 
@@ -39,6 +40,17 @@ class LineView(ScrollView, can_focus=True):
 
     def before_frame(self) -> None:
         """Look up once what all lines of a frame need."""
+
+    def count_lines(self, lines: int) -> None:
+        """There are so many lines now.
+
+        Textual lays out the whole screen when a virtual size changes, which a list that grows does ten times a second;
+        nothing but the scrollbar is concerned.
+        """
+        size = Size(0, lines)  # never wider than the pane
+        if size != self.virtual_size:
+            self.set_reactive(Widget.virtual_size, size)
+            self._scroll_update(size)
 
     def forget_lines(self) -> None:
         """All lines have changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -38,7 +39,9 @@ class NumbersView(Painted, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._came_at = time.monotonic()
+        self.clock: Callable[[], float] = time.monotonic
+        self.came_at = self.clock()
+        """When the newest numbers came."""
         self._turns: dict[int, tuple[TurnNumbers, Cost | None]] = {}
         self._timer: Timer | None = None
 
@@ -50,7 +53,7 @@ class NumbersView(Painted, can_focus=True):
         self._turns |= {turn.number: (turn, cost) for turn, cost in zip(figures.turns, figures.costs, strict=True)}
         while len(self._turns) > MOST_TURNS:
             del self._turns[next(iter(self._turns))]
-        self._came_at = time.monotonic()
+        self.came_at = self.clock()
 
     def csv(self) -> str:
         """Every turn so far; empty where there is none."""
@@ -78,6 +81,6 @@ class NumbersView(Painted, can_focus=True):
             title.end_with(title.part().own("written: ", "success").own(f"{path}  ", "quiet"))
         else:
             title.end_with(title.part().own(f"{told} · x exports CSV  " if told else "", "quiet"))
-        now = self.numbers.t + time.monotonic() - self._came_at
+        now = self.numbers.t + self.clock() - self.came_at
         shown = NumbersShown(self.numbers.figures, self.figures, self.connection, now)
         return [title, *rows_of(shown, palette, width, height - 1)]

@@ -37,6 +37,8 @@ GLYPHS: dict[Level, tuple[str, str]] = {
     "unreadable": ("✕", "error"),
 }
 AGAIN = "Ctrl+S again sends it all the same"
+TWICE = "Ctrl+S twice sends it all the same"
+"""People test servers; what is wrong may leave, but never by one slip."""
 LONG_TEXT = 8_000
 """Characters from which a text is judged when typing pauses, not at every key."""
 PAUSE = 0.15
@@ -203,7 +205,9 @@ class SendEvent(Container):
 
     def _show_verdict(self) -> None:
         glyph, color = GLYPHS[self.verdict.level]
-        words = f"{self.verdict.words} · {AGAIN}" if self._confirming else self.verdict.words
+        words = self.verdict.words
+        if self._confirming or self.verdict.level == "wrong":
+            words = f"{words} · {AGAIN if self._confirming else TWICE}"
         if self._sent:
             glyph, color, words = ("↑", "success", "sent") if self._sent == "sent" else ("✕", "error", self._sent)
         palette = palette_of(self.app)

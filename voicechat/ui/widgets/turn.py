@@ -6,6 +6,8 @@ copied. Text from outside is cleaned and is never read as markup.
 
 from __future__ import annotations
 
+import json
+
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -18,12 +20,15 @@ from textual.style import Style as VisualStyle
 from textual.visual import Visual
 
 from voicechat.core.view import TurnView
+from voicechat.ui.consent import pretty
 from voicechat.ui.paint import Lined, Palette, Row, clock, palette_of
 from voicechat.ui.sanitise import clean, safe
 from voicechat.ui.widgets.blocks import block_strips
 from voicechat.ui.wording import cut_words
 from voicechat.ui.written import is_marked_up
 
+ARROW = "  →  "
+"""Between the arguments and the result of a call."""
 WHO = 8
 BODY = 92
 FOLD_OVER = 3
@@ -98,13 +103,39 @@ def is_long(rest: str) -> bool:
 
 
 def _tool(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
-    detail = safe(turn.detail if unfolded else " ".join(turn.detail.split()))
+    arguments, arrow, result = call_parts(turn.detail)
+    if unfolded:
+        told = "\n".join(part for part in (pretty(arguments), f"→ {pretty(result)}" if arrow else "") if part)
+    else:  # of a call that failed the reason is enough; the model was told the same
+        told = " ".join((arguments if turn.failed else f"{arguments}{arrow}{result}").split())
+    waits = _styled(palette, "▲ allow? y/n  ", "warning", "bold") if turn.stage == "asked" else ""
+    failed = (safe(f"{'' if not told else chr(10) if unfolded else '  '}✕ {turn.failed}"),) if turn.failed else ()
     return Content.assemble(
         _styled(palette, "▾ " if unfolded else "▸ ", "tool"),
         safe(turn.text).stylize(f"bold {palette.hex('tool')}"),
         "\n" if unfolded else "  ",
-        detail.stylize(palette.hex("quiet")),
+        waits,
+        safe(told).stylize(palette.hex("quiet")),
+        *(one.stylize(palette.hex("error")) for one in failed),
     )
+
+
+def call_parts(detail: str) -> tuple[str, str, str]:
+    """(arguments, arrow, result). Arguments may hold an arrow too: they end where they are whole JSON."""
+    place = detail.find(ARROW)
+    while place >= 0 and not _is_json(detail[:place]):
+        place = detail.find(ARROW, place + 1)
+    if place < 0:
+        return detail.partition(ARROW)
+    return detail[:place], ARROW, detail[place + len(ARROW) :]
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _note(turn: TurnView, palette: Palette) -> Content:
@@ -136,9 +167,12 @@ def meta_of(turn: TurnView, width: int) -> tuple[str, str]:
             return f"▲ +{turn.latency:.2f} s", "warning"
         return f"+{turn.latency * 1000:.0f} ms", "quiet"
     if turn.who == "tool":
+        took = f" {turn.latency:.2f} s" if turn.latency is not None else ""
         if turn.failed:
-            return "✕", "error"
-        return ("◌", "warning") if turn.partial else ("✓", "quiet")
+            return f"✕{took}", "error"
+        if turn.stage == "asked":
+            return "▲", "warning"
+        return ("◌", "warning") if turn.partial else (f"✓{took}", "quiet")
     if turn.who != "you":
         return "", "quiet"
     marker = vad_marker(turn)

@@ -1,0 +1,205 @@
+"""How soon a talk goes on when its line goes: a drop, a blackout, a network without UDP, the end of a session.
+
+    python -m tests.bench.bench_reconnect [--quick] [--only drop,blackout,udp,roll-over,loss]
+
+Our own server runs as a process, the client in this one, and a relay between them can lose packets or go dark. What is
+typed is answered by the built-in guide; what is said comes from the built-in voice, as a sound file in the place of the
+microphone, and what the server understood is compared with what its recogniser reads in the sound itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.bench.bars import Figure, judge
+from tests.bench.reconnecting import talking, write
+from tests.support.built_in_voice import engine, silence, spoken_words, word_errors
+from tests.support.lossy_relay import Network
+from tests.support.relayed_calls import RelayedCalls
+from voicechat.core.events import AgainPressed, TextEntered
+from voicechat.local_server.speech.engine import engine_is_missing
+
+QUESTION = "Tell me a long story."
+SENTENCES = (
+    "The train to the mountains leaves at eleven.",
+    "My neighbour has painted her door blue.",
+    "We bought seven apples and a loaf of bread.",
+    "The children are playing in the garden.",
+    "It will probably rain tomorrow morning.",
+    "He forgot his umbrella on the bus.",
+    "The library closes at six on Fridays.",
+    "Nobody knows where the cat is sleeping.",
+)
+LOST = 0.5
+"""Word errors from which a sentence counts as lost."""
+_TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
+
+Take = Callable[[RelayedCalls], Awaitable[None]]
+
+
+async def cut(take: Take, folder: Path) -> dict[str, float]:
+    """Take the line away in the middle of an answer; seconds until it is noticed, replaced, and answers again."""
+    mic = write(folder / "silence.wav", [silence(60.0)])
+    async with talking(folder, mic=mic) as (talk, calls):
+        await talk.until(talk.is_ready)
+        for text in ("My name is Otto.", QUESTION):
+            done = talk.state.conversation.completed
+            talk.tell(TextEntered(text))
+            if text is not QUESTION:
+                await talk.until(lambda done=done: talk.state.conversation.completed > done)  # type: ignore[misc]
+        await talk.until(lambda: talk.state.playback.is_audible)
+        await asyncio.sleep(1.0)
+        gone = time.monotonic()
+        await take(calls)
+        noticed = await talk.until(lambda: talk.state.connection.lost_at is not None)
+        ready = await talk.until(lambda: talk.is_ready(2) and talk.state.microphone.is_open)
+        creates = talk.state.responses.creates
+        await asyncio.sleep(0.3)
+        unasked = float(talk.state.responses.creates - creates)
+        asked = time.monotonic()
+        talk.tell(AgainPressed())
+        heard = await talk.until(lambda: talk.state.playback.is_audible)
+        told = float(len(talk.state.resumption.items))
+        kept = talk.remembered()
+    return {
+        "noticed": noticed - gone,
+        "ready": ready - gone,
+        "again": heard - asked,
+        "unasked": unasked,
+        "forgotten": max(0.0, told - kept) if told >= 3 else 1.0,
+    }
+
+
+async def drop(calls: RelayedCalls) -> None:
+    await calls.hang_up_all()
+
+
+async def black_out(calls: RelayedCalls) -> None:
+    calls.black_out()
+
+
+async def without_udp(folder: Path) -> float:
+    """Seconds from the start to the first sound of an answer, where no UDP passes."""
+    began = time.monotonic()
+    async with talking(folder, blocked=True) as (talk, _):
+        talk.tell(TextEntered("What time is it?"))
+        began = time.monotonic()
+        heard = await talk.until(lambda: talk.state.playback.is_audible)
+        is_socket = talk.state.connection.transport == "WebSocket"
+    return heard - began if is_socket else float("inf")
+
+
+async def roll_over(folder: Path, limit: float) -> dict[str, float]:
+    """Somebody talks through the end of a session of `limit` seconds; what is understood, and how long nobody hears."""
+    said = [SENTENCES[number % len(SENTENCES)] for number in range(round(limit / 3.0))]
+    sounds = {text: spoken_words(text, before=0.1, after=0.0) for text in SENTENCES}
+    mic = write(folder / "speech.wav", [silence(1.0), *(x for text in said for x in (sounds[text], silence(1.3)))])
+    length = 1.0 + sum(len(sounds[text]) / 16_000 + 1.3 for text in said)
+    async with talking(folder, fault=f"expires-after={limit:g}", mic=mic, output="text") as (talk, _):
+        await talk.until(talk.is_ready)
+        await asyncio.sleep(length + 4.0)
+        completed = [one.event for one in talk.happened if one.event["type"] == _TRANSCRIBED]
+        understood = [str(event.get("transcript", "")) for event in completed]
+        wanted, up = talk.times("line.connecting")[1:], talk.times("mic.opened")
+        lines = talk.state.connection.number
+        expired = [one for one in talk.happened if one.dir == "in" and "session_expired" in str(one.event)]
+    gaps = [min((at - left for at in up if at > left), default=float("inf")) for left in wanted]
+    return {
+        "sentences": float(len(said)),
+        "lost": float(len(said) - found(said, understood)),
+        "gap": max(gaps, default=float("inf")),
+        "lines": float(lines),
+        "expired": float(len(expired)),
+    }
+
+
+def found(said: list[str], understood: list[str]) -> int:
+    """Sentences that were understood, each transcript used once and in its order; two may have become one."""
+    heard, count = " ".join(understood).lower(), 0
+    rest = heard.split()
+    for text in said:
+        wanted = engine_reads(text).split()
+        spans = [(word_errors(" ".join(wanted), " ".join(rest[at : at + len(wanted)])), at) for at in range(len(rest))]
+        near = [span for span in spans[: 3 * len(wanted)] if span[0] <= LOST]
+        if near:
+            count += 1
+            rest = rest[min(near)[1] + len(wanted) - 1 :]
+    return count
+
+
+def engine_reads(text: str) -> str:
+    """What the recogniser makes of the sentence by itself."""
+    return engine().recogniser.transcribe(spoken_words(text)).lower()
+
+
+async def lossy(folder: Path, seconds: float) -> float:
+    """Lines lost in so many seconds of 10 % loss of everything, each way."""
+    async with talking(folder, network=Network(delay=0.03, jitter=0.01, loss=0.1, everything=True)) as (talk, _):
+        await talk.until(talk.is_ready)
+        first = talk.state.connection.number
+        await asyncio.sleep(seconds)
+        return float(talk.state.connection.number - first)
+
+
+async def measured(only: list[str], *, quick: bool) -> list[Figure]:
+    rounds = 1 if quick else 5
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for what, take in (("drop", drop), ("blackout", black_out)):
+            if what in only:
+                figures += cut_figures(what, [await cut(take, folder) for _ in range(rounds)])
+        if "udp" in only:
+            firsts = [await without_udp(folder) for _ in range(rounds)]
+            figures.append(Figure("UDP blocked: first word through WebSocket", firsts, "s", "worst", 5.0))
+        if "roll-over" in only:
+            seen = [await roll_over(folder, 24.0 if quick else 60.0) for _ in range(1 if quick else 2)]
+            figures += roll_figures(seen)
+        if "loss" in only:
+            lost = [await lossy(folder, 20.0 if quick else 600.0)]
+            figures.append(Figure("10 % loss: lines given up by mistake", lost, "", "worst", 0.0))
+    return figures
+
+
+def cut_figures(what: str, seen: list[dict[str, float]]) -> list[Figure]:
+    """A blackout is noticed first; what comes after it has the bar of a drop."""
+    gone = [one["ready"] - (one["noticed"] if what == "blackout" else 0.0) for one in seen]
+    since = "from the notice" if what == "blackout" else "from the drop"
+    return [
+        Figure(f"{what}: noticed", [one["noticed"] for one in seen], "s", "worst", 1.5),
+        Figure(f"{what}: talking again, {since}", gone, "s", "worst", 1.5),
+        Figure(f"{what}: first sound after r", [one["again"] for one in seen], "s"),
+        Figure(f"{what}: items that were not kept", [one["forgotten"] for one in seen], "", "worst", 0.0),
+        Figure(f"{what}: answers nobody asked for", [one["unasked"] for one in seen], "", "worst", 0.0),
+    ]
+
+
+def roll_figures(seen: list[dict[str, float]]) -> list[Figure]:
+    return [
+        Figure("roll-over: silence", [one["gap"] for one in seen], "s", "worst", 1.5),
+        Figure("roll-over: sentences said", [one["sentences"] for one in seen]),
+        Figure("roll-over: sentences lost", [one["lost"] for one in seen], "", "worst", 0.0),
+        Figure("roll-over: sessions", [one["lines"] for one in seen]),
+        Figure("roll-over: sessions that ran out", [one["expired"] for one in seen]),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of each, and shorter ones")
+    parser.add_argument("--only", default="drop,blackout,udp,roll-over,loss", help="some of %(default)s")
+    given = parser.parse_args()
+    if missing := engine_is_missing():
+        print(missing, file=sys.stderr)
+        return 1
+    return judge("Reconnecting", asyncio.run(measured(given.only.split(","), quick=given.quick)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""A talk under load: the real screen and engine over a scripted server, and what both cost and suffered meanwhile.
+
+with LoadedTalk(fps=60.0) as talk:
+    talk.begin(seconds)     # the server answers; give it what to send
+    ...                     # press keys
+    taken = talk.end()
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.bench.bars import Figure
+from tests.bench.rig import AnsweringServer, Chat, Monitor, Notes, Room, counted_between, cpu, number
+
+SETTLE = 3.0
+"""Seconds from the start of the load until it is measured."""
+
+
+def memory(pid: int) -> float:
+    """Resident MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a stretch of the talk showed. CPU in per cent of a core, memory gained in MB: screen, engine."""
+
+    seconds: float
+    notes: Notes
+    gaps: list[float]
+    cpu: list[float]
+    memory: list[float]
+    painted: float
+    """Bytes that went to the terminal."""
+
+    def of(self, kind: str, place: int) -> list[float]:
+        """Numbers of the notes of a kind."""
+        return [number(note[place]) for note in self.notes if note[0] == kind]
+
+    @property
+    def counts(self) -> dict[str, float]:
+        """What the engine's own counters gained."""
+        return counted_between(self.notes)
+
+    def sound(self) -> list[Figure]:
+        """Nothing of the sound may have been lost."""
+        return [
+            Figure("underruns the device reported", [self.counts["underflows"]], "", "sum", 0.0),
+            Figure("overruns the device reported", [self.counts["overflows"]], "", "sum", 0.0),
+            Figure("restarts of the stream", [self.counts["restarts"]], "", "sum", 0.0),
+            Figure("gaps in the recording", [len(self.gaps)], "", "sum", 0.0),
+            Figure("   their length", [1000 * long for long in self.gaps], "ms"),
+        ]
+
+    def costs(self) -> list[Figure]:
+        """CPU, memory and bytes, told only."""
+        return [
+            Figure("CPU: screen", self.cpu[:1], "%"),
+            Figure("CPU: engine", self.cpu[1:], "%"),
+            Figure("memory gained: screen", self.memory[:1], "MB"),
+            Figure("memory gained: engine", self.memory[1:], "MB"),
+            Figure("painted", [self.painted / self.seconds / 1000], "kB/s"),
+        ]
+
+
+class LoadedTalk:
+    """Room, server, chat and monitor, from the open line on."""
+
+    def __init__(self, *, fps: float = 0.0) -> None:
+        self._fps = fps
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self.room = self._stack.enter_context(Room())
+            self.server = self._stack.enter_context(AnsweringServer())
+            self.chat = self._stack.enter_context(Chat(self.room, self.server.url, fps=self._fps))
+            self._monitor = Monitor(self.room)
+            self.server.notes.wait("open")
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def begin(self) -> None:
+        """Measure from when the load has settled."""
+        time.sleep(SETTLE)
+        self._pids = (self.chat.pid, self.chat.engine)
+        self._before = len(self.chat.notes.all), self.chat.painted
+        self._cpu, self._memory = [cpu(pid) for pid in self._pids], [memory(pid) for pid in self._pids]
+        self.since = time.monotonic()
+
+    def end(self) -> Taken:
+        """What it was. The talk goes on, the recording does not."""
+        until = time.monotonic()
+        seconds = until - self.since
+        used = [100 * (cpu(pid) - spent) / seconds for pid, spent in zip(self._pids, self._cpu, strict=True)]
+        gained = [memory(pid) - had for pid, had in zip(self._pids, self._memory, strict=True)]
+        notes, painted = self.chat.notes.all[self._before[0] :], self.chat.painted - self._before[1]
+        self._monitor.close()
+        gaps = [long for _, long in self._monitor.heard().gaps(self.since, until)]
+        return Taken(seconds, notes, gaps, used, gained, painted)
+
+    def waits_for(self, command: str, pressed: float) -> list[float]:
+        """Milliseconds from a key press until the engine had taken the command; empty: it has not yet."""
+        taken = [number(note[-1]) for note in self.chat.notes.of("command") if note[1] == command]
+        return [1000 * (at - pressed) for at in taken if at >= pressed][:1]

@@ -1,0 +1,119 @@
+"""The question about a tool's call: it says what would run, takes one key, and is in nobody's way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.screen import all_scenes, lines, showing, text, until
+from tests.support.tools_talk import ASK, HOSTILE
+from voicechat.core import user_events as did
+from voicechat.ui.bindings import spoken_keys
+from voicechat.ui.consent import consent_lines
+from voicechat.ui.widgets.composer import Composer
+from voicechat.ui.widgets.transcript import Transcript
+
+SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_it_says_what_would_run_with_which_arguments_and_which_keys_answer(size: tuple[int, int]) -> None:
+    async with showing("consent", size) as (app, _, pilot):
+        await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+        shown = text(app)
+        assert "▲ send_mail  on this computer" in shown
+        assert '"to": "keiko@example.com"' in shown
+        assert "y allow   a always in this talk   n no" in shown
+        assert "ON AIR" in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "word"),
+    [
+        ("y", did.ToolAllowed("call_1")),
+        ("a", did.ToolAllowed("call_1", for_rest_of_talk=True)),
+        ("n", did.ToolDenied("call_1")),
+        ("escape", did.ToolDenied("call_1")),
+    ],
+)
+async def test_one_key_answers_and_the_question_leaves_at_once(key: str, word: did.UserAct) -> None:
+    async with showing("consent", (120, 36)) as (app, engine, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: engine.sent == [word])
+        await until(pilot, lambda: "MAY THIS RUN?" not in text(app))
+        engine.show(replace(app.view, completed=3))  # made before the engine heard of it
+        await pilot.pause(0.2)
+        assert "MAY THIS RUN?" not in text(app)
+
+
+async def test_the_talk_key_is_the_talk_key_and_a_written_message_keeps_its_letters() -> None:
+    async with showing("consent", (120, 36)) as (app, engine, pilot):
+        await pilot.press("space")
+        await until(pilot, lambda: did.PauseToggled() in engine.sent)
+        await pilot.press("i", "y", "a", "n", "enter")
+        await until(pilot, lambda: did.TextEntered("yan") in engine.sent)
+        assert not any(isinstance(one, did.ToolAllowed | did.ToolDenied) for one in engine.sent)
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.talk.query_one(Composer).is_open)
+        await pilot.press("y")
+        await until(pilot, lambda: did.ToolAllowed("call_1") in engine.sent)
+
+
+async def test_without_a_question_the_keys_do_what_they_always_do() -> None:
+    async with showing("tools", (120, 36)) as (app, engine, pilot):
+        await pilot.press("up", "up", "a")
+        await until(pilot, lambda: app.talk.query_one(Composer).is_open)
+        await pilot.press("escape", "y")
+        await until(pilot, lambda: "copied" in text(app))
+        assert engine.sent == []
+
+
+async def test_several_questions_are_asked_one_after_the_other() -> None:
+    async with showing("consents", (120, 36)) as (app, engine, pilot):
+        await until(pilot, lambda: "1 of 2" in text(app))
+        await pilot.press("n")
+        await until(pilot, lambda: "▲ send_mail  on this computer" in text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: engine.sent == [did.ToolDenied("call_2"), did.ToolAllowed("call_1")])
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_hostile_names_and_arguments_stay_text_and_leave_the_deck_in_its_place(size: tuple[int, int]) -> None:
+    async with showing("consents", size) as (app, _, pilot):
+        await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+        shown = text(app)
+        assert "\x1b" not in shown and "\u202e" not in shown and "\x07" not in shown
+        assert "52000 more characters" in shown
+        assert "ON AIR" in shown
+        assert all(len(line) <= size[0] * 2 for line in lines(app))
+
+
+async def test_a_call_of_the_service_says_where_it_would_run() -> None:
+    async with showing("consent-remote", (120, 36)) as (app, _, pilot):
+        await until(pilot, lambda: "at docs, called by the service" in text(app))
+
+
+async def test_a_tiny_screen_asks_in_one_line() -> None:
+    async with showing("consent", (40, 8)) as (app, engine, pilot):
+        await until(pilot, lambda: "May send_mail run?" in text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: engine.sent == [did.ToolAllowed("call_1")])
+
+
+async def test_a_call_is_folded_to_one_line_and_unfolds_to_its_json() -> None:
+    async with showing("tools", (120, 36)) as (app, _, pilot):
+        folded = '▸ get_weather  {"city": "Paris", "day": "today"} → {"temperature": 17, "sky": "cloudy"}'
+        await until(pilot, lambda: folded in text(app))
+        assert "✓ 0.38 s" in text(app)
+        assert "✕ The arguments are wrong" in text(app)
+        await pilot.press("up", "up", "enter")
+        await until(pilot, lambda: app.talk.query_one(Transcript).selected == "t1" and '  "sky": "cloudy"' in text(app))
+
+
+def test_the_question_is_bounded_whatever_it_holds() -> None:
+    for width in (20, 40, 60, 200):
+        assert len(consent_lines((HOSTILE,), width)) <= 16
+        assert consent_lines((ASK,), width)
+    assert all_scenes()["consent"].view.asked == (ASK,)
+    assert spoken_keys({}).stop == "Esc"
