@@ -99,6 +99,25 @@ async def test_impossible_timers_are_refused_with_the_limits(wish: str) -> None:
     assert await Talk().outputs(wish) == [Say("A timer can run from one second to 24 hours.")]
 
 
+async def test_a_note_is_told_when_one_asks_for_what_it_is_about() -> None:
+    talk = Talk()
+    await talk.ask("Remember that my cat is called Momo.")
+    await talk.ask("Remember that my car is red.")
+    assert "cat is called Momo" in await talk.ask("What is my cat called?")
+    assert "car is red" in await talk.ask("What colour is my car?")
+
+
+async def test_a_session_that_goes_on_from_another_one_knows_what_was_to_be_remembered() -> None:
+    again = Talk()
+    again.history = [
+        ("user", "Remember that my cat is called Momo."),
+        ("assistant", "Noted."),
+        ("user", "My name is Ada."),
+    ]
+    assert "Momo" in await again.ask("What is my cat called?")
+    assert "Ada" in await again.ask("What is my name?")
+
+
 async def test_the_name_is_remembered_in_the_session_and_in_no_other() -> None:
     talk = Talk()
     await talk.ask("Hi, my name is Anna.")

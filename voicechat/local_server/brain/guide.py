@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from random import Random
 
 from voicechat.local_server.brain.base import Output, Say, Turn
@@ -22,7 +23,7 @@ from voicechat.local_server.brain.skills.echo import echo
 from voicechat.local_server.brain.skills.guessing import guessing
 from voicechat.local_server.brain.skills.jokes import jokes
 from voicechat.local_server.brain.skills.reading import reading
-from voicechat.local_server.brain.skills.remember import remember
+from voicechat.local_server.brain.skills.remember import relearn, remember
 from voicechat.local_server.brain.skills.session_facts import session_facts
 from voicechat.local_server.brain.skills.small_talk import small_talk
 from voicechat.local_server.brain.skills.spelling import spelling
@@ -64,6 +65,7 @@ class Guide:
     def __init__(self, random: Random | None = None) -> None:
         self._random = random or Random()
         self.memory = Memory()
+        self._is_new = True
 
     @property
     def label(self) -> str:
@@ -72,6 +74,9 @@ class Guide:
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the answer's sentences and actions; at once, for there is nothing to wait for."""
+        if self._is_new:
+            self._is_new = False
+            self._catch_up(turn)
         for output in self.reply(turn) or self._unknown(turn):
             yield output
 
@@ -84,6 +89,12 @@ class Guide:
             if (reply := skill(ask)) is not None:
                 return reply
         return None
+
+    def _catch_up(self, turn: Turn) -> None:
+        """A session that begins with a past goes on from another one: what was told there to be kept is kept."""
+        for role, text in turn.history:
+            if role == "user":
+                relearn(Ask(replace(turn, text=text), Heard(text), self.memory, self._random))
 
     def _unknown(self, turn: Turn) -> Reply:
         """Say what was heard, so that the user knows whether hearing or knowing failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from voicechat.local_server.brain.skill import Ask, Reply, say
-from voicechat.local_server.brain.words import counted
+from voicechat.local_server.brain.words import Heard, counted
 
 _LONGEST_NOTE = 300
 _MOST_NOTES = 50
@@ -24,12 +24,22 @@ _NOTES = (
     r"|\bwhat did i (?:tell|ask) you to (?:remember|note)\b|\bdo you remember (?:anything|what)\b"
 )
 _FORGET = r"\b(?:forget|delete|clear|erase|remove)\b.*\b(?:notes?|everything|all|what i (?:said|told you)|my name)\b"
+_ABOUT_ME = r"^(?:what|who|where|when|which|how (?:old|many|much))\b.*\b(?:my|mine)\b"
+_LITTLE = frozenset("what who where when which how is are was were do does did my mine the a an i called of to".split())
+"""Words that a question and any note share."""
 _NOT_NAMES = frozenset("a an the not when if back later what is in on".split())
 
 
 def remember(ask: Ask) -> Reply | None:
     """Keep or tell names and notes."""
-    return _forget(ask) or _ask_name(ask) or _learn_name(ask) or _read_notes(ask) or _take_note(ask)
+    return _forget(ask) or _ask_name(ask) or _learn_name(ask) or _read_notes(ask) or _take_note(ask) or _tell_note(ask)
+
+
+def relearn(ask: Ask) -> None:
+    """A line of the user out of a conversation that was told anew (a client reconnected): keep what it says to keep."""
+    if not ask.heard.plain:
+        return
+    _forget(ask) or _learn_name(ask) or _take_note(ask)
 
 
 def _learn_name(ask: Ask) -> Reply | None:
@@ -72,6 +82,15 @@ def _read_notes(ask: Ask) -> Reply | None:
         return say("I have no notes. Say for example: remember that the key is under the mat.")
     lines = [f"{_turned(note)[:1].upper()}{_turned(note)[1:]}." for note in notes]
     return say(f"You asked me to remember {counted(len(notes), 'thing')}.", *lines)
+
+
+def _tell_note(ask: Ask) -> Reply | None:
+    """`What is my cat called?`: the note that shares the most words with the question, if the question is about me."""
+    if not ask.memory.notes or not ask.heard.find(_ABOUT_ME):
+        return None
+    asked = set(ask.heard.words) - _LITTLE
+    shared, note = max((len(asked & set(Heard(note).words)), note) for note in ask.memory.notes)
+    return say(f"You told me: {_turned(note)}.") if shared else None
 
 
 def _forget(ask: Ask) -> Reply | None:
