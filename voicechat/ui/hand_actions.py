@@ -202,11 +202,11 @@ class HandActions(App[int]):
     # what comes back
     def hands_heard(self, turns: Turns) -> None:
         """A refusal belongs into the form that hides the transcript."""
-        form = self.send_form
+        refused = [turn.text for turn in turns.changed if turn.who == "note" and turn.detail == REFUSED]
+        form = self.send_form if refused else None  # looking for it costs, and turns change many times a second
         if form is not None and form.display:
-            for turn in turns.changed:
-                if turn.who == "note" and turn.detail == REFUSED:
-                    form.refused(turn.text)
+            for text in refused:
+                form.refused(text)
 
     def hands_saw(self, batch: Batch) -> None:
         """The item that was asked for is here: show its JSON."""

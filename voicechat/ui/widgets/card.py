@@ -14,6 +14,9 @@ from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release
 
+WIDEST = 76
+"""Cells a card's line has at most."""
+
 
 def paint_line(palette: Palette, width: int, line: Line, *, left: int = 0, bg: str = "background") -> Row:
     """One line of words."""
@@ -29,9 +32,20 @@ def paint_line(palette: Palette, width: int, line: Line, *, left: int = 0, bg: s
 
 
 class Card(Painted):
-    """Chooses its card from the facts; centred when it has the place to itself."""
+    """Chooses its card from the facts; centred when it has the place to itself.
 
-    facts: reactive[CardFacts] = reactive(CardFacts())
+    The facts change with every clock of the view, the card hardly ever: only another one is painted.
+    """
+
+    facts: reactive[CardFacts] = reactive(CardFacts(), repaint=False)
+    _told: Sequence[Line] | None = None
+
+    def watch_facts(self) -> None:
+        """Paint what reads differently now."""
+        lines = lines_of(self.name_now, self.facts, WIDEST) if self.display else None
+        if lines != self._told:
+            self._told = lines
+            self.refresh()
 
     @property
     def name_now(self) -> CardName:
@@ -44,7 +58,7 @@ class Card(Painted):
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """The lines, as wide as the widest, in the middle."""
-        lines = lines_of(self.name_now, self.facts, min(76, width - 4))
+        lines = lines_of(self.name_now, self.facts, min(WIDEST, width - 4))
         widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
         left = max(1, (width - widest) // 2)
         blank = max(0, (height - len(lines)) // 2)
