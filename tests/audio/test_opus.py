@@ -145,3 +145,38 @@ def test_the_rate_may_be_changed_in_the_middle_of_speech() -> None:
     assert sum(len(encoder.encode(frame)) for frame in said[150:]) < 0.75 * rich
     encoder.set_bitrate(10**9)
     assert len(encoder.encode(said[60])) < 400
+
+
+def decoded(packets: list[bytes]) -> Pcm:
+    decoder = OpusDecoder()
+    return np.concatenate([decoder.decode(packet) for packet in packets])
+
+
+def test_silence_that_lasts_is_not_encoded_again_and_speech_after_it_is_as_clear_as_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = [*frames(voice(1.0)), *frames(np.zeros(3 * 48_000, np.int16)), *frames(voice(1.0))]
+    saving = OpusEncoder()
+    saved = [saving.encode(frame) for frame in said]
+    monkeypatch.setattr("voicechat.audio.opus._SETTLED", 10**9)
+    tireless = OpusEncoder()
+    encoded = [tireless.encode(frame) for frame in said]
+    speaks_again = len(said) - 50
+    heard, whole = decoded(saved), decoded(encoded)
+    assert np.abs(heard[60 * FRAME_SAMPLES : speaks_again * FRAME_SAMPLES]).max() <= 1
+    delay = 312  # samples that the encoder looks ahead
+    spoken = np.concatenate(said[speaks_again:])[:-delay]
+    clear = [snr(spoken, sound[speaks_again * FRAME_SAMPLES + delay :]) for sound in (heard, whole)]
+    assert clear[0] > clear[1] - 0.5
+
+
+def test_silence_that_lasts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = OpusEncoder()
+    silence = np.zeros(FRAME_SAMPLES, np.int16)
+    for _ in range(100):
+        encoder.encode(silence)
+    monkeypatch.setattr(encoder, "_packet", lambda frame: b"encoded")
+    assert encoder.encode(silence) != b"encoded"
+    encoder.set_expected_loss(20)
+    assert encoder.encode(silence) == b"encoded", "other wishes make other packets"
+    assert encoder.encode(voice(0.02)) == b"encoded"

@@ -30,6 +30,8 @@ Pcm = NDArray[np.int16]
 
 _LONGEST_PACKET = 5760
 """120 ms, the most one Opus packet can hold (RFC 6716 3.2.5)."""
+_SETTLED = 25
+"""Frames of silence, half a second, after which the encoder's packets no longer change (it took nine)."""
 _LARGEST_PAYLOAD = 1275 * 3 + 7
 _FIRST_WITHOUT_FEC = 16
 _APPLICATION_VOIP = 2048
@@ -152,7 +154,8 @@ class OpusEncoder:
     """Speech to packets of 20 ms. Raises AudioDeviceError when there is no libopus.
 
     28 kbit/s mono is where libopus carries FEC for wide-band speech; DTX stays off, because a closed microphone must
-    keep the line alive with silence (R30).
+    keep the line alive with silence (R30). That silence is made once: after a while of it every packet is the same,
+    byte for byte, and so is the state of the encoder.
     """
 
     def __init__(self, bitrate: int = 28_000, fec: bool = True, packet_loss: int = 10) -> None:
@@ -162,6 +165,8 @@ class OpusEncoder:
         if not self._state or error.value != _OK:
             raise AudioDeviceError(f"libopus refused to make an encoder (error {error.value})")
         self._out = ctypes.create_string_buffer(_LARGEST_PAYLOAD)
+        self._silent_frames = 0
+        self._silence = b""
         for request, value in (
             (_SET_BITRATE, bitrate),
             (_SET_VBR_CONSTRAINT, 1),
@@ -175,10 +180,12 @@ class OpusEncoder:
     def set_bitrate(self, bits_per_second: int) -> None:
         """Rate from the next packet on, 6,000 to 64,000; what is outside is limited."""
         value = ctypes.c_int32(min(64_000, max(6_000, bits_per_second)))
+        self._silent_frames = 0
         self._library.encoder_ctl(self._state, _SET_BITRATE, value)
 
     def set_expected_loss(self, percent: int) -> None:
         """Tell the encoder what share of packets is lost: it decides how much of the rate goes into FEC."""
+        self._silent_frames = 0
         self._library.encoder_ctl(self._state, _SET_PACKET_LOSS, ctypes.c_int32(min(100, max(0, percent))))
 
     def encode(self, pcm: Pcm) -> bytes:
@@ -189,6 +196,15 @@ class OpusEncoder:
             part = frame.reshape(-1)[:FRAME_SAMPLES]
             whole[: part.size] = part
             frame = whole
+        if frame.any():
+            self._silent_frames = 0
+            return self._packet(frame)
+        self._silent_frames += 1
+        if self._silent_frames <= _SETTLED:
+            self._silence = self._packet(frame)
+        return self._silence
+
+    def _packet(self, frame: Pcm) -> bytes:
         length = self._library.encode(self._state, frame.ctypes.data, FRAME_SAMPLES, self._out, _LARGEST_PAYLOAD)
         return ctypes.string_at(self._out, length) if length > 0 else b""
 
