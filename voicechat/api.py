@@ -31,6 +31,7 @@ from voicechat.core.events import (
 from voicechat.core.view import ConnectionView, ToolAsk, TurnView, View
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
+from voicechat.engine.taping import Taping
 from voicechat.errors import RemoteProtocolError, SignallingError
 from voicechat.session.happenings import Happening
 
@@ -77,12 +78,16 @@ class Conversation:
         self._happened: asyncio.Queue[Happening] = asyncio.Queue(EVENTS_KEPT)
         self._changed = asyncio.Event()
         self._talk: Talk | None = None
+        self._taping: Taping | None = None
 
     async def __aenter__(self) -> Conversation:
-        """Connect. Raises ConfigError, SignallingError."""
+        """Connect. Raises ConfigError, SignallingError, and TapeError where no tape can be made."""
         self._talk = Talk(self._settings, self._environ, self._watch, self._tools)
         self._talk.session.on_change = self._on_change
+        self._taping = Taping(self._talk, self._watch, lambda shown: None)
         try:
+            if self._settings.record:
+                self._taping.begin()
             await self._talk.start()
             await self._until_ready(self._settings.connect_timeout + 20.0)
         except BaseException:
@@ -101,7 +106,11 @@ class Conversation:
         for task in self._asked.values():
             task.cancel()
         if talk is not None:
-            await talk.close()
+            try:
+                await talk.close()
+            finally:
+                if self._taping is not None:
+                    self._taping.end()
 
     async def say(self, text: str, timeout: float = 60.0) -> Answer:
         """Type a message and wait for its whole answer.
@@ -159,6 +168,8 @@ class Conversation:
         if self._happened.full():
             self._happened.get_nowait()
         self._happened.put_nowait(happening)
+        if self._taping is not None:
+            self._taping.watch(happening)
 
     def _on_change(self) -> None:
         self._changed.set()

@@ -110,7 +110,7 @@ def run_screen(seconds: float, notes: int, results: int) -> None:
     from voicechat.ui.options import UiOptions
     from voicechat.ui.widgets.event_list import EventList
 
-    def spawn_flood(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def spawn_flood(environ: Mapping[str, str], module: str = "") -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tests.bench.flood", str(RATE), str(seconds), str(notes)]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=dict(environ), pass_fds=(notes,))

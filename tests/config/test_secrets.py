@@ -132,3 +132,7 @@ def test_the_engine_gets_a_found_key_by_environment_and_the_local_server_does_no
     assert find_key(environ, "openai") == ("VOICECHAT_API_KEY", "sk-found")
     assert without_keys(environ | {"VOICECHAT_TOKEN_ACCESS": "x"}) == {"PATH": "/bin"}
     assert with_key({"OPENAI_API_KEY": "k"}, Key("k", "OPENAI_API_KEY")) == {"OPENAI_API_KEY": "k"}
+
+
+def test_the_key_of_the_translation_stays_with_those_who_translate() -> None:
+    assert without_keys({"VOICECHAT_TRANSLATE_KEY": "secret", "LANG": "C"}) == {"LANG": "C"}

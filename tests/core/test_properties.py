@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -191,6 +191,20 @@ def r24_a_note_is_only_a_note(moments: list[Moment], policy: TurnPolicy) -> None
                 assert all(not rule.on_event(moment.before, news, moment.now, policy).effects for rule in RULES)
 
 
+def r24_side_work_reaches_the_transcript_and_nothing_else(moments: list[Moment], policy: TurnPolicy) -> None:
+    for moment in moments:
+        if not isinstance(moment.event, on.TurnTranslated | on.SideNoted):
+            continue
+        for rule in RULES:
+            result = rule.on_event(moment.before, moment.event, moment.now, policy)
+            assert not result.effects and not result.announced, rule.name
+            assert rule.name == "conversation" or result.state is None, rule.name
+        assert not moment.result.effects and not moment.result.announced, moment
+        after = replace(moment.after, conversation=moment.before.conversation)
+        assert all(getattr(after, one.name) is getattr(moment.before, one.name) for one in fields(State)), moment
+        assert next_deadline(moment.after, moment.now, policy) == next_deadline(moment.before, moment.now, policy)
+
+
 def the_mic_is_told_what_it_does_not_know(moments: list[Moment], policy: TurnPolicy) -> None:
     """`OpenMic` and `CloseMic` take turns; a second close only ever drops what is on its way out."""
     for moment in moments:
@@ -239,6 +253,7 @@ CHECKS = [
     r19_the_servers_turns_are_never_committed_here,
     r21_no_user_audio_before_the_configuration_is_in_force,
     r24_a_note_is_only_a_note,
+    r24_side_work_reaches_the_transcript_and_nothing_else,
     r27_a_missing_line_is_on_its_way_or_explained,
     r27_a_new_line_is_told_of_the_old_one_first_and_once,
     r5_what_was_said_before_a_mute_ends_with_it,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from voicechat.numbers.ledger import Ledger
+from voicechat.numbers.prices import Price
 from voicechat.numbers.turns import Direction
 
 Line = tuple[float, Direction, dict[str, Any]]
@@ -181,3 +182,28 @@ def test_the_local_server_is_free_and_that_is_known() -> None:
     local = wire(0.0, "session.created", session={"model": "voicechat-local"})
     money = after(local, *TURN, done(4.0, "r1"), budget=1.0).figures().money
     assert money.cost is not None and money.cost.usd == 0.0 and money.state == "within"
+
+
+def translated(model: str = "m", prompt: int = 60) -> Line:
+    used = {"input_tokens": prompt, "input_token_details": {"cached_tokens": 20}, "output_tokens": 9}
+    return here(1.0, "translation.used", model=model, usage=used)
+
+
+def test_what_translating_used_is_counted_beside_the_talk_and_in_none_of_its_sums() -> None:
+    ledger = Ledger(budget=0.000001, prices={"m": Price(text_in=1.0, text_cached=0.5, text_out=2.0)})
+    assert ledger.feed(*translated()) and ledger.feed(*translated())
+    figures = ledger.figures()
+    assert (figures.side.requests, figures.side.usage.input.total, figures.side.usage.output.total) == (2, 120, 18)
+    assert figures.side.cost is not None
+    assert figures.side.cost.usd == pytest.approx(2 * (40 * 1.0 + 20 * 0.5 + 9 * 2.0) / 1e6)
+    assert not figures.side.cost.is_estimate
+    assert figures.usage.total == 0 and figures.money.cost is None and ledger.budget_state == "within"
+
+
+def test_a_translating_model_without_a_price_has_tokens_only() -> None:
+    ledger = Ledger(prices={"m": Price(text_in=1.0)})
+    ledger.feed(*translated())
+    ledger.feed(*translated("unknown"))
+    side = ledger.figures().side
+    assert side.cost is None and side.requests == 2 and side.model == "unknown"
+    assert not ledger.is_blind

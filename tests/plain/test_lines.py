@@ -90,3 +90,12 @@ def test_hostile_text_is_inert() -> None:
     shown = "\n".join(lines)
     assert not [c for c in shown if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c in "\u202e\u2066"]
     assert HOSTILE not in shown
+
+
+def test_a_translation_is_said_when_it_comes_once_and_says_whose_words_it_has() -> None:
+    narrator = Narrator(repeats_typed=True, language="German")
+    turn = TurnView("u", "you", text="Good morning.")
+    assert said(narrator, turn) == ["[you] Good morning."]
+    assert said(narrator, replace(turn, translation="Guten\nMorgen.")) == ["[you in German] Guten Morgen."]
+    assert said(narrator, replace(turn, translation="Guten\nMorgen.", at=2.0)) == []
+    assert said(narrator, TurnView("v", "you", text="Ja.", translation="")) == ["[you] Ja."]

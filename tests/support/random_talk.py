@@ -112,6 +112,8 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.ToolAllowed, CALLS, st.booleans()),
     st.builds(on.ToolDenied, CALLS),
     st.builds(on.ToolFinished, CALLS, WORDS, WORDS),
+    st.builds(on.TurnTranslated, TURNS, WORDS, st.sampled_from(["", "same", "failed", "dropped"])),
+    st.builds(on.SideNoted, WORDS, st.sampled_from(["", "translation_wait"])),
 )
 AUDIO: st.SearchStrategy[Event] = st.one_of(
     st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),

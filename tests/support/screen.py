@@ -14,6 +14,7 @@ from tests.support.scene import Scene
 from tests.support.scenes import scenes
 from tests.support.settings_talk import settings_scenes
 from tests.support.tools_talk import tools_scenes
+from tests.support.translated_talk import translated_scenes
 from voicechat.engine.link import FromEngine, Snapshot, Turns
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
@@ -28,7 +29,7 @@ Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
 def all_scenes() -> dict[str, Scene]:
     """Every moment by name."""
-    return scenes() | developer_scenes() | settings_scenes() | tools_scenes()
+    return scenes() | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
 
 
 def records_of(scene_name: str) -> list[FromEngine]:

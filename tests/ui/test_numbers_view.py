@@ -191,3 +191,12 @@ def test_the_file_keeps_more_turns_than_the_screen() -> None:
     view.watch_numbers(Numbers(2, replace(second.figures, turns=second.figures.turns[:1], costs=(None,))))
     assert view.csv().count("\n") == 2
     assert METERS.codec
+
+
+async def test_what_translating_used_stands_beside_the_money_of_the_talk() -> None:
+    async with showing("numbers-translated", (120, 40)) as (app, _, pilot):
+        await pilot.press("f7")
+        await until(pilot, lambda: "58 requests" in text(app))
+        row = next(row for row in text(app).splitlines() if "translated" in row)
+        assert "6 412 in 913 out tok" in row and "$0.0019" in row and "gpt-4.1-mini" in row
+        assert "session $0.25" in text(app)

@@ -182,3 +182,44 @@ def test_copied_tools_keep_their_arguments() -> None:
 async def test_the_assistant_carries_the_name_of_its_voice() -> None:
     async with showing("talk", (120, 36), UiOptions()) as (app, _, _pilot):
         assert "marin ▎" in text(app)
+
+
+async def test_a_translation_stands_beneath_its_line_quiet_and_behind_a_mark_of_its_own() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        yours = TurnView("u", "you", text="Good morning.", committed=True)
+        engine.say(yours, CUT)
+        await until(pilot, lambda: "Good morning." in text(app) and "╳ you cut in" in text(app))
+        engine.say(replace(yours, translation="Guten Morgen."), replace(CUT, translation="Du kannst sagen"))
+        await until(pilot, lambda: "↳ Guten Morgen." in text(app) and "↳ Du kannst sagen" in text(app))
+        shown = [row.strip() for row in lines(app)]
+        place = next(at for at, row in enumerate(shown) if "Good morning." in row)
+        assert "↳ Guten Morgen." in shown[place + 1]
+
+
+async def test_a_translation_stands_beneath_a_written_answer_with_blocks() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        written = TurnView("a", "assistant", text="- one\n- two `x`", written=True, translation="- eins\n- zwei")
+        engine.say(written)
+        await until(pilot, lambda: "↳ - eins" in text(app) and "- zwei" in text(app))
+
+
+@pytest.mark.parametrize("translation", ["", None])
+async def test_a_line_without_a_translation_takes_no_row_for_it(translation: str | None) -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.say(TurnView("u", "you", text="Guten Morgen.", committed=True, translation=translation))
+        await until(pilot, lambda: "Guten Morgen." in text(app))
+        assert "↳" not in text(app)
+        turn = next(turn for turn in app.query(Turn) if turn.turn.key == "u")
+        assert turn.size.height == 1
+
+
+async def test_a_hostile_translation_is_harmless_and_ascii_has_its_own_mark() -> None:
+    evil = "\x1b]52;c;ZXZpbA==\x07[@click=app.quit]ja[/] \u202eja"
+    async with showing("ptt", (120, 36), UiOptions(ascii=True)) as (app, engine, pilot):
+        engine.say(TurnView("u", "you", text="yes", committed=True, translation=evil))
+        await until(pilot, lambda: "> [@click=app.quit]ja[/]" in text(app))
+        assert "\x1b" not in text(app) and "\u202e" not in text(app)
+
+
+def test_a_copied_turn_has_its_translation_in_a_line_of_its_own() -> None:
+    assert plain_text(TurnView("u", "you", text="yes", translation="ja")) == "yes\n↳ ja"

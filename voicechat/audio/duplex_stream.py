@@ -21,9 +21,9 @@ from voicechat.audio.device_watch import DeviceWatcher
 from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.devices import Device
 from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
-from voicechat.audio.files import WavMic, WavSpeaker
+from voicechat.audio.files import WavSpeaker
 from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves, worth_trying
-from voicechat.audio.paced_stream import FileEnds, Pacer
+from voicechat.audio.paced_stream import FileEnds, MicSource, Pacer
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import (
     CLOSE_WITHIN,
@@ -59,7 +59,7 @@ class DuplexStream:
         mic: str | None,
         speaker: str | None,
         buffering: Buffering = BALANCED,
-        file_mic: WavMic | None = None,
+        file_mic: MicSource | None = None,
         file_speaker: WavSpeaker | None = None,
         opener: StreamOpener | None = None,
         watcher: DeviceWatcher | None = None,
@@ -392,7 +392,7 @@ def _wish(asked: str | None, now: str | None) -> str | None:
     return None if asked == "none" else asked
 
 
-def _title(device: Device | None, file: WavMic | WavSpeaker | None) -> str:
+def _title(device: Device | None, file: MicSource | WavSpeaker | None) -> str:
     if device is not None:
         return device.title
     return file.name if file is not None else "none"

@@ -102,6 +102,22 @@ class ProcessingChanged:
     """Whether talking over the assistant can be noticed at all; without it the talk is half duplex."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScriptBegan:
+    """The scripted microphone speaks from here on; `at` is the moment of its first sample."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptEnded:
+    """The scripted microphone has said it to its end."""
+
+    at: float
+    label: str
+
+
 EchoMode = Literal["cancelled", "headphones", "shut"]
 """How the loudspeaker is kept from being taken for a voice: by the canceller, because headphones are worn, or by
 shutting the microphone while it plays."""
@@ -170,6 +186,8 @@ AudioFact = (
     | MicFlat
     | MicLive
     | MicFileEnded
+    | ScriptBegan
+    | ScriptEnded
     | ProcessingChanged
     | SelfEcho
     | StreamLost

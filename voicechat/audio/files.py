@@ -46,8 +46,11 @@ class WavMic:
 
     def __init__(self, path: Path | str) -> None:
         self.name = Path(path).name
-        self._samples = _load(Path(path))
+        self._samples = read_wav(Path(path))
         self._position = 0
+
+    waits = True
+    """Its beginning is for the line: it waits until the mic is opened."""
 
     @property
     def duration(self) -> float:
@@ -67,9 +70,12 @@ class WavMic:
         self._position += len(piece)
         return block
 
+    def hear(self, out: Block) -> None:
+        """A recording hears no loudspeaker."""
 
-def _load(path: Path) -> Frame:
-    """The file as int16 mono at 48 kHz."""
+
+def read_wav(path: Path) -> Frame:
+    """The file as int16 mono at 48 kHz. Raises AudioDeviceError for whatever cannot be read as a WAV."""
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise AudioDeviceError(f"{path.name} is larger than 512 MB", hint="Cut it into shorter files.")

@@ -1,7 +1,7 @@
 """From two wishes to running sound: the one place that chooses between devices, files and nothing.
 
-A wish is "default", a device's name (or a part, or its number), "none", or a path that ends in `.wav`. Whatever is
-wrong with devices is told and worked around, because a talk without a loudspeaker is still a talk with a
+A wish is "default", a device's name (or a part, or its number), "none", a path that ends in `.wav`, or `script:`.
+Whatever is wrong with devices is told and worked around, because a talk without a loudspeaker is still a talk with a
 transcript; a sound file that cannot be used is an error, because somebody asked for exactly this file.
 """
 
@@ -13,7 +13,9 @@ from voicechat.audio.buffering import BALANCED, Buffering
 from voicechat.audio.device_watch import DeviceWatch
 from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.files import WavMic, WavSpeaker
+from voicechat.audio.paced_stream import MicSource
 from voicechat.audio.path import AudioPath
+from voicechat.audio.script_mic import ScriptMic, is_script
 from voicechat.audio.stream_counters import StreamCounters
 
 
@@ -67,14 +69,22 @@ def is_file(wish: str) -> bool:
 
 
 def open_audio(
-    path: AudioPath, mic: str = "default", speaker: str = "default", *, buffering: Buffering = BALANCED
+    path: AudioPath,
+    mic: str = "default",
+    speaker: str = "default",
+    *,
+    buffering: Buffering = BALANCED,
+    script: ScriptMic | None = None,
 ) -> RunningAudio:
-    """What drives the path for these wishes; call `start` on it. Raises AudioDeviceError for an unusable sound file."""
-    file_mic = WavMic(mic) if is_file(mic) else None
+    """What drives the path for these wishes; call `start` on it. Raises AudioDeviceError for an unusable sound file.
+
+    `script` is heard where a scripted microphone is wished for.
+    """
+    file_mic: MicSource | None = script if is_script(mic) else WavMic(mic) if is_file(mic) else None
     file_speaker = WavSpeaker(speaker) if is_file(speaker) else None
     return DuplexStream(
         path,
-        mic=None if file_mic is not None or mic == "none" else mic,
+        mic=None if file_mic is not None or mic == "none" or is_script(mic) else mic,
         speaker=None if file_speaker is not None or speaker == "none" else speaker,
         buffering=buffering,
         file_mic=file_mic,

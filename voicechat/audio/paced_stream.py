@@ -10,23 +10,49 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from voicechat.audio.blocks import BLOCK_SECONDS, Block, silent_block
 from voicechat.audio.facts import MicFileEnded, StreamLost
-from voicechat.audio.files import WavMic, WavSpeaker
+from voicechat.audio.files import WavSpeaker
 from voicechat.audio.path import AudioPath
 
 _GIVE_UP_CATCHING_UP = 0.2
 """Seconds behind real time (a suspended machine) after which missed steps are left out, not hurried through."""
 
 
+class MicSource(Protocol):
+    """What stands in the place of a microphone: a sound file, or a script."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def waits(self) -> bool:
+        """Nothing is read from it before the mic was first opened."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Everything in it has been read."""
+        ...
+
+    def read(self) -> Block:
+        """The next 10 ms, float32[480]."""
+        ...
+
+    def hear(self, out: Block) -> None:
+        """What the loudspeaker plays at the same time."""
+        ...
+
+
 class FileEnds:
-    """The file ends of a path: a WAV in place of the microphone, a WAV that taps the loudspeaker, or neither."""
+    """The file ends of a path: a source in place of the microphone, a WAV that taps the loudspeaker, or neither."""
 
     def __init__(
         self,
         path: AudioPath,
-        mic: WavMic | None,
+        mic: MicSource | None,
         speaker: WavSpeaker | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -39,7 +65,7 @@ class FileEnds:
     def read(self) -> Block:
         """The microphone's next 10 ms. The file waits until the mic is first opened, or its beginning would be lost
         while the line is still being set up; from then on it runs in real time like a talker."""
-        if self.mic is None or not self._path.mic_was_opened:
+        if self.mic is None or (self.mic.waits and not self._path.mic_was_opened):
             return silent_block()
         if self.mic.finished and not self._told_end:
             self._told_end = True
@@ -48,6 +74,8 @@ class FileEnds:
 
     def write(self, out: Block) -> None:
         """What the loudspeaker was given."""
+        if self.mic is not None:
+            self.mic.hear(out)
         if self.speaker is not None:
             self.speaker.write(out)
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from voicechat.audio.barge_in import BargeInFacts, Heard, is_granted, should_duck
 from voicechat.audio.blocks import BLOCK_SECONDS, Block, Frame
@@ -35,6 +35,7 @@ from voicechat.audio.facts import (
 from voicechat.audio.levels import LevelMeter
 from voicechat.audio.mic_gate import MicGate
 from voicechat.audio.near_voice import DuplexMemory
+from voicechat.audio.path_snapshot import AudioSnapshot
 from voicechat.audio.playout import PlaybackSource, Playout
 from voicechat.audio.quiet_pauses import QuietPauses
 from voicechat.audio.self_echo import EchoWatch, VoiceBalance
@@ -62,40 +63,6 @@ Post = Callable[[AudioFact], None]
 _Request = Callable[[float], None]
 
 
-@dataclass(frozen=True, slots=True)
-class AudioSnapshot:
-    """How the sound path is right now, for meters that look 12 to 20 times a second. Levels are dBFS, times seconds."""
-
-    in_db: float
-    """Level of the processed microphone: what would be sent."""
-    in_peak_db: float
-    """Peak of the raw microphone."""
-    in_clipped: float
-    """Share of raw samples at full scale in the last second, 0 to 1."""
-    noise_db: float
-    out_db: float
-    gate_open: bool
-    backlog: float
-    """Seconds waiting for the line."""
-    underruns: int
-    late: int
-    """Times the device reported a gap or an overflow."""
-    restarts: int
-    """Times the stream was reopened or kicked."""
-    echo_name: str
-    detector_name: str
-    mic_name: str
-    speaker_name: str
-    flat_for: float
-    """Seconds of bit-exact zeros from the microphone."""
-    echo_level_db: float | None = None
-    """The echo in the raw microphone against what was played, dB; None while none is found (headphones, silence)."""
-    echo_delay: float | None = None
-    """Seconds from handing a sample to the loudspeaker to its echo; None while none is found."""
-    echo_return_loss_db: float | None = None
-    """How much of the echo the canceller takes out, dB, gain control not counted; None while it is not known."""
-
-
 class AudioPath:
     """Everything between microphone, loudspeaker and line. See the module's text for who may call what."""
 
@@ -114,6 +81,8 @@ class AudioPath:
         """Whether zeros from the microphone mean trouble; sound files and no microphone at all may be silent."""
         self.mic_was_opened = False
         """Whether the gate has ever been open; a sound file that plays the microphone waits for it."""
+        self.played: Callable[[float, Block], None] | None = None
+        """Gets what the loudspeaker plays, float32[480], and when; on the audio thread, so it may only queue."""
         self._post = post
         self._processor = processor if processor is not None else make_processor()
         self._wished = self._processor.processing
@@ -142,6 +111,8 @@ class AudioPath:
         while self._requests:
             self._requests.popleft()(now)
         audible = self._playout.fill(out, now)
+        if self.played is not None:
+            self.played(now, out.copy())
         clean = self._processor.process(mic, out)
         self._raw_meter.measure(mic)
         self._meter.measure(clean)
@@ -218,6 +189,10 @@ class AudioPath:
     def pull(self) -> Frame:
         """The next 20 ms for the line, int16[960]; from the line's thread, every 20 ms."""
         return self._gate.pull()
+
+    def waiting(self) -> float | None:
+        """Seconds of open microphone that wait for the line; None while it is closed."""
+        return self._gate.backlog if self._gate.is_open else None
 
     @property
     def processing(self) -> Processing:

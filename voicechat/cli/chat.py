@@ -42,9 +42,15 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     """What needs no engine to be known: a session file that is wrong, a key that is not there.
 
     Returns the environment for the engine: this one, and the key where a command or the keyring has it. Raises
-    ConfigError.
+    ConfigError, and TapeError where the tape to go on from is not there.
     """
     provider = provider_of(settings)
+    if settings.continue_from:
+        from voicechat.config.locations import tapes_dir, tapes_root
+        from voicechat.recording.history import find_tape  # it knows the core: 60 ms
+
+        find_tape(settings.continue_from, (tapes_root(settings.record), tapes_dir()))
+    refuse_languages(settings, environ)
     for remark in settings.remarks:
         print(f"voicechat: {remark}", file=sys.stderr)
     if settings.session:
@@ -60,6 +66,21 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     return with_key(environ, key)
 
 
+def refuse_languages(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Languages that are none, and a translation that nobody could make. Raises ConfigError."""
+    if settings.interpreter or settings.preset == "interpreter":
+        from voicechat.config.interpreting import interpreter_instructions
+
+        interpreter_instructions(settings)
+        if settings.provider == "local" and settings.brain_url.lower() in ("", "none", "off", "built-in"):
+            why = "the local server interprets only with a language model behind it: Ollama and the like, or brain_url"
+            print(f"voicechat: {why}", file=sys.stderr)
+    if settings.translate:
+        from voicechat.translation.wish import translation_wish  # most talks have none
+
+        translation_wish(settings, environ)
+
+
 def ui_options(settings: Settings, environ: Mapping[str, str], *, is_light: bool = False) -> Any:
     from voicechat.ui.options import UiOptions, WelcomeFacts
 
@@ -73,7 +94,7 @@ def ui_options(settings: Settings, environ: Mapping[str, str], *, is_light: bool
             provider=provider_of(settings).title,
             voice=settings.voice or provider_of(settings).voice,
             key_found=unused,
-            turn_mode="push-to-talk" if settings.turn_mode == "push-to-talk" else "hands-free",
+            turn_mode=settings.turn_mode,  # type: ignore[arg-type]  # checked when the settings were loaded
         ),
         user_themes_dir=user_themes_dir(),
     )

@@ -69,7 +69,10 @@ def _ask(doors: list[int], folder: str, line: str) -> int:
     if len(open_doors) > 1:
         return _complain(f"{len(open_doors)} talks are running; say which: ctl --session PID ...", USAGE)
     with open_doors[0] as door:
-        door.sendall(line.encode() + b"\n")
+        try:
+            door.sendall(line.encode() + b"\n")
+        except OSError:
+            pass  # it was closed before we spoke; what it said meanwhile tells why
         return _told(door, follows=line == "events")
 
 

@@ -4,48 +4,103 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from voicechat import exit_codes
-from voicechat.diagnose.report import Report, as_plain, diagnose, in_words
+from voicechat.cli.diagnose_words import Words
+from voicechat.diagnose.report import Report, as_plain, diagnose
 from voicechat.errors import TapeError
 from voicechat.recording.tape import EVENTS_FILE
 from voicechat.ui.sanitise import clean
 
 FOUND = exit_codes.FAILED_TURN
+LOGS = {".jsonl", ".json", ".log", ".txt", ".har", ".ndjson"}
+"""Endings of the files that are read out of a folder."""
+QUIET = 1.0
+"""Seconds after which the reader says how far it is."""
+EVERY = 0.5
 
 
-def diagnose_command(files: Sequence[str], *, as_json: bool) -> int:
-    """Exit 0: every log is healthy. 1: something was found. 2: a file cannot be read."""
+def diagnose_command(files: Sequence[str], *, as_json: bool, min_confidence: float = 0.0) -> int:
+    """Exit 0: every log is healthy. 1: something was found. 2: a file cannot be read, or nothing was given to read."""
+    if not 0.0 <= min_confidence <= 1.0:
+        print("voicechat: --min-confidence goes from 0 to 1, such as 0.8", file=sys.stderr)
+        return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
     for name in files or ["-"]:
         try:
-            reports.append(report_of(name))
+            reports += [report_of(path, min_confidence) for path in logs_in(name)]
         except TapeError as error:
             unread = True
             print(f"voicechat: {error}", file=sys.stderr)
     if as_json:
         told = [as_plain(report) for report in reports]
         print(json.dumps(told[0] if len(told) == 1 else {"files": told}, ensure_ascii=False))
-    else:
-        print("\n\n".join(clean(in_words(report)) for report in reports))
+    elif reports:
+        words = Words(shutil.get_terminal_size((80, 24)).columns, is_coloured=_has_colours())
+        print("\n\n".join(words.of(report) for report in reports))
     if unread:
         return exit_codes.USAGE
     return exit_codes.DONE if all(report.is_healthy for report in reports) else FOUND
 
 
-def report_of(name: str) -> Report:
+def logs_in(name: str) -> list[str]:
+    """A file is itself, a tape its events, a folder all tapes and logs in it. Raises TapeError for an empty folder."""
+    path = Path(name)
+    if name == "-" or not path.is_dir():
+        return [name]
+    if (path / EVENTS_FILE).exists():
+        return [str(path / EVENTS_FILE)]
+    inside = sorted(path.iterdir())
+    tapes = [str(one / EVENTS_FILE) for one in inside if (one / EVENTS_FILE).is_file()]
+    logs = [str(one) for one in inside if one.is_file() and one.suffix.lower() in LOGS]
+    if not tapes and not logs:
+        raise TapeError(
+            f"there is neither a tape nor a log in {clean(name)}", hint="give a log, or the folder of a tape"
+        )
+    return tapes + logs
+
+
+def report_of(name: str, least: float = 0.0) -> Report:
     """Raises TapeError for a file that cannot be read."""
     if name == "-":
-        return diagnose(io.BytesIO(sys.stdin.buffer.read()), "standard input")
-    path = Path(name)
+        return diagnose(io.BytesIO(_pasted()), "standard input", least=least, told=_teller("standard input"))
     try:
-        with (path / EVENTS_FILE if path.is_dir() else path).open("rb") as stream:
-            return diagnose(stream, name)
+        with Path(name).open("rb") as stream:
+            return diagnose(stream, name, least=least, told=_teller(name))
     except OSError as error:
-        raise TapeError(
-            f"cannot read {name}: {error.strerror}", hint="give a log, the folder of a tape, or -"
-        ) from error
+        hint = "give a log, the folder of a tape, or -"
+        raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error
+
+
+def _pasted() -> bytes:
+    if sys.stdin.isatty():
+        ends = "Ctrl+Z and Enter" if os.name == "nt" else "Ctrl+D"
+        print(f"Paste the log, and end with {ends} on a line of its own.", file=sys.stderr, flush=True)
+    return sys.stdin.buffer.read()
+
+
+def _teller(name: str) -> Callable[[int], None]:
+    """Says on stderr how far the reading is, once it takes a while."""
+    began = last = time.monotonic()
+    is_screen = sys.stderr.isatty()
+
+    def tell(events: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - began < QUIET or now - last < EVERY or (not is_screen and now - last < 10 * EVERY):
+            return
+        last = now
+        print(f"{clean(name)}: {events:,} events so far", end="\r" if is_screen else "\n", file=sys.stderr, flush=True)
+
+    return tell
+
+
+def _has_colours() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

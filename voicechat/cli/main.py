@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from voicechat.cli import options as opt
 from voicechat.cli.config import app as config_app
 from voicechat.cli.edge import guarded
 from voicechat.cli.session import app as session_app
+from voicechat.cli.sharing import add_to as add_sharing
 
 Flags = dict[str, Any]
 
@@ -75,14 +77,33 @@ def run(
         list[str] | None, typer.Option("--text", metavar="TEXT", help="Say this in writing; may be repeated.")
     ] = None,
     turns: Annotated[int | None, typer.Option("--turns", min=1, max=1000, help="Answers to wait for.")] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=1, max=86400, help="Seconds until it gives up.")] = 60.0,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object per event, then a summary.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option("--timeout", min=1, max=86400, help="Seconds until it gives up (60).")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per event, then a summary; of a script, one with all.")
+    ] = False,
+    script: Annotated[
+        Path | None, typer.Option("--script", metavar="FILE", help="Drive and judge the talk from a script (TOML).")
+    ] = None,
+    check_script: Annotated[bool, typer.Option("--check-script", help="Only say what is wrong in the script.")] = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the script's results as JUnit XML.")
+    ] = None,
     config: opt.Config = None,
 ) -> None:
     """Talk without a screen: a script, a test, a measurement."""
+    if script is not None:
+        from voicechat.cli.script import ScriptOptions, script_command
+
+        if text or turns:
+            raise typer.BadParameter("a script says everything itself: leave --text and --turns out")
+        raise typer.Exit(script_command(flags, config, ScriptOptions(script, junit, json, check_script, timeout)))
+    if check_script or junit:
+        raise typer.BadParameter("--check-script and --junit belong to --script")
     from voicechat.cli.run import RunOptions, run_command
 
-    options = RunOptions(texts=tuple(text or ()), turns=turns or 0, timeout=timeout, as_json=json)
+    options = RunOptions(texts=tuple(text or ()), turns=turns or 0, timeout=timeout or 60.0, as_json=json)
     raise typer.Exit(run_command(flags, config, options))
 
 
@@ -93,12 +114,28 @@ def serve(
     brain_model: Annotated[str, typer.Option("--brain-model", metavar="NAME", help="Its model.")] = "",
     fault: Annotated[str, typer.Option("--fault", metavar="NAME", help="Misbehave on purpose, to test clients.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log sessions to stderr.")] = False,
+    replay: Annotated[
+        str, typer.Option("--replay", metavar="TAPE", help="Play the server's side of a tape, without an engine.")
+    ] = "",
+    speed: Annotated[float, typer.Option("--speed", min=0.25, max=100, help="Of the replay.")] = 1.0,
+    by_time: Annotated[
+        bool, typer.Option("--by-time", help="At the recorded times, without waiting for what the client does.")
+    ] = False,
+    config: opt.Config = None,
 ) -> None:
     """Run the local Realtime server alone, for any client."""
     from voicechat.cli.serve import serve_command
 
+    played = None
+    if replay:
+        from voicechat.cli.serve_replay import ReplayServing
+        from voicechat.cli.tapes import tape_named
+
+        played = ReplayServing(tape_named(replay, config), speed, by_time)
     raise typer.Exit(
-        serve_command(port=port, brain_url=brain_url, brain_model=brain_model, fault=fault, verbose=verbose)
+        serve_command(
+            port=port, brain_url=brain_url, brain_model=brain_model, fault=fault, verbose=verbose, replay=played
+        )
     )
 
 
@@ -182,6 +219,23 @@ def watch(
 
 
 @app.command()
+@opt.takes(opt.TAPE)
+def tap(
+    flags: Flags,
+    upstream: Annotated[str, typer.Option("--upstream", metavar="URL", help="The service's base URL.")],
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8765,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per event, no screen.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="One line per event, no screen.")] = False,
+    config: opt.Config = None,
+) -> None:
+    """Stand between your own client and its service, pass everything on unchanged, and show it."""
+    from voicechat.cli.tap import TapOptions, tap_command
+
+    options = TapOptions(upstream, port, as_json=json, plain=plain)
+    raise typer.Exit(tap_command(flags, options, config))
+
+
+@app.command()
 def ctl() -> None:
     """Work a running talk from outside: ptt, mute, stop, say, status, events (`voicechat ctl --help`)."""
 
@@ -193,11 +247,100 @@ def diagnose(
         typer.Argument(metavar="[FILE...]", help="Tapes or logs of any client; - reads standard input."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    min_confidence: Annotated[
+        float, typer.Option("--min-confidence", metavar="0..1", help="Leave out what is less sure than this.")
+    ] = 0.0,
 ) -> None:
     """Say what went wrong in a session, and how to cure it: from a tape, or from the log of any client."""
     from voicechat.cli.diagnose import diagnose_command
 
-    raise typer.Exit(diagnose_command(files or (), as_json=json))
+    raise typer.Exit(diagnose_command(files or (), as_json=json, min_confidence=min_confidence))
+
+
+@app.command()
+def history(
+    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of tapes, instead of yours.")] = None,
+    most: Annotated[int, typer.Option("--most", min=0, help="So many of the newest; 0: all.")] = 20,
+    rm: Annotated[
+        list[str] | None, typer.Option("--rm", metavar="TAPE", help="Take a tape off the disk; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    config: opt.Config = None,
+) -> None:
+    """List the tapes of your talks, the newest first."""
+    from voicechat.cli.history import HistoryOptions, history_command
+
+    raise typer.Exit(history_command(HistoryOptions(folder, most, json, tuple(rm or ())), config))
+
+
+@app.command()
+@opt.takes(opt.LOOKS)
+def replay(
+    flags: Flags,
+    tape: Annotated[str, typer.Argument(metavar="TAPE", help="A folder made by --record, its name, or last.")],
+    check: Annotated[
+        bool, typer.Option("--check", help="Run the core over it again, and say which decision differs first.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The result of --check as JSON.")] = False,
+    speed: Annotated[float, typer.Option("--speed", min=0.25, max=16, help="How fast; sound at 1 alone.")] = 1.0,
+    at: Annotated[float, typer.Option("--at", metavar="SECONDS", min=0, help="Begin there.")] = 0.0,
+    config: opt.Config = None,
+) -> None:
+    """Watch a tape on the screen as if it happened now; with --check, test the core against it."""
+    from voicechat.cli.replay import ReplayOptions, replay_command
+
+    raise typer.Exit(replay_command(tape, flags, ReplayOptions(check, json, speed, at), config))
+
+
+@app.command()
+@opt.takes(opt.TRANSCRIBE)
+def transcribe(
+    flags: Flags,
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="Sound or video files; - reads standard input.")
+    ] = None,
+    mic: Annotated[bool, typer.Option("--mic", help="Write down what the microphone of the settings hears.")] = False,
+    seconds: Annotated[float, typer.Option("--seconds", min=0, max=86400, help="How long; 0: until Ctrl+C.")] = 0.0,
+    model: Annotated[str, typer.Option("--model", metavar="NAME", help="Transcription model; any is passed on.")] = "",
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What it is about, if the model asks.")] = "",
+    keywords: Annotated[
+        list[str] | None, typer.Option("--keywords", metavar="WORD,...", help="Words to listen for; may be repeated.")
+    ] = None,
+    delay: Annotated[
+        str, typer.Option("--delay", metavar="minimal|low|medium|high|xhigh", help="How long a live model may think.")
+    ] = "",
+    commit: Annotated[
+        str, typer.Option("--commit", metavar="server|whole|vad|SECONDS", help="Who divides the sound, and where.")
+    ] = "",
+    realtime: Annotated[bool, typer.Option("--realtime", help="Send files no faster than they play.")] = False,
+    form: Annotated[str, typer.Option("--format", "-f", metavar="text|srt|vtt|json", help="How it comes.")] = "text",
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE|DIR", help="Write there, not to stdout.")] = "",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="Files at the same time.")] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
+    config: opt.Config = None,
+) -> None:
+    """Write down recordings, or what the microphone hears: text, subtitles or JSON."""
+    from voicechat.cli.transcribe import TranscribeOptions, transcribe_command
+
+    options = TranscribeOptions(
+        files=tuple(files or ()),
+        mic=mic,
+        seconds=seconds,
+        model=model,
+        prompt=prompt,
+        keywords=tuple(keywords or ()),
+        delay=delay,
+        commit=commit,
+        realtime=realtime,
+        format=form,
+        out=out,
+        jobs=jobs,
+        quiet=quiet,
+    )
+    raise typer.Exit(transcribe_command(flags, config, options))
+
+
+add_sharing(app)  # diff, export, report
 
 
 @app.command()

@@ -57,13 +57,17 @@ Output = Annotated[str | None, typer.Option("--output", metavar="audio|text", he
 Greet = Annotated[str | None, typer.Option("--greet", metavar="TEXT", help="The assistant speaks first, like this.")]
 TurnMode = Annotated[
     str | None,
-    typer.Option("--turn-mode", metavar="hands-free|push-to-talk", help="When the microphone is open."),
+    typer.Option(
+        "--turn-mode",
+        metavar="hands-free|push-to-talk|transcribe",
+        help="When the microphone is open; transcribe only writes down.",
+    ),
 ]
 BargeIn = Annotated[
     bool | None, typer.Option("--barge-in/--no-barge-in", help="Whether talking over the assistant cuts in.")
 ]
 PresetOption = Annotated[
-    str | None, typer.Option("--preset", metavar="balanced|steady|quick", help="How turns are taken.")
+    str | None, typer.Option("--preset", metavar="balanced|steady|quick|interpreter", help="How turns are taken.")
 ]
 SessionFile = Annotated[
     str | None, typer.Option("--session", metavar="FILE", help="Session configuration: JSON with comments, or TOML.")
@@ -98,7 +102,28 @@ AllowTools = Annotated[
     list[str] | None,
     typer.Option("--allow-tools", metavar="NAME|all", help="A tool that runs without asking; may be repeated."),
 ]
-Record = Annotated[str | None, typer.Option("--record", metavar="DIR", help="Make a tape of the talk in this folder.")]
+Translate = Annotated[
+    str | None,
+    typer.Option("--translate", metavar="LANG", help="Show finished lines in this language too: a name or ISO code."),
+]
+TranslateUrl = Annotated[
+    str | None,
+    typer.Option("--translate-url", metavar="URL", help="Chat-completions or responses endpoint that translates them."),
+]
+TranslateModel = Annotated[str | None, typer.Option("--translate-model", metavar="NAME", help="Its model.")]
+Interpreter = Annotated[
+    str | None,
+    typer.Option("--interpreter", metavar="A:B", help="Let the assistant interpret between two languages."),
+]
+Record = Annotated[
+    str | None, typer.Option("--record", metavar="DIR", help="Make a tape of the talk in this folder; default: ours.")
+]
+ContinueFrom = Annotated[
+    str | None, typer.Option("--continue", metavar="TAPE", help="Go on with the talk on this tape; last: the newest.")
+]
+Redact = Annotated[
+    bool | None, typer.Option("--redact", help="No words on the tape, and of the sound only how loud it was.")
+]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file (TOML).")]
 Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration file.")]
 Theme = Annotated[str | None, typer.Option("--theme", metavar="NAME", help="A theme; `voicechat themes` lists them.")]
@@ -146,6 +171,12 @@ TALK: Mapping[str, Any] = {
     "tools": Tools,
     "allow_tools": AllowTools,
     "record": Record,
+    "translate": Translate,
+    "translate_url": TranslateUrl,
+    "translate_model": TranslateModel,
+    "interpreter": Interpreter,
+    "redact": Redact,
+    "continue_from": ContinueFrom,
     "profile": Profile,
 }
 """Everything that says how a talk is to be, by the name of its setting."""
@@ -153,6 +184,8 @@ SCREEN: Mapping[str, Any] = {**TALK, "theme": Theme, "ascii": Ascii, "plain": Pl
 """The same for a talk that is shown."""
 LOOKS: Mapping[str, Any] = {name: SCREEN[name] for name in ("theme", "ascii", "profile")}
 """What concerns the screen alone."""
+TAPE: Mapping[str, Any] = {**LOOKS, "record": Record, "redact": Redact}
+"""The screen, and a tape of what it shows."""
 SOUND: Mapping[str, Any] = {
     name: TALK[name] for name in ("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
 }
@@ -166,6 +199,10 @@ DOCTOR: Mapping[str, Any] = {
     **{name: TALK[name] for name in ("provider", "base_url", "model", "token_url", "transport", "insecure")},
 }
 """What the doctor wants to know of a talk."""
+
+_HEARS = ("provider", "base_url", "transport", "handshake", "dialect", "auth_style", "headers", "query", "ice_servers")
+TRANSCRIBE: Mapping[str, Any] = {name: TALK[name] for name in (*_HEARS, "insecure", "language", "token_url", "profile")}
+"""Which service, for a session that only listens."""
 
 
 def takes(options: Mapping[str, Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:

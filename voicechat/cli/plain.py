@@ -29,6 +29,7 @@ def why_plain(settings: Settings, environ: Mapping[str, str]) -> str | None:
 
 def plain_command(settings: Settings, why: str, environ: Mapping[str, str] | None = None) -> int:
     """Talk in lines until the input ends. `environ` is the engine's. The exit status."""
+    from voicechat.config.interpreting import side_language
     from voicechat.engine.host import EngineProcess
     from voicechat.plain.talk import PlainOptions, PlainTalk
     from voicechat.plain.terminal import Printer, may_color, read_lines
@@ -36,7 +37,8 @@ def plain_command(settings: Settings, why: str, environ: Mapping[str, str] | Non
     if why:
         print(f"voicechat: {why}", file=sys.stderr)
     is_terminal = sys.stdin.isatty()
-    options = PlainOptions(is_terminal, settings.mic, settings.speaker, bool(settings.greet))
+    language = side_language(settings) if settings.translate else ""
+    options = PlainOptions(is_terminal, settings.mic, settings.speaker, bool(settings.greet), language)
     printer = Printer(sys.stdout, colors=may_color(sys.stdout, os.environ))
     talk = PlainTalk(EngineProcess(settings, environ), printer, options)
 

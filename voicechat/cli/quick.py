@@ -32,6 +32,10 @@ WITH_VALUE = (
     "config",
     "token_url",
     "record",
+    "translate",
+    "translate_url",
+    "translate_model",
+    "interpreter",
     "profile",
     "theme",
 )
@@ -50,6 +54,7 @@ SWITCHES = {
     "--no-gain": ("gain_control", False),
     "--ascii": ("ascii", True),
     "--plain": ("plain", True),
+    "--redact": ("redact", True),
 }
 MANY = {
     "--header": "headers",
@@ -60,7 +65,7 @@ MANY = {
 }
 """Options that may be repeated."""
 NUMBERS = ("budget",)
-VALUES = {"--" + name.replace("_", "-"): name for name in WITH_VALUE}
+VALUES = {"--" + name.replace("_", "-"): name for name in WITH_VALUE} | {"--continue": "continue_from"}
 
 
 def chat_flags(arguments: Sequence[str]) -> dict[str, Any] | None:

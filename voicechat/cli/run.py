@@ -13,7 +13,7 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -22,10 +22,12 @@ from typing import Any
 from voicechat import exit_codes
 from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.run_summary import Progress
+from voicechat.config.interpreting import side_language
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered, ToolDenied
 from voicechat.core.rules.budget import dollars
+from voicechat.core.user_events import UserAct
 from voicechat.core.view import View
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
@@ -35,6 +37,8 @@ AT_REST = ("ready", "finished", "cut", "stopped")
 """Reply states in which nothing is under way."""
 REST = 1.5
 """Seconds at rest after the end of a recording: the last words may still be on their way to an answer."""
+TRANSLATION_WAIT = 25.0
+"""Seconds the last lines may take to be translated: two requests and a little."""
 GOODBYE_WAIT = 1.5
 """Seconds in which the engine may end tidily and send what is left."""
 
@@ -102,6 +106,9 @@ class Run:
         self._pressed = False
         self._denied: set[str] = set()
         self._restless_at = time.monotonic()
+        self._translates = bool(side_language(settings))
+        self._translated_by = 0.0
+        """When the last translations are waited for no longer; 0: nothing else is left to wait for yet."""
         self._interrupted = False
 
     def go(self) -> int:
@@ -175,25 +182,18 @@ class Run:
             self._progress.problem(f"the line was lost: {why}", "try again; is the service still there?")
             return exit_codes.CONNECTION
         if self._progress.completed >= self._wanted and self._is_heard_out(view):
+            if self._awaits_translation():
+                return None
             return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
         if self._progress.failed:
             return exit_codes.FAILED_TURN
         if view.spent_budget is not None and view.reply.state in AT_REST:
             self._progress.problem(f"the budget of {dollars(view.spent_budget)} is spent", "--budget allows more")
             return exit_codes.FAILED_TURN
-        self._deny_the_unallowed(view)
+        deny_the_unallowed(view, self._denied, self._engine.send, self._progress)
         if self._progress.is_ready:
             self._speak_or_write()
         return None
-
-    def _deny_the_unallowed(self, view: View) -> None:
-        """Nobody is here to ask: what the command line did not allow is refused, and said."""
-        for ask in view.asked:
-            if ask.call_id not in self._denied:
-                self._denied.add(ask.call_id)
-                self._engine.send(ToolDenied(ask.call_id, "Nobody was there to ask."))
-                how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
-                self._progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")
 
     def _is_heard_out(self, view: View) -> bool:
         """Without --turns a recording is played to its end, and whatever it still asks is answered."""
@@ -203,6 +203,12 @@ class Run:
         if not self._progress.mic_file_ended or view.reply.state not in AT_REST:
             self._restless_at = now
         return now - self._restless_at >= REST
+
+    def _awaits_translation(self) -> bool:
+        if not (self._translates and self._progress.awaits_translation):
+            return False
+        self._translated_by = self._translated_by or time.monotonic() + TRANSLATION_WAIT
+        return time.monotonic() < self._translated_by
 
     def _lacks_a_device(self) -> bool:
         """A microphone was needed, or a loudspeaker was asked for by name. Answers need no loudspeaker otherwise."""
@@ -242,6 +248,16 @@ class Run:
             print(f"voicechat: {problem}", file=sys.stderr)
         if code == exit_codes.INTERRUPTED:
             print("voicechat: interrupted", file=sys.stderr)
+
+
+def deny_the_unallowed(view: View, denied: set[str], send: Callable[[UserAct], None], progress: Progress) -> None:
+    """Nobody is here to ask: what the command line did not allow is refused, and said. `denied`: those so far."""
+    for ask in view.asked:
+        if ask.call_id not in denied:
+            denied.add(ask.call_id)
+            send(ToolDenied(ask.call_id, "Nobody was there to ask."))
+            how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
+            progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")
 
 
 def print_json(value: Mapping[str, Any]) -> None:

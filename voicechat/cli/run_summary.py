@@ -9,6 +9,7 @@ from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.usage import Tokens
+from voicechat.translation.backlog import is_awaited
 
 
 class Progress:
@@ -58,6 +59,11 @@ class Progress:
             self._causes.append(sentences[0])
 
     @property
+    def awaits_translation(self) -> bool:
+        """A finished line still has no translation, nor the word that it gets none."""
+        return is_awaited([self._turns[key] for key in self._order if key in self._turns])
+
+    @property
     def completed(self) -> int:
         return self.view.completed if self.view else 0
 
@@ -89,6 +95,15 @@ class Progress:
             }
         if usage.total and money.cost is not None:
             known |= {"cost_usd": round(money.cost.usd, 6), "cost_is_estimate": money.cost.is_estimate}
+        if (side := self.figures.side).requests:  # beside the talk, and in none of its sums
+            spent = {"cost_usd": round(side.cost.usd, 6)} if side.cost is not None else {}
+            known["translation"] = {
+                "model": side.model,
+                "requests": side.requests,
+                "input_tokens": side.usage.input.total,
+                "output_tokens": side.usage.output.total,
+                **spent,
+            }
         if "cost_usd" in known and not money.is_own:
             known["prices_of"] = money.prices_of
         return known
@@ -130,4 +145,6 @@ def entry(turn: TurnView) -> dict[str, Any]:
         line["text"] = turn.text + turn.rest
     if turn.detail:
         line["detail"] = turn.detail
+    if turn.translation:
+        line["translation"] = turn.translation
     return line

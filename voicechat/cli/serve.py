@@ -7,39 +7,54 @@ import contextlib
 import logging
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 from voicechat import exit_codes
 from voicechat.errors import ConfigError, SignallingError
 
+if TYPE_CHECKING:
+    from voicechat.cli.serve_replay import ReplayServing
+
 
 def serve_command(
-    *, port: int = 8765, brain_url: str = "", brain_model: str = "", fault: str = "", verbose: bool = False
+    *,
+    port: int = 8765,
+    brain_url: str = "",
+    brain_model: str = "",
+    fault: str = "",
+    verbose: bool = False,
+    replay: ReplayServing | None = None,
 ) -> int:
     """Serve on loopback until Ctrl+C. Returns the exit status.
 
     Raises ConfigError when the offline engine is not installed or an option is no good, SignallingError when the port
-    is taken.
+    is taken, TapeError for a tape that cannot be played.
     """
     from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
 
-    if missing := engine_is_missing():
+    if replay is None and (missing := engine_is_missing()):
         raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
     level = logging.INFO if verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port, brain_url, brain_model, fault))
+        asyncio.run(_serve(port, brain_url, brain_model, fault, replay))
     return exit_codes.DONE
 
 
-async def _serve(port: int, brain_url: str, brain_model: str, fault: str) -> None:
+async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay: ReplayServing | None) -> None:
     from voicechat.local_server.brain.choose import choose_brain
     from voicechat.local_server.faults import read_fault
     from voicechat.local_server.house import House, load_senses
     from voicechat.local_server.server import Server
 
-    house = House(load_senses, brain_url, brain_model, read_fault(fault))
-    brain = await choose_brain(brain_url, brain_model)
+    if replay is None:
+        house = House(load_senses, brain_url, brain_model, read_fault(fault))
+        about = f"Brain: {(await choose_brain(brain_url, brain_model)).label}."
+    else:
+        from voicechat.cli.serve_replay import house_of, words_of
+
+        house, about = house_of(replay), words_of(replay)
     server = Server(house)
     try:
         await server.start(port)
@@ -52,17 +67,17 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str) -> Non
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, ended.set)
     print(server.base_url, flush=True)
-    _narrate(server.base_url, brain.label, fault)
+    _narrate(server.base_url, about, fault)
     try:
         await ended.wait()
     finally:
         await server.stop()
 
 
-def _narrate(base_url: str, brain: str, fault: str) -> None:
+def _narrate(base_url: str, about: str, fault: str) -> None:
     """How to use it; on stderr, because stdout is data."""
     lines = [
-        f"A Realtime server listens on this computer only. Brain: {brain}.",
+        f"A Realtime server listens on this computer only. {about}",
         f"  talk to it:     voicechat --provider custom --base-url {base_url}",
         f"  any client:     base URL {base_url}, any key, any model; WebRTC and WebSocket",
         "  end it:         Ctrl+C",

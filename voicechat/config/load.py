@@ -32,6 +32,7 @@ SPELLED = {
     "gain_control": "gain",
     "headers": "header",
     "ice_servers": "ice-server",
+    "continue_from": "continue",
 }
 """Settings whose option has a shorter name."""
 SERVICE = ("provider", "base_url", "resource")
@@ -127,6 +128,8 @@ def setting_of(document: Document, keys: Keys, value: Any) -> tuple[str, Value]:
     except ConfigError as error:
         raise LineError(document, keys, error.message.strip(), error.hint) from error
     if name == "session" or (name in ("mic", "speaker") and str(checked).lower().endswith(".wav")):
+        checked = resolve_path(checked, document.path.parent)
+    elif name == "record" and checked not in ("", "default"):
         checked = resolve_path(checked, document.path.parent)
     elif name == "tools":
         checked = tuple(resolve_path(one, document.path.parent) for one in checked)

@@ -34,6 +34,16 @@ def device_memory_file() -> Path:
     return state_dir() / "devices.json"
 
 
+def tapes_dir() -> Path:
+    """Tapes, where the user names no folder."""
+    return state_dir() / "tapes"
+
+
+def tapes_root(record: str) -> Path:
+    """The folder that the setting `record` names; `default`, or nothing, is ours."""
+    return Path(record).expanduser() if record not in ("", "default") else tapes_dir()
+
+
 def service_memory_file() -> Path:
     """What worked at which address the last time; see `service_memory`."""
     return state_dir() / "services.json"
@@ -45,3 +55,8 @@ def engine_log() -> Path:
     if path.exists() and path.stat().st_size > 1_000_000:
         path.replace(path.with_suffix(".old.log"))
     return path
+
+
+def spoken_words_dir() -> Path:
+    """What scripts have said in the local voice; each text is spoken once."""
+    return state_dir() / "spoken"

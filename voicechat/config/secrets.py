@@ -30,7 +30,7 @@ COMMAND_LIMIT = 5.0
 KEYRING_LIMIT = 10.0
 """Seconds: a keyring may ask for its password, and one that hangs must not hang us for ever."""
 LONGEST_KEY = 16_384
-_PRIVATE_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_TOKEN_ACCESS")
+_PRIVATE_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_TOKEN_ACCESS", "_TRANSLATE_KEY")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from voicechat.config.provider import AUTH_STYLES, DIALECTS, ENCODINGS, HANDSHAKES, QUIRKS, TRANSPORTS
 from voicechat.config.provider_presets import PROVIDERS
 
-TurnModeName = Literal["hands-free", "push-to-talk"]
+TurnModeName = Literal["hands-free", "push-to-talk", "transcribe"]
 PRIVATE_SECTIONS = ("keys", "profiles", "devices", "prices", "mcp")
 
 
@@ -46,8 +46,8 @@ class Settings:
     language: str = setting("", "language you speak, as an ISO 639-1 code; empty lets the service find out")
     output: str = setting("audio", "how answers come", choices=("audio", "text"))
     greet: str = setting("", "let the assistant speak first, along these lines")
-    preset: str = setting("balanced", "how turns are taken", choices=("balanced", "steady", "quick"))
-    turn_mode: str = setting("hands-free", "when the mic is open", choices=("hands-free", "push-to-talk"))
+    preset: str = setting("balanced", "how turns are taken", choices=("balanced", "steady", "quick", "interpreter"))
+    turn_mode: str = setting("hands-free", "when the mic is open", choices=("hands-free", "push-to-talk", "transcribe"))
     barge_in: bool | None = setting(None, "talking over the assistant cuts in; unset: as the preset says")
     session: str = setting("", "a session configuration file (JSON with comments or TOML)")
     transcription_model: str = setting("", "model that writes down what you say")
@@ -83,11 +83,21 @@ class Settings:
     motion: str = setting("full", "movement on the screen", choices=("full", "calm"))
     ascii: bool = setting(False, "draw with ASCII characters only")
     plain: bool = setting(False, "a talk in lines of text, for screen readers, pipes and plain terminals")
+    translate: str = setting("", "language that finished lines are translated to, by name or ISO code; empty: none")
+    translate_url: str = setting("", "chat-completions or responses endpoint that translates; empty: the provider's")
+    translate_model: str = setting("", "its model")
+    interpreter: str = setting("", "two languages the assistant interprets between, such as en:de")
     brain_url: str = setting("", "chat server the local server should think with")
     brain_model: str = setting("", "its model")
     connect_timeout: float = setting(10.0, "seconds a connection may take", low=1.0, high=120.0)
     api_key_command: str = setting("", "command whose first line of output is the API key; run without a shell")
-    record: str = setting("", "folder in which a tape of the talk is made; empty: none")
+    record: str = setting("", "folder in which a tape of the talk is made (default: ours); empty: none")
+    continue_from: str = setting("", "a tape whose talk is gone on with: its folder, its name, or last")
+    redact: bool = setting(False, "no words on the tape, and of the sound only how loud it was")
+    record_sound: bool = setting(True, "what was said is on the tape")
+    tape_gb: float = setting(2.0, "gigabytes of one tape's sound, and of its events", low=0.001, high=4)
+    tapes_gb: float = setting(20.0, "gigabytes of all tapes of a folder, the oldest go; 0: no limit", low=0, high=1e6)
+    tapes_days: float = setting(0.0, "days after which a tape is removed; 0: never", low=0, high=36_500)
     budget: float = setting(0.0, "US dollars this talk may cost; 0: no budget", low=0.0, high=1e6)
     budget_stop: bool = setting(True, "when the budget is spent, stop and ask; off: only say so")
     tools: tuple[str, ...] = texts("Python files whose public functions the model may call")

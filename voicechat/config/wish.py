@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from voicechat.config.interpreting import interpreter_instructions, is_interpreting, preset_of
 from voicechat.config.providers import Provider, provider_of
 from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
 from voicechat.core.choosing import turn_detection_of
-from voicechat.core.policy import PRESETS, Preset, TurnPolicy, policy_for
+from voicechat.core.policy import Preset, TurnPolicy, policy_for
 from voicechat.core.state import Choices, Wishes
 from voicechat.errors import ConfigError
 from voicechat.protocol.session_config import Problem, check_session
@@ -39,9 +40,11 @@ class Plan:
 def plan(settings: Settings) -> Plan:
     """Raises ConfigError for a session file that cannot be read or asks for something impossible."""
     provider = provider_of(settings)
-    preset = PRESETS[settings.preset]  # type: ignore[index]  # checked when the settings were loaded
+    preset = preset_of(settings)
     own, remarks = session_of_file(settings.session)
     session = merged(defaults(settings, provider, preset), own)
+    if is_interpreting(settings):
+        session["instructions"] = interpreter_instructions(settings)
     explicit(session, settings, turn_detection_of(preset))
     detection = session["audio"]["input"].get("turn_detection")
     push_to_talk = settings.turn_mode == "push-to-talk"
@@ -64,7 +67,7 @@ def plan(settings: Settings) -> Plan:
             is_loopback=is_on_this_machine(provider),
         ),
         choices=Choices(
-            turn_mode="push-to-talk" if push_to_talk else "hands-free",
+            turn_mode=settings.turn_mode,  # type: ignore[arg-type]  # checked when the settings were loaded
             barge_in=barge_in,
             local_detection=detection is None and not push_to_talk,
         ),

@@ -46,6 +46,10 @@ from voicechat.core.audio_events import (
     VoiceBegan as VoiceBegan,
     VoiceEnded as VoiceEnded,
 )
+from voicechat.core.side_events import (
+    SideNoted as SideNoted,
+    TurnTranslated as TurnTranslated,
+)
 from voicechat.core.tool_events import (
     ToolAnswered as ToolAnswered,
     ToolFinished as ToolFinished,
@@ -241,5 +245,6 @@ Announcement = (
 )
 MoneyEvent = BudgetNear | BudgetSpent | BudgetBlind
 ToolEvent = ToolsOffered | ToolsNoted | ToolFinished
-Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged | MoneyEvent | ToolEvent
+SideEvent = TurnTranslated | SideNoted
+Event = TimePassed | UserEvent | AudioEvent | LineEvent | AttendanceChanged | MoneyEvent | ToolEvent | SideEvent
 AnyEvent = Event | Announcement

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-TurnMode = Literal["hands-free", "push-to-talk"]
+TurnMode = Literal["hands-free", "push-to-talk", "transcribe"]
+"""transcribe: hands-free, and what is said is only written down; nobody answers."""
 PresetName = Literal["balanced", "steady", "quick"]
 
 
@@ -120,7 +121,7 @@ class TurnPolicy:
 class Preset:
     """R23: one named way of taking turns, every value written out."""
 
-    name: PresetName
+    name: PresetName | Literal["interpreter"]
     threshold: float
     prefix_padding: float
     silence_duration: float

@@ -45,7 +45,7 @@ def memory_of(state: State, now: float, policy: TurnPolicy) -> Memory:
         if turn.typed and not turn.committed and waiting[turn.text] > 0:
             waiting[turn.text] -= 1  # it goes out by itself, as what it is
             continue
-        items = _items(turn, f"{PREFIX}-{number}-{turn.key}", _heard(state, turn, now))
+        items = _items(turn, f"{PREFIX}-{number}-{turn.key}", heard_of(state, turn, now))
         if not items:
             continue
         count, size = count + len(items), size + sum(_size(item) for item in items)
@@ -82,7 +82,8 @@ def _renamed(turn: Turn, connection: int, item_id: str) -> Turn:
     )
 
 
-def _heard(state: State, turn: Turn, now: float) -> str:
+def heard_of(state: State, turn: Turn, now: float) -> str:
+    """The part of an answer that was heard; of every other turn all of it."""
     if turn.who != "assistant":
         return turn.text.strip()
     rate = state.conversation.chars_per_second

@@ -50,7 +50,7 @@ class Choices:
     """What the user may switch while talking."""
 
     turn_mode: TurnMode = "hands-free"
-    """hands-free: the mic is open whenever it may be. push-to-talk: only while the user holds it open."""
+    """push-to-talk: the mic is open only while held. transcribe: open mic, and nobody answers (R13 never asks)."""
     barge_in: bool = True
     """Talking over the assistant cuts in (R7). Off: half duplex."""
     local_detection: bool = False
@@ -62,6 +62,16 @@ class Choices:
     def turns_are_ours(self) -> bool:
         """Turn detection is null on the wire: we commit (R17-R19)."""
         return self.turn_mode == "push-to-talk" or self.local_detection
+
+    @property
+    def is_open_mic(self) -> bool:
+        """The mic is open without a key."""
+        return self.turn_mode != "push-to-talk"
+
+    @property
+    def only_writes(self) -> bool:
+        """What is said is written down and not answered."""
+        return self.turn_mode == "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +372,8 @@ class Resumption:
     """(key of the turn, id of the item) on this line."""
     refused: int = 0
     """Items of them that the service did not take."""
+    is_due: bool = False
+    """The talk goes on from an earlier one, which the first line is to be told."""
     again_from: float | None = None
     """What the user said since then went to a line that was dead or dying, and is said again to the next one."""
 

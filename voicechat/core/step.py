@@ -185,9 +185,8 @@ def _is_of_this_line(state: State, event: Event) -> bool:
     """Whether this may be obeyed: news of a line that is gone is recorded by the session, never obeyed."""
     match event:
         case (
-            (Received() | LineStep() | LineNoted() | LineOpened() | LineFailed() | LineLost() | SendRefused())
-            | PlaybackMoved()
-        ):
+            Received() | LineStep() | LineNoted() | LineOpened() | LineFailed() | LineLost() | SendRefused()
+        ) | PlaybackMoved():
             line = state.connection
             return event.connection == line.number and line.phase in ("connecting", "open")
         case _:

@@ -86,6 +86,8 @@ class Turn:
     transcript_at: float | None = None
     stage: Literal["", "asked", "running"] = ""
     """Tools: it waits for the user's word, or runs here."""
+    translation: str | None = None
+    """What was heard of it, in the language of `--translate`. Empty: nothing to show; None: not (yet) asked for."""
 
     @property
     def sounding(self) -> bool:

@@ -56,7 +56,7 @@ class PauseToggled:
 
 @dataclass(frozen=True, slots=True)
 class TurnModeChosen:
-    mode: Literal["hands-free", "push-to-talk"]
+    mode: Literal["hands-free", "push-to-talk", "transcribe"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +259,22 @@ class GainChosen:
     enabled: bool
 
 
-SoundWish = DevicesAsked | DevicesChosen | KeepWaitingChosen | EchoChosen | NoiseChosen | GainChosen
-UserAct = UserEvent | SoundWish
+@dataclass(frozen=True, slots=True)
+class SpeechGiven:
+    """A sound file for the scripted microphone, said from session time `at` on; None: from now on."""
+
+    file: str
+    label: str = ""
+    at: float | None = None
+
+
+SoundWish = DevicesAsked | DevicesChosen | KeepWaitingChosen | EchoChosen | NoiseChosen | GainChosen | SpeechGiven
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingToggled:
+    """Make a tape from here on, or end the one that is made. The talk itself is not touched."""
+
+
+UserAct = UserEvent | SoundWish | RecordingToggled
 """Everything a screen may command."""

@@ -71,7 +71,7 @@ class MicView:
     detail: str = ""
     """Why there is no microphone, which device was lost."""
     hint: str = ""
-    turn_mode: Literal["hands-free", "push-to-talk"] = "hands-free"
+    turn_mode: Literal["hands-free", "push-to-talk", "transcribe"] = "hands-free"
     barge_in: bool = True
     muted: bool = False
     volume: float = 1.0
@@ -182,3 +182,5 @@ class TurnView:
     """Tools: it waits for your word, or runs on this machine."""
     item_id: str = ""
     """The service's (first) item of this turn; empty where it has none."""
+    translation: str | None = None
+    """`text` in the language of `--translate`. Empty: nothing to show; None: not (yet) translated."""

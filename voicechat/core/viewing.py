@@ -176,7 +176,7 @@ def _free_state(state: State, reason: str, clipped: float | None) -> MicState:
         if mic.flat_since is not None:
             return "flat"
         return "too-loud" if clipped is not None and clipped >= TOO_LOUD else "hands-free"
-    if mic.paused and state.choices.turn_mode == "hands-free":
+    if mic.paused and state.choices.is_open_mic:
         return "paused"
     match reason:
         case _ if reason == SPEAKING_CUT_IN:

@@ -45,6 +45,7 @@ class Configured:
     pending: Said | None = None
     """A `session.update` neither confirmed nor refused."""
     first_sent: Said | None = None
+    last_sent: Said | None = None
     by_handshake: bool = False
     """The configuration travelled with the offer, so it was in force from the first moment."""
 

@@ -35,6 +35,14 @@ class Answer:
     calls: int = 0
     """Function calls it made."""
     words: str = ""
+    is_implied: bool = False
+    """Its beginning is not in the log: it was first seen by a delta, an item or its end."""
+    after_tool: Evidence | None = None
+    """The newest tool output it was to speak about."""
+    output_items: int | None = None
+    """In `response.done`; None where the log leaves them out."""
+    audio_seconds: float = 0.0
+    """Sound it brought over a WebSocket, as far as the log holds it (16 bit, 24 kHz)."""
 
     @property
     def is_active(self) -> bool:

@@ -16,6 +16,9 @@ TIME_PASSED = "time.passed"
 LOG_ENDED = "log.ended"
 """The last record of a finished log: nothing more will come, whatever was waited for."""
 
+NAMED = "(only its name was printed)"
+"""A field that marks an event of which a log told little more than its name."""
+
 
 @dataclass(slots=True)
 class Record:
@@ -26,17 +29,19 @@ class Record:
     dir: Direction
     event: Mapping[str, Any]
     type: str
+    stream: str = ""
+    """Which of several sessions in one log, as the log itself tells them apart."""
 
     def mark(self, ref: str = "") -> Evidence:
         """This event as evidence."""
         return Evidence(self.seq, self.t, f"{self.type} {ref}" if ref else self.type)
 
 
-def record_of(seq: int, t: float | None, direction: Direction, event: Mapping[str, Any]) -> Record:
+def record_of(seq: int, t: float | None, direction: Direction, event: Mapping[str, Any], stream: str = "") -> Record:
     """A record of an event dict as it was on the wire, or of a local one."""
     name = event.get("type")
     kind = name if isinstance(name, str) else ""
-    return Record(seq, t, direction, event, GA_NAMES.get(kind, kind))
+    return Record(seq, t, direction, event, GA_NAMES.get(kind, kind), stream)
 
 
 def part(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:

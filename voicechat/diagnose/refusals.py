@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from voicechat.diagnose.configured import UNKNOWN
 from voicechat.diagnose.facts import Failure, Said
 from voicechat.diagnose.records import Record, number, part, text
 from voicechat.protocol.dialects import detect_dialect
@@ -20,7 +21,14 @@ FAILURES = ("error", "response.done", "line.failed")
 """Event types that can tell of a failure."""
 
 QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "account_deactivated"}
-AUTH = {"invalid_api_key", "authentication_error", "invalid_authentication", "unauthorized", "permission_denied"}
+AUTH = {
+    "invalid_api_key",
+    "authentication_error",
+    "invalid_authentication",
+    "unauthorized",
+    "permission_denied",
+    "access_not_enabled",
+}
 EXPIRED_TOKEN = {"token_expired", "ephemeral_token_expired", "client_secret_expired"}
 RATE = {"rate_limit_exceeded", "inference_rate_limit_exceeded", "too_many_requests"}
 RETIRED_MODELS = re.compile(r"gpt-4o(-mini)?-realtime-preview|gpt-realtime(-mini)?(-20\d\d-\d\d-\d\d)?\b(?!-)")
@@ -40,18 +48,25 @@ CODES = {
 """Codes of services that name one problem."""
 SAYINGS = (
     (re.compile(r"already has an active response", re.I), "active-response-conflict"),
-    (re.compile(r"^cancellation failed", re.I), "cancel-without-response"),
+    (re.compile(r"cancellation failed|no active response (?:was )?found", re.I), "cancel-without-response"),
     (re.compile(r"buffer too small|buffer is empty", re.I), "empty-commit"),
     (re.compile(r"cannot update a conversation'?s voice|voice.{0,40}(locked|cannot be changed)", re.I), "voice-locked"),
     (re.compile(r"(ephemeral|client).{0,20}(token|secret|key).{0,20}expired|token expired", re.I), "token-expired"),
-    (re.compile(r"session (hit the maximum duration|has expired|expired)", re.I), "session-expired"),
-    (re.compile(r"incorrect api key|invalid api key", re.I), "auth-failed"),
+    (
+        re.compile(r"session (hit the maximum duration|has expired|expired)|maximum session duration", re.I),
+        "session-expired",
+    ),
+    (re.compile(r"incorrect api key|invalid api key|does not have access to the realtime", re.I), "auth-failed"),
+    (re.compile(r"billing (hard )?limit|credit balance", re.I), "quota-or-billing"),
+    (re.compile(r"realtime beta api is no longer|beta_api_shape_disabled", re.I), "beta-retired"),
     (re.compile(r"exceeded your current quota", re.I), "quota-or-billing"),
     (re.compile(r"rate limit reached", re.I), "rate-limited"),
 )
 """For services that give a sentence and no code."""
+GA_ONLY = {"audio", "output_modalities"}
+"""Fields that every GA service has: who refuses them speaks beta."""
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
-_QUOTED = re.compile(r"['\"`]((?:session|response)(?:\.[\w\[\]]+)+)['\"`]")
+_QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)")
 
 
 def failure_of(record: Record, model: SessionModel) -> Failure:
@@ -111,7 +126,10 @@ def problem_of_words(failure: Failure) -> str:
 def problem_of(failure: Failure, model: SessionModel) -> str:
     """The code of the finding that tells of this failure; empty if none does."""
     problem = problem_of_words(failure)
-    if problem == "empty-commit" and model.configured.turns_are_theirs:
+    theirs = model.configured.turns_are_theirs
+    if model.configured.turn_detection is UNKNOWN:
+        theirs = "input_audio_buffer.speech_stopped" in model.witness.seen  # only a server that detects turns tells
+    if problem == "empty-commit" and theirs:
         return "commit-with-server-vad"
     if problem == "session-limit" or failure.status == 503:
         return "session-limit"
@@ -142,7 +160,7 @@ def _of_session(failure: Failure, model: SessionModel) -> str:
         return "dialect-mismatch"
     if is_unknown:
         return "unknown-session-field"
-    is_wrong = failure.code.startswith("invalid_") or failure.message.lower().startswith("invalid ")
+    is_wrong = is_missing or failure.code.startswith("invalid_") or failure.message.lower().startswith("invalid ")
     return "wrong-field-type" if is_wrong and failure.param else ""
 
 
@@ -151,4 +169,6 @@ def _is_of_the_other_dialect(name: str, model: SessionModel) -> bool:
     spoken = model.configured.dialect
     if name in GA_PATHS:
         return spoken != "beta"
+    if spoken is None:
+        return name in GA_ONLY
     return spoken == "beta" and detect_dialect({name: {}}) == "ga"

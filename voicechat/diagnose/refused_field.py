@@ -13,6 +13,8 @@ from voicechat.protocol.problems import canonical_path, nearest
 from voicechat.protocol.session_config import check_session
 from voicechat.protocol.session_fields import ELSEWHERE
 
+MOST_OTHERS = 3
+
 
 def failure_as(code: str, model: SessionModel, record: Record) -> Failure | None:
     """The failure that this very record told, if it is one of that code."""
@@ -25,6 +27,14 @@ def failure_as(code: str, model: SessionModel, record: Record) -> Failure | None
 def update_of(failure: Failure, model: SessionModel) -> Mapping[str, Any]:
     """The session that was asked for in the refused update."""
     return part(failure.said.event, "session") if failure.said is not None else {}
+
+
+def also_wrong(field: str, session: Mapping[str, Any]) -> str:
+    """What the service would have refused next in the same update; empty if nothing is known of."""
+    problems = [one for one in check_session(session).problems if one.severity == "error"]
+    canonical = canonical_path(field)
+    others = [one for one in problems if one.path != field and canonical_path(one.path) != canonical]
+    return "".join(f" {one.path} is wrong as well: {one.message}." for one in others[:MOST_OTHERS])
 
 
 def advice(field: str, session: Mapping[str, Any]) -> str:

@@ -1,20 +1,30 @@
-"""What a diagnosis of a log says: as text for people, as plain data for programs."""
+"""What a diagnosis of a log says, as data: causes with what follows from them, and how the log was read."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from voicechat.diagnose.consequences import Cause, by_cause
+from voicechat.diagnose.cures import Snippets, cure_of
 from voicechat.diagnose.findings import Evidence, Finding
 from voicechat.diagnose.readers.log import Reading, read_log
+from voicechat.diagnose.records import Record
+from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
+from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
-SIGNS = {"error": "✗", "warning": "!", "info": "·"}
-WIDTH = 100
-MOST_EVIDENCE_SHOWN = 6
+PASSED = {"no-response", "tool-output-unanswered", "transcription-late"}
+"""What is over was only late."""
+MOST_STREAMS = 64
+"""Sessions of one log that are told apart; what comes after is read as one."""
+TOLD_EVERY = 8192
+"""Records between two words about how far it is."""
+HARMLESS = {"input_audio_buffer_clear_empty"}
+"""Refusals that change nothing and need no finding."""
+MOST_UNEXPLAINED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +33,99 @@ class Report:
 
     name: str
     reading: Reading
-    findings: tuple[Finding, ...]
+    causes: tuple[Cause, ...]
+    sessions: dict[str, str]
+    """`Finding.id` -> the session it was found in, where a log holds several."""
+    unexplained: tuple[Evidence, ...] = ()
+    """Errors of the service that no check has a name for."""
+    speaks_beta: bool = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The causes alone."""
+        return tuple(cause.finding for cause in self.causes)
 
     @property
     def is_healthy(self) -> bool:
         """Nothing is wrong with it, and there was something to look at."""
-        return not self.findings and self.reading.events > 0
+        return not self.causes and not self.unexplained and self.reading.events > 0
+
+    def cure(self, finding: Finding) -> Snippets | None:
+        """The change in code, where the log is another client's."""
+        return None if self.reading.kind == "tape" else cure_of(finding.code, beta=self.speaks_beta)
 
 
-def diagnose(stream: BinaryIO, name: str) -> Report:
-    """Read a log to its end and ask every check."""
-    reading = Reading()
-    diagnosis = Diagnosis()
-    for record in read_log(stream, reading):
+class _Sessions:
+    """A diagnosis for each session of a log."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.of: dict[str, Diagnosis] = {}
+        self.unexplained: list[Evidence] = []
+        self.speaks_beta = False
+
+    def feed(self, record: Record) -> None:
+        stream = record.stream if record.stream in self.of or len(self.of) < MOST_STREAMS else ""
+        if stream not in self.of:
+            self.of[stream] = Diagnosis(is_ours=self._reading.kind == "tape")
+        diagnosis = self.of[stream]
         diagnosis.feed(record)
-    diagnosis.finish()
-    worst_first = sorted(diagnosis.findings, key=lambda one: (ORDER[one.severity], one.evidence[0].seq))
-    return Report(name, reading, tuple(worst_first))
+        if record.event.get("type") in GA_NAMES:
+            self.speaks_beta = True
+        if record.type == "error" and len(self.unexplained) < MOST_UNEXPLAINED:
+            failure = diagnosis.model.failure
+            if failure is not None and not problem_of(failure, diagnosis.model) and failure.code not in HARMLESS:
+                self.unexplained.append(record.mark(f"{failure.code or failure.kind} {failure.message}".strip()[:200]))
+
+    def finish(self) -> None:
+        for diagnosis in self.of.values():
+            diagnosis.finish()
+            self.speaks_beta = self.speaks_beta or _spoken(diagnosis) == "beta"
+
+
+def _spoken(diagnosis: Diagnosis) -> Dialect | None:
+    """The dialect of the service; where it is not in the log, the client's."""
+    configured = diagnosis.model.configured
+    sent = configured.last_sent.event.get("session") if configured.last_sent is not None else None
+    return configured.dialect or (detect_dialect(sent) if isinstance(sent, Mapping) else None)
+
+
+def diagnose(
+    stream: BinaryIO, name: str, *, least: float = 0.0, told: Callable[[int], None] = lambda events: None
+) -> Report:
+    """Read a log to its end and ask every check. `least`: the confidence a finding must have; `told`: events so far."""
+    reading = Reading()
+    sessions = _Sessions(reading)
+    for record in read_log(stream, reading):
+        sessions.feed(record)
+        if record.seq % TOLD_EVERY == 0:
+            told(record.seq)
+    sessions.finish()
+    causes: list[Cause] = []
+    named: dict[str, str] = {}
+    for session, diagnosis in sessions.of.items():
+        found = _sorted([one for one in diagnosis.findings if one.confidence >= least and not _is_past(one)])
+        causes += by_cause(found)
+        if len(sessions.of) > 1:
+            named |= {one.id: session for one in found}
+    causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
+    unexplained = tuple(sessions.unexplained)
+    return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta)
+
+
+def _is_past(finding: Finding) -> bool:
+    return finding.resolved and finding.code in PASSED
+
+
+def _sorted(findings: list[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda one: (ORDER[one.severity], one.evidence[0].seq))
 
 
 def as_plain(report: Report) -> dict[str, Any]:
     """The contract of `diagnose --json`."""
     reading = report.reading
     return {
-        "findings": [_finding(one, reading) for one in report.findings],
+        "findings": [_cause(one, report) for one in report.causes],
         "healthy": report.is_healthy,
         "read": {
             "file": report.name,
@@ -55,43 +134,21 @@ def as_plain(report: Report) -> dict[str, Any]:
             "lines": reading.lines,
             "events": reading.events,
             "unread_lines": reading.unread,
-            "times": _times(reading),
+            "times": times_of(reading),
             "types": dict(sorted(reading.types.items())),
+            "unexplained_errors": [_mark(mark, reading) for mark in report.unexplained],
         },
     }
 
 
-def in_words(report: Report) -> str:
-    """For people: what was read, then each finding with its evidence and its cure."""
-    reading = report.reading
-    head = f"{report.name}: {reading.events} events ({reading.kind}, {reading.encoding}, times {_times(reading)})"
-    if not reading.events:
-        return f"{head}\n  Nothing in it looks like an event of the Realtime API."
-    if report.is_healthy:
-        return f"{head}\n  Healthy: no check found anything wrong."
-    blocks = ["\n".join(_block(one, reading)) for one in report.findings]
-    return "\n\n".join([head, *blocks])
-
-
-def _block(finding: Finding, reading: Reading) -> Iterator[str]:
-    ended = "  (it ended)" if finding.resolved else ""
-    yield f"{SIGNS[finding.severity]} {finding.code}: {finding.title}{ended}"
-    yield from _wrapped("cause", finding.cause)
-    yield from _wrapped("cure", finding.cure)
-    for mark in finding.evidence[:MOST_EVIDENCE_SHOWN]:
-        yield f"    line {reading.line_of(mark.seq)}{_at(mark)}  {mark.ref}"
-    if (more := len(finding.evidence) - MOST_EVIDENCE_SHOWN) > 0:
-        yield f"    and {more} more"
-    yield f"    {finding.rests_on} · {finding.confidence:.0%} sure"
-
-
-def _wrapped(label: str, text: str) -> Iterator[str]:
-    if text:
-        yield from textwrap.wrap(text, WIDTH, initial_indent=f"    {label + ':':<7}", subsequent_indent=" " * 11)
-
-
-def _at(mark: Evidence) -> str:
-    return "" if mark.t is None else f"  {mark.t:.3f} s"
+def _cause(cause: Cause, report: Report) -> dict[str, Any]:
+    plain = _finding(cause.finding, report.reading)
+    if (snippets := report.cure(cause.finding)) is not None:
+        plain |= {"cure_js": snippets.js, "cure_python": snippets.python}
+    if (session := report.sessions.get(cause.finding.id)) is not None:
+        plain["session"] = session
+    plain["consequences"] = [_finding(one, report.reading) for one in cause.consequences]
+    return plain
 
 
 def _finding(finding: Finding, reading: Reading) -> dict[str, Any]:
@@ -101,14 +158,19 @@ def _finding(finding: Finding, reading: Reading) -> dict[str, Any]:
         "title": finding.title,
         "cause": finding.cause,
         "cure": finding.cure,
-        "evidence": [{"line": reading.line_of(mark.seq), "t": mark.t, "ref": mark.ref} for mark in finding.evidence],
+        "evidence": [_mark(mark, reading) for mark in finding.evidence],
         "rests_on": finding.rests_on,
         "confidence": finding.confidence,
         "resolved": finding.resolved,
     }
 
 
-def _times(reading: Reading) -> str:
+def _mark(mark: Evidence, reading: Reading) -> dict[str, Any]:
+    return {"line": reading.line_of(mark.seq), "t": mark.t, "ref": mark.ref}
+
+
+def times_of(reading: Reading) -> str:
+    """Where the times of the evidence come from."""
     if reading.has_times:
         return "from the log"
     return "from the ids, in whole seconds" if reading.times_from_ids else "none"

@@ -49,8 +49,10 @@ CODES = tuple(check.CODE for check in CHECKS)
 class Diagnosis:
     """The findings of one session. `feed` and `look_again` return what is new or has changed."""
 
-    def __init__(self, asked: Iterable[Check] = CHECKS) -> None:
+    def __init__(self, asked: Iterable[Check] = CHECKS, *, is_ours: bool = False) -> None:
+        """`is_ours`: our own engine tells, so that what it does not tell of did not happen."""
         self.model = SessionModel()
+        self.model.witness.is_ours = is_ours
         self._board = Board()
         self._checks: dict[str, list[Check]] = {}
         for check in asked:
@@ -70,6 +72,7 @@ class Diagnosis:
         """Take in the next event of the session, in the order they flowed."""
         changed = [] if record.t is None else self.look_again(record.t)
         self._seq = record.seq
+        self.model.witness.take(record)
         if record.type in self.interest:
             self.model.feed(record)
             changed += self._ask(record)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from voicechat.diagnose.configured import Configured
-from voicechat.diagnose.facts import LONGEST_ANSWER, Answer, Failure, Memory, Mic, Playback, Said, Segment
+from voicechat.diagnose.facts import LONGEST_ANSWER, Answer, Failure, Said, Segment
 from voicechat.diagnose.findings import Evidence
-from voicechat.diagnose.records import Record, number, part, text
+from voicechat.diagnose.records import NAMED, Record, number, part, text
 from voicechat.diagnose.refusals import failure_of
+from voicechat.diagnose.sound_model import SoundModel
+from voicechat.diagnose.witness import Witness
 
 KEEP = 64
 """Answers and pieces of speech that are remembered."""
@@ -39,32 +41,51 @@ _OUTPUT = (
     "response.output_text.delta",
     "response.function_call_arguments.delta",
 )
+_NOTED = (
+    "budget.spent",
+    "go_on.chosen",
+    "playback.began",
+    "client.asked_aside",
+    "client.waits",
+    "client.fell_back",
+    "conversation.item.truncate",
+    "output_audio_buffer.clear",
+    "mcp_list_tools.failed",
+)
+"""Of these only the last one is remembered."""
+BYTES_A_SECOND = 48_000
+"""Of 16 bit samples at 24 kHz."""
+MOST_RETIRED = 512
 Fact = TypeVar("Fact")
 
 
-class SessionModel:
+class SessionModel(SoundModel):
     """Facts of one session. Read its fields; change it through `feed` only."""
 
     def __init__(self) -> None:
-        self.answers: OrderedDict[str, Answer] = OrderedDict()
+        super().__init__()
         self.segments: OrderedDict[str, Segment] = OrderedDict()
         self.said: OrderedDict[str, Said] = OrderedDict()
         self.unanswered: deque[Said] = deque(maxlen=32)
         """`response.create` events that were neither answered nor refused."""
         self.configured = Configured()
-        self.playback = Playback()
-        self.mic = Mic()
-        self.last = Memory()
         self.failure: Failure | None = None
         """The newest one."""
         self.tool_output: Evidence | None = None
         """A tool's result was handed over and no answer was asked for since."""
+        self.tool_said: Evidence | None = None
+        """A tool's result was handed over and no answer has begun since."""
         self.new_input: Evidence | None = None
         """The newest thing an answer could be about: an item of ours, or something you said."""
         self.false_alarms: deque[Evidence] = deque(maxlen=8)
         """Barge-ins that were noise (R11)."""
+        self.skipped: deque[Evidence] = deque(maxlen=8)
+        """A client says that a transcript was empty and is not answered."""
         self.is_ended = False
         """The user ended the talk; what then breaks was meant to."""
+        self.witness = Witness()
+        self.retired: dict[str, Evidence] = {}
+        """Ids of answers and pieces of speech of earlier sessions, with the event each was first seen in."""
         self._handlers: dict[str, Callable[[Record], None]] = self._table()
 
     @property
@@ -77,26 +98,6 @@ class SessionModel:
         handler = self._handlers.get(record.type)
         if handler is not None:
             handler(record)
-
-    @property
-    def active(self) -> Answer | None:
-        """The running answer of the conversation."""
-        return next((one for one in reversed(self.answers.values()) if one.is_active and not one.is_aside), None)
-
-    @property
-    def newest(self) -> Answer | None:
-        """The last answer of the conversation, running or done."""
-        return next((one for one in reversed(self.answers.values()) if not one.is_aside), None)
-
-    @property
-    def sounding(self) -> Evidence | None:
-        """Since when the assistant is heard, by the best witness there is."""
-        if self.playback.is_told_locally:
-            return self.playback.audible
-        if self.playback.playing is not None:
-            return self.playback.playing
-        active = self.active
-        return active.first_output if active is not None else None
 
     def _table(self) -> dict[str, Callable[[Record], None]]:
         table: dict[str, Callable[[Record], None]] = {
@@ -129,27 +130,31 @@ class SessionModel:
             "line.failed": self._failed,
             "error": self._failed,
             "notice": self._noticed,
-            "budget.spent": self._note,
-            "go_on.chosen": self._note,
+            "playback.ended": self._playout_ended,
+            "client.skipped": lambda record: self.skipped.append(record.mark()),
+            "playback.cut": self._playout_ended,
+            "format.told": self._format_told,
             "attendance.changed": self._mic_is_the_users,
             "device.lost": self._mic_is_the_users,
             "device.missing": self._mic_is_the_users,
         }
         table |= dict.fromkeys(_OUTPUT, self._output)
+        table |= dict.fromkeys(_NOTED, self._note)
         return table | dict.fromkeys(USER_ACTS, self._user_act)
 
     # configuration
     def _update_sent(self, record: Record) -> None:
         said = self._remember(record)
         self.configured.pending = said
+        self.configured.last_sent = said
         self.configured.first_sent = self.configured.first_sent or said
 
     def _session_created(self, record: Record) -> None:
         if self.configured.created is not None:
             self._new_line(record)
-        by_handshake = self.configured.by_handshake
-        self.configured = Configured(part(record.event, "session"), record.mark(), part(record.event, "session"))
-        self.configured.by_handshake = by_handshake
+        session = part(record.event, "session")
+        self.configured.in_force = self.configured.at_creation = session
+        self.configured.created = record.mark()
 
     def _session_updated(self, record: Record) -> None:
         session = part(record.event, "session")
@@ -169,7 +174,7 @@ class SessionModel:
         self.unanswered.append(said)
 
     def _cancel_sent(self, record: Record) -> None:
-        self._remember(record)
+        self._remember_said(record)
         named = text(record.event, "response_id")
         answer = self.answers.get(named) if named else self.active
         if answer is not None and answer.is_active and answer.cancel is None:
@@ -178,20 +183,54 @@ class SessionModel:
     def _created(self, record: Record) -> None:
         response = part(record.event, "response")
         id = text(response, "id") or f"answer-{record.seq}"
+        known = self.answers.get(id)
+        if id in self.retired or (known is not None and known.is_active):
+            return  # printed twice, or of an old line
+        if not text(response, "id") and self.active is not None and NAMED in record.event:
+            return  # a word about the one that runs
         said = self.unanswered.popleft() if self.unanswered else None
-        asked = said.at if said is not None else None
         conversation = part(said.event, "response").get("conversation") if said is not None else None
         is_aside = conversation == "none" or response.get("conversation_id", "") is None
-        is_queued = self.sounding is not None or self.active is not None or self._had_to_wait(asked)
-        answer = Answer(id, record.mark(id), asked, is_aside, is_queued)
-        _put(self.answers, id, answer, KEEP)
-        if is_aside:
+        self._begin(Answer(id, record.mark(text(response, "id")), said.at if said is not None else None, is_aside))
+        if not is_aside:
+            self._note(record)
+
+    def _implied(self, record: Record, id: str) -> Answer:
+        """An answer whose beginning is not in the log."""
+        said = self.unanswered.popleft() if self.unanswered else None
+        is_aside = part(record.event, "response").get("conversation_id", "") is None
+        known = id or f"answer-{record.seq}"
+        answer = Answer(known, record.mark(id), said.at if said is not None else None, is_aside, is_implied=True)
+        cancel, newest = self.last["response.cancel"], self.newest
+        if cancel is not None and (newest is None or newest.done is None or cancel.seq > newest.done.seq):
+            answer.cancel = cancel
+        self._begin(answer)
+        return answer
+
+    def _begin(self, answer: Answer) -> None:
+        answer.is_queued = self.sounding is not None or self.active is not None or self._had_to_wait(answer.asked)
+        answer.after_tool = self.tool_said
+        _put(self.answers, answer.id, answer, KEEP)
+        if answer.is_aside:
             return
-        self._note(record)
-        self.tool_output = None
+        self.tool_output = self.tool_said = None
         segment = next(reversed(self.segments.values()), None)
         if segment is not None and segment.committed is not None and segment.answer is None:
             segment.answer = answer
+
+    def _answer_of(self, record: Record, id: str) -> Answer | None:
+        """The answer an event belongs to; one that was never seen to begin begins here."""
+        if id in self.retired:
+            return None
+        if id and id in self.answers:
+            return self.answers[id]
+        active, newest = self.active, self.newest
+        if active is not None and (not id or active.id.startswith("answer-")):
+            return active
+        if not id and newest is not None and newest.done is not None:
+            if self.new_input is None or self.new_input.seq < newest.done.seq:
+                return None  # printed twice: once by the socket, once by a handler
+        return self._implied(record, id)
 
     def _had_to_wait(self, asked: Evidence | None) -> bool:
         """Another answer was still made or played when this one was asked for."""
@@ -201,39 +240,45 @@ class SessionModel:
 
     def _done(self, record: Record) -> None:
         response = part(record.event, "response")
-        answer = self.answers.get(text(response, "id")) or self.active
-        if answer is None:
+        answer = self._answer_of(record, text(response, "id"))
+        if answer is None or answer.done is not None:
             return
         details = part(response, "status_details")
-        answer.done = record.mark(answer.id)
+        answer.done = record.mark(text(response, "id"))
         answer.status = text(response, "status")
         answer.reason = text(details, "reason")
         output = response.get("output")
         items = output if isinstance(output, list) else []
+        answer.output_items = len(items) if isinstance(output, list) else None
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
         self._note(record)
         if answer.status == "failed":
             self._failed(record)
 
     def _output(self, record: Record) -> None:
-        answer = self.answers.get(text(record.event, "response_id"))
+        answer = self._answer_of(record, text(record.event, "response_id"))
         if answer is None:
             return
         if answer.first_output is None:
-            answer.first_output = record.mark(answer.id)
+            answer.first_output = record.mark(text(record.event, "response_id"))
+        delta = record.event.get("delta")
         if record.type == _OUTPUT[0] and len(answer.words) < LONGEST_ANSWER:
             answer.words += text(record.event, "delta")
+        elif record.type == _OUTPUT[1] and isinstance(delta, str):
+            answer.audio_seconds += len(delta) * 3 / 4 / BYTES_A_SECOND
 
     def _item_sent(self, record: Record) -> None:
         self._remember(record)
         self.new_input = record.mark()
         if part(record.event, "item").get("type") == "function_call_output":
-            self.tool_output = record.mark(text(part(record.event, "item"), "call_id"))
+            self.tool_output = self.tool_said = record.mark(text(part(record.event, "item"), "call_id"))
 
     # your speech
     def _segment(self, record: Record) -> Segment:
         id = text(record.event, "item_id")
         known = self.segments.get(id)
+        if known is None and not id and self.segments and not record.type.endswith("speech_started"):
+            return next(reversed(self.segments.values()))  # a log that leaves the ids out
         if known is None:
             known = Segment(id)
             _put(self.segments, id or f"speech-{record.seq}", known, KEEP)
@@ -267,55 +312,15 @@ class SessionModel:
 
     def _transcribed(self, record: Record) -> None:
         segment = self._segment(record)
-        segment.transcript = text(record.event, "transcript", 2_000)
+        if "transcript" in record.event:  # a log may only tell that there is one
+            segment.transcript = text(record.event, "transcript", 2_000)
         segment.transcribed = record.mark(segment.item)
         self._note(record)
 
     def _not_transcribed(self, record: Record) -> None:
         self._segment(record).failed = record.mark(text(record.event, "item_id"))
 
-    # sound
-    def _playout_began(self, record: Record) -> None:
-        self.playback.playing = record.mark(text(record.event, "response_id"))
-        if not self.playback.is_told_locally:
-            self.playback.began = self.playback.playing
-
-    def _playout_ended(self, record: Record) -> None:
-        self.playback.playing = None
-        self.playback.ended = record.mark(text(record.event, "response_id"))
-        self._note(record)
-
-    def _audible(self, record: Record) -> None:
-        self.playback.is_told_locally = True
-        self.playback.audible = record.mark()
-        newest = self.newest
-        if newest is not None and newest.first_sound is None:
-            newest.first_sound = record.mark()
-            self.playback.began = newest.first_sound
-
-    def _silent(self, record: Record) -> None:
-        self.playback.is_told_locally = True
-        self.playback.audible = None
-        self.playback.ended = record.mark()
-
-    def _mic_opened(self, record: Record) -> None:
-        pressed, changed = self.last["talk.pressed"], self.mic.changed
-        by_key = pressed is not None and (changed is None or pressed.seq > changed.seq)
-        self.mic = Mic(True, record.mark(), reopened_after=self.mic.closed_for_answer, is_opened_by_key=by_key)
-        self._note(record)
-
-    def _mic_closed(self, record: Record) -> None:
-        held = self.mic.is_held_by_user or self.mic.is_opened_by_key
-        for_answer = self.sounding is not None or self.playback.playing is not None
-        for_answer = for_answer or text(record.event, "why") == "answer"  # a client's own words
-        self.mic.is_open = False
-        self.mic.changed = record.mark()
-        self.mic.closed_for_answer = record.mark() if for_answer and not held else None
-
-    def _mic_is_the_users(self, record: Record) -> None:
-        self.mic.closed_for_answer = None
-        self.mic.is_held_by_user = True
-
+    # acts
     def _user_act(self, record: Record) -> None:
         self._note(record)
         if record.type in ("end.asked", "new.asked"):
@@ -333,12 +338,18 @@ class SessionModel:
     def _new_line(self, record: Record) -> None:
         """Ids of the old connection are forgotten (R27); what it left unanswered will never be."""
         self.unanswered.clear()
+        for answer in self.answers.values():
+            if not answer.id.startswith("answer-"):
+                self.retired[answer.id] = answer.created
+        self.retired |= {one.item: one.started for one in self.segments.values() if one.item and one.started}
+        while len(self.retired) > MOST_RETIRED:
+            self.retired.pop(next(iter(self.retired)))
         self.answers.clear()
         self.segments.clear()
         self.said.clear()
         self.configured = Configured()
         self.playback.playing = None
-        self.tool_output = None
+        self.tool_output = self.tool_said = None
         self.is_ended = False
 
     def _line_opened(self, record: Record) -> None:
@@ -349,7 +360,7 @@ class SessionModel:
         self._note(record)
         self._mic_is_the_users(record)
         self.unanswered.clear()
-        self.tool_output = None
+        self.tool_output = self.tool_said = None
         self.playback.playing = None
         for answer in self.answers.values():
             answer.done = answer.done or record.mark(answer.id)
@@ -367,9 +378,6 @@ class SessionModel:
             self.configured.pending = None
 
     # memory
-    def _note(self, record: Record) -> None:
-        self.last.marks[record.type] = record.mark()
-
     def _remember_said(self, record: Record) -> None:
         self._remember(record)
         self._note(record)

@@ -14,7 +14,7 @@ from typing import Any
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import devices_now
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
-from voicechat.audio.facts import StreamRestored
+from voicechat.audio.facts import ScriptBegan, ScriptEnded, StreamRestored
 from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.audio.stream_counters import StreamCounters
@@ -24,7 +24,10 @@ from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import events as on
+from voicechat.engine.continuing import turns_before
 from voicechat.engine.lines import Dialect, Lines
+from voicechat.engine.scripted import Speaking, script_event, script_mic
+from voicechat.engine.side_work import translator_for
 from voicechat.engine.sound import Sound, teller
 from voicechat.engine.sound_desk import SoundDesk
 from voicechat.engine.ways import Ways
@@ -58,6 +61,8 @@ class Talk:
             )
         self.clock = time.monotonic
         self.started_at = self.clock()
+        self.before = turns_before(settings, self.started_at)
+        """What was said in the talk from which this one goes on."""
         self.processor = processor_for(settings)
         self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)
@@ -71,19 +76,27 @@ class Talk:
             open_line=self.lines.open,
             clock=self.clock,
             watch=watch,
+            turns=self.before,
         )
         self.session.performer.on_line = self.sound.play
         self.toolbox = Toolbox(settings, environ, self.session.tell, functions)
         self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.stand_ins
-        secrets = self.lines.secrets()
-        if secrets or settings.mcp:
-            self.session.performer.redact = lambda text: hide(text, *secrets, *self.toolbox.stand_ins.secrets)
+        self._secrets = self.lines.secrets()
+        if self._secrets or settings.mcp:
+            self.session.performer.redact = lambda text: hide(text, *self.hidden())
+        self.translator = translator_for(settings, environ, self.session, watch)
         self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
+        self.script = script_mic(self.desk.wishes.mic.wish, self._heard)
+        self._watch = watch
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    def hidden(self) -> tuple[str, ...]:
+        """What nobody may see: keys, and the values that stand-ins stand for."""
+        return (*self._secrets, *self.toolbox.stand_ins.secrets)
 
     def _spoken(self) -> Dialect:
         """The dialect the service has shown by a session of its own; empty before."""
@@ -92,8 +105,12 @@ class Talk:
 
     def _heard(self, fact: object) -> None:
         self._tell(fact)  # type: ignore[arg-type]  # the path posts AudioFacts; the session exists by then
-        if isinstance(fact, StreamRestored) and self._loop is not None:
+        if self._loop is None:
+            return
+        if isinstance(fact, StreamRestored):
             self._loop.call_soon_threadsafe(self._sound_is_back, fact)
+        elif isinstance(fact, ScriptBegan | ScriptEnded):
+            self._loop.call_soon_threadsafe(self._watch, script_event(fact))
 
     def _sound_is_back(self, fact: StreamRestored) -> None:
         """Devices changed while talking: the desk learns what came of a choice, the session what is missing now."""
@@ -111,8 +128,12 @@ class Talk:
         self._loop = asyncio.get_running_loop()
         audio = await self._make_audio()
         self.session.start()
+        if self.translator is not None:
+            self.translator.start()
         self.sound.on_reopen = self._reopen
         self.desk.on_change, self.desk.on_wait = self._change, self._keep_waiting
+        if self.script is not None:
+            self.desk.on_speech = Speaking(self.script, self.started_at, self.session.tell).obey
         await self._run_audio(audio, echo=echo_words(self.processor), hears=self.processor.hears_over_playback)
         if self.settings.volume != 1.0:
             self.session.tell(on.VolumeChosen(self.settings.volume))
@@ -136,7 +157,8 @@ class Talk:
 
     async def _make_audio(self) -> RunningAudio:
         mic, speaker = self.desk.wishes.mic.wish, self.desk.wishes.speaker.wish
-        return await asyncio.to_thread(open_audio, self.path, mic, speaker, buffering=BUFFERING[self.settings.latency])
+        buffering = BUFFERING[self.settings.latency]
+        return await asyncio.to_thread(open_audio, self.path, mic, speaker, buffering=buffering, script=self.script)
 
     async def _run_audio(self, audio: RunningAudio, *, echo: str = "", hears: bool | None = None) -> None:
         await asyncio.to_thread(audio.start)
@@ -176,6 +198,8 @@ class Talk:
     async def close(self) -> None:
         """R29: the mic first, then the line, then the devices and our own server."""
         self.path.close_mic(drop=True)
+        if self.translator is not None:
+            await self.translator.close()
         await self.session.close()
         await self.toolbox.close()
         self.desk.close()

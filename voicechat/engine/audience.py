@@ -27,6 +27,7 @@ from voicechat.engine.link import (
     Pong,
     SessionShown,
     Snapshot,
+    TapeShown,
     Turns,
     pack,
 )
@@ -44,7 +45,7 @@ class Audience:
         """`post` reaches the client that runs the talk, and alone gets acks and pongs."""
         self._post = post
         self._watchers: set[StreamWriter] = set()
-        self._newest: dict[type, Snapshot | Numbers | SessionShown | Devices] = {}
+        self._newest: dict[type, Snapshot | Numbers | SessionShown | Devices | TapeShown] = {}
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._findings: dict[str, Finding] = {}
@@ -79,7 +80,7 @@ class Audience:
 
     def _remember(self, message: FromEngine) -> None:
         match message:
-            case Snapshot() | Numbers() | SessionShown() | Devices():
+            case Snapshot() | Numbers() | SessionShown() | Devices() | TapeShown():
                 self._newest[type(message)] = message
             case Turns(changed=changed, order=order):
                 self._turns |= {turn.key: turn for turn in changed}

@@ -72,6 +72,7 @@ def row_of(happening: Happening, seq: int, started_at: float) -> EventRow:
         payload=msgspec.json.encode(shown).decode("utf-8", "replace"),
         refs=refs_of(event),
         tags=tags_of(happening),
+        added=happening.added,
     )
 
 

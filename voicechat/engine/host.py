@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO
+from typing import IO, Any
 
 import msgspec
 
@@ -69,14 +69,20 @@ class EngineProcess:
         self._said_goodbye = False
         self._stop_pings = threading.Event()
         try:
-            self._process = spawn(self._environ | private_environ(self._settings))
+            self._process = self._spawn(self._environ | private_environ(self._settings))
         except OSError as error:
             deliver(Goodbye(f"the engine could not start: {error}", exit_code=ENGINE_DIED))
             return
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="engine-reader", daemon=True)
         self._reader.start()
         threading.Thread(target=self._ping, args=(self._stop_pings,), name="engine-ping", daemon=True).start()
-        self._post(ClientHello(LINK_VERSION, as_plain(self._settings)))
+        self._post(ClientHello(LINK_VERSION, self._hello()))
+
+    def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        return spawn(environ)
+
+    def _hello(self) -> dict[str, Any]:
+        return as_plain(self._settings)
 
     def send(self, event: UserAct) -> None:
         """Tell the engine what the user did. A dead engine has said goodbye already; nothing is raised."""
@@ -131,13 +137,13 @@ class EngineProcess:
             self._deliver(Goodbye(epitaph(code), exit_code=ENGINE_DIED))
 
 
-def spawn(environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def spawn(environ: Mapping[str, str], module: str = "voicechat.engine") -> subprocess.Popen[bytes]:
     """The engine in a session of its own, so that Ctrl+C in the terminal is the screen's alone; stderr to a log."""
     log = os.open(engine_log(), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     flags = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0) | getattr(subprocess, "CREATE_NO_WINDOW", 0)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "voicechat.engine"],
+            [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -45,6 +45,8 @@ class Lines:
     watch: asyncio.Task[None] | None = None
     opened_at: str = ""
     """The address of the last line that opened."""
+    sent: Callable[[float, Frame], None] | None = None
+    """Gets each frame that leaves for the service, and when; it may only queue."""
     told: bool = False
     """What is retired was told in this talk."""
 
@@ -99,9 +101,9 @@ class Lines:
         if way.transport == "WebSocket":
             from voicechat.transports.websocket import WebSocketLine  # most talks never need it
 
-            socket = WebSocketLine(uplink=self._pull, heard=listener, waiting=self._waiting)
+            socket = WebSocketLine(uplink=self._pull, heard=listener, waiting=self.uplink.waiting)
             return socket, await socket.open(target)
-        line = WebRtcLine(uplink=self._pull, heard=listener, waiting=self._waiting)
+        line = WebRtcLine(uplink=self._pull, heard=listener, waiting=self.uplink.waiting)
         return line, await line.open(target)
 
     def _tell_retired(self, wish: do.Connect, tell: Tell) -> None:
@@ -138,12 +140,10 @@ class Lines:
         self.watch = asyncio.get_running_loop().create_task(wait())
 
     def _pull(self) -> Frame:
-        return self.uplink.pull()
-
-    def _waiting(self) -> float | None:
-        """Seconds of open microphone that wait for the line; None while it is closed."""
-        now = self.uplink.snapshot()
-        return now.backlog if now.gate_open else None
+        frame = self.uplink.pull()
+        if self.sent is not None:
+            self.sent(time.monotonic(), frame)
+        return frame
 
     async def close(self) -> None:
         self._keep_dialect()

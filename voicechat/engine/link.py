@@ -116,6 +116,8 @@ class EventRow(msgspec.Struct, frozen=True):
     """Response, item and call it belongs to; empty where it names none."""
     tags: tuple[str, ...] = ()
     """What the type alone does not say: `mine` (typed by the user), `unknown`, `harmless`, `audio`."""
+    added: float | None = None
+    """Seconds that a tap has kept it before it was passed on."""
 
 
 # engine -> client
@@ -211,6 +213,48 @@ class SessionShown(msgspec.Struct, frozen=True, tag_field="kind", tag="session")
     """Hands-free with turn detection of our own."""
 
 
+class TapeShown(msgspec.Struct, frozen=True, tag_field="kind", tag="tape"):
+    """A tape is made in `folder` from now on; empty: none any more."""
+
+    folder: str = ""
+    redacted: bool = False
+
+
+class MicSpan(msgspec.Struct, frozen=True):
+    """The microphone from a moment on: whether its sound leaves this machine, and if not, why."""
+
+    t: float
+    is_open: bool
+    reason: str = ""
+
+
+class Jumped(msgspec.Struct, frozen=True, tag_field="kind", tag="jumped"):
+    """A replay goes on at another moment. What follows (rows, turns, findings, a snapshot) says how it stands there."""
+
+    t: float
+    anew: bool
+    """Back in time: events, findings and the timeline begin anew; else this fills the stretch that was left out."""
+    start: float = 0.0
+    """Where that stretch begins."""
+    mic: tuple[MicSpan, ...] = ()
+    you: bytes = b""
+    assistant: bytes = b""
+    """Levels from `start` on, one signed byte of dBFS for each 50 ms; empty where no sound was recorded."""
+
+
+class Playing(msgspec.Struct, frozen=True, tag_field="kind", tag="playing"):
+    """Where a replay is. Times are session time, seconds."""
+
+    at: float
+    length: float
+    speed: float = 1.0
+    is_paused: bool = False
+    remark: str = ""
+    """Why there is no sound, what cannot be shown, or what is going on; empty: everything is as recorded."""
+    known: float = 1.0
+    """Share of the tape that has been read, 0 to 1: only there a jump is instant."""
+
+
 class Ack(msgspec.Struct, frozen=True, tag_field="kind", tag="ack"):
     """The answer to a command: empty reason means done."""
 
@@ -227,7 +271,22 @@ class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):
     exit_code: int = 0
 
 
-FromEngine = EngineHello | Snapshot | Turns | Batch | Devices | Finding | Numbers | SessionShown | Ack | Pong | Goodbye
+FromEngine = (
+    EngineHello
+    | Snapshot
+    | Turns
+    | Batch
+    | Devices
+    | Finding
+    | Numbers
+    | SessionShown
+    | TapeShown
+    | Jumped
+    | Playing
+    | Ack
+    | Pong
+    | Goodbye
+)
 
 
 # client -> engine

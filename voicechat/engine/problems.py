@@ -24,7 +24,7 @@ class Problems:
 
     def __init__(self, post: Callable[[FromEngine], None], diagnosis: Diagnosis | None = None) -> None:
         self._post = post
-        self._diagnosis = diagnosis or Diagnosis()
+        self._diagnosis = diagnosis or Diagnosis(is_ours=True)
         self._waiting: deque[Record] = deque(maxlen=MOST_WAITING)
         self._started_at = 0.0
 

@@ -15,7 +15,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +24,7 @@ from voicechat.config.private_values import with_private
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
 from voicechat.core.state import State
-from voicechat.core.user_events import SoundWish
+from voicechat.core.user_events import RecordingToggled, SoundWish
 from voicechat.core.view import View
 from voicechat.core.viewing import view
 from voicechat.engine.assemble import Talk
@@ -51,6 +50,7 @@ from voicechat.engine.link import (
 from voicechat.engine.outbox import Outbox
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
+from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
@@ -79,6 +79,7 @@ class Service:
         self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
         self._talk: Talk | None = None
         self._showing: Showing | None = None
+        self._taping: Taping | None = None
         self._pinged_at = self._loop.time()
         self._attended = True
         self._parent = os.getppid()
@@ -128,13 +129,13 @@ class Service:
         book.start_at(talk.started_at)
         book.tell = talk.session.tell
         self._talk = talk
-        taping = Taping(talk, watch)
+        taping = self._taping = Taping(talk, watch, self.post)
         if settings.record:
-            taping.begin(Path(settings.record).expanduser())
+            taping.begin()
         control = Control(lambda: self._seen(talk), talk.session.tell, self._audience)
         if why := await control.open():
             watch(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
-        self._showing = Showing(talk, log, self.post, also=control.show)
+        self._showing = Showing(TalkScene(talk), log, self.post, also=control.show)
         self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
         starting = self._loop.create_task(talk.start())
         try:
@@ -150,12 +151,14 @@ class Service:
         finally:
             starting.cancel()
             talk.path.close_mic(drop=True)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(talk.close(), CLOSING)
+            try:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(talk.close(), CLOSING)
+            finally:
+                taping.end()  # R29: whatever else goes wrong now
             self._showing.tick()
             problems.tick(talk.clock())
             book.tick(talk.clock(), last=True)
-            taping.end()
             await control.close()
         self.post(Goodbye("ended", exit_code=0))
         return 0
@@ -212,6 +215,8 @@ class Service:
         event = user_event(command.name, command.args)
         if isinstance(event, str):
             return event
+        if isinstance(event, RecordingToggled):
+            return self._taping.toggle() if self._taping is not None else ""
         if isinstance(event, SoundWish):
             self._talk.desk.obey(event)
         else:

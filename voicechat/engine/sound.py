@@ -69,7 +69,7 @@ def teller(tell: Callable[[Event], None], speaker_name: Callable[[], str]) -> Ca
 
 
 def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None:
-    """None for facts the core has no use for (it flushed by itself, so it knows)."""
+    """None for facts the core has no use for (it flushed by itself, so it knows; a script is none of its business)."""
     match fact:
         case facts.AssistantHeard():
             return on.AssistantHeard()
@@ -101,5 +101,5 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
             return on.SelfEchoHeard(level, delay, cancelled, mode)
         case facts.DeviceHint(reason=reason, hint=hint):
             return on.SoundNoted(" · ".join(part for part in (reason, hint) if part), code="device_note")
-        case facts.PlaybackFlushed():
+        case facts.PlaybackFlushed() | facts.ScriptBegan() | facts.ScriptEnded():
             return None

@@ -18,7 +18,7 @@ from voicechat.audio.path import AudioPath
 from voicechat.config.device_memory import FORGOTTEN, DeviceMemory, read_memory, write_memory
 from voicechat.config.settings import Settings
 from voicechat.core import events as on, user_events as did
-from voicechat.core.user_events import EchoMode, SoundWish
+from voicechat.core.user_events import EchoMode, SoundWish, SpeechGiven
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, SoundFacts, WishFrom
 from voicechat.session.ports import Tell
 
@@ -82,6 +82,8 @@ class SoundDesk:
         """Called with what was chosen: microphone and loudspeaker, empty where a side stays as it is."""
         self.on_wait: Callable[[], bool] = lambda: False
         """Called when a lost device is to be waited for; False where that cannot be."""
+        self.on_speech: Callable[[SpeechGiven], None] = lambda given: None
+        """Called when the scripted microphone is to speak."""
         self.can_wait = False
         self._listed: DeviceList | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -103,6 +105,8 @@ class SoundDesk:
                 self._path.set_processing(noise=enabled)
             case did.GainChosen(enabled=enabled):
                 self._path.set_processing(gain=enabled)
+            case did.SpeechGiven():
+                self.on_speech(wish)
 
     def close(self) -> None:
         """Stop looking."""

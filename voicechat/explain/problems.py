@@ -49,5 +49,15 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "slow-first-sound": ("The first sound of answers comes late.", "The numbers say which step takes long."),
     "tool-output-unanswered": ("A tool's result got no answer.", "One response.create after all outputs (R13)."),
     "connection-lost": ("The line broke, or none could be opened.", "The network; r reconnects (R27)."),
+    "socket-leaked": ("An old connection is still open beside the new one.", "Close it before you open another (R27)."),
+    "truncate-without-clear": (
+        "A truncated answer was heard to its end.",
+        "output_audio_buffer.clear over WebRTC (R8).",
+    ),
+    "audio-tail-missing": ("The ends of answers are cut off.", "Who stops playback at response.done? (R2)"),
+    "audio-format-mismatch": ("Another kind of sound is sent than was agreed on.", "Codec and rate, 24 kHz mono."),
+    "empty-response-after-tool": ("The answer to a tool's result is empty.", "call_id, output as a string (R13)."),
+    "mcp-no-tools": ("A tool server gives no tools.", "server_url, authorization, allowed_tools."),
+    "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint (R14, R24)."),
 }
 """Code of a finding -> what it means, what to check."""

@@ -16,7 +16,7 @@ from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import MOST_SESSIONS, House, first_config
 from voicechat.local_server.playout import FRAME
-from voicechat.local_server.session import Session, new_id
+from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig
 from voicechat.local_server.shapes import Refusal, invalid
 from voicechat.protocol.dialects import Dialect
@@ -39,7 +39,7 @@ class Call:
     config: SessionConfig
     dialect: Dialect
     calls: dict[str, Call]
-    session: Session | None = None
+    session: ClientSession | None = None
     _waiting: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -91,8 +91,7 @@ class Call:
 
     async def _begin(self) -> None:
         """The channel is open: start the session as soon as the engine is loaded."""
-        brain, senses = await asyncio.gather(self.house.brain(), self.house.senses())
-        session = Session(self, senses, brain, "webrtc", self.config, self.dialect, self.house.fault)
+        session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
         self.house.sessions.add(session)
         self.peer.receive.flush()
         self.session = session

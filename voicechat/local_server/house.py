@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from voicechat.local_server.brain.base import Brain
 from voicechat.local_server.brain.choose import choose_brain
+from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.faults import NO_FAULT, Fault
-from voicechat.local_server.session import Senses, Session
+from voicechat.local_server.session import ClientSession, Line, Senses, Session
 from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
 from voicechat.local_server.shapes import Refusal
 from voicechat.protocol.dialects import Dialect
@@ -40,7 +41,7 @@ class House:
     brain_url: str = ""
     brain_model: str = ""
     fault: Fault = NO_FAULT
-    sessions: set[Session] = field(default_factory=set)
+    sessions: set[ClientSession] = field(default_factory=set)
     _tokens: dict[str, _Token] = field(default_factory=dict)
     _loading: asyncio.Task[Senses] | None = None
 
@@ -53,6 +54,13 @@ class House:
         """The engine, as soon as it is loaded. Raises VoiceChatError if it cannot be."""
         assert self._loading is not None
         return await asyncio.shield(self._loading)
+
+    async def open_session(
+        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
+    ) -> ClientSession:
+        """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
+        brain, senses = await asyncio.gather(self.brain(), self.senses())
+        return Session(line, senses, brain, transport, config, dialect, self.fault)
 
     async def brain(self) -> Brain:
         """A brain for one session."""

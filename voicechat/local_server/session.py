@@ -85,6 +85,28 @@ class Line(Protocol):
         ...
 
 
+class ClientSession(Protocol):
+    """What the doors do with a session, whoever answers in it. `start` it when the line is open, `close` it always."""
+
+    line: Line
+
+    def start(self) -> None:
+        """The line is open."""
+        ...
+
+    def client_said(self, text: str) -> None:
+        """One message of the client's."""
+        ...
+
+    def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
+        """WebRTC, every 20 ms: what the client sent for what it gets."""
+        ...
+
+    async def close(self) -> None:
+        """Nothing is sent any more."""
+        ...
+
+
 @dataclass(eq=False)
 class Session:
     """One client's session. `start` it when the line is open, `close` it in any case."""

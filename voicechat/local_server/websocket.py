@@ -12,7 +12,7 @@ from voicechat.errors import VoiceChatError
 from voicechat.local_server.calls import spoken_dialect
 from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import House, first_config
-from voicechat.local_server.session import Session, new_id
+from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.shapes import Refusal
 
 log = logging.getLogger("voicechat.local_server")
@@ -80,10 +80,9 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
     await socket.prepare(request)
     line = WebSocketLine(socket)
     writing = asyncio.get_running_loop().create_task(line.write())
-    session: Session | None = None
+    session: ClientSession | None = None
     try:
-        brain, senses = await asyncio.gather(house.brain(), house.senses())
-        session = Session(line, senses, brain, "websocket", started[0], dialect, house.fault)
+        session = await house.open_session(line, "websocket", started[0], dialect)
         house.sessions.add(session)
         session.start()
         await _listen(socket, session)
@@ -114,7 +113,7 @@ def _refusal(request: web.Request, house: House, socket: web.WebSocketResponse) 
     return None
 
 
-async def _listen(socket: web.WebSocketResponse, session: Session) -> None:
+async def _listen(socket: web.WebSocketResponse, session: ClientSession) -> None:
     """Hand on what the client says until it leaves."""
     async for message in socket:
         if message.type is WSMsgType.TEXT:

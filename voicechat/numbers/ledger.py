@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from voicechat.numbers.prices import PRICES_OF, Cost, Price, cost_of, price_of
@@ -52,6 +52,17 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
+class SideWork:
+    """What translating lines beside the talk used; no part of the talk's own sums, nor of its budget."""
+
+    requests: int = 0
+    usage: Usage = NOTHING
+    cost: Cost | None = None
+    """None: its model has no price."""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Percentiles:
     """Of all answers so far, seconds; None where there is none."""
 
@@ -75,6 +86,7 @@ class Figures:
     unheard_tokens: int = 0
     limits: tuple[RateLimit, ...] = ()
     model: str = ""
+    side: SideWork = SideWork()
 
 
 class Ledger:
@@ -94,6 +106,7 @@ class Ledger:
         self._cost: Cost | None = None
         self._has_unpriced = False
         self._limits: tuple[RateLimit, ...] = ()
+        self._side = SideWork()
         self._began_at: float | None = None
         self._now = 0.0
 
@@ -101,6 +114,8 @@ class Ledger:
         """Take in one event; whether a figure changed."""
         self._now = at
         changed = self._clock.feed(at, direction, event)
+        if event.get("type") == "translation.used" and direction == "local":
+            return self._bill_side(event)
         if direction != "in":
             return changed
         match event.get("type"):
@@ -151,6 +166,7 @@ class Ledger:
             unheard_tokens=sum(turn.unheard_tokens for turn in self._clock.turns),
             limits=self._limits,
             model=self.model,
+            side=self._side,
         )
 
     def _money(self) -> Money:
@@ -194,6 +210,17 @@ class Ledger:
             price = price_of(self.transcription_model, self._prices)
             # A transcription without a price leaves the sum too small: it is shown as an estimate.
             self._spend(cost_of(usage, price) if price is not None else Cost(is_estimate=True))
+
+    def _bill_side(self, event: Mapping[str, Any]) -> bool:
+        usage, was, model = read_usage(event.get("usage")), self._side, str(event.get("model", ""))[:LONGEST_NAME]
+        if usage is None:
+            return False
+        usage = replace(usage, is_estimate=False)  # of a text model cached tokens can only be text
+        price = price_of(model, self._prices)
+        before = was.cost if was.requests else Cost()
+        cost = before + cost_of(usage, price) if price is not None and before is not None else None
+        self._side = SideWork(was.requests + 1, was.usage + usage, cost, model)
+        return True
 
     def _spend(self, cost: Cost) -> None:
         self._cost = (self._cost or Cost()) + cost

@@ -35,7 +35,10 @@ class Line(NamedTuple):
 class Narrator:
     """Remembers what was said, so that it is not said twice."""
 
-    def __init__(self, *, repeats_typed: bool, expects_mic: bool = True) -> None:
+    def __init__(self, *, repeats_typed: bool, expects_mic: bool = True, language: str = "") -> None:
+        self._language = language
+        """What lines are translated to, for their label."""
+        self._translated: dict[str, str] = {}
         self._repeats_typed = repeats_typed
         """A terminal has shown what was typed; a pipe has not."""
         self._expects_mic = expects_mic
@@ -80,13 +83,18 @@ class Narrator:
         """The turns that have become final."""
         lines = []
         for turn in turns.changed:
-            if turn.partial or self._said.get(turn.key) == (mark := _mark(turn)):
+            if turn.partial:
                 continue
-            self._said[turn.key] = mark
-            if turn.who != "you" or not turn.typed or self._repeats_typed or turn.failed:
-                lines.append(turn_line(turn, self.voice))
-        while len(self._said) > MOST_KEPT:
-            del self._said[next(iter(self._said))]
+            if self._said.get(turn.key) != (mark := _mark(turn)):
+                self._said[turn.key] = mark
+                if turn.who != "you" or not turn.typed or self._repeats_typed or turn.failed:
+                    lines.append(turn_line(turn, self.voice))
+            if turn.translation and self._translated.get(turn.key) != turn.translation:
+                self._translated[turn.key] = turn.translation
+                lines.append(translation_line(turn, self.voice, self._language))
+        for known in (self._said, self._translated):
+            while len(known) > MOST_KEPT:
+                del known[next(iter(known))]
         return lines
 
 
@@ -116,6 +124,12 @@ def turn_line(turn: TurnView, voice: str) -> Line:
     elif turn.failed:
         text += f" (failed: {_flat(turn.failed)})"
     return Line(voice, text.strip(), "assistant")
+
+
+def translation_line(turn: TurnView, voice: str, language: str) -> Line:
+    """A translation comes later than its line, so it says whose words it has: `[you in German] Guten Tag.`"""
+    who = voice if turn.who == "assistant" else turn.who
+    return Line(f"{who} in {language or 'translation'}", _flat(turn.translation or ""), "quiet")
 
 
 def ask_words(ask: ToolAsk) -> str:

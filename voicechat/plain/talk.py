@@ -21,6 +21,7 @@ from voicechat.engine.link import Batch, Devices, FromEngine, Goodbye, Snapshot,
 from voicechat.plain.lines import Line, Narrator, device_lines, event_line, settings_lines
 from voicechat.plain.terminal import Printer
 from voicechat.plain.words import HELP, Acts, Ask, Meaning, Message, Unfit, meaning
+from voicechat.translation.backlog import is_awaited
 from voicechat.ui.engine_client import Engine
 from voicechat.ui.sanitise import clean, cleaned
 
@@ -30,6 +31,8 @@ REST = 1.5
 """Seconds at rest after a recording has ended: its last words may still be on their way to an answer."""
 GIVES_UP = 20.0
 """Seconds at rest without the answer that was asked for, after the input has ended."""
+TRANSLATION_WAIT = 25.0
+"""Seconds at rest in which the last lines may still be translated: two requests and a little."""
 TICK = 0.2
 GOODBYE_WAIT = 1.5
 
@@ -43,6 +46,8 @@ class PlainOptions:
     mic: str = "default"
     speaker: str = "default"
     greets: bool = False
+    language: str = ""
+    """What finished lines are translated to; empty: they are not."""
 
 
 class PlainTalk:
@@ -57,7 +62,9 @@ class PlainTalk:
         self._now = now
         self.inbox: queue.SimpleQueue[FromEngine | str | Signal] = queue.SimpleQueue()
         self._input: deque[str] = deque()
-        self._narrator = Narrator(repeats_typed=not options.is_terminal, expects_mic=options.mic != "none")
+        self._narrator = Narrator(
+            repeats_typed=not options.is_terminal, expects_mic=options.mic != "none", language=options.language
+        )
         self._sound = SoundFacts()
         self._has_view = False
         self._input_ended = False
@@ -71,6 +78,8 @@ class PlainTalk:
         self._restless_at = now()
         self._renewing = False
         self._denied: set[str] = set()
+        self._untranslated: set[str] = set()
+        """Keys of finished lines whose translation is still to come."""
         self._wants_devices = self._shows_events = self._has_cues = False
 
     # the loop
@@ -136,6 +145,8 @@ class PlainTalk:
                 turns = cleaned(record)
                 self._failed = self._failed or any(t.who == "assistant" and bool(t.failed) for t in turns.changed)
                 self._spoke = self._spoke or any(t.who == "you" for t in turns.changed)
+                for turn in turns.changed if self._options.language else ():
+                    (self._untranslated.add if is_awaited([turn]) else self._untranslated.discard)(turn.key)
                 self._printer.write(*self._narrator.take(turns))
             case Batch():
                 self._note_facts(record)
@@ -272,6 +283,8 @@ class PlainTalk:
         if self.view.connection.phase == "ended":
             return done
         if self._wants_devices and self._rested < GIVES_UP:
+            return None
+        if self._untranslated and self._rested < TRANSLATION_WAIT:
             return None
         if not self._recording_ended:
             return None

@@ -65,7 +65,11 @@ ALONE: Mapping[str, did.UserAct | Asked] = {
 }
 CHOICES: Mapping[str, Mapping[str, did.UserAct | Asked]] = {
     "barge-in": {"on": did.BargeInChosen(True), "off": did.BargeInChosen(False)},
-    "mode": {"push-to-talk": did.TurnModeChosen("push-to-talk"), "hands-free": did.TurnModeChosen("hands-free")},
+    "mode": {
+        "push-to-talk": did.TurnModeChosen("push-to-talk"),
+        "hands-free": did.TurnModeChosen("hands-free"),
+        "transcribe": did.TurnModeChosen("transcribe"),
+    },
     "echo": {"on": did.EchoChosen("on"), "off": did.EchoChosen("off"), "headphones": did.EchoChosen("headphones")},
     "noise": {"on": did.NoiseChosen(True), "off": did.NoiseChosen(False)},
     "gain": {"on": did.GainChosen(True), "off": did.GainChosen(False)},
@@ -77,7 +81,7 @@ HELP = (
     "Enter alone: talk, and Enter again to send; in hands-free: pause and resume the microphone",
     "any other line is a message; say TEXT sends a text that begins like a command",
     "mute, unmute: the microphone; stop: the answer; again: reconnect, or ask for a missing answer",
-    "mode push-to-talk|hands-free, barge-in on|off, volume 0.8 (up to 1.5), deafen, undeafen",
+    "mode push-to-talk|hands-free|transcribe, barge-in on|off, volume 0.8 (up to 1.5), deafen, undeafen",
     "devices: list; mic NAME, speaker NAME: choose; wait: for a lost device",
     "echo on|off|headphones, noise on|off, gain on|off: what becomes of the sound",
     "events on|off: one line for each event; cues on|off: the terminal's bell when the microphone opens",
@@ -117,7 +121,7 @@ def talk_key(view: View) -> tuple[did.UserEvent, ...]:
     mic = view.mic
     if mic.state in ("latched", "held", "remote", "keeping"):
         return (did.TalkPressed(),) if mic.state == "latched" else (did.TalkReleased(),)
-    if mic.turn_mode == "hands-free" and view.connection.phase == "open":
+    if mic.turn_mode != "push-to-talk" and view.connection.phase == "open":
         return (did.PauseToggled(),)
     return (did.TalkPressed(), did.TalkTapped())
 

@@ -16,12 +16,16 @@ _TRANSCRIPTION = ("audio", "input", "transcription")
 _TURNS = ("audio", "input", "turn_detection")
 _PLAIN_MODELS = ("gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-mini", "gpt-4o-realtime", "gpt-4o-mini-realtime")
 
-_ONLY_WITH = {
+ONLY_WITH = {
     "delay": ("gpt-realtime-whisper",),
     "languages": ("gpt-transcribe", "gpt-live-transcribe"),
     "keywords": ("gpt-transcribe", "gpt-live-transcribe"),
 }
-_NO_PROMPT = ("gpt-4o-transcribe-diarize", "gpt-realtime-whisper")
+"""Fields of a transcription that only some of the known models have."""
+NO_PROMPT = ("gpt-4o-transcribe-diarize", "gpt-realtime-whisper")
+"""Models without a prompt."""
+MANUAL_ONLY = ("gpt-realtime-whisper",)
+"""Models that detect no turns in a transcription session: the client commits."""
 
 
 def advise(session: Mapping[str, JsonValue], report: Report) -> None:
@@ -53,10 +57,10 @@ def _advise_transcription(transcription: Mapping[str, JsonValue], report: Report
     model = transcription.get("model")
     if model not in TRANSCRIPTION_MODELS:
         return  # another provider's model, or an Azure deployment: nothing is known about it
-    for name, models in _ONLY_WITH.items():
+    for name, models in ONLY_WITH.items():
         if name in transcription and model not in models:
             report.warn(f"{path}.{name}", f"is not known to {model}", f"it works with {' and '.join(models)}")
-    if "prompt" in transcription and model in _NO_PROMPT:
+    if "prompt" in transcription and model in NO_PROMPT:
         report.warn(f"{path}.prompt", f"is not known to {model}", "leave it out")
 
 

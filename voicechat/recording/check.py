@@ -12,10 +12,13 @@ from typing import Any
 
 import msgspec
 
-from voicechat.core.state import State
 from voicechat.core.step import step
 from voicechat.recording.lines import effect_as_plain, input_of, start_of
+from voicechat.recording.redact import concealer, redacted
 from voicechat.recording.tape import Entry, Tape
+
+conceal = concealer(tuple)
+"""What looks like a key is on no tape; a key that was known by its value is not in what the core was told either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +47,15 @@ class Checked:
 def check(tape: Tape) -> Checked:
     """Compare every decision, up to the first that differs. Raises TapeError for a tape that cannot be run again."""
     start = start_of(tape.head)
-    state = State(wishes=start.wishes, choices=start.choices)
+    state = start.state()
     wires: deque[dict[str, Any]] = deque()
+    is_redacted = tape.head.get("redacted") is True
     inputs = effects = 0
     for taken, recorded, is_last in steps(tape, wires):
         wire = wires.popleft() if taken.data.get("type") == "Received" and wires else None
         result = step(state, input_of(taken.data, wire), taken.at or 0.0, start.policy)
         state = result.state
-        decided = tuple(as_on_tape(effect_as_plain(effect)) for effect in result.effects)
+        decided = tuple(as_on_tape(effect_as_plain(effect), is_redacted=is_redacted) for effect in result.effects)
         inputs += 1
         if decided == recorded:
             effects += len(decided)
@@ -80,6 +84,9 @@ def steps(tape: Tape, wires: deque[dict[str, Any]]) -> Iterator[tuple[Entry, tup
         yield taken, tuple(effects), True
 
 
-def as_on_tape(plain: dict[str, Any]) -> dict[str, Any]:
-    """What a value is after it was written and read."""
-    return msgspec.json.decode(msgspec.json.encode(plain), type=dict[str, Any])
+def as_on_tape(plain: dict[str, Any], *, is_redacted: bool = False) -> dict[str, Any]:
+    """What an effect is after it was written and read."""
+    line = {"effect": plain}
+    kept = conceal(msgspec.json.encode(redacted(line) if is_redacted else line))
+    effect: dict[str, Any] = msgspec.json.decode(kept, type=dict[str, Any])["effect"]
+    return effect

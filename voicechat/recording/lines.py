@@ -23,10 +23,11 @@ from typing import Any, get_args
 import msgspec
 
 from voicechat.core import effects as do, events as on
+from voicechat.core.continuing import begun
 from voicechat.core.effects import Effect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import Choices, Wishes
+from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.errors import TapeError
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.wire import MalformedFrame
@@ -47,6 +48,12 @@ class Start:
     wishes: Wishes
     choices: Choices
     policy: TurnPolicy
+    turns: tuple[Turn, ...] = ()
+    """Of an earlier talk, from which this one went on."""
+
+    def state(self) -> State:
+        """The state before the first input."""
+        return begun(self.wishes, self.choices, self.turns)
 
 
 def first_line(started_at: str, start: Start | None, about: Mapping[str, Any]) -> dict[str, Any]:

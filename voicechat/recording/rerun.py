@@ -7,7 +7,7 @@ program wrote it) the wire alone tells the story: what the server said, at the t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,8 @@ from voicechat.core.events import ConnectWanted, Event, LineOpened, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.core.step import step
-from voicechat.recording.check import steps
 from voicechat.recording.lines import Start, input_of, server_event, start_of
-from voicechat.recording.tape import Tape
+from voicechat.recording.tape import Entry, Tape
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,13 @@ class Past:
     line: int
     state: State
     policy: TurnPolicy
+    event: Event
+    """The input."""
 
 
 def rerun(tape: Tape) -> Iterator[Past]:
     """Every state, in order. Raises TapeError for a tape that says its start and cannot be read further."""
-    return _as_it_was(tape, start_of(tape.head)) if "start" in tape.head else _by_the_wire(tape)
+    return (past for _, past in walk(tape.head, tape.entries()) if past is not None)
 
 
 def last_state(tape: Tape) -> Past | None:
@@ -42,24 +43,36 @@ def last_state(tape: Tape) -> Past | None:
     return last[0] if last else None
 
 
-def _as_it_was(tape: Tape, start: Start) -> Iterator[Past]:
-    state = State(wishes=start.wishes, choices=start.choices)
+def walk(head: Mapping[str, Any], entries: Iterable[Entry]) -> Iterator[tuple[Entry, Past | None]]:
+    """Every line, and with an input the state it led to. Raises TapeError as `rerun` does."""
+    return _as_it_was(entries, start_of(head)) if "start" in head else _by_the_wire(entries)
+
+
+def _as_it_was(entries: Iterable[Entry], start: Start) -> Iterator[tuple[Entry, Past | None]]:
+    state = start.state()
     wires: deque[dict[str, Any]] = deque()
-    for taken, _, _ in steps(tape, wires):
-        wire = wires.popleft() if taken.data.get("type") == "Received" and wires else None
-        now = taken.at or 0.0
-        state = step(state, input_of(taken.data, wire), now, start.policy).state
-        yield Past(taken.t, now, taken.line, state, start.policy)
+    for entry in entries:
+        past: Past | None = None
+        if entry.kind == "event" and entry.dir == "in":
+            wires.append(entry.data)
+        elif entry.kind == "input":
+            wire = wires.popleft() if entry.data.get("type") == "Received" and wires else None
+            event, now = input_of(entry.data, wire), entry.at or 0.0
+            state = step(state, event, now, start.policy).state
+            past = Past(entry.t, now, entry.line, state, start.policy, event)
+        yield entry, past
 
 
-def _by_the_wire(tape: Tape) -> Iterator[Past]:
+def _by_the_wire(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Past | None]]:
     policy = TurnPolicy()
     state = State()
     opening: list[Event] = [ConnectWanted(), LineOpened(1, configured=True)]
     for event in opening:
         state = step(state, event, 0.0, policy).state
-    for entry in tape.entries():
-        if entry.kind != "event" or entry.dir != "in":
-            continue
-        state = step(state, Received(state.connection.number, server_event(entry.data)), entry.t, policy).state
-        yield Past(entry.t, entry.t, entry.line, state, policy)
+    for entry in entries:
+        past: Past | None = None
+        if entry.kind == "event" and entry.dir == "in":
+            received = Received(state.connection.number, server_event(entry.data))
+            state = step(state, received, entry.t, policy).state
+            past = Past(entry.t, entry.t, entry.line, state, policy, received)
+        yield entry, past

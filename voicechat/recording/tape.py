@@ -15,6 +15,8 @@ from voicechat.recording.lines import VERSION
 EVENTS_FILE = "session.jsonl"
 AUDIO_FILE = "audio.wav"
 ABOUT_FILE = "about.json"
+ENDED = "tape.ended"
+"""The local event that stands last on a tape that was not cut off."""
 LONGEST_LINE = 16 * 1024 * 1024
 
 Kind = Literal["event", "input", "effect"]

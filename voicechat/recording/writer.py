@@ -1,4 +1,4 @@
-"""Appends lines to a tape while the talk goes on, on a thread of its own: the disk may be slow, the talk may not.
+"""Appends to a tape while the talk goes on, on a thread of its own: the disk may be slow, the talk may not.
 
 Lines are encoded where they happen and written within `EVERY` seconds in whole lines, so a process that is killed loses
 less than the last second and leaves a tape that can be read. When the disk is full or gone, or the tape has its full
@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+
+from voicechat.recording.locks import lock
 
 EVERY = 0.25
 """Seconds between writes."""
@@ -22,67 +24,102 @@ MOST_WAITING = 100_000
 """Lines that a disk may be behind before the tape is given up."""
 CLOSING = 1.0
 """Seconds the last write may take."""
+TOO_SLOW = "the disk is too slow"
+FULL = "it has reached its full size"
+GONE = "its folder is gone"
 
 
-class LineWriter:
-    """`write` from one thread, `close` once. `on_stop` is called on the writer's thread, with the reason."""
+class Stopped(Exception):
+    """A file of the tape cannot go on; the message says why."""
 
-    def __init__(self, file: Path, on_stop: Callable[[str], None], *, most: int) -> None:
-        """Creates `file`, readable for its owner alone, of at most `most` bytes. Raises OSError."""
-        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        self._encoder = msgspec.json.Encoder(enc_hook=str)
-        self._waiting: deque[bytes] = deque()
-        self._left = most
+
+class TapeFile(Protocol):
+    """A file that grows. Raises OSError or Stopped when it cannot."""
+
+    def flush(self, *, last: bool) -> None:
+        """Put what came since the last time on the disk; `last`: everything, nothing more will come."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class TapeThread:
+    """Flushes the files of one tape, until `close` or until one of them cannot go on."""
+
+    def __init__(self, files: Sequence[TapeFile], on_stop: Callable[[str], None]) -> None:
+        """`on_stop` is called once, on this thread, with the reason; after a `close` it is not called."""
+        self._files = files
         self._on_stop = on_stop
-        self._wake = threading.Event()
-        self._is_closed = False
-        self._has_stopped = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
         self._thread.start()
 
-    def write(self, line: Mapping[str, Any]) -> None:
-        """Queue one line; it is on the disk within `EVERY` seconds. After the tape has ended nothing happens."""
-        if self._has_stopped:
-            return
-        self._waiting.append(self._encoder.encode(line) + b"\n")
-
-    def close(self) -> None:
-        """Write what waits and close the file; waits `CLOSING` seconds at most."""
-        self._is_closed = True
-        self._wake.set()
+    def close(self) -> bool:
+        """Write what waits and close the files, within `CLOSING` seconds. False: the disk did not take it in time."""
+        self._closing.set()
         self._thread.join(CLOSING)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
-            while not self._is_closed and not self._has_stopped:
-                self._wake.wait(EVERY)
-                self._drain()
-            if not self._has_stopped:
-                self._drain()
+            is_last = False
+            while not is_last:
+                is_last = self._closing.wait(EVERY)
+                for file in self._files:
+                    file.flush(last=is_last)
+        except Stopped as stopped:
+            self._on_stop(str(stopped))
+        except OSError as error:
+            self._on_stop(error.strerror or "the disk does not take it")
         finally:
-            os.close(self._descriptor)
+            for file in self._files:
+                file.close()
 
-    def _drain(self) -> None:
+
+class LineFile:
+    """`session.jsonl`, line by line. `write` belongs to one thread, `flush` to another."""
+
+    def __init__(self, file: Path, *, most: int, conceal: Callable[[bytes], bytes] = lambda raw: raw) -> None:
+        """Creates `file`, readable for its owner alone, of at most `most` bytes. `conceal` takes secrets out of a line.
+
+        The file stays locked while it is open, so that nobody takes it for a finished tape. Raises OSError.
+        """
+        self._descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        lock(self._descriptor)
+        self._encoder = msgspec.json.Encoder(enc_hook=str)
+        self._conceal = conceal
+        self._waiting: deque[bytes] = deque(maxlen=MOST_WAITING)
+        self._left = most
+
+    def write(self, line: Mapping[str, Any]) -> None:
+        """Queue one line. What has no form in JSON leaves a line that says so."""
+        try:
+            raw = self._encoder.encode(line)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raw = self._encoder.encode({"t": line.get("t"), "lost": type(error).__name__})
+        self._waiting.append(self._conceal(raw) + b"\n")
+
+    def flush(self, *, last: bool) -> None:
+        if len(self._waiting) == MOST_WAITING:
+            raise Stopped(TOO_SLOW)
         lines: list[bytes] = []
         while self._waiting:
             lines.append(self._waiting.popleft())
         raw = b"".join(lines)
         if len(raw) > self._left:
-            self._stop("it has reached its full size")
-        elif len(lines) > MOST_WAITING:
-            self._stop("the disk is too slow")
-        elif raw:
-            self._left -= len(raw)
-            self._put(raw)
+            raise Stopped(FULL)
+        self._left -= len(raw)
+        put(self._descriptor, raw)
+        if not os.fstat(self._descriptor).st_nlink:
+            raise Stopped(GONE)
 
-    def _put(self, raw: bytes) -> None:
-        try:
-            while raw:
-                raw = raw[os.write(self._descriptor, raw) :]
-        except OSError as error:
-            self._stop(error.strerror or "the disk does not take it")
-
-    def _stop(self, reason: str) -> None:
-        self._has_stopped = True
+    def close(self) -> None:
         self._waiting.clear()
-        self._on_stop(reason)
+        os.close(self._descriptor)
+
+
+def put(descriptor: int, raw: bytes) -> None:
+    """Write all of it. Raises OSError."""
+    view = memoryview(raw)
+    while view:
+        view = view[os.write(descriptor, view) :]

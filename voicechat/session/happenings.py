@@ -21,6 +21,8 @@ class Happening:
     """What the decoder had to mend."""
     tags: tuple[str, ...] = ()
     """What the type does not say, such as `mine` for an event the user typed."""
+    added: float | None = None
+    """Seconds that a tap has kept it before it was passed on."""
 
 
 Watch = Callable[[Happening], None]

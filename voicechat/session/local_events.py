@@ -39,6 +39,8 @@ EVENT_NAMES: dict[type, str] = {
     on.ToolAllowed: "tool.allowed",
     on.ToolDenied: "tool.denied",
     on.ToolFinished: "tool.finished",
+    on.TurnTranslated: "translation",
+    on.SideNoted: "side.noted",
     on.ToolMoved: "tool.moved",
     on.AssistantHeard: "assistant.audible",
     on.AssistantFellSilent: "assistant.silent",

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from voicechat.core.continuing import begun
 from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import Choices, State, Wishes
+from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, step
 from voicechat.session.happenings import Happening, Watch
 from voicechat.session.local_events import described
@@ -33,8 +34,10 @@ class Session:
         open_line: OpenLine,
         clock: Callable[[], float],
         watch: Watch = lambda happening: None,
+        turns: tuple[Turn, ...] = (),
     ) -> None:
-        self.state = State(wishes=wishes, choices=choices)
+        """`turns`: of an earlier talk, from which this one goes on."""
+        self.state = begun(wishes, choices, turns)
         self.policy = policy
         self.clock = clock
         self.on_change: Callable[[], None] = lambda: None

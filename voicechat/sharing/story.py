@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from voicechat.core.state import Turn
+from voicechat.core.state import State, Turn
 from voicechat.core.turn_viewing import split
-from voicechat.recording.rerun import Past, last_state
+from voicechat.recording.rerun import last_state
 from voicechat.recording.tape import Tape
 
+ABOUT_TAPE = "tape_"
+"""How the codes of notes begin that tell of the tape itself."""
 Who = Literal["you", "assistant", "tool", "note"]
 
 
@@ -33,6 +35,14 @@ class Line:
     latency: float | None = None
     typed: bool = False
     failed: str = ""
+    item_id: str = ""
+    response_id: str = ""
+    cut_at: float = 0.0
+    """Seconds of a cut answer that were heard."""
+    level: str = "info"
+    """Of a note."""
+    translation: str = ""
+    """Of what was heard, in the language of `--translate`."""
 
     @property
     def said(self) -> str:
@@ -61,34 +71,31 @@ class Story:
 def story_of(tape: Tape) -> Story:
     """Raises TapeError for a tape that cannot be read or run."""
     past = last_state(tape)
-    turns = past.state.conversation.turns if past is not None else ()
-    wishes = past.state.wishes if past is not None else None
-    lines = tuple(line_of(turn, past) for turn in turns if past is not None and _is_worth_telling(turn))
-    return Story(
-        title=tape.folder.name,
-        started_at=tape.started_at,
-        provider=wishes.provider if wishes is not None else "",
-        model=wishes.model if wishes is not None else "",
-        voice=wishes.voice if wishes is not None else "",
-        length=max((line.until for line in lines), default=past.t if past is not None else 0.0),
-        lines=lines,
-    )
+    if past is None:
+        return Story(tape.folder.name, tape.started_at, "", "", "", 0.0, ())
+    return story_told(tape.folder.name, tape.started_at, past.state, past.now, past.now - past.t)
 
 
-def line_of(turn: Turn, past: Past) -> Line:
-    """One turn at the end of its session, in session time."""
-    zero = past.now - past.t
-    began = min(at for at in (turn.at, turn.first_sound_at) if at is not None) if turn.who == "you" else turn.at
-    if turn.who == "assistant" and turn.first_sound_at is not None:
-        began = turn.first_sound_at
-    ends = [at for at in (turn.last_sound_at, turn.complete_at if turn.who == "tool" else None) if at is not None]
-    rate = past.state.conversation.chars_per_second
-    heard = split(turn, past.now, rate) if turn.cut is not None else len(turn.text)
-    spoken = len(turn.text[:heard]) / rate if turn.text else 0.0
+def story_told(title: str, started_at: str, state: State, now: float, zero: float) -> Story:
+    """The story of a session that ended in this state at `now`; `zero` is the moment on that clock that times count
+    from."""
+    rate = state.conversation.chars_per_second
+    lines = tuple(line_of(turn, now, zero, rate) for turn in state.conversation.turns if _is_worth_telling(turn))
+    wishes = state.wishes
+    length = max((line.until for line in lines), default=now - zero)
+    return Story(title, started_at, wishes.provider, wishes.model, wishes.voice, length, lines)
+
+
+def line_of(turn: Turn, now: float, zero: float, rate: float) -> Line:
+    """One turn at the end of its session, in session time; `rate` characters a second where nothing is known."""
+    began = turn.at if turn.first_sound_at is None else turn.first_sound_at
+    if turn.who == "you":
+        began = min(began, turn.at)
+    heard = split(turn, now, rate) if turn.cut is not None else len(turn.text)
     return Line(
         who=turn.who,
         t=max(0.0, round(began - zero, 3)),
-        until=max(0.0, round(max(ends, default=began + spoken) - zero, 3)),
+        until=max(0.0, round(_end_of(turn, began, heard / rate) - zero, 3)),
         text=turn.text,
         heard=heard,
         detail=turn.detail,
@@ -96,8 +103,22 @@ def line_of(turn: Turn, past: Past) -> Line:
         latency=turn.latency,
         typed=turn.typed,
         failed=turn.failed,
+        item_id=turn.item_id,
+        response_id=turn.response_id,
+        cut_at=round(turn.cut.heard, 2) if turn.cut is not None else 0.0,
+        level=turn.level,
+        translation=turn.translation or "",
     )
 
 
+def _end_of(turn: Turn, began: float, spoken: float) -> float:
+    """The end of its sound where that is known, else as long as its words take."""
+    known = turn.complete_at if turn.who == "tool" else turn.last_sound_at
+    return began + spoken if known is None else max(began, known)
+
+
 def _is_worth_telling(turn: Turn) -> bool:
-    return bool(turn.text or turn.failed)
+    """Words, a failure, or speech of yours of which nothing was understood; not where the tape lies."""
+    if turn.who == "note" and turn.detail.startswith(ABOUT_TAPE):
+        return False
+    return bool(turn.text or turn.failed) or (turn.who == "you" and turn.committed)

@@ -8,6 +8,8 @@ from voicechat.sharing.story import Line, Story
 
 SHORTEST_SUBTITLE = 0.8
 """Seconds; what flashes by cannot be read."""
+NOTHING = "…"
+"""Stands for speech of which no words came."""
 NAMES = {"you": "You", "assistant": "Assistant", "tool": "Tool", "note": "Note"}
 
 
@@ -46,20 +48,23 @@ def _about(story: Story) -> str:
 
 
 def _markdown_line(line: Line) -> str:
-    said = _escaped(line.said)
+    said = _escaped(line.said) or NOTHING
     if line.unheard.strip():
         said += f" ~~{_escaped(line.unheard.strip())}~~"
     if line.who == "tool":
         return f"- `{clock(line.t)}` **{NAMES['tool']}** `{line.text}` {_escaped(line.detail)}{_failed(line)}\n"
     if line.who == "note":
         return f"> `{clock(line.t)}` {said}\n"
-    return f"**{NAMES[line.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}\n"
+    beneath = f"  \n*↳ {_escaped(line.translation)}*" if line.translation else ""
+    return f"**{NAMES[line.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}{beneath}\n"
 
 
 def _text_line(line: Line) -> str:
     unheard = f" [not heard: {line.unheard.strip()}]" if line.unheard.strip() else ""
     detail = f" {line.detail}" if line.who == "tool" and line.detail else ""
-    return f"{clock(line.t):>6}  {NAMES[line.who] + ':':<10} {line.said}{detail}{unheard}{_asides(line)}{_failed(line)}"
+    beneath = f"\n{'':>19}↳ {line.translation}" if line.translation else ""
+    told = f"{line.said or NOTHING}{detail}{unheard}{_asides(line)}{_failed(line)}"
+    return f"{clock(line.t):>6}  {NAMES[line.who] + ':':<10} {told}{beneath}"
 
 
 def _asides(line: Line) -> str:

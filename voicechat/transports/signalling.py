@@ -160,9 +160,12 @@ def path_of(handshake: Handshake) -> str:
 
 
 def _session(target: LineTarget) -> dict[str, object]:
-    """The configuration part; type and model are what a service needs to know in any case."""
+    """The configuration part; type and model are what a service needs to know in any case.
+
+    A transcription session has no model of its own: the one that transcribes stands inside.
+    """
     session: dict[str, object] = {"type": "realtime", **(target.session or {})}
-    if target.model:
+    if target.model and session["type"] != "transcription":
         session.setdefault("model", target.model)
     return session
 

@@ -182,7 +182,7 @@ async def _ask(
 
 def _body(target: LineTarget, kind: TokenKind, life: int) -> dict[str, object]:
     session: dict[str, object] = {"type": "realtime", **(target.session or {})}
-    if target.model:
+    if target.model and session["type"] != "transcription":
         session["model"] = target.model
     if kind == "sessions":
         return dict(in_dialect(session, "beta").session)  # type: ignore[arg-type]  # plain JSON by construction

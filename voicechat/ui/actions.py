@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.actions import ActionParseResult
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.timer import Timer
 
@@ -27,6 +29,12 @@ if TYPE_CHECKING:
 LOUDEST = 1.5
 NOTICE_FOR = 2.0
 TWICE_WITHIN = 2.0
+ACTING = frozenset(
+    {"mute", "turn_mode", "barge_in", "volume", "deafen", "keep_waiting", "echo", "noise", "gain", "stop", "consent"}
+    | {"again", "end", "new", "type", "go_on", "send_event", "resend", "template", "delete_turn", "truncate_turn"}
+    | {"retrieve_turn", "insert_after", "system_text", "record"}
+)
+"""Actions that would change a talk, or begin to."""
 SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
 """What even a spectator's screen says: it changes nothing of a talk."""
 
@@ -53,6 +61,8 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         self.sound = SoundFacts()
         self.died: Goodbye | None = None
         self.spectator: Spectator | None = None
+        self.acting = ACTING
+        """What a spectator is told in place of."""
         self.keymap: dict[str, str] = {}
         self.has_release = False
         self._hold_timer: Timer | None = None
@@ -67,6 +77,19 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
                 self.notice(self.spectator.sentence)
                 return
             self.engine.send(event)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """A spectator's keys look and do not act, and say so before anything seems to have happened."""
+        name = (action if isinstance(action, str) else action[1]).partition("(")[0].removeprefix("app.")
+        if self.spectator is not None and name in self.acting:
+            self.notice(self.spectator.sentence)
+            return True
+        return await super().run_action(action, default_namespace, namespaces)
 
     def notice(self, words: str) -> None:
         """Show in the deck for two seconds what has just been changed."""
@@ -135,6 +158,11 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         wanted = not self.view.mic.deafened
         self.tell(did.DeafenChosen(wanted))
         self.notice(f"loudspeaker {'off' if wanted else 'on'}")
+
+    def action_record(self) -> None:
+        """Make a tape from here on, or end the one that is made; a note says where it lies."""
+        if self.died is None:
+            self.tell(did.RecordingToggled())
 
     # the sound
     def action_devices(self) -> None:

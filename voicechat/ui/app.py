@@ -27,10 +27,13 @@ from voicechat.engine.link import (
     Finding,
     FromEngine,
     Goodbye,
+    Jumped,
     Meters,
     Numbers,
+    Playing,
     SessionShown,
     Snapshot,
+    TapeShown,
     Turns,
 )
 from voicechat.ui import messages
@@ -161,6 +164,12 @@ class VoiceChatApp(ActionsApp):
                 message = messages.FindingArrived(record)
             case Numbers():
                 message = messages.NumbersArrived(record)
+            case TapeShown():
+                message = messages.TapeArrived(record)
+            case Jumped():
+                message = messages.JumpedArrived(record)
+            case Playing():
+                message = messages.PlayingArrived(record)
             case EngineHello():
                 message = messages.EngineBegan(record)
             case Goodbye():
@@ -219,6 +228,11 @@ class VoiceChatApp(ActionsApp):
         """What there is to choose from. Names stay as they are, because a choice is made by name; painting cleans."""
         if self.is_shown:
             self.talk.devices = message.devices
+
+    def on_tape_arrived(self, message: messages.TapeArrived) -> None:
+        """The mark of a recording; where the tape lies is told by a note of the talk."""
+        if self.is_shown:
+            self.talk.tape = cleaned(message.tape)
 
     def on_session_arrived(self, message: messages.SessionArrived) -> None:
         """What is in force. The reasons quote a service; its document is data, cleaned where a value is painted."""
@@ -365,7 +379,11 @@ def after_death(view: View) -> View:
 
 def run_app(engine: Engine, options: UiOptions) -> int:
     """Run the screen until the user leaves. The exit code: 0, 5 when the engine had died, 130 after a signal."""
-    app = VoiceChatApp(engine, options)
+    return run_screen(VoiceChatApp(engine, options))
+
+
+def run_screen(app: VoiceChatApp) -> int:
+    """The same for an app that is made already."""
     timers = []
     app.before_leaving = lambda code: timers.append(arm_watchdog(code))
     try:
@@ -374,6 +392,6 @@ def run_app(engine: Engine, options: UiOptions) -> int:
     finally:
         if app.closing is not None:
             app.closing.join()
-        engine.close()
+        app.engine.close()
         for timer in timers:
             timer.cancel()

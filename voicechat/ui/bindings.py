@@ -116,6 +116,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.devices", "d", "devices", "microphone, loudspeaker", "TALK", "Devices"),
     Action("vc.settings", "f4,comma", "settings", "session, voice, sound, looks", "LOOK", "Settings"),
     Action("vc.keep_waiting", "k", "keep_waiting", "wait for a lost device", "", "Keep waiting for a lost device"),
+    Action("vc.record", "w", "record", "make a tape, end the tape", "WRITE", "Record: make a tape, end the tape"),
     Action("vc.echo", "", "echo('on')", "cancel the loudspeaker's echo", "", "Echo cancelling"),
     Action("vc.headphones", "", "echo('headphones')", "no echo to cancel", "", "Headphones"),
     Action("vc.half_duplex", "", "echo('off')", "the mic shuts while it plays", "", "No echo cancelling: half duplex"),

@@ -110,8 +110,12 @@ def _waves() -> list[Line]:
 
 
 def _welcome(facts: CardFacts, width: int) -> list[Line]:
+    if facts.welcome.instead:
+        first, *rest = facts.welcome.instead
+        told = [(Word(line[:width], "key" if line.startswith("  ") else "quiet", outside=True),) for line in rest]
+        return [*_waves(), (), _text(first, bold=True), *told]
     keys, voice = facts.keys, assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
-    hands_free = facts.view.mic.turn_mode == "hands-free"
+    hands_free = facts.view.mic.turn_mode != "push-to-talk"
     other_mode = "push-to-talk" if hands_free else "hands-free"
     if hands_free:
         start: list[Line] = [
@@ -315,6 +319,34 @@ def event_key_card(keys: KeyRows, width: int) -> list[Line]:
             row += [Word(f"  {name}".ljust(12), color, True), Word(words.ljust(half - 12)[: half - 12], "quiet")]
         lines.append(tuple(row))
     return lines
+
+
+def replay_card(key: str, looking: KeyRows, width: int) -> list[Line]:
+    """The card of `?` over a tape: how to move about in time, and what there is to look at."""
+    moves = [
+        ("REPLAY", ""),
+        (key, "pause, and go on"),
+        ("← →", "5 s back, 5 s on"),
+        (", .", "event by event; Shift ← → too"),
+        ("Home End", "the start, the end"),
+        ("- +", "slower, faster"),
+        ("click", "on the bar: go there"),
+    ]
+    own = (",", "End")
+    looks = [
+        (next((one for one in keys.split("  ") if one not in own), keys), words.replace("quit · q q does too", "leave"))
+        for keys, words in looking
+        if "again" not in words and "tape" not in words
+    ]
+    half = (width - 2) // 2
+    lines: list[Line] = []
+    for sides in zip_longest(moves, looks, fillvalue=("", "")):
+        row: list[Word] = []
+        for keys, words in sides:
+            row += [Word(f"  {keys}".ljust(12), "key" if words else "accent", True)]
+            row += [Word(words.ljust(half - 12)[: half - 12], "quiet")]
+        lines.append(tuple(row))
+    return [*lines, (), (Word("  What was said is said: other keys only tell that this is a replay.", "quiet"),)]
 
 
 def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: int) -> list[Line]:

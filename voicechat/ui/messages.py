@@ -5,7 +5,20 @@ from __future__ import annotations
 from textual.message import Message
 
 from voicechat.core.user_events import UserAct
-from voicechat.engine.link import Batch, Devices, EngineHello, Finding, Goodbye, Numbers, SessionShown, Snapshot, Turns
+from voicechat.engine.link import (
+    Batch,
+    Devices,
+    EngineHello,
+    Finding,
+    Goodbye,
+    Jumped,
+    Numbers,
+    Playing,
+    SessionShown,
+    Snapshot,
+    TapeShown,
+    Turns,
+)
 
 
 class SnapshotArrived(Message, bubble=False):
@@ -75,6 +88,14 @@ class FindingArrived(Message, bubble=False):
         self.finding = finding
 
 
+class TapeArrived(Message, bubble=False):
+    """A tape is being made, or no more."""
+
+    def __init__(self, tape: TapeShown) -> None:
+        super().__init__()
+        self.tape = tape
+
+
 class NumbersArrived(Message, bubble=False):
     """Times, tokens and money; the newest figures are the whole truth."""
 
@@ -85,6 +106,26 @@ class NumbersArrived(Message, bubble=False):
     def can_replace(self, message: Message) -> bool:
         """Latest wins."""
         return isinstance(message, NumbersArrived)
+
+
+class JumpedArrived(Message, bubble=False):
+    """A replay goes on at another moment. Never replaced: what follows builds on it."""
+
+    def __init__(self, jumped: Jumped) -> None:
+        super().__init__()
+        self.jumped = jumped
+
+
+class PlayingArrived(Message, bubble=False):
+    """Where a replay is; the newest is the whole truth."""
+
+    def __init__(self, playing: Playing) -> None:
+        super().__init__()
+        self.playing = playing
+
+    def can_replace(self, message: Message) -> bool:
+        """Latest wins."""
+        return isinstance(message, PlayingArrived)
 
 
 class EngineBegan(Message, bubble=False):
@@ -127,6 +168,9 @@ FromEngineMessage = (
     | FindingArrived
     | SessionArrived
     | NumbersArrived
+    | TapeArrived
+    | JumpedArrived
+    | PlayingArrived
     | EngineBegan
     | EngineEnded
 )

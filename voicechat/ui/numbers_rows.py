@@ -197,6 +197,8 @@ def _bars(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> list[Ro
 def _lines(shown: NumbersShown, palette: Palette, width: int) -> list[Row]:
     made = [_line(shown, palette, width), _in(shown, palette, width), _out(shown, palette, width)]
     made.append(_money(shown, palette, width))
+    if shown.figures.side.requests:
+        made.append(_side(shown, palette, width))
     made += [_limit(limit, shown.now, palette, width) for limit in shown.figures.limits] or [
         _titled(palette, width, "limits").own(UNKNOWN)
     ]
@@ -281,6 +283,16 @@ def _money(shown: NumbersShown, palette: Palette, width: int) -> Row:
     if money.cost is None or is_free(shown.figures):
         return row
     return _facts(row, [("prices", "your own" if money.is_own else money.prices_of)])
+
+
+def _side(shown: NumbersShown, palette: Palette, width: int) -> Row:
+    """What translating lines used: beside the sums of the talk, and in none of them."""
+    side = shown.figures.side
+    used = f"{grouped(side.usage.input.total)} in {grouped(side.usage.output.total)} out tok"
+    facts = [("", used), ("", f"{grouped(side.requests)} request{'' if side.requests == 1 else 's'}")]
+    if side.cost is not None:
+        facts.append(("", "free" if not side.cost.usd else dollars(side.cost.usd)))
+    return _facts(_titled(palette, width, "translated"), [*facts, ("", side.model)])
 
 
 def _limit(limit: RateLimit, now: float, palette: Palette, width: int) -> Row:

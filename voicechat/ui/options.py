@@ -18,7 +18,9 @@ class WelcomeFacts:
     voice: str = ""
     key_found: str = ""
     """Name of an environment variable that holds a key which this session does not use; empty otherwise."""
-    turn_mode: Literal["hands-free", "push-to-talk"] = "hands-free"
+    turn_mode: Literal["hands-free", "push-to-talk", "transcribe"] = "hands-free"
+    instead: tuple[str, ...] = ()
+    """Lines in the place of the welcome, the first one stressed: where nobody talks here."""
 
 
 @dataclass(frozen=True, slots=True)

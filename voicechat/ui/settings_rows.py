@@ -70,15 +70,22 @@ def groups(facts: Facts) -> tuple[Group, ...]:
     )
 
 
+_MODES = ("hands-free", "push-to-talk", "transcribe")
+
+
 def _turns(values: Values) -> tuple[Setting, ...]:
     mic, name = values.facts.mic, values.shown.preset
-    modes = (("open mic", TurnModeChosen("hands-free")), ("push-to-talk", TurnModeChosen("push-to-talk")))
+    modes = (
+        ("open mic", TurnModeChosen("hands-free")),
+        ("push-to-talk", TurnModeChosen("push-to-talk")),
+        ("write down only", TurnModeChosen("transcribe")),
+    )
     presets = tuple((one, PresetChosen(one)) for one in ("balanced", "steady", "quick"))
     barge_in = (("on", BargeInChosen(True)), ("off", BargeInChosen(False)))
     at = next((at for at, one in enumerate(presets) if one[0] == name), -1)
     row = _row(PRESET, "preset", presets, at, note="" if name else "your own")
     return (
-        _row("turn_mode", "you talk by", modes, mic.turn_mode == "push-to-talk", note="o"),
+        _row("turn_mode", "you talk by", modes, _MODES.index(mic.turn_mode), note="o"),
         placed(values, row),
         _row("barge_in", "barge-in", barge_in, not mic.barge_in, note="b"),
     )

@@ -46,5 +46,5 @@ class TalkKey:
     def _meaning(view: View) -> str:
         if view.mic.state == "latched":
             return "unlatch"
-        hands_free = view.mic.turn_mode == "hands-free" and view.connection.phase == "open"
+        hands_free = view.mic.turn_mode != "push-to-talk" and view.connection.phase == "open"
         return "pause" if hands_free and view.mic.state != "remote" else "hold"

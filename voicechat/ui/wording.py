@@ -152,6 +152,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         case "tail":
             return "sending your last 0.2 s", "then it is sent as one turn"
         case "hands-free":
+            if mic.turn_mode == "transcribe":
+                return "open mic · what you say is only written down", _devices(mic)
             heard = mic.lamps[2] == "yes"
             return f"open mic · {voice} hears you" if heard else "open mic · waiting for your voice", _devices(mic)
         case "remote":
@@ -273,6 +275,8 @@ def _devices(mic: MicView) -> str:
 
 def reply_words(scene: Scene) -> ReplyWords:
     """What the assistant is doing, and the one figure of the last answer."""
+    if scene.mic.turn_mode == "transcribe" and scene.reply.state in ("ready", "listening", "waiting", "finished"):
+        return ReplyWords("○", "quiet", "only writing down", _reply_second(scene))
     glyph, color, text = _reply_state(scene.reply, scene.connection, scene.keys)
     return ReplyWords(glyph, color, text, _reply_second(scene))
 

@@ -72,7 +72,7 @@ def _is_ours(state: State) -> bool:
 
 def _is_local(state: State) -> bool:
     """Hands-free with our own detection, and nobody holds the mic open by hand."""
-    is_hands_free = state.choices.turn_mode == "hands-free" and state.choices.local_detection
+    is_hands_free = state.choices.is_open_mic and state.choices.local_detection
     return is_hands_free and state.talk.pressed_at is None and is_ready(state)
 
 

@@ -24,12 +24,14 @@ from voicechat.core.events import (
     PlaybackEmptied,
     PlaybackMoved,
     Received,
+    SideNoted,
     TalkBegan,
     TextEntered,
     TimePassed,
     ToolAnswered,
     ToolMoved,
     TurnsRemembered,
+    TurnTranslated,
     VoiceEnded,
 )
 from voicechat.core.policy import TurnPolicy
@@ -130,6 +132,10 @@ def _on_session(state: State, event: AnyEvent, now: float) -> Conversation:
             return tool_turns.apply_move(state, event, now)
         case ToolAnswered():
             return tool_turns.apply_answer(state, event, now)
+        case TurnTranslated(key, text):
+            return _translated(conversation, key, text)
+        case SideNoted(text, code, level):
+            return _noticed(state, Noticed(level, text, code), now)
         case LineOpened():
             started_at = now if conversation.started_at is None else conversation.started_at
             return replace(conversation, started_at=started_at, side_responses=(), conversation_named=False)
@@ -228,6 +234,15 @@ def _deleted(state: State, item_id: str) -> Conversation:
         return conversation
     shorter = answers.without_item(conversation.turns[index], item_id)
     return removed(conversation, index) if shorter is None else changed(conversation, index, shorter)
+
+
+def _translated(conversation: Conversation, key: str, text: str) -> Conversation:
+    """R24: beneath the turn, and nowhere else; the turn may be gone."""
+    turns = conversation.turns
+    for index in range(len(turns) - 1, -1, -1):
+        if turns[index].key == key:
+            return changed(conversation, index, replace(turns[index], translation=text))
+    return conversation
 
 
 def _false_alarm(conversation: Conversation) -> Conversation:

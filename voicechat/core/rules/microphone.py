@@ -64,7 +64,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     match event:
         case MuteChosen(muted):
             return _muted(state, now, muted=muted)
-        case PauseToggled() if state.choices.turn_mode == "hands-free" and not mic.muted:
+        case PauseToggled() if state.choices.is_open_mic and not mic.muted:
             return _changed(state, replace(_set_aside(state, now), paused=not mic.paused, unmuted_at=now))
         case LineLost() if state.resumption.again_from is not None:
             return _changed(state, _keeping(mic, state.resumption.again_from))
@@ -166,7 +166,7 @@ def _keeps_first_words(state: State) -> bool:
     """Hands-free and no line yet: what is said now goes first when the line is up, ten seconds of it at most."""
     mic = state.microphone
     is_closed_by_you = mic.muted or mic.paused or mic.unattended
-    return _waits_for_line(state) and state.choices.turn_mode == "hands-free" and not is_closed_by_you
+    return _waits_for_line(state) and state.choices.is_open_mic and not is_closed_by_you
 
 
 def _waits_for_line(state: State) -> bool:

@@ -54,7 +54,8 @@ MOST_REMEMBERED = 64
 
 def client_decides(state: State, policy: TurnPolicy) -> bool:
     """Whether `create_response` is false and R13 applies. Without transcripts it cannot, so the service decides."""
-    if not policy.reply_to_transcript_only or state.gate.server_replies:
+    wants = state.choices.only_writes or (policy.reply_to_transcript_only and not state.gate.server_replies)
+    if not wants:
         return False
     return not any(path.startswith(_TRANSCRIPTION_PATH) for path in state.configuration.refused)
 
@@ -129,7 +130,12 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
 
 
 def _committed(state: State, item_id: str, now: float, policy: TurnPolicy) -> RuleResult:
-    """What the server will not answer by itself is answered at once (ours), or when its words are known (R13)."""
+    """What the server will not answer by itself is answered at once (ours), or when its words are known (R13).
+
+    What is only written down waits for nothing.
+    """
+    if state.choices.only_writes:
+        return NOTHING
     by = state.segment.awaited_by if state.choices.turns_are_ours else ""
     if by == "push-to-talk":
         return _wanted(state, item_id, "push-to-talk")
@@ -145,6 +151,8 @@ def _transcribed(state: State, item_id: str, transcript: str, policy: TurnPolicy
     is_waiting = any(item_id == waiting for waiting, _ in state.gate.waiting)
     if not is_waiting and (not client_decides(state, policy) or item_id in state.gate.answered):
         return NOTHING
+    if state.choices.only_writes:
+        return _changed(state, _decided(state.gate, item_id))
     if has_words(transcript):
         return _wanted(state, item_id, "transcript")
     return _released(replace(state, gate=_decided(state.gate, item_id)))

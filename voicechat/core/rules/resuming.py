@@ -35,7 +35,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case LineLost():
             lost = replace(state.resumption, again_from=again_from(state, now, policy))
             return RuleResult(replace(state, resumption=lost))
-        case ConfigurationInForce() if state.connection.lost_at is not None:
+        case ConfigurationInForce() if state.connection.lost_at is not None or state.resumption.is_due:
             return _resumed(state, now, policy)
         case Received(event=ServerError(error=error)) if is_of_memory(error):
             return _not_taken(state)
@@ -108,18 +108,25 @@ def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 
 def _notice(state: State, memory: Memory, now: float) -> Noticed:
     line = state.connection
+    if line.lost_at is None:
+        return Noticed("info", f"This goes on from an earlier talk.{_of_memory(memory)}", "continued")
     took = f"{max(0.0, now - (now if line.lost_at is None else line.lost_at)):.1f} s"
     if line.rolls_over:
         text = f"A new session goes on ({took}): the old one had reached its longest time."
     else:
         text = f"Connected again after {took}."
-    if memory.left_out:
-        text += f" It was told the last {memory.turns} turns; {memory.left_out} older ones had no room."
-    elif memory.turns:
-        text += " It was told what was said." if memory.turns > 1 else " It was told the turn before."
+    text += _of_memory(memory)
     if not line.rolls_over and state.responses.last_ended_by == "line":
         text += " The answer that was cut off waits for r."
     return Noticed("info", text, "session_rolled" if line.rolls_over else "line_back")
+
+
+def _of_memory(memory: Memory) -> str:
+    if memory.left_out:
+        return f" It was told the last {memory.turns} turns; {memory.left_out} older ones had no room."
+    if memory.turns:
+        return " It was told what was said." if memory.turns > 1 else " It was told the turn before."
+    return ""
 
 
 def _not_taken(state: State) -> RuleResult:

@@ -54,6 +54,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     match event:
         case Received():
             return _on_wire(state, event.event, now)
+        case ReplyWanted() if state.choices.only_writes:
+            return NOTHING
         case ReplyWanted(item_id, why):
             return _wanted(state, item_id, state.wishes.greeting if why == "greeting" else "", now)
         case AnswerAskedByHand(event_id) if not slot.active_id and slot.asked_at is None:

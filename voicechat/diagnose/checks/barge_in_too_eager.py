@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from voicechat.diagnose.checks.self_echo import repeats_the_answer
 from voicechat.diagnose.facts import Segment
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
-from voicechat.diagnose.records import Record, text
+from voicechat.diagnose.records import LOG_ENDED, Record, text
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "barge-in-too-eager"
-ON = ("notice", "conversation.item.input_audio_transcription.completed")
+ON = ("notice", "conversation.item.input_audio_transcription.completed", LOG_ENDED)
+SHORT = 0.7
+"""Seconds of speech, the server's padding included: no word is that short."""
+SHORT_TIMES = 3
+CURE = (
+    "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of answer "
+    "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
+)
+RESTS_ON = "R7, R9: nobody interrupts a first syllable, a cough is not an interruption"
 TIMES = 2
 """A single false alarm happens to everybody."""
 
@@ -28,25 +36,37 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
                     "R7, R11: a grant with no transcript and no further voice was noise",
                 )
         return
+    if record.type == LOG_ENDED:
+        short = [one for one in model.segments.values() if _is_short(one)]
+        if len(short) >= SHORT_TIMES and not any(one.transcript for one in short):
+            yield _finding(_ends(short), CURE, RESTS_ON)
+        return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
-        ends = (mark for one in cut for mark in (one.started, one.over_answer.done if one.over_answer else None))
-        marks = (*ends, cut[-1].transcribed)
-        yield _finding(
-            marks,
-            "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of "
-            "answer cut in; or raise threshold (0.6 to 0.8), or use semantic_vad.",
-            "R7, R9: nobody interrupts a first syllable, a cough is not an interruption",
-        )
+        yield _finding((*_ends(cut), cut[-1].transcribed), CURE, RESTS_ON)
+
+
+def _ends(cut: list[Segment]) -> tuple[Evidence | None, ...]:
+    return tuple(mark for one in cut for mark in (one.started, one.over_answer.done if one.over_answer else None))
+
+
+def _is_short(segment: Segment) -> bool:
+    """Too short for a word, and it ended an answer."""
+    length = segment.length
+    return _did_cut(segment) and length is not None and 0 < length <= SHORT
 
 
 def _cut_for_nothing(segment: Segment) -> bool:
     """It ended an answer as `cancelled`, and held no word."""
+    return _did_cut(segment) and segment.is_empty and not repeats_the_answer(segment)
+
+
+def _did_cut(segment: Segment) -> bool:
+    """It is what an answer was cancelled for."""
     answer = segment.over_answer
     if answer is None or answer.status != "cancelled" or answer.speech is None:
         return False
-    is_cutter = segment.started is not None and answer.speech.seq == segment.started.seq
-    return is_cutter and segment.is_empty and not repeats_the_answer(segment)
+    return segment.started is not None and answer.speech.seq == segment.started.seq
 
 
 def _finding(marks: tuple[Evidence | None, ...], cure: str, rests_on: str) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from voicechat.diagnose.configured import UNKNOWN
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import Record, elapsed
 from voicechat.diagnose.refused_field import failure_as
@@ -22,9 +23,18 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         if failure is not None:
             yield _finding(model, failure.said.at if failure.said else None, failure.at)
         return
-    if record.dir != "out" or not config.turns_are_theirs or _is_waited_for(model, record.mark()):
+    if (
+        record.dir != "out"
+        or not (config.turns_are_theirs or _is_detected(model))
+        or _is_waited_for(model, record.mark())
+    ):
         return
     yield _finding(model, record.mark())
+
+
+def _is_detected(model: SessionModel) -> bool:
+    """The configuration is not in the log, and the server tells of speech: it detects turns."""
+    return model.configured.turn_detection is UNKNOWN and "input_audio_buffer.speech_stopped" in model.witness.seen
 
 
 def _is_waited_for(model: SessionModel, now: Evidence) -> bool:

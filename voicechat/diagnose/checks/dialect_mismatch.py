@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record
+from voicechat.diagnose.refusals import GA_ONLY
 from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
@@ -23,7 +24,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         return
     is_missing = "missing" in failure.code or failure.message.lower().startswith("missing")
     spoken = "ga" if is_missing else model.configured.dialect or ("beta" if "type" in failure.param else "ga")
-    if failure.param.endswith("session.type") and not is_missing:
+    if failure.param.removeprefix("session.") in {"type", *GA_ONLY} and not is_missing:
         spoken = "beta"
     yield found(
         CODE,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.facts import Answer
+from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import Record, elapsed, part, text
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "duplicate-create"
 ON = ("response.created",)
+CLOSE_BY = 3
+"""Events between the end of the first answer and the second request, where there are no times."""
 AT_ONCE = 3.0
 """Seconds: what is asked again later may be a second thought."""
 
@@ -27,9 +30,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     again = model.last["again.pressed"]
     if again is not None and again.seq > since.seq:
         return
-    apart = elapsed(since, second.asked)
-    was_over = first.done is not None and first.done.seq < second.asked.seq
-    if was_over if apart is None else apart > AT_ONCE:
+    if not _is_at_once(since, first, second):
         return
     yield found(
         CODE,
@@ -41,3 +42,16 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         rests_on="R12, R13: one item, one response; one author creates",
         confidence=0.88,
     )
+
+
+def _is_at_once(since: Evidence, first: Answer, second: Answer) -> bool:
+    """Asked so soon that nobody can have thought about it."""
+    if first.done is None or second.asked is None:
+        return False  # this log does not tell when answers end
+    apart = elapsed(since, second.asked)
+    if apart is not None:
+        return apart <= AT_ONCE
+    after = elapsed(first.done, second.created)
+    if after is not None:
+        return after <= AT_ONCE / 2
+    return second.asked.seq - first.done.seq <= CLOSE_BY

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.diagnose.facts import Segment
-from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "empty-transcript"
-ON = ("conversation.item.input_audio_transcription.completed", "response.created")
+ON = ("conversation.item.input_audio_transcription.completed", "response.created", "client.skipped")
 TIMES = 2
 """Unanswered ones that make a finding; an answered one is a finding by itself."""
 
 
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "client.skipped":
+        yield from _skipped(model, record)
+        return
     empty = [one for one in model.segments.values() if one.is_empty and one.over_answer is None]
     answered = [one for one in empty if one.answer is not None and one.answer.asked is None]
     newest = empty[-1] if empty else None
@@ -27,12 +30,23 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         yield _finding("Sounds without a word were taken for turns.", "info", empty)
 
 
+def _skipped(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """The client says itself that there was nothing to answer; the events beside it may not be in the log."""
+    if len(model.skipped) < TIMES or any(one.is_empty for one in model.segments.values()):
+        return
+    yield _told("Sounds without a word were taken for turns.", "info", tuple(model.skipped))
+
+
 def _finding(title: str, severity: str, segments: list[Segment]) -> Finding:
     marks = tuple(
         mark
         for one in segments
         for mark in (one.committed, one.transcribed, one.answer.created if one.answer else None)
     )
+    return _told(title, severity, marks)
+
+
+def _told(title: str, severity: str, marks: tuple[Evidence | None, ...]) -> Finding:
     return found(
         CODE,
         "warning" if severity == "warning" else "info",

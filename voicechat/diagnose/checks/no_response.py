@@ -9,7 +9,7 @@ from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "no-response"
-ON = (TIME_PASSED, LOG_ENDED, "response.created")
+ON = (TIME_PASSED, LOG_ENDED, "response.created", "response.done")
 LIMIT = 8.0
 """Seconds (R15)."""
 EVENTS = 12
@@ -17,10 +17,10 @@ EVENTS = 12
 
 
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-    if record.type == "response.created":
+    if record.type in ("response.created", "response.done"):
         for key in ("asked", "server", "nobody"):
             yield Ended(f"{CODE}:{key}", record.mark())
-    elif not model.is_ended and model.active is None:
+    elif not model.is_ended and model.active is None and model.witness.prints_answers:
         yield from _asked_in_vain(model, record)
         yield from _turn_without_answer(model, record)
 
@@ -45,6 +45,9 @@ def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
 
 def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:
     segment = next(reversed(model.segments.values()), None)
+    if model.failure is not None and model.failure.told_by != "error" and segment is not None and segment.committed:
+        if model.failure.at.seq > segment.committed.seq:
+            return  # the answer was refused, and that is told elsewhere
     if segment is None or segment.answer is not None or segment.is_empty or model.unanswered:
         return
     if model.last.newest("budget.spent", "go_on.chosen") not in (None, model.last["go_on.chosen"]):

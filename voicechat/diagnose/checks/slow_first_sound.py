@@ -15,6 +15,8 @@ SLOW = 2.0
 """Seconds from the end of speech to the first sound; two are felt as a pause."""
 VERY_SLOW = 4.0
 """Seconds that are a finding even once."""
+ELSEWHERE = 6.0
+"""The same in another client's log, whose times may be whole seconds, and which may not tell of tools."""
 TIMES, OF = 3, 5
 STEPS = {
     "created": (
@@ -40,7 +42,8 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     waits = [(one, wait) for one in recent if (wait := _wait(model, one)) is not None]
     slow = [one for one, wait in waits if wait >= SLOW]
     took = next((wait for one, wait in waits if one is newest), None)
-    if took is None or took < SLOW or (took < VERY_SLOW and len(slow) < TIMES):
+    alone = VERY_SLOW if model.witness.is_ours else ELSEWHERE
+    if took is None or took < SLOW or (took < alone and len(slow) < TIMES):
         return
     step, cure = STEPS[_longest(model, newest)]
     yield found(

@@ -20,7 +20,14 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         yield Ended(CODE, record.mark())
         return
     output = model.tool_output
-    if output is None or model.is_ended or model.active is not None or model.unanswered:
+    if (
+        output is None
+        or not model.witness.prints_answers
+        or not model.witness.prints_sent
+        or model.is_ended
+        or model.active is not None
+        or model.unanswered
+    ):
         return
     waited = elapsed(output, record.mark())
     if waited is not None:

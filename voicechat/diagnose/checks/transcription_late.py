@@ -11,7 +11,8 @@ from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed, 
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "transcription-late"
-ON = ("conversation.item.input_audio_transcription.completed", TIME_PASSED, LOG_ENDED)
+DONE = "conversation.item.input_audio_transcription.completed"
+ON = (DONE, TIME_PASSED, LOG_ENDED)
 LATE = 5.0
 """Seconds after the commit (R13)."""
 
@@ -34,6 +35,8 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
 
 def _is_missing(model: SessionModel, segment: Segment, now: Evidence) -> bool:
     if model.configured.transcription in (None, UNKNOWN) or segment.transcribed or segment.failed or model.is_ended:
+        return False
+    if not model.witness.prints(DONE, DONE.replace("completed", "failed")):
         return False
     waited = elapsed(segment.committed, now)
     return waited is not None and waited > LATE

@@ -27,6 +27,8 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     was_asked = config.first_sent is not None and _asks(config.first_sent.event.get("session"))
     if any(one.transcribed for one in committed) or (len(committed) < TURNS and not is_waited_for and not was_asked):
         return
+    if not (is_waited_for or was_asked or model.witness.is_ours):
+        return  # another client may do well without
     yield found(
         CODE,
         "error" if is_waited_for else "warning" if was_asked else "info",

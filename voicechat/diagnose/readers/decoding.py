@@ -18,6 +18,8 @@ _MARKS = (
 _SAMPLE = 1 << 20
 """Bytes at the start of a file that its encoding is told from."""
 _FOREIGN = re.compile(r"[^\x00-\x7f]{2,}")
+LONG = 8
+"""Letters of a run in which a byte may have been lost on the way."""
 _UNMENDED = 2_000_000
 """Characters beyond which a run is left as it is."""
 
@@ -55,11 +57,9 @@ def _original(run: str) -> str:
     for raw in (_as_windows(run), _as_gbk(run)):
         if raw is None:
             continue
-        try:
-            text = raw.decode("utf-8")
-        except UnicodeDecodeError:
-            continue
-        if len(text) < len(run):
+        text = raw.decode("utf-8", "replace")
+        lost = text.count("\ufffd") - run.count("\ufffd")
+        if lost <= (len(text) // 8 if len(run) >= LONG else 0) and len(text) < len(run):
             return text
     return run
 

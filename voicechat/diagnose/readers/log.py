@@ -12,15 +12,17 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any, BinaryIO, Literal
 
 import msgspec
 
 from voicechat.diagnose.readers.decoding import encoding_of, mended
 from voicechat.diagnose.readers.printed import Printed
+from voicechat.diagnose.readers.shapes import Shapes
 from voicechat.diagnose.readers.timing import Clock, second_of_id
-from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
+from voicechat.diagnose.readers.unwrapping import Found, unwrapped
 from voicechat.diagnose.records import Record, record_of
 
 Kind = Literal["tape", "lines of JSON", "JSON document", "text"]
@@ -95,7 +97,7 @@ def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[R
         elif not reading.has_times:
             t = ids.tell(_made_at(one))
             reading.times_from_ids = reading.times_from_ids or t is not None
-        record = record_of(len(reading._line_of), t, one.dir, one.event)
+        record = record_of(len(reading._line_of), t, one.dir, one.event, one.stream)
         reading._line_of.append(line)
         reading.events += 1
         reading.types[record.type] += 1
@@ -120,7 +122,7 @@ def _made_at(one: Found) -> float | None:
 
 
 def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
-    printed = Printed()
+    printed, shapes = Printed(), Shapes()
     is_plain = reading.encoding in ("utf-8", "utf-8-sig")
     for number, raw in source.lines():
         reading.lines = number
@@ -133,7 +135,14 @@ def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, F
             continue
         if reading.kind == "tape" and isinstance(value, dict) and "event" not in value:
             continue
-        yield from _told_in(value, number, printed)
+        quick = shapes.quickly(value)
+        if quick is not None:
+            yield number, quick
+            continue
+        told = list(_told_in(value, number, printed))
+        if len(told) == 1:
+            shapes.learn(value, told[0][1])
+        yield from told
 
 
 def _told_in(value: Any, number: int, printed: Printed) -> Iterator[tuple[int, Found]]:
@@ -144,7 +153,7 @@ def _told_in(value: Any, number: int, printed: Printed) -> Iterator[tuple[int, F
             continue
         for line in printed.read(number, one.text):
             found = line.found
-            yield number, Found(found.event, found.t if found.t is not None else one.t, found.dir)
+            yield number, Found(found.event, found.t if found.t is not None else one.t, found.dir, one.stream)
 
 
 def _of_document(text: str) -> Iterator[tuple[int, Found]]:
@@ -154,13 +163,28 @@ def _of_document(text: str) -> Iterator[tuple[int, Found]]:
         return
     printed = Printed()
     places = _Places(text)
+    told: list[tuple[int, Found]] = []
     for one in unwrapped(value):
         if isinstance(one, Found):
-            yield places.line_of(one.event), one
-        elif isinstance(one, Told):
-            for line in printed.read(places.line, one.text):
-                found = line.found
-                yield places.line, Found(found.event, found.t if found.t is not None else one.t, found.dir)
+            told.append((places.line_of(one.event), one))
+            continue
+        for line in printed.read(places.line, one.text):
+            t = line.found.t if line.found.t is not None else one.t
+            told.append((places.line, Found(line.found.event, t, line.found.dir, one.stream)))
+    yield from reversed(told) if _is_newest_first(told) else told
+
+
+def _is_newest_first(told: list[tuple[int, Found]]) -> bool:
+    """Lists on a page often grow at their top."""
+    times = [one.t for _, one in told if one.t is not None]
+    if len(times) < 2:
+        times = [made for _, one in told if (made := _made_at(one)) is not None]
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    back, on = sum(step < 0 for step in steps), sum(step > 0 for step in steps)
+    if back or on:
+        return back > 2 * on
+    kinds = [str(one.event.get("type")) for _, one in told]
+    return "session.created" in kinds[1:] and kinds[0] != "session.created" and kinds[-1] == "session.created"
 
 
 def mended_document(text: str) -> str:
@@ -177,9 +201,9 @@ def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]
         text = raw.decode(reading.encoding, "replace") if isinstance(raw, bytes) else raw
         for line in printed.read(number, text):
             t = line.found.t if line.found.t is not None else t
-            yield line.number, Found(line.found.event, t, line.found.dir)
+            yield line.number, replace(line.found, t=t)
     for line in printed.end():
-        yield line.number, Found(line.found.event, line.found.t if line.found.t is not None else t, line.found.dir)
+        yield line.number, replace(line.found, t=line.found.t if line.found.t is not None else t)
 
 
 class _Places:

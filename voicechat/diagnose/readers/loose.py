@@ -21,6 +21,8 @@ LONGEST = 400_000
 
 _SPACE = re.compile(r"\s*")
 _CALL = re.compile(r"(?:[A-Za-z_][\w.]*)\(")
+_WRAPPED = re.compile(r"(?:Optional|Some|Ok|Just)\(")
+_STRUCT = re.compile(r"[A-Z][\w:.]*\s*(?=\{)")
 _KEY = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w$.-]*))\s*[:=]\s*")
 _NEXT_KEY = re.compile(r"\s*(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|[A-Za-z_$][\w$]{0,40})\s*[:=](?!/)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\])\n]|$))")
@@ -33,6 +35,8 @@ _WORDS = {
     "None": None,
     "nil": None,
     "undefined": None,
+    "None()": None,
+    "<null>": None,
     "NULL": None,
 }
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
@@ -73,6 +77,11 @@ class _Reader:
             return self._members("}", depth)
         if mark == "[":
             return self._list_or_swift(depth)
+        if wrapped := _WRAPPED.match(self.text, self.at):
+            return self._inside(wrapped.end(), depth)
+        if struct := _STRUCT.match(self.text, self.at):
+            self.at = struct.end()
+            return self._members("}", depth)
         if call := _CALL.match(self.text, self.at):
             self.at = call.end() - 1
             return self._members(")", depth)
@@ -85,6 +94,15 @@ class _Reader:
             self.at = number.end()
             return float(number[0]) if any(sign in number[0] for sign in ".eE") else int(number[0])
         return self._bare(is_bare_map=is_bare_map)
+
+    def _inside(self, began: int, depth: int) -> Any:
+        """`Optional("resp_1")`, `Some(3)`: the value without its wrapper."""
+        self.at = began
+        value = self.value(depth + 1, is_bare_map=False)
+        self._skip_space()
+        if self.text[self.at : self.at + 1] == ")":
+            self.at += 1
+        return value
 
     def _members(self, closer: str, depth: int) -> dict[str, Any]:
         """`key: value` or `key=value` until the closer; the opening bracket is under the cursor."""

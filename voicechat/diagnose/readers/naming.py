@@ -35,11 +35,44 @@ IN_TEXT = re.compile(
 """An event's name where it stands alone; `session.update(` is a call in somebody's program."""
 
 
+ERROR_KINDS = re.compile(r"[a-z]+(?:_[a-z]+)*_error")
+_SPELLED = re.compile(
+    r"\b(?:RealtimeServerEvent|RealtimeClientEvent|Realtime)?"
+    r"((?:[sS]ession|[rR]esponse|[cC]onversation|[iI]nputAudioBuffer|[oO]utputAudioBuffer|[rR]ateLimits|[mM]cp)[A-Z]\w{3,60})"
+)
+_PLAIN = {re.sub(r"[^a-z]", "", name): name for name in sorted((CLIENT | SERVER) - {"error"})}
+
+
+def spelled_in(text: str) -> str:
+    """An event's name as programs spell it: `responseDone`, `ResponseDoneEvent`, `InputAudioBufferSpeechStarted`."""
+    for match in _SPELLED.finditer(text):
+        plain = match[1].lower().replace("_", "")
+        for word in (plain, plain.removesuffix("event"), plain.removesuffix("message")):
+            if word in _PLAIN:
+                return _PLAIN[word]
+    return ""
+
+
 def is_name(name: object) -> bool:
     """Whether this is what an event may be called."""
     if not isinstance(name, str):
         return False
     return name in SERVER or name in CLIENT or (name.startswith(FAMILIES) and _NAME.fullmatch(name) is not None)
+
+
+def is_refusal(value: Mapping[str, Any]) -> bool:
+    """Whether an object is the inside of an `error` event: `{type: invalid_request_error, code, message, param}`."""
+    kind = value.get("type")
+    if not isinstance(value.get("message"), str) or not ("code" in value or "param" in value):
+        return False
+    return isinstance(kind, str) and ERROR_KINDS.fullmatch(kind) is not None
+
+
+def is_response(value: Mapping[str, Any]) -> bool:
+    """Whether an object is a response without its event around it."""
+    if value.get("object") != "realtime.response":
+        return False
+    return value.get("status") in ("completed", "cancelled", "failed", "incomplete")
 
 
 def is_event(value: Mapping[str, Any]) -> bool:

@@ -15,18 +15,27 @@ from typing import Any
 
 from voicechat.diagnose.readers.decoding import mended
 from voicechat.diagnose.readers.loose import Loose, read_loose
-from voicechat.diagnose.readers.naming import CLIENT, IN_TEXT, SERVER, WireDirection, direction_of, is_name
+from voicechat.diagnose.readers.naming import (
+    CLIENT,
+    IN_TEXT,
+    SERVER,
+    WireDirection,
+    direction_of,
+    is_name,
+    spelled_in,
+)
 from voicechat.diagnose.readers.narration import narrated
 from voicechat.diagnose.readers.timing import time_in
-from voicechat.diagnose.readers.unwrapping import Found, unwrapped
+from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
+from voicechat.diagnose.records import NAMED
 
 MOST_LINES = 600
 """Lines that one printed object may take."""
 LONGEST_LINE = 1_000_000
 SEEN = 64
 """Events that are remembered to know the second printing of one."""
-NAMED = "(only its name was printed)"
-"""Marks an event whose fields are guessed from the sentence that named it."""
+NEAR = 4
+"""Lines between an event and what a handler says of it."""
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\u200b\u200e\u200f\ufeff]")
 _LOGCAT = re.compile(
     r"^(?:[VDIWEF]/[\w.-]+\s*\(\s*\d+\):|[VDIWEF]\s+[\w.-]+\s*:|flutter:|\d+\s+\d+\s+[VDIWEF]\s+[\w.-]+\s*:)\s?"
@@ -38,10 +47,17 @@ _RECEIVES = re.compile(
     r"(?:^|\W)(?:receiv(?:e|ed|ing)|recv|got|in(?:coming|bound)?|server|<+|←|<-|⬇|📥|收到|接收|下行)(?:\W|$)", re.I
 )
 _WAITED_FOR = re.compile(
-    r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|handle[rs]?|listen\w*|"
-    r"subscribe\w*|ignor\w+|unknown|unhandled|等待|直到|没有|未收到|忽略)\s*[:'\"`\[(]?\s*$",
+    r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|"
+    r"handle[rs]?|listen\w*|subscribe\w*|ignor\w+|unknown|unhandled|due to|because of|等待|直到|没有|未收到|忽略)"
+    r"\s*[:'\"`\[(]?\s*$",
     re.I,
 )
+_BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bnever\b|\bwithout\b|\btimeout\b)[^{]{0,40}$", re.I)
+_SIDE_LINE = re.compile(r"(client|server)\s*$", re.I)
+_NAME_LINE = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?: \(\d+\))?\s*$")
+_TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
+_INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
+"""How a line goes on that belongs to the object before it."""
 _IDS = {
     "item_id": re.compile(r"\b(?:item_id\W{0,4})?((?:item|msg)_[A-Za-z0-9]{4,})"),
     "response_id": re.compile(r"\b(resp_[A-Za-z0-9]{4,})"),
@@ -51,10 +67,21 @@ _IDS = {
 _STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
 _REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
 _CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
+_QUOTED = re.compile(r"[:：=]\s*[\"'“「](.{0,2000}?)[\"'”」]\s*$")
+"""Words behind the name, where no field is named."""
 _SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?(.{0,2000}?)[\"'”」]?\s*$")
 _NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d+)")
-_OBJECT = re.compile(r"[{\[]|\b[A-Z]\w+(?:Event|Message|Update|Create)\(")
-_WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_id|\{\s*$|\[\s*$")
+_OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
+_HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
+"""How names of events end that no table knows; `session.tools` is a field."""
+_STREAM = re.compile(r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ ]?id)?[=#]\s?([\w-]*\d[\w-]*)", re.I)
+"""`[conn=42]`, `session#3`: what tells several sessions in one log apart."""
+TAG_WITHIN = 100
+"""Characters at the start of a line in which that is looked for."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_ENUM = re.compile(r"[A-Z]\w*(?:\.\w+)*\.[a-z]\w*|Cancelled|Completed|Failed|Incomplete|InProgress")
+_CUT = re.compile(r"\.\.\.|…")
+_WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\{\s*$|\[\s*$|\($")
 
 
 @dataclass(slots=True)
@@ -83,18 +110,37 @@ class Printed:
     _open: _Open | None = None
     _held: Line | None = None
     """An event that was only named; its body may stand in the next line."""
+    _whole: dict[str, int] = field(default_factory=dict)
+    """The line in which an event of each kind was last printed with its fields."""
     _seen: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=SEEN))
 
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
         line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
+        if self._is_of_a_list(number, line):
+            return
         stamp = time_in(line)
         rest = _LOGCAT.sub("", line[stamp[1] :].lstrip(" ]|)\t") if stamp else line)
         t = stamp[0] if stamp else None
+        tag = _STREAM.search(line[:TAG_WITHIN])
         for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
+            if tag is not None and not told.found.stream:
+                told.found.stream = tag[1]
             yield from self._tell(told)
         if self._held is not None and self._open is None and self._held.number < number:
             yield from self._let_go()
+
+    def _is_of_a_list(self, number: int, line: str) -> bool:
+        """The list of events of a console, copied as text: who sent it, its name and its time, a line each."""
+        held = self._held
+        if held is None or held.number != number - 1 or self._open is not None:
+            return False
+        time = _TIME_LINE.fullmatch(line)
+        if time is not None:
+            t = int(time[1] or 0) * 3600 + int(time[2]) * 60 + float(time[3])
+            held.found = Found(held.found.event, t, held.found.dir)
+            held.number += 1
+        return time is not None
 
     def end(self) -> Iterator[Line]:
         """The log ends; half an object is told as far as it goes."""
@@ -109,6 +155,10 @@ class Printed:
         kind, id = str(event.get("type")), str(event.get("event_id") or "")
         if id and (kind, id) in self._seen:
             return
+        if _is_only_named(event) and line.number - self._whole.get(kind, -NEAR) < NEAR:
+            return  # a handler's word about what was just printed as a whole
+        if not _is_only_named(event):
+            self._whole[kind] = line.number
         if id:
             self._seen.append((kind, id))
         held = self._held
@@ -129,7 +179,7 @@ class Printed:
     def _go_on(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
         open_ = self._open
         assert open_ is not None
-        is_new = t is not None and open_.t is not None and IN_TEXT.search(rest) is not None and "{" in rest
+        is_new = IN_TEXT.search(rest) is not None and _INSIDE.match(rest) is None
         if is_new or open_.lines >= MOST_LINES:
             yield from self._close(open_)
             yield from self._begin(number, rest, t)
@@ -150,42 +200,72 @@ class Printed:
         if not rest.strip():
             return
         told = _direction(rest)
+        if '\\"type\\"' in rest:
+            rest = rest.replace('\\"', '"')
         value = _object_in(rest)
-        if value is not None:
-            if not value.is_whole and "…" not in rest[-4:] and "..." not in rest[-6:]:
-                self._open = _Open(number, rest, t, told)
-                return
-            events = list(self._events(number, value.value, t, told))
-            named = "" if events else self._name_in(rest)
-            if named and isinstance(value.value, Mapping):
-                body = {**_fields(named, rest), **value.value, "type": named}
-                events = [Line(number, Found(body, t, direction_of(named, told)))]
-            if events:
-                yield from events
-                return
-        yield from self._of_sentence(number, rest, t, told)
+        if value is None:
+            yield from self._of_sentence(number, rest, t, told)
+            return
+        if not value.is_whole and _CUT.search(rest) is None and len(rest) < LONGEST_LINE:
+            self._open = _Open(number, rest, t, told)
+            return
+        events = list(self._events(number, value.value, t, told))
+        if not events and isinstance(value.value, Mapping):
+            events = list(self._named_beside(number, rest, value, t, told))
+        yield from events or self._of_sentence(number, rest, t, told)
+
+    def _named_beside(
+        self, number: int, rest: str, value: Loose, t: float | None, told: WireDirection | None
+    ) -> Iterator[Line]:
+        """`responseDone(...)`, `response.done {...}`: the name stands before the body."""
+        named = self._name_in(rest) or spelled_in(rest)
+        if not named:
+            return
+        body = snaked(value.value)
+        inner = named.partition(".")[0]
+        if inner in ("response", "session") and inner not in body and ("status" in body or "id" in body):
+            body = {inner: body}
+        elif named == "error" and "error" not in body:
+            body = {"error": body}
+        event = {**_fields(named, rest), **body, "type": named}
+        yield Line(number, Found(event, t, direction_of(named, told)))
 
     def _events(self, number: int, value: Any, t: float | None, told: WireDirection | None) -> Iterator[Line]:
         for one in unwrapped(value, t, told):
+            if isinstance(one, Told):
+                yield from self._of_words(number, one)
             if isinstance(one, Found):
-                yield Line(number, Found(one.event, t if t is not None else one.t, one.dir))
+                event = _without_cut_ids(one.event)
+                yield Line(number, Found(event, t if t is not None else one.t, one.dir))
+
+    def _of_words(self, number: int, told: Told) -> Iterator[Line]:
+        """A sentence out of an object that was printed."""
+        value = _object_in(told.text)
+        if value is not None and value.is_whole:
+            for one in unwrapped(value.value, told.t):
+                if isinstance(one, Found):
+                    yield Line(number, one)
+            return
+        yield from self._of_sentence(number, told.text, told.t, None)
 
     def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
         name = self._name_in(rest)
         if name:
             event = _fields(name, rest) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
-            return
-        for act in narrated(rest):
-            yield Line(number, Found(act, t, "local"))
+        for act in narrated(IN_TEXT.sub(" ", rest) if name else rest):
+            if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
+                continue
+            yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))
 
     def _name_in(self, rest: str) -> str:
         """The event that a sentence is about, if it says that it came or left."""
         for match in IN_TEXT.finditer(rest):
             name = match[0].rstrip(".")
-            if not (name in SERVER or name in CLIENT or (is_name(name) and name.count(".") >= 1)):
+            if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
                 continue
-            if _WAITED_FOR.search(rest[: match.start()]):
+            before = rest[: match.start()]
+            if _WAITED_FOR.search(before) or _BESIDE.search(before):
                 continue
             return name
         return ""
@@ -215,6 +295,23 @@ def _object_in(text: str) -> Loose | None:
     return None
 
 
+def snaked(value: Any) -> Any:
+    """`audioStartMs` as `audio_start_ms`, and an enum's value without the enum."""
+    if isinstance(value, Mapping):
+        return {_CAMEL.sub(r"_\1", str(name)).lower(): snaked(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [snaked(part) for part in value]
+    if isinstance(value, str) and _ENUM.fullmatch(value):
+        return _CAMEL.sub(r"_\1", value.rsplit(".", 1)[-1]).lower()
+    return value
+
+
+def _without_cut_ids(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A log that shortens its lines makes many ids one."""
+    cut = [name for name in _IDS if isinstance(event.get(name), str) and _CUT.search(event[name])]
+    return {name: part for name, part in event.items() if name not in cut} if cut else event
+
+
 def _is_only_named(event: Mapping[str, Any]) -> bool:
     return event.get(NAMED) is True
 
@@ -242,8 +339,9 @@ def _fields(name: str, rest: str) -> dict[str, Any]:
         event[match[1]] = int(match[2])
     if name in ("response.created", "response.done"):
         event["response"] = _response(event, rest)
-    elif name.endswith(("transcription.completed", "transcript.done", ".delta")) and (said := _SAID.search(rest)):
-        event["delta" if name.endswith(".delta") else "transcript"] = said[1]
+    elif name.endswith(("transcription.completed", "transcript.done", ".delta")):
+        if said := _SAID.search(rest) or _QUOTED.search(rest):
+            event["delta" if name.endswith(".delta") else "transcript"] = said[1]
     return event
 
 

@@ -55,6 +55,8 @@ def time_of(value: object) -> float | None:
     if isinstance(value, int | float):
         return _of_number(float(value))
     if isinstance(value, str):
+        if value[4:5] == "-" and (quick := _of_iso(value)) is not None:
+            return quick
         found = time_in(value)
         if found is not None:
             return found[0]
@@ -63,6 +65,15 @@ def time_of(value: object) -> float | None:
         except ValueError:
             return None
     return None
+
+
+def _of_iso(value: str) -> float | None:
+    """The quick way for what most wrappers write."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def second_of_id(text: str) -> float | None:

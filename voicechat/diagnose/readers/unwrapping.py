@@ -11,7 +11,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voicechat.diagnose.readers.naming import WireDirection, direction_of, is_event, is_name
+from voicechat.diagnose.readers.naming import (
+    WireDirection,
+    direction_of,
+    is_event,
+    is_name,
+    is_refusal,
+    is_response,
+)
 from voicechat.diagnose.readers.timing import time_of
 
 DEEPEST = 8
@@ -32,6 +39,8 @@ TIMES = (
 )
 DIRECTIONS = ("dir", "direction", "source", "from", "sender", "side", "origin", "role", "kind", "type", "way", "flow")
 BODIES = ("event", "data", "message", "payload", "body", "params", "content", "frame", "msg", "raw", "json", "detail")
+SENTENCES = ("error", "err", "text", "line", "log", "exc_info", "exception", "stack", "fullEvent", "fullPayload")
+"""Fields that may hold an event, or words about one."""
 NAMES = (
     "type",
     "event",
@@ -45,6 +54,20 @@ NAMES = (
     "action",
     "topic",
 )
+MERE_BODIES = ("data", "payload", "body", "fullEvent", "fullPayload", "raw")
+STREAMS = (
+    "session_id",
+    "sessionId",
+    "connection_id",
+    "connectionId",
+    "conn_id",
+    "callSid",
+    "call_sid",
+    "streamSid",
+    "socket_id",
+    "job_id",
+)
+"""What tells several sessions in one log apart."""
 _OUT = (
     "out",
     "outgoing",
@@ -90,6 +113,8 @@ class Found:
     t: float | None
     """As the log tells it: seconds of any clock."""
     dir: Literal["in", "out", "local"]
+    stream: str = ""
+    """The session or connection that the wrapper names."""
 
 
 @dataclass(slots=True)
@@ -98,6 +123,7 @@ class Told:
 
     text: str
     t: float | None
+    stream: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +132,7 @@ class _Around:
 
     t: float | None = None
     dir: WireDirection | None = None
+    stream: str = ""
 
 
 def unwrapped(value: Any, t: float | None = None, told: WireDirection | None = None) -> Iterator[Found | Told]:
@@ -132,13 +159,16 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
     if is_event(value) and not _is_mere_label(value):
         yield _found(value, around)
         return
-    inside = _Around(_time(value, around.t), _direction(value) or around.dir)
+    inside = _Around(_time(value, around.t), _direction(value) or around.dir, _stream(value) or around.stream)
+    if (bare := _bare(value)) is not None:
+        yield Found(bare, inside.t, "in", inside.stream)
+        return
     named = _named(value, inside)
     if named is not None:
         yield named
         return
-    bodies = [name for name in BODIES if isinstance(value.get(name), Mapping | list | str)]
-    others = [name for name, part in value.items() if name not in BODIES and isinstance(part, Mapping | list)]
+    bodies = [name for name in (*BODIES, *SENTENCES) if isinstance(value.get(name), Mapping | list | str)]
+    others = [name for name, part in value.items() if name not in bodies and isinstance(part, Mapping | list)]
     for name in (*bodies, *others):
         yield from _walk(value[name], inside, depth + 1)
 
@@ -155,17 +185,28 @@ def _walk_text(text: str, around: _Around, depth: int) -> Iterator[Found | Told]
             yield from _walk(inner, around, depth + 1)
             return
     if text:
-        yield Told(text, around.t)
+        yield Told(text, around.t, around.stream)
 
 
 def _found(event: Mapping[str, Any], around: _Around) -> Found:
     t = around.t if around.t is not None else _time(event, None)
-    return Found(event, t, direction_of(str(event["type"]), around.dir))
+    return Found(event, t, direction_of(str(event["type"]), around.dir), around.stream)
+
+
+def _bare(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The event of an object that is only the inside of one."""
+    if is_refusal(value):
+        return {"type": "error", "error": value}
+    if is_response(value):
+        return {"type": "response.done", "response": value}
+    if value.get("type") == "failed" and isinstance(value.get("error"), Mapping):
+        return {"type": "response.done", "response": {"status": "failed", "status_details": value}}
+    return None
 
 
 def _is_mere_label(value: Mapping[str, Any]) -> bool:
     """`{"type": "response.done", "data": {...}}`: the fields of the event are one level deeper."""
-    return any(isinstance(value.get(name), Mapping | str) for name in ("data", "payload", "body")) and not any(
+    return any(isinstance(value.get(name), Mapping | str) for name in MERE_BODIES) and not any(
         name in value for name in ("event_id", "response", "session", "item", "item_id", "response_id", "delta")
     )
 
@@ -179,7 +220,7 @@ def _named(value: Mapping[str, Any], around: _Around) -> Found | None:
         body = _body(value, field)
         if body.get("type", name) != name:
             continue  # another event is inside; the name is a channel or a topic
-        return Found({**body, "type": name}, around.t, direction_of(str(name), around.dir))
+        return Found({**body, "type": name}, around.t, direction_of(str(name), around.dir), around.stream)
     return None
 
 
@@ -201,6 +242,14 @@ def _time(value: Mapping[str, Any], otherwise: float | None) -> float | None:
         if name in value and (t := time_of(value[name])) is not None:
             return t
     return otherwise
+
+
+def _stream(value: Mapping[str, Any]) -> str:
+    for name in STREAMS:
+        said = value.get(name)
+        if isinstance(said, str | int) and said != "":
+            return str(said)[:64]
+    return ""
 
 
 def _direction(value: Mapping[str, Any]) -> WireDirection | None:

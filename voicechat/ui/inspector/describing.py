@@ -69,6 +69,8 @@ def facts_of(store: EventStore, entry: Entry) -> str:
     size = run.size if run else entry.size
     if size:
         parts.append(f"{grouped(size)} bytes on the wire")
+    if entry.added is not None:
+        parts.append(f"the tap kept it {entry.added * 1000:.2f} ms")
     if entry.turn:
         parts.append(f"turn {entry.turn}")
     parts += [word for word in entry.kind.tags if word in ("mine", "unknown", "harmless")]

@@ -67,6 +67,8 @@ class Entry(msgspec.Struct, gc=False):
     """Number of the turn it belongs to, from 1; 0 before the first."""
     head: int
     """Sequence number of the first event of its run; its own where it is in no run or begins one."""
+    added: float | None = None
+    """Seconds that a tap has kept it."""
 
 
 class Run(msgspec.Struct):
@@ -193,7 +195,7 @@ class EventStore:
         refs = self._shared(row.refs)
         seq = self.end
         head = self._fold(kind, refs, seq, row)
-        self.entries.append(Entry(seq, row.t, kind, row.summary, row.size, refs, self._turn, head))
+        self.entries.append(Entry(seq, row.t, kind, row.summary, row.size, refs, self._turn, head, row.added))
         self.kind_of.append(kind.number)
         if not self._lives or row.seq <= self._engine_seqs[-1]:
             self._lives.append(seq)
@@ -269,6 +271,17 @@ class EventStore:
         ended = [key for key in self._open_runs if not refs.item or key[1] == name]
         for key in ended:
             del self._open_runs[key]
+
+    def clear(self) -> None:
+        """Forget every event. Numbers go on, as they do with a new engine."""
+        self.base = self.end
+        del self.entries[:], self.kind_of[:], self._engine_seqs[:], self.lines[:], self.line_kinds[:]
+        self.runs.clear()
+        self._open_runs.clear()
+        self._refs.clear()
+        for lines in self._lines_with.values():
+            lines.clear()
+        self._slabs, self._fresh, self._lives, self._opened, self._turn = [], [], [], (-1, []), 0
 
     def _drop(self) -> int:
         over = len(self.entries) - self._keep

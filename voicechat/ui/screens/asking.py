@@ -34,6 +34,11 @@ class AskingScreen(DrawersScreen):
         self.asked = tuple(ask for ask in asked if ask.call_id not in self.decided)
 
     @property
+    def drawer_place(self) -> str:
+        """A drawer has the keyboard before a question has."""
+        return super().drawer_place or ("consent" if self.asked else "")
+
+    @property
     def question(self) -> str:
         """The oldest one in a line, for a screen that has room for no more."""
         return f"May {clean(self.asked[0].name, one_line=True)} run? y allow · a always · n no" if self.asked else ""

@@ -18,7 +18,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from voicechat.core.view import MicView
-from voicechat.engine.link import Batch, Meters
+from voicechat.engine.link import Batch, Jumped, Meters
 from voicechat.ui.sizes import SizeClass, size_class
 from voicechat.ui.widgets.transcript import Transcript
 
@@ -128,6 +128,17 @@ class DeveloperScreen(Screen[None]):
             return
         self.inspector.take(batch)
         self.timeline.take_rows(batch.rows)
+
+    def jump_panes(self, jumped: Jumped) -> None:
+        """The list forgets what is void; the timeline is told of the stretch that nobody watched."""
+        if not self.is_built:
+            if jumped.anew:
+                self._early.clear()
+            self.when_built(lambda: self.timeline.jump(jumped))
+            return
+        if jumped.anew:
+            self.inspector.begin_anew()
+        self.timeline.jump(jumped)
 
     def advance_timeline(self) -> None:
         """With each state that is shown: one frame for deck and timeline."""

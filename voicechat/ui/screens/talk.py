@@ -15,7 +15,7 @@ from textual.reactive import var
 from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
-from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, Turns
+from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, TapeShown, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
@@ -62,7 +62,9 @@ class TalkScreen(AskingScreen):
     keymap: var[dict[str, str]] = var[dict[str, str]]({})
     notice: var[str] = var("")
     label: var[str] = var("")
+    tape: var[TapeShown] = var(TapeShown())
     """Whose talk this is, where the screen only shows it."""
+    writes: var[bool] = var(False)
     calm: var[bool] = var(False)
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
@@ -99,7 +101,7 @@ class TalkScreen(AskingScreen):
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
-        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label)
+        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape)
         with Container(id="main"):
             with Horizontal(id="talk"):
                 with Container(id="said"):
@@ -147,22 +149,20 @@ class TalkScreen(AskingScreen):
     # what the engine says
     def show_state(self, view: View, meters: Meters, sound: SoundFacts) -> None:
         """A new state of the session."""
-        self.sound = sound
+        self.sound, self.writes = sound, view.mic.turn_mode == "transcribe"
         if not self._has_state:
             self._has_state = True
             self.ask_for_devices()
         self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
-        self.is_line_up = view.connection.phase == "open"
+        self.is_line_up = self.query_one(Composer).is_online = view.connection.phase == "open"
         self.take_asked(view.asked)
-        self.voice = assistant_name(view.connection)
-        self.rtt = None if meters.rtt is None else round(meters.rtt, 3)
+        self.voice, self.rtt = assistant_name(view.connection), None if meters.rtt is None else round(meters.rtt, 3)
         self.figures = Meters(
             rtt=self.rtt, loss=meters.loss, buffer=meters.buffer, concealed=meters.concealed,
             underruns=meters.underruns, overruns=meters.overruns, late=meters.late, restarts=meters.restarts,
             lost=meters.lost, received=settled(meters.received), jitter=meters.jitter, codec=meters.codec,
             kbit_in=meters.kbit_in, kbit_out=meters.kbit_out,
         )  # fmt: skip
-        self.query_one(Composer).is_online = view.connection.phase == "open"
         self._refresh_facts()
         self.advance_timeline()
 
@@ -392,8 +392,6 @@ class TalkScreen(AskingScreen):
             self.place = "help"
         elif self.drawer_place:
             self.place = self.drawer_place
-        elif self.asked:
-            self.place = "consent"
         elif self.shows_events:
             self.place = "filter" if self.inspector.filter.is_typing else "events"
         elif self.shows_numbers:

@@ -100,6 +100,14 @@ class Levels:
             self._levels.extend([value if missing <= HOLD else SILENT] * missing)
         self._levels[place] = max(self._levels[place], value)
 
+    def fill(self, start: float, levels: bytes) -> None:
+        """Levels from `start` on, one signed byte a tick."""
+        place, more = round(start / TICK), array("b", levels)
+        if not more or place + len(more) > KEEP_HOURS * 3600 / TICK:
+            return
+        self._levels.extend([SILENT] * max(0, place - len(self._levels)))
+        self._levels[place : place + len(more)] = more
+
     def loudest(self, start: float, end: float) -> int:
         """dBFS of the loudest tick that begins in [start, end)."""
         first = max(0, int(start / TICK + 0.999))
@@ -134,6 +142,17 @@ class History:
         if sent:
             self.sent.put(at, you)
         self.assistant.put(at, assistant)
+
+    def fill(self, start: float, you: bytes, assistant: bytes) -> None:
+        """Levels of a whole stretch, one signed byte a tick; `take_mic` has told already what of it was sent."""
+        self.you.fill(start, you)
+        self.assistant.fill(start, assistant)
+        first, end = int(start / TICK), int(start / TICK) + len(you)
+        for span in self.mic.between(start, start + len(you) * TICK):
+            if span.kind == "open":
+                began = max(first, int(span.start / TICK))
+                until = end if span.end is None else min(end, int(span.end / TICK))
+                self.sent.fill(began * TICK, you[began - first : max(0, until - first)])
 
     def take_mic(self, at: float, *, is_open: bool, reason: str) -> None:
         """The state of the microphone; only a change begins a new span."""

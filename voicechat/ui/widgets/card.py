@@ -9,7 +9,7 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ToolAsk
 from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
-from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, event_key_card, key_card, lines_of
+from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, event_key_card, key_card, lines_of, replay_card
 from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release
@@ -91,6 +91,8 @@ class KeyCard(Box):
     keymap: reactive[dict[str, str]] = reactive[dict[str, str]]({})
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
+    replay: reactive[bool] = reactive(False)
+    """The keys of a talk that comes from a tape."""
     developer: reactive[bool] = reactive(False)
     """The keys of the event list and its filter, in place of those of the talk."""
 
@@ -102,6 +104,8 @@ class KeyCard(Box):
         """The table of actions as it is bound now."""
         if self.developer:
             return event_key_card(self._side(("EVENTS",)), width)
+        if self.replay:
+            return replay_card(self.keys.talk, self._side(("LOOK", "LEAVE")), width)
         sides = [self._side(groups) for groups in (LEFT_GROUPS, RIGHT_GROUPS)]
         return key_card(sides[0], sides[1], self.release, self.keys.talk, width)
 

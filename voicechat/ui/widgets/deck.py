@@ -163,6 +163,8 @@ class Deck(Painted):
             return "loudspeaker off"
         if tone in ("warning", "error"):
             return ""
+        if self.mic.turn_mode == "transcribe":
+            return "writing down only"
         if self.mic.turn_mode == "push-to-talk":
             return RELEASE_SHORT[self.release]
         return f"barge-in {'on' if self.mic.barge_in else 'off'}"

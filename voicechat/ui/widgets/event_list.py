@@ -110,6 +110,13 @@ class EventList(LineView):
             self.marked.difference_update([seq for seq in self.marked if seq < self.store.base])
         self._lines_changed(gone)
 
+    def begin_anew(self) -> None:
+        """The store has forgotten everything: so have marks and cursor, and the newest is followed."""
+        self.marked.clear()
+        self.shown.update()
+        self.follow, self._flushed, self._told = True, -1, -1
+        self._lines_changed(0)
+
     def ask(self, query: Query) -> None:
         """Another filter; the cursor stays at its event, or at the next one that is shown."""
         self.shown.ask(query)

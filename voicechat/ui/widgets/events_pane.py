@@ -102,6 +102,13 @@ class EventsPane(Container):
             await asyncio.sleep(0)  # keys first
         self._takes_in = bool(self._waiting) and self.call_later(self._take_in)
 
+    def begin_anew(self) -> None:
+        """Everything that came is void."""
+        self._waiting.clear()
+        self.store.clear()
+        self.events.begin_anew()
+        self._retitle()
+
     def flush(self) -> None:
         """Everything that has come, on the screen now."""
         self.store.add(self._waiting)

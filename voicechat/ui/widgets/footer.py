@@ -26,10 +26,26 @@ class Situation:
     place: str = "talk"
     """`talk`, `typing`, `events`, `devices`, `help`, `died` or `asking`: what has the keyboard."""
     lone_escape_is_slow: bool = False
+    replay: str = ""
+    """`playing` or `paused`, where the talk comes from a tape."""
 
 
 def hints(now: Situation) -> list[Hint]:
     """The keys worth naming, most important first."""
+    return _of_replay(now) if now.replay else _of_talk(now)
+
+
+def _of_replay(now: Situation) -> list[Hint]:
+    """Nothing can be said or stopped here; the talk key goes through time."""
+    word = "pause" if now.replay == "playing" else "go on"
+    if now.place in ("talk", "turn"):
+        moves = [("←→", "5 s"), (", .", "event"), ("− +", "speed"), ("Home End", "ends")]
+        return [(now.keys.talk, word), *moves, ("F2", "events"), ("?", "help"), ("Ctrl+Q", "quit")]
+    told = [(key, "back" if text.startswith("stop") else text) for key, text in _of_talk(now) if text != "stop"]
+    return [(key, word if text in ("talk", "open mic", "pause mic") else text) for key, text in told]
+
+
+def _of_talk(now: Situation) -> list[Hint]:
     keys = now.keys
     match now.place:
         case "typing":
@@ -113,6 +129,8 @@ class Foot(Painted):
     keys: reactive[Keys] = reactive(Keys())
     place: reactive[str] = reactive("talk")
     turns_spoken: reactive[int] = reactive(0)
+    replay: reactive[str] = reactive("")
+    """`playing` or `paused`, where the talk comes from a tape."""
 
     def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
         """Its clock runs ten times a second; the keys depend on its state."""
@@ -123,10 +141,10 @@ class Foot(Painted):
         """One row."""
         row = Row(palette, width, "surface").own(" ")
         right = row.part()
-        if width >= 110 and self.place == "talk" and (words := self._right_words()):
+        if width >= 110 and self.place == "talk" and not self.replay and (words := self._right_words()):
             right.own(f"{words} ", "quiet")
         slow = self.release in ("guessed", "remote", "tap")
-        now = Situation(self.mic, self.reply, self.connection, self.keys, self.place, slow)
+        now = Situation(self.mic, self.reply, self.connection, self.keys, self.place, slow, self.replay)
         for key, word in hints(now):
             hint = row.part().own(key, "key", bold=True).own(f" {word}", "quiet")
             if row.cells + hint.cells + (3 if right.cells else 1) > width - right.cells:

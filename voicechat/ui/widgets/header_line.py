@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView
-from voicechat.engine.link import Numbers
+from voicechat.engine.link import Numbers, TapeShown
 from voicechat.numbers.ledger import Figures
 from voicechat.ui.money_words import cost_pieces, limit_words
 from voicechat.ui.paint import Painted, Palette, Row, clock
@@ -69,6 +69,10 @@ class HeaderLine(Painted):
     numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
     label: reactive[str] = reactive("")
     """Whose talk this is, where the screen only shows it."""
+    writes: reactive[bool] = reactive(False)
+    """Nobody answers: what is said is only written down."""
+    tape: reactive[TapeShown] = reactive(TapeShown())
+    """The tape that is being made."""
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """Left: emblem, name and parts that may fall away; right: connection, clock and cost."""
@@ -77,6 +81,10 @@ class HeaderLine(Painted):
         row.own("▂▅▃", "you").own("▃▆▂ ", "assistant").own("voicechat ", bold=True)
         if self.label:
             row.own(f" {self.label} ", "warning", bold=True)
+        if self.writes:
+            row.own(" only writing down ", "warning")
+        if self.tape.folder:
+            row.own(" ● ", "error").own("rec, no words " if self.tape.redacted else "rec ", "error", bold=True)
         glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)
         right = row.part().own(f"{glyph} ", color)
         right.own(words, "foreground" if connection.phase == "open" else color)

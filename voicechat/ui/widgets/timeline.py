@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from voicechat.core.view import MicView
-from voicechat.engine.link import EventRow, Meters
+from voicechat.engine.link import EventRow, Jumped, Meters
 from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.timeline.history import TICK, History
 from voicechat.ui.timeline.lanes import LABEL, STEPS, Frame, Look, timeline_rows
@@ -98,6 +98,18 @@ class Timeline(Painted, can_focus=True):
             at += TICK
         self.history.take_levels(t, meters.input, meters.output, sent=mic.is_on_air)
         self._level_at = t
+
+    def jump(self, jumped: Jumped) -> None:
+        """A replay goes on at another moment: what lay between comes at once."""
+        if jumped.anew:
+            self.begin_anew()
+        history = self.history
+        for span in jumped.mic:
+            history.take_mic(span.t, is_open=span.is_open, reason=span.reason)
+        history.fill(jumped.start, jumped.you, jumped.assistant)
+        history.now = max(history.now, jumped.t)
+        self._level_at = jumped.t
+        self.refresh()
 
     def begin_anew(self) -> None:
         """Another engine counts from zero again."""

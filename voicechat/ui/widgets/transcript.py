@@ -126,6 +126,14 @@ class Transcript(Vertical):
         self._order_changed = True
         self._paint_soon()
 
+    def begin_anew(self) -> None:
+        """What was said is said again; notes that stood between it go."""
+        for key in self._notes_after:
+            self.records.pop(key, None)
+        self._notes_after.clear()
+        self._order_changed = True
+        self._paint_soon()
+
     @property
     def order(self) -> tuple[str, ...]:
         """Keys of all turns, oldest first."""

@@ -29,6 +29,8 @@ from voicechat.ui.written import is_marked_up
 
 ARROW = "  →  "
 """Between the arguments and the result of a call."""
+BENEATH = "↳ "
+"""Before a translation."""
 WHO = 8
 BODY = 92
 FOLD_OVER = 3
@@ -44,8 +46,16 @@ def body_content(turn: TurnView, palette: Palette, *, unfolded: bool) -> Content
         case "tool":
             return _tool(turn, palette, unfolded)
         case "assistant":
-            return _assistant(turn, palette, unfolded)
-    return _you(turn, palette)
+            said = _assistant(turn, palette, unfolded)
+        case _:
+            said = _you(turn, palette)
+    return Content.assemble(said, "\n", translation_content(turn, palette)) if turn.translation else said
+
+
+def translation_content(turn: TurnView, palette: Palette) -> Content:
+    """What was said, in the language of `--translate`: quiet, beneath its line, behind a mark of its own."""
+    words = safe(turn.translation or "").stylize(palette.hex("quiet"))
+    return Content.assemble(_styled(palette, BENEATH, "quiet"), words)
 
 
 def _styled(palette: Palette, text: str, color: str, extra: str = "") -> Content:
@@ -147,10 +157,11 @@ def _note(turn: TurnView, palette: Palette) -> Content:
 
 
 def plain_text(turn: TurnView) -> str:
-    """A turn as it is copied: no label, the unheard rest in brackets."""
+    """A turn as it is copied: no label, the unheard rest in brackets, its translation in a line of its own."""
     rest = f" [{turn.rest.strip()}]" if turn.cut_by and turn.rest.strip() else ""
     detail = f"  {turn.detail}" if turn.who == "tool" and turn.detail else ""
-    return f"{turn.text}{rest}{detail}"
+    beneath = f"\n{BENEATH}{turn.translation}" if turn.translation else ""
+    return f"{turn.text}{rest}{detail}{beneath}"
 
 
 def vad_marker(turn: TurnView) -> str:
@@ -250,6 +261,8 @@ class Turn(Lined):
         """Rows of the wrapped body."""
         body = self.render()
         rows = 1 if self._is_one_line() else max(1, len(body.wrap(self._body_width(width))))
+        if self.has_blocks and self.turn.translation:
+            rows += len(translation_content(self.turn, palette_of(self.app)).wrap(self._body_width(width)))
         return rows + self.asks
 
     def _is_one_line(self) -> bool:
@@ -259,7 +272,11 @@ class Turn(Lined):
         """Label, rail, body and figure of every row."""
         body_width = self._body_width(width)
         if self.has_blocks:
-            strips = block_strips(clean(self.turn.text), palette, body_width, *self._selected())[:height]
+            strips = block_strips(clean(self.turn.text), palette, body_width, *self._selected())
+            if self.turn.translation:
+                beneath = translation_content(self.turn, palette)
+                strips += Visual.to_strips(self, beneath, body_width, None, self.visual_style)
+            strips = strips[:height]
             return [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
         body = self.render().truncate(body_width, ellipsis=True) if self._is_one_line() else self.render()
         strips = Visual.to_strips(self, body, body_width, max(1, height - self.asks), self.visual_style)

@@ -1,0 +1,117 @@
+"""The key begins and ends tapes while the talk goes on; what goes wrong with a tape is told and harms nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.local_server import local_server
+from tests.support.peers import eventually
+from voicechat.api import Conversation, Settings
+from voicechat.core.user_events import RecordingToggled
+from voicechat.engine.audience import Audience
+from voicechat.engine.commands import user_event
+from voicechat.engine.link import FromEngine, TapeShown
+from voicechat.engine.taping import Taping
+from voicechat.errors import TapeError
+from voicechat.recording.check import check
+from voicechat.recording.history import listed
+from voicechat.recording.rerun import last_state
+from voicechat.recording.tape import Tape, read_tape
+
+
+class Desk:
+    """A talk that runs, its tapes, and what the screen is told of them."""
+
+    def __init__(self, talk: Conversation, folder: Path) -> None:
+        self.talk = talk
+        self.folder = folder
+        self.shown: list[TapeShown] = []
+        self.taping = Taping(talk._live(), talk._watch, self.shown.append)
+        talk._taping = self.taping
+
+    def notes(self) -> list[str]:
+        return [turn.text for turn in self.talk.transcript() if turn.who == "note"]
+
+    async def noted(self, words: str) -> None:
+        await eventually(lambda: any(words in note for note in self.notes()))
+
+    def tapes(self) -> list[Tape]:
+        return [read_tape(folder) for folder in sorted(self.folder.iterdir())]
+
+
+@asynccontextmanager
+async def desk(folder: Path, **wishes: Any) -> AsyncIterator[Desk]:
+    tapes = folder / "tapes"
+    async with local_server() as server:
+        given = {"mic": "none", "speaker": "none", "transport": "websocket", "record": str(tapes)} | wishes
+        settings = Settings(provider="custom", base_url=server.base_url, given=frozenset(given), **given)
+        silent = Settings(**{name: getattr(settings, name) for name in Settings.__slots__} | {"record": ""})
+        async with Conversation(silent, {"VOICECHAT_STATE_DIR": str(folder)}) as talk:
+            talk._live().settings = settings
+            yield Desk(talk, tapes)
+
+
+async def test_the_key_makes_a_tape_of_the_rest_of_the_talk_and_ends_it(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        await one.talk.say("What is two plus two?")
+        assert one.taping.toggle() == ""
+        await one.noted("This talk is recorded from here on, in ")
+        await one.talk.say("And three plus three?")
+        assert one.taping.toggle() == "" and one.taping.folder is None
+        await one.noted("The tape lies in ")
+        await eventually(lambda: listed(one.tapes()[0].folder).state == "whole")
+        await one.talk.say("And what is four plus four?")
+    (tape,) = one.tapes()
+    assert [bool(shown.folder) for shown in one.shown] == [True, False]
+    text = tape.events_file.read_text()
+    assert "three plus three" in text and "four plus four" not in text
+    with pytest.raises(TapeError, match="does not say how its session started"):
+        check(tape)
+    past = last_state(tape)
+    assert past is not None and "6" in past.state.conversation.turns[-1].text
+    assert not listed(tape.folder).can_run
+
+
+async def test_a_tape_that_is_full_ends_with_a_note_and_the_talk_goes_on(tmp_path: Path) -> None:
+    async with desk(tmp_path, tape_gb=20e-6) as one:
+        assert one.taping.toggle() == ""
+        await one.noted("The tape has ended, the talk goes on: it has reached its full size.")
+        assert one.taping.folder is None and one.shown[-1] == TapeShown()
+        assert "4" in (await one.talk.say("What is two plus two?")).text
+        session = one.talk._live().session
+        assert session.record is None and one.talk._live().path.played is None
+
+
+async def test_a_folder_that_cannot_be_written_is_told_and_nothing_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "tapes").write_text("a file where the folder should be")
+    async with desk(tmp_path) as one:
+        assert "no tape can be made" in one.taping.toggle()
+        await one.noted("Nothing is recorded: no tape can be made")
+        assert one.taping.folder is None
+    with pytest.raises(TapeError):
+        async with Conversation(Settings(mic="none", speaker="none", record=str(tmp_path / "tapes"))):
+            await asyncio.sleep(0)
+
+
+async def test_two_tapes_of_one_talk_lie_beside_each_other(tmp_path: Path) -> None:
+    async with desk(tmp_path) as one:
+        for _ in range(4):
+            assert one.taping.toggle() == ""
+        await eventually(lambda: [listed(tape.folder).state for tape in one.tapes()] == ["whole", "whole"])
+
+
+def test_the_key_is_a_command_of_the_screen() -> None:
+    assert user_event("RecordingToggled", {}) == RecordingToggled()
+
+
+def test_whoever_looks_on_later_sees_that_the_talk_is_recorded() -> None:
+    told: list[FromEngine] = []
+    audience = Audience(told.append)
+    audience.post(TapeShown("/somewhere"))
+    assert audience._newest[TapeShown] == TapeShown("/somewhere")

@@ -1,0 +1,146 @@
+"""A page in a real, headless browser: what it loads, what it complains about, what it looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from tests.bench.browser import find_browser
+
+LIMIT = 30.0
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-extensions",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--autoplay-policy=no-user-gesture-required",
+    "--remote-debugging-port=0",
+)
+
+
+class Page:
+    """One open page. `complaints` and `requests` grow while it lives."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._last_id = 0
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        """Addresses that were asked for, the page and what it carries inside left out."""
+
+    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
+        """One command of the protocol. Whatever the browser tells meanwhile is taken in."""
+        self._last_id += 1
+        asked = self._last_id
+        await self._socket.send_json({"id": asked, "method": method, "params": params})
+        async with asyncio.timeout(LIMIT):
+            while True:
+                message = await self._socket.receive_json()
+                if message.get("id") == asked:
+                    assert "error" not in message, message["error"]
+                    result: dict[str, Any] = message["result"]
+                    return result
+                self._take(message)
+
+    async def run(self, expression: str) -> Any:
+        """The value of an expression, awaited where it is a promise. An exception in it fails the test."""
+        result = await self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, json.dumps(result)[:800]
+        return result["result"].get("value")
+
+    async def until(self, expression: str) -> None:
+        """Wait for something to become true."""
+        async with asyncio.timeout(LIMIT):
+            while not await self.run(f"Boolean({expression})"):  # noqa: ASYNC110  # it happens in the browser
+                await asyncio.sleep(0.02)
+
+    async def open(self, address: str) -> None:
+        for domain in ("Page", "Runtime", "Log", "Network"):
+            await self.ask(f"{domain}.enable")
+        await self.ask("Page.navigate", url=address)
+        await self.until("document.readyState === 'complete'")
+
+    async def sized(self, width: int, height: int, scheme: str) -> None:
+        """As a screen of this size whose user likes `light` or `dark`."""
+        await self.ask(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
+        )
+        await self.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    async def picture(self, file: Path, *, whole: bool = False) -> None:
+        """A PNG of what is in sight, or of all of it."""
+        taken = await self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+        file.write_bytes(base64.b64decode(taken["data"]))
+
+    def _take(self, message: dict[str, Any]) -> None:
+        params = message.get("params", {})
+        match message.get("method"):
+            case "Log.entryAdded":
+                self.complaints.append(params["entry"]["text"])
+            case "Runtime.exceptionThrown":
+                self.complaints.append(json.dumps(params["exceptionDetails"])[:800])
+            case "Runtime.consoleAPICalled":
+                self.complaints.append(json.dumps(params["args"])[:800])
+            case "Network.requestWillBeSent":
+                address = params["request"]["url"]
+                if not address.startswith("data:") and params.get("type") != "Document":
+                    self.requests.append(address)
+
+
+@asynccontextmanager
+async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[Page]:
+    """The page, open. Raises BrowserError where there is no browser; whatever happens, it is gone afterwards."""
+    program = find_browser()
+    with tempfile.TemporaryDirectory(prefix="voicechat-page-", ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            program,
+            *FLAGS,
+            f"--user-data-dir={profile}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            async with aiohttp.ClientSession() as http, asyncio.timeout(4 * LIMIT):
+                async with http.ws_connect(await _address(http, Path(profile)), max_msg_size=0) as socket:
+                    page = Page(socket)
+                    if not scripts:
+                        await page.ask("Emulation.setScriptExecutionDisabled", value=True)
+                    await page.open(address)
+                    yield page
+        finally:
+            for sent in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, sent)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), 3)
+
+
+async def _address(http: aiohttp.ClientSession, profile: Path) -> str:
+    """Where the only page of the browser listens."""
+    port_file = profile / "DevToolsActivePort"
+    while not port_file.exists() or not port_file.read_text().strip():  # noqa: ASYNC110  # another process writes it
+        await asyncio.sleep(0.05)
+    port = int(port_file.read_text().split()[0])
+    while True:
+        async with http.get(f"http://127.0.0.1:{port}/json/list") as reply:
+            for target in await reply.json():
+                if target["type"] == "page":
+                    return str(target["webSocketDebuggerUrl"])
+        await asyncio.sleep(0.05)

@@ -1,0 +1,72 @@
+"""A tap in this process, on a real port, and a service behind it that a test has written itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aiohttp import web
+
+from voicechat.config.settings import Settings
+from voicechat.session.happenings import Happening
+from voicechat.tap.desk import Desk
+from voicechat.tap.server import TapServer
+from voicechat.tap.session import Session
+from voicechat.tap.upstream import Upstream
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass
+class Tapped:
+    """A running tap and everything it has seen."""
+
+    base_url: str
+    desk: Desk
+    sessions: list[Session] = field(default_factory=list)
+    happened: list[Happening] = field(default_factory=list)
+
+    def types(self, *directions: str) -> list[str]:
+        """Types of what was seen so far, in order."""
+        self.desk.later.finish()
+        return [str(one.event.get("type")) for one in self.happened if not directions or one.dir in directions]
+
+    def find(self, kind: str) -> dict[str, object]:
+        """The first event of a type."""
+        self.desk.later.finish()
+        return next(one.event for one in self.happened if one.event.get("type") == kind)
+
+
+@asynccontextmanager
+async def tapping(upstream: str, record: Path | None = None) -> AsyncIterator[Tapped]:
+    """A tap of a service."""
+    desk = Desk(Upstream(upstream), Settings(), record=record)
+    server = TapServer(desk)
+    await server.start()
+    tapped = Tapped(server.base_url, desk)
+
+    def follow(session: Session) -> None:
+        tapped.sessions.append(session)
+        session.on_event = tapped.happened.append
+
+    desk.on_session, desk.on_request = follow, tapped.happened.append
+    try:
+        yield tapped
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def service(handler: Handler) -> AsyncIterator[str]:
+    """A service whose every answer is `handler`'s; its base URL."""
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,280 @@
+"""Recordings over a real socket to a service that is quick, slow, rude or gone."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.support.local_server import local_server
+from tests.support.scribe import WORDS, Event, Scribe, completed, encoded, hum, turn, words_of
+from voicechat.config.load import load_settings
+from voicechat.errors import AudioDeviceError, SignallingError
+from voicechat.transcription.batch import Batch
+from voicechat.transcription.formats import Result
+from voicechat.transcription.service import Service
+from voicechat.transcription.sound import Recording
+from voicechat.transcription.wish import Wish, agreed, read_commits
+from voicechat.transcription.writing import Progress, Writing
+
+TWO_TURNS = Recording("two.wav", None, encoded(hum(1.0, 1.0, 1.0, 1.0), "wav", "pcm_s16le", 24_000))
+
+
+def service_at(url: str, **flags: Any) -> Service:
+    wishes = {"provider": "custom", "base_url": url, "transcription_model": "gpt-transcribe", **flags}
+    return Service(load_settings(wishes, {"VOICECHAT_API_KEY": "sk-test-0123456789"}), {})
+
+
+async def written(url: str, commit: str = "vad", recording: Recording = TWO_TURNS, **flags: Any) -> Result:
+    service = service_at(url, **flags)
+    wish = Wish(service.settings.transcription_model, commits=read_commits(commit))
+    writing = Writing(recording, service, agreed(wish, sound=service.sound))
+    async with asyncio.timeout(20):
+        await writing.run()
+    return writing.result()
+
+
+async def test_each_pause_makes_an_item_with_the_times_of_the_recording() -> None:
+    scribe = Scribe()
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert [(round(one.start, 1), round(one.end, 1), one.text) for one in result.passages] == [
+        (0.0, 1.3, "Item 1."),
+        (1.7, 3.3, "Item 2."),
+    ]
+    assert result.is_complete and scribe.heard[0] == pytest.approx(2.9, abs=0.1)
+
+
+async def test_the_session_is_one_that_only_listens_and_its_model_is_not_in_the_address() -> None:
+    scribe = Scribe()
+    async with scribe.serving() as url:
+        await written(url, "whole", provider="openai")
+    assert scribe.queries == [{"intent": "transcription"}]
+    session = scribe.said[0]["session"]
+    assert session["type"] == "transcription" and "output" not in session["audio"]
+    assert session["audio"]["input"]["turn_detection"] is None
+    assert session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
+    assert session["audio"]["input"]["format"] == {"type": "audio/pcm", "rate": 24_000}
+
+
+async def test_a_beta_service_is_spoken_to_in_its_own_words() -> None:
+    scribe = Scribe(greeting={"type": "transcription_session.created", "session": {"input_audio_format": "pcm16"}})
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert scribe.said[0]["type"] == "transcription_session.update"
+    assert scribe.said[0]["session"]["input_audio_transcription"] == {"model": "gpt-transcribe"}
+    assert len(result.passages) == 2
+
+
+async def test_a_service_that_does_not_know_session_type_is_asked_in_beta() -> None:
+    def update(scribe: Scribe, event: Event) -> list[Event]:
+        if event["type"] == "session.update":
+            error = {"code": "unknown_parameter", "param": "session.type", "event_id": event["event_id"]}
+            return [{"type": "error", "error": error | {"message": "Unknown parameter"}}]
+        return [{"type": "transcription_session.updated", "session": {}}]
+
+    scribe = Scribe(greeting={"type": "session.created", "session": {}}, on_update=update)
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert [one["type"] for one in scribe.said[:2]] == ["session.update", "transcription_session.update"]
+    assert result.is_complete
+
+
+async def test_a_refused_field_is_left_out_and_told() -> None:
+    def update(scribe: Scribe, event: Event) -> list[Event]:
+        if "format" in event["session"]["audio"]["input"]:
+            error = {"code": "unknown_parameter", "param": "session.audio.input.format", "message": "Never heard of it"}
+            return [{"type": "error", "error": error | {"event_id": event["event_id"]}}]
+        return [{"type": "session.updated", "session": {}}]
+
+    scribe = Scribe(on_update=update)
+    async with scribe.serving() as url:
+        with pytest.raises(SignallingError, match="Never heard of it"):
+            await written(url)
+
+
+async def test_the_services_own_turns_tell_the_times() -> None:
+    def hear(scribe: Scribe, seconds: float) -> list[Event]:
+        if seconds < 4.0 or scribe.commits:
+            return []
+        scribe.commits = 1
+        late = [completed("b", "Two."), completed("a", "One.")]
+        return [*turn("a", 0, 1100), *turn("b", 1900, 3100, "a"), *late]
+
+    async with Scribe(on_sound=hear).serving() as url:
+        result = await written(url, "server")
+    assert [(one.start, one.end, one.text) for one in result.passages] == [(0.0, 1.1, "One."), (1.9, 3.1, "Two.")]
+    assert result.is_complete
+
+
+async def test_partial_words_are_told_while_they_come() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        deltas = [
+            {"type": f"{WORDS}delta", "item_id": f"item_{number}", "delta": part} for part in ("Good ", "morning")
+        ]
+        first, last = words_of(number, "Good morning.")
+        return [first, *deltas, last]
+
+    seen: list[str] = []
+    async with Scribe(on_commit=commit).serving() as url:
+        service = service_at(url)
+        made = agreed(Wish("gpt-transcribe", commits=read_commits("whole")), sound=service.sound)
+        writing = Writing(TWO_TURNS, service, made, changed=lambda: seen.append(writing.progress.partial))
+        await writing.run()
+    assert "Good" in seen and "Good morning" in seen and seen[-1] == ""
+
+
+async def test_an_item_that_fails_leaves_the_others_and_is_told() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        if number == 2:
+            return words_of(2, "Fine.")
+        committed, _ = words_of(number, "")
+        error = {"code": "audio_unintelligible", "message": "Could not hear."}
+        return [committed, {"type": f"{WORDS}failed", "item_id": "item_1", "error": error}]
+
+    async with Scribe(on_commit=commit).serving() as url:
+        result = await written(url)
+    assert [one.text for one in result.passages] == ["Fine."] and not result.is_complete
+    assert result.problems == ("no words for 0:00 to 0:01: Could not hear.",)
+
+
+async def test_a_refused_commit_is_not_waited_for() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        if number == 2:
+            return words_of(2, "Second.")
+        detail = {"code": "input_audio_buffer_commit_empty", "message": "too small", "event_id": "commit-1"}
+        return [{"type": "error", "error": detail}]
+
+    async with Scribe(on_commit=commit).serving() as url:
+        result = await written(url)
+    assert [(round(one.start, 1), one.text) for one in result.passages] == [(1.7, "Second.")]
+
+
+async def test_a_lost_session_is_gone_on_with_where_the_words_end() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        if number == 2:
+            scribe.hang_up = (1011, "trouble")
+            return []
+        return words_of(number, f"Item {number}.")
+
+    scribe = Scribe(on_commit=commit)
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert scribe.sessions == 2 and result.is_complete
+    assert [(round(one.start, 1), one.text) for one in result.passages] == [(0.0, "Item 1."), (1.7, "Item 3.")]
+
+
+async def test_a_session_that_is_ended_for_good_keeps_what_there_is() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        scribe.hang_up = (1008, "insufficient_quota") if number == 1 else None
+        return words_of(number, "One.")
+
+    scribe = Scribe(on_commit=commit)
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert scribe.sessions == 1 and not result.is_complete and "lost" in result.problems[-1]
+    assert [one.text for one in result.passages] == ["One."]
+
+
+async def test_a_service_that_is_cut_off_before_every_word_is_not_called_for_ever() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        scribe.hang_up = (1011, "")
+        return []
+
+    scribe = Scribe(on_commit=commit)
+    async with scribe.serving() as url:
+        result = await written(url)
+    assert scribe.sessions == 2 and not result.is_complete
+
+
+async def test_a_refused_upgrade_is_one_sentence_and_no_sound_is_read_first_by_anybody() -> None:
+    scribe = Scribe(refuses=401)
+    async with scribe.serving() as url:
+        with pytest.raises(SignallingError):
+            await written(url)
+        with pytest.raises(AudioDeviceError):
+            await written(url, recording=Recording("x.mp3", None, b"no sound"))
+    assert len(scribe.queries) == 1
+
+
+async def test_usage_is_priced_where_the_model_is_known() -> None:
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        return words_of(number, "Words.", usage={"type": "duration", "seconds": 60.0})
+
+    async with Scribe(on_commit=commit).serving() as url:
+        result = await written(url, "whole")
+    assert (result.seconds_billed, result.usd) == (60.0, 0.0045)
+
+
+async def test_many_recordings_come_in_order_and_one_that_fails_stops_nobody() -> None:
+    bad = Recording("bad.mp3", None, b"no sound")
+    told: list[tuple[str, bool]] = []
+    progress: list[Progress] = []
+    async with Scribe().serving() as url:
+        service = service_at(url)
+        made = agreed(Wish("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
+        batch = Batch(
+            [TWO_TURNS, bad, TWO_TURNS],
+            service,
+            made,
+            jobs=3,
+            finished=lambda one: told.append((one.recording.name, one.is_good)),
+            changed=lambda index, now: progress.append(now),
+        )
+        await batch.run()
+    assert told == [("two.wav", True), ("bad.mp3", False), ("two.wav", True)]
+    assert batch.no_line is None and max(one.sent for one in progress) == pytest.approx(4.0, abs=0.01)
+
+
+async def test_where_nobody_answers_only_one_recording_asks() -> None:
+    scribe = Scribe(refuses=401)
+    async with scribe.serving() as url:
+        service = service_at(url)
+        made = agreed(Wish("gpt-transcribe"), sound=service.sound)
+        batch = Batch([TWO_TURNS] * 4, service, made, jobs=1)
+        await batch.run()
+    assert batch.no_line is not None and len(scribe.queries) == 1
+    assert [one.error is not None for one in batch.outcomes] == [True] * 4
+
+
+async def test_an_interruption_keeps_what_was_written_down() -> None:
+    reached = asyncio.Event()
+
+    def commit(scribe: Scribe, number: int) -> list[Event]:
+        if number == 1:
+            return words_of(1, "First.")
+        reached.set()
+        return []
+
+    async with Scribe(on_commit=commit).serving() as url:
+        service = service_at(url)
+        made = agreed(Wish("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
+        batch = Batch([TWO_TURNS, TWO_TURNS], service, made, jobs=1)
+        running = asyncio.ensure_future(batch.run())
+        async with asyncio.timeout(10):
+            await reached.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    first, second = batch.outcomes
+    assert [one.text for one in first.result.passages] == ["First."] and first.was_interrupted
+    assert second.result.passages == () and second.was_interrupted
+
+
+@pytest.mark.parametrize("transport", ["websocket", "webrtc"])
+@pytest.mark.parametrize("commit", ["server", "vad"])
+async def test_the_real_local_server_writes_down_over_both_transports(transport: str, commit: str) -> None:
+    loud = Recording("loud.wav", None, encoded(hum(0.8, 1.0, 0.8), "wav", "pcm_s16le", 24_000))
+    async with local_server("Good morning.") as server:
+        result = await written(server.base_url, commit, loud, transport=transport)
+    assert [one.text for one in result.passages] == ["Good morning.", "Good morning."] and result.is_complete
+    starts = [one.start for one in result.passages]
+    assert starts[0] == pytest.approx(0.0, abs=0.5) and starts[1] == pytest.approx(1.6, abs=0.5)
+
+
+@pytest.mark.parametrize("dialect", ["ga", "beta"])
+async def test_the_real_local_server_takes_both_dialects(dialect: str) -> None:
+    async with local_server("Good morning.") as server:
+        result = await written(server.base_url, "whole", dialect=dialect)
+    assert [one.text for one in result.passages] == ["Good morning."]

@@ -1,0 +1,184 @@
+"""A tape on the screen: the same panes, and keys that move about in time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from tests.support.call_tape import LENGTH, call_tape
+from tests.support.event_rows import rows
+from tests.support.fake_engine import FakeEngine
+from tests.support.screen import at_rest, lines, records_of, text, until
+from voicechat.config.settings import Settings
+from voicechat.engine.link import FromEngine, Jumped, MicSpan, Playing, Turns
+from voicechat.replaying.engine import ReplayEngine
+from voicechat.replaying.sound_file import SoundFile
+from voicechat.replaying.source import open_source
+from voicechat.replaying.speaker import NoSpeaker
+from voicechat.ui.options import Spectator, UiOptions
+from voicechat.ui.player import Player
+from voicechat.ui.replay_app import ReplayApp
+from voicechat.ui.widgets.composer import Composer
+from voicechat.ui.widgets.replay_line import ReplayLine
+from voicechat.ui.widgets.transcript import Transcript
+
+OPTIONS = UiOptions(spectator=Spectator("REPLAY", "this is a replay"))
+Wish = tuple[str, float]
+
+
+class FakePlayer(FakeEngine):
+    """Remembers what it was wished."""
+
+    def __init__(self, first: list[FromEngine]) -> None:
+        super().__init__(first)
+        self.wishes: list[Wish] = []
+
+    def toggle(self) -> None:
+        self.wishes.append(("toggle", 0))
+
+    def seek_by(self, seconds: float) -> None:
+        self.wishes.append(("by", seconds))
+
+    def seek_to(self, t: float) -> None:
+        self.wishes.append(("to", t))
+
+    def step(self, by: int) -> None:
+        self.wishes.append(("step", by))
+
+    def faster(self, by: int) -> None:
+        self.wishes.append(("faster", by))
+
+
+@asynccontextmanager
+async def replaying(player: Player, size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[ReplayApp, Pilot[int]]]:
+    app = ReplayApp(player, OPTIONS)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: app.talk.is_built)
+        await at_rest(pilot)
+        yield app, pilot
+
+
+@asynccontextmanager
+async def scripted(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[ReplayApp, FakePlayer, Pilot[int]]]:
+    player = FakePlayer([*records_of("talk"), Playing(61.25, 245.0)])
+    async with replaying(player, size) as (app, pilot):
+        yield app, player, pilot
+
+
+async def test_space_and_arrows_move_about_in_time() -> None:
+    async with scripted() as (_, player, pilot):
+        await pilot.press("space", "left", "right", "shift+left", "shift+right", "comma", "full_stop", "home", "end")
+        await pilot.press("plus", "minus")
+        assert player.wishes == [
+            *[("toggle", 0), ("by", -5.0), ("by", 5.0), ("step", -1), ("step", 1), ("step", -1), ("step", 1)],
+            *[("to", 0.0), ("to", math.inf), ("faster", 1), ("faster", -1)],
+        ]
+        assert not player.sent
+
+
+async def test_keys_that_would_talk_say_that_this_is_a_replay() -> None:
+    async with scripted() as (app, player, pilot):
+        for key in ("m", "b", "o", "i", "r", "f9", "d", "c"):
+            app.talk.notice = ""
+            await pilot.press(key)
+            assert app.talk.notice == "this is a replay", key
+        assert not app.talk.query_one(Composer).is_open
+        assert not player.sent
+
+
+async def test_the_line_tells_position_length_and_speed() -> None:
+    async with scripted() as (app, player, pilot):
+        assert "▶ 1:01.2 / 4:05" in text(app) and "×1" in text(app) and "REPLAY" in lines(app)[0]
+        player.deliver(Playing(122.5, 245.0, 0.5, True, "silent: sound at ×1 only"))
+        await pilot.pause()
+        assert "‖ paused 2:02.5 / 4:05" in text(app) and "×0.5 · silent" in text(app)
+        assert "Space go on" in lines(app)[-1] and "pause mic" not in lines(app)[-1]
+
+
+async def test_the_line_stands_at_every_size() -> None:
+    for size in ((60, 16), (80, 24), (180, 50)):
+        async with scripted(size) as (app, _, _pilot):
+            assert "1:01.2 / 4:05" in text(app)
+            assert all(len(line) <= size[0] for line in lines(app))
+
+
+async def test_a_click_on_the_bar_goes_there() -> None:
+    async with scripted() as (app, player, pilot):
+        first, width = app.query_one(ReplayLine)._bar
+        await pilot.click(ReplayLine, offset=(first + width - 1, 0))
+        assert player.wishes == [("to", 245.0)]
+
+
+async def test_a_filter_that_is_typed_keeps_its_keys() -> None:
+    async with scripted() as (app, player, pilot):
+        await pilot.press("f2", "slash", "a", "left", "comma", "full_stop", "home")
+        assert not player.wishes
+        assert app.talk.inspector.filter.is_typing
+
+
+async def test_in_the_list_of_events_arrows_leap_and_the_ends_are_the_lists() -> None:
+    async with scripted() as (app, player, pilot):
+        await pilot.press("f2")
+        await until(pilot, lambda: app.focused is app.talk.inspector.events)
+        await pilot.press("left", "home", "space")
+        assert player.wishes == [("by", -5.0), ("toggle", 0)]
+
+
+async def test_back_in_time_the_panes_forget_what_is_not_yet() -> None:
+    async with scripted() as (app, player, pilot):
+        player.log(*rows())
+        await pilot.press("f2")
+        await until(pilot, lambda: len(app.talk.inspector.store) > 5)
+        kept = rows()[:3]
+        player.deliver(Jumped(4.0, True, 0.0, (MicSpan(0.0, False, "closed"),), bytes(80), bytes(80)), Turns((), ()))
+        player.log(*kept)
+        await until(pilot, lambda: len(app.talk.inspector.store) == len(kept))
+        await until(pilot, lambda: not app.talk.query_one(Transcript).has_talk)
+        await until(pilot, lambda: len(app.talk.inspector.events.shown.rows) <= len(kept))
+        assert app.talk.timeline.history.you.loudest(1.0, 2.0) == 0
+        assert app.talk.findings == ()
+
+
+async def test_the_window_is_never_called_on_air_and_leaving_asks_nothing() -> None:
+    player = FakePlayer([*records_of("held"), Playing(1.0, 2.0)])
+    async with replaying(player) as (app, pilot):
+        await until(pilot, lambda: app.view.mic.is_on_air)
+        app._away = True
+        app._name_window()
+        assert app.title == "voicechat replay"
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: player.is_closed)
+
+
+async def test_the_key_card_names_the_keys_of_a_replay() -> None:
+    async with scripted() as (app, _, pilot):
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "pause, and go on" in text(app) and "hold to talk" not in text(app)
+
+
+async def test_a_real_tape_is_shown_sought_and_stepped_through(tmp_path: Path) -> None:
+    source = open_source(call_tape(tmp_path))
+    assert source.audio_file is not None
+    engine = ReplayEngine(source, Settings(), NoSpeaker(""), SoundFile(source.audio_file), at=LENGTH)
+    async with replaying(engine) as (app, pilot):
+        await until(pilot, lambda: "It is half past nine." in text(app))
+        assert "What time is it?" in text(app)
+        await pilot.press("home")
+        await until(pilot, lambda: app.query_one(ReplayLine).playing.at < 1.0)
+        await until(pilot, lambda: "It is half past nine." not in text(app))
+        await pilot.press("space", "f2", "end")
+        engine.seek_to(7.0)
+        await until(pilot, lambda: "input_audio_buffer.speech_started" in types_of(app))
+        before = len(app.talk.inspector.store)
+        await pilot.press("full_stop")
+        await until(pilot, lambda: len(app.talk.inspector.store) == before + 1)
+
+
+def types_of(app: ReplayApp) -> list[str]:
+    """The events in the list."""
+    return [entry.kind.type for entry in app.talk.inspector.store.entries]

@@ -1,0 +1,139 @@
+"""A report for people: each cause with its evidence and cure, wrapped to the terminal, in colour where it has any."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+
+from voicechat.diagnose.consequences import Cause
+from voicechat.diagnose.findings import Evidence, Finding
+from voicechat.diagnose.report import Report, times_of
+from voicechat.ui.sanitise import clean
+
+SIGNS = {"error": "✗", "warning": "!", "info": "·"}
+COLOURS = {"error": "31;1", "warning": "33;1", "info": "36;1", "label": "2", "code": "36", "well": "32;1"}
+MOST_EVIDENCE_SHOWN = 6
+NARROWEST, WIDEST = 40, 100
+LABEL = 8
+"""Columns of the words at the left."""
+_COMMENT = re.compile(r"^(\s*)(\S.*?)\s{2,}((?://|#) .*)$")
+
+
+class Words:
+    """Writes a report for a terminal of so many columns."""
+
+    def __init__(self, columns: int = 80, *, is_coloured: bool = False) -> None:
+        self._width = max(NARROWEST, min(columns, WIDEST))
+        self._is_coloured = is_coloured
+
+    def of(self, report: Report) -> str:
+        """The whole report."""
+        blocks = ["\n".join(self._head(report))]
+        blocks += ["\n".join(self._cause(one, report)) for one in report.causes]
+        if report.unexplained:
+            blocks.append("\n".join(self._unexplained(report)))
+        return "\n\n".join(blocks)
+
+    def _head(self, report: Report) -> Iterator[str]:
+        reading = report.reading
+        times = {"from the log": "", "none": ", no times"}.get(times_of(reading), ", times from ids")
+        count = f"{reading.events:,} event{'s' if reading.events != 1 else ''}"
+        yield from self._wrapped(f"{clean(report.name)}: {count} ({reading.kind}, {reading.encoding}{times})", "", "  ")
+        if not reading.events:
+            yield "  Nothing in it looks like an event of the Realtime API."
+        elif report.is_healthy:
+            yield self._in("well", "  Healthy: no check found anything wrong.")
+
+    def _cause(self, cause: Cause, report: Report) -> Iterator[str]:
+        one = cause.finding
+        ended = " (It ended.)" if one.resolved else ""
+        session = report.sessions.get(one.id)
+        where = f" [{clean(session)}]" if session else ""
+        head = list(self._wrapped(f"{SIGNS[one.severity]} {one.code}{where}: {clean(one.title)}{ended}", "", "  "))
+        yield self._in(one.severity, head[0])
+        yield from (self._in(one.severity, line) for line in head[1:])
+        yield from self._labelled("cause", one.cause)
+        yield from self._labelled("cure", one.cure)
+        yield from self._code(one, report)
+        yield from self._evidence(one, report)
+        yield from self._consequences(cause, report)
+        yield from self._labelled("rests", f"{one.rests_on} · {one.confidence:.0%} sure")
+
+    def _code(self, finding: Finding, report: Report) -> Iterator[str]:
+        snippets = report.cure(finding)
+        if snippets is None:
+            return
+        for label, code in (("js", snippets.js), ("python", snippets.python)):
+            for line in folded(code, self._width - LABEL - 2):
+                yield f"  {self._in('label', f'{label:<{LABEL}}')}{self._in('code', line)}"
+                label = ""
+
+    def _evidence(self, finding: Finding, report: Report) -> Iterator[str]:
+        label = "seen"
+        for mark in finding.evidence[:MOST_EVIDENCE_SHOWN]:
+            yield f"  {self._in('label', f'{label:<{LABEL}}')}{self._mark(mark, report)}"
+            label = ""
+        if (more := len(finding.evidence) - MOST_EVIDENCE_SHOWN) > 0:
+            yield f"  {'':<{LABEL}}and {more} more"
+
+    def _consequences(self, cause: Cause, report: Report) -> Iterator[str]:
+        if not cause.consequences:
+            return
+        line_of = report.reading.line_of
+        told = [f"{one.code} (line {line_of(one.evidence[0].seq)})" for one in cause.consequences]
+        yield from self._labelled("so", f"also seen, and following from it: {', '.join(told)}")
+
+    def _unexplained(self, report: Report) -> Iterator[str]:
+        yield self._in("warning", "Errors of the service that no check has a name for:")
+        for mark in report.unexplained:
+            yield f"  {self._mark(mark, report)}"
+
+    def _mark(self, mark: Evidence, report: Report) -> str:
+        at = "" if mark.t is None else f" {mark.t:>9.3f} s"
+        head = f"line {report.reading.line_of(mark.seq):<6}{at}  "
+        ref = clean(mark.ref)
+        room = max(12, self._width - LABEL - 2 - len(head))
+        return head + (ref if len(ref) <= room else ref[: room - 1] + "…")
+
+    def _labelled(self, label: str, text: str) -> Iterator[str]:
+        if not text:
+            return
+        lines = textwrap.wrap(clean(text), self._width - LABEL - 2) or [""]
+        for line in lines:
+            yield f"  {self._in('label', f'{label:<{LABEL}}')}{line}"
+            label = ""
+
+    def _wrapped(self, text: str, first: str, then: str) -> Iterator[str]:
+        yield from textwrap.wrap(text, self._width, initial_indent=first, subsequent_indent=then)
+
+    def _in(self, kind: str, text: str) -> str:
+        return f"\x1b[{COLOURS[kind]}m{text}\x1b[0m" if self._is_coloured and text.strip() else text
+
+
+def folded(code: str, width: int) -> Iterator[str]:
+    """Code in lines of a width: a comment behind a long line goes above it, arguments go on the next line."""
+    for line in code.splitlines():
+        comment = _COMMENT.match(line)
+        if len(line) > width and comment is not None:
+            yield from _folded_comment(comment[1] + comment[3], width)
+            line = comment[1] + comment[2]
+        if line.lstrip().startswith(("//", "# ")):
+            yield from _folded_comment(line, width)
+            continue
+        indent = len(line) - len(line.lstrip())
+        while len(line) > width:
+            at = max(line.rfind(mark, indent + 8, width - 1) for mark in (", ", "{ ", "; ", ": {", "=> "))
+            if at < 0:
+                break
+            at += 1
+            yield line[:at].rstrip()
+            line = " " * (indent + 4) + line[at:].lstrip()
+        yield line
+
+
+def _folded_comment(line: str, width: int) -> Iterator[str]:
+    indent = line[: len(line) - len(line.lstrip())]
+    sign, _, said = line.lstrip().partition(" ")
+    for part in textwrap.wrap(said, max(20, width - len(indent) - 3)):
+        yield f"{indent}{sign} {part}"

@@ -1,0 +1,98 @@
+"""`voicechat export TAPE --format ...`: a talk as a page, a text, subtitles, events or sound."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from shutil import copyfileobj
+from typing import Any, BinaryIO
+
+from voicechat import exit_codes
+from voicechat.cli.out_file import opened
+from voicechat.cli.run_summary import Progress
+from voicechat.cli.tapes import tape_named
+from voicechat.core.turn_viewing import turn_views
+from voicechat.core.viewing import view
+from voicechat.engine.link import Turns
+from voicechat.errors import ConfigError, TapeError
+from voicechat.sharing.page import as_page
+from voicechat.sharing.past_talk import PastTalk, read_talk
+from voicechat.sharing.sound import SIDES, write_side
+from voicechat.sharing.texts import as_markdown, as_subtitles, as_text
+from voicechat.ui.sanitise import clean
+
+TEXTS: dict[str, Callable[[PastTalk], str]] = {
+    "md": lambda talk: as_markdown(talk.story),
+    "txt": lambda talk: as_text(talk.story),
+    "srt": lambda talk: as_subtitles(talk.story),
+    "html": as_page,
+}
+FORMATS = (*TEXTS, "jsonl", "wav")
+LONG_TALK = 300.0
+"""Seconds from which encoding takes long enough to say so: about a minute of work for an hour of talk."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """How it was asked. `out` empty: a file named like the tape, `-`: stdout."""
+
+    format: str = "md"
+    out: str = ""
+    redact: bool = False
+    side: str = ""
+    force: bool = False
+
+
+def export_command(tape: str, options: ExportOptions) -> int:
+    """Write one file, or to stdout. Raises TapeError for a tape that cannot be read, ConfigError for what cannot be."""
+    if options.format not in FORMATS:
+        raise ConfigError(f"there is no format {options.format!r}", hint=f"there is: {', '.join(FORMATS)}")
+    if options.side and options.format != "wav":
+        raise ConfigError("--side is for --format wav", hint="the other formats tell both sides")
+    if options.side and options.side not in SIDES:
+        raise ConfigError(f"there is no side {options.side!r}", hint=f"there is: {', '.join(SIDES)}")
+    if options.redact and options.format == "wav":
+        raise ConfigError("sound cannot be redacted", hint="leave it out: export another format with --redact")
+    talk = read_talk(tape_named(tape), redact=options.redact)
+    if talk.problem:
+        print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
+    if options.format == "html" and talk.audio_file is not None and talk.length > LONG_TALK:
+        print("voicechat: making the sound small enough for a page …", file=sys.stderr)
+    name = options.out or f"{talk.story.title}{f'-{options.side}' if options.side else ''}.{options.format}"
+    with opened(name, force=options.force) as out:
+        _write(talk, options, out)
+    if name != "-":
+        print(name)
+    return exit_codes.DONE
+
+
+def _write(talk: PastTalk, options: ExportOptions, out: BinaryIO) -> None:
+    if options.format in TEXTS:
+        out.write(TEXTS[options.format](talk).encode("utf-8", "replace"))
+    elif options.format == "jsonl":
+        for line in run_lines(talk):
+            out.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    elif talk.audio_file is None:
+        raise TapeError("this tape has no sound", hint="--format html, md, txt, srt and jsonl work without")
+    elif options.side:
+        write_side(talk.audio_file, SIDES[0] if options.side == SIDES[0] else SIDES[1], out)
+    else:
+        with talk.audio_file.open("rb") as recorded:
+            copyfileobj(recorded, out)
+
+
+def run_lines(talk: PastTalk) -> Iterator[dict[str, Any]]:
+    """What `run --json` would have printed: an object for each event, then the summary."""
+    progress = Progress()
+    for entry in talk.source.entries():
+        if entry.kind == "event":
+            yield {"t": entry.t, "dir": entry.dir, "event": entry.data}
+    for row in talk.rows:
+        progress.see(row)
+    turns = turn_views(talk.state, talk.now)
+    progress.view = view(talk.state, talk.now, talk.policy)
+    progress.take_turns(Turns(turns, tuple(turn.key for turn in turns)))
+    progress.figures = talk.figures
+    yield {"summary": progress.summary() | progress.used()}

@@ -1,0 +1,106 @@
+"""`voicechat replay TAPE`: the screen fed from a tape; with `--check`, the core run over it again and compared."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicechat import exit_codes
+from voicechat.cli.tapes import tape_named
+from voicechat.recording.check import Checked, Difference, check
+from voicechat.recording.tape import Tape, read_tape
+from voicechat.ui.sanitise import clean
+
+DIFFERS = exit_codes.FAILED_TURN
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    check: bool = False
+    as_json: bool = False
+    speed: float = 1.0
+    at: float = 0.0
+    """Session time to begin at, seconds."""
+
+
+def replay_command(name: str, flags: Mapping[str, Any], options: ReplayOptions, config: Path | None) -> int:
+    """Exit 0; with --check 1 where a decision differs. Raises TapeError for what is no tape or cannot be run (2)."""
+    path = tape_named(name, config)
+    if options.check:
+        return check_command(read_tape(path), as_json=options.as_json)
+    from voicechat.cli.replay_screen import show_replay
+
+    return show_replay(path, flags, config, speed=options.speed, at=options.at)
+
+
+def check_command(tape: Tape, *, as_json: bool) -> int:
+    """Say what was compared, and the first difference."""
+    checked = check(tape)
+    if as_json:
+        print(json.dumps(as_plain(checked), ensure_ascii=False))
+    else:
+        print("\n".join(in_words(checked)))
+    return exit_codes.DONE if checked.difference is None else DIFFERS
+
+
+def in_words(checked: Checked) -> list[str]:
+    """For a reader: one line when all is well."""
+    inputs, effects = counted(checked.inputs, "input"), counted(checked.effects, "effect")
+    if checked.difference is None:
+        cut = "; the tape is cut off in the middle of the last input, which was left out" if checked.is_cut else ""
+        return [f"0 differences: {inputs} run again, {effects} compared{cut}"]
+    found = checked.difference
+    return [
+        f"the core decides otherwise at line {found.line}, {found.t:.3f} s "
+        f"(the {effects} before it, upon {counted(checked.inputs - 1, 'input')}, are the same)",
+        f"  input     {told(found.input)}",
+        *sides(found),
+    ]
+
+
+def sides(found: Difference) -> list[str]:
+    """Both decisions, effect by effect: what is the same once, what differs by its side."""
+    lines: list[str] = []
+    for number in range(max(len(found.recorded), len(found.now))):
+        was = found.recorded[number] if number < len(found.recorded) else None
+        now = found.now[number] if number < len(found.now) else None
+        if was == now and was is not None:
+            lines.append(f"  both      {told(was)}")
+            continue
+        lines.append(f"  recorded  {told(was) if was is not None else '(nothing)'}")
+        lines.append(f"  now       {told(now) if now is not None else '(nothing)'}")
+    return lines
+
+
+def told(plain: Mapping[str, Any]) -> str:
+    """`CreateItem item={...} event_id="..."`, fit for a terminal."""
+    values = {name: json.dumps(value, ensure_ascii=False) for name, value in plain.items() if name != "type"}
+    fields = " ".join(f"{name}={value}" for name, value in values.items())
+    return clean(f"{plain.get('type', '?')} {fields}".strip(), one_line=True)
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def as_plain(checked: Checked) -> dict[str, Any]:
+    found = checked.difference
+    difference = None
+    if found is not None:
+        difference = {
+            "line": found.line,
+            "t": found.t,
+            "input": found.input,
+            "recorded": list(found.recorded),
+            "now": list(found.now),
+        }
+    return {
+        "differences": 0 if found is None else 1,
+        "inputs": checked.inputs,
+        "effects": checked.effects,
+        "is_cut": checked.is_cut,
+        "first": difference,
+    }

@@ -1,0 +1,80 @@
+"""`voicechat tap`: a client is pointed at us, we pass everything on to its service, and show it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicechat.config.load import load_settings
+from voicechat.errors import SignallingError
+
+SENTENCE = "this is a tap: the client acts, this screen shows"
+
+
+@dataclass(frozen=True, slots=True)
+class TapOptions:
+    """What the command line says. `port` 0: a free one."""
+
+    upstream: str
+    port: int = 8765
+    as_json: bool = False
+    plain: bool = False
+
+
+def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | None) -> int:
+    """Tap until the user leaves. Raises SignallingError for an address or a port that is no good."""
+    settings = load_settings(flags, os.environ, config)
+    if options.as_json or options.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
+        from voicechat.tap.printing import print_tap
+
+        return print_tap(settings, options.upstream, options.port, settings.record, as_json=options.as_json)
+    from dataclasses import replace
+
+    from voicechat.cli.chat import ui_options
+    from voicechat.tap.host import TapProcess
+    from voicechat.tap.wish import TapWish
+    from voicechat.transports.endpoint import endpoint
+    from voicechat.ui.options import Spectator
+    from voicechat.ui.tap_app import run_tap_app
+
+    base = endpoint(options.upstream, "")
+    port = free_port(options.port)
+    wish = TapWish(options.upstream, port, settings.record)
+    engine = TapProcess(settings, wish)
+    address = f"http://127.0.0.1:{port}/{base.split('/', 3)[3]}".rstrip("/")
+    shown = replace(ui_options(settings, os.environ), spectator=Spectator("TAP", SENTENCE))
+    welcome = replace(shown.welcome, instead=how_to(address, base.rstrip("/")))
+    return run_tap_app(engine, replace(shown, welcome=welcome))
+
+
+def how_to(address: str, upstream: str) -> tuple[str, ...]:
+    """What somebody has to do now."""
+    return (
+        "Point your client at this base URL:",
+        f"  {address}",
+        "",
+        f"Everything is passed on to {upstream}",
+        "and back, unchanged; the key is the client's own.",
+        "WebSocket and WebRTC both work.",
+        "",
+        "For example:",
+        f"  voicechat run --text hello --base-url {address}",
+        "",
+        "F2 shows the events and what is wrong with them.",
+    )
+
+
+def free_port(port: int) -> int:
+    """The port, if it can be had. Raises SignallingError: better before the screen opens than on it."""
+    try:
+        with socket.create_server(("127.0.0.1", port)) as tried:
+            return int(tried.getsockname()[1])
+    except OSError as error:
+        raise SignallingError(
+            f"Port {port} cannot be used ({error.strerror or error}).", hint="voicechat tap --port 0 takes a free one"
+        ) from error

@@ -1,0 +1,40 @@
+"""Was an answer truncated over WebRTC, and its sound left to play on?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.diagnose.findings import Ended, Finding, found
+from voicechat.diagnose.records import Record, elapsed
+from voicechat.diagnose.session_model import SessionModel
+
+CODE = "truncate-without-clear"
+ON = ("output_audio_buffer.stopped",)
+AT_ONCE = 0.4
+"""Seconds: an answer that ends so soon after the truncation was at its end anyway."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    truncated, began = model.last["conversation.item.truncate"], model.playback.began
+    if truncated is None or began is None or truncated.seq < began.seq:
+        return
+    if model.last.newest("output_audio_buffer.clear", "conversation.item.truncate") is not truncated:
+        return
+    cleared = model.last["output_audio_buffer.clear"]
+    if cleared is not None and cleared.seq > began.seq:
+        return
+    went_on = elapsed(truncated, record.mark())
+    if went_on is not None and went_on < AT_ONCE:
+        return
+    yield found(
+        CODE,
+        "warning",
+        "An answer was truncated, and its sound went on to the end.",
+        cause="Over WebRTC the service plays the answer; conversation.item.truncate changes what the conversation "
+        "remembers, and stops no sound.",
+        cure="Send output_audio_buffer.clear (after response.cancel while the answer is being made); the service then "
+        "truncates by itself. Use conversation.item.truncate over a WebSocket only.",
+        evidence=(began, truncated, record.mark()),
+        rests_on="R8: WebRTC clears the output buffer, WebSocket truncates at what was played",
+        confidence=0.9,
+    )

@@ -1,0 +1,231 @@
+"""The words in which clients speak of themselves, as tables: one row a way of saying it, English and Chinese.
+
+Each table becomes one pattern. Rows are bounded (`{0,40}?` between two words, never `.*`), so that no line can make
+them search for long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+
+def any_of(*rows: str) -> str:
+    """One group that matches any of the rows."""
+    return f"(?:{'|'.join(rows)})"
+
+
+def pattern(*rows: str) -> re.Pattern[str]:
+    """A pattern for any of the rows, whatever their case."""
+    return re.compile("|".join(rows), re.I)
+
+
+def words(said: str) -> Iterable[str]:
+    """The rows of a table that is written as lines of words."""
+    return said.split()
+
+
+GAP = r"[^.;。；\n]{0,40}?"
+"""Between two words of one clause."""
+
+MICROPHONE = any_of(
+    r"\bmic(?:rophone)?s?\b",
+    r"\bmic(?=[A-Z])",
+    "麦克风",
+    "麦",
+    "录音",
+    "收音",
+    r"\b(?:local |input )?audio (?:input|track|capture)\b",
+    r"\blocal (?:audio|track|stream)\b",
+    r"\brecorder\b",
+    r"\binput track\b",
+    r"\buplink\b",
+)
+CLOSED = any_of(
+    r"\b" + any_of(
+        "mut(?:e|ed|ing)",
+        "disabl(?:e|ed|ing)",
+        "paus(?:e|ed|ing)",
+        "stop(?:ped|ping)?",
+        "clos(?:e|ed|ing)",
+        "suspend(?:ed|ing)?",
+        "turn(?:ed|ing)? off",
+        "gat(?:e|ed|ing)",
+        "block(?:ed|ing)?",
+    ) + r"\b",
+    *words("静音 关闭 停止 暂停 禁用 关掉"),
+)  # fmt: skip
+OPENED = any_of(
+    r"\b" + any_of(
+        "un-?mut(?:e|ed|ing)",
+        "(?:re-?)?enabl(?:e|ed|ing)",
+        "resum(?:e|ed|ing)",
+        "re-?open(?:ed|ing)?",
+        "open(?:ed|ing)?",
+        "re-?activat(?:e|ed|ing)",
+        "restor(?:e|ed|ing)",
+        "turn(?:ed|ing)? on",
+        "un-?paus(?:e|ed|ing)",
+        "start(?:ed|ing)?",
+    ) + r"\b",
+    *words("取消静音 解除静音 打开 开启 恢复 重新打开 重新开启 重新启用 启用 放开"),
+)  # fmt: skip
+
+MIC_OPENED = pattern(
+    OPENED + GAP + MICROPHONE,
+    MICROPHONE + GAP + OPENED,
+    r"\bunmuted\b",
+    "🎙️? ?(?:on|live|open)",
+    r"\bmic(?:rophone)? (?:is )?(?:now )?(?:on|live|active|hot)\b",
+)
+MIC_CLOSED = pattern(
+    CLOSED + GAP + MICROPHONE,
+    MICROPHONE + GAP + CLOSED,
+    "🔇",
+    r"\bmic(?:rophone)? (?:is )?(?:now )?off\b",
+)
+MIC_SET = re.compile(
+    r"\b(?:set)?(?:mic\w{0,20}|(?:audio|local|input)?track)[\w.\[\]]{0,24}?enabled?\W{1,4}(true|false)\b|"
+    r"\b(?:is|set)?(?:mic\w{0,12})?mut(?:ed?)\W{1,4}(true|false)\b",
+    re.I,
+)
+"""`micEnabled: false`, `track.enabled = true`, `setMicrophoneMute(true)`: group 1 enabled, group 2 muted."""
+
+UNDONE = pattern(
+    r"\b" + any_of(
+        "will",
+        "waiting",
+        "waits? (?:for|until)",
+        "until",
+        "once",
+        "pending",
+        "schedul(?:e|ed|ing)",
+        r"in \d+ ?m?s",
+        r"(?:in|after) \d+(?:\.\d+)? ?(?:m?s|sec)",
+        "should",
+        "would",
+        "going to",
+        "cannot|can't|could not|couldn't|failed to|unable to",
+        "not|never",
+        "skip(?:ping|ped)?",
+        "already",
+        "tr(?:ying|y|ied) to",
+        "if|when|whether",
+    ) + r"\b",
+    *words("等待 稍后 将在 将会 准备 即将 未 无法 失败 跳过 已经 尚未 不 如果 是否 秒后 后再"),
+)  # fmt: skip
+"""Said of what will be done, or was not."""
+FOR_ANSWER = pattern(
+    r"assistant|\bAI\b|\bbot\b|\bmodel\b|\bagent\b|speaking|talking|playback|playing|\bresponse\b|\banswer\b|echo|\btts\b",
+    *words("播放 回复 回答 响应 说话 助手 机器人 回声 回音"),
+)
+ANSWER_HEARD = pattern(
+    r"speaking|speaks|talking|talks|playback|playing|plays|echo|\btts\b|assistant|\bAI\b|\bbot\b",
+    *words("播放 说话 回声 回音 助手"),
+)
+"""Said of an answer that is heard, not of one that is waited for."""
+RECORDING_STOPPED = pattern(
+    r"\bstop(?:s|ped|ping)?\b.{0,20}record|record\w{0,4}.{0,12}\bstopped\b|停止录音|录音(?:停止|结束)"
+)
+"""The end of a push-to-talk turn is told in these words, and nothing reopens by itself after it."""
+LISTED = pattern(r"\bignor|\bbenign|\bcodes\b|\bexpected errors?\b")
+"""A code in such a sentence did not necessarily come."""
+BY_USER = pattern(r"\buser\b|button|click|tapp?ed|hotkey|toggle|by you", *words("用户 手动 点击 按钮"))
+WAITS = pattern(r"\bwait(?:ing|s)?\b", "等待", "等")
+FALLBACK = pattern(
+    r"(?:fall-?back|safety|watchdog|failsafe|backup|guard).{0,24}(?:timer|timeout|unmut|reopen|fired|trigger)",
+    r"(?:timer|timeout).{0,24}(?:fired|expired|elapsed|reached|hit|triggered)",
+    r"force(?:d|-)? ?(?:unmut|reopen|resum)",
+    r"兜底|超时.{0,12}(?:恢复|打开|强制|触发)|定时器.{0,8}(?:触发|到)|强制(?:恢复|打开|取消静音)",
+)
+ZEROS = pattern(
+    r"\ball[- ]zeros?\b|only zeros|zero(?:ed)?[- ](?:data|samples?|bytes|buffer|audio)",
+    r"\b(?:rms|peak|level)\W{1,3}0(?:\.0+)?\b.{0,20}silen",
+    r"audio (?:data )?is (?:all )?(?:zeros?|empty)",
+    r"(?:no audio|empty audio) (?:data|samples|frames|input) (?:from|captured|received|detected|in)",
+    r"silent (?:mic|microphone|input) detected|microphone (?:is|seems|appears) (?:to be )?silent",
+    r"全(?:部)?(?:是|为)?(?:0|零)|零数据|数据(?:全)?为(?:0|零|空)|没有音频数据|无音频数据|音频数据为空",
+)  # fmt: skip
+SIDE = pattern(
+    r"(?:POST|GET|fetch|request(?:ing|ed)?|call(?:ing|ed)?|请求|调用).{0,60}"
+    r"(?:chat/completions|/v1/responses\b|translat|翻译|summar)",
+    r"(?:translat\w{0,8}|翻译|摘要|summar\w{0,8}|side) ?(?:request|call|api|请求|接口).{0,20}",
+    r"(?:开始|发起|正在)翻译|start(?:ing|ed)? translati(?:on|ng)|translating (?:transcript|line|text|user|the)",
+)
+ENDS = pattern(
+    r"(?:user|manual\w{0,4}|用户|手动|主动).{0,12}"
+    r"(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
+    r"\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|ending (?:the )?(?:session|call|conversation)|session ended by",
+    r"结束(?:会话|通话|对话)|挂断|clean(?:ing)? ?up (?:session|connection)|dispos(?:e|ing)\b",
+    r"\bcode\W{1,3}1000\b|\b1000 \(OK\)|normal closure",
+)
+ACTS = pattern(
+    r"\b(?:user|you) (?:interrupt|press|click|tapp|cancel|stopp|hit)|(?:stop|cancel|interrupt) (?:button|key)",
+    r"\bbarge-?in\b|用户(?:打断|点击|按下|取消|停止)|手动(?:停止|取消|打断)",
+)
+LOST = pattern(
+    r"(?:web ?socket|data ?channel|peer ?connection|connection|\bice\b|dtls|\brtc\b|socket|连接|数据通道)"
+    r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|timed out|丢失|异常|中断|意外|失败)",
+    r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}(?:1006|1011|1012|1013|4\d\d\d)",
+    r"(?:received|sent) (?:1006|1011|1012|1013|4\d\d\d) \(|no close frame received",
+    r"close(?:d)?.{0,24}\b(?:code)?[ =:(]{0,3}(?:1006|1011|1012|1013|4\d\d\d)\b",
+    r"ice(?:connection)?state\w{0,8}\W{1,4}(?:failed|closed)|connectionstate\W{1,4}failed",
+)
+MENDED = pattern(r"reconnect(?:ed|ion successful)|重连成功|\bretry")
+CLOSE_CODE = re.compile(r"\b(1001|1006|1008|1011|1012|1013|4\d\d\d)\b")
+_REFUSALS = r"(?<![:.\d])(40[0-9]|41[05]|422|429|50[0-4])\b(?! ?(?:ms|s\b|bytes|k?hz|kb|chars|tokens|samples|frames|%))"
+STATUS = pattern(
+    r"(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|状态码|response|server|返回|rejected|failed|error|错误)"
+    r"[^\d\n]{0,24}" + _REFUSALS,
+    _REFUSALS + r"[,:]? (?:message=|Unauthorized|Forbidden|Not Found|Too Many Requests|Service Unavailable|"
+    r"Payment Required|Bad Request|Internal Server Error)",
+)
+HANDSHAKE = pattern(
+    r"realtime|sdp|handshake|client_secret|ephemeral|session|connect|websocket|wss?://|webrtc|token|/calls|openai|"
+    r"连接|会话|握手"
+)
+PLAYS = pattern(
+    r"(?:playback|audio play(?:ing|back)?|assistant audio|player|播放)[^.\n]{0,16}(?:start(?:ed)?|began|begins|开始)",
+    r"(?:start(?:ed|ing)?|began) (?:audio )?(?:playback|playing)|开始播放",
+)
+PLAYED = pattern(
+    r"(?:playback|audio play(?:ing|back)?|assistant audio|player|audio queue|播放)[^.\n]{0,16}"
+    r"(?:finish(?:ed)?|end(?:ed)?|complet(?:e|ed)|stopped|drained|结束|完成|完毕)",
+    r"(?:finish(?:ed)?|done|stopped) play(?:ing|back)|播放(?:结束|完成|完毕|停止)",
+)
+CUT = pattern(
+    r"(?:clear(?:ed|ing)?|flush(?:ed|ing)?|drop(?:ped|ping)?|discard(?:ed|ing)?|empt(?:y|ied|ying)|stop(?:ping)?)"
+    r" (?:the |all |remaining |\d+ ?(?:ms|s|chunks?|bytes|frames) (?:of )?){0,3}"
+    r"(?:buffered |queued |unplayed |pending ){0,2}(?:audio|playback|player|sound)",
+    r"\baudioqueue\.(?:clear|flush|reset)|player\.(?:stop|flush|reset|clear)|清空(?:音频|播放)(?:队列|缓冲)|停止播放",
+)
+KEY_DOWN = pattern(
+    r"(?:push[- ]to[- ]talk|\bptt\b|talk (?:key|button)|按住说话|长按).{0,20}(?:down|press|start|began|开始|按下)"
+)
+SKIPPED = pattern(
+    r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript|transcription|speech|words)",
+    r"transcript(?:ion)? (?:is |was )?(?:empty|blank|too short)|skip(?:ping|ped)? empty",
+    r"(?:转写|转录|识别|文本)(?:结果)?(?:为空|太短|过短)|空(?:转写|转录|文本)",
+)
+RATE = re.compile(
+    r"(?:sample[ _-]?rate|采样率|at|@|rate)\W{0,4}(\d{4,6}|\d{1,2}(?:\.\d)? ?k)(?:hz\b| ?hz\b|\b)|"
+    r"\b(\d{4,6}|\d{1,2}(?:\.\d)? ?k) ?hz\b",
+    re.I,
+)  # fmt: skip
+CODEC = re.compile(
+    r"\b(x-mulaw|mulaw|mu-law|[\u03bc\u00b5]-law|"
+    r"g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b",
+    re.I,
+)
+RECORDS = pattern(
+    r"record|captur|microphone|\bmic\b|\binput\b|getusermedia|mediaformat|media format|audiorecord|"
+    r"录音|采集|麦克风|输入"
+)
+PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+HINTS = pattern(
+    r"mic|mut|🔇|🎙|麦|静音|录音|收音|audio|track|timer|timeout|wait|等|兜底|超时|定时|强制|zero|零|数据|POST|GET|fetch|request|call|"
+    r"translat|翻译|summar|摘要|请求|user|用户|hang|disconnect|end|结束|挂断|clean|dispos|barge|打断|手动|button|socket|channel|"
+    r"connection|ice|dtls|连接|网络|close|HTTP|status|状态|[45]\d\d|play|播放|ptt|push|按住|fallback|fall-back|force|empty|short|"
+    r"transcri|转写|转录|识别|rate|Hz|采样|error|fail|expired|active|buffer|param|quota|limit|record|queue|closure|level|rms"
+)
+"""A line without any of these says nothing of interest."""

@@ -1,0 +1,27 @@
+"""Builds what works beside a talk, from settings (R24)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from voicechat.config.settings import Settings
+from voicechat.core.turn_viewing import turn_views
+from voicechat.session.happenings import Watch
+from voicechat.session.session import Session
+
+if TYPE_CHECKING:
+    from voicechat.translation.translator import Translator
+
+
+def translator_for(settings: Settings, environ: Mapping[str, str], session: Session, watch: Watch) -> Translator | None:
+    """Who translates finished lines; None without `translate`. Raises ConfigError where nobody could."""
+    if not settings.translate:
+        return None
+    from voicechat.translation.translator import Translator  # most talks have none
+    from voicechat.translation.wish import translation_wish
+
+    wish = translation_wish(settings, environ)
+    if wish is None:
+        return None
+    return Translator(wish, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)

@@ -1,0 +1,1 @@
+"""Conversations that are driven and judged from a script."""

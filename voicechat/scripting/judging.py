@@ -1,0 +1,225 @@
+"""Whether an expectation holds, by what was seen so far. Pure; what cannot be said yet is asked again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from voicechat.core.view import TurnView
+from voicechat.scripting.model import Criterion, Expectation
+from voicechat.scripting.observed import Observed, payload_of
+from voicechat.scripting.words import word_errors
+
+EDGE = 0.3
+"""Seconds before the beginning of a turn at which a voice or a cut still belongs to it."""
+LONGEST_SHOWN = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`open`: not yet, and it may still come; at the end of the patience that is a failure."""
+
+    state: Literal["held", "open", "broken"]
+    text: str = ""
+    """What was found instead, or the figure that was measured."""
+
+
+def judge(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    """`since`: session time from which on events count."""
+    return JUDGES[expected.criterion](expected, seen, since)
+
+
+def words_of(expected: Expectation, seen: Observed, since: float) -> tuple[str | None, str]:
+    """(the words, how they are called in a sentence); None: there are none yet."""
+    match expected.source:
+        case "you":
+            turn = _newest(seen, since, lambda turn: turn.who == "you" and not turn.partial)
+            return (turn.text if turn else None), "what you said"
+        case "heard" | "unheard":
+            turn = cut_answer(seen, since)
+            if turn is None:
+                return None, "an answer that was cut"
+            return (turn.text if expected.source == "heard" else turn.rest), f"the {expected.source} part"
+    turn = _newest(seen, since, lambda turn: turn.who == "assistant")
+    return (turn.text + turn.rest if turn else None), "the answer"
+
+
+def cut_answer(seen: Observed, since: float) -> TurnView | None:
+    """The newest answer that was cut since then; it may have begun earlier."""
+    if not any(row.type == "answer.interrupted" for row in seen.since(since - EDGE)):
+        return None
+    return next((turn for turn in reversed(seen.turns) if turn.who == "assistant" and turn.cut_by), None)
+
+
+def _newest(seen: Observed, since: float, is_it: Callable[[TurnView], bool]) -> TurnView | None:
+    return next((turn for turn in reversed(seen.turns_since(since)) if is_it(turn)), None)
+
+
+def _shown(text: str) -> str:
+    return json.dumps(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…", ensure_ascii=False)
+
+
+def _text(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    words, name = words_of(expected, seen, since)
+    if words is None:
+        return Verdict(
+            "open", f"there is no {name.removeprefix('the ')}" if name != "the answer" else "there is no answer"
+        )
+    found = f"{name} was {_shown(words)}"
+    if expected.criterion in ("matches", "not_matches"):
+        is_there = expected.value.search(words) is not None
+    else:
+        inside = [text.casefold() in words.casefold() for text in expected.value]
+        is_there = all(inside) if expected.criterion == "contains" else any(inside)
+    if expected.criterion.startswith("not_"):
+        return Verdict("broken" if is_there else "held", found)
+    return Verdict("held" if is_there else "open", found)
+
+
+def _said(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    turns = [turn for turn in seen.turns_since(since) if turn.who == "you" and not turn.partial]
+    heard = " ".join(turn.text for turn in turns)
+    if not heard:
+        return Verdict("open", "nothing was written down")
+    wrong = word_errors(expected.value, heard)
+    found = f"{wrong:.0%} of the words are wrong (allowed {expected.word_errors:.0%}): {_shown(heard)}"
+    return Verdict("held" if wrong <= expected.word_errors else "open", found)
+
+
+def _cut_by(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    turn = cut_answer(seen, since)
+    if expected.value == "nobody":
+        return Verdict("held", "nobody") if turn is None else Verdict("broken", f"it was cut by {turn.cut_by}")
+    if turn is None:
+        return Verdict("open", "no answer was cut")
+    found = f"it was cut by {turn.cut_by} after {turn.cut_at:.2f} s"
+    return Verdict("held" if turn.cut_by == expected.value else "open", found)
+
+
+def _latency(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    seconds: float | None = None
+    what = {
+        "first_sound_below": "no answer was heard",
+        "silent_in_below": "nothing was cut",
+        "transcript_below": "nothing was written down",
+    }[expected.criterion]
+    for turn in reversed(seen.numbers):
+        at = turn.began_at if turn.began_at is not None else turn.created_at
+        if expected.criterion == "silent_in_below":
+            at = None if turn.first_sound_at is None or turn.heard is None else turn.first_sound_at + turn.heard
+            value = turn.silent_in
+        else:
+            value = turn.total if expected.criterion == "first_sound_below" else turn.transcript_in
+        if value is not None and at is not None and at >= since - EDGE:
+            seconds = value
+            break
+    if seconds is None:
+        return Verdict("open", what)
+    return Verdict("held" if seconds < expected.value else "broken", f"it took {seconds:.3f} s")
+
+
+def _events(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    """In this order, with anything between them."""
+    missing = list(expected.value)
+    for row in seen.since(since):
+        if missing and row.type == missing[0]:
+            del missing[0]
+    if not missing:
+        return Verdict("held")
+    before = list(expected.value)[: len(expected.value) - len(missing)]
+    behind = f" behind {before[-1]}" if before else ""
+    return Verdict("open", f"there was no {missing[0]}{behind}")
+
+
+def _no_events(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    for row in seen.since(since):
+        if row.type in expected.value:
+            return Verdict("broken", f"{row.type} at {row.t:.3f} s: {row.summary}")
+    return Verdict("held")
+
+
+def _findings(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    found = {finding.code for finding in seen.findings.values() if _is_since(finding.evidence, since)}
+    missing = [code for code in expected.value if code not in found]
+    return Verdict("open", f"{missing[0]} was not found") if missing else Verdict("held")
+
+
+def _no_findings(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    for finding in seen.findings.values():
+        is_asked = finding.code in expected.value if expected.value else finding.severity != "info"
+        if is_asked and _is_since(finding.evidence, since):
+            return Verdict("broken", f"{finding.code}: {finding.title}")
+    return Verdict("held")
+
+
+def _is_since(evidence: tuple[object, ...], since: float) -> bool:
+    return not evidence or any(getattr(one, "t", 0.0) >= since for one in evidence)
+
+
+def _tool(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    calls: list[str] = []
+    for row in seen.since(since):
+        item = payload_of(row).get("item") if row.type == "response.output_item.done" else None
+        if not isinstance(item, dict) or item.get("type") not in ("function_call", "mcp_call"):
+            continue
+        args = _arguments(item.get("arguments"))
+        calls.append(f"{item.get('name')}({item.get('arguments')})")
+        if item.get("name") == expected.value and all(args.get(key) == value for key, value in expected.args.items()):
+            return Verdict("held", calls[-1])
+    return Verdict("open", f"calls: {', '.join(calls)[:LONGEST_SHOWN]}" if calls else "no tool was called")
+
+
+def _arguments(text: object) -> Mapping[str, object]:
+    try:
+        args = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        return {}
+    return args if isinstance(args, dict) else {}
+
+
+def _mic(expected: Expectation, seen: Observed, since: float) -> Verdict:
+    state = seen.view.mic.state if seen.view is not None else "no-line"
+    return Verdict("held" if state == expected.value else "open", f"the microphone is {state}")
+
+
+JUDGES: dict[Criterion, Callable[[Expectation, Observed, float], Verdict]] = {
+    "contains": _text,
+    "contains_any": _text,
+    "not_contains": _text,
+    "matches": _text,
+    "not_matches": _text,
+    "said": _said,
+    "cut_by": _cut_by,
+    "first_sound_below": _latency,
+    "silent_in_below": _latency,
+    "transcript_below": _latency,
+    "events": _events,
+    "no_events": _no_events,
+    "findings": _findings,
+    "no_findings": _no_findings,
+    "tool": _tool,
+    "mic": _mic,
+}
+
+
+def told(expected: Expectation) -> str:
+    """The expectation in a few words, as it stands in results."""
+    whose = {"answer": "answer", "heard": "heard", "unheard": "unheard", "you": "you"}[expected.source]
+    match expected.criterion:
+        case "contains" | "contains_any" | "not_contains":
+            return f"{whose} {expected.criterion.replace('_', ' ')} {', '.join(map(_shown, expected.value))}"
+        case "matches" | "not_matches":
+            return f"{whose} {expected.criterion.replace('_', ' ')} {_shown(expected.value.pattern)}"
+        case "said":
+            return f"said {_shown(expected.value)}"
+        case "first_sound_below" | "silent_in_below" | "transcript_below":
+            return f"{expected.criterion.replace('_', ' ')} {expected.value:g} s"
+        case "tool":
+            return f"tool {expected.value}" + (
+                f" {json.dumps(dict(expected.args), default=str)}" if expected.args else ""
+            )
+        case "cut_by" | "mic":
+            return f"{expected.criterion.replace('_', ' ')} {expected.value}"
+    return f"{expected.criterion.replace('_', ' ')} {', '.join(expected.value)}".rstrip()

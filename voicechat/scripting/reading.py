@@ -1,0 +1,233 @@
+"""A TOML file becomes a script, and everything that is wrong in it is found before anybody is called.
+
+[talk]                        # settings, as in the configuration file
+[script]                      # name, timeout
+[room]                        # echo, delay, noise of the virtual room
+[vars]                        # ${name} in any text below
+[[step]]                      # one act, one wait, what is expected
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from voicechat.audio.script_mic import LONGEST_DELAY, Room
+from voicechat.config.document import Document, LineError
+from voicechat.config.key_lines import key_lines, line_of
+from voicechat.config.load import setting_of
+from voicechat.errors import ConfigError
+from voicechat.scripting.complaints import Complain, Complaint, Table
+from voicechat.scripting.model import Script, Step
+from voicechat.scripting.steps import MOST_REPEATS, StepReader
+
+LARGEST = 1024 * 1024
+"""Bytes of a script."""
+MOST_STEPS = 2_000
+SECTIONS = ("talk", "script", "room", "vars", "step")
+REFUSED = {
+    "mic": "the script itself is what the microphone hears",
+    "api_key_command": "a script runs no commands; it belongs into the configuration file",
+}
+"""Settings a script cannot have, and why."""
+_STEP = re.compile(r"^[ \t]*\[\[[ \t]*step[ \t]*\]\]", re.MULTILINE)
+_SYNTAX_LINE = re.compile(r"at line (\d+)")
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
+
+
+@dataclass
+class Reading:
+    """What came of reading: the script, and what is wrong with it. A script with complaints must not be run."""
+
+    path: Path
+    script: Script | None = None
+    complaints: list[Complaint] = field(default_factory=list)
+
+
+def read_script(path: Path) -> Reading:
+    """Read and check a script. Nothing is raised: whatever is wrong is a complaint."""
+    reading = Reading(path)
+    text = _text_of(path, reading.complaints)
+    if text is None:
+        return reading
+    try:
+        document = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        found = _SYNTAX_LINE.search(str(error))
+        line = int(found[1]) if found else text.rstrip().count("\n") + 1
+        reading.complaints.append(Complaint(line, "", f"this is not valid TOML: {error}", "mend that line"))
+        return reading
+    reading.script = _Reader(path, text, document, reading.complaints).script()
+    reading.complaints.sort(key=lambda one: one.line)
+    return reading
+
+
+def _text_of(path: Path, complaints: list[Complaint]) -> str | None:
+    try:
+        if path.stat().st_size > LARGEST:
+            complaints.append(Complaint(0, "", "is larger than 1 MB", "is this the right file?"))
+            return None
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        complaints.append(Complaint(0, "", "is not UTF-8 text", "save it as UTF-8"))
+    except OSError as error:
+        complaints.append(Complaint(0, "", f"cannot be read: {error.strerror}", "check --script"))
+    return None
+
+
+class _Reader:
+    def __init__(self, path: Path, text: str, document: Mapping[str, Any], complaints: list[Complaint]) -> None:
+        self._path = path
+        self._text = text
+        self._document = document
+        self._complaints = complaints
+        self._lines = key_lines(text)
+        heads = [match.start() for match in _STEP.finditer(text)]
+        ends = [*heads[1:], len(text)][: len(heads)]
+        self._steps = [(text.count("\n", 0, at), key_lines(text[at:end])) for at, end in zip(heads, ends, strict=True)]
+        """Lines before each step, and where its keys stand below that."""
+
+    def script(self) -> Script:
+        top = Table(self._document, self._complainer(), SECTIONS)
+        head = self._section("script", ("name", "timeout"))
+        steps = self._read_steps(self._variables(top))
+        return Script(
+            self._path,
+            head.text("name", self._path.stem) or self._path.stem,
+            steps,
+            self._settings(),
+            self._room(),
+            head.seconds("timeout", 120.0, low=1.0, high=86_400.0),
+        )
+
+    def _complainer(self, section: str = "") -> Complain:
+        def complain(key: str, message: str, hint: str) -> None:
+            keys = tuple(part for part in (section, key) if part)
+            where = f"[{section}]" if section else ""
+            self._complaints.append(Complaint(line_of(self._lines, keys), where, message, hint))
+
+        return complain
+
+    def _section(self, name: str, known: tuple[str, ...]) -> Table:
+        complain, value = self._complainer(name), self._document.get(name, {})
+        if not isinstance(value, dict):
+            complain("", f"must be a table: [{name}]", "")
+            value = {}
+        return Table(value, complain, known)
+
+    def _room(self) -> Room:
+        room = self._section("room", ("echo", "delay", "noise"))
+        delay = room.seconds("delay", 0.06, low=0.0, high=LONGEST_DELAY)
+        return Room(room.level("echo", None), delay, room.level("noise", None))
+
+    def _settings(self) -> dict[str, Any]:
+        """`[talk]`, checked as the configuration file is."""
+        complain, values = self._complainer("talk"), self._document.get("talk", {})
+        if not isinstance(values, dict):
+            complain("", "must be a table: [talk]", "")
+            return {}
+        document = Document(self._path, self._document, self._text)
+        settings: dict[str, Any] = {}
+        for name, value in values.items():
+            if name in REFUSED:
+                complain(name, f"{name} is no setting of a script", REFUSED[name])
+                continue
+            try:
+                known, said = setting_of(document, ("talk", name), value)
+            except LineError as error:
+                self._complaints.append(Complaint(error.line, "[talk]", f"{name} {error.reason.strip()}", error.hint))
+            except ConfigError as error:
+                complain(name, error.message, error.hint)
+            else:
+                settings[known] = said.value
+        return settings
+
+    def _variables(self, top: Table) -> dict[str, str]:
+        values = top.values.get("vars", {})
+        complain = self._complainer("vars")
+        if not isinstance(values, dict):
+            complain("", "must be a table: [vars]", "")
+            return {}
+        for name, value in values.items():
+            if not isinstance(value, str | int | float):
+                complain(name, f"{name} must be a text or a number", "")
+        return {name: str(value) for name, value in values.items()}
+
+    def _read_steps(self, variables: Mapping[str, str]) -> tuple[Step, ...]:
+        entries = self._document.get("step", [])
+        complain = self._complainer()
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            complain("step", "steps are written [[step]]", "")
+            return ()
+        if not entries:
+            complain("", "there is no [[step]]", 'for example [[step]] and then say = "What is two plus two?"')
+        steps: list[Step] = []
+        reader = StepReader(self._path.parent)
+        for number, entry in enumerate(entries, 1):
+            steps += self._repeated(reader, number, entry, variables)
+            if len(steps) > MOST_STEPS:
+                complain("step", f"more than {MOST_STEPS} steps", "make it two scripts")
+                return ()
+        return tuple(steps)
+
+    def _repeated(
+        self, reader: StepReader, number: int, entry: Mapping[str, Any], variables: Mapping[str, str]
+    ) -> list[Step]:
+        times = entry.get("repeat", 1)
+        complain = self._step_complainer(number, str(entry.get("label", "")))
+        if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MOST_REPEATS:
+            complain("repeat", f"repeat must be a whole number from 1 to {MOST_REPEATS}", "")
+            times = 1
+        steps = []
+        for round_number in range(1, times + 1):
+            known = {**variables, "round": str(round_number)}
+            # What is wrong is wrong in every round, and said once.
+            hear = complain if round_number == 1 else _keep_quiet
+            filled = {key: _filled(value, known, key, hear) for key, value in entry.items()}
+            step = reader.read(number, self._line(number, ()), filled, hear, is_first=round_number == 1)
+            if times > 1:
+                step = replace(step, told=f"{step.told} ({round_number} of {times})")
+            steps.append(step)
+        return steps
+
+    def _line(self, number: int, keys: tuple[str, ...]) -> int:
+        if len(self._steps) != len(self._document.get("step", ())):
+            return 0
+        before, lines = self._steps[number - 1]
+        return before + line_of(lines, ("step", *keys))
+
+    def _step_complainer(self, number: int, label: str) -> Complain:
+        where = f"step {number}" + (f" ({label})" if label else "")
+
+        def complain(key: str, message: str, hint: str) -> None:
+            self._complaints.append(
+                Complaint(self._line(number, tuple(filter(None, key.split(".")))), where, message, hint)
+            )
+
+        return complain
+
+
+def _keep_quiet(key: str, message: str, hint: str) -> None:
+    """For rounds after the first."""
+
+
+def _filled(value: Any, known: Mapping[str, str], key: str, complain: Complain) -> Any:
+    """The value with `${name}` replaced in every text."""
+    if isinstance(value, dict):
+        return {name: _filled(inner, known, f"{key}.{name}", complain) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, known, key, complain) for inner in value]
+    if not isinstance(value, str):
+        return value
+
+    def one(match: re.Match[str]) -> str:
+        if match[1] in known:
+            return known[match[1]]
+        complain(key, f"there is no variable {match[1]!r}", f"variables: {', '.join(sorted(known))}")
+        return ""
+
+    return _VARIABLE.sub(one, value)

@@ -1,0 +1,116 @@
+"""A tap without a screen: events as lines of text or of JSON, on stdout; narration on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TextIO
+
+from voicechat import exit_codes
+from voicechat.config.settings import Settings
+from voicechat.engine.eventlog import row_of
+from voicechat.engine.link import Finding, FromEngine
+from voicechat.engine.service import TICK
+from voicechat.session.happenings import Happening
+from voicechat.tap.desk import Desk
+from voicechat.tap.server import TapServer
+from voicechat.tap.session import Session
+from voicechat.tap.upstream import Upstream
+from voicechat.ui.sanitise import clean
+
+ARROWS = {"in": "←", "out": "→", "local": "·"}
+
+
+def print_tap(settings: Settings, upstream: str, port: int, record: str, *, as_json: bool) -> int:
+    """Until Ctrl+C. Raises SignallingError for an address or a port that is no good."""
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_run(settings, upstream, port, record, as_json=as_json))
+    return exit_codes.DONE
+
+
+async def _run(settings: Settings, upstream: str, port: int, record: str, *, as_json: bool) -> None:
+    desk = Desk(Upstream(upstream), settings, record=Path(record).expanduser() if record else None)
+    server = TapServer(desk)
+    printer = Printer(sys.stdout, as_json=as_json)
+    desk.on_session, desk.on_request = printer.follow, printer.request
+    await server.start(port)
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    narrate(server.base_url, desk.upstream.base_url)
+    printer.on_gone = ended.set
+    try:
+        while not ended.is_set():
+            for session in desk.sessions:
+                session.tick(desk.clock())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), TICK)
+    finally:
+        await server.stop()
+
+
+def narrate(address: str, upstream: str) -> None:
+    """How to use it; on stderr, because stdout is data."""
+    lines = (
+        f"This is a tap of {upstream}, for this computer only.",
+        f"  point a client at:  {address}",
+        "  end it:             Ctrl+C",
+    )
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
+
+
+class Printer:
+    """Lines for what happens in all sessions."""
+
+    def __init__(self, out: TextIO, *, as_json: bool) -> None:
+        self._out = out
+        self._as_json = as_json
+        self._seq = 0
+        self.on_gone: Callable[[], None] = lambda: None
+
+    def follow(self, session: Session) -> None:
+        """Print what happens in this session from now on."""
+        session.on_event = lambda happening: self._event(session, happening)
+        session.post = lambda message: self._message(session, message)
+
+    def request(self, happening: Happening) -> None:
+        """A request while nobody calls."""
+        if self._as_json:
+            self._write(json.dumps({"session": None, "dir": "local", "event": happening.event}))
+        else:
+            self._write(f"            · {row_of(happening, 0, happening.at).summary}")
+
+    def _event(self, session: Session, happening: Happening) -> None:
+        row = row_of(happening, self._seq, session.started_at)
+        self._seq += 1
+        added = None if row.added is None else round(row.added * 1000, 3)
+        if self._as_json:
+            told = {"t": row.t, "session": session.caller.number, "dir": row.dir, "event": json.loads(row.payload)}
+            self._write(json.dumps(told | ({} if added is None else {"added_ms": added}), ensure_ascii=False))
+            return
+        cost = "" if added is None else f"  (+{added:.1f} ms)"
+        self._write(f"{session.caller.number:>3} {row.t:8.3f} {ARROWS[row.dir]} {row.type}  {row.summary}{cost}")
+
+    def _message(self, session: Session, message: FromEngine) -> None:
+        if not isinstance(message, Finding):
+            return
+        if self._as_json:
+            told = {"code": message.code, "severity": message.severity, "title": message.title, "cure": message.cure}
+            told |= {"resolved": message.resolved} if message.resolved else {}  # type: ignore[dict-item]  # JSON
+            self._write(json.dumps({"session": session.caller.number, "finding": told}, ensure_ascii=False))
+        elif not message.resolved:
+            self._write(f"{session.caller.number:>3}          ! {message.code}: {message.title} {message.cure}")
+
+    def _write(self, line: str) -> None:
+        try:
+            self._out.write((line if self._as_json else clean(line, one_line=True)) + "\n")
+            self._out.flush()
+        except (BrokenPipeError, ValueError):
+            self.on_gone()

@@ -1,0 +1,79 @@
+"""Requests beside the calls (keys, models, hang-up, preflights): passed on and back as they are, and named."""
+
+from __future__ import annotations
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from voicechat.tap.answers import answer_of, problem
+from voicechat.tap.desk import CONNECT_LIMIT, Desk
+from voicechat.tap.upstream import passed_on, secrets_of, shown_path
+from voicechat.transports.endpoint import proxy_for
+from voicechat.transports.refusals import unreachable
+
+LARGEST = 32 * 1024 * 1024
+"""Bytes of a body, either way."""
+
+
+async def forward(request: web.Request, desk: Desk) -> web.Response:
+    """Any request that is no call."""
+    began = desk.clock()
+    answer = await ask(desk, request.method, request.raw_path, passed_on(request.headers), await request.read())
+    _learn_keys(desk, answer)
+    seconds = round(desk.clock() - began, 4)
+    key = "given" if secrets_of(request.headers, request.raw_path) else "none"
+    path = shown_path(request.raw_path)
+    desk.asked(method=request.method, path=path, status=answer.status, seconds=seconds, key=key)
+    return answer
+
+
+async def ask(desk: Desk, method: str, path: str, headers: CIMultiDict[str], body: bytes) -> web.Response:
+    """The service's answer, or 502 with the reason."""
+    url = desk.upstream.url(path)
+    try:
+        async with (
+            desk.http() as http,
+            http.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body or None,
+                proxy=proxy_for(url),
+                allow_redirects=False,
+            ) as reply,
+        ):
+            raw = await _read(reply)
+            if raw is None:
+                return problem(502, "upstream_too_large", f"voicechat tap: an answer of more than {LARGEST} bytes")
+            return answer_of(reply.status, reply.reason or "", CIMultiDict(reply.headers), raw)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        why = unreachable(desk.upstream.host, error, CONNECT_LIMIT).message
+        return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
+
+
+async def _read(reply: aiohttp.ClientResponse) -> bytes | None:
+    raw = bytearray()
+    async for part in reply.content.iter_any():
+        raw += part
+        if len(raw) > LARGEST:
+            return None
+    return bytes(raw)
+
+
+def _learn_keys(desk: Desk, answer: web.Response) -> None:
+    """A short-lived key in the answer is a secret from now on."""
+    if not isinstance(answer.body, bytes) or not answer.content_type.endswith("json"):
+        return
+    try:
+        told = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return
+    if not isinstance(told, dict):
+        return
+    secret = told.get("client_secret")
+    for value in (told.get("value"), secret.get("value") if isinstance(secret, dict) else secret):
+        if isinstance(value, str) and len(value) >= 6:
+            desk.issued(value)

@@ -1,0 +1,1 @@
+"""Writing down what was said: recordings and the microphone through a session that only listens."""

@@ -1,0 +1,293 @@
+"""How sound and events of a transcription session travel: a WebSocket as fast as it takes them, or a call in real time.
+
+The talk's own WebSocket line paces a microphone and plays answers; a recording wants neither. Here a write returns when
+the socket takes more, so that a slow service holds the reading of the file and nothing piles up in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import aiohttp
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.audio.blocks import FRAME, SAMPLE_RATE
+from voicechat.audio.send_pace import Uplink, Waiting
+from voicechat.audio.sound_format import SoundEncoder, SoundFormat
+from voicechat.errors import SignallingError
+from voicechat.transports.close_codes import Closing, closing
+from voicechat.transports.credentials import secrets_of
+from voicechat.transports.refusals import unreachable
+from voicechat.transports.target import LineTarget
+from voicechat.transports.upgrade import Upgraded, address, upgrade
+from voicechat.transports.webrtc import WebRtcLine
+from voicechat.transports.websocket import WebSocketLine
+
+Pcm = NDArray[np.int16]
+"""Mono, 48 kHz, int16."""
+_SLICE = 9_600
+"""Samples (0.2 s) in one message."""
+_PING_EVERY = 5.0
+_DEAD_AFTER = 30.0
+"""Seconds without a sign of life: a service that works through minutes of sound may be slow to answer a ping."""
+_AHEAD = 0.4
+"""Seconds of sound that wait in front of a call's encoder."""
+_TAIL = 0.3
+"""Seconds after the last sample of an item before its commit: over WebRTC sound and events race."""
+
+
+class Carrier(Protocol):
+    """One open transcription session."""
+
+    @property
+    def lead(self) -> float:
+        """Seconds that the session heard before the first sample of the recording."""
+        ...
+
+    async def say(self, text: str) -> None:
+        """Send one event, behind the sound that was handed over."""
+        ...
+
+    async def sound(self, samples: Pcm) -> None:
+        """Send sound; returns when more is wanted."""
+        ...
+
+    async def drained(self) -> None:
+        """Returns when everything that was handed over has left."""
+        ...
+
+    async def next(self) -> str | Closing:
+        """The next event of the service, or the end of the session."""
+        ...
+
+    async def close(self) -> None:
+        """End the session. Any number of times."""
+        ...
+
+
+class SocketCarrier:
+    """A recording over a WebSocket, as fast as the service reads, or in real time."""
+
+    lead = 0.0
+
+    def __init__(self, socket: Upgraded, target: LineTarget, *, realtime: bool, clock: Callable[[], float]) -> None:
+        self._socket = socket
+        self._target = target
+        self._realtime = realtime
+        self._clock = clock
+        self._encoder = SoundEncoder(SoundFormat(*target.input_format))
+        self._events: asyncio.Queue[str | Closing] = asyncio.Queue()
+        self._alive_at = clock()
+        self._began_at: float | None = None
+        self._sent = 0
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._read()), loop.create_task(self._watch())]
+
+    @classmethod
+    async def open(
+        cls, target: LineTarget, *, realtime: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> SocketCarrier:
+        """Raises SignallingError, with nothing left open."""
+        try:
+            async with asyncio.timeout(target.connect_timeout):
+                socket = await upgrade(target)
+        except TimeoutError as error:
+            host = address(target)[0].split("/")[2]
+            raise unreachable(host, error, target.connect_timeout) from error
+        return cls(socket, target, realtime=realtime, clock=clock)
+
+    async def say(self, text: str) -> None:
+        with contextlib.suppress(aiohttp.ClientError, OSError):  # the reader knows why
+            await self._socket.socket.send_str(text)
+
+    async def sound(self, samples: Pcm) -> None:
+        for at in range(0, len(samples), _SLICE):
+            piece = samples[at : at + _SLICE]
+            data = self._encoder.encode(piece)
+            if data:
+                audio = base64.b64encode(data).decode()
+                await self.say(json.dumps({"type": "input_audio_buffer.append", "audio": audio}))
+            self._sent += len(piece)
+            await self._pace()
+
+    async def _pace(self) -> None:
+        now = self._clock()
+        if self._began_at is None:
+            self._began_at = now
+        ahead = self._sent / SAMPLE_RATE - (now - self._began_at)
+        await asyncio.sleep(ahead if self._realtime and ahead > 0 else 0)
+
+    async def drained(self) -> None:
+        """A write has left when it returned."""
+
+    async def next(self) -> str | Closing:
+        return await self._events.get()
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._socket.close()
+
+    async def _read(self) -> None:
+        socket = self._socket.socket
+        while True:
+            message = await socket.receive()
+            self._alive_at = self._clock()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    self._events.put_nowait(message.data)
+                case aiohttp.WSMsgType.BINARY:
+                    self._events.put_nowait(message.data.decode("utf-8", "replace"))
+                case aiohttp.WSMsgType.PING:
+                    with contextlib.suppress(aiohttp.ClientError, OSError):
+                        await socket.pong(message.data)
+                case aiohttp.WSMsgType.PONG:
+                    pass
+                case kind:
+                    reason = message.extra if kind is aiohttp.WSMsgType.CLOSE else ""
+                    said = reason if isinstance(reason, str) else ""
+                    self._events.put_nowait(closing(socket.close_code, said, secrets=secrets_of(self._target)))
+                    return
+
+    async def _watch(self) -> None:
+        while (silent := self._clock() - self._alive_at) < _DEAD_AFTER:
+            await asyncio.sleep(_PING_EVERY)
+            with contextlib.suppress(aiohttp.ClientError, OSError):
+                await self._socket.socket.ping()
+        self._events.put_nowait(Closing(f"nothing came from the service for {silent:.0f} s", "line_lost", "", True))
+
+
+class _Listening:
+    """What a talk's line tells, as events in a queue."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[str | Closing] = asyncio.Queue()
+
+    def on_text(self, text: str) -> None:
+        self.events.put_nowait(text)
+
+    def on_closed(self, reason: str, code: str = "") -> None:
+        self.events.put_nowait(Closing(reason, code, "", True))
+
+    def on_emptied(self) -> None:
+        """Nothing is played here."""
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        """Nothing is played here."""
+
+    def on_sent(self, text: str) -> None:
+        """Pieces of the microphone are not shown here."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """The line is in trouble that does not end it; what comes of it is seen by the words that stay away."""
+
+
+class LiveCarrier:
+    """A talk's own line, WebRTC or WebSocket, whose sound comes from a microphone."""
+
+    lead = 0.0
+
+    def __init__(self, line: WebRtcLine | WebSocketLine, listening: _Listening) -> None:
+        self._line = line
+        self._listening = listening
+
+    @classmethod
+    async def open(cls, target: LineTarget, uplink: Uplink, waiting: Waiting, *, is_call: bool) -> LiveCarrier:
+        """Raises SignallingError, with nothing left open."""
+        listening = _Listening()
+        line: WebRtcLine | WebSocketLine
+        if is_call:
+            line = WebRtcLine(uplink=uplink, heard=listening, waiting=waiting)
+        else:
+            line = WebSocketLine(uplink=uplink, heard=listening, waiting=waiting)
+        await line.open(target)
+        return cls(line, listening)
+
+    async def say(self, text: str) -> None:
+        if why := self._line.send(text):
+            self._listening.on_closed(why)
+
+    async def sound(self, samples: Pcm) -> None:
+        """The microphone speaks for itself."""
+
+    async def drained(self) -> None:
+        """The microphone never ends."""
+
+    async def next(self) -> str | Closing:
+        return await self._listening.events.get()
+
+    async def close(self) -> None:
+        await self._line.close(hang_up=True)
+
+
+class CallCarrier:
+    """A recording over WebRTC: in real time, as if somebody spoke it."""
+
+    def __init__(self) -> None:
+        self._frames: deque[Pcm] = deque()
+        self._rest = np.zeros(0, np.int16)
+        self._pulled = 0
+        self._first: int | None = None
+        self._live: LiveCarrier | None = None
+
+    @classmethod
+    async def open(cls, target: LineTarget) -> CallCarrier:
+        """Raises SignallingError, with nothing left open."""
+        carrier = cls()
+        carrier._live = await LiveCarrier.open(target, carrier._pull, lambda: None, is_call=True)
+        return carrier
+
+    @property
+    def lead(self) -> float:
+        return (self._pulled if self._first is None else self._first) * FRAME / SAMPLE_RATE
+
+    def _pull(self) -> Pcm:
+        self._pulled += 1
+        if not self._frames:
+            return np.zeros(FRAME, np.int16)
+        if self._first is None:
+            self._first = self._pulled - 1
+        return self._frames.popleft()
+
+    def _line(self) -> LiveCarrier:
+        if self._live is None:
+            raise SignallingError("the line is not open")
+        return self._live
+
+    async def say(self, text: str) -> None:
+        await self._line().say(text)
+
+    async def sound(self, samples: Pcm) -> None:
+        joined = np.concatenate([self._rest, samples])
+        whole = len(joined) // FRAME * FRAME
+        self._frames.extend(joined[:whole].reshape(-1, FRAME))
+        self._rest = joined[whole:]
+        await self._until(_AHEAD)
+
+    async def drained(self) -> None:
+        if len(self._rest):
+            self._frames.append(np.pad(self._rest, (0, FRAME - len(self._rest))))
+            self._rest = np.zeros(0, np.int16)
+        await self._until(0.0)
+        await asyncio.sleep(_TAIL)
+
+    async def _until(self, seconds: float) -> None:
+        """Until no more than so much waits. Frames are taken one by one; looking now and then wakes less often."""
+        while (waiting := len(self._frames) * FRAME / SAMPLE_RATE) > seconds:  # noqa: ASYNC110
+            await asyncio.sleep(min(0.1, max(0.01, waiting - seconds)))
+
+    async def next(self) -> str | Closing:
+        return await self._line().next()
+
+    async def close(self) -> None:
+        if self._live is not None:
+            await self._live.close()

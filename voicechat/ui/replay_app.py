@@ -1,0 +1,129 @@
+"""The same screen over a tape: the keys that would talk move about in time, those that would act say what this is."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from voicechat.engine.link import Numbers
+from voicechat.numbers.ledger import Figures
+from voicechat.ui import messages
+from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.options import UiOptions
+from voicechat.ui.player import Player
+from voicechat.ui.widgets.card import KeyCard
+from voicechat.ui.widgets.deck import Deck
+from voicechat.ui.widgets.event_list import EventList
+from voicechat.ui.widgets.footer import Foot
+from voicechat.ui.widgets.replay_line import ReplayLine
+from voicechat.ui.widgets.transcript import Transcript, TurnList
+
+LEAP = 5.0
+"""Seconds of one press of an arrow."""
+TITLE = "voicechat replay"
+MOVES = ("replay_by", "replay_to", "replay_step")
+
+
+class ReplayApp(VoiceChatApp):
+    """Space pauses, arrows leap, comma and full stop (or shift and the arrows) go from event to event, + and - change
+    the speed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # Before the lists, which would scroll sideways with them; `check_action` leaves them to who needs them.
+        Binding("left", f"replay_by(-{LEAP})", show=False, priority=True),
+        Binding("right", f"replay_by({LEAP})", show=False, priority=True),
+        Binding("shift+left", "replay_step(-1)", show=False, priority=True),
+        Binding("shift+right", "replay_step(1)", show=False, priority=True),
+        Binding("home", "replay_to('start')", show=False, priority=True),
+        Binding("end", "replay_to('end')", show=False, priority=True),
+        Binding("comma", "replay_step(-1)", show=False),
+        Binding("full_stop", "replay_step(1)", show=False),
+    ]
+
+    def __init__(self, player: Player, options: UiOptions) -> None:
+        super().__init__(player, options)
+        self.player = player
+        self._line = ReplayLine(id="replay-line")
+        self.acting = self.acting - {"volume"} | {"devices"}  # the one is the speed here, the other nothing at all
+
+    def on_ready(self) -> None:
+        """The line stands above the deck before anything is told. (Textual calls the base's handler by itself.)"""
+        self.title = TITLE
+        self.talk.mount(self._line, before=self.talk.query_one(Deck))
+        self.talk.query_one(Foot).replay = "playing"
+        self.talk.query_one(KeyCard).replay = True
+        self.talk.add_class("-replay")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A pane with a use of its own for these keys keeps them."""
+        if action not in MOVES:
+            return super().check_action(action, parameters)
+        focused = self.focused
+        if isinstance(focused, EventList):
+            return action != "replay_to"
+        return focused is None or isinstance(focused, TurnList)
+
+    # time
+    def action_replay_by(self, seconds: float) -> None:
+        """A leap."""
+        self.player.seek_by(seconds)
+
+    def action_replay_to(self, end: str) -> None:
+        """The start or the end."""
+        self.player.seek_to(0.0 if end == "start" else math.inf)
+
+    def action_replay_step(self, by: int) -> None:
+        """The next or the previous event."""
+        self.player.step(by)
+
+    def action_talk(self) -> None:
+        """The talk key pauses."""
+        self.player.toggle()
+
+    def action_volume(self, by: float) -> None:
+        """Louder is faster."""
+        self.player.faster(1 if by > 0 else -1)
+
+    def on_replay_line_wanted(self, message: ReplayLine.Wanted) -> None:
+        """A click on the bar."""
+        self.player.seek_to(message.t)
+
+    def on_badge_pressed(self, message: messages.BadgePressed) -> None:
+        """The badge is a talk key."""
+        message.stop()
+        message.prevent_default()
+        self.player.toggle()
+
+    def on_badge_released(self, message: messages.BadgeReleased) -> None:
+        """Nothing was held."""
+        message.stop()
+        message.prevent_default()
+
+    def on_playing_arrived(self, message: messages.PlayingArrived) -> None:
+        """Where the replay is."""
+        if self.is_shown:
+            self._line.playing = message.playing
+            self.talk.query_one(Foot).replay = "paused" if message.playing.is_paused else "playing"
+
+    def on_jumped_arrived(self, message: messages.JumpedArrived) -> None:
+        """The panes forget what lies ahead, or learn what was left out."""
+        if not self.is_shown:
+            return
+        if message.jumped.anew:
+            self.talk.findings = ()
+            self.talk.numbers = Numbers(0.0, Figures())
+            self.talk.query_one(Transcript).begin_anew()
+        self.talk.jump_panes(message.jumped)
+
+    # what is different where nobody is on air
+    def _is_talk_key(self, key: str) -> bool:
+        return False  # a true release means nothing here: the key arrives as any other
+
+    async def action_quit(self) -> None:
+        """Leave; nobody is on air."""
+        self.leave(0)
+
+    def _name_window(self) -> None:
+        """Never the sign of somebody who is on air."""
