@@ -100,6 +100,23 @@ def test_with_headphones_the_microphone_is_taken_as_it_is() -> None:
     assert likeness(heard, alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]) > 0.97
 
 
+@pytest.mark.parametrize("echo", [True, False], ids=["loudspeaker", "headphones"])
+def test_the_question_before_a_short_answer_does_not_spoil_what_is_learnt_of_it(echo: bool) -> None:
+    question, pause = spoken(1.2, level=0.2, pitch=190.0, seed=21), silence(0.4)
+    far = np.concatenate([silence(1.6), spoken(3.0, level=0.1, seed=5)])
+    said = np.concatenate([question, pause, silence(2.2), spoken(0.8, pitch=210.0, seed=11)])
+    said = said + noise(len(said) / RATE + 0.1, level=0.0003)[: len(said)]
+    far = far[: len(said)]
+    heard = said + echo_of(far) if echo else said
+    memory = DuplexMemory()
+    for mic, out in zip(blocks(heard), blocks(far), strict=True):
+        memory.push(mic, out)
+    began = 380
+    near = NearVoice(memory, began - 29, 1.0)
+    wanted = said[(began + 1) * BLOCK - LAG : (began + 60) * BLOCK - LAG]
+    assert likeness(restored(near, began + 2, began + 60), wanted) > 0.95
+
+
 def test_restoring_ends_when_the_loudspeaker_has_been_silent_for_a_while() -> None:
     memory, _ = conversation(spoken(0.5, pitch=210.0, seed=11))
     near = NearVoice(memory, CUT_IN - 29, 1.0)

@@ -153,7 +153,13 @@ class _Stretch:
 
 
 def learn(mic: _Samples, far: _Samples) -> EchoWay:
-    """The way that explains `mic` by `far` best (float32 at 48 kHz, of one length), by conjugate gradients."""
+    """The way that explains `mic` by `far` best (float32 at 48 kHz, of one length), by conjugate gradients.
+
+    What was heard while no echo could be, before the answer or long after its sound, teaches nothing: it is what the
+    user said, for one thing, the very question that is being answered.
+    """
+    may_be_echo = _follows_sound(far)
+    mic = (mic.reshape(-1, BLOCK) * may_be_echo[:, None]).reshape(-1)
     heard, stretch = _to_low_rate(mic), _Stretch(_to_low_rate(far))
     heard[:_TAPS] = 0.0
     taps = np.zeros(_TAPS, np.float32)
@@ -171,8 +177,17 @@ def learn(mic: _Samples, far: _Samples) -> EchoWay:
         towards = step + np.float32(gain / max(before, 1e-20)) * towards
     left = (heard - stretch.echo(taps))[_TAPS:]
     before_db, left_db = energy_db(mean_square(heard[_TAPS:])), energy_db(mean_square(left))
-    floor_db = float(np.percentile(_levels(left, BLOCK // _DECIMATION), 10))
+    levels = _levels(left, BLOCK // _DECIMATION)
+    levels = levels[may_be_echo[len(may_be_echo) - len(levels) :]]
+    floor_db = float(np.percentile(levels, 10)) if len(levels) else left_db
     return EchoWay(taps, before_db - left_db, left_db, floor_db)
+
+
+def _follows_sound(far: _Samples) -> NDArray[np.bool_]:
+    """For each block whether the loudspeaker was audible in it, or so shortly before that its echo may still come."""
+    audible = np.mean(far.reshape(-1, BLOCK) ** 2, axis=1) > FAR_AUDIBLE
+    reach = _TAPS * _DECIMATION // BLOCK + 1
+    return np.convolve(audible, np.ones(reach), "full")[: len(audible)] > 0.5
 
 
 class NearVoice:
