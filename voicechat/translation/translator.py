@@ -159,7 +159,7 @@ class Translator:
         """One note for each kind of trouble in a talk: who reads it once has read it."""
         if isinstance(outcome, Failed):
             ending = {"never": " Lines stay as they are.", "wait": " It is asked less often."}.get(outcome.kind, "")
-            hint = f" Next step: {outcome.hint}." if outcome.hint else ""
+            hint = f" Next step: {outcome.hint.rstrip('.?')}." if outcome.hint else ""
             self._note(outcome.kind, f"Translation: {self._asker.host} {outcome.why}.{ending}{hint}")
         elif isinstance(outcome, Useless):
             self._note("useless", f"Translation: {self._asker.host} did not translate: {outcome.why}.")
