@@ -118,6 +118,8 @@ class ServerReports:
     def __init__(self) -> None:
         self._program = shutil.which("pactl") if sys.platform == "linux" else None
         self._process: subprocess.Popen[bytes] | None = None
+        self._starting = threading.Lock()
+        self._has_ended = False
 
     def wait(self, timeout: float) -> bool:
         """Return after `timeout` seconds, or sooner after a report about a device. Whether the server may have
@@ -135,6 +137,12 @@ class ServerReports:
         time.sleep(max(0.0, until - time.monotonic()))
         return source < 0
 
+    def end(self) -> None:
+        """Listen never again; one that is just being started is ended as well."""
+        with self._starting:
+            self._has_ended = True
+        self.close()
+
     def close(self) -> None:
         """Listen no longer; a process that waits for reports would outlive us."""
         process, self._process = self._process, None
@@ -143,13 +151,14 @@ class ServerReports:
             process.wait()
 
     def _listen(self) -> int:
-        if self._process is None and self._program is not None:
-            command = (self._program, "subscribe")
-            words = {**os.environ, "LC_ALL": "C"}
-            nothing = subprocess.DEVNULL
-            self._process = subprocess.Popen(
-                command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=words, bufsize=0
-            )
+        with self._starting:
+            if self._process is None and self._program is not None and not self._has_ended:
+                command = (self._program, "subscribe")
+                words = {**os.environ, "LC_ALL": "C"}
+                nothing = subprocess.DEVNULL
+                self._process = subprocess.Popen(
+                    command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=words, bufsize=0
+                )
         out = self._process.stdout if self._process is not None else None
         return out.fileno() if out is not None else -1
 
@@ -199,7 +208,7 @@ def _tell(line: bytes) -> None:
 def _end_with_stdin(reports: ServerReports) -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
-    reports.close()
+    reports.end()
     os._exit(0)
 
 
