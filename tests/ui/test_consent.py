@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.screen import all_scenes, lines, showing, text, until
+from tests.support.screen import all_scenes, at_rest, lines, showing, text, until
 from tests.support.tools_talk import ASK, HOSTILE
 from voicechat.core import user_events as did
 from voicechat.ui.bindings import spoken_keys
@@ -43,7 +43,7 @@ async def test_one_key_answers_and_the_question_leaves_at_once(key: str, word: d
         await until(pilot, lambda: engine.sent == [word])
         await until(pilot, lambda: "MAY THIS RUN?" not in text(app))
         engine.show(replace(app.view, completed=3))  # made before the engine heard of it
-        await pilot.pause(0.2)
+        await at_rest(pilot)
         assert "MAY THIS RUN?" not in text(app)
 
 
@@ -51,11 +51,14 @@ async def test_the_talk_key_is_the_talk_key_and_a_written_message_keeps_its_lett
     async with showing("consent", (120, 36)) as (app, engine, pilot):
         await pilot.press("space")
         await until(pilot, lambda: did.PauseToggled() in engine.sent)
-        await pilot.press("i", "y", "a", "n", "enter")
+        await pilot.press("i")
+        await until(pilot, lambda: "Esc first, then  y allow" in text(app))
+        await pilot.press("y", "a", "n", "enter")
         await until(pilot, lambda: did.TextEntered("yan") in engine.sent)
         assert not any(isinstance(one, did.ToolAllowed | did.ToolDenied) for one in engine.sent)
         await pilot.press("escape")
         await until(pilot, lambda: not app.talk.query_one(Composer).is_open)
+        await until(pilot, lambda: "Esc first" not in text(app))
         await pilot.press("y")
         await until(pilot, lambda: did.ToolAllowed("call_1") in engine.sent)
 

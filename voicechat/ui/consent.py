@@ -33,8 +33,11 @@ def consent_title(asked: Sequence[ToolAsk]) -> tuple[str, str]:
     return "MAY THIS RUN?", more
 
 
-def consent_lines(asked: Sequence[ToolAsk], width: int, rows: int = MOST_ROWS) -> list[Line]:
-    """The oldest question: who calls what, with which arguments, and the keys."""
+def consent_lines(asked: Sequence[ToolAsk], width: int, rows: int = MOST_ROWS, *, has_keys: bool = True) -> list[Line]:
+    """The oldest question: who calls what, with which arguments, and the keys.
+
+    `has_keys`: they answer now; else something that is typed into has them, and Esc closes it first.
+    """
     ask = asked[0]
     name = clean(ask.name, one_line=True)[: max(8, width - 30)]
     place = f"at {clean(ask.server, one_line=True)}, called by the service" if ask.server else "on this computer"
@@ -42,11 +45,18 @@ def consent_lines(asked: Sequence[ToolAsk], width: int, rows: int = MOST_ROWS) -
     if cell_len(name) + cell_len(place) + 8 <= width:
         head = (*head, Word(f"  {place}", "quiet", outside=True))
     body = [] if ask.arguments.strip() in ("", "{}") else _arguments(ask, width - 6, rows)
+    keys = _keys(width, has_keys=has_keys)
+    return [(), head, *body, (), keys, ()] if rows > SMALL else [head, *body, keys]
+
+
+def _keys(width: int, *, has_keys: bool) -> Line:
     keys: list[Word] = [Word("  ")]
+    if not has_keys:
+        keys += [Word("Esc", "key", True), Word(" first, then  ", "quiet")]
     for key, words in KEYS:
         keys += [Word(key, "key", True), Word(f" {words}   ", "quiet")]
-    keys += [Word("Esc", "key", True), Word(" no", "quiet")] if width >= 60 else []
-    return [(), head, *body, (), tuple(keys), ()] if rows > SMALL else [head, *body, tuple(keys)]
+    keys += [Word("Esc", "key", True), Word(" no", "quiet")] if has_keys and width >= 60 else []
+    return tuple(keys)
 
 
 def _arguments(ask: ToolAsk, width: int, rows: int) -> list[Line]:

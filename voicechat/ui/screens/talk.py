@@ -111,7 +111,7 @@ class TalkScreen(AskingScreen):
                 yield glance.data_bind(notes=cls.troubles)
             yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys)
             yield QuitBox()
-        yield ConsentBox().data_bind(cls.asked)
+        yield ConsentBox().data_bind(cls.asked, cls.place)
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
         yield Ribbon().data_bind(cls.mic, cls.reply, cls.connection, cls.meters, cls.calm, cls.looked_at)

@@ -129,6 +129,8 @@ class ConsentBox(Box):
     """A tool's call that waits for the user's word. It takes no focus: talking and typing go on beneath it."""
 
     asked: reactive[tuple[ToolAsk, ...]] = reactive[tuple[ToolAsk, ...]](())
+    place: reactive[str] = reactive("consent")
+    """What has the keyboard."""
 
     def watch_asked(self) -> None:
         """As high as the question is, and gone without one."""
@@ -151,7 +153,7 @@ class ConsentBox(Box):
     def box_lines(self, width: int) -> Sequence[Line]:
         """The oldest of the questions."""
         rows = SMALL if self.app.size.height < 20 else MOST_ROWS
-        return consent_lines(self.asked, width, rows) if self.asked else []
+        return consent_lines(self.asked, width, rows, has_keys=self.place == "consent") if self.asked else []
 
 
 class QuitBox(Box):
