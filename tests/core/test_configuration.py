@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
+from voicechat.core.announcements import Noticed
 from voicechat.core.effects import OpenMic, UpdateSession
 from voicechat.core.events import (
     AgainPressed,
@@ -86,6 +87,13 @@ def test_r21_a_press_does_not_send_audio_before_the_configuration_either() -> No
     begin = State(wishes=Wishes(session=WISH), choices=Choices(turn_mode="push-to-talk"))
     talk = script(*line(at(1.05, TalkPressed()), ga_created(), updated(1.6)), begin=begin, until=3.0)
     assert talk.of(OpenMic) == [at(1.6, OpenMic(pre_roll=nearly(0.85)))]
+
+
+def test_a_line_that_says_nothing_at_all_is_doubted_to_be_a_realtime_service() -> None:
+    talk = script(*line(), begin=BEGIN, until=9.0)
+    (told,) = talk.said(Noticed)
+    assert "neither begun a session nor confirmed" in told.what.text
+    assert "neither" not in script(*line(ga_created()), begin=BEGIN, until=9.0).said(Noticed)[0].what.text
 
 
 def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -> None:

@@ -253,11 +253,14 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     config = state.configuration
     if config.asked_at is None or now < config.asked_at + policy.configured_limit:
         return NOTHING
-    text = (
-        f"The service did not confirm the settings within {policy.configured_limit:g} s; "
-        "the talk goes on with whatever it uses. F2 shows what it said."
-    )
-    return _in_force(state, live.unconfirmed(state), now, Noticed("warning", text, "settings_unconfirmed"))
+    limit = f"within {policy.configured_limit:g} s"
+    if config.created_at is None and config.in_force_at is None:
+        text = f"The line is open, but the service has neither begun a session nor confirmed settings {limit}. "
+        text += "Is base_url a Realtime service?"
+    else:
+        text = f"The service did not confirm the settings {limit}; the talk goes on with whatever it uses."
+    notice = Noticed("warning", f"{text} F2 shows what it said.", "settings_unconfirmed")
+    return _in_force(state, live.unconfirmed(state), now, notice)
 
 
 def _full(param: str) -> str:
