@@ -113,3 +113,13 @@ def test_a_pause_in_which_the_senders_clock_stood_still_is_not_lateness() -> Non
     delay.begin_after_silence(1.4)
     delay.add(1.4)
     assert delay.needed < 0.02 and delay.floor == 1.4
+
+
+def test_the_wait_is_that_of_the_newest_packets_whatever_came_before() -> None:
+    rng = random.Random(7)
+    transits = [3.0 + rng.expovariate(50.0) for _ in range(2_000)]
+    recent, window = sorted(transits[-25:]), sorted(transits[-250:])
+    late = max(window[242], recent[22])  # 97 % of 250, and 90 % of the newest 25
+    delay = fed(transits)
+    assert delay.floor == window[0]
+    assert delay.needed == pytest.approx(late - window[0] + 0.005)

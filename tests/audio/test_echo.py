@@ -80,7 +80,7 @@ def test_without_cancelling_by_wish_the_mic_is_shut_while_the_assistant_speaks_a
 def test_the_untouched_voice_is_of_the_same_moment_as_the_one_without_noise() -> None:
     processor = make_processor(Processing(gain=False))
     near = spoken(3.0) + noise(3.0, level=0.001)
-    both = [(processor.process(block, np.zeros(480, np.float32)), processor.voice) for block in blocks(near)]
+    both = [(processor.process(block, np.zeros(480, np.float32)), processor.voice.copy()) for block in blocks(near)]
     clean_sound, untouched = (np.concatenate(one)[48_000:] for one in zip(*both, strict=True))
     lags = [float(np.dot(np.roll(untouched, lag), clean_sound)) for lag in range(-60, 61)]
     assert abs(int(np.argmax(lags)) - 60) <= 2

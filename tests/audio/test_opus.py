@@ -180,3 +180,34 @@ def test_silence_that_lasts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     encoder.set_expected_loss(20)
     assert encoder.encode(silence) == b"encoded", "other wishes make other packets"
     assert encoder.encode(voice(0.02)) == b"encoded"
+
+
+def test_a_server_that_repeats_its_silence_is_not_decoded_for_ever_and_its_next_word_is_as_clear_as_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = OpusEncoder()
+    said = [*frames(voice(1.0)), *frames(np.zeros(2 * 48_000, np.int16)), *frames(voice(1.0))]
+    packets = [encoder.encode(frame) for frame in said]
+    saving, runs = OpusDecoder(), list[bytes | None]()
+    run = saving._run
+
+    def counted(payload: bytes | None, samples: int, *, fec: int) -> Pcm:
+        runs.append(payload)
+        return run(payload, samples, fec=fec)
+
+    monkeypatch.setattr(saving, "_run", counted)
+    heard = np.concatenate([saving.decode(packet) for packet in packets])
+    assert len(runs) < len(packets) - 50
+    monkeypatch.setattr("voicechat.audio.opus._SETTLED", 10**9)
+    whole = decoded(packets)
+    assert heard.size == whole.size
+    assert np.abs(heard[70 * FRAME_SAMPLES : 145 * FRAME_SAMPLES].astype(int)).max() <= 1
+    speaks_again = (len(said) - 50) * FRAME_SAMPLES
+    assert snr(whole[speaks_again:], heard[speaks_again:]) > 20.0
+
+
+def test_a_packet_that_comes_over_and_over_but_is_no_silence_is_always_decoded() -> None:
+    packet = OpusEncoder().encode(voice(0.1)[:FRAME_SAMPLES])
+    decoder = OpusDecoder()
+    heard = [decoder.decode(packet) for _ in range(60)]
+    assert all(np.abs(pcm).max() > 10 for pcm in heard[30:])

@@ -158,3 +158,19 @@ def test_after_a_flush_the_next_answer_is_counted_from_its_own_beginning(loudspe
     loudspeaker.playout.resume()
     loudspeaker.plays(0.3)
     assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("volume", [0.0, 0.1, 1.0, 1.5])
+def test_the_energy_that_is_told_is_that_of_what_the_loudspeaker_got(volume: float) -> None:
+    playout = Playout()
+    playout.set_source(SteadyTone(level=0.9))
+    playout.set_volume(volume)
+    loudspeaker = Loudspeaker(playout)
+    loudspeaker.plays(0.3)
+    last = loudspeaker.plays(0.01)
+    unclipped = (0.9 * volume) ** 2 / 2
+    assert playout.energy == pytest.approx(unclipped, rel=0.1, abs=1e-9)
+    assert np.max(np.abs(last)) <= 1.0
+    playout.set_source(None)
+    loudspeaker.plays(0.01)
+    assert playout.energy == 0.0

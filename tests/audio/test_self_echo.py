@@ -165,3 +165,24 @@ def test_the_echo_alone_is_nobody_and_a_voice_over_it_is_somebody() -> None:
         assert balance.stands_out is is_somebody
         balance.forget()
         assert not balance.stands_out
+
+
+def test_somebody_with_headphones_nobody_knows_of_is_heard_over_the_very_first_answer() -> None:
+    talk = Talk(Processing(), echo=0.0)
+    talk.says(spoken(4.0, level=0.1), np.concatenate([quiet(2.2), spoken(1.5, level=0.05, seed=9) + quiet(1.5)]))
+    assert len(talk.cuts) == 1
+    assert 0.0 < talk.cuts[0].at - 2.2 < 0.8
+
+
+def test_a_loudspeaker_that_is_switched_on_in_the_middle_is_cancelled_again_and_not_taken_for_somebody() -> None:
+    watch, far = EchoWatch(), spoken(6.0, level=0.1)
+    echo = np.concatenate([np.zeros(2_880, np.float32), 0.3 * far[:-2_880]]).astype(np.float32)
+    echo[: 3 * 48_000] = 0.0
+    was_free = False
+    for number, (mic, block) in enumerate(zip(blocks(echo + quiet(6.0)), blocks(far), strict=True)):
+        if watch.hear(mic, block, mic, is_voice=number > 300, gain_db=0.0, noise_db=-65.0):
+            watch.judge(number / 100, "cancelled", ("mic",), is_cold=False, noise_db=-65.0)
+        was_free = was_free or watch.is_free
+        assert not (number > 360 and watch.is_free)
+    assert was_free
+    assert watch.is_coupled

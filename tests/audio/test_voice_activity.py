@@ -10,7 +10,14 @@ import pytest
 from tests.support.nearly import nearly
 from tests.support.speech import Sound, blocks, noise, silence, spoken
 from voicechat.audio.facts import VoiceBegan, VoiceEnded
-from voicechat.audio.voice_activity import Decimator, EnergyDetector, VoiceDetector, VoiceTracker, make_detector
+from voicechat.audio.voice_activity import (
+    Decimator,
+    EnergyDetector,
+    ModelDetector,
+    VoiceDetector,
+    VoiceTracker,
+    make_detector,
+)
 
 
 def opinions(detector: VoiceDetector, sound: Sound) -> list[float]:
@@ -59,18 +66,55 @@ def test_a_system_without_silero_uses_earshot_and_feeds_it_16_ms(monkeypatch: py
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_put_off_changes_no_later_opinion(seed: int) -> None:
+def test_what_is_put_off_for_a_moment_changes_no_later_opinion(seed: int) -> None:
     sound = np.concatenate((noise(0.7, level=0.01, seed=seed), spoken(0.8, seed=seed), silence(0.5), spoken(0.4)))
     at_once, later = make_detector(), make_detector()
     whims = np.random.default_rng(seed)
-    is_asked = True
+    is_asked, put_off = True, 0
     for block in blocks(sound):
         opinion = at_once.hear(block)
-        is_asked = is_asked if whims.random() > 0.04 else not is_asked
+        is_asked = whims.random() < 0.04 or put_off == 32 or (is_asked and whims.random() > 0.04)
+        put_off = 0 if is_asked else put_off + 1
         if is_asked:
-            assert later.hear(block) == opinion
+            assert later.hear(block) == pytest.approx(opinion, abs=1e-3)
         else:
             later.put_off(block)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_voice_after_a_long_quiet_is_believed_as_if_all_had_been_heard(seed: int) -> None:
+    quiet, voice = noise(3.0 + 0.07 * seed, level=0.001, seed=seed), spoken(1.0, seed=seed)
+    heard, spared = make_detector(), make_detector()
+    opinions(heard, quiet)
+    for block in blocks(quiet):
+        spared.put_off(block)
+    believed, spared_believed = np.array(opinions(heard, voice)), np.array(opinions(spared, voice))
+    first, spared_first = int(np.argmax(believed > 0.5)), int(np.argmax(spared_believed > 0.5))
+    assert abs(first - spared_first) <= 7, "at most two frames of another phase apart"
+    assert np.mean(spared_believed[20:] > 0.5) > 0.9
+
+
+def test_a_quiet_room_is_not_judged_and_only_its_end_is_replayed() -> None:
+    class Model:
+        def __init__(self) -> None:
+            self.frames: list[float] = []
+
+        def judge(self, frame: Sound) -> float:
+            self.frames.append(float(frame[256]))
+            return 0.5
+
+        def reset(self) -> None:
+            self.frames.clear()
+
+    model = Model()
+    detector = ModelDetector("counting", model, 512)
+    for number in range(1_000):
+        detector.put_off(np.full(480, number, np.float32))
+    assert model.frames == []
+    detector.hear(np.full(480, 1_000, np.float32))
+    assert len(model.frames) == 33 * 160 // 512
+    assert model.frames[0] == pytest.approx(969, abs=1)
+    assert model.frames[-1] == pytest.approx(999, abs=2)
 
 
 def test_what_was_put_off_before_another_room_is_forgotten_with_it() -> None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
 from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
+from tests.bench.table import yardstick
 
 SIZES = ((120, 36), (180, 50))
 LISTENING, SPEAKING = 15.0, 20.0
@@ -123,6 +124,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="8 s a phase, the smaller terminal only")
     parser.add_argument("--threads", action="store_true", help="tell what each thread used")
     given = parser.parse_args()
+    print(yardstick(), flush=True)
     seconds = 8.0 if given.quick else 60 * float(given.minutes)
     figures = []
     for size in SIZES[: 1 if given.quick else 2]:

@@ -22,6 +22,10 @@ from voicechat.audio.facts import SelfEcho
 
 ECHO_LEVELS = (-20.0, -14.0, -8.0)
 """dB of the echo against what is played: a laptop on a desk, a loudspeaker beside the microphone."""
+NO_ECHO = -200.0
+"""The same for headphones that nobody has told us of."""
+OVER_NOTHING = NO_ECHO + 9.0
+"""dB that the voice is then below what is played, so that it is as loud as over the echoes in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Bench:
         yield self._return_loss()
         for over, warm in ((6.0, True), (6.0, False), (0.0, True), (-6.0, True)):
             yield from self._talk_over(over, warm=warm)
+        yield from self._no_echo()
         yield self._alone("assistant alone", 60.0, self.alone)
         yield self._alone("assistant alone, cold starts of 5 s", 5.0, self.alone / 4)
         yield Row("told that the loudspeaker triggers, in these", f"{self.told} times", "0", self.told == 0)
@@ -68,11 +73,21 @@ class Bench:
         for number in range(self.cases):
             _, far, _, near, room, echo_db = self._case(rng)
             seconds.append(TalkOver(far, near, room, echo_db, over_db, warm, number + 1).seconds())
+        what = f"voice {over_db:+.0f} dB over the echo, {'second answer' if warm else 'first answer ever'}"
+        return self._cut_in(what, seconds, has_bar=over_db == 6.0)
+
+    def _no_echo(self) -> list[Row]:
+        rng = random.Random("no echo")
+        seconds: list[float] = []
+        for number in range(self.cases):
+            _, far, _, near, room, _ = self._case(rng)
+            seconds.append(TalkOver(far, near, room, NO_ECHO, -OVER_NOTHING, False, number + 1).seconds())
+        return self._cut_in("no echo, first answer ever", seconds, has_bar=True)
+
+    def _cut_in(self, what: str, seconds: Sequence[float], *, has_bar: bool) -> list[Row]:
         heard = [one for one in seconds if 0 < one < NEVER]
         share = len(heard) / len(seconds)
         middle = statistics.median(one if one > 0 else NEVER for one in seconds)
-        has_bar = over_db == 6.0
-        what = f"voice {over_db:+.0f} dB over the echo, {'second answer' if warm else 'first answer ever'}"
         return [
             Row(f"{what}: onset to silence", f"{spread(heard)}", *(("<= 420 ms", middle <= 0.42) if has_bar else ())),
             Row(

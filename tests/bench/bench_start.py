@@ -16,7 +16,7 @@ import time
 from fcntl import ioctl
 from termios import TIOCSWINSZ
 
-from tests.bench.table import show
+from tests.bench.table import show, yardstick
 
 ROUNDS = 11
 OPTIONS = ("--mic", "none", "--speaker", "none")
@@ -58,6 +58,7 @@ def first_frame_seconds(*arguments: str) -> float:
 
 
 def main() -> None:
+    print(yardstick(), flush=True)
     show(
         "start",
         [

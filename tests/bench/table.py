@@ -4,12 +4,39 @@ from __future__ import annotations
 
 import os
 import statistics
+import time
 from collections.abc import Sequence
+
+import numpy as np
+
+YARD_TIMES = 15
+YARD_STEPS = 16_000
+YARD_BLOCKS = 1_600
 
 
 def machine() -> str:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return f"{os.cpu_count()} cores, load {load:.1f}"
+
+
+def yardstick() -> str:
+    """How fast this machine is now, so that figures of other hours and machines can be compared: see `yard`."""
+    took = sorted(yard() for _ in range(YARD_TIMES))
+    return f"yardstick: {statistics.median(took):.1f} ms ({took[0]:.1f} to {took[-1]:.1f})"
+
+
+def yard() -> float:
+    """Milliseconds of a fixed piece of work: dictionaries and strings, and numpy on blocks of 480 samples."""
+    began = time.perf_counter()
+    words: dict[str, int] = {}
+    for step in range(YARD_STEPS):
+        word = f"word {step % 97}"
+        words[word] = words.get(word, 0) + len(word.split())
+    block = np.linspace(-1.0, 1.0, 480, dtype=np.float32)
+    for _ in range(YARD_BLOCKS):
+        block = block * np.float32(0.999) + np.float32(np.sqrt(np.dot(block, block) / block.size)) * np.float32(0.001)
+    assert len(words) == 97 and np.isfinite(block).all()
+    return 1000 * (time.perf_counter() - began)
 
 
 def show(title: str, rows: Sequence[tuple[str, Sequence[float], str, str]]) -> None:

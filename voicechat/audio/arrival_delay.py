@@ -10,11 +10,8 @@ Pure: arrival times are passed in, in seconds.
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from numpy.typing import NDArray
-
-Transits = NDArray[np.float64]
+from bisect import bisect_left, insort
+from collections import deque
 
 _WINDOW = 5.0
 """Seconds of packets remembered."""
@@ -49,12 +46,12 @@ class ArrivalDelay:
     def __init__(self) -> None:
         self.can_repair = True
         """Whether packets carry what repairs the one before (FEC): else waiting for the next one buys nothing."""
-        self._transits = np.zeros(_MOST, np.float64)
+        self._known, self._recent = _Sorted(), _Sorted()
         self._count = 0
+        self._last = 0.0
         self._before = _UNKNOWN
         self._loss = 0.0
         self._waits_for_repair = False
-        self._spacing = 0.02
         self._needed = _UNKNOWN
         self._floor = 0.0
 
@@ -73,10 +70,12 @@ class ArrivalDelay:
 
     def add(self, transit: float, spacing: float = 0.02) -> None:
         """One packet came; packets stand for `spacing` seconds each."""
-        if self._count and abs(transit - self._transits[(self._count - 1) % _MOST]) > _RESTARTED:
+        if self._count and abs(transit - self._last) > _RESTARTED:
             self.begin_anew()
-        self._spacing = max(spacing, _WINDOW / _MOST)
-        self._transits[self._count % _MOST] = transit
+        spacing = max(spacing, _WINDOW / _MOST)
+        self._known.add(transit, round(_WINDOW / spacing))
+        self._recent.add(transit, round(_RECENT / spacing))
+        self._last = transit
         self._count += 1
         self._weigh_loss(self._loss * (1.0 - _LOSS_WEIGHT))
         self._measure()
@@ -89,6 +88,7 @@ class ArrivalDelay:
     def begin_anew(self) -> None:
         """Transits so far cannot be compared with those that come; what they taught about the line remains."""
         self._count, self._before = 0, self._needed
+        self._known, self._recent = _Sorted(), _Sorted()
 
     def lost(self) -> None:
         """One packet was not there when it was due, though later ones were."""
@@ -103,23 +103,29 @@ class ArrivalDelay:
         self._waits_for_repair = loss > (_REPAIR_UNTIL if self._waits_for_repair else _REPAIR_FROM)
 
     def _measure(self) -> None:
-        known = self._last(round(_WINDOW / self._spacing))
-        self._floor = float(known.min())
-        recent = self._last(round(_RECENT / self._spacing))
-        wait = max(_quantile(known, _ON_TIME), _quantile(recent, _ON_TIME_RECENTLY)) - self._floor + _MARGIN
+        self._floor = self._known.quantile(0.0)
+        late = max(self._known.quantile(_ON_TIME), self._recent.quantile(_ON_TIME_RECENTLY))
+        wait = late - self._floor + _MARGIN
         self._needed = max(wait, self._before) if self._count < _TOO_FEW else wait
 
-    def _last(self, packets: int) -> Transits:
-        """The last so many transits, or all there are; in no particular order."""
-        size, end = min(packets, self._count, _MOST), self._count % _MOST
-        if size <= end:
-            return self._transits[end - size : end]
-        return np.concatenate((self._transits[:end], self._transits[end - size :]))
 
+class _Sorted:
+    """The newest numbers, kept in order of size all the time.
 
-def _quantile(values: Transits, share: float) -> float:
-    """The smallest value that at least `share` of `values` do not exceed. numpy's own takes five times as long."""
-    rank = math.ceil(share * values.size) - 1
-    ordered = values.copy()
-    ordered.partition(rank)
-    return float(ordered[rank])
+    Sorting 250 of them anew for each packet, on the audio thread, costs ten times as much as putting one in its place.
+    """
+
+    def __init__(self) -> None:
+        self._newest: deque[float] = deque()
+        self._ordered: list[float] = []
+
+    def add(self, value: float, most: int) -> None:
+        """Take in one number and forget all but the newest `most`."""
+        self._newest.append(value)
+        insort(self._ordered, value)
+        while len(self._newest) > most:
+            del self._ordered[bisect_left(self._ordered, self._newest.popleft())]
+
+    def quantile(self, share: float) -> float:
+        """The smallest number that at least `share` of them do not exceed."""
+        return self._ordered[max(0, math.ceil(share * len(self._ordered)) - 1)]

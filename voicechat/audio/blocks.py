@@ -29,6 +29,9 @@ Frame = npt.NDArray[np.int16]
 """int16[960] unless a function says otherwise."""
 
 _FULL_SCALE = 32767.0
+FROM_INT16 = 1.0 / _FULL_SCALE
+"""What int16 is multiplied by to come to [-1, 1]."""
+_LOWEST, _HIGHEST = np.float32(-_FULL_SCALE), np.float32(_FULL_SCALE)
 _FLOOR_ENERGY = 10.0 ** (SILENT_DB / 10.0)
 
 
@@ -39,14 +42,17 @@ def silent_block() -> Block:
 
 def to_int16(samples: Block) -> Frame:
     """float32 in [-1, 1] of any length to int16; what lies outside is clipped, never wrapped."""
-    scaled = np.clip(np.rint(samples * _FULL_SCALE), -_FULL_SCALE, _FULL_SCALE)
+    scaled = np.asarray(samples * np.float32(_FULL_SCALE))
+    np.rint(scaled, out=scaled)
+    np.maximum(scaled, _LOWEST, out=scaled)  # np.clip costs four times as much for so short an array
+    np.minimum(scaled, _HIGHEST, out=scaled)
     converted: Frame = scaled.astype(np.int16)
     return converted
 
 
 def to_float(samples: Frame) -> Block:
     """int16 of any length to float32 in [-1, 1]."""
-    return samples.astype(np.float32) * np.float32(1.0 / _FULL_SCALE)
+    return samples.astype(np.float32) * np.float32(FROM_INT16)
 
 
 def energy_db(energy: float) -> float:
@@ -58,7 +64,7 @@ def peak_of(samples: Block) -> float:
     """Largest distance from zero in a signal of any length; 0.0 for an empty one. Makes no array of distances."""
     if not len(samples):
         return 0.0
-    return max(float(samples[samples.argmax()]), -float(samples[samples.argmin()]))
+    return float(max(samples.item(samples.argmax()), -samples.item(samples.argmin())))
 
 
 def mean_square(samples: Block) -> float:

@@ -14,9 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, Block, mean_square, silent_block
+from voicechat.audio.canceller import FAR_AUDIBLE, Canceller, DelayLine
 
-FAR_AUDIBLE = 1e-6
-"""Mean square (-60 dBFS) above which the loudspeaker counts as audible."""
 _MAX_GAIN_DB = 24.0
 """Most the gain control may add; more would lift the rest of the echo to the level of a voice."""
 _NOISE_LEVEL = 1
@@ -66,7 +65,7 @@ class VoiceProcessor(Protocol):
     hears_over_playback: bool
     """Whether a voice passes while the loudspeaker plays, so that talking over it can be noticed."""
     voice: Block
-    """Of the newest step, float32[480]: the same moment with the noise in it, and with everything of the voice."""
+    """float32[480] of the newest step, until the next: the same moment with its noise, and everything of the voice."""
 
     @property
     def gain_db(self) -> float:
@@ -74,7 +73,7 @@ class VoiceProcessor(Protocol):
         ...
 
     def process(self, mic: Block, far: Block) -> Block:
-        """float32[480] from the mic and the float32[480] handed to the loudspeaker in this step; a new block.
+        """float32[480] from the mic and the float32[480] handed to the loudspeaker in this step; valid until the next.
 
         The noise is suppressed in it, for meters and detectors; what is sent of a voice is `voice`.
         """
@@ -82,6 +81,13 @@ class VoiceProcessor(Protocol):
 
     def is_cold(self, cold_for: float) -> bool:
         """Whether the canceller has seen less than `cold_for` seconds of far-end sound since its reset (R7)."""
+        ...
+
+    def trust_mic(self, on: bool) -> None:
+        """Nothing of the loudspeaker was found in the microphone (or `on` is False: something was).
+
+        A canceller that waits for an echo takes a voice for it, so it is passed by as long as there is none.
+        """
         ...
 
     def reset(self) -> None:
@@ -99,54 +105,58 @@ class WebRtcProcessor:
     hears_over_playback = True
 
     def __init__(self, processing: Processing) -> None:
-        from pywebrtc_audio import AudioProcessor, NoiseSuppressor
+        from pywebrtc_audio import AudioProcessor, GainController, NoiseSuppressor
 
         self.processing = processing
         self.cancels_echo = processing.echo and not processing.headphones
         parts = (("echo", self.cancels_echo), ("noise", processing.noise), ("gain", processing.gain))
         self.name = "webrtc " + "+".join(part for part, wanted in parts if wanted)
         self.words = "AEC3" if self.cancels_echo else HEADPHONES
-        self._far_heard = 0.0
-        self._engine = AudioProcessor(
-            sample_rate=SAMPLE_RATE,
-            echo_cancellation=self.cancels_echo,
-            high_pass_filter=True,
-            auto_gain_control=processing.gain,
-            agc_max_gain_db=_MAX_GAIN_DB,
-        )
+        self._canceller = Canceller() if self.cancels_echo else None
+        self._filter = None if self.cancels_echo else AudioProcessor(sample_rate=SAMPLE_RATE, high_pass_filter=True)
+        self._leveller = GainController(sample_rate=SAMPLE_RATE, max_gain_db=_MAX_GAIN_DB) if processing.gain else None
         self._suppressor = NoiseSuppressor(sample_rate=SAMPLE_RATE, level=_NOISE_LEVEL) if processing.noise else None
-        self._waiting = np.zeros(_NOISE_LAG, np.float32)
+        self._late = DelayLine(_NOISE_LAG)
         self.voice = silent_block()
 
     @property
     def gain_db(self) -> float:
         """0 without gain control."""
-        return float(self._engine.gain_db) if self.processing.gain else 0.0
+        return float(self._leveller.gain_db) if self._leveller is not None else 0.0
 
     def process(self, mic: Block, far: Block) -> Block:
-        """One step; about 0.12 ms of CPU with all parts on."""
-        if mean_square(far) > FAR_AUDIBLE:
-            self._far_heard += BLOCK_SECONDS
-        voice: Block = self._engine.process(mic, far)
+        """One step; about 0.15 ms of CPU with all parts on, half of that while the loudspeaker has long been silent."""
+        voice = self._near(mic, far)
+        if self._leveller is not None:
+            voice = self._leveller.process(voice)
         if self._suppressor is None:
             self.voice = voice
             return voice
-        late = np.concatenate([self._waiting, voice])
-        self.voice, self._waiting = late[: len(voice)], late[len(voice) :]
         clean: Block = self._suppressor.process(voice)
+        self.voice = self._late.push(voice)
         return clean
+
+    def _near(self, mic: Block, far: Block) -> Block:
+        if self._canceller is not None:
+            return self._canceller.process(mic, far)
+        filtered: Block = self._filter.process(mic) if self._filter is not None else mic
+        return filtered
 
     def is_cold(self, cold_for: float) -> bool:
         """A processor without a canceller (headphones) has nothing that could be cold."""
-        return self.cancels_echo and self._far_heard < cold_for
+        return self._canceller is not None and self._canceller.far_heard < cold_for
+
+    def trust_mic(self, on: bool) -> None:
+        """See `VoiceProcessor.trust_mic`."""
+        if self._canceller is not None:
+            self._canceller.set_free(on)
 
     def reset(self) -> None:
         """Takes 2 ms; the canceller starts cold again."""
-        self._engine.reset()
-        if self._suppressor is not None:
-            self._suppressor.reset()
-        self._waiting[:] = 0.0
-        self._far_heard = 0.0
+        for part in (self._canceller, self._filter, self._leveller, self._suppressor):
+            if part is not None:
+                part.reset()
+        self._late.forget()
 
 
 class PassThroughProcessor:
@@ -171,6 +181,9 @@ class PassThroughProcessor:
     def is_cold(self, cold_for: float) -> bool:
         """Nothing to warm up."""
         return False
+
+    def trust_mic(self, on: bool) -> None:
+        """It is trusted already."""
 
     def reset(self) -> None:
         """Nothing to forget."""
@@ -219,6 +232,9 @@ class HalfDuplexProcessor:
     def is_cold(self, cold_for: float) -> bool:
         """Nothing to warm up: there is no canceller."""
         return False
+
+    def trust_mic(self, on: bool) -> None:
+        """The mic is shut by the loudspeaker whatever it hears: nobody wished for a canceller, or there is none."""
 
     def reset(self) -> None:
         """Open at once; the loudspeaker has been interrupted."""

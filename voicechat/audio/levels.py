@@ -6,6 +6,8 @@ noise has none. It needs no voice detector, so it cannot be fooled by one.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from voicechat.audio.blocks import BLOCK_SECONDS, SAMPLE_RATE, SILENT_DB, Block, energy_db, mean_square, peak_of
@@ -31,26 +33,70 @@ NOISE_HIGHEST_DB = -30.0
 """A floor above this is a talker who does not pause, not noise."""
 
 
-class LevelMeter:
-    """Level, peak, clipping, noise floor and flatness of one signal. Feed it every block, in order."""
+class Level:
+    """How loud one signal is. Feed it the energy of every block, in order."""
 
     def __init__(self) -> None:
         self.rms_db = SILENT_DB
         """Level of the newest block alone, dBFS."""
         self.level_db = SILENT_DB
         """Level with a short fall, dBFS: what a meter shows and a threshold is compared with."""
+
+    def take(self, energy: float) -> None:
+        """One block's mean square; the time constants are those of 10 ms blocks."""
+        self.rms_db = rms_db = energy_db(energy)
+        fallen = self.level_db - _FALL_PER_BLOCK
+        self.level_db = rms_db if rms_db > fallen else fallen
+
+
+class NoiseMeter(Level):
+    """Level and noise floor of one signal."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noise_db = NOISE_LOWEST_DB
+        """Estimate of the noise floor, dBFS, between `NOISE_LOWEST_DB` and `NOISE_HIGHEST_DB`."""
+        self._smoothed = -1.0
+        self._part_minimum = math.inf
+        self._part_blocks = 0
+        self._minima = [math.inf] * _FLOOR_PARTS
+        self._part = 0
+
+    def measure(self, block: Block) -> None:
+        """Take in one block of the path (any length works)."""
+        self.take(mean_square(block))
+
+    def take(self, energy: float) -> None:
+        """One block's mean square."""
+        super().take(energy)
+        self._follow_noise(energy)
+
+    def _follow_noise(self, energy: float) -> None:
+        first = self._smoothed < 0.0
+        self._smoothed = energy if first else self._smoothed + _FLOOR_SMOOTHING * (energy - self._smoothed)
+        if self._smoothed < self._part_minimum:
+            self._part_minimum = self._smoothed
+        self._part_blocks += 1
+        if self._part_blocks < _FLOOR_BLOCKS:
+            return
+        self._minima[self._part] = self._part_minimum
+        self._part = (self._part + 1) % _FLOOR_PARTS
+        self._part_minimum = math.inf
+        self._part_blocks = 0
+        floor = energy_db(min(self._minima)) + _FLOOR_BIAS
+        self.noise_db = min(max(floor, NOISE_LOWEST_DB), NOISE_HIGHEST_DB)
+
+
+class LevelMeter(NoiseMeter):
+    """Level, peak, clipping, noise floor and flatness of one signal. Feed it every block, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self.peak_db = SILENT_DB
         """Largest sample with a slow fall, dBFS."""
         self.clipped = 0.0
         """Share of samples at full scale in about the last second, 0 to 1."""
-        self.noise_db = NOISE_LOWEST_DB
-        """Estimate of the noise floor, dBFS, between `NOISE_LOWEST_DB` and `NOISE_HIGHEST_DB`."""
         self._flat_samples = 0
-        self._smoothed = -1.0
-        self._part_minimum = np.inf
-        self._part_blocks = 0
-        self._minima = [np.inf] * _FLOOR_PARTS
-        self._part = 0
 
     @property
     def flat_for(self) -> float:
@@ -58,33 +104,13 @@ class LevelMeter:
         return self._flat_samples / SAMPLE_RATE
 
     def measure(self, block: Block) -> None:
-        """Take in one block of the path (any length works; the time constants are those of 10 ms blocks)."""
-        energy = mean_square(block)
+        """Take in one block of the path (any length works)."""
+        super().measure(block)
         peak = peak_of(block)
-        self.rms_db = energy_db(energy)
-        self.level_db = max(self.rms_db, self.level_db - _FALL_PER_BLOCK)
         self.peak_db = max(energy_db(peak * peak), self.peak_db - _PEAK_FALL_PER_BLOCK)
-        self._count_clipping(block, peak)
-        self._flat_samples = self._flat_samples + len(block) if peak == 0.0 else 0
-        self._follow_noise(energy)
-
-    def _count_clipping(self, block: Block, peak: float) -> None:
         hit = float(np.mean(np.abs(block) >= CLIPPED_AT)) if peak >= CLIPPED_AT else 0.0
         self.clipped += _CLIP_MEMORY * (hit - self.clipped)
-
-    def _follow_noise(self, energy: float) -> None:
-        first = self._smoothed < 0.0
-        self._smoothed = energy if first else self._smoothed + _FLOOR_SMOOTHING * (energy - self._smoothed)
-        self._part_minimum = min(self._part_minimum, self._smoothed)
-        self._part_blocks += 1
-        if self._part_blocks < _FLOOR_BLOCKS:
-            return
-        self._minima[self._part] = self._part_minimum
-        self._part = (self._part + 1) % _FLOOR_PARTS
-        self._part_minimum = np.inf
-        self._part_blocks = 0
-        floor = energy_db(min(self._minima)) + _FLOOR_BIAS
-        self.noise_db = min(max(floor, NOISE_LOWEST_DB), NOISE_HIGHEST_DB)
+        self._flat_samples = self._flat_samples + len(block) if peak == 0.0 else 0
 
 
 NOISE_KNOWN_AFTER = _FLOOR_BLOCKS * BLOCK_SECONDS

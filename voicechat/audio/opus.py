@@ -31,7 +31,10 @@ Pcm = NDArray[np.int16]
 _LONGEST_PACKET = 5760
 """120 ms, the most one Opus packet can hold (RFC 6716 3.2.5)."""
 _SETTLED = 25
-"""Frames of silence, half a second, after which the encoder's packets no longer change (it took nine)."""
+"""Frames of silence, half a second, after which the encoder's packets no longer change (it took nine), and packets
+that say the same after which a decoder of silence no longer changes either."""
+_INAUDIBLE = 1
+"""int16: what a decoder makes of digital silence."""
 _LARGEST_PAYLOAD = 1275 * 3 + 7
 _FIRST_WITHOUT_FEC = 16
 _APPLICATION_VOIP = 2048
@@ -142,11 +145,11 @@ def carries_fec(payload: bytes) -> bool:
 
     A library too old to tell counts as yes for every mode that could (RFC 6716 3.1: configurations 0 to 15).
     """
-    if packet_samples(payload) == 0:
+    if not payload or payload[0] >> 3 >= _FIRST_WITHOUT_FEC or packet_samples(payload) == 0:
         return False
     library, _ = _load()
     if library is None or library.packet_has_fec is None:
-        return payload[0] >> 3 < _FIRST_WITHOUT_FEC and len(payload) > 2
+        return len(payload) > 2
     return int(library.packet_has_fec(payload, len(payload))) > 0
 
 
@@ -216,7 +219,8 @@ class OpusEncoder:
 class OpusDecoder:
     """Packets to speech, with what it takes to live with lost ones. For one thread at a time.
 
-    Raises AudioDeviceError when there is no libopus. Stereo packets come out mixed to mono.
+    Raises AudioDeviceError when there is no libopus. Stereo packets come out mixed to mono. A server that has nothing
+    to say sends one packet over and over; it is decoded until it is known to be silence.
     """
 
     def __init__(self) -> None:
@@ -227,12 +231,24 @@ class OpusDecoder:
             raise AudioDeviceError(f"libopus refused to make a decoder (error {error.value})")
         self._pcm: Pcm = np.zeros(_LONGEST_PACKET, np.int16)
         self._address = self._pcm.ctypes.data
+        self._before = b""
+        self._repeats = 0
+        self._silence: Pcm | None = None
+        """What the packet that came over and over stands for; None while that is no silence."""
 
     def decode(self, payload: bytes) -> Pcm:
         """The samples of one packet, 120 to 5760 of them; empty when it is not Opus."""
-        if packet_samples(payload) == 0:
+        if not payload or len(payload) > _LARGEST_PAYLOAD:
             return np.zeros(0, np.int16)
-        return self._run(payload, _LONGEST_PACKET, fec=0)
+        if payload != self._before:
+            self._before, self._repeats, self._silence = payload, 0, None
+        elif self._silence is not None:
+            return self._silence.copy()
+        self._repeats += 1
+        pcm = self._run(payload, _LONGEST_PACKET, fec=0)
+        if self._repeats == _SETTLED and pcm.size and max(int(pcm.max()), -int(pcm.min())) <= _INAUDIBLE:
+            self._silence = np.zeros(pcm.size, np.int16)
+        return pcm
 
     def decode_fec(self, next_payload: bytes, samples: int = FRAME_SAMPLES) -> Pcm:
         """The lost frame before `next_payload`, from the redundancy that packet carries; empty when it has none."""
@@ -251,6 +267,7 @@ class OpusDecoder:
 
     def reset(self) -> None:
         """Forget the stream, for a new sender."""
+        self._before, self._silence = b"", None
         self._library.decoder_ctl(self._state, _RESET_STATE)
 
     def _run(self, payload: bytes | None, samples: int, *, fec: int) -> Pcm:

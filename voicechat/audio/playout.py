@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, Block, Frame, mean_square, to_float
+from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, FROM_INT16, SAMPLE_RATE, Block, Frame, mean_square, to_float
 
 LOUDEST = 1.5
 """Highest volume; above it even soft voices clip."""
@@ -25,6 +25,8 @@ ANSWER_GAP = 1.0
 _GAIN_STEP = 0.2
 """Most the gain changes in one block: full to silent in 50 ms, without a click."""
 _LOWEST, _HIGHEST = np.float32(-1.0), np.float32(1.0)
+_CANNOT_CLIP = 1.0 / BLOCK
+"""Mean square up to which no single sample of a block can lie outside [-1, 1]."""
 _FADE_IN = 0.005
 """Seconds of fade where sound is let in again in the middle of it."""
 
@@ -56,6 +58,8 @@ class Playout:
         """Play nothing, but keep everything running."""
         self.ducked = False
         """Play about 12 dB softer."""
+        self.energy = 0.0
+        """Mean square of the newest block for the loudspeaker, at most 1; clipping may have made the block softer."""
         self._source: PlaybackSource | None = None
         self._farewell: Block | None = None
         self._is_dropping = False
@@ -98,19 +102,35 @@ class Playout:
 
     def fill(self, out: Block, now: float) -> bool:
         """Write the next 10 ms into `out` (float32[480]); whether it is audible."""
-        block = self._choose_block(now)
         old_gain = self._gain
-        self._gain = self._next_gain()
-        audible = max(old_gain, self._gain) > 0.0 and mean_square(block) > AUDIBLE
-        if old_gain == self._gain:
-            np.multiply(block, np.float32(self._gain), out=out)
+        self._gain = gain = self._next_gain()
+        if old_gain == gain and not self._is_dropping and not self._fades_in:
+            audible = self._fill_steadily(out, now)
         else:
-            np.multiply(block, np.linspace(old_gain, self._gain, BLOCK, dtype=np.float32), out=out)
-        np.maximum(out, _LOWEST, out=out)  # np.clip costs four times as much for so short an array
-        np.minimum(out, _HIGHEST, out=out)
+            block = self._choose_block(now)
+            audible = max(old_gain, gain) > 0.0 and mean_square(block) > AUDIBLE
+            gains = np.float32(gain) if old_gain == gain else np.linspace(old_gain, gain, BLOCK, dtype=np.float32)
+            np.multiply(block, gains, out=out)
+            self._limit(out)
         if audible and not self._is_dropping:
             self._note_audible(now)
         return audible
+
+    def _fill_steadily(self, out: Block, now: float) -> bool:
+        """The usual block: conversion and volume in one go, and one look at its energy for all that ask."""
+        if self._source is None:
+            out[:] = 0.0
+            self.energy = 0.0
+            return False
+        np.multiply(self._source.pull(now, BLOCK), np.float32(FROM_INT16 * self._gain), out=out)
+        self._limit(out)
+        return self.energy > AUDIBLE * self._gain * self._gain
+
+    def _limit(self, out: Block) -> None:
+        self.energy = min(1.0, mean_square(out))
+        if self.energy > _CANNOT_CLIP:
+            np.maximum(out, _LOWEST, out=out)  # np.clip costs four times as much for so short an array
+            np.minimum(out, _HIGHEST, out=out)
 
     def _choose_block(self, now: float) -> Block:
         if self._is_dropping:

@@ -51,6 +51,18 @@ After 0.25 s it was 0.15 or less in 95 % of 150 leaks of a cold canceller, 0.56 
 the echo. Blocks must not be counted instead: in the tail of a reverberation many stand out, and all are soft."""
 _FADES = 0.7
 """Energy that a room keeps from one block to the next (a reverberation time of 0.4 s)."""
+_FREE_AFTER = 2
+"""Looks at a busy loudspeaker and a quiet microphone after which there is no echo: a fifth of a second apart, from
+the first on for which even the latest echo would have arrived."""
+_QUIET = 10 ** (6.0 / 10)
+"""A microphone whose loud blocks are less than this over its noise hears nobody, and no echo that was overlooked."""
+_LOUD_SHARE = 90
+"""Percentile of the blocks of a window that are its loud ones: one click is none."""
+_EVERY_IN_DOUBT = 5
+"""Blocks from look to look while a voice is heard where no echo was: it may be the loudspeaker, just switched on."""
+_SUSPECT = 6.0
+"""The same as `STANDS_OUT`, 0.2 s after a loudspeaker was switched on: 95 % of its echoes stood higher, and 95 % of
+other voices lower."""
 _REMEMBERED = 9
 """Looks that make the estimate."""
 ENOUGH = 0.3
@@ -135,19 +147,32 @@ class EchoWatch:
         self._lag = 0
         self._own = 0.0
         self._misses = 0
+        self._quiet_looks = 0
+        self._height = 0.0
         self._told: tuple[str, ...] = ()
 
     def restart(self) -> None:
         """Devices or processing are new: what was measured no longer holds."""
         self.coupling = Coupling()
         self._gain = self._expected = self._beyond = self.excess_db = self._own = 0.0
-        self._blocks = self._misses = self._looked_at = 0
+        self._blocks = self._misses = self._looked_at = self._quiet_looks = 0
+        self._far_energy[:] = 0.0
         self.has_looked = False
 
     @property
     def is_coupled(self) -> bool:
         """Whether an echo of the loudspeaker has been found in the microphone."""
         return self._gain > 0.0
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing of the loudspeaker reaches the microphone: looked for where it would show, and not found."""
+        return self._quiet_looks >= _FREE_AFTER
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether what is heard where no echo was may be one that has just come up."""
+        return self.is_free and self._height >= _SUSPECT
 
     @property
     def heard(self) -> float:
@@ -185,8 +210,12 @@ class EchoWatch:
         self._near_voice[at] = is_voice and self.is_coupled and not self.is_explained
         self._own_voice[at] = is_voice and not self._near_voice[at]
         self._blocks += 1
-        every = _EVERY if self.is_coupled or self._misses >= _REMEMBERED else _EVERY_UNKNOWN
-        return self._blocks >= _EVERY and self._blocks % every == 0
+        return self._blocks >= _EVERY and self._blocks % self._every(is_voice=is_voice) == 0
+
+    def _every(self, *, is_voice: bool) -> int:
+        if self.is_free and is_voice:
+            return _EVERY_IN_DOUBT
+        return _EVERY if self.is_coupled or self._misses >= _REMEMBERED else _EVERY_UNKNOWN
 
     def judge(
         self, now: float, mode: EchoMode, place: tuple[str, ...], *, is_cold: bool, noise_db: float
@@ -201,7 +230,13 @@ class EchoWatch:
             return None
         self.has_looked = True
         far = np.fft.rfft(self._far[order].reshape(-1), _SIZE)
+        was_free = self.is_free
         if not self._measure(order, far):
+            self._quiet_looks += self._is_quiet(order, busy, noise_db)
+            return None
+        self._quiet_looks = 0
+        if was_free:  # what came through until now was nobody's fault
+            self._looked_at = self._blocks
             return None
         self._own += self._own_seconds(order, far, mode, noise_db, is_cold=is_cold)
         situation = (mode, *place)
@@ -226,6 +261,7 @@ class EchoWatch:
     def _measure(self, order: npt.NDArray[np.intp], far: Spectrum) -> bool:
         """Delay and level of the echo in the raw microphone; whether there is one."""
         height, place = _peak(far, self._mic[order[_LATEST:]])
+        self._height = height
         if height < STANDS_OUT:
             self._misses += 1
             if self._misses >= _REMEMBERED:  # the echo is gone: headphones were plugged in, or the volume is down
@@ -243,6 +279,11 @@ class EchoWatch:
         self._gain = 10 ** ((self.coupling.level_db or 0.0) / 10)
         self._lag = lag
         return True
+
+    def _is_quiet(self, order: npt.NDArray[np.intp], busy: npt.NDArray[np.bool_], noise_db: float) -> bool:
+        """Whether the loudspeaker was busy so long ago that its echo must be here, and nothing at all is."""
+        loud = float(np.percentile(self._mic_energy[order[_LATEST:]], _LOUD_SHARE))
+        return int(np.count_nonzero(busy[:_WINDOW])) >= _BUSY and loud < _QUIET * 10 ** (noise_db / 10)
 
     def _own_seconds(
         self,

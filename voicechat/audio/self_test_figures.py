@@ -24,7 +24,8 @@ from voicechat.audio.blocks import (
     energy_db,
     to_int16,
 )
-from voicechat.audio.echo import FAR_AUDIBLE, Processing, VoiceProcessor, make_processor
+from voicechat.audio.canceller import FAR_AUDIBLE
+from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.levels import CLIPPED_AT, NOISE_LOWEST_DB
 from voicechat.audio.path import AudioPath

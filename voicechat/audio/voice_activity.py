@@ -30,22 +30,23 @@ _CUTOFF_HZ = 7_000.0
 class Decimator:
     """48 kHz to 16 kHz through a windowed-sinc low-pass that carries its state along (0.65 ms of delay)."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
+        """`most`: blocks that may come at once."""
         middle = (_TAPS - 1) / 2
         taps = np.sinc(2 * _CUTOFF_HZ / 48_000 * (np.arange(_TAPS) - middle)) * np.blackman(_TAPS)
-        self._buffer = np.zeros(_TAPS - 1 + BLOCK, dtype=np.float32)
+        self._buffer = np.zeros(_TAPS - 1 + most * BLOCK, dtype=np.float32)
         self._filters = np.zeros((_SPAN, _AT_ONCE), dtype=np.float32)
         for index in range(_AT_ONCE):
             self._filters[index * _DECIMATION : index * _DECIMATION + _TAPS, index] = taps / taps.sum()
         self._windows = np.lib.stride_tricks.sliding_window_view(self._buffer, _SPAN)[:: _AT_ONCE * _DECIMATION]
         """A view: making it costs more than filtering."""
 
-    def decimate(self, block: Block) -> npt.NDArray[np.float32]:
-        """float32[480] at 48 kHz to float32[160] at 16 kHz."""
-        keep = _TAPS - 1
-        self._buffer[:keep] = self._buffer[-keep:]
-        self._buffer[keep:] = block
-        thinned: npt.NDArray[np.float32] = (self._windows @ self._filters).reshape(-1)
+    def decimate(self, blocks: Block) -> npt.NDArray[np.float32]:
+        """float32 of whole blocks at 48 kHz to a third of the samples at 16 kHz."""
+        keep, size = _TAPS - 1, blocks.size
+        self._buffer[keep : keep + size] = blocks
+        thinned: npt.NDArray[np.float32] = (self._windows[: size // (_AT_ONCE * _DECIMATION)] @ self._filters).ravel()
+        self._buffer[:keep] = self._buffer[size : size + keep]
         return thinned
 
     def reset(self) -> None:
@@ -56,7 +57,8 @@ class Decimator:
 class VoiceDetector(Protocol):
     """Says how probable a voice is in what it has heard last.
 
-    Each block goes to `hear` or to `put_off`. Both come to the same opinion; the second only comes to it later.
+    Each block goes to `hear` or to `put_off`. `hear` comes to the opinion it would have come to had it heard all, as
+    long as what was put off before it is not much longer than an opinion reaches back.
     """
 
     name: str
@@ -68,7 +70,7 @@ class VoiceDetector(Protocol):
         ...
 
     def put_off(self, block: Block) -> None:
-        """Take in a block about which nobody asks now; cheaper, because several are judged at once."""
+        """Take in a block about which nobody asks now: kept for the next `hear`, and forgotten if that is far."""
         ...
 
     def reset(self) -> None:
@@ -126,10 +128,12 @@ class EarshotModel:
         self._model.reset()
 
 
-_PUT_OFF = 16
-"""Blocks that may wait to be judged: five frames of Silero, which together cost one millisecond of one callback.
-Between two callbacks other work drives a network of two megabytes out of the processor's caches, and to bring it back
-costs four times as much as to run it: judged one by one, the same five frames take 2.4 ms."""
+_REPLAYED = 32
+"""Blocks before the first one that somebody asks about which the network hears then, ten frames of Silero at once
+(2 ms of one callback). What lies before is never judged: a quiet room holds no voice, and to ask the network all the
+same costs 1 % of a core, because between two callbacks other work drives its two megabytes out of the processor's
+caches. Of 90 voices in recordings (three levels of noise, two of voice) each was noticed, 3 ms earlier than with
+everything judged (spread 61 ms); frames that begin 5 ms later change as much (4 ms, spread 62)."""
 
 
 class ModelDetector:
@@ -139,41 +143,46 @@ class ModelDetector:
         self.name = name
         self.lag = frame / 16_000
         self._model = model
-        self._decimator = Decimator()
+        self._decimator = Decimator(_REPLAYED)
         self._frame = np.zeros(frame, dtype=np.float32)
         self._filled = 0
         self._probability = 0.0
-        self._waiting = np.zeros((_PUT_OFF, BLOCK), dtype=np.float32)
+        self._waiting = np.zeros((_REPLAYED, BLOCK), dtype=np.float32)
         self._waits = 0
 
     def hear(self, block: Block) -> float:
         """See `VoiceDetector.hear`; what was put off comes first."""
-        self._catch_up()
+        if self._waits:
+            self._replay()
         self._take(block)
         return self._probability
 
     def put_off(self, block: Block) -> None:
-        """See `VoiceDetector.put_off`."""
-        self._waiting[self._waits] = block
+        """See `VoiceDetector.put_off`: one copy."""
+        self._waiting[self._waits % _REPLAYED] = block
         self._waits += 1
-        if self._waits == _PUT_OFF:
-            self._catch_up()
 
-    def _catch_up(self) -> None:
-        for place in range(self._waits):
-            self._take(self._waiting[place])
-        self._waits = 0
+    def _replay(self) -> None:
+        """What waits, oldest first; where some of it was forgotten, the unfinished frame before it is void."""
+        newest, self._waits = self._waits, 0
+        if newest <= _REPLAYED:
+            self._take(self._waiting[:newest].reshape(-1))
+            return
+        self._filled = 0
+        oldest = newest % _REPLAYED
+        self._take(np.concatenate((self._waiting[oldest:], self._waiting[:oldest])).reshape(-1))
 
-    def _take(self, block: Block) -> None:
-        samples = self._decimator.decimate(block)
-        while len(samples):
-            taken = min(len(samples), len(self._frame) - self._filled)
-            self._frame[self._filled : self._filled + taken] = samples[:taken]
-            self._filled += taken
-            samples = samples[taken:]
-            if self._filled == len(self._frame):
-                self._probability = self._model.judge(self._frame)
-                self._filled = 0
+    def _take(self, blocks: Block) -> None:
+        samples = self._decimator.decimate(blocks)
+        frame, filled, taken = self._frame, self._filled, 0
+        while len(samples) - taken >= len(frame) - filled:
+            room = len(frame) - filled
+            frame[filled:] = samples[taken : taken + room]
+            self._probability = self._model.judge(frame)
+            filled, taken = 0, taken + room
+        left = len(samples) - taken
+        frame[filled : filled + left] = samples[taken:]
+        self._filled = filled + left
 
     def reset(self) -> None:
         """Forget filter state, what waits, the unfinished frame and the model's memory."""
