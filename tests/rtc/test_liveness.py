@@ -110,6 +110,14 @@ def test_after_an_absence_of_our_own_the_other_side_gets_another_chance() -> Non
     assert 4 <= noticed <= 8
 
 
+def test_while_sound_flows_it_rests_longer_and_never_past_a_question_that_is_due() -> None:
+    life = Liveness(0.0)
+    life.sound_came(10.0, None)
+    assert round(life.rest(10.02), 6) == 0.1
+    assert round(life.rest(10.35), 6) == 0.05
+    assert life.rest(11.0) < 0.0
+
+
 async def test_a_peer_reports_that_the_other_side_is_gone() -> None:
     async with call(silence, tone()) as (client, server):
         await client.listen(lambda pcm: pcm.size > 48_000)

@@ -87,7 +87,8 @@ async def test_a_flush_silences_what_came(monkeypatch: pytest.MonkeyPatch) -> No
 
         await client.listen(loud)
         dropped_before = client.peer.receive.stats().dropped
-        await asyncio.sleep(0.1)
+        packets = client.peer.receive.arrivals.packets
+        await eventually(lambda: client.peer.receive.arrivals.packets >= packets + 5)
         client.peer.receive.flush()
         frame = client.peer.receive.pull(asyncio.get_running_loop().time())
         assert not frame[240:].any()

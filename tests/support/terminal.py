@@ -45,6 +45,8 @@ class Terminal:
         """What is answered to the question for the background colour; empty: nothing, as many terminals do."""
         self._late = late
         """Seconds by which that answer, and the fence behind it, are late."""
+        self.late_answers = 0
+        """How many of those have come."""
         self._seen = bytearray()
         self._flags = [0]
         self.status: int | None = None
@@ -122,7 +124,12 @@ class Terminal:
 
     def _type_late(self, data: bytes) -> None:
         if self._late:
-            threading.Timer(self._late, self.type, [data]).start()
+
+            def answer() -> None:
+                self.type(data)
+                self.late_answers += 1
+
+            threading.Timer(self._late, answer).start()
         elif data:
             self.type(data)
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.support.talk_views import FREE, OPEN, PTT
-from voicechat.core.view import ReplyView, View
-from voicechat.ui.pace import Circumstances, is_urgent, unhurried
+from voicechat.core.view import ReplyView, TurnView, View
+from voicechat.ui.pace import Circumstances, counts_anew, is_urgent, unhurried
+from voicechat.ui.screens.slices import still_connection
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,19 @@ def test_a_clock_that_is_shown_in_tenths_keeps_them() -> None:
         replace(PTT, state="held", seconds=1.4), ReplyView("speaking", 2.3), replace(OPEN, phase="lost", seconds=3.7)
     )
     assert unhurried(view) == replace(view, connection=replace(view.connection, session_seconds=252.0))
+
+
+def test_words_that_come_further_count_no_turn_anew_and_everything_else_does() -> None:
+    turn = TurnView("1", "assistant", text="Hel", rest="lo", partial=True, spoken=0.2)
+    assert not counts_anew(turn, replace(turn, text="Hello", rest="", spoken=0.4))
+    assert counts_anew(None, turn)
+    assert counts_anew(turn, replace(turn, partial=False))
+    assert counts_anew(turn, replace(turn, latency=0.4))
+    note = TurnView("2", "note", text="a")
+    assert counts_anew(note, replace(note, text="b"))
+
+
+def test_widgets_without_a_clock_see_the_same_line_for_as_long_as_it_holds() -> None:
+    later = replace(OPEN, seconds=9.0, session_seconds=300.0)
+    assert still_connection(OPEN) == still_connection(later)
+    assert still_connection(OPEN) != still_connection(replace(OPEN, phase="lost"))

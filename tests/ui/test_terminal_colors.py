@@ -98,7 +98,7 @@ def test_the_screen_wears_what_the_terminal_says(tmp_path: Path, background: byt
 def test_a_late_answer_is_swallowed_whenever_it_comes(tmp_path: Path, late: float) -> None:
     with demo(tmp_path / "log", WHITE, late=late) as terminal:
         terminal.until_written("hold Space to speak")
-        time.sleep(late)  # the answer must have come before the next key
+        terminal.until(lambda: terminal.late_answers == 2, "the colour and the fence behind it")
         terminal.type(b"m")
         terminal.until(lambda: "MuteChosen" in (tmp_path / "log").read_text(), "the key behind the answer")
         terminal.type(b"qq")

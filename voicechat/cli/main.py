@@ -13,6 +13,7 @@ from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
 from voicechat.cli.config import app as config_app
 from voicechat.cli.edge import guarded
+from voicechat.cli.lean import lean
 from voicechat.cli.session import app as session_app
 from voicechat.cli.sharing import add_to as add_sharing
 
@@ -373,7 +374,7 @@ def run_cli(arguments: Sequence[str]) -> int:
 
 def obey(arguments: Sequence[str]) -> int:
     try:
-        result = app(args=list(arguments), standalone_mode=False)
+        result = lean(app, arguments)(args=list(arguments), standalone_mode=False)
     except typer.Abort:
         return exit_codes.INTERRUPTED
     except Exception as error:

@@ -75,7 +75,8 @@ class Service:
         self._audience = Audience(self._outbox.post)
         self.post = self._audience.post
         self._loop = asyncio.get_running_loop()
-        self._ended = asyncio.Event()
+        self._has_ended = False
+        self._resting: asyncio.Future[None] | None = None
         self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
         self._talk: Talk | None = None
         self._showing: Showing | None = None
@@ -104,7 +105,9 @@ class Service:
 
     def _end(self) -> None:
         """The client is gone, or wants us to be."""
-        self._ended.set()
+        self._has_ended = True
+        if self._resting is not None:
+            wake(self._resting)
         if not self._hello.done():
             self._hello.set_result(None)
 
@@ -139,15 +142,14 @@ class Service:
         self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
         starting = self._loop.create_task(talk.start())
         try:
-            while not self._ended.is_set():
+            while not self._has_ended:
                 self._showing.tick()
                 book.tick(talk.clock())
                 self._loop.call_soon(problems.tick, talk.clock())  # a defect in a check is noted, the talk goes on
                 self._watch_client(talk)
                 if starting.done() and (error := starting.exception()) is not None:
                     raise error
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._ended.wait(), TICK)
+                await self._rest()
         finally:
             starting.cancel()
             talk.path.close_mic(drop=True)
@@ -162,6 +164,15 @@ class Service:
             await control.close()
         self.post(Goodbye("ended", exit_code=0))
         return 0
+
+    async def _rest(self) -> None:
+        """Until the next tick or the end. `asyncio.wait_for` would make a task each time, twenty times a second."""
+        self._resting = self._loop.create_future()
+        timer = self._loop.call_later(TICK, wake, self._resting)
+        try:
+            await self._resting
+        finally:
+            timer.cancel()
 
     def _seen(self, talk: Talk) -> tuple[State, View]:
         """The talk as it is now, for whoever asks at the door."""
@@ -222,6 +233,12 @@ class Service:
         else:
             self._talk.session.tell(event)
         return ""
+
+
+def wake(resting: asyncio.Future[None]) -> None:
+    """Let whoever rests go on, once."""
+    if not resting.done():
+        resting.set_result(None)
 
 
 def note_defect(log: EventLog, now: float, context: Mapping[str, Any]) -> None:

@@ -90,7 +90,8 @@ class Showing:
         self._log = log
         self._post = post
         self._last: Snapshot | None = None
-        self._shown_at = -PACE
+        self._seen: tuple[State, SoundFacts] | None = None
+        self._shown_at = self._looked_at = -PACE
         self._devices: Devices | None = None
         self._session = SessionShowing()
         self._session_told: SessionShown | None = None
@@ -105,12 +106,7 @@ class Showing:
             self._post(batch)
             self._also(batch.rows)
         self._send_turns(state, now)
-        meters = scene.meters(now)
-        shown = view(state, now, policy, meters.clipped)
-        snapshot = Snapshot(shown, meters, scene.sound)
-        if snapshot != self._last and (self._is_news(snapshot) or now - self._shown_at >= PACE):
-            self._last, self._shown_at = snapshot, now
-            self._post(msgspec.structs.replace(snapshot, t=round(now - scene.started_at, 3)))
+        self._send_snapshot(state, now, policy)
         devices = scene.devices
         if devices is not None and devices != self._devices:
             self._post(devices)
@@ -119,6 +115,21 @@ class Showing:
         if configured is not self._session_told:
             self._session_told = configured
             self._post(configured)
+
+    def _send_snapshot(self, state: State, now: float, policy: TurnPolicy) -> None:
+        """Between two paces only a changed fact can be news: then nothing is made that would not be sent."""
+        scene, sound = self._scene, self._scene.sound
+        is_same = self._seen is not None and self._seen[0] is state and self._seen[1] == sound
+        if is_same and now - self._looked_at < PACE:
+            return
+        self._seen = (state, sound)
+        meters = scene.meters(now)
+        snapshot = Snapshot(view(state, now, policy, meters.clipped), meters, sound)
+        if snapshot == self._last:
+            self._looked_at = now
+        elif self._is_news(snapshot) or now - self._shown_at >= PACE:
+            self._last, self._shown_at, self._looked_at = snapshot, now, now
+            self._post(msgspec.structs.replace(snapshot, t=round(now - scene.started_at, 3)))
 
     def _is_news(self, snapshot: Snapshot) -> bool:
         """A state, not merely a level or a clock: it is shown at the next tick."""

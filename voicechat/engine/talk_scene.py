@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
 from voicechat.engine.figures import BitRate
 from voicechat.engine.link import Devices, Meters, Received, SoundFacts
-from voicechat.session.ports import ReceiveCounts
+from voicechat.session.ports import Line, ReceiveCounts
 
 QUIET = -90.0
 """dBFS shown as no sound at all."""
 REACTED_MARGIN = 12.0
 """dB above the noise that count as the server's threshold until it has reacted three times."""
+FIGURES_EVERY = 0.5
+"""Seconds between looks at the line's figures, which are shown once or twice a second; levels are drawn with each."""
 
 
 class TalkScene:
@@ -23,6 +27,7 @@ class TalkScene:
         self._reactions: list[float] = []
         self._heard = 0
         self._rate_in, self._rate_out = BitRate(), BitRate()
+        self._figures: tuple[Line | None, float, Meters] | None = None
 
     @property
     def started_at(self) -> float:
@@ -50,16 +55,27 @@ class TalkScene:
     def meters(self, now: float) -> Meters:
         """Levels, and how the line is."""
         sound = self._talk.path.snapshot()
-        line = self._talk.session.performer.line
-        stats = line.stats() if line is not None else None
-        served = self._talk.counters().total
         has_mic = self._talk.path.mic_name != "none"
-        return Meters(
+        return msgspec.structs.replace(
+            self._figures_of(self._talk.session.performer.line, now),
             input=round(sound.in_db, 1) if has_mic else None,
             input_peak=round(sound.in_peak_db, 1) if has_mic else None,
             clipped=round(sound.in_clipped, 3),
             output=round(sound.out_db, 1) if sound.out_db > QUIET else None,
             threshold=round(self._threshold(sound.noise_db, sound.in_db), 1) if has_mic else None,
+        )
+
+    def _figures_of(self, line: Line | None, now: float) -> Meters:
+        """Everything but the levels; anew every `FIGURES_EVERY`, and for another line at once."""
+        known = self._figures
+        if known is None or known[0] is not line or now - known[1] >= FIGURES_EVERY:
+            known = self._figures = (line, now, self._line_figures(line, now))
+        return known[2]
+
+    def _line_figures(self, line: Line | None, now: float) -> Meters:
+        stats = line.stats() if line is not None else None
+        served = self._talk.counters().total
+        return Meters(
             rtt=stats.rtt if stats else None,
             underruns=served.output_underflows,
             overruns=served.input_overflows,

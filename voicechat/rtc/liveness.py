@@ -20,6 +20,8 @@ STREAM_PAUSE = 0.25
 """Seconds between packets that end a stretch of streaming."""
 STREAM_PROVED = 2.0
 """Seconds of streaming without a sound in it that show a sender which never pauses."""
+LONGEST_REST = 0.1
+"""Seconds between two looks while everything flows."""
 LATE_LOOK = 0.3
 """Seconds by which a look may be late; beyond that we were away ourselves (a busy machine, a lid that was shut), and
 what came meanwhile waits to be read."""
@@ -73,6 +75,10 @@ class Liveness:
             return False
         self._asked_at = now
         return True
+
+    def rest(self, now: float) -> float:
+        """Seconds in which nothing can become due, 0.1 at most; below zero when something came too long ago."""
+        return min(LONGEST_REST, self._came_at + ASK_AFTER - now)
 
     def why_lost(self, now: float) -> str:
         """Why the line counts as dead at `now`; empty while it does not. To be asked every 50 to 100 ms."""

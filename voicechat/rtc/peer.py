@@ -39,6 +39,7 @@ from voicechat.rtc.ice_servers import resolved
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.liveness import Liveness
 from voicechat.rtc.receive_path import ReceivePath
+from voicechat.rtc.send_path import SendPath
 from voicechat.rtc.send_track import SendTrack
 from voicechat.rtc.uplink_loss import UplinkLoss
 
@@ -121,6 +122,7 @@ class Peer:
         transceiver = connection.addTransceiver(self._track, direction="sendrecv")
         transceiver.setCodecPreferences(_opus_codecs())
         self._use_transceiver(transceiver)
+        self._use_sender(transceiver.sender)
         self._use_channel(connection.createDataChannel(self._label))
         await connection.setLocalDescription()
         return sdp.with_opus_fec(connection.localDescription.sdp)
@@ -138,7 +140,7 @@ class Peer:
         # Nothing may be added before the offer is known: aiortc stops the shared transport when the offer's
         # first section is not the one that was made first here.
         await self._apply(connection, sdp.only_opus(offer), "offer")
-        connection.addTrack(self._track)
+        self._use_sender(connection.addTrack(self._track))
         await connection.setLocalDescription()
         return sdp.with_opus_fec(connection.localDescription.sdp)
 
@@ -241,6 +243,10 @@ class Peer:
     def _use_transceiver(self, transceiver: RTCRtpTransceiver) -> None:
         self.receive.attach(transceiver.receiver)
 
+    def _use_sender(self, sender: RTCRtpSender) -> None:
+        if self._track.encodes:
+            SendPath(sender, self._track).attach()
+
     def _use_track(self, track: MediaStreamTrack) -> None:
         self._start(self.receive.drain(track))
 
@@ -315,7 +321,7 @@ class Peer:
         while not (reason := life.why_lost(now := self._clock())):
             if life.is_question_due(now):
                 self._start(self._ask())
-            await asyncio.sleep(_LOOK_EVERY)
+            await asyncio.sleep(max(_LOOK_EVERY, life.rest(now)))
         self._ended(reason)
 
     async def _ask(self) -> None:

@@ -43,29 +43,42 @@ class SendTrack(MediaStreamTrack):
         self.packets = 0
         self.bytes = 0
 
+    @property
+    def encodes(self) -> bool:
+        """Whether `next_packet` can be asked."""
+        return self._encoder is not None
+
     async def recv(self) -> Packet | AudioFrame:
         """The next packet, when it is time for it. Raises MediaStreamError once the track was stopped."""
+        if self._encoder is None:
+            return _raw(*await self._next_frame())
+        payload, pts = await self.next_packet()
+        packet = Packet(payload)
+        packet.pts, packet.time_base = pts, fractions.Fraction(1, SAMPLE_RATE)
+        return packet
+
+    async def next_packet(self) -> tuple[bytes, int]:
+        """The same as bytes and the time of its first sample, in samples; only where `encodes`."""
+        assert self._encoder is not None
+        pcm, pts = await self._next_frame()
+        payload = self._encoder.encode(pcm)
+        self.bytes += len(payload)
+        return payload, pts
+
+    async def _next_frame(self) -> tuple[NDArray[np.int16], int]:
         await self._frames.next_frame()
         if self.readyState != "live":
             raise MediaStreamError
         pcm = self._uplink()
         pts = (self.packets + self._frames.skipped) * FRAME_SAMPLES
         self.packets += 1
-        return self._encoded(pcm, pts) if self._encoder is not None else _raw(pcm, pts)
+        return pcm, pts
 
     def protect(self, expected_loss: int, bitrate: int) -> None:
         """Spend more of the rate on error correction when the far side loses more. Per cent; bits per second."""
         if self._encoder is not None:
             self._encoder.set_expected_loss(expected_loss)
             self._encoder.set_bitrate(bitrate)
-
-    def _encoded(self, pcm: NDArray[np.int16], pts: int) -> Packet:
-        assert self._encoder is not None
-        payload = self._encoder.encode(pcm)
-        self.bytes += len(payload)
-        packet = Packet(payload)
-        packet.pts, packet.time_base = pts, fractions.Fraction(1, SAMPLE_RATE)
-        return packet
 
 
 def _raw(pcm: NDArray[np.int16], pts: int) -> AudioFrame:

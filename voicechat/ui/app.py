@@ -21,20 +21,8 @@ from textual.timer import Timer
 
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import (
-    Batch,
-    Devices,
-    EngineHello,
-    Finding,
     FromEngine,
-    Goodbye,
-    Jumped,
     Meters,
-    Numbers,
-    Playing,
-    SessionShown,
-    Snapshot,
-    TapeShown,
-    Turns,
 )
 from voicechat.ui import messages
 from voicechat.ui.actions import ActionsApp
@@ -57,6 +45,8 @@ if TYPE_CHECKING:
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 RESTARTS_A_MINUTE = 3
+AT_ONCE = 0.004
+"""Seconds too early that are not worth a timer, which costs as much as half a frame."""
 MIC_FIRST = 0.3
 """So long the screen waits for the engine before it goes, seconds."""
 
@@ -148,34 +138,9 @@ class VoiceChatApp(ActionsApp):
     # the engine
     def deliver(self, record: FromEngine) -> None:
         """Called from the reader thread: one Textual message for each record."""
-        message: messages.FromEngineMessage | None
-        match record:
-            case Snapshot():
-                message = messages.SnapshotArrived(record)
-            case Turns():
-                message = messages.TurnsArrived(record)
-            case Batch():
-                message = messages.BatchArrived(record)
-            case Devices():
-                message = messages.DevicesArrived(record)
-            case SessionShown():
-                message = messages.SessionArrived(record)
-            case Finding():
-                message = messages.FindingArrived(record)
-            case Numbers():
-                message = messages.NumbersArrived(record)
-            case TapeShown():
-                message = messages.TapeArrived(record)
-            case Jumped():
-                message = messages.JumpedArrived(record)
-            case Playing():
-                message = messages.PlayingArrived(record)
-            case EngineHello():
-                message = messages.EngineBegan(record)
-            case Goodbye():
-                message = messages.EngineEnded(record)
-            case _:
-                return
+        message = messages.message_of(record)
+        if message is None:
+            return
         try:
             self.post_message(message)
         except RuntimeError:
@@ -200,7 +165,10 @@ class VoiceChatApp(ActionsApp):
         elif self._show_timer is None:
             pace = Circumstances(self.remote, self.options.motion == "calm", self._away)
             wait = self._shown_at + 1 / pace.rate - time.monotonic()
-            self._show_timer = self.set_timer(max(0.001, wait), self._show)
+            if wait > AT_ONCE:
+                self._show_timer = self.set_timer(wait, self._show)
+            else:
+                self._show()
 
     def _show(self) -> None:
         if self._show_timer is not None:

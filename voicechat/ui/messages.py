@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from textual.message import Message
 
 from voicechat.core.user_events import UserAct
@@ -10,6 +13,7 @@ from voicechat.engine.link import (
     Devices,
     EngineHello,
     Finding,
+    FromEngine,
     Goodbye,
     Jumped,
     Numbers,
@@ -160,17 +164,23 @@ class BadgeReleased(Message):
     """The mouse came up, wherever the pointer was: send."""
 
 
-FromEngineMessage = (
-    SnapshotArrived
-    | TurnsArrived
-    | BatchArrived
-    | DevicesArrived
-    | FindingArrived
-    | SessionArrived
-    | NumbersArrived
-    | TapeArrived
-    | JumpedArrived
-    | PlayingArrived
-    | EngineBegan
-    | EngineEnded
-)
+_ARRIVALS: dict[type[FromEngine], Callable[[Any], Message]] = {
+    Snapshot: SnapshotArrived,
+    Turns: TurnsArrived,
+    Batch: BatchArrived,
+    Devices: DevicesArrived,
+    Finding: FindingArrived,
+    SessionShown: SessionArrived,
+    Numbers: NumbersArrived,
+    TapeShown: TapeArrived,
+    Jumped: JumpedArrived,
+    Playing: PlayingArrived,
+    EngineHello: EngineBegan,
+    Goodbye: EngineEnded,
+}
+
+
+def message_of(record: FromEngine) -> Message | None:
+    """The message that carries one record to the screen; None for what concerns no screen."""
+    arrival = _ARRIVALS.get(type(record))
+    return arrival(record) if arrival is not None else None

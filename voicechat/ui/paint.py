@@ -112,6 +112,7 @@ class Row:
         self.bg = bg
         self.cells = 0
         self._segments: list[Segment] = []
+        self._finished: Strip | None = None
 
     def own(self, text: str, fg: str = "foreground", *, bg: str = "", bold: bool = False, strike: bool = False) -> Row:
         """Our own words and glyphs, names within them included."""
@@ -130,6 +131,7 @@ class Row:
         if length > room:
             text, length = set_cell_size(text, max(0, room)), max(0, room)
         if text:
+            self._finished = None
             self._segments.append(Segment(text, self.palette.style(fg, bg or self.bg, bold=bold, strike=strike)))
             self.cells += length
         return self
@@ -147,6 +149,7 @@ class Row:
 
     def join(self, other: Row) -> Row:
         """`other` right after this."""
+        self._finished = None
         for segment in other._segments:
             room = self.width - self.cells
             if room <= 0:
@@ -163,15 +166,18 @@ class Row:
     def cut_to(self, width: int) -> Row:
         """At most `width` columns; a cut is marked with an ellipsis."""
         if self.cells > width > 0:
+            self._finished = None
             strip = Strip(self._segments, self.cells).crop(0, width - 1)
             self._segments, self.cells = list(strip), strip.cell_length
             self.own("…", "quiet")
         return self
 
     def strip(self) -> Strip:
-        """The finished line, exactly as wide as asked; neighbours of one style travel as one."""
+        """The finished line, exactly as wide as asked; neighbours of one style travel as one. Made once."""
         self.to(self.width)
-        return Strip(self._segments, self.cells).crop(0, self.width).simplify()
+        if self._finished is None:
+            self._finished = Strip(self._segments, self.cells).crop(0, self.width).simplify()
+        return self._finished
 
 
 class Lined(Widget):
@@ -243,11 +249,12 @@ class Painted(Lined):
 
     def _ready_lines(self) -> list[Strip]:
         self.render_line(0)
-        filters, background = self.get_line_filters(), self.background_colors[1]
+        filters = self.get_line_filters()
         known = self._filtered
         if known is not None and known[0] is self._lines and known[1] == filters:
             return known[2]
         ready = [self.render_line(y) for y in range(self.room.height)]
+        background = self.background_colors[1]  # it asks every ancestor; filters know the theme without it
         for line_filter in filters:
             ready = [line.apply_filter(line_filter, background) for line in ready]
         self._filtered = (self._lines, filters, ready)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import msgspec
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from textual.content import Content
 
 _SEQUENCE = re.compile(
@@ -32,6 +33,7 @@ _UNSAFE = re.compile(
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
 
+_PLAIN = (float, int, bool, type(None))
 Record = TypeVar("Record")
 
 
@@ -88,16 +90,40 @@ def cleaned(record: Record) -> Record:
     if isinstance(record, tuple):
         parts = tuple(cleaned(part) for part in record)
         return record if all(a is b for a, b in zip(parts, record, strict=True)) else cast(Record, parts)
-    if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        changes = _changes(record, [f.name for f in dataclasses.fields(record)])
-        return dataclasses.replace(record, **changes) if changes else record
+    if record is None or isinstance(record, float | int):
+        return record
+    if not (names := _names(type(record))):
+        return record
+    changes = _changes(record, names)
+    if not changes:
+        return record
     if isinstance(record, msgspec.Struct):
-        changes = _changes(record, list(record.__struct_fields__))
-        return msgspec.structs.replace(record, **changes) if changes else record
-    return record
+        return msgspec.structs.replace(record, **changes)
+    return cast(Record, dataclasses.replace(cast("DataclassInstance", record), **changes))
 
 
-def _changes(record: object, names: list[str]) -> dict[str, object]:
-    before = {name: getattr(record, name) for name in names}
-    after = {name: cleaned(value) for name, value in before.items()}
-    return {name: value for name, value in after.items() if value is not before[name]}
+_known: dict[type, tuple[str, ...]] = {}
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of record, looked up once: a state has eighty values and comes ten times a second."""
+    names = _known.get(kind)
+    if names is None:
+        if dataclasses.is_dataclass(kind):
+            names = tuple(field.name for field in dataclasses.fields(kind))
+        else:
+            names = tuple(kind.__struct_fields__) if issubclass(kind, msgspec.Struct) else ()
+        _known[kind] = names
+    return names
+
+
+def _changes(record: object, names: tuple[str, ...]) -> dict[str, object]:
+    changes: dict[str, object] = {}
+    for name in names:
+        value = getattr(record, name)
+        if type(value) in _PLAIN:
+            continue
+        made = cleaned(value)
+        if made is not value:
+            changes[name] = made
+    return changes

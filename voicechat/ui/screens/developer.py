@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 
 from voicechat.core.view import MicView
 from voicechat.engine.link import Batch, Jumped, Meters
+from voicechat.ui.screens.slices import SlicesScreen
 from voicechat.ui.sizes import SizeClass, size_class
 from voicechat.ui.widgets.transcript import Transcript
 
@@ -33,7 +33,7 @@ DEVELOPER_CLASSES = frozenset({*(f"-face-{face}" for face in FACES), "-details"}
 """Classes of the screen that tell the style sheet what stands in a place that is shared."""
 
 
-class DeveloperScreen(Screen[None]):
+class DeveloperScreen(SlicesScreen):
     """The part of the screen that looks at events. `TalkScreen` composes it and owns the rest."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

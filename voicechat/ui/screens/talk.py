@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from msgspec import structs
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
@@ -20,7 +21,7 @@ from voicechat.numbers.ledger import Figures
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
-from voicechat.ui.pace import settled
+from voicechat.ui.pace import counts_anew, settled
 from voicechat.ui.paint import palette_of
 from voicechat.ui.screens.asking import AskingScreen
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES
@@ -45,18 +46,11 @@ MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{na
 
 
 class TalkScreen(AskingScreen):
-    """One variable a slice, bound to the widgets that show it; equal slices repaint nothing.
-
-    They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint everything.
-    """
+    """One variable a slice, bound to the widgets that show it; equal slices repaint nothing."""
 
     ESCAPE_TO_MINIMIZE = False
     AUTO_FOCUS = "TurnList"
 
-    mic: var[MicView] = var(MicView())
-    reply: var[ReplyView] = var(ReplyView())
-    connection: var[ConnectionView] = var(ConnectionView())
-    meters: var[Meters] = var(Meters())
     release: var[Release] = var[Release]("unknown")
     keys: var[Keys] = var(Keys())
     keymap: var[dict[str, str]] = var[dict[str, str]]({})
@@ -114,12 +108,13 @@ class TalkScreen(AskingScreen):
         yield ConsentBox().data_bind(cls.asked, cls.place)
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
-        yield Ribbon().data_bind(cls.mic, cls.reply, cls.connection, cls.meters, cls.calm, cls.looked_at)
+        still = {"mic": cls.still_mic, "reply": cls.still_reply, "connection": cls.still_connection}
+        yield Ribbon().data_bind(cls.meters, cls.calm, cls.looked_at, **still)
         yield Deck().data_bind(
             cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound
         )
         yield Composer()
-        yield Foot().data_bind(cls.mic, cls.reply, cls.connection, cls.release, cls.keys, cls.place, cls.turns_spoken)
+        yield Foot().data_bind(cls.release, cls.keys, cls.place, cls.turns_spoken, **still)
 
     def on_mount(self) -> None:
         """Start with the talk and whatever card is due."""
@@ -140,8 +135,9 @@ class TalkScreen(AskingScreen):
         self.query_one("#talk").mount(
             self.numbers_view.data_bind(cls.numbers, cls.connection, cls.figures), self.inspector
         )
-        self.devices_pane.data_bind(cls.devices, cls.sound, cls.mic, cls.meters)
-        settings = self.settings_pane.data_bind(cls.sound, cls.mic, cls.meters, cls.is_line_up, cls.calm)
+        seen = {"mic": cls.drawer_mic, "meters": cls.drawer_meters}
+        self.devices_pane.data_bind(cls.devices, cls.sound, **seen)
+        settings = self.settings_pane.data_bind(cls.sound, cls.is_line_up, cls.calm, **seen)
         self.query_one("#main").mount(self.devices_pane, settings.data_bind(shown=cls.session), before=0)
         self.mount(self.timeline.data_bind(cls.voice, cls.calm), before=self.query_one(Ribbon))
         self.timeline.hits = self.inspector.hits
@@ -153,15 +149,13 @@ class TalkScreen(AskingScreen):
         if not self._has_state:
             self._has_state = True
             self.ask_for_devices()
-        self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
+        self.take_slices(view, meters)
         self.is_line_up = self.query_one(Composer).is_online = view.connection.phase == "open"
         self.take_asked(view.asked)
         self.voice, self.rtt = assistant_name(view.connection), None if meters.rtt is None else round(meters.rtt, 3)
-        self.figures = Meters(
-            rtt=self.rtt, loss=meters.loss, buffer=meters.buffer, concealed=meters.concealed,
-            underruns=meters.underruns, overruns=meters.overruns, late=meters.late, restarts=meters.restarts,
-            lost=meters.lost, received=settled(meters.received), jitter=meters.jitter, codec=meters.codec,
-            kbit_in=meters.kbit_in, kbit_out=meters.kbit_out,
+        self.figures = structs.replace(
+            meters, input=None, input_peak=None, clipped=0.0, output=None, threshold=None, rtt=self.rtt,
+            received=settled(meters.received),
         )  # fmt: skip
         self._refresh_facts()
         self.advance_timeline()
@@ -173,7 +167,10 @@ class TalkScreen(AskingScreen):
         transcript.take(turns)
         for turn in turns.changed:
             self._mark_voice(before[turn.key], turn)
-        self._count_turns()
+        if turns.order is not None or any(counts_anew(before[turn.key], turn) for turn in turns.changed):
+            self._count_turns()
+        elif self.size_class == "tiny":
+            self.show_last()
 
     def _mark_voice(self, before: TurnView | None, turn: TurnView) -> None:
         is_news = turn.vad == "started" if before is None else turn.vad != before.vad
@@ -217,16 +214,18 @@ class TalkScreen(AskingScreen):
         self.refresh_place()
 
     def _refresh_facts(self) -> None:
+        has_talk, level = self.query_one(Transcript).has_talk, self.meters.input
+        waits = self.connection.phase in ("connecting", "refused")  # their cards show how long
         self.facts = CardFacts(
-            view=View(self.mic, ReplyView(), self.connection),
-            meters=Meters(input=self.meters.input),
+            view=View(self.still_mic, ReplyView(), self.connection if waits else self.still_connection),
+            meters=Meters(input=None if has_talk or level is None else float(round(level))),
             welcome=self.facts.welcome,
             keys=self.keys,
             release=self.release,
             died=self._died,
             may_restart=self._may_restart,
-            has_talk=self.query_one(Transcript).has_talk,
-            notes=self.query_one(Transcript).troubles(3),
+            has_talk=has_talk,
+            notes=self.troubles[-3:],
         )
         self._arrange_card()
 
@@ -398,3 +397,4 @@ class TalkScreen(AskingScreen):
             self.place = "numbers"
         else:
             self.place = self.hand_place or "talk"
+        self.feed_drawers()
