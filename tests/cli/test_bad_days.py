@@ -73,7 +73,7 @@ def never() -> Handler:
 
 async def test_a_server_that_never_answers_is_given_up_in_time(tmp_path: Path) -> None:
     async with listening(never()) as url:
-        says = "did not answer within 1 s"
+        says = "did not answer in time (1 s)"
         await bad_day(tmp_path, CONNECTION, says, *HI, "--base-url", url, VOICECHAT_CONNECT_TIMEOUT="1")
 
 

@@ -76,7 +76,8 @@ async def test_many_files_go_into_a_folder_and_one_that_fails_is_told_while_the_
     assert (code, said) == (exit_codes.FAILED_TURN, ""), told
     assert sorted(one.name for one in out.iterdir()) == ["talk-2.srt", "talk.srt"]
     assert (out / "talk.srt").read_text().startswith("1\n00:00:00,000 --> ")
-    assert "bad.ogg: cannot read" in told and "none.wav: no such file" in told
+    assert f"voicechat: cannot read {bad} as sound" in told and "none.wav: no such file" in told
+    assert told.count("bad.ogg") == 1, "its name once"
 
 
 async def test_no_connection_is_one_sentence_and_its_own_status(talk: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.script import at, committed, created, heard, opened, refused, script, transcribed, voice, wire
 from voicechat.core.effects import ClearInput, CommitInput
-from voicechat.core.events import TurnSpoken
+from voicechat.core.events import LineLost, LineOpened, MuteChosen, TurnSpoken, VoiceBegan, VoiceEnded
 from voicechat.core.policy import TurnPolicy
 from voicechat.protocol.server_events import InputAudioBufferSpeechStarted, InputAudioBufferSpeechStopped
 
@@ -80,3 +80,55 @@ def test_r15_an_empty_commit_is_no_turn_to_wait_for() -> None:
     talk = script(*events, begin=LOCAL)
     assert not talk.state.segment.awaiting_item
     assert talk.notices == []
+
+
+# A line that is lost (R27): what was said for it is committed on the next one, also if nothing more is said.
+
+
+def commits(*events: object, until: float = 40.0) -> list[float]:
+    return [one.time for one in script(*events, begin=LOCAL, until=until).of(CommitInput)]  # type: ignore[arg-type]
+
+
+def test_r27_what_was_said_in_the_gap_is_committed_when_all_of_it_has_left() -> None:
+    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 4.0), at(5.0, LineOpened(2, configured=True)))
+    (committed_at,) = commits(*gap)
+    # The voice began 3 s before the line was up and leaves as fast as it was spoken: its end, so much later.
+    assert 5.0 + 2.0 + 0.5 <= committed_at <= 4.0 + 3.0 + 1.0
+
+
+def test_r27_a_sentence_that_the_lost_line_heard_half_is_committed_on_the_next() -> None:
+    lost = (at(1.0, VoiceBegan(1.0)), at(2.0, LineLost(1, "gone")), at(2.4, VoiceEnded(2.4, 1.4)))
+    (committed_at,) = commits(*lost, at(3.0, LineOpened(2, configured=True)))
+    assert committed_at >= 3.0 + 1.4 + 0.5
+
+
+def test_r27_a_turn_that_was_committed_to_the_dead_line_is_committed_again() -> None:
+    talk = (*voice(1.0, 2.0), at(2.9, LineLost(1, "gone")), at(3.4, LineOpened(2, configured=True)))
+    first, again = commits(*talk)
+    assert first == 2.5 and again >= 3.4 + 1.0 + 0.5
+
+
+def test_r27_a_sentence_that_goes_on_when_the_line_is_back_is_one_turn() -> None:
+    talk = (
+        at(1.0, LineLost(1, "gone")),
+        at(2.0, VoiceBegan(2.0)),
+        at(3.0, LineOpened(2, configured=True)),
+        at(5.0, VoiceEnded(5.0, 3.0)),
+    )
+    (committed_at,) = commits(*talk)
+    assert committed_at >= 5.0 + 1.0 + 0.5
+
+
+def test_r27_what_was_said_before_a_mute_in_the_gap_is_committed() -> None:
+    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 4.0), at(4.2, MuteChosen(True)))
+    (committed_at,) = commits(*gap, at(6.0, LineOpened(2, configured=True)))
+    assert committed_at >= 6.0 + 2.0 + 0.5
+
+
+def test_r27_turns_after_that_are_as_quick_as_ever() -> None:
+    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 4.0), at(5.0, LineOpened(2, configured=True)))
+    assert commits(*gap, *voice(20.0, 22.0))[1] == 22.5
+
+
+def test_r27_a_silent_gap_commits_nothing() -> None:
+    assert commits(at(1.0, LineLost(1, "gone")), at(5.0, LineOpened(2, configured=True))) == []

@@ -363,14 +363,17 @@ def test_offline_a_choice_is_kept_and_goes_with_the_next_line() -> None:
 
 
 def test_a_choice_made_while_connecting_is_sent_when_the_line_is_up() -> None:
-    events = (
-        at(1.0, LineLost(1, "gone")),
-        at(2.0, AgainPressed()),
-        choose(2.1, SILENCE, 200),
-        at(3.0, LineOpened(2, configured=True)),
-    )
-    talk = script(*events, begin=begin(), until=4.0)
+    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), choose(2.1, SILENCE, 200))
+    talk = script(*events, at(3.0, LineOpened(2, configured=True)), begin=begin(), until=4.0)
     assert [time for time, _ in sent(talk)] == [3.0]
+
+
+def test_a_turn_mode_chosen_while_connecting_is_sent_when_the_line_is_up() -> None:
+    """The handshake carried the old one, so the server would take turns by itself."""
+    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(2.1, TurnModeChosen("push-to-talk")))
+    talk = script(*events, at(3.0, LineOpened(2, configured=True)), begin=begin(), until=4.0)
+    ((time, session),) = sent(talk)
+    assert (time, session["audio"]["input"]["turn_detection"]) == (3.0, None)
 
 
 def test_the_wish_survives_a_lost_line() -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.support.script import At, Talk, at, committed, created, done, opened, script, wire
-from voicechat.core.effects import AnswerCall, CreateResponse, DropTools, RunTool, UpdateSession
+from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
 from voicechat.core.events import (
+    ConnectWanted,
     Event,
     LineLost,
+    LineOpened,
     Noticed,
     StopPressed,
     ToolAllowed,
@@ -282,6 +284,17 @@ def test_tools_that_are_there_before_the_line_travel_with_the_first_configuratio
     talk = script(at(0.0, ToolsOffered((ASKED,), (LOOK,))), begin=begin)
     assert talk.of(UpdateSession) == []
     assert talk.state.wishes.session["tools"] == [MINE, LOOK]
+
+
+def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -> None:
+    """A handshake that carries the session left without them; a slow MCP server must not lose its tools by that."""
+    begin = State(wishes=Wishes(session={"tools": [MINE]}))
+    events = (at(0.0, ConnectWanted()), at(0.5, ToolsOffered((ASKED,), (LOOK,))))
+    talk = script(*events, at(1.0, LineOpened(1, configured=True)), begin=begin, until=2.0)
+    (asked,) = talk.of(Connect)
+    assert asked.what.session["tools"] == [MINE]
+    (update,) = talk.of(UpdateSession)
+    assert (update.time, update.what.session) == (1.0, {"type": "realtime", "tools": [MINE, LOOK]})
 
 
 def test_what_is_announced_is_what_left() -> None:

@@ -33,6 +33,13 @@ class Talk:
     def items(self) -> Any:
         return self.talk._live().session.state.playback.items
 
+    async def speech(self, seconds: float) -> None:
+        """Until so much more of the microphone has left: 24,000 samples a second, two bytes each, as base64."""
+        line = self.talk._live().session.performer.line
+        assert line is not None
+        enough = line.stats().bytes_sent + seconds * 24_000 * 2 * 4 / 3
+        await eventually(lambda: line.stats().bytes_sent >= enough, 20.0)
+
     async def speaking(self, seconds: float) -> None:
         """Until so much of the newest answer was played."""
         await eventually(lambda: any((item.played or 0.0) >= seconds for item in self.items()), 20.0)
@@ -86,7 +93,7 @@ async def test_an_answer_that_was_heard_to_its_end_is_over_with_its_sound_and_no
         answer = await one.talk.say("What is two plus two?")
         assert "4" in answer.text and answer.cut_by == ""
         one.talk.stop()
-        await asyncio.sleep(0.1)
+        assert "5" in (await one.talk.say("What is two plus three?")).text  # whatever the stop sent went before
         assert not one.of("conversation.item.truncate") and not one.of("error")
 
 
@@ -129,13 +136,13 @@ async def test_push_to_talk_cuts_in_without_waiting_and_the_commit_follows_the_l
     mic = humming(tmp_path / "mic.wav", 20.0)
     async with talking(tmp_path, turn_mode="push-to-talk", mic=mic) as one:
         one.talk.talk()
-        await asyncio.sleep(0.8)
+        await one.speech(0.8)
         one.talk.release()
         await one.speaking(0.8)
         one.talk.talk()
         await eventually(lambda: one.of("conversation.item.truncated"))
         await eventually(lambda: len(one.of("mic.opened")) == 2)
-        await asyncio.sleep(0.6)
+        await one.speech(0.6)
         one.talk.release()
         await eventually(lambda: len(one.of("response.created")) == 2)
         assert not one.of("error")

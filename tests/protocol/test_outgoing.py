@@ -89,6 +89,13 @@ def test_what_null_says_is_said(dialect: Dialect) -> None:
     assert said == (session if dialect == "ga" else {"turn_detection": None})
 
 
+def test_spoken_words_that_are_not_known_yet_are_null_as_openai_has_it() -> None:
+    """@openai/agents-realtime 0.20 throws at an item of sound without the field."""
+    item = Item(id="item_1", type="message", role="user", content=(ContentPart(type="input_audio"),))
+    sent = json.loads(encode(ConversationItemDone(item=item)))
+    assert sent["item"]["content"] == [{"type": "input_audio", "transcript": None}]
+
+
 def test_a_configuration_is_spelled_in_the_dialect_of_the_service() -> None:
     session: dict[str, Any] = {
         "type": "realtime",

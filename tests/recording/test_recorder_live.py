@@ -89,6 +89,17 @@ def said(talk: Conversation) -> list[Any]:
     return [turn for turn in running(talk).state.conversation.turns if turn.who != "note"]
 
 
+async def played(talk: Conversation, seconds: float) -> None:
+    """Until so much time of the session has gone by since the answer began to be heard."""
+    live = talk._live()
+
+    def is_over() -> bool:
+        heard_at = live.session.state.playback.heard_at
+        return heard_at is not None and asyncio.get_running_loop().time() - heard_at >= seconds
+
+    await eventually(is_over, 20.0)
+
+
 def first_loud_frames(talk: Conversation) -> list[float]:
     """When each frame with sound in it left for the service, in session time; filled while the talk goes on."""
     live, times = talk._live(), list[float]()
@@ -109,8 +120,7 @@ async def test_a_typed_talk_with_a_stop_runs_again_without_a_difference(tmp_path
     async with recorded(tmp_path, transport=transport) as talk:
         assert "4" in (await talk.say("What is two plus two?")).text
         answer = asyncio.create_task(talk.say(STORY))
-        await eventually(lambda: running(talk).state.playback.heard_at is not None, 20.0)
-        await asyncio.sleep(0.3)
+        await played(talk, 0.3)
         talk.stop()
         assert (await answer).cut_by == "you"
     tape = the_tape(tmp_path)
@@ -131,12 +141,12 @@ async def test_push_to_talk_that_cuts_in_runs_again_and_lies_where_it_was_said(t
     async with recorded(tmp_path, transport=transport, turn_mode="push-to-talk", mic=mic) as talk:
         left_at = first_loud_frames(talk)
         talk.talk()
-        await asyncio.sleep(0.8)
+        await eventually(lambda: len(left_at) >= 40)
         talk.release()
-        await eventually(lambda: running(talk).state.playback.heard_at is not None, 20.0)
-        await asyncio.sleep(1.2)
+        await played(talk, 1.2)
+        before = len(left_at)
         talk.talk()
-        await asyncio.sleep(0.8)
+        await eventually(lambda: len(left_at) >= before + 40)
         talk.release()
         await eventually(lambda: len(said(talk)) >= 4, 20.0)
     tape = the_tape(tmp_path)
@@ -154,9 +164,10 @@ async def test_a_hands_free_talk_in_which_the_user_cuts_in_by_voice_runs_again(t
     async with recorded(tmp_path, transport="websocket", mic=mic, headphones=True) as talk:
         await eventually(lambda: len(said(talk)) >= 1, 20.0)
         talk.mute()
-        await asyncio.sleep(0.2)
+        muted_at = asyncio.get_running_loop().time()
         answer = asyncio.create_task(talk.say(STORY))
-        await eventually(lambda: running(talk).state.playback.heard_at is not None, 20.0)
+        await eventually(lambda: (running(talk).state.playback.heard_at or 0.0) > muted_at, 20.0)
+        await played(talk, 0.3)
         talk.mute(False)
         await eventually(lambda: running(talk).state.voice.grants > 0, 20.0)
         running(talk).tell(StopPressed())
@@ -198,8 +209,7 @@ async def test_a_talk_goes_on_from_its_tape_and_the_new_session_is_told_what_was
         before = [turn.text for turn in talk.transcript() if turn.who != "note"]
         assert before[0] == "What is two plus two?" and "4" in before[1]
         await talk.say("And three plus three?")
-        await asyncio.sleep(0.1)
-        assert len([turn for turn in talk.transcript() if turn.who == "you"]) == 2
+        await eventually(lambda: len([turn for turn in talk.transcript() if turn.who == "you"]) == 2)
     (folder,) = (tmp_path / "more").iterdir()
     second = read_tape(folder)
     checked(second)
@@ -253,7 +263,9 @@ async def test_an_engine_that_is_killed_leaves_a_tape_that_can_be_read_and_run(t
             async for line in process.stdout:
                 if b"assistant.audible" in line:
                     break
-            await asyncio.sleep(1.0)
+            await eventually(
+                lambda: any(file.stat().st_size > 150_000 for file in tmp_path.glob("t/*/audio.wav")), 20.0
+            )
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             for child in children:
                 os.kill(int(child), signal.SIGKILL)

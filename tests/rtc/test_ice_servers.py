@@ -3,23 +3,88 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from typing import cast
 
 import pytest
+from aioice import stun
 
 from voicechat.rtc.ice_servers import resolved
+
+
+class Stun(asyncio.DatagramProtocol):
+    """Answers each Binding request."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.DatagramTransport", transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        asked = stun.parse_message(data)
+        answer = stun.Message(asked.message_method, stun.Class.RESPONSE, transaction_id=asked.transaction_id)
+        self.transport.sendto(bytes(answer), address)
+
+
+@pytest.fixture
+async def answering() -> AsyncIterator[int]:
+    """The port of a STUN server."""
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(Stun, local_addr=("127.0.0.1", 0))
+    yield transport.get_extra_info("sockname")[1]
+    transport.close()
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that takes packets and says nothing."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    """A port that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        yield taken.getsockname()[1]
 
 
 async def test_none_is_none() -> None:
     assert await resolved(()) == []
 
 
-async def test_names_become_numbers_and_credentials_are_kept_apart() -> None:
+async def test_names_become_numbers_and_credentials_are_kept_apart(answering: int, listening: int) -> None:
     stun, turn, tls = await resolved(
-        ("stun:localhost:3478", "turn:me:secret@localhost?transport=tcp", "turns:me:secret@turn.example:5349")
+        (
+            f"stun:localhost:{answering}",
+            f"turn:me:secret@localhost:{listening}?transport=tcp",
+            f"turns:me:secret@localhost:{listening}",
+        )
     )
-    assert stun.urls == "stun:127.0.0.1:3478"
-    assert (turn.urls, turn.username, turn.credential) == ("turn:127.0.0.1?transport=tcp", "me", "secret")
-    assert tls.urls == "turns:turn.example:5349"
+    assert stun.urls == f"stun:127.0.0.1:{answering}"
+    assert (turn.urls, turn.username, turn.credential) == (
+        f"turn:127.0.0.1:{listening}?transport=tcp",
+        "me",
+        "secret",
+    )
+    assert tls.urls == f"turns:localhost:{listening}"
+
+
+async def test_a_server_that_says_nothing_is_left_out_instead_of_delaying_the_offer_by_five_seconds(
+    silent: int, answering: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("voicechat.rtc.ice_servers._DEADLINE", 0.3)
+    found = await resolved(
+        (f"stun:127.0.0.1:{silent}", f"turn:me:pw@127.0.0.1:{silent}", f"turn:me:pw@127.0.0.1:{answering}")
+    )
+    assert [server.urls for server in found] == [f"turn:127.0.0.1:{answering}"]
+
+
+async def test_a_server_without_anybody_at_its_port_is_left_out() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        assert await resolved((f"turn:me:pw@127.0.0.1:{port}?transport=tcp", "stun:127.0.0.1:99999")) == []
 
 
 @pytest.mark.parametrize("url", ["", "http://localhost", "stun:", "stun:a b", "turn:x@y@z", "stun:localhost:port"])

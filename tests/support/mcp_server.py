@@ -8,6 +8,7 @@ import sys
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import EmbeddedResource, ResourceLink, TextContent, TextResourceContents
 
 server = MCPServer("test")
 
@@ -45,11 +46,18 @@ def secret(name: str) -> str:
     return os.environ.get(name, "unseen")
 
 
+def papers() -> list[TextContent | EmbeddedResource | ResourceLink]:
+    """A result that is more than a text."""
+    note = TextResourceContents(uri="memo://one", text="the memo itself")
+    link = ResourceLink(type="resource_link", name="two", uri="memo://two")
+    return [TextContent(type="text", text="Here:"), EmbeddedResource(type="resource", resource=note), link]
+
+
 if __name__ == "__main__":
     if "dead" in sys.argv:
         sys.exit(3)
     if "slow" in sys.argv:
         asyncio.run(asyncio.sleep(60))
-    for tool in (add, shout, fail, wait, die, secret):
+    for tool in (add, shout, fail, wait, die, secret, papers):
         server.add_tool(tool)
     server.run("stdio")

@@ -122,9 +122,11 @@ def card_scenes() -> dict[str, Scene]:
     waiting = mic("hands-free", "yes yes waiting", on_air=True, base=FREE)
     no_mic = replace(MICS["no-microphone"]().mic, hint=_NO_MIC_HINT, name="")
     kept = WelcomeFacts("local", "anna", "OPENAI_API_KEY")
+    translating = replace(waiting, translates_to="es")
     return {
         "welcome": Scene(view(PTT, ReplyView("ready"), _FRESH), (), _QUIET_ROOM),
         "welcome-free": Scene(view(waiting, ReplyView("ready"), _LOCAL), (), _QUIET_ROOM, kept),
+        "welcome-translation": Scene(view(translating, ReplyView("ready"), _LOCAL), (), _QUIET_ROOM),
         "connecting": Scene(MICS["no-line"](), (), _QUIET_ROOM),
         "no-mic": Scene(view(no_mic), (), Meters()),
         "refused": Scene(view(mic("no-line", "yes no no"), NO_SESSION, _REFUSED)),

@@ -10,7 +10,7 @@ whose configuration is in force, unless `begin=` says otherwise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
 from voicechat.core.effects import Effect
@@ -19,6 +19,7 @@ from voicechat.core.events import (
     AssistantFellSilent,
     AssistantHeard,
     BargeInHappened,
+    ConnectWanted,
     Event,
     LineOpened,
     Noticed,
@@ -29,7 +30,7 @@ from voicechat.core.events import (
 )
 from voicechat.core.policy import TurnMode, TurnPolicy
 from voicechat.core.rules.microphone import closed_reason
-from voicechat.core.state import Choices, Configuration, Connection, Microphone, State, Wishes
+from voicechat.core.state import Choices, Microphone, State, Wishes
 from voicechat.core.step import next_deadline, step
 from voicechat.protocol.items import ErrorDetail, Item, Response, StatusDetails
 from voicechat.protocol.server_events import (
@@ -162,9 +163,9 @@ def opened(
 ) -> State:
     """A state with a line that is up, its configuration in force and the mic where it belongs, since long before 0."""
     choices = Choices(turn_mode=turn_mode, barge_in=barge_in, local_detection=local_detection)
-    line = Connection(phase="connecting", number=1, since=-10.0)
-    state = State(wishes=wishes or Wishes(), choices=choices, connection=line)
-    state = replace(state, microphone=Microphone(name="Mic", speaker="Loudspeaker"), configuration=Configuration())
+    microphone = Microphone(name="Mic", speaker="Loudspeaker")
+    state = State(wishes=wishes or Wishes(), choices=choices, microphone=microphone)
+    state = step(state, ConnectWanted(), -10.0, policy or TurnPolicy()).state
     up = LineOpened(1, transport, configured=True)
     return step(state, up, -9.0, policy or TurnPolicy()).state
 

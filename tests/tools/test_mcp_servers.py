@@ -55,6 +55,19 @@ async def test_a_tool_that_fails_and_arguments_it_refuses_are_errors_with_its_wo
         assert await server.call("add", {"first": 1, "second": 1}) == "2"
 
 
+async def test_a_text_in_a_resource_is_passed_on_and_a_link_is_named(tmp_path: Path) -> None:
+    async with running(tmp_path) as (server, _):
+        await server.start()
+        assert await server.call("papers", {}) == "Here:\nthe memo itself\n[resource two: memo://two]"
+
+
+def test_a_tool_without_parameters_is_offered_with_an_empty_list_of_them() -> None:
+    """Services refuse the whole update for an object schema without `properties`."""
+    tool = mcp_servers._as_offered("ping", "x" * 9_000, {"type": "object"})
+    assert tool.parameters == {"type": "object", "properties": {}}
+    assert len(tool.description) == mcp_servers.LONGEST_DESCRIPTION
+
+
 async def test_a_server_that_dies_is_told_once_and_its_tools_answer_with_an_error(tmp_path: Path) -> None:
     async with running(tmp_path) as (server, told):
         await server.start()

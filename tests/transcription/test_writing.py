@@ -81,15 +81,32 @@ async def test_a_service_that_does_not_know_session_type_is_asked_in_beta() -> N
     assert result.is_complete
 
 
-async def test_a_refused_field_is_left_out_and_told() -> None:
+def refusing(name: str) -> Scribe:
+    """A service that never heard of one field of the session's input."""
+
     def update(scribe: Scribe, event: Event) -> list[Event]:
-        if "format" in event["session"]["audio"]["input"]:
-            error = {"code": "unknown_parameter", "param": "session.audio.input.format", "message": "Never heard of it"}
+        if name in event["session"]["audio"]["input"]:
+            path = f"session.audio.input.{name}"
+            error = {"code": "unknown_parameter", "param": path, "message": "Never heard of it"}
             return [{"type": "error", "error": error | {"event_id": event["event_id"]}}]
         return [{"type": "session.updated", "session": {}}]
 
-    scribe = Scribe(on_update=update)
+    return Scribe(on_update=update)
+
+
+async def test_a_refused_field_is_left_out_and_told() -> None:
+    scribe = refusing("turn_detection")
     async with scribe.serving() as url:
+        result = await written(url)
+    asked = [one["session"]["audio"]["input"] for one in scribe.said if one["type"] == "session.update"]
+    assert "turn_detection" in asked[0] and "turn_detection" not in asked[1]
+    assert [one.text for one in result.passages] == ["Item 1.", "Item 2."]
+    (told,) = result.problems
+    assert "turn_detection was left out" in told and "Never heard of it" in told
+
+
+async def test_a_refused_field_without_which_nothing_can_be_written_down_ends_it_in_a_sentence() -> None:
+    async with refusing("format").serving() as url:
         with pytest.raises(SignallingError, match="Never heard of it"):
             await written(url)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from voicechat.failures import failure_of
 from voicechat.transports.close_codes import closing
 
 
@@ -20,16 +21,16 @@ from voicechat.transports.close_codes import closing
         (1008, "policy", "rules do not allow", "close 1008", False),
         (1009, "", "too large", "close 1009", False),
         (1011, "keepalive ping timeout", "keepalive ping timeout", "close 1011", True),
-        (1013, "try again later", "overloaded", "close 1013", True),
+        (1013, "try again later", "overloaded", "service_unavailable", True),
         (3000, "invalid_request_error.invalid_api_key", "key", "invalid_api_key", False),
         (3000, "", "did not accept the key", "close 3000", False),
         (4000, "invalid_request_error.beta_api_shape_disabled", "beta dialect", "beta_api_shape_disabled", False),
         (4000, "", "beta dialect", "beta_api_shape_disabled", False),
         (4000, "The Realtime Beta API is no longer supported.", "beta dialect", "beta_api_shape_disabled", False),
-        (4008, "", "its code 4008", "close 4008", False),
+        (4008, "", "a code of its own (4008)", "close 4008", False),
         (1008, "You exceeded your current quota", "quota", "insufficient_quota", False),
         (1013, "session_limit_reached", "as many sessions", "session_limit_reached", True),
-        (2999, "", "code 2999", "close 2999", True),
+        (2999, "", "(2999)", "close 2999", True),
     ],
 )
 def test_each_end_has_its_sentence_its_code_and_its_chance(
@@ -38,6 +39,43 @@ def test_each_end_has_its_sentence_its_code_and_its_chance(
     why = closing(code, reason)
     assert words in why.reason and why.code == name and why.retryable is retryable
     assert why.hint and "\n" not in why.reason and not why.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("reason", "name", "retryable"),
+    [
+        ("", "policy", False),
+        ("Unauthorized", "key", False),
+        ("Invalid token", "key", False),
+        ("Missing API key", "key", False),
+        ("API key not valid. Please pass a valid API key.", "key", False),
+        ("Forbidden", "access", False),
+        ("You exceeded your current quota, please check your plan and billing details.", "quota", False),
+        ("models/live-9 is not found for API version v1, or is not supported for this method", "model", False),
+        ("Too many connections", "too many sessions", True),
+        ("session_limit_reached", "too many sessions", True),
+        ("Rate limit exceeded. Retry after 5s.", "rate limit", True),
+        ("client is too slow", "rate limit", True),
+        ("Session timed out", "session time", True),
+        ("Your session hit the maximum duration of 30 minutes.", "session time", True),
+        ("Ephemeral token expired", "token", True),
+        ("Server is at capacity", "busy", True),
+    ],
+)
+def test_a_policy_close_is_what_its_reason_says(reason: str, name: str, retryable: bool) -> None:
+    why = closing(1008, reason)
+    assert failure_of(why.code, None, why.reason).name == name
+    assert why.retryable is retryable and reason.rstrip(".") in f"{why.reason} {why.code}"
+
+
+def test_a_token_that_died_is_known_by_the_error_before_the_close() -> None:
+    why = closing(1008, "", said="invalid_request_error", said_words="Ephemeral token expired")
+    assert why.code == "token_expired" and why.retryable
+
+
+def test_a_code_that_others_use_too_is_no_retired_dialect() -> None:
+    why = closing(4000, "kicked by admin")
+    assert failure_of(why.code).name == "own code" and "kicked by admin" in why.reason
 
 
 def test_a_close_upon_an_error_event_takes_its_code() -> None:

@@ -90,3 +90,36 @@ def test_a_proxy_never_sees_what_is_meant_for_this_machine(monkeypatch: pytest.M
     assert proxy_for("https://api.example/v1") == "http://proxy.example:3128"
     monkeypatch.setenv("no_proxy", "api.example")
     assert proxy_for("https://api.example/v1") is None
+
+
+@pytest.mark.parametrize(
+    ("set_to", "url", "through"),
+    [
+        ({"https_proxy": "proxy.example:3128"}, "https://api.example/v1", "http://proxy.example:3128"),
+        ({"all_proxy": "http://p:1"}, "https://api.example/v1", "http://p:1"),
+        ({"all_proxy": "socks5://p:1", "https_proxy": "http://p:2"}, "https://api.example", "http://p:2"),
+        ({"https_proxy": "http://p:1", "no_proxy": ".example"}, "https://api.example/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example:8443"}, "https://api.example:8443/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example:8443"}, "https://api.example/v1", "http://p:1"),
+        ({"https_proxy": "http://p:1", "no_proxy": "a.example, 10.0.0.0/8"}, "https://10.1.2.3/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "10.0.0.0/8"}, "https://11.1.2.3/v1", "http://p:1"),
+        ({"https_proxy": "http://p:1", "no_proxy": "*"}, "https://api.example/v1", None),
+    ],
+)
+def test_proxies_are_meant_as_other_programs_mean_them(
+    monkeypatch: pytest.MonkeyPatch, set_to: dict[str, str], url: str, through: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(url) == through
+
+
+def test_a_proxy_of_another_kind_is_neither_misused_nor_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://me:secret@127.0.0.1:1080")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SignallingError) as caught:
+        proxy_for("https://api.example/v1")
+    assert "socks5 proxy" in caught.value.message and "secret" not in caught.value.message and caught.value.hint

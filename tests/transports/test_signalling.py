@@ -163,6 +163,13 @@ async def test_a_call_name_that_is_none_is_no_name(location: str) -> None:
         (502, "<html><body>Bad gateway</body></html>", "web page", True, "html"),
         (503, {"error": "session_limit_reached"}, "session_limit_reached", True, ""),
         (400, {"error": {"message": ["a", "list"]}}, "found a mistake", False, ""),
+        (
+            422,
+            {"detail": [{"loc": ["query", "model"], "msg": "Field required"}]},
+            ": query.model: Field req",
+            False,
+            "",
+        ),
         (400, "[" * 10_000, "found a mistake", False, ""),
         (400, "{" * 10_000, "found a mistake", False, ""),
         (400, {"error": None}, "found a mistake", False, ""),
@@ -176,6 +183,15 @@ async def test_every_refusal_has_a_sentence_a_next_step_and_an_answer_to_whether
         error = await failure(request(url))
     assert says in error.message
     assert (error.status, error.retryable, error.code) == (status, retryable, code)
+
+
+async def test_a_key_that_was_never_given_is_asked_for_instead_of_doubted() -> None:
+    handler, _ = always(401, json.dumps({"error": {"message": "You must be logged in", "code": "invalid_api_key"}}))
+    async with listening(handler) as url:
+        error = await failure(replace(request(url), key=""))
+        with_a_header = await failure(replace(request(url), key="", headers={"X-Key": "abc"}))
+    assert "wants a key, and none was given" in error.message and "VOICECHAT_API_KEY" in error.hint
+    assert "did not accept" in with_a_header.message
 
 
 @pytest.mark.parametrize(
@@ -257,7 +273,7 @@ async def test_a_name_that_does_not_exist_is_said() -> None:
 async def test_a_server_that_never_answers_is_given_up() -> None:
     async with raw_server(None) as url:
         error = await failure(replace(request(url), connect_timeout=0.2))
-    assert "did not answer within 0.2 s" in error.message and error.retryable and error.code == "timeout"
+    assert "did not answer in time (0.2 s)" in error.message and error.retryable and error.code == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -271,7 +287,7 @@ async def test_a_server_that_does_not_speak_http_to_the_end_is_an_error(reply: b
 async def test_a_server_without_tls_behind_https_is_said() -> None:
     async with raw_server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as url:
         error = await failure(request(url.replace("http:", "https:")))
-    assert "encrypted connection" in error.message and not error.retryable and error.code == "tls"
+    assert "does not speak TLS" in error.message and not error.retryable and error.code == "tls_not_spoken"
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(self_signed: ssl.SSLContext) -> None:
@@ -285,7 +301,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused(self_signed: ssl.SSLC
         error = await failure(request(f"https://127.0.0.1:{runner.addresses[0][1]}"))
     finally:
         await runner.cleanup()
-    assert error.code == "tls" and seen == []
+    assert error.code == "tls_self_signed" and seen == []
 
 
 @pytest.mark.parametrize("url", ["http://192.0.2.1/v1", "http://example.com", "ws://10.0.0.1:8000"])
@@ -315,7 +331,7 @@ async def test_a_redirect_to_another_host_is_not_followed_with_the_key() -> None
         handler, _ = always(307, "", Location=f"{other}/v1/realtime/calls")
         async with listening(handler) as url:
             error = await failure(request(url))
-    assert "sends us on to" in error.message and "base_url" in error.hint
+    assert "sends us elsewhere" in error.message and "base_url" in error.hint
     assert visitors == []
 
 

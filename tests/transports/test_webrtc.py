@@ -144,13 +144,16 @@ async def test_an_answer_without_candidates_times_out_the_same_way(monkeypatch: 
 
 
 async def test_a_call_given_up_half_way_leaves_nothing_open() -> None:
+    asked = asyncio.Event()
+
     async def never(request: object) -> None:
+        asked.set()
         await asyncio.Event().wait()
 
     line = WebRtcLine(uplink=silence, heard=Heard())
     async with listening(never) as url:  # type: ignore[arg-type]  # it never returns at all
         opening = asyncio.ensure_future(line.open(target(url)))
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(asked.wait(), 10)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening

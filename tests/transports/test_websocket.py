@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 
 import pytest
@@ -96,14 +97,14 @@ async def test_a_redirect_never_carries_the_key_to_another_host() -> None:
             )
 
         async with listening(handler) as url:
-            with pytest.raises(SignallingError, match="sends us on"):
+            with pytest.raises(SignallingError, match="sends us elsewhere"):
                 await WebSocketLine(uplink=silence, heard=Heard()).open(target(url))
     assert seen == []
 
 
 async def test_a_service_that_never_answers_the_upgrade_is_given_up() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
-        await asyncio.sleep(5)
+        await asyncio.Event().wait()
         return web.Response()
 
     async with listening(handler) as url:
@@ -181,7 +182,10 @@ async def test_a_dead_line_is_noticed_by_missing_pongs() -> None:
 
 async def test_a_service_that_never_answers_pings_is_not_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     async with talking(SocketServer(answers_pings=False)) as talk:
-        await asyncio.sleep(1.8)
+        begins, looks = talk.line._clock(), itertools.count(1)
+        monkeypatch.setattr(talk.line, "_clock", lambda: begins + 0.1 * next(looks))
+        monkeypatch.setattr(websocket, "LOOK_EVERY", 0.0)
+        await eventually(lambda: next(looks) > 40)  # four seconds of its watch
         assert talk.heard.ends.empty() and talk.line.stats().rtt is None
         assert talk.line.send('{"type": "x"}') == ""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from voicechat.failures import by_name, refused_device
+
 _BLUETOOTH_WORDS = (
     "bluetooth",
     "bluez",
@@ -51,8 +53,6 @@ _SILENT_CURES = {
     "darwin": "Allow it for your terminal in System Settings > Privacy & Security > Microphone, and restart that.",
     "win32": "Allow desktop programs in Settings > Privacy > Microphone; look for a mute switch or key.",
 }
-_BUSY_WORDS = ("unavailable", "busy", "in use", "device_in_use", "being used", "-9985")
-_FORBIDDEN_WORDS = ("denied", "0x80070005", "e_accessdenied", "not permitted", "permission")
 
 
 def microphone_note(name: str, rate: int, *, is_bluetooth: bool = False) -> str:
@@ -86,15 +86,16 @@ def no_device_cure() -> str:
 
 def silent_cure() -> str:
     """What to do about an open microphone that gives only zeros (R26)."""
-    return _SILENT_CURES.get(sys.platform, "Is it switched on, plugged in, and not muted?")
+    return _SILENT_CURES.get(sys.platform, by_name("permission").cure)
 
 
 def refusal_words(names: str, refusal: str, *, has_mic: bool) -> tuple[str, str]:
     """One sentence and its cure for a device that would not open. `refusal` is PortAudio's or the system's own text."""
-    lowered = refusal.lower()
-    if any(word in lowered for word in _FORBIDDEN_WORDS) and has_mic:
-        return f"the system does not let this program use {names}", silent_cure()
-    if any(word in lowered for word in _BUSY_WORDS):
-        return f"{names} is in use by another program", _BUSY_CURES.get(sys.platform, "Close the other program.")
-    cure = _REFUSAL_CURES.get(sys.platform, "`voicechat devices` shows the others.")
-    return f"the sound system refused {names}: {refusal}", cure
+    failure = refused_device(refusal)
+    if failure.name == "forbidden" and has_mic:
+        return failure.of(names), silent_cure()
+    if failure.name == "in use":
+        return failure.of(names), _BUSY_CURES.get(sys.platform, failure.cure)
+    if failure.name == "forbidden":
+        failure = by_name("device refused")
+    return f"{failure.of(names)}: {refusal}", _REFUSAL_CURES.get(sys.platform, failure.cure)

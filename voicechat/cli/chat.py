@@ -13,7 +13,7 @@ from typing import Any
 from voicechat.cli.plain import plain_command, why_plain, without_ears
 from voicechat.config.load import load_settings
 from voicechat.config.locations import user_themes_dir
-from voicechat.config.providers import provider_of
+from voicechat.config.providers import TRANSLATION_MODEL, provider_of
 from voicechat.config.secrets import key_hint, key_lying_about, obtain_key, with_key
 from voicechat.config.settings import Settings
 from voicechat.errors import AudioDeviceError, ConfigError
@@ -75,6 +75,12 @@ def refuse_languages(settings: Settings, environ: Mapping[str, str]) -> None:
         if settings.provider == "local" and settings.brain_url.lower() in ("", "none", "off", "built-in"):
             why = "the local server interprets only with a language model behind it: Ollama and the like, or brain_url"
             print(f"voicechat: {why}", file=sys.stderr)
+    if settings.live_translate or settings.model == TRANSLATION_MODEL:
+        from voicechat.config.live_translation import refuse_live_translation, unused
+
+        refuse_live_translation(settings, provider_of(settings))
+        for remark in unused(settings):
+            print(f"voicechat: {remark}", file=sys.stderr)
     if settings.translate:
         from voicechat.translation.wish import translation_wish  # most talks have none
 

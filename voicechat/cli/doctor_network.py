@@ -15,7 +15,9 @@ from voicechat.config.providers import Provider, provider_of
 from voicechat.config.secrets import TOKEN_ACCESS, key_hint, obtain_key
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, SignallingError
+from voicechat.failures import Failure, by_name
 from voicechat.transports.endpoint import endpoint, is_loopback, proxy_for
+from voicechat.transports.on_the_way import certificate_failure, cure_of
 
 PATIENCE = 6.0
 """Seconds for each step."""
@@ -74,7 +76,11 @@ def network_checks(settings: Settings) -> list[Check]:
     if parts.scheme == "http" and not is_loopback(host):
         text = "http to another computer: everybody on the way can read everything"
         found.append(Check("encryption", "care" if settings.insecure else "bad", text, "use an https:// address"))
-    if proxy_for(url):
+    try:
+        proxy = proxy_for(url)
+    except SignallingError as error:
+        return [*found, Check("proxy", "bad", error.message, error.hint)]
+    if proxy:
         text = "a proxy is set for it; sound over WebRTC does not go through proxies, WebSocket does"
         return [*found, Check("proxy", "care", text, "no call from here? choose --transport websocket")]
     name = _resolve(host, port)
@@ -90,7 +96,7 @@ def _resolve(host: str, port: int) -> Check:
     except TimeoutError:
         return Check("name", "bad", f"no answer about {host} within {PATIENCE:g} s", "check the network's DNS server")
     except (OSError, UnicodeError):
-        return Check("name", "bad", f"the name {host} cannot be found", "check base_url and the network")
+        return _failed("name", by_name("name"), host)
     kinds = {socket.AF_INET: "IPv4", getattr(socket, "AF_INET6", None): "IPv6"}
     families = sorted({kinds.get(answer[0], "other") for answer in answers})
     return Check("name", "good", f"{host} · {' and '.join(families)} · {time.monotonic() - began:.2f} s")
@@ -110,17 +116,18 @@ def _connect(host: str, port: int, *, encrypted: bool) -> Check:
                 took = time.monotonic() - began
                 return Check("connection", "good", f"port {port} answers with {secured.version()} · {took:.2f} s")
     except ssl.SSLError as error:
-        text = f"the encrypted connection was not accepted: {error.reason or 'certificate'}"
-        cure = "check this computer's clock; a proxy that opens TLS needs its own certificate"
-        return Check("connection", "bad", text, cure)
+        failure = certificate_failure(error)
+        return Check("connection", "bad", failure.of(f"{host}:{port}"), cure_of(failure))
     except TimeoutError:
-        return Check("connection", "bad", f"port {port} does not react", "check the network and any firewall")
+        return _failed("connection", by_name("no answer"), f"{host}:{port}", f"{PATIENCE:g} s")
     except ConnectionRefusedError:
-        return Check(
-            "connection", "bad", f"nothing listens at port {port}", "is the server running, and the port right?"
-        )
+        return _failed("connection", by_name("nothing listens"), f"{host}:{port}")
     except OSError as error:
-        return Check("connection", "bad", f"port {port} cannot be reached: {error.strerror}", "check the network")
+        return _failed("connection", by_name("unreachable"), f"{host}:{port}", error.strerror or "")
+
+
+def _failed(name: str, failure: Failure, who: str, detail: str = "") -> Check:
+    return Check(name, "bad", failure.of(who) + (f" ({detail})" if detail else ""), failure.cure)
 
 
 def _udp(host: str) -> Check:
@@ -130,7 +137,8 @@ def _udp(host: str) -> Check:
         with socket.socket(family, kind, protocol) as sender:
             sender.connect(address)
     except OSError as error:
-        cure = "WebSocket is used instead; --transport websocket saves the attempt"
+        instead = by_name("no media").instead
+        cure = f"{instead} is used instead; --transport {instead.lower()} saves the attempt"
         return Check("UDP", "care", f"no way out for it: {error.strerror or 'no address'}", cure)
     return Check("UDP", "fact", "there is a way out; whether a firewall lets it through shows only in a call")
 
@@ -193,7 +201,9 @@ async def _models(http: Any, target: Any) -> Check | None:
     if reply.status in (404, 405, 501):
         return None
     if reply.status != 200:
-        raise refused(host, reply.status, without_secrets(text, secrets_of(target)), "", target.key)
+        raise refused(
+            host, reply.status, without_secrets(text, secrets_of(target)), "", target.key, sent_none=target.is_anonymous
+        )
     try:
         listed = {str(each.get("id")) for each in json.loads(text)["data"]}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

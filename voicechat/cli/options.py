@@ -115,6 +115,14 @@ Interpreter = Annotated[
     str | None,
     typer.Option("--interpreter", metavar="A:B", help="Let the assistant interpret between two languages."),
 ]
+LiveTranslate = Annotated[
+    str | None,
+    typer.Option(
+        "--live-translate",
+        metavar="LANG",
+        help="Speak what you say in this language while you speak: a translation session, no assistant.",
+    ),
+]
 Record = Annotated[
     str | None, typer.Option("--record", metavar="DIR", help="Make a tape of the talk in this folder; default: ours.")
 ]
@@ -175,6 +183,7 @@ TALK: Mapping[str, Any] = {
     "translate_url": TranslateUrl,
     "translate_model": TranslateModel,
     "interpreter": Interpreter,
+    "live_translate": LiveTranslate,
     "redact": Redact,
     "continue_from": ContinueFrom,
     "profile": Profile,

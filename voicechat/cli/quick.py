@@ -36,6 +36,7 @@ WITH_VALUE = (
     "translate_url",
     "translate_model",
     "interpreter",
+    "live_translate",
     "profile",
     "theme",
 )

@@ -144,6 +144,7 @@ class Run:
                 prices=prices,
                 finished=self._finished,
                 changed=self._show.changed,
+                ended=self._show.ended,
             )
             with interruptible():
                 try:
@@ -159,13 +160,13 @@ class Run:
         """Write what there is, and tell what there is not."""
         if outcome.error is None and (outcome.result.passages or not outcome.was_interrupted):
             self._output.write(outcome.result)
-        self._show.finished(outcome.recording.name, outcome.is_good)
         if not outcome.is_good and not outcome.was_interrupted:
             self._failed += 1
         reasons = (str(outcome.error),) if outcome.error is not None else outcome.result.problems
         for reason in reasons:
             if reason != self._last_error or outcome.error is None:
-                self._show.say(f"voicechat: {outcome.recording.name}: {reason}")
+                name = outcome.recording.name
+                self._show.say(f"voicechat: {reason}" if name in reason else f"voicechat: {name}: {reason}")
             self._last_error = reason
 
 

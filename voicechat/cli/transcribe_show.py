@@ -10,14 +10,11 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from voicechat.transcription.minutes import clock
 from voicechat.transcription.writing import Progress
 from voicechat.ui.sanitise import clean
-
-if TYPE_CHECKING:
-    from rich.progress import Progress as Bars, TaskID
 
 _EVERY = 0.08
 """Seconds between two rewritings."""
@@ -27,7 +24,7 @@ class Show(Protocol):
     """What is told while it runs."""
 
     def changed(self, index: int, progress: Progress) -> None: ...
-    def finished(self, name: str, good: bool) -> None: ...
+    def ended(self, index: int) -> None: ...
     def say(self, sentence: str) -> None: ...
 
 
@@ -37,7 +34,7 @@ class Silent:
     def changed(self, index: int, progress: Progress) -> None:
         """Nothing is shown."""
 
-    def finished(self, name: str, good: bool) -> None:
+    def ended(self, index: int) -> None:
         """Nothing is shown."""
 
     def say(self, sentence: str) -> None:
@@ -69,7 +66,7 @@ class OneLine:
         self._stream.flush()
         self._is_shown = bool(text)
 
-    def finished(self, name: str, good: bool) -> None:
+    def ended(self, index: int) -> None:
         self.wipe()
 
     def wipe(self) -> None:
@@ -91,36 +88,6 @@ def line_of(progress: Progress, width: int) -> str:
     return f"{where}  {shown}" if shown else where
 
 
-class ManyBars:
-    """A bar for each recording that is on its way, and one for all."""
-
-    def __init__(self, bars: Bars, names: list[str]) -> None:
-        self._bars = bars
-        self._names = names
-        self._tasks: dict[int, TaskID] = {}
-        self._all = bars.add_task("all", total=len(names))
-
-    def changed(self, index: int, progress: Progress) -> None:
-        if index not in self._tasks:
-            self._tasks[index] = self._bars.add_task(_short(self._names[index]), total=progress.total)
-        self._bars.update(self._tasks[index], completed=progress.sent, total=progress.total)
-
-    def finished(self, name: str, good: bool) -> None:
-        for index, task in list(self._tasks.items()):
-            if self._names[index] == name:
-                self._bars.update(task, visible=False)
-        self._bars.advance(self._all)
-
-    def say(self, sentence: str) -> None:
-        self._bars.console.print(clean(sentence), markup=False, highlight=False, soft_wrap=True)
-
-
-def _short(name: str) -> str:
-    from rich.markup import escape
-
-    return escape(clean(name, one_line=True)[-40:])
-
-
 @contextlib.contextmanager
 def show_for(names: list[str], *, quiet: bool) -> Iterator[Show]:
     """What fits the terminal and the number of recordings."""
@@ -133,9 +100,8 @@ def show_for(names: list[str], *, quiet: bool) -> Iterator[Show]:
         finally:
             line.wipe()
     else:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress as Bars, TaskProgressColumn, TextColumn, TimeRemainingColumn
+        from voicechat.cli.transcribe_bars import many_bars
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-            yield ManyBars(bars, names)
+        bars, told = many_bars(names)
+        with bars:
+            yield told

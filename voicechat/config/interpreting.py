@@ -6,28 +6,21 @@ turns: without its instructions it would be `balanced` with cutting in switched 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from voicechat.config.languages import language_name, language_pair
 from voicechat.config.settings import Settings
 from voicechat.core.policy import PRESETS, Preset
 from voicechat.errors import ConfigError
 
-INTERPRETER = Preset(
+INTERPRETER = replace(
+    PRESETS["balanced"],
     name="interpreter",
-    threshold=0.5,
-    prefix_padding=0.3,
-    silence_duration=0.5,
-    create_response=True,
-    interrupt_response=False,
     # Two people share one loudspeaker: whoever says "yes" while the other's words are being rendered would cut them
     # off, and half of what was said would never arrive. Stopping by hand works as ever.
     barge_in=False,
-    mic_open_during_playback=False,
-    reply_to_transcript_only=False,
-    transcription=True,
-    reopen_delay=0.3,
-    processing=True,
 )
-"""R23: turns as in `balanced`, every value written out; barge-in is off."""
+"""R23: turns as in `balanced`; barge-in is off."""
 _RULES = (
     "You are an interpreter, not an assistant. {task} Render everything that is said completely and faithfully, in the"
     " first person, in the same tone, with names and numbers unchanged. Say the translation and nothing else: never"

@@ -60,6 +60,8 @@ class Provider:
     chunk: float = 0.02
     """Seconds of microphone in one WebSocket message."""
     connect_timeout: float = 10.0
+    translates: bool = False
+    """It has translation sessions (`/realtime/translations` below the base URL)."""
     session_limit: float | None = None
     """Seconds after which the service ends a session."""
     quirks: frozenset[str] = frozenset()

@@ -29,10 +29,16 @@ PROVIDERS = {
             key_variables=("OPENAI_API_KEY",),
             key_hosts=("openai.com",),
             handshake="multipart",
+            translates=True,
             session_limit=HOUR,
         ),
         Provider(
-            "custom", "custom", model="gpt-realtime-2.1", voice="marin", transcription_model="gpt-transcribe"
+            "custom",
+            "custom",
+            model="gpt-realtime-2.1",
+            voice="marin",
+            transcription_model="gpt-transcribe",
+            translates=True,  # nobody knows; a service that has no such sessions says so
         ),  # anything at a bare address; a key only from VOICECHAT_API_KEY
         Provider(
             "azure",
@@ -46,6 +52,7 @@ PROVIDERS = {
             auth_style="api-key",
             handshake="client_secret",
             dialect="ga",
+            translates=True,
             session_limit=HOUR,
         ),
         Provider(

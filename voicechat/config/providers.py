@@ -27,6 +27,8 @@ AS_WRITTEN = (
     "output_format",
 )
 """Settings that overrule the preset's field of the same name."""
+TRANSLATION_MODEL = "gpt-realtime-translate"
+"""It works in translation sessions alone (`live_translation`)."""
 _RESOURCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 

@@ -87,6 +87,7 @@ class Settings:
     translate_url: str = setting("", "chat-completions or responses endpoint that translates; empty: the provider's")
     translate_model: str = setting("", "its model")
     interpreter: str = setting("", "two languages the assistant interprets between, such as en:de")
+    live_translate: str = setting("", "language everything you say is spoken in: a translation session, no assistant")
     brain_url: str = setting("", "chat server the local server should think with")
     brain_model: str = setting("", "its model")
     connect_timeout: float = setting(10.0, "seconds a connection may take", low=1.0, high=120.0)

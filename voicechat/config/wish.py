@@ -9,6 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from voicechat.config.interpreting import interpreter_instructions, is_interpreting, preset_of
+from voicechat.config.live_translation import (
+    CHUNK,
+    CONTINUOUS,
+    is_translating,
+    refuse_live_translation,
+    translation_session,
+    unused,
+)
 from voicechat.config.providers import Provider, provider_of
 from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
@@ -40,6 +48,9 @@ class Plan:
 def plan(settings: Settings) -> Plan:
     """Raises ConfigError for a session file that cannot be read or asks for something impossible."""
     provider = provider_of(settings)
+    refuse_live_translation(settings, provider)
+    if is_translating(settings):
+        return translation_plan(settings, provider)
     preset = preset_of(settings)
     own, remarks = session_of_file(settings.session)
     session = merged(defaults(settings, provider, preset), own)
@@ -74,6 +85,26 @@ def plan(settings: Settings) -> Plan:
         policy=policy,
         provider=provider,
         remarks=remarks,
+    )
+
+
+def translation_plan(settings: Settings, provider: Provider) -> Plan:
+    """A translation session, over WebSocket: continuous sound in, and what comes of it. Raises ConfigError."""
+    session = translation_session(settings, provider)
+    return Plan(
+        wishes=Wishes(
+            session=session,
+            dialect="ga",
+            provider=provider.title,
+            model=session["model"],
+            session_limit=provider.session_limit,
+            transport="websocket",
+            is_loopback=is_on_this_machine(provider),
+        ),
+        choices=Choices(turn_mode="hands-free", barge_in=CONTINUOUS.barge_in),
+        policy=policy_for(CONTINUOUS),
+        provider=replace(provider, transport="websocket", dialect="ga", chunk=CHUNK),
+        remarks=unused(settings),
     )
 
 

@@ -70,6 +70,8 @@ class MicFlat:
     """Bit-exact zeros for `seconds` from an open mic (R26)."""
 
     seconds: float
+    cure: str = ""
+    """What helps on this system."""
 
 
 @dataclass(frozen=True, slots=True)

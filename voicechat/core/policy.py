@@ -100,8 +100,8 @@ class TurnPolicy:
     """A line that was up for so long starts the waits from the beginning when it is lost."""
     explains_for: float = 5.0
     """A fatal error of the service so shortly before a loss is its reason."""
-    token_tries: int = 3
-    """New tokens in a row that may be out of date before somebody has to look at the clock."""
+    tries_at_once: int = 3
+    """New tokens or sessions in a row that may be over at once before somebody has to look at it."""
     session_warning: float = 300.0
     """R28: so long before the session's end the user is told, or a quarter of a short session."""
     session_pause: float = 1.0
@@ -121,7 +121,7 @@ class TurnPolicy:
 class Preset:
     """R23: one named way of taking turns, every value written out."""
 
-    name: PresetName | Literal["interpreter"]
+    name: PresetName | Literal["interpreter", "live-translation"]
     threshold: float
     prefix_padding: float
     silence_duration: float

@@ -13,6 +13,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.sounding import has_loudspeaker
 from voicechat.core.state import Conversation, State, Turn
 from voicechat.core.tool_turns import ARROW
+from voicechat.core.translating import is_translation
 from voicechat.core.turn_viewing import split
 from voicechat.protocol.items import ContentPart, Item
 
@@ -36,7 +37,9 @@ class Memory:
 
 
 def memory_of(state: State, now: float, policy: TurnPolicy) -> Memory:
-    """Text items of the conversation before this line, within the limits of `policy`."""
+    """Text items of the conversation before this line, within the limits of `policy`; a translation has no items."""
+    if is_translation(state):
+        return Memory()
     number = state.connection.number
     waiting = Counter(state.typing.kept)
     told: list[tuple[str, tuple[Item, ...]]] = []

@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voicechat.core.events import Interrupter, TalkSource, ToolOffer
-from voicechat.core.policy import TurnMode, TurnPolicy
+from voicechat.core.events import Interrupter, TalkSource
 from voicechat.core.tool_calls import ToolCall as ToolCall, Tools as Tools
 from voicechat.core.turn_records import (
     Conversation as Conversation,
@@ -18,60 +17,10 @@ from voicechat.core.turn_records import (
     Part as Part,
     Turn as Turn,
 )
+from voicechat.core.wishes import Choices as Choices, Wishes as Wishes
 
 Transport = Literal["auto", "WebRTC", "WebSocket"]
 Phase = Literal["idle", "connecting", "open", "lost", "refused", "ended"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user asked of the session, before any server had a say."""
-
-    session: dict[str, Any] = field(default_factory=dict)
-    """The whole configuration in the GA dialect, turn detection included."""
-    greeting: str = ""
-    """Ask for a first answer with these instructions once the configuration is in force (R13)."""
-    dialect: Literal["auto", "ga", "beta"] = "auto"
-    provider: str = "local"
-    model: str = ""
-    voice: str = ""
-    session_limit: float | None = None
-    """Seconds a session may last, where the service does not say it itself (R28)."""
-    transport: Literal["auto", "webrtc", "websocket"] = "auto"
-    """auto: WebRTC, and WebSocket where that cannot connect (R27)."""
-    is_loopback: bool = False
-    """The service runs on this machine: it is asked again every second at least (R27)."""
-    tools: tuple[ToolOffer, ...] = ()
-    """What can be run here; their definitions stand in `session`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What the user may switch while talking."""
-
-    turn_mode: TurnMode = "hands-free"
-    """push-to-talk: the mic is open only while held. transcribe: open mic, and nobody answers (R13 never asks)."""
-    barge_in: bool = True
-    """Talking over the assistant cuts in (R7). Off: half duplex."""
-    local_detection: bool = False
-    """Hands-free with turn detection of our own (null on the wire), for servers that have none (R17)."""
-    policy: TurnPolicy | None = None
-    """The numbers of a preset, or of a single option, chosen while talking; None: those of the start (R23)."""
-
-    @property
-    def turns_are_ours(self) -> bool:
-        """Turn detection is null on the wire: we commit (R17-R19)."""
-        return self.turn_mode == "push-to-talk" or self.local_detection
-
-    @property
-    def is_open_mic(self) -> bool:
-        """The mic is open without a key."""
-        return self.turn_mode != "push-to-talk"
-
-    @property
-    def only_writes(self) -> bool:
-        """What is said is written down and not answered."""
-        return self.turn_mode == "transcribe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +45,10 @@ class Connection:
     """The transport that this talk asks for: the fall-back, once it has worked."""
     tries: Transport = "auto"
     """The transport of this attempt."""
+    carries: dict[str, Any] = field(default_factory=dict)
+    """The session that went into the handshake of this attempt, where the handshake takes one."""
+    turns_carried: tuple[bool, bool, bool] | None = None
+    """How turns are taken in it; what is chosen while connecting differs, and goes out when the line is up."""
     why: str = ""
     """Why this transport and not the one that was asked for first."""
     handshake: str = ""
@@ -183,6 +136,8 @@ class Microphone:
     """(from, until) of what was said for a line that is not up before the user muted: it goes out, the rest never."""
     keep_from: float | None = None
     """Sound since this moment is the user's and goes first when the mic opens (pre-roll of a press or a grant)."""
+    late: float = 0.0
+    """Seconds by which the sound of this opening may leave later than it was spoken: so much went first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +278,8 @@ class Segment:
     """Wire events of this slice so far; numbers their event ids."""
     stopped_at: float | None = None
     """speech_stopped without committed yet (R19's quirk)."""
+    was_kept: bool = False
+    """It holds what was said while no line was up, which leaves as late as it waited (R27)."""
 
 
 @dataclass(frozen=True, slots=True)

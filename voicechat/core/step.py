@@ -53,6 +53,7 @@ from voicechat.core.rules import (
 )
 from voicechat.core.rules.result import RuleResult
 from voicechat.core.state import State
+from voicechat.core.translating import why_not
 from voicechat.errors import LocalProtocolError
 
 OnEvent = Callable[[State, AnyEvent, float, TurnPolicy], RuleResult]
@@ -133,7 +134,10 @@ def step(state: State, event: Event, now: float, policy: TurnPolicy) -> Step:
         return Step(state)
     effects: list[Effect] = []
     announced: list[Announcement] = []
-    state = _handle(state, event, now, policy, effects, announced)
+    if (told := why_not(state, event)) is not None:
+        announced.append(told)
+    else:
+        state = _handle(state, event, now, policy, effects, announced)
     handled = 0
     while True:
         while handled < len(announced):

@@ -73,6 +73,8 @@ class MicView:
     hint: str = ""
     turn_mode: Literal["hands-free", "push-to-talk", "transcribe"] = "hands-free"
     barge_in: bool = True
+    translates_to: str = ""
+    """The language of a translation session (an ISO code); empty in every other session."""
     muted: bool = False
     volume: float = 1.0
     deafened: bool = False

@@ -14,6 +14,7 @@ from voicechat.core.rules.push_to_talk import latch_ends_at, tail_ends_at
 from voicechat.core.rules.roll_over import session_ends_at
 from voicechat.core.rules.tools import asked
 from voicechat.core.state import State
+from voicechat.core.translating import target_language
 from voicechat.core.turn_viewing import turn_views as turn_views
 from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ToolAsk, View
 from voicechat.protocol.session_dialects import get_path
@@ -67,6 +68,7 @@ def mic_view(state: State, now: float, policy: TurnPolicy, clipped: float | None
         hint=mic.missing_hint if mic.missing else "",
         turn_mode=state.choices.turn_mode,
         barge_in=state.choices.barge_in,
+        translates_to=target_language(state),
         muted=mic.muted,
         volume=mic.volume,
         deafened=mic.deafened,

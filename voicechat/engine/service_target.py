@@ -42,6 +42,7 @@ def service_target(
         input_format=(provider.input_format, provider.input_rate),
         output_format=(provider.output_format, provider.output_rate),
         chunk=provider.chunk,
+        translates=session.get("type") == "translation",
         insecure=settings.insecure,
         quirks=provider.quirks,
     )

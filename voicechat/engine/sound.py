@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from voicechat.audio import facts
+from voicechat.audio.device_words import silent_cure
 from voicechat.audio.facts import AudioFact
 from voicechat.audio.path import AudioPath, BargeInFacts
 from voicechat.core import effects as do, events as on
@@ -84,7 +85,7 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
         case facts.UplinkDrained():
             return on.UplinkDrained()
         case facts.MicFlat(duration=duration):
-            return on.MicFlat(duration)
+            return on.MicFlat(duration, silent_cure())
         case facts.MicLive():
             return on.MicLive()
         case facts.MicFileEnded():

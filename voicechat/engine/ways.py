@@ -89,7 +89,8 @@ class Ways:
         before = self._no_webrtc
         if before is None:
             return error
-        hint = CHECK_ADDRESS if is_about_the_handshake(error) else error.hint
+        about_address = before.hint if before.code == NO_HANDSHAKE else CHECK_ADDRESS
+        hint = about_address if is_about_the_handshake(error) else error.hint
         return SignallingError(
             f"{before.message}; WebSocket: {error.message}",
             hint=before.hint if before.code == "no_media" else hint,

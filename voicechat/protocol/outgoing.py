@@ -23,7 +23,7 @@ from voicechat.protocol.client_events import (
     SessionUpdate,
 )
 from voicechat.protocol.dialects import Dialect, detect_dialect, item_to_beta, name_in, response_to_beta
-from voicechat.protocol.items import Item, Response
+from voicechat.protocol.items import ContentPart, Item, Response
 from voicechat.protocol.json_text import MAX_DEPTH
 from voicechat.protocol.server_events import (
     ResponseCreated,
@@ -63,6 +63,9 @@ def _frame(event: WireEvent, dialect: Dialect) -> dict[str, JsonValue]:
         raise LocalProtocolError(f"{type_of(event)} has a field of the wrong type: {error}") from error
     _refuse_impossible(event, dialect)
     session = fields.get("session")
+    if isinstance(event, SessionUpdate) and isinstance(session, dict) and session.get("type") == "translation":
+        # Type and model of a translation session are settled at the door; an update that names them is refused.
+        session = fields["session"] = {"audio": session.get("audio", {})}
     kind = session if isinstance(session, dict) else None
     name = name_in(type_of(event), dialect, kind)
     if name is None:
@@ -75,6 +78,9 @@ def _fields(record: msgspec.Struct) -> dict[str, JsonValue]:
     fields = {name: _value(value) for name in record.__struct_fields__ if (value := getattr(record, name)) is not None}
     if hasattr(record, "previous_item_id") and not isinstance(record, ConversationItemCreate):
         fields.setdefault("previous_item_id", None)  # servers say null for the first item; to clients it means the end
+    if isinstance(record, ContentPart) and record.type == "input_audio" and record.audio is None:
+        # Servers say null until the words are known; OpenAI's agents package fails at an item without the field.
+        fields.setdefault("transcript", None)
     if isinstance(record, Item) and record.type != "message" and not record.content:
         del fields["content"]
     if isinstance(record, Response) and "voice" in fields:

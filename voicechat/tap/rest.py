@@ -8,6 +8,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from voicechat.errors import SignallingError
 from voicechat.tap.answers import answer_of, problem
 from voicechat.tap.desk import CONNECT_LIMIT, Desk
 from voicechat.tap.upstream import passed_on, secrets_of, shown_path
@@ -52,6 +53,8 @@ async def ask(desk: Desk, method: str, path: str, headers: CIMultiDict[str], bod
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         why = unreachable(desk.upstream.host, error, CONNECT_LIMIT).message
         return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
+    except SignallingError as error:
+        return problem(502, "upstream_unreachable", f"voicechat tap: {error.message}")
 
 
 async def _read(reply: aiohttp.ClientResponse) -> bytes | None:

@@ -17,6 +17,7 @@ from aiohttp import WSMsgType, web
 from multidict import CIMultiDict
 from yarl import URL
 
+from voicechat.errors import SignallingError
 from voicechat.tap.answers import answer_of, problem
 from voicechat.tap.desk import CONNECT_LIMIT, Desk
 from voicechat.tap.session import Direction, Session
@@ -85,8 +86,9 @@ async def relay(request: web.Request, desk: Desk) -> web.StreamResponse:
         except _Answered as refused:
             session.refused(refused.status, refused.body)
             return refused.response
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            why = unreachable(desk.upstream.host, error, CONNECT_LIMIT).message
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, SignallingError) as error:
+            met = error if isinstance(error, SignallingError) else unreachable(desk.upstream.host, error, CONNECT_LIMIT)
+            why = met.message
             session.ended("upstream", f"The service cannot be reached: {why}.")
             return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
         session.opened("upgrade")

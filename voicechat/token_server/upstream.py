@@ -7,8 +7,8 @@ about either. What it gets is a status, a code and a sentence of ours.
 from __future__ import annotations
 
 from voicechat.errors import SignallingError
+from voicechat.failures import failure_of
 from voicechat.token_server.doors import Refused
-from voicechat.transports.refusals import FATAL
 
 
 def told(error: SignallingError) -> Refused:
@@ -17,9 +17,10 @@ def told(error: SignallingError) -> Refused:
     503 says that waiting helps (the service is busy or limits us), 504 that it did not answer in time, 502 everything
     else. Codes by which clients decide not to try again (no quota, no such model) are passed on as they are.
     """
-    if error.code in FATAL and error.code != "invalid_api_key":
-        return Refused(502, error.code, "The service will give no token: " + _FATAL_WORDS.get(error.code, _ACCOUNT))
-    if error.status in (401, 403) or error.code == "invalid_api_key":
+    failure = failure_of(error.code, error.status, error.message)
+    if error.code in failure.codes and failure.name in _PASSED_ON:
+        return Refused(502, error.code, f"The service will give no token: {_PASSED_ON[failure.name]}")
+    if failure.is_about_account or error.status in (401, 403):
         message = "The service does not accept the key of this token server. Whoever runs it has to look after it."
         return Refused(502, "upstream_key_refused", message)
     if error.status == 429:
@@ -36,5 +37,8 @@ def told(error: SignallingError) -> Refused:
     return Refused(502, "upstream_refused", message)
 
 
-_ACCOUNT = "the account behind this token server cannot be used now."
-_FATAL_WORDS = {"model_not_found": "it does not know the model that this token server asks for."}
+_PASSED_ON = {
+    "quota": "the account behind this token server cannot be used now.",
+    "model": "it does not know the model that this token server asks for.",
+}
+"""Classes of failures that a client may know by their codes."""

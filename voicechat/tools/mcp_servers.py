@@ -28,6 +28,8 @@ CLOSING = 3.0
 """Seconds a server gets to end by itself."""
 MOST_TOOLS = 128
 MOST_PAGES = 20
+LONGEST_DESCRIPTION = 4000
+"""Characters of a tool's description; the model pays for each of them in every session."""
 MISSING = "MCP servers need the package mcp"
 INSTALL = 'pip install "voicechat[mcp]"'
 
@@ -190,11 +192,17 @@ async def listed(session: ClientSession) -> tuple[ListedTool, ...]:
     cursor: str | None = None
     for _ in range(MOST_PAGES):
         page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor) if cursor else None)
-        tools += [ListedTool(tool.name, tool.description or "", dict(tool.input_schema)) for tool in page.tools]
+        tools += [_as_offered(tool.name, tool.description or "", tool.input_schema) for tool in page.tools]
         cursor = page.next_cursor
         if not cursor or len(tools) >= MOST_TOOLS:
             break
     return tuple(tools[:MOST_TOOLS])
+
+
+def _as_offered(name: str, description: str, schema: dict[str, Any]) -> ListedTool:
+    """Services refuse an object without `properties`, and with it every other setting of the same update."""
+    parameters = {"type": "object", "properties": {}} | dict(schema)
+    return ListedTool(name, description[:LONGEST_DESCRIPTION], parameters)
 
 
 def result_text(result: Any) -> str:
@@ -205,6 +213,10 @@ def result_text(result: Any) -> str:
             parts.append(block.text)
         elif block.type in ("image", "audio"):
             parts.append(f"[{block.type} {block.mime_type}, {len(block.data) * 3 // 4} bytes left out]")
+        elif block.type == "resource_link":
+            parts.append(f"[resource {block.name}: {block.uri}]")
+        elif block.type == "resource" and isinstance(text := getattr(block.resource, "text", None), str):
+            parts.append(text)
         else:
             parts.append(f"[{block.type} left out]")
     if not parts and result.structured_content is not None:
@@ -225,4 +237,6 @@ def _reason(error: BaseException) -> str:
         error = error.exceptions[0]
     if isinstance(error, FileNotFoundError):
         return f"there is no program {error.filename or ''}".rstrip()
+    if f"{error}" == "Connection closed":  # the package's words; the server's own went to the log
+        return "it ended before it told its tools (why stands in the engine's log)"
     return " ".join(f"{error}".split())[:200] or type(error).__name__

@@ -127,15 +127,15 @@ class Toolbox:
             return
         from voicechat.tools.mcp_servers import caller
 
+        rules = self._settings.tool_rules
+        if spec.rule:  # a rule for this server beats what is meant for all tools
+            rules = {**rules, EVERY: spec.rule}
         names: list[str] = []
         for one in listed:
             name = self._name_for(spec.name, one.name)
             if not name:
                 continue
-            own = {EVERY: spec.rule or {}}
-            rule = rule_for(name, own, self._settings.tool_rules, self._settings.allow_tools)
-            if spec.rule:  # a rule for this server beats what is meant for all tools
-                rule = rule_for(name, {}, {**self._settings.tool_rules, EVERY: spec.rule}, self._settings.allow_tools)
+            rule = rule_for(name, {}, rules, self._settings.allow_tools)
             self._tools[name] = Tool(name, one.description, one.parameters, rule, caller(server, one.name), spec.name)
             names.append(name)
         self._awaited -= 1

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voicechat.errors import SignallingError
+from voicechat.failures import is_about_account
 from voicechat.protocol.client_events import SessionUpdate
 from voicechat.protocol.codec import Decoded, encode
 from voicechat.protocol.dialects import Dialect, detect_dialect
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCreated, SessionUpdated
 from voicechat.protocol.session_config import without
 from voicechat.protocol.wire import JsonValue
-from voicechat.transports.refusals import FATAL, one_line
+from voicechat.transports.refusals import one_line
 
 GREETING_LIMIT = 2.0
 """Seconds in which a service may greet; then it is asked all the same."""
@@ -54,7 +55,7 @@ class Agreement:
             case SessionUpdated() if self._count:
                 self.is_settled = True
             case ServerError(error=error):
-                if (error.code in FATAL) or (error.type in FATAL):
+                if is_about_account(error.code or "") or is_about_account(error.type or ""):
                     raise SignallingError(one_line(error.message or str(error.code)), code=error.code or "")
                 is_ours = (error.event_id or _ASKED).startswith(_ASKED) and self._count > 0
                 if is_ours and not self.is_settled:

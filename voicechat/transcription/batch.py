@@ -32,7 +32,8 @@ class Outcome:
 
 
 class Batch:
-    """Writes recordings down. `finished` is called once for each, in order, as soon as all before it are."""
+    """Writes recordings down. `ended` is called with the number of each as soon as it is done, `finished` once for each
+    in order, when all before it are."""
 
     def __init__(
         self,
@@ -44,11 +45,13 @@ class Batch:
         prices: Mapping[str, Price] | None = None,
         finished: Callable[[Outcome], None] = lambda outcome: None,
         changed: Callable[[int, Progress], None] = lambda index, progress: None,
+        ended: Callable[[int], None] = lambda index: None,
     ) -> None:
         self._recordings = recordings
         self._service = service
         self._finished = finished
         self._changed = changed
+        self._ended = ended
         self._writings = [
             Writing(one, service, agreed, prices=dict(prices or {}), changed=partial(self._tell, index))
             for index, one in enumerate(recordings)
@@ -98,6 +101,7 @@ class Batch:
     def _end(self, index: int, error: VoiceChatError | None, *, was_interrupted: bool = False) -> None:
         result = self._writings[index].result()
         self._outcomes[index] = Outcome(self._recordings[index], result, error, was_interrupted)
+        self._ended(index)
         while self._told in self._outcomes:
             self._told += 1
             self._finished(self._outcomes[self._told - 1])

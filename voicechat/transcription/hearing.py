@@ -11,6 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
+from voicechat.failures import is_about_account
 from voicechat.protocol.client_events import InputAudioBufferCommit
 from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionUpdated
@@ -18,7 +19,7 @@ from voicechat.transcription.agreement import ANSWER_LIMIT, GREETING_LIMIT, Agre
 from voicechat.transcription.carriers import Carrier
 from voicechat.transcription.minutes import Minutes
 from voicechat.transports.close_codes import Closing
-from voicechat.transports.refusals import FATAL, one_line
+from voicechat.transports.refusals import one_line
 
 _COMMIT = "commit-"
 _QUESTION = "done-1"
@@ -136,7 +137,7 @@ class Hearing:
             said = await self.carrier.next()
             self._heard_at = self._clock()
             if isinstance(said, Closing):
-                raise Lost(said.reason, retryable=said.retryable and self._said not in FATAL)
+                raise Lost(said.reason, retryable=said.retryable and not is_about_account(self._said))
             await self._take(decode_server(said))
             self._news.set()
 
@@ -166,5 +167,5 @@ class Hearing:
             self._is_answered = True
         elif given.startswith(_COMMIT) or (self._said == "input_audio_buffer_commit_empty" and self._minutes.claims):
             self._minutes.unclaim()
-        elif self._said in FATAL:
+        elif is_about_account(self._said):
             raise Lost(one_line(error.message or self._said), retryable=False)

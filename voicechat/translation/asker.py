@@ -14,6 +14,7 @@ from typing import Literal
 
 import aiohttp
 
+from voicechat.errors import SignallingError
 from voicechat.translation.asking import Kind, Translated, Useless, read_answer, request_body
 from voicechat.translation.wish import Endpoint, Wish
 from voicechat.transports.endpoint import proxy_for
@@ -120,6 +121,8 @@ class Asker:
                 return response.status, bytes(raw), _seconds(response.headers.get("Retry-After", ""))
         except TimeoutError:
             return Failed("again", f"did not answer within {self._limit:g} s")
+        except SignallingError as error:
+            return Failed("never", "cannot be reached through a proxy of that kind", error.hint)
         except aiohttp.ClientConnectorError:
             return Failed("again", "cannot be reached", "is the server running?")
         except (aiohttp.ClientError, OSError, ValueError):

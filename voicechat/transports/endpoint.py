@@ -15,7 +15,7 @@ from voicechat.errors import SignallingError
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
-_PASTED_ENDPOINT = re.compile(r"/realtime(/(calls|sessions|client_secrets))?$")
+_PASTED_ENDPOINT = re.compile(r"/realtime(/(calls|sessions|client_secrets|translations))?$")
 
 
 def endpoint(base_url: str, path: str) -> str:
@@ -47,14 +47,39 @@ def may_carry_key(url: str) -> bool:
 def proxy_for(url: str) -> str | None:
     """The proxy that the system or the environment wants for this URL; never one for this machine itself.
 
-    aiohttp's own `trust_env` would also take a password for the host from `~/.netrc`, which collides with the key, and
-    would show a key meant for loopback to the proxy.
+    `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, with or without `http://` before the host; `NO_PROXY` with names,
+    their ends, ports and networks (10.0.0.0/8). aiohttp's own `trust_env` would also take a password for the host from
+    `~/.netrc`, which collides with the key, and would show a key meant for loopback to the proxy. Raises
+    SignallingError for a proxy that is none of HTTP.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
+    proxies = getproxies()
+    named = proxies.get(parts.scheme) or proxies.get("all")
+    if not named or is_loopback(host) or proxy_bypass(f"{host}:{_port(parts)}") or _is_within(host, proxies.get("no")):
         return None
-    return getproxies().get(parts.scheme)
+    named = named if "://" in named else f"http://{named}"
+    if urlsplit(named).scheme.lower() not in ("http", "https"):
+        # aiohttp would speak HTTP to it; going around it would show the user's address to whom it was hidden from.
+        raise SignallingError(
+            f"a {urlsplit(named).scheme} proxy is set for {host}, and only http proxies are understood",
+            hint="set HTTPS_PROXY to an http:// proxy, or name the service in NO_PROXY",
+            code="proxy_kind",
+        )
+    return named
+
+
+def _is_within(host: str, networks: str | None) -> bool:
+    """Whether a host given as an address is in one of these networks; the standard library knows names only."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        return any(address in ipaddress.ip_network(one.strip(), strict=False) for one in _with_slash(networks or ""))
+    except ValueError:
+        return False
+
+
+def _with_slash(networks: str) -> list[str]:
+    return [one for one in networks.split(",") if "/" in one]
 
 
 def is_same_service(url: str, other: str) -> bool:

@@ -18,7 +18,10 @@ from voicechat.transports.outbox import Outbox
 
 EVENT_ID = "mic-"
 """How the ids of our appends begin; a service that refuses one quotes it."""
-SHORTEST, LONGEST = 0.02, 0.1
+APPEND = "input_audio_buffer.append"
+TRANSLATION_APPEND = "session.input_audio_buffer.append"
+"""What a message is called; a translation session has a name of its own."""
+SHORTEST, LONGEST = 0.02, 0.2
 """Seconds of sound in one message; beyond the longest a turn's end would be noticed late."""
 _SHOW_EVERY = 1.0
 """Seconds between two pieces that are shown of a running voice: fifty rows a second would hide everything else."""
@@ -42,9 +45,11 @@ class Microphone:
         clock: Callable[[], float],
         show: Callable[[str], None],
         note: Callable[[str, str], None],
+        event: str = APPEND,
     ) -> None:
         self.turns_are_ours = False
         """Turn detection is off at the service: silence would only fill its buffer."""
+        self._event = event
         self._uplink = uplink
         self._waiting = waiting
         self._outbox = outbox
@@ -119,7 +124,7 @@ class Microphone:
     def _send(self, data: bytes, seconds: float, *, sounds: bool) -> None:
         self._count += 1
         audio = base64.b64encode(data).decode()
-        text = f'{{"type":"input_audio_buffer.append","event_id":"{EVENT_ID}{self._count}","audio":"{audio}"}}'
+        text = f'{{"type":"{self._event}","event_id":"{EVENT_ID}{self._count}","audio":"{audio}"}}'
         if self._outbox.put(text, seconds):
             if self._keeps_up:
                 self._note(NOT_KEEPING_UP, "slow_line")

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from voicechat.errors import SignallingError
+from voicechat.failures import by_name, failure_of, is_about_account
 from voicechat.transports.endpoint import endpoint
-from voicechat.transports.refusals import FATAL
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, path_of
 from voicechat.transports.target import Handshake, LineTarget
 
@@ -31,7 +31,12 @@ NO_HANDSHAKE = "not_found"
 CHECK_ADDRESS = "check base_url: is it the address of a Realtime service?"
 _LEAST_TIME = 1.0
 """Seconds that a step gets even when the ones before it were slow."""
-_WORDS: dict[Handshake, str] = {"multipart": "multipart", "sdp": "SDP", "sessions": "sessions and SDP"}
+_WORDS: dict[Handshake, str] = {
+    "multipart": "multipart",
+    "sdp": "SDP",
+    "client_secret": "client_secrets and SDP",
+    "sessions": "sessions and SDP",
+}
 
 
 async def call_service(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
@@ -44,12 +49,16 @@ async def call_service(http: aiohttp.ClientSession, target: LineTarget, offer: s
     loop = asyncio.get_running_loop()
     deadline = loop.time() + target.connect_timeout
     refusals: list[tuple[Handshake, SignallingError]] = []
-    for handshake in WITH_TOKENS if target.token_url else ORDER:
+    untried = list(WITH_TOKENS if target.token_url else ORDER)
+    while untried:
+        handshake = untried.pop(0)
         left = replace(target, connect_timeout=max(_LEAST_TIME, deadline - loop.time()))
         try:
             answer = await exchange_sdp(http, left, offer, handshake)
         except SignallingError as error:
-            if not is_about_the_handshake(error):
+            if handshake == "multipart" and _wants_short_lived_key(error):
+                untried = ["client_secret"]
+            elif not is_about_the_handshake(error):
                 raise _named(error, target, handshake, refusals) from error
             refusals.append((handshake, error))
         else:
@@ -61,7 +70,7 @@ async def call_service(http: aiohttp.ClientSession, target: LineTarget, offer: s
 
 def is_about_the_handshake(error: SignallingError) -> bool:
     """Whether another handshake may be taken where this one was refused."""
-    if error.code in FATAL or error.code in ("redirect", "unencrypted"):
+    if is_about_account(error.code) or error.code in ("redirect", "unencrypted"):
         return False
     if error.status is None:
         return False
@@ -70,6 +79,11 @@ def is_about_the_handshake(error: SignallingError) -> bool:
     if error.status in (400, 500):
         return not error.code
     return error.status in GO_ON
+
+
+def _wants_short_lived_key(error: SignallingError) -> bool:
+    """The standard key was called an expired token: some gateways (LiteLLM) take calls with keys they minted only."""
+    return error.status == 401 and failure_of(error.code, error.status, error.message).name == "token"
 
 
 def step_words(target: LineTarget, handshake: Handshake) -> str:
@@ -115,8 +129,13 @@ def _none_taken(target: LineTarget, refusals: list[tuple[Handshake, SignallingEr
     said = next((error for _, error in refusals if error.status not in (404, 405, 415)), refusals[-1][1])
     return SignallingError(
         f"{host} takes no WebRTC call: {_why(target, refusals)}",
-        hint=CHECK_ADDRESS,
+        hint=by_name("web page").cure if all(_is_a_page(error) for _, error in refusals) else CHECK_ADDRESS,
         retryable=any(error.retryable for _, error in refusals),
         status=said.status,
         code=NO_HANDSHAKE,
     )
+
+
+def _is_a_page(error: SignallingError) -> bool:
+    """A network's login page says yes to everything; so does a website that knows no such address."""
+    return error.code in ("html", "no_token") and error.status is not None and 200 <= error.status < 300

@@ -1,7 +1,8 @@
 """Why a service could not be reached or would not take the call: one SignallingError for each way that happens.
 
-A message says what happened in one sentence; the hint is the next step. Text from the other side is cut short, kept to
-one line and searched for our key, because some services quote the request.
+What happened and the next step stand in the table of failures; here is found out which row it is, and the detail is
+added: host, status, seconds, the service's own words. Text from the other side is cut short, kept to one line and
+searched for our key, because some services quote the request.
 """
 
 from __future__ import annotations
@@ -15,66 +16,29 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from voicechat.errors import SignallingError
+from voicechat.failures import Failure, by_name, failure_of, is_about_account
+from voicechat.transports.on_the_way import PROXY_LOGIN, refused_by_proxy, stopped_on_the_way
 
 _LONGEST_QUOTE = 300
 _LONGEST_WAIT = 3_600.0
 """Seconds; a service that asks for more is not waited for by a conversation."""
-FATAL = frozenset(
-    {
-        "insufficient_quota",
-        "credit_balance_exhausted",
-        "billing_hard_limit_reached",
-        "invalid_api_key",
-        "account_deactivated",
-        "model_not_found",
-    }
-)
-"""Codes that no repetition changes, whatever the status says."""
-_HINTS = {
-    400: "check the model's name and the session settings",
-    401: "check the key: is it for this service, and still valid?",
-    402: "look at the billing page of the service",
-    403: "the key may not use this model or this endpoint; ask for access or choose another model",
-    404: "check base_url and the model's name; a service without WebRTC can be used by WebSocket",
-    405: "this address takes no calls; check base_url, or use WebSocket",
-    415: "this service wants the other handshake: set handshake to sdp (or multipart)",
-    429: "wait a little, or look at the limits of your account",
-}
-_SAYINGS = {
-    400: "found a mistake in the request",
-    401: "did not accept the key",
-    402: "wants a payment first",
-    403: "does not allow this with this key",
-    404: "knows no such address or model",
-    405: "takes no calls at this address",
-    408: "gave up waiting",
-    415: "does not take this kind of handshake",
-    429: "is refusing calls for now: too many, or the quota is used up",
-    503: "is busy",
-}
 
 
 def unreachable(host: str, error: BaseException, waited: float) -> SignallingError:
     """No HTTP answer at all. `error` is what aiohttp or the system said."""
+    if (stopped := stopped_on_the_way(host, error)) is not None:
+        return stopped
     match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            message, hint = (
-                f"the encrypted connection to {host} failed: its certificate or protocol was not accepted",
-                "check the clock of this machine and the address; a proxy that opens TLS needs its own certificate",
-            )
-            return SignallingError(message, hint=hint, code="tls")
-        case aiohttp.ClientConnectorDNSError():
-            return _retryable(f"the name {host} cannot be found", "check base_url and the network", "dns")
-        case aiohttp.ClientConnectorError(os_error=socket.gaierror()):
-            return _retryable(f"the name {host} cannot be found", "check base_url and the network", "dns")
+        case aiohttp.ClientConnectorDNSError() | aiohttp.ClientConnectorError(os_error=socket.gaierror()):
+            return _error(by_name("name"), host)
         case aiohttp.ConnectionTimeoutError():
-            return _retryable(f"{host} does not react", "check the network and any firewall", "timeout")
+            return _error(by_name("no answer"), host, " (not even to the connection)")
         case TimeoutError():
-            return _retryable(f"{host} did not answer within {waited:g} s", "try again in a moment", "timeout")
+            return _error(by_name("no answer"), host, f" ({waited:g} s)")
         case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
-            return _retryable(f"nothing listens at {host}", "is the server running, and is the port right?", "refused")
+            return _error(by_name("nothing listens"), host)
         case aiohttp.ClientConnectorError():
-            return _retryable(f"{host} cannot be reached", "check the network", "unreachable")
+            return _error(by_name("unreachable"), host)
         case aiohttp.InvalidURL() | ValueError():
             return SignallingError(
                 "the request cannot be made: the address or a header is not valid",
@@ -82,34 +46,33 @@ def unreachable(host: str, error: BaseException, waited: float) -> SignallingErr
                 code="invalid",
             )
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return _retryable(f"{host} hung up without an answer", "try again in a moment", "disconnected")
+            return _error(by_name("hung up"), host)
         case _:
-            return _retryable(
-                f"{host} gave an answer that is not proper HTTP", "is base_url the right address?", "http"
-            )
+            return _error(by_name("not HTTP"), host)
 
 
-def refused(host: str, status: int, body: str, retry_after: str, key: str) -> SignallingError:
-    """There was an answer, and it was not a session description."""
+def refused(
+    host: str, status: int, body: str, retry_after: str, key: str, *, sent_none: bool = False
+) -> SignallingError:
+    """There was an answer, and it was not a session description. `sent_none`: nothing told the service who we are."""
+    if status == PROXY_LOGIN:
+        return refused_by_proxy(status)
     said, code = _read_error(body)
     said = one_line(said.replace(key, "[key]") if key else said)
     if not said and _is_html(body):
-        return _web_page(host, status)
-    if 200 <= status < 300:
-        saying = f"{host} answered, but not with a session description"
-        hint = "is base_url the address of a Realtime service with WebRTC?"
+        failure, code = by_name("web page"), "html"
+    elif 200 <= status < 300:
+        failure = by_name("no description")
+        code = code or failure.codes[0]
     else:
-        saying = f"{host} {_SAYINGS.get(status) or _by_class(status)} ({status})"
-        hint = _HINTS.get(status, "try again in a moment" if status >= 500 else "check base_url and the settings")
+        failure = failure_of(code, status, said)
+        if failure.name == "key" and sent_none:
+            failure, code = by_name("no key"), "no_key"
     wait = _seconds(retry_after)
-    if wait:
-        hint = f"wait {wait:g} s and try again"
-    if code in FATAL:
-        hint = _HINTS[{"invalid_api_key": 401, "model_not_found": 404}.get(code, 402)]
     return SignallingError(
-        f"{saying}: {said}" if said else saying,
-        hint=hint,
-        retryable=(status >= 500 or status in (408, 425, 429)) and code not in FATAL,
+        f"{failure.of(host)} ({status})" + (f": {said}" if said else ""),
+        hint=f"wait {wait:g} s and try again" if wait else failure.cure,
+        retryable=_may_help(failure, status),
         status=status,
         code=code,
         retry_after=wait,
@@ -119,33 +82,22 @@ def refused(host: str, status: int, body: str, retry_after: str, key: str) -> Si
 def refused_redirect(url: str, target: str) -> SignallingError:
     """The service wants us elsewhere (`target`), or nowhere (empty or `url` itself); a key is not carried there."""
     here, there = urlsplit(url).netloc, urlsplit(target)
+    failure = by_name("redirect")
     if not target or target == url:
-        where = "sends us in circles or nowhere"
-    else:
-        where = f"sends us on to {one_line(f'{there.scheme}://{there.netloc}')}, and a key is not carried there"
+        return SignallingError(f"{here} sends us in circles or nowhere", hint=failure.cure, code="redirect")
+    where = one_line(f"{there.scheme}://{there.netloc}")
+    return SignallingError(f"{failure.of(here)} ({where})", hint=failure.cure, code="redirect")
+
+
+def _error(failure: Failure, host: str, detail: str = "") -> SignallingError:
     return SignallingError(
-        f"{here} {where}",
-        hint="if that is the right service, make it the base_url",
-        code="redirect",
+        failure.of(host) + detail, hint=failure.cure, retryable=_may_help(failure, 0), code=failure.codes[0]
     )
 
 
-def _retryable(message: str, hint: str, code: str) -> SignallingError:
-    return SignallingError(message, hint=hint, retryable=True, code=code)
-
-
-def _web_page(host: str, status: int) -> SignallingError:
-    return SignallingError(
-        f"{host} answered with a web page ({status})",
-        hint="check base_url; on a hotel or train network, log in with a browser first",
-        retryable=status >= 500,
-        status=status,
-        code="html",
-    )
-
-
-def _by_class(status: int) -> str:
-    return "has trouble of its own" if status >= 500 else "refused the call"
+def _may_help(failure: Failure, status: int) -> bool:
+    """Whether trying the same again may help; what the table leaves to us does when the service itself failed."""
+    return status >= 500 if failure.retry == "as told" else not failure.is_fatal
 
 
 def _is_html(body: str) -> bool:
@@ -172,8 +124,21 @@ def _read_error(body: str) -> tuple[str, str]:
     message = next((error[name] for name in ("message", "detail", "error") if error.get(name)), "")
     codes = [error.get(name) for name in ("code", "type")]
     named = [code for code in codes if isinstance(code, str) and code]
-    code = next((code for code in named if code in FATAL), named[0] if named else "")
-    return (message if isinstance(message, str) else json.dumps(message)), one_line(code)
+    code = next((code for code in named if is_about_account(code)), named[0] if named else "")
+    return _in_words(message), one_line(code)
+
+
+def _in_words(message: object) -> str:
+    """A sentence as it is; FastAPI's list of fields as `query.model: Field required`; anything else as JSON."""
+    if isinstance(message, str):
+        return message
+    rows = message if isinstance(message, list) else []
+    words = [f"{'.'.join(map(str, row['loc']))}: {row['msg']}" for row in rows if _is_field(row)]
+    return "; ".join(words) if words and len(words) == len(rows) else json.dumps(message)
+
+
+def _is_field(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("loc"), list) and isinstance(row.get("msg"), str)
 
 
 def one_line(text: str) -> str:

@@ -22,7 +22,7 @@ from voicechat.transports.endpoint import endpoint, followed, is_same_service, p
 from voicechat.transports.http_post import Body, Reply, post
 from voicechat.transports.refusals import refused
 from voicechat.transports.target import Handshake, LineTarget
-from voicechat.transports.tokens import from_token_url, mint
+from voicechat.transports.tokens import Token, fetched, mint, with_living_token
 
 _CALL_ID = re.compile(r"[A-Za-z0-9_.\-]{1,128}")
 _HANG_UP_TIMEOUT = 2.0
@@ -50,6 +50,8 @@ class CallAnswer:
     """The call's own address, where the service gave one within its own host."""
     key: str = field(default="", repr=False)
     """The key that was used, which may be a short-lived one."""
+    key_dies_at: float | None = None
+    """When that key dies, Unix seconds by this computer's clock; None for a standard one."""
     why: str = ""
     """Why not the handshake that was tried first; empty where this was the first."""
 
@@ -67,23 +69,19 @@ async def exchange_sdp(
     `target.connect_timeout` limits each request; `wall` gives Unix seconds, for short-lived keys.
     """
     if target.token_url:
-        token = await from_token_url(
-            http,
-            target.token_url,
-            target.token_access,
-            wall(),
-            timeout=target.connect_timeout,
-            insecure=target.insecure,
-        )
         # A token server configures sessions as its owner likes: ours is sent when the line is open.
-        return await _bare(http, target, offer, handshake, token.value, configured=False)
+        return await with_living_token(
+            lambda: fetched(http, target, wall()),
+            lambda token: _bare(http, target, offer, handshake, token, configured=False),
+            wall,
+        )
     match handshake:
         case "multipart":
             return await _multipart(http, target, offer)
         case "sdp":
             return await _bare(http, target, offer, handshake, None, configured=False)
         case _:
-            return await _minted(http, target, offer, handshake, wall())
+            return await _minted(http, target, offer, handshake, wall)
 
 
 async def _multipart(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
@@ -117,16 +115,25 @@ async def _form(
 
 
 async def _minted(
-    http: aiohttp.ClientSession, target: LineTarget, offer: str, handshake: Handshake, now: float
+    http: aiohttp.ClientSession, target: LineTarget, offer: str, handshake: Handshake, wall: Callable[[], float]
 ) -> CallAnswer:
     """With a short-lived key. A beta service that mints none may still take the offer with the standard one."""
+    is_minted = False
+
+    async def minted() -> Token:
+        nonlocal is_minted
+        token = await mint(http, replace(target, handshake=handshake), wall())
+        is_minted = True
+        return token
+
     try:
-        token = await mint(http, replace(target, handshake=handshake), now)
+        return await with_living_token(
+            minted, lambda token: _bare(http, target, offer, handshake, token, configured=True), wall
+        )
     except SignallingError as error:
-        if handshake != "sessions" or error.status not in ABSENT:
+        if is_minted or handshake != "sessions" or error.status not in ABSENT:
             raise
-        return await _bare(http, target, offer, handshake, None, configured=False)
-    return await _bare(http, target, offer, handshake, token.value, configured=True)
+    return await _bare(http, target, offer, handshake, None, configured=False)
 
 
 async def _bare(
@@ -134,17 +141,24 @@ async def _bare(
     target: LineTarget,
     offer: str,
     handshake: Handshake,
-    key: str | None,
+    token: Token | None,
     *,
     configured: bool,
 ) -> CallAnswer:
     """The offer alone. A GA token knows its model; everybody else is told in the query."""
     url = _address(target, handshake)
-    headers, query = credentials(url, target, key)
-    if target.model and not (handshake == "client_secret" and key) and "model=" not in urlsplit(url).query:
+    headers, query = credentials(url, target, token.value if token is not None else None)
+    if (
+        target.model
+        and not (handshake == "client_secret" and token is not None)
+        and "model=" not in urlsplit(url).query
+    ):
         query.setdefault("model", target.model)
     reply = await post(http, url, headers | _SDP, query, offer.encode, target.connect_timeout)
-    return _answer(reply, target, target.key if key is None else key, handshake, configured=configured)
+    if token is None:
+        return _answer(reply, target, target.key, handshake, configured=configured)
+    answer = _answer(reply, target, token.value, handshake, configured=configured)
+    return replace(answer, key_dies_at=token.expires_at)
 
 
 def _address(target: LineTarget, handshake: Handshake) -> str:
@@ -175,7 +189,7 @@ def _answer(reply: Reply, target: LineTarget, key: str, handshake: Handshake, *,
     host = urlsplit(reply.url).netloc
     said = without_secrets(reply.body, (*secrets_of(target), *((key,) if key else ())))
     if not 200 <= reply.status < 300:
-        raise refused(host, reply.status, said, reply.retry_after, key)
+        raise refused(host, reply.status, said, reply.retry_after, key, sent_none=target.is_anonymous)
     if not reply.is_whole:
         raise SignallingError(
             f"{host} answered with far more than a session description",
@@ -216,16 +230,21 @@ def _call_id(location: str) -> str:
     return last if _CALL_ID.fullmatch(last) else ""
 
 
-async def hang_up(http: aiohttp.ClientSession, target: LineTarget, call: CallAnswer) -> str:
+async def hang_up(
+    http: aiohttp.ClientSession, target: LineTarget, call: CallAnswer, *, wall: Callable[[], float] = time.time
+) -> str:
     """Tell the service that the call is over; returns why it was not told, or an empty string. Never raises.
 
     `POST .../calls/NAME/hangup` as OpenAI has it; a service without that address gets DELETE on the call itself.
     """
     if not _CALL_ID.fullmatch(call.call_id):
         return "the service gave the call no name"
+    is_dead = call.key_dies_at is not None and wall() >= call.key_dies_at
+    if is_dead and not target.key:
+        return "the short-lived key of the call has run out"
     below = urlsplit(call.url)._replace(query="", fragment="").geturl().rstrip("/")
     try:
-        headers, query = credentials(call.url, target, call.key)
+        headers, query = credentials(call.url, target, None if is_dead else call.key)
         status = await _tell(http, "POST", f"{below}/{call.call_id}/hangup", headers, query)
         if status in ABSENT and call.location:
             status = await _tell(http, "DELETE", call.location, headers, query)

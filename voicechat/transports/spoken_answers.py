@@ -31,6 +31,8 @@ class _Frame(msgspec.Struct):
     response_id: str | None = None
     item_id: str | None = None
     delta: msgspec.Raw = msgspec.Raw(b'""')
+    sample_rate: msgspec.Raw = msgspec.Raw(b"null")
+    channels: msgspec.Raw = msgspec.Raw(b"null")
     session: msgspec.Raw = msgspec.Raw(b"null")
     response: msgspec.Raw = msgspec.Raw(b"null")
     error: msgspec.Raw = msgspec.Raw(b"null")
@@ -85,6 +87,8 @@ class SpokenAnswers:
         match ga_name(frame.type):
             case "response.output_audio.delta":
                 await self._take(frame)
+            case "session.output_audio.delta":
+                await self._translated(frame)
             case "response.output_audio.done":
                 self._ended(frame.response_id or "", frame.item_id or "")
             case "response.created":
@@ -96,12 +100,27 @@ class SpokenAnswers:
             case "error":
                 self.on_error(_error(frame.error))
 
+    async def _translated(self, frame: _Frame) -> None:
+        """A translation session's sound has neither answers nor items: it is one stream, and after a flush another.
+
+        It says of each piece what it is, but need not: then it is as the session's sound is, in one channel.
+        """
+        rate, channels = _whole(frame.sample_rate), _whole(frame.channels)
+        known = rate is not None and LOWEST_RATE <= rate <= HIGHEST_RATE
+        form = SoundFormat("pcm16", rate) if rate is not None and known else self._form
+        answer = self._count
+        if not answer or self._queue.is_dead(answer) or self._forms.get(answer) != form:
+            answer = self._new_number("")
+            self._forms[answer] = form
+        data = self._bytes(frame.delta)
+        await self._play(answer, f"translation-{answer}", _mixed(data) if channels == 2 else data)
+
     async def _take(self, frame: _Frame) -> None:
         answer = self._number(frame.response_id or "")
-        item_id = frame.item_id or ""
-        if self._queue.is_dead(answer):
-            return
-        data = self._bytes(frame.delta)
+        if not self._queue.is_dead(answer):
+            await self._play(answer, frame.item_id or "", self._bytes(frame.delta))
+
+    async def _play(self, answer: int, item_id: str, data: bytes) -> None:
         self.bytes_received += len(data)
         decoder = self._decoder_for(answer, item_id)
         step = int(_SLICE * decoder.form.bytes_per_second) & ~1
@@ -189,6 +208,19 @@ def _part(raw: msgspec.Raw) -> Mapping[str, object]:
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _whole(raw: msgspec.Raw) -> int | None:
+    try:
+        return msgspec.json.decode(raw, type=int)
+    except (msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+def _mixed(data: bytes) -> bytes:
+    """Two channels as one."""
+    both = np.frombuffer(data[: len(data) & ~3], "<i2").astype(np.int32).reshape(-1, 2)
+    return ((both[:, 0] + both[:, 1]) // 2).astype("<i2").tobytes()
 
 
 def _name(part: Mapping[str, object], field: str) -> str:

@@ -57,11 +57,18 @@ class LineTarget:
     output_format: AudioFormat = ("pcm16", 24_000)
     """The microphone's and the assistant's sound on a WebSocket; WebRTC negotiates its own."""
     chunk: float = 0.02
-    """Seconds of microphone in one message on a WebSocket, 0.02 to 0.04."""
+    """Seconds of microphone in one message on a WebSocket: 0.02 to 0.04, 0.2 in a translation session."""
+    translates: bool = False
+    """A translation session is wanted, which has addresses and events of its own (WebSocket only)."""
     insecure: bool = False
     """The user allowed a key to travel unencrypted."""
     quirks: frozenset[str] = frozenset()
     """Names of what this service does differently (see `config.provider`)."""
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Nothing that is sent could tell the service who we are."""
+        return not (self.key or self.token_url or self.headers or self.query)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,29 +14,32 @@ dead token, and one that is fast would throw every token away.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from voicechat.errors import SignallingError
+from voicechat.failures import failure_of, is_about_account
 from voicechat.protocol.session_dialects import in_dialect
 from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, may_carry_key, proxy_for
-from voicechat.transports.refusals import FATAL, one_line, refused, unreachable
+from voicechat.transports.refusals import one_line, refused, unreachable
 from voicechat.transports.target import LineTarget
 
+T = TypeVar("T")
 TokenKind = Literal["client_secret", "sessions"]
 
 LIFE: Mapping[TokenKind, float] = {"client_secret": 600.0, "sessions": 60.0}
 """Seconds a token lives where its maker does not say."""
 SHORTEST, LONGEST = 10, 7_200
 """What `expires_after.seconds` may be (7201 is refused with 400)."""
-RENEW_BEFORE = 10.0
-"""Seconds before the end at which a token counts as used up: the handshake takes some of them."""
+RENEW_BEFORE = 5.0
+"""Seconds before the end at which a token counts as used up: the handshake takes some of them. Half of what the
+shortest-lived may have, so that a new one is never used up at once."""
 _PATHS: Mapping[TokenKind, str] = {"client_secret": "realtime/client_secrets", "sessions": "realtime/sessions"}
 _LARGEST_BODY = 262_144
 _LONGEST_TOKEN = 16_384
@@ -73,7 +76,7 @@ async def mint(http: aiohttp.ClientSession, target: LineTarget, now: float, *, l
     host = urlsplit(url).netloc
     if not 200 <= reply.status < 300:
         said = without_secrets(reply.body, secrets_of(target))
-        raise refused(host, reply.status, said, reply.retry_after, target.key)
+        raise refused(host, reply.status, said, reply.retry_after, target.key, sent_none=target.is_anonymous)
     return _token(host, reply, now, LIFE[kind])
 
 
@@ -108,23 +111,28 @@ async def from_token_url(
     return _token(host, reply, now, LIFE["sessions"])
 
 
-async def with_token(target: LineTarget, now: float) -> LineTarget:
-    """The target with a short-lived key of its token server, where it has one; else as it is. Raises SignallingError.
-
-    For lines that need nothing of HTTP but this: a WebSocket shows the token as it would show a standard key.
+async def with_living_token(
+    fetch: Callable[[], Awaitable[Token]], use: Callable[[Token], Awaitable[T]], wall: Callable[[], float]
+) -> T:
+    """What `use` makes of a short-lived key. One that has died between its making and its use (a slow network, a lid
+    that was closed) is replaced once, be it that its time says so or that the service does. Raises SignallingError.
     """
-    if not target.token_url:
-        return target
-    async with aiohttp.ClientSession() as http:
-        token = await from_token_url(
-            http,
-            target.token_url,
-            target.token_access,
-            now,
-            timeout=target.connect_timeout,
-            insecure=target.insecure,
-        )
-    return replace(target, key=token.value, auth_style="bearer")
+    token = await fetch()
+    if token.needs_renewal(wall()):
+        token = await fetch()
+    try:
+        return await use(token)
+    except SignallingError as error:
+        if failure_of(error.code, error.status, error.message).name != "token":
+            raise
+    return await use(await fetch())
+
+
+async def fetched(http: aiohttp.ClientSession, target: LineTarget, now: float) -> Token:
+    """A token of the target's token server. Raises SignallingError."""
+    return await from_token_url(
+        http, target.token_url, target.token_access, now, timeout=target.connect_timeout, insecure=target.insecure
+    )
 
 
 def _host_of(url: str) -> str:
@@ -252,7 +260,7 @@ def _own_refusal(host: str, reply: _Reply) -> SignallingError | None:
     return SignallingError(
         f"the token server {host} gave no token ({reply.status}): {one_line(message)}",
         hint=hints.get(reply.status, plain.hint if plain.retry_after else "ask whoever runs the token server"),
-        retryable=plain.retryable and code not in FATAL,
+        retryable=plain.retryable and not is_about_account(code),
         status=reply.status,
         code=code,
         retry_after=plain.retry_after,

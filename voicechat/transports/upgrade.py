@@ -10,6 +10,8 @@ import contextlib
 import socket
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -20,10 +22,12 @@ from voicechat.transports.credentials import credentials, secrets_of, without_se
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
 from voicechat.transports.target import LineTarget
-from voicechat.transports.tokens import with_token
+from voicechat.transports.tokens import fetched, with_living_token
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes of one message of the service: four minutes of sound at once, and nobody sends so much."""
+TRANSLATIONS = "realtime/translations"
+"""Where translation sessions are, below the base URL."""
 _LARGEST_BODY = 262_144
 _CLOSING = 0.5
 """Seconds that the other end has to answer our goodbye."""
@@ -67,7 +71,7 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
     """
     if not target.websocket_url:
         query = {"model": target.model} if target.model else {}
-        return endpoint(target.base_url, "realtime"), query
+        return endpoint(target.base_url, TRANSLATIONS if target.translates else "realtime"), query
     try:
         parts = urlsplit(target.websocket_url.strip())
         scheme = {"ws": "http", "wss": "https", "http": "http", "https": "https"}.get(parts.scheme.lower(), "")
@@ -86,10 +90,22 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
     return urlunsplit((scheme, parts.netloc, parts.path, "", "")), query
 
 
-async def upgrade(target: LineTarget) -> Upgraded:
-    """Open the WebSocket. Raises SignallingError with nothing left open; the key never shows in it."""
+async def upgrade(target: LineTarget, *, wall: Callable[[], float] = time.time) -> Upgraded:
+    """Open the WebSocket, with a short-lived key where the target has a token server: a WebSocket shows it as it would
+    show a standard key. Raises SignallingError with nothing left open; the key never shows in it.
+    """
+    if not target.token_url:
+        return await _upgraded(target)
+    async with aiohttp.ClientSession() as http:
+        return await with_living_token(
+            lambda: fetched(http, target, wall()),
+            lambda token: _upgraded(replace(target, key=token.value, auth_style="bearer")),
+            wall,
+        )
+
+
+async def _upgraded(target: LineTarget) -> Upgraded:
     url, query = address(target)
-    target = await with_token(target, time.time())
     headers, more = credentials(url, target)
     host = urlsplit(url).netloc
     refusals = _Refusals()
@@ -127,6 +143,8 @@ def _refusal(target: LineTarget, host: str, error: aiohttp.WSServerHandshakeErro
             code="http",
         )
     if 200 <= error.status < 300:
+        if (page := refused(host, error.status, body, "", "")).code == "html":
+            return page
         return SignallingError(
             f"{host} answered, but takes no WebSocket here ({error.status})",
             hint="is base_url the address of a Realtime service?",
@@ -135,7 +153,7 @@ def _refusal(target: LineTarget, host: str, error: aiohttp.WSServerHandshakeErro
         )
     said = without_secrets(body, secrets_of(target))
     retry_after = error.headers.get("Retry-After", "") if error.headers is not None else ""
-    return refused(host, error.status, said, retry_after, target.key)
+    return refused(host, error.status, said, retry_after, target.key, sent_none=target.is_anonymous)
 
 
 def _guard(opened: aiohttp.ClientWebSocketResponse) -> None:

@@ -27,7 +27,7 @@ from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.transports.close_codes import Closing, closing
 from voicechat.transports.credentials import secrets_of
-from voicechat.transports.microphone import EVENT_ID, Microphone
+from voicechat.transports.microphone import APPEND, EVENT_ID, TRANSLATION_APPEND, Microphone
 from voicechat.transports.outbox import Outbox
 from voicechat.transports.pulse import LOOK_EVERY, Pulse
 from voicechat.transports.refusals import unreachable
@@ -150,7 +150,9 @@ class _Session:
             clock=clock,
             show=lambda text: self._report(lambda: heard.on_sent(text)),
             note=self._note,
+            event=TRANSLATION_APPEND if target.translates else APPEND,
         )
+        self._goodbye = '{"type":"session.close"}' if target.translates else ""
         self._pinging: asyncio.Task[object] | None = None
         self._talking: asyncio.Task[object] | None = None
         self._serving = [self._task(one) for one in (self._read(), self._outbox.write(socket.socket), self._watch())]
@@ -194,6 +196,8 @@ class _Session:
         )
 
     async def close(self, *, hang_up: bool) -> None:
+        if self._goodbye and hang_up and not self.send(self._goodbye):
+            self._report(lambda: self._heard.on_sent(self._goodbye))
         self._is_reporting = False
         if hang_up and not self._ended.done():
             await self._outbox.emptied(_SEND_OFF)
@@ -253,7 +257,8 @@ class _Session:
         reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE and isinstance(message.extra, str) else ""
         is_recent = self._clock() - self._said_at < _CLOSES_UPON
         said = (self._said.code or self._said.type or "") if is_recent else ""
-        return closing(socket.close_code, reason, said=said, secrets=self._secrets)
+        words = (self._said.message or "") if is_recent else ""
+        return closing(socket.close_code, reason, said=said, said_words=words, secrets=self._secrets)
 
     def _end(self, why: Closing) -> None:
         if self._ended.done():

@@ -1,13 +1,11 @@
-"""The cards that stand where a transcript will be: welcome, connecting, no microphone, refused, engine died, keys.
+"""The cards that stand where a transcript will be: welcome, connecting, no microphone, refused, engine died.
 
 Pure: facts in, lines of coloured words out. Each card says what is the case, and the next step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Literal
 
 from textual.content import Content
@@ -114,6 +112,8 @@ def _welcome(facts: CardFacts, width: int) -> list[Line]:
         first, *rest = facts.welcome.instead
         told = [(Word(line[:width], "key" if line.startswith("  ") else "quiet", outside=True),) for line in rest]
         return [*_waves(), (), _text(first, bold=True), *told]
+    if facts.view.mic.translates_to:
+        return _welcome_translation(facts)
     keys, voice = facts.keys, assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
     hands_free = facts.view.mic.turn_mode != "push-to-talk"
     other_mode = "push-to-talk" if hands_free else "hands-free"
@@ -138,6 +138,24 @@ def _welcome(facts: CardFacts, width: int) -> list[Line]:
         _key(keys.stop, "stop the answer"),
         (*_key(keys.mute, "mute".ljust(12)), *_key("o", other_mode, 2)),
         _key(keys.type, "type instead"),
+        _key("F2", "watch the events"),
+        (),
+        *_checks(facts),
+        *_found_key(facts.welcome),
+    ]
+
+
+def _welcome_translation(facts: CardFacts) -> list[Line]:
+    """A live translation has no turns and takes no typed text: nothing of either is offered."""
+    keys = facts.keys
+    return [
+        *_waves(),
+        (),
+        _text("Just speak.", bold=True),
+        (Word(f"What you say is spoken in {facts.view.mic.translates_to} while you speak.", "quiet", outside=True),),
+        (),
+        _key(keys.stop, "drop what is still to be spoken"),
+        _key(keys.mute, "mute"),
         _key("F2", "watch the events"),
         (),
         *_checks(facts),
@@ -280,102 +298,3 @@ def _notes(facts: CardFacts, width: int) -> list[Line]:
         times = f" ×{note.count}" if note.count > 1 else ""
         lines += [(), *_wrapped(note.text + times, width, color, first=glyph)]
     return lines
-
-
-KeyRows = Sequence[tuple[str, str]]
-
-
-FILTERS = (
-    ("FILTER", ""),
-    ("word", "in summary or payload"),
-    ("a,b  -a", "a or b, not a; blank is and"),
-    ("type:", "response,in.speech*"),
-    ("dir:", "in, out, local"),
-    ("is:", "error vad delta audio tool mine"),
-    ("", "unknown harmless marked"),
-    ("id:", "any id; resp: item: call:"),
-    ("turn:", "8"),
-    ("after:", "4:06, or 30s ago; before:"),
-    ("gap:", ">500ms, from the one before"),
-    ("size:", ">4k on the wire"),
-    (".field", ".usage.output_tokens>200"),
-    ("group:", "off splits runs of deltas"),
-    ("", ""),
-    ("COLUMNS", ""),
-    ("↓ ↑ ·", "server, ours, of this program"),
-    ("◆ ✕", "voice detector, error"),
-)
-"""The filter language, beside the keys of the list."""
-
-
-def event_key_card(keys: KeyRows, width: int) -> list[Line]:
-    """The card of `?` over the events: their keys, and what a filter may say."""
-    half = (width - 2) // 2
-    lines: list[Line] = [()]
-    for sides in zip_longest(keys, FILTERS, fillvalue=("", "")):
-        row: list[Word] = []
-        for name, words in sides:
-            color = "key" if words else "accent"
-            row += [Word(f"  {name}".ljust(12), color, True), Word(words.ljust(half - 12)[: half - 12], "quiet")]
-        lines.append(tuple(row))
-    return lines
-
-
-def replay_card(key: str, looking: KeyRows, width: int) -> list[Line]:
-    """The card of `?` over a tape: how to move about in time, and what there is to look at."""
-    moves = [
-        ("REPLAY", ""),
-        (key, "pause, and go on"),
-        ("← →", "5 s back, 5 s on"),
-        (", .", "event by event; Shift ← → too"),
-        ("Home End", "the start, the end"),
-        ("- +", "slower, faster"),
-        ("click", "on the bar: go there"),
-    ]
-    own = (",", "End")
-    looks = [
-        (next((one for one in keys.split("  ") if one not in own), keys), words.replace("quit · q q does too", "leave"))
-        for keys, words in looking
-        if "again" not in words and "tape" not in words
-    ]
-    half = (width - 2) // 2
-    lines: list[Line] = []
-    for sides in zip_longest(moves, looks, fillvalue=("", "")):
-        row: list[Word] = []
-        for keys, words in sides:
-            row += [Word(f"  {keys}".ljust(12), "key" if words else "accent", True)]
-            row += [Word(words.ljust(half - 12)[: half - 12], "quiet")]
-        lines.append(tuple(row))
-    return [*lines, (), (Word("  What was said is said: other keys only tell that this is a replay.", "quiet"),)]
-
-
-def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: int) -> list[Line]:
-    """The card of `?`: two columns of keys, what is known of the keyboard, and what the lamps say."""
-    half = (width - 2) // 2
-    lines: list[Line] = []
-    for sides in zip_longest(left, right, fillvalue=("", "")):
-        row: list[Word] = []
-        for keys, words in sides:
-            if words:
-                row += [Word(f"  {keys}".ljust(10), "key", True), Word(words.ljust(half - 10)[: half - 10], "quiet")]
-            else:
-                row.append(Word(f"  {keys}".ljust(half), "accent", True))
-        lines.append(tuple(row))
-    known = {
-        "true": ("● ", "success", f"Your terminal reports key release, so {key} is a true hold."),
-        "guessed": ("◉ ", "warning", f"The end of a hold of {key} is guessed, about 0.2 s late."),
-        "remote": ("◉ ", "warning", f"The end of a hold of {key} is guessed over the network, about 0.4 s late."),
-        "tap": ("◉ ", "warning", f"This terminal does not repeat keys: tap {key} on, tap it off."),
-        "unknown": ("○ ", "quiet", "Whether this terminal reports key release is not known yet."),
-    }[release]
-    return [
-        *lines,
-        (),
-        (Word(f"  {known[0]}", known[1]), Word(known[2])),
-        (Word("    In tmux it cannot: tap twice, or hold the badge with the mouse.", "quiet"),),
-        (Word("  What the three lamps say", "accent", True),),
-        (
-            *(Word("  ● mic ", bold=True), Word("sound reaches us   ", "quiet"), Word("● sent ", bold=True)),
-            *(Word("it leaves   ", "quiet"), Word("● heard ", bold=True), Word("the server reacts", "quiet")),
-        ),
-    ]

@@ -152,6 +152,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         case "tail":
             return "sending your last 0.2 s", "then it is sent as one turn"
         case "hands-free":
+            if mic.translates_to:
+                return f"open mic · what you say is spoken in {mic.translates_to}", _devices(mic)
             if mic.turn_mode == "transcribe":
                 return "open mic · what you say is only written down", _devices(mic)
             heard = mic.lamps[2] == "yes"
@@ -270,11 +272,14 @@ def _echo(mic: MicView) -> str:
 
 
 def _devices(mic: MicView) -> str:
-    return _join(mic.name, _echo(mic), f"barge-in {'on' if mic.barge_in else 'off'}")
+    barge_in = "" if mic.translates_to else f"barge-in {'on' if mic.barge_in else 'off'}"
+    return _join(mic.name, _echo(mic), barge_in)
 
 
 def reply_words(scene: Scene) -> ReplyWords:
     """What the assistant is doing, and the one figure of the last answer."""
+    if scene.mic.translates_to and scene.reply.state in ("ready", "listening", "waiting", "finished", "stopped"):
+        return ReplyWords("○", "quiet", f"translating to {scene.mic.translates_to}", "a live translation, no assistant")
     if scene.mic.turn_mode == "transcribe" and scene.reply.state in ("ready", "listening", "waiting", "finished"):
         return ReplyWords("○", "quiet", "only writing down", _reply_second(scene))
     glyph, color, text = _reply_state(scene.reply, scene.connection, scene.keys)

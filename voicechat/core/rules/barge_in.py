@@ -35,6 +35,7 @@ from voicechat.core.rules.playback import is_answer_running
 from voicechat.core.rules.reply_gate import has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, Voice
+from voicechat.failures import by_name
 from voicechat.protocol.items import Response
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -65,7 +66,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case LineLost() if is_answer_running(state, now, policy):
             return RuleResult(None, (), (AnswerInterrupted("line"),))
         case SelfEchoHeard():
-            return RuleResult(None, (), (Noticed("warning", _self_echo_words(event), "self_echo"),))
+            return RuleResult(None, (), (Noticed("warning", _self_echo_words(event), by_name("self-echo").codes[0]),))
         case LineReleased() | DeviceLost():
             return _changed(state, replace(voice, began_at=None, ended_at=None, granted_at=None))
         case _:
@@ -183,7 +184,7 @@ def _self_echo_words(heard: SelfEchoHeard) -> str:
                 f"echo cancelling takes out only {heard.cancelled_db:.0f} dB: turn the loudspeaker down, "
                 "use headphones, or half duplex (b)"
             )
-    return f"Your loudspeaker triggers the voice detection: {echo}; {cure}."
+    return by_name("self-echo").said(echo, cure)
 
 
 def _told(state: State, now: float, policy: TurnPolicy, *, is_changed: bool) -> RuleResult:

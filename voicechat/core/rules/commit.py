@@ -50,9 +50,11 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _cleared(state) if _is_ours(state) else NOTHING
         case TalkEnded(spoken) if _is_ours(state):
             return _committed(state, "push-to-talk") if spoken >= policy.min_turn else _cleared(state)
+        case LineLost() if state.resumption.again_from is not None and _detects(state):
+            return _changed(state, _said_again(state, policy))
         case LineLost() | LineReleased() | TurnModeChosen():
             return _changed(state, Segment(sends=state.segment.sends))
-        case VoiceBegan() | VoiceEnded() | AnswerInterrupted(by="barge-in") if _is_local(state):
+        case VoiceBegan() | VoiceEnded() | AnswerInterrupted(by="barge-in") if _detects(state):
             return _voice(state, event)
         case _:
             return NOTHING
@@ -63,7 +65,7 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     stopped_at = state.segment.stopped_at
     if stopped_at is not None and policy.commit_after_stop is not None:
         return stopped_at + policy.commit_after_stop
-    return _segment_ends_at(state.segment, policy) if _is_local(state) else None
+    return _segment_ends_at(state, policy) if _is_local(state) else None
 
 
 def _is_ours(state: State) -> bool:
@@ -71,24 +73,46 @@ def _is_ours(state: State) -> bool:
 
 
 def _is_local(state: State) -> bool:
+    """The segment is ours to commit, and there is a line to commit it on."""
+    return _detects(state) and is_ready(state)
+
+
+def _detects(state: State) -> bool:
     """Hands-free with our own detection, and nobody holds the mic open by hand."""
     is_hands_free = state.choices.is_open_mic and state.choices.local_detection
-    return is_hands_free and state.talk.pressed_at is None and is_ready(state)
+    return is_hands_free and state.talk.pressed_at is None
 
 
-def _segment_ends_at(segment: Segment, policy: TurnPolicy) -> float | None:
-    """R17: enough voice ends with the silence; a short word waits for company; a click ends with the silence."""
+def _segment_ends_at(state: State, policy: TurnPolicy) -> float | None:
+    """R17: enough voice ends with the silence; a short word waits for company; a click ends with the silence. What was
+    kept for this line leaves no faster than it was spoken, and a commit before its last sample would cut it (R27)."""
+    segment = state.segment
     if segment.ended_at is None or segment.began_at is not None:
         return None
     is_short = policy.shortest_voice <= segment.voiced < policy.commit_voice
-    return segment.ended_at + (policy.join_within if is_short else policy.commit_silence)
+    late = state.microphone.late if segment.was_kept else 0.0
+    return segment.ended_at + late + (policy.join_within if is_short else policy.commit_silence)
+
+
+def _said_again(state: State, policy: TurnPolicy) -> Segment:
+    """R27: what the lost line did not take in is a segment of the next one, even if nothing more is said."""
+    voice, old = state.voice, state.segment
+    kept = Segment(old.voiced, old.began_at, old.ended_at, sends=old.sends, was_kept=True)
+    if kept.began_at is not None or kept.voiced > 0.0 or voice.began_at is None:
+        return kept
+    if voice.ended_at is None:
+        return replace(kept, began_at=voice.began_at)
+    return replace(kept, ended_at=voice.ended_at, voiced=max(policy.shortest_voice, voice.ended_at - voice.began_at))
 
 
 def _voice(state: State, event: AnyEvent) -> RuleResult:
-    """Only voice that the server can hear counts: the mic is open, or a grant has just opened it."""
-    segment = state.segment
+    """Only voice that the server can hear counts: the mic is open, or a grant has just opened it, or it goes first on
+    the line that is awaited."""
+    segment, mic = state.segment, state.microphone
     match event:
-        case VoiceBegan(began_at) if state.microphone.is_open:
+        case VoiceBegan(began_at) if not is_ready(state) and mic.keep_from is not None:
+            return _changed(state, replace(segment, began_at=began_at, was_kept=True))
+        case VoiceBegan(began_at) if mic.is_open:
             return _changed(state, replace(segment, began_at=began_at))
         case AnswerInterrupted() if state.voice.began_at is not None and state.voice.ended_at is None:
             return _changed(state, replace(segment, began_at=state.voice.began_at))
@@ -106,7 +130,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
             return NOTHING
         waited = _sent(state, replace(segment, stopped_at=None))
         return _changed(state, waited, CommitInput(_event_id(state, waited))) if is_ready(state) else NOTHING
-    ends_at = _segment_ends_at(segment, policy) if _is_local(state) else None
+    ends_at = _segment_ends_at(state, policy) if _is_local(state) else None
     if ends_at is None or now < ends_at:
         return NOTHING
     return _committed(state, "local") if segment.voiced >= policy.shortest_voice else _cleared(state)

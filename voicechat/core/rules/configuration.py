@@ -155,7 +155,8 @@ def _line_opened(state: State, event: LineOpened, now: float, policy: TurnPolicy
         config = replace(config, dialect=event.dialect)
     if not event.configured or config.in_force_at is not None:
         return _changed(state, config)
-    asked = replace(config, sent=wanted_session(state, policy), turns_asked=turns_now(state, policy))
+    line = state.connection
+    asked = replace(config, sent=line.carries, turns_asked=line.turns_carried)
     return _in_force(state, asked, now)
 
 

@@ -28,12 +28,12 @@ from voicechat.core.events import (
     Received,
     TimePassed,
 )
-from voicechat.core.failures import Failure, failure_of
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.retries import waits_for
-from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.rules.wanted import turns_now, wanted_session
 from voicechat.core.state import Connection, Phase, State, Transport
+from voicechat.failures import Failure, failure_of
 from voicechat.protocol.server_events import ServerError
 
 
@@ -80,6 +80,7 @@ def _connect(
 ) -> RuleResult:
     """One more attempt, after what `line` knows of the ones before; `instead` of the talk's transport with another."""
     tries = instead or line.asks
+    session = wanted_session(state, policy)
     fresh = Connection(
         phase="connecting",
         number=line.number + 1,
@@ -89,13 +90,15 @@ def _connect(
         failures=line.failures,
         asks=line.asks,
         tries=tries,
+        carries=session,
+        turns_carried=turns_now(state, policy),
         why=line.why,
         lost_at=line.lost_at,
         reason="" if line.lost_at is None else line.reason,
         rolls_over=line.rolls_over,
         told=line.told,
     )
-    return _changed(state, fresh, (), Connect(fresh.number, wanted_session(state, policy), tries))
+    return _changed(state, fresh, (), Connect(fresh.number, session, tries))
 
 
 def _opened(line: Connection, event: LineOpened, now: float) -> Connection:
@@ -134,7 +137,7 @@ def _failed(state: State, event: LineFailed, now: float, policy: TurnPolicy) -> 
     line = replace(line, failures=max(1, line.failures))
     due = now + waits_for(line, state, policy, event.retry_after)
     line = replace(line, retry_at=due, failures=line.failures + 1)
-    is_starting = state.wishes.is_loopback and failure.name in ("unreachable", "engine")
+    is_starting = state.wishes.is_loopback and failure.name in ("unreachable", "nothing listens", "hung up", "engine")
     if line.lost_at is None and is_starting and line.attempts <= policy.quiet_retries:
         return _changed(state, line)
     phase: Phase = "refused" if line.lost_at is None else "lost"
@@ -149,18 +152,19 @@ def _since(line: Connection, now: float) -> float:
 
 def _fallen_back(state: State, line: Connection, failure: Failure, now: float, policy: TurnPolicy) -> RuleResult:
     """R27: WebRTC cannot connect here, so WebSocket is tried at once, and the user sees why."""
-    why = failure.name if failure.name != "no media" else "UDP blocked"
-    text = f"WebRTC does not connect: {line.reason}. WebSocket is tried instead."
-    tried = _connect(state, replace(line, why=why), now, policy, "WebSocket")
+    text = f"WebRTC does not connect: {line.reason}. {failure.instead} is tried instead."
+    tried = _connect(state, replace(line, why=failure.why), now, policy, "WebSocket")
     return replace(tried, announced=(Noticed("warning", text, "websocket_instead"),))
 
 
 def _may_retry(failure: Failure, event: LineFailed, line: Connection, policy: TurnPolicy) -> bool:
-    if failure.name == "token":
-        return line.failures < policy.token_tries
-    if failure.name == "engine" or (failure.is_fatal and failure.family == "network"):
-        return event.retryable
-    return not failure.is_fatal
+    match failure.retry:
+        case "at once":
+            return line.failures < policy.tries_at_once
+        case "as told":
+            return event.retryable
+        case _:
+            return not failure.is_fatal
 
 
 def _refused(state: State, line: Connection, failure: Failure, event: LineFailed, now: float) -> RuleResult:
@@ -177,8 +181,7 @@ def _refusal_noted(state: State, code: str, words: str, now: float) -> RuleResul
     """An error never ends a session by itself; a fatal one explains the end that follows it."""
     failure = failure_of(code, None, words)
     if failure.name == "session time":
-        reason = "the session reached its longest time"
-        return RuleResult(None, (), (LineLost(state.connection.number, reason, rolls_over=True),))
+        return RuleResult(None, (), (LineLost(state.connection.number, failure.sentence, rolls_over=True),))
     if not failure.is_fatal or failure.family != "authorisation":
         return NOTHING
     return _changed(state, replace(state.connection, refusal=code, refusal_words=words, refused_at=now))
@@ -191,12 +194,13 @@ def _lost(state: State, event: LineLost, now: float, policy: TurnPolicy) -> Rule
     is_explained = line.refused_at is not None and now - line.refused_at <= policy.explains_for
     code, reason = (line.refusal, line.refusal_words) if is_explained else (event.code or "line_lost", event.reason)
     failure = failure_of(code, None, reason)
+    was_steady = line.opened_at is not None and now - line.opened_at >= policy.steady_after
+    is_final = failure.is_fatal and not (failure.retry == "if it worked" and was_steady)
     down = replace(line, since=now, opened_at=None, call_id="", reason=reason, hint="", lost_at=lost_at, attempts=0)
-    if failure.is_fatal:
+    if is_final:
         down = replace(down, phase="lost", hint=failure.cure, retry_at=None)
         text = f"The line was closed: {reason or failure.sentence} · {failure.cure}. r reconnects."
         return _changed(state, down, (Noticed("error", text, code),), HangUp(line.number))
-    was_steady = line.opened_at is not None and now - line.opened_at >= policy.steady_after
     down = replace(down, phase="lost", failures=0 if was_steady else line.failures, rolls_over=event.rolls_over)
     due = now + (0.0 if event.rolls_over else waits_for(down, state, policy, None))
     down = replace(down, retry_at=due, failures=down.failures + 1, told=failure.name)

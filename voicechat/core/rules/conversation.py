@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core import answers, sounding, tool_turns, user_turns
+from voicechat.core import answers, rendering, sounding, tool_turns, user_turns
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
@@ -40,6 +40,7 @@ from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.core.state import Conversation, State, Turn
 from voicechat.core.transcript import added, changed, find_item, next_key, removed
+from voicechat.core.translating import is_translation
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -68,6 +69,9 @@ from voicechat.protocol.server_events import (
     ResponseMcpCallFailed,
     ResponseOutputAudioDelta,
     ServerEvent,
+    SessionInputTranscriptDelta,
+    SessionOutputAudioDelta,
+    SessionOutputTranscriptDelta,
 )
 
 NOTES_LOOKED_AT = 8
@@ -88,13 +92,17 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """When an answer is taken for over: silence after it was done, or no sound at all."""
+    """When an answer is taken for over (silence after it was done, or no sound at all), or a translated passage."""
+    if is_translation(state):
+        return rendering.pause_due(state)
     return sounding.completion_due(state, policy)
 
 
 def _on_local(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> Conversation:
     conversation = state.conversation
     match event:
+        case TimePassed() if is_translation(state):
+            return rendering.paused(state, now)
         case TimePassed():
             return sounding.completed(conversation, state, now, policy, ended=False)
         case AssistantHeard():
@@ -139,6 +147,8 @@ def _on_session(state: State, event: AnyEvent, now: float) -> Conversation:
         case LineOpened():
             started_at = now if conversation.started_at is None else conversation.started_at
             return replace(conversation, started_at=started_at, side_responses=(), conversation_named=False)
+        case LineLost() | LineReleased(anew=False) if is_translation(state):
+            return rendering.closed(state, now)
         case LineLost():
             ended = sounding.line_ended(state, "line", now)
             ended = user_turns.said_again(ended, state.connection.number, state.resumption.again_from)
@@ -157,8 +167,12 @@ def _on_session(state: State, event: AnyEvent, now: float) -> Conversation:
 
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> Conversation:
     match wire:
-        case ResponseOutputAudioDelta():
+        case ResponseOutputAudioDelta() | SessionOutputAudioDelta():
             return state.conversation
+        case SessionInputTranscriptDelta(delta=delta):
+            return rendering.grown(state, "you", delta, now)
+        case SessionOutputTranscriptDelta(delta=delta):
+            return rendering.grown(state, "assistant", delta, now)
         case (
             ConversationItemInputAudioTranscriptionDelta()
             | ConversationItemInputAudioTranscriptionCompleted()

@@ -85,8 +85,9 @@ def tools_offered(state: State, event: ToolsOffered, now: float) -> RuleResult:
         return RuleResult()
     change = Change("tools", wishes.session, state.choices)
     after = replace(state, wishes=replace(wishes, session={**wishes.session, "tools": tools}, tools=event.offers))
-    if config.turns_asked is None or tools == (listed or []):
-        return RuleResult(after)  # the first configuration of a line has them
+    travels = config.turns_asked is None and state.connection.phase != "connecting"
+    if travels or tools == (listed or []):
+        return RuleResult(after)  # the handshake or the first configuration of a line has them
     others_changed = tuple(one for one in config.changed if one.path != change.path)
     return _changed(after, replace(config, changed=(*others_changed, change), due_at=config.due_at or now))
 

@@ -40,6 +40,7 @@ from voicechat.core.rules.playback import ends_at
 from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Microphone, State
+from voicechat.failures import by_name
 
 MUTED = "muted by you"
 DEVICE_LOST = "device lost"
@@ -103,7 +104,8 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     kept = _kept_sent(state, now, policy)
     if not state.microphone.kept or not is_ready(state):
         return _gate_settled(state, now, policy)
-    state = replace(state, microphone=replace(state.microphone, kept=()))
+    first = max(state.microphone.kept[0][0], now - policy.keep_before_line)
+    state = replace(state, microphone=replace(state.microphone, kept=(), late=max(0.0, now - first)))
     rest = _gate_settled(state, now, policy)
     return RuleResult(rest.state or state, (*kept, *rest.effects), rest.announced)
 
@@ -124,7 +126,7 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         mic = _with_words_since_the_answer(state, now, policy)
     since = 0.0 if mic.keep_from is None else max(0.0, now - mic.keep_from)
     pre_roll = min(since, policy.keep_before_line)
-    opened = replace(mic, is_open=True, changed_at=now, keep_from=None)
+    opened = replace(mic, is_open=True, changed_at=now, keep_from=None, late=pre_roll)
     first = OpenMic(pre_roll, again=pre_roll > 0.0 and _is_first_of_this_line(state))
     lost = (_lost_words_notice(policy),) if since > pre_roll + policy.pre_roll else ()
     return RuleResult(replace(state, microphone=opened), (first,), lost)
@@ -246,24 +248,24 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
             return RuleResult(replace(state, microphone=well), (), _told_back(mic, well, event.why))
         case DeviceLost(reason=reason):
             lost = replace(mic, lost_at=now, lost_reason=reason, flat_since=None)
-            told = Noticed("warning", _lost_words(mic, reason), "device_lost")
+            failure = by_name("device lost")
+            told = Noticed("warning", failure.said(_lost_detail(mic, reason)), failure.codes[0])
             return RuleResult(replace(state, microphone=lost), (), (told,) if mic.lost_at is None else ())
         case DeviceMissing(reason, hint, part="loudspeaker"):
-            words = " · ".join(part for part in (f"Answers cannot be heard: {reason}", hint) if part)
-            return RuleResult(None, (), (Noticed("warning", words, "no_loudspeaker"),))
+            failure = by_name("no loudspeaker")
+            return RuleResult(None, (), (Noticed("warning", failure.said(reason, hint), failure.codes[0]),))
         case DeviceMissing(reason, hint):
-            return _changed(state, replace(mic, missing=reason or "no microphone", missing_hint=hint))
-        case MicFlat(seconds):
-            return _flat(state, now - max(0.0, seconds))
+            return _changed(state, replace(mic, missing=reason or by_name("no microphone").sentence, missing_hint=hint))
+        case MicFlat(seconds, cure):
+            return _flat(state, now - max(0.0, seconds), cure)
         case _:
             return _changed(state, replace(mic, flat_since=None))
 
 
-def _lost_words(mic: Microphone, reason: str) -> str:
-    """What happened and the next step; which of the two devices went cannot be known, they run as one."""
+def _lost_detail(mic: Microphone, reason: str) -> str:
+    """Why, and on which devices; which of the two went cannot be known, they run as one."""
     names = " and ".join(dict.fromkeys(name for name in (mic.name, mic.speaker) if name not in ("", "none")))
-    what = f"Sound stopped: {reason}" if reason else "Sound stopped"
-    return f"{what} ({names or 'no device'}). It is looked for again by itself; d chooses another device."
+    return f"{reason or 'nobody says why'} ({names or 'no device'})"
 
 
 def _told_back(before: Microphone, now: Microphone, why: str) -> tuple[Noticed, ...]:
@@ -275,17 +277,15 @@ def _told_back(before: Microphone, now: Microphone, why: str) -> tuple[Noticed, 
     return (Noticed("info", f"{what}: {used}", "device_back"),)
 
 
-def _flat(state: State, since: float) -> RuleResult:
+def _flat(state: State, since: float, cure: str) -> RuleResult:
     """R26: an open mic that gives only zeros is silent; said once per device."""
     mic = replace(state.microphone, flat_since=since)
     if mic.name in mic.told_flat:
         return _changed(state, mic)
-    name = mic.name or "The microphone"
-    text = (
-        f"{name} gives only silence. Is it switched off, muted in hardware, or closed to this terminal by the system?"
-    )
+    failure = by_name("permission")
+    text = failure.said(cure=cure, who=mic.name)
     told = replace(mic, told_flat=(*mic.told_flat, mic.name))
-    return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, "mic_flat"),))
+    return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, failure.codes[0]),))
 
 
 def _loudness(state: State, mic: Microphone) -> RuleResult:

@@ -31,6 +31,7 @@ from voicechat.protocol.server_events import (
     ResponseCreated,
     ResponseOutputAudioDelta,
     ServerEvent,
+    SessionOutputAudioDelta,
 )
 from voicechat.protocol.session_dialects import get_path
 
@@ -141,6 +142,9 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
     match wire:
         case ResponseOutputAudioDelta(item_id=item_id) if wire.delta and item_id and sound.silenced_at is None:
             return _changed(state, _received(state, item_id, wire))
+        case SessionOutputAudioDelta() if sound.silenced_at is not None:
+            # A translation is one stream without end: what waited was dropped, what comes now is new.
+            return _changed(state, replace(sound, silenced_at=None), ResumePlayback())
         case ResponseCreated() if sound.silenced_at is not None and not _is_cancelled_at_birth(state):
             return _changed(state, replace(sound, silenced_at=None, items=()), ResumePlayback())
         case ResponseCreated() if sound.silenced_at is not None:

@@ -42,6 +42,7 @@ from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.playback import is_answer_running
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, Talk
+from voicechat.failures import by_name
 from voicechat.protocol.server_events import InputAudioBufferCleared, ServerError
 
 NO_TALK = Talk()
@@ -166,7 +167,8 @@ def _pressed(state: State, event: TalkPressed, now: float, policy: TurnPolicy) -
     if state.microphone.muted:
         return _refused("You are muted, so this press is not heard. Unmute first, then press again.", "muted")
     if state.microphone.missing:
-        return _refused(f"There is no microphone: {state.microphone.missing}. You can type instead.", "no_microphone")
+        failure = by_name("no microphone")
+        return _refused(failure.said(state.microphone.missing, state.microphone.missing_hint), failure.codes[0])
     if is_spent(state):
         return _refused("Your budget is spent, so this press is not sent. :continue goes on.", "budget_press")
     lease_until = _lease_until(event, now, policy)

@@ -21,6 +21,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import PREFIX, Memory, memory_of
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Resumption, State
+from voicechat.core.translating import is_translation
 from voicechat.core.user_turns import SERVER_LAG
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError
@@ -64,6 +65,10 @@ def again_from(state: State, now: float, policy: TurnPolicy) -> float | None:
         return _last_talk(state, now, policy)
     if not mic.is_open:
         return None
+    if is_translation(state):
+        # What was said before was taken in as it was said: only the dead line's last moments are said again.
+        is_speaking = voice.began_at is not None and (voice.ended_at is None or voice.ended_at >= now - UNNOTICED)
+        return max(voice.began_at or now, now - UNNOTICED) - policy.pre_roll if is_speaking else None
     since: list[float] = []
     newest_turn_at: float | None = None
     for turn in reversed(state.conversation.turns):

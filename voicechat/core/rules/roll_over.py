@@ -14,6 +14,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.playback import ends_at as sound_ends_at
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State
+from voicechat.core.translating import is_translation
 
 SHORTEST, LONGEST = 20.0, 86_400.0
 """Seconds; an end further away, or nearly now, is a wall clock that is wrong and not an end."""
@@ -108,4 +109,5 @@ def _understood_at(state: State) -> float:
 def _words(state: State, now: float) -> str:
     left = max(0.0, (session_ends_at(state) or now) - now)
     when = f"{left / 60:.0f} min" if left >= 90.0 else f"{left:.0f} s"
-    return f"The service ends this session in {when}. A new one takes over at the next pause, with what was said."
+    kept = "" if is_translation(state) else ", with what was said"
+    return f"The service ends this session in {when}. A new one takes over at the next pause{kept}."

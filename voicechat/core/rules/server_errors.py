@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from voicechat.core.events import AnyEvent, Noticed, Received, SendRefused
-from voicechat.core.failures import failure_of
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import concerns_session
 from voicechat.core.rules.developer import is_mine
@@ -14,6 +13,7 @@ from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.resuming import is_of_memory
 from voicechat.core.rules.single_response import concerns_response
 from voicechat.core.state import State
+from voicechat.failures import failure_of
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError
 

@@ -11,6 +11,7 @@ from typing import Any
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.reply_gate import TRANSCRIPTION, client_decides
 from voicechat.core.state import State
+from voicechat.core.translating import is_translation, only_audio
 from voicechat.protocol.session_config import without
 from voicechat.protocol.session_dialects import get_path, set_path
 from voicechat.protocol.session_fields import SEMANTIC_VAD, SERVER_VAD
@@ -24,7 +25,12 @@ Turns = tuple[bool, bool, bool]
 
 
 def is_mic_open_during_playback(state: State, policy: TurnPolicy) -> bool:
-    """Preset `quick`: the server listens all the time and interrupts by itself (R1, R9). Barge-in off means off."""
+    """Preset `quick`: the server listens all the time and interrupts by itself (R1, R9). Barge-in off means off.
+
+    A translation session listens while it speaks too, unless the loudspeaker would be translated with the speaker.
+    """
+    if is_translation(state):
+        return state.microphone.hears_over_playback
     return policy.mic_open_during_playback and state.choices.barge_in and not state.choices.turns_are_ours
 
 
@@ -32,6 +38,10 @@ def wanted_session(state: State, policy: TurnPolicy) -> dict[str, Any]:
     """The user's wish in the GA dialect as it should be now, without what this service has refused."""
     session = dict(state.wishes.session)
     session.setdefault("type", "realtime")
+    if is_translation(state):
+        for path in state.configuration.refused:
+            session = without_path(session, path)
+        return only_audio(session)
     if client_decides(state, policy) and not get_path(session, TRANSCRIPTION):
         set_path(session, TRANSCRIPTION, {"model": FALLBACK_TRANSCRIPTION})
     set_path(session, TURN_DETECTION, turn_detection(state, policy))
@@ -41,7 +51,9 @@ def wanted_session(state: State, policy: TurnPolicy) -> dict[str, Any]:
 
 
 def turns_now(state: State, policy: TurnPolicy) -> Turns:
-    """The facts that the wire's turn detection is made of."""
+    """The facts that the wire's turn detection is made of; a translation session has none."""
+    if is_translation(state):
+        return False, False, False
     return (
         state.choices.turns_are_ours,
         client_decides(state, policy),

@@ -9,8 +9,9 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ToolAsk
 from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
-from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, event_key_card, key_card, lines_of, replay_card
+from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, lines_of
 from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
+from voicechat.ui.key_cards import event_key_card, key_card, replay_card
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release
 
@@ -58,7 +59,8 @@ class Card(Painted):
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """The lines, as wide as the widest, in the middle."""
-        lines = lines_of(self.name_now, self.facts, min(WIDEST, width - 4))
+        wide = min(WIDEST, width - 4)
+        lines = (self._told if wide == WIDEST else None) or lines_of(self.name_now, self.facts, wide)
         widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
         left = max(1, (width - widest) // 2)
         blank = max(0, (height - len(lines)) // 2)

@@ -70,6 +70,8 @@ class Deck(Painted):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._pressed = False
+        self._kept: dict[int, tuple[tuple[object, ...], Row]] = {}
+        """Rows without a meter, and what they were made of: they hardly ever change."""
 
     @property
     def scene(self) -> Scene:
@@ -83,7 +85,16 @@ class Deck(Painted):
         words, answer = mic_words(self.scene), reply_words(self.scene)
         if height <= 2:
             return [self._short_first(palette, width, words), self._short_second(palette, width, words, answer)]
-        return [self._row(palette, width, y, words, answer) for y in range(3)]
+        first, last = (self._kept_row(palette, width, y, words, answer) for y in (0, 2))
+        return [first, self._row(palette, width, 1, words, answer), last]
+
+    def _kept_row(self, palette: Palette, width: int, y: int, words: MicWords, answer: ReplyWords) -> Row:
+        made_of = (palette, width, words, answer, assistant_name(self.connection), self.notice, self.mic.deafened)
+        known = self._kept.get(y)
+        if known is None or known[0] != made_of:
+            row = self._row(palette, width, y, words, answer)
+            known = self._kept[y] = (made_of, row)
+        return known[1]
 
     def _start(self, palette: Palette, width: int, live: bool) -> Row:
         row = Row(palette, width, "live-wash" if live else "surface")
@@ -163,6 +174,8 @@ class Deck(Painted):
             return "loudspeaker off"
         if tone in ("warning", "error"):
             return ""
+        if self.mic.translates_to:
+            return f"to {self.mic.translates_to}"
         if self.mic.turn_mode == "transcribe":
             return "writing down only"
         if self.mic.turn_mode == "push-to-talk":

@@ -99,6 +99,9 @@ def _talk_hints(now: Situation) -> list[Hint]:
         return [(":", "continue"), *rest, ("F7", "numbers"), ("Ctrl+Q", "quit")]
     if now.mic.state == "device-lost":
         return [(keys.devices, "choose a device"), *rest, ("Ctrl+Q", "quit")]
+    if now.mic.translates_to:  # it knows no turns and no typed text
+        stops = [(keys.stop, "stop")] if _may_stop(now) else []
+        return [(keys.mute, "unmute" if now.mic.muted else "mute"), *stops, *rest[1:], ("Ctrl+Q", "quit")]
     row: list[Hint] = [] if now.mic.muted else [(keys.talk, _talk_word(now))]
     row.append((keys.mute, "unmute" if now.mic.muted else "mute"))
     if _may_stop(now):

@@ -1,0 +1,145 @@
+"""A whole translation session: the real engine and sound path, and a service that speaks the documented dialect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.engine.test_over_websocket import humming
+from tests.support.peers import Pcm, eventually
+from tests.support.translation_service import FRAME_BYTES, TranslationService
+from voicechat.api import Conversation, Settings
+from voicechat.audio.files import read_wav
+from voicechat.cli.diagnose import report_of
+from voicechat.core.user_events import TextEntered
+from voicechat.session.happenings import Happening
+
+KEY = "sk-translation"
+
+
+def beep(seconds: float) -> Pcm:
+    """24 kHz."""
+    return (9_000 * np.sin(2 * np.pi * 440 * np.arange(int(24_000 * seconds)) / 24_000)).astype(np.int16)
+
+
+@dataclass
+class Talk:
+    talk: Conversation
+    service: TranslationService
+    seen: list[Happening] = field(default_factory=list)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [one.event for one in self.seen if one.event["type"] == kind]
+
+    def lines(self) -> list[tuple[str, str]]:
+        return [(turn.who, turn.text) for turn in self.talk.transcript() if turn.who != "note"]
+
+
+@asynccontextmanager
+async def translating(tmp_path: Path, service: TranslationService | None = None, **wishes: Any) -> AsyncIterator[Talk]:
+    service = service or TranslationService()
+    async with service.serving() as url:
+        settings = Settings(
+            provider="custom",
+            base_url=url,
+            live_translate="Spanish",
+            mic=humming(tmp_path / "mic.wav", 30.0),
+            speaker=str(tmp_path / "heard.wav"),
+            given=frozenset({"provider", "base_url", "live_translate", *wishes}),
+            **wishes,
+        )
+        environ = {"VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": KEY}
+        async with Conversation(settings, environ) as talk:
+            one = Talk(talk, service)
+            watching = asyncio.create_task(watch(one))
+            try:
+                await eventually(lambda: len(service.updates) > 0)
+                yield one
+            finally:
+                watching.cancel()
+
+
+async def watch(one: Talk) -> None:
+    async for happening in one.talk.events():
+        one.seen.append(happening)
+
+
+async def test_speech_goes_out_and_words_and_sound_in_the_other_language_come_back(tmp_path: Path) -> None:
+    async with translating(tmp_path, record=str(tmp_path / "tape")) as one:
+        service = one.service
+        assert service.paths == ["/v1/realtime/translations?model=gpt-realtime-translate"]
+        assert service.keys == [f"Bearer {KEY}"]
+        (wish,) = service.updates
+        spoken = {"input": {"transcription": {"model": "gpt-realtime-whisper"}}, "output": {"language": "es"}}
+        assert wish == {"audio": spoken}
+        await eventually(lambda: [len(piece) for piece in service.appended[0][-3:]] == [FRAME_BYTES] * 3)
+        await service.heard("Hello", " there.")
+        await service.translated("Hola", " a todos.", pcm=beep(1.0))
+        await eventually(lambda: one.lines() == [("you", "Hello there."), ("assistant", "Hola a todos.")])
+        await eventually(lambda: bool(one.of("assistant.audible")))
+        await eventually(lambda: one.talk.transcript()[-1].partial is False, 10.0)
+        assert one.talk.view().mic.is_on_air and not service.refused and not one.of("error")
+    assert np.abs(read_wav(tmp_path / "heard.wav")).max() > 0.1
+    await asyncio.wait_for(service.closed_by_event.wait(), 5.0)
+    assert service.refused == []
+    (tape,) = (tmp_path / "tape").rglob("session.jsonl")
+    report = report_of(str(tape))
+    assert report.is_healthy, report.findings
+
+
+async def test_the_mic_stays_open_while_the_translation_is_spoken_and_a_mute_sends_silence(tmp_path: Path) -> None:
+    async with translating(tmp_path) as one:
+        await eventually(lambda: bool(np.any(one.service.sound())))
+        await one.service.translated("Hola.", pcm=beep(2.0))
+        await eventually(lambda: bool(one.of("assistant.audible")))
+        assert one.talk.view().mic.is_on_air
+        one.talk.mute()
+        await eventually(lambda: bool(one.of("mic.closed")))
+        before = len(one.service.appended[0])
+        await eventually(lambda: len(one.service.appended[0]) >= before + 4)
+        last = np.frombuffer(one.service.appended[0][-1], "<i2")
+        assert not last.any()
+
+
+async def test_stop_drops_what_waits_and_the_next_words_are_heard_again(tmp_path: Path) -> None:
+    async with translating(tmp_path) as one:
+        await one.service.translated("Uno, dos, tres.", pcm=beep(8.0))
+        await eventually(lambda: bool(one.of("assistant.audible")))
+        one.talk.stop()
+        await eventually(lambda: bool(one.of("assistant.silent")))
+        line = one.talk._live().session.performer.line
+        assert line is not None and line.stats().buffer == 0.0
+        await one.service.translated("Cuatro.", pcm=beep(1.0))
+        await eventually(lambda: len(one.of("assistant.audible")) == 2)
+        assert one.service.refused == [] and ("assistant", "Cuatro.") in one.lines()
+
+
+async def test_what_such_a_session_has_not_is_said_in_a_sentence_and_never_sent(tmp_path: Path) -> None:
+    async with translating(tmp_path) as one:
+        one.talk._live().session.tell(TextEntered("Hello"))
+        one.talk.talk()
+        one.talk.release()
+        await eventually(lambda: len([turn for turn in one.talk.transcript() if turn.who == "note"]) == 2)
+        notes = [turn.text for turn in one.talk.transcript() if turn.who == "note"]
+        assert "typed text" in notes[0] and "mute" in notes[1]
+        await eventually(lambda: len(one.service.appended[0]) >= 3)
+        assert one.service.refused == []
+
+
+async def test_a_lost_line_comes_back_as_a_session_of_the_same_kind_and_the_transcript_stays(tmp_path: Path) -> None:
+    async with translating(tmp_path) as one:
+        await one.service.heard("Good morning.")
+        await one.service.translated("Buenos días.")
+        await eventually(lambda: len(one.lines()) == 2)
+        await one.service.socket.close(code=1011)
+        await eventually(lambda: len(one.service.updates) == 2, 15.0)
+        await one.service.heard("And goodbye.")
+        await eventually(lambda: one.lines()[-1] == ("you", "And goodbye."))
+        assert one.lines()[:2] == [("you", "Good morning."), ("assistant", "Buenos días.")]
+        assert one.service.refused == [] and one.service.updates[0] == one.service.updates[1]
