@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import Choices, State, Wishes
+from voicechat.core.state import Choices, Conversation, State, Turn, Wishes
 from voicechat.engine.link import Batch, Devices, FromEngine, Meters, Snapshot, SoundFacts
 from voicechat.engine.showing import Showing
 
@@ -73,3 +74,28 @@ def test_what_was_switched_about_the_sound_is_sent_with_the_next_tick() -> None:
     scene.sound = SoundFacts(echo="off")
     ticked(scene, showing, 1)
     assert snapshots(sent)[-1].sound.echo == "off"
+
+
+def test_words_that_run_on_leave_with_the_levels_so_that_the_screen_paints_once() -> None:
+    sent: list[FromEngine] = []
+    scene = Still()
+    showing = Showing(scene, NoRows(), sent.append)
+    for count in range(1, 41):
+        turn = Turn("1", "you", at=100.0, text="word " * count)
+        scene.state = replace(scene.state, conversation=Conversation(turns=(turn,)))
+        ticked(scene, showing, 1)
+    kinds = [type(message).__name__ for message in sent]
+    assert 18 <= kinds.count("Turns") <= 21
+    assert all(after == "Snapshot" for before, after in pairwise(kinds) if before == "Turns")
+
+
+def test_a_new_turn_waits_for_no_pace() -> None:
+    sent: list[FromEngine] = []
+    scene = Still()
+    showing = Showing(scene, NoRows(), sent.append)
+    ticked(scene, showing, 10)
+    for count in range(1, 4):
+        turns = tuple(Turn(str(number), "you", at=100.0, text="Hello.") for number in range(count))
+        scene.state = replace(scene.state, conversation=Conversation(turns=turns))
+        ticked(scene, showing, 1)
+        assert [type(message).__name__ for message in sent].count("Turns") == count

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.talk_views import FREE, OPEN, PTT
-from voicechat.core.view import ReplyView, TurnView, View
-from voicechat.ui.pace import Circumstances, counts_anew, is_urgent, unhurried
+from voicechat.core.view import ReplyView, TurnView, View, counts_anew
+from voicechat.ui.pace import Circumstances, is_urgent, unhurried
 from voicechat.ui.screens.slices import still_connection
 
 

@@ -6,7 +6,7 @@ redraw nothing. Every duration is seconds. Turns travel apart (`turn_views`), on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 MicState = Literal[
@@ -186,3 +186,10 @@ class TurnView:
     """The service's (first) item of this turn; empty where it has none."""
     translation: str | None = None
     """`text` in the language of `--translate`. Empty: nothing to show; None: not (yet) translated."""
+
+
+def counts_anew(before: TurnView | None, now: TurnView) -> bool:
+    """Whether a turn differs in more than how far its words have come, which run twenty times a second."""
+    if before is None or now.who == "note":
+        return True
+    return replace(now, text=before.text, rest=before.rest, spoken=before.spoken) != before

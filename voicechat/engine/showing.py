@@ -9,7 +9,7 @@ import msgspec
 
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
-from voicechat.core.view import TurnView
+from voicechat.core.view import TurnView, counts_anew
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.link import (
     Batch,
@@ -25,7 +25,8 @@ from voicechat.engine.link import (
 from voicechat.engine.session_showing import SessionShowing
 
 PACE = 0.075
-"""Seconds between snapshots in which only levels and clocks moved; meters are drawn 12 times a second."""
+"""Seconds between snapshots in which only levels and clocks moved, and between words that only run on. Both leave
+together, so that the screen paints once and not twice."""
 
 
 class Scene(Protocol):
@@ -91,7 +92,7 @@ class Showing:
         self._post = post
         self._last: Snapshot | None = None
         self._seen: tuple[State, SoundFacts] | None = None
-        self._shown_at = self._looked_at = -PACE
+        self._shown_at = self._looked_at = self._told_at = -PACE
         self._devices: Devices | None = None
         self._session = SessionShowing()
         self._session_told: SessionShown | None = None
@@ -105,8 +106,10 @@ class Showing:
         if (batch := self._log.take()) is not None:
             self._post(batch)
             self._also(batch.rows)
-        self._send_turns(state, now)
-        self._send_snapshot(state, now, policy)
+        snapshot = self._due_snapshot(state, now, policy)
+        self._send_turns(state, now, at_once=snapshot is not None)
+        if snapshot is not None:
+            self._post(snapshot)
         devices = scene.devices
         if devices is not None and devices != self._devices:
             self._post(devices)
@@ -116,12 +119,12 @@ class Showing:
             self._session_told = configured
             self._post(configured)
 
-    def _send_snapshot(self, state: State, now: float, policy: TurnPolicy) -> None:
+    def _due_snapshot(self, state: State, now: float, policy: TurnPolicy) -> Snapshot | None:
         """Between two paces only a changed fact can be news: then nothing is made that would not be sent."""
         scene, sound = self._scene, self._scene.sound
         is_same = self._seen is not None and self._seen[0] is state and self._seen[1] == sound
         if is_same and now - self._looked_at < PACE:
-            return
+            return None
         self._seen = (state, sound)
         meters = scene.meters(now)
         snapshot = Snapshot(view(state, now, policy, meters.clipped), meters, sound)
@@ -129,19 +132,24 @@ class Showing:
             self._looked_at = now
         elif self._is_news(snapshot) or now - self._shown_at >= PACE:
             self._last, self._shown_at, self._looked_at = snapshot, now, now
-            self._post(msgspec.structs.replace(snapshot, t=round(now - scene.started_at, 3)))
+            return msgspec.structs.replace(snapshot, t=round(now - scene.started_at, 3))
+        return None
 
     def _is_news(self, snapshot: Snapshot) -> bool:
         """A state, not merely a level or a clock: it is shown at the next tick."""
         return self._last is None or _states(snapshot) != _states(self._last)
 
-    def _send_turns(self, state: State, now: float) -> None:
+    def _send_turns(self, state: State, now: float, *, at_once: bool) -> None:
         views = turn_views(state, now)
         # Unchanged views are the same object: a long talk must not be compared field by field 20 times a second.
         changed = tuple(turn for turn in views if self._turns.get(turn.key) is not turn)
         order = tuple(turn.key for turn in views)
         if not changed and order == self._order:
             return
+        is_news = order != self._order or any(counts_anew(self._turns.get(turn.key), turn) for turn in changed)
+        if not (at_once or is_news or now - self._told_at >= PACE):
+            return
+        self._told_at = now
         self._post(Turns(changed, order if order != self._order else None))
         self._turns = {turn.key: turn for turn in views}
         self._order = order

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from voicechat.core.view import TurnView, View
+from voicechat.core.view import View
 from voicechat.engine.link import Received
 
 FULL, CALM, AWAY = 12.0, 4.0, 2.0
@@ -65,13 +65,6 @@ def unhurried(view: View) -> View:
     seconds = line.seconds if line.phase in _TENTHS_OF_LINE else float(math.floor(line.seconds))
     line = replace(line, seconds=seconds, session_seconds=session_seconds)
     return replace(view, mic=mic, reply=reply, connection=line)
-
-
-def counts_anew(before: TurnView | None, now: TurnView) -> bool:
-    """Whether a turn differs in more than how far its words have come, which run twenty times a second."""
-    if before is None or now.who == "note":
-        return True
-    return replace(now, text=before.text, rest=before.rest, spoken=before.spoken) != before
 
 
 def settled(counts: Received | None) -> Received | None:

@@ -15,13 +15,13 @@ from textual.containers import Container, Horizontal
 from textual.reactive import var
 from textual.widgets import Static
 
-from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
+from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, TapeShown, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
-from voicechat.ui.pace import counts_anew, settled
+from voicechat.ui.pace import settled
 from voicechat.ui.paint import palette_of
 from voicechat.ui.screens.asking import AskingScreen
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES
