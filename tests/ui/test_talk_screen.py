@@ -133,6 +133,17 @@ async def test_a_refusal_says_why_and_what_to_do_and_a_talk_stays_readable() -> 
         assert "Refused by OpenAI" in text(app)
 
 
+async def test_what_the_refusal_says_is_not_said_again_beneath_it() -> None:
+    said = "the key is not valid (401)"
+    async with showing("refused") as (app, engine, pilot):
+        engine.say(
+            TurnView("n1", "note", text=f"{said} · Set OPENAI_API_KEY to a valid key.", level="error"),
+            TurnView("n2", "note", text="Your loudspeaker reaches the mic", level="warning"),
+        )
+        await until(pilot, lambda: "Your loudspeaker reaches the mic" in text(app))
+        assert text(app).count(said) == 1
+
+
 async def test_no_microphone_says_the_cause_and_that_typing_works() -> None:
     async with showing("no-mic") as (app, _, _pilot):
         assert "No microphone: the system refuses access" in text(app)

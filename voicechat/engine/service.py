@@ -140,10 +140,23 @@ class Service:
             watch(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
         self._showing = Showing(TalkScene(talk), log, self.post, also=control.show)
         self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
+        try:
+            await self._go_on(talk, self._showing, problems, book)
+        finally:
+            await _wind_up(talk, taping)
+            self._showing.tick()
+            problems.tick(talk.clock())
+            book.tick(talk.clock(), last=True)
+            await control.close()
+        self.post(Goodbye("ended", exit_code=0))
+        return 0
+
+    async def _go_on(self, talk: Talk, showing: Showing, problems: Problems, book: Bookkeeper) -> None:
+        """Until the end is wanted. Raises what the start of the talk raised."""
         starting = self._loop.create_task(talk.start())
         try:
             while not self._has_ended:
-                self._showing.tick()
+                showing.tick()
                 book.tick(talk.clock())
                 self._loop.call_soon(problems.tick, talk.clock())  # a defect in a check is noted, the talk goes on
                 self._watch_client(talk)
@@ -152,18 +165,6 @@ class Service:
                 await self._rest()
         finally:
             starting.cancel()
-            talk.path.close_mic(drop=True)
-            try:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(talk.close(), CLOSING)
-            finally:
-                taping.end()  # R29: whatever else goes wrong now
-            self._showing.tick()
-            problems.tick(talk.clock())
-            book.tick(talk.clock(), last=True)
-            await control.close()
-        self.post(Goodbye("ended", exit_code=0))
-        return 0
 
     async def _rest(self) -> None:
         """Until the next tick or the end. `asyncio.wait_for` would make a task each time, twenty times a second."""
@@ -233,6 +234,16 @@ class Service:
         else:
             self._talk.session.tell(event)
         return ""
+
+
+async def _wind_up(talk: Talk, taping: Taping) -> None:
+    """The microphone first; the tape in any case (R29)."""
+    talk.path.close_mic(drop=True)
+    try:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(talk.close(), CLOSING)
+    finally:
+        taping.end()
 
 
 def wake(resting: asyncio.Future[None]) -> None:

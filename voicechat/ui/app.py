@@ -20,10 +20,7 @@ from textual.driver import Driver
 from textual.timer import Timer
 
 from voicechat.core.view import ReplyView, View
-from voicechat.engine.link import (
-    FromEngine,
-    Meters,
-)
+from voicechat.engine.link import FromEngine, Meters
 from voicechat.ui import messages
 from voicechat.ui.actions import ActionsApp
 from voicechat.ui.bindings import check_keys, default_bindings, keys_of, spoken_keys

@@ -292,8 +292,12 @@ def _died(facts: CardFacts, width: int) -> list[Line]:
 
 
 def _notes(facts: CardFacts, width: int) -> list[Line]:
+    """Not the one that says what the card says already."""
     lines: list[Line] = []
+    reason = facts.view.connection.reason if choose(facts) == "refused" else ""
     for note in facts.notes:
+        if reason and reason in note.text:
+            continue
         glyph, color = ("✕ ", "error") if note.level == "error" else ("▲ ", "warning")
         times = f" ×{note.count}" if note.count > 1 else ""
         lines += [(), *_wrapped(note.text + times, width, color, first=glyph)]

@@ -100,7 +100,7 @@ def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: i
         *lines,
         (),
         (Word(f"  {known[0]}", known[1]), Word(known[2])),
-        (Word("    In tmux it cannot: tap twice, or hold the badge with the mouse.", "quiet"),),
+        (Word("    tmux passes no releases on: tap twice, or hold the badge with the mouse.", "quiet"),),
         (Word("  What the three lamps say", "accent", True),),
         (
             *(Word("  ● mic ", bold=True), Word("sound reaches us   ", "quiet"), Word("● sent ", bold=True)),
