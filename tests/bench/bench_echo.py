@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.echo_cases import NEVER, TalkOver, alone, return_loss
-from tests.bench.noisy_speech import NoisySpeech
 from tests.bench.rooms import SPEECH, Acoustics, Sound, assistants, recordings, rooms
 from voicechat.audio.facts import SelfEcho
 
@@ -143,19 +142,10 @@ def shown(rows: Iterator[Row]) -> int:
     return 1 if missed else 0
 
 
-def every_row(bench: Bench, speech: Path, *, held_out: bool, recognise: bool) -> Iterator[Row]:
-    """The rooms' rows, then the recogniser's."""
-    yield from bench.rows()
-    if recognise:
-        errors = NoisySpeech(speech, held_out=held_out)
-        yield Row("noise at 10 dB: recognition error, suppressed minus not", errors.figure, "<= 0", errors.holds)
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--held-out", action="store_true")
-    parser.add_argument("--no-recognition", action="store_true", help="leave out the row about noise suppression")
     parser.add_argument("--speech", type=Path, default=SPEECH, help="folder of WAV recordings of people")
     args = parser.parse_args()
     if not list(args.speech.glob("*.wav")):
@@ -163,7 +153,7 @@ def main() -> int:
         return 1
     print(f"onset to silence: median / p90; {'held-out' if args.held_out else 'tuning'} half of voices and rooms")
     bench = Bench(args.speech, held_out=args.held_out, quick=args.quick)
-    return shown(every_row(bench, args.speech, held_out=args.held_out, recognise=not args.no_recognition))
+    return shown(bench.rows())
 
 
 if __name__ == "__main__":

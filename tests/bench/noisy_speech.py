@@ -114,11 +114,6 @@ class NoisySpeech:
         points, spread = self.difference({read.kind for read in self.reads})
         return points <= spread
 
-    @property
-    def figure(self) -> str:
-        points, spread = self.difference({read.kind for read in self.reads})
-        return f"{points:+.2f} points, spread {spread:.2f}"
-
     def _of(self, kinds: Iterable[str]) -> list[Read]:
         wanted = set(kinds)
         return [read for read in self.reads if read.kind in wanted]

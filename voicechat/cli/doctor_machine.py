@@ -17,7 +17,7 @@ from pathlib import Path
 
 from voicechat import __version__
 from voicechat.cli.doctor_looks import Check
-from voicechat.config.locations import config_file
+from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
 from voicechat.config.survey import survey
 from voicechat.errors import ConfigError
 from voicechat.ui.terminal_colors import may_ask
@@ -166,7 +166,10 @@ def _around(environ: Mapping[str, str]) -> Iterator[Check]:
 
 
 def config_checks(config: Path | None, problem: ConfigError | None) -> list[Check]:
-    """The configuration file, every error of it; `problem` is what stopped the settings from being loaded."""
+    """The configuration file, every error of it, and the folder of what is remembered.
+
+    `problem` is what stopped the settings from being loaded.
+    """
     path = config or config_file()
     if config is None and not path.exists():
         found = [Check("config", "fact", f"no file; voicechat config init writes {path}")]
@@ -180,4 +183,17 @@ def config_checks(config: Path | None, problem: ConfigError | None) -> list[Chec
         found.append(Check("settings", "bad", problem.message, problem.hint))
     if problem is not None:
         found.append(Check("settings", "care", "the rest of this report is about the defaults"))
-    return found
+    return [*found, *_memory()]
+
+
+def _memory() -> Iterator[Check]:
+    """Only what is wrong with the folder of logs, tapes and what is remembered."""
+    wished = wished_state_dir()
+    if not (why := why_not_writable(wished)):
+        return
+    cure = "give the folder to yourself, or set VOICECHAT_STATE_DIR to another one"
+    try:
+        told = f"{wished}: {why}; logs and tapes go to {state_dir()}, and what you choose is soon forgotten"
+        yield Check("memory", "care", told, cure)
+    except OSError as error:
+        yield Check("memory", "bad", f"{wished}: {why}; nor can {error.filename} be used: {error.strerror}", cure)

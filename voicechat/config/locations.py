@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from voicechat.config.runtime_dir import runtime_dir
+
 APP = "voicechat"
 
 
@@ -22,11 +24,30 @@ def user_themes_dir() -> Path:
     return config_dir() / "themes"
 
 
+def wished_state_dir() -> Path:
+    """Where logs, tapes and what is remembered should lie."""
+    return Path(os.environ.get("VOICECHAT_STATE_DIR") or platformdirs.user_state_dir(APP, appauthor=False))
+
+
 def state_dir() -> Path:
-    """Logs. Created private (0700) because a log may tell what somebody does."""
-    path = Path(os.environ.get("VOICECHAT_STATE_DIR") or platformdirs.user_state_dir(APP, appauthor=False))
+    """Where they do lie. Created private (0700) because a log may tell what somebody does.
+
+    A home that cannot be written costs the memory and not the talk: they go beside the doors of running engines then,
+    which the next start of the computer sweeps away. Raises OSError where even that cannot be.
+    """
+    wished = wished_state_dir()
+    path = Path(runtime_dir()) / "state" if why_not_writable(wished) else wished
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path
+
+
+def why_not_writable(folder: Path) -> str:
+    """Why nothing can be put into a folder, which is made if it is not there; empty if something can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        return error.strerror or str(error)
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "no permission to write"
 
 
 def device_memory_file() -> Path:
