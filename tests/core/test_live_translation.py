@@ -22,6 +22,7 @@ from voicechat.core.events import (
     ItemTextEntered,
     LineLost,
     LineOpened,
+    MicFlat,
     MuteChosen,
     PresetChosen,
     SettingChosen,
@@ -125,6 +126,12 @@ def test_what_it_has_not_is_told_and_changes_nothing(wish: Event) -> None:
 def test_again_asks_for_nothing_and_a_mute_closes_the_mic() -> None:
     talk = translated(at(1.0, AgainPressed()), at(2.0, MuteChosen(True)), until=20.0)
     assert [type(one.what).__name__ for one in talk.effects if one.time >= 1.0] == ["CloseMic"]
+
+
+def test_a_silent_microphone_offers_no_typing_which_it_does_not_take() -> None:
+    talk = translated(at(0.1, heard()), at(6.0, MicFlat(5.0)), until=6.1)
+    (note,) = [turn.text for turn in talk.state.conversation.turns if turn.who == "note"]
+    assert "gives only silence" in note and "type" not in note
 
 
 def test_a_new_line_asks_for_the_same_session_is_told_nothing_and_hears_the_last_moments_again() -> None:

@@ -94,7 +94,7 @@ async def test_the_welcome_card_tells(scene: str, sentence: str) -> None:
 
 async def test_a_live_translation_offers_neither_turns_nor_typing() -> None:
     async with showing("welcome-translation") as (app, _, _pilot):
-        assert "Just speak." in text(app) and "spoken in es" in text(app)
+        assert "Just speak." in text(app) and "spoken in Spanish" in text(app)
         assert "type" not in text(app) and "barge-in" not in text(app) and "answers" not in text(app)
 
 

@@ -14,7 +14,7 @@ from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Meters
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.paint import LEVELS, decibels
-from voicechat.ui.wording import Keys, Release, assistant_name
+from voicechat.ui.wording import Keys, Release, assistant_name, language_words
 
 CardName = Literal["", "welcome", "connecting", "no-microphone", "refused", "died"]
 
@@ -147,12 +147,12 @@ def _welcome(facts: CardFacts, width: int) -> list[Line]:
 
 def _welcome_translation(facts: CardFacts) -> list[Line]:
     """A live translation has no turns and takes no typed text: nothing of either is offered."""
-    keys = facts.keys
+    keys, into = facts.keys, language_words(facts.view.mic.translates_to)
     return [
         *_waves(),
         (),
         _text("Just speak.", bold=True),
-        (Word(f"What you say is spoken in {facts.view.mic.translates_to} while you speak.", "quiet", outside=True),),
+        (Word(f"What you say is spoken in {into} while you speak.", "quiet", outside=True),),
         (),
         _key(keys.stop, "drop what is still to be spoken"),
         _key(keys.mute, "mute"),

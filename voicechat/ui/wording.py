@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView, TurnView
+from voicechat.errors import ConfigError
 
 Release = Literal["unknown", "true", "guessed", "remote", "tap"]
 """How the end of a hold is known: reported by the terminal; guessed from key repeat (here, or over a slow remote
@@ -97,6 +98,16 @@ class Scene:
         return assistant_name(self.connection)
 
 
+def language_words(code: str) -> str:
+    """A language in words where its code is known; imported here because most talks have none."""
+    from voicechat.config.languages import language_name
+
+    try:
+        return language_name(code)
+    except ConfigError:
+        return code
+
+
 def assistant_name(connection: ConnectionView) -> str:
     """The voice in use; it labels the assistant everywhere."""
     return connection.voice or "assistant"
@@ -153,7 +164,7 @@ def _sentences(scene: Scene) -> tuple[str, str]:
             return "sending your last 0.2 s", "then it is sent as one turn"
         case "hands-free":
             if mic.translates_to:
-                return f"open mic · what you say is spoken in {mic.translates_to}", _devices(mic)
+                return f"open mic · what you say is spoken in {language_words(mic.translates_to)}", _devices(mic)
             if mic.turn_mode == "transcribe":
                 return "open mic · what you say is only written down", _devices(mic)
             heard = mic.lamps[2] == "yes"

@@ -40,6 +40,7 @@ from voicechat.core.rules.playback import ends_at
 from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Microphone, State
+from voicechat.core.translating import is_translation
 from voicechat.failures import by_name
 
 MUTED = "muted by you"
@@ -283,6 +284,8 @@ def _flat(state: State, since: float, cure: str) -> RuleResult:
     if mic.name in mic.told_flat:
         return _changed(state, mic)
     failure = by_name("permission")
+    if is_translation(state):  # it takes no typed text
+        failure = replace(failure, why="")
     text = failure.said(cure=cure, who=mic.name)
     told = replace(mic, told_flat=(*mic.told_flat, mic.name))
     return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, failure.codes[0]),))
