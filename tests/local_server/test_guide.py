@@ -244,6 +244,26 @@ async def test_a_function_of_the_client_is_called_with_what_was_said(
         assert called == arguments
 
 
+@pytest.mark.parametrize(
+    ("text", "arguments"),
+    [
+        (
+            "Use convert_time with source_timezone Asia/Tokyo, time 14:30 and target_timezone Europe/Berlin.",
+            {"source_timezone": "Asia/Tokyo", "time": "14:30", "target_timezone": "Europe/Berlin"},
+        ),
+        (
+            'Call convert_time, source timezone = "UTC", target timezone is Asia/Kolkata, time: 9:00',
+            {"source_timezone": "UTC", "time": "9:00", "target_timezone": "Asia/Kolkata"},
+        ),
+    ],
+)
+async def test_arguments_may_be_said_by_their_names(text: str, arguments: dict[str, str]) -> None:
+    properties = {name: {"type": "string"} for name in ("source_timezone", "time", "target_timezone")}
+    tool = FunctionTool("convert_time", "", {"type": "object", "properties": properties, "required": [*properties]})
+    (called,) = await with_tools(tool).outputs(text)
+    assert isinstance(called, CallTool) and json.loads(called.arguments) == arguments
+
+
 async def test_an_argument_that_was_not_said_is_asked_for_and_not_invented() -> None:
     (output,) = await with_tools(WEATHER).outputs("what's the weather like?")
     assert isinstance(output, Say) and "location" in output.text

@@ -124,9 +124,18 @@ def _value(name: str, schema: Mapping[str, object], ask: Ask, numbers: list[str]
     if kind == "boolean":
         return _yes_or_no(ask)
     if kind == "string" and name in needed:
+        if named := _after_its_name(name, ask):
+            return named[:200]
         place = ask.heard.original(_PLACE).strip(" .,!?")
         return place[:200] or (ask.turn.text.strip()[:1000] if _is_free_text(name) else None)
     return None
+
+
+def _after_its_name(name: str, ask: Ask) -> str:
+    """`with time zone Asia/Tokyo`, `city: Paris`: what follows the argument's name, to the next one."""
+    said = re.escape(name).replace("_", "[ _]")
+    value = ask.heard.original(rf"\b{said}(?:\s*[:=]|\s+(?:is|as|of))?\s+(?!with\b)(.+?)(?:,|\s+and\s|[?.!\s]*$)")
+    return value.strip(" '\"")
 
 
 def _yes_or_no(ask: Ask) -> bool | None:
