@@ -23,6 +23,8 @@ from voicechat.plain.terminal import Printer, read_lines
 READY = replace(MICS["hands-free"](), reply=ReplyView("ready"))
 REFUSED = replace(READY, connection=replace(READY.connection, phase="refused", reason="no such key", hint="set one"))
 
+LOST = replace(READY, connection=replace(READY.connection, phase="lost", reason="no packets", next_try_in=0.5))
+
 
 class Assistant(FakeEngine):
     """Answers every message with its own words, a moment after the question."""
@@ -129,6 +131,21 @@ def test_a_refusing_service_ends_a_script() -> None:
     ran = Ran(FakeEngine([Snapshot(REFUSED, Meters())]), ["hello"])
     assert ran.code == CONNECTION
     assert "[line] refused: no such key; set one; again tries again" in ran.lines
+
+
+def test_a_script_waits_for_a_line_that_comes_back_by_itself() -> None:
+    engine = Assistant(LOST)
+    engine.first.append(Snapshot(READY, Meters()))
+    ran = Ran(engine, ["hello"])
+    assert ran.code == DONE and engine.messages == ["hello"]
+
+
+def test_a_script_does_not_wait_for_ever_nor_for_a_line_that_nobody_tries_again() -> None:
+    assert Ran(FakeEngine([Snapshot(LOST, Meters())]), ["hello"]).code == CONNECTION
+    gone = replace(LOST, connection=replace(LOST.connection, next_try_in=None))
+    engine = Assistant(gone)
+    engine.first.append(Snapshot(READY, Meters()))
+    assert Ran(engine, ["hello"]).code == CONNECTION
 
 
 def test_an_empty_pipe_is_an_error_and_an_empty_terminal_is_not() -> None:

@@ -33,6 +33,8 @@ GIVES_UP = 20.0
 """Seconds at rest without the answer that was asked for, after the input has ended."""
 TRANSLATION_WAIT = 25.0
 """Seconds at rest in which the last lines may still be translated: two requests and a little."""
+LINE_WAIT = 30.0
+"""Seconds for which a script waits for a line that was up and comes back by itself."""
 TICK = 0.2
 GOODBYE_WAIT = 1.5
 
@@ -76,6 +78,7 @@ class PlainTalk:
         self._device_missing: tuple[str, str, str] | None = None
         self._refused_setting = False
         self._restless_at = now()
+        self._lost_at: float | None = None
         self._renewing = False
         self._denied: set[str] = set()
         self._untranslated: set[str] = set()
@@ -162,6 +165,7 @@ class PlainTalk:
         if view.completed < self.view.completed:
             self._asked = 0  # another session
         self._has_view, self._sound = True, sound
+        self._lost_at = None if view.connection.phase == "open" else self._lost_at or self._now()
         self._renewing = self._renewing and view.connection.phase in ("open", "lost", "refused")
         self._printer.write(*self._narrator.see(view))
         if self._has_cues and view.mic.is_on_air and not was_on_air:
@@ -300,13 +304,19 @@ class PlainTalk:
     def _hopeless(self) -> int | None:
         """Nobody is there who could help: no line, no device, no answer."""
         phase = self.view.connection.phase
-        if phase in ("refused", "lost"):
+        if phase == "refused" or (phase == "lost" and not self._comes_back):
             return exit_codes.USAGE if self._refused_setting else exit_codes.CONNECTION
         if self._device_missing is not None and self._needs(self._device_missing[0]):
             self._printer.write(Line("error", "; ".join(filter(None, self._device_missing[1:])), "error"))
             return exit_codes.AUDIO
         has_answer_missing = self._input_ended and (self.view.reply.state == "no-answer" or self._rested > GIVES_UP)
         return exit_codes.FAILED_TURN if (has_answer_missing and phase == "open") or self._failed else None
+
+    @property
+    def _comes_back(self) -> bool:
+        """The line is tried again, and not for too long already."""
+        waited = self._now() - self._lost_at if self._lost_at is not None else 0.0
+        return self.view.connection.next_try_in is not None and waited < LINE_WAIT
 
     def _needs(self, part: str) -> bool:
         if part == "microphone":
