@@ -10,6 +10,7 @@ import pytest
 from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.self_test_figures import Figures
 from voicechat.audio.self_test_verdict import Setup, half_duplex_holds, judge
+from voicechat.cli.doctor_loopback import Loopback, lines
 
 SETUP = Setup(
     mic="Desk Mic",
@@ -154,3 +155,11 @@ def test_all_that_deserves_care_is_told() -> None:
 def test_half_duplex_needs_an_echo_that_is_gone_when_the_mic_opens() -> None:
     assert half_duplex_holds(SETUP, GOOD)
     assert not half_duplex_holds(SETUP, replace(GOOD, echo_fades_after=0.45))
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_a_microphone_that_shuts_is_not_told_as_cancelling(*, cancels: bool) -> None:
+    setup = replace(SETUP, cancels_echo=cancels)
+    told = lines(Loopback(setup, GOOD, judge(setup, GOOD), "the built-in voice"))
+    assert ("taken out" in [check.name for check in told]) is cancels
+    assert {"echo", "left over", "your voice"} <= {check.name for check in told}
