@@ -263,6 +263,11 @@ def _inline(key: str, after: str) -> Line:
     return (Word(key, "key", True), Word(after, "quiet"))
 
 
+def _sentence(text: str) -> str:
+    """With a capital, unless it begins with the name of a key, such as r."""
+    return text if text[1:2] == " " else text[0].upper() + text[1:]
+
+
 def _refused(facts: CardFacts, width: int) -> list[Line]:
     connection = facts.view.connection
     who = connection.provider or facts.welcome.provider or "the service"
@@ -270,7 +275,7 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
     lines = _wrapped(f"{what}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ ")
     lines.append(())
     if connection.hint:
-        lines += [*_wrapped(connection.hint, width), ()]
+        lines += [*_wrapped(_sentence(connection.hint), width), ()]
     if connection.next_try_in is None:
         lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
     else:
