@@ -22,7 +22,7 @@ from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.devices import Device
 from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
 from voicechat.audio.files import WavSpeaker
-from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves, worth_trying
+from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves, wished, worth_trying
 from voicechat.audio.paced_stream import FileEnds, MicSource, Pacer
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import (
@@ -125,7 +125,7 @@ class DuplexStream:
         Returns at once; the next `check` begins it. What would not open is told and the devices of before stay.
         """
         now = self._asked or self._wishes
-        self._asked = (_wish(mic, now[0]), _wish(speaker, now[1]))
+        self._asked = (wished(mic, now[0]), wished(speaker, now[1]))
 
     def keep_waiting(self) -> None:
         """No other device in the place of the one that was lost, until it is there again or others are wished."""
@@ -387,12 +387,6 @@ class DuplexStream:
         except Exception as error:  # the edge of a thread; the watchdog reports it and reopens
             watchdog.failure = f"the sound path failed: {error!r}"
         self._tally.took(self._clock() - now)
-
-
-def _wish(asked: str | None, now: str | None) -> str | None:
-    if not asked:
-        return now
-    return None if asked == "none" else asked
 
 
 def _title(device: Device | None, file: MicSource | WavSpeaker | None) -> str:

@@ -157,3 +157,10 @@ def _renewed(choices: tuple[Device, ...], now: Device | None) -> Device | None:
     if found is None or now is None or not found.stands_for:
         return now
     return replace(now, stands_for=found.stands_for, note=found.note)
+
+
+def wished(asked: str | None, now: str | None) -> str | None:
+    """One side's wish after a change: "none" closes it, nothing leaves it as it is."""
+    if not asked:
+        return now
+    return None if asked == "none" else asked
