@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import aiohttp
 import pytest
@@ -34,8 +35,9 @@ from voicechat.core.events import (
 )
 from voicechat.core.state import State, Wishes
 from voicechat.errors import SignallingError
-from voicechat.failures import FAILURES, UNKNOWN, by_name, failure_of
+from voicechat.failures import FAILURES, UNKNOWN, as_sentence, by_name, failure_of
 from voicechat.transports.close_codes import closing
+from voicechat.transports.endpoint import proxy_for
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
 
 HOST = "api.example"
@@ -95,6 +97,15 @@ def own(code: str, *, retryable: bool = False) -> Meet:
     return lambda: SignallingError("nothing came through", code=code, retryable=retryable)
 
 
+def socks() -> SignallingError:
+    with (
+        patch("voicechat.transports.endpoint.getproxies", lambda: {"https": "socks5://127.0.0.1:1080"}),
+        pytest.raises(SignallingError) as met,
+    ):
+        proxy_for(f"https://{HOST}/v1")
+    return met.value
+
+
 def proxy(status: int) -> Meet:
     request: Any = SimpleNamespace(real_url="http://proxy")
     return network(aiohttp.ClientHttpProxyError(request, (), status=status, message="no"))
@@ -123,6 +134,7 @@ MET: dict[str, Met] = {
     "no encryption": Met(plain(), "does not speak TLS", ONCE),
     "proxy login": Met(proxy(407), "name and password", ONCE),
     "proxy": Met(proxy(403), "does not let this through", ONCE),
+    "proxy kind": Met(socks, "not an HTTP proxy, but socks5", ONCE),
     "proxy away": Met(network(aiohttp.ClientProxyConnectionError(KEY, OSError(111, "no"))), "cannot be reached", AGAIN),
     "web page": Met(page, "a web page (200)", ONCE),
     "token": Met(http(401, "", "Ephemeral token expired"), "has run out", 3),
@@ -167,7 +179,7 @@ def going_on(met: Met) -> Talk:
     )
     for tick in range(1, 200):
         line = talk.state.connection
-        if line.phase in ("connecting", "refused", "lost") and line.retry_at is None and line.phase == "connecting":
+        if line.phase == "connecting" and line.retry_at is None:
             talk.tell(tick / 10, failed(met, line.number))
         talk.until(tick / 10)
     return talk
@@ -244,6 +256,19 @@ def test_without_an_echo_canceller_the_talk_is_half_duplex_and_the_doctor_says_s
     check = _echo_check(HalfDuplexProcessor("no build for this system"))
     assert check.mark == "care" and by_name("no echo canceller").instead in check.text
     assert check.cure == by_name("no echo canceller").cure
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("check base_url", "Check base_url."),
+        ("a firewall may be in the way", "A firewall may be in the way."),
+        ("d chooses a device", "d chooses a device."),
+        ("Is it running?", "Is it running?"),
+    ],
+)
+def test_a_cure_becomes_a_sentence_and_a_key_stays_as_it_is_pressed(text: str, sentence: str) -> None:
+    assert as_sentence(text) == sentence
 
 
 def test_every_row_is_met_somewhere_above() -> None:

@@ -64,7 +64,7 @@ class Failure:
         happened = self.of(who)
         happened += f": {detail.rstrip('.')}" if detail not in ("", happened) else ""
         parts = (happened, cure or self.cure, self.why)
-        return " ".join(f"{part[0].upper()}{part[1:]}{'' if part[-1] in '.?!' else '.'}" for part in parts if part)
+        return " ".join(as_sentence(part) for part in parts if part)
 
     @property
     def is_fatal(self) -> bool:
@@ -139,10 +139,12 @@ FAILURES: tuple[Failure, ...] = (
          "tls_other_name"),
     _row("network", "no encryption", "{who} does not speak TLS at this port", "check scheme and port of base_url: is "
          "it http://, or another port?", "never", "tls_not_spoken"),
-    _row("network", "proxy login", "{who} wants a name and password", "put them into the proxy's address: "
-         "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT", "never", "proxy_login", (407,), who="the proxy"),
+    _row("network", "proxy login", "{who} wants a name and password", "set HTTPS_PROXY to "
+         "http://NAME:PASSWORD@HOST:PORT, with both in it", "never", "proxy_login", (407,), who="the proxy"),
     _row("network", "proxy", "{who} does not let this through", "ask whoever runs the proxy, or name the service in "
-         "NO_PROXY if it can be reached without", "never", "proxy_refused proxy_kind", who="the proxy"),
+         "NO_PROXY if it can be reached without", "never", "proxy_refused", who="the proxy"),
+    _row("network", "proxy kind", "the proxy that is set for {who} is not an HTTP proxy", "set HTTPS_PROXY to an "
+         "http:// proxy, or name the service in NO_PROXY", "never", "proxy_kind"),
     _row("network", "proxy away", "{who} cannot be reached", "check HTTPS_PROXY (or the system's proxy settings), or "
          "name the service in NO_PROXY", "back-off", "proxy_away", who="the proxy"),
     _row("network", "web page", "{who} answered with a web page",
@@ -202,7 +204,7 @@ FAILURES: tuple[Failure, ...] = (
     _row("configuration", "dialect", "{who} no longer speaks the beta dialect",
          "use dialect ga, without an OpenAI-Beta header", "never", "beta_api_shape_disabled", closes=(4000,),
          words=r"beta\b.{0,40}\b(disabled|no longer|not supported|deprecated)"),
-    _row("configuration", "engine", "something of voicechat itself failed", "voicechat doctor says more", "as told",
+    _row("configuration", "engine", "something of voicechat itself failed", "`voicechat doctor` says more", "as told",
          "engine"),
     # devices
     _row("device", "permission", "{who} gives only silence",
@@ -262,6 +264,13 @@ _ADDRESS_STATUSES = (404, 405, 415)
 """Services put a general code beside these; the status says more."""
 
 
+def as_sentence(text: str) -> str:
+    """With a capital and a full stop. A key that it begins with (`d chooses a device`) stays as it is pressed."""
+    first, _, _ = text.partition(" ")
+    begun = text if len(first) == 1 and first != "a" else text[0].upper() + text[1:]
+    return begun if begun[-1] in ".?!" else f"{begun}."
+
+
 def by_name(name: str) -> Failure:
     """The row of this name. Raises KeyError for another."""
     return _BY_NAME[name]
@@ -316,6 +325,5 @@ def is_about_account(code: str) -> bool:
 
 def _is_expired_token(code: str, message: str) -> bool:
     """Services have no common code for it; some say it only in words (`Ephemeral token expired`)."""
-    words = message.lower()
     is_about_keys = code in ("", "invalid_api_key", "unauthorized", "authentication_error", "invalid_request_error")
-    return is_about_keys and "expired" in words and ("token" in words or "secret" in words)
+    return is_about_keys and re.search(by_name("token").words, message, re.IGNORECASE) is not None

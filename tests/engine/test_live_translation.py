@@ -14,11 +14,11 @@ import numpy as np
 from tests.engine.test_over_websocket import humming
 from tests.support.peers import Pcm, eventually
 from tests.support.translation_service import FRAME_BYTES, TranslationService
+from tests.support.watched_talk import WatchedTalk
 from voicechat.api import Conversation, Settings
 from voicechat.audio.files import read_wav
 from voicechat.cli.diagnose import report_of
 from voicechat.core.user_events import TextEntered
-from voicechat.session.happenings import Happening
 
 KEY = "sk-translation"
 
@@ -29,13 +29,8 @@ def beep(seconds: float) -> Pcm:
 
 
 @dataclass
-class Talk:
-    talk: Conversation
-    service: TranslationService
-    seen: list[Happening] = field(default_factory=list)
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one.event for one in self.seen if one.event["type"] == kind]
+class Talk(WatchedTalk):
+    service: TranslationService = field(default_factory=TranslationService)
 
     def lines(self) -> list[tuple[str, str]]:
         return [(turn.who, turn.text) for turn in self.talk.transcript() if turn.who != "note"]
@@ -56,18 +51,10 @@ async def translating(tmp_path: Path, service: TranslationService | None = None,
         )
         environ = {"VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": KEY}
         async with Conversation(settings, environ) as talk:
-            one = Talk(talk, service)
-            watching = asyncio.create_task(watch(one))
-            try:
+            one = Talk(talk, service=service)
+            async with one.watched():
                 await eventually(lambda: len(service.updates) > 0)
                 yield one
-            finally:
-                watching.cancel()
-
-
-async def watch(one: Talk) -> None:
-    async for happening in one.talk.events():
-        one.seen.append(happening)
 
 
 async def test_speech_goes_out_and_words_and_sound_in_the_other_language_come_back(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import json
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +15,13 @@ import pytest
 
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
+from tests.support.watched_talk import WatchedTalk
 from voicechat.api import Conversation, Settings
-from voicechat.session.happenings import Happening
 
 STORY = "Please tell me a long story about the sea."
 
 
-@dataclass
-class Talk:
-    talk: Conversation
-    seen: list[Happening] = field(default_factory=list)
-
-    def of(self, kind: str) -> list[dict[str, Any]]:
-        return [one.event for one in self.seen if one.event["type"] == kind]
-
+class Talk(WatchedTalk):
     def items(self) -> Any:
         return self.talk._live().session.state.playback.items
 
@@ -60,16 +52,8 @@ async def talking(tmp_path: Path, **wishes: Any) -> AsyncIterator[Talk]:
         environ = {"VOICECHAT_STATE_DIR": str(tmp_path)}
         async with Conversation(settings, environ) as talk:
             one = Talk(talk)
-            watching = asyncio.create_task(watch(one))
-            try:
+            async with one.watched():
                 yield one
-            finally:
-                watching.cancel()
-
-
-async def watch(one: Talk) -> None:
-    async for happening in one.talk.events():
-        one.seen.append(happening)
 
 
 async def test_a_stopped_answer_is_truncated_at_what_was_played_and_the_transcript_shows_where(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -40,6 +40,17 @@ async def listening(handler: Handler) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def taking_sockets(handler: Handler, sockets: Sequence[web.WebSocketResponse]) -> AsyncIterator[str]:
+    """The same for a handler that keeps its open WebSockets in `sockets`; they are closed at the end."""
+    async with listening(handler) as url:
+        try:
+            yield url
+        finally:
+            for socket in sockets:
+                await socket.close()
 
 
 async def read(request: web.Request) -> Seen:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
-from tests.support.call_server import Seen, listening, read
+from tests.support.call_server import Seen, read, taking_sockets
 from tests.support.peers import Pcm
 from voicechat.audio.sound_format import SoundDecoder, SoundEncoder, SoundFormat
 
@@ -104,13 +104,11 @@ class SocketServer:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Yields the base URL."""
-        async with listening(self.handle) as url:
+        async with taking_sockets(self.handle, self.sockets) as url:
             try:
                 yield url
             finally:
                 self.may_end.set()
-                for socket in self.sockets:
-                    await socket.close()
 
 
 @dataclass

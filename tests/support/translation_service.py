@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from aiohttp import WSMsgType, web
 
-from tests.support.call_server import listening
+from tests.support.call_server import taking_sockets
 from tests.support.peers import Pcm
 
 FRAME_BYTES = 9_600
@@ -121,9 +121,5 @@ class TranslationService:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Yields the base URL."""
-        async with listening(self.handle) as url:
-            try:
-                yield url
-            finally:
-                for socket in self.sockets:
-                    await socket.close()
+        async with taking_sockets(self.handle, self.sockets) as url:
+            yield url

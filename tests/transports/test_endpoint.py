@@ -122,4 +122,4 @@ def test_a_proxy_of_another_kind_is_neither_misused_nor_passed_by(monkeypatch: p
     monkeypatch.delenv("no_proxy", raising=False)
     with pytest.raises(SignallingError) as caught:
         proxy_for("https://api.example/v1")
-    assert "socks5 proxy" in caught.value.message and "secret" not in caught.value.message and caught.value.hint
+    assert "but socks5" in caught.value.message and "secret" not in caught.value.message and caught.value.hint

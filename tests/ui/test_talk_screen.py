@@ -144,6 +144,15 @@ async def test_what_the_refusal_says_is_not_said_again_beneath_it() -> None:
         assert text(app).count(said) == 1
 
 
+async def test_a_warning_stands_on_the_card_or_in_the_column_beside_it_never_on_both() -> None:
+    said = "Your loudspeaker reaches the mic"
+    async with showing("refused", (80, 24)) as (app, engine, pilot):
+        engine.say(TurnView("n2", "note", text=said, level="warning"))
+        for size in ((80, 24), (180, 50), (80, 24)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: text(app).count(said) == 1)
+
+
 async def test_no_microphone_says_the_cause_and_that_typing_works() -> None:
     async with showing("no-mic") as (app, _, _pilot):
         assert "No microphone: the system refuses access" in text(app)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from voicechat.failures import FAILURES, as_sentence
+
 _STALE = "Harmless: the item is of an old connection, or is gone. Forget ids when the connection changes."
 
 ERRORS: dict[str, tuple[str, str]] = {
@@ -73,58 +75,24 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Azure: this model cannot be used at this address.",
         "A transcription model does not belong into ?model=.",
     ),
-    "no_key": ("The service wants a key, and none was given.", "Set VOICECHAT_API_KEY to a key of this service."),
-    "tls": ("The encrypted connection failed.", "Check the clock, the address, and proxies that open TLS."),
-    "tls_expired": ("The service's certificate has expired.", "Check the clock; else the service must renew it."),
-    "tls_too_young": ("The service's certificate is not valid yet.", "Check the clock of this machine."),
-    "tls_self_signed": (
-        "Nobody but the service itself vouches for its certificate.",
-        "If it is yours, set SSL_CERT_FILE to a file with that certificate (PEM).",
-    ),
-    "tls_unknown_authority": (
-        "The certificate is from an authority that this machine does not know.",
-        "A company's own, or a proxy that opens TLS? Set SSL_CERT_FILE to its certificate (PEM).",
-    ),
-    "tls_other_name": ("The certificate is made out to another name.", "Use that name in base_url."),
-    "tls_not_spoken": ("There is no encryption at this port.", "Check scheme and port of base_url."),
-    "proxy_login": ("The proxy wants a name and password.", "HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT"),
-    "proxy_refused": ("The proxy does not let this through.", "Ask who runs it, or use NO_PROXY."),
-    "proxy_kind": ("The proxy that is set is none of HTTP.", "Set HTTPS_PROXY to an http:// one, or NO_PROXY."),
-    "proxy_away": ("The proxy cannot be reached.", "Check HTTPS_PROXY, or the system's proxy settings."),
-    "dns": ("The name of the host cannot be found.", "Check base_url and the network."),
-    "timeout": ("The host did not answer in time.", "Check the network and firewalls; try again."),
-    "refused": ("Nothing listens at the address.", "Is the server running, and is the port right?"),
-    "unreachable": ("The host cannot be reached.", "Check the network."),
-    "disconnected": ("The host hung up without an answer.", "Try again in a moment."),
-    "redirect": ("The service sends us to another address; a key is not carried there.", "Make that the base_url."),
-    "html": ("The address answered with a web page.", "Check base_url; log in to the hotel's network first."),
-    "no_media": ("The line came up and no sound flowed.", "UDP is probably blocked; try another network."),
 }
-"""`error.code` of services, and the codes of our own handshake."""
+"""`error.code` of services where there is more to say than the failure table does."""
+
+FAILED: dict[str, tuple[str, str]] = {
+    code: (as_sentence(row.sentence), as_sentence(row.cure))
+    for row in FAILURES
+    if row.family != "device"
+    for code in row.codes[:1]
+}
+"""The codes of our own handshake, from the table that the talk itself goes by."""
 
 CLOSINGS: dict[str, tuple[str, str]] = {
-    "1000": ("WebSocket closed: a normal end.", "Nothing to do."),
-    "1001": ("WebSocket closed: the service goes away, as after session_expired.", "Connect again: a new session."),
-    "1006": ("WebSocket closed without a word: the network broke.", "Connect again."),
-    "1008": ("WebSocket closed: against the rules of the service, often the key.", "Read the reason; check the key."),
-    "1009": ("WebSocket closed: a message was too big.", "Send smaller pieces of sound."),
-    "1011": ("WebSocket closed: an error at the service.", "Connect again; if it stays, look at its status page."),
-    "4000": (
-        "WebSocket closed by OpenAI: the beta interface was asked for (beta_api_shape_disabled).",
-        "Leave the header OpenAI-Beta out.",
-    ),
-    "400": ("HTTP: a mistake in the request.", "Check model, session fields and the offer."),
-    "401": ("HTTP: the key is not accepted.", "Is it for this service, and still valid?"),
-    "402": ("HTTP: a payment is missing.", "Look at billing."),
-    "403": ("HTTP: the key may not do this.", "Ask for access, or take another model."),
-    "404": ("HTTP: no such address or model.", "Check base_url and model; the service may have no WebRTC."),
-    "405": ("HTTP: this address takes no calls.", "Check base_url, or use WebSocket."),
-    "415": ("HTTP: the offer was sent in a way this service does not take.", "Set handshake to sdp (or multipart)."),
-    "429": ("HTTP: too many requests, or no quota.", "Wait as Retry-After says; look at the limits."),
-    "500": ("HTTP: trouble at the service.", "Try again in a moment."),
-    "503": ("HTTP: the service is busy or full.", "Try again in a moment."),
+    str(number): (f"{what}: {row.sentence}.", as_sentence(row.cure))
+    for row in FAILURES
+    for what, numbers in (("WebSocket closed", row.closes), ("HTTP", row.statuses))
+    for number in numbers
 }
-"""Close codes of WebSocket and statuses of the handshake."""
+"""Close codes of WebSocket and statuses of the handshake, from the same table."""
 
 STATES: dict[str, tuple[str, str]] = {
     "in_progress": ("The answer is being made.", "response.done ends it."),

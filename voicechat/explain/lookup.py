@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal
 
-from voicechat.explain.errors import CLOSINGS, ERRORS, STATES
+from voicechat.explain.errors import CLOSINGS, ERRORS, FAILED, STATES
 from voicechat.explain.fields import FIELDS, WRONG_FIELDS
 from voicechat.explain.local_events import LOCAL
 from voicechat.explain.problems import PROBLEMS
@@ -80,6 +80,7 @@ def table() -> Mapping[str, Explanation]:
         ("session field", FIELDS),
         ("session field", WRONG_FIELDS),
         ("error", ERRORS),
+        ("error", FAILED),
         ("closing", CLOSINGS),
         ("answer", STATES),
         ("problem", PROBLEMS),

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 from voicechat.errors import SignallingError
+from voicechat.failures import by_name
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _VERSION = re.compile(r"v\d+[a-z0-9]*")
@@ -61,11 +62,8 @@ def proxy_for(url: str) -> str | None:
     named = named if "://" in named else f"http://{named}"
     if urlsplit(named).scheme.lower() not in ("http", "https"):
         # aiohttp would speak HTTP to it; going around it would show the user's address to whom it was hidden from.
-        raise SignallingError(
-            f"a {urlsplit(named).scheme} proxy is set for {host}, and only http proxies are understood",
-            hint="set HTTPS_PROXY to an http:// proxy, or name the service in NO_PROXY",
-            code="proxy_kind",
-        )
+        kind = by_name("proxy kind")
+        raise SignallingError(f"{kind.of(host)}, but {urlsplit(named).scheme}", hint=kind.cure, code=kind.codes[0])
     return named
 
 

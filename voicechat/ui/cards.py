@@ -12,6 +12,7 @@ from textual.content import Content
 
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Meters
+from voicechat.failures import as_sentence
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.paint import LEVELS, decibels
 from voicechat.ui.wording import Keys, Release, assistant_name, language_words
@@ -263,11 +264,6 @@ def _inline(key: str, after: str) -> Line:
     return (Word(key, "key", True), Word(after, "quiet"))
 
 
-def _sentence(text: str) -> str:
-    """With a capital, unless it begins with the name of a key, such as r."""
-    return text if text[1:2] == " " else text[0].upper() + text[1:]
-
-
 def _refused(facts: CardFacts, width: int) -> list[Line]:
     connection = facts.view.connection
     who = connection.provider or facts.welcome.provider or "the service"
@@ -275,7 +271,7 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
     lines = _wrapped(f"{what}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ ")
     lines.append(())
     if connection.hint:
-        lines += [*_wrapped(_sentence(connection.hint), width), ()]
+        lines += [*_wrapped(as_sentence(connection.hint), width), ()]
     if connection.next_try_in is None:
         lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
     else:
