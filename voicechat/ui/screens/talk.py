@@ -215,7 +215,6 @@ class TalkScreen(AskingScreen):
 
     def _refresh_facts(self) -> None:
         has_talk, level = self.query_one(Transcript).has_talk, self.meters.input
-        has_column = self.size_class == "wide" and not self.shows_events  # with the notes in it
         waits = self.connection.phase in ("connecting", "refused")  # their cards show how long
         self.facts = CardFacts(
             view=View(self.still_mic, ReplyView(), self.connection if waits else self.still_connection),
@@ -226,7 +225,7 @@ class TalkScreen(AskingScreen):
             died=self._died,
             may_restart=self._may_restart,
             has_talk=has_talk,
-            notes=() if has_column else self.troubles[-3:],
+            notes=() if self.size_class == "wide" and not self.shows_events else self.troubles[-3:],  # Glance has them
         )
         self._arrange_card()
 
