@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +15,11 @@ from tests.support.speech import silence, spoken
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
+from voicechat.audio.buffering import BALANCED
 from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
+from voicechat.audio.portaudio import PortAudioOpener, Samples
 
 __all__ = ["virtual_audio"]
 
@@ -78,6 +82,38 @@ def test_a_sound_server_that_dies_and_returns_is_reopened(virtual_audio: Virtual
     until(lambda: real.has(fact.StreamRestored), 20.0, "the device was not reopened")
     real.path.set_source(SteadyTone())
     until(lambda: real.has(fact.AssistantHeard), 10.0, "nothing plays after the return")
+
+
+@pytest.mark.audio
+def test_stalls_of_the_sound_server_neither_make_the_stream_spin_nor_end_it(virtual_audio: VirtualAudio) -> None:
+    calls, threads = [0], set()
+
+    def hear(heard: Samples | None, fill: Samples | None, flags: int) -> None:
+        calls[0] += 1
+        threads.add(threading.get_native_id())
+
+    def many(count: int) -> None:
+        until(lambda before=calls[0]: calls[0] >= before + count, 5.0, "it ended")  # type: ignore[misc]
+
+    opener = PortAudioOpener()
+    opened = opener.open("default", "default", BALANCED, callback=hear, finished=lambda: None, refresh=False)
+    opened.stream.start()
+    try:
+        many(50)
+        for stall in (0.025, 0.03, 0.035, 0.04):
+            virtual_audio.stall(stall)
+            many(20)
+            began, spent = time.monotonic(), thread_seconds(threads)
+            many(30)
+            assert thread_seconds(threads) - spent < 0.5 * (time.monotonic() - began)
+    finally:
+        opened.stream.abort()
+        opened.stream.close()
+
+
+def thread_seconds(threads: Iterable[int]) -> float:
+    """CPU time of threads of this process."""
+    return sum(int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 @pytest.mark.audio

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from voicechat.audio.alsa import make_mic_room
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.portaudio import OpenStream, PortAudioOpener, Samples
@@ -119,13 +120,35 @@ def test_linux_needs_no_setting_and_a_servers_device_is_opened_by_its_route(
 
 
 @pytest.mark.parametrize(
+    ("host", "knows_periods", "latency"),
+    [("ALSA", True, (0.1, 0.02)), ("ALSA", False, (0.02, 0.02)), ("Core Audio", True, (0.02, 0.02))],
+)
+def test_on_linux_the_microphone_may_fall_behind_where_the_period_stays_one_block(
+    sound: FakeSoundDevice,
+    opening: Opening,
+    monkeypatch: pytest.MonkeyPatch,
+    host: str,
+    knows_periods: bool,
+    latency: tuple[float, float],
+) -> None:
+    monkeypatch.setattr("voicechat.audio.portaudio.make_mic_room", lambda module: knows_periods)
+    opening(device(0, "default", host), device(0, "default", host))
+    assert sound.asked[0]["latency"] == latency
+
+
+def test_a_portaudio_without_alsa_is_left_as_it_is() -> None:
+    assert not make_mic_room(SimpleNamespace(_libname="libm.so.6"))  # type: ignore[arg-type]
+    assert not make_mic_room(SimpleNamespace())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
     ("name", "waits", "frames"), [("low", 0.01, 480), ("balanced", 0.02, 480), ("high", 0.06, 960)]
 )
 def test_each_latency_has_its_buffer_and_its_block(
     sound: FakeSoundDevice, opening: Opening, name: str, waits: float, frames: int
 ) -> None:
     opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"), name)
-    assert (sound.asked[0]["latency"], sound.asked[0]["blocksize"]) == (waits, frames)
+    assert (sound.asked[0]["latency"], sound.asked[0]["blocksize"]) == ((waits, waits), frames)
 
 
 @pytest.mark.parametrize(("rate", "frames"), [(44_100, 441), (16_000, 160), (8_000, 80), (96_000, 960), (22_050, 220)])
@@ -186,9 +209,10 @@ def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
         def __bool__(self) -> bool:
             return True  # "priming output" is a status too
 
-    opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
+    opened = opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
     callback = sound.asked[0]["callback"]
     assert callable(callback)
     silence = np.zeros((480, 1), dtype=np.float32)
-    callback(silence, silence, 480, None, Status())
+    callback(silence, silence, 480, SimpleNamespace(currentTime=5.03, inputBufferAdcTime=5.0), Status())
+    assert opened.mic_lag.seconds == pytest.approx(0.03)
     assert HEARD.pop() == flags

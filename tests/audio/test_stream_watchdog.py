@@ -135,6 +135,41 @@ def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: p
     assert machine.device.calls == ["start"]
 
 
+def test_sound_that_waits_on_its_way_from_the_microphone_is_dropped_while_nobody_speaks(machine: Machine) -> None:
+    run(machine, 1.0)
+    machine.device.mic_lag.seconds = 0.06
+    run(machine, 0.9)
+    assert machine.device.calls == ["start"]
+    run(machine, 0.3)
+    assert machine.device.calls == ["start", "abort", "start"]
+
+
+def test_it_is_not_dropped_in_the_middle_of_an_answer(machine: Machine) -> None:
+    machine.path.set_source(SteadyTone())
+    machine.device.mic_lag.seconds = 0.06
+    run(machine, 5.0)
+    assert machine.device.calls == ["start"]
+    machine.path.flush()
+    run(machine, 0.5)
+    assert machine.device.calls == ["start", "abort", "start"]
+
+
+def test_a_microphone_that_is_late_by_itself_is_left_alone_after_two_attempts(machine: Machine) -> None:
+    machine.device.mic_lag.seconds = 0.15
+    run(machine, 10.0)
+    assert machine.device.calls.count("abort") == 2
+    machine.device.mic_lag.seconds = 0.2
+    run(machine, 1.2)
+    assert machine.device.calls.count("abort") == 3
+
+
+def test_a_figure_that_wanders_is_no_reason(machine: Machine) -> None:
+    for seconds in (0.06, 0.03) * 10:
+        machine.device.mic_lag.seconds = seconds
+        run(machine, 0.7)
+    assert machine.device.calls == ["start"]
+
+
 def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
     class Broken(SteadyTone):
         def pull(self, now: float, samples: int = 960) -> Frame:

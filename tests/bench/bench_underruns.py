@@ -45,6 +45,9 @@ def callbacks(taken: Taken) -> list[Figure]:
         Figure("callbacks more than 30 ms apart", [len(taken.of("gap", 2))], "", "sum"),
         Figure("   how far", [1000 * far for far in taken.of("gap", 2)], "ms"),
         Figure("callbacks the engine itself calls late", [taken.counts["late"]], "", "sum"),
+        Figure(
+            "collections of garbage over 1 ms", [1000 * long for long in taken.of("garbage", 1) if long > 0.001], "ms"
+        ),
         Figure("longest callback in each tenth of a second", [1000 * long for long in taken.of("step", 2)], "ms"),
     ]
 

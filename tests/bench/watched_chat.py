@@ -6,12 +6,14 @@
 FPS 0 leaves the screen as it is. NOTES is an inherited descriptor. On it the engine writes JSON lists, one a line, ten
 times a second and never from the audio thread: `["onset", AT]` for the callback that handed out the first audible block
 after a silence, `["hush", AT]` for the last audible one, `["gap", AT, SECONDS]` for callbacks that came so far apart,
-`["step", MEAN, WORST]` for how long they took, `["counts", {...}]` for the engine's own counters, and
+`["step", MEAN, WORST]` for how long they took, `["garbage", SECONDS, GENERATION]` for a collection during which no
+Python ran, `["counts", {...}]` for the engine's own counters, and
 `["command", NAME, AT]`. What the screen writes on it: see `watched_screen`. Times are of the monotonic clock.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -44,6 +46,14 @@ class Notes:
         self.quiet = QUIET_BLOCKS
         self.loud_at = 0.0
         self.called_at = 0.0
+        self.collecting_since = 0.0
+
+    def garbage(self, phase: str, info: Mapping[str, int]) -> None:
+        """For `gc.callbacks`."""
+        if phase == "start":
+            self.collecting_since = time.monotonic()
+        else:
+            self.queue.append(("garbage", time.monotonic() - self.collecting_since, info["generation"]))
 
     def block(self, began: float, ended: float, out: Block) -> None:
         if self.called_at and began - self.called_at > LATE:
@@ -112,6 +122,7 @@ def engine(descriptor: int) -> None:
     setattr(Talk, "start", started)  # noqa: B010
     setattr(AudioPath, "process", watched)  # noqa: B010
     setattr(service.Service, "_take", taken)  # noqa: B010
+    gc.callbacks.append(notes.garbage)
     threading.Thread(target=notes.run, daemon=True).start()
     main()
 

@@ -63,6 +63,13 @@ class VirtualAudio:
             self._process = None
         self.socket.unlink(missing_ok=True)
 
+    def stall(self, seconds: float) -> None:
+        """The server does nothing for so long, as on a machine with too much to do."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        self._process.send_signal(signal.SIGCONT)
+
     def speak(self, sound: npt.NDArray[np.float32]) -> subprocess.Popen[bytes]:
         """Play into the virtual microphone; the player ends by itself."""
         player = subprocess.Popen(self._command("paplay", "vmic_feed"), stdin=subprocess.PIPE)

@@ -141,7 +141,7 @@ class DuplexStream:
             self._wait_for_devices(now)
         elif reason := self._watchdog.why_lost(now):
             self._lose(reason, now)
-        elif self._watchdog.is_spinning(now):
+        elif self._watchdog.is_spinning(now) or (self._watchdog.is_behind(now) and self._path.is_quiet):
             self._aside(self._kick)
         else:
             self._look_around(now)
@@ -189,7 +189,7 @@ class DuplexStream:
         self._path.reset()
         self._step = StreamStep(self._path, self._ends, opened.rate)
         self._path.mic_is_real = wishes[0] is not None
-        watchdog.started_at = self._clock()
+        watchdog.started_at, watchdog.mic_lag = self._clock(), opened.mic_lag
         self._watchdog = watchdog
         self._generation = mine
         try:

@@ -198,6 +198,11 @@ class AudioPath:
         return self._gate.backlog if self._gate.is_open else None
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether a pause of some blocks would go unnoticed: nobody speaks."""
+        return not (self._is_heard or self._tracker.is_going)
+
+    @property
     def processing(self) -> Processing:
         """What was last wished of the processing."""
         return self._wished

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from voicechat.audio.alsa import MIC_ROOM, make_mic_room
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.audio.buffering import Buffering
 from voicechat.audio.device_words import refusal_words
@@ -31,8 +32,19 @@ Callback = Callable[[Samples | None, Samples | None, int], None]
 none)."""
 CLOSE_WITHIN = 1.0
 """Seconds a dead stream may take to close before it is left behind; some never return."""
+_ALSA = ("ALSA", "sound server")
 _MOST_CHANNELS = 32
 """More than a studio card has; a sound server offers any number."""
+
+
+class MicLag:
+    """How late the microphone's sound comes; written on the audio thread."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        """From hearing a sample to handing it over, as of the newest callback; 0.0 where that is not known."""
 
 
 class RunningStream(Protocol):
@@ -61,6 +73,7 @@ class OpenStream:
     speaker: Device | None
     rate: int
     """Samples a second the devices run at; 48000 unless they refused it."""
+    mic_lag: MicLag = field(default_factory=MicLag)
 
 
 class StreamOpener(Protocol):
@@ -104,12 +117,13 @@ class PortAudioOpener:
         refusal = ""
         for rate in _rates(source, sink):
             for channels in _channel_choices(source, sink):
+                lag = MicLag()
                 try:
-                    stream = _open(module, source, sink, rate, channels, buffering, callback, finished)
+                    stream = _open(module, source, sink, rate, channels, buffering, callback, finished, lag)
                 except (module.PortAudioError, ValueError) as error:
                     refusal = refusal or _reason(error)
                     continue
-                return OpenStream(stream, source, sink, rate)
+                return OpenStream(stream, source, sink, rate, lag)
         raise _refused(module, source, sink, refusal)
 
 
@@ -144,12 +158,21 @@ def _open(
     buffering: Buffering,
     callback: Callback,
     finished: Callable[[], None],
+    lag: MicLag,
 ) -> RunningStream:
+    is_alsa = all(end is not None and end.host in _ALSA for end in (source, sink))
+
+    def both(heard: Samples, fill: Samples, frames: int, times: _Times, status: _Status) -> None:
+        if is_alsa:
+            lag.seconds = times.currentTime - times.inputBufferAdcTime
+        callback(heard, fill, _flags(status))
+
+    device = buffering.device
     common = {
         "samplerate": rate,
         "blocksize": round(rate * buffering.block),
         "dtype": "float32",
-        "latency": buffering.device,
+        "latency": device,
         "finished_callback": finished,
     }
     numbers, extras = (_number(source), _number(sink)), (_extra(module, source), _extra(module, sink))
@@ -160,8 +183,8 @@ def _open(
                 device=numbers,
                 channels=channels,
                 extra_settings=extras,
-                callback=lambda heard, fill, frames, times, status: callback(heard, fill, _flags(status)),
-                **common,
+                callback=both,
+                **common | {"latency": (MIC_ROOM if is_alsa and make_mic_room(module) else device, device)},
             )
         elif source is not None:
             stream = module.InputStream(
@@ -187,6 +210,11 @@ def _number(device: Device | None) -> int | None:
     if device is None:
         return None
     return device.opened_as if device.route else device.index
+
+
+class _Times(Protocol):
+    currentTime: float
+    inputBufferAdcTime: float
 
 
 class _Status(Protocol):

@@ -1,13 +1,17 @@
-"""What tells a living stream from a dead or a spinning one; asked every 100 ms, told by the audio thread.
+"""What tells a living stream from a dead, a spinning or a late one; asked every 100 ms, told by the audio thread.
 
 What it looks for has all been seen: the stream ended by itself (a sound server that died: 10 ms), no callback for 500
 ms (an unplugged card), and a stream thread that spins after an underflow (the ALSA pulse plug-in: 105 % of a core,
-cured by abort and start within 2 ms).
+cured by abort and start within 2 ms). Late: after a stall of the sound server, and after one start in eight, 30 ms or
+more wait on the way from the microphone (see `alsa`) and would do so for the rest of the talk; abort and start drop
+them as well.
 """
 
 from __future__ import annotations
 
 import time
+
+from voicechat.audio.portaudio import MicLag
 
 LOST_AFTER = 0.5
 """Seconds without a callback that mean the device is lost (R26)."""
@@ -17,6 +21,14 @@ SPIN_SHARE = 0.6
 """Share of a core on the stream's thread that is not work (our step takes 5 %) but a spin."""
 _SPIN_WINDOW = 1.0
 """Seconds over which that share is taken."""
+USUAL_LAG = 0.01
+"""Seconds that the microphone's sound is on its way where nothing waits: one block."""
+BEHIND_BY = 0.03
+"""Seconds more than that which mean that sound waits; PulseAudio's own figure wanders by 15 ms."""
+BEHIND_FOR = 1.0
+"""Seconds that it must have been so."""
+_CURES = 2
+"""Attempts to cure it after which the device itself is taken to be so late, as Bluetooth is."""
 
 
 class StreamWatchdog:
@@ -29,8 +41,12 @@ class StreamWatchdog:
         self.started_at = now
         self.called_at: float | None = None
         """The newest callback; None before the first."""
+        self.mic_lag = MicLag()
         self._thread_cpu = 0.0
         self._spin_mark: tuple[float, float] | None = None
+        self._accepted_lag = USUAL_LAG
+        self._behind_since: float | None = None
+        self._cures = 0
 
     def called(self, now: float) -> float:
         """A callback began, on the audio thread. Seconds since the one before; 0.0 for the first."""
@@ -43,7 +59,8 @@ class StreamWatchdog:
         self.has_finished = False
         self.started_at = now
         self.called_at = None
-        self._spin_mark = None
+        self._cures += self._behind_since is not None
+        self._spin_mark = self._behind_since = None
 
     def why_lost(self, now: float) -> str:
         """Empty while the stream lives."""
@@ -66,3 +83,16 @@ class StreamWatchdog:
             return False
         self._spin_mark = (now, self._thread_cpu)
         return self._thread_cpu - cpu > SPIN_SHARE * (now - since)
+
+    def is_behind(self, now: float) -> bool:
+        """Whether the microphone's sound has been waiting for long enough to do something about it."""
+        lag = self.mic_lag.seconds
+        if lag <= self._accepted_lag + BEHIND_BY:
+            self._behind_since, self._cures = None, 0
+            return False
+        self._behind_since = now if self._behind_since is None else self._behind_since
+        if now - self._behind_since < BEHIND_FOR:
+            return False
+        if self._cures == _CURES:
+            self._accepted_lag = lag
+        return self._cures < _CURES

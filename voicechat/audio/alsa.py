@@ -1,0 +1,30 @@
+"""What ALSA's half of PortAudio must be told so that a stalled stream neither spins nor stays late.
+
+PortAudio gives the microphone as much room as the loudspeaker. When the sound server stalls for 25 ms or more, what the
+microphone heard meanwhile waits in that room for good, because both sides then move at the same pace. Once it is nearly
+full PortAudio stops waiting for the loudspeaker to drop a period of the microphone; for a stream that is read instead
+of mapped that drops nothing, and it asks again at once, with all of a core (`PaAlsaStream_WaitForFrames`, 19.6). After
+20 stalls of 22 to 45 ms: 8 spins and up to 4 dead streams with equal room, none with 100 ms for the microphone.
+
+More room alone would make the period longer, PortAudio takes a quarter of it: hence the number of periods.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from types import ModuleType
+
+MIC_ROOM = 0.1
+"""Seconds that the microphone may fall behind before PortAudio spins. Nothing waits there in the usual case."""
+_PERIODS = 16
+"""More than MIC_ROOM has blocks, so that the period stays one block."""
+
+
+def make_mic_room(module: ModuleType) -> bool:
+    """Let buffers have many periods; `module` is sounddevice. False: this PortAudio cannot, leave the room alone."""
+    try:
+        library = ctypes.CDLL(module._libname)  # the one that is loaded already
+        library.PaAlsa_SetNumPeriods(_PERIODS)
+    except (AttributeError, OSError):
+        return False
+    return True
