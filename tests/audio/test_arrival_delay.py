@@ -58,6 +58,17 @@ def test_much_loss_adds_half_a_packet_of_wait_for_the_one_that_repairs_and_littl
     assert delay.needed == pytest.approx(0.005)
 
 
+def test_where_a_fifth_is_lost_the_packet_that_repairs_is_waited_for_until_much_less_is_lost() -> None:
+    delay, waits = fed([1.0] * 300), []
+    for lost_each in (5, 5, 8, 8, 12, 12):
+        for number in range(500):
+            delay.add(1.0)
+            if number % lost_each == 0:
+                delay.lost()
+        waits.append(delay.needed)
+    assert waits == pytest.approx([0.035, 0.035, 0.035, 0.035, 0.015, 0.015])
+
+
 def test_the_wait_for_repair_is_not_taken_where_packets_carry_none() -> None:
     delay = fed([1.0] * 300)
     for _ in range(40):
