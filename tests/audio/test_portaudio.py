@@ -121,7 +121,7 @@ def test_linux_needs_no_setting_and_a_servers_device_is_opened_by_its_route(
 
 @pytest.mark.parametrize(
     ("host", "knows_periods", "latency"),
-    [("ALSA", True, (0.1, 0.02)), ("ALSA", False, (0.02, 0.02)), ("Core Audio", True, (0.02, 0.02))],
+    [("ALSA", True, (0.08, 0.02)), ("ALSA", False, (0.02, 0.02)), ("Core Audio", True, (0.02, 0.02))],
 )
 def test_on_linux_the_microphone_may_fall_behind_where_the_period_stays_one_block(
     sound: FakeSoundDevice,

@@ -7,6 +7,7 @@ import random
 import re
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -144,6 +145,30 @@ async def test_closing_twice_or_cancelled_in_between_still_closes() -> None:
         closing.cancel()
         await asyncio.gather(closing, return_exceptions=True)
         await asyncio.wait_for(asyncio.gather(client.peer.close(), client.peer.close()), 5)
+
+
+async def test_a_call_that_is_broken_off_while_it_looks_for_a_path_leaves_no_socket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, opened = asyncio.get_running_loop(), list[asyncio.BaseTransport]()
+    create = loop.create_datagram_endpoint
+
+    async def watched(*given: Any, **named: Any) -> Any:
+        pair = await create(*given, **named)
+        opened.append(pair[0])
+        return pair
+
+    monkeypatch.setattr(loop, "create_datagram_endpoint", watched)
+    for turns in range(40):
+        peer = side("client").peer
+        offering = asyncio.create_task(peer.offer())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        offering.cancel()
+        await asyncio.gather(offering, return_exceptions=True)
+        await peer.close()
+    assert opened
+    assert all(transport.is_closing() for transport in opened)
 
 
 async def test_a_closed_call_leaves_no_thread_and_no_task() -> None:

@@ -4,7 +4,7 @@ PortAudio gives the microphone as much room as the loudspeaker. When the sound s
 microphone heard meanwhile waits in that room for good, because both sides then move at the same pace. Once it is nearly
 full PortAudio stops waiting for the loudspeaker to drop a period of the microphone; for a stream that is read instead
 of mapped that drops nothing, and it asks again at once, with all of a core (`PaAlsaStream_WaitForFrames`, 19.6). After
-20 stalls of 22 to 45 ms: 8 spins and up to 4 dead streams with equal room, none with 100 ms for the microphone.
+21 stalls of 22 to 45 ms: 5 to 8 spins and up to 3 dead streams with equal room, none with more for the microphone.
 
 More room alone would make the period longer, PortAudio takes a quarter of it: hence the number of periods.
 """
@@ -14,10 +14,11 @@ from __future__ import annotations
 import ctypes
 from types import ModuleType
 
-MIC_ROOM = 0.1
-"""Seconds that the microphone may fall behind before PortAudio spins. Nothing waits there in the usual case."""
+MIC_ROOM = 0.08
+"""Seconds that the microphone may fall behind before PortAudio spins; usually nothing waits there. Eight blocks: on a
+card that has no more than eight periods the period is one block still."""
 _PERIODS = 16
-"""More than MIC_ROOM has blocks, so that the period stays one block."""
+"""At least as many as MIC_ROOM has blocks."""
 
 
 def make_mic_room(module: ModuleType) -> bool:

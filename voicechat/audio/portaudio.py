@@ -161,18 +161,10 @@ def _open(
     lag: MicLag,
 ) -> RunningStream:
     is_alsa = all(end is not None and end.host in _ALSA for end in (source, sink))
-
-    def both(heard: Samples, fill: Samples, frames: int, times: _Times, status: _Status) -> None:
-        if is_alsa:
-            lag.seconds = times.currentTime - times.inputBufferAdcTime
-        callback(heard, fill, _flags(status))
-
-    device = buffering.device
     common = {
         "samplerate": rate,
         "blocksize": round(rate * buffering.block),
         "dtype": "float32",
-        "latency": device,
         "finished_callback": finished,
     }
     numbers, extras = (_number(source), _number(sink)), (_extra(module, source), _extra(module, sink))
@@ -183,14 +175,16 @@ def _open(
                 device=numbers,
                 channels=channels,
                 extra_settings=extras,
-                callback=both,
-                **common | {"latency": (MIC_ROOM if is_alsa and make_mic_room(module) else device, device)},
+                latency=(MIC_ROOM if is_alsa and make_mic_room(module) else buffering.device, buffering.device),
+                callback=_for_both(callback, lag if is_alsa else None),
+                **common,
             )
         elif source is not None:
             stream = module.InputStream(
                 device=numbers[0],
                 channels=channels[0],
                 extra_settings=extras[0],
+                latency=buffering.device,
                 callback=lambda heard, frames, times, status: callback(heard, None, _flags(status)),
                 **common,
             )
@@ -199,10 +193,22 @@ def _open(
                 device=numbers[1],
                 channels=channels[1] or 1,
                 extra_settings=extras[1],
+                latency=buffering.device,
                 callback=lambda fill, frames, times, status: callback(None, fill, _flags(status)),
                 **common,
             )
     return stream
+
+
+def _for_both(callback: Callback, lag: MicLag | None) -> Callable[..., None]:
+    """As PortAudio calls a stream with both sides; `lag` is kept up to date where its times can be trusted."""
+
+    def both(heard: Samples, fill: Samples, frames: int, times: _Times, status: _Status) -> None:
+        if lag is not None:
+            lag.seconds = times.currentTime - times.inputBufferAdcTime
+        callback(heard, fill, _flags(status))
+
+    return both
 
 
 def _number(device: Device | None) -> int | None:

@@ -114,6 +114,7 @@ class Peer:
         self._remote_limit = 0
         self._rtt: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering: asyncio.Future[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
     async def offer(self) -> str:
@@ -124,8 +125,7 @@ class Peer:
         self._use_transceiver(transceiver)
         self._use_sender(transceiver.sender)
         self._use_channel(connection.createDataChannel(self._label))
-        await connection.setLocalDescription()
-        return sdp.with_opus_fec(connection.localDescription.sdp)
+        return await self._described(connection)
 
     async def accept_answer(self, text: str) -> None:
         """Client: the server's description. Raises SignallingError when it is of no use."""
@@ -141,8 +141,7 @@ class Peer:
         # first section is not the one that was made first here.
         await self._apply(connection, sdp.only_opus(offer), "offer")
         self._use_sender(connection.addTrack(self._track))
-        await connection.setLocalDescription()
-        return sdp.with_opus_fec(connection.localDescription.sdp)
+        return await self._described(connection)
 
     def send(self, text: str) -> str:
         """Queue one message; returns why it cannot be sent, or an empty string. Event loop only."""
@@ -203,6 +202,8 @@ class Peer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._track.stop()
+        if self._gathering is not None:
+            await asyncio.gather(self._gathering, return_exceptions=True)
         if self._connection is not None:
             await self._connection.close()
 
@@ -214,6 +215,13 @@ class Peer:
         connection.on("connectionstatechange", self._state_changed)
         connection.on("iceconnectionstatechange", self._state_changed)
         return connection
+
+    async def _described(self, connection: RTCPeerConnection) -> str:
+        """Our description with its candidates. Broken off half way, aioice would forget sockets that it has opened:
+        the gathering therefore goes on by itself, and `close` waits for it."""
+        self._gathering = asyncio.ensure_future(connection.setLocalDescription())
+        await asyncio.shield(self._gathering)
+        return sdp.with_opus_fec(connection.localDescription.sdp)
 
     def _started(self) -> RTCPeerConnection:
         if self._connection is None:
