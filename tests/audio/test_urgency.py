@@ -1,49 +1,85 @@
-"""The audio thread is urgent where the system allows it, and goes on where it does not."""
+"""The sound's threads are urgent where the system allows it, and go on where it does not."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from voicechat.audio.urgency import NICE, go_first
+from tests.support.vaudio import VirtualAudio, virtual_audio
+from voicechat.audio.buffering import BALANCED
+from voicechat.audio.portaudio import PortAudioOpener, Samples
+from voicechat.audio.urgency import urgent_threads
 
-only_linux = pytest.mark.skipif(
-    sys.platform != "linux", reason="other systems make their audio threads urgent themselves"
-)
+__all__ = ["virtual_audio"]
+
+if sys.platform != "linux":
+    pytest.skip("other systems make their audio threads urgent themselves", allow_module_level=True)
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="allowed to root alone")
 
 
-def niceness_of_an_urgent_thread() -> int:
+def policy_of_a_thread_that_begins_here() -> int:
     seen: list[int] = []
-
-    def run() -> None:
-        go_first()
-        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-
-    thread = threading.Thread(target=run)
+    thread = threading.Thread(target=lambda: seen.append(os.sched_getscheduler(0)))
     thread.start()
     thread.join()
     return seen[0]
 
 
-@only_linux
-def test_only_the_thread_that_asks_becomes_urgent() -> None:
-    before = os.getpriority(os.PRIO_PROCESS, 0)
-    assert niceness_of_an_urgent_thread() in (NICE, before)
-    assert os.getpriority(os.PRIO_PROCESS, 0) == before
+def threads() -> set[int]:
+    return {int(task.name) for task in Path("/proc/self/task").iterdir()}
 
 
-@only_linux
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="allowed to root alone")
-def test_root_gets_it() -> None:
-    assert niceness_of_an_urgent_thread() == NICE
+@only_root
+def test_only_threads_that_begin_inside_are_urgent() -> None:
+    with urgent_threads() as is_urgent:
+        assert is_urgent
+        assert policy_of_a_thread_that_begins_here() == os.SCHED_RR
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert policy_of_a_thread_that_begins_here() == os.SCHED_OTHER
+
+
+@only_root
+def test_an_error_inside_leaves_the_caller_as_it_was() -> None:
+    with pytest.raises(ValueError, match="refused"), urgent_threads():
+        raise ValueError("refused")
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_a_system_that_refuses_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(which: int, who: int, priority: int) -> None:
+    def refuse(who: int, policy: int, parameters: os.sched_param) -> None:
         raise PermissionError(1, "not permitted")
 
-    monkeypatch.setattr(os, "setpriority", refuse, raising=False)
-    go_first()
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    with urgent_threads() as is_urgent:
+        assert not is_urgent
+        assert policy_of_a_thread_that_begins_here() == os.SCHED_OTHER
+
+
+@only_root
+@pytest.mark.audio
+def test_every_thread_that_carries_the_sound_is_urgent(virtual_audio: VirtualAudio) -> None:
+    policies: list[int] = []
+    has_run = threading.Event()
+
+    def note(heard: Samples | None, fill: Samples | None, flags: int) -> None:
+        if not has_run.is_set():
+            policies.append(os.sched_getscheduler(0))
+            has_run.set()
+
+    before = threads()
+    opened = PortAudioOpener().open("default", "default", BALANCED, callback=note, finished=lambda: None, refresh=True)
+    opened.stream.start()
+    try:
+        assert has_run.wait(5.0)
+        begun = {os.sched_getscheduler(thread) for thread in threads() - before}
+    finally:
+        opened.stream.abort()
+        opened.stream.close()
+    assert policies == [os.SCHED_RR]
+    assert begun == {os.SCHED_RR}
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,6 +64,20 @@ def test_a_warning_about_a_device_is_care_and_no_failure(
     checks = {check["name"]: check for check in json.loads(capsys.readouterr().out)["checks"]}
     assert checks["microphone"]["mark"] == "care"
     assert checks["microphone"]["cure"] == "Bluetooth: telephone quality"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems make their audio threads urgent themselves")
+@pytest.mark.parametrize(("refused", "told"), [(False, "(real-time)"), (True, "rtprio")])
+def test_a_sound_that_other_programs_can_hold_up_is_told_with_what_helps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refused: bool, told: str
+) -> None:
+    def set_policy(who: int, policy: int, parameters: os.sched_param) -> None:
+        if refused:
+            raise PermissionError(1, "not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", set_policy)
+    assert show(monkeypatch, BOTH) == DONE
+    assert told in capsys.readouterr().out
 
 
 def test_a_sound_file_has_no_room_to_test() -> None:

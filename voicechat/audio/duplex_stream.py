@@ -37,7 +37,6 @@ from voicechat.audio.portaudio import (
 from voicechat.audio.stream_counters import GAP, StreamCounters, Tally
 from voicechat.audio.stream_step import StreamStep
 from voicechat.audio.stream_watchdog import StreamWatchdog
-from voicechat.audio.urgency import go_first
 from voicechat.errors import AudioDeviceError
 
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
@@ -376,8 +375,6 @@ class DuplexStream:
             if fill is not None:
                 fill[:] = 0.0
             return
-        if watchdog.called_at is None:
-            go_first()
         now = self._clock()
         self._tally.called(flags, is_late=watchdog.called(now) > self._buffering.late_after)
         if flags & GAP:

@@ -23,6 +23,7 @@ from voicechat.audio.device_words import refusal_words
 from voicechat.audio.devices import Device, find_device, list_devices, load_sounddevice
 from voicechat.audio.sound_server import routed
 from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
+from voicechat.audio.urgency import urgent_threads
 from voicechat.errors import AudioDeviceError
 
 Samples = npt.NDArray[np.float32]
@@ -76,6 +77,23 @@ class OpenStream:
     mic_lag: MicLag = field(default_factory=MicLag)
 
 
+class _UrgentStream:
+    """A stream whose callbacks go before what can wait."""
+
+    def __init__(self, stream: RunningStream) -> None:
+        self._stream = stream
+
+    def start(self) -> None:
+        with urgent_threads():
+            self._stream.start()
+
+    def abort(self) -> None:
+        self._stream.abort()
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 class StreamOpener(Protocol):
     """The seam behind which PortAudio is; tests put something else there."""
 
@@ -119,11 +137,12 @@ class PortAudioOpener:
             for channels in _channel_choices(source, sink):
                 lag = MicLag()
                 try:
-                    stream = _open(module, source, sink, rate, channels, buffering, callback, finished, lag)
+                    with urgent_threads():
+                        stream = _open(module, source, sink, rate, channels, buffering, callback, finished, lag)
                 except (module.PortAudioError, ValueError) as error:
                     refusal = refusal or _reason(error)
                     continue
-                return OpenStream(stream, source, sink, rate, lag)
+                return OpenStream(_UrgentStream(stream), source, sink, rate, lag)
         raise _refused(module, source, sink, refusal)
 
 

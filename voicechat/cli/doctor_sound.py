@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -10,6 +11,7 @@ from voicechat.audio.devices import Device, DeviceList, Direction, find_device, 
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.open import is_file
 from voicechat.audio.sound_server import SoundServer, ask_server
+from voicechat.audio.urgency import urgent_threads
 from voicechat.audio.voice_activity import make_detector
 from voicechat.cli.doctor_looks import Check
 from voicechat.config.device_memory import DeviceMemory, read_memory
@@ -43,6 +45,7 @@ def sound_checks(settings: Settings) -> list[Check]:
         _echo_check(processor),
         _detector_check(make_detector().name),
         Check("latency", "fact", f"{settings.latency} (latency = low, balanced or high)"),
+        *_urgency(),
         Check("libraries", "fact", " · ".join(_versions())),
     ]
 
@@ -70,6 +73,16 @@ def _sound_server(server: SoundServer | None) -> Check:
     titles = {end.route: end.title for end in (*server.sources, *server.sinks)}
     defaults = [titles.get(route, route) for route in (server.default_source, server.default_sink) if route]
     return Check("sound server", "good", f"{counts} · defaults: {', '.join(defaults) or 'none'}")
+
+
+def _urgency() -> Iterator[Check]:
+    """Whether other programs can hold the sound up; only Linux leaves that to us."""
+    if sys.platform != "linux":
+        return
+    with urgent_threads() as is_urgent:
+        words = "goes before other programs (real-time)" if is_urgent else "waits its turn like any program"
+    cure = "" if is_urgent else "if it stutters on a busy machine: latency = high, or rtprio in limits.d"
+    yield Check("priority", "fact", f"the sound {words}", cure)
 
 
 def wished_device(devices: DeviceList, wish: str, direction: Direction) -> Device | None:
