@@ -213,6 +213,8 @@ def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
     callback = sound.asked[0]["callback"]
     assert callable(callback)
     silence = np.zeros((480, 1), dtype=np.float32)
-    callback(silence, silence, 480, SimpleNamespace(currentTime=5.03, inputBufferAdcTime=5.0), Status())
-    assert opened.mic_lag.seconds == pytest.approx(0.03)
+    times = SimpleNamespace(currentTime=5.03, inputBufferAdcTime=5.0, outputBufferDacTime=5.055)
+    callback(silence, silence, 480, times, Status())
+    assert opened.times.mic_lag == pytest.approx(0.03)
+    assert opened.times.speaker_lead == pytest.approx(0.025)
     assert HEARD.pop() == flags

@@ -137,7 +137,7 @@ def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: p
 
 def test_sound_that_waits_on_its_way_from_the_microphone_is_dropped_while_nobody_speaks(machine: Machine) -> None:
     run(machine, 1.0)
-    machine.device.mic_lag.seconds = 0.06
+    machine.device.times.mic_lag = 0.06
     run(machine, 0.9)
     assert machine.device.calls == ["start"]
     run(machine, 0.3)
@@ -146,7 +146,7 @@ def test_sound_that_waits_on_its_way_from_the_microphone_is_dropped_while_nobody
 
 def test_it_is_not_dropped_in_the_middle_of_an_answer(machine: Machine) -> None:
     machine.path.set_source(SteadyTone())
-    machine.device.mic_lag.seconds = 0.06
+    machine.device.times.mic_lag = 0.06
     run(machine, 5.0)
     assert machine.device.calls == ["start"]
     machine.path.flush()
@@ -155,17 +155,40 @@ def test_it_is_not_dropped_in_the_middle_of_an_answer(machine: Machine) -> None:
 
 
 def test_a_microphone_that_is_late_by_itself_is_left_alone_after_two_attempts(machine: Machine) -> None:
-    machine.device.mic_lag.seconds = 0.15
+    machine.device.times.mic_lag = 0.15
     run(machine, 10.0)
     assert machine.device.calls.count("abort") == 2
-    machine.device.mic_lag.seconds = 0.2
+    machine.device.times.mic_lag = 0.2
     run(machine, 1.2)
     assert machine.device.calls.count("abort") == 3
 
 
+def test_a_loudspeaker_for_which_too_little_waits_gets_more_while_nobody_speaks(machine: Machine) -> None:
+    machine.device.times.speaker_lead = 0.0248
+    run(machine, 3.0)
+    assert machine.device.calls == ["start"]
+    machine.path.set_source(SteadyTone())
+    machine.device.times.speaker_lead = 0.0148
+    run(machine, 3.0)
+    assert machine.device.calls == ["start"]
+    machine.path.flush()
+    run(machine, 0.3)
+    assert machine.device.calls == ["start", "abort", "start"]
+    machine.device.times.speaker_lead = 0.0248
+    run(machine, 5.0)
+    assert machine.device.calls == ["start", "abort", "start"]
+
+
+def test_a_loudspeaker_that_never_has_more_is_left_alone_after_two_attempts(machine: Machine) -> None:
+    for lead in (0.012, 0.011) * 5:
+        machine.device.times.speaker_lead = lead
+        run(machine, 1.7)
+    assert machine.device.calls.count("abort") == 2
+
+
 def test_a_figure_that_wanders_is_no_reason(machine: Machine) -> None:
     for seconds in (0.06, 0.03) * 10:
-        machine.device.mic_lag.seconds = seconds
+        machine.device.times.mic_lag = seconds
         run(machine, 0.7)
     assert machine.device.calls == ["start"]
 

@@ -14,7 +14,7 @@ from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
-from voicechat.audio.portaudio import Callback, MicLag, OpenStream
+from voicechat.audio.portaudio import Callback, OpenStream, StreamTimes
 from voicechat.errors import AudioDeviceError
 
 
@@ -24,7 +24,7 @@ class FakeStream:
     def __init__(self, callback: Callback, finished: Callable[[], None], rate: int) -> None:
         self.calls: list[str] = []
         self.refuses_to_start = False
-        self.mic_lag = MicLag()
+        self.times = StreamTimes()
         self.finished = finished
         self._callback = callback
         self._rate = rate
@@ -74,7 +74,7 @@ class FakeOpener:
                 raise AudioDeviceError(f"no {wish}", hint="plug it in", retryable=not self.is_hopeless)
         stream = FakeStream(callback, finished, self.rate)
         self.streams.append(stream)
-        return OpenStream(stream, fake_device(mic), fake_device(speaker), self.rate, stream.mic_lag)
+        return OpenStream(stream, fake_device(mic), fake_device(speaker), self.rate, stream.times)
 
 
 def fake_device(wish: str | None) -> Device | None:

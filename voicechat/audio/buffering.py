@@ -33,6 +33,14 @@ class Buffering:
         """Seconds between two callbacks after which the device had nothing left to play."""
         return self.device + 2.0 * self.block
 
+    @property
+    def least_lead(self) -> float:
+        """Seconds that wait for the loudspeaker when it asks for more; less is a stream that began out of step.
+
+        A raw card has `device` seconds left then, PulseAudio tells of 5 ms more.
+        """
+        return self.device - 0.3 * self.block
+
 
 BUFFERING = {
     "low": Buffering(device=0.01, block=0.01),

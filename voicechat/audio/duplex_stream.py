@@ -140,7 +140,7 @@ class DuplexStream:
             self._wait_for_devices(now)
         elif reason := self._watchdog.why_lost(now):
             self._lose(reason, now)
-        elif self._watchdog.is_spinning(now) or (self._watchdog.is_behind(now) and self._path.is_quiet):
+        elif self._watchdog.is_spinning(now) or (self._watchdog.is_out_of_step(now) and self._path.is_quiet):
             self._aside(self._kick)
         else:
             self._look_around(now)
@@ -175,7 +175,7 @@ class DuplexStream:
 
     def _open(self, wishes: Wishes, *, refresh: bool) -> None:
         mine = self._generation + 1
-        watchdog = StreamWatchdog(self._clock())
+        watchdog = StreamWatchdog(self._clock(), least_lead=self._buffering.least_lead)
 
         def callback(heard: Samples | None, fill: Samples | None, flags: int) -> None:
             self._on_block(mine, heard, fill, flags)
@@ -188,7 +188,7 @@ class DuplexStream:
         self._path.reset()
         self._step = StreamStep(self._path, self._ends, opened.rate)
         self._path.mic_is_real = wishes[0] is not None
-        watchdog.started_at, watchdog.mic_lag = self._clock(), opened.mic_lag
+        watchdog.started_at, watchdog.times = self._clock(), opened.times
         self._watchdog = watchdog
         self._generation = mine
         try:

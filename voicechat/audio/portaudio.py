@@ -7,6 +7,7 @@ to a log.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,14 +39,16 @@ _MOST_CHANNELS = 32
 """More than a studio card has; a sound server offers any number."""
 
 
-class MicLag:
-    """How late the microphone's sound comes; written on the audio thread."""
+class StreamTimes:
+    """How far microphone and loudspeaker are from the callback, as of the newest; written on the audio thread."""
 
-    __slots__ = ("seconds",)
+    __slots__ = ("mic_lag", "speaker_lead")
 
     def __init__(self) -> None:
-        self.seconds = 0.0
-        """From hearing a sample to handing it over, as of the newest callback; 0.0 where that is not known."""
+        self.mic_lag = 0.0
+        """Seconds from hearing a sample to handing it over; 0.0 where that is not known."""
+        self.speaker_lead = math.inf
+        """Seconds until what is handed over will sound, for which the loudspeaker has enough; inf: not known."""
 
 
 class RunningStream(Protocol):
@@ -74,7 +77,7 @@ class OpenStream:
     speaker: Device | None
     rate: int
     """Samples a second the devices run at; 48000 unless they refused it."""
-    mic_lag: MicLag = field(default_factory=MicLag)
+    times: StreamTimes = field(default_factory=StreamTimes)
 
 
 class _UrgentStream:
@@ -135,14 +138,14 @@ class PortAudioOpener:
         refusal = ""
         for rate in _rates(source, sink):
             for channels in _channel_choices(source, sink):
-                lag = MicLag()
+                times = StreamTimes()
                 try:
                     with urgent_threads():
-                        stream = _open(module, source, sink, rate, channels, buffering, callback, finished, lag)
+                        stream = _open(module, source, sink, rate, channels, buffering, callback, finished, times)
                 except (module.PortAudioError, ValueError) as error:
                     refusal = refusal or _reason(error)
                     continue
-                return OpenStream(_UrgentStream(stream), source, sink, rate, lag)
+                return OpenStream(_UrgentStream(stream), source, sink, rate, times)
         raise _refused(module, source, sink, refusal)
 
 
@@ -177,7 +180,7 @@ def _open(
     buffering: Buffering,
     callback: Callback,
     finished: Callable[[], None],
-    lag: MicLag,
+    times: StreamTimes,
 ) -> RunningStream:
     is_alsa = all(end is not None and end.host in _ALSA for end in (source, sink))
     common = {
@@ -195,7 +198,7 @@ def _open(
                 channels=channels,
                 extra_settings=extras,
                 latency=(MIC_ROOM if is_alsa and make_mic_room(module) else buffering.device, buffering.device),
-                callback=_for_both(callback, lag if is_alsa else None),
+                callback=_for_both(callback, times if is_alsa else None),
                 **common,
             )
         elif source is not None:
@@ -219,12 +222,13 @@ def _open(
     return stream
 
 
-def _for_both(callback: Callback, lag: MicLag | None) -> Callable[..., None]:
-    """As PortAudio calls a stream with both sides; `lag` is kept up to date where its times can be trusted."""
+def _for_both(callback: Callback, kept: StreamTimes | None) -> Callable[..., None]:
+    """As PortAudio calls a stream with both sides; `kept` is kept up to date where the times can be trusted."""
 
     def both(heard: Samples, fill: Samples, frames: int, times: _Times, status: _Status) -> None:
-        if lag is not None:
-            lag.seconds = times.currentTime - times.inputBufferAdcTime
+        if kept is not None:
+            kept.mic_lag = times.currentTime - times.inputBufferAdcTime
+            kept.speaker_lead = times.outputBufferDacTime - times.currentTime
         callback(heard, fill, _flags(status))
 
     return both
@@ -240,6 +244,7 @@ def _number(device: Device | None) -> int | None:
 class _Times(Protocol):
     currentTime: float
     inputBufferAdcTime: float
+    outputBufferDacTime: float
 
 
 class _Status(Protocol):

@@ -2,16 +2,16 @@
 
 What it looks for has all been seen: the stream ended by itself (a sound server that died: 10 ms), no callback for 500
 ms (an unplugged card), and a stream thread that spins after an underflow (the ALSA pulse plug-in: 105 % of a core,
-cured by abort and start within 2 ms). Late: after a stall of the sound server, and after one start in eight, 30 ms or
-more wait on the way from the microphone (see `alsa`) and would do so for the rest of the talk; abort and start drop
-them as well.
+cured by abort and start within 2 ms). Out of step: after a stall of the sound server, and after one start in eight, 30
+ms or more wait on the way from the microphone (see `alsa`) and would do so for the rest of the talk; after one start in
+fourteen 10 ms less wait for the loudspeaker, and each pause of 15 ms is heard instead of 25. Abort and start cure both.
 """
 
 from __future__ import annotations
 
 import time
 
-from voicechat.audio.portaudio import MicLag
+from voicechat.audio.portaudio import StreamTimes
 
 LOST_AFTER = 0.5
 """Seconds without a callback that mean the device is lost (R26)."""
@@ -25,27 +25,28 @@ USUAL_LAG = 0.01
 """Seconds that the microphone's sound is on its way where nothing waits: one block."""
 BEHIND_BY = 0.03
 """Seconds more than that which mean that sound waits; PulseAudio's own figure wanders by 15 ms."""
-BEHIND_FOR = 1.0
-"""Seconds that it must have been so."""
+OUT_OF_STEP_FOR = 1.0
+"""Seconds that it, or too little for the loudspeaker, must have been so."""
 _CURES = 2
 """Attempts to cure it after which the device itself is taken to be so late, as Bluetooth is."""
 
 
 class StreamWatchdog:
-    """One stream's signs of life."""
+    """One stream's signs of life. `least_lead`: seconds that wait for the loudspeaker when all is well."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, *, least_lead: float = 0.0) -> None:
         self.failure = ""
         """Why the stream is of no use any more, in words; set by whoever saw it."""
         self.has_finished = False
         self.started_at = now
         self.called_at: float | None = None
         """The newest callback; None before the first."""
-        self.mic_lag = MicLag()
+        self.times = StreamTimes()
         self._thread_cpu = 0.0
         self._spin_mark: tuple[float, float] | None = None
-        self._accepted_lag = USUAL_LAG
-        self._behind_since: float | None = None
+        self._most_lag = USUAL_LAG + BEHIND_BY
+        self._least_lead = least_lead
+        self._out_of_step_since: float | None = None
         self._cures = 0
 
     def called(self, now: float) -> float:
@@ -59,8 +60,8 @@ class StreamWatchdog:
         self.has_finished = False
         self.started_at = now
         self.called_at = None
-        self._cures += self._behind_since is not None
-        self._spin_mark = self._behind_since = None
+        self._cures += self._out_of_step_since is not None
+        self._spin_mark = self._out_of_step_since = None
 
     def why_lost(self, now: float) -> str:
         """Empty while the stream lives."""
@@ -84,15 +85,15 @@ class StreamWatchdog:
         self._spin_mark = (now, self._thread_cpu)
         return self._thread_cpu - cpu > SPIN_SHARE * (now - since)
 
-    def is_behind(self, now: float) -> bool:
-        """Whether the microphone's sound has been waiting for long enough to do something about it."""
-        lag = self.mic_lag.seconds
-        if lag <= self._accepted_lag + BEHIND_BY:
-            self._behind_since, self._cures = None, 0
+    def is_out_of_step(self, now: float) -> bool:
+        """Whether the microphone's sound has been waiting, or the loudspeaker been short, for long enough to act."""
+        lag, lead = self.times.mic_lag, self.times.speaker_lead
+        if lag <= self._most_lag and lead >= self._least_lead:
+            self._out_of_step_since, self._cures = None, 0
             return False
-        self._behind_since = now if self._behind_since is None else self._behind_since
-        if now - self._behind_since < BEHIND_FOR:
+        self._out_of_step_since = now if self._out_of_step_since is None else self._out_of_step_since
+        if now - self._out_of_step_since < OUT_OF_STEP_FOR:
             return False
         if self._cures == _CURES:
-            self._accepted_lag = lag
+            self._most_lag, self._least_lead = max(self._most_lag, lag + BEHIND_BY), min(self._least_lead, 0.8 * lead)
         return self._cures < _CURES
