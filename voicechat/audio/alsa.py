@@ -14,11 +14,13 @@ from __future__ import annotations
 import ctypes
 from types import ModuleType
 
-MIC_ROOM = 0.08
-"""Seconds that the microphone may fall behind before PortAudio spins; usually nothing waits there. Eight blocks: on a
-card that has no more than eight periods the period is one block still."""
-_PERIODS = 16
-"""At least as many as MIC_ROOM has blocks."""
+MIC_ROOM = 0.16
+"""Seconds that the microphone may fall behind before PortAudio spins; usually nothing waits there. One start in eight
+begins 48 ms behind, and each stall adds its own length until the watchdog has dropped the lot: with 0.08 four stalls of
+25 to 40 ms ended in a spin 4 times in 44, with this never in 24."""
+_PERIODS = 20
+"""At least as many as MIC_ROOM and PortAudio's own block more have blocks, or the period doubles; on a card that has
+fewer the microphone comes in longer ones."""
 
 
 def make_mic_room(module: ModuleType) -> bool:
