@@ -22,6 +22,7 @@ from tests.support.talk_script import (
 from voicechat.core import events as on
 from voicechat.core.state import Choices
 from voicechat.protocol import server_events as wire
+from voicechat.protocol.items import ContentPart, Item
 
 
 def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None:
@@ -247,3 +248,25 @@ def test_an_answer_whose_end_nobody_announced_is_ended_by_the_next() -> None:
     sound(talk, 1.0, 2.0)
     sound(answer(talk.at(5.0), 2, "Second."), 5.0, 6.0).at(9.0)
     assert talk.view.completed == 2
+
+
+def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
+    """A server that has announced the item and nothing of its content when the first sound is there."""
+    talk = TalkScript()
+    announced = Item(id="a1", type="message", role="assistant")
+    talk.at(1.0).hear(created("r1"), wire.ResponseOutputItemAdded(response_id="r1", output_index=0, item=announced))
+    talk.at(1.2).tell(on.AssistantHeard())
+    assert talk.view.reply.state == "speaking"
+    talk.at(2.2).hear(words("r1", "a1", HELLO))
+    talk.at(2.4)
+    assert (talk.view.reply.state, talk.view.reply.seconds) == ("speaking", 1.2)
+    assert talk.answer().text
+
+
+def test_an_answer_that_is_known_to_be_written_does_not_take_the_sound() -> None:
+    talk = TalkScript()
+    talk.at(1.0).hear(created("r1"), words("r1", "a1", HELLO))
+    part = ContentPart(type="output_text", text="")
+    talk.at(1.1).hear(created("r2"), wire.ResponseContentPartAdded(response_id="r2", item_id="a2", part=part))
+    talk.at(1.2).tell(on.AssistantHeard())
+    assert [bool(turn.sounding) for turn in talk.turns] == [True, False]

@@ -177,7 +177,7 @@ def _final(state: State, wire: InContent, text: str, *, spoken: bool, now: float
     part = _part_at(turn, wire)
     if text:
         part = replace(part, text=_kept(turn, part.text, text), final=True)
-    return _written(conversation, index, replace(part, spoken=spoken or part.spoken))
+    return _written(conversation, index, replace(part, spoken=spoken or bool(part.spoken)))
 
 
 def _part_at(turn: Turn, wire: InContent) -> Part:

@@ -23,7 +23,8 @@ EVERYTHING_HEARD = 0.3
 
 def is_spoken(turn: Turn) -> bool:
     """Whether the answer has (or may still get) sound; written ones are shown at once."""
-    return not turn.parts or any(part.spoken for part in turn.parts)
+    kinds = {part.spoken for part in turn.parts}
+    return True in kinds or False not in kinds
 
 
 def heard_seconds(turn: Turn, now: float) -> float:

@@ -29,8 +29,8 @@ class Part:
     output_index: int = 0
     content_index: int = 0
     text: str = ""
-    spoken: bool = False
-    """It is the transcript of sound, so it is shown as the sound is heard (R10)."""
+    spoken: bool | None = None
+    """It is the transcript of sound, so it is shown as the sound is heard (R10). None: nobody has said so far."""
     final: bool = False
 
 
