@@ -105,6 +105,17 @@ def test_barge_in_is_measured_from_the_voice_to_the_last_audible_block() -> None
     assert turn.unheard_tokens == 100 - 46
 
 
+def test_an_answer_cut_between_two_words_is_not_silenced_by_the_end_of_the_next() -> None:
+    cut = (
+        here(5.9, "assistant.silent", last_audible_at=5.8),
+        here(6.0, "barge_in.happened", voice_began_at=5.6),
+        here(8.0, "assistant.audible"),
+        here(9.7, "assistant.silent", last_audible_at=9.6),
+    )
+    (turn,) = after(CREATED, *TURN, *cut).figures().turns
+    assert (turn.cut_by, turn.silent_in) == ("barge-in", None)
+
+
 def test_the_pause_inside_an_answer_is_no_reaction_to_anything() -> None:
     (turn,) = after(CREATED, *TURN, here(5.0, "assistant.silent", last_audible_at=4.9)).figures().turns
     assert turn.silent_in is None and turn.cut_by == ""

@@ -215,6 +215,7 @@ class TurnClock:
         return True
 
     def _sound(self, at: float) -> None:
+        self._wants_silence = None  # it was silent then already: what begins now was not meant
         if self.turns and self.turns[-1].created_at is not None and self.turns[-1].first_sound_at is None:
             self._replace(len(self.turns) - 1, first_sound_at=at)
 
