@@ -16,7 +16,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from voicechat.audio.buffering import BALANCED, Buffering
+from voicechat.audio import stutter
+from voicechat.audio.buffering import BALANCED, BUFFERING, Buffering
 from voicechat.audio.device_watch import DeviceWatcher
 from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.devices import Device
@@ -37,6 +38,7 @@ from voicechat.audio.portaudio import (
 from voicechat.audio.stream_counters import GAP, StreamCounters, Tally
 from voicechat.audio.stream_step import StreamStep
 from voicechat.audio.stream_watchdog import StreamWatchdog
+from voicechat.audio.stutter import Stutter
 from voicechat.errors import AudioDeviceError
 
 BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
@@ -79,6 +81,7 @@ class DuplexStream:
         self._step = StreamStep(path, self._ends, 48_000)
         self._watchdog = StreamWatchdog(clock())
         self._tally = Tally()
+        self._stutter = Stutter()
         self._stand_in: Pacer | None = None
         self._helper: threading.Thread | None = None
         self._began_at = 0.0
@@ -347,6 +350,9 @@ class DuplexStream:
             self._aside(self._reopen)
 
     def _look_around(self, now: float) -> None:
+        if self._stutter.is_news(self._tally.underflows, now, is_quiet=self._path.is_quiet):
+            cure = stutter.ENOUGH if self._buffering == BUFFERING["high"] else stutter.MORE
+            self._path.post(DeviceHint(now, stutter.WORDS, cure))
         if self._attempts and now - self._watchdog.started_at >= HEALTHY_AFTER:
             self._attempts = 0
         if now - self._began_at < FOLLOW_AFTER:

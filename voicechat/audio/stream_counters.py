@@ -67,6 +67,11 @@ class Tally:
         self._now = Mutable()
         self._now.restarts = 1
 
+    @property
+    def underflows(self) -> int:
+        """Times the loudspeaker ran dry since the talk began; for a look ten times a second."""
+        return self._before.output_underflows + self._now.output_underflows
+
     def read(self) -> StreamCounters:
         """From any thread; the numbers of neighbouring callbacks may be mixed."""
         now = self._now.frozen()
