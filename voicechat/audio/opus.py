@@ -231,6 +231,8 @@ class OpusDecoder:
             raise AudioDeviceError(f"libopus refused to make a decoder (error {error.value})")
         self._pcm: Pcm = np.zeros(_LONGEST_PACKET, np.int16)
         self._address = self._pcm.ctypes.data
+        self._asked = (b"", False)
+        """The packet that was last looked at for FEC, and what was found."""
         self._before = b""
         self._repeats = 0
         self._silence: Pcm | None = None
@@ -257,8 +259,10 @@ class OpusDecoder:
         return self._run(next_payload, _whole_steps(samples), fec=1)
 
     def carries_fec(self, payload: bytes) -> bool:
-        """Whether `decode_fec` would find something."""
-        return carries_fec(payload)
+        """Whether `decode_fec` would find something. Of a packet that comes over and over it is asked once."""
+        if payload != self._asked[0]:
+            self._asked = (payload, carries_fec(payload))
+        return self._asked[1]
 
     def conceal(self, samples: int = FRAME_SAMPLES) -> Pcm:
         """Plausible continuation of what was heard last, in whole steps of 2.5 ms; fades by itself."""

@@ -3,7 +3,8 @@
 The own path takes each RTP packet before aiortc's buffer sees it and hands it to our `JitterBuffer`: about 30 ms
 instead of 92 on a clean line, and 67 instead of 320 after the first lost packet. The name it needs,
 `RTCRtpReceiver._handle_rtp_packet`, is not public, so its shape is looked at first; when a new aiortc has changed it,
-the stock path is taken and `fallback_reason` says so where the user can see it.
+the stock path is taken and `fallback_reason` says so where the user can see it. Behind the first packet the others come
+by `short_way`, where that fits too.
 
 The stock track must be drained in either case: it grows by 50 frames a second while nobody reads.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from typing import cast
 
 import numpy as np
 from aiortc import MediaStreamTrack, RTCRtpReceiver
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
 from voicechat.audio.opus import SAMPLE_RATE, OpusDecoder, opus_is_available
 from voicechat.rtc.line_stats import Arrivals
+from voicechat.rtc.short_way import Packet, shorten
 
 Pcm = NDArray[np.int16]
 
@@ -35,14 +37,6 @@ _STOCK_LIMIT = SAMPLE_RATE // 2
 
 _SILENCE = 32
 """Largest sample of a block that counts as silence: -60 dB, above what coding makes of it."""
-
-
-class _Packet(Protocol):
-    payload_type: int
-    sequence_number: int
-    timestamp: int
-    ssrc: int
-    payload: bytes
 
 
 _Handler = Callable[..., Awaitable[None]]
@@ -67,7 +61,7 @@ def why_not_tapped(receiver: object) -> str:
         return "this aiortc has no _handle_rtp_packet to take packets from"
     if list(inspect.signature(handler).parameters) != ["packet", "arrival_time_ms"]:
         return "this aiortc hands packets over in another way"
-    missing = [name for name in _Packet.__annotations__ if not hasattr(RtpPacket(), name)]
+    missing = [name for name in Packet._fields if not hasattr(RtpPacket(), name)]
     return f"this aiortc's packets have no {missing[0]}" if missing else ""
 
 
@@ -81,6 +75,8 @@ class ReceivePath:
         self._stock: deque[Pcm] = deque()
         self._stock_left: Pcm = np.zeros(0, np.int16)
         self._stock_played = 0
+        self._is_shortened = False
+        """Whether packets were given a shorter way, or it was found that they cannot have one."""
         self.arrivals = Arrivals()
         self.loud_at: float | None = None
         """When the last block that was not silent was handed out."""
@@ -101,7 +97,10 @@ class ReceivePath:
         stock_handler = cast(_Handler, receiver._handle_rtp_packet)
 
         async def tapped(packet: RtpPacket, arrival_time_ms: int) -> None:
-            self._take(cast(_Packet, packet))
+            if not self._is_shortened:
+                self._is_shortened = True
+                shorten(receiver, self._take)
+            self._take(packet)
             await stock_handler(packet, arrival_time_ms=arrival_time_ms)
 
         # An instance attribute hides the method for this receiver alone; the transport calls it by name.
@@ -144,7 +143,7 @@ class ReceivePath:
         except MediaStreamError:
             return
 
-    def _take(self, packet: _Packet) -> None:
+    def _take(self, packet: Packet | RtpPacket) -> None:
         if not packet.payload or (self._payload_types and packet.payload_type not in self._payload_types):
             return
         now = self._clock()
