@@ -15,6 +15,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.app import App
 from textual.color import Color, ColorParseError
 from textual.filter import LineFilter
@@ -180,6 +181,28 @@ class Row:
         return self._finished
 
 
+class Backdrop(Widget):
+    """A container that shows nothing but its background: the compositor asks for those lines in every frame, too.
+
+    To be named after the container, because Textual takes styles and keys from the first base alone.
+    """
+
+    _blank: tuple[tuple[int, Style, Sequence[LineFilter]], Strip] | None = None
+    """What the line was made for, and the line."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """One blank line, as often as wanted. Where a style sheet gives the container a border, Textual draws it."""
+        if any(self.styles.gutter) or self.opacity < 1.0:
+            return super().render_lines(crop)
+        wanted = (crop.width, self.visual_style.rich_style, self.get_line_filters())
+        if self._blank is None or self._blank[0] != wanted:
+            line, background = Strip.blank(crop.width, wanted[1]), self.background_colors[1]
+            for line_filter in wanted[2]:
+                line = line.apply_filter(line_filter, background)
+            self._blank = (wanted, line)
+        return [self._blank[1]] * crop.height
+
+
 class Lined(Widget):
     """A widget whose lines are made all at once, when a reactive, the size or the theme has changed."""
 
@@ -271,7 +294,8 @@ class Painted(Lined):
             self._is_asked = True
             return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
         if not self._compares:
-            self._compares = self.call_later(self._repaint_changes)
+            # call_later wraps what it is given, and Textual looks at the signature of every new wrapper.
+            self._compares = self.post_message(events.Callback(callback=self._repaint_changes))
         return self
 
     def _repaint_changes(self) -> None:

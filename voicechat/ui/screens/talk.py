@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Container, Horizontal
 from textual.reactive import var
 from textual.widgets import Static
 
@@ -22,10 +21,11 @@ from voicechat.ui.cards import CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.pace import settled
-from voicechat.ui.paint import palette_of
+from voicechat.ui.paint import Backdrop, palette_of
 from voicechat.ui.screens.asking import AskingScreen
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES
 from voicechat.ui.sizes import SIZE_CLASSES
+from voicechat.ui.widgets.area import Area, SideBySide
 from voicechat.ui.widgets.card import Card, ConsentBox, KeyCard, QuitBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
@@ -45,7 +45,7 @@ MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{na
 """Classes that the arrangement sets; every other class is left alone."""
 
 
-class TalkScreen(AskingScreen):
+class TalkScreen(AskingScreen, Backdrop):
     """One variable a slice, bound to the widgets that show it; equal slices repaint nothing."""
 
     ESCAPE_TO_MINIMIZE = False
@@ -96,9 +96,9 @@ class TalkScreen(AskingScreen):
         cls = TalkScreen
         self._classify()  # before there are children to style anew
         yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape)
-        with Container(id="main"):
-            with Horizontal(id="talk"):
-                with Container(id="said"):
+        with Area(id="main"):
+            with SideBySide(id="talk"):
+                with Area(id="said"):
                     yield Transcript().data_bind(cls.voice)
                     yield Card(id="card").data_bind(cls.facts)
                 glance = Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, cls.numbers)

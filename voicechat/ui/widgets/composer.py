@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from voicechat.core.user_events import ItemRole, ItemTextEntered, TextEntered
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import palette_of
+from voicechat.ui.paint import Backdrop, palette_of
 from voicechat.ui.sanitise import clean, safe
 
 BREAK = "↵"
@@ -45,7 +45,7 @@ class MessageField(Input):
         event.prevent_default()
 
 
-class Composer(Horizontal):
+class Composer(Horizontal, Backdrop):
     """Prompt, field, and what Enter does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+t", "next_role", show=False)]

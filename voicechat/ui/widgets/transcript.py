@@ -19,14 +19,14 @@ from textual.widgets import Static
 
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
-from voicechat.ui.paint import palette_of
+from voicechat.ui.paint import Backdrop, palette_of
 from voicechat.ui.widgets.turn import Turn, plain_text
 
 KEEP = 300
 PAINT_EVERY = 0.05
 
 
-class TurnList(VerticalScroll):
+class TurnList(VerticalScroll, Backdrop):
     """The scrolling part. Starts with the keyboard and gives it back to nobody unasked."""
 
     can_focus = True
@@ -54,7 +54,7 @@ class TurnList(VerticalScroll):
         return self.scroll_y >= self.max_scroll_y - 1
 
 
-class Transcript(Vertical):
+class Transcript(Vertical, Backdrop):
     """The turns, and the line that says how many are below."""
 
     voice: reactive[str] = reactive("assistant")
@@ -158,11 +158,16 @@ class Transcript(Vertical):
         return tuple(n for n in notes if n.who == "note" and n.level != "info")[-count:]
 
     def _paint_soon(self) -> None:
+        """The first change at once, in one frame with the rest of the screen; those that follow it when it is time."""
         if self._timer is None and (self._dirty or self._order_changed):
-            self._timer = self.set_timer(self.pace, self._apply)
+            self._timer = self.set_timer(self.pace, self._pace_is_over)
+            self._apply()
+
+    def _pace_is_over(self) -> None:
+        self._timer = None
+        self._paint_soon()
 
     def _apply(self) -> None:
-        self._timer = None
         if not self.turn_list.is_attached:
             return  # the screen is being taken down
         with self.app.batch_update():
