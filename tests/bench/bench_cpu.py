@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from tests.bench.bars import Figure, judge
 from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
 from tests.bench.table import yardstick
+from tests.bench.witness import stolen
 
 SIZES = ((120, 36), (180, 50))
 LISTENING, SPEAKING = 15.0, 20.0
@@ -127,11 +128,14 @@ def main() -> int:
     print(yardstick(), flush=True)
     seconds = 8.0 if given.quick else 60 * float(given.minutes)
     figures = []
+    began, before = time.monotonic(), stolen()
     for size in SIZES[: 1 if given.quick else 2]:
         for phase in run(size, seconds):
             figures += phase.figures(f"{size[0]}x{size[1]}")
             if given.threads:
                 tell_threads(phase)
+    taken = 100 * (stolen() - before) / (time.monotonic() - began)
+    figures.append(Figure("share of a core that the machine's host took", [taken], "%"))
     return judge(f"CPU of one core, {seconds:g} s a phase", figures)
 
 

@@ -10,7 +10,8 @@ block leaves the device; the difference is the recording's own delay. The hum be
 packet (the encoder looks ahead); that silence is measured too and taken off, because the bar is for the packet's first
 sample. Packets and the device's blocks keep the phase
 they happen to have, between 0 and 20 ms, for a whole call, hence several calls. Then one answer lasts N minutes
-(default 10): every silence of 2 ms or more in its recording is a gap.
+(default 10): every silence of 2 ms or more in its recording is a gap. Beside it stands
+whether the machine itself stood still.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 
 from tests.bench.answering_server import TONE
 from tests.bench.bars import Figure, judge
-from tests.bench.rig import LOUD, AnsweringServer, Chat, Heard, Monitor, Notes, Room, counted_between, number, use_room
+from tests.bench.rig import LOUD, AnsweringServer, Chat, Monitor, Notes, Room, counted_between, number, use_room
+from tests.bench.witness import Witness
 from tests.support.peers import silence
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 
@@ -100,8 +102,8 @@ def silent_head() -> float:
     return 1000 * float(loud[0] if loud.size else heard.size) / 48_000
 
 
-def long_answer(room: Room, seconds: float) -> tuple[Heard, tuple[float, float], Notes]:
-    """One answer without an end: the recording, the stretch of it that counts, and what the engine noticed."""
+def long_answer(room: Room, seconds: float) -> tuple[list[tuple[float, float]], Witness, Notes]:
+    """One answer without an end: its gaps, how the machine was meanwhile, and what the engine noticed."""
     monitor = Monitor(room)
     with AnsweringServer() as server, Chat(room, server.url) as chat:
         server.notes.wait("open")
@@ -109,10 +111,11 @@ def long_answer(room: Room, seconds: float) -> tuple[Heard, tuple[float, float],
         server.order("answer", seconds + 2.0)
         server.notes.wait("sounds")
         began = time.monotonic()
-        time.sleep(seconds + 0.8)
+        with Witness() as witness:
+            time.sleep(seconds + 0.8)
         notes = list(chat.notes.all)
     monitor.close()
-    return monitor.heard(), (began + 0.6, began + 0.6 + seconds), notes
+    return monitor.heard().gaps(began + 0.6, began + 0.6 + seconds), witness, notes
 
 
 def main() -> int:
@@ -128,11 +131,10 @@ def main() -> int:
             some_to_block, some_to_monitor = answers(room, 12 if given.quick else ANSWERS)
             to_block += some_to_block
             to_monitor += some_to_monitor
-        heard, (since, until), notes = long_answer(room, seconds)
+        gaps, witness, notes = long_answer(room, seconds)
     chain = max(0.0, statistics.median(click_to_monitor) - statistics.median(click_to_device))
     head = silent_head()
     to_loudspeaker = [value - chain - head for value in to_monitor]
-    gaps = heard.gaps(since, until)
     counted = counted_between(notes)
     return judge(
         f"first packet of an answer to the loudspeaker; then {seconds:g} s without a pause",
@@ -146,6 +148,7 @@ def main() -> int:
             Figure("   the same", to_loudspeaker, "ms", "p95", 70.0),
             Figure("gaps in the recording of the long answer", [len(gaps)], "", "sum", 0.0),
             Figure("   their length", [1000 * long for _, long in gaps], "ms"),
+            *witness.figures(gaps),
             Figure("callbacks more than 30 ms apart meanwhile", [sum(note[0] == "gap" for note in notes)], "", "sum"),
             Figure("underruns and overruns the device reported", [counted["underflows"], counted["overflows"]], "",
                    "sum", 0.0),

@@ -17,6 +17,7 @@ from typing import Self
 
 from tests.bench.bars import Figure
 from tests.bench.rig import AnsweringServer, Chat, Monitor, Notes, Room, counted_between, cpu, number
+from tests.bench.witness import Witness
 
 SETTLE = 3.0
 """Seconds from the start of the load until it is measured."""
@@ -34,7 +35,9 @@ class Taken:
 
     seconds: float
     notes: Notes
-    gaps: list[float]
+    gaps: list[tuple[float, float]]
+    """When, and seconds."""
+    witness: Witness
     cpu: list[float]
     memory: list[float]
     painted: float
@@ -56,7 +59,8 @@ class Taken:
             Figure("overruns the device reported", [self.counts["overflows"]], "", "sum", 0.0),
             Figure("restarts of the stream", [self.counts["restarts"]], "", "sum", 0.0),
             Figure("gaps in the recording", [len(self.gaps)], "", "sum", 0.0),
-            Figure("   their length", [1000 * long for long in self.gaps], "ms"),
+            Figure("   their length", [1000 * long for _, long in self.gaps], "ms"),
+            *self.witness.figures(self.gaps),
         ]
 
     def costs(self) -> list[Figure]:
@@ -76,6 +80,7 @@ class LoadedTalk:
     def __init__(self, *, fps: float = 0.0) -> None:
         self._fps = fps
         self._stack = ExitStack()
+        self._witnessing = ExitStack()
 
     def __enter__(self) -> Self:
         with self._stack:
@@ -90,11 +95,13 @@ class LoadedTalk:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._witnessing.close()
         self._stack.close()
 
     def begin(self) -> None:
         """Measure from when the load has settled."""
         time.sleep(SETTLE)
+        self._witness = self._witnessing.enter_context(Witness())
         self._pids = (self.chat.pid, self.chat.engine)
         self._before = len(self.chat.notes.all), self.chat.painted
         self._cpu, self._memory = [cpu(pid) for pid in self._pids], [memory(pid) for pid in self._pids]
@@ -108,8 +115,9 @@ class LoadedTalk:
         gained = [memory(pid) - had for pid, had in zip(self._pids, self._memory, strict=True)]
         notes, painted = self.chat.notes.all[self._before[0] :], self.chat.painted - self._before[1]
         self._monitor.close()
-        gaps = [long for _, long in self._monitor.heard().gaps(self.since, until)]
-        return Taken(seconds, notes, gaps, used, gained, painted)
+        self._witnessing.close()
+        gaps = self._monitor.heard().gaps(self.since, until)
+        return Taken(seconds, notes, gaps, self._witness, used, gained, painted)
 
     def waits_for(self, command: str, pressed: float) -> list[float]:
         """Milliseconds from a key press until the engine had taken the command; empty: it has not yet."""
