@@ -210,6 +210,8 @@ class Lined(Widget):
         super().__init__(id=id, classes=classes)
         self._lines: list[Strip] = []
         self._made_for: tuple[Size, Palette] | None = None
+        self._filtered: tuple[list[Strip], Sequence[LineFilter], list[Strip]] | None = None
+        """Lines, the filters of the app (monochrome and the like), and the lines that came out of them."""
 
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
         """The lines, top to bottom; missing ones are blank."""
@@ -240,23 +242,6 @@ class Lined(Widget):
             self._made_for = (room, palette)
         return self._lines[y] if y < len(self._lines) else Row(palette, room.width).strip()
 
-
-class Painted(Lined):
-    """Lines made of rows. Subclasses say `paint`.
-
-    Only rows that have come out differently are painted again: a clock that shows seconds changes ten times a second,
-    and one dirty row at the top makes the compositor render everything between it and the deck (a third of the
-    screen's CPU). Several reactives that change together are painted once.
-    """
-
-    ALLOW_SELECT = False
-
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
-        super().__init__(id=id, classes=classes)
-        self._compares = self._is_asked = False
-        self._filtered: tuple[list[Strip], Sequence[LineFilter], list[Strip]] | None = None
-        """Lines, the filters of the app (monochrome and the like), and the lines that came out of them."""
-
     def render_lines(self, crop: Region) -> list[Strip]:
         """The compositor asks every widget of the screen for all its lines in every frame.
 
@@ -283,6 +268,21 @@ class Painted(Lined):
         self._filtered = (self._lines, filters, ready)
         return ready
 
+
+class Painted(Lined):
+    """Lines made of rows. Subclasses say `paint`.
+
+    Only rows that have come out differently are painted again: a clock that shows seconds changes ten times a second,
+    and one dirty row at the top makes the compositor render everything between it and the deck (a third of the
+    screen's CPU). Several reactives that change together are painted once.
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._compares = self._is_asked = False
+
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
         """A changed reactive comes through here; with lines for the present size and theme they are compared first.
 
@@ -303,9 +303,13 @@ class Painted(Lined):
         room = self.room
         if self._made_for != (room, self.palette):
             return  # everything is painted anyway
-        before, self._lines = self._lines, self.make_lines(self.palette, *room)
+        before, made = self._lines, self.make_lines(self.palette, *room)
+        # A line that came out as it was stays the same object: what the filters made of it is known then.
+        self._lines = [
+            old if new is old or new == old else new for old, new in zip_longest(before, made) if new is not None
+        ]
         pairs = enumerate(zip_longest(before, self._lines))
-        changed = [Region(0, y, room.width, 1) for y, (old, new) in pairs if old != new]
+        changed = [Region(0, y, room.width, 1) for y, (old, new) in pairs if old is not new]
         if changed:
             Widget.refresh(self, *changed)
 

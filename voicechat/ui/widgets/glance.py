@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,12 +10,13 @@ from textual.content import Content
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
-from voicechat.engine.link import Meters, Numbers
+from voicechat.engine.link import Meters, Numbers, Received
 from voicechat.numbers.ledger import Figures
+from voicechat.numbers.turns import TurnNumbers
 from voicechat.ui.money_words import dollars, grouped, is_free
 from voicechat.ui.numbers_rows import STEPS
 from voicechat.ui.paint import Painted, Palette, Row, clock
-from voicechat.ui.wording import Scene, reply_words
+from voicechat.ui.wording import ReplyWords, Scene, reply_words
 
 BARS = (1.2, 0.9, 0.6, 0.3)
 """Upper edges of the four rows of bars, seconds."""
@@ -58,18 +60,41 @@ class Glance(Painted):
     """Meters with the levels left out, so that a syllable repaints nothing here."""
     numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocks: dict[str, tuple[tuple[object, ...], list[Row]]] = {}
+        """What each block was made from, and its rows."""
+
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Blocks from top to bottom, behind a rule."""
-        rows = [self._row(palette, width), *self._answer_rows(palette, width), self._row(palette, width)]
-        rows += [
-            *self._reply_rows(palette, width),
-            *self._parts_rows(palette, width),
-            self._row(palette, width),
-            *self._line_rows(palette, width),
-        ]
-        rows += self._money_rows(palette, width)
-        rows += [self._row(palette, width), *self._note_rows(palette, width)]
-        return rows + [self._row(palette, width) for _ in range(max(0, height - len(rows)))]
+        """Blocks from top to bottom, behind a rule. Only those of which something has changed are made anew: ten times
+        a second that is one clock."""
+        line, figures = self.connection, self.numbers.figures
+        words = reply_words(Scene(MicView(), self.reply, line))
+        blocks: tuple[tuple[Callable[..., list[Row]], *tuple[object, ...]], ...] = (
+            (self._blank,),
+            (self._answer_rows, self.answers),
+            (self._blank,),
+            (self._reply_rows, words),
+            (self._parts_rows, figures.turns),
+            (self._blank,),
+            (self._line_rows, self.figures),
+            (self._session_rows, clock(line.session_seconds), line.transport),
+            (self._sound_rows, self.figures, line.receive_fallback),
+            (self._money_rows, figures),
+            (self._blank,),
+            (self._note_rows, self.notes),
+        )
+        rows = [row for make, *made_from in blocks for row in self._block(make, palette, width, *made_from)]
+        return rows + self._block(self._blank, palette, width) * max(0, height - len(rows))
+
+    def _block(self, make: Callable[..., list[Row]], *made_from: object) -> list[Row]:
+        known = self._blocks.get(make.__name__)
+        if known is None or known[0] != made_from:
+            known = self._blocks[make.__name__] = (made_from, make(*made_from))
+        return known[1]
+
+    def _blank(self, palette: Palette, width: int) -> list[Row]:
+        return [self._row(palette, width)]
 
     def _row(self, palette: Palette, width: int) -> Row:
         return Row(palette, width).own("│ ", "rule")
@@ -77,10 +102,10 @@ class Glance(Painted):
     def _title(self, palette: Palette, width: int, words: str) -> Row:
         return self._row(palette, width).own(words.ljust(LABEL), "accent", bold=True)
 
-    def _answer_rows(self, palette: Palette, width: int) -> list[Row]:
+    def _answer_rows(self, palette: Palette, width: int, answers: Answers) -> list[Row]:
         what = "your last sound to the first answer sound" if width >= WHOLE else "from your last sound on"
         title = self._title(palette, width, "answers").own(what, "quiet")
-        times = self.answers.times
+        times = answers.times
         if not times:
             return [title, self._row(palette, width).own("numbers start with the first answer", "quiet")]
         rows = [title, self._row(palette, width)]
@@ -90,20 +115,19 @@ class Glance(Painted):
                 eighths = max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))
                 row.spoken(palette.levels[eighths], latency_color(time)).own(" ")
             rows.append(row)
-        p50, p95 = self.answers.share(0.5), self.answers.share(0.95)
+        p50, p95 = answers.share(0.5), answers.share(0.95)
         last = self._row(palette, width).own("       p50 ", "quiet").own(spaced(p50), latency_color(p50), bold=True)
         rows.append(last.own("   p95 ", "quiet").own(spaced(p95), latency_color(p95), bold=True))
         return rows
 
-    def _reply_rows(self, palette: Palette, width: int) -> list[Row]:
-        words = reply_words(Scene(MicView(), self.reply, self.connection))
+    def _reply_rows(self, palette: Palette, width: int, words: ReplyWords) -> list[Row]:
         title = self._title(palette, width, "now")
         title.own(f"{words.glyph} ", words.color, bold=True).own(words.text)
         return [title, self._row(palette, width).own(" " * LABEL).own(words.second, "quiet")]
 
-    def _parts_rows(self, palette: Palette, width: int) -> list[Row]:
+    def _parts_rows(self, palette: Palette, width: int, turns: tuple[TurnNumbers, ...]) -> list[Row]:
         """What the wait for the last answer was made of."""
-        turn = next((turn for turn in reversed(self.numbers.figures.turns) if turn.total is not None), None)
+        turn = next((turn for turn in reversed(turns) if turn.total is not None), None)
         if turn is None:
             return []
         made = [self._row(palette, width), self._title(palette, width, f"turn {turn.number}")]
@@ -113,9 +137,8 @@ class Glance(Painted):
             made.append(row.own(glyph * min(24, round((part or 0.0) * 25)), color))
         return made
 
-    def _money_rows(self, palette: Palette, width: int) -> list[Row]:
+    def _money_rows(self, palette: Palette, width: int, figures: Figures) -> list[Row]:
         """What was spent, and what the service still allows."""
-        figures = self.numbers.figures
         money, made = figures.money, []
         if figures.usage.total:
             row = self._title(palette, width, "money")
@@ -134,8 +157,7 @@ class Glance(Painted):
                 made.append(row.own(f" of {grouped(round(limit.limit))} {limit.name}", "quiet"))
         return made
 
-    def _line_rows(self, palette: Palette, width: int) -> list[Row]:
-        figures, connection = self.figures, self.connection
+    def _line_rows(self, palette: Palette, width: int, figures: Meters) -> list[Row]:
         parts = [
             ("rtt", figures.rtt, 1000, "ms", 0),
             ("loss", figures.loss, 100, "%", 1),
@@ -150,16 +172,10 @@ class Glance(Painted):
                 lines.append(self._title(palette, width, ""))
             shown = "—" if value is None else f"{value * scale:.{digits}f} {unit}"
             lines[-1].own(f"{name} ", "quiet").own(f"{shown}  ")
-        session = self._title(palette, width, "session").own(clock(connection.session_seconds))
-        session.own(f"   {connection.transport}", "quiet")
-        rows = [*lines, *self._received_rows(palette, width), session, *self._sound_rows(palette, width)]
-        if connection.receive_fallback:
-            rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {connection.receive_fallback}")
-        return rows
+        return lines + self._received_rows(palette, width, figures.received)
 
-    def _received_rows(self, palette: Palette, width: int) -> list[Row]:
+    def _received_rows(self, palette: Palette, width: int, got: Received | None) -> list[Row]:
         """What became of the assistant's sound: shares of what was played, and counts of what is rare."""
-        got = self.figures.received
         if got is None or not got.played:
             return []
         shares = (("FEC", got.fec), ("concealed", got.concealed))
@@ -171,13 +187,17 @@ class Glance(Painted):
         third = self._title(palette, width, "").own("buffer ", "quiet").own(f"{spaced(got.depth)} ")
         return [first, second, third.own(" of ", "quiet").own(spaced(got.target)).own(" aimed at", "quiet")]
 
-    def _sound_rows(self, palette: Palette, width: int) -> list[Row]:
+    def _session_rows(self, palette: Palette, width: int, seconds: str, transport: str) -> list[Row]:
+        return [self._title(palette, width, "session").own(seconds).own(f"   {transport}", "quiet")]
+
+    def _sound_rows(self, palette: Palette, width: int, own: Meters, fallback: str) -> list[Row]:
         """How the sound devices were served."""
-        own = self.figures
         gaps = (("underruns", own.underruns), ("overruns", own.overruns), ("late", own.late))
         rows = [self._counted(palette, width, "sound", gaps)]
         if own.restarts or own.lost:
             rows.append(self._counted(palette, width, "", (("restarts", own.restarts), ("lost", own.lost))))
+        if fallback:
+            rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {fallback}")
         return rows
 
     def _counted(self, palette: Palette, width: int, title: str, counts: tuple[tuple[str, int], ...]) -> Row:
@@ -186,11 +206,11 @@ class Glance(Painted):
             row.own(f"{count}", "warning" if count and title else "foreground").own(f" {name}  ", "quiet")
         return row
 
-    def _note_rows(self, palette: Palette, width: int) -> list[Row]:
-        if not self.notes:
+    def _note_rows(self, palette: Palette, width: int, notes: tuple[TurnView, ...]) -> list[Row]:
+        if not notes:
             return []
         rows = [self._title(palette, width, "notes")]
-        for note in self.notes:
+        for note in notes:
             glyph, color = ("✕ ", "error") if note.level == "error" else ("▲ ", "warning")
             times = f" ×{note.count}" if note.count > 1 else ""
             rows += self._wrapped(palette, width, glyph, color, f"{note.text}{times}")
