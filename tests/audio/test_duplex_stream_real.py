@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,38 @@ def test_a_sound_server_that_dies_and_returns_is_reopened(virtual_audio: Virtual
 
 @pytest.mark.audio
 def test_stalls_of_the_sound_server_neither_make_the_stream_spin_nor_end_it(virtual_audio: VirtualAudio) -> None:
-    calls, threads = [0], set()
+    for _ in range(5):
+        with longest_pause() as pause:
+            busiest = busiest_after_stalls(virtual_audio)
+        if pause[0] < 0.04:  # else the machine itself stood still for longer than the server did
+            assert busiest < 0.5
+            return
+    pytest.skip("this machine pauses by itself")
+
+
+@contextmanager
+def longest_pause() -> Iterator[list[float]]:
+    """How late a thread that does nothing but sleep was woken at worst, seconds."""
+    worst, is_over = [0.0], threading.Event()
+
+    def watch() -> None:
+        due = time.monotonic() + 0.005
+        while not is_over.wait(max(0.0, due - time.monotonic())):
+            worst[0] = max(worst[0], time.monotonic() - due)
+            due = time.monotonic() + 0.005
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield worst
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def busiest_after_stalls(virtual_audio: VirtualAudio) -> float:
+    """The share of a core that the stream's thread takes after the worst of some stalls."""
+    calls, threads, shares = [0], set(), []
 
     def hear(heard: Samples | None, fill: Samples | None, flags: int) -> None:
         calls[0] += 1
@@ -105,10 +137,11 @@ def test_stalls_of_the_sound_server_neither_make_the_stream_spin_nor_end_it(virt
             many(20)
             began, spent = time.monotonic(), thread_seconds(threads)
             many(30)
-            assert thread_seconds(threads) - spent < 0.5 * (time.monotonic() - began)
+            shares.append((thread_seconds(threads) - spent) / (time.monotonic() - began))
     finally:
         opened.stream.abort()
         opened.stream.close()
+    return max(shares)
 
 
 def thread_seconds(threads: Iterable[int]) -> float:
