@@ -248,7 +248,7 @@ async def test_every_action_is_in_the_palette() -> None:
 async def test_the_palette_does_not_cover_the_deck() -> None:
     async with showing("held", (120, 36)) as (app, engine, pilot):
         await pilot.press("colon")
-        await until(pilot, lambda: app.screen is not app.talk)
+        await until(pilot, lambda: app.screen is not app.talk and "Search" in text(app))  # it has its first frame
         assert "● ON AIR" in "\n".join(text(app).splitlines()[-5:])
         engine.show(MICS["muted"]())
         await until(pilot, lambda: "○ MUTED" in text(app))  # and it goes on living
