@@ -94,8 +94,8 @@ async def test_a_screen_made_tiny_and_large_again_is_what_it_was() -> None:
         before = await settled(app, pilot)
         for size in ((60, 16), (59, 15), (20, 5), (10, 3), (1, 1), (250, 70), (120, 36)):
             await pilot.resize_terminal(*size)
+            await until(pilot, lambda rows=size[1]: len(lines(app)) == rows)  # type: ignore[misc]
             await at_rest(pilot)
-            assert len(lines(app)) == size[1]
         assert await settled(app, pilot) == before
 
 
