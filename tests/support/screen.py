@@ -23,7 +23,7 @@ from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 
-PATIENCE = 3.0
+PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
 
