@@ -116,12 +116,24 @@ async def test_on_a_screen_just_wide_enough_no_figure_of_the_line_is_cut() -> No
         assert "buffer —" in text(app)
 
 
+async def test_a_narrow_glance_column_takes_another_row_rather_than_cut_a_figure_from_its_unit() -> None:
+    async with showing("received", (160, 45)) as (app, _engine, _pilot):
+        told = [line.rsplit("│", 1)[1].strip() for line in lines(app) if "│" in line[110:]]
+        at = told.index("received 4:01  FEC 0.5 %")
+        assert told[at + 1 : at + 4] == [
+            "concealed 0.2 %",
+            "37 stretched  2 dropped  4 late",
+            "buffer 45 ms  target 40 ms",
+        ]
+        assert told[at + 5 : at + 7] == ["sound    1 underruns  0 overruns  3 late", "2 restarts  1 lost"]
+
+
 async def test_the_glance_tells_what_became_of_the_assistant_s_sound_and_how_the_devices_were_served() -> None:
     async with showing("received", (180, 50)) as (app, _, _pilot):
         shown = text(app)
         assert "received 4:01  FEC 0.5 %  concealed 0.2 %" in shown
         assert "37 stretched  2 dropped  4 late" in shown
-        assert "buffer 45 ms  of 40 ms aimed at" in shown
+        assert "buffer 45 ms  target 40 ms" in shown
         assert "1 underruns  0 overruns  3 late" in shown and "2 restarts  1 lost" in shown
 
 

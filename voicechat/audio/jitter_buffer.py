@@ -87,7 +87,7 @@ class JitterBuffer:
         self._fades_in = True
         self._slack = 0.0
         self._left_over = 0
-        self._played = self._fec = self._concealed = self._stretched = self._silence = 0
+        self._played = self._fec = self._stretched = self._silence = 0
         self._dropped = self._late = self._repeated = 0
         self._received_samples = self._invented_samples = self._put_in = self._taken_out = 0
 
@@ -105,7 +105,7 @@ class JitterBuffer:
         return JitterStats(
             played=self._played,
             fec=self._fec,
-            concealed=self._concealed,
+            concealed=math.ceil(self._invented_samples / FRAME),
             stretched=self._stretched,
             dropped=self._dropped,
             late=self._late,
@@ -284,7 +284,6 @@ class JitterBuffer:
         pcm = self._decoder.decode(packet.payload)
         if pcm.size == 0:
             pcm = self._decoder.conceal(min(_LONGEST_PACKET, self._line.step))
-            self._concealed += 1
             self._invented_samples += pcm.size
         else:
             self._played += 1
@@ -324,7 +323,6 @@ class JitterBuffer:
     def _invent(self, samples: int) -> None:
         """Concealment, which turns into silence when it lasts."""
         pcm = self._decoder.conceal(samples)
-        self._concealed += 1
         self._invented_samples += pcm.size
         self._invented += samples
         if not self._is_playing:

@@ -14,7 +14,7 @@ class JitterStats:
     fec: int = 0
     """Holes repaired from what the next packet carried."""
     concealed: int = 0
-    """Times that sound was invented, a block or a lost packet each."""
+    """Frames (20 ms) of sound that was invented."""
     stretched: int = 0
     """Times that the sound was made shorter or longer."""
     dropped: int = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import ceil
 
@@ -24,7 +24,7 @@ GOOD, FAIR = 0.6, 1.0
 """Answers up to here are good, up to here fair; beyond it they count as late."""
 LABEL = 9
 WHOLE = 58
-"""Columns in which every line stands whole; below, the line's figures take two rows."""
+"""Columns in which the title of the answers stands whole; below, it is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,20 @@ def latency_color(seconds: float) -> str:
 def spaced(seconds: float) -> str:
     """`1 310 ms`: thousands apart."""
     return f"{round(seconds * 1000):,} ms".replace(",", " ")
+
+
+Piece = tuple[tuple[str, str], ...]
+"""Words with their colours, which stand in one row."""
+
+
+def named(name: str, figure: str) -> Piece:
+    """`loss 0.0 %`."""
+    return ((f"{name} ", "quiet"), (figure, "foreground"))
+
+
+def counted(*counts: tuple[str, int], color: str = "foreground") -> list[Piece]:
+    """`3 late`; `color` is for what should be 0."""
+    return [((f"{count}", color if count else "foreground"), (f" {name}", "quiet")) for name, count in counts]
 
 
 class Glance(Painted):
@@ -166,45 +180,48 @@ class Glance(Painted):
         ]
         if figures.received is not None and figures.received.played:
             parts = parts[:2]  # the receive path tells the rest more exactly
-        lines = [self._title(palette, width, "line")]
-        for name, value, scale, unit, digits in parts:
-            if name == "buffer" and width < WHOLE:
-                lines.append(self._title(palette, width, ""))
-            shown = "—" if value is None else f"{value * scale:.{digits}f} {unit}"
-            lines[-1].own(f"{name} ", "quiet").own(f"{shown}  ")
-        return lines + self._received_rows(palette, width, figures.received)
+        told = [
+            named(name, "—" if value is None else f"{value * scale:.{digits}f} {unit}")
+            for name, value, scale, unit, digits in parts
+        ]
+        return self._flowed(palette, width, "line", told) + self._received_rows(palette, width, figures.received)
 
     def _received_rows(self, palette: Palette, width: int, got: Received | None) -> list[Row]:
-        """What became of the assistant's sound: shares of what was played, and counts of what is rare."""
+        """What became of the assistant's sound: shares of what was heard, and counts of what is rare."""
         if got is None or not got.played:
             return []
         shares = (("FEC", got.fec), ("concealed", got.concealed))
-        first = self._title(palette, width, "received").own(clock(got.played / 50))
-        for name, count in shares:
-            first.own(f"  {name} ", "quiet").own(f"{count / got.played * 100:.1f} %")
-        counts = (("stretched", got.stretched), ("dropped", got.dropped), ("late", got.late))
-        second = self._counted(palette, width, "", counts)
-        third = self._title(palette, width, "").own("buffer ", "quiet").own(f"{spaced(got.depth)} ")
-        return [first, second, third.own(" of ", "quiet").own(spaced(got.target)).own(" aimed at", "quiet")]
+        first: list[Piece] = [((clock(got.played / 50), "foreground"),)]
+        heard = got.played + got.fec + got.concealed
+        first += [named(name, f"{count / heard * 100:.1f} %") for name, count in shares]
+        second = counted(("stretched", got.stretched), ("dropped", got.dropped), ("late", got.late))
+        third = [named("buffer", spaced(got.depth)), named("target", spaced(got.target))]
+        titled = (("received", first), ("", second), ("", third))
+        return [row for title, pieces in titled for row in self._flowed(palette, width, title, pieces)]
 
     def _session_rows(self, palette: Palette, width: int, seconds: str, transport: str) -> list[Row]:
         return [self._title(palette, width, "session").own(seconds).own(f"   {transport}", "quiet")]
 
     def _sound_rows(self, palette: Palette, width: int, own: Meters, fallback: str) -> list[Row]:
         """How the sound devices were served."""
-        gaps = (("underruns", own.underruns), ("overruns", own.overruns), ("late", own.late))
-        rows = [self._counted(palette, width, "sound", gaps)]
+        gaps = counted(("underruns", own.underruns), ("overruns", own.overruns), ("late", own.late), color="warning")
+        rows = self._flowed(palette, width, "sound", gaps)
         if own.restarts or own.lost:
-            rows.append(self._counted(palette, width, "", (("restarts", own.restarts), ("lost", own.lost))))
+            rows += self._flowed(palette, width, "", counted(("restarts", own.restarts), ("lost", own.lost)))
         if fallback:
             rows += self._wrapped(palette, width, "▲ ", "warning", f"stock receive path: {fallback}")
         return rows
 
-    def _counted(self, palette: Palette, width: int, title: str, counts: tuple[tuple[str, int], ...]) -> Row:
-        row = self._title(palette, width, title)
-        for name, count in counts:
-            row.own(f"{count}", "warning" if count and title else "foreground").own(f" {name}  ", "quiet")
-        return row
+    def _flowed(self, palette: Palette, width: int, title: str, pieces: Iterable[Piece]) -> list[Row]:
+        """As many rows as it takes: no figure is cut from its name or its unit."""
+        rows = [self._title(palette, width, title)]
+        begins = rows[0].cells
+        for piece in pieces:
+            if rows[-1].cells > begins and rows[-1].cells + sum(len(words) for words, _ in piece) > width:
+                rows.append(self._title(palette, width, ""))
+            for words, color in (*piece, ("  ", "quiet")):
+                rows[-1].own(words, color)
+        return rows
 
     def _note_rows(self, palette: Palette, width: int, notes: tuple[TurnView, ...]) -> list[Row]:
         if not notes:
