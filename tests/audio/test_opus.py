@@ -100,6 +100,41 @@ def test_concealment_that_lasts_fades_to_nearly_nothing() -> None:
     assert np.abs(last).max() < max(200, loud / 4)
 
 
+def test_a_packet_that_is_only_late_loses_nothing_by_what_was_invented_meanwhile() -> None:
+    encoder, prompt, late = OpusEncoder(), OpusDecoder(), OpusDecoder()
+    for frame in frames(voice(0.4)):
+        packet = encoder.encode(frame)
+        late.conceal(FRAME_SAMPLES // 2)
+        assert np.array_equal(late.decode(packet), prompt.decode(packet))
+
+
+@pytest.mark.parametrize("offset", [0, 240])
+def test_an_onset_behind_a_lost_packet_is_not_held_down_to_the_level_of_the_invention(offset: int) -> None:
+    """libopus' own concealment lets 0.25 and 0.17 of the level through."""
+    encoder, whole, lossy = OpusEncoder(), OpusDecoder(), OpusDecoder()
+    packets = [
+        encoder.encode(frame) for frame in frames(np.concatenate((np.zeros(24_000 + offset, np.int16), voice(0.1))))
+    ]
+    reference = [whole.decode(packet) for packet in packets]
+    for packet in packets[:26]:
+        lossy.decode(packet)
+    lossy.conceal()
+    assert np.std(lossy.decode(packets[27])) > 0.45 * np.std(reference[27])
+
+
+def test_inventions_in_pieces_go_on_from_one_another_and_begin_anew_after_a_packet() -> None:
+    encoder, whole, pieces = OpusEncoder(), OpusDecoder(), OpusDecoder()
+    packets = [encoder.encode(frame) for frame in frames(voice(1.0))]
+    for packet in packets[:30]:
+        whole.decode(packet), pieces.decode(packet)
+    at_once = whole.conceal(2 * FRAME_SAMPLES)
+    in_pieces = np.concatenate([pieces.conceal(), pieces.conceal()])
+    assert np.corrcoef(at_once[:FRAME_SAMPLES], in_pieces[:FRAME_SAMPLES])[0, 1] > 0.99
+    assert not np.array_equal(in_pieces[:FRAME_SAMPLES], in_pieces[FRAME_SAMPLES:])
+    whole.decode(packets[30]), pieces.decode(packets[30])
+    assert np.array_equal(whole.conceal(), pieces.conceal())
+
+
 def test_any_loss_figure_may_be_told_to_the_encoder() -> None:
     encoder = OpusEncoder()
     for percent in (-5, 0, 40, 250):
@@ -191,9 +226,9 @@ def test_a_server_that_repeats_its_silence_is_not_decoded_for_ever_and_its_next_
     saving, runs = OpusDecoder(), list[bytes | None]()
     run = saving._run
 
-    def counted(payload: bytes | None, samples: int, *, fec: int) -> Pcm:
+    def counted(state: int, payload: bytes | None, samples: int, *, fec: int) -> Pcm:
         runs.append(payload)
-        return run(payload, samples, fec=fec)
+        return run(state, payload, samples, fec=fec)
 
     monkeypatch.setattr(saving, "_run", counted)
     heard = np.concatenate([saving.decode(packet) for packet in packets])

@@ -29,12 +29,13 @@ from numpy.typing import NDArray
 from voicechat.audio.arrival_delay import ArrivalDelay
 from voicechat.audio.delay_keeper import DelayKeeper
 from voicechat.audio.jitter_stats import JitterStats
-from voicechat.audio.joins import FADE, faded_in, faded_out, joined
+from voicechat.audio.joins import FADE, SEAM, faded_in, faded_out, joined
 from voicechat.audio.rtp_stream import RATE, Arrived, Packet, RtpStream, Unwanted
 
 __all__ = ["FRAME", "Decoder", "JitterBuffer", "JitterStats"]
 
 Pcm = NDArray[np.int16]
+_NOTHING: Pcm = np.zeros(0, np.int16)
 
 FRAME = 960
 FRAME_SECONDS = FRAME / RATE
@@ -83,12 +84,11 @@ class JitterBuffer:
         self._invented = _INVENTED_LIMIT
         self._stood_in = 0
         self._rests = False
-        self._pending: Pcm = np.zeros(0, np.int16)
+        self._pending = _NOTHING
         self._fades_in = True
         self._slack = 0.0
         self._left_over = 0
-        self._played = self._fec = self._stretched = self._silence = 0
-        self._dropped = self._late = self._repeated = 0
+        self._played = self._fec = self._stretched = self._silence = self._dropped = self._late = self._repeated = 0
         self._received_samples = self._invented_samples = self._put_in = self._taken_out = 0
 
     def push(self, sequence: int, timestamp: int, payload: bytes, now: float, ssrc: int = 0) -> None:
@@ -249,49 +249,54 @@ class JitterBuffer:
             if packet.stamp <= self._expected_stamp + _SHORTEST or self._is_due(packet, now):
                 self._play(packet, now)
             else:
-                self._pass_time()
+                self._invent(self._block)  # without moving on
         elif self._queue:
             self._fill_hole(self._next, now)
         else:
             self._stood_in += self._block
             self._keeper.delay_grew()
-            self._pass_time()
+            self._invent(self._block)
 
     def _append(self, pcm: Pcm) -> None:
         self._pending = np.concatenate((self._pending, pcm)) if self._pending.size else pcm
 
     def _play(self, packet: Packet, now: float) -> None:
         covered = self._covered(packet.stamp, now)
-        join = self._decoder.conceal(FADE) if covered else None
+        seam = self._seam(packet)
         self._slack = self._slack_of(packet, now) - covered / RATE
         self._keeper.packet_used(self._slack, self._target, self._left_over, self._block, now)
         pcm = self._decoded(packet)
-        self._append(pcm if join is None else joined(join, pcm[covered:]))
+        self._append(joined(seam, pcm[covered:]))
         self._stretch(now)
 
     def _covered(self, stamp: int, now: float) -> int:
-        """How much of what begins at `stamp` was stood in for by inventions, and need not be played any more.
-
-        Only so much that the delay does not fall below the target: up to there, an invention is what makes it grow.
-        """
+        """How much of what begins at `stamp` inventions stood in for, so that it need not be played any more. Only so
+        much that the delay does not fall below the target: up to there, an invention is what makes it grow."""
         spare = now - self._delay.floor - stamp / RATE - self._target
         return max(0, min(self._stood_in, int(spare * RATE) // self._block * self._block))
+
+    def _seam(self, packet: Packet) -> Pcm:
+        """How the invention goes on into `packet`; empty where nothing was invented, or another one speaks."""
+        goes_on = self._invented and not self._fades_in and packet.stream == self._stream
+        return self._decoder.conceal(SEAM) if goes_on else _NOTHING
 
     def _decoded(self, packet: Packet) -> Pcm:
         """The sound of a packet, which is thereby used up."""
         del self._queue[packet.order]
         farewell = self._change_sender(packet.stream)
         pcm = self._decoder.decode(packet.payload)
-        if pcm.size == 0:
-            pcm = self._decoder.conceal(min(_LONGEST_PACKET, self._line.step))
-            self._invented_samples += pcm.size
-        else:
+        if pcm.size:
             self._played += 1
             self._received_samples += pcm.size
+            invented = 0
+        else:
+            pcm = self._decoder.conceal(min(_LONGEST_PACKET, self._line.step))
+            invented = pcm.size
         self._next, self._expected_stamp = packet.order + 1, packet.stamp + pcm.size
         # A whole packet out of a rest may be one breath of it (every 400 ms) or the first word: the next one tells.
         self._rests = len(packet.payload) <= _COMFORT_PAYLOAD or (self._rests and self._invented > 0)
-        self._invented = self._stood_in = 0
+        self._invented_samples += invented
+        self._invented, self._stood_in = invented, 0
         if self._fades_in:
             self._fades_in = False
             pcm = faded_in(pcm)
@@ -299,7 +304,7 @@ class JitterBuffer:
 
     def _change_sender(self, stream: int) -> Pcm:
         """What it takes to leave the old sender's sound without a click (5 ms), empty for the same sender."""
-        farewell: Pcm = np.zeros(0, np.int16)
+        farewell = _NOTHING
         if stream != self._stream and self._stream:
             if not self._fades_in:
                 farewell, self._fades_in = faded_out(self._decoder.conceal(FADE)), True
@@ -307,23 +312,13 @@ class JitterBuffer:
         self._stream = stream
         return farewell
 
-    def _pass_time(self) -> None:
-        """Nothing to play yet: comfort noise while the sender rests, else an invention. Neither moves on."""
-        if not self._rests:
-            self._invent(self._block)
-            return
-        pcm = self._decoder.conceal(self._block)
-        self._silence += 1
-        self._invented += self._block
-        if not self._is_playing:
-            pcm = faded_out(pcm)
-            self._fall_silent()
-        self._append(pcm)
-
     def _invent(self, samples: int) -> None:
-        """Concealment, which turns into silence when it lasts."""
+        """Concealment, or comfort noise while the sender rests; either turns into silence when it lasts."""
         pcm = self._decoder.conceal(samples)
-        self._invented_samples += pcm.size
+        if self._rests:
+            self._silence += 1
+        else:
+            self._invented_samples += pcm.size
         self._invented += samples
         if not self._is_playing:
             pcm = faded_out(pcm)
@@ -344,7 +339,7 @@ class JitterBuffer:
             if self._is_due(first, now):
                 self._jump_to(first)
             else:
-                self._pass_time()
+                self._invent(self._block)
         else:
             self._make_good(missing, first, now)
 
@@ -361,7 +356,7 @@ class JitterBuffer:
             self._jump_to(first)
             return
         self._next = missing + 1
-        repaired = self._repaired(first, each, length, joins=covered > 0) if first.order == self._next else None
+        repaired = self._repaired(first, each, length) if first.order == self._next else None
         if repaired is not None:
             self._append(repaired)
             self._expected_stamp, self._invented = first.stamp, 0
@@ -370,17 +365,17 @@ class JitterBuffer:
             self._invent(length)
             self._expected_stamp += length
 
-    def _repaired(self, follower: Packet, whole: int, samples: int, *, joins: bool) -> Pcm | None:
+    def _repaired(self, follower: Packet, whole: int, samples: int) -> Pcm | None:
         """The last `samples` of the lost packet before `follower`, from what that carries of it."""
         if not self._decoder.carries_fec(follower.payload):
             return None
-        join = self._decoder.conceal(FADE) if joins else None
+        seam = self._seam(follower)
         pcm = self._decoder.decode_fec(follower.payload, max(whole, samples))[-samples:]
         if pcm.size == 0:
             return None
         self._fec += 1
         self._received_samples += pcm.size
-        return pcm if join is None else joined(join, pcm)
+        return joined(seam, pcm)
 
     def _stretch(self, now: float) -> None:
         """Come nearer to the target where it cannot be heard; a second packet gives room for a low voice's period."""
