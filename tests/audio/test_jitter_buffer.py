@@ -219,6 +219,22 @@ def test_a_stall_fades_to_silence_after_a_tenth_of_a_second_and_ends_without_a_c
     assert line.stats.concealed == 5
 
 
+def test_the_end_of_an_invention_is_no_click() -> None:
+    """A hum loses a packet now and then; libopus' inventions of it end at any place of its wave."""
+    encoder, buffer = OpusEncoder(fec=False), JitterBuffer(OpusDecoder())
+    hum = (8_000 * np.sin(2 * np.pi * 170 * np.arange(200 * FRAME) / 48_000)).astype(np.int16)
+    lost = range(50, 190, 9)
+    heard = []
+    for number in range(200):
+        packet = encoder.encode(hum[number * FRAME : (number + 1) * FRAME])
+        if number not in lost:
+            buffer.push(number, number * FRAME, packet, number * 0.02)
+        heard.append(buffer.pull(number * 0.02 + 0.005))
+    steps = np.abs(np.diff(np.concatenate(heard[40:]).astype(int)))
+    assert buffer.stats().concealed >= len(lost)
+    assert steps.max() < 2.5 * np.abs(np.diff(hum.astype(int))).max()
+
+
 def test_invented_sound_is_counted_in_frames_of_20_ms_whatever_the_blocks_of_the_device() -> None:
     line = Line()
     for packet in steady(50):

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.event_rows import rows
+from tests.support.numbers_talk import numbers
 from tests.support.screen import lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.view import ReplyView, View
@@ -117,7 +118,9 @@ async def test_on_a_screen_just_wide_enough_no_figure_of_the_line_is_cut() -> No
 
 
 async def test_a_narrow_glance_column_takes_another_row_rather_than_cut_a_figure_from_its_unit() -> None:
-    async with showing("received", (160, 45)) as (app, _engine, _pilot):
+    async with showing("received", (160, 45)) as (app, engine, pilot):
+        engine.deliver(numbers(budget=2.0))
+        await until(pilot, lambda: "$0.25 of $2.00  $0.064 a minute" in text(app))
         told = [line.rsplit("│", 1)[1].strip() for line in lines(app) if "│" in line[110:]]
         at = told.index("received 4:01  FEC 0.5 %")
         assert told[at + 1 : at + 4] == [

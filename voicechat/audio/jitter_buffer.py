@@ -241,7 +241,7 @@ class JitterBuffer:
     # What goes out
 
     def _extend(self, now: float) -> None:
-        """Put some more sound behind what is pending."""
+        """Put some more sound behind what is pending. What is invented here does not move on."""
         if self._next is None or not self._is_playing:
             self._silence += 1
             self._append(np.zeros(self._block, np.int16))
@@ -249,7 +249,7 @@ class JitterBuffer:
             if packet.stamp <= self._expected_stamp + _SHORTEST or self._is_due(packet, now):
                 self._play(packet, now)
             else:
-                self._invent(self._block)  # without moving on
+                self._invent(self._block)
         elif self._queue:
             self._fill_hole(self._next, now)
         else:

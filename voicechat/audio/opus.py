@@ -232,7 +232,8 @@ class OpusDecoder:
 
     def __init__(self) -> None:
         self._library = _library()
-        self._state, self._inventor = self._made(), self._made()
+        self._state = self._made()
+        self._inventor = self._made()
         self._size = int(self._library.decoder_size(1))
         self._invents = False
         """Whether the inventor has gone on from where the last packet left the decoder."""

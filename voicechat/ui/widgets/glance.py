@@ -63,6 +63,19 @@ def counted(*counts: tuple[str, int], color: str = "foreground") -> list[Piece]:
     return [((f"{count}", color if count else "foreground"), (f" {name}", "quiet")) for name, count in counts]
 
 
+def money_pieces(figures: Figures) -> list[Piece]:
+    """What was spent, of how much, and how fast; tokens where no price is known or nothing costs."""
+    money, tokens = figures.money, f"{grouped(figures.usage.total)} tok"
+    if money.cost is None:
+        return [((tokens, "foreground"),), (("no price known", "quiet"),)]
+    if is_free(figures):
+        return [(("free", "foreground"),), ((tokens, "quiet"),)]
+    spent = ("≈ " if money.cost.is_estimate else "") + dollars(money.cost.usd)
+    budget = "" if money.budget is None else f" of {dollars(money.budget)}"
+    rate = [] if money.per_minute is None else [((f"${money.per_minute:.3f} a minute", "quiet"),)]
+    return [((spent, "foreground"), (budget, "quiet")), *rate]
+
+
 class Glance(Painted):
     """Takes the answers, the newest notes and the line's figures."""
 
@@ -153,18 +166,9 @@ class Glance(Painted):
 
     def _money_rows(self, palette: Palette, width: int, figures: Figures) -> list[Row]:
         """What was spent, and what the service still allows."""
-        money, made = figures.money, []
+        made: list[Row] = []
         if figures.usage.total:
-            row = self._title(palette, width, "money")
-            if money.cost is None:
-                row.own(f"{grouped(figures.usage.total)} tok").own("  no price known", "quiet")
-            elif is_free(figures):
-                row.own("free").own(f"  {grouped(figures.usage.total)} tok", "quiet")
-            else:
-                row.own(("≈ " if money.cost.is_estimate else "") + dollars(money.cost.usd), bold=True)
-                row.own("" if money.budget is None else f" of {dollars(money.budget)}", "quiet")
-                row.own("" if money.per_minute is None else f"   ${money.per_minute:.3f} a minute", "quiet")
-            made.append(row)
+            made += self._flowed(palette, width, "money", money_pieces(figures))
         for limit in figures.limits[:2]:
             if limit.limit is not None and limit.remaining is not None:
                 row = self._title(palette, width, "limits").own(grouped(round(limit.remaining)))
