@@ -72,6 +72,11 @@ class MicGate:
         """Seconds of sound waiting for the line."""
         return len(self._queue) * BLOCK_SECONDS
 
+    @property
+    def lacks_one_block(self) -> bool:
+        """Whether the next block completes a frame, which then leaves at once."""
+        return self._is_open and len(self._queue) % _FRAME_BLOCKS == _FRAME_BLOCKS - 1
+
     def push(self, block: Block, *, is_silent: bool) -> None:
         """Take in float32[480] of processed sound; `is_silent`: no voice, and nothing stands out of the noise."""
         samples = to_int16(block)

@@ -8,6 +8,9 @@ Whoever owns a clock calls `process` every 10 ms: a sound device's callback, or 
 no lock, writes no log and allocates nothing that grows. Other threads ask for changes by appending to a deque; the
 next block applies them, so the step never sees half a change. What happened is posted as facts; `post` must only
 queue.
+
+The loudspeaker gets its block at once. The microphone's may wait for the next one (`HeldBlock`), where nobody is kept
+waiting by that: half of what a step costs is to find one's way back into the processor's caches.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from voicechat.audio.facts import (
     UplinkDrained,
     VoiceBegan,
 )
+from voicechat.audio.held_block import HeldBlock
 from voicechat.audio.levels import Level, LevelMeter, NoiseMeter
 from voicechat.audio.mic_gate import MicGate
 from voicechat.audio.near_voice import DuplexMemory
@@ -93,6 +97,7 @@ class AudioPath:
         self._playout = Playout()
         self._memory = DuplexMemory()
         self._gate = MicGate(self._memory)
+        self._held = HeldBlock()
         self._pauses = QuietPauses()
         self._rising = RisingSound()
         self._raw_meter = LevelMeter()
@@ -111,21 +116,19 @@ class AudioPath:
 
     def process(self, mic: Block, out: Block, now: float) -> None:
         """One step: `mic` is float32[480] as captured, `out` float32[480] is filled for the loudspeaker."""
-        while self._requests:
-            self._requests.popleft()(now)
+        if self._requests:
+            self._hear_held()  # what was heard before a request is none of its business
+            while self._requests:
+                self._requests.popleft()(now)
         audible = self._playout.fill(out, now)
         if self.played is not None:
             self.played(now, out.copy())
-        clean = self._processor.process(mic, out)
-        self._raw_meter.measure(mic)
-        self._meter.measure(clean)
-        self._out_meter.take(self._playout.energy)
-        self._follow_voice(clean, now)
-        self._watch_echo(mic, out, clean, now)
-        self._consider_interruption(now)
-        self._memory.push(mic, out)
-        self._gate.push(self._without_noise(mic, clean), is_silent=self._is_silent())
-        self._notice(audible, now)
+        self._notice_loudspeaker(audible, now)
+        if not self._held.waits and self._may_wait():
+            self._held.keep(mic, out, self._playout.energy, now)
+            return
+        self._hear_held()
+        self._hear(mic, out, self._playout.energy, now)
 
     # Requests: any thread may make them, the next block carries them out.
 
@@ -236,16 +239,41 @@ class AudioPath:
 
     # The parts of a step, on the audio thread only.
 
+    def _may_wait(self) -> bool:
+        """Nothing that could leave now, and no voice that could interrupt."""
+        may_interrupt = self._barge_in is not None and self._tracker.is_going
+        return not (may_interrupt or self._gate.lacks_one_block)
+
+    def _hear_held(self) -> None:
+        held = self._held
+        if held.waits:
+            held.waits = False
+            self._hear(held.mic, held.out, held.out_energy, held.at)
+
+    def _hear(self, mic: Block, out: Block, out_energy: float, now: float) -> None:
+        """What the microphone heard while `out` was played."""
+        clean = self._processor.process(mic, out)
+        self._raw_meter.measure(mic)
+        self._meter.measure(clean)
+        self._out_meter.take(out_energy)
+        self._follow_voice(clean, now)
+        self._watch_echo(mic, out, clean, now)
+        self._consider_interruption(now)
+        self._memory.push(mic, out)
+        self._gate.push(self._without_noise(mic, clean), is_silent=self._is_silent())
+        self._notice_microphone(now)
+
     def _follow_voice(self, clean: Block, now: float) -> None:
-        if self._tracker.asks(self._meter.level_db, self._meter.noise_db):
+        level_db, noise_db = self._meter.level_db, self._meter.noise_db
+        if self._tracker.asks(level_db, noise_db):
             self._probability = self._detector.hear(clean)
         else:
             self._detector.put_off(clean)
         stands_out = self._echo.is_coupled and not self._echo.is_explained
         change = self._tracker.hear(
             self._probability,
-            self._meter.level_db,
-            self._meter.noise_db,
+            level_db,
+            noise_db,
             now,
             stands_out=stands_out,
             has_stood_out=self._balance.stands_out,
@@ -323,8 +351,7 @@ class AudioPath:
         quiet = self._meter.level_db < self._meter.noise_db + _SILENT_MARGIN_DB
         return quiet and not self._tracker.is_active
 
-    def _notice(self, audible: bool, now: float) -> None:
-        self._notice_loudspeaker(audible, now)
+    def _notice_microphone(self, now: float) -> None:
         if self._gate.has_drained():
             self._post(UplinkDrained(now))
         # Zeros count while the mic is open: what nobody wanted to hear need not have been there.
