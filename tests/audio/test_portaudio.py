@@ -40,7 +40,7 @@ class FakeSoundDevice:
             raise PortAudioError(f"Error opening Stream: {refusal} [PaErrorCode -9985]", -9985)
         return SimpleNamespace()
 
-    Stream = InputStream = OutputStream = _open
+    RawStream = RawInputStream = RawOutputStream = _open
 
     def check_input_settings(self, device: int, **asked: object) -> None:
         if device in self.busy:
