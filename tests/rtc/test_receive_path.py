@@ -128,6 +128,15 @@ async def test_blocks_of_any_size_come_from_either_path(monkeypatch: pytest.Monk
         assert client.peer.receive.pull(asyncio.get_running_loop().time(), 480).shape == (480,)
 
 
+@pytest.mark.parametrize(("level", "is_loud"), [(20, False), (400, True)])
+def test_a_voice_is_told_from_streamed_silence_within_50_ms(level: int, is_loud: bool) -> None:
+    path = ReceivePath(lambda: 7.0)
+    path._keep_stock(np.full(2_400, level, np.int16))
+    for _ in range(5):
+        path.pull(0.0, 480)
+    assert path.loud_at == (7.0 if is_loud else None)
+
+
 async def test_every_counter_of_the_buffer_is_in_the_lines_figures() -> None:
     async with call(tone(), tone()) as (client, _):
         await client.listen(lambda pcm: int(np.count_nonzero(pcm)) > 24_000)

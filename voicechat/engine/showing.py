@@ -97,6 +97,7 @@ class Showing:
         self._session = SessionShowing()
         self._session_told: SessionShown | None = None
         self._turns: dict[str, TurnView] = {}
+        self._turns_of: State | None = None
         self._order: tuple[str, ...] = ()
 
     def tick(self) -> None:
@@ -140,6 +141,9 @@ class Showing:
         return self._last is None or _states(snapshot) != _states(self._last)
 
     def _send_turns(self, state: State, now: float, *, at_once: bool) -> None:
+        if state is self._turns_of and not at_once and now - self._told_at < PACE:
+            return  # without news only words run on, and it is too early for more of them
+        self._turns_of = state
         views = turn_views(state, now)
         # Unchanged views are the same object: a long talk must not be compared field by field 20 times a second.
         changed = tuple(turn for turn in views if self._turns.get(turn.key) is not turn)

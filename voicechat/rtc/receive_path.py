@@ -37,6 +37,8 @@ _STOCK_LIMIT = SAMPLE_RATE // 2
 
 _SILENCE = 32
 """Largest sample of a block that counts as silence: -60 dB, above what coding makes of it."""
+_LISTENS_EVERY = 5
+"""Pulls between two looks whether it is silence: a tenth of what a block costs, and no voice is loud for less."""
 
 
 _Handler = Callable[..., Awaitable[None]]
@@ -79,7 +81,8 @@ class ReceivePath:
         """Whether packets were given a shorter way, or it was found that they cannot have one."""
         self.arrivals = Arrivals()
         self.loud_at: float | None = None
-        """When the last block that was not silent was handed out."""
+        """When sound that was not silent was handed out last, to a few blocks."""
+        self._pulls = 0
         self.on_packet: Callable[[float], None] = lambda now: None
         self.fallback_reason = ""
 
@@ -115,7 +118,10 @@ class ReceivePath:
     def pull(self, now: float, samples: int = FRAME) -> Pcm:
         """The next `samples` (a multiple of 120) of remote sound, silence where there is none. Playing thread only."""
         pcm = self._buffer.pull(now, samples) if self._buffer is not None else self._pull_stock(samples)
-        if np.maximum.reduce(pcm) > _SILENCE:  # sound swings to both sides; pcm.max() costs three times that
+        self._pulls += 1
+        if (
+            self._pulls % _LISTENS_EVERY == 0 and np.maximum.reduce(pcm) > _SILENCE
+        ):  # sound swings to both sides; pcm.max() costs three times that
             self.loud_at = self._clock()
         return pcm
 
