@@ -95,6 +95,16 @@ async def test_x_on_an_event_fills_the_form_and_sends_nothing() -> None:
         assert sent(engine) == []
 
 
+async def test_x_on_a_decision_of_our_own_says_that_no_service_knows_it() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
+        await pilot.press("f2")
+        await until(pilot, lambda: "mic.opened" in app.talk.inspector.copied("json"))
+        await pilot.press("x")
+        await until(pilot, lambda: "ours: no service knows this event" in " ".join(text(app).split()))
+        assert app.send_form is None and sent(engine) == []
+
+
 async def test_a_running_answer_is_told_while_the_form_stands_open() -> None:
     async with showing("talk", (120, 36)) as (app, _, pilot):
         await form_of(app, pilot, '{"type": "response.create"}')

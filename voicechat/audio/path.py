@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from voicechat.audio.barge_in import BargeInFacts, Heard, is_granted, should_duck
-from voicechat.audio.blocks import BLOCK_SECONDS, Block, Frame
+from voicechat.audio.blocks import Block, Frame
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.facts import (
     AssistantFellSilent,
@@ -28,13 +28,12 @@ from voicechat.audio.facts import (
     AudioFact,
     BargeInHappened,
     EchoMode,
-    MicFlat,
-    MicLive,
     PlaybackFlushed,
     ProcessingChanged,
     UplinkDrained,
     VoiceBegan,
 )
+from voicechat.audio.flatness import Flatness
 from voicechat.audio.held_block import HeldBlock
 from voicechat.audio.levels import Level, LevelMeter, NoiseMeter
 from voicechat.audio.mic_gate import MicGate
@@ -50,8 +49,6 @@ __all__ = ["AudioPath", "AudioSnapshot", "BargeInFacts"]
 
 FELL_SILENT_AFTER = 0.1
 """Seconds without an audible sample that make silence a fact; shorter gaps are part of speech."""
-FLAT_AFTER = 5.0
-"""Seconds of bit-exact zeros from an open mic that make it flat (R26)."""
 _COLD_FOR = 3.0
 """Seconds of far-end sound in which leaks are not held against the canceller. A voice that begins in them, before the
 answer may be interrupted, counts as begun over a cold one."""
@@ -111,8 +108,7 @@ class AudioPath:
         self._voice_began_cold = False
         self._probability = 0.0
         self._is_heard = False
-        self._is_flat = False
-        self._open_blocks = 0
+        self._flatness = Flatness()
 
     def process(self, mic: Block, out: Block, now: float) -> None:
         """One step: `mic` is float32[480] as captured, `out` float32[480] is filled for the loudspeaker."""
@@ -354,15 +350,9 @@ class AudioPath:
     def _notice_microphone(self, now: float) -> None:
         if self._gate.has_drained():
             self._post(UplinkDrained(now))
-        # Zeros count while the mic is open: what nobody wanted to hear need not have been there.
-        self._open_blocks = self._open_blocks + 1 if self._gate.is_open else 0
-        flat_for = min(self._raw_meter.flat_for, self._open_blocks * BLOCK_SECONDS)
-        if self._is_flat and self._raw_meter.flat_for == 0.0:
-            self._is_flat = False
-            self._post(MicLive(now))
-        elif not self._is_flat and flat_for >= FLAT_AFTER and self.mic_is_real and self._gate.is_open:
-            self._is_flat = True
-            self._post(MicFlat(now, flat_for))
+        found = self._flatness.hear(self._raw_meter.flat_for, now, is_open=self._gate.is_open, is_real=self.mic_is_real)
+        if found is not None:
+            self._post(found)
 
     def _notice_loudspeaker(self, audible: bool, now: float) -> None:
         last = self._playout.last_audible_at
