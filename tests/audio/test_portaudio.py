@@ -180,6 +180,14 @@ def test_the_microphone_that_another_program_holds_is_named_alone(
     assert caught.value.retryable
 
 
+def test_a_refusal_is_told_without_the_call_that_was_refused(sound: FakeSoundDevice, opening: Opening) -> None:
+    sound.refuses = lambda asked: "Unanticipated host error"
+    with pytest.raises(AudioDeviceError) as caught:
+        opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
+    assert "Unanticipated host error" in caught.value.message
+    assert "Error opening" not in caught.value.message
+
+
 def test_what_windows_forbids_is_said_as_what_it_is(
     sound: FakeSoundDevice, opening: Opening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

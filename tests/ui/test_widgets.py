@@ -128,7 +128,7 @@ async def test_a_narrow_glance_column_takes_another_row_rather_than_cut_a_figure
             "37 stretched  2 dropped  4 late",
             "buffer 45 ms  target 40 ms",
         ]
-        assert told[at + 5 : at + 7] == ["sound    1 underruns  0 overruns  3 late", "2 restarts  1 lost"]
+        assert told[at + 5 : at + 7] == ["sound    1 underrun  0 overruns  3 late", "2 restarts  1 lost"]
 
 
 async def test_the_glance_tells_what_became_of_the_assistant_s_sound_and_how_the_devices_were_served() -> None:
@@ -137,7 +137,7 @@ async def test_the_glance_tells_what_became_of_the_assistant_s_sound_and_how_the
         assert "received 4:01  FEC 0.5 %  concealed 0.2 %" in shown
         assert "37 stretched  2 dropped  4 late" in shown
         assert "buffer 45 ms  target 40 ms" in shown
-        assert "1 underruns  0 overruns  3 late" in shown and "2 restarts  1 lost" in shown
+        assert "1 underrun  0 overruns  3 late" in shown and "2 restarts  1 lost" in shown
 
 
 def test_counts_that_run_with_every_packet_repaint_the_glance_once_a_second() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -289,10 +290,10 @@ def _extra(module: ModuleType, device: Device | None) -> object:
 
 
 def _reason(error: Exception) -> str:
-    """PortAudio's own words without its numbers, and the host's where they say more."""
+    """PortAudio's own words without its numbers or which call it was, and the host's where they say more."""
     if not error.args:
         return "no reason given"
-    said = str(error.args[0]).split(" [PaErrorCode")[0]
+    said = re.sub(r"^Error opening \w+: ", "", str(error.args[0]).split(" [PaErrorCode")[0])
     host = error.args[2] if len(error.args) > 2 else None
     detail = str(host[2]).strip() if isinstance(host, tuple) and len(host) > 2 else ""
     return f"{said}: {detail}" if detail and detail not in said else said

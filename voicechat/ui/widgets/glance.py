@@ -59,8 +59,9 @@ def named(name: str, figure: str) -> Piece:
 
 
 def counted(*counts: tuple[str, int], color: str = "foreground") -> list[Piece]:
-    """`3 late`; `color` is for what should be 0."""
-    return [((f"{count}", color if count else "foreground"), (f" {name}", "quiet")) for name, count in counts]
+    """`3 late`, `1 underrun`; `color` is for what should be 0."""
+    told = [(name.removesuffix("s") if count == 1 else name, count) for name, count in counts]
+    return [((f"{count}", color if count else "foreground"), (f" {name}", "quiet")) for name, count in told]
 
 
 def money_pieces(figures: Figures) -> list[Piece]:
