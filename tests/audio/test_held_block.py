@@ -8,7 +8,7 @@ import pytest
 from tests.support.sources import SteadyTone
 from tests.support.speech import Sound, blocks, noise, spoken
 from voicechat.audio.echo import PassThroughProcessor
-from voicechat.audio.facts import AudioFact, BargeInHappened
+from voicechat.audio.facts import AudioFact, BargeInHappened, UplinkDrained
 from voicechat.audio.path import AudioPath, BargeInFacts
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
@@ -81,6 +81,18 @@ def test_what_was_said_up_to_a_release_is_sent_to_its_last_block(spoken_blocks: 
     talk.path.close_mic()
     talk.hears(99, 99, 99, 99)
     assert [mark for mark in talk.send(4) if mark] == said
+
+
+@pytest.mark.parametrize("spoken_blocks", [1, 2, 3, 4])
+def test_that_the_last_block_of_a_press_has_left_is_told_in_the_next_step(spoken_blocks: int) -> None:
+    talk = Talk()
+    talk.path.open_mic(0.0)
+    talk.hears(*range(11, 11 + spoken_blocks))
+    talk.path.close_mic()
+    talk.hears(99)
+    talk.send(2)
+    talk.hears(99)
+    assert [fact for _, fact in talk.told if isinstance(fact, UplinkDrained)]
 
 
 def test_a_mute_lets_not_one_block_pass_that_came_after_it() -> None:

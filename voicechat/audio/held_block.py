@@ -1,7 +1,7 @@
 """A block of the microphone that waits for the next one, so that both are heard in one go.
 
-Measured inside a talk: a step right behind another costs 230 microseconds, one after 10 ms of sleep 480, and one after
-many others 100. What lies between is memory that other work has driven out of the processor's caches.
+A step out of a sleep of 10 ms costs 480 microseconds, one right behind it 230, one behind many 100: what lies between
+is memory that other work has driven out of the processor's caches. In a talk this saves 50 to 90 of 600 a block.
 """
 
 from __future__ import annotations

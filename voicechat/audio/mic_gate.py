@@ -73,9 +73,10 @@ class MicGate:
         return len(self._queue) * BLOCK_SECONDS
 
     @property
-    def lacks_one_block(self) -> bool:
-        """Whether the next block completes a frame, which then leaves at once."""
-        return self._is_open and len(self._queue) % _FRAME_BLOCKS == _FRAME_BLOCKS - 1
+    def is_waited_for(self) -> bool:
+        """Whether the next block may not wait: it completes a frame, which leaves at once, or a close is to be told."""
+        completes = self._is_open and len(self._queue) % _FRAME_BLOCKS == _FRAME_BLOCKS - 1
+        return completes or self._close_after is not None
 
     def push(self, block: Block, *, is_silent: bool) -> None:
         """Take in float32[480] of processed sound; `is_silent`: no voice, and nothing stands out of the noise."""

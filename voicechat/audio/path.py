@@ -236,9 +236,9 @@ class AudioPath:
     # The parts of a step, on the audio thread only.
 
     def _may_wait(self) -> bool:
-        """Nothing that could leave now, and no voice that could interrupt."""
+        """Whether nobody waits for this block: the line does not, and it belongs to no voice that could interrupt."""
         may_interrupt = self._barge_in is not None and self._tracker.is_going
-        return not (may_interrupt or self._gate.lacks_one_block)
+        return not (may_interrupt or self._gate.is_waited_for)
 
     def _hear_held(self) -> None:
         held = self._held
