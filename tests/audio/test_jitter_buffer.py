@@ -235,15 +235,6 @@ def test_the_end_of_an_invention_is_no_click() -> None:
     assert steps.max() < 2.5 * np.abs(np.diff(hum.astype(int))).max()
 
 
-def test_invented_sound_is_counted_in_frames_of_20_ms_whatever_the_blocks_of_the_device() -> None:
-    line = Line()
-    for packet in steady(50):
-        line.push(packet)
-    for tick in range(400):
-        line.buffer.pull(0.1 + tick * 0.005, 240)
-    assert line.stats.invented == pytest.approx(0.1) and line.stats.concealed == 5
-
-
 def test_after_a_pause_of_the_sender_the_first_word_is_whole() -> None:
     """DTX, or a server that sends only while it speaks, whose clock runs on: no packet, then the next number."""
     first = steady(100)

@@ -39,6 +39,16 @@ def test_a_lost_packet_counts_as_repaired_only_when_the_next_one_carried_it(spee
     assert stats.fec == 0 and stats.invented >= 0.06
 
 
+def test_invented_sound_is_counted_in_frames_of_20_ms_whatever_the_blocks_of_the_device(speech: list[bytes]) -> None:
+    buffer = JitterBuffer(OpusDecoder())
+    for number in range(50):
+        buffer.push(number, number * 960, speech[number], number * 0.02)
+    for tick in range(400):
+        buffer.pull(0.1 + tick * 0.005, 240)
+    stats = buffer.stats()
+    assert stats.invented == pytest.approx(0.1) and stats.concealed == 5
+
+
 def test_late_and_repeated_packets_are_counted_apart(speech: list[bytes]) -> None:
     table = [a._replace(at=a.at + 0.15) if a.number == 200 else a for a in steady(400)]
     twice = [a._replace(at=a.at + 0.005) for a in steady(400) if a.number in (50, 51, 300)]

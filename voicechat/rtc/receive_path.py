@@ -81,7 +81,7 @@ class ReceivePath:
         """Whether packets were given a shorter way, or it was found that they cannot have one."""
         self.arrivals = Arrivals()
         self.loud_at: float | None = None
-        """When sound that was not silent was handed out last, to a few blocks."""
+        """When sound that was not silent was handed out last; one block in `_LISTENS_EVERY` is looked at."""
         self._pulls = 0
         self.on_packet: Callable[[float], None] = lambda now: None
         self.fallback_reason = ""
@@ -119,9 +119,8 @@ class ReceivePath:
         """The next `samples` (a multiple of 120) of remote sound, silence where there is none. Playing thread only."""
         pcm = self._buffer.pull(now, samples) if self._buffer is not None else self._pull_stock(samples)
         self._pulls += 1
-        if (
-            self._pulls % _LISTENS_EVERY == 0 and np.maximum.reduce(pcm) > _SILENCE
-        ):  # sound swings to both sides; pcm.max() costs three times that
+        # Sound swings to both sides, so the largest sample tells; pcm.max() costs three times that.
+        if self._pulls % _LISTENS_EVERY == 0 and np.maximum.reduce(pcm) > _SILENCE:
             self.loud_at = self._clock()
         return pcm
 

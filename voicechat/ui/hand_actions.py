@@ -58,14 +58,12 @@ class HandActions(App[int]):
 
     def action_resend(self) -> None:
         """The event under the cursor in the form; Ctrl+S is still the user's to press."""
-        pane = self.talk.inspector
-        entry = pane.events.current_entry if self.talk.shows_events else None
-        if entry is None:
+        if not self.talk.shows_events or (entry := self.talk.inspector.events.current_entry) is None:
             return
         if entry.kind.dir == "local":
             self.notice("ours: no service knows this event")
-            return
-        self.open_send_event(pane.copied("json"))
+        else:
+            self.open_send_event(self.talk.inspector.copied("json"))
 
     def action_template(self, name: str) -> None:
         """Open the form with the template of one event."""
