@@ -266,10 +266,10 @@ def test_r5_nothing_said_with_nobody_at_the_screen_is_ever_sent() -> None:
     assert [one.what.pre_roll for one in talk.of(OpenMic)] == [nearly(0.3), nearly(0.1)]
 
 
-def test_r26_a_flat_mic_is_told_once_per_device() -> None:
-    events = (at(6.0, MicFlat(5.0)), at(7.0, MicLive()), at(20.0, MicFlat(5.0)))
+def test_r26_a_flat_mic_is_told_once_per_device_and_so_is_its_end() -> None:
+    events = (at(6.0, MicFlat(5.0)), at(7.0, MicLive()), at(20.0, MicFlat(5.0)), at(25.0, MicLive()))
     talk = script(*events, at(30.0, DeviceOpened("Other", "Loudspeaker")), at(40.0, MicFlat(5.0)))
-    assert talk.notices == ["mic_flat", "mic_flat"]
+    assert talk.notices == ["mic_flat", "mic_live", "mic_flat"]
     assert talk.state.microphone.told_flat == ("Mic", "Other")
     assert talk.state.microphone.flat_since == 35.0
 

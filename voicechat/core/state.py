@@ -127,6 +127,8 @@ class Microphone:
     lost_reason: str = ""
     flat_since: float | None = None
     told_flat: tuple[str, ...] = ()
+    is_told_flat: bool = False
+    """Whether the user was warned of the present silence, and is owed the word that it is over."""
     volume: float = 1.0
     deafened: bool = False
     detector: str = ""

@@ -245,7 +245,8 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
                 detector=detector or mic.detector,
                 hears_over_playback=mic.hears_over_playback if hears is None else hears,
             )
-            well = replace(found, missing="", missing_hint="", lost_at=None, lost_reason="", flat_since=None)
+            well = replace(found, missing="", missing_hint="", lost_at=None, lost_reason="")
+            well = replace(well, flat_since=None, is_told_flat=False)
             return RuleResult(replace(state, microphone=well), (), _told_back(mic, well, event.why))
         case DeviceLost(reason=reason):
             lost = replace(mic, lost_at=now, lost_reason=reason, flat_since=None)
@@ -260,7 +261,7 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
         case MicFlat(seconds, cure):
             return _flat(state, now - max(0.0, seconds), cure)
         case _:
-            return _changed(state, replace(mic, flat_since=None))
+            return _live(state)
 
 
 def _lost_detail(mic: Microphone, reason: str) -> str:
@@ -287,8 +288,16 @@ def _flat(state: State, since: float, cure: str) -> RuleResult:
     if is_translation(state):  # it takes no typed text
         failure = replace(failure, why="")
     text = failure.said(cure=cure, who=mic.name)
-    told = replace(mic, told_flat=(*mic.told_flat, mic.name))
+    told = replace(mic, told_flat=(*mic.told_flat, mic.name), is_told_flat=True)
     return RuleResult(replace(state, microphone=told), (), (Noticed("warning", text, failure.codes[0]),))
+
+
+def _live(state: State) -> RuleResult:
+    """Who was told of the silence is told that it is over; a silence that was not told ends without a word."""
+    mic = state.microphone
+    live = replace(mic, flat_since=None, is_told_flat=False)
+    told = (Noticed("info", f"{mic.name} gives sound again.", "mic_live"),) if mic.is_told_flat else ()
+    return RuleResult(replace(state, microphone=live), (), told)
 
 
 def _loudness(state: State, mic: Microphone) -> RuleResult:
