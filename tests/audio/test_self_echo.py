@@ -11,7 +11,8 @@ from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Block
 from voicechat.audio.echo import Processing, WebRtcProcessor, make_processor
 from voicechat.audio.path import AudioPath, BargeInFacts
-from voicechat.audio.self_echo import EchoWatch, VoiceBalance
+from voicechat.audio.self_echo import EchoWatch
+from voicechat.audio.voice_trial import VoiceBalance
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
 WEARING = Processing(headphones=True)
@@ -34,8 +35,13 @@ class Talk:
         self.path.set_barge_in(FACTS)
         self.now = 0.0
         self.echo = echo
-        self._played: list[Block] = [np.zeros(480, dtype=np.float32)] * delay
+        self._played: list[Block] = [np.zeros(480, dtype=np.float32)] * 30
         self._delay = delay
+
+    def delayed(self, blocks: int) -> Talk:
+        """From now on the echo comes so many blocks after its sound."""
+        self._delay = blocks
+        return self
 
     def says(self, assistant: Sound, near: Sound) -> Talk:
         self.path.set_source(PlayedOnce(assistant))
@@ -51,7 +57,7 @@ class Talk:
         return [one for one in self.facts if isinstance(one, fact.SelfEcho)]
 
     @property
-    def cuts(self) -> list[fact.AudioFact]:
+    def cuts(self) -> list[fact.BargeInHappened]:
         return [one for one in self.facts if isinstance(one, fact.BargeInHappened)]
 
 
@@ -186,3 +192,48 @@ def test_a_loudspeaker_that_is_switched_on_in_the_middle_is_cancelled_again_and_
         assert not (number > 360 and watch.is_free)
     assert was_free
     assert watch.is_coupled
+
+
+MOVES = pytest.mark.parametrize("moved", [8, 4, 2, -2, -4], ids=lambda moved: f"{moved * 10:+d} ms")
+"""Blocks that the echo comes later, or sooner: a sound server that stalled, a wireless link that caught up."""
+
+
+@MOVES
+@pytest.mark.parametrize("seed", [5, 11])
+def test_an_echo_that_comes_at_another_time_is_neither_taken_for_somebody_nor_told(moved: int, seed: int) -> None:
+    talk = Talk(Processing(), echo=0.3).says(spoken(8.0, level=0.1, seed=seed), quiet(8.0))
+    talk.delayed(14 + moved).says(spoken(8.0, level=0.1, seed=seed + 1), quiet(8.0))
+    assert talk.cuts == []
+    assert talk.told == []
+    assert talk.path.snapshot().echo_delay == pytest.approx(0.01 * (14 + moved), abs=0.005)
+    assert (talk.path.snapshot().echo_return_loss_db or 0.0) > 15.0
+
+
+@MOVES
+def test_and_you_may_cut_in_again_as_soon_as_it_has_been_found(moved: int) -> None:
+    talk = Talk(Processing(), echo=0.3).says(spoken(6.0, level=0.1, seed=5), quiet(6.0))
+    you = np.concatenate([quiet(4.0), spoken(2.0, level=0.12, pitch=210.0, seed=9) + quiet(2.0)])
+    talk.delayed(14 + moved).says(spoken(6.0, level=0.1, seed=6), you)
+    assert len(talk.cuts) == 1
+    assert 0.0 < talk.cuts[0].at - 10.0 < 1.0
+
+
+def test_a_voice_is_weighed_anew_when_the_echo_turns_out_to_come_at_another_time() -> None:
+    watch, balance, far = EchoWatch(), VoiceBalance(), spoken(6.0, seed=5)
+    far[np.arange(far.size) // 9_600 % 2 == 1] *= 0.05
+    echo = 0.3 * far
+    echo[4 * 48_000 :] = 0.3 * far[4 * 48_000 - 9_600 : -9_600]
+    for number, (mic, block) in enumerate(zip(blocks(echo), blocks(far), strict=True)):
+        is_voice = 400 <= number < 450
+        if number == 450:
+            break
+        if watch.hear(mic, block, mic, is_voice=is_voice, gain_db=0.0, noise_db=-65.0) and number < 400:
+            watch.judge(0.0, "cancelled", (), is_cold=False, noise_db=-65.0)
+        if is_voice:
+            balance.add(watch)
+    assert balance.stands_out
+    watch.look_again(0.5)
+    assert watch.take_move() == pytest.approx(0.2, abs=0.002)
+    assert watch.take_move() == 0.0
+    balance.recount(watch)
+    assert not balance.stands_out

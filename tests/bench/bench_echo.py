@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.echo_cases import NEVER, TalkOver, alone, return_loss
+from tests.bench.echo_cases import NEVER, Moved, TalkOver, alone, return_loss
 from tests.bench.rooms import SPEECH, Acoustics, Sound, assistants, recordings, rooms
 from voicechat.audio.facts import SelfEcho
 
@@ -25,6 +25,10 @@ NO_ECHO = -200.0
 """The same for headphones that nobody has told us of."""
 OVER_NOTHING = NO_ECHO + 9.0
 """dB that the voice is then below what is played, so that it is as loud as over the echoes in the middle."""
+
+
+MOVES = (-0.04, -0.02, 0.02, 0.04, 0.08)
+"""Seconds that the echo comes later in the middle of an answer: stalls of a sound server, a wireless link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Bench:
         for over, warm in ((6.0, True), (6.0, False), (0.0, True), (-6.0, True)):
             yield from self._talk_over(over, warm=warm)
         yield from self._no_echo()
+        yield from self._moved()
         yield self._alone("assistant alone", 60.0, self.alone)
         yield self._alone("assistant alone, cold starts of 5 s", 5.0, self.alone / 4)
         yield Row("told that the loudspeaker triggers, in these", f"{self.told} times", "0", self.told == 0)
@@ -82,6 +87,16 @@ class Bench:
             _, far, _, near, room, _ = self._case(rng)
             seconds.append(TalkOver(far, near, room, NO_ECHO, -OVER_NOTHING, False, number + 1).seconds())
         return self._cut_in("no echo, first answer ever", seconds, has_bar=True)
+
+    def _moved(self) -> Iterator[Row]:
+        rng = random.Random("moved")
+        seconds: list[float] = []
+        for number in range(self.cases):
+            _, far, _, near, room, echo_db = self._case(rng)
+            seconds.append(Moved(far, near, room, echo_db, MOVES[number % len(MOVES)], number + 1).seconds())
+        what = "the echo moves by -40 to +80 ms"
+        yield Row(f"{what}: false barge-ins", f"{sum(one < 0 for one in seconds)} of {len(seconds)}")
+        yield from self._cut_in(f"{what}, voice +6 dB 3 s later", seconds, has_bar=False)
 
     def _cut_in(self, what: str, seconds: Sequence[float], *, has_bar: bool) -> list[Row]:
         heard = [one for one in seconds if 0 < one < NEVER]

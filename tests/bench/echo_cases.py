@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.bench.rooms import Acoustics, Room, Sound, level, onset, pink
+from tests.bench.rooms import Acoustics, MovingRoom, Room, Sound, level, onset, pink
 from tests.support.sources import PlayedOnce
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, mean_square
 from voicechat.audio.echo import Processing, make_processor
@@ -27,6 +27,8 @@ PLAYED = 0.1
 """Active RMS of what the assistant plays: -20 dBFS."""
 WARM_UP, PAUSE = 5.0, 1.3
 """Seconds of an answer that was heard before, and of the silence that makes the next one a new answer."""
+MOVED_AT, QUIET_FOR = 8.0, 3.0
+"""When the echo begins to come at another time, and seconds from there to the voice."""
 ROOM_NOISE = 0.0006
 """RMS: -64 dBFS, a quiet room."""
 NEVER = float("inf")
@@ -93,9 +95,7 @@ class TalkOver:
         before = WARM_UP + PAUSE if self.warm else 0.0
         begin = before + 2.0 + 0.01 * (self.seed % 37)
         near = level(self.near, PLAYED * 10 ** ((self.echo_db + self.over_db) / 20))
-        mic = pink(begin + len(near) / SAMPLE_RATE + 1.0, ROOM_NOISE, self.seed)
-        at = int(begin * SAMPLE_RATE)
-        mic[at : at + len(near)] += near
+        mic = _in_a_room(near, begin, self.seed)
         far = self._far(before, len(mic))
         facts: list[AudioFact] = []
         ran = run(AudioPath(facts.append), Ran(facts), far, mic, Room(self.room, self.echo_db), stop_at_cut=True)
@@ -121,6 +121,38 @@ def alone(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float, seed
     mic = pink(seconds, ROOM_NOISE, seed)
     played = np.resize(voice, len(mic)).astype(np.float32)
     return run(AudioPath(facts.append), Ran(facts), played, mic, Room(acoustics, echo_db))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """In the middle of an answer the echo begins to come at another time; then somebody talks over it, 6 dB louder."""
+
+    far: Sound
+    near: Sound
+    room: Acoustics
+    echo_db: float
+    by: float
+    """Seconds later, negative: sooner."""
+    seed: int = 1
+
+    def seconds(self) -> float:
+        """As in `TalkOver`: negative when it was silenced before anybody spoke."""
+        begin = MOVED_AT + QUIET_FOR + 0.01 * (self.seed % 37)
+        near = level(self.near, PLAYED * 10 ** ((self.echo_db + 6.0) / 20))
+        mic = _in_a_room(near, begin, self.seed)
+        far = np.resize(np.roll(level(self.far, PLAYED), -self.seed * 4801), len(mic)).astype(np.float32)
+        room = MovingRoom(self.room, self.echo_db, at=MOVED_AT, by=self.by)
+        facts: list[AudioFact] = []
+        ran = run(AudioPath(facts.append), Ran(facts), far, mic, room, stop_at_cut=True)
+        return ran.cuts[0].at - begin - onset(near) if ran.cuts else NEVER
+
+
+def _in_a_room(near: Sound, begin: float, seed: int) -> Sound:
+    """A voice from `begin` on, in the noise of a quiet room, and a second more."""
+    mic = pink(begin + len(near) / SAMPLE_RATE + 1.0, ROOM_NOISE, seed)
+    at = int(begin * SAMPLE_RATE)
+    mic[at : at + len(near)] += near
+    return mic
 
 
 def return_loss(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float = 12.0) -> float:

@@ -73,6 +73,31 @@ class Room:
         return np.asarray(np.fft.irfft(total)[BLOCK:], dtype=np.float32)
 
 
+class MovingRoom(Room):
+    """A room behind devices whose delay jumps once: a stalled sound server, a wireless link that caught up."""
+
+    _BEFORE = 8
+    """Blocks that the devices are late before it."""
+
+    def __init__(self, acoustics: Acoustics, level_db: float, *, at: float, by: float) -> None:
+        """The echo comes `by` seconds later (negative: sooner) from `at` seconds on."""
+        super().__init__(acoustics, level_db)
+        self._out = np.zeros(BLOCK * 100, dtype=np.float32)
+        self._late = self._BEFORE * BLOCK
+        self._blocks_left = round(at * SAMPLE_RATE / BLOCK)
+        self._jump = round(by * SAMPLE_RATE)
+
+    def hear(self, out: Sound) -> Sound:
+        """See `Room.hear`."""
+        self._out[:-BLOCK] = self._out[BLOCK:]
+        self._out[-BLOCK:] = out
+        if self._blocks_left == 0:
+            self._late += self._jump
+        self._blocks_left -= 1
+        first = self._out.size - self._late - BLOCK
+        return super().hear(self._out[first : first + BLOCK])
+
+
 def impulse_response(room: Acoustics) -> Sound:
     """Unit energy: a direct sound, then reverberation that falls 60 dB in `t60`."""
     rng = np.random.default_rng(room.seed)

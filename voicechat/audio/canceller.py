@@ -25,6 +25,8 @@ which the canceller lets everything through again."""
 _REST_BLOCKS = round(RESTS_AFTER / BLOCK_SECONDS)
 _LAG = 384
 """Samples by which the canceller is later than the filter alone."""
+_REACH = 0.045
+"""Seconds that an echo may come later and still lie within the canceller's filter: 20 dB or more go on being taken."""
 _PRIMED_WITH = 2
 """Blocks from before a change that the part which takes over hears first: its filter has settled and its delay is full
 when it begins to be heard."""
@@ -103,6 +105,18 @@ class Canceller:
         self._works = works
         faded: Block = old + (new - old) * _RAMP
         return faded
+
+    def follow(self, moved: float) -> None:
+        """The echo comes so many seconds later (negative: sooner) than it did.
+
+        Left alone the canceller finds it again after 2 to 5 s; when it forgets the old one, after 0.5 s.
+        """
+        self.far_heard = 0.0
+        if 0.0 <= moved <= _REACH:
+            return
+        self._aec.reset()
+        for block in self._before:
+            self._aec.process(block, self._silence)
 
     def reset(self) -> None:
         """Forget the room and the delay; takes 2 ms."""

@@ -90,6 +90,10 @@ class VoiceProcessor(Protocol):
         """
         ...
 
+    def follow_echo(self, moved: float) -> None:
+        """The echo comes so many seconds later (negative: sooner) than it did."""
+        ...
+
     def reset(self) -> None:
         """Forget the room and the delay: the device was reopened."""
         ...
@@ -151,6 +155,11 @@ class WebRtcProcessor:
         if self._canceller is not None:
             self._canceller.set_free(on)
 
+    def follow_echo(self, moved: float) -> None:
+        """The canceller learns anew where it must; gain and noise stay as they are."""
+        if self._canceller is not None:
+            self._canceller.follow(moved)
+
     def reset(self) -> None:
         """Takes 2 ms; the canceller starts cold again."""
         for part in (self._canceller, self._filter, self._leveller, self._suppressor):
@@ -184,6 +193,9 @@ class PassThroughProcessor:
 
     def trust_mic(self, on: bool) -> None:
         """It is trusted already."""
+
+    def follow_echo(self, moved: float) -> None:
+        """Nothing is known of an echo."""
 
     def reset(self) -> None:
         """Nothing to forget."""
@@ -235,6 +247,9 @@ class HalfDuplexProcessor:
 
     def trust_mic(self, on: bool) -> None:
         """The mic is shut by the loudspeaker whatever it hears: nobody wished for a canceller, or there is none."""
+
+    def follow_echo(self, moved: float) -> None:
+        """What is shut out needs not be known."""
 
     def reset(self) -> None:
         """Open at once; the loudspeaker has been interrupted."""

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
-from voicechat.audio.barge_in import BargeInFacts, Heard, is_granted, should_duck
+from voicechat.audio.barge_in import BargeInFacts, should_duck
 from voicechat.audio.blocks import Block, Frame
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.facts import (
@@ -42,19 +42,13 @@ from voicechat.audio.path_snapshot import AudioSnapshot
 from voicechat.audio.playout import PlaybackSource, Playout
 from voicechat.audio.quiet_pauses import QuietPauses
 from voicechat.audio.rising_sound import RisingSound
-from voicechat.audio.self_echo import EchoWatch, VoiceBalance
 from voicechat.audio.voice_activity import VoiceDetector, VoiceTracker, make_detector
+from voicechat.audio.voice_trial import COLD_FOR, VoiceTrial
 
 __all__ = ["AudioPath", "AudioSnapshot", "BargeInFacts"]
 
 FELL_SILENT_AFTER = 0.1
 """Seconds without an audible sample that make silence a fact; shorter gaps are part of speech."""
-_COLD_FOR = 3.0
-"""Seconds of far-end sound in which leaks are not held against the canceller. A voice that begins in them, before the
-answer may be interrupted, counts as begun over a cold one."""
-_UNPROVEN_FOR = 5.0
-"""Seconds of far-end sound in which a voice that the echo explains is taken for a leak. Leaks that lasted as long
-as a voice were seen until 3.9 s; whoever speaks so softly stands out once the loudspeaker is turned down."""
 _SILENT_MARGIN_DB = 6.0
 """dB above the noise floor below which a block between voices may be skipped to catch up."""
 _MAYBE_VOICE_DB = 10.0
@@ -101,11 +95,9 @@ class AudioPath:
         self._meter = NoiseMeter()
         self._out_meter = Level()
         self._requests: deque[_Request] = deque()
-        self._barge_in: BargeInFacts | None = None
-        self._echo = EchoWatch()
-        self._balance = VoiceBalance()
+        self._trial = VoiceTrial()
+        self._echo = self._trial.echo
         self._duck_asked = False
-        self._voice_began_cold = False
         self._probability = 0.0
         self._is_heard = False
         self._flatness = Flatness()
@@ -237,7 +229,7 @@ class AudioPath:
 
     def _may_wait(self) -> bool:
         """Whether nobody waits for this block: the line does not, and it belongs to no voice that could interrupt."""
-        may_interrupt = self._barge_in is not None and self._tracker.is_going
+        may_interrupt = self._trial.facts is not None and self._tracker.is_going
         return not (may_interrupt or self._gate.is_waited_for)
 
     def _hear_held(self) -> None:
@@ -272,17 +264,14 @@ class AudioPath:
             noise_db,
             now,
             stands_out=stands_out,
-            has_stood_out=self._balance.stands_out,
+            has_stood_out=self._trial.has_stood_out,
             may_be_echo=self._echo.is_explained,
         )
-        if self._tracker.is_going:
-            self._balance.add(self._echo)
-        else:
-            self._balance.forget()
+        self._trial.hear(is_going=self._tracker.is_going)
         if change is None:
             return
         if isinstance(change, VoiceBegan):
-            self._voice_began_cold = self._is_cold()
+            self._trial.begin(self._processor)
         self._post(change)
 
     def _watch_echo(self, mic: Block, out: Block, clean: Block, now: float) -> None:
@@ -290,10 +279,11 @@ class AudioPath:
         is_time = self._echo.hear(mic, out, clean, is_voice=self._tracker.is_going, gain_db=gain_db, noise_db=noise_db)
         if not is_time:
             return
-        is_cold = self._processor.is_cold(_COLD_FOR)
+        is_cold = self._processor.is_cold(COLD_FOR)
         place = (self.mic_name, self.speaker_name)
         found = self._echo.judge(now, self._echo_mode, place, is_cold=is_cold, noise_db=noise_db)
         self._processor.trust_mic(self._echo.is_free)
+        self._trial.follow_echo(self._processor)
         if found is not None:
             self._post(found)
 
@@ -304,34 +294,14 @@ class AudioPath:
         return "headphones" if self._processor.hears_over_playback else "shut"
 
     def _consider_interruption(self, now: float) -> None:
-        facts = self._barge_in
-        playback, lasted = self._playout.heard(now), self._tracker.lasted
-        talked_over = facts is not None and should_duck(facts, heard=playback, voice_lasted=lasted)
+        facts, voice = self._trial.facts, self._tracker
+        playback = self._playout.heard(now)
+        talked_over = facts is not None and should_duck(facts, heard=playback, voice_lasted=voice.lasted)
         self._playout.ducked = self._duck_asked or talked_over
-        began_at = self._tracker.began_at
-        if facts is None or began_at is None:
-            return
-        if is_granted(facts, self._heard_of_voice(playback)):
+        if voice.began_at is not None and self._trial.is_won(voice, playback, self._processor):
             self._playout.flush(now)
-            self._post(BargeInHappened(now, began_at, playback))
+            self._post(BargeInHappened(now, voice.began_at, playback))
             self._post(PlaybackFlushed(now))
-
-    def _heard_of_voice(self, playback: float) -> Heard:
-        is_cold = self._voice_began_cold or self._is_cold()
-        return Heard(
-            playback=playback,
-            lasted=self._tracker.lasted,
-            sure_for=self._tracker.sure_for,
-            is_cold=is_cold,
-            is_doubtful=not self._balance.stands_out
-            if self._echo.is_coupled
-            else self._echo.is_suspect or (is_cold and not self._echo.has_looked),
-            may_be_echo=not self._processor.cancels_echo or self._processor.is_cold(_UNPROVEN_FOR),
-        )
-
-    def _is_cold(self) -> bool:
-        """Also asked when a voice begins: the leak of a cold canceller is no voice for lasting until it is warm."""
-        return self._processor.is_cold(_COLD_FOR if self._barge_in is None else self._barge_in.cold_for)
 
     def _without_noise(self, mic: Block, clean: Block) -> Block:
         voice, is_in_echo = self._processor.voice, self._memory.is_in_echo and not self._echo.is_free
@@ -380,7 +350,7 @@ class AudioPath:
         self._playout.deafened = on
 
     def _set_barge_in(self, facts: BargeInFacts | None) -> None:
-        self._barge_in = facts
+        self._trial.facts = facts
 
     def _set_processor(self, processor: VoiceProcessor, now: float) -> None:
         self._processor = processor

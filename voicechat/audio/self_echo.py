@@ -45,10 +45,6 @@ _STAYS_AFTER_CANCELLING = 7.0
 _EXPLAINED_DB = 4.0
 """A microphone less than this above the expected echo hears nobody else."""
 _EXPLAINED = 10 ** (_EXPLAINED_DB / 10)
-_BEYOND = 0.35
-"""Share of a voice's energy, in blocks that are louder than explained and beyond what is explained, that is somebody's.
-After 0.25 s it was 0.15 or less in 95 % of 150 leaks of a cold canceller, 0.56 or more in 95 % of 184 voices 6 dB over
-the echo. Blocks must not be counted instead: in the tail of a reverberation many stand out, and all are soft."""
 _FADES = 0.7
 """Energy that a room keeps from one block to the next (a reverberation time of 0.4 s)."""
 _FREE_AFTER = 2
@@ -63,6 +59,15 @@ _EVERY_IN_DOUBT = 5
 _SUSPECT = 6.0
 """The same as `STANDS_OUT`, 0.2 s after a loudspeaker was switched on: 95 % of its echoes stood higher, and 95 % of
 other voices lower."""
+_LEAST = 40
+"""Blocks of microphone that tell when the echo comes. With 25 the peak of an echo that has jumped is lost too often: 6
+of 120 answers interrupted themselves, with these 2, without looking 34 of 96."""
+_MOVED = _THINNED
+"""Samples at 8 kHz: an echo that comes 10 ms sooner or later than it did is none that the canceller knows."""
+_NEAR = 16
+"""Samples around the known place in which the old echo would still be seen (2 ms); in a room it has company there."""
+_GONE = 0.5
+"""Share of the new peak below which it is not."""
 _REMEMBERED = 9
 """Looks that make the estimate."""
 ENOUGH = 0.3
@@ -103,26 +108,11 @@ class Coupling:
             self._losses.append(loss_db)
             self.loss_db = sorted(self._losses)[len(self._losses) // 2]
 
-
-class VoiceBalance:
-    """How much of what was heard during one voice the echo does not explain. Energies, so that loud blocks decide."""
-
-    def __init__(self) -> None:
-        self._heard = self._beyond = 0.0
-
-    @property
-    def stands_out(self) -> bool:
-        """Whether somebody must have added to the echo; False before anything was heard."""
-        return self._heard > 0.0 and self._beyond >= _BEYOND * self._heard
-
-    def add(self, watch: EchoWatch) -> None:
-        """One more block of the voice, which `watch` has heard last."""
-        self._heard += watch.heard
-        self._beyond += watch.beyond
-
-    def forget(self) -> None:
-        """The voice is over, or was none."""
-        self._heard = self._beyond = 0.0
+    def move(self, delay: float) -> None:
+        """The same echo, from now on at another time."""
+        self._delays.clear()
+        self._delays.append(delay)
+        self.delay = delay
 
 
 class EchoWatch:
@@ -145,7 +135,11 @@ class EchoWatch:
         self._beyond = 0.0
         self._gain = 0.0
         self._lag = 0
-        self._own = 0.0
+        self._place = 0
+        self._look_from = 0
+        self._moved = 0.0
+        self._noise_db = 0.0
+        self._own = self._own_lately = 0.0
         self._misses = 0
         self._quiet_looks = 0
         self._height = 0.0
@@ -154,8 +148,9 @@ class EchoWatch:
     def restart(self) -> None:
         """Devices or processing are new: what was measured no longer holds."""
         self.coupling = Coupling()
-        self._gain = self._expected = self._beyond = self.excess_db = self._own = 0.0
-        self._blocks = self._misses = self._looked_at = self._quiet_looks = 0
+        self._gain = self._expected = self._beyond = self.excess_db = self._own = self._own_lately = 0.0
+        self._blocks = self._misses = self._looked_at = self._quiet_looks = self._look_from = 0
+        self._moved = 0.0
         self._far_energy[:] = 0.0
         self.has_looked = False
 
@@ -197,7 +192,7 @@ class EchoWatch:
         far_energy = mean_square(far)
         self._silent_for = 0 if far_energy > FAR_AUDIBLE else self._silent_for + 1
         if self._silent_for >= _SILENT_BLOCKS:
-            self._blocks = self._looked_at = 0
+            self._blocks = self._looked_at = self._look_from = 0
             self._expected = self._beyond = self.excess_db = 0.0
             return False
         at = self._at = (self._at + 1) % _KEPT
@@ -206,7 +201,8 @@ class EchoWatch:
         self._far_energy[at] = far_energy
         self._mic_energy[at] = mean_square(mic)
         self._clean_energy[at] = mean_square(clean) * 10 ** (-gain_db / 10)
-        self._expect(at, noise_db)
+        self._noise_db = noise_db
+        self._expect(at)
         self._near_voice[at] = is_voice and self.is_coupled and not self.is_explained
         self._own_voice[at] = is_voice and not self._near_voice[at]
         self._blocks += 1
@@ -224,21 +220,23 @@ class EchoWatch:
 
         `place` names devices and processing. The leaks of a cold canceller are not held against it.
         """
-        order = np.arange(self._at + 1, self._at + 1 + _KEPT) % _KEPT
+        order = self._order()
         busy = self._far_energy[order] > FAR_AUDIBLE
-        if int(np.count_nonzero(busy[-_WINDOW:])) < _BUSY:
+        if int(np.count_nonzero(busy[-_WINDOW:])) < _BUSY or self._blocks < self._look_from:
             return None
         self.has_looked = True
-        far = np.fft.rfft(self._far[order].reshape(-1), _SIZE)
+        far = self._far_spectrum(order)
         was_free = self.is_free
         if not self._measure(order, far):
             self._quiet_looks += self._is_quiet(order, busy, noise_db)
             return None
         self._quiet_looks = 0
-        if was_free:  # what came through until now was nobody's fault
-            self._looked_at = self._blocks
+        if was_free:
+            self._excuse()
+        if was_free or self._moved:
             return None
-        self._own += self._own_seconds(order, far, mode, noise_db, is_cold=is_cold)
+        self._own = max(0.0, self._own + self._own_lately)
+        self._own_lately = self._own_seconds(order, far, mode, noise_db, is_cold=is_cold)
         situation = (mode, *place)
         level, delay = self.coupling.level_db, self.coupling.delay
         if self._own < ENOUGH or situation == self._told or level is None or delay is None:
@@ -247,38 +245,93 @@ class EchoWatch:
         cancelled = self.coupling.loss_db if mode == "cancelled" else None
         return SelfEcho(now, level, delay, max(0.0, cancelled or 0.0), mode)
 
-    def _expect(self, at: int, noise_db: float) -> None:
+    def look_again(self, lasted: float) -> bool:
+        """Whether a voice of so many seconds still is what was played, after cancelling; asked before it is believed.
+
+        And whether the echo still comes when it did (`take_move`).
+
+        A sound server that stalled, or a wireless link that caught up, moves it by tens of milliseconds. The canceller
+        lets it pass then for seconds, and where it is not expected it stands out like a person.
+        """
+        if not self.is_coupled or self._blocks < _KEPT:
+            return False
+        newest = min(max(round(lasted / BLOCK_SECONDS), _LEAST), _WINDOW)
+        order = self._order()
+        far, rows = self._far_spectrum(order), order[-newest:]
+        found = _correlated(far, self._mic[rows])
+        if _height(found) >= STANDS_OUT:
+            self._follow(found)
+        return _height(_correlated(far, self._clean[rows])) >= _STAYS_AFTER_CANCELLING
+
+    def take_move(self) -> float:
+        """By how many seconds the echo comes later than it did (negative: sooner); told once, 0.0 else."""
+        moved, self._moved = self._moved, 0.0
+        return moved
+
+    def reckon(self, blocks: int) -> tuple[float, float]:
+        """`heard` and `beyond`, summed over the newest blocks, as the echo is known now; one second at most."""
+        heard = beyond = self._expected = 0.0
+        for at in self._order()[_KEPT - min(blocks, _WINDOW) :]:
+            self._expect(int(at))
+            heard += float(self._mic_energy[at])
+            beyond += self._beyond
+        return heard, beyond
+
+    def _order(self) -> npt.NDArray[np.intp]:
+        """The ring's rows, oldest first."""
+        return np.arange(self._at + 1, self._at + 1 + _KEPT) % _KEPT
+
+    def _far_spectrum(self, order: npt.NDArray[np.intp]) -> Spectrum:
+        return np.fft.rfft(self._far[order].reshape(-1), _SIZE)
+
+    def _expect(self, at: int) -> None:
         if not self.is_coupled:
             self._beyond = 0.0
             return
         heard = self._gain * float(self._far_energy[at - self._lag])
         self._expected = max(heard, self._expected * _FADES)
-        explained = self._expected + 10 ** (noise_db / 10)
+        explained = self._expected + 10 ** (self._noise_db / 10)
         energy = float(self._mic_energy[at])
         self.excess_db = 10 * math.log10(max(energy, 1e-12) / explained)
         self._beyond = max(0.0, energy - _EXPLAINED * explained)
 
     def _measure(self, order: npt.NDArray[np.intp], far: Spectrum) -> bool:
         """Delay and level of the echo in the raw microphone; whether there is one."""
-        height, place = _peak(far, self._mic[order[_LATEST:]])
-        self._height = height
-        if height < STANDS_OUT:
+        found = _correlated(far, self._mic[order[_LATEST:]])
+        self._height = _height(found)
+        if self._height < STANDS_OUT:
             self._misses += 1
             if self._misses >= _REMEMBERED:  # the echo is gone: headphones were plugged in, or the volume is down
                 self.coupling = Coupling()
                 self._gain = 0.0
             return False
         self._misses = 0
-        lag = min(place // _THINNED, _LATEST - 1)
+        self._follow(found)
+        lag = self._lag
         played = float(np.sum(self._far_energy[order[_LATEST - lag : _KEPT - lag]]))
         heard = float(np.sum(self._mic_energy[order[_LATEST:]]))
         left = float(np.sum(self._clean_energy[order[_LATEST:]]))
         is_talked_over = bool(self._near_voice[order[_LATEST:]].any())
         loss = None if is_talked_over else 10 * math.log10(max(heard, 1e-12) / max(left, 1e-12))
-        self.coupling.learn(10 * math.log10(max(heard, 1e-12) / max(played, 1e-12)), place / _RATE, loss)
+        self.coupling.learn(10 * math.log10(max(heard, 1e-12) / max(played, 1e-12)), self._place / _RATE, loss)
         self._gain = 10 ** ((self.coupling.level_db or 0.0) / 10)
-        self._lag = lag
         return True
+
+    def _follow(self, found: Thin) -> None:
+        """Take the peak's place for the echo's; another one than before only once nothing is left at the old one."""
+        place, before = int(np.argmax(found)), self._place
+        if self.is_coupled and abs(place - before) > _MOVED:
+            if float(found[max(0, before - _NEAR) : before + _NEAR].max()) >= _GONE * float(found[place]):
+                return
+            self._moved = (place - before) / _RATE
+            self.coupling.move(place / _RATE)
+            self._look_from = self._blocks + _WINDOW  # until then a look would see both
+            self._excuse()
+        self._place, self._lag = place, min(place // _THINNED, _LATEST - 1)
+
+    def _excuse(self) -> None:
+        """What came through until now was nobody's fault."""
+        self._looked_at, self._own_lately = self._blocks, 0.0
 
     def _is_quiet(self, order: npt.NDArray[np.intp], busy: npt.NDArray[np.bool_], noise_db: float) -> bool:
         """Whether the loudspeaker was busy so long ago that its echo must be here, and nothing at all is."""
@@ -294,7 +347,10 @@ class EchoWatch:
         *,
         is_cold: bool,
     ) -> float:
-        """Seconds since the last look in which the loudspeaker was, or would have been, taken for a voice."""
+        """Seconds since the last look in which the loudspeaker was, or would have been, taken for a voice.
+
+        They count from the next look on: it may find that the echo has moved meanwhile, as no canceller foresees.
+        """
         newest = order[-min(_EVERY, self._blocks - self._looked_at) :]
         self._looked_at = self._blocks
         if mode == "shut":
@@ -303,17 +359,21 @@ class EchoWatch:
         blocks = int(np.count_nonzero(self._own_voice[newest]))
         if is_cold:
             return 0.0
-        if blocks == 0 or _peak(far, self._clean[order[_LATEST:]])[0] < _STAYS_AFTER_CANCELLING:
-            return -min(self._own, _FORGIVEN)
+        if blocks == 0 or _height(_correlated(far, self._clean[order[_LATEST:]])) < _STAYS_AFTER_CANCELLING:
+            return -_FORGIVEN
         return blocks * BLOCK_SECONDS
 
 
-def _peak(far: Spectrum, heard: Thin) -> tuple[float, int]:
-    """Height of the correlation's peak over its RMS, and its lag in samples at 8 kHz."""
+def _correlated(far: Spectrum, heard: Thin) -> Thin:
+    """How well the newest blocks of the microphone fit what was played; index: samples at 8 kHz that they are late."""
     padded = np.zeros(_SIZE, dtype=np.float32)
-    padded[_LATEST * _THINNED : _KEPT * _THINNED] = heard.reshape(-1)
+    padded[_KEPT * _THINNED - heard.size : _KEPT * _THINNED] = heard.reshape(-1)
     cross = np.fft.rfft(padded) * np.conj(far)
     cross /= np.abs(cross) + np.float32(1e-12)
-    found = np.abs(np.fft.irfft(cross)[: _LATEST * _THINNED])
-    place = int(np.argmax(found))
-    return float(found[place]) / math.sqrt(mean_square(found.astype(np.float32)) + 1e-20), place
+    found: Thin = np.abs(np.fft.irfft(cross)[: _LATEST * _THINNED]).astype(np.float32)
+    return found
+
+
+def _height(found: Thin) -> float:
+    """That of the peak over the RMS."""
+    return float(found.max()) / math.sqrt(mean_square(found) + 1e-20)
