@@ -253,7 +253,7 @@ class EchoWatch:
         A sound server that stalled, or a wireless link that caught up, moves it by tens of milliseconds. The canceller
         lets it pass then for seconds, and where it is not expected it stands out like a person.
         """
-        if not self.is_coupled or self._blocks < _KEPT:
+        if not self.is_coupled or self._blocks < _EVERY:
             return False
         newest = min(max(round(lasted / BLOCK_SECONDS), _LEAST), _WINDOW)
         order = self._order()
