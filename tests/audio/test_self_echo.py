@@ -88,6 +88,13 @@ def test_a_canceller_that_lets_the_loudspeaker_through_is_told() -> None:
     assert told.cancelled_db < 15.0
 
 
+def test_what_the_canceller_lets_through_and_the_level_does_not_speak_for_interrupts_nobody() -> None:
+    talk = Talk(WEARING, echo=0.3)
+    talk.path = AudioPath(talk.facts.append, processor=LeakyProcessor())
+    talk.path.set_barge_in(FACTS)
+    assert talk.says(spoken(8.0, seed=5), quiet(8.0)).cuts == []
+
+
 def test_a_canceller_that_works_is_not_complained_about_and_its_loss_is_known() -> None:
     talk = Talk(Processing(), echo=0.3).says(spoken(8.0, seed=5), quiet(8.0))
     assert talk.told == []

@@ -25,8 +25,6 @@ NO_ECHO = -200.0
 """The same for headphones that nobody has told us of."""
 OVER_NOTHING = NO_ECHO + 9.0
 """dB that the voice is then below what is played, so that it is as loud as over the echoes in the middle."""
-
-
 MOVES = (-0.04, -0.02, 0.02, 0.04, 0.08)
 """Seconds that the echo comes later in the middle of an answer: stalls of a sound server, a wireless link."""
 

@@ -97,10 +97,7 @@ class TalkOver:
         near = level(self.near, PLAYED * 10 ** ((self.echo_db + self.over_db) / 20))
         mic = _in_a_room(near, begin, self.seed)
         far = self._far(before, len(mic))
-        facts: list[AudioFact] = []
-        ran = run(AudioPath(facts.append), Ran(facts), far, mic, Room(self.room, self.echo_db), stop_at_cut=True)
-        spoken_at = begin + onset(near)
-        return ran.cuts[0].at - spoken_at if ran.cuts else NEVER
+        return _silenced_at(far, mic, Room(self.room, self.echo_db)) - begin - onset(near)
 
     def _far(self, before: float, length: int) -> Sound:
         voice = level(self.far, PLAYED)
@@ -142,9 +139,7 @@ class Moved:
         mic = _in_a_room(near, begin, self.seed)
         far = np.resize(np.roll(level(self.far, PLAYED), -self.seed * 4801), len(mic)).astype(np.float32)
         room = MovingRoom(self.room, self.echo_db, at=MOVED_AT, by=self.by)
-        facts: list[AudioFact] = []
-        ran = run(AudioPath(facts.append), Ran(facts), far, mic, room, stop_at_cut=True)
-        return ran.cuts[0].at - begin - onset(near) if ran.cuts else NEVER
+        return _silenced_at(far, mic, room) - begin - onset(near)
 
 
 def _in_a_room(near: Sound, begin: float, seed: int) -> Sound:
@@ -153,6 +148,13 @@ def _in_a_room(near: Sound, begin: float, seed: int) -> Sound:
     at = int(begin * SAMPLE_RATE)
     mic[at : at + len(near)] += near
     return mic
+
+
+def _silenced_at(far: Sound, mic: Sound, room: Room) -> float:
+    """When the assistant was interrupted, seconds from the start; `NEVER` when it talked on."""
+    facts: list[AudioFact] = []
+    ran = run(AudioPath(facts.append), Ran(facts), far, mic, room, stop_at_cut=True)
+    return ran.cuts[0].at if ran.cuts else NEVER
 
 
 def return_loss(far: Sound, acoustics: Acoustics, echo_db: float, seconds: float = 12.0) -> float:

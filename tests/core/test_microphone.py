@@ -274,6 +274,12 @@ def test_r26_a_flat_mic_is_told_once_per_device_and_so_is_its_end() -> None:
     assert talk.state.microphone.flat_since == 35.0
 
 
+def test_r26_a_silent_mic_that_is_lost_is_told_as_lost_and_back_and_not_as_live_too() -> None:
+    events = (at(6.0, MicFlat(5.0)), at(7.0, DeviceLost("Mic", "")), at(7.5, MicLive()))
+    talk = script(*events, at(8.0, DeviceOpened("Mic", "Loudspeaker")))
+    assert talk.notices == ["mic_flat", "device_lost", "device_back"]
+
+
 def test_r26_a_lost_device_closes_the_mic_and_keeps_the_session() -> None:
     talk = script(at(1.0, DeviceLost("Mic", "no callback for 500 ms")), until=2.0)
     assert talk.kinds == ["CloseMic"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 
 from tests.support.talk_script import (
@@ -19,7 +21,7 @@ from tests.support.talk_script import (
 from voicechat.core import events as on
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import Choices, State, Wishes
-from voicechat.core.view import ReplyState
+from voicechat.core.view import ReplyState, TurnView, still_wrong
 from voicechat.core.viewing import view
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import Item
@@ -268,3 +270,16 @@ def test_turns_show_the_clock_that_the_header_shows() -> None:
 def test_equal_states_give_equal_views() -> None:
     talk = TalkScript()
     assert view(talk.state, 3.01, talk.policy) == view(talk.state, 3.04, talk.policy)
+
+
+def test_a_trouble_that_is_over_is_no_longer_among_what_is_wrong() -> None:
+    def note(key: str, code: str, level: Literal["info", "warning"] = "warning", count: int = 1) -> TurnView:
+        return TurnView(key, "note", detail=code, level=level, count=count)
+
+    silent, live = note("a", "mic_flat"), note("b", "mic_live", "info")
+    lost, back, other = note("c", "device_lost", count=2), note("d", "device_back", "info"), note("e", "too_loud")
+    assert still_wrong([silent]) == [silent]
+    assert still_wrong([silent, other, live]) == [other]
+    assert still_wrong([live, silent]) == [silent]
+    assert still_wrong([lost, back]) == [lost]
+    assert still_wrong([lost, back, back]) == []

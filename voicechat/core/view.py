@@ -6,6 +6,8 @@ redraw nothing. Every duration is seconds. Turns travel apart (`turn_views`), on
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -186,6 +188,25 @@ class TurnView:
     """The service's (first) item of this turn; empty where it has none."""
     translation: str | None = None
     """`text` in the language of `--translate`. Empty: nothing to show; None: not (yet) translated."""
+
+
+ENDS = {"mic_live": "mic_flat", "device_back": "device_lost", "line_back": "line_lost"}
+"""Codes of notes (`TurnView.detail`) that tell that a trouble is over, and the code that told of it."""
+
+
+def still_wrong(turns: Sequence[TurnView]) -> list[TurnView]:
+    """Of the notes among these turns, oldest first, the troubles that are not over.
+
+    A note that came again only counts, so a trouble is over after as many endings as it has come.
+    """
+    ended: Counter[str] = Counter()
+    found: list[TurnView] = []
+    for note in (turn for turn in reversed(turns) if turn.who == "note"):
+        if note.detail in ENDS:
+            ended[ENDS[note.detail]] += note.count
+        elif note.level != "info" and ended[note.detail] < note.count:
+            found.append(note)
+    return found[::-1]
 
 
 def counts_anew(before: TurnView | None, now: TurnView) -> bool:

@@ -245,11 +245,10 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
                 detector=detector or mic.detector,
                 hears_over_playback=mic.hears_over_playback if hears is None else hears,
             )
-            well = replace(found, missing="", missing_hint="", lost_at=None, lost_reason="")
-            well = replace(well, flat_since=None, is_told_flat=False)
+            well = replace(_with_sound(found), missing="", missing_hint="", lost_at=None, lost_reason="")
             return RuleResult(replace(state, microphone=well), (), _told_back(mic, well, event.why))
         case DeviceLost(reason=reason):
-            lost = replace(mic, lost_at=now, lost_reason=reason, flat_since=None)
+            lost = replace(_with_sound(mic), lost_at=now, lost_reason=reason)
             failure = by_name("device lost")
             told = Noticed("warning", failure.said(_lost_detail(mic, reason)), failure.codes[0])
             return RuleResult(replace(state, microphone=lost), (), (told,) if mic.lost_at is None else ())
@@ -295,9 +294,13 @@ def _flat(state: State, since: float, cure: str) -> RuleResult:
 def _live(state: State) -> RuleResult:
     """Who was told of the silence is told that it is over; a silence that was not told ends without a word."""
     mic = state.microphone
-    live = replace(mic, flat_since=None, is_told_flat=False)
     told = (Noticed("info", f"{mic.name} gives sound again.", "mic_live"),) if mic.is_told_flat else ()
-    return RuleResult(replace(state, microphone=live), (), told)
+    return RuleResult(replace(state, microphone=_with_sound(mic)), (), told)
+
+
+def _with_sound(mic: Microphone) -> Microphone:
+    """Its silence is over, or no longer what is wrong with it."""
+    return replace(mic, flat_since=None, is_told_flat=False)
 
 
 def _loudness(state: State, mic: Microphone) -> RuleResult:

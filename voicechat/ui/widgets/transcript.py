@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.timer import Timer
 from textual.widgets import Static
 
-from voicechat.core.view import TurnView
+from voicechat.core.view import TurnView, still_wrong
 from voicechat.engine.link import Turns
 from voicechat.ui.paint import Backdrop, palette_of
 from voicechat.ui.widgets.turn import Turn, plain_text
@@ -153,9 +153,8 @@ class Transcript(Vertical, Backdrop):
         return any(record.who != "note" for record in self.records.values())
 
     def troubles(self, count: int) -> tuple[TurnView, ...]:
-        """The newest notes that are more than information."""
-        notes = [self.records[key] for key in self.order if key in self.records]
-        return tuple(n for n in notes if n.who == "note" and n.level != "info")[-count:]
+        """The newest notes that are more than information, without those of troubles that are over."""
+        return tuple(still_wrong([self.records[key] for key in self.order if key in self.records])[-count:])
 
     def _paint_soon(self) -> None:
         """The first change at once, in one frame with the rest of the screen; those that follow it when it is time."""
