@@ -86,6 +86,21 @@ def test_a_sound_server_that_dies_and_returns_is_reopened(virtual_audio: Virtual
 
 
 @pytest.mark.audio
+def test_a_sound_server_that_hangs_for_three_seconds_is_used_again_at_once(
+    virtual_audio: VirtualAudio, real: RealMachine
+) -> None:
+    until(lambda: real.stream.counters().total.callbacks > 0, 5.0, "no sound")
+    with virtual_audio.hung():
+        until(lambda: real.has(fact.StreamLost), 5.0, "the loss was not noticed")
+        hangs_until = time.monotonic() + 3.0  # longer than the stream may take to close
+        until(lambda: real.has(fact.StreamRestored) or time.monotonic() > hangs_until, 5.0, "")
+        assert not real.has(fact.StreamRestored)
+    until(lambda: real.has(fact.StreamRestored), 3.0, "the device was not reopened")
+    real.path.set_source(SteadyTone())
+    until(lambda: real.has(fact.AssistantHeard), 3.0, "nothing plays after the return")
+
+
+@pytest.mark.audio
 def test_stalls_of_the_sound_server_neither_make_the_stream_spin_nor_end_it(virtual_audio: VirtualAudio) -> None:
     for _ in range(5):
         with longest_pause() as pause:

@@ -70,7 +70,7 @@ def test_who_keeps_waiting_gets_no_other_device_and_the_lost_one_when_it_returns
         machine.check(0.1)
     assert not machine.of(fact.StreamRestored)
     machine.opener.refused = set()
-    for _ in range(60):
+    for _ in range(round(BACK_OFF[-1] / 0.1) + 1):
         machine.check(0.1)
     assert machine.opener.wishes[-1] == ("usb", "box")
     assert len(machine.of(fact.StreamRestored)) == 1

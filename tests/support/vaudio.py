@@ -65,10 +65,18 @@ class VirtualAudio:
 
     def stall(self, seconds: float) -> None:
         """The server does nothing for so long, as on a machine with too much to do."""
+        with self.hung():
+            time.sleep(seconds)
+
+    @contextmanager
+    def hung(self) -> Iterator[None]:
+        """The server does nothing inside the block, and goes on where it was."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self._process.send_signal(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def speak(self, sound: npt.NDArray[np.float32]) -> subprocess.Popen[bytes]:
         """Play into the virtual microphone; the player ends by itself."""

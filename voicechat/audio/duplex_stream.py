@@ -41,8 +41,8 @@ from voicechat.audio.stream_watchdog import StreamWatchdog
 from voicechat.audio.stutter import Stutter
 from voicechat.errors import AudioDeviceError
 
-BACK_OFF = (0.0, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each attempt to reopen; the last one repeats (R26)."""
+BACK_OFF = (0.0, 0.5, 1.0, 2.0)
+"""Seconds before each attempt to reopen; the last one repeats (R26), so a device is used 3 s after its return."""
 HEALTHY_AFTER = 5.0  # seconds of running after which the next loss starts the back-off anew
 FOLLOW_AFTER = 2.0  # seconds before devices are watched: the start has better things to do
 

@@ -325,11 +325,14 @@ def _opens_alone(module: ModuleType, device: Device, is_input: bool) -> bool:
 
 
 def close_in_time(stream: RunningStream) -> None:
-    """Abort and close on a thread of its own; PortAudio may hang on a card that is gone."""
+    """Close on a thread of its own, without playing the rest; PortAudio may hang until a sound server goes on.
+
+    Not `abort` first: closing takes the stream off PortAudio's list before it aborts it. Otherwise the restart of
+    PortAudio that follows finds it there, waits a second time for the end of its thread, and does so for ever.
+    """
 
     def shut() -> None:
         try:
-            stream.abort()
             stream.close()
         except Exception:  # a dead stream may refuse even that, and there is nobody left to tell
             return
