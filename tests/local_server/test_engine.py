@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +49,22 @@ def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")
+def test_speech_models_contact_no_network_and_keep_no_device_id(tmp_path: Path) -> None:
+    code = (
+        "from voicechat.local_server.speech.engine import load_engine\n"
+        "engine = load_engine()\n"
+        "print(sum(len(piece) for piece in engine.voice.speak('Hello.')))"
+    )
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-qq", "-o", str(trace), "-e", "trace=connect,sendto"] if shutil.which("strace") else []
+    home = {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environ = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"} | home
+    command = [*strace, sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100, env=environ)
+    assert int(done.stdout) > 0
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and path != trace] == []
+    calls = trace.read_text() if strace else ""
+    assert "AF_INET" not in calls, calls
