@@ -57,7 +57,7 @@ class Terminal:
             for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
                 signal.signal(number, signal.SIG_DFL)  # whoever runs the tests in the background ignores some of them
             os.execve(argv[0], list(argv), environment)
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        self.resize(*size)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -78,6 +78,10 @@ class Terminal:
     def written(self) -> bytes:
         """Everything so far."""
         return bytes(self._seen)
+
+    def written_since(self, count: int) -> bytes:
+        """What came behind the first `count` bytes."""
+        return bytes(self._seen[count:])
 
     @property
     def keyboard_flags(self) -> int:
@@ -165,6 +169,10 @@ class Terminal:
         """Space comes up; a terminal without the protocol says nothing."""
         if self.keyboard_flags & 2:
             self.type(b"\x1b[32;1:3u")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """The window gets another size; the child gets SIGWINCH."""
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     # the end
     def hang_up(self) -> None:
