@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,33 @@ def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""'), "a module begins with its docstring"
     assert text.count("\n") <= 400, "one file, one thing"
+
+
+OWN_TASKS = {
+    "tasks.py": (1, "the helper itself"),
+    "engine/lines.py": (1, "the starting server: awaited by each attempt to connect"),
+    "engine/service.py": (1, "the start of the talk: its exception is looked at with each tick"),
+    "local_server/calls.py": (2, "a done callback logs the exception and ends the call"),
+    "local_server/house.py": (1, "the loading engine: awaited by each session"),
+    "local_server/session.py": (2, "done callbacks turn the exception into an error event"),
+    "local_server/spawn.py": (1, "awaited below, in the same function"),
+    "rtc/peer.py": (2, "closing and gathering: awaited through a shield"),
+    "tap/leg.py": (1, "closing: awaited through a shield"),
+    "tap/websocket.py": (2, "awaited below, in the same function"),
+    "tools/mcp_servers.py": (4, "awaited, or hands every exception to a future"),
+    "transcription/batch.py": (1, "gathered in the same function"),
+    "transcription/hearing.py": (1, "a done callback ends the hearing with the exception"),
+    "transcription/service.py": (1, "the starting server: awaited by each attempt to connect"),
+    "transcription/writing.py": (1, "awaited through a shield"),
+}
+"""Where a task is made without `tasks.spawn`: how many, and who reads its exception."""
+
+
+def test_a_task_outside_spawn_has_a_reader_of_its_exception() -> None:
+    found: dict[str, int] = {}
+    for path in (ROOT / "voicechat").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        count = sum(isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future") for node in nodes)
+        if count:
+            found[str(path.relative_to(ROOT / "voicechat"))] = count
+    assert found == {name: count for name, (count, _) in OWN_TASKS.items()}

@@ -34,6 +34,7 @@ from voicechat.engine.assemble import Talk
 from voicechat.engine.taping import Taping
 from voicechat.errors import RemoteProtocolError, SignallingError
 from voicechat.session.happenings import Happening
+from voicechat.tasks import spawn
 
 __all__ = ["Answer", "Approve", "Conversation", "Happening", "Settings", "ToolAsk"]
 
@@ -82,9 +83,11 @@ class Conversation:
 
     async def __aenter__(self) -> Conversation:
         """Connect. Raises ConfigError, SignallingError, and TapeError where no tape can be made."""
-        self._talk = Talk(self._settings, self._environ, self._watch, self._tools)
-        self._talk.session.on_change = self._on_change
-        self._taping = Taping(self._talk, self._watch, lambda shown: None)
+        self._talk = talk = Talk(self._settings, self._environ, self._tools)
+        talk.session.on_change = self._on_change
+        self._taping = Taping(talk, lambda shown: None)
+        talk.observers.add("list of events", self._keep)
+        talk.observers.add("recording", self._taping.watch)
         try:
             if self._settings.record:
                 self._taping.begin()
@@ -164,18 +167,16 @@ class Conversation:
             except TimeoutError:
                 continue
 
-    def _watch(self, happening: Happening) -> None:
+    def _keep(self, happening: Happening) -> None:
         if self._happened.full():
             self._happened.get_nowait()
         self._happened.put_nowait(happening)
-        if self._taping is not None:
-            self._taping.watch(happening)
 
     def _on_change(self) -> None:
         self._changed.set()
         for ask in self.view().asked if self._talk is not None else ():
             if ask.call_id not in self._asked:
-                self._asked[ask.call_id] = asyncio.get_running_loop().create_task(self._put_to_the_program(ask))
+                self._asked[ask.call_id] = spawn(self._put_to_the_program(ask))
 
     async def _put_to_the_program(self, ask: ToolAsk) -> None:
         """A callback that fails has not allowed anything."""

@@ -35,7 +35,8 @@ class Watched:
         environ = {**os.environ, "XDG_CACHE_HOME": str(folder), "XDG_STATE_HOME": str(folder)}
         flags = {"provider": "local", "base_url": base_url, "mic": str(mic or "none"), "speaker": "none", **more}
         self.happened: list[Happening] = []
-        self.talk = Talk(load_settings(flags, environ), environ, self.happened.append)
+        self.talk = Talk(load_settings(flags, environ), environ)
+        self.talk.observers.add("benchmark", self.happened.append)
 
     @property
     def state(self) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import queue
@@ -11,17 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.peers import eventually
 from voicechat.config.load import load_settings
-from voicechat.engine.attach import GONE, WatchedEngine
-from voicechat.engine.control import MOST_CONNECTIONS
+from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
+from voicechat.engine.audience import Audience
+from voicechat.engine.control import MOST_CONNECTIONS, Control
 from voicechat.engine.door import knock
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, EngineHello, FromEngine, Goodbye, Snapshot
+from voicechat.engine.link import Batch, EngineHello, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
 
 PATIENCE = 15.0
 Heard = queue.SimpleQueue[FromEngine]
@@ -190,3 +194,46 @@ def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:
     watcher.start(lambda message: None)
     watcher.close()
     assert talk.ctl("status").returncode == 0
+
+
+@asynccontextmanager
+async def control_in_this_process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Control, Audience, str]]:
+    with tempfile.TemporaryDirectory(prefix="vc", dir="/tmp") as folder:
+        monkeypatch.setenv("VOICECHAT_RUNTIME_DIR", folder)
+        audience = Audience(lambda message: None)
+        control = Control(lambda: pytest.fail("no command is sent"), lambda event: None, audience)
+        assert await control.open() == ""
+        yield control, audience, folder
+        await control.close()
+
+
+async def test_a_silent_viewer_stays_longer_than_the_idle_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicechat.engine.control.IDLE", 0.05)
+    loop = asyncio.get_running_loop()
+    async with control_in_this_process(monkeypatch) as (control, audience, folder):
+        watcher, heard = WatchedEngine(folder, os.getpid()), list[FromEngine]()
+        await asyncio.to_thread(watcher.connect)
+        watcher.start(heard.append)
+        reader, writer = await asyncio.open_unix_connection(f"{folder}/{os.getpid()}.sock")
+        writer.write(b"events\n")
+        assert await reader.readline() == b"ok\n"
+        began = loop.time()
+        await eventually(lambda: loop.time() - began > 0.3)
+        audience.post(TapeShown("later"))
+        control.show((EventRow(1, 0.5, "in", "later", "", 0, "{}"),))
+        await eventually(lambda: TapeShown("later") in heard)
+        assert json.loads(await asyncio.wait_for(reader.readline(), PATIENCE))["t"] == 0.5
+        writer.close()
+        watcher.close()
+
+
+async def test_a_viewer_that_was_cut_off_is_not_told_that_the_talk_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with control_in_this_process(monkeypatch) as (_, audience, folder):
+        watcher, heard = WatchedEngine(folder, os.getpid()), list[FromEngine]()
+        await asyncio.to_thread(watcher.connect)
+        watcher.start(heard.append)
+        await eventually(lambda: audience.watchers == 1)
+        next(iter(audience._watchers)).transport.abort()
+        await eventually(lambda: any(isinstance(message, Goodbye) for message in heard))
+        assert heard[-1] == Goodbye(CUT_OFF, exit_code=0)
+        watcher.close()

@@ -32,7 +32,8 @@ class Desk:
         self.talk = talk
         self.folder = folder
         self.shown: list[TapeShown] = []
-        self.taping = Taping(talk._live(), talk._watch, self.shown.append)
+        self.taping = Taping(talk._live(), self.shown.append)
+        talk._live().observers.add("second recording", self.taping.watch)
         talk._taping = self.taping
 
     def notes(self) -> list[str]:

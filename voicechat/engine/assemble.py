@@ -7,7 +7,9 @@ open, and the session is told when each is ready.
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -31,9 +33,10 @@ from voicechat.engine.side_work import translator_for
 from voicechat.engine.sound import Sound, teller
 from voicechat.engine.sound_desk import SoundDesk
 from voicechat.engine.ways import Ways
-from voicechat.errors import ConfigError
-from voicechat.session.happenings import Watch
+from voicechat.errors import ConfigError, VoiceChatError
+from voicechat.session.observers import Observers
 from voicechat.session.session import Session
+from voicechat.tasks import sentence, spawn
 from voicechat.tools.toolbox import Toolbox
 
 AUDIO_CHECK = 0.1
@@ -47,7 +50,6 @@ class Talk:
         self,
         settings: Settings,
         environ: Mapping[str, str],
-        watch: Watch,
         functions: Sequence[Callable[..., Any]] = (),
     ) -> None:
         """`functions`: a program's own tools. Raises ConfigError for settings that cannot work."""
@@ -66,6 +68,8 @@ class Talk:
         self.processor = processor_for(settings)
         self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)
+        self.observers = Observers(self._observer_stopped)
+        """What looks at the talk is added here, and cannot disturb it."""
         ways = Ways(self.plan.provider, ServiceMemory(service_memory_file()))
         self.lines = Lines(settings, self.plan.provider, key, self.path, environ, ways, spoken=self._spoken)
         self.session = Session(
@@ -75,7 +79,7 @@ class Talk:
             audio=self.sound,
             open_line=self.lines.open,
             clock=self.clock,
-            watch=watch,
+            watch=self.observers,
             turns=self.before,
         )
         self.session.performer.on_line = self.sound.play
@@ -84,10 +88,9 @@ class Talk:
         self._secrets = self.lines.secrets()
         if self._secrets or settings.mcp:
             self.session.performer.redact = lambda text: hide(text, *self.hidden())
-        self.translator = translator_for(settings, environ, self.session, watch)
+        self.translator = translator_for(settings, environ, self.session, self.observers)
         self.desk = SoundDesk(settings, self.path, device_memory_file(), tell=self.session.tell, look=devices_now)
         self.script = script_mic(self.desk.wishes.mic.wish, self._heard)
-        self._watch = watch
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
         self._watchdog: asyncio.Task[None] | None = None
@@ -97,6 +100,10 @@ class Talk:
     def hidden(self) -> tuple[str, ...]:
         """What nobody may see: keys, and the values that stand-ins stand for."""
         return (*self._secrets, *self.toolbox.stand_ins.secrets)
+
+    def _observer_stopped(self, name: str) -> None:
+        notice = f"The {name} stopped after an error; the talk goes on."
+        self.session.tell(on.SoundNoted(notice, "warning", "observer_stopped"))
 
     def _spoken(self) -> Dialect:
         """The dialect the service has shown by a session of its own; empty before."""
@@ -110,7 +117,7 @@ class Talk:
         if isinstance(fact, StreamRestored):
             self._loop.call_soon_threadsafe(self._sound_is_back, fact)
         elif isinstance(fact, ScriptBegan | ScriptEnded):
-            self._loop.call_soon_threadsafe(self._watch, script_event(fact))
+            self._loop.call_soon_threadsafe(self.observers, script_event(fact))
 
     def _sound_is_back(self, fact: StreamRestored) -> None:
         """Devices changed while talking: the desk learns what came of a choice, the session what is missing now."""
@@ -137,11 +144,11 @@ class Talk:
         await self._run_audio(audio, echo=echo_words(self.processor), hears=self.processor.hears_over_playback)
         if self.settings.volume != 1.0:
             self.session.tell(on.VolumeChosen(self.settings.volume))
-        self._watchdog = asyncio.get_running_loop().create_task(self._watch_stream())
+        self._watchdog = spawn(self._watch_stream(), self._watchdog_failed)
 
     def _reopen(self) -> None:
         if self._reopening is None or self._reopening.done():
-            self._reopening = asyncio.get_running_loop().create_task(self._open_devices())
+            self._reopening = spawn(self._open_devices(), self._reopening_failed)
 
     async def _open_devices(self) -> None:
         """Open what is wished for, and tell the session what it got."""
@@ -149,6 +156,16 @@ class Talk:
         if before is not None:
             await asyncio.to_thread(before.close)
         await self._run_audio(await self._make_audio())
+
+    def _reopening_failed(self, error: Exception) -> None:
+        traceback.print_exception(error, file=sys.stderr)
+        reason = error.message if isinstance(error, VoiceChatError) else sentence(error)
+        self.session.tell(on.DeviceMissing(f"the sound devices could not be opened: {reason}", "r tries again"))
+
+    def _watchdog_failed(self, error: Exception) -> None:
+        traceback.print_exception(error, file=sys.stderr)
+        notice = f"A lost sound device is no longer noticed: its watchdog failed ({sentence(error)})."
+        self.session.tell(on.SoundNoted(notice, "warning", "watchdog_failed"))
 
     def _change(self, mic: str, speaker: str) -> None:
         """Other devices for the running sound; while it is being opened anew, that reads the wishes anyway."""

@@ -12,6 +12,7 @@ from voicechat.engine.link import FromEngine, Goodbye
 from voicechat.errors import EngineError
 
 GONE = "the talk that was watched has ended"
+CUT_OFF = "the connection to the watched talk was lost; the talk goes on"
 
 
 class WatchedEngine:
@@ -82,8 +83,16 @@ class WatchedEngine:
         except OSError:
             pass  # cut off: the same as an end
         if self._door is door:
-            cause = last.cause if isinstance(last, Goodbye) and last.exit_code else GONE
-            self._deliver(Goodbye(cause, exit_code=0))
+            self._deliver(Goodbye(self._why_ended(last), exit_code=0))
+
+    def _why_ended(self, last: FromEngine | None) -> str:
+        if isinstance(last, Goodbye):
+            return last.cause if last.exit_code else GONE
+        try:
+            knock(self._folder, self._number).close()
+        except (OSError, ValueError):
+            return GONE
+        return CUT_OFF
 
 
 def _line(door: socket.socket) -> str:

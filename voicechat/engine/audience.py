@@ -8,6 +8,8 @@ first, then its place; nobody is ever waited for.
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 from asyncio import StreamWriter
 from collections.abc import Callable, Iterable
 
@@ -63,7 +65,12 @@ class Audience:
         if self._watchers and not isinstance(message, Ack | Pong):
             frame = pack(message)
             for watcher in tuple(self._watchers):
-                self._send(watcher, message, frame)
+                try:
+                    self._send(watcher, message, frame)
+                except Exception:  # one viewer's connection: neither the talk nor the other viewers may notice
+                    traceback.print_exc(file=sys.stderr)
+                    self._watchers.discard(watcher)
+                    watcher.transport.abort()
 
     def join(self, watcher: StreamWriter) -> None:
         """From now on `watcher` sees everything; first it is told how things stand."""

@@ -28,7 +28,7 @@ from voicechat.engine.link import EventRow
 
 MOST_CONNECTIONS = 16
 IDLE = 3600.0
-"""Seconds a connection may say nothing."""
+"""Seconds a connection may be silent that follows nothing. Viewers and readers of `events` are always silent."""
 MOST_BEHIND = 4 * 1024 * 1024
 """Bytes that a reader of `events` may be behind; then it is dropped, never waited for."""
 
@@ -127,15 +127,18 @@ class Control:
         return hmac.compare_digest(said.strip(), self._token.encode())
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while line := await asyncio.wait_for(reader.readline(), IDLE):
+        limit: float | None = IDLE
+        while line := await asyncio.wait_for(reader.readline(), limit):
             said = line.decode("utf-8", "replace").strip()
             if said == "events":
                 writer.write(b"ok\n")
                 self._followers.add(writer)
+                limit = None
                 continue
             if said == "watch":
                 writer.write(b"ok\n")
                 self._audience.join(writer)
+                limit = None
                 continue
             writer.write(self._obey(said).encode("utf-8", "replace") + b"\n")
             await writer.drain()

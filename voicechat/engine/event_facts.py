@@ -33,7 +33,8 @@ def tags_of(happening: Happening) -> tuple[str, ...]:
         tags.append("audio")
     if _part(event, "item").get("type") in _TOOL_ITEMS:
         tags.append("tool")
-    if name == "error" and _part(event, "error").get("code") in HARMLESS:
+    code = _part(event, "error").get("code")
+    if name == "error" and isinstance(code, str) and code in HARMLESS:
         tags.append("harmless")
     known = SERVER_EVENTS if happening.dir == "in" else CLIENT_EVENTS
     if happening.dir != "local" and ga_name(name) not in known:

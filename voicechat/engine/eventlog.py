@@ -36,13 +36,18 @@ class EventLog:
         self._new: deque[EventRow] = deque(maxlen=BATCH_LIMIT)
         self.recent: deque[EventRow] = deque(maxlen=keep)
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest row."""
+        return self._seq - 1
+
     def start_at(self, at: float) -> None:
         """The moment that rows count from."""
         self._started_at = at
 
     def watch(self, happening: Happening) -> None:
-        row = row_of(happening, self._seq, self._started_at)
         self._seq += 1
+        row = row_of(happening, self.newest, self._started_at)
         if len(self._new) == BATCH_LIMIT:
             self._dropped += 1
         self._new.append(row)

@@ -20,6 +20,7 @@ from voicechat.engine.ways import Way, Ways
 from voicechat.errors import SignallingError
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.session.ports import Frame, Line, LineListener, Tell
+from voicechat.tasks import spawn
 from voicechat.transports.credentials import secrets_of
 from voicechat.transports.target import LineOpened, LineTarget
 from voicechat.transports.webrtc import WebRtcLine
@@ -137,7 +138,7 @@ class Lines:
 
         if self.watch is not None:
             self.watch.cancel()
-        self.watch = asyncio.get_running_loop().create_task(wait())
+        self.watch = spawn(wait())
 
     def _pull(self) -> Frame:
         frame = self.uplink.pull()

@@ -15,6 +15,7 @@ from voicechat.core.user_events import SpeechGiven
 from voicechat.errors import AudioDeviceError
 from voicechat.session.happenings import Happening
 from voicechat.session.ports import Tell
+from voicechat.tasks import spawn
 
 
 def script_mic(wish: str, post: Callable[[AudioFact], None]) -> ScriptMic | None:
@@ -39,7 +40,7 @@ class Speaking:
 
     def obey(self, given: SpeechGiven) -> None:
         """Say it at its time, or as soon as it is read."""
-        task = asyncio.get_running_loop().create_task(self._say(given))
+        task = spawn(self._say(given))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 

@@ -14,7 +14,7 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -54,7 +54,7 @@ from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
-from voicechat.session.happenings import Happening
+from voicechat.session.happenings import Happening, Watch
 
 TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""
@@ -64,6 +64,8 @@ LAST_WORDS = 0.3
 """Seconds the last frames may take to leave."""
 CLOSING = 1.5
 """Seconds a tidy end may take."""
+CHECKS, METRICS = "problem checks", "metrics and budget limit"
+"""Two observers of a talk, as a notice names them: they also look at the time that passes."""
 
 
 class Service:
@@ -81,6 +83,7 @@ class Service:
         self._talk: Talk | None = None
         self._showing: Showing | None = None
         self._taping: Taping | None = None
+        self._ticks: tuple[Callable[[], None], ...] = ()
         self._pinged_at = self._loop.time()
         self._attended = True
         self._parent = os.getppid()
@@ -117,54 +120,57 @@ class Service:
         problems = Problems(self.post)
         settings = with_private(from_plain(hello.settings), os.environ)
         book = Bookkeeper(settings, self.post)
-
-        def watch(happening: Happening) -> None:
-            log.watch(happening)
-            problems.watch(happening, log.recent[-1].seq)
-            book.watch(happening)
-            if taping is not None:
-                taping.watch(happening)
-
-        taping: Taping | None = None
-        talk = Talk(settings, os.environ, watch)
-        log.start_at(talk.started_at)
-        problems.start_at(talk.started_at)
-        book.start_at(talk.started_at)
+        talk = Talk(settings, os.environ)
+        for part in (log, problems, book):
+            part.start_at(talk.started_at)
         book.tell = talk.session.tell
         self._talk = talk
-        taping = self._taping = Taping(talk, watch, self.post)
+        taping = self._taping = Taping(talk, self.post)
+        observers = talk.observers
+        observers.add("event list", log.watch)
+        observers.add(CHECKS, lambda happening: problems.watch(happening, log.newest))
+        observers.add(METRICS, book.watch)
+        observers.add("recording", taping.watch)
+        self._ticks = (
+            observers.guarded(METRICS, lambda: book.tick(talk.clock(), last=self._has_ended)),
+            observers.guarded(CHECKS, lambda: problems.tick(talk.clock())),
+        )
         if settings.record:
             taping.begin()
         control = Control(lambda: self._seen(talk), talk.session.tell, self._audience)
         if why := await control.open():
-            watch(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
-        self._showing = Showing(TalkScene(talk), log, self.post, also=control.show)
-        self._loop.set_exception_handler(lambda loop, context: note_defect(log, talk.clock(), context))
+            observers(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
+        followers = observers.guarded("stream of `ctl events`", control.show)
+        self._showing = Showing(TalkScene(talk), log, self.post, also=followers)
+        self._loop.set_exception_handler(lambda loop, context: note_defect(observers, talk.clock(), context))
         try:
-            await self._go_on(talk, self._showing, problems, book)
+            await self._go_on(talk, self._showing)
         finally:
+            self._has_ended = True
             await _wind_up(talk, taping)
             self._showing.tick()
-            problems.tick(talk.clock())
-            book.tick(talk.clock(), last=True)
+            self._tick_observers()
             await control.close()
         self.post(Goodbye("ended", exit_code=0))
         return 0
 
-    async def _go_on(self, talk: Talk, showing: Showing, problems: Problems, book: Bookkeeper) -> None:
+    async def _go_on(self, talk: Talk, showing: Showing) -> None:
         """Until the end is wanted. Raises what the start of the talk raised."""
         starting = self._loop.create_task(talk.start())
         try:
             while not self._has_ended:
                 showing.tick()
-                book.tick(talk.clock())
-                self._loop.call_soon(problems.tick, talk.clock())  # a defect in a check is noted, the talk goes on
+                self._tick_observers()
                 self._watch_client(talk)
                 if starting.done() and (error := starting.exception()) is not None:
                     raise error
                 await self._rest()
         finally:
             starting.cancel()
+
+    def _tick_observers(self) -> None:
+        for tick in self._ticks:
+            tick()
 
     async def _rest(self) -> None:
         """Until the next tick or the end. `asyncio.wait_for` would make a task each time, twenty times a second."""
@@ -252,13 +258,13 @@ def wake(resting: asyncio.Future[None]) -> None:
         resting.set_result(None)
 
 
-def note_defect(log: EventLog, now: float, context: Mapping[str, Any]) -> None:
+def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
     """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on."""
     error = context.get("exception")
     if isinstance(error, BaseException):
         traceback.print_exception(error, file=sys.stderr)
     told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
-    log.watch(Happening(now, "local", {"type": "engine.defect", "message": told}))
+    watch(Happening(now, "local", {"type": "engine.defect", "message": told}))
 
 
 def frames(descriptor: int) -> Iterator[FromClient]:

@@ -21,6 +21,7 @@ from voicechat.core import events as on, user_events as did
 from voicechat.core.user_events import EchoMode, SoundWish, SpeechGiven
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, SoundFacts, WishFrom
 from voicechat.session.ports import Tell
+from voicechat.tasks import sentence, spawn
 
 LOOK_EVERY = 1.0
 """Seconds between looks at the system's devices while their list is on the screen."""
@@ -137,10 +138,13 @@ class SoundDesk:
 
     def _show(self, shown: bool) -> None:
         if shown and self._looking is None:
-            self._looking = asyncio.get_running_loop().create_task(self._keep_looking())
+            self._looking = spawn(self._keep_looking(), self._looking_failed)
         elif not shown and self._looking is not None:
             self._looking.cancel()
             self._looking = None
+
+    def _looking_failed(self, error: Exception) -> None:
+        self._listed = DeviceList((), (), "", "", f"the sound devices could not be listed: {sentence(error)}")
 
     async def _keep_looking(self) -> None:
         while True:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Literal, ParamSpec
 
 from voicechat.config.locations import tapes_root
 from voicechat.config.settings import Settings, as_plain
@@ -18,8 +18,10 @@ from voicechat.recording.lines import Start
 from voicechat.recording.recorder import Recorder, TapeWish
 from voicechat.recording.shelf import DAY, Limits
 from voicechat.recording.writer import TOO_SLOW
-from voicechat.session.happenings import Happening, Watch
+from voicechat.session.happenings import Happening
+from voicechat.tasks import sentence
 
+P = ParamSpec("P")
 UNTOLD = ("api_key_command", "keys", "source", "remarks", "mcp")
 """Settings that are nobody's business who gets the tape."""
 
@@ -27,11 +29,11 @@ UNTOLD = ("api_key_command", "keys", "source", "remarks", "mcp")
 class Taping:
     """`begin`, `watch` everything that happens, `end`; `toggle` for the key. All on the engine's loop."""
 
-    def __init__(self, talk: Talk, tell: Watch, post: Callable[[TapeShown], None]) -> None:
-        """`tell` is told of the tape's own events, so that they stand in the event list; `post` reaches the screens."""
+    def __init__(self, talk: Talk, post: Callable[[TapeShown], None]) -> None:
+        """`post` reaches the screens."""
         self._post = post
         self._talk = talk
-        self._tell = tell
+        self._tell = talk.observers
         self._loop = asyncio.get_running_loop()
         self._recorder: Recorder | None = None
         self._began = talk.session.state
@@ -60,9 +62,10 @@ class Taping:
             hidden=talk.hidden,
         )
         self._recorder = recorder
-        talk.session.record = recorder.record
+        talk.session.record = self._guarded(recorder, recorder.record)
         if recorder.sound is not None:
-            talk.path.played, talk.lines.sent = recorder.sound.played, recorder.sound.sent
+            talk.path.played = self._guarded(recorder, recorder.sound.played)
+            talk.lines.sent = self._guarded(recorder, recorder.sound.sent)
         self._tell(Happening(talk.clock(), "local", {"type": "tape.began", "folder": str(recorder.folder)}))
         self._post(TapeShown(str(recorder.folder), settings.redact))
         how = "without its words" if settings.redact else "from here on" if start is None else "from its start"
@@ -84,7 +87,7 @@ class Taping:
 
     def watch(self, happening: Happening) -> None:
         if self._recorder is not None:
-            self._recorder.watch(happening)
+            self._guarded(self._recorder, self._recorder.watch)(happening)
 
     def end(self) -> None:
         """Put what is left on the disk, before anything else happens."""
@@ -112,14 +115,25 @@ class Taping:
             "devices": {"mic": talk.path.mic_name, "speaker": talk.path.speaker_name},
         }
 
+    def _guarded(self, recorder: Recorder, write: Callable[P, None]) -> Callable[P, None]:
+        """`write`, ending the recording, and nothing else, when it raises."""
+
+        def guard(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                write(*args, **kwargs)
+            except Exception as error:  # the edge of the recording: the talk must not notice
+                self._has_stopped(recorder, sentence(error))
+
+        return guard
+
     def _has_stopped(self, recorder: Recorder, reason: str) -> None:
-        """On the tape's thread."""
+        """From any thread."""
         self._loop.call_soon_threadsafe(self._give_up, recorder, reason)
 
     def _give_up(self, recorder: Recorder, reason: str) -> None:
         if recorder is not self._recorder:
             return
-        self._taken_off()
+        self._loop.run_in_executor(None, self._taken_off().close)
         self._tell(Happening(self._talk.clock(), "local", {"type": "tape.stopped", "reason": reason}))
         self._note(f"The tape has ended, the talk goes on: {reason}. What there is lies in {recorder.folder}.")
 

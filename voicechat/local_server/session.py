@@ -36,6 +36,7 @@ from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError, ServerEvent, type_of
+from voicechat.tasks import spawn
 
 log = logging.getLogger("voicechat.local_server")
 
@@ -221,7 +222,7 @@ class Session:
             now = self.clock()
             self._perform(self.dialogue.time_passed(now))
             if now >= self._next_partial_at and self._partial is None and (wanted := self.dialogue.wants_partial()):
-                self._partial = asyncio.get_running_loop().create_task(self._recognise_partly(wanted))
+                self._partial = spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
                 return
 

@@ -14,6 +14,7 @@ from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import House, first_config
 from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.shapes import Refusal
+from voicechat.tasks import spawn
 
 log = logging.getLogger("voicechat.local_server")
 
@@ -79,7 +80,7 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
     assert not isinstance(started, Refusal)
     await socket.prepare(request)
     line = WebSocketLine(socket)
-    writing = asyncio.get_running_loop().create_task(line.write())
+    writing = spawn(line.write())
     session: ClientSession | None = None
     try:
         session = await house.open_session(line, "websocket", started[0], dialect)

@@ -71,6 +71,8 @@ class TapeThread:
             self._on_stop(str(stopped))
         except OSError as error:
             self._on_stop(error.strerror or "the disk does not take it")
+        except Exception as error:  # the edge of the thread: a recording that stops says why
+            self._on_stop(f"{type(error).__name__}: {error}")
         finally:
             for file in self._files:
                 file.close()

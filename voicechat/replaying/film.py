@@ -30,6 +30,7 @@ from voicechat.recording.rerun import Past, walk
 from voicechat.recording.tape import Entry
 from voicechat.replaying.source import Source
 from voicechat.session.happenings import Happening
+from voicechat.session.observers import Observers
 
 EVERY = 64
 """Inputs between two kept states: a seek runs at most so many steps (about 5 ms)."""
@@ -78,6 +79,12 @@ class Film:
         self._line = 1
         self._problems = Problems(self._take)
         self._book = Bookkeeper(settings, self._take)
+        observers = Observers(self._observer_stopped)
+        self._list = observers.guarded("event list", self._list_event)
+        self._check = observers.guarded("problem checks", self._problems.watch)
+        self._tick_checks = observers.guarded("problem checks", self._problems.tick)
+        self._count = observers.guarded("metrics", self._book.watch)
+        self._tick_metrics = observers.guarded("metrics", self._book.tick)
 
     def develop(self, until: float, steps: int = 1_000_000_000) -> None:
         """Run on to a moment, or for so many lines. Raises nothing: a tape that cannot be read further ends there."""
@@ -152,11 +159,16 @@ class Film:
 
     def _take_event(self, entry: Entry, t: float) -> None:
         happening = Happening(t, entry.dir, entry.data, size_of(entry.data) if entry.dir != "local" else 0)
-        row = row_of(happening, len(self.rows), 0.0)
-        self.rows.append(row)
-        self.row_times.append(t)
-        self._problems.watch(happening, row.seq)
-        self._book.watch(happening)
+        self._list(happening)
+        self._check(happening, len(self.rows) - 1)
+        self._count(happening)
+
+    def _list_event(self, happening: Happening) -> None:
+        self.rows.append(row_of(happening, len(self.rows), 0.0))
+        self.row_times.append(happening.at)
+
+    def _observer_stopped(self, name: str) -> None:
+        self.problem = self.problem or f"the {name} stopped after an error"
 
     def _take_past(self, past: Past, t: float) -> None:
         if not self._inputs:
@@ -175,15 +187,15 @@ class Film:
         self._looked = max(self._looked, t - LONGEST_SILENCE)
         while self._looked + LOOK <= t:
             self._looked += LOOK
-            self._problems.tick(self._looked)
-            self._book.tick(self._looked)
+            self._tick_checks(self._looked)
+            self._tick_metrics(self._looked)
 
     def _end(self) -> None:
         self.is_whole = True
         self._look_until(self.length)
         self._looked = self.length
-        self._problems.tick(self.length)
-        self._book.tick(self.length, last=True)
+        self._tick_checks(self.length)
+        self._tick_metrics(self.length, last=True)
         self.length = max(self.length, self.developed)
         self.developed = self.length
 

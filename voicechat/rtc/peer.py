@@ -42,6 +42,7 @@ from voicechat.rtc.receive_path import ReceivePath
 from voicechat.rtc.send_path import SendPath
 from voicechat.rtc.send_track import SendTrack
 from voicechat.rtc.uplink_loss import UplinkLoss
+from voicechat.tasks import sentence, spawn
 
 loopback_candidates.install()
 
@@ -273,7 +274,7 @@ class Peer:
         self._reach(opened=True)
         self._start(self._watch_rtcp())
         if self.role == "client":
-            self._start(self._watch_life())
+            self._start(self._watch_life(), lambda error: self._ended(f"an unexpected error: {sentence(error)}"))
         self._later(self._on_open)
 
     def _text_came(self, message: str | bytes) -> None:
@@ -352,8 +353,8 @@ class Peer:
         protection = self._uplink_loss.protection
         self._track.protect(protection.expected_loss, protection.bitrate)
 
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _start(self, work: Coroutine[None, None, None], on_error: Callable[[Exception], None] | None = None) -> None:
+        task = spawn(work, on_error)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import get_args
@@ -24,6 +26,7 @@ from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.wire import type_of
 from voicechat.session.happenings import Happening, Watch
 from voicechat.session.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
+from voicechat.tasks import sentence, spawn
 
 OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
 """Opens a line for a connection and says what was opened; tells LineStep on the way. Raises VoiceChatError."""
@@ -114,7 +117,7 @@ class Performer:
         # A line that went dead is not closed at the service, where it would count as a session for half a minute.
         self._hang_up(tell_the_service=True)
         self._number = effect.connection
-        self._opening = asyncio.get_running_loop().create_task(self._open(effect))
+        self._opening = spawn(self._open(effect), lambda error: self._opening_failed(effect.connection, error))
 
     async def _open(self, effect: do.Connect) -> None:
         number = effect.connection
@@ -153,6 +156,15 @@ class Performer:
         self._tell(opened if opened.unix_time is not None else replace(opened, unix_time=self._wall()))
         listener.release()
 
+    def _opening_failed(self, number: int, error: Exception) -> None:
+        """A defect of ours while the line opened: a sentence on the screen instead of `connecting` for ever."""
+        traceback.print_exception(error, file=sys.stderr)
+        if self._line is not None:
+            self._tell(on.LineLost(number, f"an unexpected error: {self.redact(sentence(error))}"))
+            return
+        message = f"Connecting failed with an unexpected error: {self.redact(sentence(error))}"
+        self._tell(on.LineFailed(number, message, hint="r tries again; `voicechat doctor` says more", code="engine"))
+
     def _tell_if_current(self, number: int) -> Tell:
         def tell(event: on.Event) -> None:
             if number == self._number:
@@ -168,7 +180,7 @@ class Performer:
         line, self._line = self._line, None
         if line is not None:
             self.on_line(None)
-            task = asyncio.get_running_loop().create_task(line.close(hang_up=tell_the_service))
+            task = spawn(line.close(hang_up=tell_the_service))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
@@ -242,8 +254,8 @@ class Listener:
             return
         decoded = decode_server(self._redact(text))
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
-        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
         self._tell(on.Received(self._number, decoded.event, decoded.notes))
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
 
     def on_closed(self, reason: str, code: str = "") -> None:
         if self._waiting is not None:

@@ -69,10 +69,10 @@ class Session:
 
     def _handle(self, event: Event) -> None:
         now = self.clock()
-        self._note(event, now)
         before = self.state
         result = step(before, event, now, self.policy)
         self.state = result.state
+        self._note(event, now)
         if self.record is not None:
             self.record(now, event, result.effects)
         for announcement in result.announced:

@@ -20,6 +20,7 @@ from voicechat.tap.offers import carried
 from voicechat.tap.rest import ask
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import passed_on
+from voicechat.tasks import spawn
 
 CONNECT_LIMIT = 30.0
 """Seconds until a call of which a leg does not connect is given up."""
@@ -139,7 +140,7 @@ class Call:
 
     def _run(self, work: object) -> None:
         assert asyncio.iscoroutine(work)
-        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        task: asyncio.Task[None] = spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

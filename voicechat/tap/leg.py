@@ -37,6 +37,7 @@ from av import Packet
 from voicechat.errors import SignallingError
 from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.receive_path import why_not_tapped
+from voicechat.tasks import spawn
 
 loopback_candidates.install()
 
@@ -244,7 +245,7 @@ class Leg:
                 while True:
                     await track.recv()
 
-        task = asyncio.ensure_future(read())
+        task = spawn(read())
         self._draining.add(task)
         task.add_done_callback(self._draining.discard)
 

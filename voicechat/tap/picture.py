@@ -63,6 +63,10 @@ class Picture:
         if audible != self.state.playback.is_audible:
             self._step(AssistantHeard() if audible else AssistantFellSilent(now), now)
 
+    def noticed(self, text: str, now: float) -> None:
+        """A sentence about the tap itself, for the transcript."""
+        self._step(LineNoted(self._line, text), now)
+
     def ended(self, why: str, now: float) -> None:
         """The call is over; `why` stands in the transcript, if it is not empty."""
         if self.state.connection.phase in ("connecting", "open"):

@@ -17,6 +17,7 @@ from voicechat.engine.link import Finding, FromEngine, Numbers
 from voicechat.engine.problems import Problems
 from voicechat.recording.lines import AUDIO_TYPES, without_audio
 from voicechat.session.happenings import Happening
+from voicechat.session.observers import Observers
 from voicechat.tap.delays import Delays
 from voicechat.tap.later import Later
 from voicechat.tap.picture import Picture
@@ -75,6 +76,16 @@ class Session:
         self._book = Bookkeeper(settings, self._tell)
         for part in (self.log, self._problems, self._book):
             part.start_at(self.started_at)
+        observers = Observers(self._observer_stopped)
+        observers.add("event list", self.log.watch)
+        observers.add("metrics", self._book.watch)
+        observers.add("printed lines", lambda happening: self.on_event(happening))
+        if tape is not None:
+            observers.add("recording", tape.watch)
+        self._observers = observers
+        self._check = observers.guarded("problem checks", self._problems.watch)
+        self._tick_checks = observers.guarded("problem checks", self._problems.tick)
+        self._tick_metrics = observers.guarded("metrics", self._book.tick)
         if tape is not None and tape.sound is not None:
             self.you.on_heard, self.assistant.on_heard = tape.sent, tape.played
         self.picture.connecting(self.started_at)
@@ -148,8 +159,8 @@ class Session:
         level = self.assistant.look(now)
         if not self.is_over:
             self.picture.sounds(level is not None, now)
-            self._problems.tick(now)
-        self._book.tick(now)
+            self._tick_checks(now)
+        self._tick_metrics(now)
 
     def finish(self) -> None:
         """The tap itself ends."""
@@ -163,8 +174,8 @@ class Session:
     def _close(self, why: str) -> None:
         now = self.clock()
         self.picture.ended(why, now)
-        self._problems.tick(now)
-        self._book.tick(now, last=True)
+        self._tick_checks(now)
+        self._tick_metrics(now, last=True)
         if self._tape is not None:
             self._tape.end()
 
@@ -190,16 +201,16 @@ class Session:
             learn_formats(self.you, self.assistant, event["session"])
 
     def _watch(self, happening: Happening) -> None:
-        whole = happening
-        if happening.dir != "local":
-            happening = replace(happening, event=without_audio(happening.event))
-        self.log.watch(happening)
-        if happening.dir != "local":
-            self._problems.watch(whole, self.log.recent[-1].seq)
-        self._book.watch(happening)
-        if self._tape is not None:
-            self._tape.watch(happening)
-        self.on_event(happening)
+        if happening.dir == "local":
+            self._observers(happening)
+        else:
+            self._observers(replace(happening, event=without_audio(happening.event)))
+            self._check(happening, self.log.newest)
+
+    def _observer_stopped(self, name: str) -> None:
+        notice = f"The {name} stopped after an error; the call goes on."
+        self.picture.noticed(notice, self.clock())
+        self.noted("observer.stopped", message=notice)
 
     def _tell(self, message: FromEngine) -> None:
         match message:

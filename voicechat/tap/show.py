@@ -51,7 +51,7 @@ class Show:
     def defect(self, context: Mapping[str, Any]) -> None:
         """An exception nobody expected: its traceback goes to the log, its sentence into the event list."""
         log = self._session.log if self._session is not None else EventLog()
-        note_defect(log, self._desk.clock(), context)
+        note_defect(log.watch, self._desk.clock(), context)
 
     def _begin(self, session: Session) -> None:
         if self._session is not None:

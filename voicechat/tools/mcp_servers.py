@@ -16,6 +16,7 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from voicechat.errors import ConfigError
+from voicechat.tasks import spawn
 from voicechat.tools.mcp_config import LocalServer
 from voicechat.tools.tool import ToolError
 
@@ -140,13 +141,15 @@ class RunningServer:
 
             async def pump() -> None:
                 """The session does not say when its server is gone; the end of this stream does."""
-                async with to_session:
-                    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                        async for message in read:
-                            await to_session.send(message)
-                gone.set()
+                try:
+                    async with to_session:
+                        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                            async for message in read:
+                                await to_session.send(message)
+                finally:
+                    gone.set()
 
-            pumping = asyncio.get_running_loop().create_task(pump())
+            pumping = spawn(pump())
             try:
                 async with ClientSession(from_server, write) as session:
                     await self._until_listed(session, ready, gone)

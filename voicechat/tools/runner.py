@@ -16,6 +16,7 @@ from pathlib import Path
 
 from voicechat.core.effects import RunTool, ToolEffect
 from voicechat.core.events import ToolFinished
+from voicechat.tasks import spawn
 from voicechat.tools.results import argument_problems, read_arguments, written
 from voicechat.tools.threads import TooManyHang, in_thread
 from voicechat.tools.tool import Tool, ToolError
@@ -46,7 +47,7 @@ class Runner:
     def perform(self, effect: ToolEffect) -> None:
         """Begin a call, or drop them all."""
         if isinstance(effect, RunTool):
-            task = asyncio.get_running_loop().create_task(self._run(effect))
+            task = spawn(self._run(effect))
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         else:

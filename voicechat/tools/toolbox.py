@@ -15,6 +15,7 @@ from voicechat.config.settings import Settings
 from voicechat.core.effects import ToolEffect
 from voicechat.core.events import Event, ToolOffer, ToolsNoted, ToolsOffered
 from voicechat.errors import ConfigError
+from voicechat.tasks import sentence, spawn
 from voicechat.tools.functions import LoadedFile, load_file, tools_of
 from voicechat.tools.mcp_config import LocalServer, RemoteServer, servers_of
 from voicechat.tools.policy import EVERY, rule_for
@@ -78,8 +79,7 @@ class Toolbox:
         self._remote_definitions = tuple(self._definition_of(server) for server in self._remote)
         self._awaited = len(self._local)
         self._offer()
-        loop = asyncio.get_running_loop()
-        self._starting = [loop.create_task(self._start(spec)) for spec in self._local]
+        self._starting = [self._spawn_start(spec) for spec in self._local]
 
     def perform(self, effect: ToolEffect) -> None:
         """Run a call, or drop those that run."""
@@ -113,6 +113,11 @@ class Toolbox:
         definitions = (*(tool.definition for tool in usable.values()), *self._remote_definitions)
         self._tell(ToolsOffered(offers, definitions, are_all=self._awaited == 0))
 
+    def _spawn_start(self, spec: LocalServer) -> asyncio.Task[None]:
+        return spawn(
+            self._start(spec), lambda error: self._without(f"MCP server {spec.name} failed: {sentence(error)}")
+        )
+
     async def _start(self, spec: LocalServer) -> None:
         from voicechat.tools.mcp_servers import RunningServer
 
@@ -121,9 +126,7 @@ class Toolbox:
         try:
             listed = await server.start()
         except ToolError as error:
-            self._awaited -= 1
-            self._offer()
-            self._tell(ToolsNoted(f"{error}. The talk goes on without its tools.", "warning"))
+            self._without(str(error))
             return
         from voicechat.tools.mcp_servers import caller
 
@@ -144,6 +147,11 @@ class Toolbox:
             f" and {len(names) - LONGEST_LIST} more" if names[LONGEST_LIST:] else ""
         )
         self._tell(ToolsNoted(f"MCP server {spec.name} is here: {told or 'it has no tools'}.", "info"))
+
+    def _without(self, reason: str) -> None:
+        self._awaited -= 1
+        self._offer()
+        self._tell(ToolsNoted(f"{reason}. The talk goes on without its tools.", "warning"))
 
     def _name_for(self, server: str, name: str) -> str:
         """The tool's own name where nobody has it, else with its server's; empty if a service would refuse it."""

@@ -23,6 +23,7 @@ from voicechat.audio.blocks import FRAME, SAMPLE_RATE
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.audio.sound_format import SoundEncoder, SoundFormat
 from voicechat.errors import SignallingError
+from voicechat.tasks import sentence, spawn
 from voicechat.transports.close_codes import Closing, closing
 from voicechat.transports.credentials import secrets_of
 from voicechat.transports.refusals import unreachable
@@ -88,8 +89,7 @@ class SocketCarrier:
         self._alive_at = clock()
         self._began_at: float | None = None
         self._sent = 0
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._read()), loop.create_task(self._watch())]
+        self._tasks = [spawn(self._read(), self._failed), spawn(self._watch(), self._failed)]
 
     @classmethod
     async def open(
@@ -136,6 +136,9 @@ class SocketCarrier:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._socket.close()
+
+    def _failed(self, error: Exception) -> None:
+        self._events.put_nowait(Closing(f"an unexpected error: {sentence(error)}", "line_lost", "", True))
 
     async def _read(self) -> None:
         socket = self._socket.socket

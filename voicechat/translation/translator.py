@@ -14,6 +14,7 @@ from voicechat.core.side_events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.numbers.usage import NOTHING, Usage
 from voicechat.session.happenings import Happening, Watch
+from voicechat.tasks import sentence, spawn
 from voicechat.translation.asker import Asker, Failed, Outcome
 from voicechat.translation.asking import Translated, Useless
 from voicechat.translation.backlog import Backlog, Fresh, Line, Side
@@ -59,8 +60,8 @@ class Translator:
 
     def start(self) -> None:
         """Look at the transcript from now on."""
-        begin = asyncio.get_running_loop().create_task
-        self._tasks = [begin(self._look_on()), begin(self._work("you")), begin(self._work("assistant"))]
+        work = (self._look_on(), self._work("you"), self._work("assistant"))
+        self._tasks = [spawn(one, self._failed) for one in work]
 
     async def close(self) -> None:
         """Requests under way are given up."""
@@ -151,6 +152,11 @@ class Translator:
         for backlog in self._backlogs.values():
             for waiting in backlog.clear():
                 self._leave(waiting, "failed")
+
+    def _failed(self, error: Exception) -> None:
+        """A defect of ours."""
+        self._is_hopeless = True
+        self._note("defect", f"Translation stopped after an error ({sentence(error)}); the talk goes on.")
 
     def _leave(self, line: Line, why: Literal["failed", "dropped"]) -> None:
         self._tell(TurnTranslated(line.key, "", why))

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sys
 import time
+import traceback
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 
@@ -25,8 +27,9 @@ from voicechat.audio.sound_format import SoundFormat
 from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
+from voicechat.tasks import sentence, spawn
 from voicechat.transports.close_codes import Closing, closing
-from voicechat.transports.credentials import secrets_of
+from voicechat.transports.credentials import secrets_of, without_secrets
 from voicechat.transports.microphone import APPEND, EVENT_ID, TRANSLATION_APPEND, Microphone
 from voicechat.transports.outbox import Outbox
 from voicechat.transports.pulse import LOOK_EVERY, Pulse
@@ -270,6 +273,13 @@ class _Session:
         if self._has_opened:
             self._report(lambda: self._heard.on_closed(why.reason, why.code))
 
+    def _failed(self, error: Exception) -> None:
+        """Something that serves the line raised what it should not: the line is lost, and a new one may work."""
+        traceback.print_exception(error, file=sys.stderr)
+        self._end(
+            Closing(f"an unexpected error: {without_secrets(sentence(error), self._secrets)}", "line_lost", "", True)
+        )
+
     def _session_said(self, now: InForce) -> None:
         self._said = SaidError()
         self._microphone.use(now.input or self._microphone.form)
@@ -303,7 +313,7 @@ class _Session:
             report()
 
     def _task(self, work: Coroutine[object, object, object]) -> asyncio.Task[object]:
-        return self._loop.create_task(work)
+        return spawn(work, self._failed)
 
 
 async def _ping(socket: aiohttp.ClientWebSocketResponse, token: bytes) -> None:

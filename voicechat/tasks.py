@@ -1,0 +1,44 @@
+"""Background tasks whose exceptions are always read.
+
+asyncio reports a task's exception only when the task is thrown away. A task that is kept in an attribute and never
+awaited dies in silence, and with it whatever it served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_running: set[asyncio.Task[Any]] = set()
+"""The loop itself holds tasks by weak references only."""
+
+
+def spawn(work: Coroutine[Any, Any, T], on_error: Callable[[Exception], None] | None = None) -> asyncio.Task[T]:
+    """A running task for `work`, kept alive until it ends.
+
+    An exception is passed to `on_error`, or to the loop's exception handler where there is none (the engine writes its
+    traceback to the log and a row into the event list). Cancelling is no error.
+    """
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
+    _running.add(task)
+
+    def ended(task: asyncio.Task[T]) -> None:
+        _running.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is None:
+            return
+        if on_error is not None and isinstance(error, Exception):
+            on_error(error)
+        else:
+            loop.call_exception_handler({"message": "a background task failed", "exception": error, "task": task})
+
+    task.add_done_callback(ended)
+    return task
+
+
+def sentence(error: Exception) -> str:
+    """An unexpected exception in a few words, for a message: its type and its text."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
