@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.processes import children_of, needs_proc
 from voicechat.api import Conversation, Settings, ToolAsk
-from voicechat.errors import SignallingError
+from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.local_server.speech.engine import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
@@ -80,3 +82,50 @@ async def test_without_a_callback_nothing_runs(local_url: str) -> None:
     )
     async with Conversation(settings, {}, tools=[get_weather]) as talk:
         assert "did not allow" in (await talk.say("What is the weather in Paris?")).text
+
+
+def spoken(url: str, **more: object) -> Settings:
+    """Settings of a talk whose answers sound."""
+    return Settings(provider="custom", base_url=url, mic="none", speaker="none", **more)  # type: ignore[arg-type]
+
+
+async def until(talk: Conversation, name: str) -> None:
+    """Wait for an event."""
+    async for happening in talk.events():
+        if happening.event["type"] == name:
+            return
+
+
+async def test_say_while_another_answer_sounds_returns_the_answer_to_its_own_message(local_url: str) -> None:
+    async with Conversation(spoken(local_url, greet="Say hello."), {}) as talk:
+        await until(talk, "assistant.audible")
+        answer = await talk.say("What is five plus four?")
+        greeting = next(turn.text for turn in talk.transcript() if turn.who == "assistant")
+    assert ("9" in answer.text or "nine" in answer.text) and answer.text != greeting
+
+
+async def test_two_messages_at_once_get_their_own_answers(local_url: str) -> None:
+    settings = replace(spoken(local_url), output="text", given=frozenset({"output"}))
+    async with Conversation(settings, {}) as talk:
+        first, second = await asyncio.gather(talk.say("What is five plus four?"), talk.say("What is two times six?"))
+    assert "9" in first.text or "nine" in first.text
+    assert "12" in second.text or "twelve" in second.text
+
+
+async def test_say_whose_answer_is_stopped_before_it_begins_raises_with_the_next_step(local_url: str) -> None:
+    async with Conversation(spoken(local_url, greet="Say hello."), {}) as talk:
+        await until(talk, "assistant.audible")
+        asked = asyncio.create_task(talk.say("What is five plus four?"))
+        await until(talk, "text.entered")
+        talk.stop()
+        with pytest.raises(RemoteProtocolError, match="got no answer") as caught:
+            await asked
+    assert caught.value.hint
+
+
+async def test_say_refuses_a_text_that_is_no_message_at_once(local_url: str) -> None:
+    async with Conversation(spoken(local_url), {}) as talk:
+        with pytest.raises(ConfigError, match="32000 characters"):
+            await talk.say("x" * 32_001)
+        with pytest.raises(ConfigError, match="needs words"):
+            await talk.say("  ")

@@ -20,6 +20,7 @@ from typing import Any
 from voicechat.config.settings import Settings
 from voicechat.core.events import (
     EndAsked,
+    GoOnChosen,
     MuteChosen,
     StopPressed,
     TalkPressed,
@@ -28,11 +29,15 @@ from voicechat.core.events import (
     ToolAllowed,
     ToolDenied,
 )
+from voicechat.core.rules.budget import dollars, is_spent
+from voicechat.core.rules.typed_text import newest_item
+from voicechat.core.transcript import answer_to, is_awaited
 from voicechat.core.view import ConnectionView, ToolAsk, TurnView, View
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
+from voicechat.engine.commands import user_event
 from voicechat.engine.taping import Taping
-from voicechat.errors import RemoteProtocolError, SignallingError
+from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.session.happenings import Happening
 from voicechat.tasks import spawn
 
@@ -78,6 +83,7 @@ class Conversation:
         self._environ = os.environ if environ is None else environ
         self._happened: asyncio.Queue[Happening] = asyncio.Queue(EVENTS_KEPT)
         self._changed = asyncio.Event()
+        self._typing = asyncio.Lock()
         self._talk: Talk | None = None
         self._taping: Taping | None = None
 
@@ -116,20 +122,39 @@ class Conversation:
                     self._taping.end()
 
     async def say(self, text: str, timeout: float = 60.0) -> Answer:
-        """Type a message and wait for its whole answer.
+        """Type a message and wait for the whole answer to this message; one that sounds already is not it.
 
-        Raises TimeoutError, SignallingError when the line is lost, RemoteProtocolError when the answer failed.
+        Raises ConfigError for an empty or too long text and where the budget is spent, TimeoutError, SignallingError
+        when the line is lost, RemoteProtocolError when the answer failed, was refused or will not come.
         """
-        done = self.view().completed
-        self._live().session.tell(TextEntered(text))
+        if isinstance(event := user_event("TextEntered", {"text": text}), str) or not text.strip():
+            raise ConfigError(event if isinstance(event, str) else "a message needs words", hint="change the text")
         async with asyncio.timeout(timeout):
-            while self.view().completed <= done:
+            item_id = await self._typed(text)
+            while is_awaited(self._live().session.state, item_id):
+                self._raise_if_lost()
+                self._raise_if_spent()
+                await self._next_change()
+        key = answer_to(self._live().session.state, item_id)
+        turn = next((turn for turn in self.transcript() if turn.key == key), None)
+        if turn is None or turn.cut_by == "line":
+            self._raise_if_lost()
+        if turn is None or turn.failed:
+            why = turn.failed if turn is not None else self._live().session.state.responses.missing_why
+            why = why or "the message got no answer: it was stopped, or answered with another turn"
+            raise RemoteProtocolError(why, hint="ask again, or look at the events", retryable=True)
+        return Answer(turn.text, turn.latency, turn.cut_by)
+
+    async def _typed(self, text: str) -> str:
+        """Send a message; the id of its item. One at a time, so that each gets its own."""
+        async with self._typing:
+            await self._ready()
+            before = self._live().session.state.typing.sent
+            self._live().session.tell(TextEntered(text))
+            while self._live().session.state.typing.sent == before:
                 self._raise_if_lost()
                 await self._next_change()
-        turn = next(turn for turn in reversed(self.transcript()) if turn.who == "assistant")
-        if turn.failed:
-            raise RemoteProtocolError(turn.failed, hint="ask again, or look at the events", retryable=True)
-        return Answer(turn.text, turn.latency, turn.cut_by)
+            return newest_item(self._live().session.state)
 
     def talk(self) -> None:
         """Press push-to-talk."""
@@ -142,6 +167,10 @@ class Conversation:
     def stop(self) -> None:
         """Stop the answer at once."""
         self._live().session.tell(StopPressed())
+
+    def go_on(self) -> None:
+        """Talk on although the budget is spent."""
+        self._live().session.tell(GoOnChosen())
 
     def mute(self, muted: bool = True) -> None:
         self._live().session.tell(MuteChosen(muted))
@@ -203,9 +232,12 @@ class Conversation:
 
     async def _until_ready(self, timeout: float) -> None:
         async with asyncio.timeout(timeout):
-            while not self._is_ready(self.view()):
-                self._raise_if_lost()
-                await self._next_change()
+            await self._ready()
+
+    async def _ready(self) -> None:
+        while not self._is_ready(self.view()):
+            self._raise_if_lost()
+            await self._next_change()
 
     @staticmethod
     def _is_ready(now: View) -> bool:
@@ -214,6 +246,12 @@ class Conversation:
     @staticmethod
     def _is_line_missing(connection: ConnectionView) -> bool:
         return connection.lost_for is not None and not connection.rolls_over
+
+    def _raise_if_spent(self) -> None:
+        state = self._live().session.state
+        if is_spent(state) and state.responses.wanted and not state.responses.active_id:
+            hint = "Settings(budget=...) sets it, go_on() goes beyond it"
+            raise ConfigError(f"the budget of {dollars(state.budget.amount)} is spent", hint=hint)
 
     def _raise_if_lost(self) -> None:
         connection = self.view().connection

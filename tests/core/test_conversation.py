@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.support.talk_script import (
     words,
 )
 from voicechat.core import events as on
-from voicechat.core.state import Turn
+from voicechat.core.state import Turn, Wishes
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.wire import UnknownEvent
@@ -174,6 +175,7 @@ def test_answer_is_understood_where_a_service_leaves_out_created_and_ids() -> No
 
 def test_a_tool_call_is_a_turn_with_its_arguments_then_its_result() -> None:
     talk = ask(TalkScript())
+    talk.state = replace(talk.state, wishes=Wishes(tools=(on.ToolOffer("get_weather"),)))
     call = Item(id="f1", type="function_call", name="get_weather", call_id="c1")
     talk.hear(created("r1"), wire.ResponseOutputItemAdded(response_id="r1", output_index=0, item=call))
     for piece in ('{"city":', '"Oslo"}'):

@@ -128,7 +128,9 @@ def test_r13_tool_outputs_are_answered_once_after_all_of_them() -> None:
     first = wire(ConversationItemAdded(item=Item(id="o1", type="function_call_output", call_id="c1")))
     second = wire(ConversationItemCreated(item=Item(id="o2", type="function_call_output", call_id="c2")))
     events = (at(0.0, created()), at(1.0, done(output=calls)), at(2.0, first), at(2.1, first), at(3.0, second))
-    talk = script(*events, at(3.1, second), begin=BEGIN, policy=STEADY)
+    offered = Wishes(session={"tools": [{"type": "function", "name": "look"}]})
+    begin = opened(policy=STEADY, barge_in=False, wishes=offered)
+    talk = script(*events, at(3.1, second), begin=begin, policy=STEADY)
     assert creates(talk) == [3.0]
 
 

@@ -10,6 +10,7 @@ from tests.support.script import (
     Talk,
     at,
     audio,
+    committed,
     created,
     done,
     fell_silent,
@@ -18,6 +19,8 @@ from tests.support.script import (
     refused,
     script,
     sound_started,
+    transcribed,
+    wire,
 )
 from voicechat.core.effects import (
     AllowBargeIn,
@@ -35,10 +38,20 @@ from voicechat.core.events import (
     LineLost,
     LineOpened,
     MuteChosen,
+    Noticed,
     SendRefused,
     StopPressed,
     TextEntered,
 )
+from voicechat.core.viewing import view
+from voicechat.protocol.items import Item
+from voicechat.protocol.server_events import (
+    InputAudioBufferSpeechStarted,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputItemAdded,
+    SessionUpdated,
+)
+from voicechat.protocol.wire import JsonValue
 
 WEBSOCKET = opened(transport="WebSocket")
 FIRST = "answer-1-1"
@@ -210,6 +223,76 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
     assert talk.state.responses.missing_since == 9.0
     talk.tell(25.0, AgainPressed())
     assert creates(talk) == [1.0, 25.0]
+
+
+def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> None:
+    talk = script(at(1.0, committed("u1")), at(1.5, transcribed("u1", "hello?")), until=20.0)
+    assert [(one.time, one.what.text) for one in talk.said(Noticed)] == [
+        (9.0, "No answer to what you said came within 8 s. Press r to ask again.")
+    ]
+    assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
+    assert creates(talk.tell(25.0, AgainPressed())) == [25.0]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (at(2.0, created()), at(2.5, done())),
+        (at(2.0, transcribed("u1", " ... ")),),
+        (at(2.0, wire(InputAudioBufferSpeechStarted(item_id="u2"))),),
+        (at(2.0, LineLost(1, "gone")),),
+    ],
+    ids=["answered", "noise", "still-speaking", "line-lost"],
+)
+def test_speech_that_is_answered_or_needs_no_answer_is_not_noticed(events: tuple[At[Event], ...]) -> None:
+    assert "no_answer" not in script(at(1.0, committed("u1")), *events, until=30.0).notices
+
+
+def test_speech_is_not_awaited_where_the_session_creates_no_response() -> None:
+    session: dict[str, JsonValue] = {
+        "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}}
+    }
+    events = (at(0.0, wire(SessionUpdated(session=session))), at(1.0, committed("u1")))
+    assert script(*events, until=30.0).notices == []
+
+
+def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
+    words = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well"))
+    talk = script(at(0.0, TextEntered("a")), at(0.2, created()), at(1.0, words), until=40.0)
+    assert [(one.time, one.what.text) for one in talk.said(Noticed)] == [
+        (11.0, "The answer stalled: nothing of it came for 10 s. Press r to ask again.")
+    ]
+    reply = view(talk.state, talk.now, talk.policy).reply
+    assert (reply.state, reply.seconds) == ("no-answer", 29.0)
+    talk.tell(41.0, AgainPressed())
+    assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
+    assert creates(talk) == [0.0, 41.0]
+    talk.tell(41.1, done("r1", "cancelled")).tell(41.2, created("r2")).tell(42.0, done("r2")).until(80.0)
+    assert creates(talk) == [0.0, 41.0]
+    assert talk.notices == ["no_answer"]
+
+
+def test_stalled_answer_that_goes_on_is_thinking_again() -> None:
+    words = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well"))
+    talk = script(at(0.0, TextEntered("a")), at(0.2, created()), at(15.0, words), until=16.0)
+    assert talk.notices == ["no_answer"]
+    assert view(talk.state, talk.now, talk.policy).reply.state == "thinking"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (at(1.0, heard()), at(25.0, done()), at(26.0, fell_silent(26.0))),
+        (at(1.0, StopPressed()), at(5.0, done("r1", "cancelled"))),
+        (
+            at(1.0, wire(ResponseOutputItemAdded(response_id="r1", item=Item(id="m1", type="mcp_call", name="find")))),
+            at(25.0, done()),
+        ),
+    ],
+    ids=["sounds", "stopped", "calls-a-tool"],
+)
+def test_answer_that_is_heard_stopped_or_calling_has_not_stalled(events: tuple[At[Event], ...]) -> None:
+    assert script(at(0.0, created()), *events, until=60.0).notices == []
 
 
 def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:

@@ -172,6 +172,12 @@ def test_what_is_never_allowed_or_made_up_is_refused_at_once() -> None:
     assert creates(talk) == [1.0]
 
 
+def test_undeclared_call_without_any_tools_is_refused_and_answered() -> None:
+    talk = script(*answered(call("c1", "no_such")))
+    assert [text for _, _, text in outputs(talk)] == ["There is no tool called 'no_such'."]
+    assert creates(talk) == [1.0]
+
+
 def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> None:
     talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, ToolFinished("c2", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c2", "2")]

@@ -130,7 +130,7 @@ REPLIES = {
     "cancelled-at-birth": "╳ cancelled at birth: see F2",
     "failed": "✕ failed: rate limit",
     "incomplete": "▲ incomplete: rate limit",
-    "no-answer": "▲ no answer for 8 s · r asks again",
+    "no-answer": "▲ no answer · r asks again",
     "no-session": "○ no session",
 }
 

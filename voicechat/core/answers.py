@@ -13,6 +13,7 @@ from voicechat.core.state import Conversation, Part, State, Turn
 from voicechat.core.tool_turns import apply_call, is_call
 from voicechat.core.transcript import (
     added,
+    answered_items,
     changed,
     find_answer,
     find_item,
@@ -112,6 +113,7 @@ def _answer(state: State, response_id: str, item_id: str, now: float) -> tuple[C
     if index is not None and conversation.turns[index].who == "assistant":
         return conversation, index
     turn = Turn(next_key(conversation), "assistant", now, connection, response_id=response_id)
+    turn = replace(turn, answers=answered_items(state))
     conversation, place = added(_earlier_closed(conversation, connection, now), turn)
     return first_sound_if_playing(state, conversation, place, now), place
 

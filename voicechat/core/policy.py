@@ -78,6 +78,8 @@ class TurnPolicy:
 
     answer_limit: float = 8.0
     """R15: no response.created for so long frees the slot."""
+    stall_limit: float = 10.0
+    """An active response of which neither an event nor sound came for so long has stalled; `again` asks anew."""
     transcript_limit: float = 5.0
     """R13: no transcript so long after the commit: the turn waits for the user."""
     created_limit: float = 2.0

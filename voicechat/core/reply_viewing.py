@@ -44,6 +44,8 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     is_pausing = answer is not None and answer.done and answer.complete_at is None and answer.cut is None
     if answer is not None and is_pausing and answer.first_sound_at is not None and not slot.active_id:
         return "finishing", answer.heard, ""
+    if slot.stalled_at is not None:
+        return "no-answer", now - slot.stalled_at, slot.missing_why
     tool = _running_tool(state, now)
     if slot.active_id or slot.asked_at is not None or tool:
         since = slot.asked_at if slot.asked_at is not None else slot.created_at
@@ -58,7 +60,7 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
 def _happened(state: State, answer: Turn | None, now: float) -> Told | None:
     slot = state.responses
     if slot.missing_since is not None:
-        return "no-answer", now - slot.missing_since, ""
+        return "no-answer", now - slot.missing_since, slot.missing_why
     is_of_this_line = slot.done_at is not None and slot.done_at >= state.connection.since
     since = 0.0 if slot.done_at is None else now - slot.done_at
     if slot.last_status == "failed" and is_of_this_line:

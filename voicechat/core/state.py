@@ -238,6 +238,14 @@ class Responses:
     last_ended_by: Interrupter | None = None
     missing_since: float | None = None
     """An answer was asked for and did not come (R15)."""
+    missing_why: str = ""
+    """Why it did not come, or what became of one that stalled."""
+    expected_at: float | None = None
+    """Speech was committed that the service is to answer by itself, and no response was created yet."""
+    moved_at: float | None = None
+    """The last event of the active response."""
+    stalled_at: float | None = None
+    """Nothing of the active response came for `stall_limit`; None again when something does."""
     creates: int = 0
     retried: bool = False
     busy_since: float | None = None

@@ -7,7 +7,16 @@ from dataclasses import replace
 
 from voicechat.core.events import ToolAnswered, ToolMoved
 from voicechat.core.state import Conversation, Part, State, Turn
-from voicechat.core.transcript import added, changed, find_call, find_item, next_key, placed
+from voicechat.core.transcript import (
+    added,
+    answered_items,
+    changed,
+    find_answer,
+    find_call,
+    find_item,
+    next_key,
+    placed,
+)
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
     ResponseFunctionCallArgumentsDelta,
@@ -139,7 +148,9 @@ def _call(state: State, item_id: str, call_id: str, response_id: str, now: float
     if index is not None:
         return conversation, index
     turn = Turn(next_key(conversation), "tool", now, connection, item_id, response_id=response_id, call_id=call_id)
-    return added(conversation, turn)
+    answer = find_answer(conversation, connection, response_id)
+    answers = answered_items(state) if answer is None else conversation.turns[answer].answers
+    return added(conversation, replace(turn, answers=answers))
 
 
 def _ended(turn: Turn, output: str, failed: str, now: float) -> Turn:

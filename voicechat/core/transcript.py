@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.state import Conversation, Part, Turn
+from voicechat.core.state import Conversation, Part, State, Turn
 
 Turns = tuple[Turn, ...]
 
@@ -40,6 +40,43 @@ def find_call(conversation: Conversation, connection: int, call_id: str) -> int 
         if turn.call_id == call_id and turn.connection == connection:
             return index
     return None
+
+
+def answered_items(state: State) -> tuple[str, ...]:
+    """The items that the response under way was asked for, through the tools that were called for them.
+
+    The service asks itself for what follows a call that it made itself (MCP).
+    """
+    slot = state.responses
+    if not slot.active_id and slot.asked_at is None:
+        newest = next((turn for turn in reversed(state.conversation.turns) if turn.who != "note"), None)
+        return newest.answers if newest is not None and newest.who == "tool" and not newest.call_id else ()
+    outputs = [turn for turn in state.conversation.turns if turn.who == "tool" and turn.answers and turn.parts]
+    through = [item for turn in outputs if turn.parts[0].item_id in slot.asked_for for item in turn.answers]
+    return tuple(dict.fromkeys((*slot.asked_for, *through)))
+
+
+def answer_to(state: State, item_id: str) -> str | None:
+    """The key of the newest answer to this item; None where it got none."""
+    turns = reversed(state.conversation.turns)
+    return next((turn.key for turn in turns if turn.who == "assistant" and item_id in turn.answers), None)
+
+
+def is_awaited(state: State, item_id: str) -> bool:
+    """Whether an answer to this item, or the rest of it, may still come: asked for, made, heard, or a tool runs."""
+    slot = state.responses
+    turns = [turn for turn in state.conversation.turns if item_id in turn.answers]
+    tools = [turn for turn in turns if turn.who == "tool"]
+    items = {item_id, *(turn.call_id for turn in tools), *(part.item_id for turn in tools for part in turn.parts)}
+    asked_for = slot.asked_for if slot.active_id or slot.asked_at is not None else ()
+    if items & {*slot.wanted, *asked_for, state.gate.held} - {""}:
+        return slot.stalled_at is None
+    if any(not turn.done for turn in tools):
+        return True
+    if not turns:
+        return False
+    last = turns[-1]
+    return not last.call_id if last.who == "tool" else last.complete_at is None and not last.failed
 
 
 def holds_item(turn: Turn, item_id: str) -> bool:

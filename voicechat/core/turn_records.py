@@ -49,6 +49,8 @@ class Turn:
     previous_item_id: str = ""
     """What the server put before it (R25); empty where it did not say."""
     response_id: str = ""
+    answers: tuple[str, ...] = ()
+    """Answers and their tools: the items they were asked for; empty where the service answered by itself."""
     call_id: str = ""
     parts: tuple[Part, ...] = ()
     text: str = ""

@@ -227,7 +227,7 @@ def reply_words(view: View) -> Iterable[str]:
     """An answer that does not come."""
     match view.reply.state:
         case "no-answer":
-            yield "no answer for 8 s; again asks again"
+            yield f"{view.reply.detail or 'no answer.'} again asks again"
         case "incomplete":
             yield f"the answer is incomplete: {view.reply.detail or 'no reason given'}"
         case "cancelled-at-birth":

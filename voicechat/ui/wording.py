@@ -338,7 +338,7 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "incomplete":
             return "▲", "warning", _join_reason("incomplete", reply.detail)
         case "no-answer":
-            return "▲", "warning", f"no answer for 8 s · {keys.again} asks again"
+            return "▲", "warning", f"no answer · {keys.again} asks again"
     connecting = connection.phase == "connecting"
     return ("◌", "warning", "connecting") if connecting else ("○", "quiet", "no session")
 

@@ -101,6 +101,8 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
 def is_answer_missing(state: State) -> bool:
     """Something was said or asked and got no answer, so `again` makes sense."""
     responses = state.responses
+    if responses.stalled_at is not None:
+        return True
     if responses.active_id or responses.asked_at is not None:
         return False
     failed = responses.last_status in ("failed", "incomplete") or responses.last_ended_by == "line"

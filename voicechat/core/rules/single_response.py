@@ -29,10 +29,15 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.budget import is_spent
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.playback import unheard_items
+from voicechat.core.rules.reply_gate import client_decides, has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Responses, State
+from voicechat.core.translating import is_translation
 from voicechat.protocol.items import ErrorDetail, Response
 from voicechat.protocol.server_events import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
     ResponseCreated,
     ResponseDone,
     ResponseOutputAudioDelta,
@@ -41,11 +46,14 @@ from voicechat.protocol.server_events import (
     ServerError,
     ServerEvent,
 )
+from voicechat.protocol.session_dialects import get_path
 
 UNNAMED = "?"
 """Stands for the id of a response that came without one."""
 BUSY = "conversation_already_has_active_response"
 NOT_ACTIVE = "response_cancel_not_active"
+MOST_CALLS_OF_ONE = 16
+"""Newest entries of the transcript among which a call of the active response is looked for."""
 
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -53,7 +61,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     slot = state.responses
     match event:
         case Received():
-            return _on_wire(state, event.event, now)
+            return _on_wire(state, event.event, now, policy)
+        case ReplyWanted(why="again") if slot.stalled_at is not None:
+            return _asked_anew(state, now)
         case ReplyWanted() if state.choices.only_writes:
             return NOTHING
         case ReplyWanted(item_id, why):
@@ -75,10 +85,34 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """R15: so long an answer, the end of another one, or of a cancelled one is waited for."""
+    """R15: so long an answer, the end of another one, or of a cancelled one is waited for, or that it goes on."""
     slot = state.responses
-    since = [at for at in (slot.asked_at, slot.busy_since, slot.cancelled_at) if at is not None]
-    return min(since) + policy.answer_limit if since else None
+    since = (slot.asked_at, slot.busy_since, slot.cancelled_at, _expected_since(state))
+    due = [at + policy.answer_limit for at in since if at is not None]
+    moved_at = _moved_at(state)
+    return min([*due, *(() if moved_at is None else (moved_at + policy.stall_limit,))], default=None)
+
+
+def _expected_since(state: State) -> float | None:
+    """Since when the service owes an answer to speech; None while one is under way."""
+    slot = state.responses
+    if slot.expected_at is None or slot.active_id or slot.asked_at is not None:
+        return None
+    return max(slot.expected_at, slot.done_at or 0.0)
+
+
+def _moved_at(state: State) -> float | None:
+    """When the active response last showed a sign of life; None while it need not show any."""
+    slot, sound = state.responses, state.playback
+    if not slot.active_id or slot.moved_at is None or slot.stalled_at is not None or slot.cancelled_at is not None:
+        return None
+    is_calling = any(
+        turn.who == "tool" and not turn.done and turn.response_id == slot.active_id
+        for turn in state.conversation.turns[-MOST_CALLS_OF_ONE:]
+    )
+    if sound.is_audible or is_calling:
+        return None
+    return max(slot.moved_at, sound.last_audible_at or 0.0)
 
 
 def concerns_response(state: State, error: ErrorDetail) -> bool:
@@ -119,9 +153,20 @@ def _create_if_free(state: State, slot: Responses, now: float) -> RuleResult:
     return _changed(state, _asked(asked, event_id, now), CreateResponse(event_id, options))
 
 
+def _asked_anew(state: State, now: float) -> RuleResult:
+    """`again` for a response that stalled: it is cancelled, and what it was asked for is asked once more."""
+    slot = state.responses
+    cancel = _cancel(state, slot.active_id, slot.sends + 1)
+    freed = replace(_freed(slot, now), last_id=slot.active_id, last_status="cancelled", last_ended_by="you")
+    freed = replace(freed, wanted=slot.wanted or slot.asked_for or ("",), sends=slot.sends + 1, retried=False)
+    asked = _create_if_free(state, freed, now)
+    return replace(asked, effects=(cancel, *asked.effects))
+
+
 def _asked(slot: Responses, event_id: str, now: float) -> Responses:
     """A request for an answer has left, ours or one the user wrote; its answer takes the slot."""
-    return replace(slot, asked_at=now, event_id=event_id, missing_since=None, cancelled_by=None, cancelled_at=None)
+    slot = replace(slot, asked_at=now, event_id=event_id, cancelled_by=None, cancelled_at=None)
+    return replace(slot, missing_since=None, missing_why="")
 
 
 def _interrupted(state: State, by: Interrupter, now: float) -> RuleResult:
@@ -138,7 +183,7 @@ def _interrupted(state: State, by: Interrupter, now: float) -> RuleResult:
     if is_running and slot.cancelled_by is None:
         slot = replace(slot, cancelled_by=by, cancelled_at=now if by != "server" else None)
     # What was still wanted is answered with the turn that the user takes now.
-    slot = replace(slot, wanted=(), instructions="", busy_since=None, sends=sends + len(unheard))
+    slot = replace(slot, wanted=(), instructions="", busy_since=None, stalled_at=None, sends=sends + len(unheard))
     return _changed(state, slot, *effects)
 
 
@@ -160,25 +205,40 @@ def _unheard(state: State, by: Interrupter, now: float, sends: int) -> tuple[Eff
     )
 
 
-def _on_wire(state: State, wire: ServerEvent, now: float) -> RuleResult:
+def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
     slot = state.responses
     match wire:
-        case ResponseOutputAudioDelta() | ResponseOutputAudioTranscriptDelta() | ResponseOutputTextDelta():
-            return _changed(state, replace(slot, first_delta_at=now)) if _is_first_delta(slot, wire) else NOTHING
         case ResponseCreated(response=response):
             return _created(state, response, now)
         case ResponseDone(response=response):
             return _done(state, response, now)
         case ServerError(error=error):
             return _error(state, error, now)
+        case InputAudioBufferCommitted() if _service_answers(state, policy):
+            return _changed(state, replace(slot, expected_at=now))
+        case InputAudioBufferSpeechStarted() if slot.expected_at is not None:
+            return _changed(state, replace(slot, expected_at=None))
+        case ConversationItemInputAudioTranscriptionCompleted(transcript=text) if not has_words(text):
+            return _changed(state, replace(slot, expected_at=None)) if slot.expected_at is not None else NOTHING
+        case _ if slot.active_id and getattr(wire, "response_id", "") in (None, slot.active_id):
+            return _changed(state, _moved(slot, wire, now))
         case _:
             return NOTHING
 
 
-def _is_first_delta(
-    slot: Responses, wire: ResponseOutputAudioDelta | ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta
-) -> bool:
-    return slot.first_delta_at is None and bool(slot.active_id) and wire.response_id in (None, slot.active_id)
+def _service_answers(state: State, policy: TurnPolicy) -> bool:
+    """Whether committed speech is answered without being asked for (`create_response`)."""
+    if state.choices.only_writes or state.choices.turns_are_ours or is_translation(state):
+        return False
+    asks_itself = get_path(state.configuration.effective, ("audio", "input", "turn_detection", "create_response"))
+    return not client_decides(state, policy) and asks_itself is not False
+
+
+def _moved(slot: Responses, wire: ServerEvent, now: float) -> Responses:
+    """A sign of life of the active response; one that had stalled goes on."""
+    is_delta = isinstance(wire, ResponseOutputAudioDelta | ResponseOutputAudioTranscriptDelta | ResponseOutputTextDelta)
+    first = now if slot.first_delta_at is None and is_delta else slot.first_delta_at
+    return replace(slot, moved_at=now, stalled_at=None, first_delta_at=first)
 
 
 def _created(state: State, response: Response, now: float) -> RuleResult:
@@ -189,7 +249,9 @@ def _created(state: State, response: Response, now: float) -> RuleResult:
         return NOTHING
     is_cancelled = slot.asked_at is not None and slot.cancelled_by is not None
     born = replace(slot, active_id=response_id, asked_at=None, created_at=now, first_delta_at=None)
-    born = replace(born, missing_since=None, busy_since=None, retried=slot.retried and slot.asked_at is None)
+    born = replace(born, missing_since=None, missing_why="", busy_since=None, expected_at=None, moved_at=now)
+    born = replace(born, stalled_at=None, retried=slot.retried and slot.asked_at is None)
+    born = born if slot.asked_at is not None else replace(born, asked_for=())
     if not is_cancelled:
         return _changed(state, replace(born, cancelled_by=None, cancelled_at=None))
     # Cancelled while it had no name yet; a cancel sent then would have been lost.
@@ -224,6 +286,7 @@ def _done(state: State, response: Response, now: float) -> RuleResult:
 
 
 def _freed(slot: Responses, now: float) -> Responses:
+    slot = replace(slot, moved_at=None, stalled_at=None)
     return replace(slot, active_id="", done_at=now, cancelled_by=None, cancelled_at=None, busy_since=None)
 
 
@@ -277,15 +340,25 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         if freed.state is None or not slot.wanted:
             return freed
         return _not_answered(freed.state, now, "The service never ended the answer that was stopped.")
+    expected_since, moved_at = _expected_since(state), _moved_at(state)
+    if expected_since is not None and now >= expected_since + policy.answer_limit:
+        return _not_answered(state, now, f"No answer to what you said came within {policy.answer_limit:g} s.")
+    if moved_at is not None and now >= moved_at + policy.stall_limit:
+        what = f"The answer stalled: nothing of it came for {policy.stall_limit:g} s."
+        stalled = replace(slot, stalled_at=now, missing_why=what)
+        return replace(_changed(state, stalled), announced=(_offer(what),))
     return NOTHING
 
 
 def _not_answered(state: State, now: float, what: str) -> RuleResult:
     """The slot is free again and the user may ask again; nothing is asked by itself (R14)."""
     slot = replace(state.responses, asked_at=None, wanted=(), busy_since=None, retried=False, missing_since=now)
-    slot = replace(slot, cancelled_by=None, cancelled_at=None)
-    notice = Noticed("warning", f"{what} Press r to ask again.", "no_answer")
-    return replace(_changed(state, slot), announced=(notice,))
+    slot = replace(slot, cancelled_by=None, cancelled_at=None, expected_at=None, missing_why=what)
+    return replace(_changed(state, slot), announced=(_offer(what),))
+
+
+def _offer(what: str) -> Noticed:
+    return Noticed("warning", f"{what} Press r to ask again.", "no_answer")
 
 
 def _forgotten(state: State, now: float) -> RuleResult:

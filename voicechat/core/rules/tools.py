@@ -190,13 +190,14 @@ def _policy_of(state: State, item: Item) -> ToolPolicy | None:
     offer = next((offer for offer in state.wishes.tools if offer.name == item.name), None)
     if offer is not None:
         return offer.policy
-    return "never" if state.wishes.tools and item.name not in _declared(state) else None
+    return None if item.name in _declared(state) else "never"
 
 
 def _declared(state: State) -> tuple[object, ...]:
-    """Functions the session offers, answered here or not."""
-    tools = state.wishes.session.get("tools")
-    return tuple(tool.get("name") for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
+    """Functions the session offers, ours or those of a prompt at the service, answered here or not."""
+    offered = (state.wishes.session.get("tools"), state.configuration.effective.get("tools"))
+    lists = (tools for tools in offered if isinstance(tools, list))
+    return tuple(tool.get("name") for tools in lists for tool in tools if isinstance(tool, dict))
 
 
 def _left_to_the_user(state: State, item: Item) -> tuple[Noticed, ...]:

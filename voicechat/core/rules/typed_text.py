@@ -32,7 +32,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
     """All of it as items, and one answer to all of it."""
     first = state.typing.sent + 1
-    ids = [f"typed-{state.connection.number}-{first + place}" for place in range(len(texts))]
+    ids = [_item_id(state, first + place) for place in range(len(texts))]
     items = tuple(CreateItem(_item(item_id, text), item_id) for item_id, text in zip(ids, texts, strict=True))
     typing = Typing(sent=state.typing.sent + len(texts))
     return RuleResult(replace(state, typing=typing), items, (ReplyWanted(ids[-1], "text"),))
@@ -44,6 +44,15 @@ def _kept(state: State, text: str) -> RuleResult:
         notice = Noticed("warning", f"No line is up and {MOST_KEPT} messages wait already; r reconnects.", "kept_full")
         return RuleResult(None, (), (notice,))
     return RuleResult(replace(state, typing=replace(state.typing, kept=(*kept, text))))
+
+
+def newest_item(state: State) -> str:
+    """The id of the last typed text that was sent over this line."""
+    return _item_id(state, state.typing.sent)
+
+
+def _item_id(state: State, number: int) -> str:
+    return f"typed-{state.connection.number}-{number}"
 
 
 def _item(item_id: str, text: str) -> Item:
