@@ -1,20 +1,109 @@
-"""One local server for all tests that talk with the real one: its models take a second to load."""
+"""What holds for every test: its process, folders of its own, and what a fast one may not do."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from xdist.remote import Producer
 
+from tests.support import distribution
+from tests.support.forked import MOTHER
 from voicechat.local_server.speech.engine import engine_is_missing
+
+OURS = ("VOICECHAT_TAKE_SNAPSHOTS", "VOICECHAT_CALLS")
+"""Variables that ask something of the suite; others that begin like that are settings of the user's own voicechat."""
+STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "pty.spawn")
+"""Audit events of a process that is started."""
+
+settings.register_profile("ci", max_examples=40, deadline=None)
+settings.register_profile("night", max_examples=300, deadline=None)
+settings.load_profile("ci")  # python -m pytest --hypothesis-profile night
+
+_running: list[pytest.Item] = []
+_numbers = count()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hide the user's own settings, and compile each file once: commands in the hundreds share what was compiled."""
+    if sys.dont_write_bytecode:
+        sys.pycache_prefix = str(config.rootpath / ".pytest_cache" / "bytecode")
+        sys.dont_write_bytecode = False
+        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
+    for name in [name for name in os.environ if name.startswith(("VOICECHAT_", "OPENAI_")) and name not in OURS]:
+        del os.environ[name]
+    sys.addaudithook(_refuse_processes)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks and order."""
+    distribution.arrange(items)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share the tests."""
+    return distribution.processes(config.args)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Groups:
+    """Groups of our own."""
+    return distribution.Groups(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Know which test runs."""
+    _running.append(item)
+    try:
+        return (yield)
+    finally:
+        _running.clear()
+
+
+def _refuse_processes(event: str, _: object) -> None:
+    if event in STARTS and _running and _running[0].get_closest_marker("fast"):
+        raise AssertionError(f"a fast test starts a process ({event}); see tests/support/distribution.py")
 
 
 @pytest.fixture(scope="session")
-def local_url() -> Iterator[str]:
-    """Base URL of the real local server in a process of its own."""
+def private_folder() -> Iterator[Path]:
+    """A folder for this process of the suite; its path is short, since a socket's may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="vc-", dir="/tmp" if os.path.isdir("/tmp") else None) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def folders_of_the_suite(private_folder: Path) -> Iterator[None]:
+    """What a fixture of a module starts writes nothing into the user's folders either."""
+    os.environ.update(_folders(private_folder / "shared"))
+    yield
+    MOTHER.end()
+
+
+@pytest.fixture(autouse=True)
+def folders_of_the_test(private_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test meets neither the talk of a user nor that of another test."""
+    for name, path in _folders(private_folder / str(next(_numbers))).items():
+        monkeypatch.setenv(name, path)
+
+
+def _folders(base: Path) -> dict[str, str]:
+    return {f"VOICECHAT_{name.upper()}_DIR": str(base / name) for name in ("runtime", "state", "config")}
+
+
+@pytest.fixture(scope="session")
+def local_url(folders_of_the_suite: None) -> Iterator[str]:
+    """Base URL of the real local server in a process of its own, one for each process of the suite: it loads models."""
     if reason := engine_is_missing():
         pytest.skip(reason)
     flags = ["--port", "0", "--until-stdin-closes", "--brain-url", "none"]

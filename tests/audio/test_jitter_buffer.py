@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
@@ -374,7 +374,6 @@ def test_a_server_that_floods_with_equal_timestamps_cannot_fill_the_memory() -> 
     flushed=st.sets(st.integers(0, 200), max_size=3),
     pause=st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
 def test_whatever_the_network_does_no_packet_is_played_twice_or_out_of_order(
     delays: list[float], lost: set[int], repeated: set[int], flushed: set[int], pause: bool
 ) -> None:

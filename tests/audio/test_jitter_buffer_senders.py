@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from tests.support.opus_senders import ForeignEncoder, is_dtx, two_in_one
@@ -189,7 +189,6 @@ def test_rubbish_between_good_packets_costs_its_own_place_only(rubbish: bytes) -
         max_size=80,
     )
 )
-@settings(max_examples=60, deadline=None)
 def test_whatever_is_sent_blocks_of_10_ms_come_out_and_nothing_piles_up(
     rows: list[tuple[int, int, bytes, float, int]],
 ) -> None:

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
@@ -171,7 +171,6 @@ def test_a_flush_from_another_thread_never_lets_old_sound_through() -> None:
     assert not too_late
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -20,7 +20,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.call_server import always, listening
-from tests.support.command import KEY, Ran, environ_for, voicechat
+from tests.support.command import KEY, Ran, ended, environ_for, started, voicechat
 from tests.support.processes import left_after, needs_proc
 from voicechat.cli import doctor_steps
 from voicechat.cli.doctor_looks import Check
@@ -33,11 +33,15 @@ from voicechat.local_server.speech.engine import engine_is_missing
 async def doctor(folder: Path, *arguments: str, **variables: str) -> tuple[Ran, dict[str, list[dict[str, str]]]]:
     """(what ran, rows by section) of `doctor --json`."""
     ran = await voicechat("doctor", *arguments, "--json", environ=environ_for(folder, **variables))
+    return ran, by_section(ran)
+
+
+def by_section(ran: Ran) -> dict[str, list[dict[str, str]]]:
     assert "Traceback" not in ran.err, ran.err
     found: dict[str, list[dict[str, str]]] = {}
     for row in json.loads(ran.out)["checks"]:
         found.setdefault(row["section"], []).append(row)
-    return ran, found
+    return found
 
 
 def row(rows: dict[str, list[dict[str, str]]], section: str, name: str) -> dict[str, str]:
@@ -46,7 +50,8 @@ def row(rows: dict[str, list[dict[str, str]]], section: str, name: str) -> dict[
 
 @needs_proc
 async def test_everything_is_looked_at_and_nothing_is_left_running(tmp_path: Path) -> None:
-    _, rows = await doctor(tmp_path)
+    async with started("doctor", "--json", environ=environ_for(tmp_path)) as process:
+        rows = by_section(await ended(process))
     assert list(rows) == ["python", "config", "terminal", "engine", "sound", "key", "network", "service"]
     assert all(each["verdict"] in ("ok", "warn", "fail", "info") for section in rows.values() for each in section)
     assert all(each["cure"] for section in rows.values() for each in section if each["verdict"] == "fail")

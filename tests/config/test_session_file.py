@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.config.session_file import MAX_LENGTH, read_session_text
 from voicechat.errors import ConfigError
@@ -119,7 +119,6 @@ def test_the_place_is_right_behind_comments_and_fences() -> None:
         read_session_text('```json\n{ /* one\n two */\n// three\n  "a": oops\n}\n```', "x")
 
 
-@settings(max_examples=300)
 @given(
     st.text(max_size=40) | st.text(alphabet='{}[]":,/*#\n a1=`.', max_size=40),
     st.sampled_from(["a.json", "a.toml", "-"]),

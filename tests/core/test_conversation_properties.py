@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.talk_script import TalkScript, committed, created, done, item, silence, speech, transcript, words
 from voicechat.core import events as on
@@ -102,13 +102,11 @@ def check(talk: TalkScript) -> None:
     assert bool(mic.reason) != mic.is_on_air
 
 
-@settings(max_examples=100, deadline=None)
 @given(SCRIPT)
 def test_no_order_of_events_raises_or_breaks_the_transcript(script: list[tuple[float, Event | ServerEvent]]) -> None:
     play(script)
 
 
-@settings(max_examples=100, deadline=None)
 @given(SCRIPT, st.floats(0, 3))
 def test_what_was_shown_as_heard_stays_shown_while_the_answer_sounds(
     script: list[tuple[float, Event | ServerEvent]], pause: float
@@ -120,7 +118,6 @@ def test_what_was_shown_as_heard_stays_shown_while_the_answer_sounds(
         assert turn.key not in early or turn.text.startswith(early[turn.key])
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.permutations(range(6)), st.data())
 def test_the_order_respects_what_the_server_said_comes_before(order: list[int], data: st.DataObject) -> None:
     """Users and answers in turn, each naming one of those before it, arriving in any order."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import fields, replace
 
@@ -18,14 +17,11 @@ from voicechat.core.state import State
 from voicechat.core.step import RULES, next_deadline
 from voicechat.protocol import server_events as wires
 
-EXAMPLES = int(os.environ.get("VOICECHAT_EXAMPLES", "150"))
-"""Conversations per property; more are worth a night."""
-
 
 def everywhere(check: Callable[[list[Moment], TurnPolicy], None]) -> Callable[[], None]:
     """Run a check over random conversations under every policy and from every beginning."""
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
+    @settings(derandomize=True)
     @given(SCRIPTS, st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
     def run(recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: Callable[[TurnPolicy], State]) -> None:
         check(list(conversation(recipes, policy, begin(policy))), policy)

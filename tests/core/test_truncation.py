@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.nearly import nearly
 from tests.support.script import At, at, audio, created, done, heard, opened, script, wire
@@ -100,7 +100,6 @@ def piece(item_id: str, size: int) -> Received:
     return wire(ResponseOutputAudioDelta(item_id=item_id, response_id="r1", delta=delta))
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     pieces=st.lists(st.tuples(st.sampled_from(["i1", "i2"]), st.integers(1, 9_001)), min_size=1, max_size=30),
     clocks=st.lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.diagnose.findings import MOST_FINDINGS, Board, found
 from voicechat.diagnose.records import record_of
@@ -65,7 +65,6 @@ EVENT = st.fixed_dictionaries(
 ROW = st.tuples(st.sampled_from(["in", "out", "local"]), st.floats(0, 20), EVENT)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.lists(ROW, max_size=40), st.booleans())
 def test_no_order_and_no_nonsense_makes_a_check_fail_and_all_evidence_was_seen(rows: list[Any], timed: bool) -> None:
     diagnosis, now = Diagnosis(), 0.0

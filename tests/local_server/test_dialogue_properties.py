@@ -106,7 +106,7 @@ def step(talk: Talk, kind: str, value: Any, transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("transport", ["webrtc", "websocket"])
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEPS, max_size=30))
 def test_any_order_of_happenings_keeps_the_protocols_promises(
     transport: Transport, steps: list[tuple[str, Any]]
@@ -159,7 +159,6 @@ def test_everything_that_is_said_can_be_written_and_read_in_both_dialects(steps:
             assert decode_server(encode(out, "beta")).notes == ()
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_any_text_is_answered_by_one_error(text: str) -> None:
     talk = Talk()
@@ -167,7 +166,6 @@ def test_any_text_is_answered_by_one_error(text: str) -> None:
     assert [type(out) for out in outs] == [ServerError]
 
 
-@settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.guide_talk import NOON, Talk
 from voicechat.local_server.brain.base import (
@@ -325,7 +325,6 @@ async def test_the_long_explanation_of_what_it_cannot_do_comes_once() -> None:
     assert "Ollama" in first and "Ollama" not in second and "I heard: Who wrote that book" in second
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.text(max_size=200)
     | st.lists(

@@ -35,19 +35,16 @@ def check_answer(text: str | bytes) -> None:
             assert decoded.event.reason
 
 
-@settings(max_examples=200)
 @given(st.binary(max_size=60) | st.text(max_size=60))
 def test_any_bytes_and_any_text_get_an_answer(text: str | bytes) -> None:
     check_answer(text)
 
 
-@settings(max_examples=150)
 @given(json_values, st.booleans())
 def test_any_json_gets_an_answer(value: JsonValue, is_ascii: bool) -> None:
     check_answer(json.dumps(value, ensure_ascii=is_ascii))
 
 
-@settings(max_examples=250)
 @given(st.sampled_from(TYPES), st.dictionaries(st.sampled_from(NAMES), json_values, max_size=5))
 def test_any_fields_of_a_known_event_get_that_event(event_type: str, fields: dict[str, JsonValue]) -> None:
     text = json.dumps({**fields, "type": event_type})
@@ -55,7 +52,6 @@ def test_any_fields_of_a_known_event_get_that_event(event_type: str, fields: dic
     assert not isinstance(decode_server(text).event, MalformedFrame)
 
 
-@settings(max_examples=150)
 @given(st.sampled_from([json.dumps(found.ga) for found in wire_samples()]), st.data())
 def test_a_frame_with_damage_gets_an_answer(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text)))
@@ -66,7 +62,6 @@ def test_a_frame_with_damage_gets_an_answer(text: str, data: st.DataObject) -> N
     check_answer(text[:start] + damage + text[end:])
 
 
-@settings(max_examples=100)
 @given(json_objects)
 def test_an_unknown_event_comes_back_as_it_was(payload: dict[str, JsonValue]) -> None:
     event = UnknownEvent(type="no.such.event", payload={**payload, "type": "no.such.event"})

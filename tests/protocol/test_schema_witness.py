@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.wire_samples import Sample, wire_samples
 from tests.support.wire_strategies import audios, configs
@@ -116,7 +116,6 @@ def test_a_full_configuration_fits() -> None:
     check("session.update", encode(SessionUpdate(session=checked.session)))
 
 
-@settings(max_examples=150)
 @given(configs, st.none() | audios)
 def test_what_passes_the_check_fits_whatever_was_asked(config: Any, audio: Any) -> None:
     checked = check_session({**config, "audio": audio} if audio is not None else config)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.wire_samples import Sample, wire_samples
 from tests.support.wire_strategies import audios, configs, json_values
@@ -260,7 +260,6 @@ def test_a_refused_field_can_be_taken_out(session: dict[str, Any], path: str, le
     assert json.dumps(session) == before
 
 
-@settings(max_examples=250)
 @given(configs, st.none() | audios, st.sampled_from([None, "ga", "beta"]))
 def test_whatever_is_checked_the_result_is_right(config: Any, audio: Any, dialect: Any) -> None:
     wish = {**config, "audio": audio} if audio is not None else config
@@ -273,7 +272,6 @@ def test_whatever_is_checked_the_result_is_right(config: Any, audio: Any, dialec
     json.dumps(checked.session, allow_nan=False)
 
 
-@settings(max_examples=100)
 @given(json_values)
 def test_no_config_however_odd_raises(config: Any) -> None:
     assert check_session(config).session["type"] in ("realtime", "transcription")

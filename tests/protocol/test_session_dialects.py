@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.wire_strategies import json_objects
 from voicechat.protocol.session_config import to_dialect
@@ -132,7 +132,6 @@ def test_response_options_get_no_session_type() -> None:
     }
 
 
-@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from([*GA_PATHS, *FORMATS, "audio", "tools", "tool_choice", "type"]), st.none() | json_objects

@@ -26,7 +26,7 @@ OPENING: list[tuple[float, Recipe]] = [
 ]
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(derandomize=True)
 @given(SCRIPTS, st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
 def test_a_tape_of_any_conversation_runs_again_without_a_difference(
     recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: State

@@ -7,7 +7,7 @@ import wave
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.audio.script_mic import Room
 from voicechat.core.user_events import (
@@ -222,7 +222,6 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(KNOWN), _values, max_size=4))
 def test_no_value_anywhere_makes_reading_fail(
     tmp_path_factory: pytest.TempPathFactory, step: dict[str, object]

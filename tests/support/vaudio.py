@@ -123,12 +123,21 @@ def until(happened: Callable[[], bool], timeout: float, complaint: str) -> None:
         time.sleep(0.01)
 
 
+def one_process_only(note: Path) -> None:
+    """Fail where two processes of one run of the suite test sound devices: they would disturb each other's timing."""
+    run, process = (os.environ.get(f"PYTEST_XDIST_{name}", "") for name in ("TESTRUNUID", "WORKER"))
+    if run and note.exists() and note.read_text().startswith(run):
+        assert note.read_text() == run + process, "another process of this run tests sound devices too"
+    note.write_text(run + process)
+
+
 @pytest.fixture
 def virtual_audio(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualAudio]:
     """A running server that PortAudio in this process uses."""
     if shutil.which("pulseaudio") is None or shutil.which("pactl") is None:
         missing = "PulseAudio is not installed"
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    one_process_only(tmp_path_factory.getbasetemp().parent / "sound-devices-are-tested-by")
     audio = VirtualAudio(tmp_path_factory.mktemp("vaudio"))
     audio.start()
     monkeypatch.setenv("PULSE_SERVER", f"unix:{audio.socket}")

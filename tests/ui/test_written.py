@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
 from tests.support.written_talk import WRITTEN
@@ -103,7 +103,6 @@ def pieces_of(text: str) -> list[Piece]:
     return found
 
 
-@settings(max_examples=150, deadline=None)
 @given(TEXTS)
 def test_every_piece_is_the_source_where_it_says(text: str) -> None:
     text = clean(text)
@@ -111,7 +110,6 @@ def test_every_piece_is_the_source_where_it_says(text: str) -> None:
         assert piece.at < 0 or text[piece.at : piece.at + len(piece.text)] == piece.text
 
 
-@settings(max_examples=150, deadline=None)
 @given(TEXTS, st.integers(8, 92))
 def test_no_row_is_wider_than_the_screen(text: str, width: int) -> None:
     for row in laid_out(clean(text), width):
@@ -119,7 +117,6 @@ def test_no_row_is_wider_than_the_screen(text: str, width: int) -> None:
         assert all(cell_len(cell.text) == cell.width for cell in row.cells)
 
 
-@settings(max_examples=100, deadline=None)
 @given(TEXTS)
 def test_no_word_is_lost(text: str) -> None:
     text = clean(text)

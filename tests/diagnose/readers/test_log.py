@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.foreign_logs import WRITERS
 from tests.support.foreign_sessions import plain
@@ -52,13 +52,11 @@ def test_times_come_from_the_ids_where_a_log_has_none() -> None:
     assert reading.times_from_ids and [record.t for record in records] == [0.0, 3.0]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_without_a_complaint(data: bytes) -> None:
     read(data)
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(WRITERS)), st.integers(0, 6000), st.integers(0, 255))
 def test_a_log_with_a_wrong_byte_or_a_torn_end_is_read_as_far_as_it_goes(name: str, at: int, byte: int) -> None:
     data = bytearray(WRITERS[name](plain()))

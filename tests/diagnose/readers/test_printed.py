@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from voicechat.diagnose.readers.printed import Printed
 
@@ -78,7 +78,6 @@ def test_shortened_ids_do_not_make_two_events_one() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(max_size=120), max_size=8))
 def test_any_lines_are_read_without_a_complaint(lines: list[str]) -> None:
     events(*lines)
