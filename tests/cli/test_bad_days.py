@@ -196,5 +196,5 @@ async def test_an_engine_that_dies_is_named_with_its_cause(tmp_path: Path) -> No
             ran = await ended(process)
     assert b"connect.wanted" in first
     assert ran.code == ENGINE_DIED
-    assert "the engine died (signal 9)" in ran.err
+    assert "the engine was killed by SIGKILL (signal 9)" in ran.err
     assert ran.summary["problems"]

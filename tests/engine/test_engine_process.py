@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import queue
 import signal
@@ -15,10 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import environ_for
+from tests.support.local_server import local_server
+from tests.support.peers import eventually
 from voicechat.config.load import load_settings
-from voicechat.core.events import MuteChosen
+from voicechat.config.locations import engine_log
+from voicechat.core.events import MuteChosen, TextEntered, TurnModeChosen
+from voicechat.core.view import TurnView, View
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot
+from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot, Turns
 
 PATIENCE = 15.0
 
@@ -116,10 +122,69 @@ def test_its_death_is_told_with_a_cause_and_it_can_be_restarted(client: Client) 
     os.kill(client.engine.pid, signal.SIGKILL)
     goodbye = client.until(Goodbye)
     assert isinstance(goodbye, Goodbye)
-    assert "signal 9" in goodbye.cause
+    assert f"was killed by SIGKILL (signal 9); its log: {engine_log()}" in goodbye.cause
     assert goodbye.exit_code == 5
     client.engine.restart()
     assert isinstance(client.until(EngineHello), EngineHello)
+
+
+class Talking:
+    """An engine that talks with a server, and what it shows."""
+
+    def __init__(self, folder: Path, base_url: str) -> None:
+        config = folder / "empty.toml"
+        config.write_text("")
+        flags = {"provider": "custom", "base_url": base_url, "transport": "websocket", "mic": "none", "speaker": "none"}
+        self.engine = EngineProcess(load_settings(flags, {}, config), environ_for(folder))
+        self.view = View()
+        self.turns: dict[str, TurnView] = {}
+        self.has_ended = False
+        self.engine.start(self._take)
+
+    def _take(self, message: FromEngine) -> None:
+        match message:
+            case Snapshot(view=view):
+                self.view = view
+            case Turns(changed=changed, order=order):
+                turns = self.turns | {turn.key: turn for turn in changed}
+                self.turns = {key: turns[key] for key in order or self.turns}
+            case Goodbye():
+                self.has_ended = True
+            case _:
+                pass
+
+    def said(self) -> list[tuple[str, str]]:
+        return [(turn.who, turn.text) for turn in self.turns.values() if turn.who != "note" and not turn.partial]
+
+    async def ask(self, text: str) -> str:
+        """The answer to a typed text."""
+        await eventually(lambda: self.view.connection.phase == "open", 4 * PATIENCE)
+        before = len(self.said())
+        self.engine.send(TextEntered(text))
+        await eventually(lambda: [who for who, _ in self.said()[before:]] == ["you", "assistant"], 4 * PATIENCE)
+        return self.said()[-1][1]
+
+
+async def test_a_new_engine_continues_the_conversation_of_one_that_was_killed(tmp_path: Path) -> None:
+    async with local_server() as server:
+        talk = Talking(tmp_path, server.base_url)
+        try:
+            assert "Otto" in await talk.ask("My name is Otto.")
+            talk.engine.send(MuteChosen(True))
+            talk.engine.send(TurnModeChosen("push-to-talk"))
+            await eventually(lambda: talk.view.mic.muted and talk.view.mic.turn_mode == "push-to-talk", PATIENCE)
+            said = talk.said()
+            os.kill(talk.engine.pid, signal.SIGKILL)
+            await eventually(lambda: talk.has_ended, PATIENCE)
+            talk.turns, talk.view = {}, View()
+            await asyncio.to_thread(talk.engine.restart)
+            await eventually(lambda: talk.turns, 4 * PATIENCE)
+            assert talk.said() == said
+            assert "Otto" in await talk.ask("What is my name?")
+            assert talk.said()[: len(said)] == said
+            assert talk.view.mic.muted and talk.view.mic.turn_mode == "push-to-talk"
+        finally:
+            await asyncio.to_thread(talk.engine.close)
 
 
 HOLDER = """

@@ -43,3 +43,15 @@ async def test_the_key_asks_for_a_tape_and_never_while_a_message_is_typed() -> N
         assert engine.sent.count(RecordingToggled()) == 1
         await pilot.press("i", "w")
         assert engine.sent.count(RecordingToggled()) == 1
+
+
+async def test_an_engine_that_dies_records_no_longer() -> None:
+    engine = FakeEngine()
+    app = VoiceChatApp(engine, UiOptions())
+    async with app.run_test(size=(100, 30)) as pilot:
+        engine.deliver(TapeShown("/somewhere"))
+        await pilot.pause()
+        assert "● rec " in header(app)
+        engine.die("killed")
+        await pilot.pause()
+        assert "rec" not in header(app)

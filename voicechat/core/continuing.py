@@ -1,12 +1,14 @@
-"""A talk that goes on from an earlier one: its turns as they were heard, to be told to the new session. Pure."""
+"""A conversation that continues an earlier one: its turns, to be sent to the new session as text. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
 
-from voicechat.core.remembering import SYSTEM, heard_of
-from voicechat.core.state import Choices, Conversation, Part, Resumption, State, Turn, Wishes
+from voicechat.core.remembering import SYSTEM
+from voicechat.core.spoken_text import weight
+from voicechat.core.state import Choices, Conversation, Cut, Part, Resumption, State, Turn, Wishes
+from voicechat.core.view import TurnView
 
 
 def begun(wishes: Wishes, choices: Choices, turns: tuple[Turn, ...] = ()) -> State:
@@ -21,33 +23,44 @@ def begun(wishes: Wishes, choices: Choices, turns: tuple[Turn, ...] = ()) -> Sta
     )
 
 
-def turns_of(state: State, at: float, now: float) -> tuple[Turn, ...]:
-    """What was said in a talk that was in `state` at `at` on its own clock, as turns that are over at `now` on ours."""
-    return tuple(_numbered(_over(turn, heard_of(state, turn, at), now) for turn in state.conversation.turns))
+def turns_of(views: Iterable[TurnView], now: float) -> tuple[Turn, ...]:
+    """The turns of a conversation that ended, from their views; they count as complete at `now` on our clock.
+
+    Notices are left out: they were about the session that ended.
+    """
+    kept = (view for view in views if (view.text or view.rest) and not _is_notice(view))
+    return tuple(replace(_over(view, now), key=f"t{number}") for number, view in enumerate(kept, 1))
 
 
-def _over(turn: Turn, text: str, now: float) -> Turn | None:
-    """None for what nobody said: a notice, a turn without words."""
-    if not text or (turn.who == "note" and not text.startswith(SYSTEM)):
-        return None
-    return Turn(
+def _is_notice(view: TurnView) -> bool:
+    return view.who == "note" and not (view.item_id and view.text.startswith(SYSTEM))
+
+
+def _over(view: TurnView, now: float) -> Turn:
+    """A turn to which nothing is added any more."""
+    text = view.text + view.rest
+    spoken = False if view.written else None
+    is_answered = view.who != "tool" or not view.partial
+    turn = Turn(
         key="",
-        who=turn.who,
+        who=view.who,
         at=now,
-        item_id=turn.item_id if turn.who == "note" else "",
-        call_id=turn.call_id,
-        parts=() if turn.who in ("tool", "note") else (Part(text=text, final=True),),
+        item_id=view.item_id if view.who == "note" else "",
+        call_id=view.call_id,
+        parts=() if view.who in ("tool", "note") else (Part(text=text, spoken=spoken, final=True),),
         text=text,
         final=True,
-        typed=turn.typed,
+        typed=view.typed,
         committed=True,
-        failed=turn.failed,
-        done_at=None if turn.who in ("tool", "assistant") and not turn.done else now,
+        failed=view.failed,
+        done_at=now if is_answered else None,
         complete_at=now,
-        detail=turn.detail,
+        detail=view.detail,
+        translation=view.translation,
     )
-
-
-def _numbered(turns: Iterable[Turn | None]) -> Iterable[Turn]:
-    said = (turn for turn in turns if turn is not None)
-    return (replace(turn, key=f"t{number}") for number, turn in enumerate(said, 1))
+    if view.who != "assistant" or not (view.rest or view.cut_by):
+        return turn
+    heard = (view.cut_at or 1.0) if view.text else 0.0
+    cut = Cut(view.cut_by or "line", heard, estimated=view.cut_is_estimate or not view.cut_by)
+    # The pace at which the part that was heard ends inside its last word, so that it is split there again.
+    return replace(turn, cut=cut, heard=heard, pace=(weight(view.text) - 0.5) / heard if heard else 1.0)

@@ -97,6 +97,7 @@ def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: boo
         detail=turn.detail,
         stage=turn.stage,
         item_id=turn.item_id,
+        call_id=turn.call_id,
         translation=turn.translation,
     )
 

@@ -186,6 +186,8 @@ class TurnView:
     """Tools: it waits for your word, or runs on this machine."""
     item_id: str = ""
     """The service's (first) item of this turn; empty where it has none."""
+    call_id: str = ""
+    """Tools: the service's name for the call."""
     translation: str | None = None
     """`text` in the language of `--translate`. Empty: nothing to show; None: not (yet) translated."""
 

@@ -26,6 +26,8 @@ from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import events as on
+from voicechat.core.continuing import turns_of
+from voicechat.core.view import TurnView
 from voicechat.engine.continuing import turns_before
 from voicechat.engine.lines import Dialect, Lines
 from voicechat.engine.scripted import Speaking, script_event, script_mic
@@ -51,8 +53,12 @@ class Talk:
         settings: Settings,
         environ: Mapping[str, str],
         functions: Sequence[Callable[..., Any]] = (),
+        shown: Sequence[TurnView] = (),
     ) -> None:
-        """`functions`: a program's own tools. Raises ConfigError for settings that cannot work."""
+        """`functions`: a program's own tools. `shown`: turns of an engine that ended, which this one continues.
+
+        Raises ConfigError for settings that cannot work.
+        """
         self.plan = plan(settings)
         self.settings = settings
         _, key = find_key(environ, settings.provider, settings.base_url)
@@ -63,8 +69,8 @@ class Talk:
             )
         self.clock = time.monotonic
         self.started_at = self.clock()
-        self.before = turns_before(settings, self.started_at)
-        """What was said in the talk from which this one goes on."""
+        self.before = turns_of(shown, self.started_at) or turns_before(settings, self.started_at)
+        """The turns of the conversation that this one continues."""
         self.processor = processor_for(settings)
         self.path = AudioPath(self._heard, processor=self.processor)
         self.sound = Sound(self.path, self.plan.policy)

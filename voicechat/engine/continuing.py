@@ -6,6 +6,7 @@ from voicechat.config.locations import tapes_dir, tapes_root
 from voicechat.config.settings import Settings
 from voicechat.core.continuing import turns_of
 from voicechat.core.state import Turn
+from voicechat.core.turn_viewing import turn_views
 from voicechat.errors import TapeError
 from voicechat.recording.history import find_tape
 from voicechat.recording.rerun import last_state
@@ -20,4 +21,4 @@ def turns_before(settings: Settings, now: float) -> tuple[Turn, ...]:
     if tape.head.get("redacted") is True:
         raise TapeError(f"{tape.folder.name} was redacted: nobody knows what was said", hint="continue another tape")
     past = last_state(tape)
-    return () if past is None else turns_of(past.state, past.now, now)
+    return () if past is None else turns_of(turn_views(past.state, past.now), now)

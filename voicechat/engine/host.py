@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from voicechat.config.locations import engine_log
 from voicechat.config.private_values import private_environ
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.user_events import UserAct
+from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,
@@ -33,6 +35,8 @@ from voicechat.engine.link import (
     FromEngine,
     Goodbye,
     Ping,
+    Snapshot,
+    Turns,
     pack,
     unpack_from_engine,
 )
@@ -40,7 +44,6 @@ from voicechat.exit_codes import ENGINE_DIED
 
 PING_EVERY = 1.0
 """The engine closes the mic after 3 s without a ping (a stopped client must not leave it open)."""
-LAST_WORDS = 2_000
 
 Deliver = Callable[[FromEngine], None]
 
@@ -58,6 +61,9 @@ class EngineProcess:
         self._count = 0
         self._said_goodbye = False
         self._stop_pings = threading.Event()
+        self._turns: dict[str, TurnView] = {}
+        """The conversation as it was shown last, in its order; a new engine continues it."""
+        self._mic: MicView | None = None
 
     @property
     def pid(self) -> int:
@@ -76,13 +82,17 @@ class EngineProcess:
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="engine-reader", daemon=True)
         self._reader.start()
         threading.Thread(target=self._ping, args=(self._stop_pings,), name="engine-ping", daemon=True).start()
-        self._post(ClientHello(LINK_VERSION, self._hello()))
+        is_muted = self._mic is not None and (self._mic.muted or self._mic.state == "paused")
+        self._post(ClientHello(LINK_VERSION, self._hello(), tuple(self._turns.values()), muted=is_muted))
 
     def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return spawn(environ)
 
     def _hello(self) -> dict[str, Any]:
-        return as_plain(self._settings)
+        """The settings, with what was switched in the conversation that is continued."""
+        mic = self._mic
+        switched = {"turn_mode": mic.turn_mode, "barge_in": mic.barge_in, "volume": mic.volume} if mic else {}
+        return as_plain(self._settings) | switched
 
     def send(self, event: UserAct) -> None:
         """Tell the engine what the user did. A dead engine has said goodbye already; nothing is raised."""
@@ -90,6 +100,7 @@ class EngineProcess:
         self._post(Command(self._count, type(event).__name__, dataclasses.asdict(event)))
 
     def restart(self) -> None:
+        """Spawn another engine, which continues the conversation."""
         self.close()
         self.start(self._deliver)
 
@@ -130,11 +141,23 @@ class EngineProcess:
         assert process.stdout is not None
         with process.stdout as pipe:
             for message in frames(pipe):
-                self._said_goodbye = self._said_goodbye or isinstance(message, Goodbye)
+                self._keep(message)
                 self._deliver(message)
         code = process.wait()
         if not self._said_goodbye and self._process is process:
             self._deliver(Goodbye(epitaph(code), exit_code=ENGINE_DIED))
+
+    def _keep(self, message: FromEngine) -> None:
+        match message:
+            case Turns(changed=changed, order=order):
+                turns = self._turns | {turn.key: turn for turn in changed}
+                self._turns = turns if order is None else {key: turns[key] for key in order if key in turns}
+            case Snapshot(view=View(mic=mic)):
+                self._mic = mic
+            case Goodbye():
+                self._said_goodbye = True
+            case _:
+                pass
 
 
 def spawn(environ: Mapping[str, str], module: str = "voicechat.engine") -> subprocess.Popen[bytes]:
@@ -167,17 +190,9 @@ def frames(stream: IO[bytes]) -> Iterator[FromEngine]:
 
 
 def epitaph(code: int) -> str:
-    """Why the engine is gone, with its last line."""
-    how = f"signal {-code}" if code < 0 else f"exit code {code}"
-    last = last_line()
-    return f"the engine died ({how})" + (f": {last}" if last else "")
-
-
-def last_line() -> str:
-    with contextlib.suppress(OSError):
-        with engine_log().open("rb") as log:
-            log.seek(0, os.SEEK_END)
-            log.seek(max(0, log.tell() - LAST_WORDS))
-            lines = log.read().decode("utf-8", "replace").splitlines()
-        return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
-    return ""
+    """How the engine ended, as far as it is known, and where its log is."""
+    try:
+        how = f"was killed by {signal.Signals(-code).name} (signal {-code})"
+    except ValueError:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"the engine {how}; its log: {engine_log()}"

@@ -295,6 +295,10 @@ class ClientHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
 
     version: int
     settings: dict[str, Any]
+    turns: tuple[TurnView, ...] = ()
+    """Of an engine that ended, in their order: the conversation continues with them."""
+    muted: bool = False
+    """The microphone begins muted."""
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="kind", tag="command"):

@@ -120,7 +120,9 @@ class Service:
         problems = Problems(self.post)
         settings = with_private(from_plain(hello.settings), os.environ)
         book = Bookkeeper(settings, self.post)
-        talk = Talk(settings, os.environ)
+        talk = Talk(settings, os.environ, shown=hello.turns)
+        if hello.muted:
+            talk.session.tell(on.MuteChosen(True))
         for part in (log, problems, book):
             part.start_at(talk.started_at)
         book.tell = talk.session.tell

@@ -20,7 +20,7 @@ from textual.driver import Driver
 from textual.timer import Timer
 
 from voicechat.core.view import ReplyView, View
-from voicechat.engine.link import FromEngine, Meters
+from voicechat.engine.link import FromEngine, Meters, TapeShown
 from voicechat.ui import messages
 from voicechat.ui.actions import ActionsApp
 from voicechat.ui.bindings import check_keys, default_bindings, keys_of, spoken_keys
@@ -237,6 +237,7 @@ class VoiceChatApp(ActionsApp):
             return
         self.died = message.goodbye
         self.view, self.meters = after_death(self.view), Meters()
+        self.talk.tape = TapeShown()
         self._show()
         self.talk.engine_died(clean(message.goodbye.cause), may_restart=self._may_restart())
 

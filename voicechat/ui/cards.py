@@ -282,11 +282,11 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
 
 
 def _died(facts: CardFacts, width: int) -> list[Line]:
-    lines = [_text("✕ The engine has ended, and with it the talk", "error", bold=True), ()]
+    lines = [_text("✕ The engine has ended", "error", bold=True), ()]
     lines += [*_wrapped(facts.died or "no last word from it", width), ()]
     lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
     if facts.may_restart:
-        lines.append((*_inline("Enter", " starts it again   "), *_inline("Ctrl+Q", " leaves")))
+        lines.append((*_inline("Enter", " starts it again, with the conversation   "), *_inline("Ctrl+Q", " leaves")))
     else:
         lines.append((Word("It ended three times within a minute.  ", "warning"), *_inline("Ctrl+Q", " leaves")))
     return lines
