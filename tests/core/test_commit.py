@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.support.script import at, committed, created, heard, opened, refused, script, transcribed, voice, wire
 from voicechat.core.effects import ClearInput, CommitInput
-from voicechat.core.events import LineLost, LineOpened, MuteChosen, TurnSpoken, VoiceBegan, VoiceEnded
+from voicechat.core.events import ConnectWanted, LineLost, LineOpened, MuteChosen, TurnSpoken, VoiceBegan, VoiceEnded
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.state import State
 from voicechat.protocol.server_events import InputAudioBufferSpeechStarted, InputAudioBufferSpeechStopped
 
 LOCAL = opened(local_detection=True)
@@ -66,6 +67,13 @@ def test_r19_a_provider_that_waits_for_the_client_gets_one_commit() -> None:
     stopped = at(3.0, wire(InputAudioBufferSpeechStopped(item_id="u1")))
     talk = script(stopped, policy=WAITS_FOR_US)
     assert talk.of(CommitInput) == [at(5.0, CommitInput("audio-1-1"))]
+
+
+def test_r19_speech_that_stopped_before_the_settings_are_in_force_wakes_nobody_until_then() -> None:
+    stopped = at(0.2, wire(InputAudioBufferSpeechStopped(item_id="u1")))
+    line = (at(0.0, ConnectWanted()), at(0.1, LineOpened(1)), stopped)
+    talk = script(*line, policy=WAITS_FOR_US, begin=State(), until=20.0)  # raises for a deadline that comes again
+    assert [one.time for one in talk.of(CommitInput)] == [7.1]  # when the settings count as in force
 
 
 def test_r19_not_when_it_commits_or_hears_more() -> None:

@@ -22,7 +22,7 @@ from voicechat.core.events import (
     TalkPressed,
     TurnModeChosen,
 )
-from voicechat.core.policy import PRESETS, policy_for
+from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.protocol.server_events import SessionCreated, SessionUpdated
@@ -75,6 +75,38 @@ def test_r21_given_in_the_handshake_the_configuration_is_in_force_at_once() -> N
     assert talk.of(OpenMic) == [at(1.0, OpenMic())]
     assert talk.of(UpdateSession) == []
     assert talk.said(ConfigurationInForce) == [at(1.0, ConfigurationInForce())]
+
+
+def returned(**heard: Any) -> dict[str, Any]:
+    """A session as a beta service returns it that took nothing over from the handshake."""
+    detection = {"type": "server_vad", "threshold": 0.5, "create_response": True, "interrupt_response": True} | heard
+    return BETA | {"input_audio_transcription": None, "turn_detection": detection, "voice": "marin"}
+
+
+def test_r22_settings_the_handshake_lost_are_sent_by_an_update() -> None:
+    created = at(1.0, wire(SessionCreated(session=returned())))
+    talk = script(*line(created, configured=True), begin=BEGIN, until=2.0)
+    ((time, session, dialect),) = updates(talk)
+    assert (time, dialect) == (1.0, "beta")
+    assert session["audio"]["input"]["transcription"] == {"model": "gpt-transcribe"}
+    assert detection(session)["interrupt_response"] is False
+    assert "voice" not in session["audio"].get("output", {}) and "instructions" not in session
+
+
+def test_r22_settings_the_service_never_applies_are_named() -> None:
+    answer = at(1.3, wire(SessionUpdated(session=returned(interrupt_response=False))))
+    created = at(1.0, wire(SessionCreated(session=returned())))
+    talk = script(*line(created, answer, configured=True), begin=BEGIN, until=9.0)
+    assert len(updates(talk)) == 1
+    assert [one.what.text for one in talk.said(Noticed)] == [
+        "The service does not apply transcription; it keeps its own setting."
+    ]
+
+
+def test_r22_a_session_that_was_taken_over_is_not_asked_for_again() -> None:
+    taken = wanted_session(BEGIN, TurnPolicy()) | {"id": "sess_1", "model": "resolved-name", "tools": []}
+    talk = script(*line(at(1.0, wire(SessionCreated(session=taken))), configured=True), begin=BEGIN, until=9.0)
+    assert updates(talk) == [] and talk.notices == []
 
 
 def test_r21_otherwise_no_audio_before_session_updated() -> None:

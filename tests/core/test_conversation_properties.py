@@ -64,7 +64,7 @@ HAPPENED: st.SearchStrategy[Event | ServerEvent] = st.one_of(
     SAID,
     st.just(on.AssistantHeard()),
     st.builds(on.AssistantFellSilent, st.floats(0, 50)),
-    st.just(on.PlaybackEmptied()),
+    st.just(on.PlaybackEmptied(1)),
     st.builds(on.VoiceBegan, st.floats(0, 50)),
     st.builds(on.VoiceEnded, st.floats(0, 50), st.floats(0, 5)),
     st.builds(on.BargeInHappened, st.floats(0, 50)),

@@ -121,7 +121,7 @@ def test_r2_on_webrtc_done_needs_600_ms_of_silence() -> None:
 
 def test_r2_on_websocket_done_and_an_empty_queue_reopen() -> None:
     begin = opened(transport="WebSocket", barge_in=False)
-    talk = script(*spoken(at(1.95, PlaybackEmptied()), at(2.0, done()), start=False), begin=begin, until=4.0)
+    talk = script(*spoken(at(1.95, PlaybackEmptied(1)), at(2.0, done()), start=False), begin=begin, until=4.0)
     assert talk.of(OpenMic) == [at(2.2, OpenMic())]
 
 

@@ -119,7 +119,7 @@ def test_a_truncation_is_a_whole_number_of_milliseconds_from_nothing_to_what_cam
     events: list[At[Event]] = [at(0.0, created()), *(at(0.1, piece(item, size)) for item, size in pieces)]
     events += [at(0.2, heard())] if is_heard else []
     events += [at(0.5, moved(item, played, 0.5, moving=moving)) for item, played, moving in clocks]
-    events += [at(0.6, PlaybackEmptied())] if emptied else []
+    events += [at(0.6, PlaybackEmptied(1))] if emptied else []
     talk = script(*events, at(stopped_at, StopPressed()), begin=WEBSOCKET, until=9.0)
     came = {item: sum(size for name, size in pieces if name == item) for item, _ in pieces}
     for one in talk.of(TruncateItem):

@@ -7,10 +7,13 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
+from tests.support.peers import eventually
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import Choices, Wishes
+from voicechat.core.state import Choices, State, Wishes
 from voicechat.errors import SignallingError
 from voicechat.session.happenings import Happening
 from voicechat.session.ports import Line, LineListener, Tell
@@ -165,4 +168,51 @@ async def test_a_key_that_a_server_quotes_is_hidden_before_anybody_sees_it() -> 
     house.lines[-1].say('{"type": "error", "error": {"message": "Incorrect API key provided: sk-secret"}}')
     await house.until(lambda: any("hidden" in turn.text for turn in house.session.state.conversation.turns))
     assert not any("sk-secret" in str(happening.event) for happening in house.happened)
+    await house.session.close()
+
+
+async def test_a_passed_deadline_that_changes_nothing_is_one_defect_and_no_spin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = 0
+
+    def passed(state: State, now: float, policy: TurnPolicy) -> float:
+        nonlocal asked
+        asked += 1
+        return now - 1.0
+
+    monkeypatch.setattr("voicechat.session.session.next_deadline", passed)
+    monkeypatch.setattr("voicechat.session.session.overdue", lambda *args: ("some rule",))
+    house = House(early=CREATED)
+    house.session.start()
+    await eventually(lambda: "engine.defect" in house.names("local"))
+    before, turns = asked, 0
+    while turns < 200:
+        await asyncio.sleep(0)
+        turns += 1
+    assert asked - before < 20
+    assert house.names("local").count("engine.defect") == 1
+    await house.session.close()
+
+
+async def test_a_late_event_after_close_arms_no_timer() -> None:
+    house = House(early=CREATED)
+    house.session.start()
+    await house.until(lambda: bool(house.session.state.configuration.effective))
+    await house.session.close()
+    house.session.tell(on.NewAsked())
+    await eventually(lambda: "new.asked" in house.names("local"))
+    assert house.session._timer is None
+
+
+async def test_news_of_an_emptied_queue_counts_for_its_own_connection_only() -> None:
+    house = House(early=CREATED)
+    house.session.start()
+    await house.until(lambda: bool(house.session.state.configuration.effective))
+    house.session.tell(on.PlaybackEmptied(house.session.state.connection.number - 1))
+    house.session.tell(on.MuteChosen(True))
+    await house.until(lambda: "mute.chosen" in house.names("local"))
+    assert house.session.state.playback.emptied_at is None
+    house.session.tell(on.PlaybackEmptied(house.session.state.connection.number))
+    await house.until(lambda: house.session.state.playback.emptied_at is not None)
     await house.session.close()

@@ -116,7 +116,7 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.SideNoted, WORDS, st.sampled_from(["", "translation_wait"])),
 )
 AUDIO: st.SearchStrategy[Event] = st.one_of(
-    st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),
+    st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(1), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),
     st.builds(on.DeviceOpened, WORDS, WORDS),
     st.builds(on.DeviceLost, WORDS, WORDS),
     st.builds(on.DeviceMissing, WORDS),

@@ -23,7 +23,9 @@ class AssistantFellSilent:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackEmptied:
-    """The playback queue is empty (WebSocket: the client owns the queue)."""
+    """The playback queue of this connection is empty (WebSocket: the client owns the queue)."""
+
+    connection: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,6 @@ class TurnPolicy:
     """Preset `quick` alone: the mic stays open and the server interrupts (R1, R9)."""
     reply_to_transcript_only: bool = False
     """The client decides when to answer: `create_response` is false and R13 applies."""
-    transcription: bool = True
-    """Whether the user's side is transcribed; R13 forces it on."""
 
     reopen_delay: float = 0.3
     """R2 [0-0.5]: the last echo fades before the mic opens again."""
@@ -111,8 +109,6 @@ class TurnPolicy:
     remembered_items: int = 64
     """R27: the newest turns that a new session is told."""
     remembered_bytes: int = 32_768
-    flat_limit: float = 5.0
-    """R26: bit-exact zeros for so long mean that the microphone is silent."""
     keep_before_line: float = 10.0
     """Speech kept while no line is up."""
     lease: float = 30.0
@@ -189,6 +185,5 @@ def policy_for(preset: Preset) -> TurnPolicy:
     return TurnPolicy(
         mic_open_during_playback=preset.mic_open_during_playback,
         reply_to_transcript_only=preset.reply_to_transcript_only,
-        transcription=preset.transcription,
         reopen_delay=preset.reopen_delay,
     )

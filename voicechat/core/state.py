@@ -209,7 +209,6 @@ class Voice:
     ended_at: float | None = None
     ducked: bool = False
     granted_at: float | None = None
-    grant_confirmed: bool = False
     allowed: bool = False
     """What the audio callback was told last: it may grant by itself."""
     grants: int = 0

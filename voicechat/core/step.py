@@ -27,6 +27,7 @@ from voicechat.core.events import (
     LineNoted,
     LineOpened,
     LineStep,
+    PlaybackEmptied,
     PlaybackMoved,
     Received,
     SendRefused,
@@ -166,6 +167,13 @@ def next_deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     return earliest
 
 
+def overdue(state: State, now: float, policy: TurnPolicy) -> tuple[str, ...]:
+    """The names of the rules whose deadline has passed."""
+    policy = state.choices.policy or policy
+    due = ((rule.name, rule.deadline(state, now, policy)) for rule in RULES if rule.deadline is not None)
+    return tuple(name for name, at in due if at is not None and at <= now)
+
+
 def _handle(
     state: State,
     event: AnyEvent,
@@ -188,9 +196,9 @@ def _handle(
 def _is_of_this_line(state: State, event: Event) -> bool:
     """Whether this may be obeyed: news of a line that is gone is recorded by the session, never obeyed."""
     match event:
-        case (
-            Received() | LineStep() | LineNoted() | LineOpened() | LineFailed() | LineLost() | SendRefused()
-        ) | PlaybackMoved():
+        case (Received() | LineStep() | LineNoted() | LineOpened() | LineFailed() | LineLost() | SendRefused()) | (
+            PlaybackEmptied() | PlaybackMoved()
+        ):
             line = state.connection
             return event.connection == line.number and line.phase in ("connecting", "open")
         case _:

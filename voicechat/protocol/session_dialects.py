@@ -6,7 +6,8 @@ nothing but `temperature`; translation to beta loses what beta never knew, and s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -95,6 +96,32 @@ def set_path(session: dict[str, JsonValue], path: Path, value: JsonValue) -> Non
         here[name] = fresh
         here = fresh
     here[path[-1]] = value
+
+
+def differences(asked: Session, returned: Session, *, kinds_only: bool = False) -> tuple[Path, ...]:
+    """Where a returned session contradicts the one asked for, both in GA spelling.
+
+    What was not returned is unknown and contradicts nothing. The model's name may be resolved to another, lists may be
+    filled in; neither counts. `kinds_only`: only what is null, true, false or of another type.
+    """
+    return tuple(_differences(asked, returned, (), kinds_only=kinds_only))
+
+
+def _differences(asked: Session, returned: Session, path: Path, *, kinds_only: bool) -> Iterator[Path]:
+    for name, wanted in asked.items():
+        here = (*path, name)
+        if name not in returned or here in (("type",), ("model",)) or isinstance(wanted, list):
+            continue
+        found = returned[name]
+        if isinstance(wanted, dict) and isinstance(found, dict):
+            yield from _differences(wanted, found, here, kinds_only=kinds_only)
+        elif isinstance(wanted, int | float) and isinstance(found, int | float) and not isinstance(wanted, bool):
+            if not kinds_only and not math.isclose(wanted, found, rel_tol=1e-3):
+                yield here
+        elif wanted != found:
+            is_kind = name == "type" or None in (wanted, found) or isinstance(wanted, bool)
+            if is_kind or not kinds_only:
+                yield here
 
 
 def session_to_ga(session: Session) -> Translation:

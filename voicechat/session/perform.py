@@ -265,7 +265,7 @@ class Listener:
         self._tell(on.LineLost(self._number, self._redact(reason), code))
 
     def on_emptied(self) -> None:
-        self._tell(on.PlaybackEmptied())
+        self._tell(on.PlaybackEmptied(self._number))
 
     def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
         self._tell(on.PlaybackMoved(self._number, item_id, seconds, at, moving))

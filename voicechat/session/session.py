@@ -14,11 +14,14 @@ from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, Turn, Wishes
-from voicechat.core.step import next_deadline, step
+from voicechat.core.step import next_deadline, overdue, step
 from voicechat.session.happenings import Happening, Watch
 from voicechat.session.local_events import described
 from voicechat.session.perform import OpenLine, Performer
 from voicechat.session.ports import AudioPort
+
+STUCK_WAIT = 1.0
+"""Seconds until a deadline that has passed without effect is looked at again."""
 
 
 class Session:
@@ -47,6 +50,9 @@ class Session:
         self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._is_closed = False
+        self._stuck: tuple[str, ...] = ()
+        """The rules whose deadline was last found to have passed without effect."""
         self._performer = Performer(audio, open_line, self.tell, watch, clock)
 
     @property
@@ -63,6 +69,7 @@ class Session:
     async def close(self) -> None:
         """R30: end the conversation, hang up, and wait until the line is down."""
         self._handle(EndAsked())
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         await self._performer.close()
@@ -85,18 +92,33 @@ class Session:
             self._performer.perform(effect)
         if result.state is not before:
             self.on_change()
-        self._arm(now)
+        has_changed = result.state is not before or bool(result.effects)
+        self._arm(now, is_stuck=isinstance(event, TimePassed) and not has_changed)
 
     def _note(self, event: AnyEvent, now: float) -> None:
         local = described(event)
         if local is not None:
             self._watch(Happening(now, "local", local))
 
-    def _arm(self, now: float) -> None:
-        """One timer, at the earliest deadline any rule derives from the facts."""
+    def _arm(self, now: float, *, is_stuck: bool) -> None:
+        """One timer, at the earliest deadline any rule derives from the facts. `is_stuck`: time passed and changed
+        nothing, so a deadline that has passed would come again at once, without end."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        deadline = next_deadline(self.state, now, self.policy)
-        if deadline is not None:
-            self._timer = self._loop.call_later(max(0.0, deadline - now), self._handle, TimePassed())
+        deadline = None if self._is_closed else next_deadline(self.state, now, self.policy)
+        if deadline is None:
+            return
+        wait = max(0.0, deadline - now)
+        if is_stuck and deadline <= now:
+            wait = STUCK_WAIT
+            self._note_stuck(now)
+        self._timer = self._loop.call_later(wait, self._handle, TimePassed())
+
+    def _note_stuck(self, now: float) -> None:
+        """A defect of these rules, told once."""
+        rules = overdue(self.state, now, self.policy)
+        if rules != self._stuck:
+            self._stuck = rules
+            message = f"the deadline of {', '.join(rules)} has passed and changes nothing"
+            self._watch(Happening(now, "local", {"type": "engine.defect", "message": message}))

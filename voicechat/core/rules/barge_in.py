@@ -80,7 +80,7 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     if alarm_at is not None and voice.granted_at is not None and now >= alarm_at:
         return _false_alarm(state, voice.granted_at)
     if _goes_on(voice, now, policy):
-        state = replace(state, voice=replace(voice, grant_confirmed=True, granted_at=None))
+        state = replace(state, voice=replace(voice, granted_at=None))
     return _told(state, now, policy, is_changed=state.voice is not voice)
 
 
@@ -136,7 +136,7 @@ def _duck_at(state: State, policy: TurnPolicy) -> float | None:
 def _granted(state: State, voice: Voice, now: float, policy: TurnPolicy) -> RuleResult:
     """R7: the uplink gets everything from before the voice began."""
     began_at = now if voice.began_at is None else voice.began_at
-    granted = replace(voice, granted_at=now, grant_confirmed=False, grants=voice.grants + 1)
+    granted = replace(voice, granted_at=now, grants=voice.grants + 1)
     return _announced(state, granted, AnswerInterrupted("barge-in", now - began_at + policy.pre_roll))
 
 
@@ -225,7 +225,7 @@ def _confirmed(state: State) -> RuleResult:
     voice = state.voice
     if voice.granted_at is None:
         return NOTHING
-    return _changed(state, replace(voice, granted_at=None, grant_confirmed=True))
+    return _changed(state, replace(voice, granted_at=None))
 
 
 def _is_servers_cut(state: State, response: Response) -> bool:

@@ -64,7 +64,7 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """The end of the segment that was spoken, or of a provider's patience."""
     stopped_at = state.segment.stopped_at
     if stopped_at is not None and policy.commit_after_stop is not None:
-        return stopped_at + policy.commit_after_stop
+        return stopped_at + policy.commit_after_stop if is_ready(state) else None
     return _segment_ends_at(state, policy) if _is_local(state) else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from voicechat.core.choosing import block_of
 from voicechat.core.effects import Effect, UpdateSession
 from voicechat.core.events import (
     Announcement,
@@ -43,12 +44,12 @@ from voicechat.core.rules.wanted import (
     wanted_session as wanted_session,
     without_path,
 )
-from voicechat.core.state import Choices, Configuration, State
+from voicechat.core.state import Change, Choices, Configuration, State
 from voicechat.protocol.dialects import Dialect, detect_dialect
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.problems import canonical_path
 from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCreated, SessionUpdated
-from voicechat.protocol.session_dialects import GA_PATHS, get_path, has_path, session_to_ga, set_path
+from voicechat.protocol.session_dialects import GA_PATHS, differences, get_path, has_path, session_to_ga, set_path
 
 
 def is_ready(state: State) -> bool:
@@ -180,10 +181,13 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
         case SessionCreated(session=session):
             found = detect_dialect(session) if state.wishes.dialect == "auto" and not config.dialect_switched else None
             seen = replace(_effective(config, session), created_at=now, dialect=found or config.dialect)
-            return _changed(state, seen)
+            return _changed(state, _asked_again(state, seen, now) if config.created_at is None else seen)
         case SessionUpdated(session=session):
-            seen = live.confirmed(_effective(config, session))
-            return _changed(state, seen) if config.in_force_at is not None else _in_force(state, seen, now)
+            effective = _effective(config, session)
+            seen, news = live.confirmed(effective), _not_applied(effective)
+            if config.in_force_at is None:
+                return _in_force(state, seen, now, *news)
+            return RuleResult(replace(state, configuration=seen), (), news)
         case ServerError(error=error) if concerns_session(state, error):
             return _refused(state, error, now, policy)
         case _:
@@ -198,6 +202,29 @@ def _effective(config: Configuration, session: dict[str, Any]) -> Configuration:
     if "temperature" in session:  # beta's own: GA has no word for it
         effective["temperature"] = session["temperature"]
     return replace(config, effective=effective, expires_at=known)
+
+
+def _asked_again(state: State, config: Configuration, now: float) -> Configuration:
+    """R22: what travelled in the handshake and was not taken over is asked for once more, by an update."""
+    if config.in_force_at is None or config.asked_at is not None:
+        return config
+    known = {change.path for change in config.changed}
+    paths = [".".join(path) for path in differences(config.sent, config.effective)]
+    missed = tuple(Change(path, state.wishes.session, state.choices) for path in paths if path not in known)
+    if not missed:
+        return config
+    return replace(config, changed=(*config.changed, *missed), due_at=config.due_at or now)
+
+
+def _not_applied(config: Configuration) -> tuple[Announcement, ...]:
+    """What was asked for by itself and is off, on or of another kind in the session that the service returned."""
+    asked = {block_of(change.path) for change in config.asked}
+    paths = [".".join(path) for path in differences(config.sent, config.effective, kinds_only=True)]
+    names = sorted({path.rpartition(".")[2] for path in paths if block_of(path) in asked})
+    if not names:
+        return ()
+    text = f"The service does not apply {', '.join(names)}; it keeps its own setting."
+    return (Noticed("warning", text, "setting_ignored"),)
 
 
 def _in_force(state: State, config: Configuration, now: float, *announced: Announcement) -> RuleResult:
