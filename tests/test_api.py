@@ -123,6 +123,20 @@ async def test_say_whose_answer_is_stopped_before_it_begins_raises_with_the_next
     assert caught.value.hint
 
 
+async def test_the_budget_of_the_settings_stops_a_talk_without_a_screen(local_url: str) -> None:
+    settings = replace(
+        spoken(local_url), output="text", given=frozenset({"output"}), budget=0.001, model="x",
+        prices={"x": {"text_in": 1e6, "text_out": 1e6}},
+    )  # fmt: skip
+    async with Conversation(settings, {}) as talk:
+        await talk.say("What is five plus four?")
+        with pytest.raises(ConfigError, match=r"the budget of \$0.0010 is spent"):
+            await talk.say("What is two times six?")
+        assert talk.view().spent_budget == 0.001
+        talk.go_on()
+        await talk.say("What is one plus one?")
+
+
 async def test_say_refuses_a_text_that_is_no_message_at_once(local_url: str) -> None:
     async with Conversation(spoken(local_url), {}) as talk:
         with pytest.raises(ConfigError, match="32000 characters"):

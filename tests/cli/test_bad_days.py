@@ -147,7 +147,7 @@ async def test_a_microphone_that_is_not_there_ends_a_run_that_needs_one(tmp_path
         (("--session", "{folder}/missing.json", *HI), {}, "cannot read"),
         (("--provider", "openai", *HI), {"VOICECHAT_API_KEY": ""}, "needs an API key"),
         (("--provider", "custom", *HI), {}, "--base-url"),
-        (("--mic", "none", "--json"), {}, "nobody would say anything"),
+        (("--mic", "none", "--json"), {}, "there is nothing to say"),
     ],
 )
 async def test_a_wrong_setting_is_refused_before_anything_starts(
@@ -183,6 +183,41 @@ async def test_an_answer_that_fails_fails_the_run_with_the_server_s_reason(tmp_p
 async def test_a_line_that_breaks_is_a_connection_error(tmp_path: Path) -> None:
     async with local_server(fault="closes-after=0.5") as server:
         await bad_day(tmp_path, CONNECTION, "the line was lost", *HI, "--turns", "9", "--base-url", server.base_url)
+
+
+async def test_a_line_that_is_lost_ends_the_run_though_it_would_come_back(tmp_path: Path) -> None:
+    async with local_server(fault="closes-after=0.4") as server:
+        flags = (*HI, "--transport", "websocket", "--base-url", server.base_url)
+        ran = await bad_day(tmp_path, CONNECTION, "the message was not answered; run it again", *flags)
+    assert "the line was lost" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"), [("no-responses", "No answer came within 8 s."), ("no-response-done", "The answer stalled:")]
+)
+async def test_an_answer_that_does_not_come_ends_the_run_long_before_its_timeout(
+    tmp_path: Path, fault: str, says: str
+) -> None:
+    async with local_server(fault=fault) as server:
+        flags = (*HI, "--output", "text", "--timeout", "600", "--base-url", server.base_url)
+        ran = await bad_day(tmp_path, FAILED_TURN, says, *flags)
+    assert "Press r" not in ran.err + str(ran.summary)
+
+
+async def test_a_message_that_is_none_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    for text, says in (("x" * 32_001, "a message may have 32000 characters"), (" ", "--text is empty")):
+        await bad_day(tmp_path, USAGE, says, "--text", text, "--json")
+    assert not (tmp_path / "state" / "engine.log").exists()
+
+
+async def test_run_without_arguments_says_at_once_what_it_does(tmp_path: Path) -> None:
+    async with (
+        listening(never()) as url,
+        started("run", "--speaker", "none", "--base-url", url, environ=environ_for(tmp_path)) as process,
+    ):
+        assert process.stderr is not None
+        first = (await asyncio.wait_for(process.stderr.readline(), 5.0)).decode()
+    assert "listens to the microphone" in first and "Ctrl+C ends" in first
 
 
 async def test_an_engine_that_dies_is_named_with_its_cause(tmp_path: Path) -> None:

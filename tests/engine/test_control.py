@@ -89,10 +89,36 @@ def test_the_shell_mutes_the_talk_and_asks_how_it_is(talk: Talk) -> None:
 
 
 def test_a_command_that_is_none_is_refused_with_a_sentence(talk: Talk) -> None:
-    result = talk.ctl("launch")
-    assert result.returncode == 1
-    assert "none of" in result.stderr
-    assert result.stdout == ""
+    for words in (("launch",), ("ptt", "sideways"), ()):
+        result = talk.ctl(*words)
+        assert (result.returncode, result.stdout) == (2, "")
+    assert "usage: ptt down|up|toggle [SECONDS]" in talk.ctl("ptt", "sideways").stderr
+    assert "ctl has no command 'launch'\nUsage: voicechat ctl" in talk.ctl("launch").stderr
+
+
+def test_ctl_says_what_the_talk_refused_and_that_nothing_was_to_stop(talk: Talk) -> None:
+    refused = talk.ctl("say", "x" * 32_001)
+    assert (refused.returncode, refused.stderr) == (1, "voicechat: a message may have 32000 characters\n")
+    with talk.knock() as door:
+        door.sendall(b"say " + b"y" * 300_000 + b"\n")
+        assert door.makefile("r").readline() == "error a line may have 262144 bytes\n"
+    assert talk.ctl("stop").stdout == "nothing to stop\n"
+
+
+def test_ctl_with_two_talks_names_them_and_how_to_choose(talk: Talk) -> None:
+    other = EngineProcess(talk.engine._settings, talk.environ)
+    heard: Heard = queue.SimpleQueue()
+    other.start(heard.put)
+    try:
+        talk.until(lambda message: isinstance(message, Snapshot), heard)
+        result = talk.ctl("mute", "on")
+        assert result.returncode == 2
+        for number in (talk.engine.pid, other.pid):
+            assert f"\n  {number}  since " in result.stderr
+        assert f"voicechat ctl --session {other.pid} mute" in result.stderr
+        assert talk.ctl("--session", str(other.pid), "mute", "on").stdout == "muted\n"
+    finally:
+        other.close()
 
 
 def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:

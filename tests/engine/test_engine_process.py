@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from voicechat.config.locations import engine_log
 from voicechat.core.events import MuteChosen, TextEntered, TurnModeChosen
 from voicechat.core.view import TurnView, View
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot, Turns
+from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot, Turns, pack
 
 PATIENCE = 15.0
 
@@ -61,6 +61,22 @@ def client(tmp_path: Path) -> Iterator[Client]:
     made = Client(tmp_path)
     yield made
     made.engine.close()
+
+
+def test_engine_of_another_version_is_named_and_ended(tmp_path: Path) -> None:
+    class Newer(EngineProcess):
+        def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
+            says = f"import sys,time; sys.stdout.buffer.write({pack(EngineHello(99, 1, '9.0'))!r}); "
+            command = [sys.executable, "-c", says + "sys.stdout.flush(); time.sleep(60)"]
+            return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+    engine = Newer(load_settings({}, {}, None), {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path)})
+    engine.start(heard.put)
+    goodbye = heard.get(timeout=PATIENCE)
+    assert isinstance(goodbye, Goodbye)
+    assert "runs voicechat 9.0" in goodbye.cause and "same version" in goodbye.cause
+    engine.close()
 
 
 def is_running(pid: int) -> bool:

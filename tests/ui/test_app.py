@@ -14,7 +14,7 @@ from tests.support.screen import records_of, showing, text, until
 from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.core import events as did
 from voicechat.core.view import View
-from voicechat.engine.link import Batch, EngineHello
+from voicechat.engine.link import Ack, Batch, EngineHello
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
@@ -231,6 +231,12 @@ async def test_a_dead_engine_is_told_with_its_cause_and_enter_restarts_it_three_
         await pilot.press("ctrl+q")
         await until(pilot, lambda: engine.is_closed)
     assert app.return_code == ENGINE_DIED
+
+
+async def test_refused_command_shows_its_reason_on_the_screen() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        engine.deliver(Ack(1), Ack(2, "a message may have \x1b[2J 32000 characters"))
+        await until(pilot, lambda: "a message may have  32000 characters" in text(app))
 
 
 async def test_every_action_is_in_the_palette() -> None:

@@ -6,10 +6,12 @@ goes to the engine's door, one comes back.
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+import time
 
-from voicechat.config.runtime_dir import runtime_dir, sessions
+from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
 from voicechat.engine.door import knock
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
@@ -25,6 +27,9 @@ Work a running talk from outside. Commands:
   events                         every event as a line of JSON, until Ctrl+C
   sessions                       the talks that can be reached
 """
+VERBS = ("ptt", "mute", "barge-in", "stop", "say", "end", "status", "events", "sessions")
+USAGE_MARK = "usage: "
+"""How the talk begins a refusal that names the right spelling."""
 DONE, REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -43,6 +48,8 @@ def _command(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help"):
         (sys.stdout if arguments else sys.stderr).write(HELP)
         return DONE if arguments else USAGE
+    if arguments[0] not in VERBS:
+        return _complain(f"ctl has no command {arguments[0][:40]!r}\n{HELP.rstrip()}", USAGE)
     try:
         folder = runtime_dir()
         doors = sessions(folder)
@@ -58,17 +65,20 @@ def _command(arguments: list[str]) -> int:
 
 def _ask(doors: list[int], folder: str, line: str) -> int:
     """The newest talk that answers; several are told apart by `--session`."""
-    open_doors: list[socket.socket] = []
+    open_doors: dict[int, socket.socket] = {}
     for number in doors:
         try:
-            open_doors.append(knock(folder, number))
+            open_doors[number] = knock(folder, number)
         except (OSError, ValueError):
             continue  # its engine is gone and left the door behind
     if not open_doors:
         return _complain("no talk is running; start one with: voicechat", UNREACHABLE)
     if len(open_doors) > 1:
-        return _complain(f"{len(open_doors)} talks are running; say which: ctl --session PID ...", USAGE)
-    with open_doors[0] as door:
+        talks = "".join(f"\n  {number}  {_since(folder, number)}" for number in open_doors)
+        newest = next(iter(open_doors))
+        how = f"voicechat ctl --session {newest} {line.partition(' ')[0]} ..."
+        return _complain(f"{len(open_doors)} talks are running, newest first:{talks}\n  choose one: {how}", USAGE)
+    with next(iter(open_doors.values())) as door:
         try:
             door.sendall(line.encode() + b"\n")
         except OSError:
@@ -84,7 +94,8 @@ def _told(door: socket.socket, *, follows: bool) -> int:
             return _complain("the talk does not answer", UNREACHABLE)
         said, _, rest = answer.partition(" ")
         if said != "ok":
-            return _complain(rest or "the talk closed its door", REFUSED if rest else UNREACHABLE)
+            code = USAGE if rest.startswith(USAGE_MARK) else REFUSED if rest else UNREACHABLE
+            return _complain(rest or "the talk closed the connection", code)
         if rest:
             sys.stdout.write(rest + "\n")
         if follows:
@@ -93,6 +104,17 @@ def _told(door: socket.socket, *, follows: bool) -> int:
                 sys.stdout.write(event)
                 sys.stdout.flush()
     return DONE
+
+
+def _since(folder: str, number: int) -> str:
+    """When a talk began, as its socket says."""
+    for ending in (SOCKET, PORT):
+        try:
+            began = os.stat(os.path.join(folder, f"{number}{ending}")).st_mtime
+        except OSError:
+            continue
+        return time.strftime("since %H:%M:%S", time.localtime(began))
+    return ""
 
 
 def _escaped(word: str) -> str:

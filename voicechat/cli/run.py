@@ -24,14 +24,17 @@ from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.run_summary import Progress
 from voicechat.config.interpreting import side_language
 from voicechat.config.load import load_settings
+from voicechat.config.providers import provider_of
 from voicechat.config.settings import Settings
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered, ToolDenied
 from voicechat.core.rules.budget import dollars
 from voicechat.core.user_events import UserAct
 from voicechat.core.view import View
+from voicechat.engine.commands import user_event
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
+from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
+from voicechat.ui.sanitise import clean
 
 AT_REST = ("ready", "finished", "cut", "stopped")
 """Reply states in which nothing is under way."""
@@ -76,9 +79,18 @@ def settings_for(
     settings = load_settings(flags, os.environ, config)
     if options.texts and "mic" not in settings.given:
         settings = load_settings({**flags, "mic": "none"}, os.environ, config)
+    for text in options.texts:
+        event = user_event("TextEntered", {"text": text})
+        if isinstance(event, str):
+            raise ConfigError(f"--text is too long: {event}", hint="--text may be repeated: say it in parts")
+        if not text.strip():
+            raise ConfigError("--text is empty", hint='write a message: --text "What time is it?"')
     environ = refuse_the_impossible(settings, os.environ)
     if settings.mic == "none" and not (options.texts or settings.greet):
-        raise ConfigError("nobody would say anything", hint='add --text "...", --mic FILE.wav or --greet "..."')
+        raise ConfigError(
+            "there is nothing to say: no text, no microphone, no greeting",
+            hint='add --text "...", --mic FILE.wav or --greet "..."',
+        )
     return settings, environ
 
 
@@ -110,11 +122,15 @@ class Run:
         self._translated_by = 0.0
         """When the last translations are waited for no longer; 0: nothing else is left to wait for yet."""
         self._interrupted = False
+        self._refused = ""
+        """Why the engine did not carry out a command."""
 
     def go(self) -> int:
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, self._interrupt)
         deadline = time.monotonic() + self._options.timeout
+        if not self._options.texts or sys.stderr.isatty():
+            print(self._plan(), file=sys.stderr, flush=True)
         self._engine.start(self._inbox.put)
         try:
             code = self._converse(deadline)
@@ -128,6 +144,20 @@ class Run:
             code = exit_codes.USAGE  # no line because something is not installed or not set
         self._finish(code, summary)
         return code
+
+    def _plan(self) -> str:
+        """What the run is about to do: it may take seconds until something is heard."""
+        settings, options = self._settings, self._options
+        if options.texts:
+            what = f"sends {len(options.texts)} message{'s' * (len(options.texts) > 1)}"
+        elif settings.mic.lower().endswith(".wav"):
+            what = f"plays {clean(settings.mic, one_line=True)} as the microphone"
+        else:
+            what = "waits for the greeting" if settings.mic == "none" else "listens to the microphone"
+        answers = f"{self._wanted} answer{'s' * (self._wanted > 1)}"
+        return (
+            f"Connects to {provider_of(settings).title}, {what}: {answers}, {options.timeout:g} s at most. Ctrl+C ends."
+        )
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
@@ -165,6 +195,8 @@ class Run:
             self._progress.take_turns(message)
         elif isinstance(message, Numbers):
             self._progress.figures = message.figures
+        elif isinstance(message, Ack):
+            self._refused = self._refused or message.reason
 
     def _next_act(self) -> int | None:
         """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""
@@ -177,15 +209,18 @@ class Run:
         if self._lacks_a_device():
             self._progress.problem(*self._progress.device_missing)
             return exit_codes.AUDIO
-        if view.connection.phase == "lost" or (view.connection.lost_for is not None and not view.connection.rolls_over):
-            why = view.connection.reason or "no reason given"
-            self._progress.problem(f"the line was lost: {why}", "try again; is the service still there?")
+        is_done = self._progress.completed >= self._wanted
+        if (why := self._line_lost(view)) and not is_done:
+            self._progress.problem(f"the line was lost: {why}", self._not_answered())
             return exit_codes.CONNECTION
-        if self._progress.completed >= self._wanted and self._is_heard_out(view):
-            if self._awaits_translation():
+        if is_done and (why or self._is_heard_out(view)):
+            if self._awaits_translation() and not why:
                 return None
             return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
         if self._progress.failed:
+            return exit_codes.FAILED_TURN
+        if why := self._refused or self._progress.dead_end:
+            self._progress.problem(why, self._not_answered())
             return exit_codes.FAILED_TURN
         if view.spent_budget is not None and view.reply.state in AT_REST:
             self._progress.problem(f"the budget of {dollars(view.spent_budget)} is spent", "--budget allows more")
@@ -194,6 +229,23 @@ class Run:
         if self._progress.is_ready:
             self._speak_or_write()
         return None
+
+    def _line_lost(self, view: View) -> str:
+        """Why the line was lost. A reconnect between two snapshots hides no loss: its event is seen too."""
+        line = view.connection
+        is_missing = line.phase == "lost" or (line.lost_for is not None and not line.rolls_over)
+        return self._progress.lost or (line.reason or "no reason given" if is_missing else "")
+
+    def _not_answered(self) -> str:
+        """What becomes of the messages that got no answer: nothing is asked twice unasked."""
+        missing = len(self._options.texts) - max(0, self._progress.completed - bool(self._settings.greet))
+        if missing <= 0:
+            return "run it again"
+        return (
+            "the message was not answered; run it again"
+            if missing == 1
+            else (f"{missing} messages were not answered; run it again")
+        )
 
     def _is_heard_out(self, view: View) -> bool:
         """Without --turns a recording is played to its end, and whatever it still asks is answered."""

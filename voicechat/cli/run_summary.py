@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from voicechat.core.view import TurnView, View
@@ -10,6 +11,17 @@ from voicechat.engine.link import EventRow, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.usage import Tokens
 from voicechat.translation.backlog import is_awaited
+
+DEAD_ENDS = (
+    "no_answer",
+    "transcription_failed",
+    "transcript_missing",
+    "tool_unanswered",
+    "tool_expired",
+    "kept_full",
+)
+"""Codes of notices after which nothing comes unless the user acts, and here is none."""
+_KEYS = re.compile(r"\s*(?:(?<=[.;·])|^) *(?:Press r|r (?:reconnects|asks|tries))\b[^.;]*[.;]?")
 
 
 class Progress:
@@ -23,6 +35,10 @@ class Progress:
         self.key_is_up = False
         self.failure_code = ""
         """Why no line came: the code of `line.failed`."""
+        self.lost = ""
+        """Why a line that was up was lost, other than by a session's longest time; empty: none was."""
+        self.dead_end = ""
+        """The notice of an answer that will not come by itself."""
         self.missing_part = ""
         """`microphone` or `loudspeaker` that could not be opened."""
         self.device_missing: tuple[str, ...] = ()
@@ -37,6 +53,9 @@ class Progress:
             self.problem(f"a defect of voicechat: {row.summary}", "please report it with the engine's log")
         self.was_open = self.was_open or row.type == "line.opened"
         self.mic_file_ended = self.mic_file_ended or row.type == "mic.file_ended"
+        if row.type == "line.lost" and not self.lost:
+            lost = json.loads(row.payload)
+            self.lost = "" if lost.get("rolls_over") else str(lost.get("reason") or "no reason given")
         if row.type == "line.failed":
             self.failure_code = str(json.loads(row.payload).get("code", ""))
         elif row.type == "device.missing":
@@ -50,6 +69,9 @@ class Progress:
         self._turns |= {turn.key: turn for turn in message.changed}
         if message.order is not None:
             self._order = message.order
+        for turn in message.changed:
+            if turn.who == "note" and turn.detail in DEAD_ENDS:
+                self.dead_end = self.dead_end or without_keys(turn.text)
         self.failed = any(turn.who == "assistant" and turn.failed for turn in self._turns.values())
 
     def problem(self, *sentences: str) -> None:
@@ -112,7 +134,7 @@ class Progress:
         turns = [self._turns[key] for key in self._order if key in self._turns]
         spoken = [turn for turn in turns if turn.who != "note"]
         failed = [turn.failed for turn in turns if turn.failed and turn.who != "tool"]
-        noted = [turn.text for turn in turns if turn.who == "note" and turn.level != "info"]
+        noted = [without_keys(turn.text) for turn in turns if turn.who == "note" and turn.level != "info"]
         # The note of a failure (which names a key to press) or of a lost line says nothing that these do not say.
         told = [*self._problems, *(f"the answer failed: {reason} · ask again" for reason in failed)]
         clauses = [clause.lower() for cause in self._causes for clause in cause.split("; ")]
@@ -128,6 +150,11 @@ class Progress:
             "latencies_ms": latencies,
             "problems": list(dict.fromkeys([*told, *notes])),
         }
+
+
+def without_keys(text: str) -> str:
+    """A notice without the key it offers: a run has none."""
+    return _KEYS.sub("", text).strip()
 
 
 def tokens(counted: Tokens) -> dict[str, int]:

@@ -28,7 +28,7 @@ from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings
 from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
+from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError
 from voicechat.scripting.model import Script, Sound
 from voicechat.scripting.observed import Observed
@@ -184,6 +184,8 @@ class ScriptRun:
 
     def _take(self, arrived: float, message: FromEngine) -> None:
         self._hear(arrived, message)
+        if isinstance(message, Ack) and message.reason:
+            raise TalkOver(exit_codes.FAILED_TURN, message.reason)
         if isinstance(message, Goodbye):
             raise TalkOver(message.exit_code or exit_codes.ENGINE_DIED, message.cause)
 

@@ -29,6 +29,7 @@ from voicechat.core import events as on
 from voicechat.core.continuing import turns_of
 from voicechat.core.view import TurnView
 from voicechat.engine.continuing import turns_before
+from voicechat.engine.figures import METRICS, Bookkeeper
 from voicechat.engine.lines import Dialect, Lines
 from voicechat.engine.scripted import Speaking, script_event, script_mic
 from voicechat.engine.side_work import translator_for
@@ -88,6 +89,10 @@ class Talk:
             watch=self.observers,
             turns=self.before,
         )
+        self.metrics = Bookkeeper(settings, tell=self.session.tell)
+        """Counts tokens and money, and tells the session when its budget is spent: with a screen and without."""
+        self.metrics.start_at(self.started_at)
+        self.observers.add(METRICS, self.metrics.watch)
         self.session.performer.on_line = self.sound.play
         self.toolbox = Toolbox(settings, environ, self.session.tell, functions)
         self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.stand_ins

@@ -8,8 +8,9 @@ import threading
 from voicechat.core.user_events import UserAct
 from voicechat.engine.door import knock
 from voicechat.engine.host import Deliver, frames
-from voicechat.engine.link import FromEngine, Goodbye
+from voicechat.engine.link import EngineHello, FromEngine, Goodbye, mismatch
 from voicechat.errors import EngineError
+from voicechat.exit_codes import ENGINE_DIED
 
 GONE = "the talk that was watched has ended"
 CUT_OFF = "the connection to the watched talk was lost; the talk goes on"
@@ -78,6 +79,9 @@ class WatchedEngine:
             with door.makefile("rb") as stream:
                 for message in frames(stream):
                     last = message
+                    if isinstance(message, EngineHello) and (why := mismatch(message)):
+                        last = Goodbye(why, exit_code=ENGINE_DIED)
+                        break
                     if not isinstance(message, Goodbye):
                         self._deliver(message)
         except OSError:

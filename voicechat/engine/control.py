@@ -112,8 +112,10 @@ class Control:
             else:
                 await self._answer(reader, writer)
             await writer.drain()
-        except (OSError, ValueError, TimeoutError):
-            pass  # gone, or a line longer than any of ours: nobody to tell
+        except ValueError:
+            writer.write(f"error a line may have {LONGEST_LINE} bytes\n".encode())
+        except (OSError, TimeoutError):
+            pass  # gone: nobody to tell
         finally:
             self._connections -= 1
             self._followers.discard(writer)

@@ -22,10 +22,15 @@ from voicechat.core.user_events import (
     UserEvent,
 )
 from voicechat.core.view import View
+from voicechat.engine.commands import user_event
 
 LEASE = 30.0
 """Seconds a press lasts that nobody ends or renews (R6)."""
-LONGEST_LINE = 64 * 1024
+LONGEST_LINE = 256 * 1024
+"""Bytes; the longest message in four bytes a character, and some."""
+USAGE_MARK = "usage: "
+"""How a refusal begins that names the right spelling; `ctl` exits with 2 then."""
+UNDER_WAY = ("thinking", "speaking", "finishing")
 SWITCH = ("on", "off", "toggle")
 USAGE = {
     "ptt": "ptt down|up|toggle [SECONDS]",
@@ -67,16 +72,19 @@ def understood(line: str, state: State, shown: View) -> Obeyed | Refused:
             wanted = _switched(rest, state.choices.barge_in)
             return Obeyed((BargeInChosen(wanted),), f"barge-in {'on' if wanted else 'off'}")
         case "stop" if not rest:
-            return Obeyed((StopPressed(),), "stopped")
+            is_needed = shown.reply.state in UNDER_WAY or state.tools.calls or state.responses.wanted
+            return Obeyed((StopPressed(),), "stopped" if is_needed else "nothing to stop")
         case "say" if rest:
-            return Obeyed((TextEntered(unescaped(rest)),), "sent")
+            text = unescaped(rest)
+            event = user_event("TextEntered", {"text": text})
+            return Refused(event) if isinstance(event, str) else Obeyed((TextEntered(text),), "sent")
         case "end" if not rest:
             return Obeyed((EndAsked(),), "ended")
         case "status":
             facts = status_of(state, shown)
             return Obeyed((), json.dumps(facts, ensure_ascii=False) if rest == "--json" else in_words(facts))
         case _ if verb in USAGE:
-            return Refused(f"say: {USAGE[verb]}")
+            return Refused(USAGE_MARK + USAGE[verb])
         case _:
             return Refused(f"{verb[:40]!r} is none of: {', '.join(USAGE)}")
 
@@ -95,7 +103,7 @@ def _talk_key(rest: str, state: State) -> Obeyed | Refused:
         return Obeyed((ending,) if is_down else (), "not talking")
     if how == "toggle":
         return Obeyed((TalkPressed("control", lease), TalkTapped()), "talking")
-    return Refused(f"say: {USAGE['ptt']}")
+    return Refused(USAGE_MARK + USAGE["ptt"])
 
 
 def _switched(how: str, now: bool) -> bool:

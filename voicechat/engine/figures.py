@@ -16,6 +16,8 @@ from voicechat.numbers.ledger import BudgetState, Ledger
 from voicechat.numbers.prices import read_prices
 from voicechat.session.happenings import Happening, in_session_time
 
+METRICS = "metrics and budget limit"
+"""What the notice calls this observer."""
 EVERY = 0.5
 """Seconds between two `Numbers`."""
 RATE_OVER = 3.0
@@ -26,13 +28,17 @@ class Bookkeeper:
     """One talk's figures. `watch` sees every happening, `tick` is called many times a second; both on the loop."""
 
     def __init__(
-        self, settings: Settings, post: Callable[[FromEngine], None], tell: Callable[[Event], None] = lambda event: None
+        self,
+        settings: Settings,
+        post: Callable[[FromEngine], None] = lambda message: None,
+        tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         prices, _ = read_prices(settings.prices)  # the problems were told when the settings were loaded
         self._budget = settings.budget
         self._stops = settings.budget_stop
         self._ledger = Ledger(budget=settings.budget, stops=settings.budget_stop, prices=prices)
-        self._post = post
+        self.post = post
+        """Where `Numbers` go."""
         self.tell = tell
         """How the session hears of its budget."""
         self._started_at = 0.0
@@ -64,7 +70,7 @@ class Bookkeeper:
         figures = self._ledger.figures()
         if self._sent is None or figures != self._sent.figures:
             self._sent = Numbers(round(now - self._started_at, 3), figures)
-            self._post(self._sent)
+            self.post(self._sent)
 
     def _watch_money(self) -> None:
         """Each step of the budget is told once; money only grows."""

@@ -31,12 +31,14 @@ from voicechat.engine.link import (
     Bye,
     ClientHello,
     Command,
+    EngineHello,
     FromClient,
     FromEngine,
     Goodbye,
     Ping,
     Snapshot,
     Turns,
+    mismatch,
     pack,
     unpack_from_engine,
 )
@@ -141,6 +143,11 @@ class EngineProcess:
         assert process.stdout is not None
         with process.stdout as pipe:
             for message in frames(pipe):
+                if isinstance(message, EngineHello) and (why := mismatch(message)):
+                    self._said_goodbye = True
+                    self._deliver(Goodbye(why, exit_code=ENGINE_DIED))
+                    process.terminate()
+                    break
                 self._keep(message)
                 self._deliver(message)
         code = process.wait()

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from voicechat import __version__
 from voicechat.core.user_events import EchoMode
 from voicechat.core.view import TurnView, View
 from voicechat.numbers.ledger import Figures
@@ -125,6 +126,13 @@ class EngineHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
     version: int
     pid: int
     app: str
+
+
+def mismatch(hello: EngineHello) -> str:
+    """Why this client cannot understand that engine; empty when it can."""
+    if hello.version == LINK_VERSION:
+        return ""
+    return f"this talk runs voicechat {hello.app}, here is {__version__}: use the same version for both"
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag_field="kind", tag="snapshot"):

@@ -32,7 +32,7 @@ from voicechat.engine.audience import Audience
 from voicechat.engine.commands import user_event
 from voicechat.engine.control import Control
 from voicechat.engine.eventlog import EventLog
-from voicechat.engine.figures import Bookkeeper
+from voicechat.engine.figures import METRICS
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,
@@ -52,7 +52,7 @@ from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
-from voicechat.errors import VoiceChatError
+from voicechat.errors import EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.session.happenings import Happening, Watch
 
@@ -64,7 +64,7 @@ LAST_WORDS = 0.3
 """Seconds the last frames may take to leave."""
 CLOSING = 1.5
 """Seconds a tidy end may take."""
-CHECKS, METRICS = "problem checks", "metrics and budget limit"
+CHECKS = "problem checks"
 """Two observers of a talk, as a notice names them: they also look at the time that passes."""
 
 
@@ -115,26 +115,26 @@ class Service:
             self._hello.set_result(None)
 
     async def _serve(self, hello: ClientHello) -> int:
+        if hello.version != LINK_VERSION:
+            raise EngineError("the engine and the screen are of different versions", hint="start voicechat again")
         log = EventLog()
         self._audience.recent = lambda: log.recent
         problems = Problems(self.post)
         settings = with_private(from_plain(hello.settings), os.environ)
-        book = Bookkeeper(settings, self.post)
         talk = Talk(settings, os.environ, shown=hello.turns)
         if hello.muted:
             talk.session.tell(on.MuteChosen(True))
-        for part in (log, problems, book):
+        for part in (log, problems):
             part.start_at(talk.started_at)
-        book.tell = talk.session.tell
+        talk.metrics.post = self.post
         self._talk = talk
         taping = self._taping = Taping(talk, self.post)
         observers = talk.observers
         observers.add("event list", log.watch)
         observers.add(CHECKS, lambda happening: problems.watch(happening, log.newest))
-        observers.add(METRICS, book.watch)
         observers.add("recording", taping.watch)
         self._ticks = (
-            observers.guarded(METRICS, lambda: book.tick(talk.clock(), last=self._has_ended)),
+            observers.guarded(METRICS, lambda: talk.metrics.tick(talk.clock(), last=self._has_ended)),
             observers.guarded(CHECKS, lambda: problems.tick(talk.clock())),
         )
         if settings.record:

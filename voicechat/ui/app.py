@@ -225,6 +225,11 @@ class VoiceChatApp(ActionsApp):
         if self.is_shown:
             self.talk.take_finding(cleaned(message.finding))
 
+    def on_command_refused(self, message: messages.CommandRefused) -> None:
+        """A command that was not carried out: the reason, in the deck."""
+        if self.is_shown:
+            self.notice(clean(message.reason, one_line=True))
+
     def on_engine_began(self) -> None:
         """It is (again) there."""
         self.died = None

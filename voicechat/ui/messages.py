@@ -9,6 +9,7 @@ from textual.message import Message
 
 from voicechat.core.user_events import UserAct
 from voicechat.engine.link import (
+    Ack,
     Batch,
     Devices,
     EngineHello,
@@ -148,6 +149,14 @@ class EngineEnded(Message, bubble=False):
         self.goodbye = goodbye
 
 
+class CommandRefused(Message, bubble=False):
+    """The engine did not do what the user asked for."""
+
+    def __init__(self, ack: Ack) -> None:
+        super().__init__()
+        self.reason = ack.reason
+
+
 class UserDid(Message):
     """A widget asks the app to tell the engine."""
 
@@ -177,10 +186,13 @@ _ARRIVALS: dict[type[FromEngine], Callable[[Any], Message]] = {
     Playing: PlayingArrived,
     EngineHello: EngineBegan,
     Goodbye: EngineEnded,
+    Ack: CommandRefused,
 }
 
 
 def message_of(record: FromEngine) -> Message | None:
     """The message that carries one record to the screen; None for what concerns no screen."""
+    if isinstance(record, Ack) and not record.reason:
+        return None
     arrival = _ARRIVALS.get(type(record))
     return arrival(record) if arrival is not None else None
