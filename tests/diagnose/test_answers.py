@@ -264,6 +264,18 @@ def test_a_tool_result_that_nobody_has_answered_is_named() -> None:
     assert codes(diagnosed(opened(), spoken(1, "i1"), went_on, timed=False)) >= {"tool-output-unanswered"}
 
 
+def test_a_tool_result_told_to_a_new_line_needs_no_answer() -> None:
+    before = [*spoken(1, "i1"), *called(3.2), sent(3.6, "response.create"), *answered(3.8, "r2")]
+    told = [
+        here(10.0, "line.lost"),
+        here(10.5, "line.opened"),
+        came(10.6, "session.created", session={"type": "realtime"}),
+        sent(11.0, "conversation.item.create", item={"type": "function_call", "call_id": "k", "name": "add"}),
+        sent(11.0, "conversation.item.create", item={"type": "function_call_output", "call_id": "k", "output": "4"}),
+    ]
+    assert "tool-output-unanswered" not in codes(diagnosed(opened(), before, told, until=30.0))
+
+
 def test_a_tool_result_that_is_answered_is_fine() -> None:
     log = [*opened(), *spoken(1, "i1"), *called(3.2), sent(3.6, "response.create"), *answered(3.8, "r2")]
     assert not diagnosed(log, until=30)

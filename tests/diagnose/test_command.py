@@ -87,3 +87,33 @@ def test_colours_change_no_word() -> None:
         report = diagnose(stream, "x")
     coloured = Words(80, is_coloured=True).of(report)
     assert "\x1b[31;1m" in coloured and re.sub(r"\x1b\[[0-9;]*m", "", coloured) == Words(80).of(report)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_no_report_names_a_rule_by_its_number(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    diagnose_command([str(path) for path in sorted(LOGS.iterdir())], as_json=as_json)
+    assert re.findall(r"\bR\d{1,2}\b[^\n]*", capsys.readouterr().out) == []
+
+
+def test_a_cut_that_the_log_does_not_show_is_not_said_to_be_in_the_evidence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        {"type": "session.created", "session": {"type": "realtime"}},
+        {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}},
+        {"type": "response.output_audio_transcript.delta", "response_id": "r1", "delta": "Well, then"},
+        {
+            "type": "response.done",
+            "response": {
+                "id": "r1",
+                "status": "cancelled",
+                "status_details": {"type": "cancelled", "reason": "client_cancelled"},
+            },
+        },
+    ]
+    file = tmp_path / "log.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    assert diagnose_command([str(file)], as_json=True) == 1
+    (one,) = json.loads(capsys.readouterr().out)["findings"]
+    assert one["code"] == "cancelled-by-client"
+    assert "in the evidence" not in one["cure"] and "which this log does not show" in one["cure"]

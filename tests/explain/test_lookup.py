@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -150,3 +151,8 @@ def test_the_screen_can_afford_the_explanations() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     loaded = set(done.stdout.split())
     assert not loaded & {"textual", "numpy", "asyncio", "typer", "msgspec", "voicechat.diagnose", "voicechat.core"}
+
+
+def test_no_explanation_names_a_rule_by_its_number() -> None:
+    texts = [f"{one.meaning} {one.next} {one.note}" for one in everything()]
+    assert [text for text in texts if re.search(r"\bR\d{1,2}\b", text)] == []

@@ -216,3 +216,17 @@ async def test_news_of_an_emptied_queue_counts_for_its_own_connection_only() -> 
     house.session.tell(on.PlaybackEmptied(house.session.state.connection.number))
     await house.until(lambda: house.session.state.playback.emptied_at is not None)
     await house.session.close()
+
+
+@pytest.mark.parametrize("spelled", ["\\u0073k-secret/1", "sk-secret\\/1", "sk-secret/1"])
+async def test_a_key_quoted_with_json_escapes_is_hidden_in_notes_and_events(spelled: str) -> None:
+    house = House(early=CREATED)
+    house.session.performer.redact = lambda text: text.replace("sk-secret/1", "[key hidden]")
+    house.session.start()
+    await house.until(lambda: bool(house.session.state.configuration.effective))
+    error = f'{{"type": "error", "error": {{"code": "odd", "message": "Wrong key: {spelled}."}}}}'
+    house.lines[-1].say(error)
+    await eventually(lambda: any(turn.who == "note" for turn in house.session.state.conversation.turns))
+    seen = repr(house.session.state.conversation.turns) + repr([one.event for one in house.happened])
+    assert "sk-secret" not in seen and "Wrong key: [key hidden]." in seen
+    await house.session.close()

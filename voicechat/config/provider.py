@@ -15,7 +15,7 @@ AUTH_STYLES = ("bearer", "api-key", "query")
 DIALECTS = ("auto", "ga", "beta")
 ENCODINGS = ("pcm16", "pcmu", "pcma")
 QUIRKS = {
-    "commit_after_stop": "the service hears the end of a turn and still waits to be told to commit it (R19)",
+    "commit_after_stop": "the service hears the end of a turn and still waits to be told to commit it",
 }
 """What a service may do differently beyond the fields below, by name."""
 

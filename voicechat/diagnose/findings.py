@@ -41,7 +41,7 @@ class Finding:
     evidence: tuple[Evidence, ...]
     """At least one event; a finding without evidence is a defect."""
     rests_on: str
-    """The rule of the house (R1 to R30) or the fact of the protocol it rests on."""
+    """The rule or the fact of the protocol it rests on, in words."""
     confidence: float
     """0 to 1."""
     resolved: bool = False

@@ -43,8 +43,9 @@ def advice(field: str, session: Mapping[str, Any]) -> str:
     for problem in check_session(session).problems:
         if problem.path == field or canonical_path(problem.path) == canonical:
             said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+            end = "" if said.endswith(("?", ".", "!")) else "."
             allowed = f" Allowed: {', '.join(problem.allowed[:12])}." if problem.allowed else ""
-            return f"{field} {said}.{allowed} Change it or leave it out, and send the update again."
+            return f"{field} {said}{end}{allowed} Change it or leave it out, and send the update again."
     name = field.rsplit(".", 1)[-1]
     if name in ELSEWHERE and ELSEWHERE[name] != field:
         return f"Say {ELSEWHERE[name]} instead of {field}, and send the update again."

@@ -73,6 +73,8 @@ class SessionModel(SoundModel):
         """The newest one."""
         self.tool_output: Evidence | None = None
         """A tool's result was handed over and no answer was asked for since."""
+        self.calls_told: OrderedDict[str, Evidence] = OrderedDict()
+        """Calls that the client itself put into the conversation: a new line is told what the old one held."""
         self.tool_said: Evidence | None = None
         """A tool's result was handed over and no answer has begun since."""
         self.new_input: Evidence | None = None
@@ -270,8 +272,12 @@ class SessionModel(SoundModel):
     def _item_sent(self, record: Record) -> None:
         self._remember(record)
         self.new_input = record.mark()
-        if part(record.event, "item").get("type") == "function_call_output":
-            self.tool_output = self.tool_said = record.mark(text(part(record.event, "item"), "call_id"))
+        item = part(record.event, "item")
+        call = text(item, "call_id")
+        if item.get("type") == "function_call":  # a new line is told of a call of the old one; its result is old too
+            _put(self.calls_told, call, record.mark(call), KEEP)
+        elif item.get("type") == "function_call_output" and call not in self.calls_told:
+            self.tool_output = self.tool_said = record.mark(call)
 
     # your speech
     def _segment(self, record: Record) -> Segment:

@@ -80,7 +80,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     ),
     f"{_VAD}.interrupt_response": (
         "Whether your voice cancels the running answer at the server.",
-        "false leaves cutting in to the client (R7).",
+        "false leaves cutting in to the client.",
     ),
     f"{_OUT}.format": ("How the answer's sound is coded on WebSocket.", "Over WebRTC it is Opus whatever stands here."),
     f"{_OUT}.format.rate": ("Samples a second of PCM.", "24000 at OpenAI."),

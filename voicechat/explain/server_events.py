@@ -15,7 +15,7 @@ SERVER: dict[str, tuple[str, str]] = {
     ),
     "session.updated": (
         "This configuration is in force now, all of it; what is not in it was not accepted.",
-        "Audio may flow from here on (R21).",
+        "Audio may flow from here on.",
     ),
     "session.closed": ("A translation session has ended.", "Nothing follows; the connection closes."),
     "session.input_transcript.delta": (
@@ -101,7 +101,7 @@ SERVER: dict[str, tuple[str, str]] = {
     ),
     "output_audio_buffer.stopped": (
         "The server has played the answer to its end.",
-        "The mic opens again a moment later (R2).",
+        "The mic opens again a moment later.",
     ),
     "output_audio_buffer.cleared": (
         "The server's playout was cut; what was not played is dropped.",

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -21,8 +21,9 @@ from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffe
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
-from voicechat.protocol.codec import decode_server, encode
+from voicechat.protocol.codec import Decoded, decode_server, encode
 from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.server_events import ServerEvent
 from voicechat.protocol.wire import type_of
 from voicechat.session.happenings import Happening, Watch
 from voicechat.session.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
@@ -219,6 +220,27 @@ def client_event(effect: ComposedEffect) -> ClientEvent:
             return msgspec.structs.replace(event, event_id=event_id)
 
 
+def decode_redacted(text: str, redact: Callable[[str], str]) -> Decoded[ServerEvent]:
+    """The event, with `redact` applied to its text and to every decoded string: JSON may spell a secret with escapes
+    (`\\u0073k-`, `\\/`), which only decoding reveals."""
+    decoded = decode_server(redact(text))
+    if "\\" not in text or decoded.raw is None:
+        return decoded
+    raw = _redacted(decoded.raw, redact)
+    if raw == decoded.raw:
+        return decoded
+    clean = decode_server(msgspec.json.encode(raw))
+    return replace(clean, notes=decoded.notes, size=decoded.size)
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): _redacted(inner, redact) for name, inner in value.items()}
+    return [_redacted(inner, redact) for inner in value] if isinstance(value, list) else value
+
+
 class Listener:
     """What a line reports, as events of its connection.
 
@@ -252,7 +274,7 @@ class Listener:
             self._waiting.append(lambda: self.on_text(text))
             self._spoke.set()
             return
-        decoded = decode_server(self._redact(text))
+        decoded = decode_redacted(text, self._redact)
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
         self._tell(on.Received(self._number, decoded.event, decoded.notes))
         self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))

@@ -31,7 +31,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         if both_ask
         else "Wait for response.done (or cancel first), then send response.create once, from one place.",
         evidence=(running.created if running else None, failure.said.at if failure.said else None, failure.at),
-        rests_on="R12, R15: one active response in the default conversation; busy means wait for response.done",
+        rests_on="one active response in the default conversation; busy means wait for response.done",
         confidence=0.95,
         key="both" if both_ask else "",
     )

@@ -57,6 +57,6 @@ def _finding(answer: Answer, why: Evidence | None, cut: Evidence) -> Finding:
         cure="At response.done do nothing to the sound: let the queue run empty (WebSocket) or wait for "
         "output_audio_buffer.stopped (WebRTC). Clear playback only when somebody cuts in.",
         evidence=(answer.first_output, answer.done, why, cut),
-        rests_on="R2: response.done precedes the end of the sound by seconds",
+        rests_on="response.done precedes the end of the sound by seconds",
         confidence=0.88,
     )

@@ -31,6 +31,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         else "Check the key: is it for this service and project, complete, and still valid? A key of one service opens "
         "no other (base_url).",
         evidence=(failure.at,),
-        rests_on="R27: a refused key is fatal and not retried",
+        rests_on="a refused key is fatal and not retried",
         confidence=0.97,
     )

@@ -19,7 +19,7 @@ CURE = (
     "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of answer "
     "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
 )
-RESTS_ON = "R7, R9: nobody interrupts a first syllable, a cough is not an interruption"
+RESTS_ON = "nobody interrupts a first syllable, a cough is not an interruption"
 TIMES = 2
 """A single false alarm happens to everybody."""
 
@@ -33,7 +33,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
                     marks,
                     "Keep barge-in for louder rooms off (b, or barge_in = false), wear a headset, or lower the "
                     "microphone's gain.",
-                    "R7, R11: a grant with no transcript and no further voice was noise",
+                    "a grant with no transcript and no further voice was noise",
                 )
         return
     if record.type == LOG_ENDED:

@@ -36,6 +36,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Send response.cancel only between response.created and response.done; to silence sound that still plays "
         "use output_audio_buffer.clear (WebRTC) or stop it yourself and truncate (WebSocket).",
         evidence=(newest.done if newest else None, sent, failure.at),
-        rests_on="R8, R15: cancel if a response is active",
+        rests_on="cancel if a response is active",
         confidence=0.9 if sent is not None else 0.8,
     )

@@ -52,7 +52,7 @@ def _by_client(answer: Answer) -> Finding:
         "in: often a handler of speech or mic events, or a second one that wants to ask again.",
         cure="Send response.cancel from one place only: on a granted barge-in, on push-to-talk, on a stop key.",
         evidence=(answer.asked, answer.created, answer.speech, answer.cancel, answer.done),
-        rests_on="R12, R14: one author creates and cancels; no timer and no mic event does",
+        rests_on="one author creates and cancels; no timer and no mic event does",
         confidence=0.9,
         key="client",
     )
@@ -67,7 +67,7 @@ def _by_server(seen: list[Evidence | None]) -> Finding:
         cure="Set session.audio.input.turn_detection.silence_duration_ms to 700 or more against pauses, a higher "
         "threshold against noise; with interrupt_response false the server does not drop answers.",
         evidence=tuple(seen),
-        rests_on="R9, R16: a cancelled answer says who cancelled it (status_details.reason turn_detected)",
+        rests_on="a cancelled answer says who cancelled it (status_details.reason turn_detected)",
         confidence=0.75,
         key="server",
     )

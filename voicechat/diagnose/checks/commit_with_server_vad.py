@@ -57,6 +57,6 @@ def _finding(model: SessionModel, *marks: Evidence | None) -> Finding:
         cure="Leave out input_audio_buffer.commit; or, to decide yourself, send session.update with "
         '{"audio": {"input": {"turn_detection": null}}}.',
         evidence=(config.updated or config.created, *marks),
-        rests_on="R19: when turn detection is theirs the client never commits",
+        rests_on="when turn detection is theirs the client never commits",
         confidence=0.95,
     )

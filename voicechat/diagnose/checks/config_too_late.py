@@ -32,7 +32,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Give the configuration with the handshake, or wait for session.updated before the first audio and the "
         "first response.create.",
         evidence=(sent.at, first.created, record.mark()),
-        rests_on="R21: no user audio before the configuration is in force",
+        rests_on="no user audio before the configuration is in force",
         confidence=0.92,
     )
 

@@ -29,7 +29,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             cure="Reconnect (r): a new session, the same configuration, the conversation as text. If it repeats, look "
             "at the network, and at firewalls that forget UDP.",
             evidence=(model.last["line.opened"], record.mark()),
-            rests_on="R27; sessions cannot be resumed",
+            rests_on="sessions cannot be resumed",
             confidence=0.95,
         )
     elif record.type == "line.failed" and model.failure is not None and not problem_of(model.failure, model):
@@ -40,7 +40,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             cause=f"The handshake failed ({model.failure.code or model.failure.status or 'no code'}).",
             cure=text(record.event, "hint") or "Check base_url and the network, then reconnect (r).",
             evidence=(record.mark(),),
-            rests_on="R27: what can be retried is retried with a growing pause",
+            rests_on="what can be retried is retried with a growing pause",
             confidence=0.93,
             key="never",
         )

@@ -38,6 +38,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             else '{"type": "session.update", "session": {"modalities": [...], "turn_detection": {...}}}.'
         ),
         evidence=(model.configured.created, failure.said.at if failure.said else None, failure.at),
-        rests_on="R20; the dialect is known from session.created, never from the address",
+        rests_on="the dialect is known from session.created, never from the address",
         confidence=0.93,
     )

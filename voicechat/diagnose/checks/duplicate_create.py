@@ -39,7 +39,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cause="Two places in the client ask for the answer to the same item, or a timer asks once more.",
         cure="One item, one response: let one place send response.create, and remember the item it was sent for.",
         evidence=(first.asked, first.created, second.asked, second.created),
-        rests_on="R12, R13: one item, one response; one author creates",
+        rests_on="one item, one response; one author creates",
         confidence=0.88,
     )
 

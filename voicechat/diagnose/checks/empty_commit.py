@@ -25,6 +25,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Count what was sent since the last commit or clear, and send input_audio_buffer.clear instead of commit "
         "below 100 ms; over WebRTC close the track 200 ms before the commit.",
         evidence=(model.last["input_audio_buffer.clear"], failure.said.at if failure.said else None, failure.at),
-        rests_on="R18: a turn under 100 ms is cleared, not committed",
+        rests_on="a turn under 100 ms is cleared, not committed",
         confidence=0.93,
     )

@@ -32,6 +32,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Send function_call_output with the call_id of the call and output as a string (JSON.stringify the "
         "result), wait for its conversation.item event, then send one response.create.",
         evidence=(answer.after_tool, answer.asked, answer.created, answer.done),
-        rests_on="R13: tool outputs are answered once, after all of them; an answer to one has output",
+        rests_on="tool outputs are answered once, after all of them; an answer to one has output",
         confidence=0.9,
     )

@@ -55,6 +55,6 @@ def _told(title: str, severity: str, marks: tuple[Evidence | None, ...]) -> Find
         cure='Answer only to transcripts with words: preset = "steady" (create_response false, and response.create '
         "after a transcript with a letter or digit in it); or raise turn_detection.threshold.",
         evidence=marks,
-        rests_on="R13: an answer only for an item whose transcript holds at least one letter or digit",
+        rests_on="an answer only for an item whose transcript holds at least one letter or digit",
         confidence=0.88,
     )

@@ -44,7 +44,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Open the mic at the first of: output_audio_buffer.stopped, output_audio_buffer.cleared, response.done "
         "and 600 ms of silence from the loudspeaker, 2 s without an audible sample, a lost connection.",
         evidence=(closed, done, ended),
-        rests_on="R2, R4: it reopens after the first of these; it is never closed for more than 2 s of silence",
+        rests_on="it reopens after the first of these; it is never closed for more than 2 s of silence",
         confidence=0.92 if ended else 0.8,
     )
 

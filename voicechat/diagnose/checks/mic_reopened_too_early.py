@@ -83,6 +83,6 @@ def _finding(model: SessionModel, closed: Evidence, heard: Evidence, opened: Evi
         cure="Open it at output_audio_buffer.stopped (or cleared), or after 600 ms without an audible sample, and then "
         "300 ms later; never at response.done alone.",
         evidence=(closed, heard, done if is_by_done else None, opened),
-        rests_on="R2: response.done alone never reopens the mic",
+        rests_on="response.done alone never reopens the mic",
         confidence=0.88,
     )

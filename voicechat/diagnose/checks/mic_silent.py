@@ -28,6 +28,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure='Choose another device (d, or mic = "NAME" in the configuration; `voicechat devices` lists them), allow '
         "the microphone for this terminal in the system's privacy settings, and look for a mute switch.",
         evidence=(record.mark(), model.mic.changed),
-        rests_on="R26: five seconds of bit-exact zeros are no quiet room",
+        rests_on="five seconds of bit-exact zeros are no quiet room",
         confidence=0.97,
     )

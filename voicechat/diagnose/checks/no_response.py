@@ -36,7 +36,7 @@ def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
                 cure="Ask again (r); free the slot after 8 s in a client of your own. If it repeats, look at the "
                 "service's state, or reconnect.",
                 evidence=(said.at,),
-                rests_on="R15: response.create with no response.created in 8 s frees the slot",
+                rests_on="response.create with no response.created in 8 s frees the slot",
                 confidence=0.9,
                 key="asked",
             )
@@ -74,7 +74,7 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
             cure="Send response.create after a transcript with words in it, or set "
             "session.audio.input.turn_detection.create_response to true.",
             evidence=(segment.committed, segment.transcribed),
-            rests_on="R13: when the client decides, it creates the response",
+            rests_on="when the client decides, it creates the response",
             confidence=0.8,
             key="nobody",
         )

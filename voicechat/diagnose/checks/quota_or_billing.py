@@ -26,6 +26,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Look at the billing page of the account and project this key belongs to. Do not retry: no repetition "
         "changes it.",
         evidence=(failure.at,),
-        rests_on="R27: fatal codes (key, quota, billing, model) are not retried",
+        rests_on="fatal codes (key, quota, billing, model) are not retried",
         confidence=0.98,
     )

@@ -28,6 +28,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Wait as long as rate_limits.updated (reset_seconds) or Retry-After says, then ask once more (r); a "
         "smaller model, a lower max_output_tokens and shorter instructions use less.",
         evidence=(failure.at,),
-        rests_on="response.done failed with rate_limit_exceeded; R27: 429 is retried after Retry-After",
+        rests_on="response.done failed with rate_limit_exceeded; 429 is retried after Retry-After",
         confidence=0.97,
     )

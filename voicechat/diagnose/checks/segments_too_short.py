@@ -38,7 +38,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure=f"Set session.audio.input.turn_detection.silence_duration_ms to 700 or more{now}, or use semantic_vad; "
         "with your own detection commit only after 500 ms of silence and join pieces under 900 ms.",
         evidence=tuple(mark for one in recent for mark in (one.started, one.committed)),
-        rests_on="R17: a piece under 900 ms is joined to what follows",
+        rests_on="a piece under 900 ms is joined to what follows",
         confidence=0.85,
     )
 

@@ -54,7 +54,7 @@ def _finding(title: str, confidence: float, *evidence: object) -> Finding:
         cause="The microphone hears the loudspeaker, and nothing takes the assistant's voice out again.",
         cure=CURE,
         evidence=evidence,  # type: ignore[arg-type]  # every caller gives marks
-        rests_on="R1, R7: what the assistant says must not reach the server as your speech",
+        rests_on="what the assistant says must not reach the server as your speech",
         confidence=confidence,
     )
 

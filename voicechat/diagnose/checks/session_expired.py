@@ -28,6 +28,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Begin a new session before the limit (at 55 minutes, in a pause): same configuration, the last turns as "
         "text items. Ids of the old session mean nothing in the new one.",
         evidence=(model.configured.created, failure.at),
-        rests_on="R28; sessions last 60 minutes and cannot be resumed",
+        rests_on="sessions last 60 minutes and cannot be resumed",
         confidence=0.97,
     )

@@ -47,7 +47,7 @@ def _near_the_end(model: SessionModel, record: Record) -> Iterator[Finding]:
         cause="Sessions cannot be prolonged or resumed.",
         cure="Begin a new session (:new) in a pause before the hour is over.",
         evidence=(config.created,),
-        rests_on="R28: the user is told five minutes before the service's session limit",
+        rests_on="the user is told five minutes before the service's session limit",
         confidence=0.8,
         key="near",
     )

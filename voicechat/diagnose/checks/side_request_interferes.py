@@ -71,6 +71,6 @@ def _finding(*marks: Evidence | None) -> Finding:
         cure='Let side work go elsewhere: a text endpoint, or response.create with conversation "none" and its own '
         "input; it never sends response.cancel, and its end changes no state of the talk.",
         evidence=marks,
-        rests_on="R14, R24: a side request never creates or cancels a response; side work only adds notes",
+        rests_on="a side request never creates or cancels a response; side work only adds notes",
         confidence=0.88,
     )

@@ -39,6 +39,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Close the old WebSocket or RTCPeerConnection, stop its tracks and take its handlers away before you open "
         "another; open it in one place, and drop events of a connection that is not the current one.",
         evidence=(model.retired[old], created, record.mark(old)),
-        rests_on="R27: ids of the old connection are forgotten; one connection at a time",
+        rests_on="ids of the old connection are forgotten; one connection at a time",
         confidence=0.93,
     )

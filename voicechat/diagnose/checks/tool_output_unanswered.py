@@ -45,6 +45,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="After the last function_call_output, and after response.done of the answer that called the tool, send "
         "one response.create.",
         evidence=(made, output),
-        rests_on="R13: tool outputs are answered once, after all of them",
+        rests_on="tool outputs are answered once, after all of them",
         confidence=0.9,
     )

@@ -33,6 +33,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         else "Check session.audio.input.transcription.model: does this service have it (at Azure: is it the name of a "
         "deployment)? Leave language out if it is not an ISO 639-1 code.",
         evidence=(segment.committed if segment else None, record.mark(text(record.event, "item_id"))),
-        rests_on="R13, R25: a failed transcription shows in place; it is never repeated as an error event",
+        rests_on="a failed transcription shows in place; it is never repeated as an error event",
         confidence=0.97,
     )

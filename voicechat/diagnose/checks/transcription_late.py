@@ -53,6 +53,6 @@ def _finding(model: SessionModel, segment: Segment, title: str) -> Finding:
         cure="Take a faster session.audio.input.transcription.model (gpt-live-transcribe, gpt-realtime-whisper)"
         + (', or let the server answer by itself: preset = "balanced".' if waits else "."),
         evidence=(segment.committed, segment.transcribed),
-        rests_on="R13: no transcript 5 s after the commit, and the turn waits for the user",
+        rests_on="no transcript 5 s after the commit, and the turn waits for the user",
         confidence=0.85,
     )

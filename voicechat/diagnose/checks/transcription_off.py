@@ -38,7 +38,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         + (" A client that waits for the transcript before it answers waits for ever." if is_waited_for else ""),
         cure='Send session.update with {"audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}.',
         evidence=(config.updated or config.created, *(one.committed for one in committed[-TURNS:])),
-        rests_on="R13: the gate forces transcription on; services have it off by default",
+        rests_on="the gate forces transcription on; services have it off by default",
         confidence=0.95 if is_waited_for or was_asked else 0.7,
     )
 

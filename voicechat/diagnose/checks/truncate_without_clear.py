@@ -35,6 +35,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Send output_audio_buffer.clear (after response.cancel while the answer is being made); the service then "
         "truncates by itself. Use conversation.item.truncate over a WebSocket only.",
         evidence=(began, truncated, record.mark()),
-        rests_on="R8: WebRTC clears the output buffer, WebSocket truncates at what was played",
+        rests_on="WebRTC clears the output buffer, WebSocket truncates at what was played",
         confidence=0.9,
     )

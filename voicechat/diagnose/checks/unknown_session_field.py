@@ -29,6 +29,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure=(advice(field, update_of(failure, model)) or f"Leave {field} out and send the update again.")
         + also_wrong(field, update_of(failure, model)),
         evidence=(failure.said.at if failure.said else None, failure.at),
-        rests_on="R20, R22; services refuse a whole session.update for one bad field",
+        rests_on="services refuse a whole session.update for one bad field",
         confidence=0.97,
     )

@@ -30,6 +30,6 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure="Leave session.audio.output.voice out of updates after the first answer, or begin a new session (:new) "
         "with the voice you want.",
         evidence=(spoken, failure.said.at if failure.said else None, failure.at),
-        rests_on="R22; the voice can be set until the first audio only",
+        rests_on="the voice can be set until the first audio only",
         confidence=0.97,
     )

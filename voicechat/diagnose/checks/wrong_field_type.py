@@ -29,7 +29,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         cure=(advice(field, update_of(failure, model)) or f"Give {field} the type the message names, or leave it out.")
         + also_wrong(field, update_of(failure, model)),
         evidence=(failure.said.at if failure.said else None, failure.at),
-        rests_on="R20: field, type and range are checked in the dialect in use; `output_audio_format` of the beta "
+        rests_on="field, type and range are checked in the dialect in use; `output_audio_format` of the beta "
         "dialect is a word, of GA an object",
         confidence=0.95,
     )
