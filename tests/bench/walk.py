@@ -1,7 +1,7 @@
 """Walks through the whole product: random steps with a seed, and after them what no part can check alone.
 
     python -m tests.bench.walk [--seed N] [--walks N] [--steps N] [--minutes M] [--jobs N] [--tolerance S]
-                               [--transport webrtc|websocket] [--mode hands-free|push-to-talk] [--server own|spawned]
+                               [--transport webrtc|websocket] [--mode hands-free|push-to-talk] [--server NAME]
                                [--clips FOLDER] [--keep FOLDER] [--shrink N] [--replay FILE]
 
 Each walk is a process with its own sound server, local server and folders: the screen in a pty over the real engine.
@@ -29,6 +29,7 @@ from typing import Any
 
 from tests.bench.walk_steps import Plan, Step, plan_of
 
+SERVERS = "real; quick: it hums and hears always the same; spawned: the one that voicechat starts itself"
 LIMIT = 240.0
 """Seconds after which a walk counts as hung."""
 
@@ -149,7 +150,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tolerance", type=float, default=1.0, help="seconds added to every time limit")
     parser.add_argument("--transport", choices=("webrtc", "websocket"))
     parser.add_argument("--mode", choices=("hands-free", "push-to-talk"))
-    parser.add_argument("--server", choices=("own", "spawned"), help="spawned: the one that voicechat starts itself")
+    parser.add_argument("--server", choices=("real", "quick", "spawned"), help=SERVERS)
     parser.add_argument("--clips", default="", help="folder of WAV files with speech; default: a synthetic voice")
     parser.add_argument("--keep", default="", help="folder for everything of walks with a violation")
     parser.add_argument("--shrink", type=number, default=12, help="most trials to shorten a walk with a violation")

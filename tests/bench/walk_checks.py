@@ -245,7 +245,6 @@ CAUSES: dict[str, frozenset[str]] = {
     "config-too-late": frozenset({"fault:no-session-updated"}),
     "dialect-mismatch": frozenset({"fault:beta"}),
     "mic-silent": frozenset({"mic", "stall_sound", "kill_sound", "key:enter"}),
-    "audio-tail-missing": _BROKEN_LINK | {"mic", "speaker"},
     "barge-in-too-eager": frozenset({"say", "hold", "key:space"}),
     "empty-transcript": frozenset({"say", "hold", "key:space", "key:f8", "key:ctrl+space", "key:ctrl+@"}),
     "segments-too-short": frozenset({"say", "hold", "key:space"}),

@@ -1,6 +1,6 @@
 """The local server as a process of its own that writes down what reached it; `walk` starts, stalls and kills it.
 
-    python -m tests.bench.walk_server PORT NOTES
+    python -m tests.bench.walk_server PORT NOTES real|quick
 
 NOTES gets JSON lists, `time.monotonic()` second: `["heard", AT, PEAK]` for every 50 ms of the input audio (after the
 transport, before the turn detection), `["client", AT, TYPE, TEXT]` and `["server", AT, TYPE, RESPONSE, STATUS]`.
@@ -16,17 +16,20 @@ import logging
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from tests.support.dialogue_talk import LoudIsVoice
+from tests.support.local_server import AlwaysHears, Hums
 from voicechat.local_server.ears import Ears
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.resample import Samples
 from voicechat.local_server.server import Server
-from voicechat.local_server.session import Session
+from voicechat.local_server.session import Senses, Session
 from voicechat.local_server.speech.vad import SAMPLE_RATE, VadEvent
 from voicechat.protocol.server_events import ServerEvent, type_of
 
@@ -77,8 +80,13 @@ def listen_in(notes: Notes) -> None:
     Ears.hear, Session.client_said, Session._send = noted_hear, noted_said, noted_send  # type: ignore[method-assign]
 
 
-async def serve(port: int) -> None:
-    house = House(load_senses, "none")
+def quick_senses(pool: ThreadPoolExecutor) -> Senses:
+    """No models: every utterance is heard as the same question, answers are hummed."""
+    return Senses(LoudIsVoice, AlwaysHears("What is twelve times seven?"), Hums(), pool)
+
+
+async def serve(port: int, senses: str) -> None:
+    house = House(quick_senses if senses == "quick" else load_senses, "none")
     server = Server(house)
     await server.start(port)
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -103,6 +111,6 @@ if __name__ == "__main__":
     logging.getLogger("aioice").setLevel(logging.WARNING)
     listen_in(Notes(Path(sys.argv[2])))
     sys.setswitchinterval(0.001)
-    asyncio.run(serve(int(sys.argv[1])))
+    asyncio.run(serve(int(sys.argv[1]), sys.argv[3]))
     sys.stderr.flush()
     os._exit(0)

@@ -34,6 +34,11 @@ NAMES = {
     "shift+up": b"\x1b[1;2A", "shift+down": b"\x1b[1;2B", "shift+left": b"\x1b[1;2D", "shift+right": b"\x1b[1;2C",
     "ctrl+left": b"\x1b[1;5D", "ctrl+right": b"\x1b[1;5C", "ctrl+home": b"\x1b[1;5H", "ctrl+end": b"\x1b[1;5F",
 }  # fmt: skip
+KITTY = {
+    "escape": b"27;1u", "enter": b"13;1u", "tab": b"9;1u", "backspace": b"127;1u", "ctrl+space": b"32;5u",
+    "ctrl+@": b"32;5u", "f8": b"19;1~", "f9": b"20;1~",
+}  # fmt: skip
+"""Where the protocol is spoken: modifiers and final byte behind a key; press and release are told apart by it."""
 _WEIGHTS = {
     "key": 46, "ask": 11, "say": 11, "hold": 8, "type": 4, "resize": 4, "focus": 3, "wait": 2, "mic": 3, "speaker": 1,
     "stall_sound": 2, "kill_sound": 1, "stall_server": 2, "kill_server": 1, "fault": 2,
@@ -41,9 +46,13 @@ _WEIGHTS = {
 
 
 def key_bytes(name: str, *, kitty: bool) -> bytes:
-    """What a terminal sends for a key; empty for a key it cannot send."""
-    if name == "escape" and kitty:
-        return b"\x1b[27u"
+    """What a terminal sends for a key that is pressed and released; empty for a key it cannot send."""
+    if kitty and name in KITTY:
+        return b"\x1b[%s%c\x1b[%s:3%c" % (KITTY[name][:-1], KITTY[name][-1], KITTY[name][:-1], KITTY[name][-1])
+    if kitty and name in _characters():
+        char = _characters()[name]
+        code, shift = (ord(char.lower()), 2) if char.isupper() else (ord(char), 1)
+        return f"\x1b[{code};{shift};{ord(char)}u\x1b[{code};{shift}:3u".encode()
     if name in NAMES:
         return NAMES[name]
     if name.startswith("ctrl+") and len(name) == 6 and name[5].isalpha():
@@ -80,7 +89,7 @@ def plan_of(seed: int, steps: int) -> Plan:
         "seed": seed,
         "transport": chance.choice(("webrtc", "websocket")),
         "mode": chance.choice(("hands-free", "hands-free", "push-to-talk")),
-        "server": chance.choice(("own", "own", "spawned")),
+        "server": chance.choice(("real", "quick", "quick", "spawned")),
         "kitty": chance.random() < 0.6,
         "size": list(chance.choice(SIZES[:2])),
         "quit": chance.choice(("ctrl+q", "q q")),
