@@ -115,7 +115,7 @@ def _step(chance: random.Random) -> Step:
         case "resize":
             return ["resize", *chance.choice(SIZES)]
         case "focus":
-            return ["focus", chance.random() < 0.5]
+            return ["focus", round(chance.uniform(0.1, 2.0), 1)]
         case "mic":
             return ["mic", chance.choice(("lose", "back"))]
         case "fault":

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -185,7 +186,6 @@ class Walk:
         self.has_fault = False
         self._fault_at = 0.0
         self._lost_mic_at = 0.0
-        self._lost_focus = False
         self._space_is_down = False
         self._log = (folder / "walk.log").open("w", buffering=1)
         self._clips = _clips(Path(clips) if clips else None)
@@ -239,11 +239,12 @@ class Walk:
             time.sleep(float(step[-1]))
             self._say_where(json.dumps(step))
             if self.terminal.is_gone():
-                self._violate("ended", f"the screen ended by itself, status {self.terminal.status}")
-                self.seen.until = time.monotonic()
-                return
-        self._heal()
-        self._probe()
+                break
+        else:
+            self._heal()
+            self._probe()
+        if self.terminal.is_gone():
+            self._violate("ended", f"the screen ended by itself, status {self.terminal.status}")
         self.seen.until = time.monotonic()
 
     def _command(self) -> list[str]:
@@ -318,9 +319,11 @@ class Walk:
     def _resize(self, columns: int, rows: int) -> None:
         self.screen.resize(columns, rows)
 
-    def _focus(self, has: bool) -> None:
-        self._lost_focus = not has
-        self.terminal.type(b"\x1b[I" if has else b"\x1b[O")
+    def _focus(self, seconds: float) -> None:
+        """Another window has the keyboard for so long; a terminal sends no keys meanwhile."""
+        self.terminal.type(b"\x1b[O")
+        time.sleep(seconds)
+        self.terminal.type(b"\x1b[I")
 
     def _wait(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -387,8 +390,6 @@ class Walk:
     def _heal(self) -> None:
         if self._space_is_down:
             self._release()
-        if self._lost_focus:
-            self._focus(True)
         self._mic("back")
         if self.has_fault:
             since = self._fault_at
@@ -400,11 +401,9 @@ class Walk:
     def _probe(self) -> None:
         """A question gets an audible answer, and the microphone is open or says why not."""
         self._go_home()
-        if not self._until(self._reconnected, 30.0):
+        if not self._until(self._reconnected, 30.0) and not self.terminal.is_gone():
             self._violate("not-back", f"30 s after everything was healed: {self._sentence()}")
             return
-        self._say_where("open up")
-        self._open_up()
         if self._devices_elsewhere():
             self.skipped.append("devices chosen elsewhere")
         else:
@@ -434,10 +433,11 @@ class Walk:
 
     def _open_up(self) -> None:
         """Undo what a user may have chosen: mute, pause, loudspeaker off."""
-        for words, key in (("MUTED", "m"), ("PAUSED", "space"), ("LATCHED", "space")):
-            if words in self.screen.now.badge:
-                self._key(key)
-                time.sleep(0.6)
+        for _ in range(3):
+            for words, key in (("MUTED", "m"), ("PAUSED", "space"), ("LATCHED", "space")):
+                if words in self.screen.now.badge:
+                    self._key(key)
+                    time.sleep(0.8)
         if self.screen.now.deafened:
             self._key("D")
         for _ in range(12):
@@ -452,6 +452,8 @@ class Walk:
     def _expect_answer(self) -> None:
         for _ in range(3):
             self._until(lambda: self.screen.now.reply not in BUSY, 20.0)
+            self._go_home()
+            self._open_up()
             self._say_where("question")
             asked = time.monotonic()
             self._ask("What is twelve times seven?")
@@ -471,8 +473,8 @@ class Walk:
             self._violate("inaudible", f"the answer is not audible; the deck says {look.badge}, {look.reply}")
 
     def _expect_microphone(self) -> None:
-        self._key("escape")  # out of the composer
-        time.sleep(0.5)
+        self._go_home()
+        self._open_up()
         self._say_where("microphone")
         text = self.screen.text
         by_key = "push-to-talk" in text or "LATCHED" in text
@@ -527,9 +529,10 @@ class Walk:
             self._violate("left-behind", f"{list(left.values())} of {len(pids)} processes")
 
     def _look_for_secrets(self, written: bytes) -> None:
-        texts = {"the screen": written.decode(errors="replace")}
+        (self.folder / "terminal.raw").write_bytes(written)
+        texts = {"the screen": re.sub(r"\x1b\[[0-9;:?<>=]*[ -/]*[@-~]", "", written.decode(errors="replace"))}
         for path in self.folder.rglob("*"):
-            if path.is_file() and path.suffix != ".pa" and path.name not in ("walk.log", "recorded.raw"):
+            if path.is_file() and path.suffix != ".pa" and path.name not in ("walk.log", "terminal.raw"):
                 texts[path.name] = path.read_text(errors="replace")
         for name, text in texts.items():
             if KEY in text:
@@ -591,7 +594,7 @@ class Walk:
     def _until(self, is_true: Callable[[], bool], seconds: float) -> bool:
         ends = time.monotonic() + seconds + 2.0 * self.tolerance
         while not is_true():
-            if time.monotonic() > ends:
+            if time.monotonic() > ends or (is_true != self.terminal.is_gone and self.terminal.is_gone()):
                 return False
             time.sleep(0.1)
         return True

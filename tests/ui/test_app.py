@@ -251,6 +251,28 @@ async def test_every_action_is_in_the_palette() -> None:
         await until(pilot, lambda: engine.sent == [did.NewAsked()])
 
 
+@pytest.mark.parametrize(
+    ("keys", "sent"),
+    [
+        (("enter", "enter"), [did.DeafenChosen(True)]),
+        (("enter", "enter", "enter"), [did.DeafenChosen(True)]),
+        (("enter", "escape"), []),
+        (("escape", "escape"), [did.StopPressed()]),
+    ],
+)
+async def test_palette_takes_one_choice_however_fast_keys_follow(keys: tuple[str, ...], sent: list[object]) -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        await pilot.press("colon")
+        await until(pilot, lambda: app.screen is not app.talk)
+        await pilot.press(*"deafen")
+        await until(pilot, lambda: "Loudspeaker off or on" in text(app) and "hold to talk" not in text(app))
+        for key in keys:  # all of them before the app gets to work, as over a slow line
+            app.post_message(events.Key(key, None))
+        await until(pilot, lambda: app.screen is app.talk)
+        await pilot.pause(0.1)
+        assert engine.sent == sent
+
+
 async def test_the_palette_does_not_cover_the_deck() -> None:
     async with showing("held", (120, 36)) as (app, engine, pilot):
         await pilot.press("colon")

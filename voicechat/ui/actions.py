@@ -254,6 +254,13 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         """Every command by name."""
         self.action_command_palette()
 
+    def action_command_palette(self) -> None:
+        """Textual's name for it, which has a key of Textual's too."""
+        from voicechat.ui.palette import PaletteScreen
+
+        if not PaletteScreen.is_open(self):
+            self.push_screen(PaletteScreen(id="--command-palette"))
+
     def action_follow(self) -> None:
         """To the newest."""
         if self.events_pane is not None:

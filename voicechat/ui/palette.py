@@ -10,7 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.message import Message
+from textual.widgets import Input, OptionList
 
 from voicechat.core import user_events as did
 from voicechat.engine.link import DeviceSide
@@ -97,6 +99,18 @@ def _theming(app: ActionsApp, name: str) -> Callable[[], Awaitable[None]]:
 
 def _telling(app: ActionsApp, event: did.UserAct) -> Callable[[], Awaitable[None]]:
     return _calling(lambda: app.tell(event))
+
+
+class PaletteScreen(CommandPalette):
+    """Textual's palette, but a choice counts once.
+
+    Textual closes it again, and runs the command again, for an Enter that came before the first one closed it; with the
+    talk's screen alone on the stack that ends the app.
+    """
+
+    async def _on_message(self, message: Message) -> None:
+        if self.is_current or not isinstance(message, Input.Submitted | OptionList.OptionSelected):
+            await super()._on_message(message)
 
 
 class Palette(Provider):
