@@ -171,7 +171,7 @@ async def test_without_the_offline_engine_it_says_what_to_install(tmp_path: Path
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "sitecustomize.py").write_text("import sys\nsys.modules['hibari'] = None\n")
     path = os.pathsep.join([str(tmp_path / "lib"), environ_for(tmp_path)["PYTHONPATH"]])
-    await bad_day(tmp_path, USAGE, 'pip install "voicechat[local]"', *HI, PYTHONPATH=path)
+    await bad_day(tmp_path, USAGE, 'pip install ".[local]"', *HI, PYTHONPATH=path)
 
 
 # trouble in the middle

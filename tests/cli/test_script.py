@@ -24,6 +24,16 @@ def written(folder: Path, text: str) -> str:
     return str(path)
 
 
+async def test_script_example_is_printed_and_runs(tmp_path: Path, local_url: str) -> None:
+    printed = await voicechat("run", "--script-example", environ=environ_for(tmp_path))
+    assert (printed.code, printed.err) == (DONE, "")
+    assert "--script-example" in (await voicechat("run", "--help", environ=environ_for(tmp_path))).out
+    script = written(tmp_path, printed.out)
+    ran = await voicechat("run", "--script", script, "--base-url", local_url, environ=environ_for(tmp_path))
+    assert ran.code == DONE, ran.err
+    assert ", 0 failed, 0 skipped" in ran.err
+
+
 async def test_a_failed_expectation_ends_it_with_evidence(tmp_path: Path, local_url: str) -> None:
     step = 'type = "What is two plus three?"\nwait = "answer.ended"\nexpect = { contains = "elephant", within = 0.2 }'
     script, junit = written(tmp_path, f"[[step]]\n{step}\n[[step]]\nstop = true"), tmp_path / "junit.xml"

@@ -20,7 +20,7 @@ def asked(talk: object, kind: type) -> list[float]:
 
 def test_without_a_microphone_nothing_is_on_air_and_r_looks_again() -> None:
     talk = script(at(0.0, DeviceMissing("no input device")), at(1.0, AgainPressed()), begin=opened(), until=2.0)
-    assert talk.reason == "device lost"
+    assert talk.reason == "no microphone"
     assert asked(talk, OpenDevices) == [1.0]
 
 

@@ -204,7 +204,7 @@ def test_r3_reopening_only_opens() -> None:
         (opened(turn_mode="push-to-talk"), [], "push-to-talk idle"),
         (opened(), [at(0.0, heard()), at(1.0, fell_silent(1.0)), at(1.05, sound_stopped())], "reopening"),
         (opened(), [at(0.0, DeviceLost("Mic", "unplugged"))], "device lost"),
-        (opened(), [at(0.0, DeviceMissing("no input device"))], "device lost"),
+        (opened(), [at(0.0, DeviceMissing("no input device"))], "no microphone"),
         (State(), [at(0.0, ConnectWanted()), at(0.5, LineOpened(1))], "configuring"),
     ],
 )

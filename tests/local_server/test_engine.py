@@ -29,10 +29,13 @@ def test_a_missing_part_is_named_with_the_cure(module: str, package: str, monkey
 
     monkeypatch.setattr(importlib.util, "find_spec", find)
     sentence = engine_is_missing()
-    assert package in sentence and 'pip install "voicechat[local]"' in sentence
+    assert package in sentence and 'pip install ".[local]"' in sentence
     with pytest.raises(ConfigError) as refused:
         load_engine()
-    assert refused.value.hint == 'pip install "voicechat[local]"' and package in refused.value.message
+    assert (
+        refused.value.hint == 'run pip install ".[local]" in the folder of voicechat'
+        and package in refused.value.message
+    )
 
 
 @pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")

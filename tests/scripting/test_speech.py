@@ -58,10 +58,10 @@ def test_words_are_spoken_once_and_kept(tmp_path: Path, speaker: Speaker, monkey
 
 def test_without_the_voice_it_says_what_to_install(speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> None:
-        raise ConfigError("The offline engine's voice is not installed.", hint='pip install "voicechat[local]"')
+        raise ConfigError("The offline engine's voice is not installed.", hint='pip install ".[local]"')
 
     monkeypatch.setattr(speech, "Voice", missing)
     with pytest.raises(ConfigError) as refusal:
         speaker.prepare([Sound("Hello.")])
     assert refusal.value.message == "the script says words, and the offline engine's voice is not installed."
-    assert "voicechat[local]" in refusal.value.hint and "say_file" in refusal.value.hint
+    assert ".[local]" in refusal.value.hint and "say_file" in refusal.value.hint

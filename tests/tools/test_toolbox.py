@@ -110,7 +110,7 @@ async def test_without_the_package_the_sentence_says_how_to_get_it(monkeypatch: 
     monkeypatch.setattr(mcp_servers.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match="need the package mcp") as caught:
         await Desk(Settings(mcp={"sums": LOCAL})).box.load()
-    assert "voicechat[mcp]" in caught.value.hint
+    assert ".[mcp]" in caught.value.hint
 
 
 async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alone() -> None:

@@ -65,7 +65,12 @@ def _extras() -> Iterator[Check]:
         if importlib.util.find_spec(module) is not None:
             yield Check(f"[{extra}]", "good", f"{module} {_version(module)} · {what_for}")
         else:
-            yield Check(f"[{extra}]", "fact", f"not installed · {what_for}", f'pip install "voicechat[{extra}]"')
+            yield Check(
+                f"[{extra}]",
+                "fact",
+                f"not installed · {what_for}",
+                f'run pip install ".[{extra}]" in the folder of voicechat',
+            )
 
 
 def _version(name: str) -> str:

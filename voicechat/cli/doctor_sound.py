@@ -69,7 +69,8 @@ def _remembered(settings: Settings, devices: DeviceList, memory: DeviceMemory) -
 def _sound_server(server: SoundServer | None) -> Check:
     if server is None:
         return Check("sound server", "fact", "none answers; the devices are used directly")
-    counts = f"{len(server.sources)} microphones, {len(server.sinks)} loudspeakers"
+    numbers = ((len(server.sources), "microphone"), (len(server.sinks), "loudspeaker"))
+    counts = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in numbers)
     titles = {end.route: end.title for end in (*server.sources, *server.sinks)}
     defaults = [titles.get(route, route) for route in (server.default_source, server.default_sink) if route]
     return Check("sound server", "good", f"{counts} · defaults: {', '.join(defaults) or 'none'}")

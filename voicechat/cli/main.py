@@ -85,15 +85,27 @@ def run(
         bool, typer.Option("--json", help="One JSON object per event, then a summary; of a script, one with all.")
     ] = False,
     script: Annotated[
-        Path | None, typer.Option("--script", metavar="FILE", help="Drive and judge the talk from a script (TOML).")
+        Path | None,
+        typer.Option("--script", metavar="FILE", help="Drive and judge the talk by a script; --script-example."),
     ] = None,
+    script_example: Annotated[
+        bool, typer.Option("--script-example", help="Print a commented script that runs, and end.")
+    ] = False,
     check_script: Annotated[bool, typer.Option("--check-script", help="Only say what is wrong in the script.")] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the script's results as JUnit XML.")
     ] = None,
     config: opt.Config = None,
 ) -> None:
-    """Talk without a screen: a script, a test, a measurement."""
+    """Talk without a screen: a script, a test, a measurement.
+
+    --script-example prints a commented script for --script.
+    """
+    if script_example:
+        from voicechat.scripting.reading import EXAMPLE
+
+        typer.echo(EXAMPLE, nl=False)
+        raise typer.Exit
     if script is not None:
         from voicechat.cli.script import ScriptOptions, script_command
 

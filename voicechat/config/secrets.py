@@ -139,7 +139,7 @@ _COMMAND_HINT = 'for example api_key_command = ["pass", "show", "openai/key"] (a
 def ask_keyring(user: str) -> tuple[str, str]:
     """(key, why there is none) of the service `voicechat`; user names are those of the providers."""
     if importlib.util.find_spec("keyring") is None:
-        return "", 'the extra is not installed: pip install "voicechat[keyring]"'
+        return "", 'the extra is not installed: run pip install ".[keyring]" in the folder of voicechat'
     found: list[tuple[str, str]] = []
 
     def ask() -> None:

@@ -62,7 +62,7 @@ class MicView:
     """Samples of the microphone leave this machine."""
     reason: str = "not connected"
     """R4's word for a closed mic: muted by you, assistant speaking, push-to-talk idle, reopening, not connected,
-    configuring, device lost. Empty when open."""
+    configuring, device lost, no microphone. Empty when open."""
     seconds: float = 0.0
     """In this state, or being sent."""
     remaining: float | None = None

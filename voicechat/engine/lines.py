@@ -18,6 +18,7 @@ from voicechat.core import effects as do, events as on
 from voicechat.engine.service_target import service_target
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import SignallingError
+from voicechat.failures import by_name
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.session.ports import Frame, Line, LineListener, Tell
 from voicechat.tasks import spawn
@@ -68,7 +69,16 @@ class Lines:
         self._tell_retired(wish, tell)
         base_url = await self._address()
         target = service_target(self.settings, self.provider, self.key, self.environ, base_url, wish.session)
-        way, line, opened = await self._open(wish, target, listener)
+        try:
+            way, line, opened = await self._open(wish, target, listener)
+        except SignallingError as error:
+            if self.server is None or error.code not in by_name("nothing listens").codes:
+                raise
+            message, hint = (
+                "the local server has ended",
+                "it is started again; voicechat doctor engine says why it ended",
+            )
+            raise SignallingError(message, hint=hint, code=error.code, retryable=True) from error
         self.ways.worked(base_url, way, opened.handshake)
         self.opened_at = base_url
         self._watch_server(listener)

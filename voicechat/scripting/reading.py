@@ -25,6 +25,53 @@ from voicechat.scripting.complaints import Complain, Complaint, Table
 from voicechat.scripting.model import Script, Step
 from voicechat.scripting.steps import MOST_REPEATS, StepReader
 
+EXAMPLE = """\
+# A script for `voicechat run --script FILE`: it talks, waits and judges; for the tests of a voice agent.
+# `--check-script` only checks it, `--junit FILE` and `--json` write the results.
+# Exit status: 0 everything held, 1 an expectation failed, 2 the script is wrong, 3 no connection, 4 no sound.
+[script]
+name = "an example"
+timeout = 90              # seconds for the whole talk
+
+[talk]                    # settings as in config.toml, but no mic; the environment and options overrule them
+provider = "local"
+
+[room]                    # what the microphone hears besides the words
+# noise = -60             # dBFS; echo = -30 (dB) and delay = 0.06 (s) let it hear the loudspeaker
+
+[vars]
+question = "What is twelve times seven?"    # ${question} in any text below
+
+# A step: at most one act, then a wait, then what is expected. All times are seconds.
+# Acts: say, say_file (with speed, gain, noise), type, hold, silence, press, release, stop, pause, again, mute,
+#       barge_in, turn_mode, preset, volume, set = { "audio.output.speed" = 1.2 }, send = { type = "response.create" }
+# Waits: answer.audible, answer.ended, or any event that `voicechat run --json` prints.
+[[step]]
+label = "ask"
+say = "${question}"
+wait = { event = "answer.ended", limit = 30 }       # or wait = "answer.ended": 20 s
+expect = [
+    { contains_any = ["84", "eighty-four", "eighty four"] },    # contains, not_contains, matches, not_matches
+    { said = "${question}", word_errors = 0.5, soft = true },       # how well your words were recognised
+    { text = "answer", matches = '\\d\\d' },          # text: answer, heard, unheard, you
+    { first_sound_below = 5.0, soft = true },       # silent_in_below, transcript_below; soft: the talk goes on
+    { events = ["response.created", "response.done"], no_events = ["error"] },
+]
+
+[[step]]
+label = "story"
+type = "Tell me a story."
+wait = "answer.audible"
+
+[[step]]
+label = "stop"
+when = { after = "answer.audible", seconds = 1 }    # so long after that moment
+stop = true
+wait = "answer.ended"
+expect = [{ cut_by = "you" }]                       # you, barge-in, push-to-talk, server, line, nobody
+"""
+"""A commented script that runs; `voicechat run --script-example` prints it."""
+
 LARGEST = 1024 * 1024
 """Bytes of a script."""
 MOST_STEPS = 2_000

@@ -32,7 +32,7 @@ MOST_PAGES = 20
 LONGEST_DESCRIPTION = 4000
 """Characters of a tool's description; the model pays for each of them in every session."""
 MISSING = "MCP servers need the package mcp"
-INSTALL = 'pip install "voicechat[mcp]"'
+INSTALL = 'run pip install ".[mcp]" in the folder of voicechat'
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def _found_key(welcome: WelcomeFacts) -> list[Line]:
 
 _STEPS = (
     ("devices", "microphone and speaker ready"),
-    ("signalling", "key accepted, our offer answered"),
+    ("signalling", "the service answered our offer"),
     ("ice", "finding a network path (ICE)"),
     ("dtls", "encrypted channel (DTLS)"),
     ("session", "the assistant is there"),
@@ -229,10 +229,17 @@ def _connecting(facts: CardFacts, width: int) -> list[Line]:
     who = connection.provider or facts.welcome.provider
     lines: list[Line] = [(Word("Calling ", bold=True), Word(who, bold=True, outside=True)), ()]
     for name, words in _STEPS:
+        if name == "devices" and connection_has_no_mic(facts):
+            words = "no microphone; type instead"
         lines.append(_step(words, took.get(name), name == now, connection.seconds - sum(took.values())))
     if connection.seconds > 3:
         lines += [(), _text("This takes longer than usual. What you say now is kept, up to 10 s.", "quiet")]
     return lines
+
+
+def connection_has_no_mic(facts: CardFacts) -> bool:
+    """Whether the talk was opened without a microphone."""
+    return facts.view.mic.name == "none" or facts.view.mic.state == "no-microphone"
 
 
 def _step(words: str, took: float | None, is_now: bool, waited: float) -> Line:

@@ -45,6 +45,7 @@ from voicechat.failures import by_name
 
 MUTED = "muted by you"
 DEVICE_LOST = "device lost"
+NO_MICROPHONE = "no microphone"
 NOT_CONNECTED = "not connected"
 CONFIGURING = "configuring"
 BUDGET = "budget spent"
@@ -52,7 +53,18 @@ IDLE = "push-to-talk idle"
 SPEAKING = "assistant speaking"
 SPEAKING_CUT_IN = "assistant speaking, talk over it to cut in"
 REOPENING = "reopening"
-REASONS = (MUTED, DEVICE_LOST, NOT_CONNECTED, CONFIGURING, BUDGET, IDLE, SPEAKING, SPEAKING_CUT_IN, REOPENING)
+REASONS = (
+    MUTED,
+    DEVICE_LOST,
+    NO_MICROPHONE,
+    NOT_CONNECTED,
+    CONFIGURING,
+    BUDGET,
+    IDLE,
+    SPEAKING,
+    SPEAKING_CUT_IN,
+    REOPENING,
+)
 """R4: every reason a mic can be closed for. A pause counts as a mute of yours: the same key takes it back."""
 
 LOUDEST = 1.5
@@ -183,8 +195,10 @@ def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
     mic = state.microphone
     if mic.muted:
         return MUTED
-    if mic.missing or mic.lost_at is not None:
+    if mic.lost_at is not None:
         return DEVICE_LOST
+    if mic.missing:
+        return NO_MICROPHONE
     if state.connection.phase != "open" or mic.unattended:
         return NOT_CONNECTED
     if state.configuration.in_force_at is None:

@@ -13,7 +13,7 @@ from voicechat.local_server.speech.recogniser import Recogniser
 from voicechat.local_server.speech.vad import SileroVad, load_vad_model
 from voicechat.local_server.speech.voice import Voice
 
-INSTALL = 'pip install "voicechat[local]"'
+INSTALL = 'run pip install ".[local]" in the folder of voicechat'
 
 
 @dataclass(frozen=True, slots=True)

