@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
+
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("textual", "aiortc", "numpy", "sounddevice", "av", "aiohttp", "onnxruntime", "rich")
 
@@ -47,7 +49,7 @@ def test_the_bare_package_costs_nothing() -> None:
     assert not modules_after("import voicechat") & {"typer", "msgspec", *HEAVY}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "voicechat").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+@each("path", sorted((ROOT / "voicechat").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""'), "a module begins with its docstring"

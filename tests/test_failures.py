@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 
 import voicechat.failures
+from tests.support.each import each
 from tests.support.script import Talk, at, opened, script
 from voicechat.audio.device_words import refusal_words
 from voicechat.audio.echo import HalfDuplexProcessor
@@ -185,7 +186,7 @@ def going_on(met: Met) -> Talk:
     return talk
 
 
-@pytest.mark.parametrize("name", MET)
+@each("name", MET)
 def test_it_is_told_and_tried_again_or_not(name: str) -> None:
     met = MET[name]
     error = met.meet()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.command import ended, environ_for, started, voicechat
 from tests.support.distribution import AUDIO, SOUND, group_of, processes
+from tests.support.each import each
 
 FOLDERS = ("VOICECHAT_RUNTIME_DIR", "VOICECHAT_STATE_DIR", "VOICECHAT_CONFIG_DIR")
 
@@ -57,3 +58,12 @@ def test_a_fast_test_cannot_start_a_process(request: pytest.FixtureRequest) -> N
     request.node.add_marker("fast")
     with pytest.raises(AssertionError, match="starts a process"):
         subprocess.run([sys.executable, "--version"], check=True)
+
+
+def test_a_family_in_one_test_names_every_row_that_fails() -> None:
+    @each("number", [1, 2, 3])
+    def only_two(number: int) -> None:
+        assert number == 2
+
+    with pytest.raises(pytest.fail.Exception, match=r"2 of 3 rows\n1: AssertionError(.|\n)*\n3: AssertionError"):
+        only_two()

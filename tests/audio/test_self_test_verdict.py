@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.self_test_figures import Figures
 from voicechat.audio.self_test_verdict import Setup, half_duplex_holds, judge
@@ -101,7 +102,7 @@ def test_it_works_with_care(setup: Changes, figures: Changes, why: str, cure: st
     assert cure in verdict.line
 
 
-@pytest.mark.parametrize(
+@each(
     ("setup", "figures", "why", "cure"),
     [
         ({"mic": "none", "problem": "no microphone was found", "hint": "Plug one in."}, {}, "no microphone", "Plug"),

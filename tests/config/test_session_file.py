@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.config.session_file import MAX_LENGTH, read_session_text
 from voicechat.errors import ConfigError
 
@@ -83,7 +84,7 @@ def test_a_wrapper_that_says_more_stays_for_the_check(text: str) -> None:
     assert "session" in read_session_text(text, "x")
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name", "place", "hint"),
     [
         ('{\n  "voice": "ash"\n  "speed": 1\n}', "a.json", "a.json, line 3, column 3", "comma"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.each import each
 from tests.support.talk_script import (
     HELLO,
     TalkScript,
@@ -83,7 +84,7 @@ def test_turn_gets_its_place_by_the_item_before_it_however_late_that_comes() -> 
     assert talk.said() == [("you", "one"), ("assistant", "first answer"), ("you", "two")]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+@each("order", list(itertools.permutations(range(4))))
 def test_every_order_of_arrival_ends_in_the_order_of_the_server(order: tuple[int, ...]) -> None:
     said = [
         (committed("u1"), transcript("u1", "1")),

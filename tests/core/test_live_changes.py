@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.script import At, Talk, at, heard, opened, refused, script, wire
 from voicechat.core.choosing import preset_now
 from voicechat.core.effects import Connect, UpdateSession
@@ -139,7 +140,7 @@ GOLDEN: list[tuple[Dialect, str, SettingValue, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("dialect", "path", "value", "session"), GOLDEN, ids=lambda one: str(one)[:30])
+@each(("dialect", "path", "value", "session"), GOLDEN, ids=lambda one: str(one)[:30])
 def test_r20_the_update_is_minimal_in_either_dialect(
     dialect: Dialect, path: str, value: SettingValue, session: dict[str, Any]
 ) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.support.each import each
 from tests.support.random_talk import BEGINNINGS, POLICIES, SCRIPTS, Moment, Recipe, conversation
 from voicechat.core import effects as do, events as on
 from voicechat.core.events import Received
@@ -258,6 +258,6 @@ CHECKS = [
 ]
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: str(check.__name__))
+@each("check", CHECKS, ids=lambda check: str(check.__name__))
 def test_it_holds_whatever_happens(check: Callable[[list[Moment], TurnPolicy], None]) -> None:
     everywhere(check)()

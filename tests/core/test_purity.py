@@ -9,9 +9,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args
 
-import pytest
-
 import voicechat.core
+from tests.support.each import each
 from voicechat.core import effects
 from voicechat.core.effects import Effect
 from voicechat.core.state import State
@@ -48,7 +47,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+@each("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
 def test_the_core_imports_data_tools_and_the_protocol_only(path: Path) -> None:
     for name in imported(ast.parse(path.read_text())):
         assert name.split(".")[0] in ALLOWED, f"{path.name} imports {name}"
@@ -66,7 +65,7 @@ def authors() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("kind", sorted(EFFECTS))
+@each("kind", sorted(EFFECTS))
 def test_each_effect_has_exactly_one_author(kind: str) -> None:
     files = authors()[kind]
     assert len(files) == 1, f"{kind} is constructed in {sorted(files)}"

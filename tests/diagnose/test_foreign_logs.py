@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from tests.support.each import each
 from tests.support.foreign_logs import WRITERS, all_written, double_encoded
 from tests.support.foreign_sessions import BROKEN, HEALTHY, Session
 from voicechat.diagnose.report import Report, diagnose
@@ -23,7 +24,7 @@ def codes(data: bytes) -> list[str]:
     return sorted({finding.code for finding in report_of(data).findings})
 
 
-@pytest.mark.parametrize("session", BROKEN, ids=lambda one: one.name)
+@each("session", BROKEN, ids=lambda one: one.name)
 def test_the_cause_is_named_and_nothing_else_in_every_format_that_can_show_it(session: Session) -> None:
     written = list(all_written(session.rows(), needs_words=session.needs_words, needs_times=session.needs_times))
     assert len(written) >= 2

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from tests.support.each import each
 from voicechat.diagnose.report import diagnose
 
 LOGS = sorted((Path(__file__).parent / "logs").iterdir())
 
 
-@pytest.mark.parametrize("path", LOGS, ids=lambda path: path.stem)
+@each("path", LOGS, ids=lambda path: path.stem)
 def test_the_cause_is_named_and_nothing_else(path: Path) -> None:
     with path.open("rb") as stream:
         report = diagnose(stream, path.name)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.session_log import (
     Row,
     answered,
@@ -135,7 +136,7 @@ def test_a_voice_chosen_before_the_first_answer_is_fine() -> None:
     assert not diagnosed(log, spoken(2, "i1"), answered(4.4, "r1"))
 
 
-@pytest.mark.parametrize(
+@each(
     ("rows", "code"),
     [
         ([refused(1, "insufficient_quota")], "quota-or-billing"),

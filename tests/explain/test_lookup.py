@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.support.each import each
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.diagnose.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
 from voicechat.diagnose.run import CODES
@@ -54,7 +55,7 @@ def paths() -> list[str]:
     return every
 
 
-@pytest.mark.parametrize("name", sorted({*SERVER_EVENTS, *CLIENT_EVENTS}))
+@each("name", sorted({*SERVER_EVENTS, *CLIENT_EVENTS}))
 def test_every_event_of_the_protocol_is_explained(name: str) -> None:
     found = lookup(name)
     assert found is not None and found.name == name
@@ -68,13 +69,13 @@ def test_every_beta_spelling_leads_to_the_same_explanation_and_says_so(name: str
     assert name in found.note
 
 
-@pytest.mark.parametrize("name", sorted({*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}))
+@each("name", sorted({*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}))
 def test_every_event_of_ours_is_explained(name: str) -> None:
     found = lookup(name)
     assert found is not None and (found.name, found.kind) == (name, "local event")
 
 
-@pytest.mark.parametrize("path", paths())
+@each("path", paths())
 def test_every_field_of_a_session_is_explained(path: str) -> None:
     found = lookup(path)
     assert found is not None and (found.name, found.kind) == (path, "session field")
@@ -87,12 +88,12 @@ def test_every_flat_field_of_beta_leads_to_its_place_in_ga(name: str) -> None:
     assert found is not None and found.name == ".".join(("session", *GA_PATHS[name]))
 
 
-@pytest.mark.parametrize("code", sorted({*HARMLESS, *FAILURE_CODES} - SYNONYMS))
+@each("code", sorted({*HARMLESS, *FAILURE_CODES} - SYNONYMS))
 def test_every_code_that_is_acted_on_is_explained(code: str) -> None:
     assert lookup(code) is not None
 
 
-@pytest.mark.parametrize("code", CODES)
+@each("code", CODES)
 def test_every_finding_is_explained(code: str) -> None:
     found = lookup(code)
     assert found is not None and found.kind == "problem"

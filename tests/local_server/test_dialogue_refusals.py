@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.dialogue_talk import Talk, code_of, events, names
+from tests.support.each import each
 from voicechat.local_server.actions import Recognise
 from voicechat.local_server.sound_formats import write_sound
 from voicechat.protocol.dialects import Dialect
@@ -27,7 +28,7 @@ def vad(**fields: object) -> dict[str, object]:
     return {"audio": {"input": {"turn_detection": {"type": "server_vad", **fields}}}}
 
 
-@pytest.mark.parametrize(
+@each(
     ("session", "code", "param"),
     [
         ({"foo": 1}, "unknown_parameter", "session.foo"),

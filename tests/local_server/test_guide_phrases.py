@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
+from tests.support.each import each
 from tests.support.guide_talk import Talk
 
 PHRASES: dict[str, str] = {
@@ -114,7 +113,7 @@ PHRASES: dict[str, str] = {
 CASES = [(phrase.strip(), wanted) for wanted, phrases in PHRASES.items() for phrase in phrases.split("|")]
 
 
-@pytest.mark.parametrize(("phrase", "wanted"), CASES, ids=[phrase for phrase, _ in CASES])
+@each(("phrase", "wanted"), CASES, ids=[phrase for phrase, _ in CASES])
 async def test_the_phrase_gets_its_answer(phrase: str, wanted: str) -> None:
     answer = await Talk().ask(phrase)
     assert re.search(wanted, answer), answer
@@ -155,7 +154,7 @@ APP: dict[str, str] = {
 HELP = [(phrase.strip(), wanted) for wanted, phrases in APP.items() for phrase in phrases.split("|")]
 
 
-@pytest.mark.parametrize(("phrase", "wanted"), HELP, ids=[phrase for phrase, _ in HELP])
+@each(("phrase", "wanted"), HELP, ids=[phrase for phrase, _ in HELP])
 async def test_help_explains_the_key_or_setting(phrase: str, wanted: str) -> None:
     assert wanted in await Talk().ask(phrase)
 
@@ -172,7 +171,7 @@ UNKNOWN = """Who was the first president of France? | what's the weather like | 
     | I have two dogs and three cats | my car is red | how tall is Mount Everest | seven""".split("|")
 
 
-@pytest.mark.parametrize("phrase", [phrase.strip() for phrase in UNKNOWN])
+@each("phrase", [phrase.strip() for phrase in UNKNOWN])
 async def test_what_it_does_not_know_it_says_so_and_what_it_heard(phrase: str) -> None:
     answer = await Talk().ask(phrase)
     assert "no answer to that" in answer

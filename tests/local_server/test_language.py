@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from voicechat.local_server.speech.language import english_only, foreign_language
 
 FOREIGN = {
@@ -36,12 +35,12 @@ ENGLISH = """What time is it? | hello | Tell me a joke. | set a timer for five m
     | I met her on Monday | so am I | war is bad | gift | was it you | in the art museum | also""".split("|")
 
 
-@pytest.mark.parametrize(("text", "language"), CASES)
+@each(("text", "language"), CASES)
 def test_another_language_is_named(text: str, language: str) -> None:
     assert foreign_language(text) == language
 
 
-@pytest.mark.parametrize("text", [text.strip() for text in ENGLISH] + ["", "...", "🙂"])
+@each("text", [text.strip() for text in ENGLISH] + ["", "...", "🙂"])
 def test_english_is_left_alone(text: str) -> None:
     assert foreign_language(text) == ""
 

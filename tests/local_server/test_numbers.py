@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.local_server.brain.numbers import as_digits, with_digits
 from voicechat.local_server.brain.words import Heard
 
@@ -39,7 +40,7 @@ def test_every_number_in_words_is_understood(number: int, joiner: str) -> None:
     assert with_digits(in_words(number, joiner).split()) == [str(number)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("said", "line"),
     [
         ("one hundred and five", "105"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.local_server.speech.sentences import LONGEST, SentenceSplitter, split_sentences
 from voicechat.local_server.speech.spoken_text import spoken_text
 
@@ -54,7 +55,7 @@ def test_however_the_text_arrives_the_words_are_the_same(text: str, size: int) -
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
-@pytest.mark.parametrize(
+@each(
     ("written", "read"),
     [
         ("3 * 4 is 12", "3 times 4 is 12"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-import pytest
-
+from tests.support.each import each
 from tests.support.hostile_talk import HOSTILE, hostile
 from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import MicState, TurnView, View
@@ -22,7 +21,7 @@ def said(narrator: Narrator, *turns: TurnView) -> list[str]:
     return [line.written() for line in narrator.take(Turns(turns, tuple(t.key for t in turns)))]
 
 
-@pytest.mark.parametrize("state", sorted(set(get_args(MicState)) - MOMENTS))
+@each("state", sorted(set(get_args(MicState)) - MOMENTS))
 def test_every_lasting_state_of_the_microphone_has_words(state: str) -> None:
     assert mic_words(MICS[state](), "marin")
 

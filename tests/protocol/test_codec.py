@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from tests.support.each import each
 from tests.support.wire_samples import Sample, sample, wire_samples
 from voicechat.protocol.client_events import ClientEvent, InputAudioBufferCommit
 from voicechat.protocol.codec import decode_client, decode_server, encode
@@ -39,7 +40,7 @@ def without_nulls(value: JsonValue) -> JsonValue:
     return [without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
-@pytest.mark.parametrize("found", SAMPLES, ids=lambda found: found.type)
+@each("found", SAMPLES, ids=lambda found: found.type)
 def test_a_ga_event_is_understood_without_a_remark(found: Sample) -> None:
     decoded = found.decoded()
     assert type_of(decoded.event) == found.type
@@ -48,7 +49,7 @@ def test_a_ga_event_is_understood_without_a_remark(found: Sample) -> None:
     assert decoded.size == len(json.dumps(found.ga))
 
 
-@pytest.mark.parametrize("found", [one for one in SAMPLES if one.beta], ids=lambda found: str(found.beta_type))
+@each("found", [one for one in SAMPLES if one.beta], ids=lambda found: str(found.beta_type))
 def test_a_beta_event_is_understood_without_a_remark(found: Sample) -> None:
     decoded = found.decoded(found.beta)
     same = found.type if found.beta_type != "conversation.item.created" else "conversation.item.created"
@@ -56,7 +57,7 @@ def test_a_beta_event_is_understood_without_a_remark(found: Sample) -> None:
     assert decoded.notes == ()
 
 
-@pytest.mark.parametrize("found", SAMPLES, ids=lambda found: found.type)
+@each("found", SAMPLES, ids=lambda found: found.type)
 def test_what_was_read_can_be_said_again(found: Sample) -> None:
     event = sendable(found, found.ga)
     said = json.loads(encode(event))
@@ -67,7 +68,7 @@ def test_what_was_read_can_be_said_again(found: Sample) -> None:
     assert without_nulls(said) == without_nulls(kept)
 
 
-@pytest.mark.parametrize("found", [one for one in SAMPLES if one.beta], ids=lambda found: str(found.beta_type))
+@each("found", [one for one in SAMPLES if one.beta], ids=lambda found: str(found.beta_type))
 def test_beta_events_are_spelled_as_beta_services_spell_them(found: Sample) -> None:
     said = json.loads(encode(sendable(found, cast("dict[str, JsonValue]", found.beta)), "beta"))
     if not str(found.beta_type).startswith("transcription_session"):  # its GA session says which it is, tested below

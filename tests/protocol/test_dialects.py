@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.dialects import detect_dialect, ga_name, item_to_beta, item_to_ga, name_in, response_to_ga
 
 SESSIONS = [found for found in wire_samples() if "session" in found.ga]
 
 
-@pytest.mark.parametrize("found", [one for one in wire_samples() if one.beta_type], ids=lambda one: str(one.beta_type))
+@each("found", [one for one in wire_samples() if one.beta_type], ids=lambda one: str(one.beta_type))
 def test_every_beta_name_is_known(found: Sample) -> None:
     beta = str(found.beta_type)
     assert ga_name(beta) == (found.type if beta != "conversation.item.created" else beta)
 
 
-@pytest.mark.parametrize("found", wire_samples(), ids=lambda one: one.type)
+@each("found", wire_samples(), ids=lambda one: one.type)
 def test_every_ga_name_has_its_beta_word_or_none(found: Sample) -> None:
     every = {one.beta_type for one in wire_samples() if one.type == found.type}
     session: Any = found.ga.get("session")

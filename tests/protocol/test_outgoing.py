@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.support.each import each
 from voicechat.errors import LocalProtocolError
 from voicechat.protocol.client_events import (
     ClientEvent,
@@ -36,7 +37,7 @@ LOOP: list[Any] = []
 LOOP.append(LOOP)
 
 
-@pytest.mark.parametrize(
+@each(
     ("event", "says"),
     [
         (SessionUpdate(), "changes nothing"),

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.wire_samples import Sample, sample, wire_samples
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.items import Item
@@ -21,7 +20,7 @@ from voicechat.protocol.server_events import (
 from voicechat.protocol.wire import JsonValue
 
 
-@pytest.mark.parametrize("found", wire_samples(), ids=lambda found: found.type)
+@each("found", wire_samples(), ids=lambda found: found.type)
 def test_any_field_of_any_event_may_be_of_a_wrong_type(found: Sample) -> None:
     whole = found.decoded().event
     assert not isinstance(whole, UnknownEvent | MalformedFrame)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from tests.support.wire_strategies import audios, configs
 from voicechat.protocol.client_events import (
@@ -55,7 +56,7 @@ def check(event_type: str, text: str) -> None:
     assert undeclared(seen) == []
 
 
-@pytest.mark.parametrize("found", KNOWN, ids=lambda found: found.type)
+@each("found", KNOWN, ids=lambda found: found.type)
 def test_what_we_say_is_what_the_schema_says(found: Sample) -> None:
     event = found.decoded().event
     assert not isinstance(event, UnknownEvent | MalformedFrame)

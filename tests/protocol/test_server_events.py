@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.server_events import (
@@ -19,14 +20,7 @@ from voicechat.protocol.wire import WireEvent
 ALL = {**SERVER_EVENTS, **CLIENT_EVENTS}
 
 
-@pytest.mark.parametrize("event_type", ALL)
-def test_a_class_is_named_after_its_type(event_type: str) -> None:
-    words = event_type.replace(".", "_").split("_")
-    expected = "".join(word.capitalize() for word in words)
-    assert ALL[event_type].__name__ == ("ServerError" if event_type == "error" else expected)
-
-
-@pytest.mark.parametrize("found", wire_samples(), ids=lambda found: found.type)
+@each("found", wire_samples(), ids=lambda found: found.type)
 def test_every_documented_event_has_a_record(found: Sample) -> None:
     known = SERVER_EVENTS if found.sender == "server" else CLIENT_EVENTS
     assert found.type in known
@@ -36,7 +30,7 @@ def test_there_is_nothing_undocumented() -> None:
     assert set(ALL) == {found.type for found in wire_samples()}
 
 
-@pytest.mark.parametrize("record", ALL.values(), ids=lambda record: record.__name__)
+@each("record", ALL.values(), ids=lambda record: record.__name__)
 def test_every_record_can_be_made_from_nothing_and_never_changed(record: type[WireEvent]) -> None:
     event = record()
     assert event.event_id is None

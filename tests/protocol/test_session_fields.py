@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from voicechat.protocol.session_config import Problem, check_session
 from voicechat.protocol.session_dialects import BETA_NAMES, get_path, set_path
 
@@ -95,14 +96,14 @@ GOOD = [(field, value) for field, good, _ in FIELDS for value in good]
 BAD = [(field, value) for field, _, bad in FIELDS for value in bad]
 
 
-@pytest.mark.parametrize(("field", "value"), GOOD)
+@each(("field", "value"), GOOD)
 def test_what_is_allowed_passes_unchanged(field: str, value: Any) -> None:
     checked = check_session(wish(field, value))
     assert errors(checked.problems) == []
     assert get_path(checked.session, tuple(field.split("."))) == value
 
 
-@pytest.mark.parametrize(("field", "value"), BAD)
+@each(("field", "value"), BAD)
 def test_what_is_not_allowed_is_left_out_and_named(field: str, value: Any) -> None:
     checked = check_session(wish(field, value))
     wanted = "note" if value is None else "error"  # null where it means nothing is harmless
@@ -112,7 +113,7 @@ def test_what_is_not_allowed_is_left_out_and_named(field: str, value: Any) -> No
     assert kept in (None, [], {}) or kept != value
 
 
-@pytest.mark.parametrize(("field", "value"), [one for one in GOOD if beta_wish(*one)])
+@each(("field", "value"), [one for one in GOOD if beta_wish(*one)])
 def test_the_beta_spelling_of_a_wish_is_the_same_wish(field: str, value: Any) -> None:
     session, _ = beta_wish(field, value) or ({}, "")
     checked = check_session(session)
@@ -121,7 +122,7 @@ def test_the_beta_spelling_of_a_wish_is_the_same_wish(field: str, value: Any) ->
     assert checked.dialect == "beta"
 
 
-@pytest.mark.parametrize(("field", "value"), [one for one in BAD if beta_wish(*one)])
+@each(("field", "value"), [one for one in BAD if beta_wish(*one)])
 def test_a_mistake_in_beta_spelling_is_named_in_beta_spelling(field: str, value: Any) -> None:
     session, path = beta_wish(field, value) or ({}, "")
     problems = check_session(session).problems

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict, Un
 
 import pytest
 
+from tests.support.each import each
 from voicechat.tools.schema import Schema, UnfitError, schema_of, signature_of
 
 
@@ -94,7 +95,7 @@ TABLE: list[tuple[Any, Schema]] = [
 ]
 
 
-@pytest.mark.parametrize(("hint", "schema"), TABLE, ids=[str(hint) for hint, _ in TABLE])
+@each(("hint", "schema"), TABLE, ids=[str(hint) for hint, _ in TABLE])
 def test_a_hint_is_told_as_this_schema(hint: Any, schema: Schema) -> None:
     assert schema_of(hint) == schema
 

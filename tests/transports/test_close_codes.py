@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from voicechat.failures import failure_of
 from voicechat.transports.close_codes import closing
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "reason", "words", "name", "retryable"),
     [
         (1000, "", "ended the session", "close 1000", True),
@@ -41,7 +40,7 @@ def test_each_end_has_its_sentence_its_code_and_its_chance(
     assert why.hint and "\n" not in why.reason and not why.reason.endswith(".")
 
 
-@pytest.mark.parametrize(
+@each(
     ("reason", "name", "retryable"),
     [
         ("", "policy", False),

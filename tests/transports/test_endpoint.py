@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.each import each
 from voicechat.errors import SignallingError
 from voicechat.transports.endpoint import endpoint, is_loopback, is_same_service, may_carry_key, proxy_for
 
 
-@pytest.mark.parametrize(
+@each(
     ("typed", "asked"),
     [
         ("https://api.openai.com", "https://api.openai.com/v1/realtime/calls"),

@@ -6,6 +6,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
+from tests.support.each import each
 from voicechat.ui.keyboard import Answered, Fence, Item, KeyboardKnown, KeyMoved, SequenceFilter, Typed, best_driver
 from voicechat.ui.keyboard_driver import EventTypeDriver, EventTypeParser
 
@@ -47,7 +48,7 @@ def joined(items: list[Item]) -> list[Item]:
     return out
 
 
-@pytest.mark.parametrize(("data", "expected"), SEQUENCES.values(), ids=SEQUENCES.keys())
+@each(("data", "expected"), SEQUENCES.values(), ids=SEQUENCES.keys())
 def test_a_sequence_is_read_the_same_whole_and_byte_by_byte(data: str, expected: list[Item]) -> None:
     whole, pieces = SequenceFilter(), SequenceFilter()
     assert joined(list(whole.feed(data))) == joined(expected)

@@ -1,4 +1,4 @@
-"""The screens as they were last looked at: SVG pictures at three sizes, in both themes, of the states that matter.
+"""The screens as they were last looked at: SVG pictures of the states that matter, small and large.
 
 A picture that differs is written beside its sample as `.new.svg`. After looking at it, take it over with
 `VOICECHAT_TAKE_SNAPSHOTS=1 python -m pytest tests/ui/test_snapshots.py`. Samples are compressed (`.svgz`, which
@@ -20,10 +20,11 @@ from tests.support.screen import at_rest, showing
 from voicechat.ui.options import UiOptions
 
 FOLDER = Path(__file__).parent / "snapshots"
-SIZES = ((80, 24), (120, 36), (180, 50))
-THEMES = ("lamplight", "daylight")
 STATES = ("welcome", "connecting", "line-lost", "held", "half", "numbers", "settings")
 """Empty, connecting, an error, on air, the assistant speaking, numbers, settings."""
+PICTURES = [(state, size, "lamplight") for state in STATES for size in ((80, 24), (180, 50))]
+PICTURES += [("held", (120, 36), "lamplight"), ("held", (120, 36), "daylight")]
+"""A theme is a table of colours, so one picture each compares it."""
 KEYS = {"numbers": ("f7",), "settings": ("f4",)}
 
 
@@ -44,9 +45,7 @@ async def picture(state: str, size: tuple[int, int], theme: str) -> str:
         return settled(app.export_screenshot(title="voicechat"))
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("state", "size", "theme"), PICTURES)
 async def test_the_screen_looks_as_it_was_last_looked_at(state: str, size: tuple[int, int], theme: str) -> None:
     now = await picture(state, size, theme)
     version = FOLDER / "textual-version.txt"

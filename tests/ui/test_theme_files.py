@@ -10,6 +10,7 @@ from textual.color import Color
 from textual.theme import BUILTIN_THEMES
 
 from tests.support.command import environ_for, voicechat
+from tests.support.each import each
 from tests.support.screen import showing, text, until
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
@@ -77,7 +78,7 @@ def test_the_users_folder_adds_and_replaces(tmp_path: Path) -> None:
     assert primaries["lamplight"] == "#654321"
 
 
-@pytest.mark.parametrize("name", sorted(BUILTIN_THEMES))
+@each("name", sorted(BUILTIN_THEMES))
 def test_every_stock_theme_gets_all_our_colours(name: str) -> None:
     defaults = app_color_defaults(BUILTIN_THEMES[name].to_color_system().generate())
     assert set(defaults) == set(APP_COLORS)

@@ -8,6 +8,7 @@ from typing import get_args
 import pytest
 from rich.cells import cell_len
 
+from tests.support.each import each
 from tests.support.talk_views import FREE, MICS, OPEN, PTT
 from voicechat.core.view import MicState, ReplyState, ReplyView, View
 from voicechat.ui.wording import Keys, Scene, mic_words, reply_words
@@ -88,19 +89,19 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize("state", get_args(MicState))
+@each("state", get_args(MicState))
 def test_every_state_of_the_microphone_has_its_sentence(state: str) -> None:
     words = mic_words(scene(MICS[state](), clipped=0.09))
     assert (f"{words.glyph} {words.badge}", words.sentence, words.second) == SENTENCES[state]
 
 
-@pytest.mark.parametrize("state", get_args(MicState))
+@each("state", get_args(MicState))
 def test_on_air_stands_only_where_samples_leave(state: str) -> None:
     view = MICS[state]()
     assert ("ON AIR" in mic_words(scene(view)).badge) == view.mic.is_on_air
 
 
-@pytest.mark.parametrize("state", [s for s in get_args(MicState) if s not in ("unfocused",)])
+@each("state", [s for s in get_args(MicState) if s not in ("unfocused",)])
 def test_sentences_fit_a_normal_deck(state: str) -> None:
     words = mic_words(scene(MICS[state]()))
     assert cell_len(words.sentence) <= 57

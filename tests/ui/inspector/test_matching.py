@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
+from tests.support.each import each
 from voicechat.engine.link import EventRow
 from voicechat.ui.inspector.entries import SLAB, EventStore
 from voicechat.ui.inspector.matching import matching
@@ -50,7 +49,7 @@ def found(text: str, store: EventStore | None = None, marked: tuple[int, ...] = 
     return matching(store or store_of(), query, marked)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "rows"),
     [
         ("", [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]),  # 5 belongs to the run of 4
