@@ -53,7 +53,7 @@ def test_the_bare_package_costs_nothing() -> None:
 def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert text.startswith('"""'), "a module begins with its docstring"
-    assert text.count("\n") <= 400, "one file, one thing"
+    assert text.count("\n") <= 600, "one file, one thing"
 
 
 OWN_TASKS = {
