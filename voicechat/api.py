@@ -38,6 +38,7 @@ from voicechat.engine.assemble import Talk
 from voicechat.engine.commands import user_event
 from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
+from voicechat.failures import cure_of_answer
 from voicechat.session.happenings import Happening
 from voicechat.tasks import spawn
 
@@ -142,7 +143,9 @@ class Conversation:
         if turn is None or turn.failed:
             why = turn.failed if turn is not None else self._live().session.state.responses.missing_why
             why = why or "the message got no answer: it was stopped, or answered with another turn"
-            raise RemoteProtocolError(why, hint="ask again, or look at the events", retryable=True)
+            cure = cure_of_answer(why)
+            hint = "ask again, or look at the events" if cure == "ask again" else cure
+            raise RemoteProtocolError(why, hint=hint, retryable=cure == "ask again")
         return Answer(turn.text, turn.latency, turn.cut_by)
 
     async def _typed(self, text: str) -> str:

@@ -155,7 +155,8 @@ FAILURES: tuple[Failure, ...] = (
          "token_expired expired_token ephemeral_token_expired invalid_ephemeral_token client_secret_expired",
          words=r"(token|secret)\b.{0,40}\bexpired|expired\b.{0,20}\b(token|secret)"),
     _row("authorisation", "key", "{who} did not accept the key", "is it for this service, complete and still valid?",
-         "never", "invalid_api_key account_deactivated invalid_authentication authentication_error unauthorized",
+         "never",
+         "invalid_api_key account_deactivated invalid_authentication authentication_error unauthorized expired_key",
          (401,), closes=(3000, 4001, 4401),
          words=r"(incorrect|invalid|missing|bad|no|wrong)\b.{0,20}\b(api[ _-]?key|key|token|credentials?)\b"
                r"|api[ _-]?key.{0,10}not valid|unauthori[sz]ed|not authenticated|authentication (failed|required)"),
@@ -292,6 +293,14 @@ def failure_of(code: str = "", status: int | None = None, message: str = "", *, 
     if status is not None and status >= 500:
         return by_name("service down")
     return by_name("unreachable") if retryable else UNKNOWN
+
+
+def cure_of_answer(reason: str, code: str = "") -> str:
+    """The next step after a response that failed with this message, and code where there is one."""
+    known = _BY_CODE.get(code)
+    if known is None and (named := named_in(reason)) is not None:
+        known = named[1]
+    return known.cure if known is not None and known.is_about_account else "ask again"
 
 
 def named_in(reason: str) -> tuple[str, Failure] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -16,7 +18,8 @@ from tests.support.command import KEY, Ran, ended, environ_for, logs_of, started
 from tests.support.local_server import local_server
 from tests.support.peers import side, silence
 from tests.support.processes import children_of
-from voicechat.exit_codes import AUDIO, CONNECTION, ENGINE_DIED, FAILED_TURN, USAGE
+from tests.support.socket_server import SocketServer
+from voicechat.exit_codes import AUDIO, CONNECTION, DONE, ENGINE_DIED, FAILED_TURN, USAGE
 
 HI = ("--text", "hi", "--speaker", "none", "--json")
 QUESTION = f'{{"error": {{"message": "Incorrect API key provided: {KEY}", "code": "invalid_api_key"}}}}'
@@ -178,6 +181,54 @@ async def test_without_the_offline_engine_it_says_what_to_install(tmp_path: Path
 async def test_an_answer_that_fails_fails_the_run_with_the_server_s_reason(tmp_path: Path) -> None:
     async with local_server(fault="fails-responses") as server:
         await bad_day(tmp_path, FAILED_TURN, "the answer failed: ", *HI, "--base-url", server.base_url)
+
+
+async def against(tmp_path: Path, exit_code: int, *events: dict[str, Any]) -> str:
+    """What a run prints as its problems when a service says this upon `response.create`."""
+    server = SocketServer()
+
+    async def answer() -> None:
+        while True:
+            kind = json.loads(await server.texts.get())["type"]
+            if kind == "session.update":
+                await server.say(json.dumps({"type": "session.updated", "session": {"id": "sess_1"}}))
+            elif kind == "response.create":
+                await server.say(*(json.dumps(event) for event in events))
+
+    async with server.serving() as url:
+        answering = asyncio.create_task(answer())
+        ran = await voicechat("run", *HI, "--transport", "websocket", "--base-url", url, environ=environ_for(tmp_path))
+        answering.cancel()
+    assert ran.code == exit_code, ran.err
+    return "\n".join(ran.summary["problems"])
+
+
+async def test_an_answer_that_fails_for_quota_names_the_bill_and_not_another_try(tmp_path: Path) -> None:
+    error = {"code": "insufficient_quota", "message": "You exceeded your current quota."}
+    failed = {"id": "r1", "status": "failed", "status_details": {"type": "failed", "error": error}}
+    begun = {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}}
+    said = await against(tmp_path, FAILED_TURN, begun, {"type": "response.done", "response": failed})
+    assert "the answer failed: You exceeded your current quota." in said
+    assert "billing page" in said and "ask again" not in said
+
+
+async def test_a_transcription_that_fails_is_named_and_is_no_failed_answer(tmp_path: Path) -> None:
+    said = await against(
+        tmp_path,
+        DONE,
+        {"type": "input_audio_buffer.committed", "item_id": "item_u"},
+        {
+            "type": "conversation.item.input_audio_transcription.failed",
+            "item_id": "item_u",
+            "content_index": 0,
+            "error": {"code": "model_missing", "message": "No such transcription engine."},
+        },
+        {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}},
+        {"type": "response.output_audio_transcript.delta", "response_id": "r1", "item_id": "item_a", "delta": "Hello."},
+        {"type": "response.done", "response": {"id": "r1", "status": "completed"}},
+    )
+    assert "the transcription of what you said failed: No such transcription engine." in said
+    assert "the answer failed" not in said and "ask again" not in said
 
 
 async def test_a_line_that_breaks_is_a_connection_error(tmp_path: Path) -> None:

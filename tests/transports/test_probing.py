@@ -8,8 +8,9 @@ from aiohttp import web
 
 from tests.support.call_server import listening
 from voicechat.errors import SignallingError
+from voicechat.failures import failure_of
 from voicechat.transports.probing import call_service
-from voicechat.transports.target import LineTarget
+from voicechat.transports.target import Handshake, LineTarget
 
 KEY = "sk-standard-0123456789"
 
@@ -59,3 +60,17 @@ async def test_a_login_page_that_answers_everything_is_said_once_with_the_way_ou
             await call_service(http, LineTarget(base_url=url, key=KEY, model="m", handshake="auto"), "v=0\r\n")
     assert "web page (200)" in caught.value.message and "\n" not in caught.value.message
     assert "log in with a browser first" in caught.value.hint
+
+
+@pytest.mark.parametrize("handshake", ["multipart", "client_secret", "auto"])
+async def test_a_standard_key_called_an_expired_token_is_a_refused_key(handshake: Handshake) -> None:
+    async def service(request: web.Request) -> web.Response:
+        return web.json_response({"detail": "Invalid or expired token"}, status=401)
+
+    async with listening(service) as url, aiohttp.ClientSession() as http:
+        target = LineTarget(base_url=url, key=KEY, model="m", handshake=handshake, connect_timeout=5.0)
+        with pytest.raises(SignallingError) as caught:
+            await call_service(http, target, "v=0\r\n")
+    error = caught.value
+    assert "did not accept the key" in error.message and "valid" in error.hint and not error.retryable
+    assert failure_of(error.code, error.status, error.message).name == "key"

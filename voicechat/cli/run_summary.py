@@ -6,8 +6,10 @@ import json
 import re
 from typing import Any
 
+from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Turns
+from voicechat.failures import cure_of_answer
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.usage import Tokens
 from voicechat.translation.backlog import is_awaited
@@ -133,12 +135,12 @@ class Progress:
     def summary(self) -> dict[str, Any]:
         turns = [self._turns[key] for key in self._order if key in self._turns]
         spoken = [turn for turn in turns if turn.who != "note"]
-        failed = [turn.failed for turn in turns if turn.failed and turn.who != "tool"]
+        failed = [turn for turn in turns if turn.failed and turn.who != "tool"]
         noted = [without_keys(turn.text) for turn in turns if turn.who == "note" and turn.level != "info"]
         # The note of a failure (which names a key to press) or of a lost line says nothing that these do not say.
-        told = [*self._problems, *(f"the answer failed: {reason} · ask again" for reason in failed)]
+        told = [*self._problems, *(failure_words(turn) for turn in failed)]
         clauses = [clause.lower() for cause in self._causes for clause in cause.split("; ")]
-        said = [*(reason.lower() for reason in failed), *clauses]
+        said = [*(turn.failed.lower() for turn in failed), *clauses]
         notes = [text for text in noted if not any(words in text.lower() for words in said)]
         latencies = [
             round(turn.latency * 1000) for turn in turns if turn.who == "assistant" and turn.latency is not None
@@ -155,6 +157,17 @@ class Progress:
 def without_keys(text: str) -> str:
     """A notice without the key it offers: a run has none."""
     return _KEYS.sub("", text).strip()
+
+
+def failure_words(turn: TurnView) -> str:
+    """What failed, why, and the next step."""
+    if turn.who == "assistant":
+        return f"the answer failed: {turn.failed} · {cure_of_answer(turn.failed)}"
+    if turn.failed == TRANSCRIPTION_OFF:
+        return f"what you said was not written down: {turn.failed} · set audio.input.transcription"
+    if turn.failed == LINE_LOST:
+        return f"what you said was not written down: {turn.failed} · say it again"
+    return f"the transcription of what you said failed: {turn.failed} · check the transcription model"
 
 
 def tokens(counted: Tokens) -> dict[str, int]:

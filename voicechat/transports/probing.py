@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from voicechat.errors import SignallingError
-from voicechat.failures import by_name, failure_of, is_about_account
+from voicechat.failures import by_name, is_about_account
 from voicechat.transports.endpoint import endpoint
+from voicechat.transports.refusals import EXPIRED_KEY
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, path_of
 from voicechat.transports.target import Handshake, LineTarget
 
@@ -83,7 +84,7 @@ def is_about_the_handshake(error: SignallingError) -> bool:
 
 def _wants_short_lived_key(error: SignallingError) -> bool:
     """The standard key was called an expired token: some gateways (LiteLLM) take calls with keys they minted only."""
-    return error.status == 401 and failure_of(error.code, error.status, error.message).name == "token"
+    return error.status == 401 and error.code == EXPIRED_KEY
 
 
 def step_words(target: LineTarget, handshake: Handshake) -> str:

@@ -22,6 +22,8 @@ from voicechat.transports.on_the_way import PROXY_LOGIN, refused_by_proxy, stopp
 _LONGEST_QUOTE = 300
 _LONGEST_WAIT = 3_600.0
 """Seconds; a service that asks for more is not waited for by a conversation."""
+EXPIRED_KEY = "expired_key"
+"""The code of a standard key that the service calls expired, or an expired token."""
 
 
 def unreachable(host: str, error: BaseException, waited: float) -> SignallingError:
@@ -52,9 +54,18 @@ def unreachable(host: str, error: BaseException, waited: float) -> SignallingErr
 
 
 def refused(
-    host: str, status: int, body: str, retry_after: str, key: str, *, sent_none: bool = False
+    host: str,
+    status: int,
+    body: str,
+    retry_after: str,
+    key: str,
+    *,
+    sent_none: bool = False,
+    is_standard: bool = False,
 ) -> SignallingError:
-    """There was an answer, and it was not a session description. `sent_none`: nothing told the service who we are."""
+    """There was an answer, and it was not a session description. `sent_none`: nothing told the service who we are.
+    `is_standard`: the key is the user's own and no token, so no other can be fetched when it is called expired.
+    """
     if status == PROXY_LOGIN:
         return refused_by_proxy(status)
     said, code = _read_error(body)
@@ -66,6 +77,8 @@ def refused(
         code = code or failure.codes[0]
     else:
         failure = failure_of(code, status, said)
+        if failure.name == "token" and is_standard:
+            failure, code = by_name("key"), EXPIRED_KEY
         if failure.name == "key" and sent_none:
             failure, code = by_name("no key"), "no_key"
     wait = _seconds(retry_after)

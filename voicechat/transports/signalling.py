@@ -189,7 +189,8 @@ def _answer(reply: Reply, target: LineTarget, key: str, handshake: Handshake, *,
     host = urlsplit(reply.url).netloc
     said = without_secrets(reply.body, (*secrets_of(target), *((key,) if key else ())))
     if not 200 <= reply.status < 300:
-        raise refused(host, reply.status, said, reply.retry_after, key, sent_none=target.is_anonymous)
+        sent_none, is_standard = target.is_anonymous, key == target.key and not target.token_url
+        raise refused(host, reply.status, said, reply.retry_after, key, sent_none=sent_none, is_standard=is_standard)
     if not reply.is_whole:
         raise SignallingError(
             f"{host} answered with far more than a session description",

@@ -76,7 +76,8 @@ async def mint(http: aiohttp.ClientSession, target: LineTarget, now: float, *, l
     host = urlsplit(url).netloc
     if not 200 <= reply.status < 300:
         said = without_secrets(reply.body, secrets_of(target))
-        raise refused(host, reply.status, said, reply.retry_after, target.key, sent_none=target.is_anonymous)
+        sent_none = target.is_anonymous
+        raise refused(host, reply.status, said, reply.retry_after, target.key, sent_none=sent_none, is_standard=True)
     return _token(host, reply, now, LIFE[kind])
 
 

@@ -153,7 +153,8 @@ def _refusal(target: LineTarget, host: str, error: aiohttp.WSServerHandshakeErro
         )
     said = without_secrets(body, secrets_of(target))
     retry_after = error.headers.get("Retry-After", "") if error.headers is not None else ""
-    return refused(host, error.status, said, retry_after, target.key, sent_none=target.is_anonymous)
+    sent_none, is_standard = target.is_anonymous, not target.token_url
+    return refused(host, error.status, said, retry_after, target.key, sent_none=sent_none, is_standard=is_standard)
 
 
 def _guard(opened: aiohttp.ClientWebSocketResponse) -> None:

@@ -33,6 +33,7 @@ from voicechat.core.rules.reply_gate import client_decides, has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Responses, State
 from voicechat.core.translating import is_translation
+from voicechat.failures import as_sentence, cure_of_answer
 from voicechat.protocol.items import ErrorDetail, Response
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -279,7 +280,9 @@ def _done(state: State, response: Response, now: float) -> RuleResult:
     ended = replace(ended, last_ended_by=_who_cancelled(slot, reason) if status == "cancelled" else None)
     notices: tuple[Announcement, ...] = ()
     if status == "failed":
-        text = f"The answer failed: {why or 'the service gave no reason'}. Press r to ask again."
+        cure = cure_of_answer(why, (error.code or error.type or "") if error else "")
+        step = "Press r to ask again." if cure == "ask again" else as_sentence(cure)
+        text = f"The answer failed: {(why or 'the service gave no reason').rstrip('.')}. {step}"
         notices = (Noticed("error", text, "answer_failed"),)
     done = _create_if_free(state, ended, now)
     return replace(done, announced=notices)
