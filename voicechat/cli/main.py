@@ -114,6 +114,8 @@ def run(
         raise typer.Exit(script_command(flags, config, ScriptOptions(script, junit, json, check_script, timeout)))
     if check_script or junit:
         raise typer.BadParameter("--check-script and --junit belong to --script")
+    if not text:  # what follows takes a second to load
+        print("Starts a conversation without a screen; Ctrl+C ends it.", file=sys.stderr, flush=True)
     from voicechat.cli.run import RunOptions, run_command
 
     options = RunOptions(texts=tuple(text or ()), turns=turns or 0, timeout=timeout or 60.0, as_json=json)

@@ -155,9 +155,7 @@ class Run:
         else:
             what = "waits for the greeting" if settings.mic == "none" else "listens to the microphone"
         answers = f"{self._wanted} answer{'s' * (self._wanted > 1)}"
-        return (
-            f"Connects to {provider_of(settings).title}, {what}: {answers}, {options.timeout:g} s at most. Ctrl+C ends."
-        )
+        return f"Connects to {provider_of(settings).title}, {what}: {answers}, {options.timeout:g} s at most."
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         self._interrupted = True
