@@ -48,6 +48,19 @@ def quiet(seconds: float) -> Sound:
     return noise(seconds, level=0.0003)
 
 
+def test_an_answer_that_goes_on_with_another_device_is_posted_as_heard_again() -> None:
+    talk = Talk(plain=True)
+    talk.path.set_source(PlayedOnce(noise(3.0, level=0.1)))
+    talk.hears(quiet(1.0))
+    talk.path.reset()
+    talk.hears(quiet(1.0))
+    assert [type(posted) for posted in talk.facts] == [
+        fact.AssistantHeard,
+        fact.AssistantFellSilent,
+        fact.AssistantHeard,
+    ]
+
+
 def test_the_assistant_is_heard_and_then_falls_silent() -> None:
     talk = Talk(plain=True)
     talk.path.set_source(PlayedOnce(np.concatenate([silence(0.5), noise(1.0, level=0.1)])))

@@ -270,3 +270,62 @@ def test_an_answer_that_is_known_to_be_written_does_not_take_the_sound() -> None
     talk.at(1.1).hear(created("r2"), wire.ResponseContentPartAdded(response_id="r2", item_id="a2", part=part))
     talk.at(1.2).tell(on.AssistantHeard())
     assert [bool(turn.sounding) for turn in talk.turns] == [True, False]
+
+
+LOST, RETURNED = on.DeviceLost("Loudspeaker", "gone"), on.DeviceOpened("Mic", "Loudspeaker")
+
+
+def test_a_typed_answer_without_a_device_is_readable_and_marked_as_not_heard() -> None:
+    talk = TalkScript()
+    talk.at(0.5).tell(LOST)
+    answer(ask(talk))
+    talk.at(1.0).tell(on.AssistantHeard())  # what stands in for the device plays it
+    assert (talk.at(2.0).answer().text, talk.answer().rest, talk.answer().cut_by) == ("", HELLO, "device")
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    talk.at(9.0).tell(RETURNED)
+    talk.at(20.0)
+    assert (talk.answer().text, talk.answer().rest, talk.answer().cut_by) == ("", HELLO, "device")
+    assert not talk.answer().partial
+
+
+def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> None:
+    talk = answer(ask(TalkScript()))
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(LOST)
+    talk.at(2.3).tell(on.AssistantHeard())
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    talk.at(20.0)
+    assert (talk.answer().cut_by, talk.answer().cut_at, talk.answer().partial) == ("device", pytest.approx(1.0), False)
+    assert talk.answer().text and talk.answer().text + talk.answer().rest == HELLO
+
+
+def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() -> None:
+    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(LOST)
+    talk.at(2.5).tell(RETURNED)
+    talk.at(2.6).tell(on.AssistantHeard())
+    assert talk.answer().cut_by == ""
+    talk.at(6.0).tell(on.AssistantFellSilent(6.0))
+    talk.at(20.0)
+    assert (talk.answer().rest, talk.answer().cut_by, talk.answer().partial) == ("", "", False)
+
+
+def test_an_answer_that_was_over_before_the_device_was_lost_stays_heard() -> None:
+    talk = answer(ask(TalkScript()))
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    talk.at(3.6).tell(LOST)
+    talk.at(20.0)
+    assert (talk.answer().text, talk.answer().rest, talk.answer().cut_by) == (HELLO, "", "")
+
+
+def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_return() -> None:
+    talk = answer(ask(TalkScript()))
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(LOST)
+    talk.at(2.5).tell(on.AssistantHeard())
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    talk.at(4.0).tell(RETURNED)
+    talk.at(20.0)
+    assert (talk.answer().cut_by, talk.answer().cut_at) == ("device", pytest.approx(1.0))

@@ -22,6 +22,10 @@ ENDS = {
     "push-to-talk": (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
     "the server": (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
     "the line": (replace(CUT, cut_by="line"), "╳ line lost at 2.4 s"),
+    "the device": (
+        replace(CUT, cut_by="device", rest=" this and that" + " and more" * 20 + "."),
+        "╳ no sound device from 2.4 s · not heard: this and that and more",
+    ),
     "a noise": (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
     "about there": (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),
     "nothing unheard": (replace(CUT, rest=""), "╳ you cut in at 2.4 s"),

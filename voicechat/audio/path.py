@@ -365,3 +365,6 @@ class AudioPath:
         ended = self._tracker.end(now)
         if ended is not None:
             self._post(ended)
+        if self._is_heard:  # what goes on is posted again: a device that was lost played none of it
+            self._is_heard = False
+            self._post(AssistantFellSilent(now, self._playout.last_audible_at or now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Interrupter = Literal["you", "barge-in", "push-to-talk", "server", "line"]
+Interrupter = Literal["you", "barge-in", "push-to-talk", "server", "line", "device"]
 
 
 @dataclass(frozen=True, slots=True)

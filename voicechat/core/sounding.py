@@ -169,9 +169,14 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
     can_sound = has_loudspeaker(state)
     for index in reversed(tuple(open_answers(conversation, state.connection.number))):
         turn = conversation.turns[index]
-        due = _over_at(turn, policy, can_sound=can_sound, ended=ended)
+        was_unheard = is_unheard(turn, state)
+        due = _over_at(turn, policy, can_sound=can_sound, ended=ended and not was_unheard)
+        if was_unheard and due is not None:
+            due = _unheard_over_at(due, state, policy)
         if due is None or now < due:
             return conversation
+        if was_unheard:
+            turn = cut_answer(turn, "device", now)
         conversation = changed(conversation, index, replace(turn, complete_at=now))
         rate = conversation.chars_per_second
         if turn.cut is None and is_spoken(turn) and not turn.failed:
@@ -186,7 +191,46 @@ def completion_due(state: State, policy: TurnPolicy) -> float | None:
     waiting = tuple(open_answers(conversation, state.connection.number))
     if not waiting:
         return None
-    return _over_at(conversation.turns[waiting[-1]], policy, can_sound=has_loudspeaker(state), ended=False)
+    turn = conversation.turns[waiting[-1]]
+    due = _over_at(turn, policy, can_sound=has_loudspeaker(state), ended=False)
+    return _unheard_over_at(due, state, policy) if due is not None and is_unheard(turn, state) else due
+
+
+def is_unheard(turn: Turn, state: State) -> bool:
+    """Whether sound of an answer that is not over goes, or went last, where there is no device."""
+    is_open = turn.who == "assistant" and turn.complete_at is None and turn.cut is None
+    return is_open and (turn.unheard or _loses_sound(turn, state))
+
+
+def device_returned(state: State, now: float) -> Conversation:
+    """Sound has a device again: what comes now is heard, what came meanwhile was not."""
+    conversation, lost_at = state.conversation, state.microphone.lost_at
+    if lost_at is None:
+        return conversation
+    for index in tuple(open_answers(conversation, state.connection.number)):
+        turn = conversation.turns[index]
+        if _loses_sound(turn, state):
+            heard_at = None if turn.last_sound_at is None else now
+            conversation = changed(conversation, index, replace(turn, unheard=True, last_sound_at=heard_at))
+    there = replace(state, conversation=conversation, microphone=replace(state.microphone, lost_at=None))
+    return sound_began(there, now) if state.playback.is_audible else conversation
+
+
+def _loses_sound(turn: Turn, state: State) -> bool:
+    """Whether there is no device for what an answer still has to say. One that was heard out before has nothing."""
+    lost_at = state.microphone.lost_at
+    if lost_at is None or turn.cut is not None or not is_spoken(turn):
+        return False
+    was_silent = turn.last_sound_at is not None and turn.last_sound_at < lost_at
+    return not (turn.done and was_silent and (state.playback.last_audible_at or 0.0) < lost_at)
+
+
+def _unheard_over_at(due: float, state: State, policy: TurnPolicy) -> float | None:
+    """When an answer is over of which nothing is heard: some time after the stand-in for the device had its last."""
+    sound = state.playback
+    if sound.is_audible:
+        return None
+    return max(due, (sound.last_audible_at or 0.0) + policy.inaudible_limit)
 
 
 def has_loudspeaker(state: State) -> bool:
@@ -209,12 +253,12 @@ def latency_of(conversation: Conversation, index: int, now: float) -> float | No
 
 def _sounds(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
     turn = conversation.turns[index]
-    if turn.sounding or turn.cut is not None:
+    if turn.sounding or turn.cut is not None or state.microphone.lost_at is not None:
         return conversation
     if turn.first_sound_at is None:
         latency = latency_of(conversation, index, now)
         turn = replace(turn, first_sound_at=now, latency=latency, pace=conversation.chars_per_second)
-    return changed(conversation, index, replace(turn, sounding_since=now))
+    return changed(conversation, index, replace(turn, sounding_since=now, unheard=False))
 
 
 def _stretch_ended(turn: Turn, at: float) -> Turn:

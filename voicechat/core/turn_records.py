@@ -80,6 +80,8 @@ class Turn:
     complete_at: float | None = None
     """Done, and its sound has ended."""
     cut: Cut | None = None
+    unheard: bool = False
+    """Its sound went on without a device, and has not gone on since there is one again."""
     false_alarm: bool = False
     detail: str = ""
     """Tools: arguments and result; notes: the code."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from voicechat.core.sounding import has_loudspeaker, heard_seconds, is_spoken
+from voicechat.core.sounding import has_loudspeaker, heard_seconds, is_spoken, is_unheard
 from voicechat.core.spoken_text import heard_length
-from voicechat.core.state import State, Turn
+from voicechat.core.state import Cut, State, Turn
 from voicechat.core.view import TurnView
 
 MOST_KEPT = 8192
@@ -21,7 +21,9 @@ def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
     start = conversation.started_at
     at_once = not has_loudspeaker(state)
     return tuple(
-        _kept_view(turn, start) if _is_fixed(turn) else _view(turn, now, rate, start, at_once)
+        _kept_view(turn, start)
+        if _is_fixed(turn)
+        else _view(turn, now, rate, start, at_once, is_unheard=is_unheard(turn, state))
         for turn in conversation.turns
     )
 
@@ -61,7 +63,9 @@ def _kept_view(turn: Turn, start: float | None) -> TurnView:
     return made
 
 
-def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: bool) -> TurnView:
+def _view(
+    turn: Turn, now: float, rate: float, start: float | None, at_once: bool, *, is_unheard: bool = False
+) -> TurnView:
     at = 0.0 if start is None else max(0.0, turn.at - start)
     if turn.who == "note":
         return TurnView(
@@ -75,7 +79,7 @@ def _view(turn: Turn, now: float, rate: float, start: float | None, at_once: boo
             item_id=turn.item_id,
         )
     heard = split(turn, now, rate, at_once=at_once)
-    cut = turn.cut
+    cut = Cut("device", turn.heard) if is_unheard else turn.cut
     return TurnView(
         turn.key,
         turn.who,

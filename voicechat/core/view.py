@@ -175,7 +175,7 @@ class TurnView:
     """Server VAD markers: ◆ speech_started, ◇ speech_stopped."""
     spoken: float | None = None
     latency: float | None = None
-    cut_by: Literal["", "you", "barge-in", "push-to-talk", "server", "line"] = ""
+    cut_by: Literal["", "you", "barge-in", "push-to-talk", "server", "line", "device"] = ""
     cut_at: float = 0.0
     cut_is_estimate: bool = False
     false_alarm: bool = False

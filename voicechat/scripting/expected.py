@@ -14,7 +14,7 @@ from voicechat.scripting.model import DEFAULT_WITHIN, Criterion, Expectation, So
 CRITERIA: tuple[str, ...] = get_args(Criterion)
 SOURCES: tuple[str, ...] = get_args(Source)
 MODIFIERS = ("text", "word_errors", "args", "since", "within", "soft")
-CUTTERS = ("you", "barge-in", "push-to-talk", "server", "line", "nobody")
+CUTTERS = ("you", "barge-in", "push-to-talk", "server", "line", "device", "nobody")
 LATENCIES = ("first_sound_below", "silent_in_below", "transcript_below")
 
 

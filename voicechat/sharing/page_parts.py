@@ -19,6 +19,7 @@ CUT = {
     "you": "you stopped it",
     "server": "the server cut it",
     "line": "the line was lost",
+    "device": "the sound device was lost",
 }
 SIGNS = {"error": "✕", "warning": "▲", "info": "·"}
 MOST_EVIDENCE = 8

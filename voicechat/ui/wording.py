@@ -38,6 +38,7 @@ CUT_WORDS = {
     "push-to-talk": "you cut in at",
     "server": "server cut it at",
     "line": "line lost at",
+    "device": "no sound device from",
 }
 
 

@@ -16,6 +16,7 @@ from voicechat.core.events import (
     AssistantFellSilent,
     AssistantHeard,
     DeviceLost,
+    DeviceOpened,
     FalseAlarm,
     LineLost,
     LineOpened,
@@ -113,6 +114,8 @@ def _on_local(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> 
             return sounding.completed(silent, state, now, policy, ended=ended)
         case DeviceLost():
             return sounding.sound_ended(state, now)
+        case DeviceOpened():
+            return sounding.device_returned(state, now)
         case PlaybackEmptied():
             return sounding.completed(conversation, state, now, policy, ended=True)
         case PlaybackMoved(item_id=item_id, moving=True) if state.playback.silenced_at is None:

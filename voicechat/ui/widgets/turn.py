@@ -96,7 +96,8 @@ def _cut(turn: TurnView, palette: Palette, unfolded: bool) -> list[Content]:
     rest = turn.rest.strip()
     if rest:
         parts.append(_styled(palette, " · not heard: ", "quiet"))
-        parts += _unheard(rest, palette, unfolded)
+        # Without a device an answer can only be read.
+        parts += [safe(rest)] if turn.cut_by == "device" else _unheard(rest, palette, unfolded)
     return parts
 
 
