@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -81,6 +82,20 @@ async def test_a_prefill_is_never_sent_by_itself_and_undo_brings_the_old_text_ba
         await pilot.press("ctrl+z")
         assert "response.cancel" in form.editor.text
         assert sent(engine) == []
+
+
+async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    compose = SendEvent._compose
+
+    async def composed_late(form: SendEvent) -> None:
+        await asyncio.sleep(0.1)  # the screen is painted meanwhile
+        await compose(form)
+
+    monkeypatch.setattr(SendEvent, "_compose", composed_late)
+    async with showing("ptt", (120, 36)) as (app, _, pilot):
+        app.open_send_event('{"type": "response.cancel"}')
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "event-editor")
+        assert "response.cancel" in text(app)
 
 
 async def test_x_on_an_event_fills_the_form_and_sends_nothing() -> None:

@@ -88,7 +88,7 @@ class HandActions(App[int]):
         form.item_id = self._item_id
         form.display = True
         self.talk.hand_place = "sending"
-        self.call_after_refresh(self._form_ready, form, prefill)
+        form.call_later(self._form_ready, form, prefill)  # its own queue: behind its first composition
 
     def _form_ready(self, form: SendEvent, prefill: str) -> None:
         if prefill:
