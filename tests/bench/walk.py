@@ -41,7 +41,7 @@ def walked(plan: Plan, options: argparse.Namespace) -> dict[str, Any]:
         script.write_text(json.dumps(plan))
         command = [sys.executable, "-m", "tests.bench.walking", str(script), str(result)]
         command += ["--tolerance", str(options.tolerance), *(["--clips", options.clips] if options.clips else [])]
-        kept = Path(options.keep or folder, f"{plan['seed']}-{time.time():.0f}")
+        kept = Path(options.keep or folder, f"{plan['seed']}-{time.time_ns() // 1_000_000}")
         process = subprocess.Popen([*command, "--folder", str(kept)], stderr=subprocess.PIPE, start_new_session=True)
         try:
             _, errors = process.communicate(timeout=LIMIT)

@@ -266,12 +266,14 @@ that is not here is never true of a walk."""
 
 @cache
 def _literals() -> dict[str, list[str]]:
-    """Code -> the beginnings of long strings in its check."""
+    """Code -> the beginnings of the sentences in its check."""
     found = {}
     for path in Path(voicechat.diagnose.checks.__path__[0]).glob("*_*.py"):
         strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
         found[path.stem.replace("_", "-")] = [
-            squeezed(text)[:50] for text in strings if isinstance(text, str) and len(text) > 30 and "\n" not in text
+            squeezed(text)[:50]
+            for text in strings
+            if isinstance(text, str) and text.count(" ") > 4 and "\n" not in text
         ]
     return found
 
