@@ -60,7 +60,7 @@ def each(names: str | tuple[str, ...], values: Iterable[Any], *, ids: object = N
         signature = inspect.signature(test)
         own = [parameter for name, parameter in signature.parameters.items() if name not in keys]
         one.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
-        del one.__wrapped__  # type: ignore[attr-defined]  # pytest would ask it for its fixtures
+        del one.__wrapped__  # pytest would ask it for its fixtures
         return one
 
     return decorate
