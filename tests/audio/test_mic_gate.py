@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
@@ -148,6 +150,22 @@ def test_catching_up_skips_only_silence(gate: MicGate, mic: Mic) -> None:
     voiced = [*range(1, 51), *range(111, 131)]
     assert [number for number in heard if number in voiced] == voiced
     assert gate.skipped > 0
+
+
+def test_a_block_heard_while_the_line_looks_for_a_pause_disturbs_nothing(gate: MicGate, mic: Mic) -> None:
+    class Silence:
+        """The audio thread takes in a block just when the line's thread asks."""
+
+        def __bool__(self) -> bool:
+            mic.hears(1)
+            return True
+
+    gate.open(0.0)
+    for _ in range(12):
+        gate.push(numbered(0), is_silent=cast(bool, Silence()))
+    assert sent(gate, 1) == [0, 0]
+    mic.hears(1)
+    assert mic.number in sent(gate, 60)
 
 
 def test_a_mic_that_has_nothing_ready_is_counted_but_not_before_the_first_sound(gate: MicGate, mic: Mic) -> None:

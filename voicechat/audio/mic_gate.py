@@ -191,5 +191,8 @@ class MicGate:
             self.skipped += 1
 
     def _is_pause(self, queue: deque[_Queued]) -> bool:
-        """Whether the next block is silent and, as far as we can see, no sound follows at once."""
-        return all(queued.may_skip for queued in islice(queue, _BEFORE_SOUND + 1))
+        """Whether the next block is silent and, as far as we can see, no sound follows at once.
+
+        By index: a deque that the audio thread appends to meanwhile does not let itself be iterated.
+        """
+        return all(queue[place].may_skip for place in range(min(len(queue), _BEFORE_SOUND + 1)))
