@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +123,14 @@ class Listener:
             self._process.wait()
             time.sleep(0.2)
 
-    def close(self) -> None:
-        self._ended = True
+    def restart(self) -> None:
+        """Record anew: PulseAudio moves whoever records what was the default source to the new one."""
         if self._process is not None:
             self._process.kill()
+
+    def close(self) -> None:
+        self._ended = True
+        self.restart()
         self._thread.join(2.0)
 
 
@@ -201,7 +206,8 @@ class Walk:
         with contextlib.ExitStack() as ends:
             ends.callback(self.audio.stop)
             self._start_sound()
-            ends.callback(Listener(self.audio, self.seen.speaker).close)
+            self.listener = Listener(self.audio, self.seen.speaker)
+            ends.callback(self.listener.close)
             if self.plan["server"] != "spawned":
                 self.server = Server(self.folder, self.plan["server"])
                 ends.callback(self.server.kill)
@@ -212,6 +218,10 @@ class Walk:
         self.skipped += [f"a device was lost {len(lost)} times"] if lost else []
         self.seen.disturbed += lost
         self.violations += check(self.seen, self.tolerance)
+        heard = [f"{begin:.1f}-{end:.1f}" for begin, end in loud_spans(self.seen.speaker)]
+        gaps = [f"{a:.1f}-{b:.1f}" for (a, _), (b, _) in pairwise(self.seen.speaker) if b - a > 1.0]
+        self._log.write(f"heard {' '.join(heard)}\nthe recorder paused {' '.join(gaps)}\n")
+        self._log.writelines(f"{look.at:.1f} deck {look.badge} | {look.reply}\n" for look in self.seen.looks)
 
     def _run(self) -> None:
         mark = str(self.folder / "state")
@@ -335,6 +345,7 @@ class Walk:
         elif what == "back" and self._lost_mic_at:
             self.audio.tell("load-module", "module-remap-source", "source_name=vmic", "master=vmic_feed.monitor")
             self.audio.tell("set-default-source", "vmic")
+            self.listener.restart()
             self.seen.disturbed.append((self._lost_mic_at, time.monotonic()))
             self._lost_mic_at = 0.0
 
@@ -470,6 +481,8 @@ class Walk:
             kinds = [note[2] for note in self._notes_since(asked) if note[0] in ("client", "server")]
             self._violate("unanswered", f"{look.badge}, {look.reply}; at the server: {kinds}")
         else:
+            for what in ("sinks", "sink-inputs", "source-outputs"):
+                self._log.write(self.audio.tell("list", what) + "\n")
             self._violate("inaudible", f"the answer is not audible; the deck says {look.badge}, {look.reply}")
 
     def _expect_microphone(self) -> None:
@@ -514,10 +527,10 @@ class Walk:
         if self.terminal.is_gone():
             return
         pids = marked(mark)
-        keys = (b"q", b"q", b"\r") if self.plan["quit"] == "q q" else (b"\x11", b"\x11")
+        keys = (b"q", b"q", b"\r", b"\x11") if self.plan["quit"] == "q q" else (b"\x11", b"\x11")
         if self.plan["quit"] == "q q":
             self._go_home()
-        for key in keys:  # the last one confirms; with a closed microphone there is no question
+        for key in keys:  # the last ones confirm; on a slow machine two q may come too late for one another
             if not self.terminal.is_gone():
                 self.terminal.type(key)
                 time.sleep(0.5)
