@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from tests.support import distribution
@@ -24,8 +24,8 @@ OURS = ("VOICECHAT_TAKE_SNAPSHOTS", "VOICECHAT_CALLS")
 STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "pty.spawn")
 """Audit events of a process that is started."""
 
-settings.register_profile("ci", max_examples=40, deadline=None)
-settings.register_profile("night", max_examples=300, deadline=None)
+settings.register_profile("ci", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("night", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci")  # python -m pytest --hypothesis-profile night
 
 _running: list[pytest.Item] = []

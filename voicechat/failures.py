@@ -260,7 +260,7 @@ _BY_NAME = {row.name: row for row in FAILURES}
 _BY_CODE = {code: row for row in reversed(FAILURES) for code in row.codes}
 _BY_STATUS = {status: row for row in reversed(FAILURES) for status in row.statuses}
 _BY_CLOSE = {number: row for row in reversed(FAILURES) for number in row.closes}
-_CODE = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
+_CODE = re.compile(r"(?<![a-z])[a-z]++(?:_[a-z0-9]+)+")
 _ADDRESS_STATUSES = (404, 405, 415)
 """Services put a general code beside these; the status says more."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -129,3 +131,21 @@ def test_any_text_is_read_or_refused_in_words(text: str, name: str) -> None:
         assert isinstance(read_session_text(text, name), dict)
     except ConfigError as error:
         assert error.message and error.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":"' + '\\"' * 30_000,
+        "{" + "/*" * 30_000,
+        "{" + ",".join(f'"{n}": 1' for n in range(30_000)) + ', "29999": 2}',
+        ".".join(["a"] * 30_000) + " = 1",
+        "[" + ".".join(["a"] * 30_000) + "]",
+    ],
+    ids=["escaped quotes", "comments", "a late duplicate", "a long key", "a long table"],
+)
+def test_a_hostile_file_is_refused_in_a_moment(text: str) -> None:
+    began = time.process_time()
+    with pytest.raises(ConfigError):
+        read_session_text(text, "the file")
+    assert time.process_time() - began < 3.0

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
-from voicechat.protocol.json_text import MAX_DEPTH, MAX_NOTES, byte_size, read_json
+from voicechat.protocol.json_text import MAX_DEPTH, MAX_ITEMS, MAX_NOTES, byte_size, read_json
 
 
 @pytest.mark.parametrize(
@@ -89,3 +90,37 @@ def test_size_is_what_went_over_the_wire() -> None:
     assert byte_size("\u00e4\u20ac") == 5
     assert byte_size("\ud800") == 3
     assert byte_size(b"\xff\xff") == 2
+
+
+MEGABYTE = 1024 * 1024
+WORST = {
+    "a string that never ends, and depth": '{"type":"x","a":' + "[" * 101 + '"' + '\\"' * (MEGABYTE // 2),
+    "strings": '["' + '","' * (MEGABYTE // 3),
+    "empty strings": "[" * 101 + '""' * (MEGABYTE // 2),
+    "objects": "[" + "{}," * (MEGABYTE // 3) + "{}]",
+    "keys": '{"type":"x"' + "".join(f',"{n}":0' for n in range(MEGABYTE // 10)) + "}",
+    "one key again and again": '{"type":"x"' + ',"a":0' * (MEGABYTE // 6) + "}",
+    "digits": '{"type":"x","a":' + "1" * MEGABYTE + "}",
+    "digits of a fraction": '{"type":"x","a":0.' + "1" * MEGABYTE + "e5}",
+    "depth": '{"type":"x","a":' + "[" * MEGABYTE,
+    "depth that ends": '{"type":"x","a":' + "[" * (MEGABYTE // 2) + "]" * (MEGABYTE // 2) + "}",
+    "deep parts side by side": '{"type":"x","a":[' + ",".join(["[" * 120 + "]" * 120] * (MEGABYTE // 240)) + "]}",
+    "colons in a string": '{"type":"x","a":"' + '\\":' * (MEGABYTE // 3) + '"}',
+    "surrogates": '{"type":"x","a":"' + "\\ud800" * (MEGABYTE // 6) + '"}',
+    "blanks": " " * MEGABYTE + "{",
+}
+
+
+@pytest.mark.parametrize("text", WORST.values(), ids=WORST.keys())
+@pytest.mark.parametrize("as_bytes", [False, True])
+def test_a_hostile_frame_of_a_megabyte_takes_a_moment(text: str, as_bytes: bool) -> None:
+    frame: str | bytes = text.encode() if as_bytes else text
+    began = time.process_time()
+    read_json(frame)
+    assert time.process_time() - began < 3.0
+
+
+def test_a_frame_with_too_many_items_is_not_read_and_says_so() -> None:
+    assert read_json("[" + "0," * (MAX_ITEMS + 1) + "0]").reason == "more than 50,000 items, not read"
+    assert read_json(b'{"a":[' + b"[]," * (MAX_ITEMS + 1) + b"0]}").reason == "more than 50,000 items, not read"
+    assert read_json('{"a": "' + "one, two, " * MAX_ITEMS + '"}').reason == ""

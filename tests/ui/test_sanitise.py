@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -56,3 +58,10 @@ def test_a_clean_record_is_the_same_object() -> None:
 
 def test_brackets_are_text_not_markup() -> None:
     assert safe("[@click=app.quit]free[/] [/foo] [[x]]").plain == "[@click=app.quit]free[/] [/foo] [[x]]"
+
+
+@pytest.mark.parametrize("introducer", ["\x9d", "\x90", "\x1b]", "\x1bP", "\x1b[", "\x9b", "\x1b]a\x9d", "\x9d\x90"])
+def test_a_hundred_thousand_unended_sequences_take_a_moment(introducer: str) -> None:
+    began = time.process_time()
+    assert "\x9d" not in clean(introducer * 100_000)
+    assert time.process_time() - began < 3.0

@@ -36,7 +36,7 @@ _SHARED = "pulse"
 """The ALSA device through which a sound server's own devices are opened."""
 _SERVER_NUMBERS = 100
 """Added to a sound server's numbers, so that they are not taken for PortAudio's."""
-_PLACE = re.compile(r"\s*\(hw:\d+,\d+\)|(?<=\()\d+- ")
+_PLACE = re.compile(r"(?<!\s)\s*\(hw:\d+,\d+\)|(?<=\()\d+- ")
 _LIST_WITHIN = 10.0
 """Seconds the listing process may take: some drivers are slow to say what they are, and none is worth more."""
 

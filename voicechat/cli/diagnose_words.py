@@ -17,7 +17,7 @@ MOST_EVIDENCE_SHOWN = 6
 NARROWEST, WIDEST = 40, 100
 LABEL = 8
 """Columns of the words at the left."""
-_COMMENT = re.compile(r"^(\s*)(\S.*?)\s{2,}((?://|#) .*)$")
+_COMMENT = re.compile(r"^(\s*)(\S.*?)(?<!\s)\s{2,}((?://|#) .*)$")
 
 
 class Words:

@@ -23,7 +23,7 @@ DEAD_ENDS = (
     "kept_full",
 )
 """Codes of notices after which nothing comes unless the user acts, and here is none."""
-_KEYS = re.compile(r"\s*(?:(?<=[.;·])|^) *(?:Press r|r (?:reconnects|asks|tries))\b[^.;]*[.;]?")
+_KEYS = re.compile(r"(?:(?<=[.;·])|^) *(?:Press r|r (?:reconnects|asks|tries))\b[^.;]*[.;]?")
 
 
 class Progress:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 
 from voicechat.errors import ConfigError
@@ -18,8 +19,11 @@ MAX_LENGTH = 1024 * 1024
 """Characters; a real configuration has a few thousand, with long instructions perhaps fifty thousand."""
 
 _FENCE = re.compile(r"\A\s*(```|~~~)[^\n]*\n|^[ \t]*(```|~~~)\s*\Z", re.MULTILINE)
-_TOKENS = re.compile(r'"(?:[^"\\\n]|\\.)*"|//[^\n]*|#[^\n]*|/\*.*?\*/|/\*', re.DOTALL)
-_TRAILING_COMMA = re.compile(r'"(?:[^"\\\n]|\\.)*"|,(?=\s*[}\]])', re.DOTALL)
+# What never ends (a string, a comment) is one token too: tried again at each quote within, it costs the square of it.
+_TOKENS = re.compile(r'("(?:[^"\\\n]|\\.)*+"?)|//[^\n]*|#[^\n]*|/\*.*?\*/|(/\*.*)', re.DOTALL)
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
+_LONG_KEY = re.compile(r"^[ \t]*+\[{0,2}[ \t]*+(?:[\w\"'-]++[ \t]*+\.[ \t]*+){64}", re.MULTILINE)
+"""A dotted TOML key of 64 parts. Python's reader needs the square of its length; a session nests six deep."""
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _EVENTS = (None, "session.update", "session.created", "session.updated")
 
@@ -53,11 +57,11 @@ def _looks_like_json(text: str, name: str) -> bool:
 
 
 def _without_comments(text: str) -> str:
-    return _TOKENS.sub(lambda token: token[0] if token[0].startswith('"') or token[0] == "/*" else _blank(token), text)
+    return _TOKENS.sub(lambda token: token[1] or token[2] or _blank(token), text)
 
 
 def _read_json(text: str, name: str) -> dict[str, JsonValue]:
-    bare = _TRAILING_COMMA.sub(lambda token: token[0] if token[0].startswith('"') else " ", _without_comments(text))
+    bare = _TRAILING_COMMA.sub(lambda token: token[1] or " ", _without_comments(text))
     try:
         config = json.loads(bare, object_pairs_hook=_members, parse_constant=_no_number)
     except json.JSONDecodeError as error:
@@ -75,8 +79,8 @@ def _members(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     """A name given twice is a mistake in a file that a person wrote, and only one of the two can be meant."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in members if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name in members if times[name] > 1)
         raise ValueError(f"{json.dumps(twice[:60])} is given twice")
     return members
 
@@ -102,6 +106,9 @@ def _json_hint(text: str, position: int) -> str:
 
 
 def _read_toml(text: str, name: str) -> dict[str, JsonValue]:
+    if found := _LONG_KEY.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise _at(name, line, 1, "a key of more than 64 parts", "is this the right file?")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -11,12 +11,15 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
 
 MAX_FRAME = 32 * 1024 * 1024
 """Bytes. The biggest legal event is an append of 15 MiB; beyond this a frame is not even looked at."""
+MAX_ITEMS = 50_000
+"""Members and array elements of a frame. A session with a hundred tools has a few thousand."""
 MAX_DEPTH = 100
 """Levels of nesting kept. Real events have eight; a tool's JSON schema perhaps twenty."""
 MAX_NOTES = 20
@@ -27,7 +30,10 @@ _KEY_LENGTH = 60
 
 _KEY_STR = re.compile(r'"[ \t\r\n]*:')
 _KEY_BYTES = re.compile(rb'"[ \t\r\n]*:')
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# A string that never ends runs to the end of the text: tried again at each quote in it, it costs the square of it.
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_COMMA_STR = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(,)', re.DOTALL)
+_COMMA_BYTES = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(,)', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _UNUSABLE = object()
@@ -66,6 +72,8 @@ def read_json(text: str | bytes) -> JsonText:
     """The tree of a JSON text. Members that no one can use are absent, each with a note."""
     if byte_size(text) > MAX_FRAME:
         return JsonText(None, reason=f"longer than {MAX_FRAME // (1024 * 1024)} MiB, not read")
+    if _has_too_many_items(text):
+        return JsonText(None, reason=f"more than {MAX_ITEMS:,} items, not read")
     try:
         tree = msgspec.json.decode(text)
     except (ValueError, RecursionError):
@@ -73,6 +81,28 @@ def read_json(text: str | bytes) -> JsonText:
     # Each key of the text matches once, and so may text inside strings: equal counts prove that no key came twice.
     written = len(_KEY_BYTES.findall(text)) if isinstance(text, bytes) else len(_KEY_STR.findall(text))
     return JsonText(tree) if _plain_keys(tree, 0) == written else _read_odd_json(text)
+
+
+def _has_too_many_items(text: str | bytes) -> bool:
+    """Whether the text has more than `MAX_ITEMS` commas outside its strings."""
+    if len(text) <= MAX_ITEMS:
+        return False
+    if isinstance(text, bytes):
+        return text.count(b",") > MAX_ITEMS and _reaches(_COMMA_BYTES.finditer(text), MAX_ITEMS)
+    return text.count(",") > MAX_ITEMS and _reaches(_COMMA_STR.finditer(text), MAX_ITEMS)
+
+
+def _reaches(matches: Iterator[re.Match[str]] | Iterator[re.Match[bytes]], most: int) -> bool:
+    """Whether there are more commas than `most`; so many strings without commas between them are no JSON either."""
+    commas = strings = 0
+    for match in matches:
+        if match[1]:
+            commas += 1
+        else:
+            strings += 1
+        if commas > most or strings > 4 * most:
+            return True
+    return False
 
 
 def clean_text(text: str) -> str:
@@ -137,7 +167,7 @@ def _without_deep_parts(text: str, notes: Notes) -> str | None:
         return text
     kept: list[str] = []
     depth = copied = cut_at = 0
-    for match in _BRACKETS.finditer(text):
+    for number, match in enumerate(_BRACKETS.finditer(text)):
         if match[0] in "[{":
             depth += 1
             if depth == MAX_DEPTH + 1:
@@ -147,7 +177,7 @@ def _without_deep_parts(text: str, notes: Notes) -> str | None:
                 kept += (text[copied:cut_at], "NaN")
                 copied = match.end()
             depth -= 1
-        if depth > MAX_DEPTH and len(text) > _MAX_UNTANGLE:
+        if number > 4 * MAX_ITEMS or (depth > MAX_DEPTH and len(text) > _MAX_UNTANGLE):
             return None
     if depth > MAX_DEPTH:
         return None

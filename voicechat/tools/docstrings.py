@@ -11,10 +11,10 @@ _SECTION = re.compile(
     re.IGNORECASE,
 )
 _ARGUMENTS = ("args", "arguments", "params", "parameters")
-_GOOGLE = re.compile(r"\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
+_GOOGLE = re.compile(r"\*{0,2}(\w+)\s*+(?:\([^)]*\)\s*+)?:\s*(.*)$")
 _NUMPY = re.compile(r"\*{0,2}(\w+(?:\s*,\s*\w+)*)\s*(?::.*)?$")
 _SPHINX = re.compile(r":(?:param|parameter|arg|argument|key)\s+(?:[^:]*?\s)?\*{0,2}(\w+)\s*:\s*(.*)$")
-_SPHINX_OTHER = re.compile(r":\w+[^:]*:")
+_SPHINX_OTHER = re.compile(r":\w++[^:]*:")
 
 
 def read_docstring(text: str) -> tuple[str, dict[str, str]]:

@@ -15,7 +15,7 @@ from voicechat.errors import SignallingError
 from voicechat.failures import by_name
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
-_VERSION = re.compile(r"v\d+[a-z0-9]*")
+_VERSION = re.compile(r"v\d++[a-z0-9]*")
 _PASTED_ENDPOINT = re.compile(r"/realtime(/(calls|sessions|client_secrets|translations))?$")
 
 

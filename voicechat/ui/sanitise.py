@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 _SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI
-    r"|[\]PX^_][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC with their text
+    r"|[\]PX^_][^\x07\x1b\x80-\x9f]*+(?:\x07|\x1b\\|\x9c)"  # OSC, DCS, SOS, PM, APC with their text
     r"|[\]PX^_]"  # ... never ended: the text stays, the introducer goes
     r"|[ -/]*[0-~])"
     r"|\x9b[0-?]*[ -/]*[@-~]"  # the same in C1
-    r"|[\x90\x98\x9d-\x9f][^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|[\x90\x98\x9d-\x9f][^\x07\x1b\x80-\x9f]*+(?:\x07|\x1b\\|\x9c)"
 )
+# The text of a sequence ends where another could begin: thousands that never end cost their length, not its square.
 # C0 without tab and newline, DEL, C1, soft hyphen, invisible and bidirectional controls, lone surrogates, tags.
 # ZWNJ and ZWJ (U+200C, U+200D) stay: Persian, Indic scripts and emoji families need them.
 _UNSAFE = re.compile(

@@ -61,3 +61,8 @@ def test_a_bad_term_says_what_is_wrong(text: str, told: str) -> None:
 @given(st.text(max_size=200))
 def test_any_line_is_a_query_or_a_reason(text: str) -> None:
     assert isinstance(parse(text), Query | BadTerm)
+
+
+@pytest.mark.parametrize("text", ["..>1", ".[]=1", f"after:{'9' * 400}:00", f"gap:>{'9' * 400}", f"after:{'9' * 400}s"])
+def test_a_filter_that_can_match_nothing_is_refused_in_words(text: str) -> None:
+    assert isinstance(parse(text), BadTerm)

@@ -48,13 +48,12 @@ _RECEIVES = re.compile(
 )
 _WAITED_FOR = re.compile(
     r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|"
-    r"handle[rs]?|listen\w*|subscribe\w*|ignor\w+|unknown|unhandled|due to|because of|等待|直到|没有|未收到|忽略)"
-    r"\s*[:'\"`\[(]?\s*$",
+    r"handle[rs]?|listen\w{0,20}|subscribe\w{0,20}|ignor\w{1,20}|unknown|unhandled|due to|because of|等待|直到|没有|"
+    r"未收到|忽略)"
+    r"(?:\s*+[:'\"`\[(])?\s*+$",
     re.I,
 )
 _BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bnever\b|\bwithout\b|\btimeout\b)[^{]{0,40}$", re.I)
-_SIDE_LINE = re.compile(r"(client|server)\s*$", re.I)
-_NAME_LINE = re.compile(r"([a-z_]+(?:\.[a-z_]+)+)(?: \(\d+\))?\s*$")
 _TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
 _INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
 """How a line goes on that belongs to the object before it."""
@@ -67,9 +66,13 @@ _IDS = {
 _STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
 _REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
 _CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
-_QUOTED = re.compile(r"[:：=]\s*[\"'“「](.{0,2000}?)[\"'”」]\s*$")
-"""Words behind the name, where no field is named."""
-_SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?(.{0,2000}?)[\"'”」]?\s*$")
+_QUOTED = re.compile(r"[:：=]\s*[\"'“「]")
+"""Before the words behind the name, where no field is named."""
+_SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?")
+_CLOSING = ("'", '"', "”", "」")
+LONGEST_SAYING = 2000
+LONGEST_SENTENCE = 8000
+"""Characters of a printed line, beside its objects, that are read as a sentence."""
 _NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d+)")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
@@ -180,7 +183,7 @@ class Printed:
         open_ = self._open
         assert open_ is not None
         is_new = IN_TEXT.search(rest) is not None and _INSIDE.match(rest) is None
-        if is_new or open_.lines >= MOST_LINES:
+        if is_new or open_.lines >= MOST_LINES or len(open_.text) > LONGEST_LINE:
             yield from self._close(open_)
             yield from self._begin(number, rest, t)
             return
@@ -249,6 +252,7 @@ class Printed:
         yield from self._of_sentence(number, told.text, told.t, None)
 
     def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        rest = rest[:LONGEST_SENTENCE]
         name = self._name_in(rest)
         if name:
             event = _fields(name, rest) | {NAMED: True}
@@ -264,7 +268,7 @@ class Printed:
             name = match[0].rstrip(".")
             if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
                 continue
-            before = rest[: match.start()]
+            before = rest[max(0, match.start() - 80) : match.start()]
             if _WAITED_FOR.search(before) or _BESIDE.search(before):
                 continue
             return name
@@ -340,9 +344,20 @@ def _fields(name: str, rest: str) -> dict[str, Any]:
     if name in ("response.created", "response.done"):
         event["response"] = _response(event, rest)
     elif name.endswith(("transcription.completed", "transcript.done", ".delta")):
-        if said := _SAID.search(rest) or _QUOTED.search(rest):
-            event["delta" if name.endswith(".delta") else "transcript"] = said[1]
+        if (said := _said_in(rest)) is not None:
+            event["delta" if name.endswith(".delta") else "transcript"] = said
     return event
+
+
+def _said_in(rest: str) -> str | None:
+    """The words at the end of a line, behind a field's name or in quotation marks; None where there are none."""
+    line = rest.rstrip()
+    words = line[:-1] if line[-1:] in _CLOSING else line
+    from_ = max(line.rfind("\n") + 1, len(words) - LONGEST_SAYING)
+    found = next((head for head in _SAID.finditer(line) if head.end() >= from_), None)
+    if found is None and words != line:
+        found = next((head for head in _QUOTED.finditer(words) if head.end() >= from_), None)
+    return words[found.end() :] if found is not None else None
 
 
 def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:

@@ -7,12 +7,12 @@ import re
 LONGEST = 240
 """Characters after which a sentence is cut at a comma, or else between words: a breath, and a bound on the wait."""
 
-_BOUNDARY = re.compile(r"(?:(?<=[.!?…])[\"”’')\]]*\s+(?=\S)|(?<=[。！？])|\s*\n\s*)")
+_BOUNDARY = re.compile(r"(?:(?<=[.!?…])[\"”’')\]]*\s+(?=\S)|(?<=[。！？])|(?<!\s)\s*\n\s*)")
 _ABBREVIATIONS = frozenset(
     "mr mrs ms dr prof st mt jr sr vs etc e.g i.e a.m p.m no vol fig inc ltd co corp dept approx est jan feb mar apr "
     "jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun".split()
 )
-_LIST_NUMBER = re.compile(r"(?:^|\n)\s*\d{1,3}\.$")
+_LIST_NUMBER = re.compile(r"(?:^|\n)[^\S\n]*+\d{1,3}\.$")
 
 
 class SentenceSplitter:

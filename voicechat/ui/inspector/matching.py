@@ -281,7 +281,7 @@ def _compares(value: Any, compare: str, wanted: str) -> bool:
             number = float(wanted)
         except ValueError:
             return compare == "!="
-        return value != number if compare == "!=" else COMPARES[compare](float(value), number)
+        return value != number if compare == "!=" else COMPARES[compare](value, number)
     if compare in ("=", "!="):
         return (str(text).casefold() == wanted.casefold()) == (compare == "=")
     return False

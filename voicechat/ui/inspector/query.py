@@ -39,8 +39,8 @@ COMPARES: Mapping[str, Compare] = {
 _UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"": 1.0, "b": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0}
 _PATH = re.compile(r"^\.([\w.\[\]]+?)(>=|<=|!=|>|<|=|~)(.+)$")
-_AMOUNT = re.compile(r"^(>=|<=|>|<|=)?(\d+(?:\.\d+)?)(ms|s|m|h|b|k)?$", re.IGNORECASE)
-_CLOCK = re.compile(r"^(\d+):(\d{1,2}(?:\.\d+)?)$")
+_AMOUNT = re.compile(r"^(>=|<=|>|<|=)?(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|b|k)?$", re.IGNORECASE)
+_CLOCK = re.compile(r"^(\d{1,9}):(\d{1,2}(?:\.\d{1,9})?)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +234,10 @@ def _amount(name: Literal["gap", "size"], value: str) -> Amount | BadTerm:
 
 def _path(word: str) -> Path | BadTerm:
     found = _PATH.match(word)
-    if found is None:
+    path = tuple(part for part in re.split(r"[.\[\]]+", found[1]) if part) if found else ()
+    if found is None or not path:
         return BadTerm(f"{word}: a field is compared, as in .usage.output_tokens>200 or .status=failed")
-    return Path(tuple(part for part in re.split(r"[.\[\]]+", found[1]) if part), found[2], found[3].strip("\"'"))
+    return Path(path, found[2], found[3].strip("\"'"))
 
 
 def full_type(wanted: str) -> str:

@@ -43,7 +43,7 @@ LONG_TEXT = 8_000
 """Characters from which a text is judged when typing pauses, not at every key."""
 PAUSE = 0.15
 MOST_WORDS = 12
-_KEY = re.compile(r'("(?:[^"\\]|\\.)*")\s*:')
+_KEY = re.compile(r'("(?:[^"\\]|\\.)*+"?)(\s*:)?')
 _NUMBER = re.compile(r"(?<![\w\"])-?\d+(?:\.\d+)?(?![\w\"])")
 
 
@@ -62,7 +62,8 @@ class EventEditor(TextArea):
         for match in _NUMBER.finditer(line.plain):
             line.stylize(palette.hex("you"), *match.span())
         for match in _KEY.finditer(line.plain):
-            line.stylize(palette.hex("assistant"), *match.span(1))
+            if match[2]:
+                line.stylize(palette.hex("assistant"), *match.span(1))
         return line
 
     def action_complete(self) -> None:
