@@ -223,11 +223,11 @@ FAILURES: tuple[Failure, ...] = (
          why="you can type instead", who="the device"),
     _row("device", "device refused", "the sound system refused {who}", "`voicechat devices` shows the others", "never",
          "device_refused", instead="text", why="you can type instead", who="the device"),
-    _row("device", "no microphone", "there is no microphone", "d chooses a device, r looks again", "never",
+    _row("device", "no microphone", "there is no microphone", "plug one in, or choose another device", "never",
          "no_microphone", instead="text", why="you can type instead", who="the microphone"),
-    _row("device", "no loudspeaker", "answers cannot be heard", "d chooses a device", "never", "no_loudspeaker",
+    _row("device", "no loudspeaker", "answers cannot be heard", "choose another device", "never", "no_loudspeaker",
          instead="text", why="they are shown as text", who="the loudspeaker"),
-    _row("device", "device lost", "sound stopped", "it is looked for again by itself; d chooses another device",
+    _row("device", "device lost", "sound stopped", "it is looked for again by itself; another device may be chosen",
          "back-off", "device_lost", who="the device"),
     _row("device", "no echo canceller", "there is no echo canceller here", "headphones allow talking over the "
          "assistant; the stop key cuts in too", "never", "no_aec", instead="half duplex",
@@ -250,7 +250,7 @@ FAILURES: tuple[Failure, ...] = (
          "wait a little, or look at the limits of your account", "back-off",
          "rate_limit_exceeded inference_rate_limit_exceeded requests tokens slow_down", (425, 429), closes=(4429,),
          words=r"rate.?limit|too many requests|client is too slow"),
-    _row("session", "ended", "{who} ended the session", "r begins a new one", "back-off", closes=(1000,)),
+    _row("session", "ended", "{who} ended the session", "begin a new one", "back-off", closes=(1000,)),
 )  # fmt: skip
 """The table. The first row that fits holds; codes are looked at before statuses."""
 
@@ -266,9 +266,8 @@ _ADDRESS_STATUSES = (404, 405, 415)
 
 
 def as_sentence(text: str) -> str:
-    """With a capital and a full stop. A key that it begins with (`d chooses a device`) stays as it is pressed."""
-    first, _, _ = text.partition(" ")
-    begun = text if len(first) == 1 and first != "a" else text[0].upper() + text[1:]
+    """With a capital and a full stop."""
+    begun = text[0].upper() + text[1:]
     return begun if begun[-1] in ".?!" else f"{begun}."
 
 

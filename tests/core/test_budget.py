@@ -31,7 +31,7 @@ def test_a_spent_budget_closes_the_mic_and_names_the_reason_and_the_way_out() ->
     assert talk.reason == BUDGET
     (told,) = talk.said(Noticed)
     assert told.what.level == "warning"
-    assert told.what.text == "The budget of $2.00 is spent; voicechat --budget 5, or go on with :continue."
+    assert told.what.text == "The budget of $2.00 is spent. Start with voicechat --budget 5 for more."
     shown = view(talk.state, 2.0, talk.policy)
     assert (shown.mic.state, shown.mic.detail, shown.mic.is_on_air) == ("budget-spent", "$2.00", False)
     assert shown.spent_budget == 2.0

@@ -23,8 +23,18 @@ from voicechat.config.load import load_settings
 from voicechat.config.locations import engine_log
 from voicechat.core.events import MuteChosen, TextEntered, TurnModeChosen
 from voicechat.core.view import TurnView, View
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, EngineHello, Finding, FromEngine, Goodbye, Snapshot, Turns, pack
+from voicechat.engine.host import EngineProcess, Responses
+from voicechat.engine.link import (
+    Ack,
+    EngineHello,
+    Finding,
+    FromEngine,
+    Goodbye,
+    Snapshot,
+    Turns,
+    Unresponsive,
+    pack,
+)
 
 PATIENCE = 15.0
 
@@ -43,7 +53,7 @@ class Client:
         config.write_text("")
         flags = {"base_url": f"http://127.0.0.1:{closed_port()}/v1", "mic": "none", "speaker": "none"}
         environ = {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": "sk-secret-123456"}
-        self.engine = EngineProcess(load_settings(flags, {}, config), environ)
+        self.engine = EngineProcess(load_settings(flags, {}, config), environ, ping_every=0.3)
         self.heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
         self.engine.start(self.heard.put)
 
@@ -260,3 +270,45 @@ def test_the_key_is_in_nothing_it_says_or_logs(tmp_path: Path) -> None:
         client.engine.close()
     logs = "".join(path.read_text(errors="replace") for path in tmp_path.glob("*.log"))
     assert "sk-secret" not in "".join(said) + logs
+
+
+def test_an_engine_that_hangs_is_reported_and_so_is_its_return(client: Client) -> None:
+    client.until(Snapshot)
+    os.kill(client.engine.pid, signal.SIGSTOP)
+    try:
+        silent = client.until(Unresponsive)
+        assert isinstance(silent, Unresponsive) and silent.seconds > 0
+    finally:
+        os.kill(client.engine.pid, signal.SIGCONT)
+    while True:
+        again = client.until(Unresponsive)
+        if isinstance(again, Unresponsive) and again.seconds == 0:
+            return
+
+
+def test_a_hung_engine_is_replaced_on_restart(client: Client) -> None:
+    client.until(Snapshot)
+    hung = client.engine.pid
+    os.kill(hung, signal.SIGSTOP)
+    client.until(Unresponsive)
+    client.engine.restart()
+    assert client.engine.pid != hung
+    assert gone_within(hung, 1.0)
+    client.until(EngineHello)
+
+
+def test_silence_is_noticed_within_three_seconds() -> None:
+    for last_frame in (0.0, 0.4, 0.99):
+        responses = Responses(0.0)
+        responses.heard(last_frame)
+        noticed = next(now for now in (1.0, 2.0, 3.0, 4.0) if responses.silence(now))
+        assert noticed - last_frame <= 3.0
+        assert responses.heard(noticed + 0.1)
+        assert responses.silence(noticed + 1.0) == 0
+
+
+def test_a_client_that_was_itself_stopped_reports_no_silence() -> None:
+    responses = Responses(0.0)
+    responses.heard(0.9)
+    assert [responses.silence(now) for now in (1.0, 61.0, 62.0, 63.0)] == [0, 0, 0, 0]
+    assert responses.silence(64.0) > 0

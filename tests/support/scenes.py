@@ -48,7 +48,7 @@ _LOST_DEVICE = TurnView(
     "note",
     249,
     "Sound stopped: the sound device stopped answering (Blue Yeti and Built-in Speakers). It is looked for again by"
-    " itself; d chooses another device.",
+    " itself; another device may be chosen.",
     level="warning",
 )
 SERVED = Meters(

@@ -72,8 +72,9 @@ def text(app: VoiceChatApp) -> str:
 
 
 def is_at_rest(talk: TalkScreen) -> bool:
-    """Nothing that came in waits for its moment: no turn, no event, no filter, no layout."""
+    """Nothing that came in waits for its moment: no turn, no event, no filter, no layout, no question."""
     waits: list[object] = [
+        talk.asked and not talk.armed,
         talk.query_one(Transcript)._timer,
         talk._callbacks,
         talk._layout_required,

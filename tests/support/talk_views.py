@@ -69,6 +69,7 @@ MICS: dict[str, Callable[[], View]] = {
     "device-lost": lambda: view(mic("device-lost", "broken no no", name="Blue Yeti", detail="unplugged", remaining=2)),
     "no-microphone": lambda: view(mic("no-microphone", "broken no no", detail="the system refuses access")),
     "unfocused": lambda: view(mic("unfocused")),
+    "unknown": lambda: view(mic("unknown", "waiting waiting waiting", seconds=4)),
     "ended": lambda: view(mic("ended", "no no no"), NO_SESSION, replace(OPEN, phase="ended")),
 }
 TALK = (

@@ -14,7 +14,7 @@ from tests.support.screen import records_of, showing, text, until
 from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.core import events as did
 from voicechat.core.view import View
-from voicechat.engine.link import Ack, Batch, EngineHello
+from voicechat.engine.link import Ack, Batch, EngineHello, Unresponsive
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
@@ -237,6 +237,26 @@ async def test_refused_command_shows_its_reason_on_the_screen() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         engine.deliver(Ack(1), Ack(2, "a message may have \x1b[2J 32000 characters"))
         await until(pilot, lambda: "a message may have  32000 characters" in text(app))
+
+
+async def test_a_hung_engine_takes_on_air_off_the_screen_and_enter_restarts_it() -> None:
+    async with showing("held", (120, 36)) as (app, engine, pilot):
+        assert "ON AIR" in text(app)
+        engine.deliver(Unresponsive(3.0))
+        await until(pilot, lambda: "MIC UNKNOWN" in text(app))
+        shown = text(app)
+        assert "▲ engine does not respond" in shown and "the engine does not respond · 3 s" in shown
+        assert "ON AIR" not in shown and "● sent" not in shown and "connected" not in shown
+        await pilot.press("enter")
+        assert engine.starts == 1
+        engine.deliver(Unresponsive(0.0))
+        await until(pilot, lambda: "ON AIR" in text(app) and "MIC UNKNOWN" not in text(app))
+        engine.deliver(Unresponsive(10.0))
+        await until(pilot, lambda: "Enter restart the engine" in text(app))
+        assert "Enter restarts it" in text(app)
+        await pilot.press("enter")
+        assert engine.starts == 2
+        await until(pilot, lambda: "ON AIR" in text(app))
 
 
 async def test_every_action_is_in_the_palette() -> None:

@@ -63,6 +63,34 @@ async def test_the_talk_key_is_the_talk_key_and_a_written_message_keeps_its_lett
         await until(pilot, lambda: did.ToolAllowed("call_1") in engine.sent)
 
 
+@pytest.mark.parametrize("size", [(40, 8), (80, 24)])
+async def test_keys_pressed_before_a_question_is_armed_are_ignored(size: tuple[int, int]) -> None:
+    now = [100.0]
+    async with showing("tools", size) as (app, engine, pilot):
+        app.talk.clock = lambda: now[0]
+        engine.show(all_scenes()["consent"].view)
+        await until(pilot, lambda: "send_mail" in text(app))
+        for at in (100.0, 100.49):
+            now[0] = at
+            await pilot.press("y", "a", "n", "enter", "escape")
+            assert (engine.sent, app.talk.query_one(Composer).is_open, app.talk.notice) == ([], False, "")
+            assert app.talk.asked and not app.talk.armed
+        now[0] = 100.51
+        await until(pilot, lambda: "y allow" in text(app) and "in a moment" not in text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: engine.sent == [did.ToolAllowed("call_1")])
+
+
+async def test_a_second_question_is_not_answered_by_the_key_for_the_first() -> None:
+    now = [100.0]
+    async with showing("consents", (120, 36)) as (app, engine, pilot):
+        app.talk.clock = lambda: now[0]
+        await pilot.press("y", "y", "y")
+        await until(pilot, lambda: "1 of 2" not in text(app))
+        assert engine.sent == [did.ToolAllowed("call_2")]
+        assert len(app.talk.asked) == 1
+
+
 async def test_without_a_question_the_keys_do_what_they_always_do() -> None:
     async with showing("tools", (120, 36)) as (app, engine, pilot):
         await pilot.press("up", "up", "a")
@@ -77,6 +105,7 @@ async def test_several_questions_are_asked_one_after_the_other() -> None:
         await until(pilot, lambda: "1 of 2" in text(app))
         await pilot.press("n")
         await until(pilot, lambda: "▲ send_mail  on this computer" in text(app))
+        await at_rest(pilot)
         await pilot.press("y")
         await until(pilot, lambda: engine.sent == [did.ToolDenied("call_2"), did.ToolAllowed("call_1")])
 
@@ -100,6 +129,7 @@ async def test_a_call_of_the_service_says_where_it_would_run() -> None:
 async def test_a_tiny_screen_asks_in_one_line() -> None:
     async with showing("consent", (40, 8)) as (app, engine, pilot):
         await until(pilot, lambda: "May send_mail run?" in text(app))
+        await until(pilot, lambda: "y allow" in text(app))
         await pilot.press("y")
         await until(pilot, lambda: engine.sent == [did.ToolAllowed("call_1")])
 

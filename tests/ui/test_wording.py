@@ -11,7 +11,8 @@ from rich.cells import cell_len
 from tests.support.each import each
 from tests.support.talk_views import FREE, MICS, OPEN, PTT
 from voicechat.core.view import MicState, ReplyState, ReplyView, View
-from voicechat.ui.wording import Keys, Scene, mic_words, reply_words
+from voicechat.ui.bindings import spoken_keys
+from voicechat.ui.wording import Scene, mic_words, reply_words
 
 
 def scene(view: View, **more: object) -> Scene:
@@ -77,7 +78,7 @@ SENTENCES = {
     ),
     "budget-spent": (
         "▲ MIC CLOSED",
-        "budget of $2.00 is spent · :continue goes on",
+        "budget of $2.00 is spent · : and continue goes on",
         "or start anew with a larger voicechat --budget",
     ),
     "unfocused": (
@@ -85,6 +86,7 @@ SENTENCES = {
         "this window lost the keyboard, so the key counts as released",
         "hold Space again",
     ),
+    "unknown": ("▲ MIC UNKNOWN", "the engine does not respond · 4 s", "what you say may not be heard"),
     "ended": ("○ MIC CLOSED", "the session is over", "new starts another: press : and write new"),
 }
 
@@ -114,7 +116,7 @@ def test_a_mic_nobody_answers_yet_waits_for_a_voice() -> None:
 
 
 def test_sentences_name_the_keys_in_force() -> None:
-    words = mic_words(scene(View(mic=PTT, connection=OPEN), keys=Keys(talk="F5")))
+    words = mic_words(scene(View(mic=PTT, connection=OPEN), keys=spoken_keys({"vc.ptt": "f5"})))
     assert words.sentence == "push-to-talk: hold F5 to speak"
 
 

@@ -217,7 +217,7 @@ class DuplexStream:
         if mic is not None and mic.note == BLUETOOTH_NOTE and mic.title not in self._hinted:
             self._hinted |= {mic.title}
             self._path.post(
-                DeviceHint(self._clock(), f"{mic.title} is the microphone. {mic.note}", "d or --mic chooses another")
+                DeviceHint(self._clock(), f"{mic.title} is the microphone. {mic.note}", "--mic chooses another")
             )
 
     def _tell_shortfall(self, error: AudioDeviceError) -> None:

@@ -65,7 +65,7 @@ def how_to(address: str, upstream: str) -> tuple[str, ...]:
         "For example:",
         f"  voicechat run --text hello --base-url {address}",
         "",
-        "F2 shows the events and what is wrong with them.",
+        "{vc.events} shows the events and what is wrong with them.",
     )
 
 

@@ -35,6 +35,7 @@ MicState = Literal[
     "no-microphone",
     "unfocused",  # the window lost the keyboard during a hold
     "ended",
+    "unknown",  # the engine does not respond; made by the screen
 ]
 ReplyState = Literal[
     "ready",

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
@@ -38,6 +39,7 @@ from voicechat.engine.link import (
     Ping,
     Snapshot,
     Turns,
+    Unresponsive,
     mismatch,
     pack,
     unpack_from_engine,
@@ -46,14 +48,51 @@ from voicechat.exit_codes import ENGINE_DIED
 
 PING_EVERY = 1.0
 """The engine closes the mic after 3 s without a ping (a stopped client must not leave it open)."""
+SILENT_AFTER = 2.0
+"""Seconds without any frame after which an engine counts as unresponsive; looked at with each ping, so 3 s at most."""
+STARTING = 20.0
+"""The same before its first frame: a cold start under load takes that long to import."""
+CLOSING = 1.5
+"""Seconds a tidy end of the engine may take."""
 
 Deliver = Callable[[FromEngine], None]
+
+
+class Responses:
+    """Whether the engine answers. Pure; times are monotonic seconds.
+
+    Only silence while this process itself ran counts: after Ctrl+Z or a suspended laptop the next pings decide.
+    """
+
+    def __init__(self, now: float, interval: float = PING_EVERY) -> None:
+        self._interval = interval
+        self._heard_at = self._looked_at = now
+        self._has_spoken = False
+        self.is_silent = False
+
+    def heard(self, now: float) -> bool:
+        """Any frame came. True: the engine had been silent until now."""
+        self._heard_at, self._has_spoken = now, True
+        was_silent, self.is_silent = self.is_silent, False
+        return was_silent
+
+    def silence(self, now: float) -> float:
+        """Seconds for which the engine has not responded; 0 while that is nothing unusual. Call once each interval."""
+        if now - self._looked_at > 2 * self._interval:
+            self._heard_at = now  # it was this process that stood still
+        self._looked_at = now
+        scale = self._interval / PING_EVERY
+        limit = (SILENT_AFTER if self._has_spoken else STARTING) * scale
+        self.is_silent = now - self._heard_at > limit
+        return now - self._heard_at if self.is_silent else 0.0
 
 
 class EngineProcess:
     """One engine child. `deliver` is called from the reader thread; the last message is always a Goodbye."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str] | None = None, *, ping_every: float = PING_EVERY
+    ) -> None:
         self._settings = settings
         self._environ = dict(os.environ if environ is None else environ)
         self._process: subprocess.Popen[bytes] | None = None
@@ -66,6 +105,8 @@ class EngineProcess:
         self._turns: dict[str, TurnView] = {}
         """The conversation as it was shown last, in its order; a new engine continues it."""
         self._mic: MicView | None = None
+        self._ping_every = ping_every
+        self._responses = Responses(time.monotonic(), ping_every)
 
     @property
     def pid(self) -> int:
@@ -76,6 +117,7 @@ class EngineProcess:
         self._deliver = deliver
         self._said_goodbye = False
         self._stop_pings = threading.Event()
+        self._responses = Responses(time.monotonic(), self._ping_every)
         try:
             self._process = self._spawn(self._environ | private_environ(self._settings))
         except OSError as error:
@@ -83,7 +125,8 @@ class EngineProcess:
             return
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="engine-reader", daemon=True)
         self._reader.start()
-        threading.Thread(target=self._ping, args=(self._stop_pings,), name="engine-ping", daemon=True).start()
+        pinging = (self._stop_pings, self._responses)
+        threading.Thread(target=self._ping, args=pinging, name="engine-ping", daemon=True).start()
         is_muted = self._mic is not None and (self._mic.muted or self._mic.state == "paused")
         self._post(ClientHello(LINK_VERSION, self._hello(), tuple(self._turns.values()), muted=is_muted))
 
@@ -103,10 +146,10 @@ class EngineProcess:
 
     def restart(self) -> None:
         """Spawn another engine, which continues the conversation."""
-        self.close()
+        self.close(0.0 if self._responses.is_silent else CLOSING)
         self.start(self._deliver)
 
-    def close(self, patience: float = 1.5) -> None:
+    def close(self, patience: float = CLOSING) -> None:
         """Ask the engine to end, and see to it that it does. Idempotent."""
         process, self._process = self._process, None
         self._stop_pings.set()
@@ -134,15 +177,23 @@ class EngineProcess:
                 process.stdin.write(pack(message))
                 process.stdin.flush()
 
-    def _ping(self, stop: threading.Event) -> None:
-        while not stop.wait(PING_EVERY):
+    def _ping(self, stop: threading.Event, responses: Responses) -> None:
+        shown = 0.0
+        while not stop.wait(self._ping_every):
+            silence = responses.silence(time.monotonic())
+            if (silence or shown) and not stop.is_set():
+                self._deliver(Unresponsive(silence))
+            shown = silence
             self._count += 1
             self._post(Ping(self._count))
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
         with process.stdout as pipe:
+            responses = self._responses
             for message in frames(pipe):
+                if responses.heard(time.monotonic()):
+                    self._deliver(Unresponsive(0.0))
                 if isinstance(message, EngineHello) and (why := mismatch(message)):
                     self._said_goodbye = True
                     self._deliver(Goodbye(why, exit_code=ENGINE_DIED))

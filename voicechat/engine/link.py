@@ -274,6 +274,12 @@ class Pong(msgspec.Struct, frozen=True, tag_field="kind", tag="pong"):
     id: int
 
 
+class Unresponsive(msgspec.Struct, frozen=True, tag_field="kind", tag="unresponsive"):
+    """Made by the host: the engine lives and has answered no ping for `seconds`; 0: it answers again."""
+
+    seconds: float
+
+
 class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):
     cause: str
     exit_code: int = 0
@@ -293,6 +299,7 @@ FromEngine = (
     | Playing
     | Ack
     | Pong
+    | Unresponsive
     | Goodbye
 )
 

@@ -14,6 +14,7 @@ from textual.timer import Timer
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Goodbye, Meters, SoundFacts
+from voicechat.ui.bindings import ACTING
 from voicechat.ui.engine_client import Engine
 from voicechat.ui.event_actions import EventActions
 from voicechat.ui.hand_actions import HandActions
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
 LOUDEST = 1.5
 NOTICE_FOR = 2.0
 TWICE_WITHIN = 2.0
-ACTING = frozenset(
-    {"mute", "turn_mode", "barge_in", "volume", "deafen", "keep_waiting", "echo", "noise", "gain", "stop", "consent"}
-    | {"again", "end", "new", "type", "go_on", "send_event", "resend", "template", "delete_turn", "truncate_turn"}
-    | {"retrieve_turn", "insert_after", "system_text", "record"}
-)
-"""Actions that would change a talk, or begin to."""
 SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
 """What even a spectator's screen says: it changes nothing of a talk."""
 
@@ -202,7 +197,11 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""
-        if not self.close_hands() and not self.talk.close_topmost() and not self.answer_tool("no"):
+        if self.close_hands() or self.talk.close_topmost():
+            return
+        if self.talk.asked:
+            self.answer_tool("no")
+        else:
             self.action_stop()
 
     def action_consent(self, word: str) -> None:
@@ -213,15 +212,14 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         """The keys of an answer are those of other actions while nothing is asked."""
         return bool(self.talk.asked) if action == "consent" else super().check_action(action, parameters)
 
-    def answer_tool(self, word: str) -> bool:
-        """The user's word on the oldest call that waits; False: none does. It leaves the screen at once."""
-        if not self.talk.asked:
-            return False
+    def answer_tool(self, word: str) -> None:
+        """Answer the oldest call that waits, which leaves the screen at once. A key that comes too early is ignored."""
+        if not self.talk.asked or not self.talk.armed:
+            return
         ask, *rest = self.talk.asked
         self.talk.decided.add(ask.call_id)
         self.talk.asked = tuple(rest)
         self.tell(did.ToolDenied(ask.call_id) if word == "no" else did.ToolAllowed(ask.call_id, word == "always"))
-        return True
 
     def action_again(self) -> None:
         """Reconnect, or ask for the answer that did not come."""

@@ -35,12 +35,15 @@ from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
 from voicechat.ui.theme_choice import LOOK_EVERY, ThemeChoice
 from voicechat.ui.theme_files import app_color_defaults
+from voicechat.ui.wording import Keys
 
 if TYPE_CHECKING:
     from voicechat.ui.widgets.settings_pane import LookChosen
 
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
+RESTARTABLE_AFTER = 10.0
+"""Seconds without a response after which Enter kills the engine and starts it again."""
 RESTARTS_A_MINUTE = 3
 AT_ONCE = 0.004
 """Seconds too early that are not worth a timer, which costs as much as half a frame."""
@@ -59,11 +62,15 @@ class VoiceChatApp(ActionsApp):
         keymap, problems = check_keys(options.keys)
         self.remote = is_remote(os.environ)
         calm = options.motion == "calm"
-        talk = TalkScreen(options.welcome, spoken_keys(keymap), keymap, calm=calm)
+        reads = options.spectator is not None
+        self.spoken = spoken_keys(keymap)
+        """How the keys are called now."""
+        talk = TalkScreen(options.welcome, self.spoken, keymap, calm=calm)
         talk_key = TalkKey(HoldTiming.over_network() if self.remote else HoldTiming())
         super().__init__(engine, talk, talk_key, driver_class or best_driver())
         self.options = options
         self.spectator = options.spectator
+        talk.set_reactive(TalkScreen.read_only, reads)
         talk.set_reactive(TalkScreen.label, options.spectator.label if options.spectator is not None else "")
         self.keymap = keymap
         self._themes = ThemeChoice(self, options.user_themes_dir)
@@ -76,6 +83,8 @@ class VoiceChatApp(ActionsApp):
         self._down_key = ""
         self._away = False
         self._leaving = False
+        self._silent_for = 0.0
+        """Seconds for which the engine has not responded."""
         self._restarts: deque[float] = deque(maxlen=RESTARTS_A_MINUTE)
         self.closing: threading.Thread | None = None
         self.before_leaving: Callable[[int], object] = lambda code: None
@@ -174,7 +183,11 @@ class VoiceChatApp(ActionsApp):
         if not self.is_shown:
             return
         self._shown, self._shown_at = self.view, time.monotonic()
-        self.talk.show_state(self.view, self.meters, self.sound)
+        if self._silent_for:
+            view = without_response(self.view, self._silent_for, self.talk.keys)
+            self.talk.show_state(view, Meters(), self.sound)
+        else:
+            self.talk.show_state(self.view, self.meters, self.sound)
 
     def on_turns_arrived(self, message: messages.TurnsArrived) -> None:
         """Transcript entries."""
@@ -236,11 +249,18 @@ class VoiceChatApp(ActionsApp):
         if self.is_shown:
             self.talk.engine_died(None)
 
+    def on_engine_silent(self, message: messages.EngineSilent) -> None:
+        """It hangs, still hangs, or answers again."""
+        if self.is_shown and self.died is None:
+            self._silent_for = message.seconds
+            self._name_window()
+            self._show()
+
     def on_engine_ended(self, message: messages.EngineEnded) -> None:
         """An engine that ends while we stay has died."""
         if not self.is_shown:
             return
-        self.died = message.goodbye
+        self.died, self._silent_for = message.goodbye, 0.0
         self.view, self.meters = after_death(self.view), Meters()
         self.talk.tape = TapeShown()
         self._show()
@@ -251,14 +271,18 @@ class VoiceChatApp(ActionsApp):
         return len([at for at in self._restarts if now - at < 60]) < RESTARTS_A_MINUTE
 
     def action_fold(self) -> None:
-        """Enter: answers the question that is open, restarts a dead engine, else unfolds."""
+        """Enter: answers the question that is open, restarts an engine that died or hangs, else unfolds."""
+        hangs = self._silent_for >= RESTARTABLE_AFTER
         if self.talk.is_asking:
             self.leave(0)
-        elif self.died is None:
+        elif self.died is None and not hangs:
             super().action_fold()
         elif self._may_restart():
             self._restarts.append(time.monotonic())
-            self.died = None
+            self.died, self._silent_for = None, 0.0
+            if hangs:
+                self.view, self.meters = after_death(self.view), Meters()
+                self._show()
             self.talk.engine_died(None)
             self.engine.restart()
 
@@ -328,7 +352,7 @@ class VoiceChatApp(ActionsApp):
         self._show()
 
     def _name_window(self) -> None:
-        title = TITLE_AWAY if self._away and self.view.mic.is_on_air else TITLE
+        title = TITLE_AWAY if self._away and self.view.mic.is_on_air and not self._silent_for else TITLE
         set_title = getattr(self._driver, "set_title", None)
         if set_title is not None and title != self.title:
             set_title(title)
@@ -346,6 +370,21 @@ def after_death(view: View) -> View:
         lamps=("no", "no", "no"),
     )
     return View(mic, ReplyView(), replace(view.connection, phase="ended"))
+
+
+def without_response(view: View, seconds: float, keys: Keys) -> View:
+    """The last known session of an engine that does not respond: nothing is known of its microphone."""
+    hint = f"{keys.of('fold')} restarts it" if seconds >= RESTARTABLE_AFTER else ""
+    mic = replace(
+        view.mic,
+        state="unknown",
+        is_on_air=False,
+        reason="the engine does not respond",
+        hint=hint,
+        seconds=float(int(seconds)),
+        lamps=("waiting", "waiting", "waiting"),
+    )
+    return replace(view, mic=mic, reply=ReplyView(), asked=())
 
 
 def run_app(engine: Engine, options: UiOptions) -> int:

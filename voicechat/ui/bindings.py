@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from textual.binding import Binding
 from textual.keys import Keys as TextualKeys
 
-from voicechat.ui.wording import Keys
+from voicechat.ui.wording import NO_KEY, Keys
 
 RESERVED = frozenset({"ctrl+c", "ctrl+q"})
 """Copying and leaving must work whatever a configuration says."""
@@ -131,6 +131,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", "", "q, and q again: quit"),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
+ACTING = frozenset(
+    {"mute", "turn_mode", "barge_in", "volume", "deafen", "keep_waiting", "echo", "noise", "gain", "stop", "consent"}
+    | {"again", "end", "new", "type", "go_on", "send_event", "resend", "template", "delete_turn", "truncate_turn"}
+    | {"retrieve_turn", "insert_after", "system_text", "record"}
+)
+"""Actions that would change a talk, or begin to."""
+CHANGING = frozenset(
+    action.id for action in ACTIONS if action.action.partition("(")[0] in ACTING | {"talk", "devices", "settings"}
+)
+"""Bindings that a read-only viewer has no use for."""
 LEFT_GROUPS, RIGHT_GROUPS = ("TALK", "WRITE"), ("LOOK", "HEAR", "LEAVE")
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
 UNCHANGEABLE = frozenset({"vc.quit"})
@@ -262,13 +272,10 @@ def keys_of(id: str, keymap: Mapping[str, str]) -> str:
 
 def spoken_keys(keymap: Mapping[str, str]) -> Keys:
     """What the sentences of the deck call the keys."""
-    return Keys(
-        talk=spoken(keys_of("vc.ptt", keymap)),
-        mute=spoken(keys_of("vc.mute", keymap)),
-        stop=spoken(keys_of("vc.back", keymap)),
-        barge_in=spoken(keys_of("vc.barge_in", keymap)),
-        type=spoken(keys_of("vc.type", keymap)),
-        again=spoken(keys_of("vc.again", keymap)),
-        devices=spoken(keys_of("vc.devices", keymap)),
-        wait=spoken(keys_of("vc.keep_waiting", keymap)),
-    )
+    return Keys({id.removeprefix("vc."): spoken(keys) for id in BY_ID if (keys := keys_of(id, keymap))})
+
+
+def viewer_keys(keys: Keys) -> Keys:
+    """The same for the deck of a read-only viewer, where a part of a sentence that names a useless key is left out."""
+    hidden = {id.removeprefix("vc.") for id in CHANGING} | {"back"}
+    return Keys({name: NO_KEY if name in hidden else key for name, key in keys.names.items()})

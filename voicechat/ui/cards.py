@@ -57,6 +57,8 @@ def choose(facts: CardFacts) -> CardName:
     phase = facts.view.connection.phase
     if facts.died is not None:
         return "died"
+    if facts.welcome.instead:
+        return "" if facts.has_talk or phase == "ended" else "welcome"
     if phase == "refused":
         return "refused"
     if facts.has_talk or phase in ("lost", "ended"):
@@ -110,7 +112,7 @@ def _waves() -> list[Line]:
 
 def _welcome(facts: CardFacts, width: int) -> list[Line]:
     if facts.welcome.instead:
-        first, *rest = facts.welcome.instead
+        first, *rest = (facts.keys.fill(line) for line in facts.welcome.instead)
         told = [(Word(line[:width], "key" if line.startswith("  ") else "quiet", outside=True),) for line in rest]
         return [*_waves(), (), _text(first, bold=True), *told]
     if facts.view.mic.translates_to:
@@ -137,9 +139,9 @@ def _welcome(facts: CardFacts, width: int) -> list[Line]:
         (),
         talk,
         _key(keys.stop, "stop the answer"),
-        (*_key(keys.mute, "mute".ljust(12)), *_key("o", other_mode, 2)),
+        (*_key(keys.mute, "mute".ljust(12)), *_key(keys.of("turn_mode"), other_mode, 2)),
         _key(keys.type, "type instead"),
-        _key("F2", "watch the events"),
+        _key(keys.of("events"), "watch the events"),
         (),
         *_checks(facts),
         *_found_key(facts.welcome),
@@ -157,7 +159,7 @@ def _welcome_translation(facts: CardFacts) -> list[Line]:
         (),
         _key(keys.stop, "drop what is still to be spoken"),
         _key(keys.mute, "mute"),
-        _key("F2", "watch the events"),
+        _key(keys.of("events"), "watch the events"),
         (),
         *_checks(facts),
         *_found_key(facts.welcome),
@@ -284,18 +286,25 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
     else:
         when = f"Tried again by itself in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
         lines.append(_text(when, "quiet"))
-    lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline("Ctrl+Q", " leaves")))
+    lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline(facts.keys.of("quit"), " leaves")))
     return lines
 
 
 def _died(facts: CardFacts, width: int) -> list[Line]:
-    lines = [_text("✕ The engine has ended", "error", bold=True), ()]
-    lines += [*_wrapped(facts.died or "no last word from it", width), ()]
-    lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
-    if facts.may_restart:
-        lines.append((*_inline("Enter", " starts it again, with the conversation   "), *_inline("Ctrl+Q", " leaves")))
+    if facts.welcome.instead:
+        lines = [_text("This talk has ended", bold=True), (), *_wrapped(facts.died or "", width), ()]
+        lines.append(_text("What was said stays on this screen.", "quiet"))
     else:
-        lines.append((Word("It ended three times within a minute.  ", "warning"), *_inline("Ctrl+Q", " leaves")))
+        lines = [_text("✕ The engine has ended", "error", bold=True), ()]
+        lines += [*_wrapped(facts.died or "no last word from it", width), ()]
+        lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
+    if facts.may_restart:
+        words = " looks for it again   " if facts.welcome.instead else " starts it again, with the conversation   "
+        lines.append((*_inline(facts.keys.of("fold"), words), *_inline(facts.keys.of("quit"), " leaves")))
+    else:
+        lines.append(
+            (Word("It ended three times within a minute.  ", "warning"), *_inline(facts.keys.of("quit"), " leaves"))
+        )
     return lines
 
 

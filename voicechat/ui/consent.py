@@ -33,10 +33,19 @@ def consent_title(asked: Sequence[ToolAsk]) -> tuple[str, str]:
     return "MAY THIS RUN?", more
 
 
-def consent_lines(asked: Sequence[ToolAsk], width: int, rows: int = MOST_ROWS, *, has_keys: bool = True) -> list[Line]:
+def consent_lines(
+    asked: Sequence[ToolAsk],
+    width: int,
+    rows: int = MOST_ROWS,
+    *,
+    has_keys: bool = True,
+    armed: bool = True,
+    back: str = "Esc",
+) -> list[Line]:
     """The oldest question: who calls what, with which arguments, and the keys.
 
-    `has_keys`: they answer now; else something that is typed into has them, and Esc closes it first.
+    `has_keys`: they answer now; else something that is typed into has them, and `back` closes it first. `armed`: the
+    question has stood long enough to be answered; before that its keys are shown dimmed.
     """
     ask = asked[0]
     name = clean(ask.name, one_line=True)[: max(8, width - 30)]
@@ -45,17 +54,20 @@ def consent_lines(asked: Sequence[ToolAsk], width: int, rows: int = MOST_ROWS, *
     if cell_len(name) + cell_len(place) + 8 <= width:
         head = (*head, Word(f"  {place}", "quiet", outside=True))
     body = [] if ask.arguments.strip() in ("", "{}") else _arguments(ask, width - 6, rows)
-    keys = _keys(width, has_keys=has_keys)
+    keys = _keys(width, back, has_keys=has_keys, armed=armed)
     return [(), head, *body, (), keys, ()] if rows > SMALL else [head, *body, keys]
 
 
-def _keys(width: int, *, has_keys: bool) -> Line:
+def _keys(width: int, back: str, *, has_keys: bool, armed: bool) -> Line:
+    if not armed:
+        choices = "   ".join(f"{key} {words}" for key, words in KEYS)
+        return (Word("  "), Word("… ", "warning"), Word(f"{choices}   in a moment", "quiet"))
     keys: list[Word] = [Word("  ")]
     if not has_keys:
-        keys += [Word("Esc", "key", True), Word(" first, then  ", "quiet")]
+        keys += [Word(back, "key", True), Word(" first, then  ", "quiet")]
     for key, words in KEYS:
         keys += [Word(key, "key", True), Word(f" {words}   ", "quiet")]
-    keys += [Word("Esc", "key", True), Word(" no", "quiet")] if has_keys and width >= 60 else []
+    keys += [Word(back, "key", True), Word(" no", "quiet")] if has_keys and width >= 60 else []
     return tuple(keys)
 
 

@@ -23,6 +23,7 @@ from voicechat.engine.link import (
     Snapshot,
     TapeShown,
     Turns,
+    Unresponsive,
 )
 
 
@@ -157,6 +158,14 @@ class CommandRefused(Message, bubble=False):
         self.reason = ack.reason
 
 
+class EngineSilent(Message, bubble=False):
+    """The engine has answered no ping for `seconds`; 0: it answers again."""
+
+    def __init__(self, record: Unresponsive) -> None:
+        super().__init__()
+        self.seconds = record.seconds
+
+
 class UserDid(Message):
     """A widget asks the app to tell the engine."""
 
@@ -185,6 +194,7 @@ _ARRIVALS: dict[type[FromEngine], Callable[[Any], Message]] = {
     Jumped: JumpedArrived,
     Playing: PlayingArrived,
     EngineHello: EngineBegan,
+    Unresponsive: EngineSilent,
     Goodbye: EngineEnded,
     Ack: CommandRefused,
 }

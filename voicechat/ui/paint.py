@@ -24,6 +24,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from voicechat.ui.sanitise import clean
+from voicechat.ui.wording import Keys
 
 LEVELS = " ▁▂▃▄▅▆▇█"
 ASCII_LEVELS = " .:-=+*#@"
@@ -102,6 +103,12 @@ def palette_of(app: App[object]) -> Palette:
         palette = Palette(app.theme_variables, ascii_only=key[1], mono=key[2])
         _palettes[key] = known = (app.theme_variables, palette)
     return known[1]
+
+
+def keys_of_app(app: App[object]) -> Keys:
+    """How the keys are called on this screen."""
+    keys = getattr(app, "spoken", None)
+    return keys if isinstance(keys, Keys) else Keys()
 
 
 class Row:

@@ -16,6 +16,7 @@ import msgspec
 from voicechat.core.user_events import SettingChosen, SettingValue, UserAct
 from voicechat.core.view import MicView
 from voicechat.engine.link import SessionShown, SoundFacts
+from voicechat.ui.wording import Keys
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Standing = Literal["", "waiting", "refused", "kept", "other"]
@@ -104,6 +105,7 @@ class Facts:
     theme: str = ""
     themes: tuple[str, ...] = ()
     is_calm: bool = False
+    keys: Keys = field(default_factory=Keys)
     moved: Mapping[str, SettingValue] = field(default_factory=dict)
     """What was just moved here and is not known to the engine yet."""
 

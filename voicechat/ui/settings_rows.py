@@ -85,9 +85,9 @@ def _turns(values: Values) -> tuple[Setting, ...]:
     at = next((at for at, one in enumerate(presets) if one[0] == name), -1)
     row = _row(PRESET, "preset", presets, at, note="" if name else "your own")
     return (
-        _row("turn_mode", "you talk by", modes, _MODES.index(mic.turn_mode), note="o"),
+        _row("turn_mode", "you talk by", modes, _MODES.index(mic.turn_mode), note=values.facts.keys.of("turn_mode")),
         placed(values, row),
-        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note="b"),
+        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note=values.facts.keys.barge_in),
     )
 
 

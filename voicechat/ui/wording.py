@@ -5,8 +5,9 @@ Pure: records in, words out. A closed microphone always names who closed it and 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView, TurnView
@@ -42,18 +43,86 @@ CUT_WORDS = {
 }
 
 
+NO_KEY = "\0"
+"""What a read-only viewer has in place of a key that would change the talk."""
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """How the keys that sentences name are called now."""
+    """How the keys that sentences name are called now: binding id without its `vc.` -> name of its first key."""
 
-    talk: str = "Space"
-    mute: str = "m"
-    stop: str = "Esc"
-    barge_in: str = "b"
-    type: str = "i"
-    again: str = "r"
-    devices: str = "d"
-    wait: str = "k"
+    names: Mapping[str, str] = field(default_factory=lambda: _default_names())
+
+    def of(self, name: str) -> str:
+        """`Esc`, `F2`, `?`; empty where the action has no key."""
+        return self.names.get(name, "")
+
+    def fill(self, text: str) -> str:
+        """A text with `{vc.events}` and the like replaced by the names of the keys."""
+        return re.sub(r"\{vc\.(\w+)\}", lambda found: self.of(found[1]), text)
+
+    @property
+    def talk(self) -> str:
+        return self.of("ptt")
+
+    @property
+    def mute(self) -> str:
+        return self.of("mute")
+
+    @property
+    def stop(self) -> str:
+        return self.of("back")
+
+    @property
+    def barge_in(self) -> str:
+        return self.of("barge_in")
+
+    @property
+    def type(self) -> str:
+        return self.of("type")
+
+    @property
+    def again(self) -> str:
+        return self.of("again")
+
+    @property
+    def devices(self) -> str:
+        return self.of("devices")
+
+    @property
+    def wait(self) -> str:
+        return self.of("keep_waiting")
+
+
+NOTE_HINTS: Mapping[str, str] = {
+    "answer_failed": "{vc.again} asks again.",
+    "no_answer": "{vc.again} asks again.",
+    "transcription_failed": "{vc.again} asks for an answer all the same.",
+    "transcript_missing": "{vc.again} asks for an answer to what you said.",
+    "budget_spent": "{vc.commands} and continue goes on beyond it.",
+    "budget_not_asked": "{vc.commands} and continue goes on, and asks.",
+    "budget_press": "{vc.commands} and continue goes on.",
+    "false_alarm": "{vc.barge_in} turns barge-in off if this happens often.",
+    "settings_unconfirmed": "{vc.events} shows what it said.",
+    "tools_not_listed": "{vc.events} shows why.",
+    "no_microphone": "{vc.devices} shows the devices, {vc.again} looks again.",
+    "no_loudspeaker": "{vc.devices} shows the devices.",
+    "device_lost": "{vc.devices} shows the devices.",
+    "device_note": "{vc.devices} shows the devices.",
+}
+"""Code of a note -> the key that helps, which only the screen can name."""
+
+
+def with_hint(turn: TurnView, keys: Keys) -> TurnView:
+    """A note with the key that helps."""
+    hint = NOTE_HINTS.get(turn.detail) if turn.who == "note" else None
+    return turn if hint is None else replace(turn, text=f"{turn.text} {keys.fill(hint)}")
+
+
+def _default_names() -> Mapping[str, str]:
+    from voicechat.ui.bindings import spoken_keys  # it imports this module, and Textual, which plain mode spares
+
+    return spoken_keys({}).names
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +155,7 @@ class Scene:
     mic: MicView
     reply: ReplyView
     connection: ConnectionView
-    keys: Keys = Keys()
+    keys: Keys = field(default_factory=Keys)
     release: Release = "unknown"
     clipped: float = 0.0
     keeps_waiting: bool = False
@@ -128,7 +197,8 @@ def release_words(release: Release, key: str) -> str:
 def mic_words(scene: Scene) -> MicWords:
     """The badge, the sentence and the line under it."""
     glyph, badge, tone = _badge(scene.mic)
-    sentence, second = _sentences(scene)
+    sentence, second = (without_keys(words) for words in _sentences(scene))
+    sentence = sentence or scene.mic.reason
     return MicWords(glyph, badge, tone, sentence, second, scene.mic.lamps, scene.mic.is_on_air)
 
 
@@ -151,6 +221,8 @@ def _badge(mic: MicView) -> tuple[str, str, Tone]:
             return "▲", "MIC LOST", "warning"
         case "no-microphone":
             return "✕", "NO MICROPHONE", "error"
+        case "unknown":
+            return "▲", "MIC UNKNOWN", "warning"
     return "○", "MIC CLOSED", "plain"
 
 
@@ -210,10 +282,8 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
         case "keeping":
             return "not sent yet: the line is still opening", "what you say now is sent first, up to 10 s"
         case "budget-spent":
-            return (
-                f"budget of {mic.detail} is spent · :continue goes on",
-                "or start anew with a larger voicechat --budget",
-            )
+            goes_on = f"{key.of('commands')} and continue goes on"
+            return f"budget of {mic.detail} is spent · {goes_on}", "or start anew with a larger voicechat --budget"
         case "configuring":
             return "not agreed yet · opens when the server accepts", "your settings are on their way to the server"
         case "line-lost":
@@ -225,10 +295,12 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
             return mic.detail or "no input device", _join(*cures)
         case "unfocused":
             return "this window lost the keyboard, so the key counts as released", f"hold {key.talk} again"
+        case "unknown":
+            return f"the engine does not respond · {mic.seconds:.0f} s", mic.hint or "what you say may not be heard"
         case "ended" if mic.hint:
             return mic.reason, mic.hint
         case "ended":
-            return "the session is over", "new starts another: press : and write new"
+            return "the session is over", f"new starts another: press {key.of('commands')} and write new"
     return mic.reason or "not connected", mic.hint
 
 
@@ -254,6 +326,11 @@ def _line_lost(scene: Scene) -> tuple[str, str]:
         return f"line lost {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
     ago = f"line lost {lost:.1f} s ago · trying again by itself"
     return ago, f"{again} tries now · what was said stays here"
+
+
+def without_keys(text: str) -> str:
+    """A text of the deck without the parts that name a key which is none here."""
+    return " · ".join(part for part in text.split(" · ") if NO_KEY not in part) if NO_KEY in text else text
 
 
 def _join(*parts: str) -> str:
@@ -290,12 +367,14 @@ def _devices(mic: MicView) -> str:
 
 def reply_words(scene: Scene) -> ReplyWords:
     """What the assistant is doing, and the one figure of the last answer."""
+    if scene.mic.state == "unknown":
+        return ReplyWords("▲", "warning", "no response", "what was said stays here")
     if scene.mic.translates_to and scene.reply.state in ("ready", "listening", "waiting", "finished", "stopped"):
         return ReplyWords("○", "quiet", f"translating to {scene.mic.translates_to}", "a live translation, no assistant")
     if scene.mic.turn_mode == "transcribe" and scene.reply.state in ("ready", "listening", "waiting", "finished"):
         return ReplyWords("○", "quiet", "only writing down", _reply_second(scene))
     glyph, color, text = _reply_state(scene.reply, scene.connection, scene.keys)
-    return ReplyWords(glyph, color, text, _reply_second(scene))
+    return ReplyWords(glyph, color, without_keys(text), _reply_second(scene))
 
 
 def _reply_second(scene: Scene) -> str:
@@ -333,7 +412,7 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "stopped":
             return "╳", "quiet", "stopped by you"
         case "cancelled-at-birth":
-            return "╳", "quiet", "cancelled at birth: see F2"
+            return "╳", "quiet", f"cancelled at birth: see {keys.of('events')}"
         case "failed":
             return "✕", "error", _join_reason("failed", reply.detail)
         case "incomplete":

@@ -158,7 +158,7 @@ def _goes_on(voice: Voice, now: float, policy: TurnPolicy) -> bool:
 
 def _false_alarm(state: State, granted_at: float) -> RuleResult:
     voice = replace(state.voice, granted_at=None, false_alarms=state.voice.false_alarms + 1)
-    text = "The answer was cut by a noise, not by your voice. Press b to turn barge-in off if this happens often."
+    text = "The answer was cut by a noise, not by your voice."
     return _announced(state, voice, FalseAlarm(granted_at), Noticed("info", text, "false_alarm"))
 
 

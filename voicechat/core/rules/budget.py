@@ -14,9 +14,6 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Budget, State
 
-GO_ON = "voicechat --budget {more:g}, or go on with :continue"
-"""The ways out, as every sentence about a spent budget names them."""
-
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Keep the fact, and say it."""
@@ -27,14 +24,14 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case BudgetSpent(spent, budget, stops):
             if not stops:
                 text = f"Your budget of {dollars(budget)} is spent; the talk goes on, as you set it."
-                return RuleResult(None, (), (Noticed("warning", text, "budget_spent"),))
+                return RuleResult(None, (), (Noticed("warning", text, "budget_over"),))
             return _changed(state, Budget(budget, now), Noticed("warning", _spent(budget), "budget_spent"))
         case BudgetBlind(budget, model):
             text = f"Your budget of {dollars(budget)} cannot be kept: there is no price for {model or 'this model'}."
             text += " [prices] in the configuration gives it one."
             return RuleResult(None, (), (Noticed("warning", text, "budget_blind"),))
         case ReplyWanted() if is_spent(state):
-            text = f"Not asked: your budget of {dollars(state.budget.amount)} is spent. :continue goes on, and asks."
+            text = f"Not asked: your budget of {dollars(state.budget.amount)} is spent."
             return RuleResult(None, (), (Noticed("warning", text, "budget_not_asked"),))
         case GoOnChosen() if is_spent(state):
             told = Noticed("info", f"Going on beyond your budget of {dollars(state.budget.amount)}.", "budget_passed")
@@ -56,7 +53,7 @@ def dollars(amount: float) -> str:
 
 def _spent(budget: float) -> str:
     more = max(2.5 * budget, 0.01)
-    return f"The budget of {dollars(budget)} is spent; {GO_ON.format(more=float(f'{more:.2g}'))}."
+    return f"The budget of {dollars(budget)} is spent. Start with voicechat --budget {float(f'{more:.2g}'):g} for more."
 
 
 def _changed(state: State, budget: Budget, *announced: Noticed | ReplyWanted) -> RuleResult:

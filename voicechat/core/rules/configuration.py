@@ -287,7 +287,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         text += "Is base_url a Realtime service?"
     else:
         text = f"The service did not confirm the settings {limit}; the talk goes on with whatever it uses."
-    notice = Noticed("warning", f"{text} F2 shows what it said.", "settings_unconfirmed")
+    notice = Noticed("warning", text, "settings_unconfirmed")
     return _in_force(state, live.unconfirmed(state), now, notice)
 
 

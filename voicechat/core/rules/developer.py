@@ -77,7 +77,7 @@ def _raw(state: State, text: str) -> RuleResult:
     if state.connection.phase != "open":
         return _told(f"{kind} was not sent: {NO_LINE}.")
     if kind == "response.create" and is_spent(state):
-        return _told("response.create was not sent: your budget is spent. :continue goes on.")
+        return _told("response.create was not sent: your budget is spent.")
     hands, event_id = _next(state, state.hands)
     given = event.get("event_id")
     if isinstance(given, str) and given:

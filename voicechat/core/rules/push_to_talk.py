@@ -170,7 +170,7 @@ def _pressed(state: State, event: TalkPressed, now: float, policy: TurnPolicy) -
         failure = by_name("no microphone")
         return _refused(failure.said(state.microphone.missing, state.microphone.missing_hint), failure.codes[0])
     if is_spent(state):
-        return _refused("Your budget is spent, so this press is not sent. :continue goes on.", "budget_press")
+        return _refused("Your budget is spent, so this press is not sent.", "budget_press")
     lease_until = _lease_until(event, now, policy)
     if talk.pressed_at is None:
         return _begin(state, event, lease_until, now, policy)

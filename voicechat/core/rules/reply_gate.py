@@ -164,7 +164,7 @@ def _not_transcribed(state: State, item_id: str, reason: str) -> RuleResult:
     if not any(item_id == waiting for waiting, _ in state.gate.waiting):
         return NOTHING
     gate = _decided(state.gate, item_id)
-    text = f"Your words were not recognised{f': {reason}' if reason else ''}. Press r for an answer all the same."
+    text = f"Your words were not recognised{f': {reason}' if reason else ''}."
     notice = Noticed("warning", text, "transcription_failed")
     return _changed(state, replace(gate, unanswered=(*gate.unanswered, item_id)), notice)
 
@@ -179,8 +179,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         gate = _decided(gate, item_id)
     gate = replace(gate, unanswered=(*gate.unanswered, *late)[-MOST_REMEMBERED:], server_replies=True)
     text = (
-        f"No transcript came within {policy.transcript_limit:g} s. Press r for an answer to what you said; "
-        "from the next turn on the service answers by itself."
+        f"No transcript came within {policy.transcript_limit:g} s; from the next turn on the service answers by itself."
     )
     return _changed(state, gate, Noticed("warning", text, "transcript_missing"))
 

@@ -281,9 +281,10 @@ def _done(state: State, response: Response, now: float) -> RuleResult:
     notices: tuple[Announcement, ...] = ()
     if status == "failed":
         cure = cure_of_answer(why, (error.code or error.type or "") if error else "")
-        step = "Press r to ask again." if cure == "ask again" else as_sentence(cure)
-        text = f"The answer failed: {(why or 'the service gave no reason').rstrip('.')}. {step}"
-        notices = (Noticed("error", text, "answer_failed"),)
+        may_ask = cure == "ask again"
+        step = "" if may_ask else f" {as_sentence(cure)}"
+        text = f"The answer failed: {(why or 'the service gave no reason').rstrip('.')}.{step}"
+        notices = (Noticed("error", text, "answer_failed" if may_ask else "answer_refused"),)
     done = _create_if_free(state, ended, now)
     return replace(done, announced=notices)
 
@@ -361,7 +362,7 @@ def _not_answered(state: State, now: float, what: str) -> RuleResult:
 
 
 def _offer(what: str) -> Noticed:
-    return Noticed("warning", f"{what} Press r to ask again.", "no_answer")
+    return Noticed("warning", what, "no_answer")
 
 
 def _forgotten(state: State, now: float) -> RuleResult:

@@ -118,8 +118,8 @@ def _on_wire(state: State, wire: ServerEvent, now: float) -> RuleResult:
         case ConversationItemDone(item=Item(type="mcp_list_tools") as item) if item.tools:
             return RuleResult(None, (), (_listed(item),))
         case McpListToolsFailed():
-            words = "The service could not list the tools of an MCP server; F2 shows why."
-            return RuleResult(None, (), (Noticed("warning", words, "tools"),))
+            words = "The service could not list the tools of an MCP server."
+            return RuleResult(None, (), (Noticed("warning", words, "tools_not_listed"),))
         case _:
             return NOTHING
 

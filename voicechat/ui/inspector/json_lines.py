@@ -44,7 +44,7 @@ def _capped(lines: Iterator[list[Piece]], size: int) -> list[list[Piece]]:
         taken.append(line)
         characters += sum(len(text) for text, _ in line)
         if characters > LONGEST_PAYLOAD:
-            return [*taken, [(f"… the rest of {size} characters: y copies all of it", "quiet")]]
+            return [*taken, [(f"… the rest of {size} characters is in the copy", "quiet")]]
     return taken
 
 
@@ -84,7 +84,7 @@ def _of_text(value: str, before: list[Piece], width: int, unfolded: bool) -> Ite
     yield from _wrapped(before, f'"{text}"' if _LIKE_OTHER.match(value) else text, "foreground", width)
     if folded:
         indent = " " * (len(before[0][0]) - len(before[0][0].lstrip()) + STEP)
-        yield [(f"{indent}… {len(value) - LONGEST_STRING} characters more, Enter unfolds", "quiet")]
+        yield [(f"{indent}… {len(value) - LONGEST_STRING} characters more", "quiet")]
 
 
 def _wrapped(before: list[Piece], text: str, color: str, width: int) -> Iterator[list[Piece]]:

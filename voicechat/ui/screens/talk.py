@@ -35,7 +35,7 @@ from voicechat.ui.widgets.header_line import HeaderLine
 from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.widgets.turn import body_content
-from voicechat.ui.wording import Keys, Release, assistant_name
+from voicechat.ui.wording import Keys, Release, assistant_name, with_hint
 
 if TYPE_CHECKING:
     from voicechat.ui.widgets.numbers_view import NumbersView
@@ -59,6 +59,10 @@ class TalkScreen(AskingScreen, Backdrop):
     tape: var[TapeShown] = var(TapeShown())
     """Whose talk this is, where the screen only shows it."""
     writes: var[bool] = var(False)
+    read_only: var[bool] = var(False)
+    """The screen of a read-only viewer."""
+    hangs: var[bool] = var(False)
+    """The engine does not respond."""
     calm: var[bool] = var(False)
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
@@ -95,7 +99,7 @@ class TalkScreen(AskingScreen, Backdrop):
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
         cls = TalkScreen
         self._classify()  # before there are children to style anew
-        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape)
+        yield HeaderLine().data_bind(cls.connection, cls.rtt, cls.numbers, cls.label, cls.writes, cls.tape, cls.hangs)
         with Area(id="main"):
             with SideBySide(id="talk"):
                 with Area(id="said"):
@@ -103,22 +107,22 @@ class TalkScreen(AskingScreen, Backdrop):
                     yield Card(id="card").data_bind(cls.facts)
                 glance = Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, cls.numbers)
                 yield glance.data_bind(notes=cls.troubles)
-            yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys)
+            yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys, cls.read_only)
             yield QuitBox()
-        yield ConsentBox().data_bind(cls.asked, cls.place)
+        yield ConsentBox().data_bind(cls.asked, cls.place, cls.armed)
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
         still = {"mic": cls.still_mic, "reply": cls.still_reply, "connection": cls.still_connection}
         yield Ribbon().data_bind(cls.meters, cls.calm, cls.looked_at, **still)
         yield Deck().data_bind(
-            cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound
+            *(cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound),
+            cls.read_only,
         )
         yield Composer()
-        yield Foot().data_bind(cls.release, cls.keys, cls.place, cls.turns_spoken, **still)
+        yield Foot().data_bind(cls.release, cls.keys, cls.place, cls.turns_spoken, cls.read_only, **still)
 
     def on_mount(self) -> None:
         """Start with the talk and whatever card is due."""
-        self.query_one(Composer).key = self.keys.type
         self.rearrange()
 
     @cached_property
@@ -146,12 +150,13 @@ class TalkScreen(AskingScreen, Backdrop):
     def show_state(self, view: View, meters: Meters, sound: SoundFacts) -> None:
         """A new state of the session."""
         self.sound, self.writes = sound, view.mic.turn_mode == "transcribe"
+        self.hangs = view.mic.state == "unknown"
         if not self._has_state:
             self._has_state = True
             self.ask_for_devices()
         self.take_slices(view, meters)
         self.is_line_up = self.query_one(Composer).is_online = view.connection.phase == "open"
-        self.take_asked(view.asked)
+        self.take_asked(() if self.read_only else view.asked)
         self.voice, self.rtt = assistant_name(view.connection), None if meters.rtt is None else round(meters.rtt, 3)
         self.figures = structs.replace(
             meters, input=None, input_peak=None, clipped=0.0, output=None, threshold=None, rtt=self.rtt,
@@ -162,6 +167,8 @@ class TalkScreen(AskingScreen, Backdrop):
 
     def take_turns(self, turns: Turns) -> None:
         """Changed entries of the transcript."""
+        if not self.read_only:
+            turns = structs.replace(turns, changed=tuple(with_hint(turn, self.keys) for turn in turns.changed))
         transcript = self.query_one(Transcript)
         before = {turn.key: transcript.records.get(turn.key) for turn in turns.changed}
         transcript.take(turns)
@@ -193,7 +200,9 @@ class TalkScreen(AskingScreen, Backdrop):
         known = {one.id: one for one in self.findings}
         is_news = finding.id not in known and finding.code not in TOLD_BY_THE_TALK
         if finding.severity == "error" and not finding.resolved and is_news:
-            self.query_one(Transcript).add_note(f"{finding.title} F2 shows why.", "error", here=True)
+            self.query_one(Transcript).add_note(
+                f"{finding.title} {self.keys.of('events')} shows why.", "error", here=True
+            )
             self._count_turns()
         self.findings = tuple((known | {finding.id: finding}).values())
 
@@ -276,7 +285,7 @@ class TalkScreen(AskingScreen, Backdrop):
         if self.asked:
             self.query_one("#last", Static).update(self.question)
         elif turn is not None:
-            self.query_one("#last", Static).update(body_content(turn, palette_of(self.app), unfolded=False))
+            self.query_one("#last", Static).update(body_content(turn, palette_of(self.app), self.keys, unfolded=False))
 
     def watch_release(self) -> None:
         """The welcome card tells how the keyboard is understood."""

@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from textual.reactive import reactive
 
 from voicechat.core.view import ToolAsk
-from voicechat.ui.bindings import ACTIONS, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
+from voicechat.ui.bindings import ACTIONS, CHANGING, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
 from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, lines_of
 from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
 from voicechat.ui.key_cards import event_key_card, key_card, replay_card
-from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
 from voicechat.ui.wording import Keys, Release
 
 WIDEST = 76
@@ -93,6 +93,8 @@ class KeyCard(Box):
     keymap: reactive[dict[str, str]] = reactive[dict[str, str]]({})
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
+    read_only: reactive[bool] = reactive(False)
+    """The screen of a read-only viewer: only the keys that look."""
     replay: reactive[bool] = reactive(False)
     """The keys of a talk that comes from a tape."""
     developer: reactive[bool] = reactive(False)
@@ -100,7 +102,8 @@ class KeyCard(Box):
 
     def box_title(self) -> tuple[str, str]:
         """Its name and the ways on."""
-        return "KEYS", "Esc closes · : every command by name"
+        keys = keys_of_app(self.app)
+        return "KEYS", f"{keys.stop} closes · {keys.of('commands')} every command by name"
 
     def box_lines(self, width: int) -> Sequence[Line]:
         """The table of actions as it is bound now."""
@@ -108,6 +111,8 @@ class KeyCard(Box):
             return event_key_card(self._side(("EVENTS",)), width)
         if self.replay:
             return replay_card(self.keys.talk, self._side(("LOOK", "LEAVE")), width)
+        if self.read_only:
+            return event_key_card(self._side(("LOOK", "LEAVE", "EVENTS")), width)
         sides = [self._side(groups) for groups in (LEFT_GROUPS, RIGHT_GROUPS)]
         return key_card(sides[0], sides[1], self.release, self.keys.talk, width)
 
@@ -117,13 +122,15 @@ class KeyCard(Box):
         for group in groups:
             rows += [("", ""), (group, "")] if rows else [(group, "")]
             for action in ACTIONS:
+                if self.read_only and action.id in CHANGING:
+                    continue
                 keys = [spoken(key) for key in keys_of(action.id, self.keymap).split(",") if key]
                 if action.group == group and keys:
                     both = "  ".join(keys[:2])
                     words = "quit · q q does too" if action.id == "vc.quit" else action.words
                     rows.append((both if len(both) < 8 and keys[-1] != "+" else keys[0], words))
             if group == "WRITE":
-                rows.append(("Enter", "send · Esc back"))
+                rows.append(("Enter", f"send · {self.keys.stop} back"))
         return rows
 
 
@@ -133,6 +140,8 @@ class ConsentBox(Box):
     asked: reactive[tuple[ToolAsk, ...]] = reactive[tuple[ToolAsk, ...]](())
     place: reactive[str] = reactive("consent")
     """What has the keyboard."""
+    armed: reactive[bool] = reactive(False)
+    """A key answers."""
 
     def watch_asked(self) -> None:
         """As high as the question is, and gone without one."""
@@ -155,7 +164,11 @@ class ConsentBox(Box):
     def box_lines(self, width: int) -> Sequence[Line]:
         """The oldest of the questions."""
         rows = SMALL if self.app.size.height < 20 else MOST_ROWS
-        return consent_lines(self.asked, width, rows, has_keys=self.place == "consent") if self.asked else []
+        if not self.asked:
+            return []
+        return consent_lines(
+            self.asked, width, rows, has_keys=self.place == "consent", armed=self.armed, back=keys_of_app(self.app).stop
+        )
 
 
 class QuitBox(Box):
@@ -163,20 +176,21 @@ class QuitBox(Box):
 
     def box_title(self) -> tuple[str, str]:
         """What is at stake."""
-        return "YOU ARE ON AIR", "Esc stays"
+        return "YOU ARE ON AIR", f"{keys_of_app(self.app).stop} stays"
 
     def box_lines(self, width: int) -> Sequence[Line]:
         """The question."""
+        keys = keys_of_app(self.app)
         return [
             (),
             (Word("  Quit all the same? The session ends and the microphone closes."),),
             (),
             (
-                Word("  Enter", "key", True),
+                Word(f"  {keys.of('fold')}", "key", True),
                 Word(" or ", "quiet"),
-                Word("Ctrl+Q", "key", True),
+                Word(keys.of("quit"), "key", True),
                 Word(" quits   ", "quiet"),
-                Word("Esc", "key", True),
+                Word(keys.stop, "key", True),
                 Word(" goes on talking", "quiet"),
             ),
         ]

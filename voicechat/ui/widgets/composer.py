@@ -15,7 +15,7 @@ from textual.widgets import Input, Static
 
 from voicechat.core.user_events import ItemRole, ItemTextEntered, TextEntered
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Backdrop, palette_of
+from voicechat.ui.paint import Backdrop, keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
 
 BREAK = "↵"
@@ -59,7 +59,6 @@ class Composer(Horizontal, Backdrop):
 
     is_open: reactive[bool] = reactive(False)
     insertion: reactive[Insertion | None] = reactive[Insertion | None](None)
-    key: reactive[str] = reactive("i")
     is_online: reactive[bool] = reactive(True)
 
     def compose(self) -> ComposeResult:
@@ -79,8 +78,8 @@ class Composer(Horizontal, Backdrop):
         field.display = self.query_one("#how").display = self.is_open
         hint = self.query_one("#hint", Static)
         hint.display = not self.is_open
-        hint.update(safe(f"{self.key} to type a message"))
-        how = "Enter sends · Esc back " if self.is_online else "kept, sent when connected "
+        hint.update(safe(f"{keys_of_app(self.app).type} to type a message"))
+        how = f"Enter sends · {keys_of_app(self.app).stop} back " if self.is_online else "kept, sent when connected "
         if self.insertion is not None:
             where = "behind it" if self.insertion.after else "at the end"
             how = f"{self.insertion.role} · Ctrl+T role · Enter puts it {where} "

@@ -13,6 +13,7 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView
 from voicechat.engine.link import Meters, SoundFacts
+from voicechat.ui.bindings import viewer_keys
 from voicechat.ui.messages import BadgePressed, BadgeReleased
 from voicechat.ui.paint import Painted, Palette, Row, decibels
 from voicechat.ui.wording import (
@@ -26,6 +27,7 @@ from voicechat.ui.wording import (
     assistant_name,
     mic_words,
     reply_words,
+    without_keys,
 )
 
 LAMPS: dict[Lamp, tuple[str, str]] = {
@@ -66,6 +68,8 @@ class Deck(Painted):
     notice: reactive[str] = reactive("")
     """What has just been changed (the volume), for two seconds."""
     calm: reactive[bool] = reactive(False)
+    read_only: reactive[bool] = reactive(False)
+    """The deck of a read-only viewer names no key that would change the talk."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -77,7 +81,8 @@ class Deck(Painted):
     def scene(self) -> Scene:
         """The slices as the sentences want them."""
         clipped, sound = self.meters.clipped, self.sound
-        known = (self.mic, self.reply, self.connection, self.keys, self.release, clipped)
+        keys = viewer_keys(self.keys) if self.read_only else self.keys
+        known = (self.mic, self.reply, self.connection, keys, self.release, clipped)
         return Scene(*known, keeps_waiting=sound.keeps_waiting, can_wait=sound.can_wait)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
@@ -146,7 +151,7 @@ class Deck(Painted):
 
     def _right_last(self, part: Row, answer: ReplyWords) -> None:
         if self.mic.deafened:
-            part.own("loudspeaker off · D turns it on", "warning")
+            part.own(without_keys(f"loudspeaker off · {self.scene.keys.of('deafen')} turns it on"), "warning")
         else:
             part.own(answer.second, "quiet")
 

@@ -15,7 +15,7 @@ from voicechat.ui.inspector.describing import Description, describe, title_of
 from voicechat.ui.inspector.entries import EventStore
 from voicechat.ui.inspector.json_lines import Piece, json_lines
 from voicechat.ui.inspector.links import Link, LinkName, links_of
-from voicechat.ui.paint import Painted, Palette, Row, palette_of
+from voicechat.ui.paint import Painted, Palette, Row, keys_of_app, palette_of
 from voicechat.ui.widgets.line_view import LineView
 
 MARGIN = 2
@@ -167,7 +167,9 @@ class DetailPane(Container):
 
     def _keys(self, width: int) -> str:
         along = self.along()
-        parts = [f"< > along the {along.name}"] if along is not None else []
+        keys = keys_of_app(self.app)
+        steps = f"{keys.of('step_back')} {keys.of('step')}"
+        parts = [f"{steps} along the {along.name}"] if along is not None else []
         if width >= 60:
-            parts = ["y copy", "* same id", *parts]
-        return " · ".join([*parts, "Esc closes"])
+            parts = [f"{keys.of('copy')} copy", f"{keys.of('same_id')} same id", *parts]
+        return " · ".join([*parts, f"{keys.stop} closes"])

@@ -18,7 +18,7 @@ from voicechat.core.view import MicView
 from voicechat.engine.link import Devices, Meters, SoundFacts
 from voicechat.ui.device_choices import Block, Choice, Option, blocks
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Painted, Palette, Row, decibels
+from voicechat.ui.paint import Painted, Palette, Row, decibels, keys_of_app
 from voicechat.ui.widgets.deck import cells_of
 
 METER = 12
@@ -98,7 +98,7 @@ class DevicesPane(Painted, can_focus=True):
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """The title, then as much of the list as there is room for around the cursor."""
         title = Row(palette, width, "panel").own("▎" if self.has_focus else " ", "accent").own(" DEVICES", bold=True)
-        head = title.end_with(title.part().own("Enter chooses · Esc closes  ", "quiet"))
+        head = title.end_with(title.part().own(f"Enter chooses · {keys_of_app(self.app).stop} closes  ", "quiet"))
         lines = [line for block in self._blocks for line in self._block(palette, width, block)]
         lines += self._problem(palette, width)
         current = self._current.key

@@ -20,7 +20,7 @@ from voicechat.ui.inspector.entries import Entry, EventStore
 from voicechat.ui.inspector.query import Query
 from voicechat.ui.inspector.shown import Shown
 from voicechat.ui.inspector.words import grouped
-from voicechat.ui.paint import Palette, Row
+from voicechat.ui.paint import Palette, Row, keys_of_app
 from voicechat.ui.widgets.event_row import Line, event_line
 from voicechat.ui.widgets.line_view import LineView
 
@@ -303,4 +303,4 @@ class EventList(LineView):
             return ""
         if not len(self.store):
             return "  nothing yet: the first event is session.created"
-        return f"  0 of {grouped(len(self.store))} match · Esc clears"
+        return f"  0 of {grouped(len(self.store))} match · {keys_of_app(self.app).stop} clears"

@@ -22,6 +22,7 @@ from voicechat.ui.inspector.entries import EventStore
 from voicechat.ui.inspector.links import Link, parsed, step_along
 from voicechat.ui.inspector.query import BadTerm, parse
 from voicechat.ui.inspector.words import grouped, session_time
+from voicechat.ui.paint import keys_of_app
 from voicechat.ui.widgets.detail_pane import DetailPane, DetailText, PaneTitle
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, FilterLine
@@ -314,5 +315,6 @@ class EventsPane(Container):
             parts.append(f"times from {session_time(events.reference)}")
         title.left = ("EVENTS", " · ".join(parts))
         frozen = f"‖ frozen · {grouped(events.newer)} newer · End"
-        title.right = "▾ following · f freezes" if events.follow else frozen
+        freeze = keys_of_app(self.app).of("freeze")
+        title.right = f"▾ following · {freeze} freezes" if events.follow else frozen
         title.focused_pane = events.has_focus or self.filter.is_typing

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from voicechat.ui.inspector.query import LONGEST, BadTerm, Query, parse
-from voicechat.ui.paint import palette_of
+from voicechat.ui.paint import keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
 
 DEFAULT_FILTER = "-is:audio"
@@ -207,9 +207,10 @@ class FilterLine(Horizontal):
 
     def _say(self) -> None:
         hint = self.query_one("#filter-hint", Static)
+        keys = keys_of_app(self.app)
         if self.trouble:
             words = f" ✕ {self.trouble} "
         else:
-            words = " ↑ earlier · Esc clears " if self.is_typing else " ? filters "
+            words = f" ↑ earlier · {keys.stop} clears " if self.is_typing else f" {keys.of('help')} filters "
         hint.update(safe(palette_of(self.app).glyphs(words)))
         hint.set_class(bool(self.trouble), "-bad")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView
+from voicechat.ui.bindings import CHANGING
 from voicechat.ui.paint import Painted, Palette, Row
 from voicechat.ui.wording import Keys, Release, assistant_name, release_words
 
 Hint = tuple[str, str]
-"""A key and what it does."""
+"""A binding id or a fixed key, and what it does."""
 MOUSE_HINT = "hold the badge with the mouse for a true hold"
 
 
@@ -28,88 +29,114 @@ class Situation:
     lone_escape_is_slow: bool = False
     replay: str = ""
     """`playing` or `paused`, where the talk comes from a tape."""
+    read_only: bool = False
+    """The screen of a read-only viewer."""
 
 
 def hints(now: Situation) -> list[Hint]:
-    """The keys worth naming, most important first."""
-    return _of_replay(now) if now.replay else _of_talk(now)
+    """The keys worth naming, most important first, as they are bound; a read-only viewer's change nothing."""
+    found = _of_replay(now) if now.replay else _of_talk(now)
+    if now.read_only and not now.replay:
+        found = [one for one in found if one[0] not in CHANGING and not one[1].startswith("stop")]
+    return [(key, words) for name, words in found if (key := _key_of(name, now.keys))]
+
+
+def _key_of(name: str, keys: Keys) -> str:
+    """The key of a binding id; a fixed key is its own name."""
+    return keys.of(name.removeprefix("vc.")) if name.startswith("vc.") else name
 
 
 def _of_replay(now: Situation) -> list[Hint]:
     """Nothing can be said or stopped here; the talk key goes through time."""
     word = "pause" if now.replay == "playing" else "go on"
     if now.place in ("talk", "turn"):
-        moves = [("←→", "5 s"), (", .", "event"), ("− +", "speed"), ("Home End", "ends")]
-        return [(now.keys.talk, word), *moves, ("F2", "events"), ("?", "help"), ("Ctrl+Q", "quit")]
+        moves = [("←→", "5 s"), (", .", "event"), (_speed_keys(now.keys), "speed"), ("Home End", "ends")]
+        return [("vc.ptt", word), *moves, EVENTS, HELP, QUIT]
     told = [(key, "back" if text.startswith("stop") else text) for key, text in _of_talk(now) if text != "stop"]
     return [(key, word if text in ("talk", "open mic", "pause mic") else text) for key, text in told]
 
 
+def _speed_keys(keys: Keys) -> str:
+    return f"{keys.of('volume_down').replace('-', '−')} {keys.of('volume').replace('=', '+')}"
+
+
+EVENTS, HELP, QUIT = ("vc.events", "events"), ("vc.help", "help"), ("vc.quit", "quit")
+ALSO_TYPING = [("vc.ptt_any", "talk"), ("vc.stop", "stop")]
+"""Keys that work while a text is written."""
+
+
 def _of_talk(now: Situation) -> list[Hint]:
-    keys = now.keys
+    talk = ("vc.ptt", _talk_word(now))
     match now.place:
         case "typing":
-            return [("Enter", "send"), (keys.stop, "back"), ("F8", "talk"), ("F9", "stop")]
+            return [("Enter", "send"), ("vc.back", "back"), *ALSO_TYPING]
         case "sending":
             form = [("Ctrl+S", "send"), ("Ctrl+T", "template"), ("Tab", "complete")]
-            return [*form, (keys.stop, "back"), ("F8", "talk")]
+            return [*form, ("vc.back", "back"), ALSO_TYPING[0]]
         case "turn":
-            changes = [("a", "insert after"), ("Delete", "delete"), ("R", "retrieve"), ("X", "cut here")]
-            return [("↑↓", "turn"), ("y", "copy"), *changes, (keys.stop, "back")]
+            changes = [("vc.insert_after", "insert after"), ("vc.delete_turn", "delete")]
+            changes += [("vc.retrieve_turn", "retrieve"), ("vc.truncate_turn", "cut here")]
+            return [("↑↓", "turn"), ("vc.copy", "copy"), *changes, ("vc.back", "back")]
         case "consent":
             answers = [("y", "allow"), ("a", "always in this talk"), ("n", "no")]
-            return [(keys.talk, _talk_word(now)), *answers, (keys.stop, "no"), (keys.type, "type")]
+            return [talk, *answers, ("vc.back", "no"), ("vc.type", "type")]
         case "asking":
-            return [("Enter", "quit"), (keys.stop, "stay")]
+            return [("vc.fold", "quit"), ("vc.back", "stay")]
         case "died":
-            return [("Enter", "start it again"), ("Ctrl+Q", "quit")]
+            return [("vc.fold", "look again" if now.read_only else "start it again"), QUIT]
         case "help":
-            return [(keys.stop, "close"), (keys.talk, "talk"), (":", "commands"), ("Ctrl+Q", "quit")]
+            return [("vc.back", "close"), ("vc.ptt", "talk"), ("vc.commands", "commands"), QUIT]
         case "settings":
-            moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "edit"), (keys.stop, "close")]
-            return [(keys.talk, _talk_word(now)), *moves]
+            moves = [("↑↓", "move"), ("←→", "change"), ("u", "undo"), ("Enter", "edit"), ("vc.back", "close")]
+            return [talk, *moves]
         case "setting":
-            return [("Enter", "set"), (keys.stop, "leave it"), ("F8", "talk"), ("F9", "stop")]
+            return [("Enter", "set"), ("vc.back", "leave it"), *ALSO_TYPING]
         case "devices":
-            chosen = [("↑↓", "move"), ("Enter", "choose"), (keys.stop, "close")]
-            return [(keys.talk, _talk_word(now)), *chosen, (keys.mute, "unmute" if now.mic.muted else "mute")]
+            chosen = [("↑↓", "move"), ("Enter", "choose"), ("vc.back", "close")]
+            return [talk, *chosen, ("vc.mute", "unmute" if now.mic.muted else "mute")]
         case "numbers":
-            listed = [("e", "events"), ("x", "export CSV"), ("F7", "back to talk"), ("?", "help")]
-            return [(keys.talk, _talk_word(now)), *listed]
+            return [talk, EVENTS, ("x", "export CSV"), ("vc.numbers", "back to talk"), HELP]
         case "filter":
-            return [("Enter", "done"), ("↑", "earlier"), (keys.stop, "clear"), ("F8", "talk"), ("F9", "stop")]
+            return [("Enter", "done"), ("↑", "earlier"), ("vc.back", "clear"), *ALSO_TYPING]
         case "events":
-            listed = [("/", "filter"), ("Enter", "details"), ("f", "freeze"), ("F2", "back to talk"), ("?", "help")]
-            more = [("n", "next problem"), ("[ ]", "zoom"), ("Tab", "next pane")]
-            return [(keys.talk, _talk_word(now)), *listed, *more]
+            listed = [("vc.find", "filter"), ("vc.fold", "details"), ("vc.freeze", "freeze")]
+            listed += [("vc.events", "back to talk"), HELP, ("vc.problem", "next problem")]
+            zoom = f"{now.keys.of('zoom_out')} {now.keys.of('zoom')}"
+            return [talk, *listed, (zoom, "zoom"), ("Tab", "next pane")]
     return _talk_hints(now)
 
 
 def _talk_hints(now: Situation) -> list[Hint]:
-    keys, phase = now.keys, now.connection.phase
-    rest = [(keys.type, "type"), ("F2", "events"), ("?", "help")]
+    phase = now.connection.phase
+    type_, again = ("vc.type", "type"), ("vc.again", "retry now")
+    rest: list[Hint] = [type_, EVENTS, HELP]
+    if now.read_only:
+        return [EVENTS, ("vc.numbers", "numbers"), ("↑↓", "turn"), ("vc.copy", "copy"), HELP, QUIT]
+    if now.mic.state == "unknown":
+        return [*([("vc.fold", "restart the engine")] if now.mic.hint else []), EVENTS, HELP, QUIT]
     if phase == "ended":
-        return [(":", "commands"), ("F2", "events"), ("?", "help"), ("Ctrl+Q", "quit")]
+        return [("vc.commands", "commands"), EVENTS, HELP, QUIT]
     if phase in ("lost", "refused"):
-        return [(keys.again, "retry now"), *rest, ("Ctrl+Q", "quit")]
+        return [again, *rest, QUIT]
     if now.mic.state == "no-microphone":
-        cures = [(keys.type, "type instead"), (keys.devices, "devices"), (keys.again, "retry")]
-        return [*cures, *rest[1:], ("Ctrl+Q", "quit")]
+        cures = [("vc.type", "type instead"), ("vc.devices", "devices"), ("vc.again", "retry")]
+        return [*cures, *rest[1:], QUIT]
     if now.mic.state == "budget-spent":
-        return [(":", "continue"), *rest, ("F7", "numbers"), ("Ctrl+Q", "quit")]
+        return [("vc.commands", "continue"), *rest, ("vc.numbers", "numbers"), QUIT]
     if now.mic.state == "device-lost":
-        return [(keys.devices, "choose a device"), *rest, ("Ctrl+Q", "quit")]
+        return [("vc.devices", "choose a device"), *rest, QUIT]
+    mute = ("vc.mute", "unmute" if now.mic.muted else "mute")
     if now.mic.translates_to:  # it knows no turns and no typed text
-        stops = [(keys.stop, "stop")] if _may_stop(now) else []
-        return [(keys.mute, "unmute" if now.mic.muted else "mute"), *stops, *rest[1:], ("Ctrl+Q", "quit")]
-    row: list[Hint] = [] if now.mic.muted else [(keys.talk, _talk_word(now))]
-    row.append((keys.mute, "unmute" if now.mic.muted else "mute"))
+        return [mute, *([("vc.back", "stop")] if _may_stop(now) else []), *rest[1:], QUIT]
+    row: list[Hint] = [] if now.mic.muted else [("vc.ptt", _talk_word(now))]
+    row.append(mute)
     if _may_stop(now):
-        stop = f"{keys.stop}/F9" if now.lone_escape_is_slow else keys.stop
+        keys = now.keys
+        stop = f"{keys.stop}/{keys.of('stop')}" if now.lone_escape_is_slow else "vc.back"
         row.append((stop, f"stop {assistant_name(now.connection)}"))
     if now.reply.state == "no-answer":
-        row.append((keys.again, "ask again"))
-    return [*row, (keys.barge_in, "barge-in"), *rest][:7]
+        row.append(("vc.again", "ask again"))
+    return [*row, ("vc.barge_in", "barge-in"), *rest][:7]
 
 
 def _talk_word(now: Situation) -> str:
@@ -135,6 +162,8 @@ class Foot(Painted):
     replay: reactive[str] = reactive("")
     """`playing` or `paused`, where the talk comes from a tape."""
 
+    read_only: reactive[bool] = reactive(False)
+
     def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
         """Its clock runs ten times a second; the keys depend on its state."""
         if old.state != new.state:
@@ -144,10 +173,12 @@ class Foot(Painted):
         """One row."""
         row = Row(palette, width, "surface").own(" ")
         right = row.part()
-        if width >= 110 and self.place == "talk" and not self.replay and (words := self._right_words()):
+        talks = self.place == "talk" and not self.replay and not self.read_only
+        if width >= 110 and talks and (words := self._right_words()):
             right.own(f"{words} ", "quiet")
         slow = self.release in ("guessed", "remote", "tap")
-        now = Situation(self.mic, self.reply, self.connection, self.keys, self.place, slow, self.replay)
+        now = Situation(self.mic, self.reply, self.connection, self.keys, self.place, slow)
+        now = replace(now, replay=self.replay, read_only=self.read_only)
         for key, word in hints(now):
             hint = row.part().own(key, "key", bold=True).own(f" {word}", "quiet")
             if row.cells + hint.cells + (3 if right.cells else 1) > width - right.cells:

@@ -71,6 +71,8 @@ class HeaderLine(Painted):
     """Whose talk this is, where the screen only shows it."""
     writes: reactive[bool] = reactive(False)
     """Nobody answers: what is said is only written down."""
+    hangs: reactive[bool] = reactive(False)
+    """The engine does not respond, so its last word on the connection is stale."""
     tape: reactive[TapeShown] = reactive(TapeShown())
     """The tape that is being made."""
 
@@ -86,8 +88,10 @@ class HeaderLine(Painted):
         if self.tape.folder:
             row.own(" ● ", "error").own("rec, no words " if self.tape.redacted else "rec ", "error", bold=True)
         glyph, color, words = connection_words(connection, self.rtt, long=width >= 100)
+        if self.hangs:
+            glyph, color, words = "▲", "warning", "engine does not respond"
         right = row.part().own(f"{glyph} ", color)
-        right.own(words, "foreground" if connection.phase == "open" else color)
+        right.own(words, "foreground" if connection.phase == "open" and not self.hangs else color)
         right.own(f"   {clock_words(connection)} ")
         if pieces := cost_pieces(self.numbers.figures, long=width >= 100):
             right.own("  ")

@@ -13,7 +13,7 @@ from textual.reactive import reactive
 
 from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.inspector.words import session_time
-from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
 
 GLYPHS = {"error": ("✕", "error"), "warning": ("▲", "warning"), "info": ("·", "quiet")}
 WORST_FIRST = ("error", "warning", "info")
@@ -136,7 +136,9 @@ class ProblemsPane(Painted, can_focus=True):
         row.own(f" {unsolved}" if self.findings else "", "foreground", bold=True)
         gone = len(self.findings) - unsolved
         row.own(f" · {gone} over" if gone else "", "quiet")
-        right = row.part().own(" n next · Enter shows the event " if self.findings else "", "quiet")
+        right = row.part().own(
+            f" {keys_of_app(self.app).of('problem')} next · Enter shows the event " if self.findings else "", "quiet"
+        )
         return row.end_with(right) if row.cells + right.cells <= width else row
 
     def _told(self, palette: Palette, width: int, one: Finding, roomy: bool) -> list[Line]:

@@ -27,7 +27,7 @@ from voicechat.protocol.judging import Level, Situation, Verdict, judge
 from voicechat.protocol.templates import ANY_ITEM, templates
 from voicechat.ui.completing import Completion, complete
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Painted, Palette, Row, palette_of
+from voicechat.ui.paint import Painted, Palette, Row, keys_of_app, palette_of
 from voicechat.ui.sanitise import escaped, show
 
 GLYPHS: dict[Level, tuple[str, str]] = {
@@ -93,7 +93,7 @@ class FormHead(Painted):
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """Two rows."""
         title = Row(palette, width, "panel").own("▎", "accent").own(" SEND EVENT ", bold=True)
-        keys = title.part().own("Tab completes · Ctrl+S sends · Esc closes ", "quiet")
+        keys = title.part().own(f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).stop} closes ", "quiet")
         name, place, count = self.template
         row = Row(palette, width, "surface").own("  template ", "quiet").spoken(show(name) or "none of them", bold=True)
         row.own(f"  {place} of {count}" if place else "", "quiet").own(f"  {self.dialect.upper()}", "quiet")

@@ -23,7 +23,7 @@ from voicechat.core.user_events import SettingChosen, SettingUndone, SettingValu
 from voicechat.core.view import MicView
 from voicechat.engine.link import Meters, SessionShown, SoundFacts
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Painted, Palette, Row
+from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
 from voicechat.ui.sanitise import clean
 from voicechat.ui.settings_choices import TRANSCRIPTION, Act, Facts, Group, Look, Setting
 from voicechat.ui.settings_rows import groups
@@ -88,7 +88,7 @@ class SettingsList(Painted, can_focus=True):
         facts = Facts(self.shown, self.mic, self.sound, self.is_line_up, is_calm=self.calm, moved=moved)
         themes = tuple(name for name in self.app.available_themes if "-" not in name)
         ours = [name for name in ("lamplight", "daylight") if name in themes]
-        return groups(replace(facts, theme=self.app.theme, themes=tuple(ours) or themes))
+        return groups(replace(facts, theme=self.app.theme, themes=tuple(ours) or themes, keys=keys_of_app(self.app)))
 
     @property
     def settings(self) -> list[Setting]:
@@ -202,7 +202,7 @@ class SettingsList(Painted, can_focus=True):
         top = max(0, min(at - height // 2, len(lines) - (height - 1)))
         title = Row(palette, width, "panel").own("▎" if self.has_focus else " ", "accent").own("SETTINGS", bold=True)
         more = "↓ more · " if top + height - 1 < len(lines) else ""
-        head = title.end_with(title.part().own(f"{more}Esc closes ", "quiet"))
+        head = title.end_with(title.part().own(f"{more}{keys_of_app(self.app).stop} closes ", "quiet"))
         blank = Line(Row(palette, width, "surface"))
         self._lines_shown = [Line(head), *lines[top : top + height - 1]]
         self._lines_shown += [blank] * (height - len(self._lines_shown))
@@ -253,7 +253,7 @@ class SettingsPane(Vertical):
         self._edited = message.setting
         field = self.query_one(MessageField)
         field.value = clean(message.setting.edits or "").replace("\n", BREAK)
-        field.placeholder = f"{message.setting.label}: Enter sets, Esc leaves it as it is"
+        field.placeholder = f"{message.setting.label}: Enter sets, {keys_of_app(self.app).stop} leaves it as it is"
         field.display = True
         field.cursor_position = len(field.value)
         field.focus()

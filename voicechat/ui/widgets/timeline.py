@@ -17,7 +17,7 @@ from textual.reactive import reactive
 
 from voicechat.core.view import MicView
 from voicechat.engine.link import EventRow, Jumped, Meters
-from voicechat.ui.paint import Painted, Palette, Row, clock
+from voicechat.ui.paint import Painted, Palette, Row, clock, keys_of_app
 from voicechat.ui.timeline.history import TICK, History
 from voicechat.ui.timeline.lanes import LABEL, STEPS, Frame, Look, timeline_rows
 
@@ -326,8 +326,10 @@ class Timeline(Painted, can_focus=True):
         return [vad, cut, wait]
 
     def _keys(self, width: int) -> str:
+        keys = keys_of_app(self.app)
         if self.span is not None:
-            return "Esc releases"
+            return f"{keys.stop} releases"
+        zoom = f"{keys.of('zoom_out')} {keys.of('zoom')} zoom"
         if width < COMPACT:
-            return "[ ] zoom" if self._end is None else "[ ] zoom · End"
-        return "[ ] zoom · ← → scroll" if self._end is None else "[ ] zoom · ← → scroll · End follows"
+            return zoom if self._end is None else f"{zoom} · End"
+        return f"{zoom} · ← → scroll" if self._end is None else f"{zoom} · ← → scroll · End follows"

@@ -19,7 +19,7 @@ from textual.widgets import Static
 
 from voicechat.core.view import TurnView, still_wrong
 from voicechat.engine.link import Turns
-from voicechat.ui.paint import Backdrop, palette_of
+from voicechat.ui.paint import Backdrop, keys_of_app, palette_of
 from voicechat.ui.widgets.turn import Turn, plain_text
 
 KEEP = 300
@@ -213,7 +213,8 @@ class Transcript(Vertical, Backdrop):
             self._seen = total
         newer = total - self._seen
         line = self._newer
-        text = palette_of(self.app).glyphs(f"▾ {newer} newer · End" if newer else "▾ End follows the newest")
+        end = keys_of_app(self.app).of("follow")
+        text = palette_of(self.app).glyphs(f"▾ {newer} newer · {end}" if newer else f"▾ {end} follows the newest")
         if line.display == following:
             line.display = not following
         if not following and line.content != text:

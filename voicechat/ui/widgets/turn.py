@@ -21,10 +21,10 @@ from textual.visual import Visual
 
 from voicechat.core.view import TurnView
 from voicechat.ui.consent import pretty
-from voicechat.ui.paint import Lined, Palette, Row, clock, palette_of
+from voicechat.ui.paint import Lined, Palette, Row, clock, keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
 from voicechat.ui.widgets.blocks import block_strips
-from voicechat.ui.wording import cut_words
+from voicechat.ui.wording import Keys, cut_words
 from voicechat.ui.written import is_marked_up
 
 ARROW = "  →  "
@@ -38,15 +38,16 @@ FOLD_OVER = 3
 COLORS = {"you": "you", "assistant": "assistant", "tool": "tool", "note": "rule"}
 
 
-def body_content(turn: TurnView, palette: Palette, *, unfolded: bool) -> Content:
+def body_content(turn: TurnView, palette: Palette, keys: Keys, *, unfolded: bool) -> Content:
     """What was said, the cut and the unheard rest, with their colours."""
+    fold = "" if unfolded else keys.of("fold")
     match turn.who:
         case "note":
             return _note(turn, palette)
         case "tool":
             return _tool(turn, palette, unfolded)
         case "assistant":
-            said = _assistant(turn, palette, unfolded)
+            said = _assistant(turn, palette, fold)
         case _:
             said = _you(turn, palette)
     return Content.assemble(said, "\n", translation_content(turn, palette)) if turn.translation else said
@@ -75,10 +76,10 @@ def _you(turn: TurnView, palette: Palette) -> Content:
     return Content("").join(parts)
 
 
-def _assistant(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
+def _assistant(turn: TurnView, palette: Palette, fold: str) -> Content:
     parts = [safe(turn.text)]
     if turn.cut_by:
-        parts += _cut(turn, palette, unfolded)
+        parts += _cut(turn, palette, fold)
     elif turn.failed:
         parts.append(_styled(palette, " ✕ " if turn.text else "✕ ", "error", "bold"))
         parts.append(safe(turn.failed).stylize(palette.hex("error")))
@@ -87,7 +88,7 @@ def _assistant(turn: TurnView, palette: Palette, unfolded: bool) -> Content:
     return Content("").join(parts)
 
 
-def _cut(turn: TurnView, palette: Palette, unfolded: bool) -> list[Content]:
+def _cut(turn: TurnView, palette: Palette, fold: str) -> list[Content]:
     """` ╳ you cut in at 2.4 s · not heard: [...]`: who cut, when, and what nobody heard."""
     parts = [
         _styled(palette, " ╳ " if turn.text else "╳ ", "mic-live", "bold"),
@@ -97,14 +98,15 @@ def _cut(turn: TurnView, palette: Palette, unfolded: bool) -> list[Content]:
     if rest:
         parts.append(_styled(palette, " · not heard: ", "quiet"))
         # Without a device an answer can only be read.
-        parts += [safe(rest)] if turn.cut_by == "device" else _unheard(rest, palette, unfolded)
+        parts += [safe(rest)] if turn.cut_by == "device" else _unheard(rest, palette, fold)
     return parts
 
 
-def _unheard(rest: str, palette: Palette, unfolded: bool) -> list[Content]:
+def _unheard(rest: str, palette: Palette, fold: str) -> list[Content]:
+    """Folded where `fold` names the key that unfolds it."""
     color = palette.hex("unheard")
-    if is_long(rest) and not unfolded:
-        return [_styled(palette, f"[… {len(rest.split())} words, Enter]", "unheard")]
+    if is_long(rest) and fold:
+        return [_styled(palette, f"[… {len(rest.split())} words, {fold}]", "unheard")]
     return [Content.styled("[", color), safe(rest).stylize(f"strike {color}"), Content.styled("]", color)]
 
 
@@ -239,7 +241,7 @@ class Turn(Lined):
         """The body; what a selection copies. Of blocks it is their source."""
         if self.has_blocks:
             return safe(self.turn.text)
-        return body_content(self.turn, palette_of(self.app), unfolded=self.unfolded)
+        return body_content(self.turn, palette_of(self.app), keys_of_app(self.app), unfolded=self.unfolded)
 
     @property
     def has_blocks(self) -> bool:
@@ -283,8 +285,13 @@ class Turn(Lined):
         strips = Visual.to_strips(self, body, body_width, max(1, height - self.asks), self.visual_style)
         lines = [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
         if self.asks:
+            keys = keys_of_app(self.app)
             row = Row(palette, width).to(WHO).own("▎ ", COLORS[self.turn.who]).own("✕ ", "error", bold=True)
-            lines.append(row.own("Delete it for good? Delete again does · Esc keeps it", "error").strip())
+            lines.append(
+                row.own(
+                    f"Delete it for good? {keys.of('delete_turn')} again does · {keys.stop} keeps it", "error"
+                ).strip()
+            )
         return [_washed(line, palette) for line in lines] if self.is_selected else lines
 
     def _around(self, y: int, body: Strip, width: int, body_width: int) -> Strip:
