@@ -65,7 +65,9 @@ def test_devices_that_changed_by_themselves_are_told_and_chosen_ones_are_not() -
 
 
 def test_a_remark_about_a_device_is_a_note() -> None:
-    remark = SoundNoted("AirPods is the microphone. It sounds like a telephone · d chooses another", code="device_note")
+    remark = SoundNoted(
+        "AirPods is the microphone. It sounds like a telephone · --mic chooses another", code="device_note"
+    )
     talk = script(at(1.0, remark), begin=opened(), until=2.0)
     assert remark.text in notes(talk)
 

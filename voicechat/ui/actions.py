@@ -256,7 +256,7 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         """Textual's name for it, which has a key of Textual's too."""
         from voicechat.ui.palette import PaletteScreen
 
-        if not PaletteScreen.is_open(self):
+        if not PaletteScreen.is_open(self.talk.app):
             self.push_screen(PaletteScreen(id="--command-palette"))
 
     def action_follow(self) -> None:

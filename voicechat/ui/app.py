@@ -261,7 +261,7 @@ class VoiceChatApp(ActionsApp):
         if not self.is_shown:
             return
         self.died, self._silent_for = message.goodbye, 0.0
-        self.view, self.meters = after_death(self.view), Meters()
+        self.view, self.meters = after_death(self.view, self.spoken), Meters()
         self.talk.tape = TapeShown()
         self._show()
         self.talk.engine_died(clean(message.goodbye.cause), may_restart=self._may_restart())
@@ -281,7 +281,7 @@ class VoiceChatApp(ActionsApp):
             self._restarts.append(time.monotonic())
             self.died, self._silent_for = None, 0.0
             if hangs:
-                self.view, self.meters = after_death(self.view), Meters()
+                self.view, self.meters = after_death(self.view, self.spoken), Meters()
                 self._show()
             self.talk.engine_died(None)
             self.engine.restart()
@@ -359,14 +359,14 @@ class VoiceChatApp(ActionsApp):
         self.title = title
 
 
-def after_death(view: View) -> View:
+def after_death(view: View, keys: Keys) -> View:
     """What is left of a session whose engine is gone: names, and a closed microphone."""
     mic = replace(
         view.mic,
         state="ended",
         is_on_air=False,
         reason="the engine has ended, and the microphone is closed",
-        hint="Enter starts it again",
+        hint=f"{keys.of('fold')} starts it again",
         lamps=("no", "no", "no"),
     )
     return View(mic, ReplyView(), replace(view.connection, phase="ended"))
