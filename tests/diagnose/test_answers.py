@@ -180,6 +180,20 @@ def test_what_you_cancelled_yourself_is_no_problem(act: str) -> None:
     assert not diagnosed(log)
 
 
+@pytest.mark.parametrize("act", ["stop.pressed", "talk.pressed"])
+def test_an_answer_stopped_before_the_server_created_it_is_no_problem(act: str) -> None:
+    log = [
+        *opened(0, ga_session(create_response=False)),
+        sent(1, "conversation.item.create", item={"type": "message"}),
+        sent(1.1, "response.create", event_id="c1"),
+        here(1.2, act),
+        came(1.9, "response.created", response={"id": "r1"}),
+        sent(2.0, "response.cancel"),
+        done(2.1, "r1", "cancelled", "client_cancelled"),
+    ]
+    assert not diagnosed(log)
+
+
 @pytest.mark.parametrize("timed", [True, False])
 def test_a_client_that_cuts_its_answer_with_nobody_cutting_in_is_named(timed: bool) -> None:
     log = [

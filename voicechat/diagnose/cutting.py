@@ -74,7 +74,7 @@ def was_meant(model: SessionModel, answer: Answer) -> bool:
     act = model.last.newest(*USER_ACTS)
     if act is None or answer.done is None:
         return model.is_ended
-    if act.seq > answer.created.seq or model.is_ended:
+    if act.seq > (answer.asked or answer.created).seq or model.is_ended:
         return True
     return act.t is not None and answer.done.t is not None and answer.done.t - act.t < MEANT_WITHIN and _is_press(model)
 
