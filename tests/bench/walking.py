@@ -392,7 +392,7 @@ class Walk:
             self.done -= {"fault", f"fault:{name.partition('=')[0]}"}
             return
         if self.has_fault:
-            self.seen.disturbed[-1:] = [(self._fault_at, time.monotonic())]
+            self.seen.disturbed.append((self._fault_at, time.monotonic()))
         self.server.order(name)
         self.has_fault, self._fault_at = bool(name), time.monotonic()
         self.seen.disturbed.append((self._fault_at, self._fault_at))
@@ -403,9 +403,7 @@ class Walk:
             self._release()
         self._mic("back")
         if self.has_fault:
-            since = self._fault_at
             self._fault("")
-            self.seen.disturbed.append((since, time.monotonic()))
         self._resize(*ROOMY)
         self.seen.meddled.append((time.monotonic() - 1.0, time.monotonic() + 3.0))
 
