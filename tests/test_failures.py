@@ -18,7 +18,7 @@ import pytest
 
 import voicechat.failures
 from tests.support.each import each
-from tests.support.script import Talk, at, opened, script
+from tests.support.script import Talk, at, audio, created, heard, opened, script, sound_started
 from voicechat.audio.device_words import refusal_words
 from voicechat.audio.echo import HalfDuplexProcessor
 from voicechat.cli.doctor_sound import _echo_check
@@ -27,11 +27,15 @@ from voicechat.core.events import (
     ConnectWanted,
     DeviceLost,
     DeviceMissing,
+    DeviceOpened,
     Event,
     LineFailed,
     LineLost,
     MicFlat,
+    Noticed,
+    PlaybackMoved,
     SelfEchoHeard,
+    StopPressed,
     TalkPressed,
 )
 from voicechat.core.state import State, Wishes
@@ -232,6 +236,21 @@ def test_what_fails_of_the_sound_is_told_and_the_line_stays(name: str) -> None:
     assert talk.state.connection.phase == "open" and talk.of(Connect) == []
 
 
+def test_response_audio_that_never_becomes_audible_is_told_within_two_seconds() -> None:
+    speaker = at(0.0, DeviceOpened("Mic", "Loudspeaker"))
+    started = (speaker, at(0.0, created()), at(0.5, sound_started()))
+    talk = script(*started, until=4.0)
+    assert talk.said(Noticed)[0].time == 2.5 and talk.notices == ["inaudible"]
+    assert "Nothing reaches your loudspeaker" in talk.state.conversation.turns[-1].text
+    assert script(*started, at(2.4, heard()), until=6.0).notices == []
+    assert script(*started, at(1.0, StopPressed()), until=6.0).notices == []
+    received = (speaker, at(0.0, created()), at(0.1, audio("i1", 2.0)), at(0.5, PlaybackMoved(1, "i1", 0.4, 0.5)))
+    silent = script(*received, begin=opened(transport="WebSocket"), until=4.0)
+    assert silent.notices == ["inaudible"] and "sends silence" in silent.state.conversation.turns[-1].text
+    stuck = script(*received[:3], begin=opened(transport="WebSocket"), until=4.0)
+    assert stuck.notices == ["inaudible"] and "takes no sound" in stuck.state.conversation.turns[-1].text
+
+
 def test_without_a_microphone_a_press_is_told_what_works_instead() -> None:
     talk = script(at(1.0, DeviceMissing("none was found", "Plug one in.")), at(2.0, TalkPressed("key")), until=3.0)
     assert talk.notices == ["no_microphone"]
@@ -272,7 +291,7 @@ def test_a_cure_becomes_a_sentence(text: str, sentence: str) -> None:
 
 
 def test_every_row_is_met_somewhere_above() -> None:
-    here = {*MET, *DEVICES, "no microphone", "forbidden", "in use", "sound format", "device refused"}
+    here = {*MET, *DEVICES, "no microphone", "forbidden", "in use", "sound format", "device refused", "inaudible"}
     assert {row.name for row in FAILURES} == here | {"no echo canceller"}
 
 

@@ -229,6 +229,8 @@ FAILURES: tuple[Failure, ...] = (
          instead="text", why="they are shown as text", who="the loudspeaker"),
     _row("device", "device lost", "sound stopped", "it is looked for again by itself; another device may be chosen",
          "back-off", "device_lost", who="the device"),
+    _row("device", "inaudible", "nothing reaches your loudspeaker", "r asks again; F7 shows what arrives",
+         "never", "inaudible", who="the loudspeaker"),
     _row("device", "no echo canceller", "there is no echo canceller here", "headphones allow talking over the "
          "assistant; the stop key cuts in too", "never", "no_aec", instead="half duplex",
          why="the mic is shut while the assistant speaks", who="this computer"),

@@ -94,7 +94,7 @@ def test_talking_over_the_assistant_silences_it_without_asking_anybody() -> None
     assert cut.voice_began_at == pytest.approx(5.0, abs=0.2)  # as far as a voice may reach back
     assert 0.249 <= cut.at - cut.voice_began_at <= 0.8
     assert cut.heard == pytest.approx(cut.at, abs=0.15)
-    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(cut.at)]
+    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(cut.at, 0)]
     silent_from = round(cut.at * 100) + 1
     assert not np.concatenate(talk.played[silent_from:]).any()
 
@@ -126,16 +126,17 @@ def test_the_assistant_is_turned_down_for_a_voice_that_may_interrupt_and_up_agai
     assert float(np.max(talk.played[-1])) == pytest.approx(loud / 4, rel=0.05)
     talk.hears(quiet(1.0))
     assert float(np.max(talk.played[-1])) == pytest.approx(loud, rel=0.02)
+    assert [one.ducked for one in talk.of(fact.PlaybackDucked) if isinstance(one, fact.PlaybackDucked)] == [True, False]
 
 
 def test_after_an_interruption_the_next_answer_is_played_and_may_be_interrupted_too() -> None:
     talk = Talk(plain=True)
     talk.path.set_source(SteadyTone())
     talk.path.set_barge_in(FACTS)
-    for _ in range(2):
+    for generation in (1, 2):
         talk.hears(quiet(1.5)).hears(spoken(0.8)).hears(quiet(0.8))
         assert not talk.played[-1].any()
-        talk.path.resume()
+        talk.path.begin_playback(generation)
     assert len(talk.of(fact.BargeInHappened)) == 2
 
 
@@ -145,7 +146,7 @@ def test_a_key_silences_at_the_next_block_and_says_so() -> None:
     talk.hears(quiet(0.5))
     talk.path.flush()
     talk.hears(quiet(0.2))
-    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(nearly(0.51))]
+    assert talk.of(fact.PlaybackFlushed) == [fact.PlaybackFlushed(nearly(0.51), 0)]
     assert not np.concatenate(talk.played[51:]).any()
     assert talk.of(fact.AssistantFellSilent) == [fact.AssistantFellSilent(nearly(0.6), nearly(0.5))]
 

@@ -82,7 +82,7 @@ def test_late_sound_of_a_cancelled_answer_is_dropped_until_the_next_one(
     pulled = tone.pulls
     assert not loudspeaker.plays(1.0).any()
     assert tone.pulls == pulled + 100
-    loudspeaker.playout.resume()
+    loudspeaker.playout.begin(1)
     assert rms(loudspeaker.plays(0.2)[480:]) == pytest.approx(0.2 / 2**0.5, rel=0.05)
 
 
@@ -155,7 +155,7 @@ def test_after_a_flush_the_next_answer_is_counted_from_its_own_beginning(loudspe
     loudspeaker.playout.flush(loudspeaker.now)
     loudspeaker.plays(0.1)
     assert loudspeaker.playout.heard(loudspeaker.now) == 0.0
-    loudspeaker.playout.resume()
+    loudspeaker.playout.begin(1)
     loudspeaker.plays(0.3)
     assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(0.3)
 

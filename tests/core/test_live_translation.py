@@ -8,11 +8,11 @@ from tests.support.script import Talk, at, heard, opened, script, voice, wire
 from voicechat.config.live_translation import CONTINUOUS
 from voicechat.core.effects import (
     AllowBargeIn,
+    BeginPlayback,
     CloseMic,
     Connect,
     OpenMic,
     RememberItem,
-    ResumePlayback,
     SilencePlayback,
     UpdateSession,
 )
@@ -24,6 +24,7 @@ from voicechat.core.events import (
     LineOpened,
     MicFlat,
     MuteChosen,
+    PlaybackFlushed,
     PresetChosen,
     SettingChosen,
     StopPressed,
@@ -39,7 +40,6 @@ from voicechat.core.viewing import view
 from voicechat.protocol.codec import encode
 from voicechat.protocol.server_events import (
     SessionInputTranscriptDelta,
-    SessionOutputAudioDelta,
     SessionOutputTranscriptDelta,
 )
 from voicechat.session.perform import client_event
@@ -99,9 +99,9 @@ def test_the_mic_stays_open_over_the_translation_and_no_voice_cuts_it() -> None:
 
 
 def test_stop_drops_what_waits_and_the_next_sound_is_played() -> None:
-    sound = wire(SessionOutputAudioDelta(delta="AAAA"))
-    talk = translated(at(1.0, heard()), at(2.0, StopPressed()), at(2.2, sound), until=3.0)
-    assert len(talk.of(SilencePlayback)) == 1 and [one.time for one in talk.of(ResumePlayback)] == [2.2]
+    talk = translated(at(1.0, heard()), at(2.0, StopPressed()), at(2.1, PlaybackFlushed(0)), until=3.0)
+    assert talk.of(SilencePlayback) == [at(2.0, SilencePlayback(0))]
+    assert talk.of(BeginPlayback) == [at(2.0, BeginPlayback(1))]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from tests.support.nearly import nearly
 from tests.support.script import (
     At,
+    Talk,
     at,
     created,
     done,
@@ -41,6 +42,7 @@ from voicechat.core.events import (
     TimePassed,
     TurnModeChosen,
     VoiceBegan,
+    VoiceEnded,
     VolumeChosen,
 )
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
@@ -178,7 +180,7 @@ def test_r2_stopped_of_an_older_answer_says_nothing_about_this_one() -> None:
 def test_r2_the_lost_line_ends_the_closing_for_the_assistant() -> None:
     talk = script(at(0.2, heard()), at(1.0, LineLost(1, "gone")), until=1.0)
     assert talk.reason == "not connected"
-    assert talk.state.playback.begun_at is None or talk.state.playback.silenced_at == 1.0
+    assert talk.state.playback.begun_at is None or talk.state.playback.is_flushed
 
 
 def test_r2_no_reopen_delay_means_none() -> None:
@@ -308,3 +310,39 @@ def test_an_interruption_by_the_user_reopens_after_the_usual_echo() -> None:
 def test_pause_belongs_to_hands_free() -> None:
     talk = script(at(0.0, PauseToggled()), begin=opened(turn_mode="push-to-talk"))
     assert not talk.state.microphone.paused
+
+
+SPOKE = (at(0.4, VoiceBegan(0.4)), at(1.0, VoiceEnded(0.9, 0.5, near_end=True)))
+"""The user speaks over the first second of a response: too early to interrupt it."""
+
+
+def spoken_over(seconds: float, *more: At[Event], speech: tuple[At[Event], ...] = SPOKE) -> Talk:
+    """A response that is audible from 0.1 s for so long, spoken over."""
+    ended = 0.1 + seconds
+    response = (at(0.0, created()), at(0.1, heard()), at(ended - 0.2, done()), at(ended, fell_silent(ended)))
+    return script(*sorted([*response, *speech, *more], key=lambda one: one.time), until=ended + 4.0)
+
+
+def test_speech_over_a_short_response_is_sent_when_the_mic_opens() -> None:
+    talk = spoken_over(0.9)
+    (opening,) = talk.of(OpenMic)
+    assert opening.what.pre_roll == nearly(opening.time - 0.4 + talk.policy.pre_roll)
+    assert talk.notices == []
+
+
+def test_speech_over_a_long_response_that_interrupts_nothing_is_told() -> None:
+    talk = spoken_over(9.0)
+    assert talk.notices == ["speech_not_sent"]
+    assert "You spoke for 0.5 s" in talk.state.conversation.turns[-1].text
+    assert [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]
+
+
+def test_speech_without_barge_in_is_told_at_once_and_never_sent_later() -> None:
+    talk = spoken_over(0.9, at(0.0, BargeInChosen(False)))
+    assert talk.notices == ["speech_not_sent"]
+    assert [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]
+
+
+def test_speech_that_the_echo_explains_is_neither_sent_nor_told() -> None:
+    talk = spoken_over(9.0, speech=(at(0.4, VoiceBegan(0.4)), at(1.0, VoiceEnded(0.9, 0.5))))
+    assert talk.notices == [] and [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]

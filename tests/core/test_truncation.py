@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.nearly import nearly
 from tests.support.script import At, at, audio, created, done, heard, opened, script, wire
-from voicechat.core.effects import CancelResponse, ResumePlayback, SilencePlayback, TruncateItem
+from voicechat.core.effects import BeginPlayback, CancelResponse, SilencePlayback, TruncateItem
 from voicechat.core.events import Event, LineLost, PlaybackEmptied, PlaybackMoved, Received, StopPressed, TextEntered
 from voicechat.protocol.client_events import ConversationItemTruncate
 from voicechat.protocol.server_events import ResponseOutputAudioDelta
@@ -81,7 +81,7 @@ def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one()
     events = (at(1.0, TextEntered("a")), at(1.1, StopPressed()), at(1.3, created("r1")))
     talk = script(*events, begin=WEBSOCKET, until=2.0)
     assert [one.time for one in talk.of(SilencePlayback)] == [1.1, 1.3]
-    assert [one.time for one in talk.of(CancelResponse)] == [1.3] and talk.of(ResumePlayback) == []
+    assert [one.time for one in talk.of(CancelResponse)] == [1.3] and talk.of(BeginPlayback) == []
 
 
 def test_clocks_of_an_old_line_say_nothing_about_the_new_one() -> None:

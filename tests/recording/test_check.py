@@ -79,7 +79,7 @@ def test_what_is_no_tape_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_tape_of_a_newer_version_is_not_guessed_at(tmp_path: Path) -> None:
-    write_lines(tmp_path / EVENTS_FILE, [{"tape": 2, "started_at": STARTED_AT}])
+    write_lines(tmp_path / EVENTS_FILE, [{"tape": 3, "started_at": STARTED_AT}])
     with pytest.raises(TapeError, match="newer voicechat"):
         read_tape(tmp_path)
 

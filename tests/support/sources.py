@@ -22,7 +22,9 @@ class SteadyTone:
         self.pulls += 1
         return np.zeros(samples, dtype=np.int16) if self.is_silent else self._frame[:samples]
 
-    def flush(self) -> None:
+    newest = 0
+
+    def flush(self, through: int | None = None) -> None:
         self.flushes += 1
 
 
@@ -40,5 +42,7 @@ class PlayedOnce:
         self._position += samples
         return frame
 
-    def flush(self) -> None:
+    newest = 0
+
+    def flush(self, through: int | None = None) -> None:
         self._position = len(self._samples)

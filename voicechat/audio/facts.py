@@ -43,6 +43,8 @@ class VoiceEnded:
     ended_at: float
     duration: float
     """Seconds from the first to the last voiced moment."""
+    near_end: bool = False
+    """Whether it is surely the user: the echo of the loudspeaker does not explain how loud it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,23 @@ class BargeInHappened:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackFlushed:
-    """The loudspeaker was silenced; what still arrives is dropped until playback is resumed (R8)."""
+    """The loudspeaker was silenced; what still arrives of generations up to `through` is dropped (R8)."""
+
+    at: float
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDucked:
+    """The loudspeaker was turned down by 12 dB for a voice that may become an interruption, or up again (R7)."""
+
+    at: float
+    ducked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicClosed:
+    """The gate was closed ahead of the core's word: a mute key is obeyed by the thread that reads it (R5)."""
 
     at: float
 
@@ -182,6 +200,8 @@ AudioFact = (
     | VoiceEnded
     | BargeInHappened
     | PlaybackFlushed
+    | PlaybackDucked
+    | MicClosed
     | UplinkDrained
     | MicFlat
     | MicLive

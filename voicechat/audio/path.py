@@ -28,10 +28,13 @@ from voicechat.audio.facts import (
     AudioFact,
     BargeInHappened,
     EchoMode,
+    MicClosed,
+    PlaybackDucked,
     PlaybackFlushed,
     ProcessingChanged,
     UplinkDrained,
     VoiceBegan,
+    VoiceEnded,
 )
 from voicechat.audio.flatness import Flatness
 from voicechat.audio.held_block import HeldBlock
@@ -86,6 +89,7 @@ class AudioPath:
         self._detector = detector if detector is not None else make_detector()
         self._tracker = VoiceTracker(self._detector.lag)
         self._playout = Playout()
+        self._source: PlaybackSource | None = None
         self._memory = DuplexMemory()
         self._gate = MicGate(self._memory)
         self._held = HeldBlock()
@@ -97,7 +101,6 @@ class AudioPath:
         self._requests: deque[_Request] = deque()
         self._trial = VoiceTrial()
         self._echo = self._trial.echo
-        self._duck_asked = False
         self._probability = 0.0
         self._is_heard = False
         self._flatness = Flatness()
@@ -128,21 +131,21 @@ class AudioPath:
         """Send what was heard from `since` to `until` seconds ago; the mic stays as it is."""
         self._requests.append(lambda now: self._gate.send(since, until))
 
-    def close_mic(self, *, drop: bool = False) -> None:
-        """Send silence. What is queued still leaves, unless `drop` asks otherwise (a mute, a lost line)."""
-        self._requests.append(lambda now: self._gate.close(drop=drop))
+    def close_mic(self, *, drop: bool = False, is_told: bool = False) -> None:
+        """Send silence. What is queued still leaves, unless `drop` asks otherwise (a mute, a lost line).
 
-    def flush(self) -> None:
-        """Silence the loudspeaker now and drop what comes until `resume` (R8)."""
-        self._requests.append(self._flush)
+        `is_told`: report it as `MicClosed`, for a caller that acts ahead of the core.
+        """
+        self._requests.append(lambda now: self._close_gate(now, drop=drop, is_told=is_told))
 
-    def resume(self) -> None:
-        """The next answer begins: play again."""
-        self._requests.append(lambda now: self._playout.resume())
+    def flush(self, through: int | None = None) -> None:
+        """Silence the loudspeaker now and drop generations up to `through`, None: up to the present one (R8)."""
+        queued = self._source.newest if self._source is not None else None
+        self._requests.append(lambda now: self._flush(now, through, queued))
 
-    def duck(self, on: bool) -> None:
-        """Turn the assistant down by about 12 dB, or up again."""
-        self._requests.append(lambda now: self._set_duck(on))
+    def begin_playback(self, generation: int) -> None:
+        """Sound that arrives from now on belongs to this generation of response audio."""
+        self._requests.append(lambda now: self._playout.begin(generation))
 
     def set_volume(self, volume: float) -> None:
         """Loudness of the assistant, 0 to 1.5."""
@@ -154,6 +157,7 @@ class AudioPath:
 
     def set_source(self, source: PlaybackSource | None) -> None:
         """Play the assistant from here."""
+        self._source = source
         self._requests.append(lambda now: self._playout.set_source(source))
 
     def set_barge_in(self, facts: BargeInFacts | None) -> None:
@@ -267,6 +271,8 @@ class AudioPath:
             has_stood_out=self._trial.has_stood_out,
             may_be_echo=self._echo.is_explained,
         )
+        if isinstance(change, VoiceEnded):
+            change = replace(change, near_end=not self._trial.is_doubtful(self._processor))
         self._trial.hear(is_going=self._tracker.is_going)
         if change is None:
             return
@@ -297,11 +303,13 @@ class AudioPath:
         facts, voice = self._trial.facts, self._tracker
         playback = self._playout.heard(now)
         talked_over = facts is not None and should_duck(facts, heard=playback, voice_lasted=voice.lasted)
-        self._playout.ducked = self._duck_asked or talked_over
+        if talked_over != self._playout.ducked:
+            self._playout.ducked = talked_over
+            self._post(PlaybackDucked(now, talked_over))
         if voice.began_at is not None and self._trial.is_won(voice, playback, self._processor):
-            self._playout.flush(now)
+            through = self._playout.flush(now)
             self._post(BargeInHappened(now, voice.began_at, playback))
-            self._post(PlaybackFlushed(now))
+            self._post(PlaybackFlushed(now, through))
 
     def _without_noise(self, mic: Block, clean: Block) -> Block:
         voice, is_in_echo = self._processor.voice, self._memory.is_in_echo and not self._echo.is_free
@@ -339,12 +347,13 @@ class AudioPath:
         self._gate.open(pre_roll, gain_db=self._processor.gain_db, again=again)
         self.mic_was_opened = True
 
-    def _flush(self, now: float) -> None:
-        self._playout.flush(now)
-        self._post(PlaybackFlushed(now))
+    def _flush(self, now: float, through: int | None, queued: int | None) -> None:
+        self._post(PlaybackFlushed(now, self._playout.flush(now, through, queued)))
 
-    def _set_duck(self, on: bool) -> None:
-        self._duck_asked = on
+    def _close_gate(self, now: float, *, drop: bool, is_told: bool) -> None:
+        self._gate.close(drop=drop)
+        if is_told:
+            self._post(MicClosed(now))
 
     def _set_deafened(self, on: bool) -> None:
         self._playout.deafened = on

@@ -1,8 +1,9 @@
 """What the loudspeaker plays: pulls the assistant's sound, shapes its loudness, and can fall silent at once.
 
-A flush never waits for anybody: the next block fades out in 5 ms and everything that still arrives of the cancelled
-answer is dropped until `resume` says that the next answer begins (R8). Pure: the time is passed in, the source is a
-port.
+A flush never waits: the next block fades out in 5 ms, and what still arrives of the cancelled response is dropped (R8).
+Sound that arrives has no name over WebRTC, so responses are counted: `begin` says which generation arrives from now on,
+and `flush` drops every generation up to a number. A later generation is played whatever was flushed before: nothing
+latches. Pure: the time is passed in, the source is a port.
 """
 
 from __future__ import annotations
@@ -41,8 +42,13 @@ class PlaybackSource(Protocol):
         """
         ...
 
-    def flush(self) -> None:
-        """Drop what is queued. Called from the audio thread."""
+    @property
+    def newest(self) -> int:
+        """The number of the newest response that is known here; 0 where sound has no names. From any thread."""
+        ...
+
+    def flush(self, through: int | None = None) -> None:
+        """Drop what is queued, of responses up to this number; None: of all. Called from the audio thread."""
         ...
 
 
@@ -61,16 +67,19 @@ class Playout:
         self.energy = 0.0
         """Mean square of the newest block for the loudspeaker, at most 1; clipping may have made the block softer."""
         self._source: PlaybackSource | None = None
-        self._farewell: Block | None = None
-        self._is_dropping = False
+        self._fade_block: Block | None = None
+        self.generation = 0
+        """Of the sound that arrives now: the number of the response, counted by the core."""
+        self.dropped_through = -1
+        """The newest generation that was flushed."""
         self._fades_in = False
         self._gain = 1.0
         self._answer_began_at: float | None = None
 
     @property
     def is_dropping(self) -> bool:
-        """Whether late sound of a cancelled answer is being dropped."""
-        return self._is_dropping
+        """Whether what arrives now belongs to a response that was flushed."""
+        return self.generation <= self.dropped_through
 
     def set_source(self, source: PlaybackSource | None) -> None:
         """Play from another source, or from none."""
@@ -80,19 +89,27 @@ class Playout:
         """Wish a gain; outside 0 to `LOUDEST` it is limited."""
         self.volume = min(max(volume, 0.0), LOUDEST)
 
-    def flush(self, now: float, fade: float = 0.005) -> None:
-        """Fall silent within `fade` seconds and drop what comes, until `resume`. The answer counts as over."""
-        if not self._is_dropping:
-            self._farewell = self._next_block(now) * _fade_out(fade)
-        if self._source is not None:
-            self._source.flush()
-        self._is_dropping = True
-        self._answer_began_at = None
+    def flush(self, now: float, through: int | None = None, queued: int | None = None, fade: float = 0.005) -> int:
+        """Fall silent within `fade` seconds and drop all sound of generations up to `through`; which one that is.
 
-    def resume(self) -> None:
-        """The next answer begins: let sound in again. Without a flush before it this does nothing."""
-        self._fades_in = self._fades_in or self._is_dropping
-        self._is_dropping = False
+        None: up to the one that arrives now, for fast paths that cannot know better. A flush of generations that are
+        over already changes nothing. `queued`: the newest response of the source when the flush was asked for.
+        """
+        through = self.generation if through is None else through
+        if through >= self.generation:
+            if not self.is_dropping:
+                self._fade_block = self._next_block(now) * _fade_out(fade)
+            if self._source is not None:
+                self._source.flush(queued)
+            self._answer_began_at = None
+        self.dropped_through = max(self.dropped_through, through)
+        return through
+
+    def begin(self, generation: int) -> None:
+        """Sound that arrives from now on is of this generation; an older number changes nothing."""
+        was_dropping = self.is_dropping
+        self.generation = max(self.generation, generation)
+        self._fades_in = self._fades_in or (was_dropping and not self.is_dropping)
 
     def heard(self, now: float) -> float:
         """Seconds from the first to the last audible sample of the running answer; 0.0 when none is running (R7)."""
@@ -104,7 +121,8 @@ class Playout:
         """Write the next 10 ms into `out` (float32[480]); whether it is audible."""
         old_gain = self._gain
         self._gain = gain = self._next_gain()
-        if old_gain == gain and not self._is_dropping and not self._fades_in:
+        is_steady = self._fade_block is None and not self._fades_in and not self.is_dropping
+        if old_gain == gain and is_steady:
             audible = self._fill_steadily(out, now)
         else:
             block = self._choose_block(now)
@@ -112,7 +130,7 @@ class Playout:
             gains = np.float32(gain) if old_gain == gain else np.linspace(old_gain, gain, BLOCK, dtype=np.float32)
             np.multiply(block, gains, out=out)
             self._limit(out)
-        if audible and not self._is_dropping:
+        if audible and not self.is_dropping:
             self._note_audible(now)
         return audible
 
@@ -133,11 +151,12 @@ class Playout:
             np.minimum(out, _HIGHEST, out=out)
 
     def _choose_block(self, now: float) -> Block:
-        if self._is_dropping:
-            self._next_block(now)
-            block, self._farewell = self._farewell, None
-            return block if block is not None else np.zeros(BLOCK, dtype=np.float32)
         block = self._next_block(now)
+        if self._fade_block is not None:
+            block, self._fade_block = self._fade_block, None
+            return block
+        if self.is_dropping:
+            return np.zeros(BLOCK, dtype=np.float32)
         if self._fades_in:
             self._fades_in = False
             return block * _fade_out(_FADE_IN)[::-1]

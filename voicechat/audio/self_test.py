@@ -175,7 +175,9 @@ class SelfTest:
         piece = self.plan.sound[start : start + samples]
         return np.concatenate([piece, np.zeros(samples - len(piece), dtype=np.int16)])
 
-    def flush(self) -> None:
+    newest = 0
+
+    def flush(self, through: int | None = None) -> None:
         """A cut is only counted; the voice goes on, or the rest of the test would be silent."""
 
     def _note(self, fact: AudioFact) -> None:
@@ -186,7 +188,7 @@ class SelfTest:
                 self.noted.voices_in_silence += 1
             case BargeInHappened(at):
                 self.noted.cuts.append(at - (self._voice_at or at))
-                self.path.resume()
+                self.path.begin_playback(len(self.noted.cuts))
             case StreamLost(_, reason):
                 self.noted.losses.append(reason)
             case _:

@@ -279,7 +279,7 @@ def _near_voice(voice: Block, mic: Block, far: Block, processing: Processing, ba
         path.process(heard if said is None else heard + said, out, number * BLOCK_SECONDS)
         if said is None:
             facts.clear()
-            path.resume()
+            path.begin_playback(number + 1)
         elif any(isinstance(fact, BargeInHappened) for fact in facts):
             return (number - begins + 1) * BLOCK_SECONDS
     return None
@@ -302,7 +302,9 @@ class _Replay:
         self._at += samples
         return piece if len(piece) == samples else np.zeros(samples, dtype=np.int16)
 
-    def flush(self) -> None:
+    newest = 0
+
+    def flush(self, through: int | None = None) -> None:
         """Nothing is queued."""
 
 

@@ -87,6 +87,11 @@ class StreamQueue:
         """Whether more would be refused."""
         return self._added - self._taken >= self._limit
 
+    @property
+    def newest(self) -> int:
+        """The number of the newest answer."""
+        return self._newest
+
     def is_dead(self, answer: int) -> bool:
         """Whether this answer was flushed: nothing of it will be played."""
         return answer <= self._dead_through
@@ -140,10 +145,10 @@ class StreamQueue:
             self._ran_empty(now + filled / SAMPLE_RATE, is_torn=is_torn)
         return frame
 
-    def flush(self) -> None:
-        """Nothing of the answers known by now will be played. Any thread."""
-        self._dead_through = max(self._dead_through, self._newest)
-        if self._is_flowing:
+    def flush(self, through: int | None = None) -> None:
+        """Nothing of the answers up to this number, None: of those known by now, will be played. Any thread."""
+        self._dead_through = max(self._dead_through, self._newest if through is None else through)
+        if self._is_flowing and self.is_dead(self._answer):
             self._is_flowing = False
             self._tell_clock(self._now, moving=False)
 

@@ -107,6 +107,13 @@ class VoiceTrial:
             self._refused_for = 0
         return is_won
 
+    def is_doubtful(self, processor: VoiceProcessor) -> bool:
+        """Whether the echo alone explains how loud the microphone was during the present voice."""
+        if self.echo.is_coupled:
+            return not self._balance.stands_out
+        is_cold = self._began_cold or self._is_cold(processor)
+        return self.echo.is_suspect or (is_cold and not self.echo.has_looked)
+
     def _heard(self, voice: VoiceTracker, playback: float, processor: VoiceProcessor) -> Heard:
         is_cold = self._began_cold or self._is_cold(processor)
         return Heard(
@@ -114,9 +121,7 @@ class VoiceTrial:
             lasted=voice.lasted,
             sure_for=voice.sure_for,
             is_cold=is_cold,
-            is_doubtful=not self._balance.stands_out
-            if self.echo.is_coupled
-            else self.echo.is_suspect or (is_cold and not self.echo.has_looked),
+            is_doubtful=self.is_doubtful(processor),
             may_be_echo=not processor.cancels_echo or processor.is_cold(_UNPROVEN_FOR),
         )
 

@@ -53,6 +53,8 @@ class VoiceEnded:
 
     ended_at: float
     voiced: float
+    near_end: bool = False
+    """Whether it is surely the user's: the loudspeaker's echo does not explain how loud it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,26 @@ class BargeInHappened:
     """The audio callback granted a barge-in from facts the core had set, and has silenced the loudspeaker."""
 
     voice_began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFlushed:
+    """The loudspeaker fell silent, and sound of generations up to `through` is dropped. Told of every flush: also of
+    those that the reader thread (stop key) and the audio callback (barge-in) applied ahead of the core."""
+
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDucked:
+    """The audio callback turned the loudspeaker down for a voice that may become an interruption, or up again."""
+
+    ducked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicClosed:
+    """The thread that reads keys has closed the gate ahead of the core (mute, R5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +178,9 @@ AudioEvent = (
     | VoiceBegan
     | VoiceEnded
     | BargeInHappened
+    | PlaybackFlushed
+    | PlaybackDucked
+    | MicClosed
     | UplinkDrained
     | MicFlat
     | MicLive

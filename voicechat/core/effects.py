@@ -46,19 +46,16 @@ class CloseMic:
 
 @dataclass(frozen=True, slots=True)
 class SilencePlayback:
-    """Flush the loudspeaker at once and drop what still comes of this answer (R8)."""
+    """Flush the loudspeaker at once and drop what still comes of generations up to `through` (R8)."""
+
+    through: int
 
 
 @dataclass(frozen=True, slots=True)
-class ResumePlayback:
-    """The next answer begins: play again."""
+class BeginPlayback:
+    """Sound that arrives from now on is of this generation: the number of the response, counted over the talk."""
 
-
-@dataclass(frozen=True, slots=True)
-class DuckPlayback:
-    """Lower (or restore) the loudspeaker while a barge-in is being judged (R7)."""
-
-    ducked: bool
+    generation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,17 +196,7 @@ class DropTools:
     """Nobody waits for what is running any more."""
 
 
-AudioEffect = (
-    OpenDevices
-    | OpenMic
-    | SendKept
-    | CloseMic
-    | SilencePlayback
-    | ResumePlayback
-    | DuckPlayback
-    | AllowBargeIn
-    | SetVolume
-)
+AudioEffect = OpenDevices | OpenMic | SendKept | CloseMic | SilencePlayback | BeginPlayback | AllowBargeIn | SetVolume
 ComposedEffect = (
     UpdateSession
     | ClearInput

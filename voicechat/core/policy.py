@@ -109,6 +109,8 @@ class TurnPolicy:
     remembered_items: int = 64
     """R27: the newest turns that a new session is told."""
     remembered_bytes: int = 32_768
+    unsent_limit: float = 2.0
+    """Speech that began while the mic was closed is sent if the mic opens so soon after it; else the user is told."""
     keep_before_line: float = 10.0
     """Speech kept while no line is up."""
     lease: float = 30.0

@@ -51,7 +51,7 @@ def open_answers(conversation: Conversation, connection: int) -> Iterator[int]:
 def sound_began(state: State, now: float) -> Conversation:
     """The loudspeaker became audible: it is the oldest answer that may still have something to say."""
     conversation = state.conversation
-    if state.playback.silenced_at is not None:
+    if state.playback.is_flushed:
         return conversation  # News from before a flush, still on its way.
     chosen: int | None = None
     newer_speaks = False
@@ -95,7 +95,7 @@ def _sound_moved(state: State, index: int, now: float) -> Conversation:
 def first_sound_if_playing(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
     """Sound and words travel apart over WebRTC: an answer's first sound may come before its name."""
     sound = state.playback
-    if not sound.is_audible or sound.silenced_at is not None:
+    if not sound.is_audible or sound.is_flushed:
         return conversation
     others = (other for other in open_answers(conversation, state.connection.number) if other != index)
     if any(conversation.turns[other].sounding for other in others):

@@ -125,6 +125,8 @@ class Microphone:
     missing_hint: str = ""
     lost_at: float | None = None
     lost_reason: str = ""
+    unsent: tuple[float, float] | None = None
+    """Begin and end of speech that the assistant's sound kept from being sent, and that may still go first."""
     flat_since: float | None = None
     told_flat: tuple[str, ...] = ()
     is_told_flat: bool = False
@@ -187,8 +189,10 @@ class Playback:
     """output_audio_buffer.started without stopped or cleared yet."""
     ended_at: float | None = None
     """First of R2's ends."""
-    silenced_at: float | None = None
-    """We flushed; late audio is dropped until the next answer begins."""
+    generation: int = 0
+    """Of the sound that arrives: counts up with each response of this talk."""
+    flushed_through: int = -1
+    """The newest generation whose sound was flushed and is dropped wherever it still arrives (R8)."""
     begun_at: float | None = None
     """First sound or `started` of what keeps the mic closed (R1); None when R2 has reopened it."""
     heard_at: float | None = None
@@ -199,6 +203,15 @@ class Playback:
     """Whose sound the server says it plays."""
     items: tuple[ItemSound, ...] = ()
     """The items whose sound came last over this connection, oldest first: those that may be truncated (R8)."""
+    expected_since: float | None = None
+    """Sound of the present generation was announced or has arrived, and nothing was audible yet."""
+    judged_generation: int = 0
+    """The newest generation that was audible, or whose silence was reported."""
+
+    @property
+    def is_flushed(self) -> bool:
+        """Whether the sound that arrives now is dropped."""
+        return self.generation <= self.flushed_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +220,6 @@ class Voice:
 
     began_at: float | None = None
     ended_at: float | None = None
-    ducked: bool = False
     granted_at: float | None = None
     allowed: bool = False
     """What the audio callback was told last: it may grant by itself."""

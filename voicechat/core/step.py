@@ -95,7 +95,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule("resuming", ("resumption",), resuming.on_event),
     Rule("conversation", ("conversation",), conversation.on_event, conversation.deadline),
-    Rule("microphone", ("microphone",), microphone.on_event, settle=microphone.settle),
+    Rule("microphone", ("microphone",), microphone.on_event, microphone.deadline, microphone.settle),
     Rule("push_to_talk", ("talk",), push_to_talk.on_event, push_to_talk.deadline, push_to_talk.settle),
     Rule("playback", ("playback",), playback.on_event, playback.deadline, playback.settle),
     Rule("barge_in", ("voice",), barge_in.on_event, barge_in.deadline, barge_in.settle),

@@ -213,7 +213,7 @@ class Service:
         if command.name == "StopPressed":
             talk.path.flush()
         elif command.name == "MuteChosen" and command.args.get("muted"):
-            talk.path.close_mic(drop=True)
+            talk.path.close_mic(drop=True, is_told=True)
 
     def _take(self, message: FromClient) -> None:
         self._pinged_at = self._loop.time()

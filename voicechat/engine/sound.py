@@ -39,12 +39,10 @@ class Sound:
                 self._path.send_kept(since, until)
             case do.CloseMic(drop=drop):
                 self._path.close_mic(drop=drop)
-            case do.SilencePlayback():
-                self._path.flush()
-            case do.ResumePlayback():
-                self._path.resume()
-            case do.DuckPlayback(ducked=ducked):
-                self._path.duck(ducked)
+            case do.SilencePlayback(through=through):
+                self._path.flush(through)
+            case do.BeginPlayback(generation=generation):
+                self._path.begin_playback(generation)
             case do.AllowBargeIn(allowed=allowed):
                 self._path.set_barge_in(self._barge_in if allowed else None)
             case do.OpenDevices():
@@ -70,7 +68,7 @@ def teller(tell: Callable[[Event], None], speaker_name: Callable[[], str]) -> Ca
 
 
 def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None:
-    """None for facts the core has no use for (it flushed by itself, so it knows; a script is none of its business)."""
+    """None for facts the core has no use for (a scripted microphone)."""
     match fact:
         case facts.AssistantHeard():
             return on.AssistantHeard()
@@ -78,8 +76,8 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
             return on.AssistantFellSilent(last)
         case facts.VoiceBegan(began_at=began):
             return on.VoiceBegan(began)
-        case facts.VoiceEnded(ended_at=ended, duration=duration):
-            return on.VoiceEnded(ended, duration)
+        case facts.VoiceEnded(ended_at=ended, duration=duration, near_end=near_end):
+            return on.VoiceEnded(ended, duration, near_end)
         case facts.BargeInHappened(voice_began_at=began):
             return on.BargeInHappened(began)
         case facts.UplinkDrained():
@@ -102,5 +100,11 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
             return on.SelfEchoHeard(level, delay, cancelled, mode)
         case facts.DeviceHint(reason=reason, hint=hint):
             return on.SoundNoted(" · ".join(part for part in (reason, hint) if part), code="device_note")
-        case facts.PlaybackFlushed() | facts.ScriptBegan() | facts.ScriptEnded():
+        case facts.PlaybackFlushed(through=through):
+            return on.PlaybackFlushed(through)
+        case facts.PlaybackDucked(ducked=ducked):
+            return on.PlaybackDucked(ducked)
+        case facts.MicClosed():
+            return on.MicClosed()
+        case facts.ScriptBegan() | facts.ScriptEnded():
             return None

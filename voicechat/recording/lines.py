@@ -33,7 +33,8 @@ from voicechat.protocol.codec import decode_server
 from voicechat.protocol.wire import MalformedFrame
 from voicechat.session.happenings import Happening, in_session_time
 
-VERSION = 1
+VERSION = 2
+"""2: flushes name generations. Tapes of version 1 are read, and compared without what they could not say."""
 AUDIO_TYPES = ("input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta")
 """Events that carry sound at their top level, in `audio` or `delta`."""
 NO_NUMBERS = ("nan", "inf", "-inf")

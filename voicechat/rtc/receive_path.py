@@ -124,7 +124,10 @@ class ReceivePath:
             self.loud_at = self._clock()
         return pcm
 
-    def flush(self) -> None:
+    newest = 0
+    """A stream without names."""
+
+    def flush(self, through: int | None = None) -> None:
         """Drop remote sound that was received and not yet played. Safe from any thread."""
         if self._buffer is not None:
             self._buffer.flush()

@@ -113,8 +113,12 @@ class Line(Protocol):
     def pull(self, now: float, samples: int = 960) -> Frame:
         """The next `samples` of remote audio. Called on the audio thread."""
 
-    def flush(self) -> None:
-        """Drop remote audio that is buffered here. Safe from any thread."""
+    @property
+    def newest(self) -> int:
+        """The number of the newest response whose sound is told apart here; 0 where it has no names."""
+
+    def flush(self, through: int | None = None) -> None:
+        """Drop remote audio that is buffered here, of responses up to this number; None: all. Safe from any thread."""
 
     def stats(self) -> LineStats: ...
     async def close(self, *, hang_up: bool) -> None: ...

@@ -11,6 +11,7 @@ from voicechat.sharing.story import Line
 
 PASSING = frozenset(
     "assistant.audible assistant.silent voice.began voice.ended mic.drained playback.ducked playback.resumed "
+    "playback.began playback.flush_applied mic.close_applied "
     "tape.began tape.stopped line.step rate_limits.updated end.asked line.hanging_up mic.opened mic.closed".split()
 )
 """Events that come with the sound of the moment, between turns as well as in them; comparing them says nothing. What is

@@ -65,7 +65,10 @@ class LoopbackLine:
         pulled, self._rest = self._rest[:samples], self._rest[samples:]
         return np.concatenate([pulled, np.zeros(samples - len(pulled), np.int16)])
 
-    def flush(self) -> None:
+    newest = 0
+    """A stream without names."""
+
+    def flush(self, through: int | None = None) -> None:
         """Drop what was spoken and not yet pulled."""
         self._sound.clear()
         self._rest = np.zeros(0, np.int16)

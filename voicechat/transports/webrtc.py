@@ -72,7 +72,10 @@ class WebRtcLine:
         peer = self._peer
         return peer.receive.pull(now, samples) if peer is not None else np.zeros(samples, np.int16)
 
-    def flush(self) -> None:
+    newest = 0
+    """A stream without names."""
+
+    def flush(self, through: int | None = None) -> None:
         """Drop remote sound that is buffered here. Safe from any thread."""
         if (peer := self._peer) is not None:
             peer.receive.flush()

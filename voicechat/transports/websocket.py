@@ -96,10 +96,16 @@ class WebSocketLine:
         session = self._open
         return session.queue.pull(now, samples) if session is not None else silence(samples)
 
-    def flush(self) -> None:
-        """Drop what waits to be played, and what still comes of the same answers. Safe from any thread."""
+    @property
+    def newest(self) -> int:
+        """The number of the newest answer on this connection; 0 while none is open."""
+        session = self._open
+        return session.queue.newest if session is not None else 0
+
+    def flush(self, through: int | None = None) -> None:
+        """Drop what waits to be played and what still comes of answers up to `through`. Safe from any thread."""
         if (session := self._open) is not None:
-            session.queue.flush()
+            session.queue.flush(through)
 
     def stats(self) -> LineStats:
         """How the line is doing; zeros while none is open."""

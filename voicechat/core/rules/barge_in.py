@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.effects import AllowBargeIn, DuckPlayback, Effect
+from voicechat.core.effects import AllowBargeIn
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
@@ -61,6 +61,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case BargeInHappened(voice_began_at) if is_answer_running(state, now, policy):
             began_at = min(voice_began_at, now)
             return _granted(state, replace(voice, began_at=began_at), now, policy)
+        case BargeInHappened(voice_began_at):
+            return _changed(state, replace(voice, began_at=min(voice_began_at, now)))
         case StopPressed() | EndAsked() | NewAsked() if is_answer_running(state, now, policy):
             return RuleResult(None, (), (AnswerInterrupted("you"),))
         case LineLost() if is_answer_running(state, now, policy):
@@ -81,11 +83,11 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return _false_alarm(state, voice.granted_at)
     if _goes_on(voice, now, policy):
         state = replace(state, voice=replace(voice, granted_at=None))
-    return _told(state, now, policy, is_changed=state.voice is not voice)
+    return _permission_updated(state, now, policy, is_changed=state.voice is not voice)
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """When the answer has lasted long enough, when to step back, and when a grant without words was noise."""
+    """When the answer has lasted long enough, and when a grant without words was noise."""
     voice = state.voice
     due: list[float] = []
     if voice.granted_at is not None:
@@ -93,11 +95,8 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
         due.append(voice.granted_at + policy.min_voice if alarm_at is None else alarm_at)
     if _may_listen(state, policy):
         allowed_at = _answer_old_enough_at(state, policy)
-        duck_at = _duck_at(state, policy)
         if allowed_at is not None and not voice.allowed:
             due.append(allowed_at)
-        if duck_at is not None and not voice.ducked:
-            due.append(duck_at)
     return min(due, default=None)
 
 
@@ -120,17 +119,9 @@ def _is_voice_on(voice: Voice) -> bool:
 def _answer_old_enough_at(state: State, policy: TurnPolicy) -> float | None:
     """R7: nobody interrupts a first syllable. None when there is no sound to interrupt."""
     sound = state.playback
-    if sound.begun_at is None or sound.audible_since is None or sound.silenced_at is not None:
+    if sound.begun_at is None or sound.audible_since is None or sound.is_flushed:
         return None
     return sound.audible_since + policy.min_playback
-
-
-def _duck_at(state: State, policy: TurnPolicy) -> float | None:
-    """The loudspeaker steps back while a barge-in is being judged."""
-    sound, began_at = state.playback, state.voice.began_at
-    if began_at is None or not _is_voice_on(state.voice) or sound.begun_at is None or sound.silenced_at is not None:
-        return None
-    return began_at + policy.duck_after
 
 
 def _granted(state: State, voice: Voice, now: float, policy: TurnPolicy) -> RuleResult:
@@ -187,22 +178,16 @@ def _self_echo_words(heard: SelfEchoHeard) -> str:
     return by_name("self-echo").said(echo, cure)
 
 
-def _told(state: State, now: float, policy: TurnPolicy, *, is_changed: bool) -> RuleResult:
-    """What the audio callback is allowed, and whether the loudspeaker steps back; said only when it changes."""
+def _permission_updated(state: State, now: float, policy: TurnPolicy, *, is_changed: bool) -> RuleResult:
+    """What the audio callback is allowed, said only when it changes; it also turns the loudspeaker down by itself."""
     voice = state.voice
-    is_allowed = is_ducked = False
+    is_allowed = False
     if state.playback.begun_at is not None and _may_listen(state, policy):
-        allowed_at, duck_at = _answer_old_enough_at(state, policy), _duck_at(state, policy)
+        allowed_at = _answer_old_enough_at(state, policy)
         is_allowed = allowed_at is not None and now >= allowed_at
-        is_ducked = duck_at is not None and now >= duck_at
-    effects: list[Effect] = []
-    if is_allowed != voice.allowed:
-        effects.append(AllowBargeIn(is_allowed))
-    if is_ducked != voice.ducked:
-        effects.append(DuckPlayback(is_ducked))
-    if not effects:
+    if is_allowed == voice.allowed:
         return RuleResult(state) if is_changed else NOTHING
-    return RuleResult(replace(state, voice=replace(voice, allowed=is_allowed, ducked=is_ducked)), tuple(effects))
+    return RuleResult(replace(state, voice=replace(voice, allowed=is_allowed)), (AllowBargeIn(is_allowed),))
 
 
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -236,7 +221,7 @@ def _is_servers_cut(state: State, response: Response) -> bool:
 
 def _by_server(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """R9: flush at once. Our own clear is answered by `cleared` too, but then nothing runs any more."""
-    if state.playback.silenced_at is not None or not is_answer_running(state, now, policy):
+    if state.playback.is_flushed or not is_answer_running(state, now, policy):
         return NOTHING
     return RuleResult(None, (), (AnswerInterrupted("server"),))
 

@@ -118,7 +118,7 @@ def _on_local(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> 
             return sounding.device_returned(state, now)
         case PlaybackEmptied():
             return sounding.completed(conversation, state, now, policy, ended=True)
-        case PlaybackMoved(item_id=item_id, moving=True) if state.playback.silenced_at is None:
+        case PlaybackMoved(item_id=item_id, moving=True) if not state.playback.is_flushed:
             return sounding.item_sounds(state, item_id, now)
         case VoiceEnded(ended_at=ended_at):
             return user_turns.voice_ended(state, min(ended_at, now), now)

@@ -21,6 +21,7 @@ from voicechat.core.events import (
     EchoChanged,
     EndAsked,
     LineLost,
+    MicClosed,
     MicFlat,
     MicLive,
     MuteChosen,
@@ -31,6 +32,7 @@ from voicechat.core.events import (
     TalkBegan,
     TurnModeChosen,
     VoiceBegan,
+    VoiceEnded,
     VolumeChosen,
 )
 from voicechat.core.policy import TurnPolicy
@@ -91,12 +93,16 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case AttendanceChanged(attended):
             # What is said with nobody at the screen is never sent, not even later.
             return _changed(state, replace(mic, unattended=not attended, unmuted_at=now, keep_from=None, kept=()))
+        case MicClosed() if mic.is_open:
+            return _changed(state, replace(mic, is_open=False, changed_at=now))  # `settle` opens it again if it may be
         case AgainPressed() if mic.missing and state.connection.phase == "open":
             return RuleResult(None, (OpenDevices(),))
         case TalkBegan():
             return _changed(state, _keeping(mic, now - policy.pre_roll))
         case VoiceBegan(began_at) if mic.keep_from is None and _keeps_first_words(state):
             return _changed(state, _keeping(mic, began_at - policy.pre_roll))
+        case VoiceEnded(ended_at, voiced, near_end=True) if voiced >= policy.shortest_voice:
+            return _spoken_while_closed(state, min(ended_at, now), now, policy)
         case AnswerInterrupted(by="barge-in", pre_roll=pre_roll):
             return _changed(state, _keeping(mic, now - pre_roll - policy.late_notice))
         case EndAsked() | NewAsked() if mic.is_open or mic.kept:
@@ -114,6 +120,10 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """Open or close the gate, if what the state says differs from what the audio path was told last."""
+    unsent = state.microphone.unsent
+    if unsent is not None and now >= unsent[1] + policy.unsent_limit:
+        told = replace(state, microphone=replace(state.microphone, unsent=None))
+        return RuleResult(told, (), (_unsent_notice(unsent, "Say it again."),))
     kept = _kept_sent(state, now, policy)
     if not state.microphone.kept or not is_ready(state):
         return _gate_settled(state, now, policy)
@@ -121,6 +131,30 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     state = replace(state, microphone=replace(state.microphone, kept=(), late=max(0.0, now - first)))
     rest = _gate_settled(state, now, policy)
     return RuleResult(rest.state or state, (*kept, *rest.effects), rest.announced)
+
+
+def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
+    """When speech that was not sent is too old to go first."""
+    return None if state.microphone.unsent is None else state.microphone.unsent[1] + policy.unsent_limit
+
+
+def _spoken_while_closed(state: State, ended_at: float, now: float, policy: TurnPolicy) -> RuleResult:
+    """The user spoke while the assistant's sound kept the mic closed: kept for the opening, or said not to be sent."""
+    mic, began_at = state.microphone, state.voice.began_at
+    if began_at is None or mic.is_open or began_at < mic.changed_at:
+        return NOTHING
+    if closed_reason(state, now, policy) not in (SPEAKING, SPEAKING_CUT_IN, REOPENING):
+        return NOTHING
+    spoken = (began_at, ended_at)
+    if state.choices.barge_in and mic.hears_over_playback:
+        return _changed(state, replace(mic, unsent=spoken))
+    return RuleResult(None, (), (_unsent_notice(spoken, "Barge-in is off."),))
+
+
+def _unsent_notice(spoken: tuple[float, float], cure: str) -> Noticed:
+    seconds = spoken[1] - spoken[0]
+    text = f"You spoke for {seconds:.1f} s while the assistant was speaking; it was not sent. {cure}"
+    return Noticed("info", text, "speech_not_sent")
 
 
 def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
@@ -137,9 +171,12 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=drop))
     if mic.keep_from is None:
         mic = _with_words_since_the_answer(state, now, policy)
+    if mic.unsent is not None:
+        first = mic.unsent[0] - policy.pre_roll
+        mic = _keeping(mic, first if mic.keep_from is None else min(first, mic.keep_from))
     since = 0.0 if mic.keep_from is None else max(0.0, now - mic.keep_from)
     pre_roll = min(since, policy.keep_before_line)
-    opened = replace(mic, is_open=True, changed_at=now, keep_from=None, late=pre_roll)
+    opened = replace(mic, is_open=True, changed_at=now, keep_from=None, unsent=None, late=pre_roll)
     first = OpenMic(pre_roll, again=pre_roll > 0.0 and _is_first_of_this_line(state))
     lost = (_lost_words_notice(policy),) if since > pre_roll + policy.pre_roll else ()
     return RuleResult(replace(state, microphone=opened), (first,), lost)
@@ -230,7 +267,7 @@ def _muted(state: State, now: float, *, muted: bool) -> RuleResult:
     since = now if mic.muted and not muted else mic.unmuted_at
     is_leaving = muted and not mic.is_open and state.talk.pressed_at is not None
     effects = (CloseMic(drop=True),) if is_leaving else ()
-    return _changed(state, replace(mic, muted=muted, unmuted_at=since), *effects)
+    return _changed(state, replace(mic, muted=muted, unmuted_at=since, unsent=None), *effects)
 
 
 def _set_aside(state: State, now: float) -> Microphone:

@@ -1,37 +1,49 @@
 """What the loudspeaker does, and when what it did is over (R1, R2).
 
 The answer's sound *begins* with the first audible sample or with `output_audio_buffer.started`, whichever is first, and
-is *over* at the first of R2's ends plus the reopen delay. Nothing but this file flushes the loudspeaker (R8, R9).
+is *over* at the first of R2's ends plus the reopen delay.
+
+Responses are counted (`generation`), and a flush names the newest whose sound is dropped. Two fast paths flush ahead of
+this rule: the thread that reads the stop key, and the audio callback for a barge-in. Both report `PlaybackFlushed`,
+which is always taken: it ends what runs, and where nothing runs the next generation begins at once, so that no flush
+outlives the response it was meant for (R8, R9).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.effects import Effect, ResumePlayback, SilencePlayback
+from voicechat.core.effects import BeginPlayback, Effect, SilencePlayback
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
     AssistantFellSilent,
     AssistantHeard,
+    BargeInHappened,
     DeviceLost,
     LineLost,
     LineReleased,
+    Noticed,
     PlaybackEmptied,
+    PlaybackFlushed,
     PlaybackMoved,
     Received,
 )
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
+from voicechat.core.sounding import has_loudspeaker
 from voicechat.core.state import ItemSound, Playback, State
+from voicechat.core.translating import is_translation
+from voicechat.failures import by_name
+from voicechat.protocol.items import Response
 from voicechat.protocol.server_events import (
     OutputAudioBufferCleared,
     OutputAudioBufferStarted,
     OutputAudioBufferStopped,
     ResponseCreated,
+    ResponseDone,
     ResponseOutputAudioDelta,
     ServerEvent,
-    SessionOutputAudioDelta,
 )
 from voicechat.protocol.session_dialects import get_path
 
@@ -42,6 +54,8 @@ PLAYED_OUT = 0.02
 """Seconds by which an item's clock may fall short of what was received when all of it was played: resampling rounds."""
 MOST_ITEMS = 8
 """Items whose sound is remembered: what is older was played long ago."""
+AUDIBLE_WITHIN = 2.0
+"""Seconds after which sound that was announced or received and is not audible is a fault that is told."""
 _GOES_ON = 0.25
 """Seconds that a clock is taken to go on without news; the line tells ten times a second."""
 
@@ -61,17 +75,25 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _changed(state, _moved(state.playback, event))
         case AnswerInterrupted(by):
             return _silenced(state, now, reopen_at_once=by in ("barge-in", "push-to-talk"))
+        case PlaybackFlushed(through):
+            return _flush_applied(state, through, now, policy)
+        case BargeInHappened() if not is_answer_running(state, now, policy):
+            # The callback was quicker than the news that the response was over: there is only the mic left to open.
+            return _changed(state, replace(state.playback, begun_at=None))
         case LineLost() | LineReleased():
-            return _changed(state, replace(state.playback, started_at=None, response_id="", items=()))
-        case DeviceLost() if state.playback.is_audible:
-            return _changed(state, _fell_silent(state.playback, now))
+            gone = replace(state.playback, started_at=None, response_id="", items=(), expected_since=None)
+            return _changed(state, gone)
+        case DeviceLost():
+            return _changed(state, replace(_fell_silent(state.playback, now), expected_since=None))
         case _:
             return NOTHING
 
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
-    """Forget the answer's sound once it is over, so that the next sound begins anew."""
+    """Tell of sound that should be audible and is not; forget the answer's sound once it is over."""
     sound = state.playback
+    if sound.expected_since is not None and now >= sound.expected_since + AUDIBLE_WITHIN:
+        return _inaudible(state)
     if sound.begun_at is None and sound.audible_since is None:
         return NOTHING
     over_at = over_from(state, now, policy)
@@ -81,11 +103,13 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """The end of "assistant speaking", then the end of "reopening" (the screen tells them apart)."""
+    """The end of "assistant speaking", then the end of "reopening" (the screen tells them apart); `AUDIBLE_WITHIN`."""
     end = ends_at(state, now, policy)
-    if end is not None and now < end:
-        return end
-    return over_from(state, now, policy)
+    due = end if end is not None and now < end else over_from(state, now, policy)
+    if state.playback.expected_since is None:
+        return due
+    told_at = state.playback.expected_since + AUDIBLE_WITHIN
+    return told_at if due is None else min(due, told_at)
 
 
 def ends_at(state: State, now: float, policy: TurnPolicy) -> float | None:
@@ -131,7 +155,7 @@ def is_answer_running(state: State, now: float, policy: TurnPolicy) -> bool:
     responses = state.responses
     if (responses.active_id or responses.asked_at is not None) and responses.cancelled_by is None:
         return True
-    if state.playback.begun_at is None or state.playback.silenced_at is not None:
+    if state.playback.begun_at is None or state.playback.is_flushed:
         return False
     end = ends_at(state, now, policy)
     return end is None or now < end
@@ -140,18 +164,16 @@ def is_answer_running(state: State, now: float, policy: TurnPolicy) -> bool:
 def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) -> RuleResult:
     sound = state.playback
     match wire:
-        case ResponseOutputAudioDelta(item_id=item_id) if wire.delta and item_id and sound.silenced_at is None:
-            return _changed(state, _received(state, item_id, wire))
-        case SessionOutputAudioDelta() if sound.silenced_at is not None:
-            # A translation is one stream without end: what waited was dropped, what comes now is new.
-            return _changed(state, replace(sound, silenced_at=None), ResumePlayback())
-        case ResponseCreated() if sound.silenced_at is not None and not _is_cancelled_at_birth(state):
-            return _changed(state, replace(sound, silenced_at=None, items=()), ResumePlayback())
-        case ResponseCreated() if sound.silenced_at is not None:
-            # It has a name only now, and what waits to be played is told apart by names.
-            return RuleResult(None, (SilencePlayback(),))
-        case OutputAudioBufferStarted(response_id=response_id) if sound.silenced_at is None:
-            return _changed(state, _started(state, response_id or "", now, policy))
+        case ResponseOutputAudioDelta(item_id=item_id) if wire.delta and item_id and not sound.is_flushed:
+            return _changed(state, _expected(_received(state, item_id, wire), now))
+        case ResponseCreated(response=response) if response.id and response.id == state.responses.active_id:
+            return NOTHING
+        case ResponseCreated():
+            return _created(state)
+        case ResponseDone(response=response) if _has_spoken(response) and not sound.is_flushed:
+            return _changed(state, _expected(sound, now))
+        case OutputAudioBufferStarted(response_id=response_id) if not sound.is_flushed:
+            return _changed(state, _expected(_started(state, response_id or "", now, policy), now))
         case OutputAudioBufferStopped(response_id=response_id) | OutputAudioBufferCleared(response_id=response_id):
             if sound.begun_at is None or (response_id and sound.response_id and response_id != sound.response_id):
                 return NOTHING
@@ -160,21 +182,77 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
             return NOTHING
 
 
-def _is_cancelled_at_birth(state: State) -> bool:
-    """The answer now beginning was cancelled before it had a name; its sound stays dropped."""
-    return state.responses.asked_at is not None and state.responses.cancelled_by is not None
+def _created(state: State) -> RuleResult:
+    """The next generation of sound begins, or is dropped from its beginning."""
+    number = state.playback.generation + 1
+    if state.responses.asked_at is not None and state.responses.cancelled_by is not None:
+        # Cancelled before it had a name; what waits to be played is told apart by names, so it is flushed again.
+        dropped = replace(state.playback, generation=number, flushed_through=number)
+        return _changed(state, dropped, SilencePlayback(number))
+    sound = state.playback
+    items = () if sound.is_flushed else sound.items
+    begun = replace(sound, generation=number, items=items, expected_since=None)
+    return _changed(state, begun, BeginPlayback(number))
+
+
+def _flush_applied(state: State, through: int, now: float, policy: TurnPolicy) -> RuleResult:
+    """A flush was applied: by our own effect, by the stop key's thread, or by the audio callback."""
+    sound = state.playback
+    if through < sound.generation or sound.is_flushed:
+        return NOTHING
+    if is_answer_running(state, now, policy):
+        return RuleResult(None, (), (AnswerInterrupted("you"),))
+    number = sound.generation + 1
+    return _changed(state, replace(sound, generation=number), BeginPlayback(number))
+
+
+def _has_spoken(response: Response) -> bool:
+    """Whether the response was completed with words that were meant to be heard."""
+    parts = (part for item in response.output or () for part in item.content or ())
+    return response.status == "completed" and any(part.transcript for part in parts)
+
+
+def _expected(sound: Playback, now: float) -> Playback:
+    """Sound of this generation must become audible from now on, if it has not been."""
+    if sound.is_audible or sound.expected_since is not None or sound.judged_generation == sound.generation:
+        return sound
+    return replace(sound, expected_since=now)
+
+
+def _inaudible(state: State) -> RuleResult:
+    """What was received or announced is not audible: say so once a response, with what is known of the cause."""
+    sound, failure = state.playback, by_name("inaudible")
+    judged = replace(sound, expected_since=None, judged_generation=sound.generation)
+    if not has_loudspeaker(state) or state.microphone.lost_at is not None:
+        return _changed(state, judged)  # there is nothing it could be heard from, and that was told
+    if state.connection.transport == "WebRTC":
+        text = failure.said("the service sends silence, or its packets do not arrive")
+    elif any(item.played for item in sound.items):
+        text = failure.said("the service sends silence")
+    else:
+        text = failure.said("the sound device takes no sound", "d chooses another device")
+    return RuleResult(replace(state, playback=judged), (), (Noticed("warning", text, failure.codes[0]),))
 
 
 def _heard(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     sound = state.playback
-    if sound.silenced_at is not None or sound.is_audible:
+    if sound.is_flushed or sound.is_audible:
         # After a flush the news of an earlier sound may still be on its way; it must not close the mic again.
         return NOTHING
     sound = _begun(state, now, policy)
     since = now if sound.audible_since is None else sound.audible_since
     return _changed(
         state,
-        replace(sound, is_audible=True, audible_since=since, heard_at=now, last_audible_at=now, emptied_at=None),
+        replace(
+            sound,
+            is_audible=True,
+            audible_since=since,
+            heard_at=now,
+            last_audible_at=now,
+            emptied_at=None,
+            expected_since=None,
+            judged_generation=sound.generation,
+        ),
     )
 
 
@@ -199,7 +277,8 @@ def _fell_silent(sound: Playback, last_audible_at: float) -> Playback:
     if not sound.is_audible:
         return sound
     began = last_audible_at if sound.heard_at is None else sound.heard_at
-    return replace(sound, is_audible=False, last_audible_at=max(last_audible_at, began), heard_at=None)
+    silent = replace(sound, is_audible=False, last_audible_at=max(last_audible_at, began), heard_at=None)
+    return replace(silent, judged_generation=sound.generation)
 
 
 def _silenced(state: State, now: float, *, reopen_at_once: bool) -> RuleResult:
@@ -210,10 +289,15 @@ def _silenced(state: State, now: float, *, reopen_at_once: bool) -> RuleResult:
     """
     sound = _fell_silent(state.playback, now)
     begun_at = None if reopen_at_once else sound.begun_at
-    # What was silenced before was truncated then; saying so twice would be an error at the service.
-    items = sound.items if sound.silenced_at is None else ()
-    sound = replace(sound, silenced_at=now, begun_at=begun_at, ended_at=now, started_at=None, items=items)
-    return _changed(state, sound, SilencePlayback())
+    # What was flushed before was truncated then; saying so twice would be an error at the service.
+    items = () if sound.is_flushed else sound.items
+    through = sound.generation
+    sound = replace(sound, begun_at=begun_at, ended_at=now, started_at=None, items=items, expected_since=None)
+    if is_translation(state):
+        # One stream without end and without responses: what waits is dropped, what comes from now on is new.
+        sound = replace(sound, generation=through + 1, flushed_through=through)
+        return _changed(state, sound, SilencePlayback(through), BeginPlayback(through + 1))
+    return _changed(state, replace(sound, flushed_through=through), SilencePlayback(through))
 
 
 def unheard_items(state: State, now: float) -> tuple[tuple[str, float], ...]:
@@ -241,7 +325,7 @@ def _played(sound: Playback, item: ItemSound, now: float, *, is_last: bool) -> f
 
 def _moved(sound: Playback, event: PlaybackMoved) -> Playback:
     """The clock of an item. One that was silenced is told exactly, and after that it stands."""
-    moving = event.moving and sound.silenced_at is None
+    moving = event.moving and not sound.is_flushed
     items = tuple(
         replace(item, played=event.played, played_at=event.at, moving=moving)
         if item.item_id == event.item_id
