@@ -180,6 +180,20 @@ def each_rule_changes_only_what_it_owns(moments: list[Moment], policy: TurnPolic
                     assert changed <= set(rule.owns), (rule.name, event)
 
 
+def the_loudspeaker_drops_what_the_core_believes_it_drops(moments: list[Moment], policy: TurnPolicy) -> None:
+    """A playout that carries out the effects, and that a fast path flushes: nothing is dropped unknown to the core."""
+    generation, dropped = 0, -1
+    for moment in moments:
+        if isinstance(moment.event, on.PlaybackFlushed):
+            dropped = max(dropped, moment.event.through)
+        for effect in moment.result.effects:
+            if isinstance(effect, do.BeginPlayback):
+                generation = max(generation, effect.generation)
+            elif isinstance(effect, do.SilencePlayback):
+                dropped = max(dropped, effect.through)
+        assert (generation <= dropped) == moment.after.playback.is_flushed, moment
+
+
 def r24_a_note_is_only_a_note(moments: list[Moment], policy: TurnPolicy) -> None:
     for moment in moments:
         for news in moment.result.announced:
@@ -248,6 +262,7 @@ CHECKS = [
     nothing_is_asked_beyond_the_budget,
     r19_the_servers_turns_are_never_committed_here,
     r21_no_user_audio_before_the_configuration_is_in_force,
+    the_loudspeaker_drops_what_the_core_believes_it_drops,
     r24_a_note_is_only_a_note,
     r24_side_work_reaches_the_transcript_and_nothing_else,
     r27_a_missing_line_is_on_its_way_or_explained,

@@ -116,7 +116,8 @@ USER: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.SideNoted, WORDS, st.sampled_from(["", "translation_wait"])),
 )
 AUDIO: st.SearchStrategy[Event] = st.one_of(
-    st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(1), on.UplinkDrained(), on.MicLive(), on.MicFlat(5.0)]),
+    st.sampled_from([on.AssistantHeard(), on.PlaybackEmptied(1), on.UplinkDrained(), on.MicClosed()]),
+    st.sampled_from([on.MicLive(), on.MicFlat(5.0)]),
     st.builds(on.DeviceOpened, WORDS, WORDS),
     st.builds(on.DeviceLost, WORDS, WORDS),
     st.builds(on.DeviceMissing, WORDS),
@@ -140,8 +141,14 @@ def heard_recipe(kind: int, ago: float) -> Recipe:
         on.VoiceBegan,
         lambda past: on.VoiceEnded(past, ago),
         on.BargeInHappened,
+        lambda past: on.VoiceEnded(past, ago, near_end=True),
     ]
     return lambda state, now: reports[kind](now - ago)
+
+
+def flushed_recipe(back: int) -> Recipe:
+    """A fast path has flushed the present response's sound, or was late and flushed the one before."""
+    return lambda state, now: on.PlaybackFlushed(state.playback.generation - back)
 
 
 def line_recipe(kind: int, flag: bool, back: int) -> Recipe:
@@ -192,7 +199,8 @@ RECIPES: st.SearchStrategy[Recipe] = st.one_of(
     AUDIO.map(as_recipe),
     WIRE.map(as_recipe),
     WIRE.map(as_recipe),
-    st.builds(heard_recipe, st.integers(0, 3), SECONDS),
+    st.builds(heard_recipe, st.integers(0, 4), SECONDS),
+    st.builds(flushed_recipe, st.integers(0, 1)),
     st.builds(line_recipe, st.integers(0, 4), st.booleans(), st.sampled_from([0, 0, 0, 1])),
     st.builds(
         error_recipe,
@@ -211,6 +219,13 @@ def scene(*events: tuple[float, Event | Recipe]) -> Scene:
 
 
 SCENES: list[Scene] = [
+    scene(
+        (0.1, on.DeviceOpened("Mic", "Loudspeaker")),
+        (0.1, created("r1")),
+        (0.2, sound_started("r1")),
+        (2.5, done("r1")),
+    ),
+    scene((0.1, on.StopPressed()), (0.1, flushed_recipe(0)), (0.1, created("r1")), (0.2, on.AssistantHeard())),
     scene((0.1, created("r1")), (0.2, on.AssistantHeard()), (0.5, done("r1")), (2.0, heard_recipe(0, 0.0))),
     scene((0.1, created("r2")), (0.1, sound_started("r2")), (0.1, on.AssistantHeard()), (2.5, heard_recipe(1, 0.0))),
     scene((0.0, heard_recipe(1, 0.0)), (0.5, heard_recipe(3, 0.3)), (0.3, heard_recipe(2, 0.0))),

@@ -91,15 +91,16 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """Tell of sound that should be audible and is not; forget the answer's sound once it is over."""
+    announced: tuple[Noticed, ...] = ()
+    before = state.playback
+    if before.expected_since is not None and now >= before.expected_since + AUDIBLE_WITHIN:
+        state, announced = _inaudible(state)
     sound = state.playback
-    if sound.expected_since is not None and now >= sound.expected_since + AUDIBLE_WITHIN:
-        return _inaudible(state)
-    if sound.begun_at is None and sound.audible_since is None:
-        return NOTHING
     over_at = over_from(state, now, policy)
-    if sound.begun_at is not None and (over_at is None or now < over_at):
-        return NOTHING
-    return _changed(state, replace(sound, begun_at=None, audible_since=None, started_at=None))
+    is_over = sound.begun_at is None or (over_at is not None and now >= over_at)
+    if is_over and (sound.begun_at is not None or sound.audible_since is not None):
+        state = replace(state, playback=replace(sound, begun_at=None, audible_since=None, started_at=None))
+    return NOTHING if state.playback is before else RuleResult(state, (), announced)
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
@@ -219,19 +220,20 @@ def _expected(sound: Playback, now: float) -> Playback:
     return replace(sound, expected_since=now)
 
 
-def _inaudible(state: State) -> RuleResult:
+def _inaudible(state: State) -> tuple[State, tuple[Noticed, ...]]:
     """What was received or announced is not audible: say so once a response, with what is known of the cause."""
     sound, failure = state.playback, by_name("inaudible")
     judged = replace(sound, expected_since=None, judged_generation=sound.generation)
+    state = replace(state, playback=judged)
     if not has_loudspeaker(state) or state.microphone.lost_at is not None:
-        return _changed(state, judged)  # there is nothing it could be heard from, and that was told
+        return state, ()  # there is nothing it could be heard from, and that was told
     if state.connection.transport == "WebRTC":
         text = failure.said("the service sends silence, or its packets do not arrive")
     elif any(item.played for item in sound.items):
         text = failure.said("the service sends silence")
     else:
         text = failure.said("the sound device takes no sound", "d chooses another device")
-    return RuleResult(replace(state, playback=judged), (), (Noticed("warning", text, failure.codes[0]),))
+    return state, (Noticed("warning", text, failure.codes[0]),)
 
 
 def _heard(state: State, now: float, policy: TurnPolicy) -> RuleResult:
