@@ -25,7 +25,8 @@ class AssistantFellSilent:
 class PlaybackEmptied:
     """The playback queue of this connection is empty (WebSocket: the client owns the queue)."""
 
-    connection: int
+    connection: int | None = None
+    """None: of the present one, as tapes of version 1 have it."""
 
 
 @dataclass(frozen=True, slots=True)

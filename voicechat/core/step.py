@@ -200,6 +200,6 @@ def _is_of_this_line(state: State, event: Event) -> bool:
             PlaybackEmptied() | PlaybackMoved()
         ):
             line = state.connection
-            return event.connection == line.number and line.phase in ("connecting", "open")
+            return event.connection in (line.number, None) and line.phase in ("connecting", "open")
         case _:
             return True

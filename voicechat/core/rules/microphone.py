@@ -172,8 +172,8 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     if mic.keep_from is None:
         mic = _with_words_since_the_answer(state, now, policy)
     if mic.unsent is not None:
-        first = mic.unsent[0] - policy.pre_roll
-        mic = _keeping(mic, first if mic.keep_from is None else min(first, mic.keep_from))
+        began = mic.unsent[0] - policy.pre_roll
+        mic = _keeping(mic, began if mic.keep_from is None else min(began, mic.keep_from))
     since = 0.0 if mic.keep_from is None else max(0.0, now - mic.keep_from)
     pre_roll = min(since, policy.keep_before_line)
     opened = replace(mic, is_open=True, changed_at=now, keep_from=None, unsent=None, late=pre_roll)
