@@ -29,6 +29,7 @@ _PROCESSES |= {
 }
 _SOCKETS = {"socket", "aiohttp", "aiortc", "aioice", "voicechat.api", "voicechat.session.session"}
 _SOCKETS |= {"voicechat.rtc", "voicechat.transports", "voicechat.local_server", "voicechat.token_server"}
+_SOUND = {"voicechat.audio"}
 
 
 def processes(named: list[str]) -> int:
@@ -62,7 +63,7 @@ def arrange(items: list[pytest.Item]) -> None:
     for module in {module for item in items if (module := item.getparent(pytest.Module))}:
         uses = used_by(module.obj)
         is_audio = group_of(module.nodeid) == AUDIO
-        weights[module.nodeid] = 3 if is_audio else 2 if uses & _PROCESSES else 1 if uses & _SOCKETS else 0
+        weights[module.nodeid] = 3 if is_audio else 2 if uses & _PROCESSES else 1 if uses & (_SOCKETS | _SOUND) else 0
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         if SOUND in fixtures:
