@@ -299,6 +299,15 @@ def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> No
     assert talk.answer().text and talk.answer().text + talk.answer().rest == HELLO
 
 
+def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> None:
+    talk = answer(ask(TalkScript()))
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(LOST)
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    shown = {(reply.state, reply.detail) for reply in (talk.at(3.5 + tenths / 10).view.reply for tenths in range(80))}
+    assert ("cut", "the sound device was lost") in shown
+
+
 def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() -> None:
     talk = answer(ask(TalkScript()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())

@@ -16,6 +16,7 @@ CUT_WORDS = {
     "push-to-talk": "you cut in",
     "server": "the server cut it",
     "line": "the line was lost",
+    "device": "the sound device was lost",
 }
 
 
