@@ -20,8 +20,10 @@ from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.local_server.server import Server
+from voicechat.local_server.session import Session
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.websocket import WebSocketLine
 
 TIMEOUT = 20.0
 TRANSCRIBED: Any = {"type": "realtime", "audio": {"input": {"transcription": {"model": "any"}}}}
@@ -206,3 +208,19 @@ async def test_a_question_spoken_to_the_real_engine_is_understood_and_answered_a
     finally:
         await server.stop()
     assert not server.is_running
+
+
+async def test_a_connection_that_breaks_behind_a_ping_is_no_error_of_the_server(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with local_server() as server, connected(server.base_url) as connection:
+        await until(connection, "session.created")
+        [session] = server.house.sessions
+        assert isinstance(session, Session) and isinstance(session.line, WebSocketLine)
+        request = session.line.socket._req
+        assert request is not None and request.transport is not None
+        request.protocol.data_received(b"\x89\x80\0\0\0\0")
+        request.transport.abort()
+        await eventually(lambda: not server.house.sessions)
+        await asyncio.sleep(0.05)
+    assert not caplog.records

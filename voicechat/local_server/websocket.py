@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass, field
 
@@ -86,7 +87,8 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
         session = await house.open_session(line, "websocket", started[0], dialect)
         house.sessions.add(session)
         session.start()
-        await _listen(socket, session)
+        with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more
+            await _listen(socket, session)
     except VoiceChatError as error:
         log.error("no session: %s", error.message)
         line.hang_up(1011, error.message)
