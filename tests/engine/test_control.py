@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.peers import eventually
+from voicechat.cli.watch import place_of
 from voicechat.config.load import load_settings
 from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
 from voicechat.engine.audience import Audience
@@ -26,6 +27,7 @@ from voicechat.engine.control import MOST_CONNECTIONS, Control
 from voicechat.engine.door import knock
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, EngineHello, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
+from voicechat.errors import ConfigError, EngineError
 
 PATIENCE = 15.0
 Heard = queue.SimpleQueue[FromEngine]
@@ -263,3 +265,34 @@ async def test_a_viewer_that_was_cut_off_is_not_told_that_the_talk_ended(monkeyp
         await eventually(lambda: any(isinstance(message, Goodbye) for message in heard))
         assert heard[-1] == Goodbye(CUT_OFF, exit_code=0)
         watcher.close()
+
+
+def test_watch_picks_the_talk_that_lives_and_removes_the_socket_of_a_killed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VOICECHAT_RUNTIME_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+    with pytest.raises(EngineError, match="no talk is running"):
+        place_of(0)
+    with socket.socket(socket.AF_UNIX) as live, socket.socket(socket.AF_UNIX) as killed:
+        live.bind(str(tmp_path / "111.sock"))
+        live.listen()
+        killed.bind(str(tmp_path / "333.sock"))  # the newest, and nothing listens
+        assert place_of(0) == (str(tmp_path), 111)
+        assert not (tmp_path / "333.sock").exists()
+        with socket.socket(socket.AF_UNIX) as second:
+            second.bind(str(tmp_path / "222.sock"))
+            second.listen()
+            monkeypatch.setattr("voicechat.engine.door.PATIENCE", 0.05)
+            with pytest.raises(ConfigError) as refused:
+                place_of(0)
+    assert refused.value.message.startswith("2 talks are running, newest first:\n  222  since ")
+    assert "\n  111  since " in refused.value.message
+    assert refused.value.hint == "voicechat watch --session 222"
+
+
+def test_watch_into_a_pipe_writes_a_sentence_and_no_escape_codes(tmp_path: Path) -> None:
+    environ = {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-m", "voicechat", "watch"], env=environ, capture_output=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"watch shows a talk on a terminal" in ran.stderr and b"\x1b" not in ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import replace
 
@@ -10,15 +11,16 @@ from textual import events
 
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import records_of, showing, text, until
+from tests.support.screen import at_rest, records_of, showing, text, until
 from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
+from voicechat.cli.watch import WELCOME
 from voicechat.core import events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Ack, Batch, EngineHello, Unresponsive
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
-from voicechat.ui.options import UiOptions
+from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
 from voicechat.ui.palette import commands
 from voicechat.ui.widgets.deck import Deck
 
@@ -198,6 +200,49 @@ async def test_one_q_stays_and_two_leave() -> None:
         await pilot.press("q")
         await until(pilot, lambda: engine.is_closed)
     assert app.return_code == 0
+
+
+async def test_ctrl_c_says_how_to_quit_and_quits_within_two_seconds() -> None:
+    now = [100.0]
+    async with showing("held") as (app, engine, pilot):
+        app.clock = lambda: now[0]
+        for at in (100.0, 102.1):
+            now[0] = at
+            await pilot.press("ctrl+c")
+            await until(pilot, lambda: "Press Ctrl+C again to quit" in text(app))
+            assert app.is_running and not engine.is_closed
+        await pilot.press("i")
+        now[0] = 104.0
+        await pilot.press("ctrl+c")
+        await until(pilot, lambda: engine.is_closed)
+    assert app.return_code == 0
+
+
+async def test_an_unbound_key_says_where_the_keys_are() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        await pilot.press("z")
+        await until(pilot, lambda: "z does nothing here · ? shows the keys" in text(app))
+        await pilot.press("b", "i", "z")
+        await until(pilot, lambda: "barge-in" in app.talk.notice)
+        assert engine.sent == [did.BargeInChosen(False)]
+
+
+VIEWER = UiOptions(spectator=Spectator("WATCHING", "you only watch this talk"), welcome=WelcomeFacts(instead=WELCOME))
+
+
+@pytest.mark.parametrize("scene", ["welcome", "held", "idle", "muted", "speaking", "line-lost", "no-microphone"])
+async def test_a_read_only_viewer_is_offered_no_key_that_acts(scene: str) -> None:
+    async with showing(scene, (120, 36), VIEWER) as (app, engine, pilot):
+        engine.say()
+        await at_rest(pilot)
+        shown = text(app).splitlines()
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "KEYS" in text(app))
+        shown += text(app).splitlines()
+        offer = re.compile(r"\b(?:Space|[mbior]) +[a-z]|say something|hold to talk")
+        assert [line for line in shown if offer.search(line)] == []
+        assert "F2 events" in "\n".join(shown)
+        assert engine.sent == []
 
 
 async def test_quitting_on_air_is_asked_once() -> None:

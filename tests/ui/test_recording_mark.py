@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.fake_engine import FakeEngine
+from tests.support.screen import text
 from voicechat.core.user_events import RecordingToggled
 from voicechat.engine.link import TapeShown
 from voicechat.ui.app import VoiceChatApp
@@ -39,6 +40,9 @@ async def test_the_key_asks_for_a_tape_and_never_while_a_message_is_typed() -> N
     engine = FakeEngine()
     app = VoiceChatApp(engine, UiOptions())
     async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("w")
+        assert RecordingToggled() not in engine.sent
+        assert "w once more makes a tape" in text(app)
         await pilot.press("w")
         assert engine.sent.count(RecordingToggled()) == 1
         await pilot.press("i", "w")

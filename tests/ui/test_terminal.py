@@ -112,7 +112,7 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l", b"\x1b[?10
 """Alternate screen, hidden cursor, focus reports, bracketed paste, mouse: all off again."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
 def test_a_signal_closes_the_engine_and_restores_the_terminal(kitty: Session, number: signal.Signals) -> None:
     kitty.terminal.kill(number)
     assert kitty.terminal.wait() == 130

@@ -6,13 +6,11 @@ goes to the engine's door, one comes back.
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
-import time
 
-from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
-from voicechat.engine.door import knock
+from voicechat.config.runtime_dir import runtime_dir, sessions
+from voicechat.engine.door import knock, listed, reachable
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 
@@ -65,16 +63,17 @@ def _command(arguments: list[str]) -> int:
 
 def _ask(doors: list[int], folder: str, line: str) -> int:
     """The newest talk that answers; several are told apart by `--session`."""
-    open_doors: dict[int, socket.socket] = {}
-    for number in doors:
+    if len(doors) == 1:
         try:
-            open_doors[number] = knock(folder, number)
+            open_doors = {doors[0]: knock(folder, doors[0])}
         except (OSError, ValueError):
-            continue  # its engine is gone and left the door behind
+            open_doors = {}  # its engine is gone and left the socket behind
+    else:
+        open_doors = reachable(folder)
     if not open_doors:
         return _complain("no talk is running; start one with: voicechat", UNREACHABLE)
     if len(open_doors) > 1:
-        talks = "".join(f"\n  {number}  {_since(folder, number)}" for number in open_doors)
+        talks = listed(folder, open_doors)
         newest = next(iter(open_doors))
         how = f"voicechat ctl --session {newest} {line.partition(' ')[0]} ..."
         return _complain(f"{len(open_doors)} talks are running, newest first:{talks}\n  choose one: {how}", USAGE)
@@ -104,17 +103,6 @@ def _told(door: socket.socket, *, follows: bool) -> int:
                 sys.stdout.write(event)
                 sys.stdout.flush()
     return DONE
-
-
-def _since(folder: str, number: int) -> str:
-    """When a talk began, as its socket says."""
-    for ending in (SOCKET, PORT):
-        try:
-            began = os.stat(os.path.join(folder, f"{number}{ending}")).st_mtime
-        except OSError:
-            continue
-        return time.strftime("since %H:%M:%S", time.localtime(began))
-    return ""
 
 
 def _escaped(word: str) -> str:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
 from voicechat.config.runtime_dir import runtime_dir, sessions
+from voicechat.engine.door import listed, reachable
 from voicechat.errors import ConfigError, EngineError
+
+WELCOME = (
+    "You watch this talk.",
+    "What is said appears here. This screen changes nothing of it.",
+    "",
+    "{vc.events} shows its events, {vc.numbers} its times and tokens.",
+)
+"""What stands in the place of the invitation to talk."""
 
 
 def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -> int:
@@ -19,13 +29,17 @@ def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -
     from voicechat.cli.chat import ui_options
     from voicechat.engine.attach import WatchedEngine
     from voicechat.ui.app import run_app
-    from voicechat.ui.options import Spectator
+    from voicechat.ui.options import Spectator, WelcomeFacts
 
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        hint = "`voicechat ctl events` prints its events as lines"
+        raise ConfigError("watch shows a talk on a terminal", hint=hint)
     settings = load_settings(flags, os.environ, config)
     engine = WatchedEngine(*place_of(session))
     engine.connect()
     spectator = Spectator("WATCHING", "you only watch this talk")
-    return run_app(engine, replace(ui_options(settings, os.environ), spectator=spectator))
+    options = replace(ui_options(settings, os.environ), spectator=spectator, welcome=WelcomeFacts(instead=WELCOME))
+    return run_app(engine, options)
 
 
 def place_of(session: int) -> tuple[str, int]:
@@ -34,9 +48,18 @@ def place_of(session: int) -> tuple[str, int]:
         folder = runtime_dir()
     except OSError as error:
         raise EngineError(f"{error.filename}: {error.strerror}") from error
-    running = sessions(folder)
-    if session and session not in running:
+    if session and session not in sessions(folder):
         raise ConfigError(f"there is no talk {session}", hint="`voicechat ctl sessions` lists them")
-    if not running:
-        raise EngineError("no talk is running", hint="start one with: voicechat")
-    return folder, session or running[0]
+    if session:
+        return folder, session
+    talks = reachable(folder)
+    try:
+        if not talks:
+            raise EngineError("no talk is running", hint="start one with: voicechat")
+        if len(talks) > 1:
+            found = f"{len(talks)} talks are running, newest first:{listed(folder, talks)}"
+            raise ConfigError(found, hint=f"voicechat watch --session {next(iter(talks))}")
+        return folder, next(iter(talks))
+    finally:
+        for door in talks.values():
+            door.close()

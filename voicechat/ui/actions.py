@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
 from textual.driver import Driver
@@ -62,7 +63,9 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         self.has_release = False
         self._hold_timer: Timer | None = None
         self._notice_timer: Timer | None = None
-        self._q_at = float("-inf")
+        self.clock: Callable[[], float] = time.monotonic
+        self._asked_once: tuple[str, float] = ("", 0.0)
+        """What was asked for once and needs a second press, and when."""
         self._volume_wish: tuple[float, float] = (float("-inf"), 1.0)
 
     def tell(self, *user_events: did.UserAct) -> None:
@@ -154,10 +157,15 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         self.tell(did.DeafenChosen(wanted))
         self.notice(f"loudspeaker {'off' if wanted else 'on'}")
 
-    def action_record(self) -> None:
-        """Make a tape from here on, or end the one that is made; a note says where it lies."""
-        if self.died is None:
+    def action_record(self, confirmed: bool = False) -> None:
+        """Make a tape from here on, or end the one that is made. As a key, twice within two seconds: letters slip."""
+        if self.died is not None:
+            return
+        if confirmed or self._twice("record"):
             self.tell(did.RecordingToggled())
+        else:
+            does = "ends the tape" if self.talk.tape.folder else "makes a tape"
+            self.notice(f"{self.talk.keys.of('record')} once more {does}")
 
     # the sound
     def action_devices(self) -> None:
@@ -303,16 +311,34 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
 
     async def action_quit_letter(self) -> None:
         """`q` twice within two seconds: one letter, pasted or slipped, never quits."""
-        now = time.monotonic()
-        if now - self._q_at <= TWICE_WITHIN:
+        if self._twice("quit"):
             await self.action_quit()
-            return
-        self._q_at = now
-        self.notice("q once more quits")
+        else:
+            self.notice(f"{self.talk.keys.of('quit_letter')} once more quits")
 
-    def action_help_quit(self) -> None:
-        """Ctrl+C, pressed by habit."""
-        self.notice("Ctrl+Q quits")
+    def action_interrupt(self) -> None:
+        """Ctrl+C: copy what is selected; twice within two seconds: leave, without a question."""
+        selected = getattr(self.focused, "selected_text", "") or self.talk.get_selected_text()
+        if selected:
+            self._copy(selected)
+        elif self._twice("interrupt"):
+            self.leave(0)
+        else:
+            self.notice("Press Ctrl+C again to quit")
+
+    def _twice(self, what: str) -> bool:
+        """Whether the same was asked for a moment ago; if not, it counts as the first of two."""
+        now = self.clock()
+        before, at = self._asked_once
+        is_second = before == what and now - at <= TWICE_WITHIN
+        self._asked_once = ("", now) if is_second else (what, now)
+        return is_second
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that does nothing says where the keys are listed."""
+        is_letter = event.is_printable and event.character and not event.character.isspace()
+        if is_letter and event.key not in self.screen.active_bindings and self.screen is self.talk:
+            self.notice(f"{event.character} does nothing here · {self.talk.keys.of('help')} shows the keys")
 
     def leave(self, code: int) -> None:
         """End everything; `app.py` knows how."""

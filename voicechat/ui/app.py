@@ -27,7 +27,7 @@ from voicechat.ui.bindings import check_keys, default_bindings, keys_of, spoken_
 from voicechat.ui.engine_client import Engine
 from voicechat.ui.hold import HoldTiming, is_remote
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
-from voicechat.ui.leave import INTERRUPTED, arm_watchdog, on_signals
+from voicechat.ui.leave import INTERRUPTED, arm_watchdog, is_terminal_gone, on_signals
 from voicechat.ui.options import UiOptions
 from voicechat.ui.pace import Circumstances, is_urgent, unhurried
 from voicechat.ui.sanitise import clean, cleaned
@@ -129,12 +129,17 @@ class VoiceChatApp(ActionsApp):
             return
         self._leaving = True
         self.before_leaving(code)
-        self.closing = threading.Thread(target=self.engine.close, name="closing")
+        self.closing = threading.Thread(target=self._close_engine, args=(code,), name="closing")
         self.closing.start()  # it waits for the engine's end; what closes the microphone leaves at once
         self.closing.join(MIC_FIRST)
         if self.died is not None and code == 0:
             code = self.died.exit_code or ENGINE_DIED
         self.exit(code, return_code=code)
+
+    def _close_engine(self, code: int) -> None:
+        self.engine.close()
+        if is_terminal_gone():
+            os._exit(code)
 
     def _handle_exception(self, error: Exception) -> None:
         """A pane that was still being built when we left misses its parts; that is no reason to end as a crash."""

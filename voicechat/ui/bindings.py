@@ -129,6 +129,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.end", "", "end", "end the session", "", "end: end the session"),
     Action("vc.new", "", "new", "end it and start afresh", "", "new: end it and start afresh"),
     Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", "", "q, and q again: quit"),
+    Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", "", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
 ACTING = frozenset(
@@ -143,7 +144,7 @@ CHANGING = frozenset(
 """Bindings that a read-only viewer has no use for."""
 LEFT_GROUPS, RIGHT_GROUPS = ("TALK", "WRITE"), ("LOOK", "HEAR", "LEAVE")
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
-UNCHANGEABLE = frozenset({"vc.quit"})
+UNCHANGEABLE = frozenset({"vc.quit", "vc.interrupt"})
 
 
 @dataclass(frozen=True, slots=True)

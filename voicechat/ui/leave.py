@@ -7,6 +7,7 @@ program that hangs is an open microphone nobody sees (R29).
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import threading
@@ -24,10 +25,19 @@ def arm_watchdog(code: int, limit: float = LIMIT) -> threading.Timer:
     return timer
 
 
+def is_terminal_gone() -> bool:
+    """Whether the window was closed: then there is nothing to restore, and Textual's writer would wait for ever."""
+    try:
+        os.get_terminal_size(1)
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
+
+
 def on_signals(leave: Callable[[], None]) -> None:
-    """Call `leave` on SIGTERM and SIGHUP. Windows has no such handlers; there the engine sees its pipe close."""
+    """Call `leave` on SIGTERM, SIGHUP and SIGQUIT. Windows has none; there the engine sees its pipe close."""
     loop = asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
         number = getattr(signal, name, None)
         if number is not None:
             try:

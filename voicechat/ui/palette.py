@@ -61,7 +61,8 @@ def commands(app: ActionsApp) -> Iterator[Command]:
         keys = keys_of(action.id, app.keymap)
         words = f"{action.words}  ({spoken(keys)})" if keys else action.words
         also = f"{action.id} {keys.replace(',', ' ')}"
-        yield Command(title_of(action), words, _acting(app, action.action), also)
+        run = "record(True)" if action.id == "vc.record" else action.action
+        yield Command(title_of(action), words, _acting(app, run), also)
     for kind in client_types(app.talk.connection.dialect):
         yield Command(f"Send event: {kind}", "open the form with it", _acting(app, f"template({kind!r})"), "", False)
     yield Command("Theme", "choose the colours", _calling(app.action_change_theme))

@@ -118,7 +118,7 @@ class TalkScreen(AskingScreen, Backdrop):
             *(cls.mic, cls.reply, cls.connection, cls.meters, cls.release, cls.keys, cls.notice, cls.calm, cls.sound),
             cls.read_only,
         )
-        yield Composer()
+        yield Composer().data_bind(cls.read_only)
         yield Foot().data_bind(cls.release, cls.keys, cls.place, cls.turns_spoken, cls.read_only, **still)
 
     def on_mount(self) -> None:

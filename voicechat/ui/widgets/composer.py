@@ -60,6 +60,8 @@ class Composer(Horizontal, Backdrop):
     is_open: reactive[bool] = reactive(False)
     insertion: reactive[Insertion | None] = reactive[Insertion | None](None)
     is_online: reactive[bool] = reactive(True)
+    read_only: reactive[bool] = reactive(False)
+    """Nothing can be written on this screen."""
 
     def compose(self) -> ComposeResult:
         """The hint and the field stand in the same place."""
@@ -78,7 +80,8 @@ class Composer(Horizontal, Backdrop):
         field.display = self.query_one("#how").display = self.is_open
         hint = self.query_one("#hint", Static)
         hint.display = not self.is_open
-        hint.update(safe(f"{keys_of_app(self.app).type} to type a message"))
+        words = "read-only" if self.read_only else f"{keys_of_app(self.app).type} to type a message"
+        hint.update(safe(words))
         how = f"Enter sends · {keys_of_app(self.app).stop} back " if self.is_online else "kept, sent when connected "
         if self.insertion is not None:
             where = "behind it" if self.insertion.after else "at the end"
@@ -106,6 +109,11 @@ class Composer(Horizontal, Backdrop):
         if self.insertion is not None:
             role = ROLES[(ROLES.index(self.insertion.role) + 1) % len(ROLES)]
             self.insertion = replace(self.insertion, role=role)
+
+    def watch_read_only(self) -> None:
+        """Or invites nobody."""
+        if self.is_mounted:
+            self._arrange()
 
     def watch_is_online(self) -> None:
         """Offline, a message is kept."""

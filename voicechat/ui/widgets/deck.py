@@ -169,6 +169,8 @@ class Deck(Painted):
         ink = "on-mic-live" if row.bg == "mic-live" else ""
         row.own(" ").own(words.sentence, ink or TONES[words.tone], bold=words.live)
         tag = row.part().own(self._tag(words.tone), ink or "quiet").own(" ")
+        if self.notice:
+            row.cut_to(max(0, width - tag.cells - 1))
         return row.end_with(tag) if row.cells + 1 + tag.cells <= width else row.cut_to(width)
 
     def _tag(self, tone: Tone) -> str:
