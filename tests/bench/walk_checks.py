@@ -95,13 +95,20 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def look_at(at: float, text: str) -> Look:
-    """The deck on a screen: the lowest badge and the lowest words about the answer."""
-    badge, reply = ([*pattern.finditer(text)] for pattern in _patterns())
-    if not badge or not reply:
+    """The deck on a screen: the lowest badge, and the words about the answer in the rows around it.
+
+    On 60 columns and less the deck has no room for those words, only for their glyph.
+    """
+    badge, reply = _patterns()
+    rows = text.split("\n")
+    place = next((y for y in reversed(range(len(rows))) if badge.search(rows[y])), -1)
+    found = badge.search(rows[place])
+    if found is None:
         return Look(at)
-    words = reply[-1][0].split()
-    state = replies()[f"{words[0]} {words[-1]}"]
-    return Look(at, badge[-1][0], badges()[badge[-1][0]], state, "loudspeaker off" in text)
+    words = reply.findall("\n".join(rows[max(0, place - 1) : place + 2]))
+    glyph, word = (words[-1].split()[0], words[-1].split()[-1]) if words else ("", "")
+    state = replies().get(f"{glyph} {word}", "")
+    return Look(at, found[0], badges()[found[0]], state, "loudspeaker off" in text)
 
 
 def state_spans(looks: Sequence[Look], until: float, is_so: Callable[[Look], bool]) -> list[Span]:
