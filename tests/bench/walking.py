@@ -295,6 +295,9 @@ class Walk:
     def _ask(self, text: str) -> None:
         self.terminal.type(b"i")
         time.sleep(0.3)
+        ends = time.monotonic() + self.tolerance  # letters that come before the field has the keyboard are commands
+        while "Enter send" not in self.screen.text and time.monotonic() < ends:
+            time.sleep(0.05)
         self.terminal.type(text.encode())
         time.sleep(0.1)
         self.terminal.type(b"\r")
