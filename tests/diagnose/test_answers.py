@@ -320,3 +320,15 @@ def test_a_configuration_in_time_or_with_the_handshake_or_unimportant_is_not_lat
     assert not diagnosed(by_handshake, change)
     vad = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
     assert not diagnosed(opened(), first, sent(8, "session.update", session=vad), updated)
+
+
+@pytest.mark.parametrize("lost", ["line.lost", "line.hanging_up"])
+def test_sound_that_ends_with_the_line_is_not_blamed_on_the_client(lost: str) -> None:
+    log = [
+        *opened(),
+        *spoken(1, "i1"),
+        *answered(3.1, "r1", heard=False)[:-1],
+        here(4.5, lost),
+        here(4.51, "playback.flushed"),
+    ]
+    assert "audio-tail-missing" not in codes(diagnosed(log))

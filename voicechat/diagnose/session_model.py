@@ -43,6 +43,7 @@ _OUTPUT = (
 )
 _NOTED = (
     "budget.spent",
+    "line.hanging_up",
     "go_on.chosen",
     "playback.began",
     "client.asked_aside",
