@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from voicechat.audio.buffering import Buffering
 from voicechat.audio.device_words import BLUETOOTH_NOTE
 from voicechat.audio.portaudio import OpenStream
 from voicechat.audio.stream_counters import OUTPUT_UNDERFLOW
+from voicechat.errors import AudioDeviceError
 
 __all__ = ["machine", "watched"]
 
@@ -173,3 +175,23 @@ def test_closing_gives_the_devices_back_and_later_looks_do_nothing(machine: Mach
     assert machine.device.calls == ["start", "close"]
     machine.check(10.0)
     assert machine.facts == []
+
+
+def test_a_repair_that_never_returns_is_measured_and_blocks_nothing(machine: Machine) -> None:
+    hangs, begun = threading.Event(), threading.Event()
+
+    def hang(*_: object, **__: object) -> OpenStream:
+        begun.set()
+        hangs.wait(10.0)
+        raise AudioDeviceError("gone")
+
+    assert machine.stream.stuck_for(machine.now) == 0.0
+    machine.opener.open = hang  # type: ignore[method-assign,assignment]
+    machine.stream.change("other", None)
+    machine.stream.check(machine.now)
+    assert begun.wait(5.0)
+    assert machine.stream.stuck_for(machine.now + 7.0) == 7.0
+    machine.stream.check(machine.now + 7.0)  # returns at once
+    hangs.set()
+    machine.stream.settle(5.0)
+    assert machine.stream.stuck_for(machine.now + 7.0) == 0.0

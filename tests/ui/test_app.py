@@ -16,7 +16,7 @@ from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.cli.watch import WELCOME
 from voicechat.core import events as did
 from voicechat.core.view import View
-from voicechat.engine.link import Ack, Batch, EngineHello, Unresponsive
+from voicechat.engine.link import Ack, Batch, EngineHello, Goodbye, Unresponsive
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
 from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
@@ -276,6 +276,14 @@ async def test_a_dead_engine_is_told_with_its_cause_and_enter_restarts_it_three_
         await pilot.press("ctrl+q")
         await until(pilot, lambda: engine.is_closed)
     assert app.return_code == ENGINE_DIED
+
+
+async def test_an_engine_whose_sound_library_hangs_is_replaced_without_a_key() -> None:
+    async with showing("talk", (120, 36)) as (_, engine, pilot):
+        for starts in (2, 3, 4, 4):
+            engine.deliver(Goodbye("the sound library hangs", 4, restart=True))
+            await until(pilot, lambda starts=starts: engine.starts == starts)  # type: ignore[misc]
+        await pilot.press("ctrl+q")
 
 
 async def test_refused_command_shows_its_reason_on_the_screen() -> None:

@@ -84,6 +84,7 @@ class DuplexStream:
         self._stutter = Stutter()
         self._stand_in: Pacer | None = None
         self._helper: threading.Thread | None = None
+        self._helper_began_at = 0.0
         self._began_at = 0.0
         self._generation = 0
         self._is_closed = False
@@ -147,6 +148,11 @@ class DuplexStream:
             self._aside(self._kick)
         else:
             self._look_around(now)
+
+    def stuck_for(self, now: float) -> float:
+        """Seconds for which a repair has been under way: PortAudio's terminate may never return; 0.0 without one."""
+        is_busy = self._helper is not None and self._helper.is_alive()
+        return now - self._helper_began_at if is_busy else 0.0
 
     def settle(self, timeout: float) -> None:
         """Wait until a repair that is under way is done."""
@@ -338,6 +344,7 @@ class DuplexStream:
 
     def _aside(self, work: Callable[[], None]) -> None:
         self._helper = threading.Thread(target=work, name="audio-repair", daemon=True)
+        self._helper_began_at = self._clock()
         self._helper.start()
 
     # Following the devices as they come and go, on the caller's thread.

@@ -43,6 +43,10 @@ class RunningAudio(Protocol):
         """Look after it; call about every 100 ms."""
         ...
 
+    def stuck_for(self, now: float) -> float:
+        """Seconds for which the sound library has not come back from a repair; 0.0 where none is under way."""
+        ...
+
     def change(self, mic: str | None, speaker: str | None) -> None:
         """Use other devices: "default", a name or "none"; None or "" leaves that side as it is. Returns at once.
 

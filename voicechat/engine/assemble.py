@@ -7,6 +7,7 @@ open, and the session is told when each is ready.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 import traceback
@@ -21,7 +22,7 @@ from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.audio.stream_counters import StreamCounters
 from voicechat.config.locations import device_memory_file, service_memory_file
-from voicechat.config.secrets import find_key, hide, key_hint
+from voicechat.config.secrets import find_key, hide, key_hint, without_keys
 from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
@@ -44,6 +45,12 @@ from voicechat.tools.toolbox import Toolbox
 
 AUDIO_CHECK = 0.1
 """Seconds between looks at the audio stream (its watchdog)."""
+STUCK_AFTER = 1.5
+"""Seconds of a repair after which it is looked whether only this process hangs; most repairs take 0.1 to 0.5."""
+RETURN_WITHIN = 1.0
+"""Seconds a repair has to come back once the sound library starts elsewhere."""
+PROBE_WITHIN = 10.0
+"""Seconds the sound library may take to start in another process: it waits there for a sound server that hangs."""
 
 
 class Talk:
@@ -104,6 +111,8 @@ class Talk:
         self.script = script_mic(self.desk.wishes.mic.wish, self._heard)
         self._tell = teller(self.session.tell, lambda: self.path.speaker_name)
         self._audio: RunningAudio | None = None
+        self.is_sound_stuck = False
+        """PortAudio does not come back in this process, though it would start in another one."""
         self._watchdog: asyncio.Task[None] | None = None
         self._reopening: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -218,9 +227,12 @@ class Talk:
         return self._audio.counters() if self._audio is not None else StreamCounters()
 
     async def _watch_stream(self) -> None:
-        while True:
-            if self._audio is not None:
-                self._audio.check(self.clock())
+        while not self.is_sound_stuck:
+            if (audio := self._audio) is not None:
+                audio.check(self.clock())
+                if audio.stuck_for(self.clock()) >= STUCK_AFTER and await sound_answers():
+                    await asyncio.sleep(RETURN_WITHIN)
+                    self.is_sound_stuck = audio.stuck_for(self.clock()) >= STUCK_AFTER + RETURN_WITHIN
             await asyncio.sleep(AUDIO_CHECK)
 
     async def close(self) -> None:
@@ -239,6 +251,23 @@ class Talk:
         if audio is not None:
             await asyncio.to_thread(audio.close)
         await self.lines.close()
+
+
+async def sound_answers() -> bool:
+    """Whether the sound library starts in another process now; that may hang too, so it is ended in time."""
+    command = (sys.executable, "-P", "-c", "import sounddevice")
+    silent = asyncio.subprocess.DEVNULL
+    environ = without_keys(os.environ)
+    probe = await asyncio.create_subprocess_exec(*command, stdin=silent, stdout=silent, stderr=silent, env=environ)
+    try:
+        async with asyncio.timeout(PROBE_WITHIN):
+            return await probe.wait() == 0
+    except TimeoutError:
+        return False
+    finally:
+        if probe.returncode is None:
+            probe.kill()
+            await probe.wait()
 
 
 def echo_words(processor: VoiceProcessor) -> str:

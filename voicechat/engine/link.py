@@ -283,6 +283,8 @@ class Unresponsive(msgspec.Struct, frozen=True, tag_field="kind", tag="unrespons
 class Goodbye(msgspec.Struct, frozen=True, tag_field="kind", tag="goodbye"):
     cause: str
     exit_code: int = 0
+    restart: bool = False
+    """A fresh engine would do better: only this process cannot reach the sound system any more."""
 
 
 FromEngine = (

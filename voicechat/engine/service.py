@@ -52,7 +52,7 @@ from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
-from voicechat.errors import EngineError, VoiceChatError
+from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.session.happenings import Happening, Watch
 
@@ -99,7 +99,9 @@ class Service:
             return 0 if hello is None else await self._serve(hello)
         except VoiceChatError as error:
             code = exit_code(error)
-            self.post(Goodbye(" · ".join(part for part in (error.message, error.hint) if part), exit_code=code))
+            cause = " · ".join(part for part in (error.message, error.hint) if part)
+            is_stuck = isinstance(error, AudioDeviceError) and error.retryable
+            self.post(Goodbye(cause, exit_code=code, restart=is_stuck))
             return code
 
     def close(self) -> None:
@@ -166,6 +168,8 @@ class Service:
                 self._watch_client(talk)
                 if starting.done() and (error := starting.exception()) is not None:
                     raise error
+                if talk.is_sound_stuck:
+                    raise AudioDeviceError("the sound library hangs", hint="start again", retryable=True)
                 await self._rest()
         finally:
             starting.cancel()

@@ -270,6 +270,8 @@ class VoiceChatApp(ActionsApp):
         self.talk.tape = TapeShown()
         self._show()
         self.talk.engine_died(clean(message.goodbye.cause), may_restart=self._may_restart())
+        if message.goodbye.restart and self._may_restart():
+            self._restart_engine()
 
     def _may_restart(self) -> bool:
         now = time.monotonic()
@@ -283,13 +285,16 @@ class VoiceChatApp(ActionsApp):
         elif self.died is None and not hangs:
             super().action_fold()
         elif self._may_restart():
-            self._restarts.append(time.monotonic())
-            self.died, self._silent_for = None, 0.0
             if hangs:
                 self.view, self.meters = after_death(self.view, self.spoken), Meters()
                 self._show()
-            self.talk.engine_died(None)
-            self.engine.restart()
+            self._restart_engine()
+
+    def _restart_engine(self) -> None:
+        self._restarts.append(time.monotonic())
+        self.died, self._silent_for = None, 0.0
+        self.talk.engine_died(None)
+        self.engine.restart()
 
     def on_user_did(self, message: messages.UserDid) -> None:
         """A widget's wish."""
