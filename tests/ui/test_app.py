@@ -368,20 +368,23 @@ async def test_an_engine_that_goes_on_talking_does_not_disturb_the_end(attempt: 
     app = VoiceChatApp(engine, UiOptions())
     over = threading.Event()
     rounds: list[int] = []
+    records = records_of("talk")
 
     def talk() -> None:
         while not over.is_set():
-            engine.deliver(*records_of("talk"), Batch(rows(3)))
+            engine.deliver(*records, Batch(rows(3)))
             rounds.append(1)
 
-    async with app.run_test() as pilot:
-        await until(pilot, lambda: engine.starts == 1)
-        talker = threading.Thread(target=talk)
-        talker.start()
-        await until(pilot, lambda: len(rounds) > attempt * 5)
-        if attempt % 2:
-            app.leave(0)
-    over.set()
+    talker = threading.Thread(target=talk, daemon=True)
+    try:
+        async with app.run_test() as pilot:
+            await until(pilot, lambda: engine.starts == 1)
+            talker.start()
+            await until(pilot, lambda: len(rounds) > attempt * 5)
+            if attempt % 2:
+                app.leave(0)
+    finally:
+        over.set()
     talker.join()
 
 
