@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from time import monotonic
 
 from textual.pilot import Pilot
@@ -27,8 +28,9 @@ PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
 
+@cache
 def all_scenes() -> dict[str, Scene]:
-    """Every moment by name."""
+    """Every moment by name; made once, which takes longer than most tests."""
     return scenes() | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
 
 
