@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
 from voicechat.ui.options import UiOptions
-from voicechat.ui.widgets.transcript import Transcript
+from voicechat.ui.widgets.transcript import KEEP, RECORDS, Transcript
 from voicechat.ui.widgets.turn import Turn, plain_text
 
 CUT = TurnView("a", "assistant", 3, "You can say", rest=" this and that.", cut_by="barge-in", cut_at=2.4)
@@ -227,3 +228,25 @@ async def test_a_hostile_translation_is_harmless_and_ascii_has_its_own_mark() ->
 
 def test_a_copied_turn_has_its_translation_in_a_line_of_its_own() -> None:
     assert plain_text(TurnView("u", "you", text="yes", translation="ja")) == "yes\n↳ ja"
+
+
+WHO: tuple[Literal["you", "assistant"], ...] = ("you", "assistant")
+
+
+async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
+    async with showing("ptt", (80, 24)) as (app, engine, pilot):
+        transcript = app.talk.query_one(Transcript)
+        order: list[str] = []
+        for block in range(6):
+            turns = [
+                TurnView(f"{who}{n}", who, n * 6.0, f"Words of exchange {n}.")
+                for n in range(block * 500, block * 500 + 500)
+                for who in WHO
+            ]
+            order += [turn.key for turn in turns]
+            engine.deliver(Turns(tuple(turns), tuple(order)))
+            await until(pilot, lambda count=len(order): len(transcript.order) == count)  # type: ignore[misc]
+            assert len(transcript.records) == min(len(order), RECORDS) and len(transcript._shown) <= KEEP
+        kept = transcript.whole_text()
+        assert kept.startswith("(5000 earlier turns are not kept on the screen)")
+        assert "Words of exchange 2999." in kept and "Words of exchange 2499." not in kept

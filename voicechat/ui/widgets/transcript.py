@@ -1,7 +1,8 @@
 """The transcript: one widget a turn, anchored to the newest, painted at most 20 times a second.
 
 It takes `Turns` messages as they come and applies what has changed at its own pace, so that a burst of deltas costs one
-layout. Old turns leave the screen (not the memory of the engine) beyond `KEEP`: layout cost grows with their number.
+layout. Old turns leave the screen beyond `KEEP`, because layout cost grows with their number, and its memory beyond
+`RECORDS`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from voicechat.ui.paint import Backdrop, keys_of_app, palette_of
 from voicechat.ui.widgets.turn import Turn, plain_text
 
 KEEP = 300
+RECORDS = 1_000
+"""Turns whose text the screen keeps; a tape has those before them."""
 PAINT_EVERY = 0.05
 
 
@@ -110,7 +113,9 @@ class Transcript(Vertical, Backdrop):
         if turns.order is not None and turns.order != self._engine_order:
             self._engine_order = turns.order
             self._order_changed = True
-            self.records = {key: self.records[key] for key in self.order if key in self.records}
+            known = [key for key in self.order if key in self.records]
+            self.records = {key: self.records[key] for key in known[-RECORDS:]}
+            self._dirty &= self.records.keys()
         self._paint_soon()
 
     def add_note(
@@ -292,8 +297,10 @@ class Transcript(Vertical, Backdrop):
         return ""
 
     def whole_text(self) -> str:
-        """Everything, one paragraph a turn."""
-        return "\n\n".join(plain_text(self.records[key]) for key in self.order if key in self.records)
+        """Everything that is kept, one paragraph a turn, and how many turns came before it."""
+        gone = len(self.order) - len(self.records)
+        before = f"({gone} earlier turns are not kept on the screen)\n\n" if gone > 0 else ""
+        return before + "\n\n".join(plain_text(self.records[key]) for key in self.order if key in self.records)
 
     @property
     def last(self) -> TurnView | None:
