@@ -245,7 +245,8 @@ async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
             ]
             order += [turn.key for turn in turns]
             engine.deliver(Turns(tuple(turns), tuple(order)))
-            await until(pilot, lambda count=len(order): len(transcript.order) == count)  # type: ignore[misc]
+            newest = order[-1]
+            await until(pilot, lambda key=newest: transcript.order[-1:] == (key,))  # type: ignore[misc]
             assert len(transcript.records) == min(len(order), RECORDS) and len(transcript._shown) <= KEEP
         kept = transcript.whole_text()
         assert kept.startswith("(5000 earlier turns are not kept on the screen)")
