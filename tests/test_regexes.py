@@ -54,7 +54,9 @@ def patterns() -> dict[tuple[str | bytes, int], tuple[str, set[str]]]:
                 flags = [ast.unparse(part) for part in (*call.args[2:], *(key.value for key in call.keywords))]
                 number = sum(int(getattr(re, flag[3:])) for flag in flags if re.fullmatch(r"re\.[A-Z]+", flag))
                 place = (f"{name}:{call.lineno}", set[str]())
-                found.setdefault((call.args[0].value, number), place)[1].add(call.func.attr)
+                text = call.args[0].value
+                assert isinstance(text, str | bytes)
+                found.setdefault((text, number), place)[1].add(call.func.attr)
             elif isinstance(owner, ast.Name | ast.Attribute):
                 uses[owner.id if isinstance(owner, ast.Name) else owner.attr].add(call.func.attr)
         for variable, value in vars(module).items():

@@ -13,6 +13,7 @@ import pytest
 from tests.support.local_server import local_server
 from tests.support.peers import eventually, pitch
 from tests.support.realtime_call import RealtimeCall, realtime_call
+from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.rtc.peer import Peer
 
 VOICE = (0.5 * 32767 * np.sin(2 * np.pi * 200 * np.arange(48_000) / 48_000)).astype(np.int16)
@@ -148,6 +149,33 @@ async def test_a_client_secret_carries_its_session_into_the_call() -> None:
         await call.peer.close()
 
 
+OFFER = "\r\n".join(
+    [
+        "v=0",
+        "o=- 1 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "m=audio 9 UDP/TLS/RTP/SAVPF 96",
+        "c=IN IP4 0.0.0.0",
+        "a=setup:actpass",
+        "a=mid:0",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdabcdabcdabcdabcdabcd",
+        "a=fingerprint:sha-256 00:11",
+        "a=rtcp-mux",
+        "a=sendrecv",
+        "a=rtpmap:96 opus/48000/2",
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
+        "c=IN IP4 0.0.0.0",
+        "a=setup:actpass",
+        "a=mid:1",
+        "a=ice-ufrag:abcd",
+        "a=ice-pwd:abcdabcdabcdabcdabcdabcd",
+        "a=fingerprint:sha-256 00:11",
+        "a=sctp-port:5000",
+        "",
+    ]
+)
 HUGE = b"v=0\r\n" + b"a=x\r\n" * 100_000
 
 
@@ -159,10 +187,13 @@ HUGE = b"v=0\r\n" + b"a=x\r\n" * 100_000
         ("application/sdp", b"", 400, "missing_required_parameter"),
         ("application/sdp", b"hello", 400, "invalid_offer"),
         ("application/sdp", HUGE, 413, "request_too_large"),
+        ("application/sdp", OFFER.replace("m=audio 9 UDP/TLS/RTP/SAVPF 96", "m=audio 9 "), 400, "invalid_offer"),
+        ("application/sdp", OFFER + "m=video 9 UDP/TLS/RTP/SAVPF 97\r\n" * 51, 400, "invalid_offer"),
+        ("application/sdp", OFFER.replace("sha-256 00:11", "nonsense"), 400, "invalid_offer"),
     ],
-    ids=["text", "json", "empty", "no SDP", "huge"],
+    ids=["text", "json", "empty", "no SDP", "huge", "no formats", "51 sections", "no fingerprint"],
 )
-async def test_a_bad_offer_is_refused_as_json(content_type: str, body: bytes, status: int, code: str) -> None:
+async def test_a_bad_offer_is_refused_as_json(content_type: str, body: bytes | str, status: int, code: str) -> None:
     async with local_server() as server, aiohttp.ClientSession() as http:
         headers = {"Content-Type": content_type}
         async with http.post(f"{server.base_url}/realtime/calls", data=body, headers=headers) as reply:
@@ -197,3 +228,15 @@ async def test_a_page_of_this_computer_may_call_and_read_where_its_call_is() -> 
         asked["Origin"] = "https://example.com"
         async with http.options(f"{server.base_url}/realtime/calls", headers=asked) as reply:
             assert reply.status == 403 and "Access-Control-Allow-Origin" not in reply.headers
+
+
+async def test_hostile_offers_leave_room_for_a_call() -> None:
+    hostile = OFFER.replace("m=audio 9 UDP/TLS/RTP/SAVPF 96", "m=audio 9 ")
+    headers = {"Content-Type": "application/sdp"}
+    async with local_server() as server:
+        async with aiohttp.ClientSession() as http:
+            for _ in range(2 * MOST_SESSIONS):
+                async with http.post(f"{server.base_url}/realtime/calls", data=hostile, headers=headers) as reply:
+                    assert reply.status == 400 and "m=" not in (await reply.json())["error"]["message"]
+        async with realtime_call(server.base_url) as call:
+            assert call.find("session.created")

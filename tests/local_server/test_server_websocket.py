@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from openai.resources.realtime.realtime import AsyncRealtimeConnection
 
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
+from voicechat import visitors
 from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.local_server.server import Server
 from voicechat.local_server.session import Session
@@ -162,6 +164,45 @@ async def test_sessions_are_limited_and_a_closed_one_makes_room() -> None:
         await eventually(lambda: len(server.house.sessions) < MOST_SESSIONS)
         async with http.ws_connect(url) as socket:
             assert (await socket.receive_json(timeout=TIMEOUT))["type"] == "session.created"
+
+
+async def test_many_sockets_at_once_get_no_more_sessions_than_there_are() -> None:
+    async with local_server() as server, aiohttp.ClientSession() as http:
+        asked = [http.ws_connect(f"{server.base_url}/realtime") for _ in range(3 * MOST_SESSIONS)]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+        sockets = [answer for answer in answers if isinstance(answer, aiohttp.ClientWebSocketResponse)]
+        refused = [answer.status for answer in answers if isinstance(answer, aiohttp.WSServerHandshakeError)]
+        assert len(sockets) == MOST_SESSIONS and refused == [503] * (2 * MOST_SESSIONS)
+        await asyncio.gather(*(socket.close() for socket in sockets))
+        await eventually(lambda: not server.house.sessions)
+        async with http.ws_connect(f"{server.base_url}/realtime") as socket:
+            assert (await socket.receive_json(timeout=TIMEOUT))["type"] == "session.created"
+
+
+@pytest.mark.parametrize(
+    "sent", [b"GET /hea", b"POST /v1/realtime/calls HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"]
+)
+async def test_a_half_sent_request_is_ended(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "SEND_WITHIN", 0.1)
+    for rest in (b"", b"Content-Type: application/sdp\r\n\r\nv=0"):
+        async with local_server() as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(sent + rest)
+            async with asyncio.timeout(TIMEOUT):
+                with contextlib.suppress(ConnectionError):
+                    answer = await reader.read()
+                    assert not answer or b" 408 " in answer or b" 400 " in answer
+            writer.close()
+
+
+async def test_a_malformed_request_leaves_no_address_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with local_server() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nHost\x00: b\r\n\r\n")
+        async with asyncio.timeout(TIMEOUT):
+            assert b" 400 " in await reader.read()
+        writer.close()
+    assert "127.0.0.1" not in caplog.text and "Traceback" not in caplog.text
 
 
 async def test_binary_noise_and_broken_json_leave_the_session_usable() -> None:

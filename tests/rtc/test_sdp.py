@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, strategies as st
 
 from voicechat.rtc.sdp import largest_message, only_opus, opus_payload_types, problem_with, with_opus_fec
 
@@ -91,3 +92,18 @@ def test_payload_types_and_message_size_are_read() -> None:
     assert largest_message(CHROME) == 65_536
     assert largest_message(CHROME + "a=max-message-size:0\r\n") == 0
     assert largest_message("a=max-message-size:99999999999999\r\n") == 65_536
+
+
+LINES = st.sampled_from(
+    [*CHROME.split("\r\n"), "m=audio 9 ", "m=audio", "m=", "a=rtpmap:111 opus/48000", "a=mid:", "m=video"]
+)
+
+
+@given(st.lists(LINES | st.text(max_size=20), max_size=12), st.integers(0, 28))
+def test_any_description_is_refused_in_words_or_can_be_edited(lines: list[str], at: int) -> None:
+    whole = CHROME.split("\r\n")
+    text = "\r\n".join([*whole[:at], *lines, *whole[at:]])
+    if not problem_with(text):
+        assert opus_payload_types(only_opus(text))
+        with_opus_fec(text)
+        largest_message(text)

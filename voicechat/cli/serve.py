@@ -77,7 +77,7 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay
 def _narrate(base_url: str, about: str, fault: str) -> None:
     """How to use it; on stderr, because stdout is data."""
     lines = [
-        f"A Realtime server listens on this computer only. {about}",
+        f"A Realtime server for programs of this computer. {about}",
         f"  talk to it:     voicechat --provider custom --base-url {base_url}",
         f"  any client:     base URL {base_url}, any key, any model; WebRTC and WebSocket",
         "  end it:         Ctrl+C",

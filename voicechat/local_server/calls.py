@@ -21,6 +21,7 @@ from voicechat.local_server.session_config import Fields, SessionConfig
 from voicechat.local_server.shapes import Refusal, invalid
 from voicechat.protocol.dialects import Dialect
 from voicechat.rtc.peer import Peer
+from voicechat.visitors import sent_in_time
 
 log = logging.getLogger("voicechat.local_server")
 
@@ -71,6 +72,7 @@ class Call:
     async def close(self) -> None:
         """End the call and everything of it; any number of times."""
         self.calls.pop(self.call_id, None)
+        self.house.leave(self)
         for task in list(self._tasks):
             task.cancel()
         if session := self.session:
@@ -91,6 +93,9 @@ class Call:
 
     async def _begin(self) -> None:
         """The channel is open: start the session as soon as the engine is loaded."""
+        if refusal := self.house.enter(self):
+            self.hang_up(1013, refusal.message)
+            return
         session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
         self.house.sessions.add(session)
         self.peer.receive.flush()
@@ -128,7 +133,8 @@ class CallDesk:
         """An offer: 201 with the answer and where the call is, or a refusal as JSON."""
         if fault := await self._faulty():
             return fault
-        asked = await _read_request(request, self._house)
+        async with sent_in_time():
+            asked = await _read_request(request, self._house)
         if isinstance(asked, web.Response):
             return asked
         full = self._house.why_full()
@@ -144,8 +150,10 @@ class CallDesk:
         self._calls[call_id] = call
         try:
             sdp = await call.answer(asked.offer)
-        except SignallingError as error:
+        except BaseException as error:
             await call.close()
+            if not isinstance(error, SignallingError):
+                raise
             return refusal_response(400, Refusal("invalid_offer", f"{error.message}.", "sdp"))
         headers = {"Location": f"/v1/realtime/calls/{call_id}"}
         text = self._house.fault.change_answer(sdp)

@@ -42,6 +42,8 @@ class House:
     brain_model: str = ""
     fault: Fault = NO_FAULT
     sessions: set[ClientSession] = field(default_factory=set)
+    _lines: list[Line] = field(default_factory=list)
+    """Lines with a place: those of sessions, and those whose session is being opened."""
     _tokens: dict[str, _Token] = field(default_factory=dict)
     _loading: asyncio.Task[Senses] | None = None
 
@@ -77,10 +79,20 @@ class House:
         """Why no further session can be opened now."""
         if self.state == "failed":
             return Refusal("model_load_error", "The speech engine could not be loaded.", type="server_error")
-        if len(self.sessions) >= MOST_SESSIONS:
+        if len(self._lines) >= MOST_SESSIONS:
             text = f"All {MOST_SESSIONS} sessions of this server are in use."
             return Refusal("session_limit_reached", text, type="server_error")
         return None
+
+    def enter(self, line: Line) -> Refusal | None:
+        """Give a line a place until it leaves, or say why there is none. Ask before anything is awaited."""
+        if (refusal := self.why_full()) is None:
+            self._lines.append(line)
+        return refusal
+
+    def leave(self, line: Line) -> None:
+        """Free the place of a line, if it has one."""
+        self._lines = [other for other in self._lines if other is not line]
 
     def issue_token(self, session: Fields) -> tuple[str, float]:
         """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
@@ -15,6 +16,7 @@ from voicechat.local_server.session_config import Fields
 from voicechat.local_server.shapes import Refusal, invalid
 from voicechat.local_server.websocket import serve_websocket
 from voicechat.protocol.session_dialects import in_dialect
+from voicechat.visitors import arrived, listen, sent_in_time
 
 HOST = "127.0.0.1"
 _LARGEST_BODY = 1_000_000
@@ -29,6 +31,7 @@ class Server:
         self.house = house
         self._desk = CallDesk(house)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self.port = 0
 
     @property
@@ -54,13 +57,14 @@ class Server:
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, HOST, port)
-        await site.start()
-        self.port = int(self._runner.addresses[0][1])
+        self._listener = await listen(self._runner, HOST, port)
+        self.port = int(self._listener.sockets[0].getsockname()[1])
         self.house.start()
 
     async def stop(self) -> None:
         """End all sessions and stop listening."""
+        if self._listener:
+            self._listener.close()
         await self._desk.close()
         await self.house.close()
         if self._runner:
@@ -105,6 +109,7 @@ class Server:
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who may come in, answer preflights, and put the CORS headers on every answer, refusals included."""
+    arrived(request)
     origin = request.headers.get("Origin", "")
     if reason := why_not(request.headers.get("Host", ""), origin):
         return refusal_response(403, Refusal("forbidden", reason))
@@ -124,7 +129,8 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _read_object(request: web.Request) -> Fields | Refusal:
     try:
-        body = json.loads(await request.read() or b"{}")
+        async with sent_in_time():
+            body = json.loads(await request.read() or b"{}")
     except (ValueError, RecursionError):
         return Refusal("invalid_json", "The body is not JSON.")
     return body if isinstance(body, dict) else invalid("body", "it must be a JSON object.")

@@ -73,14 +73,22 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
     socket = web.WebSocketResponse(
         protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
     )
-    if (refused := _refusal(request, house, socket)) is not None:
+    line = WebSocketLine(socket)
+    if (refused := _refusal(request, house, line)) is not None:
         return refused
+    try:
+        return await _serve(request, house, line)
+    finally:
+        house.leave(line)
+
+
+async def _serve(request: web.Request, house: House, line: WebSocketLine) -> web.StreamResponse:
+    socket = line.socket
     offered = request.headers.get("Sec-WebSocket-Protocol", "")
     dialect = "beta" if "openai-beta.realtime-v1" in offered else spoken_dialect(request)
     started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
     assert not isinstance(started, Refusal)
     await socket.prepare(request)
-    line = WebSocketLine(socket)
     writing = spawn(line.write())
     session: ClientSession | None = None
     try:
@@ -101,8 +109,8 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
     return socket
 
 
-def _refusal(request: web.Request, house: House, socket: web.WebSocketResponse) -> web.Response | None:
-    """Why there is no session, as an answer of HTTP."""
+def _refusal(request: web.Request, house: House, line: WebSocketLine) -> web.Response | None:
+    """Why there is no session, as an answer of HTTP; None when the line has a place."""
     if refusal := house.why_full():
         return refusal_response(503, refusal)
     if (answer := house.fault.http_answer()) and answer.status >= 400:
@@ -111,8 +119,9 @@ def _refusal(request: web.Request, house: House, socket: web.WebSocketResponse) 
     if "call_id" in request.query:
         text = "This server has no side channel into a call."
         return refusal_response(400, Refusal("invalid_value", text, "call_id"))
-    if not socket.can_prepare(request).ok:
+    if not line.socket.can_prepare(request).ok:
         return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
+    house.enter(line)
     return None
 
 

@@ -27,7 +27,7 @@ from aiortc import (
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
+from aiortc.exceptions import InvalidStateError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 
@@ -51,19 +51,6 @@ _LARGEST_BACKLOG = 4_000_000
 _RTCP_EVERY = 1.0
 _LOOK_EVERY = 0.05
 """Seconds between looks whether the other side is still there."""
-_BAD_DESCRIPTION = (
-    ValueError,
-    AssertionError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    RuntimeError,
-    TypeError,
-    InternalError,
-    InvalidAccessError,
-    InvalidStateError,
-    OperationError,
-)
 """What aiortc's parser and negotiation are known to raise on descriptions they did not expect."""
 
 
@@ -136,13 +123,15 @@ class Peer:
     async def answer(self, offer: str) -> str:
         """Server: our description for a client's. Candidates may be missing from the offer; the client's first
         packet tells where it is. Raises SignallingError when the offer is of no use."""
+        sdp.check(offer, "client")
         connection = await self._connect()
         connection.on("datachannel", self._use_channel)
-        # Nothing may be added before the offer is known: aiortc stops the shared transport when the offer's
-        # first section is not the one that was made first here.
-        await self._apply(connection, sdp.only_opus(offer), "offer")
-        self._use_sender(connection.addTrack(self._track))
-        return await self._described(connection)
+        with sdp.refusing("client"):
+            # Nothing may be added before the offer is known: aiortc stops the shared transport when the offer's
+            # first section is not the one that was made first here.
+            await self._apply(connection, sdp.only_opus(offer), "offer")
+            self._use_sender(connection.addTrack(self._track))
+            return await self._described(connection)
 
     def send(self, text: str) -> str:
         """Queue one message; returns why it cannot be sent, or an empty string. Event loop only."""
@@ -232,17 +221,9 @@ class Peer:
     async def _apply(self, connection: RTCPeerConnection, text: str, kind: Literal["offer", "answer"]) -> None:
         """The other side's description, refused with a reason where aiortc would only trip over it."""
         sender = "server" if kind == "answer" else "client"
-        problem = sdp.problem_with(text)
-        if not problem:
-            try:
-                await connection.setRemoteDescription(RTCSessionDescription(sdp=text, type=kind))
-            except _BAD_DESCRIPTION as error:
-                problem = f"it cannot be read ({type(error).__name__})"
-        if problem:
-            raise SignallingError(
-                f"the {sender}'s session description is of no use: {problem}",
-                hint="is this address a Realtime server that speaks WebRTC?",
-            )
+        sdp.check(text, sender)
+        with sdp.refusing(sender):
+            await connection.setRemoteDescription(RTCSessionDescription(sdp=text, type=kind))
         self.receive.accept_payload_types(sdp.opus_payload_types(text))
         self._remote_limit = sdp.largest_message(text)
         for transceiver in connection.getTransceivers():

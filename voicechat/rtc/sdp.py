@@ -8,13 +8,43 @@ a background task where nobody hears it. The cures are all in the text.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from voicechat.errors import SignallingError, VoiceChatError
 
 LARGEST_SDP = 200_000
 """Characters; a browser's with forty candidates has 6000."""
+MOST_SECTIONS = 16
+"""Media sections; a call has one for sound and one for events."""
 _OPUS = re.compile(r"^a=rtpmap:(\d{1,3}) opus/48000(/2)?\s*$", re.IGNORECASE | re.MULTILINE)
 _DEFAULT_LARGEST_MESSAGE = 65_536
 _FMTP_WANTED = "minptime=10;useinbandfec=1"
 _OPUS_SPECIFIC = re.compile(r"^a=(?:rtpmap|fmtp|rtcp-fb):(\d{1,3})\b")
+
+
+@contextmanager
+def refusing(sender: str) -> Iterator[None]:
+    """Turn whatever a session description makes aiortc or us raise into a SignallingError."""
+    try:
+        yield
+    except VoiceChatError:
+        raise
+    except Exception as error:
+        raise _of_no_use(sender, f"it cannot be read ({type(error).__name__})") from error
+
+
+def check(sdp: str, sender: str) -> None:
+    """Raise SignallingError for a description that cannot be used."""
+    if problem := problem_with(sdp):
+        raise _of_no_use(sender, problem)
+
+
+def _of_no_use(sender: str, problem: str) -> SignallingError:
+    return SignallingError(
+        f"the {sender}'s session description is of no use: {problem}",
+        hint="is this address a Realtime server that speaks WebRTC?",
+    )
 
 
 def opus_payload_types(sdp: str) -> frozenset[int]:
@@ -49,10 +79,14 @@ def problem_with(sdp: str) -> str:
     if not sdp.lstrip().startswith("v=0"):
         return "it is not a session description"
     _, *media = _sections(sdp)
+    if len(media) > MOST_SECTIONS:
+        return f"it has more than {MOST_SECTIONS} media sections"
     audio = [section for section in media if section.startswith("m=audio ")]
     events = [section for section in media if section.startswith("m=application ")]
     if not audio or _is_refused(audio[0]):
         return "it has no audio"
+    if any(len(section.splitlines()[0].split()) < 4 for section in media):
+        return "a media line lacks its port, protocol or formats"
     if not opus_payload_types(audio[0]):
         return "it has no Opus audio"
     if not events or _is_refused(events[0]):

@@ -21,6 +21,7 @@ from voicechat.tap.rest import ask
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import passed_on
 from voicechat.tasks import spawn
+from voicechat.visitors import sent_in_time
 
 CONNECT_LIMIT = 30.0
 """Seconds until a call of which a leg does not connect is given up."""
@@ -154,7 +155,9 @@ class CallDesk:
 
     async def take(self, request: web.Request) -> web.Response | None:
         """The answer for the client; None for a request that carries no offer."""
-        offer = carried(request.headers.get("Content-Type", ""), await request.read())
+        async with sent_in_time():
+            body = await request.read()
+        offer = carried(request.headers.get("Content-Type", ""), body)
         if offer is None:
             return None
         session = self._desk.call("WebRTC", request.headers, request.raw_path)
@@ -172,9 +175,12 @@ class CallDesk:
                 return reply
             await call.service.accept_answer(answer.sdp)
             reply.body = answer.with_sdp(await call.client.answer(parameters_of(answer.sdp)))
-        except SignallingError as error:
-            session.ended("tap", f"This call cannot be tapped: {error.message}.")
+        except BaseException as error:
+            why = error.message if isinstance(error, SignallingError) else type(error).__name__
+            session.ended("tap", f"This call cannot be tapped: {why}.")
             await call.close()
+            if not isinstance(error, SignallingError):
+                raise
             return problem(400, "cannot_tap", f"voicechat tap: {error.message}")
         call.begin()
         return reply

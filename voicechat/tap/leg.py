@@ -28,7 +28,6 @@ from aiortc import (
     RTCRtpTransceiver,
     RTCSessionDescription,
 )
-from aiortc.exceptions import InternalError, InvalidAccessError, InvalidStateError, OperationError
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RtpPacket, is_rtcp
@@ -41,11 +40,6 @@ from voicechat.tasks import spawn
 
 loopback_candidates.install()
 
-_BAD_DESCRIPTION = (
-    ValueError, AssertionError, AttributeError, IndexError, KeyError, RuntimeError, TypeError,
-    InternalError, InvalidAccessError, InvalidStateError, OperationError,
-)  # fmt: skip
-"""What aiortc is known to raise on descriptions it did not expect."""
 _STOCK_BUFFER = "_RTCRtpReceiver__jitter_buffer"
 _PLACEHOLDER = 1022
 """Number of the channel that only makes the offer ask for channels; it is never opened on the wire."""
@@ -145,13 +139,16 @@ class Leg:
 
     async def accept_offer(self, text: str) -> None:
         """The client's description. Raises SignallingError when it is of no use."""
-        await self._apply(sdp.only_opus(text), "offer")
+        sdp.check(text, "client")
+        with sdp.refusing("client"):
+            await self._apply(sdp.only_opus(text), "offer")
 
     async def answer(self, parameters: str) -> str:
         """Our description for the client, with what the service says of its Opus."""
-        self._connection.addTrack(self._track)
-        await self._connection.setLocalDescription()
-        self._number(self._connection.getSenders()[0])
+        with sdp.refusing("client"):
+            self._connection.addTrack(self._track)
+            await self._connection.setLocalDescription()
+            self._number(self._connection.getSenders()[0])
         return with_parameters(self._connection.localDescription.sdp, parameters)
 
     def open_channel(self, like: RTCDataChannel) -> RTCDataChannel:
@@ -181,14 +178,10 @@ class Leg:
         await self._connection.close()
 
     async def _apply(self, text: str, kind: str) -> None:
-        problem = sdp.problem_with(text)
-        if not problem:
-            try:
-                await self._connection.setRemoteDescription(RTCSessionDescription(sdp=text, type=kind))
-            except _BAD_DESCRIPTION as error:
-                problem = f"it cannot be read ({type(error).__name__})"
-        if problem:
-            raise SignallingError(f"the {kind} is of no use to the tap: {problem}")
+        sender = "server" if kind == "answer" else "client"
+        sdp.check(text, sender)
+        with sdp.refusing(sender):
+            await self._connection.setRemoteDescription(RTCSessionDescription(sdp=text, type=kind))
         self._payload_types = sdp.opus_payload_types(text)
         for transceiver in self._connection.getTransceivers():
             if transceiver.kind == "audio":

@@ -14,6 +14,7 @@ from voicechat.tap.desk import CONNECT_LIMIT, Desk
 from voicechat.tap.upstream import passed_on, secrets_of, shown_path
 from voicechat.transports.endpoint import proxy_for
 from voicechat.transports.refusals import unreachable
+from voicechat.visitors import sent_in_time
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of a body, either way."""
@@ -22,7 +23,9 @@ LARGEST = 32 * 1024 * 1024
 async def forward(request: web.Request, desk: Desk) -> web.Response:
     """Any request that is no call."""
     began = desk.clock()
-    answer = await ask(desk, request.method, request.raw_path, passed_on(request.headers), await request.read())
+    async with sent_in_time():
+        body = await request.read()
+    answer = await ask(desk, request.method, request.raw_path, passed_on(request.headers), body)
     _learn_keys(desk, answer)
     seconds = round(desk.clock() - began, 4)
     key = "given" if secrets_of(request.headers, request.raw_path) else "none"

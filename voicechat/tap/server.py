@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from voicechat.tap.calls import CallDesk
 from voicechat.tap.desk import Desk
 from voicechat.tap.rest import LARGEST, forward
 from voicechat.tap.websocket import relay
+from voicechat.visitors import arrived, listen
 
 HOST = "127.0.0.1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,6 +27,7 @@ class TapServer:
         self._desk = desk
         self._calls = CallDesk(desk)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self.port = 0
 
     @property
@@ -36,19 +39,21 @@ class TapServer:
         """Listen; 0 picks a free port. Raises SignallingError when the port is taken."""
         app = web.Application(middlewares=[_guard], client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", self._take)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, auto_decompress=False)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, HOST, port).start()
+            self._listener = await listen(self._runner, HOST, port, auto_decompress=False)
         except OSError as error:
             raise SignallingError(
                 f"Port {port} cannot be used ({error.strerror or error}).",
                 hint="voicechat tap --port 0 takes a free one",
             ) from error
-        self.port = int(self._runner.addresses[0][1])
+        self.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """End all calls and stop listening."""
+        if self._listener is not None:
+            self._listener.close()
         await self._calls.close()
         self._desk.close()
         if self._runner is not None:
@@ -65,6 +70,7 @@ class TapServer:
 @web.middleware
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A browser runs pages from anywhere; only clients and pages of this computer may use what is behind the tap."""
+    arrived(request)
     origin = request.headers.get("Origin", "")
     if reason := why_not(request.headers.get("Host", ""), origin):
         return problem(403, "forbidden", f"voicechat tap: {reason}")

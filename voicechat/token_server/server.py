@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from voicechat.token_server.doors import Doors, Refused
 from voicechat.token_server.rates import Rates, client_of
 from voicechat.token_server.upstream import told
 from voicechat.transports.tokens import Token
+from voicechat.visitors import LOG, NO_LOG
 
 Mint = Callable[[], Awaitable[Token]]
 """Gets a new token of the service, or raises SignallingError."""
@@ -34,8 +34,6 @@ LONGEST_VISIT = 30.0
 """Seconds a connection may last, from its first byte to its last: somebody who sends a byte a minute holds a place."""
 LARGEST_BODY = 1_024
 """Bytes; no request to this server has a body."""
-_SILENT = logging.Logger("voicechat.token_server", logging.CRITICAL + 1)
-"""No line a request: it would hold addresses of people."""
 SHAPES = ("", "both", "ga", "beta")
 
 
@@ -190,7 +188,13 @@ class Visitor(web.RequestHandler):
 
     def __init__(self, server: TokenServer, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
-            server.web_server, loop=loop, access_log=_SILENT, keepalive_timeout=5.0, lingering_time=0.0, max_headers=64
+            server.web_server,
+            loop=loop,
+            logger=LOG,
+            access_log=NO_LOG,
+            keepalive_timeout=5.0,
+            lingering_time=0.0,
+            max_headers=64,
         )
         self._server, self._loop_of_visit = server, loop
         self._leaves: asyncio.TimerHandle | None = None
