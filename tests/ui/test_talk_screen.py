@@ -17,6 +17,7 @@ from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sizes import size_class
+from voicechat.ui.widgets.composer import MessageField
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.transcript import TurnList
@@ -256,3 +257,14 @@ async def test_the_window_is_named_on_air_while_it_is_away() -> None:
         await until(pilot, lambda: app.title == "● ON AIR · voicechat")
         app.post_message(events.AppFocus())
         await until(pilot, lambda: app.title == "voicechat")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
+async def test_keys_typed_right_behind_the_type_key_are_text(size: tuple[int, int]) -> None:
+    async with showing("ptt", size) as (app, engine, pilot):
+        for key in "imob":
+            app.post_message(events.Key(key, key))
+        field = app.talk.query_one(MessageField)
+        await until(pilot, lambda: field.value == "mob")
+        await pilot.press("i")
+        assert field.value == "mobi" and engine.sent == []

@@ -11,6 +11,7 @@ from textual.actions import ActionParseResult
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.timer import Timer
+from textual.widgets import Input, TextArea
 
 from voicechat.core import user_events as did
 from voicechat.core.view import View
@@ -217,7 +218,9 @@ class ActionsApp(EventActions, HandActions, NumbersActions):
         self.answer_tool(word)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys of an answer are those of other actions while nothing is asked."""
+        """The keys of an answer are those of other actions while nothing is asked; `type` is a letter in a field."""
+        if action == "type" and (isinstance(self.focused, Input | TextArea) or self.screen is not self.talk):
+            return False
         return bool(self.talk.asked) if action == "consent" else super().check_action(action, parameters)
 
     def answer_tool(self, word: str) -> None:

@@ -171,9 +171,9 @@ def default_bindings() -> list[Binding]:
 
 
 def _placed(binding: Binding, action: Action) -> Binding:
-    return Binding(
-        binding.key, action.action, action.words, show=False, id=action.id, priority=action.everywhere, system=True
-    )
+    # The key that opens the message field takes effect before the next key is read: what is typed behind it is text.
+    is_first = action.everywhere or action.id == "vc.type"
+    return Binding(binding.key, action.action, action.words, show=False, id=action.id, priority=is_first, system=True)
 
 
 def check_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[KeyProblem, ...]]:

@@ -94,7 +94,7 @@ class Composer(Horizontal, Backdrop):
         if self.is_mounted:
             self._arrange()
             if self.is_open:
-                self.query_one(MessageField).focus()
+                self.screen.set_focus(self.query_one(MessageField))  # at once: `focus` waits, and keys may follow
             elif self.insertion is not None:
                 self.query_one(MessageField).clear()
                 self.insertion = None
