@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
-from voicechat.audio.device_watch import DeviceWatch
+from voicechat.audio.device_watch import DeviceWatch, ServerReports
 from voicechat.audio.devices import decoded
+from voicechat.audio.sound_server import ask_server
 
 __all__ = ["virtual_audio"]
 
@@ -64,3 +66,23 @@ def test_a_watch_that_never_started_can_be_closed() -> None:
     watch = DeviceWatch()
     watch.close()
     assert watch.latest is None
+
+
+def test_programs_that_look_for_devices_get_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pactl").write_text(f"#!/bin/sh\nenv > {tmp_path}/seen.$1\n")
+    (tmp_path / "pactl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-here")
+    ask_server()
+    reports = ServerReports()
+    reports.wait(0.5)
+    reports.close()
+    seen = [(tmp_path / f"seen.{verb}").read_text() for verb in ("info", "list", "subscribe")]
+    assert all("PATH=" in text and "sk-never-here" not in text for text in seen)
+    watch = DeviceWatch()
+    watch.start()
+    until(lambda: watch.latest is not None, 8.0, "nothing was listed")
+    assert watch._process is not None
+    with open(f"/proc/{watch._process.pid}/environ", "rb") as environ:
+        assert b"sk-never-here" not in environ.read()
+    watch.close()

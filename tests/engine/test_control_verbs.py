@@ -54,7 +54,21 @@ def test_a_line_is_what_the_key_would_do(line: str, state: State, wanted: tuple[
     assert acts(line, state) == wanted
 
 
-@pytest.mark.parametrize("line", ["", "mute", "mute sideways", "ptt", "ptt down soon", "say", "stop it", "launch"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "mute",
+        "mute sideways",
+        "ptt",
+        "ptt down soon",
+        "ptt down nan",
+        "ptt toggle -nan",
+        "say",
+        "stop it",
+        "launch",
+    ],
+)
 def test_nonsense_is_refused_with_what_may_be_said(line: str) -> None:
     result = say(line)
     assert isinstance(result, Refused)

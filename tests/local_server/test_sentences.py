@@ -74,6 +74,8 @@ def test_however_the_text_arrives_the_words_are_the_same(text: str, size: int) -
         ("\x1b[31mred\x1b[0m", "31mred 0m"),
         ("π is about 3.14", "π is about 3.14"),
         ("2 snake_case_names * stars", "2 snake_case_names * stars"),
+        ("12345678901234567", "1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7"),
+        ("1,234,567", "1,234,567"),
     ],
 )
 def test_signs_are_written_out_for_the_voice(written: str, read: str) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.support.built_in_voice import engine, spoken_words
 from voicechat.local_server.speech.engine import engine_is_missing
@@ -67,3 +70,23 @@ def test_trimming_keeps_the_sound_and_drops_the_silence_around_it() -> None:
     assert np.isclose(np.square(short).sum(), np.square(tone).sum(), rtol=1e-3)
     assert len(trimmed(np.zeros(5000, np.float32))) == 0
     assert len(trimmed(np.zeros(0, np.float32))) == 0
+
+
+@needs_models
+def test_a_number_without_a_name_is_spoken_and_the_answer_goes_on() -> None:
+    sounds = list(engine().voice.speak("Call 1234567890123456789012345678901234567890 now. Thank you."))
+    assert len(sounds) == 2 and len(sounds[0]) > 8 * SAMPLE_RATE
+
+
+@needs_models
+def test_a_sentence_that_the_voice_cannot_speak_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    voice = engine().voice
+    real = voice._synthesiser.stream
+
+    def stream(text: str, speed: float = 1.0, seed: int | None = None) -> Iterator[NDArray[np.float32]]:
+        if "Second" in text:
+            raise IndexError(text)
+        return real(text, speed, seed)
+
+    monkeypatch.setattr(voice._synthesiser, "stream", stream)
+    assert len(list(voice.speak("First one. Second one. Third one."))) == 2

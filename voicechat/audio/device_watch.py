@@ -24,6 +24,7 @@ from typing import Protocol
 
 from voicechat.audio.devices import DeviceList, decoded, encoded, list_devices
 from voicechat.audio.sound_server import SoundServer, ask_server
+from voicechat.sharing.secrets_scan import without_keys
 
 LOOK_EVERY = {"linux": 2.0, "darwin": 3.0}
 """Seconds between looks, by system; where the sound server reports changes they are seen at once."""
@@ -98,7 +99,11 @@ class DeviceWatch:
     def _read_one_life(self) -> None:
         command = (sys.executable, "-P", "-m", "voicechat.audio.device_watch")
         with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=without_keys(os.environ),
         ) as process:
             self._process = process
             assert process.stdout is not None
@@ -149,12 +154,14 @@ class ServerReports:
         if process is not None:
             process.kill()
             process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
     def _listen(self) -> int:
         with self._starting:
             if self._process is None and self._program is not None and not self._has_ended:
                 command = (self._program, "subscribe")
-                words = {**os.environ, "LC_ALL": "C"}
+                words = {**without_keys(os.environ), "LC_ALL": "C"}
                 nothing = subprocess.DEVNULL
                 self._process = subprocess.Popen(
                     command, stdin=nothing, stdout=subprocess.PIPE, stderr=nothing, env=words, bufsize=0

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from voicechat.sharing.secrets_scan import without_keys
+
 SOURCE_VARIABLE = "PULSE_SOURCE"
 SINK_VARIABLE = "PULSE_SINK"
 _ANSWER_WITHIN = 2.0
@@ -96,7 +98,7 @@ def _ask(program: str, environ: Mapping[str, str], *words: str) -> str:
     try:
         answer = subprocess.run(
             (program, *words),
-            env={**environ, **_WORDS},
+            env={**without_keys(environ), **_WORDS},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_ANSWER_WITHIN,

@@ -6,13 +6,16 @@ nearest known name. `load` also tells where each value came from.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from voicechat.config.document import Document, LineError, entries, mode_remarks, read_document, shape_problem
 from voicechat.config.key_lines import Keys
@@ -267,17 +270,31 @@ def check(name: str, value: Any, place: str) -> Any:
             near = get_close_matches(str(one), choices, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
             raise ConfigError(f"{place} cannot be {one!r}", hint=f"{meant}allowed: {', '.join(choices)}")
+    if name.endswith("_url") and isinstance(value, str) and not _is_address(value):
+        raise ConfigError(f"{place} is no address: {value[:200]!r}", hint=about)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(f"{place} = {value} is no number that can be used", hint=about)
     low, high = TABLE[name].metadata["range"]
     if high and isinstance(value, float) and not low <= value <= high:
         raise ConfigError(f"{place} = {value} is out of range", hint=f"allowed: {low:g} to {high:g} ({about})")
     return value
 
 
+def _is_address(url: str) -> bool:
+    """Whether the parts of an address can be told apart; which of them there must be is asked where it is used."""
+    try:
+        parts = urlsplit(url)
+        return parts.port is None or bool(parts.netloc)
+    except ValueError:
+        return False
+
+
 def of_kind(name: str, value: Any, place: str) -> Any:
     """`value` as the type this setting has. Raises ConfigError; what may be a secret is not repeated in it."""
     kind = kind_of(name)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        with contextlib.suppress(OverflowError):
+            return float(value)
     if kind is tuple and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
         return tuple(value)
     if kind is dict and isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):

@@ -62,7 +62,10 @@ def find_key(environ: Mapping[str, str], provider: str, base_url: str = "") -> t
 
 def belongs(domains: tuple[str, ...], base_url: str) -> bool:
     """Whether an address is within these domains; one that was not given is the service's own."""
-    host = (urlsplit(base_url if "://" in base_url else f"//{base_url}").hostname or "").lower()
+    try:
+        host = (urlsplit(base_url if "://" in base_url else f"//{base_url}").hostname or "").lower()
+    except ValueError:
+        return False
     return not base_url or not domains or any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from voicechat.diagnose.findings import Evidence
 from voicechat.protocol.dialects import GA_NAMES
+from voicechat.protocol.wire import number_within
 
 Direction = Literal["in", "out", "local"]
 
@@ -57,9 +58,8 @@ def text(event: Mapping[str, Any], name: str, longest: int = 200) -> str:
 
 
 def number(event: Mapping[str, Any], name: str) -> float | None:
-    """A number inside an event; None if it is not there or is none."""
-    value = event.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    """A number inside an event; None if it is not there, is none, or is beyond all that is counted or timed."""
+    return number_within(event.get(name), -1e15, 1e15)
 
 
 def elapsed(first: Evidence | None, then: Evidence | None) -> float | None:

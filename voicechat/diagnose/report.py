@@ -70,7 +70,8 @@ class _Sessions:
             self.of[stream] = Diagnosis(is_ours=self._reading.kind == "tape")
         diagnosis = self.of[stream]
         diagnosis.feed(record)
-        if record.event.get("type") in GA_NAMES:
+        kind = record.event.get("type")
+        if isinstance(kind, str) and kind in GA_NAMES:
             self.speaks_beta = True
         if record.type == "error" and len(self.unexplained) < MOST_UNEXPLAINED:
             failure = diagnosis.model.failure

@@ -6,6 +6,7 @@ Pure: a line and the present state give the user's acts, or what is to be answer
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,8 @@ def _talk_key(rest: str, state: State) -> Obeyed | Refused:
     how, _, seconds = rest.partition(" ")
     try:
         lease = min(max(float(seconds), 0.1), LEASE) if seconds else LEASE
+        if not math.isfinite(lease):
+            raise ValueError
     except ValueError:
         return Refused(f"{seconds[:20]!r} is no number of seconds")
     is_down = state.talk.pressed_at is not None and state.talk.released_at is None

@@ -48,6 +48,13 @@ class MalformedFrame(msgspec.Struct, frozen=True, kw_only=True):
     """Length of the frame in bytes."""
 
 
+def number_within(value: object, least: float, most: float) -> float | None:
+    """A number from outside as a float; None for anything else, for NaN and beyond the bounds, however long it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if least <= value <= most else None
+
+
 def type_of(event: WireEvent | UnknownEvent | MalformedFrame | type[WireEvent]) -> str:
     """The GA type string of an event or event class, whatever dialect it was spoken in."""
     match event:

@@ -30,7 +30,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.errors import TapeError
 from voicechat.protocol.codec import decode_server
-from voicechat.protocol.wire import MalformedFrame
+from voicechat.protocol.wire import MalformedFrame, number_within
 from voicechat.session.happenings import Happening, in_session_time
 
 VERSION = 2
@@ -38,7 +38,7 @@ VERSION = 2
 AUDIO_TYPES = ("input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta")
 """Events that carry sound at their top level, in `audio` or `delta`."""
 NO_NUMBERS = ("nan", "inf", "-inf")
-_ELIDED = re.compile(r"<(\d+) bytes of base64>")
+_ELIDED = re.compile(r"<(\d{1,8}) bytes of base64>")
 _INPUTS: dict[str, type] = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -131,7 +131,7 @@ def input_of(told: Mapping[str, Any], wire: Mapping[str, Any] | None) -> Event:
     if kind is on.Received:
         if wire is None:
             raise TapeError("a server event is missing on the tape", hint="it was cut or edited")
-        return on.Received(int(told.get("connection", 0)), server_event(wire))
+        return on.Received(int(number_within(told.get("connection"), 0, 1e9) or 0), server_event(wire))
     fields = {("type" if key == "type_" else key): value for key, value in told.items() if key != "type"}
     try:
         has_names = any(value in NO_NUMBERS for value in fields.values() if isinstance(value, str))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from voicechat.errors import TapeError
+from voicechat.protocol.wire import number_within
 from voicechat.recording.lines import VERSION
 
 EVENTS_FILE = "session.jsonl"
@@ -18,6 +19,9 @@ ABOUT_FILE = "about.json"
 ENDED = "tape.ended"
 """The local event that stands last on a tape that was not cut off."""
 LONGEST_LINE = 16 * 1024 * 1024
+
+LONGEST_SESSION = 100 * 86_400.0
+"""Seconds; a line that claims more has no time."""
 
 Kind = Literal["event", "input", "effect"]
 _decoder = msgspec.json.Decoder(dict[str, Any])
@@ -94,7 +98,7 @@ def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 number += 1
                 try:
                     yield number, _decoder.decode(raw)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     continue  # half a line is what a crash leaves, and the rest of the tape is worth reading
     except OSError as error:
         raise TapeError(f"cannot read {file}: {error.strerror}", hint="is this the folder of a tape?") from error
@@ -102,10 +106,8 @@ def read_lines(file: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def entry_of(number: int, told: dict[str, Any]) -> Entry | None:
     """One line, or None for one of a kind that this version does not know."""
-    t = told.get("t")
-    seconds = float(t) if isinstance(t, int | float) else 0.0
-    at = told.get("at")
-    moment = float(at) if isinstance(at, int | float) else None
+    seconds = number_within(told.get("t"), 0.0, LONGEST_SESSION) or 0.0
+    moment = number_within(told.get("at"), -1e12, 1e12)
     for kind in ("event", "input", "effect"):
         data = told.get(kind)
         if isinstance(data, dict):

@@ -38,7 +38,7 @@ LOOK = 0.25
 """Seconds of tape between two looks of the checks at what did not happen."""
 LONGEST_SILENCE = 600.0
 """Seconds without a line over which the checks look every `LOOK`; nothing they wait for takes longer."""
-_SOUND: Final = re.compile(r"<(\d+) bytes of base64>")
+_SOUND: Final = re.compile(r"<(\d{1,8}) bytes of base64>")
 
 
 @dataclass(frozen=True, slots=True)

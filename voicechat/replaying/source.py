@@ -70,7 +70,7 @@ def last_time(file: Path) -> float:
         while True:
             stream.seek(max(0, size - tail))
             for raw in stream.read(tail).splitlines():
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, RecursionError):
                     told = json.loads(raw)
                     entry = entry_of(0, told) if isinstance(told, dict) else None
                     last = entry.t if entry is not None else last

@@ -26,6 +26,11 @@ def private_values(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted((value for value in found if len(value) >= SHORTEST), key=len, reverse=True))
 
 
+def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program that needs no key."""
+    return {name: value for name, value in environ.items() if not PRIVATE_NAMES.search(name)}
+
+
 def scrubbed(text: str, secrets: Iterable[str]) -> str:
     """`text` with every key replaced, known or by its looks."""
     for secret in secrets:

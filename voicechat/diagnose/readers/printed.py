@@ -73,7 +73,7 @@ _CLOSING = ("'", '"', "”", "」")
 LONGEST_SAYING = 2000
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
-_NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d+)")
+_NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
 """How names of events end that no table knows; `session.tools` is a field."""

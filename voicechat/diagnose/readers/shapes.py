@@ -48,13 +48,13 @@ class Shapes:
         """The event of an object whose like was read before; None: read it the long way."""
         if type(value) is not dict:
             return None
-        if value.get("type") in _SURE and value.keys().isdisjoint(_WRAPPING):
+        if _is_sure(value.get("type")) and value.keys().isdisjoint(_WRAPPING):
             return Found(value, None, direction_of(value["type"], None))
         plan = self._plans.get(tuple(value))
         if plan is None:
             return None
         event = _inside(value[plan.body])
-        if type(event) is not dict or event.get("type") not in _SURE or not event.keys().isdisjoint(MERE_BODIES):
+        if type(event) is not dict or not _is_sure(event.get("type")) or not event.keys().isdisjoint(MERE_BODIES):
             return None
         for name in plan.names:
             said = value[name]
@@ -90,6 +90,11 @@ def _inside(part: Any) -> Any:
         except (msgspec.DecodeError, RecursionError):
             return None
     return part
+
+
+def _is_sure(kind: object) -> bool:
+    """Whether that is the name of an event without doubt; services were seen to send lists here."""
+    return isinstance(kind, str) and kind in _SURE
 
 
 def _is_way(said: object) -> bool:

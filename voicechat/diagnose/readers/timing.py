@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+from voicechat.protocol.wire import number_within
+
 _ISO = re.compile(
     r"(20\d\d)[-/.](\d\d?)[-/.](\d\d?)[T _](\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?"
 )
@@ -50,10 +52,8 @@ def time_in(line: str) -> tuple[float, int] | None:
 
 def time_of(value: object) -> float | None:
     """Seconds out of a JSON value: a number in seconds, milliseconds or microseconds, or a text with a time in it."""
-    if isinstance(value, bool) or value is None:
-        return None
     if isinstance(value, int | float):
-        return _of_number(float(value))
+        return _of_number(value)
     if isinstance(value, str):
         if value[4:5] == "-" and (quick := _of_iso(value)) is not None:
             return quick
@@ -71,7 +71,7 @@ def _of_iso(value: str) -> float | None:
     """The quick way for what most wrappers write."""
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
@@ -107,8 +107,9 @@ class Clock:
         return round(raw + self._days - self._first, 6)
 
 
-def _of_number(value: float) -> float | None:
-    if value != value or value < 0:
+def _of_number(number: float) -> float | None:
+    """Seconds, out of anything up to nanoseconds since 1970."""
+    if (value := number_within(number, 0.0, 1e19)) is None:
         return None
     for factor in (1e9, 1e6, 1e3):
         if value / factor > 1e9:

@@ -14,6 +14,9 @@ _LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\s]{0,500}\)")
 _LINE_MARK = re.compile(r"(?m)^\s*(?:#{1,6}\s+|[-*+•]\s+|>\s+)")
 _EMPHASIS = re.compile(r"(\*\*|__|\*|_|~~)(?=\S)([^*_~\n]{1,300}?)(?<=\S)\1(?!\w)")
 
+_LONG_NUMBER = re.compile(r"\d(?:,?\d){15,}")
+"""Beyond the names that the voice has for numbers; read digit by digit."""
+
 _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), word)
     for pattern, word in (
@@ -46,6 +49,7 @@ def spoken_text(text: str) -> str:
     for pattern, word in _SIGNS:
         text = pattern.sub(word, text)
     text = "".join(char if _can_be_read(char) else " " for char in text)
+    text = _LONG_NUMBER.sub(lambda match: " ".join(match[0].replace(",", "")), text)
     text = re.sub(r"[ \t]{2,}", " ", text).strip()
     return text if any(char.isalnum() or char in "+=%&@#$€£" for char in text) else ""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from voicechat.errors import ConfigError
 from voicechat.local_server.speech.sentences import split_sentences
 from voicechat.local_server.speech.spoken_text import spoken_text
+
+log = logging.getLogger("voicechat.local_server")
 
 SAMPLE_RATE = 24_000
 SLOWEST, FASTEST = 0.5, 2.0
@@ -73,7 +76,11 @@ class Voice:
         speed = min(max(speed, SLOWEST), FASTEST)
         for sentence in split_sentences(spoken_text(text)):
             with self._turn:
-                pieces = [trimmed(piece) for piece in self._synthesiser.stream(sentence, speed, _SEED)]
+                try:
+                    pieces = [trimmed(piece) for piece in self._synthesiser.stream(sentence, speed, _SEED)]
+                except Exception as error:  # the voice's package meets text that it was not made for
+                    log.warning("a sentence could not be spoken: %s", type(error).__name__)
+                    continue
             for piece in pieces:
                 if len(piece):
                     yield piece
