@@ -125,8 +125,8 @@ async def test_say_whose_answer_is_stopped_before_it_begins_raises_with_the_next
 
 async def test_the_budget_of_the_settings_stops_a_talk_without_a_screen(local_url: str) -> None:
     settings = replace(
-        spoken(local_url), output="text", given=frozenset({"output"}), budget=0.001, model="x",
-        prices={"x": {"text_in": 1e6, "text_out": 1e6}},
+        spoken(local_url), output="text", given=frozenset({"output", "model"}), budget=0.001, model="x",
+        prices={"x": {"text_in": 1e5, "text_out": 1e5}},
     )  # fmt: skip
     async with Conversation(settings, {}) as talk:
         await talk.say("What is five plus four?")

@@ -186,7 +186,7 @@ def test_a_repair_that_never_returns_is_measured_and_blocks_nothing(machine: Mac
         raise AudioDeviceError("gone")
 
     assert machine.stream.stuck_for(machine.now) == 0.0
-    machine.opener.open = hang  # type: ignore[method-assign,assignment]
+    machine.opener.open = hang  # type: ignore[method-assign]
     machine.stream.change("other", None)
     machine.stream.check(machine.now)
     assert begun.wait(5.0)

@@ -111,6 +111,7 @@ async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Pa
         await asyncio.to_thread(terminal.until_written, "Paris?")
         terminal.type(b"\r")
         await asyncio.to_thread(terminal.until_written, "MAY THIS RUN?")
+        await asyncio.to_thread(terminal.until_written, "first, then")  # the question takes answers now
         before = len(terminal.written)
         terminal.type(b"\x1b")  # a key right behind it would be Alt with that key
         hint = b"to type a message"

@@ -185,6 +185,7 @@ def test_garbage_and_endless_lines_close_one_connection_and_nothing_else(talk: T
     with talk.knock() as door:
         try:
             door.sendall(b"x" * 300_000)
+            assert door.recv(200).startswith(b"error a line")
             assert door.recv(200) == b""
         except OSError:
             pass  # closed while we were still shouting

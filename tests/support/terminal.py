@@ -201,5 +201,5 @@ class Terminal:
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:
     hidden = ["TMUX", "STY", "CI", "COLORFGBG", "NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "TEXTUAL_DRIVER"]
-    hidden.append("TEXTUAL_DISABLE_KITTY_KEY")
+    hidden += ["TEXTUAL_DISABLE_KITTY_KEY", "COLUMNS", "LINES"]
     return {name: value for name, value in os.environ.items() if name not in hidden} | dict(more)

@@ -205,6 +205,8 @@ def mic_words(view: View, voice: str) -> str:
             return "closed, Enter opens it"
         case "keeping":
             return "keeping what you say until the line is up"
+        case "unknown":
+            return "unknown: the audio engine does not respond"
         case "device-lost":
             return f"lost: {mic.name or 'the microphone'}; devices lists others, wait waits for it"
     return _without_mic(view)

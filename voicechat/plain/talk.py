@@ -11,13 +11,13 @@ import queue
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from voicechat import exit_codes
 from voicechat.core import user_events as did
 from voicechat.core.view import View
-from voicechat.engine.link import Ack, Batch, Devices, FromEngine, Goodbye, Snapshot, SoundFacts, Turns
+from voicechat.engine.link import Ack, Batch, Devices, FromEngine, Goodbye, Snapshot, SoundFacts, Turns, Unresponsive
 from voicechat.plain.lines import Line, Narrator, device_lines, event_line, settings_lines
 from voicechat.plain.terminal import Printer
 from voicechat.plain.words import HELP, Acts, Ask, Meaning, Message, Unfit, meaning
@@ -155,6 +155,9 @@ class PlainTalk:
                 self._note_facts(record)
                 if self._shows_events:
                     self._printer.write(*(event_line(row) for row in record.rows))
+            case Unresponsive(seconds=seconds) if seconds:
+                mic = replace(self.view.mic, state="unknown", is_on_air=False)
+                self._see(replace(self.view, mic=mic), self._sound)
             case Ack(reason=reason) if reason:
                 self._failed = True
                 self._printer.write(Line("error", clean(reason, one_line=True), "error"))

@@ -98,12 +98,12 @@ def test_json_is_shown_without_the_noise_of_quotes_but_never_ambiguous() -> None
 
 def test_long_strings_are_folded_until_asked_for_and_the_whole_is_bounded() -> None:
     payload = json.dumps({"instructions": "word " * 200})
-    assert told(payload)[-1] == "  … 760 characters more, Enter unfolds"
+    assert told(payload)[-1] == "  … 760 characters more"
     assert sum(line.count("word") for line in told(payload, unfolded=True)) == 200
     assert all(len(line) <= 60 for line in told(payload, unfolded=True))
     assert sum(map(len, told("x" * 10 * LONGEST_PAYLOAD))) < 2 * LONGEST_PAYLOAD
     many = json.dumps({"a": [1234567890] * 20_000})
-    assert "y copies all of it" in told(many)[-1] and sum(map(len, told(many))) < 2 * LONGEST_PAYLOAD
+    assert "of 240007 characters is in the copy" in told(many)[-1] and sum(map(len, told(many))) < 2 * LONGEST_PAYLOAD
 
 
 def test_nothing_in_a_payload_is_a_control_character_or_a_crash() -> None:
