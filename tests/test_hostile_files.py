@@ -37,7 +37,7 @@ FIELDS = st.sampled_from(["audio_end_ms", "error", "delta", "timestamp", "direct
 KINDS = st.sampled_from(
     [*SERVER_EVENTS, *CLIENT_EVENTS, "malformed", "mic.closed", "Received", "LineOpened", "TimePassed"]
 )
-LEAVES = st.none() | NUMBERS | KINDS | st.text(max_size=8) | st.just({})
+LEAVES: st.SearchStrategy[object] = st.none() | NUMBERS | KINDS | st.text(max_size=8) | st.just({})
 VALUES = st.recursive(
     LEAVES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | FIELDS, inner, max_size=5),

@@ -12,6 +12,9 @@ def main() -> None:
 
         sys.stdout.write(f"voicechat {__version__}\n")
         return
+    from voicechat.cli.edge import protect_the_terminal
+
+    protect_the_terminal()
     if sys.argv[1:2] == ["ctl"]:
         from voicechat.cli.ctl import ctl_command
 

@@ -286,3 +286,25 @@ async def test_an_engine_that_dies_is_named_with_its_cause(tmp_path: Path) -> No
     assert ran.code == ENGINE_DIED
     assert "the engine was killed by SIGKILL (signal 9)" in ran.err
     assert ran.summary["problems"]
+
+
+# what was typed
+ESCAPES = "\x1b]0;PWNED\x07\x1b[2J"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--mic", f"{ESCAPES}.wav"),
+        ("run", "--text", "hi", "--tools", f"{ESCAPES}.py"),
+        ("run", "--text", "hi", "--session", f"{ESCAPES}.json"),
+        ("run", "--text", "hi", "--preset", ESCAPES),
+        ("replay", ESCAPES),
+        ("ctl", "--session", ESCAPES, "status"),
+        ("report", "--out", f"/nowhere/{ESCAPES}"),
+    ],
+    ids=["mic", "tools", "session", "preset", "replay", "ctl", "report"],
+)
+async def test_escapes_in_an_argument_are_shown_and_not_obeyed(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    ran = await voicechat(*arguments, environ=environ_for(tmp_path))
+    assert ran.code and "\x1b" not in ran.err + ran.out and "\\x1b]0;PWNED" in ran.err

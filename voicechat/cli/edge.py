@@ -2,11 +2,53 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
 
 from voicechat import exit_codes
 from voicechat.errors import VoiceChatError
+
+_SUSPECT = re.compile(r"[^\t\n -~\u00a1-\u00ac\u00ae-\u052f]")
+_OURS = re.compile(r"(\r\n|\r?\x1b\[[0-9]{0,3}[AK]|\x1b\[[0-9;]{0,20}m|\x1b\[\?25[hl])")
+"""What our own output needs: colours, the cursor hidden, and a line that is written again."""
+
+
+class _Harmless:
+    """A text stream on which nothing that was quoted (an argument, a path, an exception) commands the terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text, control characters as `\\x1b`."""
+        self._stream.write(_harmless(text) if _SUSPECT.search(text) else text)
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def protect_the_terminal() -> None:
+    """Let no output of ours pass on what commands a terminal. Data that goes into a pipe or a file stays as it is."""
+    if sys.stderr is not None:
+        sys.stderr = cast(TextIO, _Harmless(sys.stderr))
+    if sys.stdout is not None and sys.stdout.isatty():
+        sys.stdout = cast(TextIO, _Harmless(sys.stdout))
+
+
+def _harmless(text: str) -> str:
+    from voicechat.ui.sanitise import show  # most output has nothing to look at
+
+    if text == "\r":
+        return text
+    return "".join(part if _OURS.fullmatch(part) else show(part) for part in _OURS.split(text))
 
 
 def guarded(act: Callable[[], int]) -> int:
