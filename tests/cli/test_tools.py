@@ -103,7 +103,8 @@ async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Pa
     sound = ("--mic", "none", "--speaker", "none", "--output", "text")
     argv = [sys.executable, "-m", "voicechat", "--tools", file, *sound]
     with Terminal(argv, kitty=False, environ=environ_for(tmp_path)) as terminal:
-        await asyncio.to_thread(terminal.until, lambda: re.search(rb"connected \d", terminal.written) is not None)
+        connected = re.compile(rb"\xe2\x97\x8f (\x1b\[[\d;]*m)*connected")  # a dot, and perhaps another colour
+        await asyncio.to_thread(terminal.until, lambda: connected.search(terminal.written) is not None)
         before = len(terminal.written)
         terminal.type(b"i")
         await asyncio.to_thread(terminal.until, lambda: b" back" in terminal.written[before:], "the message field")

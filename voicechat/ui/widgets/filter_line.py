@@ -104,25 +104,23 @@ class FilterLine(Horizontal):
         self._back = 0
         self._typed = ""
         self._timer: Timer | None = None
+        colors = TermColors(lambda: palette_of(self.app).hex("accent"))
+        self.field = FilterField(
+            DEFAULT_FILTER, id="filter-field", max_length=LONGEST, select_on_focus=False, highlighter=colors
+        )
+        """The text field; made here, since a screen that closes at once composes nothing and is still asked."""
 
     def compose(self) -> ComposeResult:
         """The field always shows the filter; the keyboard makes it one to type in."""
         yield Static("", id="filter-sign", markup=False)
-        colors = TermColors(lambda: palette_of(self.app).hex("accent"))
-        yield FilterField(
-            DEFAULT_FILTER, id="filter-field", max_length=LONGEST, select_on_focus=False, highlighter=colors
-        )
+        yield self.field
         yield Static("", id="filter-hint", markup=False)
 
     def on_mount(self) -> None:
-        """Sign and hint."""
-        self.query_one("#filter-sign", Static).update(safe(" / "))
-        self._say()
-
-    @property
-    def field(self) -> FilterField:
-        """The text field."""
-        return self.query_one(FilterField)
+        """Sign and hint, unless the screen closes before it was composed."""
+        if self.query("#filter-hint"):
+            self.query_one("#filter-sign", Static).update(safe(" / "))
+            self._say()
 
     @property
     def is_typing(self) -> bool:
