@@ -48,7 +48,7 @@ AUDIO_CHECK = 0.1
 STUCK_AFTER = 1.5
 """Seconds of a repair after which it is looked whether only this process hangs; most repairs take 0.1 to 0.5."""
 RETURN_WITHIN = 1.0
-"""Seconds a repair has to come back once the sound library starts elsewhere."""
+"""Least seconds a repair has to come back once the sound library starts elsewhere; a slow system gets more."""
 PROBE_WITHIN = 10.0
 """Seconds the sound library may take to start in another process: it waits there for a sound server that hangs."""
 
@@ -230,10 +230,20 @@ class Talk:
         while not self.is_sound_stuck:
             if (audio := self._audio) is not None:
                 audio.check(self.clock())
-                if audio.stuck_for(self.clock()) >= STUCK_AFTER and await sound_answers():
-                    await asyncio.sleep(RETURN_WITHIN)
-                    self.is_sound_stuck = audio.stuck_for(self.clock()) >= STUCK_AFTER + RETURN_WITHIN
+                if audio.stuck_for(self.clock()) >= STUCK_AFTER:
+                    self.is_sound_stuck = await self._is_stuck_here_alone(audio)
             await asyncio.sleep(AUDIO_CHECK)
+
+    async def _is_stuck_here_alone(self, audio: RunningAudio) -> bool:
+        """Whether a repair does not come back although the sound library starts elsewhere, in a time that is known."""
+        if not await sound_answers():  # may have waited for a sound server that hung
+            return False
+        began = self.clock()
+        if not await sound_answers():
+            return False
+        patience = max(RETURN_WITHIN, 3.0 * (self.clock() - began))
+        await asyncio.sleep(patience)
+        return audio.stuck_for(self.clock()) >= STUCK_AFTER + patience
 
     async def close(self) -> None:
         """R29: the mic first, then the line, then the devices and our own server."""
