@@ -152,7 +152,7 @@ def test_catching_up_skips_only_silence(gate: MicGate, mic: Mic) -> None:
     assert gate.skipped > 0
 
 
-def test_a_block_heard_while_the_line_looks_for_a_pause_disturbs_nothing(gate: MicGate, mic: Mic) -> None:
+def test_a_block_pushed_while_the_uplink_seeks_a_pause_raises_nothing(gate: MicGate, mic: Mic) -> None:
     class Silence:
         """The audio thread takes in a block just when the line's thread asks."""
 

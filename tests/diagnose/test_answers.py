@@ -278,7 +278,7 @@ def test_a_tool_result_that_nobody_has_answered_is_named() -> None:
     assert codes(diagnosed(opened(), spoken(1, "i1"), went_on, timed=False)) >= {"tool-output-unanswered"}
 
 
-def test_a_tool_result_told_to_a_new_line_needs_no_answer() -> None:
+def test_a_tool_result_reseeded_after_a_reconnect_needs_no_response() -> None:
     before = [*spoken(1, "i1"), *called(3.2), sent(3.6, "response.create"), *answered(3.8, "r2")]
     told = [
         here(10.0, "line.lost"),

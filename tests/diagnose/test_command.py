@@ -95,9 +95,7 @@ def test_no_report_names_a_rule_by_its_number(as_json: bool, capsys: pytest.Capt
     assert re.findall(r"\bR\d{1,2}\b[^\n]*", capsys.readouterr().out) == []
 
 
-def test_a_cut_that_the_log_does_not_show_is_not_said_to_be_in_the_evidence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_cancelled_by_client_cites_only_events_of_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [
         {"type": "session.created", "session": {"type": "realtime"}},
         {"type": "response.created", "response": {"id": "r1", "status": "in_progress"}},
