@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
+import tracemalloc
+from collections.abc import Iterator
 
 from voicechat.engine.link import EventRow
-from voicechat.ui.inspector.entries import SLAB, EventStore
+from voicechat.ui.inspector.entries import OPEN, SLAB, EventStore
 
 
 def row(type: str, *, n: int = 0, item: str = "", response: str = "", text: str = "") -> EventRow:
@@ -36,6 +39,43 @@ def test_numbers_survive_the_drop_of_the_oldest_slab() -> None:
     assert store.entry(0) is None and store.payload(0) == ""
     assert json.loads(store.payload(store.base))["n"] == store.base
     assert json.loads(store.payload(store.end - 1))["n"] == store.end - 1
+
+
+def test_entries_come_back_from_their_slabs_as_they_went_in() -> None:
+    def talk(n: int) -> EventRow:
+        return row(
+            "response.output_audio_transcript.delta", n=n, item=f"item_{n // 9}", response="r", text=f"straße {n}"
+        )
+
+    packed, fresh = EventStore(keep=OPEN + 6 * SLAB), {}
+    for n in range(OPEN + 8 * SLAB):
+        packed.add([talk(n)])
+        fresh[n] = packed.entries[-1]
+    assert packed.base > 0
+    kept = range(packed.base, packed.end)
+    assert [packed.entry(n) for n in kept] == [fresh[n] for n in kept]
+    assert list(packed.entries[:3]) == [fresh[packed.base + n] for n in range(3)]
+    assert [entry.seq for entry in packed.entries] == list(kept)
+
+
+def test_an_hour_of_talk_grows_the_memory_by_less_than_two_megabytes() -> None:
+    def rows(begin: int, count: int) -> Iterator[EventRow]:
+        chance = random.Random(begin)
+        for n in range(begin, begin + count):
+            response, item = f"resp_{n // 50:020x}", f"item_{n // 50:020x}"
+            named = {"event_id": f"event_{chance.getrandbits(80):x}", "response_id": response, "item_id": item}
+            type = "response.output_audio_transcript.delta" if n % 3 else "response.content_part.added"
+            payload = json.dumps({"type": type, **named, "output_index": 0, "content_index": 0, "delta": f" word {n}"})
+            yield EventRow(n, n / 3, "in", type, f" word {n}", len(payload), payload, (response, item, ""))
+
+    store = EventStore()
+    store.add(rows(0, OPEN + 2 * SLAB))
+    tracemalloc.start()
+    try:
+        store.add(rows(OPEN + 2 * SLAB, 12_000))
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_deltas_of_one_item_are_one_run_even_when_other_events_come_between() -> None:

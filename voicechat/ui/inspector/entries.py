@@ -1,7 +1,8 @@
-"""Every event the screen has been told of: light entries in memory, payloads packed away in compressed slabs.
+"""Every event the screen has been told of, packed away in compressed slabs; only the newest lie open.
 
-100 000 events cost about 40 MB this way. When 200 000 are kept the oldest slab goes; sequence numbers never change, so
-a cursor, a mark or a query survives that. Runs of deltas of one item are folded into the line of their first event.
+An hour of talk, about 12 000 events, costs 1 MB this way. When 200 000 are kept the oldest slab goes; sequence numbers
+never change, so a cursor, a mark or a query survives that. Runs of deltas of one item are folded into the line of their
+first event.
 
 Two numbers name an event. The store's own (`Entry.seq`) has no gaps and never begins anew; everything in this package
 means it. The engine's (`EventRow.seq`) is what evidence and other panes name an event by: it has gaps where the link
@@ -14,7 +15,7 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal
+from typing import Literal, overload
 
 import msgspec
 
@@ -23,7 +24,11 @@ from voicechat.engine.link import EventRow
 KEEP = 200_000
 """Events kept; then the oldest slab goes (5 % at a time, so dropping costs nothing per event)."""
 SLAB = 256
-"""Payloads compressed together: large enough to pack ten to one, small enough to unpack in a millisecond."""
+"""Events compressed together: large enough to pack ten to one, small enough to unpack in a millisecond."""
+OPEN = 8 * SLAB
+"""Newest entries that stay unpacked: what is on the screen, with the pages before it."""
+UNPACKED = 4
+"""Older slabs of entries that stay unpacked after somebody read in them."""
 LONGEST_RUN_TEXT = 400
 """Characters of a run's text that its line keeps: nobody reads more on one row."""
 
@@ -84,21 +89,112 @@ class Run(msgspec.Struct):
     """There was more text than is kept."""
 
 
+class _Packed(msgspec.Struct, array_like=True, gc=False):
+    """An entry as it lies in a slab; its number follows from its place."""
+
+    t: float
+    kind: int
+    summary: str
+    size: int
+    refs: tuple[str, str, str]
+    turn: int
+    head: int
+    added: float | None
+
+
+_PACK, _UNPACK = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(list[_Packed])
 NO_REFS = Refs()
 _TURN_STARTS = frozenset({"input_audio_buffer.speech_started", "talk.pressed", "text.entered"})
 _RUN_ENDS = (".done", ".completed", ".failed", ".truncated")
+
+
+class Entries(Sequence[Entry]):
+    """The entries that are kept, oldest first. Whoever reads them in order unpacks each slab once."""
+
+    def __init__(self, kinds: Sequence[Kind]) -> None:
+        self._kinds = kinds
+        self._slabs: list[bytes] = []
+        self._open: list[Entry] = []
+        self._unpacked: dict[int, list[Entry]] = {}
+        """By the number of their first entry, which stays when older slabs go; the one unpacked last is the last."""
+        self._first = 0
+        """Number of the oldest entry."""
+
+    def __len__(self) -> int:
+        return len(self._slabs) * SLAB + len(self._open)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        if isinstance(place, slice):
+            return [self[each] for each in range(*place.indices(len(self)))]
+        packed = len(self._slabs) * SLAB
+        if place < 0:
+            place += packed + len(self._open)
+        if place >= packed:
+            return self._open[place - packed]
+        if place < 0:
+            raise IndexError(place)
+        slab, line = divmod(place, SLAB)
+        entries = self._unpacked.get(self._first + slab * SLAB)
+        return (entries if entries is not None else self._unpack(slab))[line]
+
+    def append(self, entry: Entry) -> None:
+        """Take in the newest; when enough lie open the oldest of those are packed."""
+        self._open.append(entry)
+        if len(self._open) >= OPEN + SLAB:
+            packed = [
+                _Packed(
+                    old.t, old.kind.number, old.summary, old.size,
+                    (old.refs.response, old.refs.item, old.refs.call), old.turn, old.head, old.added,
+                )
+                for old in self._open[:SLAB]
+            ]  # fmt: skip
+            self._slabs.append(zlib.compress(_PACK.encode(packed), 1))
+            del self._open[:SLAB]
+
+    def drop(self, slabs: int) -> None:
+        """Forget the oldest."""
+        gone = min(slabs, len(self._slabs))
+        del self._slabs[:gone], self._open[: (slabs - gone) * SLAB]
+        self._first += slabs * SLAB
+        self._unpacked = {first: entries for first, entries in self._unpacked.items() if first >= self._first}
+
+    def clear(self, first: int) -> None:
+        """Forget all; the next one has this number."""
+        del self._slabs[:], self._open[:]
+        self._unpacked.clear()
+        self._first = first
+
+    def _unpack(self, slab: int) -> list[Entry]:
+        first = self._first + slab * SLAB
+        entries = [
+            Entry(
+                first + line, packed.t, self._kinds[packed.kind], packed.summary, packed.size,
+                Refs(*packed.refs) if any(packed.refs) else NO_REFS, packed.turn, packed.head, packed.added,
+            )
+            for line, packed in enumerate(_UNPACK.decode(zlib.decompress(self._slabs[slab])))
+        ]  # fmt: skip
+        while len(self._unpacked) >= UNPACKED:
+            del self._unpacked[next(iter(self._unpacked))]
+        self._unpacked[first] = entries
+        return entries
 
 
 class EventStore:
     """Entries by sequence number. `add` is called with batches; everything else is asked."""
 
     def __init__(self, keep: int = KEEP) -> None:
-        self.entries: list[Entry] = []
         self.base = 0
         """Position of `entries[0]` among all that ever came."""
         self.kinds: list[Kind] = []
+        self.entries = Entries(self.kinds)
         self.kind_of = array("H")
         """Kind numbers, parallel to `entries`."""
+        self.heads = array("q")
+        """Numbers of the events that their lines begin with, parallel to `entries`."""
         self.lines = array("q")
         """Numbers of the events that begin a line: every event that is not inside a run."""
         self.line_kinds = array("H")
@@ -166,7 +262,7 @@ class EventStore:
         run = self.runs.get(seq)
         if run is None:
             return [seq] if self.entry(seq) is not None else []
-        return [entry.seq for entry in self.entries[seq - self.base : run.last + 1 - self.base] if entry.head == seq]
+        return [other for other in range(seq, run.last + 1) if self.heads[other - self.base] == seq]
 
     def payload(self, seq: int) -> str:
         """Its JSON; empty when it was dropped."""
@@ -197,6 +293,7 @@ class EventStore:
         head = self._fold(kind, refs, seq, row)
         self.entries.append(Entry(seq, row.t, kind, row.summary, row.size, refs, self._turn, head, row.added))
         self.kind_of.append(kind.number)
+        self.heads.append(head)
         if not self._lives or row.seq <= self._engine_seqs[-1]:
             self._lives.append(seq)
         self._engine_seqs.append(row.seq)
@@ -239,6 +336,8 @@ class EventStore:
         key = (refs[0], refs[1], refs[2])
         shared = self._refs.get(key)
         if shared is None:
+            if len(self._refs) >= SLAB:  # ids that come again are shared anew
+                self._refs.clear()
             shared = self._refs[key] = Refs(*key)
         return shared
 
@@ -275,7 +374,8 @@ class EventStore:
     def clear(self) -> None:
         """Forget every event. Numbers go on, as they do with a new engine."""
         self.base = self.end
-        del self.entries[:], self.kind_of[:], self._engine_seqs[:], self.lines[:], self.line_kinds[:]
+        self.entries.clear(self.base)
+        del self.kind_of[:], self.heads[:], self._engine_seqs[:], self.lines[:], self.line_kinds[:]
         self.runs.clear()
         self._open_runs.clear()
         self._refs.clear()
@@ -289,7 +389,8 @@ class EventStore:
             return 0
         slabs = -(-over // SLAB)
         gone = min(slabs, len(self._slabs)) * SLAB
-        del self.entries[:gone], self.kind_of[:gone], self._engine_seqs[:gone], self._slabs[: gone // SLAB]
+        self.entries.drop(gone // SLAB)
+        del self.kind_of[:gone], self.heads[:gone], self._engine_seqs[:gone], self._slabs[: gone // SLAB]
         self.base += gone
         kept = bisect_left(self.lines, self.base)
         del self.lines[:kept], self.line_kinds[:kept]
@@ -298,5 +399,4 @@ class EventStore:
             self._lines_with[name] = {id: known for id, known in lines.items() if known[-1] >= self.base}
         self.runs = {head: run for head, run in self.runs.items() if head >= self.base}
         self._open_runs = {key: head for key, head in self._open_runs.items() if head >= self.base}
-        self._refs.clear()  # ids that come again are shared anew
         return gone

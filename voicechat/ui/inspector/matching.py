@@ -62,8 +62,8 @@ def matching(store: EventStore, query: Query, marked: Container[int] = (), since
 
 
 def _heads(store: EventStore, found: Iterable[int]) -> list[int]:
-    entries, base = store.entries, store.base
-    heads = [entries[seq - base].head for seq in found]
+    base = store.base
+    heads = [store.heads[seq - base] for seq in found]
     if not store.runs:
         return heads
     return sorted({head for head in heads if head >= base})
