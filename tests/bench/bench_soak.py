@@ -57,7 +57,10 @@ def descendants(pid: int) -> dict[str, int]:
     found, waiting = {"screen": pid}, children(pid)
     while waiting:
         child = waiting.pop()
-        command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+        try:
+            command = Path(f"/proc/{child}/cmdline").read_bytes().replace(b"\0", b" ")
+        except OSError:  # a helper process that ended meanwhile
+            continue
         for name, sign in (("server", b"voicechat.local_server"), ("engine", b"voicechat.engine")):
             if sign in command:
                 found[name] = child
