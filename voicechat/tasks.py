@@ -7,7 +7,8 @@ awaited dies in silence, and with it whatever it served.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +38,17 @@ def spawn(work: Coroutine[Any, Any, T], on_error: Callable[[Exception], None] | 
 
     task.add_done_callback(ended)
     return task
+
+
+def report(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """A loop's exception handler: what a library's task still sent to a peer that is gone is one line, not a traceback.
+
+    aiortc flushes its data channel in a task of its own, which ends so whenever the other side was killed.
+    """
+    if isinstance(error := context.get("exception"), ConnectionError):
+        logging.getLogger(__name__).info("a peer is gone: %s", sentence(error))
+    else:
+        loop.default_exception_handler(dict(context))
 
 
 def sentence(error: Exception) -> str:

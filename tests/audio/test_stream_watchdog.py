@@ -135,6 +135,19 @@ def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: p
     assert machine.device.calls == ["start"]
 
 
+def test_a_stream_that_gives_a_tenth_of_its_sound_begins_again_once_and_is_then_lost(machine: Machine) -> None:
+    run(machine, 3.0)
+    run(machine, 2.5, calls=1)
+    assert machine.device.calls == ["start", "abort", "start"]
+    assert machine.of(fact.StreamLost) == []
+    run(machine, 2.2, calls=1)
+    reasons = [lost.reason for lost in machine.facts if isinstance(lost, fact.StreamLost)]
+    assert reasons == ["the sound device gives only 10 % of its sound"]
+    run(machine, 5.0)
+    assert len(machine.opener.streams) == 2 and machine.of(fact.StreamRestored)
+    assert machine.device.calls == ["start"]
+
+
 out_of_step = pytest.mark.parametrize(
     ("figure", "right", "wrong"), [("mic_lag", 0.01, 0.06), ("speaker_lead", 0.0248, 0.0148)]
 )

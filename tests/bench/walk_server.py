@@ -32,6 +32,7 @@ from voicechat.local_server.server import Server
 from voicechat.local_server.session import Senses, Session
 from voicechat.local_server.speech.vad import SAMPLE_RATE, VadEvent
 from voicechat.protocol.server_events import ServerEvent, type_of
+from voicechat.tasks import report
 
 PIECE = SAMPLE_RATE // 20
 
@@ -86,6 +87,7 @@ def quick_senses(pool: ThreadPoolExecutor) -> Senses:
 
 
 async def serve(port: int, senses: str) -> None:
+    asyncio.get_running_loop().set_exception_handler(report)
     house = House(quick_senses if senses == "quick" else load_senses, "none")
     server = Server(house)
     await server.start(port)

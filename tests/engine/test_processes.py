@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from tests.support.command import environ_for
 from tests.support.processes import left_after, marked, needs_proc
 from tests.support.terminal import Terminal
+from tests.support.vaudio import until
 from voicechat.config.load import load_settings
 from voicechat.core.events import MuteChosen
 from voicechat.engine.host import EngineProcess
@@ -88,6 +90,20 @@ def test_the_engine_s_death_takes_the_server_along_and_enter_starts_both_again(t
     talk.terminal.type(b"\r")
     talk.until_whole()
     assert talk.engine() != dead
+
+
+@needs_proc
+def test_a_sound_probe_that_hangs_ends_with_the_engine_that_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "sounddevice.py").write_text("import time\nprint('hangs', flush=True)\ntime.sleep(600)\n")
+    code = "import asyncio, voicechat.engine.assemble as a; asyncio.run(a.sound_answers())"
+    environ = environ_for(tmp_path, PYTHONPATH=str(tmp_path))
+    engine = subprocess.Popen([sys.executable, "-P", "-c", code], env=environ)
+    try:
+        until(lambda: len(marked(str(tmp_path))) == 2, PATIENCE, "the probe never began")
+    finally:
+        engine.kill()
+        engine.wait()
+    assert left_after(str(tmp_path)) == {}
 
 
 class Attendance:

@@ -148,9 +148,9 @@ def watched() -> Iterator[Machine]:
     assert machine.seen.is_closed
 
 
-def run(machine: Machine, seconds: float) -> None:
-    """The device calls, and ten looks a second are taken at it."""
+def run(machine: Machine, seconds: float, *, calls: int = 10) -> None:
+    """The device calls, all of its blocks of 10 ms or fewer, and ten looks a second are taken at it."""
     for _ in range(round(seconds * 10)):
-        if machine.stream._stream is not None:
+        for _ in range(calls if machine.stream._stream is not None else 0):
             machine.device.call()
         machine.check(0.1)

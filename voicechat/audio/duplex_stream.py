@@ -144,7 +144,9 @@ class DuplexStream:
             self._wait_for_devices(now)
         elif reason := self._watchdog.why_lost(now):
             self._lose(reason, now)
-        elif self._watchdog.is_spinning(now) or (self._watchdog.is_out_of_step(now) and self._path.is_quiet):
+        elif self._watchdog.is_spinning(now) or self._watchdog.is_starved(now):
+            self._aside(self._kick)
+        elif self._watchdog.is_out_of_step(now) and self._path.is_quiet:
             self._aside(self._kick)
         else:
             self._look_around(now)
@@ -184,7 +186,8 @@ class DuplexStream:
 
     def _open(self, wishes: Wishes, *, refresh: bool) -> None:
         mine = self._generation + 1
-        watchdog = StreamWatchdog(self._clock(), least_lead=self._buffering.least_lead)
+        block, lead = self._buffering.block, self._buffering.least_lead
+        watchdog = StreamWatchdog(self._clock(), block=block, least_lead=lead)
 
         def callback(heard: Samples | None, fill: Samples | None, flags: int) -> None:
             self._on_block(mine, heard, fill, flags)
@@ -254,7 +257,6 @@ class DuplexStream:
         self._retry_at = now + self._next_back_off()
         self._tally.lost()
         self._path.post(StreamLost(now, reason))
-
         self._aside(self._retire)
 
     def _reopen(self) -> None:

@@ -5,12 +5,15 @@ ms (an unplugged card), and a stream thread that spins after an underflow (the A
 cured by abort and start within 2 ms). Out of step: after a stall of the sound server, and after one start in eight, 30
 ms or more wait on the way from the microphone (see `alsa`) and would do so for the rest of the talk; after one start in
 fourteen 10 ms less wait for the loudspeaker, and each pause of 15 ms is heard instead of 25. Abort and start cure both.
+Starved: after a stall of 6 s PulseAudio gave 5 to 20 % of the microphone's sound for half a minute, a callback now and
+then, so that the stream looked alive.
 """
 
 from __future__ import annotations
 
 import time
 
+from voicechat.audio.blocks import BLOCK_SECONDS
 from voicechat.audio.portaudio import StreamTimes
 
 LOST_AFTER = 0.5
@@ -27,14 +30,21 @@ BEHIND_BY = 0.03
 """Seconds more than that which mean that sound waits; PulseAudio's own figure wanders by 15 ms."""
 OUT_OF_STEP_FOR = 1.0
 """Seconds that it, or too little for the loudspeaker, must have been so."""
+STARVED_SHARE = 0.5
+"""Share of real time in callbacks below which a stream that still calls is of no use."""
+STARVED_FOR = 2.0
+"""Seconds over which that share is taken."""
 _CURES = 2
 """Attempts to cure it after which the device itself is taken to be so late, as Bluetooth is."""
 
 
 class StreamWatchdog:
-    """One stream's signs of life. `least_lead`: seconds that wait for the loudspeaker when all is well."""
+    """One stream's signs of life.
 
-    def __init__(self, now: float, *, least_lead: float = 0.0) -> None:
+    `block`: seconds of sound in a callback; `least_lead`: seconds that wait for the loudspeaker when all is well.
+    """
+
+    def __init__(self, now: float, *, block: float = BLOCK_SECONDS, least_lead: float = 0.0) -> None:
         self.failure = ""
         """Why the stream is of no use any more, in words; set by whoever saw it."""
         self.has_finished = False
@@ -48,11 +58,16 @@ class StreamWatchdog:
         self._least_lead = least_lead
         self._out_of_step_since: float | None = None
         self._cures = 0
+        self._block = block
+        self._calls = 0
+        self._calls_mark: tuple[float, int] | None = None
+        self._starved = 0
 
     def called(self, now: float) -> float:
         """A callback began, on the audio thread. Seconds since the one before; 0.0 for the first."""
         before, self.called_at = self.called_at, now
         self._thread_cpu = time.thread_time()
+        self._calls += 1
         return now - before if before is not None else 0.0
 
     def begin_again(self, now: float) -> None:
@@ -61,7 +76,7 @@ class StreamWatchdog:
         self.started_at = now
         self.called_at = None
         self._cures += self._out_of_step_since is not None
-        self._spin_mark = self._out_of_step_since = None
+        self._spin_mark = self._out_of_step_since = self._calls_mark = None
 
     def why_lost(self, now: float) -> str:
         """Empty while the stream lives."""
@@ -84,6 +99,27 @@ class StreamWatchdog:
             return False
         self._spin_mark = (now, self._thread_cpu)
         return self._thread_cpu - cpu > SPIN_SHARE * (now - since)
+
+    def is_starved(self, now: float) -> bool:
+        """Whether callbacks came for less than half of the last two seconds; when a new start cured nothing, it fails.
+
+        To be asked until it is true: that begins the stream again.
+        """
+        if self._calls_mark is None:
+            self._calls_mark = (now, self._calls) if self.called_at is not None else None
+            return False
+        since, calls = self._calls_mark
+        if now - since < STARVED_FOR:
+            return False
+        share = (self._calls - calls) * self._block / (now - since)
+        self._calls_mark = (now, self._calls)
+        if share >= STARVED_SHARE:
+            self._starved = 0
+            return False
+        self._starved += 1
+        if self._starved > 1:
+            self.failure = f"the sound device gives only {100 * share:.0f} % of its sound"
+        return self._starved == 1
 
     def is_out_of_step(self, now: float) -> bool:
         """Whether the microphone's sound has been waiting, or the loudspeaker been short, for long enough to act."""

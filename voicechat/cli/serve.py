@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from voicechat import exit_codes
 from voicechat.errors import ConfigError, SignallingError
+from voicechat.tasks import report
 
 if TYPE_CHECKING:
     from voicechat.cli.serve_replay import ReplayServing
@@ -55,6 +56,7 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay
         from voicechat.cli.serve_replay import house_of, words_of
 
         house, about = house_of(replay), words_of(replay)
+    asyncio.get_running_loop().set_exception_handler(report)
     server = Server(house)
     try:
         await server.start(port)

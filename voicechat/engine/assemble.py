@@ -49,6 +49,13 @@ STUCK_AFTER = 1.5
 """Seconds of a repair after which it is looked whether only this process hangs; most repairs take 0.1 to 0.5."""
 RETURN_WITHIN = 1.0
 """Least seconds a repair has to come back once the sound library starts elsewhere; a slow system gets more."""
+PROBE = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.buffer.read(), os._exit(1)), daemon=True).start()
+import sounddevice
+os._exit(0)
+"""
+"""What another process runs to find out whether the sound library starts."""
 PROBE_WITHIN = 10.0
 """Seconds the sound library may take to start in another process: it waits there for a sound server that hangs."""
 
@@ -264,11 +271,14 @@ class Talk:
 
 
 async def sound_answers() -> bool:
-    """Whether the sound library starts in another process now; that may hang too, so it is ended in time."""
-    command = (sys.executable, "-P", "-c", "import sounddevice")
-    silent = asyncio.subprocess.DEVNULL
+    """Whether the sound library starts in another process now; that may hang too, so it is ended in time.
+
+    The other process ends with this one too, however that ends: its stdin closes then.
+    """
+    command = (sys.executable, "-P", "-c", PROBE)
+    pipe, silent = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     environ = without_keys(os.environ)
-    probe = await asyncio.create_subprocess_exec(*command, stdin=silent, stdout=silent, stderr=silent, env=environ)
+    probe = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=silent, stderr=silent, env=environ)
     try:
         async with asyncio.timeout(PROBE_WITHIN):
             return await probe.wait() == 0

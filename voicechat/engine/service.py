@@ -265,9 +265,12 @@ def wake(resting: asyncio.Future[None]) -> None:
 
 
 def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
-    """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on."""
+    """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on.
+
+    No traceback for what a library still sent to a peer that is gone: the lost line is told by itself.
+    """
     error = context.get("exception")
-    if isinstance(error, BaseException):
+    if isinstance(error, BaseException) and not isinstance(error, ConnectionError):
         traceback.print_exception(error, file=sys.stderr)
     told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
     watch(Happening(now, "local", {"type": "engine.defect", "message": told}))

@@ -24,6 +24,7 @@ from voicechat.local_server.brain.choose import choose_brain
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server
+from voicechat.tasks import report
 
 CONFIG_ERROR = 2
 """Exit status when a setting is no good."""
@@ -34,6 +35,7 @@ _PARENT_CHECK = 1.0
 
 async def run(house: House, port: int, ended: asyncio.Event) -> None:
     """Serve until `ended`. Raises OSError when the port is taken, ConfigError for a bad brain address."""
+    asyncio.get_running_loop().set_exception_handler(report)
     server = Server(house)
     await server.start(port)
     try:
