@@ -12,7 +12,7 @@ from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
 from voicechat.ui.options import UiOptions
-from voicechat.ui.widgets.transcript import KEEP, RECORDS, Transcript
+from voicechat.ui.widgets.transcript import KEEP, MOST, RECORDS, Transcript
 from voicechat.ui.widgets.turn import Turn, plain_text
 
 CUT = TurnView("a", "assistant", 3, "You can say", rest=" this and that.", cut_by="barge-in", cut_at=2.4)
@@ -251,3 +251,45 @@ async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
         kept = transcript.whole_text()
         assert kept.startswith("(5000 earlier turns are not kept on the screen)")
         assert "Words of exchange 2999." in kept and "Words of exchange 2499." not in kept
+
+
+async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_sight() -> None:
+    def turns(begin: int, end: int) -> tuple[TurnView, ...]:
+        return tuple(TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(begin, end))
+
+    async with showing("ptt", (80, 24)) as (app, engine, pilot):
+        transcript = app.talk.query_one(Transcript)
+        order = tuple(f"n{n}" for n in range(500))
+        engine.deliver(Turns(turns(0, 500), order))
+        await until(pilot, lambda: "Words number 499." in text(app))
+        assert len(transcript._shown) == KEEP
+        for first in (500 - KEEP, 500 - 2 * KEEP):
+            transcript.turn_list.scroll_to(y=0, animate=False, force=True)
+            await until(pilot, lambda first=first: f"n{first - KEEP}" in transcript._shown)  # type: ignore[misc]
+            await at_rest(pilot)
+            assert f"Words number {first}." in text(app)
+        more = (*order, "n500")
+        engine.deliver(Turns(turns(500, 501), more))
+        await until(pilot, lambda: "n500" in transcript._shown)
+        assert "Words number 380." in text(app) and "▾ 1 newer" in text(app)
+        for _ in range(6):
+            transcript.turn_list.scroll_to(y=0, animate=False, force=True)
+            await at_rest(pilot)
+        assert len(transcript._shown) == MOST
+        transcript.follow()
+        await at_rest(pilot)
+        engine.deliver(Turns(turns(501, 502), (*more, "n501")))
+        await until(pilot, lambda: "Words number 501." in text(app))
+        assert len(transcript._shown) == KEEP
+
+
+async def test_the_mark_goes_up_past_the_oldest_turn_that_is_mounted() -> None:
+    async with showing("ptt", (80, 24)) as (app, engine, pilot):
+        transcript = app.talk.query_one(Transcript)
+        turns = tuple(TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(100))
+        engine.deliver(Turns(turns, tuple(turn.key for turn in turns)))
+        await until(pilot, lambda: "Words number 99." in text(app))
+        for _ in range(KEEP + 5):
+            transcript.move_selection(-1)
+        await at_rest(pilot)
+        assert transcript.selected < "n40" and f"Words number {transcript.selected[1:]}." in text(app)

@@ -1,8 +1,8 @@
 """The transcript: one widget a turn, anchored to the newest, painted at most 20 times a second.
 
 It takes `Turns` messages as they come and applies what has changed at its own pace, so that a burst of deltas costs one
-layout. Old turns leave the screen beyond `KEEP`, because layout cost grows with their number, and its memory beyond
-`RECORDS`.
+layout. A turn's widget takes 40 KB and layout cost grows with their number, so only the newest `KEEP` are mounted;
+whoever scrolls up gets `KEEP` more at a time, up to `MOST`. The memory of the screen ends at `RECORDS`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from voicechat.engine.link import Turns
 from voicechat.ui.paint import Backdrop, keys_of_app, palette_of
 from voicechat.ui.widgets.turn import Turn, plain_text
 
-KEEP = 300
+KEEP = 60
+MOST = 300
 RECORDS = 1_000
 """Turns whose text the screen keeps; a tape has those before them."""
 PAINT_EVERY = 0.05
@@ -82,6 +83,10 @@ class Transcript(Vertical, Backdrop):
         self._dirty: set[str] = set()
         self._order_changed = False
         self._seen = 0
+        self._window = KEEP
+        """Turns that are mounted at most."""
+        self._stays: tuple[float, float] | None = None
+        """The furthest scroll before earlier turns were mounted, and how many rows were below; None: none are coming."""
         self._timer: Timer | None = None
         self.pace = PAINT_EVERY
         """Seconds between two paintings; the screen makes it longer while nobody looks."""
@@ -93,10 +98,10 @@ class Transcript(Vertical, Backdrop):
 
     def on_mount(self) -> None:
         """Follow the newest from the start."""
-        self.turn_list.on_scrolled = self._show_newer
+        self.turn_list.on_scrolled = self._scrolled
         self.turn_list.on_selected = self.move_selection
         self.turn_list.anchor()
-        self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._show_newer())
+        self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._laid_out())
 
     def watch_voice(self, voice: str) -> None:
         """The assistant got a name."""
@@ -185,7 +190,7 @@ class Transcript(Vertical, Backdrop):
         self._order_changed = False
 
     def _reorder(self) -> None:
-        wanted = [key for key in self.order if key in self.records][-KEEP:]
+        wanted = self._wanted()
         for key in [key for key in self._shown if key not in set(wanted)]:
             self._shown.pop(key).remove()
         previous: Turn | None = None
@@ -201,6 +206,43 @@ class Transcript(Vertical, Backdrop):
             elif previous is not None and not self._follows(turn, previous):
                 self.turn_list.move_child(turn, after=previous)
             previous = turn
+
+    def _wanted(self) -> list[str]:
+        """Keys of the turns to mount: nothing that is being read goes, and those before it only at the end."""
+        keys = [key for key in self.order if key in self.records]
+        if self.turn_list.is_following and not self.selected:
+            self._window = KEEP
+        else:
+            oldest = next((place for place, key in enumerate(keys) if key in self._shown), len(keys))
+            self._window = min(MOST, max(self._window, len(keys) - oldest))
+        return keys[-self._window :]
+
+    def _scrolled(self) -> None:
+        self._show_newer()
+        if self.turn_list.scroll_y <= 0 and self.turn_list.max_scroll_y > 0:
+            self._mount_earlier()
+
+    def _mount_earlier(self) -> None:
+        """Turns before the oldest mounted one; what is in sight stays where it is."""
+        if self._window >= MOST or self._window > len(self._shown):
+            return
+        shown, below = len(self._shown), self.turn_list.max_scroll_y - self.turn_list.scroll_y
+        self._window = min(MOST, self._window + KEEP)
+        self.turn_list.release_anchor()
+        self._reorder()
+        if len(self._shown) > shown:
+            self._stays = (self.turn_list.max_scroll_y, below)
+
+    def _laid_out(self) -> None:
+        """Keep in sight what was there before earlier turns came above it."""
+        if self._stays is not None and self.turn_list.max_scroll_y > self._stays[0]:
+            (_, below), self._stays = self._stays, None
+            if marked := self._shown.get(self.selected):
+                self.turn_list.scroll_to_widget(marked, animate=False)
+            else:
+                y = self.turn_list.max_scroll_y - below
+                self.turn_list.scroll_to(y=y, animate=False, force=True, immediate=True)
+        self._show_newer()
 
     def _follows(self, turn: Turn, previous: Turn) -> bool:
         children = self.turn_list.children
@@ -242,6 +284,9 @@ class Transcript(Vertical, Backdrop):
         if not keys or (by > 0 and not self.selected):
             self.follow()
             return
+        if by < 0 and self.selected == keys[0]:
+            self._mount_earlier()
+            keys = [key for key in self.order if key in self._shown]
         if not self.selected:
             in_sight = [turn.turn.key for turn in self.visible_turns()]
             self.selected = in_sight[-1] if in_sight else keys[-1]
