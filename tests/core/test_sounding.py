@@ -263,6 +263,15 @@ def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
     assert talk.answer().text
 
 
+def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> None:
+    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk.hear(done("r1", item("a1", "assistant", transcript=HELLO)))
+    talk.at(2.0).tell(on.TextEntered("And now?")).hear(created("r2"), words("r2", "a2", "Now"))
+    assert (talk.view.reply.state, talk.view.reply.seconds) == ("finishing", 1.0)
+    talk.at(3.0).tell(on.AssistantFellSilent(2.9))
+    assert talk.view.reply.state == "thinking"
+
+
 def test_an_answer_that_is_known_to_be_written_does_not_take_the_sound() -> None:
     talk = TalkScript()
     talk.at(1.0).hear(created("r1"), words("r1", "a1", HELLO))

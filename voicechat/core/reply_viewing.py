@@ -36,8 +36,10 @@ Told = tuple[ReplyState, float, str]
 def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy) -> Told | None:
     if state.connection.phase != "open":
         return "no-session", now - state.connection.since, ""
-    if answer is not None and answer.sounding:
-        return ("finishing" if answer.done else "speaking"), heard_seconds(answer, now), ""
+    turns = reversed(state.conversation.turns)
+    sounding = next((turn for turn in turns if turn.who == "assistant" and turn.sounding), None)
+    if sounding is not None:  # the newest answer may still be in the making behind one that was asked for before
+        return ("finishing" if sounding.done else "speaking"), heard_seconds(sounding, now), ""
     listening_since = _listening_since(state, now, policy)
     if listening_since is not None:
         return "listening", now - listening_since, ""
