@@ -84,6 +84,15 @@ async def test_a_release_never_overtakes_its_press() -> None:
         assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
 
 
+async def test_a_second_press_without_a_release_talks_again() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        app.post_message(TRUE_RELEASE)
+        for kind in ("press", "press", "release"):
+            app.post_message(KeyMoved("space", kind))
+        await pilot.pause()
+        assert engine.sent == [did.TalkPressed(), did.TalkReleased(), did.TalkPressed(), did.TalkReleased()]
+
+
 async def test_losing_the_window_ends_a_hold_and_the_key_must_be_pressed_again() -> None:
     async with showing("ptt") as (app, engine, pilot):
         app.post_message(TRUE_RELEASE)

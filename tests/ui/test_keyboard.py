@@ -77,6 +77,12 @@ def test_press_repeat_and_release_are_told_apart_and_the_widgets_see_two_keys() 
     assert [m.key for m in messages if isinstance(m, events.Key)] == ["space", "space"]
 
 
+def test_a_space_that_comes_as_text_is_released_at_once_where_releases_are_reported() -> None:
+    moves = [(m.key, m.kind) for m in told("\x1b[?27u", "日本 ok") if isinstance(m, KeyMoved)]
+    assert [kind for key, kind in moves if key == "space"] == ["press", "release"]
+    assert ("space", "release") not in [(m.key, m.kind) for m in told("日本 ok") if isinstance(m, KeyMoved)]
+
+
 def test_releases_of_function_keys_have_textuals_names() -> None:
     moves = [m for m in told("\x1b[19;1:3~\x1b[32;5:3u") if isinstance(m, KeyMoved)]
     assert [(m.key, m.kind) for m in moves] == [("f8", "release"), ("ctrl+space", "release")]

@@ -324,7 +324,11 @@ class VoiceChatApp(ActionsApp):
         if message.kind == "release" and message.key == self._down_key:
             self._down_key = ""
             self.tell(*self.talk_key.detector.release(time.monotonic()))
-        elif message.kind == "press" and not self._down_key and self._is_talk_key(message.key):
+        elif message.kind == "press" and self._is_talk_key(message.key):
+            if self._down_key == message.key:  # its release was lost; a key that repeats says so
+                self.tell(*self.talk_key.detector.release(time.monotonic()))
+            elif self._down_key:
+                return
             self._down_key = message.key
             self.press_talk()
 

@@ -30,6 +30,7 @@ class EventTypeParser(XTermParser):
         self._filter = SequenceFilter()
         self._waiting_since: float | None = None
         self._answered = False
+        self._reports_release = False
         super().__init__(debug)
 
     def feed(self, data: str) -> Iterable[Message]:
@@ -46,9 +47,13 @@ class EventTypeParser(XTermParser):
                         if isinstance(message, events.Key):
                             yield KeyMoved(message.key, kind)
                         yield message
+                        if isinstance(message, events.Key) and self._reports_release and not text.startswith("\x1b"):
+                            yield KeyMoved(message.key, "release")  # text of an input method: no release will come
                 case Answered(flags):
                     self._answered = True
-                    yield KeyboardKnown(flags)
+                    known = KeyboardKnown(flags)
+                    self._reports_release = known.reports_release
+                    yield known
                 case Fence():
                     yield from self._fenced()
 

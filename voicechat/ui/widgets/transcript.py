@@ -86,7 +86,7 @@ class Transcript(Vertical, Backdrop):
         self._window = KEEP
         """Turns that are mounted at most."""
         self._stays: tuple[float, float] | None = None
-        """The furthest scroll before earlier turns were mounted, and how many rows were below; None: none are coming."""
+        """The furthest scroll before earlier turns were mounted, and the rows below; None: none are coming."""
         self._timer: Timer | None = None
         self.pace = PAINT_EVERY
         """Seconds between two paintings; the screen makes it longer while nobody looks."""
