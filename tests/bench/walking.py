@@ -52,6 +52,8 @@ HARMLESS = frozenset(
 """Keys that cannot stop an answer or make it inaudible, wherever the keyboard is."""
 BUSY = ("speaking", "finishing", "thinking", "waiting")
 ROOMY = (160, 50)
+PAUSE = 0.6
+"""Seconds without a sample from a running sink that mean a sound server that does not run; it gives 50 a second."""
 
 
 class Screen:
@@ -217,9 +219,12 @@ class Walk:
         lost = state_spans(self.seen.looks, self.seen.until, lambda look: "LOST" in look.badge)
         self.skipped += [f"a device was lost {len(lost)} times"] if lost else []
         self.seen.disturbed += lost
+        pauses = sound_pauses(self.seen.speaker, 0.0)
+        self.skipped += [f"the sound server gave nothing {len(pauses)} times"] if pauses else []
+        self.seen.disturbed += pauses
         self.violations += check(self.seen, self.tolerance)
         heard = [f"{begin:.1f}-{end:.1f}" for begin, end in loud_spans(self.seen.speaker)]
-        gaps = [f"{a:.1f}-{b:.1f}" for (a, _), (b, _) in pairwise(self.seen.speaker) if b - a > 1.0]
+        gaps = [f"{a:.1f}-{b:.1f}" for a, b in pauses]
         self._log.write(f"heard {' '.join(heard)}\nthe recorder paused {' '.join(gaps)}\n")
         self._log.writelines(f"{look.at:.1f} deck {look.badge} | {look.reply}\n" for look in self.seen.looks)
 
@@ -402,6 +407,8 @@ class Walk:
 
     # the end of a walk: everything works again, so the product has to
     def _heal(self) -> None:
+        if sound_pauses(self.seen.speaker, time.monotonic() - 4.0):
+            self._kill_sound(0.5)  # after some stalls PulseAudio's null sink works once a second until it is reloaded
         if self._space_is_down:
             self._release()
         self._mic("back")
@@ -590,7 +597,12 @@ class Walk:
         return next((pid for pid, command in marked(mark).items() if "voicechat.local_server" in command), 0)
 
     def _was_lost_since(self, at: float) -> bool:
-        """On a machine with too much to do sound devices are lost; the screen said so, and that is another matter."""
+        """On a machine with too much to do sound devices are lost; the screen said so, and that is another matter.
+
+        Or the sound server itself gives its recorder nothing: then nobody could hear or be heard.
+        """
+        if sound_pauses(self.seen.speaker, at):
+            return True
         spans = state_spans(list(self.seen.looks), time.monotonic(), lambda look: "LOST" in look.badge)
         return any(end > at for _, end in spans)
 
@@ -636,6 +648,12 @@ class Walk:
 def _around(text: str, sign: str, more: int = 200) -> str:
     place = text.find(sign)
     return text[max(0, place - 100) : place + more]
+
+
+def sound_pauses(peaks: list[tuple[float, float]], since: float) -> list[tuple[float, float]]:
+    """From when to when the recorder of the loudspeaker's monitor, which has nothing to do with us, got no sound."""
+    kept = list(peaks)
+    return [(a, b) for (a, _), (b, _) in pairwise(kept) if b >= since and b - a > PAUSE]
 
 
 def _clips(folder: Path | None) -> list[npt.NDArray[np.float32]]:
