@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -72,6 +73,17 @@ async def test_it_ends_when_its_parent_is_gone() -> None:
     async with asyncio.timeout(10):
         rest = await parent.stdout.read()
     assert rest == b""  # the pipe ends when the child, its last holder, has ended
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+async def test_a_server_started_for_a_talk_has_two_heaps_and_a_user_may_ask_for_more() -> None:
+    for environ, heaps in ((ENVIRON, b"2"), (ENVIRON | {"MALLOC_ARENA_MAX": "5"}, b"5")):
+        server = await spawn.start_local_server(environ, brain_url="none")
+        try:
+            given = Path(f"/proc/{server.process.pid}/environ").read_bytes().split(b"\0")
+            assert b"MALLOC_ARENA_MAX=" + heaps in given
+        finally:
+            await server.stop()
 
 
 async def test_the_engine_starts_and_stops_one_with_a_call_each() -> None:

@@ -48,6 +48,11 @@ class Entry:
         """The item's id; every item of a conversation has one."""
         return self.item.id or ""
 
+    def forget_sound(self) -> None:
+        """Let go of the sound, and with it of where each word lies in it: half of what an old answer weighs."""
+        self.words = [Word(self.heard_text, 0.0)] if self.words else []
+        self.sound = np.zeros(0, np.int16)
+
     @property
     def heard_text(self) -> str:
         """All words of the item; of an answer that was cut, those that were heard."""
@@ -119,7 +124,7 @@ class Conversation:
         while len(self._with_sound) > 1 and self._kept_seconds() > KEPT_SOUND:
             oldest = self.find(self._with_sound.popleft())
             if oldest:
-                oldest.sound = np.zeros(0, np.int16)
+                oldest.forget_sound()
 
     def _kept_seconds(self) -> float:
         found = (self.find(item_id) for item_id in self._with_sound)

@@ -1,0 +1,25 @@
+"""What a long conversation keeps of its items."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from voicechat.local_server.conversation import KEPT_SOUND, Conversation, Entry, Word, cut
+from voicechat.protocol.items import Item
+
+
+def test_an_answer_whose_sound_was_forgotten_keeps_what_was_heard_of_it_and_nothing_per_word() -> None:
+    talk, rate = Conversation(), 1000
+    words = [Word("one", 0.0), Word("two", 1.0), Word("three", 2.0)]
+    whole, half, unheard = (Entry(Item(type="message", id=id), words=list(words)) for id in ("a", "b", "c"))
+    for entry in (whole, half, unheard):
+        assert talk.add(entry) is None
+        talk.keep_sound(entry, np.ones(3 * rate, np.int16), rate)
+    cut(half, 1.5)
+    cut(unheard, 0.0)
+    long = Entry(Item(type="message", id="long"))
+    assert talk.add(long) is None
+    talk.keep_sound(long, np.ones(int(KEPT_SOUND + 1) * rate, np.int16), rate)
+    assert [entry.heard_text for entry in talk] == ["one two three", "one two", "", ""]
+    assert [len(entry.sound) for entry in talk] == [0, 0, 0, int(KEPT_SOUND + 1) * rate]
+    assert all(len(entry.words) <= 1 for entry in talk)
