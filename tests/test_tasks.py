@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
 
 import pytest
 
@@ -23,3 +24,19 @@ async def test_a_library_task_that_sends_to_a_lost_peer_leaves_no_traceback_and_
     del task
     gc.collect()
     assert any(record.exc_info for record in caplog.records) == is_logged
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_a_timer_that_sends_through_a_socket_just_closed_leaves_no_traceback_and_another_defect_does(
+    is_closed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=("127.0.0.1", 0))
+    transport.close()
+    await asyncio.sleep(0)
+    loop.set_exception_handler(report)
+    late: Callable[[bytes, tuple[str, int]], object] = transport.sendto if is_closed else lambda *sent: sent.nothing  # type: ignore[attr-defined]
+    loop.call_soon(late, b"again", ("127.0.0.1", 9))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert any(record.exc_info for record in caplog.records) is not is_closed

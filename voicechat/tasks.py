@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
 _running: set[asyncio.Task[Any]] = set()
@@ -45,10 +46,22 @@ def report(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
 
     aiortc flushes its data channel in a task of its own, which ends so whenever the other side was killed.
     """
-    if isinstance(error := context.get("exception"), ConnectionError):
+    if is_sent_too_late(error := context.get("exception")):
         logging.getLogger(__name__).info("a peer is gone: %s", sentence(error))
     else:
         loop.default_exception_handler(dict(context))
+
+
+def is_sent_too_late(error: object) -> TypeGuard[Exception]:
+    """Whether a library sent to a peer that is gone, or through a socket that has just been closed.
+
+    aioice repeats a STUN request in a timer that can come due in the very turn of the loop in which its transport ends;
+    asyncio then stumbles over the socket that is None.
+    """
+    if not isinstance(error, AttributeError):
+        return isinstance(error, ConnectionError)
+    frames = list(traceback.walk_tb(error.__traceback__))
+    return bool(frames) and frames[-1][0].f_globals.get("__name__") == "asyncio.selector_events"
 
 
 def sentence(error: Exception) -> str:
