@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.script import At, Talk, at, committed, created, done, opened, script, wire
+from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire
+from tests.support.talk_script import words
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
 from voicechat.core.events import (
     ConnectWanted,
@@ -15,6 +16,7 @@ from voicechat.core.events import (
     LineOpened,
     Noticed,
     StopPressed,
+    TextEntered,
     ToolAllowed,
     ToolAnswered,
     ToolDenied,
@@ -92,6 +94,17 @@ def test_nothing_runs_without_the_users_word() -> None:
     (turn,) = turn_views(talk.state, 63.0)
     assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
     assert creates(talk) == [62.5]
+
+
+@pytest.mark.parametrize("word", [ToolAllowed("c1"), ToolDenied("c1")])
+def test_an_answer_did_not_come_late_because_its_user_was_asked_about_a_tool(word: Event) -> None:
+    talk = script(at(0.0, TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
+    talk.tell(61.0, word)
+    if isinstance(word, ToolAllowed):
+        talk.tell(61.0, ToolFinished("c1", "seen"))
+    talk.tell(61.2, created("r2")).tell(61.4, wire(words("r2", "a2", "A dog."))).tell(61.5, heard())
+    (answer,) = (turn for turn in turn_views(talk.state, 62.0) if turn.who == "assistant")
+    assert answer.latency == pytest.approx(1.5)
 
 
 def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> None:

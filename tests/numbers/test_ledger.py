@@ -128,6 +128,32 @@ def test_two_responses_of_a_turn_with_a_tool_are_one_bill() -> None:
     assert sum(turn.usage.output.audio for turn in figures.turns if turn.usage) == 200
 
 
+@pytest.mark.parametrize("is_allowed", [True, False])
+def test_the_time_in_which_you_are_asked_about_a_tool_is_no_wait_for_the_answer(is_allowed: bool) -> None:
+    output = {"type": "function_call_output", "call_id": "c1", "output": "not allowed"}
+    decided = here(24.0, "tool.moved", call_id="c1", stage="running")
+    if not is_allowed:
+        decided = (24.0, "out", {"type": "conversation.item.create", "item": output})
+    (turn,) = (
+        after(
+            CREATED,
+            *TURN[:6],
+            wire(3.6, "response.function_call_arguments.delta", response_id="r1", delta="{"),
+            done(3.7, "r1"),
+            here(4.0, "tool.moved", call_id="c1", stage="asked"),
+            here(5.0, "tool.moved", call_id="c2", stage="asked"),
+            here(6.0, "tool.moved", call_id="c2", stage="dropped"),
+            decided,
+            wire(25.0, "response.created", response={"id": "r2"}),
+            here(25.5, "assistant.audible"),
+        )
+        .figures()
+        .turns
+    )
+    assert turn.total == pytest.approx(25.5 - 3.0 - 20.0)
+    assert turn.steps() == pytest.approx((0.5, 0.02, 0.08, 1.9))
+
+
 def test_money_counts_responses_and_transcription_and_knows_the_budget() -> None:
     price = (100 * 4 + 10 * 24 + 100 * 64) / 1e6
     ledger = after(CREATED, *TURN, done(4.0, "r1"), budget=price / 0.95)

@@ -20,7 +20,8 @@ from voicechat.numbers.prices import Cost
 from voicechat.numbers.turns import TurnNumbers
 from voicechat.numbers.usage import Tokens, Usage
 from voicechat.ui.money_words import cost_pieces, dollars
-from voicechat.ui.numbers_rows import bar_of, typical_steps
+from voicechat.ui.numbers_rows import NumbersShown, bar_of, rows_of, typical_steps
+from voicechat.ui.paint import Palette
 from voicechat.ui.widgets.header_line import clock_words
 from voicechat.ui.widgets.numbers_view import NumbersView
 from voicechat.ui.widgets.transcript import Transcript
@@ -48,6 +49,19 @@ async def test_every_size_tells_times_tokens_money_and_limits(size: tuple[int, i
     assert "budget $2.00, stops there" in row_with(shown, "per min")
     assert "38 912 of 40 000" in row_with(shown, "limits")
     assert "of 60:00" in "\n".join(shown)
+
+
+async def test_a_bar_that_is_higher_than_its_chart_says_so() -> None:
+    turns = tuple(TurnNumbers(n, ended_at=0.0, first_sound_at=wait) for n, wait in enumerate((0.5, 1.2, 1.21, 9.0)))
+    for ascii_only, mark in ((False, "▲"), (True, "!")):
+        palette = Palette({"foreground": "#ffffff", "background": "#000000"}, ascii_only=ascii_only, mono=False)
+        shown = NumbersShown(Figures(turns=turns, costs=(None,) * 4), Meters(), OPEN)
+        rows = [row.strip().text for row in rows_of(shown, palette, 80, 40)]
+        assert row_with(rows, "1.2 s ").count(mark * 2) == 2
+        assert row_with(rows, "0.9 s ").count(mark) == 0
+        assert f"{mark} longer than 1.2 s" in row_with(rows, "newest at the right")
+        few = replace(shown, figures=Figures(turns=turns[:2], costs=(None,) * 2))
+        assert not any(mark in row.strip().text for row in rows_of(few, palette, 80, 40)[-12:])
 
 
 async def test_the_numbers_stand_beside_the_talk_only_where_there_is_room() -> None:

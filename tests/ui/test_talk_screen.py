@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from textual import events
@@ -11,7 +13,7 @@ from textual import events
 from tests.support.event_rows import rows
 from tests.support.hostile_talk import hostile_rows
 from tests.support.scenes import scenes
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import all_scenes, at_rest, lines, showing, text, until
 from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
@@ -125,6 +127,24 @@ async def test_connecting_shows_five_steps_with_their_times() -> None:
             assert line in text(app)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "microphone and speaker ready"),
+        ({"speaker": "none"}, "microphone ready, no speaker"),
+        ({"state": "device-lost"}, "a sound device is gone for now"),
+        ({"state": "no-microphone", "name": ""}, "no microphone; type instead"),
+        ({"name": "none"}, "no microphone; type instead"),
+    ],
+)
+async def test_connecting_calls_ready_only_what_is_there(changes: dict[str, Any], words: str) -> None:
+    async with showing("connecting") as (app, engine, pilot):
+        base = all_scenes()["connecting"].view
+        engine.show(replace(base, mic=replace(base.mic, **changes)))
+        await until(pilot, lambda: words in text(app))
+        assert ("speaker ready" in text(app)) is (not changes)
+
+
 async def test_a_refusal_says_why_and_what_to_do_and_a_talk_stays_readable() -> None:
     async with showing("refused") as (app, engine, pilot):
         assert "Refused by OpenAI: the key is not valid (401)" in text(app)
@@ -203,6 +223,18 @@ async def test_ascii_draws_our_glyphs_with_ascii_and_leaves_speech_alone() -> No
         assert "窓際の席を二人で" in text(app)
         own = "\n".join([lines(app)[0], *lines(app)[-7:]])
         assert own.isascii()
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+async def test_a_scrollbar_has_block_characters_only_where_they_can_be_drawn(ascii_only: bool) -> None:
+    async with showing("talk", (80, 24), UiOptions(ascii=ascii_only)) as (app, engine, pilot):
+        engine.say(*(TurnView(f"n{n}", "you", text="words " * 40) for n in range(43)))
+        ends = []
+        for _ in range(6):
+            await pilot.press("pageup")
+            await at_rest(pilot)
+            ends.append("".join(line[-1] for line in lines(app)[1:-3]))
+    assert "".join(ends).isascii() is ascii_only
 
 
 async def test_no_color_puts_the_whole_first_row_in_reverse(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ the oldest answer that can still sound is the one that does, unless `output_audi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from voicechat.core.events import Interrupter
@@ -240,15 +240,28 @@ def has_loudspeaker(state: State) -> bool:
 
 
 def latency_of(conversation: Conversation, index: int, now: float) -> float | None:
-    """Seconds from the user's last sound (or typed text) to now; None if this is not the first answer to it."""
+    """Seconds from the user's last sound (or typed text) to now, less those in which a tool waited for the user's word;
+    None if this is not the first answer to it."""
     turns = conversation.turns
     for place in range(index - 1, -1, -1):
         turn = turns[place]
         if turn.who == "assistant" and (turn.first_sound_at is not None or turn.text):
             return None
         if turn.who == "you":
-            return None if turn.last_sound_at is None else max(0.0, now - turn.last_sound_at)
+            if turn.last_sound_at is None:
+                return None
+            return max(0.0, now - turn.last_sound_at - _asked_about_tools(turns[place:index], now))
     return None
+
+
+def _asked_about_tools(turns: Sequence[Turn], now: float) -> float:
+    """Seconds in which at least one tool waited for the user's word."""
+    stretches = sorted((turn.asked_at, turn.decided_at or now) for turn in turns if turn.asked_at is not None)
+    seconds, until = 0.0, 0.0
+    for begins, ends in stretches:
+        seconds += max(0.0, ends - max(begins, until))
+        until = max(until, ends)
+    return seconds
 
 
 def _sounds(state: State, conversation: Conversation, index: int, now: float) -> Conversation:

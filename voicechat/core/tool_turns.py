@@ -111,7 +111,9 @@ def apply_move(state: State, move: ToolMoved, now: float) -> Conversation:
     index = _known(state, move.call_id)
     if index is None or conversation.turns[index].done:
         return conversation
-    turn = conversation.turns[index]
+    turn = _decided(conversation.turns[index], now)
+    if move.stage == "asked":
+        turn = replace(turn, asked_at=now, decided_at=None)
     if move.stage == "dropped":
         return changed(conversation, index, replace(turn, stage="", failed=move.why, done_at=now, final=True))
     return changed(conversation, index, replace(turn, stage=move.stage))
@@ -123,13 +125,17 @@ def apply_answer(state: State, answer: ToolAnswered, now: float) -> Conversation
     index = _known(state, answer.call_id)
     if index is None or conversation.turns[index].done:
         return conversation
-    turn = replace(conversation.turns[index], stage="")
+    turn = replace(_decided(conversation.turns[index], now), stage="")
     if turn.call_id != answer.call_id:  # a request of the service: it has no call id
         turn = _ended(turn, "" if answer.failed else "allowed", answer.failed, now)
     else:
         turn = _ended(replace(turn, latency=answer.seconds), answer.output, answer.failed, now)
     turn = replace(turn, latency=answer.seconds, parts=(Part(answer.item_id, final=True),))
     return changed(conversation, index, turn)
+
+
+def _decided(turn: Turn, now: float) -> Turn:
+    return replace(turn, decided_at=now) if turn.asked_at is not None and turn.decided_at is None else turn
 
 
 def _known(state: State, call_id: str) -> int | None:

@@ -74,7 +74,8 @@ class Turn:
     pace: float | None = None
     """Narrow characters a second, fixed at the first sound: a later lesson must not move this answer's marks."""
     latency: float | None = None
-    """Seconds from the user's last sound to the first answer sound; tools: how long the call took."""
+    """Seconds from the user's last sound to the first answer sound, less those that a tool waited for the user's word;
+    tools: how long the call took."""
     done_at: float | None = None
     """response.done, or the tool's output."""
     complete_at: float | None = None
@@ -90,6 +91,9 @@ class Turn:
     transcript_at: float | None = None
     stage: Literal["", "asked", "running"] = ""
     """Tools: it waits for the user's word, or runs here."""
+    asked_at: float | None = None
+    """Tools: since when it waited for the user's word, until `decided_at`."""
+    decided_at: float | None = None
     translation: str | None = None
     """What was heard of it, in the language of `--translate`. Empty: nothing to show; None: not (yet) asked for."""
 

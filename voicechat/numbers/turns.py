@@ -52,6 +52,8 @@ class TurnNumbers:
     usage: Usage | None = None
     heard: float | None = None
     """Seconds of the answer that were audible before it was cut."""
+    asked: float = 0.0
+    """Seconds in which the answer waited for your word about a tool; part of no wait."""
 
     @property
     def spoken(self) -> float | None:
@@ -60,10 +62,10 @@ class TurnNumbers:
 
     @property
     def total(self) -> float | None:
-        """Seconds from your last sound to the first sound of the answer."""
+        """Seconds from your last sound to the first sound of the answer, less those that you let a tool wait."""
         if self.ended_at is None or self.first_sound_at is None or self.first_sound_at < self.ended_at:
             return None
-        return self.first_sound_at - self.ended_at
+        return max(0.0, self.first_sound_at - self.asked - self.ended_at)
 
     def steps(self) -> tuple[float | None, float | None, float | None, float | None]:
         """What the total is made of: end of speech, response created, first words, first sound; seconds each.
@@ -71,8 +73,9 @@ class TurnNumbers:
         Sound and words travel apart: a mark that comes later than the first sound counts as being there with it, so
         that the parts add up to the total.
         """
-        last = math.inf if self.first_sound_at is None else self.first_sound_at
-        told = (self.ended_at, self.stopped_at, self.created_at, self.first_delta_at, self.first_sound_at)
+        sound = None if self.first_sound_at is None else self.first_sound_at - self.asked
+        last = math.inf if sound is None else sound
+        told = (self.ended_at, self.stopped_at, self.created_at, self.first_delta_at, sound)
         marks = [None if mark is None else min(mark, last) for mark in told]
         pairs = itertools.pairwise(marks)
         parts = tuple(None if a is None or b is None else max(0.0, b - a) for a, b in pairs)
@@ -100,13 +103,19 @@ class TurnClock:
         self._count = 0
         self._wants_silence: float | None = None
         self._voice_began: float | None = None
+        self._asked: set[str] = set()
+        """Calls of tools that wait for the user's word."""
+        self._asked_since = 0.0
 
     def feed(self, at: float, direction: Direction, event: Mapping[str, Any]) -> bool:
         """Take in one event; whether a figure changed."""
         name = event.get("type")
         if not isinstance(name, str):
             return False
-        change = self._local(at, name, event) if direction == "local" else self._wire(at, name, event)
+        if direction == "out":
+            change = name == "conversation.item.create" and self._tool_decided(at, event.get("item"))
+        else:
+            change = self._local(at, name, event) if direction == "local" else self._wire(at, name, event)
         if change:
             self._trim()
         return change
@@ -151,6 +160,8 @@ class TurnClock:
                 self._cut("you", at)
             case "assistant.silent":  # a flush is a wish; this is what the loudspeaker did
                 return self._silence(_time(event.get("last_audible_at"), at))
+            case "tool.moved":
+                return self._tool_moved(at, str(event.get("call_id", "")), asks=event.get("stage") == "asked")
             case _:
                 return False
         return True
@@ -218,6 +229,25 @@ class TurnClock:
         self._wants_silence = None  # it was silent then already: what begins now was not meant
         if self.turns and self.turns[-1].created_at is not None and self.turns[-1].first_sound_at is None:
             self._replace(len(self.turns) - 1, first_sound_at=at)
+
+    def _tool_moved(self, at: float, call_id: str, *, asks: bool) -> bool:
+        if asks:
+            self._asked_since = self._asked_since if self._asked else at
+            self._asked.add(call_id)
+        elif call_id in self._asked:
+            self._asked.remove(call_id)
+            if not self._asked and self.turns and self.turns[-1].first_sound_at is None:
+                waited = max(0.0, at - self._asked_since)
+                self._replace(len(self.turns) - 1, asked=self.turns[-1].asked + waited)
+                return True
+        return False
+
+    def _tool_decided(self, at: float, item: object) -> bool:
+        """What is not run is only seen by what the service is told of it: its output, or that it was not approved."""
+        if not isinstance(item, Mapping):
+            return False
+        call_id = item.get("call_id") or item.get("approval_request_id") or ""
+        return self._tool_moved(at, str(call_id), asks=False)
 
     def _cut(self, by: str, at: float) -> None:
         for place in range(len(self.turns) - 1, max(-1, len(self.turns) - 3), -1):

@@ -17,6 +17,7 @@ from textual import events
 from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.driver import Driver
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 
 from voicechat.core.view import ReplyView, View
@@ -30,6 +31,7 @@ from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
 from voicechat.ui.leave import INTERRUPTED, arm_watchdog, is_terminal_gone, on_signals
 from voicechat.ui.options import UiOptions
 from voicechat.ui.pace import Circumstances, is_urgent, unhurried
+from voicechat.ui.paint import WholeCells
 from voicechat.ui.sanitise import clean, cleaned
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
@@ -76,6 +78,7 @@ class VoiceChatApp(ActionsApp):
         self._themes = ThemeChoice(self, options.user_themes_dir)
         self._troubles = [str(problem) for problem in problems] + self._themes.adopt(options.theme)
         self.set_class(options.ascii, "-ascii")
+        ScrollBar.renderer = WholeCells if options.ascii else ScrollBarRender
         self.set_keymap(keymap)
         self._shown = View()
         self._shown_at = 0.0

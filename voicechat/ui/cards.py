@@ -10,7 +10,7 @@ from typing import Literal
 
 from textual.content import Content
 
-from voicechat.core.view import TurnView, View
+from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import Meters
 from voicechat.failures import as_sentence
 from voicechat.ui.options import WelcomeFacts
@@ -231,17 +231,21 @@ def _connecting(facts: CardFacts, width: int) -> list[Line]:
     who = connection.provider or facts.welcome.provider
     lines: list[Line] = [(Word("Calling ", bold=True), Word(who, bold=True, outside=True)), ()]
     for name, words in _STEPS:
-        if name == "devices" and connection_has_no_mic(facts):
-            words = "no microphone; type instead"
+        if name == "devices":
+            words = _devices_words(facts.view.mic)
         lines.append(_step(words, took.get(name), name == now, connection.seconds - sum(took.values())))
     if connection.seconds > 3:
         lines += [(), _text("This takes longer than usual. What you say now is kept, up to 10 s.", "quiet")]
     return lines
 
 
-def connection_has_no_mic(facts: CardFacts) -> bool:
-    """Whether the talk was opened without a microphone."""
-    return facts.view.mic.name == "none" or facts.view.mic.state == "no-microphone"
+def _devices_words(mic: MicView) -> str:
+    """What there is to talk with; the deck below says why something is missing."""
+    if mic.name == "none" or mic.state == "no-microphone":
+        return "no microphone; type instead"
+    if mic.state == "device-lost":
+        return "a sound device is gone for now"
+    return "microphone ready, no speaker" if mic.speaker == "none" else "microphone and speaker ready"
 
 
 def _step(words: str, took: float | None, is_now: bool, waited: float) -> Line:

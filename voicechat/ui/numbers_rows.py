@@ -30,6 +30,8 @@ GOOD, FAIR = 0.6, 1.0
 """Answers up to here are good, up to here fair; beyond it they count as late."""
 EDGES = (1.2, 0.9, 0.6, 0.3)
 """Upper edges of the rows of bars, seconds."""
+BEYOND = "▲"
+"""Ends a bar that is longer than the chart is high."""
 BARS = 30
 LEAST_TURNS = 5
 """Turns that are worth more than the bars."""
@@ -140,9 +142,10 @@ def _without_total(turn: TurnNumbers, *, is_speaking: bool, is_last: bool) -> st
 
 def bar_of(turn: TurnNumbers, cells_a_second: float) -> list[tuple[int, str, str]]:
     """(cells, glyph, colour) of each part. A mark that is missing joins its part to the next one that is there."""
-    began, ended = turn.ended_at, turn.first_sound_at
-    if began is None or ended is None:
+    began, total = turn.ended_at, turn.total
+    if began is None or total is None:
         return []
+    ended = began + total
     marks = (turn.stopped_at, turn.created_at, turn.first_delta_at, ended)
     edges: list[tuple[float, str, str]] = [(began, "", "")]
     for mark, (_, glyph, color) in zip(marks, STEPS, strict=True):
@@ -186,11 +189,19 @@ def _bars(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> list[Ro
     for edge in EDGES:
         row = Row(palette, width).to(3).own(f"{edge:.1f} s ", "quiet").to(9)
         for time in times:
-            eighths = max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))
-            row.spoken(palette.levels[eighths] * 2, latency_color(time)).own(" ")
+            row.spoken(level_at(edge, time, palette) * 2, latency_color(time)).own(" ")
         rows.append(row)
     count = "one bar an answer" if len(times) == 1 else f"the last {len(times)} answers, newest at the right"
+    if max(times) > EDGES[0]:
+        count += f"; {palette.glyphs(BEYOND)} longer than {EDGES[0]:g} s"
     return [*rows, Row(palette, width).to(9).own(count, "quiet")]
+
+
+def level_at(edge: float, time: float, palette: Palette) -> str:
+    """One character of a bar in the row below `edge`; a bar that would be higher than the chart ends in a mark."""
+    if edge == EDGES[0] and time > edge:
+        return palette.glyphs(BEYOND)
+    return palette.levels[max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))]
 
 
 # the lines

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import zip_longest
-from typing import Self
+from typing import ClassVar, Self
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
@@ -20,6 +20,7 @@ from textual.app import App
 from textual.color import Color, ColorParseError
 from textual.filter import LineFilter
 from textual.geometry import Region, Size
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -44,6 +45,13 @@ _TO_ASCII = str.maketrans(
 def to_ascii(text: str) -> str:
     """Our own glyphs in ASCII. Never applied to speech: that stays as spoken."""
     return text.translate(_TO_ASCII)
+
+
+class WholeCells(ScrollBarRender):
+    """A scrollbar without the block characters at the ends of its thumb."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Palette:

@@ -14,14 +14,10 @@ from voicechat.engine.link import Meters, Numbers, Received
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.turns import TurnNumbers
 from voicechat.ui.money_words import dollars, grouped, is_free
-from voicechat.ui.numbers_rows import STEPS
+from voicechat.ui.numbers_rows import EDGES, STEPS, latency_color, level_at
 from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.wording import ReplyWords, Scene, reply_words
 
-BARS = (1.2, 0.9, 0.6, 0.3)
-"""Upper edges of the four rows of bars, seconds."""
-GOOD, FAIR = 0.6, 1.0
-"""Answers up to here are good, up to here fair; beyond it they count as late."""
 LABEL = 9
 WHOLE = 58
 """Columns in which the title of the answers stands whole; below, it is shorter."""
@@ -37,11 +33,6 @@ class Answers:
         """The time that `part` of the answers did not exceed (nearest rank)."""
         ordered = sorted(self.times)
         return ordered[max(0, ceil(part * len(ordered)) - 1)]
-
-
-def latency_color(seconds: float) -> str:
-    """Good, fair, late."""
-    return "success" if seconds <= GOOD else "foreground" if seconds <= FAIR else "warning"
 
 
 def spaced(seconds: float) -> str:
@@ -137,11 +128,10 @@ class Glance(Painted):
         if not times:
             return [title, self._row(palette, width).own("numbers start with the first answer", "quiet")]
         rows = [title, self._row(palette, width)]
-        for edge in BARS:
+        for edge in EDGES:
             row = self._row(palette, width).own(f" {edge:.1f} s ", "quiet")
             for time in times[-((width - 12) // 2) :]:
-                eighths = max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))
-                row.spoken(palette.levels[eighths], latency_color(time)).own(" ")
+                row.spoken(level_at(edge, time, palette), latency_color(time)).own(" ")
             rows.append(row)
         p50, p95 = answers.share(0.5), answers.share(0.95)
         last = self._row(palette, width).own("       p50 ", "quiet").own(spaced(p50), latency_color(p50), bold=True)
