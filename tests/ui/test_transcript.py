@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from dataclasses import replace
 from typing import Literal
 
@@ -251,6 +253,22 @@ async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
         kept = transcript.whole_text()
         assert kept.startswith("(5000 earlier turns are not kept on the screen)")
         assert "Words of exchange 2999." in kept and "Words of exchange 2499." not in kept
+
+
+async def test_turns_that_leave_the_screen_leave_the_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicechat.ui.app.COLLECT_EVERY", 0.2)
+    async with showing("ptt", (80, 24)) as (app, engine, pilot):
+        transcript = app.talk.query_one(Transcript)
+        turns = [TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(2 * KEEP)]
+        order = tuple(turn.key for turn in turns)
+        engine.deliver(Turns(tuple(turns[:KEEP]), order[:KEEP]))
+        await until(pilot, lambda: len(transcript._shown) == KEEP and order[0] in transcript._shown)
+        gc.collect()  # twice: now they are of the oldest generation, as after minutes on the screen
+        gc.collect()
+        mounted = [weakref.ref(turn) for turn in transcript._shown.values()]
+        engine.deliver(Turns(tuple(turns[KEEP:]), order))
+        await until(pilot, lambda: order[-1] in transcript._shown and order[0] not in transcript._shown)
+        await until(pilot, lambda: not any(turn() for turn in mounted))
 
 
 async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_sight() -> None:
