@@ -36,6 +36,11 @@ FIRST_WORD_LIMIT = 5.0
 """A server that is still loading hears nothing, so the line counts as open once it has spoken (session.created), or
 after so many seconds for services that never greet."""
 
+MOST_EARLY = 5_000
+"""Events that wait for the line to be open; a server that sends more loses the line."""
+SLOW_FRAME = 0.05
+"""Seconds; whoever waits for the session's thread for longer than this hears or sees it."""
+
 AUDIO_EFFECTS = get_args(AudioEffect)
 WIRE_EFFECTS = get_args(WireEffect)
 TOOL_EFFECTS = get_args(ToolEffect)
@@ -271,13 +276,21 @@ class Listener:
 
     def on_text(self, text: str) -> None:
         if self._waiting is not None:
-            self._waiting.append(lambda: self.on_text(text))
+            if len(self._waiting) == MOST_EARLY:
+                reason = f"more than {MOST_EARLY:,} events came before the line was open"
+                self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
+            elif len(self._waiting) < MOST_EARLY:
+                self._waiting.append(lambda: self.on_text(text))
             self._spoke.set()
             return
+        began = self._clock()
         decoded = decode_redacted(text, self._redact)
+        notes = decoded.notes
+        if (took := self._clock() - began) > SLOW_FRAME:
+            notes += (f"took {round(1000 * took)} ms to read",)
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
-        self._tell(on.Received(self._number, decoded.event, decoded.notes))
-        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=decoded.notes))
+        self._tell(on.Received(self._number, decoded.event, notes))
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=notes))
 
     def on_closed(self, reason: str, code: str = "") -> None:
         if self._waiting is not None:
