@@ -122,6 +122,17 @@ def test_cleared_input_takes_back_a_turn_that_never_was() -> None:
     assert [turn.item_id for turn in talk.turns] == ["u1"]
 
 
+def test_a_turn_that_the_server_never_ends_goes_with_the_next_commit() -> None:
+    talk = ask(TalkScript()).hear(speech("u2"))  # now its detector is switched off
+    talk.tell(on.TextEntered("and now this")).hear(committed("u3", "a1"))
+    assert [(turn.item_id, turn.text) for turn in talk.turns if turn.item_id != "a1"][1:] == [
+        ("", "and now this"),
+        ("u3", ""),
+    ]
+    heard = TalkScript().hear(speech("u1"), transcript("u1", "It was heard."), committed("u2", "u1"))
+    assert [turn.item_id for turn in heard.turns] == ["u1", "u2"]
+
+
 def test_typed_text_shows_at_once_and_is_not_shown_twice_when_the_server_repeats_it() -> None:
     talk = TalkScript().tell(on.TextEntered(" two seats, please "))
     (turn,) = talk.views

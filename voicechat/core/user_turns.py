@@ -70,15 +70,21 @@ def committed(state: State, wire: InputAudioBufferCommitted, now: float) -> Conv
         turn = replace(turn, final=True, failed="" if told else TRANSCRIPTION_OFF)
         if not told:
             conversation = replace(conversation, told=(*conversation.told, TRANSCRIPTION_OFF))
-    return placed(conversation, index, turn, wire.previous_item_id)[0]
+    conversation, index = placed(conversation, index, turn, wire.previous_item_id)
+    return _without_uncommitted(conversation, turn.connection, index)
 
 
 def buffer_cleared(state: State) -> Conversation:
     """What was not committed is forgotten, and with it turns of which nothing is known but that somebody spoke."""
-    conversation = state.conversation
-    for index in range(len(conversation.turns) - 1, -1, -1):
+    return _without_uncommitted(state.conversation, state.connection.number, len(state.conversation.turns))
+
+
+def _without_uncommitted(conversation: Conversation, connection: int, before: int) -> Conversation:
+    """There is one input buffer: what was in it before a commit or a clear is part of that commit, or gone. A turn that
+    began there and is not heard of again (the detector was switched off in the middle of it) would never end."""
+    for index in range(before - 1, -1, -1):
         turn = conversation.turns[index]
-        if turn.connection != state.connection.number or turn.committed:
+        if turn.connection != connection or turn.committed:
             break
         if turn.who == "you" and not turn.typed and not turn.text and not turn.failed:
             conversation = removed(conversation, index)
