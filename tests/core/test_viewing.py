@@ -231,7 +231,7 @@ def test_a_cut_answer_says_who_cut_it_for_three_seconds(interruption: on.Event, 
 def test_an_answer_cancelled_before_it_said_anything_is_told_apart() -> None:
     talk = asked(TalkScript()).hear(created("r1"), done("r1", status="cancelled", reason="turn_detected"))
     assert reply(talk) == "cancelled-at-birth"
-    assert talk.view.reply.detail == "the server cut it"
+    assert talk.view.reply.detail == "server cut it"
 
 
 def test_a_failed_answer_stays_until_the_next_and_says_why() -> None:

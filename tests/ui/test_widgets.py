@@ -79,6 +79,13 @@ async def test_the_right_side_of_the_header_is_never_cut(width: int) -> None:
         assert lines(app)[0].rstrip().endswith("line lost · try 2 in 1.4 s   4:12")
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+async def test_what_the_assistant_does_is_read_at_every_width(width: int) -> None:
+    for scene, words in (("talk", "listen"), ("speaking", "speaking"), ("line-lost", "no session")):
+        async with showing(scene, (width, 16)) as (app, _, _pilot):
+            assert words in "\n".join(lines(app)[-3:])
+
+
 def test_half_and_nearly_all_answers() -> None:
     answers = Answers(tuple(n / 10 for n in range(1, 21)))
     assert (answers.share(0.5), answers.share(0.95)) == (1.0, 1.9)

@@ -128,7 +128,7 @@ REPLIES = {
     "speaking": "♪ speaking 1.0 s",
     "finishing": "♪ finishing, all received",
     "finished": "○ finished · 1.0 s heard",
-    "cut": "╳ cut in at 1.0 s",
+    "cut": "╳ rate limit at 1.0 s",
     "stopped": "╳ stopped by you",
     "cancelled-at-birth": "╳ cancelled at birth: see F2",
     "failed": "✕ failed: rate limit",

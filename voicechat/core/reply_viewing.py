@@ -14,9 +14,9 @@ CUT_WORDS = {
     "you": "you stopped it",
     "barge-in": "you cut in",
     "push-to-talk": "you cut in",
-    "server": "the server cut it",
-    "line": "the line was lost",
-    "device": "the sound device was lost",
+    "server": "server cut it",
+    "line": "line lost",
+    "device": "device lost",
 }
 
 

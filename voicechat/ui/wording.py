@@ -408,7 +408,7 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "finished":
             return "○", "quiet", f"finished · {seconds} heard"
         case "cut":
-            return "╳", "quiet", f"cut in at {seconds}"
+            return "╳", "quiet", f"{reply.detail or 'cut'} at {seconds}"
         case "stopped":
             return "╳", "quiet", "stopped by you"
         case "cancelled-at-birth":

@@ -43,6 +43,10 @@ TONES: dict[Tone, str] = {
     "warning": "warning",
     "error": "error",
 }
+ANSWER_ROOM = 22
+"""Columns that the answer's words have in two rows before there is room for a meter."""
+METERS = ((True, 14), (True, 6), (False, 14), (False, 6))
+"""What is left out first: the meter of the answer at the end, columns of ours, ours."""
 FLOOR = -60.0
 """Left end of the meters, dBFS."""
 
@@ -192,12 +196,14 @@ class Deck(Painted):
     def _short_second(self, palette: Palette, width: int, words: MicWords, answer: ReplyWords) -> Row:
         row = self._start(palette, width, words.live).own(" ")
         self._lamps(row, words.lamps)
-        row.own(" in ", "quiet")
-        self._meter(row, 14 if width >= 60 else 6, self.meters.input, self.meters.threshold, "level-mid")
-        out = 13 if width >= 60 else 0
-        short = answer.text.removesuffix(" heard")
-        part = row.part().own(f" {answer.glyph} ", answer.color).own(short).cut_to(width - row.cells - out - 1)
-        if out:
+        short = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text.removesuffix(" heard"))
+        room = width - row.cells - ANSWER_ROOM - 1
+        has_out, level = next((fit for fit in METERS if room >= 13 * fit[0] + fit[1] + 4 * bool(fit[1])), (False, 0))
+        if level:
+            row.own(" in ", "quiet")
+            self._meter(row, level, self.meters.input, self.meters.threshold, "level-mid")
+        part = short.cut_to(width - row.cells - 13 * has_out - 1)
+        if has_out:
             part.own(" out ", "quiet")
             self._meter(part, 8, self.meters.output, None, "assistant")
         return row.end_with(part.own(" "))
