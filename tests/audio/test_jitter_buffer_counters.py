@@ -101,13 +101,13 @@ def test_loss_is_made_good_without_waiting_for_it(
 
 
 @pytest.mark.parametrize("drift", [200e-6, -200e-6])
-def test_clocks_that_differ_by_200_ppm_for_a_simulated_hour_keep_the_delay(drift: float) -> None:
+def test_clocks_that_differ_by_200_ppm_for_a_quarter_of_an_hour_keep_the_delay(drift: float) -> None:
     minute: Pcm = (np.concatenate((spoken(8.0), np.zeros(96_000, np.float32))) * 32_767).astype(np.int16)
     packets = encoded(minute)
-    count = 180_000
+    count = 45_000
     heard = listened(packets * (count // len(packets)), arrivals(count, Network(0.02, 0.004), 3, drift=drift), pull=480)
-    assert heard.delay(3_000.0) <= 0.08 and heard.delay(3_000.0, 0.99) <= 0.1
+    assert heard.delay(750.0) <= 0.08 and heard.delay(750.0, 0.99) <= 0.1
     assert heard.stats.dropped == 0 and heard.stats.played >= count - 20
     stretched = heard.stats.expanded if drift > 0 else heard.stats.accelerated
-    assert stretched + heard.stats.invented >= 0.5
-    assert heard.stats.invented <= 3.0
+    assert stretched + heard.stats.invented >= 0.12
+    assert heard.stats.invented <= 0.75

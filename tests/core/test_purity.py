@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import get_args
 
@@ -55,6 +56,7 @@ def test_the_core_imports_data_tools_and_the_protocol_only(path: Path) -> None:
             assert name.split(".")[1] in ("core", "protocol", "errors", "failures"), f"{path.name} imports {name}"
 
 
+@cache
 def authors() -> dict[str, set[str]]:
     """Which files construct which effect; reading one in a `case` pattern is no construction."""
     found: defaultdict[str, set[str]] = defaultdict(set)

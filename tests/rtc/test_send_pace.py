@@ -1,6 +1,6 @@
 """The send clock and the microphone's clock: the age of a frame when it leaves, and two clocks that differ.
 
-A simulated hour takes seconds: nothing is encoded.
+A simulated quarter of an hour takes seconds: nothing is encoded.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ async def test_an_uneven_device_still_gives_frames_of_30_ms_at_most() -> None:
 
 
 @pytest.mark.parametrize("drift", [200e-6, -200e-6])
-async def test_clocks_that_differ_by_200_ppm_for_an_hour_lose_and_pile_up_nothing(drift: float) -> None:
+async def test_clocks_that_differ_by_200_ppm_for_a_quarter_of_an_hour_lose_and_pile_up_nothing(drift: float) -> None:
     mic = Mic(phase=0.004, drift=drift)
-    await mic.talk(180_000)
+    await mic.talk(45_000)
     assert mic.gate.underruns == 0 and mic.gate.skipped == 0
     assert max(mic.backlogs[100:]) <= 0.04
     assert np.quantile(mic.ages, 0.99) <= 0.03
