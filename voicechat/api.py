@@ -39,6 +39,7 @@ from voicechat.engine.commands import user_event
 from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.failures import cure_of_answer
+from voicechat.numbers.prices import read_prices
 from voicechat.session.happenings import Happening
 from voicechat.tasks import spawn
 
@@ -90,6 +91,8 @@ class Conversation:
 
     async def __aenter__(self) -> Conversation:
         """Connect. Raises ConfigError, SignallingError, and TapeError where no tape can be made."""
+        if problems := read_prices(self._settings.prices)[1]:
+            raise ConfigError(f"prices: {problems[0]}", hint="text_in, audio_out and so on, in US dollars a million")
         self._talk = talk = Talk(self._settings, self._environ, self._tools)
         talk.session.on_change = self._on_change
         self._taping = Taping(talk, lambda shown: None)
