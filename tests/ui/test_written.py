@@ -27,7 +27,8 @@ def looks(text: str) -> list[tuple[str, str]]:
 INLINE = {
     "**bold** and *slanted*": [("bold", "b"), (" and ", ""), ("slanted", "i")],
     "__bold__ and _slanted_": [("bold", "b"), (" and ", ""), ("slanted", "i")],
-    "**bold and *both***": [("bold and *both", "b"), ("*", "")],
+    "**bold and *both***": [("bold and ", "b"), ("both", "bi")],
+    "***both***, **not** this***": [("both", "bi"), (", ", ""), ("not", "b"), (" this***", "")],
     "`a*b*c` stays": [("a*b*c", "c"), (" stays", "")],
     "``a`b``": [("a`b", "c")],
     "~~gone~~": [("gone", "s")],
@@ -48,6 +49,8 @@ def test_marks_within_a_line(source: str, pieces: list[tuple[str, str]]) -> None
 
 def test_a_link_is_its_label_with_the_address_behind_it() -> None:
     assert shown("see [the manual](https://example.org/a)") == ["see the manual (https://example.org/a)"]
+    assert shown("[Rust](https://x.org/Rust_(lang)) is") == ["Rust (https://x.org/Rust_(lang)) is"]
+    assert shown("[Rust](https://x.org/Rust_(lang is") == ["[Rust](https://x.org/Rust_(lang is"]
 
 
 def test_code_is_kept_verbatim_with_its_language() -> None:

@@ -26,8 +26,9 @@ _DELIMITER = re.compile(r" {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*){1,
 _INLINE = re.compile(
     r"\\(?P<escaped>[!-/:-@\[-`{-~])"
     r"|(?P<tick>`{1,3})(?!`)(?P<code>[^\n]{1,300}?)(?<!`)(?P=tick)(?!`)"
-    r"|!?\[(?P<label>[^\[\]\n]{1,200})\]\((?P<url>[^()\s]{1,300})\)"
-    r"|(?P<strong>\*\*|(?<!\w)__)(?![\s*_])(?P<bold>[^\n]{1,300}?)(?<!\s)(?P=strong)(?!\w)"
+    r"|!?\[(?P<label>[^\[\]\n]{1,200})\]\((?P<url>(?:[^()\s]|\([^()\s]{0,100}\)){1,300}+)\)"
+    r"|\*{3}(?![\s*])(?P<both>[^\n*]{1,300})(?<!\s)\*{3}(?!\*)"
+    r"|(?P<strong>\*\*|(?<!\w)__)(?![\s*_])(?P<bold>[^\n]{1,300}?)(?<!\s)(?P=strong)(?![\w*])"
     r"|~~(?!\s)(?P<struck>[^\n]{1,300}?)(?<!\s)~~"
     r"|\*(?![\s*])(?P<slanted>[^\n]{1,300}?)(?<![\s*])\*(?!\*)"
     r"|(?<!\w)_(?![\s_])(?P<leaning>[^\n]{1,300}?)(?<![\s_])_(?!\w)"
@@ -161,10 +162,9 @@ def _marked(match: re.Match[str], at: int, look: str, depth: int) -> Iterator[Pi
             yield Piece(match["url"], at + match.start("url"), look + "q")
             yield Piece(")", -1, look + "q")
     else:
-        name = next(n for n in ("bold", "struck", "slanted", "leaning") if match[n])
-        yield from _inline(
-            match[name], at + match.start(name), look + {"bold": "b", "struck": "s"}.get(name, "i"), depth + 1
-        )
+        name = next(n for n in ("both", "bold", "struck", "slanted", "leaning") if match[n])
+        added = {"both": "bi", "bold": "b", "struck": "s"}.get(name, "i")
+        yield from _inline(match[name], at + match.start(name), look + added, depth + 1)
 
 
 def _table(lines: list[tuple[str, int]], number: int, made: list[Block]) -> int:
