@@ -13,11 +13,12 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.command import Ran, environ_for, voicechat
 from tests.support.peers import eventually
 from voicechat.cli.watch import place_of
 from voicechat.config.load import load_settings
@@ -42,10 +43,9 @@ class Talk:
         config = folder / "config.toml"
         config.write_text("")
         self.environ = {
-            **os.environ,
+            **environ_for(folder),
             "VOICECHAT_STATE_DIR": str(folder),
             "VOICECHAT_RUNTIME_DIR": str(self.runtime),
-            "VOICECHAT_API_KEY": "sk-secret-123456",
         }
         flags = {"base_url": "http://127.0.0.1:9/v1", "mic": "none", "speaker": "none"}
         self.engine = EngineProcess(load_settings(flags, {}, config), self.environ)
@@ -65,46 +65,59 @@ class Talk:
                 return message
         raise AssertionError("that was never said")
 
-    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "voicechat", "ctl", *words]
-        return subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    def ctl(self, *words: str) -> Ran:
+        return asyncio.run(voicechat("ctl", *words, environ=self.environ))
 
     def knock(self) -> socket.socket:
         return knock(str(self.runtime), self.engine.pid)
 
 
-@pytest.fixture
-def talk(tmp_path: Path) -> Iterator[Talk]:
-    made = Talk(tmp_path)
+@contextmanager
+def running(folder: Path) -> Iterator[Talk]:
+    made = Talk(folder)
     made.start()
     yield made
     made.engine.close()
     shutil.rmtree(made.runtime, ignore_errors=True)
 
 
+@pytest.fixture(scope="module")
+def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
+    """One engine for all that leave it as it was."""
+    with running(tmp_path_factory.mktemp("talk")) as made:
+        yield made
+
+
+@pytest.fixture
+def own_talk(tmp_path: Path) -> Iterator[Talk]:
+    """An engine that a test may end, start again or open to others."""
+    with running(tmp_path) as made:
+        yield made
+
+
 def test_the_shell_mutes_the_talk_and_asks_how_it_is(talk: Talk) -> None:
-    assert talk.ctl("mute", "on").stdout == "muted\n"
+    assert talk.ctl("mute", "on").out == "muted\n"
     talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted)
-    facts = json.loads(talk.ctl("status", "--json").stdout)
+    facts = json.loads(talk.ctl("status", "--json").out)
     assert facts["muted"] is True
-    assert "muted" in talk.ctl("status").stdout or facts["mic"]
+    assert "muted" in talk.ctl("status").out or facts["mic"]
 
 
 def test_a_command_that_is_none_is_refused_with_a_sentence(talk: Talk) -> None:
     for words in (("launch",), ("ptt", "sideways"), ()):
         result = talk.ctl(*words)
-        assert (result.returncode, result.stdout) == (2, "")
-    assert "usage: ptt down|up|toggle [SECONDS]" in talk.ctl("ptt", "sideways").stderr
-    assert "ctl has no command 'launch'\nUsage: voicechat ctl" in talk.ctl("launch").stderr
+        assert (result.code, result.out) == (2, "")
+    assert "usage: ptt down|up|toggle [SECONDS]" in talk.ctl("ptt", "sideways").err
+    assert "ctl has no command 'launch'\nUsage: voicechat ctl" in talk.ctl("launch").err
 
 
 def test_ctl_says_what_the_talk_refused_and_that_nothing_was_to_stop(talk: Talk) -> None:
     refused = talk.ctl("say", "x" * 32_001)
-    assert (refused.returncode, refused.stderr) == (1, "voicechat: a message may have 32000 characters\n")
+    assert (refused.code, refused.err) == (1, "voicechat: a message may have 32000 characters\n")
     with talk.knock() as door:
         door.sendall(b"say " + b"y" * 300_000 + b"\n")
         assert door.makefile("r").readline() == "error a line may have 262144 bytes\n"
-    assert talk.ctl("stop").stdout == "nothing to stop\n"
+    assert talk.ctl("stop").out == "nothing to stop\n"
 
 
 def test_ctl_with_two_talks_names_them_and_how_to_choose(talk: Talk) -> None:
@@ -114,22 +127,22 @@ def test_ctl_with_two_talks_names_them_and_how_to_choose(talk: Talk) -> None:
     try:
         talk.until(lambda message: isinstance(message, Snapshot), heard)
         result = talk.ctl("mute", "on")
-        assert result.returncode == 2
+        assert result.code == 2
         for number in (talk.engine.pid, other.pid):
-            assert f"\n  {number}  since " in result.stderr
-        assert f"voicechat ctl --session {other.pid} mute" in result.stderr
-        assert talk.ctl("--session", str(other.pid), "mute", "on").stdout == "muted\n"
+            assert f"\n  {number}  since " in result.err
+        assert f"voicechat ctl --session {other.pid} mute" in result.err
+        assert talk.ctl("--session", str(other.pid), "mute", "on").out == "muted\n"
     finally:
         other.close()
 
 
 def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:
     with talk.knock() as door:
-        door.sendall(b"events\nmute on\n")
+        door.sendall(b"mute off\nevents\nmute on\n")
         lines = door.makefile("r")
-        said = [lines.readline() for _ in range(2)]
+        said = [lines.readline() for _ in range(3)]
         assert "ok\n" in said
-        event = next(json.loads(line) for line in lines if "mute.chosen" in line)
+        event = next(json.loads(line) for line in lines if "mute.chosen" in line and "true" in line)
     assert event["dir"] == "local"
     assert event["event"]["muted"] is True
 
@@ -137,40 +150,40 @@ def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:
 def test_without_a_talk_ctl_says_so(tmp_path: Path) -> None:
     nobody = Talk(tmp_path)
     result = nobody.ctl("status")
-    assert result.returncode == 3
-    assert "no talk is running" in result.stderr
+    assert result.code == 3
+    assert "no talk is running" in result.err
     shutil.rmtree(nobody.runtime)
 
 
-def test_the_door_is_private_and_gone_with_the_engine(talk: Talk) -> None:
-    door = talk.runtime / f"{talk.engine.pid}.sock"
+def test_the_door_is_private_and_gone_with_the_engine(own_talk: Talk) -> None:
+    door = own_talk.runtime / f"{own_talk.engine.pid}.sock"
     assert door.stat().st_mode & 0o077 == 0
-    talk.engine.close()
+    own_talk.engine.close()
     assert not door.exists()
 
 
-def test_a_door_that_a_killed_engine_left_is_removed_by_the_next(tmp_path: Path, talk: Talk) -> None:
-    left = talk.runtime / "999999.sock"
+def test_a_door_that_a_killed_engine_left_is_removed_by_the_next(own_talk: Talk) -> None:
+    left = own_talk.runtime / "999999.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(left))
-    talk.engine.restart()
-    talk.until(lambda message: isinstance(message, EngineHello))
-    talk.until(lambda message: isinstance(message, Snapshot))
+    own_talk.engine.restart()
+    own_talk.until(lambda message: isinstance(message, EngineHello))
+    own_talk.until(lambda message: isinstance(message, Snapshot))
     assert not left.exists()
 
 
-def test_a_folder_that_others_may_enter_is_not_trusted(talk: Talk) -> None:
-    talk.runtime.chmod(0o755)
-    result = talk.ctl("status")
-    assert result.returncode == 3
-    assert "private" in result.stderr
+def test_a_folder_that_others_may_enter_is_not_trusted(own_talk: Talk) -> None:
+    own_talk.runtime.chmod(0o755)
+    result = own_talk.ctl("status")
+    assert result.code == 3
+    assert "private" in result.err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to become another user")
 @pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs a Python that every user may run")
-def test_another_user_is_sent_away_even_if_the_folder_lets_him_in(talk: Talk) -> None:
-    talk.runtime.chmod(0o755)
-    door = talk.runtime / f"{talk.engine.pid}.sock"
+def test_another_user_is_sent_away_even_if_the_folder_lets_him_in(own_talk: Talk) -> None:
+    own_talk.runtime.chmod(0o755)
+    door = own_talk.runtime / f"{own_talk.engine.pid}.sock"
     door.chmod(0o666)
     knocks = f"s.connect({str(door)!r}); print(s.recv(200).decode())"
     command = ["/usr/bin/python3", "-I", "-c", f"import socket; s = socket.socket(socket.AF_UNIX); {knocks}"]
@@ -189,30 +202,30 @@ def test_garbage_and_endless_lines_close_one_connection_and_nothing_else(talk: T
             assert door.recv(200) == b""
         except OSError:
             pass  # closed while we were still shouting
-    assert talk.ctl("mute", "off").returncode == 0
+    assert talk.ctl("mute", "off").code == 0
 
 
-def test_many_connections_do_not_pile_up(talk: Talk) -> None:
-    doors = [talk.knock() for _ in range(MOST_CONNECTIONS)]
+def test_many_connections_do_not_pile_up(own_talk: Talk) -> None:
+    doors = [own_talk.knock() for _ in range(MOST_CONNECTIONS)]
     for door in doors:
         door.sendall(b"status\n")
         assert door.recv(400).startswith(b"ok")
-    with talk.knock() as one_more:
+    with own_talk.knock() as one_more:
         assert b"too many" in one_more.recv(200)
     for door in doors:
         door.close()
 
 
-def test_a_second_client_sees_what_was_and_what_is_and_is_told_the_end(talk: Talk) -> None:
-    watcher = WatchedEngine(str(talk.runtime), talk.engine.pid)
+def test_a_second_client_sees_what_was_and_what_is_and_is_told_the_end(own_talk: Talk) -> None:
+    watcher = WatchedEngine(str(own_talk.runtime), own_talk.engine.pid)
     watcher.connect()
     heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
     watcher.start(heard.put)
-    talk.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
-    talk.ctl("mute", "on")
-    talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
-    talk.engine.close()
-    last = talk.until(lambda message: isinstance(message, Goodbye), heard)
+    own_talk.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
+    own_talk.ctl("mute", "on")
+    own_talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
+    own_talk.engine.close()
+    last = own_talk.until(lambda message: isinstance(message, Goodbye), heard)
     assert last == Goodbye(GONE)
     watcher.close()
 
@@ -222,7 +235,7 @@ def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:
     watcher.connect()
     watcher.start(lambda message: None)
     watcher.close()
-    assert talk.ctl("status").returncode == 0
+    assert talk.ctl("status").code == 0
 
 
 @asynccontextmanager
