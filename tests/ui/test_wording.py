@@ -126,7 +126,7 @@ REPLIES = {
     "waiting": "◌ waiting for your turn",
     "thinking": "◌ thinking 1.0 s",
     "speaking": "♪ speaking 1.0 s",
-    "finishing": "♪ finishing, all received",
+    "finishing": "♪ finishing",
     "finished": "○ finished · 1.0 s heard",
     "cut": "╳ rate limit at 1.0 s",
     "stopped": "╳ stopped by you",

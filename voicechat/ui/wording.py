@@ -404,7 +404,7 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "speaking":
             return "♪", "assistant", f"speaking {seconds}"
         case "finishing":
-            return "♪", "assistant", "finishing, all received"
+            return "♪", "assistant", "finishing"
         case "finished":
             return "○", "quiet", f"finished · {seconds} heard"
         case "cut":
