@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -14,7 +15,7 @@ import pytest
 from voicechat.audio.alsa import MIC_ROOM, make_mic_room
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import Device, DeviceList
-from voicechat.audio.portaudio import OpenStream, PortAudioOpener, Samples
+from voicechat.audio.portaudio import OpenStream, PortAudioOpener, Samples, close_in_time
 from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
 from voicechat.errors import AudioDeviceError
 
@@ -226,3 +227,34 @@ def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
     assert opened.times.mic_lag == pytest.approx(0.03)
     assert opened.times.speaker_lead == pytest.approx(0.025)
     assert HEARD.pop() == flags
+
+
+def test_portaudio_starts_anew_only_when_no_stream_is_being_closed(
+    sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It frees what `Pa_CloseStream` works on: the engine ended by signal 11 when a sound server came and went."""
+    monkeypatch.setattr("voicechat.audio.portaudio.CLOSE_WITHIN", 0.01)
+    server_goes_on, listed = threading.Event(), threading.Event()
+
+    def list_devices(refresh: bool) -> DeviceList:
+        listed.set()
+        return DeviceList((), (), "", "", "no device")
+
+    def open_again(refresh: bool) -> None:
+        with pytest.raises(AudioDeviceError, match="no device"):
+            PortAudioOpener().open(
+                "default", None, BUFFERING["balanced"], callback=hear, finished=lambda: None, refresh=refresh
+            )
+
+    monkeypatch.setattr("voicechat.audio.portaudio.list_devices", list_devices)
+    stream = SimpleNamespace(close=server_goes_on.wait)
+    close_in_time(stream)
+    open_again(refresh=False)
+    assert listed.is_set()
+    listed.clear()
+    helper = threading.Thread(target=open_again, args=(True,))
+    helper.start()
+    assert not listed.wait(0.2)
+    server_goes_on.set()
+    helper.join(5.0)
+    assert listed.is_set() and not helper.is_alive()

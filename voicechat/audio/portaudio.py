@@ -132,7 +132,13 @@ class PortAudioOpener:
         finished: Callable[[], None],
         refresh: bool,
     ) -> OpenStream:
-        """See `StreamOpener.open`; `refresh` makes PortAudio look for devices anew, which ends every open stream."""
+        """See `StreamOpener.open`; `refresh` makes PortAudio look for devices anew, which ends every open stream.
+
+        It waits, however long that takes, for streams that are still being closed.
+        """
+        while refresh and _closing:
+            _closing[0].join()
+            del _closing[0]
         devices = list_devices(refresh=refresh)
         if devices.problem and not (devices.inputs or devices.outputs):
             may_appear = not devices.is_portaudio_missing
@@ -340,3 +346,9 @@ def close_in_time(stream: RunningStream) -> None:
     closer = threading.Thread(target=shut, name="audio-close", daemon=True)
     closer.start()
     closer.join(CLOSE_WITHIN)
+    if closer.is_alive():
+        _closing.append(closer)
+
+
+_closing: list[threading.Thread] = []
+"""Threads that still close a stream. PortAudio frees what they work on when it starts anew: the process would crash."""
