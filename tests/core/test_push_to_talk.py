@@ -36,6 +36,7 @@ from voicechat.core.events import (
     VoiceEnded,
 )
 from voicechat.core.state import Choices, State
+from voicechat.core.viewing import mic_view
 from voicechat.protocol.server_events import InputAudioBufferCleared
 
 WEBRTC = opened(turn_mode="push-to-talk")
@@ -222,6 +223,21 @@ def test_r6_speech_released_before_the_line_is_up_is_sent_all_the_same() -> None
     talk = script(*events, opening, at(5.5, UplinkDrained()), begin=begin, until=9.0)
     assert [one.time for one in talk.of(OpenMic, CloseMic)] == [3.0, 3.2]
     assert [one.time for one in talk.of(CommitInput)] == [5.5]
+
+
+def test_r6_second_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
+    """9 s of kept speech leave as slowly as they were spoken: the next turn leaves 7 s late."""
+    begin = State(choices=Choices(turn_mode="push-to-talk"))
+    first = (at(0.0, ConnectWanted()), at(1.0, TalkPressed()), at(10.0, LineOpened(1, "WebRTC", configured=True)))
+    second = (at(12.0, TalkReleased()), at(14.0, TalkPressed()), at(15.0, TalkReleased()))
+    talk = script(*first, *second, begin=begin, until=20.0)
+    assert [one.time for one in talk.of(OpenMic, CloseMic)] == [10.0, 12.2, 14.3, 15.2]
+    assert [one.time for one in talk.of(CommitInput)] == [14.0]
+    assert mic_view(talk.state, 20.0, talk.policy).state == "tail"
+    talk.tell(22.7, UplinkDrained())
+    assert [one.time for one in talk.of(CommitInput)] == [14.0, 22.7]
+    after = mic_view(talk.state, 22.8, talk.policy)
+    assert (after.state, after.is_on_air) == ("idle", False)
 
 
 def test_r6_speech_without_a_line_is_given_up_with_a_word() -> None:

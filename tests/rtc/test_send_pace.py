@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from voicechat.audio.blocks import BLOCK
 from voicechat.audio.mic_gate import MicGate
 from voicechat.audio.opus import OpusEncoder
+from voicechat.audio.send_pace import FrameClock
 from voicechat.rtc.send_track import SendTrack
 
 LOUD = np.full(BLOCK, 0.3, np.float32)
@@ -48,7 +49,7 @@ class Mic:
             self._next_at = self._phase + self.captured * self._every + self._rng.uniform(0.0, self._uneven)
 
     def waiting(self) -> float | None:
-        return self.gate.backlog if self.gate.is_open else None
+        return self.gate.backlog if self.gate.is_open or self.gate.backlog >= 0.02 else None
 
     def pull(self) -> NDArray[np.int16]:
         self.backlogs.append(self.gate.backlog)
@@ -114,3 +115,33 @@ async def test_sound_from_before_the_opening_leaves_at_the_pace_of_a_voice() -> 
     began = mic.now
     await mic.talk(50)
     assert mic.now - began >= 49 * 0.02 - 0.003
+
+
+async def test_backlog_over_websocket_leaves_eight_times_as_fast_also_after_the_close() -> None:
+    mic = Mic(phase=0.004)
+    mic.gate.close()
+    await mic.sleep(12.0)
+    mic.gate.open(9.0)
+    frames = FrameClock(mic.waiting, mic.clock, mic.sleep, backlog_speed=8.0)
+    began = mic.now
+    while mic.now < began + 0.5:
+        await frames.next_frame()
+        mic.pull()
+    mic.gate.close()
+    while mic.gate.backlog > 0.1:
+        await frames.next_frame()
+        mic.pull()
+    assert mic.now - began == pytest.approx((9.0 + 0.5) / 8, abs=0.1)
+
+
+async def test_after_a_backlog_frames_follow_the_microphone_again() -> None:
+    mic = Mic(phase=0.004)
+    mic.gate.close()
+    await mic.sleep(2.0)
+    mic.gate.open(1.0)
+    frames = FrameClock(mic.waiting, mic.clock, mic.sleep, backlog_speed=8.0)
+    for _ in range(300):
+        await frames.next_frame()
+        mic.pull()
+    assert max(mic.backlogs[200:]) <= 0.13 and frames.skipped == 0
+    assert mic.gate.underruns == 0

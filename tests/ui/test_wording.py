@@ -26,7 +26,7 @@ SENTENCES = {
         "mic stays open · press Space to stop",
         "closes itself after 8 s of silence or 2:00",
     ),
-    "tail": ("● ON AIR · TAIL", "sending your last 0.2 s", "then it is sent as one turn"),
+    "tail": ("● ON AIR · TAIL", "sending your last words", "then it is sent as one turn"),
     "hands-free": ("● ON AIR", "open mic · marin hears you", "Built-in Mic · echo cancel on · barge-in on"),
     "remote": ("● ON AIR · REMOTE", "opened by voicechat ctl · 27 s left", "Space takes over · m mutes"),
     "flat": ("● ON AIR", "but nothing comes in: flat for 5 s", "does Blue Yeti have its own mute switch? · d devices"),

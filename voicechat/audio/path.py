@@ -20,7 +20,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from voicechat.audio.barge_in import BargeInFacts, should_duck
-from voicechat.audio.blocks import Block, Frame
+from voicechat.audio.blocks import FRAME, SAMPLE_RATE, Block, Frame
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.facts import (
     AssistantFellSilent,
@@ -189,8 +189,9 @@ class AudioPath:
         return self._gate.pull()
 
     def waiting(self) -> float | None:
-        """Seconds of open microphone that wait for the line; None while it is closed."""
-        return self._gate.backlog if self._gate.is_open else None
+        """Seconds of microphone that wait for the line; None while it is closed and no frame waits."""
+        backlog = self._gate.backlog
+        return backlog if self._gate.is_open or backlog >= FRAME / SAMPLE_RATE else None
 
     @property
     def is_quiet(self) -> bool:

@@ -21,7 +21,7 @@ Uplink = Callable[[], NDArray[np.int16]]
 """Returns the next 960 samples, mono, 48 kHz, int16. Never blocks; silence when there is nothing to say."""
 
 Waiting = Callable[[], float | None]
-"""Returns the seconds of sound that wait to be pulled, None while the microphone is closed."""
+"""Returns the seconds of sound that wait to be pulled; None while the microphone is closed and nothing waits."""
 
 FRAME = FRAME_SAMPLES / SAMPLE_RATE
 _BURST = 3
@@ -32,6 +32,8 @@ _GIVE_UP_AFTER = 1.0
 """Seconds of stall (a suspended machine) after which the lost time is skipped instead."""
 _HOLD = 0.02
 """Seconds that a frame waits for its last block at most; a microphone that is later than that has stalled."""
+_BACKLOG = 0.1
+"""Seconds that wait beyond what the pace keeps low by itself: sound from before the mic was opened."""
 _LOOK_EVERY = 0.001
 _COMPLETE = FRAME - 0.001
 """Seconds that must wait for a frame to be complete; a millisecond less, because they are a sum of floats."""
@@ -45,10 +47,10 @@ _CREEP = 0.0001
 class Pace:
     """When the next frame is to leave. Pure: time is passed in, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, skipped: int = 0) -> None:
         self._due: float | None = None
         self._burst = 0
-        self.skipped = 0
+        self.skipped = skipped
         """Frames of time that were never sent; their timestamps are left out, so that the receiver sees the gap."""
 
     def wait(self, now: float) -> float:
@@ -82,7 +84,11 @@ class FrameClock:
         waiting: Waiting = lambda: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        backlog_speed: float = 1.0,
     ) -> None:
+        """`backlog_speed`: how many times faster than spoken a backlog leaves. RTP is played as it comes: 1.0."""
+        self._backlog_speed = backlog_speed
         self._waiting = waiting
         self._clock = clock
         self._sleep = sleep
@@ -97,6 +103,11 @@ class FrameClock:
 
     async def next_frame(self) -> None:
         """Return when it is time for the next frame."""
+        waiting = self._waiting()
+        if self._backlog_speed > 1.0 and waiting is not None and waiting > _BACKLOG:
+            await self._sleep(FRAME / self._backlog_speed)
+            self._pace = Pace(self._pace.skipped)
+            return
         wait = self._pace.wait(self._clock())
         if wait > 0.0:
             await self._sleep(wait)

@@ -14,7 +14,7 @@ from typing import Literal
 MicState = Literal[
     "held",  # push-to-talk is down
     "latched",
-    "tail",  # released, the last 0.2 s are leaving
+    "tail",  # released, the last words are leaving
     "hands-free",  # open mic
     "remote",  # opened by the control socket
     "flat",  # open, but only bit-exact zeros come in

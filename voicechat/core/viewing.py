@@ -10,7 +10,7 @@ from voicechat.core.reply_viewing import reply_view
 from voicechat.core.rules.budget import dollars, is_spent
 from voicechat.core.rules.microphone import BUDGET, IDLE, REOPENING, SPEAKING, SPEAKING_CUT_IN, closed_reason
 from voicechat.core.rules.playback import over_from
-from voicechat.core.rules.push_to_talk import latch_ends_at, tail_ends_at
+from voicechat.core.rules.push_to_talk import is_draining, latch_ends_at, tail_ends_at
 from voicechat.core.rules.roll_over import session_ends_at
 from voicechat.core.rules.tools import asked
 from voicechat.core.state import State
@@ -85,7 +85,7 @@ def _detail(state: State) -> str:
 
 def is_on_air(state: State) -> bool:
     """Samples of the microphone leave this machine: a fact, not a mode."""
-    return state.microphone.is_open and state.connection.phase == "open"
+    return (state.microphone.is_open or is_draining(state)) and state.connection.phase == "open"
 
 
 def mic_state(state: State, reason: str, clipped: float | None = None) -> MicState:

@@ -25,6 +25,9 @@ SHORTEST, LONGEST = 0.02, 0.2
 """Seconds of sound in one message; beyond the longest a turn's end would be noticed late."""
 _SHOW_EVERY = 1.0
 """Seconds between two pieces that are shown of a running voice: fifty rows a second would hide everything else."""
+_BACKLOG_SPEED = 8.0
+"""Nine seconds kept through a reconnect leave in little more than one. At the speed of speech they stayed behind the
+voice until the end of the turn, and its commit came before its last words."""
 _MOST_REFUSALS = 3
 _CAUGHT_UP = 1.0
 """Seconds that wait at most when a slow line counts as good again; the next trouble is told anew."""
@@ -98,7 +101,7 @@ class Microphone:
 
     async def run(self) -> None:
         """One frame after the other, for as long as the line is open."""
-        frames = FrameClock(self._waiting, self._clock)
+        frames = FrameClock(self._waiting, self._clock, backlog_speed=_BACKLOG_SPEED)
         while True:
             await frames.next_frame()
             if self._refusals < _MOST_REFUSALS and self._clock() >= self._held_until:

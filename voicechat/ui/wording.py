@@ -234,7 +234,7 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         case "latched":
             return f"mic stays open · press {key.talk} to stop", "closes itself after 8 s of silence or 2:00"
         case "tail":
-            return "sending your last 0.2 s", "then it is sent as one turn"
+            return "sending your last words", "then it is sent as one turn"
         case "hands-free":
             if mic.translates_to:
                 return f"open mic · what you say is spoken in {language_words(mic.translates_to)}", _devices(mic)

@@ -168,7 +168,8 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     if not may_be_open:
         # What is queued on the way to a dead line must not come first on the next one (R21): it is said again.
         drop = mic.muted or mic.unattended or state.connection.phase != "open"
-        return _changed(state, replace(mic, is_open=False, changed_at=now), CloseMic(drop=drop))
+        late = 0.0 if drop else mic.late
+        return _changed(state, replace(mic, is_open=False, changed_at=now, late=late), CloseMic(drop=drop))
     if mic.keep_from is None:
         mic = _with_words_since_the_answer(state, now, policy)
     if mic.unsent is not None:
@@ -176,7 +177,8 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         mic = _keeping(mic, began if mic.keep_from is None else min(began, mic.keep_from))
     since = 0.0 if mic.keep_from is None else max(0.0, now - mic.keep_from)
     pre_roll = min(since, policy.keep_before_line)
-    opened = replace(mic, is_open=True, changed_at=now, keep_from=None, unsent=None, late=pre_roll)
+    backlog = max(0.0, mic.changed_at + mic.late - now)
+    opened = replace(mic, is_open=True, changed_at=now, keep_from=None, unsent=None, late=pre_roll + backlog)
     first = OpenMic(pre_roll, again=pre_roll > 0.0 and _is_first_of_this_line(state))
     lost = (_lost_words_notice(policy),) if since > pre_roll + policy.pre_roll else ()
     return RuleResult(replace(state, microphone=opened), (first,), lost)

@@ -88,7 +88,7 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     tail_ends = tail_ends_at(talk, policy)
     if tail_ends is None or now < tail_ends:
         return NOTHING
-    has_left = state.microphone.is_open or talk.drained_at is not None or now >= drained_by(talk, tail_ends, policy)
+    has_left = state.microphone.is_open or talk.drained_at is not None or now >= drained_by(state, tail_ends, policy)
     return _changed(state, NO_TALK, TalkEnded(spoken(talk, policy))) if has_left else NOTHING
 
 
@@ -105,7 +105,7 @@ def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
         due.append(kept_until)
     tail_ends = tail_ends_at(talk, policy)
     if tail_ends is not None:
-        due.append(tail_ends if now < tail_ends else drained_by(talk, tail_ends, policy))
+        due.append(tail_ends if now < tail_ends else drained_by(state, tail_ends, policy))
     if talk.pre_roll_wait_since is not None:
         due.append(talk.pre_roll_wait_since + policy.clear_answer_limit)
     return min(due, default=None)
@@ -133,12 +133,16 @@ def tail_ends_at(talk: Talk, policy: TurnPolicy) -> float | None:
     return max(talk.released_at, talk.opened_at) + tail
 
 
-def drained_by(talk: Talk, tail_ends: float, policy: TurnPolicy) -> float:
+def drained_by(state: State, tail_ends: float, policy: TurnPolicy) -> float:
     """When the last sample must have left, even if nobody says so: what was kept may leave no faster than spoken."""
-    kept = policy.pre_roll
-    if talk.opened_at is not None and talk.pressed_at is not None:
-        kept += min(talk.opened_at - talk.pressed_at, policy.keep_before_line)
-    return tail_ends + kept + policy.drain_limit
+    return tail_ends + max(policy.pre_roll, state.microphone.late) + policy.drain_limit
+
+
+def is_draining(state: State) -> bool:
+    """Whether a turn that was released still leaves this machine, behind what was kept before it."""
+    talk, mic = state.talk, state.microphone
+    has_closed = talk.released_at is not None and talk.opened_at is not None and not mic.is_open
+    return has_closed and talk.drained_at is None
 
 
 def latch_ends_at(state: State, policy: TurnPolicy) -> float | None:
