@@ -349,3 +349,25 @@ def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_ret
     talk.at(20.0)
     assert talk.answer().cut_by == "device"
     assert talk.answer().cut_at == pytest.approx(1.0)
+
+
+def test_answers_given_up_with_their_device_go_on_when_their_sound_does() -> None:
+    """A sound server hung for 3.6 s with two answers queued: 9 s of sound came after it while the deck said ready."""
+    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk.at(1.0).tell(on.AssistantHeard())
+    answer(ask(talk, 2, "a1"), 2, "more " * 20)
+    talk.at(2.0).tell(LOST)
+    assert [turn.cut_by for turn in talk.at(5.0).views if turn.who == "assistant"] == ["device", "device"]
+    talk.at(5.2).tell(RETURNED, on.AssistantHeard())
+    assert talk.view.reply.state == "finishing"
+    assert [turn.cut for turn in talk.turns if turn.who == "assistant"] == [None, None]
+    assert [turn.sounding for turn in talk.turns if turn.who == "assistant"] == [True, False]
+
+
+def test_sound_after_a_new_question_reopens_no_answer_given_up_before_it() -> None:
+    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk.at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(LOST)
+    ask(talk.at(6.0), 2, "a1")
+    talk.at(7.0).tell(RETURNED, on.AssistantHeard())
+    assert [turn.cut_by for turn in talk.views if turn.who == "assistant"] == ["device"]

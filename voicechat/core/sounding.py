@@ -49,21 +49,49 @@ def open_answers(conversation: Conversation, connection: int) -> Iterator[int]:
 
 
 def sound_began(state: State, now: float) -> Conversation:
-    """The loudspeaker became audible: it is the oldest answer that may still have something to say."""
-    conversation = state.conversation
+    """The loudspeaker became audible: that is the oldest answer with sound left, else one that was given up."""
+    conversation, connection = state.conversation, state.connection.number
     if state.playback.is_flushed:
         return conversation  # News from before a flush, still on its way.
+    chosen = _oldest_with_sound(conversation, connection)
+    if chosen is None:
+        conversation = _reopened(conversation, connection)
+        chosen = _oldest_with_sound(conversation, connection)
+    return conversation if chosen is None else _sounds(state, conversation, chosen, now)
+
+
+def _oldest_with_sound(conversation: Conversation, connection: int) -> int | None:
+    """The oldest answer that may still have something to say."""
     chosen: int | None = None
     newer_speaks = False
-    for index in open_answers(conversation, state.connection.number):
+    for index in open_answers(conversation, connection):
         turn = conversation.turns[index]
         if turn.cut is not None or not is_spoken(turn):
             continue
-        is_heard_out = turn.done and turn.first_sound_at is not None and not turn.sounding
+        is_heard_out = turn.done and turn.first_sound_at is not None and not (turn.sounding or turn.unheard)
         if not (is_heard_out and newer_speaks):
             chosen = index
         newer_speaks = newer_speaks or bool(turn.text)
-    return conversation if chosen is None else _sounds(state, conversation, chosen, now)
+    return chosen
+
+
+def _reopened(conversation: Conversation, connection: int) -> Conversation:
+    """The newest answers that were given up with their device are open again, if nothing was said to them since: their
+    sound was kept while the sound server hung, and now it goes on."""
+    turns = conversation.turns
+    has_answer = False
+    for index in range(len(turns) - 1, -1, -1):
+        turn = turns[index]
+        if turn.connection < connection or (turn.who == "you" and not has_answer):
+            return conversation
+        if turn.who != "assistant":
+            continue
+        if turn.complete_at is None or turn.cut is None or turn.cut.by != "device":
+            return conversation
+        has_answer = True
+        conversation = changed(conversation, index, replace(turn, cut=None, complete_at=None, unheard=True))
+        conversation = replace(conversation, completed=conversation.completed - 1)
+    return conversation
 
 
 def sound_named(state: State, response_id: str, now: float) -> Conversation:
