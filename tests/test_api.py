@@ -137,7 +137,7 @@ async def test_the_budget_of_the_settings_stops_a_talk_without_a_screen(local_ur
         await talk.say("What is one plus one?")
 
 
-async def test_prices_that_cannot_be_read_are_refused_before_anything_is_opened() -> None:
+async def test_invalid_prices_are_refused_before_connecting() -> None:
     with pytest.raises(ConfigError, match=r"prices: .*text_inn"):
         async with Conversation(Settings(mic="none", speaker="none", prices={"x": {"text_inn": 1.0}}), {}):
             raise AssertionError

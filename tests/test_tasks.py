@@ -27,7 +27,7 @@ async def test_a_library_task_that_sends_to_a_lost_peer_leaves_no_traceback_and_
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
-async def test_a_timer_that_sends_through_a_socket_just_closed_leaves_no_traceback_and_another_defect_does(
+async def test_send_through_a_closed_socket_logs_no_traceback(
     is_closed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     loop = asyncio.get_running_loop()

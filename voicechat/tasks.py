@@ -46,13 +46,13 @@ def report(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
 
     aiortc flushes its data channel in a task of its own, which ends so whenever the other side was killed.
     """
-    if is_sent_too_late(error := context.get("exception")):
+    if is_send_after_close(error := context.get("exception")):
         logging.getLogger(__name__).info("a peer is gone: %s", sentence(error))
     else:
         loop.default_exception_handler(dict(context))
 
 
-def is_sent_too_late(error: object) -> TypeGuard[Exception]:
+def is_send_after_close(error: object) -> TypeGuard[Exception]:
     """Whether a library sent to a peer that is gone, or through a socket that has just been closed.
 
     aioice repeats a STUN request in a timer that can come due in the very turn of the loop in which its transport ends;

@@ -229,32 +229,31 @@ def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
     assert HEARD.pop() == flags
 
 
-def test_portaudio_starts_anew_only_when_no_stream_is_being_closed(
+def test_portaudio_reinitialises_only_after_pending_closes(
     sound: FakeSoundDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It frees what `Pa_CloseStream` works on: the engine ended by signal 11 when a sound server came and went."""
     monkeypatch.setattr("voicechat.audio.portaudio.CLOSE_WITHIN", 0.01)
-    server_goes_on, listed = threading.Event(), threading.Event()
+    order: list[str] = []
+    server_goes_on = threading.Event()
+
+    def close() -> None:
+        server_goes_on.wait()
+        order.append("closed")
 
     def list_devices(refresh: bool) -> DeviceList:
-        listed.set()
+        order.append("reinitialised" if refresh else "listed")
         return DeviceList((), (), "", "", "no device")
 
-    def open_again(refresh: bool) -> None:
+    monkeypatch.setattr("voicechat.audio.portaudio.list_devices", list_devices)
+    close_in_time(SimpleNamespace(close=close))
+    later = threading.Timer(0.05, server_goes_on.set)
+    for refresh in (False, True):
         with pytest.raises(AudioDeviceError, match="no device"):
             PortAudioOpener().open(
                 "default", None, BUFFERING["balanced"], callback=hear, finished=lambda: None, refresh=refresh
             )
-
-    monkeypatch.setattr("voicechat.audio.portaudio.list_devices", list_devices)
-    stream = SimpleNamespace(close=server_goes_on.wait)
-    close_in_time(stream)
-    open_again(refresh=False)
-    assert listed.is_set()
-    listed.clear()
-    helper = threading.Thread(target=open_again, args=(True,))
-    helper.start()
-    assert not listed.wait(0.2)
-    server_goes_on.set()
-    helper.join(5.0)
-    assert listed.is_set() and not helper.is_alive()
+        if not refresh:
+            later.start()
+    later.join()
+    assert order == ["listed", "closed", "reinitialised"]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import voicechat.diagnose.checks
+from voicechat.core.reply_viewing import CUT_WORDS
 from voicechat.core.view import ConnectionView, MicState, MicView, ReplyState, ReplyView
 from voicechat.ui.wording import Scene, mic_words, reply_words
 
@@ -78,11 +79,13 @@ def badges() -> dict[str, bool]:
 @cache
 def replies() -> dict[str, str]:
     """Glyph and first word -> state of the reply."""
-    found = {}
-    for phase in ("connecting", "open"):
-        for state in get_args(ReplyState):
-            words = reply_words(Scene(MicView(), ReplyView(state=state), ConnectionView(phase=phase)))
-            found[f"{words.glyph} {words.text.split()[0].strip(',:')}"] = state
+    found: dict[str, str] = {}
+    shown = [(state, "") for state in get_args(ReplyState)] + [("cut", detail) for detail in CUT_WORDS.values()]
+    for mic in (MicView(), MicView(turn_mode="transcribe"), MicView(translates_to="es")):
+        for phase in ("open", "connecting"):
+            for state, detail in shown:
+                words = reply_words(Scene(mic, ReplyView(state=state, detail=detail), ConnectionView(phase=phase)))
+                found.setdefault(f"{words.glyph} {words.text.split()[0].strip(',:')}", state)
     return found
 
 
@@ -95,10 +98,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
 
 
 def look_at(at: float, text: str) -> Look:
-    """The deck on a screen: the lowest badge, and the words about the answer in the rows around it.
-
-    On 60 columns and less the deck has no room for those words, only for their glyph.
-    """
+    """The deck on a screen: the lowest badge, and the words about the answer in the rows around it."""
     badge, reply = _patterns()
     rows = text.split("\n")
     place = next((y for y in reversed(range(len(rows))) if badge.search(rows[y])), -1)

@@ -122,7 +122,7 @@ def test_cleared_input_takes_back_a_turn_that_never_was() -> None:
     assert [turn.item_id for turn in talk.turns] == ["u1"]
 
 
-def test_a_turn_that_the_server_never_ends_goes_with_the_next_commit() -> None:
+def test_uncommitted_turn_is_removed_by_the_next_commit() -> None:
     talk = ask(TalkScript()).hear(speech("u2"))  # now its detector is switched off
     talk.tell(on.TextEntered("and now this")).hear(committed("u3", "a1"))
     assert [(turn.item_id, turn.text) for turn in talk.turns if turn.item_id != "a1"][1:] == [

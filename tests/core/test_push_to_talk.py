@@ -225,7 +225,7 @@ def test_r6_speech_released_before_the_line_is_up_is_sent_all_the_same() -> None
     assert [one.time for one in talk.of(CommitInput)] == [5.5]
 
 
-def test_r6_second_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
+def test_r6_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
     """9 s of kept speech leave as slowly as they were spoken: the next turn leaves 7 s late."""
     begin = State(choices=Choices(turn_mode="push-to-talk"))
     first = (at(0.0, ConnectWanted()), at(1.0, TalkPressed()), at(10.0, LineOpened(1, "WebRTC", configured=True)))

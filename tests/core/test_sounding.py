@@ -351,7 +351,7 @@ def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_ret
     assert talk.answer().cut_at == pytest.approx(1.0)
 
 
-def test_answers_given_up_with_their_device_go_on_when_their_sound_does() -> None:
+def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
     """A sound server hung for 3.6 s with two answers queued: 9 s of sound came after it while the deck said ready."""
     talk = answer(ask(TalkScript()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())
@@ -364,7 +364,7 @@ def test_answers_given_up_with_their_device_go_on_when_their_sound_does() -> Non
     assert [turn.sounding for turn in talk.turns if turn.who == "assistant"] == [True, False]
 
 
-def test_sound_after_a_new_question_reopens_no_answer_given_up_before_it() -> None:
+def test_sound_after_a_new_question_resumes_no_earlier_response() -> None:
     talk = answer(ask(TalkScript()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)

@@ -97,7 +97,7 @@ def test_nothing_runs_without_the_users_word() -> None:
 
 
 @pytest.mark.parametrize("word", [ToolAllowed("c1"), ToolDenied("c1")])
-def test_an_answer_did_not_come_late_because_its_user_was_asked_about_a_tool(word: Event) -> None:
+def test_latency_excludes_the_wait_for_tool_approval(word: Event) -> None:
     talk = script(at(0.0, TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
     talk.tell(61.0, word)
     if isinstance(word, ToolAllowed):

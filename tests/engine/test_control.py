@@ -216,7 +216,7 @@ def test_many_connections_do_not_pile_up(own_talk: Talk) -> None:
         door.close()
 
 
-def test_a_second_client_sees_what_was_and_what_is_and_is_told_the_end(own_talk: Talk) -> None:
+def test_second_client_gets_history_updates_and_goodbye(own_talk: Talk) -> None:
     watcher = WatchedEngine(str(own_talk.runtime), own_talk.engine.pid)
     watcher.connect()
     heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()

@@ -8,7 +8,7 @@ from voicechat.local_server.conversation import KEPT_SOUND, Conversation, Entry,
 from voicechat.protocol.items import Item
 
 
-def test_an_answer_whose_sound_was_forgotten_keeps_what_was_heard_of_it_and_nothing_per_word() -> None:
+def test_item_whose_audio_was_dropped_keeps_its_heard_transcript() -> None:
     talk, rate = Conversation(), 1000
     words = [Word("one", 0.0), Word("two", 1.0), Word("three", 2.0)]
     whole, half, unheard = (Entry(Item(type="message", id=id), words=list(words)) for id in ("a", "b", "c"))

@@ -76,7 +76,7 @@ async def test_it_ends_when_its_parent_is_gone() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-async def test_a_server_started_for_a_talk_has_two_heaps_and_a_user_may_ask_for_more() -> None:
+async def test_local_server_gets_two_malloc_arenas_unless_set() -> None:
     for environ, heaps in ((ENVIRON, b"2"), (ENVIRON | {"MALLOC_ARENA_MAX": "5"}, b"5")):
         server = await spawn.start_local_server(environ, brain_url="none")
         try:

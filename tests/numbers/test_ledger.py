@@ -129,7 +129,7 @@ def test_two_responses_of_a_turn_with_a_tool_are_one_bill() -> None:
 
 
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_the_time_in_which_you_are_asked_about_a_tool_is_no_wait_for_the_answer(is_allowed: bool) -> None:
+def test_total_latency_excludes_the_wait_for_tool_approval(is_allowed: bool) -> None:
     output = {"type": "function_call_output", "call_id": "c1", "output": "not allowed"}
     decided = here(24.0, "tool.moved", call_id="c1", stage="running")
     if not is_allowed:

@@ -51,7 +51,7 @@ async def test_every_size_tells_times_tokens_money_and_limits(size: tuple[int, i
     assert "of 60:00" in "\n".join(shown)
 
 
-async def test_a_bar_that_is_higher_than_its_chart_says_so() -> None:
+async def test_latency_beyond_the_chart_is_marked() -> None:
     turns = tuple(TurnNumbers(n, ended_at=0.0, first_sound_at=wait) for n, wait in enumerate((0.5, 1.2, 1.21, 9.0)))
     for ascii_only, mark in ((False, "▲"), (True, "!")):
         palette = Palette({"foreground": "#ffffff", "background": "#000000"}, ascii_only=ascii_only, mono=False)

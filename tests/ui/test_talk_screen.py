@@ -137,7 +137,7 @@ async def test_connecting_shows_five_steps_with_their_times() -> None:
         ({"name": "none"}, "no microphone; type instead"),
     ],
 )
-async def test_connecting_calls_ready_only_what_is_there(changes: dict[str, Any], words: str) -> None:
+async def test_connecting_card_names_only_devices_that_are_there(changes: dict[str, Any], words: str) -> None:
     async with showing("connecting") as (app, engine, pilot):
         base = all_scenes()["connecting"].view
         engine.show(replace(base, mic=replace(base.mic, **changes)))
@@ -226,7 +226,7 @@ async def test_ascii_draws_our_glyphs_with_ascii_and_leaves_speech_alone() -> No
 
 
 @pytest.mark.parametrize("ascii_only", [True, False])
-async def test_a_scrollbar_has_block_characters_only_where_they_can_be_drawn(ascii_only: bool) -> None:
+async def test_ascii_scrollbars_have_no_block_characters(ascii_only: bool) -> None:
     async with showing("talk", (80, 24), UiOptions(ascii=ascii_only)) as (app, engine, pilot):
         engine.say(*(TurnView(f"n{n}", "you", text="words " * 40) for n in range(43)))
         ends = []

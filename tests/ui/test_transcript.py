@@ -255,7 +255,7 @@ async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
         assert "Words of exchange 2999." in kept and "Words of exchange 2499." not in kept
 
 
-async def test_turns_that_leave_the_screen_leave_the_memory_too(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_turns_removed_from_the_transcript_are_collected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicechat.ui.app.COLLECT_EVERY", 0.2)
     async with showing("ptt", (80, 24)) as (app, engine, pilot):
         transcript = app.talk.query_one(Transcript)

@@ -80,7 +80,7 @@ async def test_the_right_side_of_the_header_is_never_cut(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", [40, 60, 80])
-async def test_what_the_assistant_does_is_read_at_every_width(width: int) -> None:
+async def test_reply_state_is_readable_at_every_width(width: int) -> None:
     for scene, words in (("talk", "listen"), ("speaking", "speaking"), ("line-lost", "no session")):
         async with showing(scene, (width, 16)) as (app, _, _pilot):
             assert words in "\n".join(lines(app)[-3:])

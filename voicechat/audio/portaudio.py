@@ -34,6 +34,8 @@ Samples = npt.NDArray[np.float32]
 Callback = Callable[[Samples | None, Samples | None, int], None]
 """Called with what was heard, what is to be filled (None where that side is not open), and the gaps' flags (0:
 none)."""
+_closing: list[threading.Thread] = []
+"""Threads that still close a stream. Pa_Terminate frees what they work on: the process would crash."""
 CLOSE_WITHIN = 1.0
 """Seconds a dead stream may take to close before it is left behind; some never return."""
 _ALSA = ("ALSA", "sound server")
@@ -348,7 +350,3 @@ def close_in_time(stream: RunningStream) -> None:
     closer.join(CLOSE_WITHIN)
     if closer.is_alive():
         _closing.append(closer)
-
-
-_closing: list[threading.Thread] = []
-"""Threads that still close a stream. PortAudio frees what they work on when it starts anew: the process would crash."""

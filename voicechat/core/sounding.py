@@ -268,8 +268,10 @@ def has_loudspeaker(state: State) -> bool:
 
 
 def latency_of(conversation: Conversation, index: int, now: float) -> float | None:
-    """Seconds from the user's last sound (or typed text) to now, less those in which a tool waited for the user's word;
-    None if this is not the first answer to it."""
+    """Seconds from the user's last sound (or typed text) to now, less the wait for tool approval.
+
+    None if this is not the first answer to it.
+    """
     turns = conversation.turns
     for place in range(index - 1, -1, -1):
         turn = turns[place]
@@ -278,12 +280,12 @@ def latency_of(conversation: Conversation, index: int, now: float) -> float | No
         if turn.who == "you":
             if turn.last_sound_at is None:
                 return None
-            return max(0.0, now - turn.last_sound_at - _asked_about_tools(turns[place:index], now))
+            return max(0.0, now - turn.last_sound_at - _approval_wait(turns[place:index], now))
     return None
 
 
-def _asked_about_tools(turns: Sequence[Turn], now: float) -> float:
-    """Seconds in which at least one tool waited for the user's word."""
+def _approval_wait(turns: Sequence[Turn], now: float) -> float:
+    """Seconds in which at least one tool call waited for approval."""
     stretches = sorted((turn.asked_at, turn.decided_at or now) for turn in turns if turn.asked_at is not None)
     seconds, until = 0.0, 0.0
     for begins, ends in stretches:

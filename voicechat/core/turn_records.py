@@ -74,8 +74,8 @@ class Turn:
     pace: float | None = None
     """Narrow characters a second, fixed at the first sound: a later lesson must not move this answer's marks."""
     latency: float | None = None
-    """Seconds from the user's last sound to the first answer sound, less those that a tool waited for the user's word;
-    tools: how long the call took."""
+    """Seconds from the user's last sound to the first answer sound, less the wait for tool approval; tools: how
+    long the call took."""
     done_at: float | None = None
     """response.done, or the tool's output."""
     complete_at: float | None = None
@@ -92,7 +92,7 @@ class Turn:
     stage: Literal["", "asked", "running"] = ""
     """Tools: it waits for the user's word, or runs here."""
     asked_at: float | None = None
-    """Tools: since when it waited for the user's word, until `decided_at`."""
+    """Tools: when approval was asked for; `decided_at`: given, denied or dropped."""
     decided_at: float | None = None
     translation: str | None = None
     """What was heard of it, in the language of `--translate`. Empty: nothing to show; None: not (yet) asked for."""

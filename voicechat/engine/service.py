@@ -55,7 +55,7 @@ from voicechat.engine.taping import Taping
 from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.session.happenings import Happening, Watch
-from voicechat.tasks import is_sent_too_late
+from voicechat.tasks import is_send_after_close
 
 TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""
@@ -271,7 +271,7 @@ def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
     No traceback for what a library still sent to a peer that is gone: the lost line is told by itself.
     """
     error = context.get("exception")
-    if isinstance(error, BaseException) and not is_sent_too_late(error):
+    if isinstance(error, BaseException) and not is_send_after_close(error):
         traceback.print_exception(error, file=sys.stderr)
     told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
     watch(Happening(now, "local", {"type": "engine.defect", "message": told}))

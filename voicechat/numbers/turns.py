@@ -52,8 +52,8 @@ class TurnNumbers:
     usage: Usage | None = None
     heard: float | None = None
     """Seconds of the answer that were audible before it was cut."""
-    asked: float = 0.0
-    """Seconds in which the answer waited for your word about a tool; part of no wait."""
+    approval_wait: float = 0.0
+    """Seconds in which a tool call waited for approval; part of no latency."""
 
     @property
     def spoken(self) -> float | None:
@@ -62,10 +62,10 @@ class TurnNumbers:
 
     @property
     def total(self) -> float | None:
-        """Seconds from your last sound to the first sound of the answer, less those that you let a tool wait."""
+        """Seconds from your last sound to the first sound of the answer, less `approval_wait`."""
         if self.ended_at is None or self.first_sound_at is None or self.first_sound_at < self.ended_at:
             return None
-        return max(0.0, self.first_sound_at - self.asked - self.ended_at)
+        return max(0.0, self.first_sound_at - self.approval_wait - self.ended_at)
 
     def steps(self) -> tuple[float | None, float | None, float | None, float | None]:
         """What the total is made of: end of speech, response created, first words, first sound; seconds each.
@@ -73,7 +73,7 @@ class TurnNumbers:
         Sound and words travel apart: a mark that comes later than the first sound counts as being there with it, so
         that the parts add up to the total.
         """
-        sound = None if self.first_sound_at is None else self.first_sound_at - self.asked
+        sound = None if self.first_sound_at is None else self.first_sound_at - self.approval_wait
         last = math.inf if sound is None else sound
         told = (self.ended_at, self.stopped_at, self.created_at, self.first_delta_at, sound)
         marks = [None if mark is None else min(mark, last) for mark in told]
@@ -104,7 +104,7 @@ class TurnClock:
         self._wants_silence: float | None = None
         self._voice_began: float | None = None
         self._asked: set[str] = set()
-        """Calls of tools that wait for the user's word."""
+        """Tool calls that wait for approval."""
         self._asked_since = 0.0
 
     def feed(self, at: float, direction: Direction, event: Mapping[str, Any]) -> bool:
@@ -238,7 +238,7 @@ class TurnClock:
             self._asked.remove(call_id)
             if not self._asked and self.turns and self.turns[-1].first_sound_at is None:
                 waited = max(0.0, at - self._asked_since)
-                self._replace(len(self.turns) - 1, asked=self.turns[-1].asked + waited)
+                self._replace(len(self.turns) - 1, approval_wait=self.turns[-1].approval_wait + waited)
                 return True
         return False
 

@@ -36,7 +36,7 @@ FIRST_WORD_LIMIT = 5.0
 """A server that is still loading hears nothing, so the line counts as open once it has spoken (session.created), or
 after so many seconds for services that never greet."""
 
-MOST_EARLY = 5_000
+MAX_EVENTS_BEFORE_OPEN = 5_000
 """Events that wait for the line to be open; a server that sends more loses the line."""
 SLOW_FRAME = 0.05
 """Seconds; whoever waits for the session's thread for longer than this hears or sees it."""
@@ -276,10 +276,10 @@ class Listener:
 
     def on_text(self, text: str) -> None:
         if self._waiting is not None:
-            if len(self._waiting) == MOST_EARLY:
-                reason = f"more than {MOST_EARLY:,} events came before the line was open"
+            if len(self._waiting) == MAX_EVENTS_BEFORE_OPEN:
+                reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the line was open"
                 self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
-            elif len(self._waiting) < MOST_EARLY:
+            elif len(self._waiting) < MAX_EVENTS_BEFORE_OPEN:
                 self._waiting.append(lambda: self.on_text(text))
             self._spoke.set()
             return

@@ -31,7 +31,7 @@ from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
 from voicechat.ui.leave import INTERRUPTED, arm_watchdog, is_terminal_gone, on_signals
 from voicechat.ui.options import UiOptions
 from voicechat.ui.pace import Circumstances, is_urgent, unhurried
-from voicechat.ui.paint import WholeCells
+from voicechat.ui.paint import AsciiScrollBarRender
 from voicechat.ui.sanitise import clean, cleaned
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talk_key import TalkKey
@@ -81,7 +81,7 @@ class VoiceChatApp(ActionsApp):
         self._themes = ThemeChoice(self, options.user_themes_dir)
         self._troubles = [str(problem) for problem in problems] + self._themes.adopt(options.theme)
         self.set_class(options.ascii, "-ascii")
-        ScrollBar.renderer = WholeCells if options.ascii else ScrollBarRender
+        ScrollBar.renderer = AsciiScrollBarRender if options.ascii else ScrollBarRender
         self.set_keymap(keymap)
         self._shown = View()
         self._shown_at = 0.0

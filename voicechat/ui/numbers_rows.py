@@ -30,7 +30,7 @@ GOOD, FAIR = 0.6, 1.0
 """Answers up to here are good, up to here fair; beyond it they count as late."""
 EDGES = (1.2, 0.9, 0.6, 0.3)
 """Upper edges of the rows of bars, seconds."""
-BEYOND = "▲"
+OVER_SCALE = "▲"
 """Ends a bar that is longer than the chart is high."""
 BARS = 30
 LEAST_TURNS = 5
@@ -189,18 +189,18 @@ def _bars(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> list[Ro
     for edge in EDGES:
         row = Row(palette, width).to(3).own(f"{edge:.1f} s ", "quiet").to(9)
         for time in times:
-            row.spoken(level_at(edge, time, palette) * 2, latency_color(time)).own(" ")
+            row.spoken(bar_cell(edge, time, palette) * 2, latency_color(time)).own(" ")
         rows.append(row)
     count = "one bar an answer" if len(times) == 1 else f"the last {len(times)} answers, newest at the right"
     if max(times) > EDGES[0]:
-        count += f"; {palette.glyphs(BEYOND)} longer than {EDGES[0]:g} s"
+        count += f"; {palette.glyphs(OVER_SCALE)} longer than {EDGES[0]:g} s"
     return [*rows, Row(palette, width).to(9).own(count, "quiet")]
 
 
-def level_at(edge: float, time: float, palette: Palette) -> str:
+def bar_cell(edge: float, time: float, palette: Palette) -> str:
     """One character of a bar in the row below `edge`; a bar that would be higher than the chart ends in a mark."""
     if edge == EDGES[0] and time > edge:
-        return palette.glyphs(BEYOND)
+        return palette.glyphs(OVER_SCALE)
     return palette.levels[max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))]
 
 

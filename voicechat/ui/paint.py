@@ -47,7 +47,7 @@ def to_ascii(text: str) -> str:
     return text.translate(_TO_ASCII)
 
 
-class WholeCells(ScrollBarRender):
+class AsciiScrollBarRender(ScrollBarRender):
     """A scrollbar without the block characters at the ends of its thumb."""
 
     VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8

@@ -45,8 +45,8 @@ TONES: dict[Tone, str] = {
 }
 ANSWER_ROOM = 22
 """Columns that the answer's words have in two rows before there is room for a meter."""
-METERS = ((True, 14), (True, 6), (False, 14), (False, 6))
-"""What is left out first: the meter of the answer at the end, columns of ours, ours."""
+METERS = ((31, 14, True), (23, 6, True), (18, 14, False), (10, 6, False), (0, 0, False))
+"""Columns needed, columns of the microphone's meter, whether the answer's has room too; the first that fits."""
 FLOOR = -60.0
 """Left end of the meters, dBFS."""
 
@@ -198,7 +198,7 @@ class Deck(Painted):
         self._lamps(row, words.lamps)
         short = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text.removesuffix(" heard"))
         room = width - row.cells - ANSWER_ROOM - 1
-        has_out, level = next((fit for fit in METERS if room >= 13 * fit[0] + fit[1] + 4 * bool(fit[1])), (False, 0))
+        level, has_out = next((fit[1:] for fit in METERS if room >= fit[0]), (0, False))
         if level:
             row.own(" in ", "quiet")
             self._meter(row, level, self.meters.input, self.meters.threshold, "level-mid")

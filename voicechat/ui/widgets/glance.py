@@ -14,7 +14,7 @@ from voicechat.engine.link import Meters, Numbers, Received
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.turns import TurnNumbers
 from voicechat.ui.money_words import dollars, grouped, is_free
-from voicechat.ui.numbers_rows import EDGES, STEPS, latency_color, level_at
+from voicechat.ui.numbers_rows import EDGES, STEPS, bar_cell, latency_color
 from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.wording import ReplyWords, Scene, reply_words
 
@@ -131,7 +131,7 @@ class Glance(Painted):
         for edge in EDGES:
             row = self._row(palette, width).own(f" {edge:.1f} s ", "quiet")
             for time in times[-((width - 12) // 2) :]:
-                row.spoken(level_at(edge, time, palette), latency_color(time)).own(" ")
+                row.spoken(bar_cell(edge, time, palette), latency_color(time)).own(" ")
             rows.append(row)
         p50, p95 = answers.share(0.5), answers.share(0.95)
         last = self._row(palette, width).own("       p50 ", "quiet").own(spaced(p50), latency_color(p50), bold=True)
