@@ -464,9 +464,10 @@ class Walk:
         time.sleep(0.5)
 
     def _devices_elsewhere(self) -> bool:
-        return any("vspk" not in path.read_text() for path in self.folder.rglob("devices.json")) or (
-            "text" in self.screen.text and "output text" in self.screen.text
-        )
+        """Whether no sound is due: other devices were chosen, answers in text, or a session that only transcribes."""
+        if any("vspk" not in path.read_text() for path in self.folder.rglob("devices.json")):
+            return True
+        return any(words in self.screen.text for words in ("output text", "only writing down"))
 
     def _expect_answer(self) -> None:
         for _ in range(3):

@@ -117,7 +117,8 @@ async def test_a_loudspeaker_that_is_heard_is_measured_and_judged(virtual_audio:
     assert 2 * figures["chirps_heard"] >= figures["chirps"]  # a sound server may shift one of them
     assert 0.01 < figures["round_trip"] < 0.3
     assert figures["echo_gain_db"] == pytest.approx(0.0, abs=1.5)
-    if told["setup"]["gaps"] > 2 or figures["round_trip_spread"] > 0.02:  # a machine that stutters is told so
+    stutters = told["setup"]["gaps"] > 2 or figures["round_trip_spread"] > 0.02 or figures["loss_steady_db"] is None
+    if stutters:  # a busy machine, and it is told so
         assert told["grade"] != "works"
     else:
         assert figures["loss_steady_db"] > 20.0

@@ -208,6 +208,14 @@ def test_captions_do_not_wait_for_a_deafened_loudspeaker() -> None:
     assert talk.answer().text == HELLO
 
 
+def test_a_spoken_answer_without_a_loudspeaker_is_marked_not_heard() -> None:
+    for talk in (TalkScript(speaker=""), TalkScript(speaker="none"), TalkScript().tell(on.DeafenChosen(True))):
+        silent = answer(ask(talk)).at(1.0).tell(on.AssistantHeard()).at(3.0).tell(on.AssistantFellSilent(3.0)).at(4.0)
+        assert (silent.answer().unheard, silent.view.reply.unheard) == (True, True)
+    heard = sound(answer(ask(TalkScript())), 1.0, 3.0).at(4.0)
+    assert (heard.answer().unheard, heard.view.reply.unheard) == (False, False)
+
+
 def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end() -> None:
     talk = sound(answer(ask(TalkScript()), text="x" * 60), 1.0, 11.0)
     assert talk.at(13.0).state.conversation.chars_per_second == pytest.approx((15.0 + 6.0) / 2)

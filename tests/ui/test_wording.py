@@ -144,6 +144,19 @@ def test_every_state_of_the_answer_has_its_words(state: ReplyState) -> None:
     assert f"{words.glyph} {words.text}" == REPLIES[state]
 
 
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        ("speaking", "○ written, not heard"),
+        ("finishing", "○ written, not heard"),
+        ("finished", "○ finished · not heard"),
+    ],
+)
+def test_the_deck_never_says_speaking_or_heard_without_a_loudspeaker(state: ReplyState, text: str) -> None:
+    words = reply_words(scene(View(reply=ReplyView(state, 1.0, unheard=True), connection=OPEN)))
+    assert f"{words.glyph} {words.text}" == text
+
+
 def test_a_late_answer_is_marked() -> None:
     late = reply_words(scene(View(reply=ReplyView("ready", last_latency=1.31), connection=OPEN)))
     soon = reply_words(scene(View(reply=ReplyView("speaking", last_latency=0.38), connection=OPEN)))

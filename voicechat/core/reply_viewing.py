@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.push_to_talk import is_talking
-from voicechat.core.sounding import heard_seconds
+from voicechat.core.sounding import heard_seconds, reaches_nobody
 from voicechat.core.state import State, Turn
 from voicechat.core.view import ReplyState, ReplyView
 
@@ -26,7 +26,8 @@ def reply_view(state: State, now: float, policy: TurnPolicy) -> ReplyView:
     name, seconds, detail = (
         _happening(state, answer, now, policy) or _happened(state, answer, now) or ("ready", 0.0, "")
     )
-    return ReplyView(name, round(max(0.0, seconds), 1), detail, _last_latency(state))
+    unheard = answer is not None and answer.unheard if name == "finished" else reaches_nobody(state)
+    return ReplyView(name, round(max(0.0, seconds), 1), detail, _last_latency(state), unheard)
 
 
 Told = tuple[ReplyState, float, str]

@@ -205,6 +205,8 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
             return conversation
         if was_unheard:
             turn = cut_answer(turn, "device", now)
+        elif reaches_nobody(state) and is_spoken(turn) and turn.cut is None:
+            turn = replace(turn, unheard=True)
         conversation = changed(conversation, index, replace(turn, complete_at=now))
         rate = conversation.chars_per_second
         if turn.cut is None and is_spoken(turn) and not turn.failed:
@@ -265,6 +267,11 @@ def has_loudspeaker(state: State) -> bool:
     """Whether sound can be expected at all; without it (no device, deafened, volume at zero) answers are text."""
     mic = state.microphone
     return bool(mic.speaker) and not mic.deafened and mic.volume > 0.0
+
+
+def reaches_nobody(state: State) -> bool:
+    """Whether what is played is not heard: no loudspeaker, or it is off. A stand-in ("none") keeps its time."""
+    return not has_loudspeaker(state) or state.microphone.speaker == "none"
 
 
 def latency_of(conversation: Conversation, index: int, now: float) -> float | None:

@@ -9,9 +9,9 @@ from voicechat.core.view import TurnView
 
 MOST_KEPT = 8192
 """Views kept for turns that will not change by themselves; beyond it they are all made anew."""
-_kept: dict[int, tuple[Turn, float | None, TurnView]] = {}
-# A screen asks 20 times a second and a long talk has a thousand turns: views of equal records are equal, so they are
-# made once. By identity, because hashing a turn costs as much as viewing it; the record is kept, so its id stays its.
+_kept: dict[str, tuple[Turn, float | None, TurnView]] = {}
+# A screen asks 20 times a second and a long talk has a thousand turns: the view of a record is made once. Known by the
+# turn's key and the record's identity, because comparing a turn costs as much as viewing it; of each turn the last one.
 
 
 def turn_views(state: State, now: float) -> tuple[TurnView, ...]:
@@ -53,13 +53,13 @@ def _is_fixed(turn: Turn) -> bool:
 
 
 def _kept_view(turn: Turn, start: float | None) -> TurnView:
-    known = _kept.get(id(turn))
+    known = _kept.get(turn.key)
     if known is not None and known[0] is turn and known[1] == start:
         return known[2]
     if len(_kept) >= MOST_KEPT:
         _kept.clear()
     made = _view(turn, turn.at, 0.0, start, at_once=False)
-    _kept[id(turn)] = (turn, start, made)
+    _kept[turn.key] = (turn, start, made)
     return made
 
 
@@ -89,6 +89,7 @@ def _view(
         partial=_is_growing(turn),
         typed=turn.typed,
         written=turn.who == "assistant" and not is_spoken(turn),
+        unheard=turn.unheard and turn.complete_at is not None and turn.cut is None,
         committed=turn.committed,
         failed=turn.failed,
         vad="" if turn.speech_began_ms is None else "started" if turn.speech_ended_ms is None else "stopped",

@@ -92,6 +92,8 @@ class ReplyView:
     detail: str = ""
     """The running tool, the failure, who cut it."""
     last_latency: float | None = None
+    unheard: bool = False
+    """Its sound reaches no loudspeaker: there is none, or it is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class TurnView:
     typed: bool = False
     written: bool = False
     """Assistant: words to be read, not heard; they may hold code and lists."""
+    unheard: bool = False
+    """Assistant: spoken in full while there was no loudspeaker, or while it was off."""
     committed: bool = False
     failed: str = ""
     vad: Literal["", "started", "stopped"] = ""

@@ -123,6 +123,8 @@ def turn_line(turn: TurnView, voice: str) -> Line:
         text += f" ({cut_words(turn)}" + (f"; not heard: {rest})" if rest else ")")
     elif turn.failed:
         text += f" (failed: {_flat(turn.failed)})"
+    elif turn.unheard:
+        text += " (not heard)"
     return Line(voice, text.strip(), "assistant")
 
 

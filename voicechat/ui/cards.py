@@ -265,8 +265,9 @@ def _no_microphone(facts: CardFacts, width: int) -> list[Line]:
     if mic.hint:
         lines += [*_wrapped(mic.hint, width), ()]
     voice = assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
+    way = "aloud" if mic.speaker not in ("", "none") else "in writing"
     lines.append(
-        (Word(f"Until then {voice} can read what you type (", "quiet"), *_inline(keys.type, ") and answer aloud."))
+        (Word(f"Until then {voice} can read what you type (", "quiet"), *_inline(keys.type, f") and answer {way}."))
     )
     again = (Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.again, " tries again, "))
     lines.append((*again, *_inline(keys.devices, " shows the devices.")))

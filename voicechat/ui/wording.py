@@ -402,11 +402,11 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "thinking":
             return "◌", "warning", f"thinking {seconds}"
         case "speaking":
-            return "♪", "assistant", f"speaking {seconds}"
+            return ("○", "quiet", "written, not heard") if reply.unheard else ("♪", "assistant", f"speaking {seconds}")
         case "finishing":
-            return "♪", "assistant", "finishing"
+            return ("○", "quiet", "written, not heard") if reply.unheard else ("♪", "assistant", "finishing")
         case "finished":
-            return "○", "quiet", f"finished · {seconds} heard"
+            return "○", "quiet", f"finished · {'not' if reply.unheard else seconds} heard"
         case "cut":
             return "╳", "quiet", f"{reply.detail or 'cut'} at {seconds}"
         case "stopped":

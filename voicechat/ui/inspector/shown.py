@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Container
 from dataclasses import replace
@@ -20,7 +21,7 @@ class Shown:
         """The query as it was asked."""
         self.query = EVERYTHING
         """The same with moments of the session where it said how long ago."""
-        self.rows: list[int] = []
+        self.rows: array[int] = array("q")
         self._marked = marked
         self._matched = 0
         """Events below this number have been matched."""
@@ -39,7 +40,7 @@ class Shown:
             for sought in query.terms
         )
         self.query = Query(terms, query.grouped)
-        self.rows = matching(self.store, self.query, self._marked)
+        self.rows = array("q", matching(self.store, self.query, self._marked))
         self._matched = self.store.end
 
     def update(self) -> int:

@@ -85,6 +85,8 @@ def _assistant(turn: TurnView, palette: Palette, fold: str) -> Content:
         parts.append(safe(turn.failed).stylize(palette.hex("error")))
     elif turn.partial:
         parts.append(_styled(palette, "▌", "assistant"))
+    elif turn.unheard:
+        parts.append(_styled(palette, " · not heard", "quiet"))
     return Content("").join(parts)
 
 
