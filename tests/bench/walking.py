@@ -497,6 +497,7 @@ class Walk:
     def _expect_microphone(self) -> None:
         self._go_home()
         self._open_up()
+        self._until(lambda: "TAIL" not in self.screen.now.badge, 20.0)  # what was kept leaves no faster than spoken
         self._say_where("microphone")
         text = self.screen.text
         by_key = "push-to-talk" in text or "LATCHED" in text

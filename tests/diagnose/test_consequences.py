@@ -17,7 +17,18 @@ def roots(*findings: Finding) -> list[str]:
 
 
 def test_a_refused_configuration_explains_what_is_wrong_later() -> None:
-    assert roots(finding("transcription-off", 9), finding("unknown-session-field", 2)) == ["unknown-session-field"]
+    log = finding("transcription-off", 2, 9), finding("unknown-session-field", 2, 3)
+    assert roots(*log) == ["unknown-session-field"]
+
+
+def test_without_an_event_that_ties_them_both_are_causes() -> None:
+    log = finding("transcription-off", 9), finding("unknown-session-field", 2, 3)
+    assert roots(*log) == ["transcription-off", "unknown-session-field"]
+
+
+def test_two_refusals_of_one_update_are_two_causes() -> None:
+    log = finding("unknown-session-field", 2, 3), finding("wrong-field-type", 2, 4)
+    assert roots(*log) == ["unknown-session-field", "wrong-field-type"]
 
 
 def test_what_was_there_before_does_not_follow() -> None:
@@ -33,7 +44,7 @@ def test_a_chain_ends_at_its_first_link() -> None:
 
 
 def test_two_that_can_follow_from_each_other_leave_one() -> None:
-    assert len(roots(finding("cancelled-by-client", 3), finding("cancelled-at-birth", 5))) == 1
+    assert len(roots(finding("cancelled-by-client", 3, 5), finding("cancelled-at-birth", 5))) == 1
 
 
 def test_an_unsure_cause_explains_nothing() -> None:

@@ -88,13 +88,13 @@ def test_a_value_of_the_wrong_type_is_named(param: str, message: str, session: d
     assert "session." in only("wrong-field-type", log).cure
 
 
-def test_a_truncation_beyond_the_sound_is_no_session_field() -> None:
+def test_a_truncation_beyond_the_sound_is_told_as_what_it_is() -> None:
     log = [
         *opened(),
         sent(1, "conversation.item.truncate", event_id="t1", item_id="i1", audio_end_ms=9000),
         refused(1.1, "invalid_value", "Audio content of 4000ms is already shorter than 9000ms", event_id="t1"),
     ]
-    assert not codes(diagnosed(log))
+    assert set(codes(diagnosed(log))) == {"truncate-past-the-end"}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,8 @@ def test_a_failed_answer_is_told_by_its_cause(code: str, expected: str) -> None:
 
 
 def test_a_model_of_another_name_is_not_called_retired() -> None:
-    assert not codes(diagnosed(opened(), refused(1, "model_not_found", "The model gpt-realtime-2.2 does not exist")))
+    told = codes(diagnosed(opened(), refused(1, "model_not_found", "The model gpt-realtime-2.2 does not exist")))
+    assert set(told) == {"model-cannot-do-realtime"}
 
 
 def test_a_line_that_closes_after_the_session_expired_is_no_second_cause() -> None:

@@ -64,6 +64,13 @@ class Configured:
         return value_at(self.in_force, *path)
 
     @property
+    def is_transcription(self) -> bool:
+        """A session that only writes down what is said: nobody answers in it."""
+        if self.value("type") == "transcription":
+            return True
+        return str(self.in_force.get("object", "")).endswith("transcription_session")
+
+    @property
     def turn_detection(self) -> Any:
         """A mapping, None (turns are the client's) or `UNKNOWN`."""
         return self.value("audio", "input", "turn_detection")

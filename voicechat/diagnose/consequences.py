@@ -1,9 +1,9 @@
 """What follows from what: one fault shows in many ways, and only its cause is worth a finding of its own.
 
-A refused configuration leaves transcription off and the wrong turns on; a mic that hears the answer brings noise turns,
-cut answers and conflicts. A consequence is folded into its cause when both were seen in one session, and the cause was
-seen first (or in the same breath). The table says what can follow; it is no proof, so causes that are mere notes fold
-nothing.
+A refused configuration leaves transcription off; a mic that hears the answer brings noise turns, cut answers and
+conflicts. The table says what can follow, and is no proof: a consequence is folded into its cause only where an event
+ties them, one that both were seen in (the same update, the same piece of speech, the same answer), or where it follows
+on the heels of a cause that ends or deafens the session. Two refusals are always two causes.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from voicechat.diagnose.findings import Finding
+from voicechat.diagnose.findings import Evidence, Finding
+from voicechat.diagnose.records import elapsed
 
 _REFUSED_CONFIG = (
     "transcription-off",
@@ -40,8 +41,9 @@ _HEARS_ITSELF = (
     "slow-first-sound",
 )
 FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
-    "beta-retired": ("dialect-mismatch", *_NO_SERVICE),
+    "beta-retired": _NO_SERVICE,
     "model-retired": _NO_SERVICE,
+    "handshake-refused": _NO_SERVICE,
     "auth-failed": ("token-expired", *_NO_SERVICE),
     "token-expired": ("auth-failed", *_NO_SERVICE),
     "quota-or-billing": ("rate-limited", "slow-first-sound", *_NO_SERVICE),
@@ -49,8 +51,8 @@ FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "session-expired": ("session-limit", "socket-leaked", *_NO_SERVICE),
     "session-limit": _NO_SERVICE,
     "socket-leaked": ("session-limit", "duplicate-create", *_CUT, *_HEARS_ITSELF),
-    "dialect-mismatch": ("unknown-session-field", "wrong-field-type", "voice-locked", *_REFUSED_CONFIG),
-    "unknown-session-field": ("wrong-field-type", *_REFUSED_CONFIG),
+    "dialect-mismatch": _REFUSED_CONFIG,
+    "unknown-session-field": _REFUSED_CONFIG,
     "wrong-field-type": _REFUSED_CONFIG,
     "voice-locked": _REFUSED_CONFIG,
     "config-too-late": ("voice-locked", "transcription-off"),
@@ -81,13 +83,45 @@ FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "empty-commit": ("no-response",),
     "response-failed": ("no-response", "tool-output-unanswered", "mic-never-reopened"),
     "mcp-no-tools": ("no-response",),
-    "connection-lost": ("no-response", "mic-never-reopened", "tool-output-unanswered"),
+    "connection-lost": ("sends-without-connection", "no-response", "mic-never-reopened", "tool-output-unanswered"),
     "mic-never-reopened": ("mic-silent", "no-response"),
 }
 """Cause -> codes (or ids of one kind of finding) that it explains where both are found."""
-EITHER_ORDER = {"self-echo", "barge-in-too-eager", "segments-too-short", "side-request-interferes", "duplicate-create"}
+ENDS_IT = {
+    "beta-retired",
+    "model-retired",
+    "auth-failed",
+    "token-expired",
+    "quota-or-billing",
+    "session-expired",
+    "session-limit",
+    "handshake-refused",
+    "connection-lost",
+}
+"""Causes after which there is no session; programs often print what broke before they print why."""
+EITHER_ORDER = ENDS_IT | {
+    "self-echo",
+    "barge-in-too-eager",
+    "segments-too-short",
+    "side-request-interferes",
+    "duplicate-create",
+}
 """Causes that are sure only after some time, so that their first consequences may be told before them."""
 SURE = 0.75
+AT_ITS_HEELS = ENDS_IT | {
+    "rate-limited",
+    "response-failed",
+    "socket-leaked",
+    "side-request-interferes",
+    "mic-reopened-too-early",
+    "mic-open-during-playback",
+    "mic-silent",
+    "audio-format-mismatch",
+}
+"""Causes that have no event in common with what follows from them, only the time."""
+WITHIN = 10.0
+"""Seconds; `EVENTS` where there are no times."""
+EVENTS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +150,25 @@ def _cause_of(one: Finding, findings: Iterable[Finding], explained: dict[str, Fi
             continue
         if other.confidence < SURE or _leads_to(other, one, explained):
             continue
-        if other.code in EITHER_ORDER or other.evidence[0].seq <= one.evidence[-1].seq:
+        is_in_order = other.code in EITHER_ORDER or other.evidence[0].seq <= one.evidence[-1].seq
+        if is_in_order and _are_tied(other, one):
             return other
     return None
+
+
+def _are_tied(cause: Finding, one: Finding) -> bool:
+    """An event that both were seen in; else nearness, where the cause is of the kind that leaves no other trace."""
+    theirs = {mark.seq for mark in one.evidence}
+    if any(mark.seq in theirs for mark in cause.evidence):
+        return True
+    if cause.code not in AT_ITS_HEELS:
+        return False
+    return any(_is_near(before, after) for before in cause.evidence for after in one.evidence)
+
+
+def _is_near(before: Evidence, after: Evidence) -> bool:
+    apart = elapsed(before, after)
+    return abs(after.seq - before.seq) <= EVENTS if apart is None else abs(apart) <= WITHIN
 
 
 def _leads_to(first: Finding, target: Finding, explained: dict[str, Finding]) -> bool:

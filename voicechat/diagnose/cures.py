@@ -281,6 +281,44 @@ await send({"type": "response.create", "response": {"conversation": "none", "out
 """,
     ),
 }
+CURES |= {
+    "handshake-refused": _both(
+        """
+const url = "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1";   // no other path; Azure: its own host and path
+ws.on("unexpected-response", (_, answer) => answer.on("data", body => console.log(String(body))));   // says why
+""",
+        """
+url = "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"   # no other path; Azure: its own host and path
+# websockets: except InvalidStatus as refused: print(refused.response.body)   # says why
+""",
+    ),
+    "client-sends-invalid-json": _both(
+        'ws.send(JSON.stringify({type: "input_audio_buffer.append", audio: base64}));   // text, never the raw bytes',
+        'await ws.send(json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()}))',
+    ),
+    "model-cannot-do-realtime": CURES["model-retired"],
+    "sends-without-connection": _both(
+        "if (ws.readyState === WebSocket.OPEN && isConfigured) ws.send(text); else recorder.pause();",
+        "if is_open and is_configured: await ws.send(text)   # and stop the recorder when the socket closes",
+    ),
+    "client-unknown-event": _both(
+        "if (!(event.type in handlers)) return;   // an event that is not known is passed over",
+        'handler = handlers.get(event["type"], ignore)   # an event that is not known is no error',
+    ),
+    "truncate-past-the-end": _both(
+        """
+const playedMs = Math.min(samplesPlayed, samplesReceived) / 24;      // of this item, counted from 0
+send({type: "conversation.item.truncate", item_id: itemId, content_index: 0, audio_end_ms: Math.floor(playedMs)});
+""",
+        """
+played_ms = min(samples_played, samples_received) // 24              # of this item, counted from 0
+truncate = {"type": "conversation.item.truncate", "item_id": item_id, "content_index": 0, "audio_end_ms": played_ms}
+await send(truncate)
+""",
+    ),
+    "unknown-call-id": CURES["tool-output-unanswered"],
+    "transcript-hallucinated": CURES["empty-transcript"],
+}
 CURES["empty-response-after-tool"] = CURES["tool-output-unanswered"]
 _BETA = (
     (re.compile(r'"type": "realtime", "audio": \{"input": (\{.*\})\}'), r"\1"),

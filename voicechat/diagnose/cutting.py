@@ -31,6 +31,9 @@ def cut_answers(model: SessionModel, record: Record) -> list[Answer]:
 GOES_ON_WITHIN = 3.0
 """Seconds after a cancel in which what the user does next shows that the cancel was meant."""
 GOES_ON_EVENTS = 8
+SPEECH_WITHIN = 0.8
+"""Seconds from the first sound of a voice to the cut that it causes."""
+SPEECH_EVENTS = 3
 
 
 def prints_output(model: SessionModel) -> bool:
@@ -54,13 +57,23 @@ def had_a_reason(model: SessionModel, answer: Answer) -> bool:
         return True
     if answer.speech is not None and answer.speech.seq < cut.seq:
         return True
-    followed = model.last.newest(
-        "output_audio_buffer.clear",
-        "conversation.item.truncate",
-        "input_audio_buffer.clear",
-        "input_audio_buffer.speech_started",
-    )
-    return any(_goes_with(cut, mark) for mark in (followed, model.new_input) if mark is not None)
+    followed = model.last.newest("output_audio_buffer.clear", "conversation.item.truncate", "input_audio_buffer.clear")
+    marks = [
+        mark for mark in (followed, model.new_input) if mark is not None and not _is_later_speech(model, cut, mark)
+    ]
+    spoke = model.last["input_audio_buffer.speech_started"]
+    return any(_goes_with(cut, mark) for mark in marks) or (spoke is not None and _is_close(cut, spoke))
+
+
+def _is_later_speech(model: SessionModel, cut: Evidence, mark: Evidence) -> bool:
+    """Speech that began a while after the cut is no reason for it."""
+    speech = [one for one in model.segments.values() if mark in (one.started, one.committed)]
+    return any(one.started is not None and not _is_close(cut, one.started) for one in speech)
+
+
+def _is_close(cut: Evidence, mark: Evidence) -> bool:
+    apart = elapsed(cut, mark)
+    return abs(mark.seq - cut.seq) <= SPEECH_EVENTS if apart is None else abs(apart) <= SPEECH_WITHIN
 
 
 def _goes_with(cut: Evidence, mark: Evidence) -> bool:
@@ -74,9 +87,10 @@ def was_meant(model: SessionModel, answer: Answer) -> bool:
     act = model.last.newest(*USER_ACTS)
     if act is None or answer.done is None:
         return model.is_ended
-    if act.seq > (answer.asked or answer.created).seq or model.is_ended:
+    if (answer.asked or answer.created).seq < act.seq < answer.done.seq or model.is_ended:
         return True
-    return act.t is not None and answer.done.t is not None and answer.done.t - act.t < MEANT_WITHIN and _is_press(model)
+    since = elapsed(act, answer.done)
+    return since is not None and 0 <= since < MEANT_WITHIN and _is_press(model)
 
 
 def _is_press(model: SessionModel) -> bool:

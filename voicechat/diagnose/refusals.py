@@ -6,6 +6,7 @@ One place decides what a failure is, so that one failure never becomes two findi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from voicechat.diagnose.configured import UNKNOWN
@@ -17,7 +18,7 @@ from voicechat.protocol.session_dialects import GA_PATHS
 if TYPE_CHECKING:
     from voicechat.diagnose.session_model import SessionModel
 
-FAILURES = ("error", "response.done", "line.failed")
+FAILURES = ("error", "response.done", "line.failed", "client.failed")
 """Event types that can tell of a failure."""
 
 QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "account_deactivated"}
@@ -44,34 +45,78 @@ CODES = {
     **dict.fromkeys(AUTH, "auth-failed"),
     **dict.fromkeys(EXPIRED_TOKEN, "token-expired"),
     **dict.fromkeys(RATE, "rate-limited"),
+    "invalid_json": "client-sends-invalid-json",
+    "invalid_model": "model-cannot-do-realtime",
+    "invalid_tool_call_id": "unknown-call-id",
 }
 """Codes of services that name one problem."""
-SAYINGS = (
-    (re.compile(r"already has an active response", re.I), "active-response-conflict"),
-    (re.compile(r"cancellation failed|no active response (?:was )?found", re.I), "cancel-without-response"),
-    (re.compile(r"buffer too small|buffer is empty", re.I), "empty-commit"),
-    (re.compile(r"cannot update a conversation'?s voice|voice.{0,40}(locked|cannot be changed)", re.I), "voice-locked"),
-    (re.compile(r"(ephemeral|client).{0,20}(token|secret|key).{0,20}expired|token expired", re.I), "token-expired"),
-    (
-        re.compile(r"session (hit the maximum duration|has expired|expired)|maximum session duration", re.I),
-        "session-expired",
-    ),
-    (re.compile(r"incorrect api key|invalid api key|does not have access to the realtime", re.I), "auth-failed"),
-    (re.compile(r"billing (hard )?limit|credit balance", re.I), "quota-or-billing"),
-    (re.compile(r"realtime beta api is no longer|beta_api_shape_disabled", re.I), "beta-retired"),
-    (re.compile(r"exceeded your current quota", re.I), "quota-or-billing"),
-    (re.compile(r"rate limit reached", re.I), "rate-limited"),
+SAYINGS = tuple(
+    (re.compile(saying, re.I), problem)
+    for saying, problem in (
+        (r"already has an active response", "active-response-conflict"),
+        (r"cancellation failed|no active response (?:was )?found", "cancel-without-response"),
+        (
+            r"buffer too small|buffer is empty|buffer only has [\d.]{1,9} ?ms|expected at least 100 ?ms of audio|"
+            r"commit\w{0,4} (?:an )?empty (?:audio )?buffer",
+            "empty-commit",
+        ),
+        (r"cannot update a conversation'?s voice|voice.{0,40}(?:locked|cannot be changed)", "voice-locked"),
+        (r"(?:ephemeral|client).{0,20}(?:token|secret|key).{0,20}expired|token (?:has )?expired", "token-expired"),
+        (
+            r"session (?:has )?expired|(?:hit|reached|exceeded) (?:the|its) maximum (?:session )?(?:duration|length)|"
+            r"maximum (?:session )?duration (?:of|reached|exceeded)|"
+            r"session (?:time ?out|lifetime) (?:limit )?(?:of|reached|exceeded)",
+            "session-expired",
+        ),
+        (
+            r"(?:incorrect|invalid|missing|wrong|no|bad) api[ _-]?key|does not have access to the realtime|"
+            r"api[ _-]?key\b.{0,24}\b(?:not (?:set|found|provided|configured|defined|valid)|is (?:missing|required|"
+            r"invalid|undefined|empty)|must be (?:set|provided)|missing|required)|"
+            r"(?:requires?|missing|set|provide|no)\b.{0,24}\b\w{0,24}api_key\b|you didn't provide an api key|"
+            r"invalid subscription key|access token is missing|invalid bearer|authentication fail",
+            "auth-failed",
+        ),
+        (r"billing (?:hard )?limit|credit balance|exceeded your current quota|insufficient.quota", "quota-or-billing"),
+        (r"realtime beta api is no longer|beta_api_shape_disabled", "beta-retired"),
+        (r"rate limit (?:reached|exceeded|hit)|too many requests|exceeded .{0,40}\brate limit", "rate-limited"),
+        (r"audio content of [\d.]{1,12} ?ms is already shorter", "truncate-past-the-end"),
+        (
+            r"(?:tool|function) call.{0,60}not found in conversation|no (?:tool|function) call found|"
+            r"call_id.{0,40}(?:not found|does not (?:exist|match))",
+            "unknown-call-id",
+        ),
+        (
+            r"fail\w{0,3} to parse json|could not parse.{0,40}json|invalid json|not (?:a )?valid json|malformed json|"
+            r"json ?(?:decode|parse) error|unknown event type|binary (?:frames?|messages?) (?:is|are) not|"
+            r"invalid event\b|must be (?:a )?text (?:frame|message)",
+            "client-sends-invalid-json",
+        ),
+        (
+            r"model\b.{0,80}\b(?:not (?:supported|available|allowed|compatible|valid)|unsupported)\b.{0,40}realtime|"
+            r"model\b.{0,60}\bdoes(?:n't| not) support.{0,30}realtime|"
+            r"realtime.{0,40}\bdoes(?:n't| not) support.{0,30}model|"
+            r"not (?:a )?(?:valid )?realtime model|invalid_model|model\b.{0,80}\bdoes not exist",
+            "model-cannot-do-realtime",
+        ),
+        (r"passing a .{0,40}session update event to a .{0,40}session is not allowed", "dialect-mismatch"),
+        (r"the server had an error (?:while )?processing", "response-failed"),
+    )
 )
 """For services that give a sentence and no code."""
 GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
+MOST_WRAPPERS = 3
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
+REFUSED_HANDSHAKES = {400, 404, 405, 406, 410, 415, 422, 426}
+"""The request itself is wrong: address, deployment, model, content type, SDP."""
 _QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)")
 
 
 def failure_of(record: Record, model: SessionModel) -> Failure:
     """What a record of one of `FAILURES` tells."""
     event = record.event
+    if record.type == "client.failed":
+        return Failure(record.mark(), record.type, code=text(event, "code"), message=text(event, "message", 400))
     if record.type == "line.failed":
         status = number(event, "status")
         return Failure(
@@ -82,6 +127,9 @@ def failure_of(record: Record, model: SessionModel) -> Failure:
             status=int(status) if status is not None else None,
         )
     told = part(part(part(event, "response"), "status_details"), "error") or part(event, "error")
+    for _ in range(MOST_WRAPPERS):  # a library wraps the service's error into one of its own
+        if isinstance(told.get("error"), Mapping) and not text(told, "message"):
+            told = part(told, "error")
     message = text(told, "message", 400) or text(event, "error", 400)  # some services send a bare sentence
     code = text(told, "code")
     quoted = _QUOTED.search(message)
@@ -133,15 +181,24 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "commit-with-server-vad"
     if problem == "session-limit" or failure.status == 503:
         return "session-limit"
+    if problem == "model-cannot-do-realtime" and RETIRED_MODELS.search(failure.message):
+        return "model-retired"
     if problem:
         return problem
+    if failure.told_by == "client.failed":
+        return failure.code
     if failure.status in STATUSES:
         return STATUSES[failure.status]
     if failure.code == "model_not_found" or failure.status == 404:
-        return "model-retired" if RETIRED_MODELS.search(failure.message) else ""
+        other = "handshake-refused" if failure.status == 404 else "model-cannot-do-realtime"
+        return "model-retired" if RETIRED_MODELS.search(failure.message) else other
+    if failure.status in REFUSED_HANDSHAKES:
+        return "handshake-refused"
     if failure.told_by == "error" and _concerns_session(failure):
         return _of_session(failure, model)
-    return "response-failed" if failure.told_by == "response.done" else ""
+    if failure.told_by == "error" and failure.param == "type" and failure.code.startswith("invalid"):
+        return "client-sends-invalid-json"
+    return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 
 
 def _concerns_session(failure: Failure) -> bool:

@@ -80,7 +80,7 @@ class _Sessions:
 
     def finish(self) -> None:
         for diagnosis in self.of.values():
-            diagnosis.finish()
+            diagnosis.finish(self._reading.ended_at)
             self.speaks_beta = self.speaks_beta or _spoken(diagnosis) == "beta"
 
 

@@ -21,7 +21,7 @@ LOOK_EVERY = 0.5
 
 
 class Check(Protocol):
-    """A module of `checks`."""
+    """A module of `checks`, or a row of one."""
 
     @property
     def CODE(self) -> str: ...
@@ -37,9 +37,10 @@ class Check(Protocol):
 
 
 def _every_check() -> tuple[Check, ...]:
-    """Each module of `checks`, by name: a check is there as soon as its file is."""
+    """Each module of `checks`, by name, and the rows of a table: a check is there as soon as its file is."""
     names = sorted(module.name for module in iter_modules(checks.__path__))
-    return tuple(cast(Check, import_module(f"{checks.__name__}.{name}")) for name in names)
+    modules = [import_module(f"{checks.__name__}.{name}") for name in names]
+    return tuple(cast(Check, check) for module in modules for check in getattr(module, "CHECKS", (module,)))
 
 
 CHECKS = _every_check()
@@ -85,9 +86,10 @@ class Diagnosis:
         self._looked_at = now
         return self._ask(Record(self._seq, now, "local", {}, TIME_PASSED))
 
-    def finish(self) -> list[Finding]:
-        """The log ends here."""
-        return self._ask(Record(self._seq, self._looked_at, "local", {}, LOG_ENDED))
+    def finish(self, at: float | None = None) -> list[Finding]:
+        """The log ends here, or `at` this later time of a line that told of no event."""
+        changed = [] if at is None or (self._looked_at is not None and at <= self._looked_at) else self.look_again(at)
+        return [*changed, *self._ask(Record(self._seq, self._looked_at, "local", {}, LOG_ENDED))]
 
     def _ask(self, record: Record) -> list[Finding]:
         changed = []

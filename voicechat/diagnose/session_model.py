@@ -76,6 +76,8 @@ class SessionModel(SoundModel):
         """A tool's result was handed over and no answer was asked for since."""
         self.calls_told: OrderedDict[str, Evidence] = OrderedDict()
         """Calls that the client itself put into the conversation: a new line is told what the old one held."""
+        self.call: Evidence | None = None
+        """An answer called a tool, and neither its result nor another answer came since."""
         self.tool_said: Evidence | None = None
         """A tool's result was handed over and no answer has begun since."""
         self.new_input: Evidence | None = None
@@ -132,6 +134,7 @@ class SessionModel(SoundModel):
             "line.lost": self._line_ended,
             "line.failed": self._failed,
             "error": self._failed,
+            "client.failed": self._failed,
             "notice": self._noticed,
             "playback.ended": self._playout_ended,
             "client.skipped": lambda record: self.skipped.append(record.mark()),
@@ -216,7 +219,7 @@ class SessionModel(SoundModel):
         _put(self.answers, answer.id, answer, KEEP)
         if answer.is_aside:
             return
-        self.tool_output = self.tool_said = None
+        self.tool_output = self.tool_said = self.call = None
         segment = next(reversed(self.segments.values()), None)
         if segment is not None and segment.committed is not None and segment.answer is None:
             segment.answer = answer
@@ -254,6 +257,8 @@ class SessionModel(SoundModel):
         items = output if isinstance(output, list) else []
         answer.output_items = len(items) if isinstance(output, list) else None
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
+        if answer.calls:
+            self.call = answer.done
         self._note(record)
         if answer.status == "failed":
             self._failed(record)
@@ -277,7 +282,9 @@ class SessionModel(SoundModel):
         call = text(item, "call_id")
         if item.get("type") == "function_call":  # a new line is told of a call of the old one; its result is old too
             _put(self.calls_told, call, record.mark(call), KEEP)
-        elif item.get("type") == "function_call_output" and call not in self.calls_told:
+        elif item.get("type") == "function_call_output":
+            self.call = None
+        if item.get("type") == "function_call_output" and call not in self.calls_told:
             self.tool_output = self.tool_said = record.mark(call)
 
     # your speech
@@ -356,7 +363,7 @@ class SessionModel(SoundModel):
         self.said.clear()
         self.configured = Configured()
         self.playback.playing = None
-        self.tool_output = self.tool_said = None
+        self.tool_output = self.tool_said = self.call = None
         self.is_ended = False
 
     def _line_opened(self, record: Record) -> None:

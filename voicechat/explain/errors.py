@@ -68,6 +68,15 @@ ERRORS: dict[str, tuple[str, str]] = {
         "This event does not exist on this kind of connection.",
         "append belongs to WebSocket, output_audio_buffer.clear to WebRTC.",
     ),
+    "invalid_json": (
+        "The service could not read what was sent.",
+        "One text frame of JSON an event; audio as base64, never as a binary frame.",
+    ),
+    "invalid_model": ("The model cannot be used at this address.", "Choose a model of the Realtime API."),
+    "invalid_tool_call_id": (
+        "A tool's result named a call that the conversation does not have.",
+        "The call_id of the function_call, in the same session.",
+    ),
     "session_limit_reached": ("The server holds as many sessions as it can.", "End one, or wait."),
     "model_load_error": ("The server could not load its model.", "Look at the server's own log."),
     "audio_unintelligible": ("The sound could not be understood.", "Speak closer; check the level of the microphone."),

@@ -58,6 +58,17 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "audio-format-mismatch": ("Another kind of sound is sent than was agreed on.", "Codec and rate, 24 kHz mono."),
     "empty-response-after-tool": ("The answer to a tool's result is empty.", "call_id, output as a string."),
     "mcp-no-tools": ("A tool server gives no tools.", "server_url, authorization, allowed_tools."),
+    "handshake-refused": (
+        "The service refused the connection's request.",
+        "URL, deployment, model, content type, SDP.",
+    ),
+    "client-sends-invalid-json": ("The service could not read what was sent.", "JSON text frames; audio as base64."),
+    "model-cannot-do-realtime": ("The model is not one of the Realtime API.", "Choose a realtime model."),
+    "sends-without-connection": ("The client sent without an open connection.", "Wait for open; stop at close."),
+    "client-unknown-event": ("A library failed on an event it does not know.", "Update it; pass over unknown types."),
+    "truncate-past-the-end": ("A truncation behind the answer's end.", "audio_end_ms at most what was received."),
+    "unknown-call-id": ("A tool's result for a call nobody made.", "call_id of the function_call, same session."),
+    "transcript-hallucinated": ("A transcript of words nobody said.", "prompt, language, threshold."),
     "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
 }
 """Code of a finding -> what it means, what to check."""

@@ -15,6 +15,8 @@ ON = ("notice", "conversation.item.input_audio_transcription.completed", LOG_END
 SHORT = 0.7
 """Seconds of speech, the server's padding included: no word is that short."""
 SHORT_TIMES = 3
+CLICK = 0.35
+"""Seconds: shorter than the padding that the server adds in front (prefix_padding_ms, 300), so once is enough."""
 CURE = (
     "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of answer "
     "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
@@ -37,8 +39,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
                 )
         return
     if record.type == LOG_ENDED:
-        short = [one for one in model.segments.values() if _is_short(one)]
-        if len(short) >= SHORT_TIMES and not any(one.transcript for one in short):
+        short = [one for one in model.segments.values() if _is_short(one) and not one.transcript]
+        clicks = [one for one in short if one.length is not None and one.length <= CLICK]
+        if len(short) >= SHORT_TIMES or clicks:
             yield _finding(_ends(short), CURE, RESTS_ON)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]

@@ -25,16 +25,26 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             yield _by_client(answer)
     dropped = [one for one in model.answers.values() if one.status == "cancelled" and was_at_birth(model, one)]
     dropped = [one for one in dropped if not cut_by_client(model, one) and not one.is_aside]
-    if judged and len(dropped) >= TIMES and not any(was_meant(model, one) for one in dropped):
+    least = 1 if _is_all_there_was(model, record) else TIMES
+    if judged and len(dropped) >= least and not any(was_meant(model, one) for one in dropped):
         yield _by_server([mark for one in dropped for mark in (one.created, one.speech, one.done)])
+
+
+def _is_all_there_was(model: SessionModel, record: Record) -> bool:
+    """In somebody else's log that ends here, no answer came to its end, and all were seen to begin."""
+    if record.type != LOG_ENDED or model.witness.is_ours:
+        return False
+    return not any(one.status == "completed" or one.is_implied for one in model.answers.values())
 
 
 def was_at_birth(model: SessionModel, answer: Answer) -> bool:
     """Nothing of it came, and this log would have told."""
-    if answer.first_output is not None or answer.is_implied:
+    if answer.first_output is not None:
         return False
     if answer.output_items == 0 or model.witness.is_ours:
-        return True
+        return not (answer.is_implied and model.witness.is_ours)
+    if answer.is_implied:
+        return False
     lived = elapsed(answer.created, answer.cancel or answer.done)
     if lived is not None and lived < AT_ONCE:
         return True

@@ -11,7 +11,7 @@ from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "commit-with-server-vad"
-ON = ("input_audio_buffer.commit", "error")
+ON = ("input_audio_buffer.commit", "error", "session.updated", "session.created")
 WAITED = 1.5
 """Seconds without `committed` after speech_stopped: then it is a service that waits for the client (R19's quirk)."""
 
@@ -22,6 +22,11 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         failure = failure_as(CODE, model, record)
         if failure is not None:
             yield _finding(model, failure.said.at if failure.said else None, failure.at)
+        return
+    if record.type != "input_audio_buffer.commit":  # what was committed before the configuration is known
+        sent = model.last["input_audio_buffer.commit"]
+        if sent is not None and config.turns_are_theirs and not model.segments and not model.witness.is_ours:
+            yield _finding(model, sent, record.mark())
         return
     if (
         record.dir != "out"

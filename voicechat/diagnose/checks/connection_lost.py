@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Finding, found
-from voicechat.diagnose.records import Record, text
+from voicechat.diagnose.records import Record, number, text
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "connection-lost"
 ON = ("line.lost", "line.failed", "line.opened")
+NORMAL = (1000, 1001)
+"""Close codes of an end in order."""
 FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
 """Failures after which the service closes the line: they are the cause, the lost line only follows."""
 
@@ -19,6 +21,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     if record.type == "line.opened":
         yield Ended(CODE, record.mark())
         yield Ended(f"{CODE}:never", record.mark())
+    elif record.type == "line.lost" and number(record.event, "close_code") in NORMAL:
+        if not model.is_ended and not _worked(model) and not _has_another_cause(model):
+            yield _closed_at_once(record)
     elif record.type == "line.lost" and not model.is_ended and not _has_another_cause(model):
         reason = text(record.event, "reason")
         yield found(
@@ -52,3 +57,25 @@ def _has_another_cause(model: SessionModel) -> bool:
     if failure is None or problem_of(failure, model) not in FATAL:
         return False
     return newest is None or newest.created.seq < failure.at.seq
+
+
+def _worked(model: SessionModel) -> bool:
+    """Something was said in this session, so that its end may be what somebody wanted."""
+    answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
+    return answered or any(one.transcript for one in model.segments.values())
+
+
+def _closed_at_once(record: Record) -> Finding:
+    return found(
+        CODE,
+        "error",
+        "The connection was closed in order (1000) before anything was said in it.",
+        cause="One side ended it on purpose: the service after something it did not accept, or the client's own code "
+        "(a deallocated socket, a component that was unmounted, a task that was cancelled).",
+        cure="Keep the socket in an object that lives as long as the talk, log who calls close, and print every event "
+        "before the close, errors above all.",
+        evidence=(record.mark(),),
+        rests_on="1000 is a close frame that somebody sent",
+        confidence=0.75,
+        key="normal",
+    )

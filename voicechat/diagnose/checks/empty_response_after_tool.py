@@ -15,7 +15,7 @@ ON = ("response.done",)
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     response = part(record.event, "response")
     answer = model.answers.get(text(response, "id")) or model.newest
-    if answer is None or answer.done is None or answer.done.seq != record.seq or answer.status != "completed":
+    if answer is None or answer.done is None or answer.done.seq != record.seq or answer.status not in ("completed", ""):
         return
     if answer.after_tool is None or answer.first_output is not None or answer.output_items != 0:
         return

@@ -18,6 +18,8 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         return
     if record.type == "notice" and text(record.event, "code") != "mic_flat":
         return
+    if model.mic.is_open is False and not model.witness.is_ours:
+        return  # the client closed it itself
     seconds = number(record.event, "seconds")
     yield found(
         CODE,

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed
+from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "no-response"
-ON = (TIME_PASSED, LOG_ENDED, "response.created", "response.done")
+ON = (TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed")
 LIMIT = 8.0
 """Seconds (R15)."""
 EVENTS = 12
@@ -17,12 +18,33 @@ EVENTS = 12
 
 
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-    if record.type in ("response.created", "response.done"):
+    if record.type == "client.failed":
+        yield from _given_up(model, record)
+    elif record.type in ("response.created", "response.done"):
         for key in ("asked", "server", "nobody"):
             yield Ended(f"{CODE}:{key}", record.mark())
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
         yield from _asked_in_vain(model, record)
         yield from _turn_without_answer(model, record)
+
+
+def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """The client says itself that it waited in vain."""
+    failure = failure_as(CODE, model, record)
+    if failure is None:
+        return
+    yield found(
+        CODE,
+        "error",
+        "The client asked for an answer, and gave up waiting for it.",
+        cause=failure.message,
+        cure="See whether response.create left and what came back: an error event, nothing at all (a lost connection), "
+        "or an answer later than the client's own limit; raise that limit, or reconnect.",
+        evidence=(failure.at,),
+        rests_on="response.create is answered by response.created or an error",
+        confidence=0.85,
+        key="given-up",
+    )
 
 
 def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:

@@ -9,13 +9,17 @@ from voicechat.diagnose.records import Record, elapsed
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "truncate-without-clear"
-ON = ("output_audio_buffer.stopped",)
+ON = ("output_audio_buffer.stopped", "response.output_audio_transcript.done")
 AT_ONCE = 0.4
 """Seconds: an answer that ends so soon after the truncation was at its end anyway."""
 
 
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
-    truncated, began = model.last["conversation.item.truncate"], model.playback.began
+    truncated, began, newest = model.last["conversation.item.truncate"], model.playback.began, model.newest
+    if record.type != "output_audio_buffer.stopped":
+        if not _is_webrtc(model) or newest is None or newest.first_output is None:
+            return
+        began = newest.first_output
     if truncated is None or began is None or truncated.seq < began.seq:
         return
     if model.last.newest("output_audio_buffer.clear", "conversation.item.truncate") is not truncated:
@@ -36,5 +40,11 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "truncates by itself. Use conversation.item.truncate over a WebSocket only.",
         evidence=(began, truncated, record.mark()),
         rests_on="WebRTC clears the output buffer, WebSocket truncates at what was played",
-        confidence=0.9,
+        confidence=0.9 if record.type == "output_audio_buffer.stopped" else 0.6,
     )
+
+
+def _is_webrtc(model: SessionModel) -> bool:
+    """Words come as events, and sound in neither direction: it travels beside them."""
+    seen, sound = model.witness.seen, {"response.output_audio.delta", "input_audio_buffer.append"}
+    return model.witness.prints_sent and "response.output_audio_transcript.delta" in seen and seen.isdisjoint(sound)

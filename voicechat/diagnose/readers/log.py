@@ -22,13 +22,15 @@ from voicechat.diagnose.readers.decoding import encoding_of, mended
 from voicechat.diagnose.readers.printed import Printed
 from voicechat.diagnose.readers.shapes import Shapes
 from voicechat.diagnose.readers.timing import Clock, second_of_id
-from voicechat.diagnose.readers.unwrapping import Found, unwrapped
+from voicechat.diagnose.readers.unwrapping import Found, time_within, unwrapped
 from voicechat.diagnose.records import Record, record_of
 
 Kind = Literal["tape", "lines of JSON", "JSON document", "text"]
 SAMPLE = 256 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 """Bytes of a JSON document that is read whole."""
+LOOKED_AT = 1024
+"""Bytes of an object that is no event in which words about a failure are looked for."""
 LONGEST_LINE = 16 * 1024 * 1024
 _decoder = msgspec.json.Decoder()
 _ID = re.compile(r'"(event|item|resp|sess|call|conv)_[0-9A-Za-z]{13,}')
@@ -45,9 +47,13 @@ class Reading:
     unread: int = 0
     """Lines that should have been JSON and were not."""
     has_times: bool = False
+    ended_at: float | None = None
+    """Session time of the last line that had one, also if it told of nothing."""
     times_from_ids: bool = False
     """No line had a time; seconds come from when the service made its ids."""
     types: Counter[str] = field(default_factory=Counter)
+    last_time: float | None = None
+    """As the log tells it."""
     _line_of: array[int] = field(default_factory=lambda: array("q"))
 
     def line_of(self, seq: int) -> int:
@@ -102,6 +108,8 @@ def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[R
         reading.events += 1
         reading.types[record.type] += 1
         yield record
+    if reading.has_times:
+        reading.ended_at = clock.tell(reading.last_time)
 
 
 def _made_at(one: Found) -> float | None:
@@ -140,6 +148,9 @@ def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, F
             yield number, quick
             continue
         told = list(_told_in(value, number, printed))
+        if not told and isinstance(value, dict):
+            text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
+            told = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
         if len(told) == 1:
             shapes.learn(value, told[0][1])
         yield from told
@@ -202,6 +213,7 @@ def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]
         for line in printed.read(number, text):
             t = line.found.t if line.found.t is not None else t
             yield line.number, replace(line.found, t=t)
+        reading.last_time = printed.last_time if printed.last_time is not None else reading.last_time
     for line in printed.end():
         yield line.number, replace(line.found, t=line.found.t if line.found.t is not None else t)
 

@@ -22,7 +22,8 @@ _BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a
 _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
 _REFUSED = re.compile(
-    r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value)\W{0,4}"
+    r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value|"
+    r"invalid (?=['\"`](?:session|response)\b))\W{0,4}"
     r"['\"`]?(?:session|response)?",
     re.I,
 )
@@ -36,7 +37,7 @@ def narrated(line: str) -> Iterator[Told]:
     said = line[:LONGEST]
     if say.HINTS.search(said) is None:
         return
-    if error := _refusal(said):
+    if error := _refusal(said) or _of_client(said):
         yield error
         return
     yield from _of_microphone(said)
@@ -53,9 +54,20 @@ def narrated(line: str) -> Iterator[Told]:
     yield from _of_line(said)
 
 
+def failures_in(text: str) -> Iterator[Told]:
+    """What an object or a text that is no event tells of refusals and lost lines; acts are not looked for in it."""
+    said = text[:LONGEST]
+    if say.HINTS.search(said) is None:
+        return
+    if error := _refusal(said) or _of_client(said):
+        yield error
+        return
+    yield from _of_line(said)
+
+
 def _refusal(said: str) -> Told | None:
     """An `error` of the service that a handler printed as a sentence."""
-    if say.LISTED.search(said):
+    if say.LISTED.search(said) or (say.SUCCEEDED.search(said) and not say.FAILS.search(said)):
         return None
     code = _CODES.search(said)
     refused = _REFUSED.search(said)
@@ -66,6 +78,20 @@ def _refusal(said: str) -> Told | None:
         }
     if code is not None or any(saying.search(said) for saying, _ in SAYINGS):
         return {"type": "error", "error": {"code": code[1] if code else None, "message": said.strip()}}
+    return None
+
+
+def _of_client(said: str) -> Told | None:
+    """A library's own failure, where the service never saw anything."""
+    if say.LISTED.search(said):
+        return None
+    for code, told in (("client-unknown-event", say.UNKNOWN_EVENT), ("sends-without-connection", say.UNSENT)):
+        if told.search(said):
+            return {"type": "client.failed", "code": code, "message": said.strip(), "told": said}
+    if say.NO_REPLY.search(said) and say.FAILS.search(said):
+        return {"type": "client.failed", "code": "no-response", "message": said.strip(), "told": said}
+    if say.REFUSED_OFFER.search(said) and say.FAILS.search(said):
+        return {"type": "client.failed", "code": "handshake-refused", "message": said.strip(), "told": said}
     return None
 
 
@@ -92,7 +118,7 @@ def _gate(clause: str) -> str | None:
     if (flag := say.MIC_SET.search(clause)) is not None:
         enabled = flag[1].lower() == "true" if flag[1] else flag[2].lower() == "false"
         return "mic.opened" if enabled else "mic.closed"
-    if say.UNDONE.search(clause):
+    if say.UNDONE.search(clause) or say.OF_OTHERS.search(clause):
         return None
     if say.MIC_OPENED.search(clause):
         return "mic.opened"
@@ -148,6 +174,10 @@ def _of_acts(said: str) -> Iterator[Told]:
 
 
 def _of_line(said: str) -> Iterator[Told]:
+    if (asked := say.MODEL_ASKED.search(said)) is not None:
+        if say.REALTIME_MODEL.search(asked[1]) is None:
+            message = f"{asked[1]} was asked for at /v1/realtime"
+            yield {"type": "client.failed", "code": "model-cannot-do-realtime", "message": message, "told": said}
     status = say.STATUS.search(said)
     if status is not None and say.HANDSHAKE.search(said):
         yield {"type": "line.failed", "status": int(status[1] or status[2]), "message": said, "told": said}
@@ -155,3 +185,5 @@ def _of_line(said: str) -> Iterator[Told]:
         code = say.CLOSE_CODE.search(said)
         closed = int(code[1]) if code else None
         yield {"type": "line.lost", "reason": said.strip()[:160], "close_code": closed, "told": said}
+    elif say.CLOSED_NORMALLY.search(said):
+        yield {"type": "line.lost", "reason": said.strip()[:160], "close_code": 1000, "told": said}

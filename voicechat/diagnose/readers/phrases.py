@@ -91,6 +91,12 @@ MIC_SET = re.compile(
 )
 """`micEnabled: false`, `track.enabled = true`, `setMicrophoneMute(true)`: group 1 enabled, group 2 muted."""
 
+OF_OTHERS = pattern(
+    r"(?:playback|timer|fall-?back|watchdog|speech|turn|session|stream|播放|定时器)\W{0,3}"
+    r"(?:start|stop|open|clos|paus|resum|开始|停止)",
+    r"(?:start|stop|clos|open)\w{0,4} (?:the |a )?(?:[\w-]{1,16} )?(?:playback|timer|watchdog|session)",
+)
+"""Something else is opened or closed in a clause that names the microphone."""
 UNDONE = pattern(
     r"\b" + any_of(
         "will",
@@ -139,6 +145,7 @@ FALLBACK = pattern(
     r"兜底|超时.{0,12}(?:恢复|打开|强制|触发)|定时器.{0,8}(?:触发|到)|强制(?:恢复|打开|取消静音)",
 )
 ZEROS = pattern(
+    r"zero ?data\b",
     r"\ball[- ]zeros?\b|only zeros|zero(?:ed)?[- ](?:data|samples?|bytes|buffer|audio)",
     r"\b(?:rms|peak|level)\W{1,3}0(?:\.0+)?\b.{0,20}silen",
     r"audio (?:data )?is (?:all )?(?:zeros?|empty)",
@@ -155,24 +162,83 @@ SIDE = pattern(
 ENDS = pattern(
     r"(?:user|manual\w{0,4}|用户|手动|主动).{0,12}"
     r"(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
-    r"\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|ending (?:the )?(?:session|call|conversation)|session ended by",
+    r"(?<!socket )\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|\bdisconnecting\b|disconnect function called|"
+    r"agent ended (?:the )?call|ending (?:the )?(?:session|call|conversation)|session ended by",
     r"结束(?:会话|通话|对话)|挂断|clean(?:ing)? ?up (?:session|connection)|dispos(?:e|ing)\b",
-    r"\bcode\W{1,3}1000\b|\b1000 \(OK\)|normal closure",
 )
 ACTS = pattern(
     r"\b(?:user|you) (?:interrupt|press|click|tapp|cancel|stopp|hit)|(?:stop|cancel|interrupt) (?:button|key)",
-    r"\bbarge-?in\b|用户(?:打断|点击|按下|取消|停止)|手动(?:停止|取消|打断)",
+    r"\bbarge-?in\b.{0,16}\b(?:detected|triggered|started|requested|granted|happened)\b|\buser barge",
+    r"用户(?:打断|点击|按下|取消|停止)|手动(?:停止|取消|打断)",
 )
+_UNASKED = r"(?:1005|1006|1011|1012|1013|1014|1015|4\d\d\d)"
+"""Close codes of a connection that nobody ended on purpose."""
 LOST = pattern(
     r"(?:web ?socket|data ?channel|peer ?connection|connection|\bice\b|dtls|\brtc\b|socket|连接|数据通道)"
-    r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|timed out|丢失|异常|中断|意外|失败)",
-    r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}(?:1006|1011|1012|1013|4\d\d\d)",
-    r"(?:received|sent) (?:1006|1011|1012|1013|4\d\d\d) \(|no close frame received",
-    r"close(?:d)?.{0,24}\b(?:code)?[ =:(]{0,3}(?:1006|1011|1012|1013|4\d\d\d)\b",
+    r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|aborted|refused|timed out|"
+    r"丢失|异常|中断|意外|失败)",
+    r"(?:connection|socket)\w{0,12} (?:was |is |has )?(?:been )?(?:closed|terminated) "
+    r"(?:unexpectedly|abnormally|by (?:the )?(?:peer|remote|server))",
+    r"closed before the connection (?:is|was) established|closed unexpectedly|unexpected(?:ly)? clos|socket hang up",
+    r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
+    r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
+    r"(?:received|sent) " + _UNASKED + r" \(|no close frame received|keepalive ping timeout|\bConnectionClosedError\b",
+    r"clos(?:e|ed|ing)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
+    r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\bclos",
     r"ice(?:connection)?state\w{0,8}\W{1,4}(?:failed|closed)|connectionstate\W{1,4}failed",
+    r"\b(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|"
+    r"ERR_(?:CONNECTION|NAME|NETWORK|INTERNET|ADDRESS|TIMED|SOCKET|SSL|CERT)_?\w{0,30}|ESP_ERR_HTTP_\w{0,20})\b",
+    r"getaddrinfo|name or service not known|nodename nor servname|name resolution|could not resolve host|"
+    r"no route to host|network is unreachable|failed host lookup|server not found|dns (?:error|failure|lookup)",
+    r"certificate.{0,5}verify.{0,5}failed|ssl.{0,20}(?:error|failed)|tls handshake (?:timeout|fail)",
+    r"timed? ?out.{0,24}(?:handshake|connect)|(?:handshake|connect\w{0,3}).{0,24}timed? ?out|"
+    r"\bConnect(?:Timeout|Error)\b|"
+    r"select\(\) timeout|fail\w{0,3} to (?:re)?connect|could(?: not|n't) connect|unable to connect|cannot connect",
 )
-MENDED = pattern(r"reconnect(?:ed|ion successful)|重连成功|\bretry")
-CLOSE_CODE = re.compile(r"\b(1001|1006|1008|1011|1012|1013|4\d\d\d)\b")
+CLOSED_NORMALLY = pattern(
+    r"clos(?:e|ed|ing)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}100[01]\b|\b1000 \(OK\)|normal closure|"
+    r"\bcode['\"]?\s?[:=]\s?100[01]\b.{0,80}\bclos"
+)
+"""Somebody closed it in order; the log may show that nothing had been said yet."""
+NO_REPLY = pattern(
+    r"(?:reply|response|answer)\w{0,4} (?:has |was )?timed? ?out|"
+    r"timed? ?out (?:while )?waiting for .{0,24}(?:response|reply|answer)|"
+    r"no (?:response|reply|answer) (?:from|received|was received|within)"
+)
+UNSENT = pattern(
+    r"\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
+    r"still in connecting state|"
+    r"data ?channel.{0,20}\bnot (?:yet )?(?:open|ready)|readystate (?:is )?not ['\"]?open|"
+    r"(?:cannot|can't|could not|failed to|unable to|tried to) (?:send|append|write).{0,60}"
+    r"(?:not (?:open|connected|ready)|closed|disconnected|before)|not open: readystate|"
+    r"send(?:ing)? (?:after|on a|to a|before).{0,16}clos",
+)
+"""Something was sent, and there was no connection for it."""
+UNKNOWN_EVENT = pattern(
+    r"unknown variant [`'\"]?(?:response|session|conversation|input_audio|output_audio|rate_limits|error)|"
+    r"validation errors? for \w{0,40}(?:event|realtime|server)|literal_error|union_tag_invalid|"
+    r"fail\w{0,3} to (?:parse|deserialize|decode) .{0,30}\bevent\b|(?:unknown|unrecognized|unsupported) .{0,16}event"
+    r".{0,60}(?:exception|error)|"
+    r"(?:error|exception|raise|panic).{0,60}(?:unknown|unrecognized|unsupported) .{0,16}event|"
+    r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\.",
+)
+"""A library that fails on an event it does not know."""
+REFUSED_OFFER = pattern(
+    r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|expected)|"
+    r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|unsupported content.?type",
+)
+MODEL_ASKED = re.compile(r"wss?://api\.openai\.com/v1/realtime\?[^\s'\"]{0,80}?\bmodel=([\w.:-]{1,60})", re.I)
+"""An address of OpenAI with the model in it."""
+REALTIME_MODEL = re.compile(r"realtime|live|transcribe|whisper|translate|audio", re.I)
+"""What OpenAI's models are called that can be asked for there."""
+SUCCEEDED = pattern(
+    r"✓|✔|✅|☑|\bsuccess(?:ful(?:ly)?)?\b|\b(?:is|was|has been|now) (?:set|updated|restored)\b|\bupdated\b|成功"
+)
+FAILS = pattern(
+    r"error|fail|refus|reject|denied|cannot|can't|could not|unable|invalid|exception|❌|✗|✘|\[E\]|错误|失败|拒绝"
+)
+MENDED = pattern(r"reconnect(?:ed|ion successful)|connection (?:restored|re-?established)|重连成功")
+CLOSE_CODE = re.compile(r"\b(1001|1005|1006|1008|1011|1012|1013|4\d\d\d)\b")
 _REFUSALS = r"(?<![:.\d])(40[0-9]|41[05]|422|429|50[0-4])\b(?! ?(?:ms|s\b|bytes|k?hz|kb|chars|tokens|samples|frames|%))"
 STATUS = pattern(
     r"(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|状态码|response|server|返回|rejected|failed|error|错误)"
@@ -181,7 +247,7 @@ STATUS = pattern(
     r"Payment Required|Bad Request|Internal Server Error)",
 )
 HANDSHAKE = pattern(
-    r"realtime|sdp|handshake|client_secret|ephemeral|session|connect|websocket|wss?://|webrtc|token|/calls|openai|"
+    r"realtime|sdp|handshake|unexpected (?:server )?response|client_secret|ephemeral|session|connect|websocket|wss?://|webrtc|token|/calls|openai|"
     r"连接|会话|握手"
 )
 PLAYS = pattern(
@@ -226,6 +292,7 @@ HINTS = pattern(
     r"mic|mut|🔇|🎙|麦|静音|录音|收音|audio|track|timer|timeout|wait|等|兜底|超时|定时|强制|zero|零|数据|POST|GET|fetch|request|call|"
     r"translat|翻译|summar|摘要|请求|user|用户|hang|disconnect|end|结束|挂断|clean|dispos|barge|打断|手动|button|socket|channel|"
     r"connection|ice|dtls|连接|网络|close|HTTP|status|状态|[45]\d\d|play|播放|ptt|push|按住|fallback|fall-back|force|empty|short|"
-    r"transcri|转写|转录|识别|rate|Hz|采样|error|fail|expired|active|buffer|param|quota|limit|record|queue|closure|level|rms"
+    r"transcri|转写|转录|识别|rate|Hz|采样|error|fail|expired|active|buffer|param|quota|limit|record|queue|closure|level|rms|"
+    r"model|json|key|E[A-Z]{4}|ERR_|valid|unknown|lookup|dns|certif|ssl|handshake|refus|found|sdp|variant|getaddr|lost|open"
 )
 """A line without any of these says nothing of interest."""

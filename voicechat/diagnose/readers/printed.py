@@ -24,7 +24,7 @@ from voicechat.diagnose.readers.naming import (
     is_name,
     spelled_in,
 )
-from voicechat.diagnose.readers.narration import narrated
+from voicechat.diagnose.readers.narration import failures_in, narrated
 from voicechat.diagnose.readers.timing import time_in
 from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
 from voicechat.diagnose.records import NAMED
@@ -37,6 +37,13 @@ SEEN = 64
 NEAR = 4
 """Lines between an event and what a handler says of it."""
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\u200b\u200e\u200f\ufeff]")
+_CURLY = re.compile(r"[{\[,:]\s?[\u2018\u2019\u201c\u201d]\w{1,40}[\u2018\u2019\u201c\u201d]\s?:")
+_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+_STARS = re.compile(r"(['\"])\*\*(\w{1,40})\*\*\1")
+"""A word in bold type inside a program's quotation marks."""
+_HEAD_WORD = re.compile(r"[A-Za-z]{2,}")
+MOST_HEAD_WORDS = 4
+"""Before a time: a level, a thread, the name of a logger."""
 _LOGCAT = re.compile(
     r"^(?:[VDIWEF]/[\w.-]+\s*\(\s*\d+\):|[VDIWEF]\s+[\w.-]+\s*:|flutter:|\d+\s+\d+\s+[VDIWEF]\s+[\w.-]+\s*:)\s?"
 )
@@ -64,6 +71,7 @@ _IDS = {
     "call_id": re.compile(r"\b(call_[A-Za-z0-9]{4,})"),
 }
 _STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
+_OUTPUTS = re.compile(r"\boutput(?:s|_count|_items|_length)?\W{1,4}(\d{1,3})\b")
 _REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
 _CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
 _QUOTED = re.compile(r"[:：=]\s*[\"'“「]")
@@ -110,6 +118,9 @@ class _Open:
 class Printed:
     """Reads lines one by one; `end` gives what was still open."""
 
+    last_time: float | None = None
+    """Of the last line that had one."""
+    _record_time: float | None = None
     _open: _Open | None = None
     _held: Line | None = None
     """An event that was only named; its body may stand in the next line."""
@@ -120,11 +131,20 @@ class Printed:
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
         line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
+        if _CURLY.search(line):  # a page that made typographic quotation marks out of a program's
+            line = line.translate(_STRAIGHT)
+        if "**" in line:
+            line = _STARS.sub(r"\1\2\1", line)
         if self._is_of_a_list(number, line):
             return
         stamp = time_in(line)
-        rest = _LOGCAT.sub("", line[stamp[1] :].lstrip(" ]|)\t") if stamp else line)
+        rest = _LOGCAT.sub("", _without_time(line, stamp[1], stamp[2]) if stamp else line)
         t = stamp[0] if stamp else None
+        if stamp is None and self._record_time is not None:
+            t = self._record_time  # the lines of one record, of which the first one is its time
+        elif stamp is not None:
+            self.last_time = t
+            self._record_time = t if not line[stamp[2] :].strip() else None
         tag = _STREAM.search(line[:TAG_WITHIN])
         for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
             if tag is not None and not told.found.stream:
@@ -196,8 +216,13 @@ class Printed:
     def _close(self, open_: _Open) -> Iterator[Line]:
         self._open = None
         value = _object_in(open_.text)
-        if value is not None:
-            yield from self._events(open_.number, value.value, open_.t, open_.told)
+        events = [] if value is None else list(self._events(open_.number, value.value, open_.t, open_.told))
+        yield from events or self.failures(open_.number, " ".join(open_.text.split()), open_.t)
+
+    def failures(self, number: int, text: str, t: float | None) -> Iterator[Line]:
+        """What an object that is no event tells of refusals and lost lines."""
+        for told in failures_in(text):
+            yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
 
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
         if not rest.strip():
@@ -254,6 +279,9 @@ class Printed:
     def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
         name = self._name_in(rest)
+        if name and (refused := _refused_instead(name, rest)) is not None:
+            yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
+            return
         if name:
             event = _fields(name, rest) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
@@ -273,6 +301,14 @@ class Printed:
                 continue
             return name
         return ""
+
+
+def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
+    """A sentence that an event was refused, or that a library does not know it: it tells of no such event."""
+    told = next(failures_in(rest), None)
+    if told is None or told["type"] not in ("error", "client.failed"):
+        return None
+    return told if name in CLIENT or told["type"] == "client.failed" else None
 
 
 def _object_in(text: str) -> Loose | None:
@@ -314,6 +350,13 @@ def _without_cut_ids(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """A log that shortens its lines makes many ids one."""
     cut = [name for name in _IDS if isinstance(event.get(name), str) and _CUT.search(event[name])]
     return {name: part for name, part in event.items() if name not in cut} if cut else event
+
+
+def _without_time(line: str, start: int, end: int) -> str:
+    """A line without its time and what stands before that, unless a sentence does."""
+    head = line[:start]
+    rest = line[end:].lstrip(" ]|)\t")
+    return f"{head} {rest}" if len(_HEAD_WORD.findall(head)) > MOST_HEAD_WORDS else rest
 
 
 def _is_only_named(event: Mapping[str, Any]) -> bool:
@@ -364,6 +407,8 @@ def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
     response: dict[str, Any] = {"id": event.get("response_id", "")}
     if status := _STATUS.search(rest):
         response["status"] = status[1] or status[2]
+    if outputs := _OUTPUTS.search(rest):
+        response["output"] = [{}] * min(int(outputs[1]), 20)
     details: dict[str, Any] = {}
     if reason := _REASON.search(rest):
         details["reason"] = reason[1]

@@ -17,6 +17,8 @@ _DAY_CLOCK = re.compile(r"(?<!\d)(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)[.,](\d{3,6})
 """Android's logcat."""
 _CLOCK = re.compile(r"(?<![\d:.-])(\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,6}))?(?:\s*(AM|PM|am|pm))?(?![\d:])")
 _EPOCH = re.compile(r"(?<![\w.])(1[5-9]\d{8})(?:(\d{3})|\.(\d{1,6}))?(?![\w.])")
+_HEAD = re.compile(r"\W*(?:(?!call|chan|uniq|id\b)\w{1,10}\W+){0,2}", re.I)
+"""What may stand before an epoch that is a line's time: a level or a tag, no sentence and no name of an id."""
 _SINCE = re.compile(r"^\W{0,3}\+?(\d{1,6}\.\d{1,6})\s*(?:s\b|sec\b|\]|\)|:|\s|\|)")
 _MS_SINCE = re.compile(r"^\W{0,3}\+?(\d{1,9})\s*ms\b")
 LOOKED_AT = 80
@@ -31,22 +33,30 @@ _POSSIBLE = (1_700_000_000.0, 2_000_000_000.0)
 """End of 2023 to 2033: what an id of the Realtime API may say; anything else was made by another service."""
 
 
-def time_in(line: str) -> tuple[float, int] | None:
-    """(seconds, end of the match) of the time that a line begins with. Clock times count from midnight."""
+def time_in(line: str) -> tuple[float, int, int] | None:
+    """(seconds, begin, end of the match) of the time near a line's beginning. Clock times count from midnight."""
     head = line[:LOOKED_AT]
     if match := _ISO.search(head):
-        return _of_date(match), match.end()
+        return _of_date(match), match.start(), match.end()
     if match := _DAY_CLOCK.search(head):
         month, day, hour, minute, second = (int(part) for part in match.groups()[:5])
-        return ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]), match.end()
+        return (
+            ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]),
+            match.start(),
+            match.end(),
+        )
     if match := _CLOCK.search(head):
-        return _of_clock(match), match.end()
-    if match := _EPOCH.search(head):
-        return int(match[1]) + (_fraction(match[2]) if match[2] else _fraction(match[3] or "")), match.end()
+        return _of_clock(match), match.start(), match.end()
+    if (match := _EPOCH.search(head)) and _HEAD.fullmatch(head, 0, match.start()):
+        return (
+            int(match[1]) + (_fraction(match[2]) if match[2] else _fraction(match[3] or "")),
+            match.start(),
+            match.end(),
+        )
     if match := _SINCE.match(head):
-        return float(match[1]), match.end(1)
+        return float(match[1]), match.start(1), match.end(1)
     if match := _MS_SINCE.match(head):
-        return int(match[1]) / 1000, match.end()
+        return int(match[1]) / 1000, match.start(), match.end()
     return None
 
 

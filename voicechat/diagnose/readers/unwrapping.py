@@ -159,7 +159,7 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
     if is_event(value) and not _is_mere_label(value):
         yield _found(value, around)
         return
-    inside = _Around(_time(value, around.t), _direction(value) or around.dir, _stream(value) or around.stream)
+    inside = _Around(time_within(value, around.t), _direction(value) or around.dir, _stream(value) or around.stream)
     if (bare := _bare(value)) is not None:
         yield Found(bare, inside.t, "in", inside.stream)
         return
@@ -189,7 +189,7 @@ def _walk_text(text: str, around: _Around, depth: int) -> Iterator[Found | Told]
 
 
 def _found(event: Mapping[str, Any], around: _Around) -> Found:
-    t = around.t if around.t is not None else _time(event, None)
+    t = around.t if around.t is not None else time_within(event, None)
     return Found(event, t, direction_of(str(event["type"]), around.dir), around.stream)
 
 
@@ -237,7 +237,8 @@ def _body(value: Mapping[str, Any], named_by: str) -> Mapping[str, Any]:
     return {name: part for name, part in value.items() if name != named_by}
 
 
-def _time(value: Mapping[str, Any], otherwise: float | None) -> float | None:
+def time_within(value: Mapping[str, Any], otherwise: float | None = None) -> float | None:
+    """The time that a wrapper tells, under one of its many names."""
     for name in TIMES:
         if name in value and (t := time_of(value[name])) is not None:
             return t
