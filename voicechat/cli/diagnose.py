@@ -27,7 +27,10 @@ EVERY = 0.5
 
 
 def diagnose_command(files: Sequence[str], *, as_json: bool, min_confidence: float = 0.0) -> int:
-    """Exit 0: every log is healthy. 1: something was found. 2: a file cannot be read, or nothing was given to read."""
+    """Exit 0: every log is healthy. 1: something was found or not understood, or there was too little to judge.
+
+    2: a file cannot be read, or nothing was given to read.
+    """
     if not 0.0 <= min_confidence <= 1.0:
         print("voicechat: --min-confidence goes from 0 to 1, such as 0.8", file=sys.stderr)
         return exit_codes.USAGE

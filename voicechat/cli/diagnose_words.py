@@ -14,6 +14,15 @@ from voicechat.ui.sanitise import clean
 SIGNS = {"error": "✗", "warning": "!", "info": "·"}
 COLOURS = {"error": "31;1", "warning": "33;1", "info": "36;1", "label": "2", "code": "36", "well": "32;1"}
 MOST_EVIDENCE_SHOWN = 6
+MOST_DOUBTS_SHOWN = 5
+PASTE = (
+    "Give the events as they came over the connection (JSON, one a line, or as a console prints them), the client's "
+    "own log with its errors, or the text of the exception."
+)
+TOO_LITTLE = (
+    "Nothing wrong was found, but no turn was seen to work either: too little to call it healthy. A log from "
+    "session.created to the last response.done tells more."
+)
 NARROWEST, WIDEST = 40, 100
 LABEL = 8
 """Columns of the words at the left."""
@@ -31,7 +40,7 @@ class Words:
         """The whole report."""
         blocks = ["\n".join(self._head(report))]
         blocks += ["\n".join(self._cause(one, report)) for one in report.causes]
-        if report.unexplained:
+        if report.unexplained or report.reading.doubts:
             blocks.append("\n".join(self._unexplained(report)))
         return "\n\n".join(blocks)
 
@@ -40,10 +49,15 @@ class Words:
         times = {"from the log": "", "none": ", no times"}.get(times_of(reading), ", times from ids")
         count = f"{reading.events:,} event{'s' if reading.events != 1 else ''}"
         yield from self._wrapped(f"{clean(report.name)}: {count} ({reading.kind}, {reading.encoding}{times})", "", "  ")
-        if not reading.events:
-            yield "  Nothing in it looks like an event of the Realtime API."
-        elif report.is_healthy:
-            yield self._in("well", "  Healthy: no check found anything wrong.")
+        match report.verdict:
+            case "nothing read":
+                yield "  Nothing in it looks like an event of the Realtime API, or like an error of one."
+                yield from self._wrapped(PASTE, "  ", "  ")
+            case "too little":
+                yield from self._wrapped(TOO_LITTLE, "  ", "  ")
+            case "healthy":
+                well = "Healthy: turns were seen to work, and no check found anything wrong."
+                yield from (self._in("well", line) for line in self._wrapped(well, "  ", "  "))
 
     def _cause(self, cause: Cause, report: Report) -> Iterator[str]:
         one = cause.finding
@@ -85,9 +99,16 @@ class Words:
         yield from self._labelled("so", f"also seen, and following from it: {', '.join(told)}")
 
     def _unexplained(self, report: Report) -> Iterator[str]:
-        yield self._in("warning", "Errors of the service that no check has a name for:")
+        doubts = report.reading.doubts
+        if report.unexplained:
+            yield self._in("warning", "Errors of the service that no check has a name for:")
         for mark in report.unexplained:
             yield f"  {self._mark(mark, report)}"
+        if doubts:
+            count = f"{len(doubts)} error line{'s' if len(doubts) > 1 else ''}"
+            yield self._in("warning", f"{count} not understood:")
+        for line, said in doubts[:MOST_DOUBTS_SHOWN]:
+            yield from self._wrapped(clean(said), f"  line {line:<6}  ", " " * 15)
 
     def _mark(self, mark: Evidence, report: Report) -> str:
         at = "" if mark.t is None else f" {mark.t:>9.3f} s"

@@ -1,4 +1,4 @@
-"""Headers, query and ICE servers of the user's own: they may be secrets, so they travel like keys do.
+"""The environment of our own processes: headers, query and ICE servers of the user may be secrets, and travel in it.
 
 The engine's hello leaves them out (`settings.PRIVATE`); they go to it in its environment, in the variables that a user
 could set as well. A value `env:NAME` stands for a variable, so that neither a file nor a shell's history has to hold
@@ -16,6 +16,10 @@ from typing import Any
 from voicechat.config.settings import PRIVATE, Settings
 from voicechat.errors import ConfigError
 
+TWO_HEAPS = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
+"""For the environment of our own processes. glibc gives every thread a heap of its own and keeps what they free: the
+server's models left 400 MB after 300 answers, 280 with two heaps; the engine 8 MB in half an hour. Other systems take
+no notice."""
 FROM_ENVIRONMENT = "env:"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 """A header's name (RFC 9110, token)."""

@@ -69,7 +69,8 @@ SAYINGS = tuple(
             "session-expired",
         ),
         (
-            r"(?:incorrect|invalid|missing|wrong|no|bad) api[ _-]?key|does not have access to the realtime|"
+            r"(?:incorrect|invalid|missing|wrong|no|bad) api[ _-]?key|missing bearer|"
+            r"does not have access to (?:the realtime|(?:this )?model)|"
             r"api[ _-]?key\b.{0,24}\b(?:not (?:set|found|provided|configured|defined|valid)|is (?:missing|required|"
             r"invalid|undefined|empty)|must be (?:set|provided)|missing|required)|"
             r"(?:requires?|missing|set|provide|no)\b.{0,24}\b\w{0,24}api_key\b|you didn't provide an api key|"
@@ -95,7 +96,8 @@ SAYINGS = tuple(
             r"model\b.{0,80}\b(?:not (?:supported|available|allowed|compatible|valid)|unsupported)\b.{0,40}realtime|"
             r"model\b.{0,60}\bdoes(?:n't| not) support.{0,30}realtime|"
             r"realtime.{0,40}\bdoes(?:n't| not) support.{0,30}model|"
-            r"not (?:a )?(?:valid )?realtime model|invalid_model|model\b.{0,80}\bdoes not exist",
+            r"not (?:a )?(?:valid )?realtime model|invalid_model|"
+            r"model\b.{0,80}\b(?:does not exist|(?:been|is) (?:deprecated|retired|shut ?down|discontinued))",
             "model-cannot-do-realtime",
         ),
         (r"passing a .{0,40}session update event to a .{0,40}session is not allowed", "dialect-mismatch"),
@@ -109,6 +111,7 @@ MOST_WRAPPERS = 3
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
 REFUSED_HANDSHAKES = {400, 404, 405, 406, 410, 415, 422, 426}
 """The request itself is wrong: address, deployment, model, content type, SDP."""
+_MODALITIES = re.compile(r"invalid modalities", re.I)
 _QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)")
 
 
@@ -132,20 +135,26 @@ def failure_of(record: Record, model: SessionModel) -> Failure:
             told = part(told, "error")
     message = text(told, "message", 400) or text(event, "error", 400)  # some services send a bare sentence
     code = text(told, "code")
-    quoted = _QUOTED.search(message)
     failure = Failure(
         record.mark(code or text(told, "type")),
         record.type,
         code=code,
         kind=text(told, "type"),
         message=message,
-        param=text(told, "param") or (quoted[1] if quoted else ""),
+        param=text(told, "param") or _field_in(message),
     )
     if record.type != "error":
         return failure
     named = text(told, "event_id")
     said = model.said.get(named) if named else _likely(model, problem_of_words(failure))
     return Failure(failure.at, "error", code, failure.kind, message, failure.param, None, said)
+
+
+def _field_in(message: str) -> str:
+    quoted = _QUOTED.search(message)
+    if quoted is not None:
+        return quoted[1]
+    return "session.modalities" if _MODALITIES.search(message) else ""
 
 
 def _likely(model: SessionModel, problem: str) -> Said | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from voicechat.diagnose.consequences import Cause, by_cause
 from voicechat.diagnose.cures import Snippets, cure_of
@@ -27,6 +27,10 @@ HARMLESS = {"input_audio_buffer_clear_empty"}
 MOST_UNEXPLAINED = 20
 
 
+Verdict = Literal["found", "not understood", "nothing read", "too little", "healthy"]
+"""found: there are causes. not understood: errors without a name. too little: no turn was seen to work or to fail."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One log: how it was read, and what was found in it, the worst first."""
@@ -39,6 +43,19 @@ class Report:
     unexplained: tuple[Evidence, ...] = ()
     """Errors of the service that no check has a name for."""
     speaks_beta: bool = False
+    has_worked: bool = False
+    """A turn was seen to work: an answer came to its end, or words of the user were written down."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Healthy is said only where turns were seen to work and no error was left over."""
+        if self.causes:
+            return "found"
+        if self.unexplained or self.reading.doubts:
+            return "not understood"
+        if self.reading.events == 0:
+            return "nothing read"
+        return "healthy" if self.has_worked else "too little"
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -47,8 +64,8 @@ class Report:
 
     @property
     def is_healthy(self) -> bool:
-        """Nothing is wrong with it, and there was something to look at."""
-        return not self.causes and not self.unexplained and self.reading.events > 0
+        """Nothing is wrong with it, and turns were seen to work."""
+        return self.verdict == "healthy"
 
     def cure(self, finding: Finding) -> Snippets | None:
         """The change in code, where the log is another client's."""
@@ -111,7 +128,8 @@ def diagnose(
             named |= {one.id: session for one in found}
     causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
     unexplained = tuple(sessions.unexplained)
-    return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta)
+    has_worked = any(diagnosis.model.has_worked for diagnosis in sessions.of.values())
+    return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked)
 
 
 def _is_past(finding: Finding) -> bool:
@@ -128,6 +146,7 @@ def as_plain(report: Report) -> dict[str, Any]:
     return {
         "findings": [_cause(one, report) for one in report.causes],
         "healthy": report.is_healthy,
+        "verdict": report.verdict,
         "read": {
             "file": report.name,
             "kind": reading.kind,
@@ -137,7 +156,8 @@ def as_plain(report: Report) -> dict[str, Any]:
             "unread_lines": reading.unread,
             "times": times_of(reading),
             "types": dict(sorted(reading.types.items())),
-            "unexplained_errors": [_mark(mark, reading) for mark in report.unexplained],
+            "unexplained_errors": [_mark(mark, reading) for mark in report.unexplained]
+            + [{"line": line, "t": None, "ref": said} for line, said in reading.doubts],
         },
     }
 

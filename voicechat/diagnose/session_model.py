@@ -88,6 +88,8 @@ class SessionModel(SoundModel):
         """A client says that a transcript was empty and is not answered."""
         self.is_ended = False
         """The user ended the talk; what then breaks was meant to."""
+        self.has_worked = False
+        """An answer came to its end, or something that was said was written down."""
         self.witness = Witness()
         self.retired: dict[str, Evidence] = {}
         """Ids of answers and pieces of speech of earlier sessions, with the event each was first seen in."""
@@ -257,6 +259,8 @@ class SessionModel(SoundModel):
         items = output if isinstance(output, list) else []
         answer.output_items = len(items) if isinstance(output, list) else None
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
+        if answer.status == "completed" or (answer.first_output is not None and answer.status != "failed"):
+            self.has_worked = True
         if answer.calls:
             self.call = answer.done
         self._note(record)
@@ -329,6 +333,7 @@ class SessionModel(SoundModel):
         if "transcript" in record.event:  # a log may only tell that there is one
             segment.transcript = text(record.event, "transcript", 2_000)
         segment.transcribed = record.mark(segment.item)
+        self.has_worked = self.has_worked or not segment.is_empty
         self._note(record)
 
     def _not_transcribed(self, record: Record) -> None:

@@ -22,7 +22,7 @@ from typing import IO, Any
 import msgspec
 
 from voicechat.config.locations import engine_log
-from voicechat.config.private_values import private_environ
+from voicechat.config.private_values import TWO_HEAPS, private_environ
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.user_events import UserAct
 from voicechat.core.view import MicView, TurnView, View
@@ -228,7 +228,7 @@ def spawn(environ: Mapping[str, str], module: str = "voicechat.engine") -> subpr
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=dict(environ),
+            env={**TWO_HEAPS, **environ},
             start_new_session=True,
             creationflags=flags,
         )

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from voicechat.config.private_values import TWO_HEAPS
 from voicechat.errors import ConfigError, EngineError
 from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
 
@@ -23,9 +24,6 @@ _CONFIG_ERROR = 2
 """Exit status of a server that was given a setting it cannot use; argparse has the same, for a defect of ours."""
 _STOP_LIMIT = 1.5
 _LAST_WORDS = 2000
-_HEAP = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""glibc gives every thread a heap of its own and keeps what they free. The models run in threads: 400 MB after 300
-answers became 280 with two heaps, and 120 KB more an answer became 6. Other systems take no notice."""
 
 
 @dataclass(slots=True)
@@ -73,7 +71,7 @@ async def start_local_server(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**_HEAP, **environ},
+        env={**TWO_HEAPS, **environ},
         # Ctrl+C in the terminal is for the screen; the server ends when its stdin does.
         start_new_session=os.name != "nt",
     )

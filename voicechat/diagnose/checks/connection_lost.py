@@ -60,7 +60,9 @@ def _has_another_cause(model: SessionModel) -> bool:
 
 
 def _worked(model: SessionModel) -> bool:
-    """Something was said in this session, so that its end may be what somebody wanted."""
+    """Something was said in this session, or is not in this log, so that its end may be what somebody wanted."""
+    if "session.created" not in model.witness.seen:
+        return True
     answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
     return answered or any(one.transcript for one in model.segments.values())
 

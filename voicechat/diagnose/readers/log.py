@@ -54,6 +54,8 @@ class Reading:
     types: Counter[str] = field(default_factory=Counter)
     last_time: float | None = None
     """As the log tells it."""
+    doubts: list[tuple[int, str]] = field(default_factory=list)
+    """Lines that tell of an error and were not understood."""
     _line_of: array[int] = field(default_factory=lambda: array("q"))
 
     def line_of(self, seq: int) -> int:
@@ -130,7 +132,7 @@ def _made_at(one: Found) -> float | None:
 
 
 def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
-    printed, shapes = Printed(), Shapes()
+    printed, shapes = Printed(doubts=reading.doubts), Shapes()
     is_plain = reading.encoding in ("utf-8", "utf-8-sig")
     for number, raw in source.lines():
         reading.lines = number
@@ -151,6 +153,8 @@ def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, F
         if not told and isinstance(value, dict):
             text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
             told = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
+            if not told:
+                printed.doubt(number, text)
         if len(told) == 1:
             shapes.learn(value, told[0][1])
         yield from told
@@ -205,7 +209,7 @@ def mended_document(text: str) -> str:
 
 
 def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
-    printed = Printed()
+    printed = Printed(doubts=reading.doubts)
     t: float | None = None
     for number, raw in source.lines(reading.encoding):
         reading.lines = number

@@ -23,7 +23,7 @@ _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
 _REFUSED = re.compile(
     r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value|"
-    r"invalid (?=['\"`](?:session|response)\b))\W{0,4}"
+    r"invalid (?=modalities\b|['\"`](?:session|response)\b))\W{0,4}"
     r"['\"`]?(?:session|response)?",
     re.I,
 )
@@ -52,6 +52,11 @@ def narrated(line: str) -> Iterator[Told]:
     yield from _of_playback(said)
     yield from _of_acts(said)
     yield from _of_line(said)
+
+
+def looks_like_an_error(line: str) -> bool:
+    """Whether somebody meant this line to tell of a failure; a traceback's inner lines do not count."""
+    return say.ERROR_LINE.search(line) is not None and say.NO_ERROR.search(line) is None
 
 
 def failures_in(text: str) -> Iterator[Told]:
@@ -90,7 +95,7 @@ def _of_client(said: str) -> Told | None:
             return {"type": "client.failed", "code": code, "message": said.strip(), "told": said}
     if say.NO_REPLY.search(said) and say.FAILS.search(said):
         return {"type": "client.failed", "code": "no-response", "message": said.strip(), "told": said}
-    if say.REFUSED_OFFER.search(said) and say.FAILS.search(said):
+    if say.REFUSED_OFFER.search(said):
         return {"type": "client.failed", "code": "handshake-refused", "message": said.strip(), "told": said}
     return None
 
@@ -180,7 +185,12 @@ def _of_line(said: str) -> Iterator[Told]:
             yield {"type": "client.failed", "code": "model-cannot-do-realtime", "message": message, "told": said}
     status = say.STATUS.search(said)
     if status is not None and say.HANDSHAKE.search(said):
-        yield {"type": "line.failed", "status": int(status[1] or status[2]), "message": said, "told": said}
+        yield {
+            "type": "line.failed",
+            "status": int(next(group for group in status.groups() if group)),
+            "message": said,
+            "told": said,
+        }
     elif say.LOST.search(said) and not say.MENDED.search(said):
         code = say.CLOSE_CODE.search(said)
         closed = int(code[1]) if code else None

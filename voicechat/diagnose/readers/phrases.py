@@ -183,11 +183,13 @@ LOST = pattern(
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
     r"(?:received|sent) " + _UNASKED + r" \(|no close frame received|keepalive ping timeout|\bConnectionClosedError\b",
-    r"clos(?:e|ed|ing)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
+    r"(?:clos(?:e|ed|ing)|disconnect)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
     r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\bclos",
     r"ice(?:connection)?state\w{0,8}\W{1,4}(?:failed|closed)|connectionstate\W{1,4}failed",
     r"\b(?:ECONNRESET|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EPIPE|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|"
     r"ERR_(?:CONNECTION|NAME|NETWORK|INTERNET|ADDRESS|TIMED|SOCKET|SSL|CERT)_?\w{0,30}|ESP_ERR_HTTP_\w{0,20})\b",
+    r"unknownhostexception|unable to resolve host|socket is not connected|without completing the close handshake|"
+    r"\b(?:API)?ConnectionError\b|\bWebSocketClosedError\b|"
     r"getaddrinfo|name or service not known|nodename nor servname|name resolution|could not resolve host|"
     r"no route to host|network is unreachable|failed host lookup|server not found|dns (?:error|failure|lookup)",
     r"certificate.{0,5}verify.{0,5}failed|ssl.{0,20}(?:error|failed)|tls handshake (?:timeout|fail)",
@@ -206,16 +208,18 @@ NO_REPLY = pattern(
     r"no (?:response|reply|answer) (?:from|received|was received|within)"
 )
 UNSENT = pattern(
-    r"\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
+    r"(?<!socket )\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
     r"still in connecting state|"
     r"data ?channel.{0,20}\bnot (?:yet )?(?:open|ready)|readystate (?:is )?not ['\"]?open|"
     r"(?:cannot|can't|could not|failed to|unable to|tried to) (?:send|append|write).{0,60}"
     r"(?:not (?:open|connected|ready)|closed|disconnected|before)|not open: readystate|"
+    r"once a close message has been sent|write to closing transport|"
     r"send(?:ing)? (?:after|on a|to a|before).{0,16}clos",
 )
 """Something was sent, and there was no connection for it."""
 UNKNOWN_EVENT = pattern(
     r"unknown variant [`'\"]?(?:response|session|conversation|input_audio|output_audio|rate_limits|error)|"
+    r"['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\.[\w.]{1,60}['\"] is not a valid|"
     r"validation errors? for \w{0,40}(?:event|realtime|server)|literal_error|union_tag_invalid|"
     r"fail\w{0,3} to (?:parse|deserialize|decode) .{0,30}\bevent\b|(?:unknown|unrecognized|unsupported) .{0,16}event"
     r".{0,60}(?:exception|error)|"
@@ -225,7 +229,9 @@ UNKNOWN_EVENT = pattern(
 """A library that fails on an event it does not know."""
 REFUSED_OFFER = pattern(
     r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|expected)|"
-    r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|unsupported content.?type",
+    r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|"
+    r"unsupported content.?type|only accepts ['\"]?application/sdp|"
+    r"deployment\b.{0,40}\bdoes not exist|\bDeploymentNotFound\b",
 )
 MODEL_ASKED = re.compile(r"wss?://api\.openai\.com/v1/realtime\?[^\s'\"]{0,80}?\bmodel=([\w.:-]{1,60})", re.I)
 """An address of OpenAI with the model in it."""
@@ -233,6 +239,16 @@ REALTIME_MODEL = re.compile(r"realtime|live|transcribe|whisper|translate|audio",
 """What OpenAI's models are called that can be asked for there."""
 SUCCEEDED = pattern(
     r"✓|✔|✅|☑|\bsuccess(?:ful(?:ly)?)?\b|\b(?:is|was|has been|now) (?:set|updated|restored)\b|\bupdated\b|成功"
+)
+ERROR_LINE = re.compile(
+    r"\b(?:ERROR|FATAL|CRITICAL|SEVERE|PANIC)\b|\[E\]|^E/|❌|✗|✘|"
+    r"\b\w{0,40}(?:Error|Exception)\b:? ?\S|\b[Ee]rror\b ?[:=]|"
+    r"\b(?:uncaught|unhandled)\b|[\"']level[\"']: ?[\"']error|\bstatus\W{1,4}failed\b|错误[:：]|失败[:：]"
+)
+NO_ERROR = re.compile(
+    r"\bno errors?\b|\b0 errors?\b|\berrors?[:=] ?(?:0\b|none\b|null\b|false\b|\[\]|\"\")|^\s+at |^\s*File \"|"
+    r"error handl|handle_error|on_?error\b|raise \w|except\b",
+    re.I,
 )
 FAILS = pattern(
     r"error|fail|refus|reject|denied|cannot|can't|could not|unable|invalid|exception|❌|✗|✘|\[E\]|错误|失败|拒绝"
@@ -243,6 +259,7 @@ _REFUSALS = r"(?<![:.\d])(40[0-9]|41[05]|422|429|50[0-4])\b(?! ?(?:ms|s\b|bytes|
 STATUS = pattern(
     r"(?:HTTP(?:/\d(?:\.\d)?)?|status(?:[ _]?code)?|状态码|response|server|返回|rejected|failed|error|错误)"
     r"[^\d\n]{0,24}" + _REFUSALS,
+    r"(?:POST|GET) \S{0,120}realtime\S{0,80} " + _REFUSALS,
     _REFUSALS + r"[,:]? (?:message=|Unauthorized|Forbidden|Not Found|Too Many Requests|Service Unavailable|"
     r"Payment Required|Bad Request|Internal Server Error)",
 )
@@ -291,7 +308,7 @@ PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrac
 HINTS = pattern(
     r"mic|mut|🔇|🎙|麦|静音|录音|收音|audio|track|timer|timeout|wait|等|兜底|超时|定时|强制|zero|零|数据|POST|GET|fetch|request|call|"
     r"translat|翻译|summar|摘要|请求|user|用户|hang|disconnect|end|结束|挂断|clean|dispos|barge|打断|手动|button|socket|channel|"
-    r"connection|ice|dtls|连接|网络|close|HTTP|status|状态|[45]\d\d|play|播放|ptt|push|按住|fallback|fall-back|force|empty|short|"
+    r"connection|ice|dtls|连接|网络|clos|HTTP|status|状态|[45]\d\d|play|播放|ptt|push|按住|fallback|fall-back|force|empty|short|"
     r"transcri|转写|转录|识别|rate|Hz|采样|error|fail|expired|active|buffer|param|quota|limit|record|queue|closure|level|rms|"
     r"model|json|key|E[A-Z]{4}|ERR_|valid|unknown|lookup|dns|certif|ssl|handshake|refus|found|sdp|variant|getaddr|lost|open"
 )

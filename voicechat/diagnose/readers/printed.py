@@ -24,7 +24,7 @@ from voicechat.diagnose.readers.naming import (
     is_name,
     spelled_in,
 )
-from voicechat.diagnose.readers.narration import failures_in, narrated
+from voicechat.diagnose.readers.narration import failures_in, looks_like_an_error, narrated
 from voicechat.diagnose.readers.timing import time_in
 from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
 from voicechat.diagnose.records import NAMED
@@ -79,6 +79,10 @@ _QUOTED = re.compile(r"[:：=]\s*[\"'“「]")
 _SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?")
 _CLOSING = ("'", '"', "”", "」")
 LONGEST_SAYING = 2000
+MOST_DOUBTS = 20
+LONGEST_DOUBT = 200
+"""Characters of a line that is kept as not understood."""
+_VARIABLE = re.compile(r"[\d\W_]+")
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
 _NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
@@ -120,6 +124,9 @@ class Printed:
 
     last_time: float | None = None
     """Of the last line that had one."""
+    doubts: list[tuple[int, str]] = field(default_factory=list)
+    """Lines (by number) that tell of an error, and of nothing that is understood."""
+    _doubted: set[str] = field(default_factory=set)
     _record_time: float | None = None
     _open: _Open | None = None
     _held: Line | None = None
@@ -146,12 +153,26 @@ class Printed:
             self.last_time = t
             self._record_time = t if not line[stamp[2] :].strip() else None
         tag = _STREAM.search(line[:TAG_WITHIN])
+        is_told = self._open is not None
         for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
+            is_told = True
             if tag is not None and not told.found.stream:
                 told.found.stream = tag[1]
             yield from self._tell(told)
+        if not is_told and self._open is None:
+            self.doubt(number, line)
         if self._held is not None and self._open is None and self._held.number < number:
             yield from self._let_go()
+
+    def doubt(self, number: int, line: str) -> None:
+        """Keep a line that tells of an error in words that nobody here understands; the same words once."""
+        said = line.strip()[:LONGEST_DOUBT]
+        if len(self.doubts) >= MOST_DOUBTS or not looks_like_an_error(said):
+            return
+        plain = _VARIABLE.sub("", said)
+        if plain not in self._doubted:
+            self._doubted.add(plain)
+            self.doubts.append((number, said))
 
     def _is_of_a_list(self, number: int, line: str) -> bool:
         """The list of events of a console, copied as text: who sent it, its name and its time, a line each."""

@@ -16,8 +16,8 @@ from textual.widget import Widget
 
 from voicechat.ui.paint import Palette, palette_of
 
-KEPT_LINES = 400
-"""Painted lines kept for the next frame."""
+KEPT_LINES = 150
+"""Painted lines kept for the next frame, or twice what is in sight; one takes 2 KB with Textual's caches in it."""
 
 
 class LineView(ScrollView, can_focus=True):
@@ -85,7 +85,7 @@ class LineView(ScrollView, can_focus=True):
                 strip = self.make_line(place, palette, width)
                 for line_filter in filters:
                     strip = strip.apply_filter(line_filter, self.background_colors[1])
-                if len(kept) >= KEPT_LINES:
+                if len(kept) >= max(KEPT_LINES, 2 * self.size.height):
                     kept.clear()
                 kept[key] = strip
             lines.append(strip)

@@ -1,0 +1,157 @@
+"""Failures that nobody told of: only what the log shows to have happened, or not to have happened, gives them away."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable
+
+from tests.support.each import each
+from tests.support.session_log import Row, ga_session, opened, spoken
+from voicechat.diagnose.report import Report, diagnose
+
+
+def read(text: str) -> Report:
+    return diagnose(io.BytesIO(text.encode()), "log")
+
+
+def told(text: str) -> list[str]:
+    return [one.code for one in read(text).findings]
+
+
+def lines(rows: Iterable[Row]) -> str:
+    return "\n".join(json.dumps({"t": t, "dir": way, "event": event}) for t, way, event in rows) + "\n"
+
+
+def completed(item: str, said: str) -> str:
+    kind = "conversation.item.input_audio_transcription.completed"
+    return json.dumps({"type": kind, "item_id": item, "transcript": said})
+
+
+CALL = {"id": "i1", "type": "function_call", "name": "weather", "call_id": "call_1", "arguments": "{}"}
+CALLED = json.dumps({"type": "response.done", "response": {"id": "r1", "status": "completed", "output": [CALL]}})
+AGAIN = json.dumps({"type": "response.created", "response": {"id": "r2"}})
+
+
+def test_a_call_without_a_result_is_told_and_one_that_was_answered_is_not() -> None:
+    result = {"type": "function_call_output", "call_id": "call_1", "output": "{}"}
+    sent = json.dumps({"type": "conversation.item.create", "item": result})
+    assert told(CALLED) == ["tool-output-unanswered"]
+    assert told(f"{CALLED}\n{sent}\n{AGAIN}") == []
+    assert told(f"{CALLED}\n{AGAIN}") == [], "a log without the client's events shows the answer to the result"
+
+
+@each(
+    ("prompt", "said", "is_invented"),
+    [
+        ("Names: Amira Okafor, Brightwater Clinic.", "Names Amira Okafor, Brightwater Clinic", True),
+        ("Names: Amira Okafor, Brightwater Clinic.", "My name is Amira Okafor and I would like to talk", False),
+        ("", "Thanks for watching!", True),
+        ("", "Untertitel der Amara.org-Community", True),
+        ("", "I was watching the news.", False),
+    ],
+)
+def test_a_transcript_that_repeats_its_prompt_or_a_film_was_said_by_nobody(
+    prompt: str, said: str, is_invented: bool
+) -> None:
+    session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "x", "prompt": prompt}}}}
+    log = f"{completed('i1', said)}\n{json.dumps({'type': 'session.update', 'session': session})}"
+    assert ("transcript-hallucinated" in told(log)) == is_invented
+
+
+def test_a_transcript_in_letters_of_another_language_was_said_by_nobody() -> None:
+    wish = {"model": "x", "language": "en"}
+    session = {"type": "session.updated", "session": {"type": "realtime", "audio": {"input": {"transcription": wish}}}}
+    for said, expected in (("시청해 주셔서 감사합니다", True), ("Hello there", False)):
+        log = f"{json.dumps(session)}\n{completed('i1', said)}"
+        assert ("transcript-hallucinated" in told(log)) == expected, said
+
+
+def test_an_answer_dropped_at_birth_is_told_from_its_end_alone() -> None:
+    details = {"type": "cancelled", "reason": "turn_detected"}
+    dropped = [{"id": f"r{n}", "status": "cancelled", "status_details": details, "output": []} for n in (1, 2)]
+    ends = [json.dumps({"type": "response.done", "response": one}) for one in dropped]
+    assert told("\n".join(ends)) == ["cancelled-at-birth"]
+    assert told(ends[0]) == [], "once happens to everybody who goes on talking"
+
+
+def test_a_microphone_that_a_client_mutes_at_playback_and_never_opens_is_told() -> None:
+    log = """
+10:00:00.000 << {"type":"response.created","response":{"id":"r1"}}
+10:00:00.400 << {"type":"output_audio_buffer.started","response_id":"r1"}
+10:00:00.410 playback started, muting microphone
+10:00:03.000 << {"type":"response.done","response":{"id":"r1","status":"completed","output":[]}}
+10:00:03.010 starting fallback timer for mic restoration
+10:00:04.000 << {"type":"output_audio_buffer.stopped","response_id":"r1"}
+10:00:30.000 still here
+"""
+    assert told(log) == ["mic-never-reopened"]
+
+
+def test_a_barge_in_that_is_only_reported_on_is_no_key_of_the_user() -> None:
+    log = """
+10:00:00.000 response.created {"type":"response.created","response":{"id":"resp_1"}}
+10:00:00.100 response.done status=cancelled reason=client_cancelled output_count=0 resp_1
+10:00:00.200 [BARGE-IN DEBUG] is_ai_speaking=False rms=278
+10:00:00.300 barge-in flow completed
+"""
+    assert told(log) == ["cancelled-at-birth"]
+
+
+def test_a_session_that_is_closed_in_order_before_a_word_is_a_lost_one() -> None:
+    log = "session.created\nsent input_audio_buffer.append\nWebSocket did close with code 1000"
+    assert told(log) == ["connection-lost"]
+    worked = json.dumps({"type": "response.done", "response": {"id": "r1", "status": "completed", "output": [{}]}})
+    assert told(f"session.created\n{worked}\nWebSocket did close with code 1000") == []
+
+
+def test_sending_without_a_connection_follows_from_the_lost_one() -> None:
+    log = "InvalidStateError: RTCDataChannel.readyState is not 'open'\nconnectionstatechange: failed\n"
+    (cause,) = read(log).causes
+    assert (cause.finding.code, [one.code for one in cause.consequences]) == (
+        "connection-lost",
+        ["sends-without-connection"],
+    )
+
+
+@each(
+    ("log", "verdict"),
+    [
+        ("the weather is fine", "nothing read"),
+        ("session.created", "too little"),
+        ("session.created\nERROR: flux capacitor exploded", "not understood"),
+        (lines([*opened(0.0, ga_session()), *spoken(1.0, "u1")]), "healthy"),
+    ],
+)
+def test_healthy_is_said_only_where_something_was_seen_to_work(log: str, verdict: str) -> None:
+    report = read(log)
+    assert (report.verdict, report.is_healthy) == (verdict, verdict == "healthy")
+
+
+def test_an_error_line_nobody_understands_is_quoted_once() -> None:
+    report = read("ERROR 12: flux capacitor exploded\nERROR 13: flux capacitor exploded\nINFO no errors\n")
+    assert report.reading.doubts == [(1, "ERROR 12: flux capacitor exploded")]
+
+
+def test_an_error_inside_an_error_inside_an_event_is_read() -> None:
+    inner = "{ type: 'invalid_request_error', code: 'response_cancel_not_active', message: 'x', param: null }"
+    log = "context: {\n  type: 'error',\n  error: {\n    type: 'error',\n    error: " + inner + "\n  }\n}\n"
+    assert told(log) == ["cancel-without-response"]
+
+
+def test_typographic_quotation_marks_of_a_web_page_are_a_programs() -> None:
+    failed = "{‘status’: ‘failed’, ‘status_details’: {‘error’: {‘code’: ‘server_error’}}}"
+    log = f"{{‘type’: ‘response.done’, ‘response’: {failed}}}"
+    assert told(log) == ["response-failed"]
+
+
+def test_the_first_line_of_a_record_is_the_time_of_the_others() -> None:
+    head = "2026-01-01 10:00:0{}.00\n0494008d\nUser\n"
+    log = head.format(1) + "response.created: id=resp_1\n" + head.format(4) + "response.done: status=completed\n"
+    report = read(log)
+    assert report.reading.has_times and report.reading.ended_at == 3.0
+
+
+def test_a_number_in_a_sentence_that_looks_like_an_epoch_is_not_its_time() -> None:
+    report = read("Cancellation failed: no active response found. call 1779354710")
+    assert [one.code for one in report.findings] == ["cancel-without-response"] and not report.reading.has_times
