@@ -112,7 +112,7 @@ def test_the_wrong_dialect_is_told_apart_from_a_wrong_field(
     finding = only(
         "dialect-mismatch", opened(0, session), update(**wish), refused(1.1, code, param=param, event_id="u1")
     )
-    assert f'dialect = "{spoken_by}"' in finding.cure
+    assert f'dialect = "{spoken_by}"' in finding.ours
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ class Finding:
     confidence: float
     """0 to 1."""
     resolved: bool = False
+    ours: str = ""
+    """The keys and settings of this program that do it; said only of its own sessions."""
 
 
 def found(
@@ -58,10 +60,12 @@ def found(
     rests_on: str,
     confidence: float,
     key: str = "",
+    ours: str = "",
 ) -> Finding:
     """A finding of a check. Evidence that is not there is left out; `key` tells two problems of one code apart."""
     seen = tuple(sorted({mark for mark in evidence if mark is not None}, key=lambda mark: mark.seq))
-    return Finding(f"{code}:{key}" if key else code, code, severity, title, cause, cure, seen, rests_on, confidence)
+    id = f"{code}:{key}" if key else code
+    return Finding(id, code, severity, title, cause, cure, seen, rests_on, confidence, ours=ours)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ unless the model or a check has asked for its type.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol, cast
@@ -95,6 +96,8 @@ class Diagnosis:
         changed = []
         for check in self._checks.get(record.type, ()):
             for said in check.look(self.model, record):
+                if isinstance(said, Finding) and said.ours and self.model.witness.is_ours:
+                    said = replace(said, cure=f"{said.cure} {said.ours}", ours="")
                 finding = self._board.take(said)
                 if finding is not None:
                     changed.append(finding)

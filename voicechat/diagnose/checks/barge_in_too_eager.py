@@ -33,8 +33,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             if len(model.false_alarms) >= TIMES:
                 yield _finding(
                     marks,
-                    "Keep barge-in for louder rooms off (b, or barge_in = false), wear a headset, or lower the "
-                    "microphone's gain.",
+                    "Keep barge-in off in loud rooms, wear a headset, or lower the microphone's gain.",
                     "a grant with no transcript and no further voice was noise",
                 )
         return

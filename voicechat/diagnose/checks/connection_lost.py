@@ -31,9 +31,10 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             "error",
             f"The line was lost{f': {reason}' if reason else ''}.",
             cause="The network, or the service, ended the connection; the session at the service is gone with it.",
-            cure="Reconnect (r): a new session, the same configuration, the conversation as text. If it repeats, look "
+            cure="Reconnect: a new session, the same configuration, the conversation as text. If it repeats, look "
             "at the network, and at firewalls that forget UDP.",
             evidence=(model.last["line.opened"], record.mark()),
+            ours="r reconnects.",
             rests_on="sessions cannot be resumed",
             confidence=0.95,
         )
@@ -43,7 +44,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             "error",
             f"No line could be opened: {model.failure.message or 'no reason given'}.",
             cause=f"The handshake failed ({model.failure.code or model.failure.status or 'no code'}).",
-            cure=text(record.event, "hint") or "Check base_url and the network, then reconnect (r).",
+            cure=text(record.event, "hint") or "Check base_url and the network, then reconnect.",
             evidence=(record.mark(),),
             rests_on="what can be retried is retried with a growing pause",
             confidence=0.93,

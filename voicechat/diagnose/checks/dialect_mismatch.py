@@ -31,7 +31,8 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "error",
         f"The service speaks the {'GA' if spoken == 'ga' else 'beta'} dialect, the update was in the other one.",
         cause=f"It takes sessions in {NAMES[spoken]}, and refused {failure.param or 'the update'}.",
-        cure=f'Set dialect = "{spoken}" (or "auto"); in a client of your own send '
+        ours=f'Set dialect = "{spoken}" (or "auto").',
+        cure="Send "
         + (
             '{"type": "session.update", "session": {"type": "realtime", "audio": {...}}}.'
             if spoken == "ga"

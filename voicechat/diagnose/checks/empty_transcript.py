@@ -52,8 +52,9 @@ def _told(title: str, severity: str, marks: tuple[Evidence | None, ...]) -> Find
         "warning" if severity == "warning" else "info",
         title,
         cause="Noise passes the threshold of the turn detection; its transcript holds neither letter nor digit.",
-        cure='Answer only to transcripts with words: preset = "steady" (create_response false, and response.create '
-        "after a transcript with a letter or digit in it); or raise turn_detection.threshold.",
+        cure="Answer only to transcripts with words (create_response false, and response.create after a transcript "
+        "with a letter or digit in it), or raise turn_detection.threshold.",
+        ours='preset = "steady" does it.',
         evidence=marks,
         rests_on="an answer only for an item whose transcript holds at least one letter or digit",
         confidence=0.88,

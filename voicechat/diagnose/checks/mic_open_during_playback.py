@@ -30,8 +30,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "The mic stayed open while the assistant spoke, and the server heard speech in it.",
         cause="Nothing closes the mic during an answer, and the server must not interrupt either, so what the mic "
         "hears of the answer becomes a turn of yours.",
-        cure="Close the mic when the assistant becomes audible (presets balanced and steady do), or let the server "
-        "interrupt: turn_detection.interrupt_response true, with echo cancellation on.",
+        cure="Close the mic when the assistant becomes audible, or let the server interrupt: "
+        "turn_detection.interrupt_response true, with echo cancellation on.",
+        ours="The presets balanced and steady close it.",
         evidence=(model.mic.changed, heard, record.mark()),
         rests_on="the gate closes when the assistant becomes audible",
         confidence=0.8,

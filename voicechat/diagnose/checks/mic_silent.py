@@ -27,8 +27,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         f"The microphone is open and gives only zeros{f' for {seconds:.0f} s' if seconds else ''}.",
         cause="It is switched off or muted in hardware, the wrong device is in use, or the system keeps this terminal "
         "from hearing it.",
-        cure='Choose another device (d, or mic = "NAME" in the configuration; `voicechat devices` lists them), allow '
-        "the microphone for this terminal in the system's privacy settings, and look for a mute switch.",
+        cure="Choose another device, allow the microphone for this program in the system's privacy settings, and look "
+        "for a mute switch.",
+        ours='d shows the devices (or mic = "NAME"; `voicechat devices` lists them).',
         evidence=(record.mark(), model.mic.changed),
         rests_on="five seconds of bit-exact zeros are no quiet room",
         confidence=0.97,

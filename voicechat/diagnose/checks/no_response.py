@@ -55,8 +55,9 @@ def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
                 "error",
                 f"response.create got no answer: neither response.created nor an error within {LIMIT:.0f} s.",
                 cause="The service is stuck, or it dropped the request without a word.",
-                cure="Ask again (r); free the slot after 8 s in a client of your own. If it repeats, look at the "
-                "service's state, or reconnect.",
+                cure="Ask again, and take no answer within 8 s for none. If it repeats, look at the service's state, "
+                "or reconnect.",
+                ours="r asks again.",
                 evidence=(said.at,),
                 rests_on="response.create with no response.created in 8 s frees the slot",
                 confidence=0.9,
@@ -81,7 +82,7 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
             "error",
             "Your turn was committed, and the server never began to answer.",
             cause="With this turn detection the server answers by itself, and it did not.",
-            cure="Ask again (r sends response.create). If it repeats, look at the service's state and its limits.",
+            cure="Ask again with response.create. If it repeats, look at the service's state and its limits.",
             evidence=(segment.committed, segment.transcribed),
             rests_on="after input_audio_buffer.committed comes response.created, where create_response is true",
             confidence=0.75,

@@ -35,7 +35,7 @@ class Refused:
     rests_on: str
     confidence: float = 0.95
     ours: str = ""
-    """The cure in our own client, where it is another one."""
+    """As `Finding.ours`."""
     ends: tuple[str, ...] = ()
     """Types of records after which it is over."""
 
@@ -54,7 +54,7 @@ class Refused:
         name = failure.code or failure.kind or (f"HTTP {failure.status}" if failure.status else "")
         minutes = _MINUTES.search(failure.message)
         filled = {"{name}": f" ({name})" if name else "", "{minutes}": minutes[1] if minutes else "60"}
-        title, cure = self.title, self.ours if self.ours and model.witness.is_ours else self.cure
+        title, cure = self.title, self.cure
         for sign, words in filled.items():
             title, cure = title.replace(sign, words), cure.replace(sign, words)
         yield found(
@@ -66,6 +66,7 @@ class Refused:
             evidence=(self._before(model), failure.said.at if failure.said else None, failure.at),
             rests_on=self.rests_on,
             confidence=self.confidence,
+            ours=self.ours,
         )
 
     def _ends(self, record: Record) -> bool:
@@ -108,7 +109,7 @@ CHECKS = (
         "Leave the header OpenAI-Beta out, and send sessions in the GA form (session.type, session.audio).",
         "beta_api_shape_disabled, WebSocket close code 4000",
         0.98,
-        ours='Leave the header OpenAI-Beta out, send sessions in the GA form, and set dialect = "ga" (or "auto").',
+        ours='Set dialect = "ga" (or "auto").',
     ),
     Refused(
         "empty-commit",
@@ -189,7 +190,7 @@ CHECKS = (
         "session's id to the service.",
         "response.done with status failed carries its cause in status_details.error",
         0.95,
-        ours="Ask again (r). server_error passes by itself; `voicechat explain` tells of other codes.",
+        ours="r asks again; `voicechat explain` tells of codes.",
     ),
     Refused(
         "sends-without-connection",

@@ -28,7 +28,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     if text(response, "status") != "incomplete":
         return
     reason = text(part(response, "status_details"), "reason")
-    cause, cure = REASONS.get(reason, (f"The service says: {reason or 'no reason'}.", "Ask again (r)."))
+    cause, cure = REASONS.get(
+        reason, (f"The service says: {reason or 'no reason'}.", "Ask again with response.create.")
+    )
     yield found(
         CODE,
         "warning",

@@ -13,8 +13,8 @@ from voicechat.diagnose.session_model import SessionModel
 CODE = "self-echo"
 ON = ("echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed")
 CURE = (
-    "Wear headphones (--headphones), keep echo_cancel on and lower the loudspeaker; without either, close the mic "
-    'while the assistant is audible: preset = "balanced" or "steady", barge_in = false.'
+    "Wear headphones, or keep echo cancellation on and lower the loudspeaker; without either, close the mic (or send "
+    "silence) while the assistant is audible."
 )
 FEWEST_WORDS = 3
 SHARE = 0.6
@@ -53,6 +53,7 @@ def _finding(title: str, confidence: float, *evidence: object) -> Finding:
         title,
         cause="The microphone hears the loudspeaker, and nothing takes the assistant's voice out again.",
         cure=CURE,
+        ours='--headphones, echo_cancel = "on", or preset = "balanced" or "steady" with barge_in = false.',
         evidence=evidence,  # type: ignore[arg-type]  # every caller gives marks
         rests_on="what the assistant says must not reach the server as your speech",
         confidence=confidence,

@@ -28,7 +28,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             "The server has no place for another session.",
             cause=failure.message or "Its number of sessions at the same time is reached, or it is busy.",
             cure="End other sessions (forgotten tabs keep theirs until the connection closes), or wait and connect "
-            "again (r).",
+            "again.",
             evidence=(failure.at,),
             rests_on="503 or session_limit_reached: the service is full",
             confidence=0.93,
@@ -45,7 +45,8 @@ def _near_the_end(model: SessionModel, record: Record) -> Iterator[Finding]:
         "warning",
         "The session nears its limit: services end it after 60 minutes.",
         cause="Sessions cannot be prolonged or resumed.",
-        cure="Begin a new session (:new) in a pause before the hour is over.",
+        cure="Begin a new session in a pause before the hour is over.",
+        ours=":new begins one.",
         evidence=(config.created,),
         rests_on="the user is told five minutes before the service's session limit",
         confidence=0.8,

@@ -28,7 +28,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "warning",
         f"What you said could not be written down{f' ({code})' if code else ''}.",
         cause=text(error, "message", 300) or "The service gave no reason.",
-        cure="Speak closer to the microphone, and look at its level (d)."
+        cure="Speak closer to the microphone, and look at its level."
         if is_unclear
         else "Check session.audio.input.transcription.model: does this service have it (at Azure: is it the name of a "
         "deployment)? Leave language out if it is not an ISO 639-1 code.",

@@ -51,7 +51,7 @@ def _finding(model: SessionModel, segment: Segment, title: str) -> Finding:
         cause="The service writes down slowly, or sends no transcripts at all."
         + (" The answer waits for the transcript, so it is as late." if waits else ""),
         cure="Take a faster session.audio.input.transcription.model (gpt-live-transcribe, gpt-realtime-whisper)"
-        + (', or let the server answer by itself: preset = "balanced".' if waits else "."),
+        + (", or let the server answer by itself (create_response true)." if waits else "."),
         evidence=(segment.committed, segment.transcribed),
         rests_on="no transcript 5 s after the commit, and the turn waits for the user",
         confidence=0.85,
