@@ -155,3 +155,32 @@ def test_the_first_line_of_a_record_is_the_time_of_the_others() -> None:
 def test_a_number_in_a_sentence_that_looks_like_an_epoch_is_not_its_time() -> None:
     report = read("Cancellation failed: no active response found. call 1779354710")
     assert [one.code for one in report.findings] == ["cancel-without-response"] and not report.reading.has_times
+
+
+def live(*events: dict[str, object]) -> list[str]:
+    return told("\n".join(json.dumps(one) for one in events))
+
+
+STARTED = {"type": "session.started", "session": {"id": "s1", "model": "gpt-live-1"}}
+HANDED = {"type": "session.delegation.created", "delegation": {"id": "d1", "target": "client"}, "offset_ms": 900}
+
+
+def test_gpt_live_is_judged_by_its_own_rules() -> None:
+    refused = {"code": "unknown_parameter", "message": "Unknown parameter: 'session.turn_detection'."}
+    update = {"type": "session.update", "event_id": "e1", "session": {"voice": "vesper"}}
+    fixed = {"code": "invalid_value", "message": "x", "param": "session.voice", "client_event_id": "e1"}
+    answer = {"type": "session.commentary.append", "delegation_id": "d1", "text": "At noon."}
+    spoken = {"type": "session.output_transcript.delta", "delta": "Hello", "start_ms": 0, "end_ms": 200}
+    assert live({"type": "session.start", "session": {}}, {"type": "error", "error": refused}) == [
+        "unknown-session-field"
+    ]
+    assert live(STARTED, update, {"type": "error", "error": fixed}) == ["fixed-after-start"]
+    assert live(STARTED, HANDED) == ["delegation-unanswered"]
+    assert live(STARTED, HANDED, answer) == []
+    assert live(STARTED, {"type": "session.closed", "reason": "expired"}) == ["session-expired"]
+    assert live(STARTED, {"type": "session.closed", "reason": "connection_lost"}) == ["connection-lost"]
+    assert live(STARTED, {"type": "session.closed", "reason": "content"}) == ["response-incomplete"]
+    log = "\n".join(
+        json.dumps(one) for one in (STARTED, spoken, {"type": "session.closed", "reason": "close_requested"})
+    )
+    assert read(log).is_healthy

@@ -305,6 +305,20 @@ url = "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"   # no other pat
         "if (!(event.type in handlers)) return;   // an event that is not known is passed over",
         'handler = handlers.get(event["type"], ignore)   # an event that is not known is no error',
     ),
+    "delegation-unanswered": _both(
+        """
+on("session.delegation.created", async ({delegation}) => {           // the ask stands in the transcript
+  const text = await work(transcript);
+  send({type: "session.commentary.append", delegation_id: delegation.id, text});
+});
+""",
+        """
+async def on_delegation(event):                                      # the ask stands in the transcript
+    said = {"delegation_id": event["delegation"]["id"], "text": await work(transcript)}
+    await send({"type": "session.commentary.append", **said})
+""",
+    ),
+    "fixed-after-start": _event('{"type": "session.start", "session": {"model": "gpt-live-1", "instructions": "..."}}'),
     "truncate-past-the-end": _both(
         """
 const playedMs = Math.min(samplesPlayed, samplesReceived) / 24;      // of this item, counted from 0

@@ -18,7 +18,7 @@ from voicechat.protocol.session_dialects import GA_PATHS
 if TYPE_CHECKING:
     from voicechat.diagnose.session_model import SessionModel
 
-FAILURES = ("error", "response.done", "line.failed", "client.failed")
+FAILURES = ("error", "response.done", "line.failed", "client.failed", "session.closed")
 """Event types that can tell of a failure."""
 
 QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "account_deactivated"}
@@ -111,6 +111,10 @@ MOST_WRAPPERS = 3
 STATUSES = {401: "auth-failed", 403: "auth-failed", 402: "quota-or-billing", 429: "rate-limited"}
 REFUSED_HANDSHAKES = {400, 404, 405, 406, 410, 415, 422, 426}
 """The request itself is wrong: address, deployment, model, content type, SDP."""
+LIVE_CLOSINGS = {"expired": "session-expired", "content": "response-incomplete", "connection_lost": "connection-lost"}
+"""`session.closed.reason` of GPT-Live; close_requested and remote_hangup are ends that somebody wanted."""
+FIXED_IN_LIVE = ("model", "voice", "instructions", "input", "audio", "delegation.type")
+"""What a session of GPT-Live keeps from its start."""
 _MODALITIES = re.compile(r"invalid modalities", re.I)
 _QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]+)+)")
 
@@ -118,6 +122,8 @@ _QUOTED = re.compile(r"(?:['\"`]|param\W{1,3})((?:session|response)(?:\.[\w\[\]]
 def failure_of(record: Record, model: SessionModel) -> Failure:
     """What a record of one of `FAILURES` tells."""
     event = record.event
+    if record.type == "session.closed":
+        return Failure(record.mark(), record.type, code=text(event, "reason"), message="")
     if record.type == "client.failed":
         return Failure(record.mark(), record.type, code=text(event, "code"), message=text(event, "message", 400))
     if record.type == "line.failed":
@@ -145,7 +151,7 @@ def failure_of(record: Record, model: SessionModel) -> Failure:
     )
     if record.type != "error":
         return failure
-    named = text(told, "event_id")
+    named = text(told, "event_id") or text(told, "client_event_id")
     said = model.said.get(named) if named else _likely(model, problem_of_words(failure))
     return Failure(failure.at, "error", code, failure.kind, message, failure.param, None, said)
 
@@ -182,6 +188,8 @@ def problem_of_words(failure: Failure) -> str:
 
 def problem_of(failure: Failure, model: SessionModel) -> str:
     """The code of the finding that tells of this failure; empty if none does."""
+    if failure.told_by == "session.closed":
+        return LIVE_CLOSINGS.get(failure.code, "")
     problem = problem_of_words(failure)
     theirs = model.configured.turns_are_theirs
     if model.configured.turn_detection is UNKNOWN:
@@ -205,6 +213,8 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "handshake-refused"
     if failure.told_by == "error" and _concerns_session(failure):
         return _of_session(failure, model)
+    if model.witness.is_live and failure.code in ("fixed_after_start", "immutable_parameter"):
+        return "fixed-after-start"
     if failure.told_by == "error" and failure.param == "type" and failure.code.startswith("invalid"):
         return "client-sends-invalid-json"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
@@ -217,6 +227,8 @@ def _concerns_session(failure: Failure) -> bool:
 
 
 def _of_session(failure: Failure, model: SessionModel) -> str:
+    if model.witness.is_live:
+        return _of_live_session(failure)
     is_unknown = failure.code == "unknown_parameter" or failure.message.lower().startswith("unknown parameter")
     is_missing = "missing" in failure.code or failure.message.lower().startswith("missing required")
     path, _, deeper = failure.param.removeprefix("session.").split("[")[0].partition(".")
@@ -228,6 +240,16 @@ def _of_session(failure: Failure, model: SessionModel) -> str:
         return "unknown-session-field"
     is_wrong = is_missing or failure.code.startswith("invalid_") or failure.message.lower().startswith("invalid ")
     return "wrong-field-type" if is_wrong and failure.param else ""
+
+
+def _of_live_session(failure: Failure) -> str:
+    """GPT-Live knows one form of a session, and lets little of it change."""
+    said = failure.said.type if failure.said is not None else ""
+    field = failure.param.removeprefix("session.")
+    if said == "session.update" and field.startswith(FIXED_IN_LIVE):
+        return "fixed-after-start"
+    is_unknown = failure.code in ("unknown_parameter", "unknown_field") or "unknown" in failure.message.lower()
+    return "unknown-session-field" if is_unknown else "wrong-field-type" if failure.param else ""
 
 
 def _is_of_the_other_dialect(name: str, model: SessionModel) -> bool:

@@ -29,6 +29,14 @@ def update_of(failure: Failure, model: SessionModel) -> Mapping[str, Any]:
     return part(failure.said.event, "session") if failure.said is not None else {}
 
 
+def field_cure(field: str, failure: Failure, model: SessionModel, otherwise: str) -> str:
+    """What to change about a refused field, and what else is wrong in the same update."""
+    if model.witness.is_live:
+        return f"{otherwise} Sessions of GPT-Live are strict: a field they do not know is an error."
+    session = update_of(failure, model)
+    return (advice(field, session) or otherwise) + also_wrong(field, session)
+
+
 def also_wrong(field: str, session: Mapping[str, Any]) -> str:
     """What the service would have refused next in the same update; empty if nothing is known of."""
     problems = [one for one in check_session(session).problems if one.severity == "error"]

@@ -13,6 +13,7 @@ from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
+from voicechat.diagnose.witness import OF_LIVE
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
@@ -69,7 +70,8 @@ class Report:
 
     def cure(self, finding: Finding) -> Snippets | None:
         """The change in code, where the log is another client's."""
-        return None if self.reading.kind == "tape" else cure_of(finding.code, beta=self.speaks_beta)
+        is_live = any(name in OF_LIVE for name in self.reading.types)
+        return None if self.reading.kind == "tape" or is_live else cure_of(finding.code, beta=self.speaks_beta)
 
 
 class _Sessions:

@@ -88,6 +88,8 @@ class SessionModel(SoundModel):
         """A client says that a transcript was empty and is not answered."""
         self.is_ended = False
         """The user ended the talk; what then breaks was meant to."""
+        self.delegations: OrderedDict[str, Evidence] = OrderedDict()
+        """GPT-Live: what was handed to the client and not answered yet."""
         self.has_worked = False
         """An answer came to its end, or something that was said was written down."""
         self.witness = Witness()
@@ -137,11 +139,18 @@ class SessionModel(SoundModel):
             "line.failed": self._failed,
             "error": self._failed,
             "client.failed": self._failed,
+            "session.closed": self._live_closed,
             "notice": self._noticed,
             "playback.ended": self._playout_ended,
             "client.skipped": lambda record: self.skipped.append(record.mark()),
             "playback.cut": self._playout_ended,
             "format.told": self._format_told,
+            "session.start": self._update_sent,
+            "session.started": self._session_created,
+            "session.delegation.created": self._delegated,
+            "session.commentary.append": self._delegation_answered,
+            "session.thinking.append": self._delegation_answered,
+            "session.output_transcript.delta": self._live_spoke,
             "attendance.changed": self._mic_is_the_users,
             "device.lost": self._mic_is_the_users,
             "device.missing": self._mic_is_the_users,
@@ -395,6 +404,23 @@ class SessionModel(SoundModel):
             self.unanswered.remove(said)
         if self.configured.pending is said:
             self.configured.pending = None
+
+    # GPT-Live
+    def _delegated(self, record: Record) -> None:
+        delegation = part(record.event, "delegation")
+        if text(delegation, "target") in ("client", ""):
+            id = text(delegation, "id")
+            _put(self.delegations, id, record.mark(id), KEEP)
+
+    def _delegation_answered(self, record: Record) -> None:
+        self.delegations.pop(text(record.event, "delegation_id"), None)
+
+    def _live_closed(self, record: Record) -> None:
+        self._failed(record)
+        self.is_ended = True
+
+    def _live_spoke(self, _: Record) -> None:
+        self.has_worked = True
 
     # memory
     def _remember_said(self, record: Record) -> None:

@@ -20,6 +20,26 @@ SELDOM_HANDLED = RARELY_HANDLED | {
     "response.output_audio.done",
     "response.output_audio_transcript.done",
 }
+OF_LIVE = frozenset(
+    {
+        "session.start",
+        "session.started",
+        "session.closed",
+        "session.close",
+        "session.input_audio.append",
+        "session.output_audio.delta",
+        "session.input_transcript.delta",
+        "session.output_transcript.delta",
+        "session.delegation.created",
+        "session.usage.updated",
+        "session.commentary.append",
+        "session.thinking.append",
+        "session.instructions.append",
+        "response.event",
+        "response.item.create",
+    }
+)
+"""Events of GPT-Live (`/v1/live/sessions`), none of which the Realtime API has."""
 MANY = 3
 SERVER_KINDS = 4
 """So many kinds of server events, and answers would be among them."""
@@ -44,6 +64,11 @@ class Witness:
                 self.narrates = True
             else:
                 self.is_ours = True
+
+    @property
+    def is_live(self) -> bool:
+        """It is a session of GPT-Live: no items, turns or VAD events, and a session that is fixed at its start."""
+        return not self.seen.isdisjoint(OF_LIVE)
 
     @property
     def prints_everything(self) -> bool:

@@ -69,6 +69,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "truncate-past-the-end": ("A truncation behind the answer's end.", "audio_end_ms at most what was received."),
     "unknown-call-id": ("A tool's result for a call nobody made.", "call_id of the function_call, same session."),
     "transcript-hallucinated": ("A transcript of words nobody said.", "prompt, language, threshold."),
+    "delegation-unanswered": ("GPT-Live handed over a task and got nothing.", "commentary.append or thinking.append."),
+    "fixed-after-start": ("GPT-Live keeps this from the session's start.", "Give it with session.start."),
     "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
 }
 """Code of a finding -> what it means, what to check."""

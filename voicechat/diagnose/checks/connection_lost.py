@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record, number, text
 from voicechat.diagnose.refusals import problem_of
+from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "connection-lost"
-ON = ("line.lost", "line.failed", "line.opened")
+ON = ("line.lost", "line.failed", "line.opened", "session.closed")
 NORMAL = (1000, 1001)
 """Close codes of an end in order."""
 FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
@@ -21,6 +22,9 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     if record.type == "line.opened":
         yield Ended(CODE, record.mark())
         yield Ended(f"{CODE}:never", record.mark())
+    elif record.type == "session.closed":
+        if failure_as(CODE, model, record) is not None:
+            yield _lost_at_the_service(record)
     elif record.type == "line.lost" and number(record.event, "close_code") in NORMAL:
         if not model.is_ended and not _worked(model) and not _has_another_cause(model):
             yield _closed_at_once(record)
@@ -81,4 +85,17 @@ def _closed_at_once(record: Record) -> Finding:
         rests_on="1000 is a close frame that somebody sent",
         confidence=0.75,
         key="normal",
+    )
+
+
+def _lost_at_the_service(record: Record) -> Finding:
+    return found(
+        CODE,
+        "error",
+        "The service closed the session because it had lost the connection to the client.",
+        cause="session.closed came with reason connection_lost.",
+        cure="Start a new session with the history in session.input, or fork a stored one.",
+        evidence=(record.mark(),),
+        rests_on="GPT-Live: session.closed says why",
+        confidence=0.95,
     )

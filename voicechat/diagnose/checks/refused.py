@@ -122,6 +122,16 @@ CHECKS = (
         0.93,
     ),
     Refused(
+        "fixed-after-start",
+        "warning",
+        "The client tried to change what is fixed from the start of the session.",
+        "Model, voice, instructions, audio format, history and the type of delegation are fixed by session.start.",
+        "Give them with session.start (WebRTC: in the POST), or start a new session; session.update changes delegation "
+        "settings and triggers only.",
+        "GPT-Live: session.update changes delegation settings and triggers",
+        0.9,
+    ),
+    Refused(
         "handshake-refused",
         "error",
         "The service refused the connection itself{name}: the request is wrong, not the network.",

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record, part, text
+from voicechat.diagnose.refused_field import failure_as
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "response-incomplete"
-ON = ("response.done",)
+ON = ("response.done", "session.closed")
 REASONS = {
     "max_output_tokens": (
         "It reached the limit of max_output_tokens; words and sound count alike (a second of speech is 20 tokens).",
@@ -23,6 +24,10 @@ REASONS = {
 
 
 def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "session.closed":
+        if failure_as(CODE, model, record) is not None:
+            yield _closed_for_content(record)
+        return
     response = part(record.event, "response")
     answer = model.answers.get(text(response, "id"))
     if text(response, "status") != "incomplete":
@@ -41,4 +46,18 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         rests_on="response.done with status incomplete says why in status_details.reason",
         confidence=0.97,
         key=reason if reason in REASONS else "",
+    )
+
+
+def _closed_for_content(record: Record) -> Finding:
+    return found(
+        CODE,
+        "warning",
+        "The service's content filter ended the session.",
+        cause="session.closed came with reason content.",
+        cure="Start a new session; no setting turns the filter off.",
+        evidence=(record.mark(),),
+        rests_on="GPT-Live: session.closed says why",
+        confidence=0.95,
+        key="session",
     )

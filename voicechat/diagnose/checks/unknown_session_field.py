@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record
-from voicechat.diagnose.refused_field import advice, also_wrong, failure_as, update_of
+from voicechat.diagnose.refused_field import failure_as, field_cure
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "unknown-session-field"
@@ -26,8 +26,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "error",
         f"The service does not know {field}, and so refused the whole session.update.",
         cause="One unknown field costs the whole update: nothing that was asked for with it is in force.",
-        cure=(advice(field, update_of(failure, model)) or f"Leave {field} out and send the update again.")
-        + also_wrong(field, update_of(failure, model)),
+        cure=field_cure(field, failure, model, f"Leave {field} out and send the update again."),
         evidence=(failure.said.at if failure.said else None, failure.at),
         rests_on="services refuse a whole session.update for one bad field",
         confidence=0.97,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from voicechat.diagnose.findings import Ended, Finding, found
 from voicechat.diagnose.records import Record
-from voicechat.diagnose.refused_field import advice, also_wrong, failure_as, update_of
+from voicechat.diagnose.refused_field import failure_as, field_cure
 from voicechat.diagnose.session_model import SessionModel
 
 CODE = "wrong-field-type"
@@ -26,8 +26,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         "error",
         f"The value of {field} is not what the service takes, and the whole session.update was refused.",
         cause=failure.message or "The value has the wrong type, or is none of the allowed ones.",
-        cure=(advice(field, update_of(failure, model)) or f"Give {field} the type the message names, or leave it out.")
-        + also_wrong(field, update_of(failure, model)),
+        cure=field_cure(field, failure, model, f"Give {field} the type the message names, or leave it out."),
         evidence=(failure.said.at if failure.said else None, failure.at),
         rests_on="field, type and range are checked in the dialect in use; `output_audio_format` of the beta "
         "dialect is a word, of GA an object",
