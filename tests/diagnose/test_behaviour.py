@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from tests.support.each import each
 from tests.support.session_log import Row, ga_session, opened, spoken
@@ -157,7 +157,7 @@ def test_a_number_in_a_sentence_that_looks_like_an_epoch_is_not_its_time() -> No
     assert [one.code for one in report.findings] == ["cancel-without-response"] and not report.reading.has_times
 
 
-def live(*events: dict[str, object]) -> list[str]:
+def live(*events: Mapping[str, object]) -> list[str]:
     return told("\n".join(json.dumps(one) for one in events))
 
 
@@ -184,3 +184,31 @@ def test_gpt_live_is_judged_by_its_own_rules() -> None:
         json.dumps(one) for one in (STARTED, spoken, {"type": "session.closed", "reason": "close_requested"})
     )
     assert read(log).is_healthy
+
+
+def test_an_answer_in_text_where_sound_was_asked_for_is_told() -> None:
+    def ended(kind: str) -> str:
+        item = {"type": "message", "role": "assistant", "content": [{"type": kind, "text": "hi", "transcript": "hi"}]}
+        response = {"id": "r1", "status": "completed", "output": [item], "modalities": ["audio", "text"]}
+        return json.dumps({"type": "response.done", "response": response})
+
+    assert (told(ended("text")), told(ended("audio"))) == (["answer-without-audio"], [])
+
+
+def test_answers_that_the_server_cuts_again_and_again_are_told_from_their_ends_alone() -> None:
+    item = {"type": "message", "content": [{"type": "audio", "transcript": "Well, the"}]}
+    cut = {"status": "cancelled", "status_details": {"reason": "turn_detected"}, "output": [item]}
+    ends = [json.dumps({"type": "response.done", "response": {"id": f"r{n}", **cut}}) for n in range(3)]
+    assert told("\n".join(ends)) == ["barge-in-too-eager"]
+    meant = [end + "\n" + completed(f"i{n}", "no, stop that") for n, end in enumerate(ends)]
+    assert told("\n".join(meant)) == []
+
+
+def test_a_transcript_that_repeats_the_answer_before_it_is_its_echo() -> None:
+    spoke = {
+        "type": "response.output_audio_transcript.done",
+        "response_id": "r1",
+        "transcript": "We open at nine daily.",
+    }
+    for said, expected in (("we open at nine", ["self-echo"]), ("and on Sunday please", [])):
+        assert told(f"{json.dumps(spoke)}\n{completed('i1', said)}") == expected

@@ -330,6 +330,7 @@ truncate = {"type": "conversation.item.truncate", "item_id": item_id, "content_i
 await send(truncate)
 """,
     ),
+    "answer-without-audio": _event('{"type": "response.create", "response": {"output_modalities": ["audio"]}}'),
     "unknown-call-id": CURES["tool-output-unanswered"],
     "transcript-hallucinated": CURES["empty-transcript"],
 }

@@ -59,6 +59,8 @@ class Segment:
     stopped: Evidence | None = None
     end_ms: float | None = None
     committed: Evidence | None = None
+    after: Answer | None = None
+    """Where the log does not tell when it began: the answer before its transcript."""
     over_answer: Answer | None = None
     """The answer that was audible when it began."""
     transcript: str | None = None

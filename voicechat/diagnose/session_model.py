@@ -7,8 +7,8 @@ what is wrong. Times may be missing; order never is.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from voicechat.diagnose.configured import Configured
 from voicechat.diagnose.facts import LONGEST_ANSWER, Answer, Failure, Said, Segment
@@ -41,6 +41,7 @@ _OUTPUT = (
     "response.output_text.delta",
     "response.function_call_arguments.delta",
 )
+_SPOKEN = "response.output_audio_transcript.done"
 _NOTED = (
     "budget.spent",
     "line.hanging_up",
@@ -155,7 +156,7 @@ class SessionModel(SoundModel):
             "device.lost": self._mic_is_the_users,
             "device.missing": self._mic_is_the_users,
         }
-        table |= dict.fromkeys(_OUTPUT, self._output)
+        table |= dict.fromkeys(_OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
         table |= dict.fromkeys(_NOTED, self._note)
         return table | dict.fromkeys(USER_ACTS, self._user_act)
 
@@ -267,6 +268,7 @@ class SessionModel(SoundModel):
         output = response.get("output")
         items = output if isinstance(output, list) else []
         answer.output_items = len(items) if isinstance(output, list) else None
+        answer.words = answer.words or _words_of(items)
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
         if answer.status == "completed" or (answer.first_output is not None and answer.status != "failed"):
             self.has_worked = True
@@ -287,6 +289,15 @@ class SessionModel(SoundModel):
             answer.words += text(record.event, "delta")
         elif record.type == _OUTPUT[1] and isinstance(delta, str):
             answer.audio_seconds += len(delta) * 3 / 4 / BYTES_A_SECOND
+
+    def _output_spoken(self, record: Record) -> None:
+        """The words as a whole; a log may leave the deltas out."""
+        self._note(record)
+        answer = self._answer_of(record, text(record.event, "response_id"))
+        if answer is None:
+            return
+        answer.first_output = answer.first_output or record.mark(answer.id)
+        answer.words = text(record.event, "transcript", LONGEST_ANSWER) or answer.words
 
     def _item_sent(self, record: Record) -> None:
         self._remember(record)
@@ -342,6 +353,8 @@ class SessionModel(SoundModel):
         if "transcript" in record.event:  # a log may only tell that there is one
             segment.transcript = text(record.event, "transcript", 2_000)
         segment.transcribed = record.mark(segment.item)
+        if segment.started is None and "input_audio_buffer.speech_started" not in self.witness.seen:
+            segment.after = self.newest
         self.has_worked = self.has_worked or not segment.is_empty
         self._note(record)
 
@@ -432,6 +445,15 @@ class SessionModel(SoundModel):
         said = Said(record.mark(id), record.type, record.event)
         _put(self.said, id or f"said-{record.seq}", said, KEEP_SAID)
         return said
+
+
+def _words_of(items: Sequence[Any]) -> str:
+    """What an answer said, out of the items of its end."""
+    messages = [item for item in items[:20] if isinstance(item, Mapping)]
+    contents = [item.get("content") for item in messages]
+    pieces = [one for content in contents if isinstance(content, list) for one in content[:20]]
+    said = (text(one, "transcript", LONGEST_ANSWER) for one in pieces if isinstance(one, Mapping))
+    return " ".join(filter(None, said))[:LONGEST_ANSWER]
 
 
 def _put(store: OrderedDict[str, Fact], id: str, fact: Fact, most: int) -> None:

@@ -71,6 +71,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "transcript-hallucinated": ("A transcript of words nobody said.", "prompt, language, threshold."),
     "delegation-unanswered": ("GPT-Live handed over a task and got nothing.", "commentary.append or thinking.append."),
     "fixed-after-start": ("GPT-Live keeps this from the session's start.", "Give it with session.start."),
+    "answer-without-audio": ("An answer came as text though sound was asked for.", "History, output_modalities."),
     "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
 }
 """Code of a finding -> what it means, what to check."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.diagnose.checks.self_echo import repeats_the_answer
-from voicechat.diagnose.facts import Segment
+from voicechat.diagnose.facts import Answer, Segment
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import LOG_ENDED, Record, text
 from voicechat.diagnose.session_model import SessionModel
@@ -42,10 +42,21 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         clicks = [one for one in short if one.length is not None and one.length <= CLICK]
         if len(short) >= SHORT_TIMES or clicks:
             yield _finding(_ends(short), CURE, RESTS_ON)
+        elif dropped := _mostly_cut(model):
+            yield _finding(tuple(one.done for one in dropped), CURE, RESTS_ON)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
         yield _finding((*_ends(cut), cut[-1].transcribed), CURE, RESTS_ON)
+
+
+def _mostly_cut(model: SessionModel) -> list[Answer]:
+    """The server cut most answers, and no words of the user are there to say that they meant it."""
+    ended = [one for one in model.answers.values() if one.done is not None and not one.is_aside]
+    cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
+    has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
+    is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
+    return cut if is_pattern and not has_words and not model.witness.is_ours else []
 
 
 def _ends(cut: list[Segment]) -> tuple[Evidence | None, ...]:

@@ -36,7 +36,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     else:
         segment = model.segments.get(text(record.event, "item_id"))
         if segment is not None and repeats_the_answer(segment):
-            answer = segment.over_answer
+            answer = segment.over_answer or segment.after
             yield _finding(
                 "What was taken for your speech repeats what the assistant was just saying.",
                 0.9,
@@ -61,8 +61,8 @@ def _finding(title: str, confidence: float, *evidence: object) -> Finding:
 
 
 def repeats_the_answer(segment: Segment) -> bool:
-    """It began while the answer was audible, and most of its words are the answer's."""
-    answer = segment.over_answer
+    """It began while the answer was audible (or nobody says when), and most of its words are the answer's."""
+    answer = segment.over_answer or segment.after
     if answer is None or not segment.transcript:
         return False
     heard = _WORD.findall(segment.transcript.lower())
