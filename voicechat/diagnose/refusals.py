@@ -105,6 +105,8 @@ SAYINGS = tuple(
     )
 )
 """For services that give a sentence and no code."""
+ANY_SAYING = re.compile("|".join(saying.pattern for saying, _ in SAYINGS), re.I)
+"""One look for all of them."""
 GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""
 MOST_WRAPPERS = 3

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from voicechat.diagnose.readers import phrases as say
-from voicechat.diagnose.refusals import CODES, SAYINGS
+from voicechat.diagnose.refusals import ANY_SAYING, CODES
 
 LONGEST = 400
 """Characters of a line that are looked at."""
@@ -37,7 +37,8 @@ def narrated(line: str) -> Iterator[Told]:
     said = line[:LONGEST]
     if say.HINTS.search(said) is None:
         return
-    if error := _refusal(said) or _of_client(said):
+    is_trouble = say.TROUBLE.search(said) is not None
+    if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
     yield from _of_microphone(said)
@@ -51,7 +52,8 @@ def narrated(line: str) -> Iterator[Told]:
     yield from _of_format(said)
     yield from _of_playback(said)
     yield from _of_acts(said)
-    yield from _of_line(said)
+    if is_trouble:
+        yield from _of_line(said)
 
 
 def looks_like_an_error(line: str) -> bool:
@@ -62,7 +64,7 @@ def looks_like_an_error(line: str) -> bool:
 def failures_in(text: str) -> Iterator[Told]:
     """What an object or a text that is no event tells of refusals and lost lines; acts are not looked for in it."""
     said = text[:LONGEST]
-    if say.HINTS.search(said) is None:
+    if say.TROUBLE.search(said) is None:
         return
     if error := _refusal(said) or _of_client(said):
         yield error
@@ -81,7 +83,7 @@ def _refusal(said: str) -> Told | None:
             "type": "error",
             "error": {"code": code[1] if code else None, "message": said[refused.start() :].strip()},
         }
-    if code is not None or any(saying.search(said) for saying, _ in SAYINGS):
+    if code is not None or ANY_SAYING.search(said):
         return {"type": "error", "error": {"code": code[1] if code else None, "message": said.strip()}}
     return None
 

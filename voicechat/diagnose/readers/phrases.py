@@ -305,6 +305,15 @@ RECORDS = pattern(
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+TROUBLE = re.compile(
+    r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|reset|"
+    r"abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
+    r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|getaddr|"
+    r"gaierror|locked|[45]\d\d|10[01]\d|no (?:re|an)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|bearer|"
+    r"断开|丢失|异常|中断|失败|错误|意外",
+    re.I,
+)
+"""A sentence without any of these tells of no failure."""
 HINTS = pattern(
     r"mic|mut|🔇|🎙|麦|静音|录音|收音|audio|track|timer|timeout|wait|等|兜底|超时|定时|强制|zero|零|数据|POST|GET|fetch|request|call|"
     r"translat|翻译|summar|摘要|请求|user|用户|hang|disconnect|end|结束|挂断|clean|dispos|barge|打断|手动|button|socket|channel|"

@@ -86,6 +86,7 @@ _VARIABLE = re.compile(r"[\d\W_]+")
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
 _NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
+_CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
 """How names of events end that no table knows; `session.tools` is a field."""
@@ -138,7 +139,9 @@ class Printed:
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
         line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
-        if _CURLY.search(line):  # a page that made typographic quotation marks out of a program's
+        if not line.isascii() and _CURLY.search(
+            line
+        ):  # a page that made typographic quotation marks out of a program's
             line = line.translate(_STRAIGHT)
         if "**" in line:
             line = _STARS.sub(r"\1\2\1", line)
@@ -230,6 +233,8 @@ class Printed:
             return
         open_.text += "\n" + rest
         open_.lines += 1
+        if _CLOSES.search(rest) is None:
+            return
         value = _object_in(open_.text)
         if value is not None and value.is_whole:
             yield from self._close(open_)
