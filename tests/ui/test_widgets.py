@@ -97,7 +97,7 @@ async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:
         events = app.talk.query_one(EventList)
         await pilot.press("f2")
         store = app.talk.query_one(EventsPane).store
-        store._keep = 4 * SLAB
+        store.keep = 4 * SLAB
         engine.log(*(EventRow(n, n / 10, "in", f"type.{n % 50}") for n in range(4 * SLAB)))
         await until(pilot, lambda: len(events.shown.rows) == 4 * SLAB)
         await pilot.press("up")

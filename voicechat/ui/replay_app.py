@@ -11,6 +11,7 @@ from voicechat.engine.link import Numbers
 from voicechat.numbers.ledger import Figures
 from voicechat.ui import messages
 from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.inspector.entries import KEEP_OF_TAPE
 from voicechat.ui.options import UiOptions
 from voicechat.ui.player import Player
 from voicechat.ui.widgets.card import KeyCard
@@ -55,6 +56,7 @@ class ReplayApp(VoiceChatApp):
         self.talk.query_one(Foot).replay = "playing"
         self.talk.query_one(KeyCard).replay = True
         self.talk.add_class("-replay")
+        self.talk.inspector.store.keep = KEEP_OF_TAPE
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A pane with a use of its own for these keys keeps them."""

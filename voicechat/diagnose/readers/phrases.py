@@ -306,11 +306,11 @@ RECORDS = pattern(
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
 TROUBLE = re.compile(
-    r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|reset|"
-    r"abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
-    r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|getaddr|"
-    r"gaierror|locked|[45]\d\d|10[01]\d|no (?:re|an)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|bearer|"
-    r"断开|丢失|异常|中断|失败|错误|意外",
+    r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|"
+    r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
+    r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|"
+    r"getaddr|gaierror|locked|[45]\d\d|10[01]\d|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
+    r"bearer|断开|丢失|异常|中断|失败|错误|意外",
     re.I,
 )
 """A sentence without any of these tells of no failure."""
@@ -319,6 +319,6 @@ HINTS = pattern(
     r"translat|翻译|summar|摘要|请求|user|用户|hang|disconnect|end|结束|挂断|clean|dispos|barge|打断|手动|button|socket|channel|"
     r"connection|ice|dtls|连接|网络|clos|HTTP|status|状态|[45]\d\d|play|播放|ptt|push|按住|fallback|fall-back|force|empty|short|"
     r"transcri|转写|转录|识别|rate|Hz|采样|error|fail|expired|active|buffer|param|quota|limit|record|queue|closure|level|rms|"
-    r"model|json|key|E[A-Z]{4}|ERR_|valid|unknown|lookup|dns|certif|ssl|handshake|refus|found|sdp|variant|getaddr|lost|open"
+    r"model|json|key|E[A-Z]{4}|ERR_|valid|unknown|lookup|dns|certif|ssl|handshake|refus|found|sdp|variant|getaddr|lost|open|disabled"
 )
 """A line without any of these says nothing of interest."""

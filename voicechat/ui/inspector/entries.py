@@ -21,8 +21,10 @@ import msgspec
 
 from voicechat.engine.link import EventRow
 
-KEEP = 200_000
-"""Events kept; then the oldest slab goes (5 % at a time, so dropping costs nothing per event)."""
+KEEP = 20_000
+"""Events of a talk that are kept, 170 bytes each; then the oldest slab goes. The tape holds all."""
+KEEP_OF_TAPE = 200_000
+"""The same for a tape that is looked at again."""
 SLAB = 256
 """Events compressed together: large enough to pack ten to one, small enough to unpack in a millisecond."""
 OPEN = 8 * SLAB
@@ -200,7 +202,8 @@ class EventStore:
         self.line_kinds = array("H")
         """Kind numbers, parallel to `lines`."""
         self.runs: dict[int, Run] = {}
-        self._keep = max(keep, 2 * SLAB)
+        self.keep = max(keep, 2 * SLAB)
+        """Most events."""
         self._engine_seqs = array("q")
         """The engine's numbers, parallel to `entries`: ascending from each number in `_lives` on."""
         self._lives: list[int] = []
@@ -384,8 +387,8 @@ class EventStore:
         self._slabs, self._fresh, self._lives, self._opened, self._turn = [], [], [], (-1, []), 0
 
     def _drop(self) -> int:
-        over = len(self.entries) - self._keep
-        if over < self._keep // 20:
+        over = len(self.entries) - self.keep
+        if over < self.keep // 20:
             return 0
         slabs = -(-over // SLAB)
         gone = min(slabs, len(self._slabs)) * SLAB
