@@ -9,13 +9,15 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from voicechat import exit_codes
 from voicechat.cli.diagnose_words import Words
-from voicechat.diagnose.report import Report, as_plain, diagnose
+from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_sound
+from voicechat.diagnose.two_tracks import FRAME, TurnTaking, turn_taking
 from voicechat.errors import TapeError
-from voicechat.recording.tape import EVENTS_FILE
+from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE
 from voicechat.ui.sanitise import clean
 
 FOUND = exit_codes.FAILED_TURN
@@ -26,7 +28,9 @@ QUIET = 1.0
 EVERY = 0.5
 
 
-def diagnose_command(files: Sequence[str], *, as_json: bool, min_confidence: float = 0.0) -> int:
+def diagnose_command(
+    files: Sequence[str], *, as_json: bool, min_confidence: float = 0.0, sounds: Sequence[str] = ()
+) -> int:
     """Exit 0: every log is healthy. 1: something was found or not understood, or there was too little to judge.
 
     2: a file cannot be read, or nothing was given to read.
@@ -36,9 +40,11 @@ def diagnose_command(files: Sequence[str], *, as_json: bool, min_confidence: flo
         return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
-    for name in files or ["-"]:
+    wanted = [(partial(_reports, name, min_confidence)) for name in files or ([] if sounds else ["-"])]
+    wanted += [partial(_sound_reports, name) for name in sounds]
+    for read in wanted:
         try:
-            reports += [report_of(path, min_confidence) for path in logs_in(name)]
+            reports += read()
         except TapeError as error:
             unread = True
             print(f"voicechat: {error}", file=sys.stderr)
@@ -51,6 +57,24 @@ def diagnose_command(files: Sequence[str], *, as_json: bool, min_confidence: flo
     if unread:
         return exit_codes.USAGE
     return exit_codes.DONE if all(report.is_healthy for report in reports) else FOUND
+
+
+def _reports(name: str, least: float) -> list[Report]:
+    return [report_of(path, least) for path in logs_in(name)]
+
+
+def _sound_reports(name: str) -> list[Report]:
+    return [of_sound(name, sound_of(Path(name)))]
+
+
+def sound_of(path: Path) -> TurnTaking:
+    """Who spoke when in a stereo WAV: the user left, the assistant right. Raises TapeError for a file that is none."""
+    from voicechat.replaying.sound_file import SoundFile
+
+    sound = SoundFile(path)
+    if sound.channels != 2:
+        raise TapeError(f"{clean(str(path))} has one track", hint="one track for the user, one for the assistant")
+    return turn_taking(*sound.levels(0.0, sound.length, every=FRAME))
 
 
 def logs_in(name: str) -> list[str]:
@@ -76,7 +100,9 @@ def report_of(name: str, least: float = 0.0) -> Report:
         return diagnose(io.BytesIO(_pasted()), "standard input", least=least, told=_teller("standard input"))
     try:
         with Path(name).open("rb") as stream:
-            return diagnose(stream, name, least=least, told=_teller(name))
+            report = diagnose(stream, name, least=least, told=_teller(name))
+        audio = Path(name).parent / AUDIO_FILE
+        return with_sound(report, sound_of(audio)) if Path(name).name == EVENTS_FILE and audio.is_file() else report
     except OSError as error:
         hint = "give a log, the folder of a tape, or -"
         raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error

@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator
+from statistics import median
 
 from voicechat.diagnose.consequences import Cause
 from voicechat.diagnose.findings import Evidence, Finding
 from voicechat.diagnose.report import Report, times_of
+from voicechat.diagnose.two_tracks import TurnTaking
 from voicechat.ui.sanitise import clean
 
 SIGNS = {"error": "✗", "warning": "!", "info": "·"}
 COLOURS = {"error": "31;1", "warning": "33;1", "info": "36;1", "label": "2", "code": "36", "well": "32;1"}
 MOST_EVIDENCE_SHOWN = 6
 MOST_DOUBTS_SHOWN = 5
+MOMENTS = {
+    "wait": "answers waited for",
+    "yield": "yields to a voice",
+    "false yield": "yields to a cough",
+    "talk-over": "talked over",
+    "dead air": "dead air",
+    "early": "answers in mid-sentence",
+}
 PASTE = (
     "Give the events as they came over the connection (JSON, one a line, or as a console prints them), the client's "
     "own log with its errors, or the text of the exception."
@@ -47,8 +57,14 @@ class Words:
     def _head(self, report: Report) -> Iterator[str]:
         reading = report.reading
         times = {"from the log": "", "none": ", no times"}.get(times_of(reading), ", times from ids")
-        count = f"{reading.events:,} event{'s' if reading.events != 1 else ''}"
-        yield from self._wrapped(f"{clean(report.name)}: {count} ({reading.kind}, {reading.encoding}{times})", "", "  ")
+        count = (
+            f"{reading.events:,} event{'s' if reading.events != 1 else ''} ({reading.kind}, {reading.encoding}{times})"
+        )
+        if reading.kind == "sound":
+            count = "sound alone"
+        yield from self._wrapped(f"{clean(report.name)}: {count}", "", "  ")
+        if report.sound is not None:
+            yield from self._wrapped(_figures(report.sound), "  ", "  ")
         match report.verdict:
             case "nothing read":
                 yield "  Nothing in it looks like an event of the Realtime API, or like an error of one."
@@ -112,7 +128,9 @@ class Words:
 
     def _mark(self, mark: Evidence, report: Report) -> str:
         at = "" if mark.t is None else f" {mark.t:>9.3f} s"
-        head = f"line {report.reading.line_of(mark.seq):<6}{at}  "
+        head = (
+            f"{at.strip()}  " if report.reading.kind == "sound" else f"line {report.reading.line_of(mark.seq):<6}{at}  "
+        )
         ref = clean(mark.ref)
         room = max(12, self._width - LABEL - 2 - len(head))
         return head + (ref if len(ref) <= room else ref[: room - 1] + "…")
@@ -130,6 +148,17 @@ class Words:
 
     def _in(self, kind: str, text: str) -> str:
         return f"\x1b[{COLOURS[kind]}m{text}\x1b[0m" if self._is_coloured and text.strip() else text
+
+
+def _figures(told: TurnTaking) -> str:
+    """`sound of 153.2 s, answers waited for: 12 (0.84 s, at most 2.10 s), …`: the median, and the longest."""
+    parts = [f"sound of {told.seconds:.1f} s"]
+    for what, name in MOMENTS.items():
+        seconds = [one.seconds for one in told.moments if one.what == what]
+        is_timed = seconds and what in ("wait", "yield")
+        times = f" ({median(seconds):.2f} s, at most {max(seconds):.2f} s)" if is_timed else ""
+        parts += [f"{name}: {len(seconds)}{times}"] if seconds else []
+    return ", ".join(parts)
 
 
 def folded(code: str, width: int) -> Iterator[str]:

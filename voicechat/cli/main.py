@@ -265,11 +265,15 @@ def diagnose(
     min_confidence: Annotated[
         float, typer.Option("--min-confidence", metavar="0..1", help="Leave out what is less sure than this.")
     ] = 0.0,
+    sound: Annotated[
+        list[str] | None,
+        typer.Option("--sound", metavar="FILE", help="A stereo WAV, user left, assistant right: judged by ear alone."),
+    ] = None,
 ) -> None:
     """Say what went wrong in a session, and how to cure it: from a tape, or from the log of any client."""
     from voicechat.cli.diagnose import diagnose_command
 
-    raise typer.Exit(diagnose_command(files or (), as_json=json, min_confidence=min_confidence))
+    raise typer.Exit(diagnose_command(files or (), as_json=json, min_confidence=min_confidence, sounds=sound or ()))
 
 
 @app.command()

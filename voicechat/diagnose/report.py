@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, BinaryIO, Literal
 
 from voicechat.diagnose.consequences import Cause, by_cause
@@ -13,6 +13,7 @@ from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
+from voicechat.diagnose.two_tracks import TurnTaking, sound_findings
 from voicechat.diagnose.witness import OF_LIVE
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 
@@ -46,6 +47,8 @@ class Report:
     speaks_beta: bool = False
     has_worked: bool = False
     """A turn was seen to work: an answer came to its end, or words of the user were written down."""
+    sound: TurnTaking | None = None
+    """What the two tracks of a tape or of a recording tell."""
 
     @property
     def verdict(self) -> Verdict:
@@ -54,7 +57,7 @@ class Report:
             return "found"
         if self.unexplained or self.reading.doubts:
             return "not understood"
-        if self.reading.events == 0:
+        if self.reading.events == 0 and (self.sound is None or not self.sound.assistant):
             return "nothing read"
         return "healthy" if self.has_worked else "too little"
 
@@ -72,6 +75,19 @@ class Report:
         """The change in code, where the log is another client's."""
         is_live = any(name in OF_LIVE for name in self.reading.types)
         return None if self.reading.kind == "tape" or is_live else cure_of(finding.code, beta=self.speaks_beta)
+
+
+def with_sound(report: Report, told: TurnTaking) -> Report:
+    """The same log, and what its two tracks show."""
+    known = {"no-response", "slow-first-sound"} if report.reading.events else set()  # events know better what was due
+    causes = tuple(Cause(one) for one in sound_findings(told) if one.code not in known)
+    has_worked = report.has_worked or bool(told.of("wait", "yield"))
+    return replace(report, causes=(*report.causes, *causes), has_worked=has_worked, sound=told)
+
+
+def of_sound(name: str, told: TurnTaking) -> Report:
+    """A recording without any log."""
+    return with_sound(Report(name, Reading(kind="sound"), (), {}), told)
 
 
 class _Sessions:
@@ -145,7 +161,8 @@ def _sorted(findings: list[Finding]) -> list[Finding]:
 def as_plain(report: Report) -> dict[str, Any]:
     """The contract of `diagnose --json`."""
     reading = report.reading
-    return {
+    sound = {} if report.sound is None else {"sound": _sound(report.sound)}
+    return sound | {
         "findings": [_cause(one, report) for one in report.causes],
         "healthy": report.is_healthy,
         "verdict": report.verdict,
@@ -162,6 +179,21 @@ def as_plain(report: Report) -> dict[str, Any]:
             + [{"line": line, "t": None, "ref": said} for line, said in reading.doubts],
         },
     }
+
+
+def _sound(told: TurnTaking) -> dict[str, Any]:
+    """Seconds of the recording."""
+    return {
+        "seconds": round(told.seconds, 2),
+        "user_phrases": len(told.user),
+        "assistant_phrases": len(told.assistant),
+        "echoes": len(told.echoes),
+        "moments": [{name: _rounded(value) for name, value in asdict(one).items()} for one in told.moments],
+    }
+
+
+def _rounded(value: Any) -> Any:
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _cause(cause: Cause, report: Report) -> dict[str, Any]:

@@ -72,6 +72,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "delegation-unanswered": ("GPT-Live handed over a task and got nothing.", "commentary.append or thinking.append."),
     "fixed-after-start": ("GPT-Live keeps this from the session's start.", "Give it with session.start."),
     "answer-without-audio": ("An answer came as text though sound was asked for.", "History, output_modalities."),
+    "talk-over": ("The assistant went on while the user spoke.", "interrupt_response; clear what is queued."),
+    "turn-ended-early": ("An answer began in the middle of a sentence.", "silence_duration_ms, or semantic_vad."),
     "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
 }
 """Code of a finding -> what it means, what to check."""

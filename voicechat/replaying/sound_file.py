@@ -58,27 +58,37 @@ class SoundFile:
         """int16[samples]: what the loudspeaker played."""
         return np.ascontiguousarray(self.between(start, end)[:, -1])
 
-    def levels(self, start: float, end: float) -> tuple[bytes, bytes]:
-        """You and the assistant from `start` on: one signed byte of dBFS, RMS, for each `LEVEL_EVERY`."""
+    def levels(self, start: float, end: float, every: float = LEVEL_EVERY) -> tuple[bytes, bytes]:
+        """You and the assistant from `start` on: one signed byte of dBFS, RMS, for each `every` seconds."""
         pieces = [np.zeros((0, 2), np.int8)]
         at = start
         while at < end:
             until = min(end, at + _AT_ONCE)
-            pieces.append(self._levels(at, until))
+            pieces.append(self._levels(at, until, every))
             at = until
         both = np.concatenate(pieces)
         return both[:, 0].tobytes(), both[:, 1].tobytes()
 
-    def _levels(self, start: float, end: float) -> NDArray[np.int8]:
-        width = max(1, round(LEVEL_EVERY * self.rate))
-        count = max(0, round((end - start) / LEVEL_EVERY))
-        sound = self.between(start, start + count * LEVEL_EVERY).astype(np.float32) / 32768.0
-        whole = np.zeros((count * width, self.channels), np.float32)
-        whole[: len(sound)] = sound[: len(whole)]
-        power = (whole.reshape(count, width, self.channels) ** 2).mean(axis=1)
-        level = np.clip(np.rint(10 * np.log10(power + 1e-12)), SILENT, 0).astype(np.int8)
-        both: NDArray[np.int8] = level[:, [0, self.channels - 1]]
-        return both
+    def _levels(self, start: float, end: float, every: float) -> NDArray[np.int8]:
+        count = max(0, round((end - start) / every))
+        return _levels(self.between(start, start + count * every), self.rate, every, count)
+
+
+def levels_of(sound: Pcm, rate: int, every: float) -> tuple[bytes, bytes]:
+    """First and last track of int16[samples, channels]: a signed byte of dBFS, RMS, for each `every` seconds."""
+    both = _levels(sound, rate, every, len(sound) // max(1, round(every * rate)))
+    return both[:, 0].tobytes(), both[:, 1].tobytes()
+
+
+def _levels(samples: Pcm, rate: int, every: float, count: int) -> NDArray[np.int8]:
+    width, channels = max(1, round(every * rate)), samples.shape[1]
+    sound = samples.astype(np.float32) / 32768.0
+    whole = np.zeros((count * width, channels), np.float32)
+    whole[: len(sound)] = sound[: len(whole)]
+    power = (whole.reshape(count, width, channels) ** 2).mean(axis=1)
+    level = np.clip(np.rint(10 * np.log10(power + 1e-12)), SILENT, 0).astype(np.int8)
+    both: NDArray[np.int8] = level[:, [0, channels - 1]]
+    return both
 
 
 def read_header(head: bytes) -> tuple[int, int, int]:

@@ -25,7 +25,7 @@ from voicechat.diagnose.readers.timing import Clock, second_of_id
 from voicechat.diagnose.readers.unwrapping import Found, time_within, unwrapped
 from voicechat.diagnose.records import Record, record_of
 
-Kind = Literal["tape", "lines of JSON", "JSON document", "text"]
+Kind = Literal["tape", "lines of JSON", "JSON document", "text", "sound"]
 SAMPLE = 256 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 """Bytes of a JSON document that is read whole."""

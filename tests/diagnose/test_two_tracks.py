@@ -1,0 +1,97 @@
+"""Turn taking out of two tracks of levels: who waited, who yielded, who talked over whom."""
+
+from __future__ import annotations
+
+import json
+import math
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.each import each
+from voicechat.cli.diagnose import diagnose_command
+from voicechat.diagnose.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
+
+LENGTH = 30.0
+Spans = tuple[tuple[float, float], ...]
+
+
+def track(spans: Spans, level: int = -20, noise: int = -100) -> list[int]:
+    """Levels of one track: speech whose syllables rise and fall, over a noise."""
+    levels = [noise] * round(LENGTH / FRAME)
+    for start, end in spans:
+        for place in range(round(start / FRAME), round(end / FRAME)):
+            levels[place] = level - round(6 + 6 * math.sin(place * 0.37 + 3 * math.sin(place * 0.11)))
+    return levels
+
+
+def as_bytes(levels: list[int]) -> bytes:
+    return bytes(level % 256 for level in levels)
+
+
+def heard(user: Spans, assistant: Spans, noise: int = -100) -> TurnTaking:
+    return turn_taking(as_bytes(track(user, noise=noise)), as_bytes(track(assistant)))
+
+
+@each(
+    ("user", "assistant", "what", "at", "seconds"),
+    [
+        (((1, 3),), ((3.8, 8),), "wait", 3.0, 0.8),
+        (((1, 3), (20, 22)), ((22.5, 25),), "dead air", 3.0, 17.0),
+        (((1, 3), (6, 8)), ((3.5, 6.4), (8.5, 10)), "yield", 6.0, 0.4),
+        (((1, 3), (6, 6.3)), ((3.5, 6.5),), "false yield", 6.0, 0.5),
+        (((1, 3), (6, 9)), ((3.5, 8.5), (9.5, 11)), "talk-over", 6.0, 2.5),
+        (((1, 2), (2.8, 4)), ((2.5, 3.1), (4.5, 8)), "early", 2.5, 0.3),
+    ],
+)
+def test_each_moment_is_found_where_it_happens(
+    user: Spans, assistant: Spans, what: str, at: float, seconds: float
+) -> None:
+    for noise in (-100, -60, -48):
+        (moment,) = [one for one in heard(user, assistant, noise).moments if one.what == what]
+        assert [moment.at, moment.seconds] == pytest.approx([at, seconds], abs=0.03), noise
+
+
+def test_a_cough_over_which_the_assistant_goes_on_is_nothing() -> None:
+    told = heard(((1, 3), (6, 6.3)), ((3.5, 9),))
+    assert [one.what for one in told.moments] == ["wait"] and not sound_findings(told)
+
+
+def test_an_echo_of_the_assistant_is_no_voice_of_the_user() -> None:
+    theirs = track(((3.5, 9), (14, 20)))
+    mine = track(((1, 3), (12, 13)), noise=-70)
+    for place, level in enumerate(theirs):
+        if level > -90 and place + 12 < len(mine):
+            mine[place + 12] = max(mine[place + 12], level - 24)
+    told = turn_taking(as_bytes(mine), as_bytes(theirs))
+    assert len(told.user) == 2 and len(told.echoes) == 2
+    assert [one.code for one in sound_findings(told)] == ["self-echo"]
+
+
+def test_silence_and_noise_alone_are_no_speech() -> None:
+    for noise in (-100, -60, -40):
+        told = turn_taking(as_bytes(track((), noise=noise)), as_bytes(track(())))
+        assert not told.moments and not told.assistant
+
+
+def test_a_recording_is_judged_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rate, chance = 8_000, np.random.default_rng(1)
+    sound = np.zeros((round(20 * rate), 2))
+    for channel, start, end in ((0, 1.0, 3.0), (1, 6.5, 9.0)):
+        count = round((end - start) * rate)
+        sound[round(start * rate) : round(start * rate) + count, channel] = chance.normal(0.0, 3_000.0, count)
+    path = tmp_path / "call.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(sound.astype("<i2").tobytes())
+    assert diagnose_command([], as_json=True, sounds=[str(path)]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [one["code"] for one in told["findings"]] == ["slow-first-sound"]
+    assert told["sound"]["moments"][0] == {"what": "wait", "at": pytest.approx(3.0, abs=0.03), "seconds": 3.5}
+    assert diagnose_command([], as_json=False, sounds=[str(path)]) == 1
+    assert "answers waited for: 1 (3.50 s" in capsys.readouterr().out
+    assert diagnose_command([], as_json=False, sounds=[str(tmp_path / "none.wav")]) == 2
