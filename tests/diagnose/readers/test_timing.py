@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from voicechat.diagnose.readers.timing import Clock, second_of_id, time_in, time_of
+from tests.support.each import each
+from voicechat.diagnose.readers.timing import Clock, second_of_id, time_in, time_of, unit_of
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,20 @@ def test_an_id_tells_the_second_it_was_made_in() -> None:
     first, later = second_of_id("event_CZ100AAAAAAAAAAAAAAA1"), second_of_id("resp_CZ103AAAAAAAAAAAAAAA1")
     assert first is not None and later is not None and later - first == 3
     assert second_of_id("event_1") is None and second_of_id("event_zzzzzAAAAAAAAAAAAAAA1") is None
+
+
+@each(
+    ("times", "unit"),
+    [
+        ([(0.0, None), (140.0, None), (310.0, None), (480.0, None)], 1e-3),
+        ([(0.0, None), (0.14, None), (0.31, None), (0.48, None)], 1.0),
+        ([(0.0, 1.7e9), (900.0, 1.7e9 + 1), (2100.0, 1.7e9 + 2), (3900.0, 1.7e9 + 4)], 1e-3),
+        ([(0.0, 1.7e9), (1.0, 1.7e9 + 1), (30.0, 1.7e9 + 30), (90.0, 1.7e9 + 90)], 1.0),
+        ([(1.8e9, None), (1.8e9 + 60, None), (1.8e9 + 120, None), (1.8e9 + 180, None)], 1.0),
+        ([(5.0, None)], 1.0),
+    ],
+)
+def test_the_unit_of_bare_numbers_is_told_by_ids_or_by_the_steps(
+    times: list[tuple[float | None, float | None]], unit: float
+) -> None:
+    assert unit_of(times) == unit

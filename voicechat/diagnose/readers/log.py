@@ -13,7 +13,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from typing import Any, BinaryIO, Literal
 
 import msgspec
@@ -21,7 +21,7 @@ import msgspec
 from voicechat.diagnose.readers.decoding import encoding_of, mended
 from voicechat.diagnose.readers.printed import Printed
 from voicechat.diagnose.readers.shapes import Shapes
-from voicechat.diagnose.readers.timing import Clock, second_of_id
+from voicechat.diagnose.readers.timing import Clock, second_of_id, unit_of
 from voicechat.diagnose.readers.unwrapping import Found, time_within, unwrapped
 from voicechat.diagnose.records import Record, record_of
 
@@ -31,6 +31,8 @@ LARGEST_DOCUMENT = 256 * 1024 * 1024
 """Bytes of a JSON document that is read whole."""
 LOOKED_AT = 1024
 """Bytes of an object that is no event in which words about a failure are looked for."""
+LOOKED_AT_FOR_UNIT = 500
+"""Events from which the unit of bare numbers is told."""
 LONGEST_LINE = 16 * 1024 * 1024
 _decoder = msgspec.json.Decoder()
 _ID = re.compile(r'"(event|item|resp|sess|call|conv)_[0-9A-Za-z]{13,}')
@@ -98,8 +100,10 @@ def kind_of(sample: str, *, is_whole: bool) -> Kind:
 def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[Record]:
     """Numbered, with session time, in the words of the checks."""
     clock, ids = Clock(), Clock()
-    for line, one in found:
-        t = clock.tell(one.t)
+    head = list(islice(found, LOOKED_AT_FOR_UNIT))
+    unit = unit_of([(one.t, _made_at(one)) for _, one in head])
+    for line, one in chain(head, found):
+        t = clock.tell(None if one.t is None else one.t * unit)
         if t is not None:
             reading.has_times = True
         elif not reading.has_times:
@@ -111,7 +115,7 @@ def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[R
         reading.types[record.type] += 1
         yield record
     if reading.has_times:
-        reading.ended_at = clock.tell(reading.last_time)
+        reading.ended_at = clock.tell(None if reading.last_time is None else reading.last_time * unit)
 
 
 def _made_at(one: Found) -> float | None:

@@ -207,6 +207,11 @@ NO_REPLY = pattern(
     r"timed? ?out (?:while )?waiting for .{0,24}(?:response|reply|answer)|"
     r"no (?:response|reply|answer) (?:from|received|was received|within)"
 )
+OF_ANOTHER_SERVICE = pattern(
+    r"redis|postgres|mysql|mongo|database|\bdb\b|sqlite|kafka|rabbitmq|smtp|supabase|firebase|sentry|analytics|prisma|"
+    r"elastic|hot-?reload|\bhmr\b|vite|webpack|favicon|socket\.io/"
+)
+"""What is lost here is the connection to something beside the talk."""
 UNSENT = pattern(
     r"(?<!socket )\bis not connected\b|\bnot connected\b.{0,40}\bsend|websocket is not (?:open|connected)|"
     r"still in connecting state|"

@@ -6,7 +6,9 @@ A log without any times still has one clock: OpenAI's ids begin with the second 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from voicechat.protocol.wire import number_within
 
@@ -25,6 +27,11 @@ LOOKED_AT = 80
 """Characters at the start of a line in which its time is looked for."""
 DAY = 86_400.0
 
+EPOCH = 1e9
+"""A larger number of seconds is a date."""
+FEWEST_STEPS = 4
+LONGEST_STEP = 20.0
+"""Median seconds between two events beyond which the numbers cannot be seconds."""
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID = re.compile(r"\b(?:event|item|resp|sess|conv|call)_([0-9A-Za-z]{5})[0-9A-Za-z]{8,}")
 _ID_EPOCH = 1_576_800_000
@@ -95,6 +102,25 @@ def second_of_id(text: str) -> float | None:
         number = number * 62 + _DIGITS.index(mark)
     made = float(number + _ID_EPOCH)
     return made if _POSSIBLE[0] < made < _POSSIBLE[1] else None
+
+
+def unit_of(times: Sequence[tuple[float | None, float | None]]) -> float:
+    """Seconds that 1 stands for in the times of a log, each with the second its ids were made in (None: not told).
+
+    A bare number may be seconds or milliseconds. Where ids tell seconds, the two spans decide; else the steps do:
+    between events of a talk lie some milliseconds, and no median step is half a minute.
+    """
+    bare = [(raw, made) for raw, made in times if raw is not None and raw < EPOCH]
+    if len(bare) < FEWEST_STEPS:
+        return 1.0
+    both = [(raw, made) for raw, made in bare if made is not None]
+    if both and (lasted := max(made for _, made in both) - min(made for _, made in both)) >= 2.0:
+        span = max(raw for raw, _ in both) - min(raw for raw, _ in both)
+        return 1e-6 if span > 3e5 * lasted else 1e-3 if span > 30 * lasted else 1.0
+    numbers = [raw for raw, _ in bare]
+    steps = sorted(later - earlier for earlier, later in pairwise(numbers) if later > earlier)
+    is_whole = all(number == int(number) for number in numbers)
+    return 1e-3 if is_whole and len(steps) >= FEWEST_STEPS - 1 and steps[len(steps) // 2] >= LONGEST_STEP else 1.0
 
 
 class Clock:
