@@ -27,7 +27,7 @@ def test_json_keeps_the_contract(capsys: pytest.CaptureFixture[str]) -> None:
     (one,) = told["findings"]
     assert {"code", "severity", "title", "cause", "cure", "evidence", "confidence", "rests_on"} <= set(one)
     assert one["cure_js"].startswith("send(") and '"realtime"' not in one["cure_python"], "this log speaks beta"
-    assert one["evidence"][0].keys() == {"line", "t", "ref"}
+    assert one["evidence"][0].keys() == {"line", "t", "ref", "quote"}
 
 
 def test_a_healthy_log_says_so_and_ends_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,3 +115,12 @@ def test_cancelled_by_client_cites_only_events_of_the_log(tmp_path: Path, capsys
     (one,) = json.loads(capsys.readouterr().out)["findings"]
     assert one["code"] == "cancelled-by-client"
     assert "in the evidence" not in one["cure"] and "which this log does not show" in one["cure"]
+
+
+def test_each_line_a_finding_rests_on_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnose_command([str(BAD)], as_json=True)
+    lines = BAD.read_text(encoding="utf-8").splitlines()
+    marks = [mark for one in json.loads(capsys.readouterr().out)["findings"] for mark in one["evidence"]]
+    assert marks and all(mark["quote"] == " ".join(lines[mark["line"] - 1].split()) for mark in marks)
+    diagnose_command([str(BAD)], as_json=False)
+    assert marks[0]["quote"][:40] in capsys.readouterr().out

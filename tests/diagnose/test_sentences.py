@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from pathlib import Path
 
 from tests.support.each import each
+from voicechat.cli.diagnose_words import Words
 from voicechat.diagnose.records import record_of
-from voicechat.diagnose.report import diagnose
+from voicechat.diagnose.report import as_plain, diagnose
 from voicechat.diagnose.run import Diagnosis
 
 NOTHING = "-"
@@ -36,3 +38,13 @@ def test_the_cure_for_a_talk_of_our_own_names_the_key() -> None:
     ours.feed(record_of(0, 0.0, "local", {"type": "line.lost", "reason": "no packets"}))
     (finding,) = ours.findings
     assert finding.cure.endswith("r reconnects.")
+
+
+def test_a_key_in_a_log_is_in_no_report() -> None:
+    key = "sk-proj-abcdefghijklmnopqrstuvwx"
+    wire = json.dumps({"type": "error", "error": {"type": "odd_error", "code": "odd", "message": f"what is {key}?"}})
+    log = f"Incorrect API key provided: {key}\nERROR flux {key} broke\n{wire}\nAuthorization: Bearer {key} failed\n"
+    report = diagnose(io.BytesIO(log.encode()), "log")
+    told = json.dumps(as_plain(report)) + Words(80).of(report)
+    assert "auth-failed" in told and "odd" in told and "flux" in told
+    assert key not in told and "abcdefghij" not in told

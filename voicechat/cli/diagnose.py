@@ -14,7 +14,7 @@ from pathlib import Path
 
 from voicechat import exit_codes
 from voicechat.cli.diagnose_words import Words
-from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_sound
+from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_quotes, with_sound
 from voicechat.diagnose.two_tracks import FRAME, TurnTaking, turn_taking
 from voicechat.errors import TapeError
 from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE
@@ -97,10 +97,15 @@ def logs_in(name: str) -> list[str]:
 def report_of(name: str, least: float = 0.0) -> Report:
     """Raises TapeError for a file that cannot be read."""
     if name == "-":
-        return diagnose(io.BytesIO(_pasted()), "standard input", least=least, told=_teller("standard input"))
+        pasted = _pasted()
+        report = diagnose(io.BytesIO(pasted), "standard input", least=least, told=_teller("standard input"))
+        return with_quotes(report, io.BytesIO(pasted))
     try:
         with Path(name).open("rb") as stream:
             report = diagnose(stream, name, least=least, told=_teller(name))
+            if report.causes and stream.seekable():
+                stream.seek(0)
+                report = with_quotes(report, stream)
         audio = Path(name).parent / AUDIO_FILE
         return with_sound(report, sound_of(audio)) if Path(name).name == EVENTS_FILE and audio.is_file() else report
     except OSError as error:

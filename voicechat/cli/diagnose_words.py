@@ -104,6 +104,8 @@ class Words:
         for mark in finding.evidence[:MOST_EVIDENCE_SHOWN]:
             yield f"  {self._in('label', f'{label:<{LABEL}}')}{self._mark(mark, report)}"
             label = ""
+            if quote := report.quotes.get(report.reading.line_of(mark.seq)):
+                yield f"  {'':<{LABEL}}{self._in('label', self._cut(clean(quote), self._width - LABEL - 2))}"
         if (more := len(finding.evidence) - MOST_EVIDENCE_SHOWN) > 0:
             yield f"  {'':<{LABEL}}and {more} more"
 
@@ -131,9 +133,11 @@ class Words:
         head = (
             f"{at.strip()}  " if report.reading.kind == "sound" else f"line {report.reading.line_of(mark.seq):<6}{at}  "
         )
-        ref = clean(mark.ref)
-        room = max(12, self._width - LABEL - 2 - len(head))
-        return head + (ref if len(ref) <= room else ref[: room - 1] + "…")
+        return head + self._cut(clean(mark.ref), max(12, self._width - LABEL - 2 - len(head)))
+
+    @staticmethod
+    def _cut(text: str, room: int) -> str:
+        return text if len(text) <= room else text[: room - 1] + "…"
 
     def _labelled(self, label: str, text: str) -> Iterator[str]:
         if not text:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO, Literal
 
 from voicechat.diagnose.consequences import Cause, by_cause
@@ -16,6 +16,7 @@ from voicechat.diagnose.run import Diagnosis
 from voicechat.diagnose.two_tracks import TurnTaking, sound_findings
 from voicechat.diagnose.witness import OF_LIVE
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
+from voicechat.recording.redact import without_keys
 
 ORDER = {"error": 0, "warning": 1, "info": 2}
 PASSED = {"no-response", "tool-output-unanswered", "transcription-late"}
@@ -27,6 +28,8 @@ TOLD_EVERY = 8192
 HARMLESS = {"input_audio_buffer_clear_empty"}
 """Refusals that change nothing and need no finding."""
 MOST_UNEXPLAINED = 20
+LONGEST_QUOTE = 2_000
+"""Bytes of a line that is quoted."""
 
 
 Verdict = Literal["found", "not understood", "nothing read", "too little", "healthy"]
@@ -47,6 +50,8 @@ class Report:
     speaks_beta: bool = False
     has_worked: bool = False
     """A turn was seen to work: an answer came to its end, or words of the user were written down."""
+    quotes: Mapping[int, str] = field(default_factory=dict)
+    """Lines of the log that findings rest on, by number, as far as somebody fetched them."""
     sound: TurnTaking | None = None
     """What the two tracks of a tape or of a recording tell."""
 
@@ -75,6 +80,20 @@ class Report:
         """The change in code, where the log is another client's."""
         is_live = any(name in OF_LIVE for name in self.reading.types)
         return None if self.reading.kind == "tape" or is_live else cure_of(finding.code, beta=self.speaks_beta)
+
+
+def with_quotes(report: Report, stream: Iterable[bytes]) -> Report:
+    """The lines that findings rest on, read once more; of a tape or a whole document they say nothing to a reader."""
+    reading = report.reading
+    if reading.kind in ("tape", "JSON document", "sound") or reading.encoding.startswith("utf-16"):
+        return report
+    wanted = {reading.line_of(mark.seq) for cause in report.causes for mark in cause.finding.evidence}
+    quotes = {}
+    for number, raw in enumerate(stream, 1):
+        if number in wanted:
+            said = " ".join(raw[:LONGEST_QUOTE].decode(reading.encoding, "replace").split())
+            quotes[number] = without_keys(said)
+    return replace(report, quotes=quotes)
 
 
 def with_sound(report: Report, told: TurnTaking) -> Report:
@@ -111,7 +130,8 @@ class _Sessions:
         if record.type == "error" and len(self.unexplained) < MOST_UNEXPLAINED:
             failure = diagnosis.model.failure
             if failure is not None and not problem_of(failure, diagnosis.model) and failure.code not in HARMLESS:
-                self.unexplained.append(record.mark(f"{failure.code or failure.kind} {failure.message}".strip()[:200]))
+                said = without_keys(f"{failure.code or failure.kind} {failure.message}".strip())
+                self.unexplained.append(record.mark(said[:200]))
 
     def finish(self) -> None:
         for diagnosis in self.of.values():
@@ -198,6 +218,8 @@ def _rounded(value: Any) -> Any:
 
 def _cause(cause: Cause, report: Report) -> dict[str, Any]:
     plain = _finding(cause.finding, report.reading)
+    for mark in plain["evidence"]:
+        mark |= {"quote": report.quotes[mark["line"]]} if mark["line"] in report.quotes else {}
     if (snippets := report.cure(cause.finding)) is not None:
         plain |= {"cure_js": snippets.js, "cure_python": snippets.python}
     if (session := report.sessions.get(cause.finding.id)) is not None:

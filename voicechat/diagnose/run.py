@@ -16,6 +16,7 @@ from voicechat.diagnose import checks
 from voicechat.diagnose.findings import Board, Ended, Finding
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record
 from voicechat.diagnose.session_model import SessionModel
+from voicechat.recording.redact import without_keys
 
 LOOK_EVERY = 0.5
 """Seconds between looks at what does not happen."""
@@ -96,8 +97,11 @@ class Diagnosis:
         changed = []
         for check in self._checks.get(record.type, ()):
             for said in check.look(self.model, record):
-                if isinstance(said, Finding) and said.ours and self.model.witness.is_ours:
-                    said = replace(said, cure=f"{said.cure} {said.ours}", ours="")
+                if isinstance(said, Finding):
+                    if said.ours and self.model.witness.is_ours:
+                        said = replace(said, cure=f"{said.cure} {said.ours}", ours="")
+                    words = (without_keys(text) for text in (said.title, said.cause, said.cure))
+                    said = replace(said, **dict(zip(("title", "cause", "cure"), words, strict=True)))
                 finding = self._board.take(said)
                 if finding is not None:
                     changed.append(finding)

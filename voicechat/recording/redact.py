@@ -33,6 +33,11 @@ _ALIKE_MARK = {2: "\u0302", 3: "\u0e31"}
 """By the bytes they take."""
 
 
+def without_keys(text: str) -> str:
+    """A text without what looks like a key."""
+    return _SECRET.sub(HIDDEN, text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+
 def redacted(line: Mapping[str, Any]) -> dict[str, Any]:
     """A line of a tape without its words. What was redacted before stays as it is."""
     return {name: _without_words(value) for name, value in line.items()}

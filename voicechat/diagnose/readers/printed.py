@@ -28,6 +28,7 @@ from voicechat.diagnose.readers.narration import failures_in, looks_like_an_erro
 from voicechat.diagnose.readers.timing import time_in
 from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
 from voicechat.diagnose.records import NAMED
+from voicechat.recording.redact import without_keys
 
 MOST_LINES = 600
 """Lines that one printed object may take."""
@@ -169,7 +170,7 @@ class Printed:
 
     def doubt(self, number: int, line: str) -> None:
         """Keep a line that tells of an error in words that nobody here understands; the same words once."""
-        said = line.strip()[:LONGEST_DOUBT]
+        said = without_keys(line.strip())[:LONGEST_DOUBT]
         if len(self.doubts) >= MOST_DOUBTS or not looks_like_an_error(said):
             return
         plain = _VARIABLE.sub("", said)
