@@ -100,8 +100,8 @@ class Diagnosis:
                 if isinstance(said, Finding):
                     if said.ours and self.model.witness.is_ours:
                         said = replace(said, cure=f"{said.cure} {said.ours}", ours="")
-                    words = (without_keys(text) for text in (said.title, said.cause, said.cure))
-                    said = replace(said, **dict(zip(("title", "cause", "cure"), words, strict=True)))
+                    title, cause, cure = map(without_keys, (said.title, said.cause, said.cure))
+                    said = replace(said, title=title, cause=cause, cure=cure)
                 finding = self._board.take(said)
                 if finding is not None:
                     changed.append(finding)
