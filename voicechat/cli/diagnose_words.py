@@ -50,6 +50,8 @@ class Words:
         """The whole report."""
         blocks = ["\n".join(self._head(report))]
         blocks += ["\n".join(self._cause(one, report)) for one in report.causes]
+        if report.what_if is not None and report.what_if.best is not None:
+            blocks.append("\n".join(self._wrapped(f"What if: {report.what_if.sentence}.", "", "  ")))
         if report.unexplained or report.reading.doubts:
             blocks.append("\n".join(self._unexplained(report)))
         return "\n\n".join(blocks)

@@ -13,7 +13,9 @@ from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
+from voicechat.diagnose.session_model import SessionModel
 from voicechat.diagnose.two_tracks import TurnTaking, sound_findings
+from voicechat.diagnose.what_if import WhatIf, what_if
 from voicechat.diagnose.witness import OF_LIVE
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 from voicechat.recording.redact import without_keys
@@ -50,6 +52,8 @@ class Report:
     speaks_beta: bool = False
     has_worked: bool = False
     """A turn was seen to work: an answer came to its end, or words of the user were written down."""
+    what_if: WhatIf | None = None
+    """What other turn detection would have done with the speech of this log."""
     quotes: Mapping[int, str] = field(default_factory=dict)
     """Lines of the log that findings rest on, by number, as far as somebody fetched them."""
     sound: TurnTaking | None = None
@@ -167,7 +171,15 @@ def diagnose(
     causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
     unexplained = tuple(sessions.unexplained)
     has_worked = any(diagnosis.model.has_worked for diagnosis in sessions.of.values())
-    return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked)
+    told_if = next(filter(None, (_what_if(diagnosis.model) for diagnosis in sessions.of.values())), None)
+    return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked, what_if=told_if)
+
+
+def _what_if(model: SessionModel) -> WhatIf | None:
+    """None where the server does not detect turns, or by meaning."""
+    silence, padding = model.configured.vad("silence_duration_ms"), model.configured.vad("prefix_padding_ms")
+    is_known = isinstance(silence, int | float) and isinstance(padding, int | float)
+    return what_if(model.speech, float(silence), float(padding)) if is_known else None
 
 
 def _is_past(finding: Finding) -> bool:
@@ -186,6 +198,7 @@ def as_plain(report: Report) -> dict[str, Any]:
         "findings": [_cause(one, report) for one in report.causes],
         "healthy": report.is_healthy,
         "verdict": report.verdict,
+        "what_if": None if report.what_if is None else asdict(report.what_if) | {"says": report.what_if.sentence},
         "read": {
             "file": report.name,
             "kind": reading.kind,

@@ -20,6 +20,7 @@ from voicechat.diagnose.witness import Witness
 
 KEEP = 64
 """Answers and pieces of speech that are remembered."""
+KEEP_SPEECH = 2_000
 KEEP_SAID = 256
 """Client events that a late error may still name."""
 USER_ACTS = (
@@ -67,6 +68,8 @@ class SessionModel(SoundModel):
     def __init__(self) -> None:
         super().__init__()
         self.segments: OrderedDict[str, Segment] = OrderedDict()
+        self.speech: deque[tuple[float, float]] = deque(maxlen=KEEP_SPEECH)
+        """Beginning and end of each piece of speech, in ms of the input audio."""
         self.said: OrderedDict[str, Said] = OrderedDict()
         self.unanswered: deque[Said] = deque(maxlen=32)
         """`response.create` events that were neither answered nor refused."""
@@ -340,6 +343,8 @@ class SessionModel(SoundModel):
         segment = self._segment(record)
         segment.stopped = record.mark(segment.item)
         segment.end_ms = number(record.event, "audio_end_ms")
+        if segment.start_ms is not None and segment.end_ms is not None:
+            self.speech.append((segment.start_ms, segment.end_ms))
         self._note(record)
 
     def _committed(self, record: Record) -> None:
