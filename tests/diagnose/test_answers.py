@@ -322,8 +322,8 @@ def test_a_configuration_in_time_or_with_the_handshake_or_unimportant_is_not_lat
     assert not diagnosed(opened(), first, sent(8, "session.update", session=vad), updated)
 
 
-@pytest.mark.parametrize("lost", ["line.lost", "line.hanging_up"])
-def test_sound_that_ends_with_the_line_is_not_blamed_on_the_client(lost: str) -> None:
+@pytest.mark.parametrize("lost", ["line.lost", "line.hanging_up", "device.lost"])
+def test_sound_that_ends_with_the_line_or_the_device_is_not_blamed_on_the_client(lost: str) -> None:
     log = [
         *opened(),
         *spoken(1, "i1"),

@@ -212,3 +212,18 @@ def test_a_transcript_that_repeats_the_answer_before_it_is_its_echo() -> None:
     }
     for said, expected in (("we open at nine", ["self-echo"]), ("and on Sunday please", [])):
         assert told(f"{json.dumps(spoke)}\n{completed('i1', said)}") == expected
+
+
+def test_a_turn_that_nobody_answers_is_told_also_where_the_configuration_is_not_in_the_log() -> None:
+    spoke = "10:00:10 speech_started\n".replace("speech", "input_audio_buffer.speech")
+    spoke += "10:00:12 input_audio_buffer.speech_stopped\n10:00:12 input_audio_buffer.committed\n"
+    before = "10:00:01 response.created\n10:00:03 response.done status=completed\n"
+    assert told(f"{before}{spoke}10:00:40 still here\n") == ["no-response"]
+    assert told(f"{before}{spoke}10:00:13 response.created\n10:00:40 still here\n") == []
+    assert told(f"{before}{spoke}") == []
+
+
+def test_ends_of_answers_some_seconds_apart_are_several_also_without_ids() -> None:
+    cut = [f"2026-01-05 10:00:0{n} response.done: status=cancelled reason=turn_detected" for n in (0, 4, 8)]
+    assert told("\n".join(cut)) == ["barge-in-too-eager"]
+    assert told("\n".join(cut[:1] * 3)) == []

@@ -13,13 +13,15 @@ from typing import Any, TypeVar
 from voicechat.diagnose.configured import Configured
 from voicechat.diagnose.facts import LONGEST_ANSWER, Answer, Failure, Said, Segment
 from voicechat.diagnose.findings import Evidence
-from voicechat.diagnose.records import NAMED, Record, number, part, text
+from voicechat.diagnose.records import NAMED, Record, elapsed, number, part, text
 from voicechat.diagnose.refusals import failure_of
 from voicechat.diagnose.sound_model import SoundModel
 from voicechat.diagnose.witness import Witness
 
 KEEP = 64
 """Answers and pieces of speech that are remembered."""
+AT_ONCE = 0.5
+"""Seconds within which two lines tell of the same event."""
 KEEP_SPEECH = 2_000
 KEEP_SAID = 256
 """Client events that a late error may still name."""
@@ -156,8 +158,8 @@ class SessionModel(SoundModel):
             "session.thinking.append": self._delegation_answered,
             "session.output_transcript.delta": self._live_spoke,
             "attendance.changed": self._mic_is_the_users,
-            "device.lost": self._mic_is_the_users,
-            "device.missing": self._mic_is_the_users,
+            "device.lost": self._device_lost,
+            "device.missing": self._device_lost,
         }
         table |= dict.fromkeys(_OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
         table |= dict.fromkeys(_NOTED, self._note)
@@ -249,7 +251,9 @@ class SessionModel(SoundModel):
         if active is not None and (not id or active.id.startswith("answer-")):
             return active
         if not id and newest is not None and newest.done is not None:
-            if self.new_input is None or self.new_input.seq < newest.done.seq:
+            apart = elapsed(newest.done, record.mark())
+            is_old = self.new_input is None or self.new_input.seq < newest.done.seq
+            if is_old and (apart is None or apart < AT_ONCE):
                 return None  # printed twice: once by the socket, once by a handler
         return self._implied(record, id)
 
@@ -410,6 +414,10 @@ class SessionModel(SoundModel):
         self.playback.playing = None
         for answer in self.answers.values():
             answer.done = answer.done or record.mark(answer.id)
+
+    def _device_lost(self, record: Record) -> None:
+        self._note(record)
+        self._mic_is_the_users(record)
 
     def _failed(self, record: Record) -> None:
         failure = failure_of(record, self)

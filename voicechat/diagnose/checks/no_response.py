@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from voicechat.diagnose.configured import UNKNOWN
 from voicechat.diagnose.findings import Ended, Evidence, Finding, found
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record, elapsed
 from voicechat.diagnose.refused_field import failure_as
@@ -76,7 +77,20 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
     if model.last.newest("budget.spent", "go_on.chosen") not in (None, model.last["go_on.chosen"]):
         return  # the user's budget is used up, so nobody asks
     config = model.configured
-    if config.server_replies and _is_overdue(segment.committed, record):
+    detects = "input_audio_buffer.speech_stopped" in model.witness.seen and not model.witness.is_ours
+    if config.turn_detection is UNKNOWN and detects and _waited(segment.committed, record) > LIMIT:
+        yield found(
+            CODE,
+            "error",
+            "Your turn was committed, and no answer was begun.",
+            cause="The server did not answer by itself, and the client did not ask; no line here shows which was due.",
+            cure="See session.updated: with create_response true the server answers, else send response.create.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="after a turn comes response.created",
+            confidence=0.6,
+            key="server",
+        )
+    elif config.server_replies and _is_overdue(segment.committed, record):
         yield found(
             CODE,
             "error",
@@ -101,6 +115,10 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
             confidence=0.8,
             key="nobody",
         )
+
+
+def _waited(since: Evidence | None, record: Record) -> float:
+    return elapsed(since, record.mark()) or 0.0
 
 
 def _is_overdue(since: Evidence | None, record: Record) -> bool:
