@@ -219,8 +219,8 @@ def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]
         reading.lines = number
         text = raw.decode(reading.encoding, "replace") if isinstance(raw, bytes) else raw
         for line in printed.read(number, text):
-            t = line.found.t if line.found.t is not None else t
-            yield line.number, replace(line.found, t=t)
+            t = line.found.t = line.found.t if line.found.t is not None else t
+            yield line.number, line.found
         reading.last_time = printed.last_time if printed.last_time is not None else reading.last_time
     for line in printed.end():
         yield line.number, replace(line.found, t=line.found.t if line.found.t is not None else t)

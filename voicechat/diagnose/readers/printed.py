@@ -11,6 +11,7 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from voicechat.diagnose.readers.decoding import mended
@@ -340,7 +341,7 @@ def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
 
 def _object_in(text: str) -> Loose | None:
     """The first object in a line that may be an event, strictly read if it can be."""
-    for match in list(_OBJECT.finditer(text))[:6]:
+    for match in islice(_OBJECT.finditer(text), 6):
         at = match.start()
         if text[at] == "[" and _looks_like_a_tag(text, at):
             continue
