@@ -208,12 +208,31 @@ def test_captions_do_not_wait_for_a_deafened_loudspeaker() -> None:
     assert talk.answer().text == HELLO
 
 
-def test_a_spoken_answer_without_a_loudspeaker_is_marked_not_heard() -> None:
-    for talk in (TalkScript(speaker=""), TalkScript(speaker="none"), TalkScript().tell(on.DeafenChosen(True))):
-        silent = answer(ask(talk)).at(1.0).tell(on.AssistantHeard()).at(3.0).tell(on.AssistantFellSilent(3.0)).at(4.0)
-        assert (silent.answer().unheard, silent.view.reply.unheard) == (True, True)
+def test_spoken_answer_without_loudspeaker_is_marked_not_heard() -> None:
+    for speaker in ("", "none"):
+        talk = answer(ask(TalkScript(speaker=speaker))).at(1.0).tell(on.AssistantHeard())
+        talk.at(3.0).tell(on.AssistantFellSilent(3.0)).at(4.0)
+        assert (talk.answer().unheard, talk.view.reply.unheard) == (True, True), speaker
+    muted = answer(ask(TalkScript().tell(on.DeafenChosen(True)))).at(1.0)
+    assert (muted.answer().unheard, muted.view.reply.unheard) == (True, True)
     heard = sound(answer(ask(TalkScript())), 1.0, 3.0).at(4.0)
     assert (heard.answer().unheard, heard.view.reply.unheard) == (False, False)
+
+
+def test_answer_heard_before_the_loudspeaker_was_off_is_not_marked() -> None:
+    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk.at(2.0).tell(on.DeafenChosen(True), on.AssistantFellSilent(2.0))
+    assert talk.at(2.1).view.reply.state == "speaking" and talk.view.reply.unheard
+    assert not talk.at(2.5).hear(done("r1")).answer().unheard
+
+
+def test_sound_after_the_loudspeaker_is_on_again_belongs_to_its_answer() -> None:
+    talk = answer(ask(TalkScript().tell(on.DeafenChosen(True)))).at(1.0)
+    assert talk.view.completed == 1
+    talk.tell(on.DeafenChosen(False)).at(1.2).tell(on.AssistantHeard())
+    assert (talk.at(1.5).view.reply.state, talk.view.reply.unheard, talk.view.completed) == ("finishing", False, 0)
+    talk.at(3.0).tell(on.AssistantFellSilent(3.0))
+    assert (talk.at(4.0).answer().unheard, talk.view.completed) == (False, 1)
 
 
 def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end() -> None:

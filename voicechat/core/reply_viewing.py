@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.push_to_talk import is_talking
-from voicechat.core.sounding import heard_seconds, reaches_nobody
+from voicechat.core.sounding import has_loudspeaker, heard_seconds, is_output_inaudible
 from voicechat.core.state import State, Turn
 from voicechat.core.view import ReplyState, ReplyView
 
@@ -26,7 +26,7 @@ def reply_view(state: State, now: float, policy: TurnPolicy) -> ReplyView:
     name, seconds, detail = (
         _happening(state, answer, now, policy) or _happened(state, answer, now) or ("ready", 0.0, "")
     )
-    unheard = answer is not None and answer.unheard if name == "finished" else reaches_nobody(state)
+    unheard = answer is not None and answer.unheard if name == "finished" else is_output_inaudible(state)
     return ReplyView(name, round(max(0.0, seconds), 1), detail, _last_latency(state), unheard)
 
 
@@ -51,6 +51,8 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     if slot.stalled_at is not None:
         return "no-answer", now - slot.stalled_at, slot.missing_why
     tool = _running_tool(state, now)
+    if slot.active_id and answer is not None and not answer.done and answer.text and not has_loudspeaker(state):
+        return "speaking", 0.0, ""
     if slot.active_id or slot.asked_at is not None or tool:
         since = slot.asked_at if slot.asked_at is not None else slot.created_at
         return "thinking", 0.0 if since is None else now - since, tool

@@ -15,6 +15,8 @@ from voicechat.core.spoken_text import learned_rate
 from voicechat.core.state import Conversation, Cut, State, Turn
 from voicechat.core.transcript import changed, find_answer, find_item
 
+NO_SPEAKER = ("", "none")
+"""Names of a loudspeaker that is not there: none was opened yet, or a stand-in keeps its timing."""
 LOOK_BACK = 4
 """Answers that are over, behind which none that is open is looked for: the list may have been reordered."""
 EVERYTHING_HEARD = 0.3
@@ -76,8 +78,8 @@ def _oldest_with_sound(conversation: Conversation, connection: int) -> int | Non
 
 
 def _reopened(conversation: Conversation, connection: int) -> Conversation:
-    """The newest answers that were given up with their device are open again, if nothing was said to them since: their
-    sound was kept while the sound server hung, and now it goes on."""
+    """Reopen the newest answers that ended without their sound, if the user has not spoken since: the sound was kept
+    while the sound server hung or while the loudspeaker was off, and now it goes on."""
     turns = conversation.turns
     has_answer = False
     for index in range(len(turns) - 1, -1, -1):
@@ -86,7 +88,8 @@ def _reopened(conversation: Conversation, connection: int) -> Conversation:
             return conversation
         if turn.who != "assistant":
             continue
-        if turn.complete_at is None or turn.cut is None or turn.cut.by != "device":
+        ended_unheard = turn.unheard if turn.cut is None else turn.cut.by == "device"
+        if turn.complete_at is None or not ended_unheard:
             return conversation
         has_answer = True
         conversation = changed(conversation, index, replace(turn, cut=None, complete_at=None, unheard=True))
@@ -205,8 +208,9 @@ def completed(conversation: Conversation, state: State, now: float, policy: Turn
             return conversation
         if was_unheard:
             turn = cut_answer(turn, "device", now)
-        elif reaches_nobody(state) and is_spoken(turn) and turn.cut is None:
-            turn = replace(turn, unheard=True)
+        elif is_output_inaudible(state) and is_spoken(turn) and turn.cut is None:
+            was_audible = turn.first_sound_at is not None and state.microphone.speaker not in NO_SPEAKER
+            turn = replace(turn, unheard=not was_audible)
         conversation = changed(conversation, index, replace(turn, complete_at=now))
         rate = conversation.chars_per_second
         if turn.cut is None and is_spoken(turn) and not turn.failed:
@@ -269,9 +273,9 @@ def has_loudspeaker(state: State) -> bool:
     return bool(mic.speaker) and not mic.deafened and mic.volume > 0.0
 
 
-def reaches_nobody(state: State) -> bool:
-    """Whether what is played is not heard: no loudspeaker, or it is off. A stand-in ("none") keeps its time."""
-    return not has_loudspeaker(state) or state.microphone.speaker == "none"
+def is_output_inaudible(state: State) -> bool:
+    """Whether played audio reaches no loudspeaker: there is none, or it is off. "none" still keeps its timing."""
+    return not has_loudspeaker(state) or state.microphone.speaker in NO_SPEAKER
 
 
 def latency_of(conversation: Conversation, index: int, now: float) -> float | None:

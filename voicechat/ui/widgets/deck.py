@@ -196,7 +196,7 @@ class Deck(Painted):
     def _short_second(self, palette: Palette, width: int, words: MicWords, answer: ReplyWords) -> Row:
         row = self._start(palette, width, words.live).own(" ")
         self._lamps(row, words.lamps)
-        short = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text.removesuffix(" heard"))
+        short = row.part().own(f" {answer.glyph} ", answer.color).own(answer.text.replace(" s heard", " s"))
         room = width - row.cells - ANSWER_ROOM - 1
         level, has_out = next((fit[1:] for fit in METERS if room >= fit[0]), (0, False))
         if level:
