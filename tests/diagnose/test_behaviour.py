@@ -33,7 +33,7 @@ CALLED = json.dumps({"type": "response.done", "response": {"id": "r1", "status":
 AGAIN = json.dumps({"type": "response.created", "response": {"id": "r2"}})
 
 
-def test_a_call_without_a_result_is_told_and_one_that_was_answered_is_not() -> None:
+def test_function_call_without_output_is_a_finding() -> None:
     result = {"type": "function_call_output", "call_id": "call_1", "output": "{}"}
     sent = json.dumps({"type": "conversation.item.create", "item": result})
     assert told(CALLED) == ["tool-output-unanswered"]
@@ -51,15 +51,13 @@ def test_a_call_without_a_result_is_told_and_one_that_was_answered_is_not() -> N
         ("", "I was watching the news.", False),
     ],
 )
-def test_a_transcript_that_repeats_its_prompt_or_a_film_was_said_by_nobody(
-    prompt: str, said: str, is_invented: bool
-) -> None:
+def test_transcript_of_prompt_or_subtitle_is_hallucinated(prompt: str, said: str, is_invented: bool) -> None:
     session = {"type": "transcription", "audio": {"input": {"transcription": {"model": "x", "prompt": prompt}}}}
     log = f"{completed('i1', said)}\n{json.dumps({'type': 'session.update', 'session': session})}"
     assert ("transcript-hallucinated" in told(log)) == is_invented
 
 
-def test_a_transcript_in_letters_of_another_language_was_said_by_nobody() -> None:
+def test_transcript_in_another_script_is_hallucinated() -> None:
     wish = {"model": "x", "language": "en"}
     session = {"type": "session.updated", "session": {"type": "realtime", "audio": {"input": {"transcription": wish}}}}
     for said, expected in (("시청해 주셔서 감사합니다", True), ("Hello there", False)):
@@ -67,7 +65,7 @@ def test_a_transcript_in_letters_of_another_language_was_said_by_nobody() -> Non
         assert ("transcript-hallucinated" in told(log)) == expected, said
 
 
-def test_an_answer_dropped_at_birth_is_told_from_its_end_alone() -> None:
+def test_response_cancelled_at_birth_is_found_from_response_done_alone() -> None:
     details = {"type": "cancelled", "reason": "turn_detected"}
     dropped = [{"id": f"r{n}", "status": "cancelled", "status_details": details, "output": []} for n in (1, 2)]
     ends = [json.dumps({"type": "response.done", "response": one}) for one in dropped]
@@ -75,7 +73,7 @@ def test_an_answer_dropped_at_birth_is_told_from_its_end_alone() -> None:
     assert told(ends[0]) == [], "once happens to everybody who goes on talking"
 
 
-def test_a_microphone_that_a_client_mutes_at_playback_and_never_opens_is_told() -> None:
+def test_mic_muted_at_playback_and_never_unmuted_is_a_finding() -> None:
     log = """
 10:00:00.000 << {"type":"response.created","response":{"id":"r1"}}
 10:00:00.400 << {"type":"output_audio_buffer.started","response_id":"r1"}
@@ -88,7 +86,7 @@ def test_a_microphone_that_a_client_mutes_at_playback_and_never_opens_is_told() 
     assert told(log) == ["mic-never-reopened"]
 
 
-def test_a_barge_in_that_is_only_reported_on_is_no_key_of_the_user() -> None:
+def test_barge_in_debug_line_is_no_user_action() -> None:
     log = """
 10:00:00.000 response.created {"type":"response.created","response":{"id":"resp_1"}}
 10:00:00.100 response.done status=cancelled reason=client_cancelled output_count=0 resp_1
@@ -98,14 +96,14 @@ def test_a_barge_in_that_is_only_reported_on_is_no_key_of_the_user() -> None:
     assert told(log) == ["cancelled-at-birth"]
 
 
-def test_a_session_that_is_closed_in_order_before_a_word_is_a_lost_one() -> None:
+def test_close_1000_before_any_response_is_connection_lost() -> None:
     log = "session.created\nsent input_audio_buffer.append\nWebSocket did close with code 1000"
     assert told(log) == ["connection-lost"]
     worked = json.dumps({"type": "response.done", "response": {"id": "r1", "status": "completed", "output": [{}]}})
     assert told(f"session.created\n{worked}\nWebSocket did close with code 1000") == []
 
 
-def test_sending_without_a_connection_follows_from_the_lost_one() -> None:
+def test_send_without_connection_follows_from_connection_lost() -> None:
     log = "InvalidStateError: RTCDataChannel.readyState is not 'open'\nconnectionstatechange: failed\n"
     (cause,) = read(log).causes
     assert (cause.finding.code, [one.code for one in cause.consequences]) == (
@@ -123,36 +121,36 @@ def test_sending_without_a_connection_follows_from_the_lost_one() -> None:
         (lines([*opened(0.0, ga_session()), *spoken(1.0, "u1")]), "healthy"),
     ],
 )
-def test_healthy_is_said_only_where_something_was_seen_to_work(log: str, verdict: str) -> None:
+def test_verdict_is_healthy_only_after_a_working_turn(log: str, verdict: str) -> None:
     report = read(log)
     assert (report.verdict, report.is_healthy) == (verdict, verdict == "healthy")
 
 
-def test_an_error_line_nobody_understands_is_quoted_once() -> None:
+def test_unknown_error_line_is_quoted_once() -> None:
     report = read("ERROR 12: flux capacitor exploded\nERROR 13: flux capacitor exploded\nINFO no errors\n")
     assert report.reading.doubts == [(1, "ERROR 12: flux capacitor exploded")]
 
 
-def test_an_error_inside_an_error_inside_an_event_is_read() -> None:
+def test_nested_error_objects_are_read() -> None:
     inner = "{ type: 'invalid_request_error', code: 'response_cancel_not_active', message: 'x', param: null }"
     log = "context: {\n  type: 'error',\n  error: {\n    type: 'error',\n    error: " + inner + "\n  }\n}\n"
     assert told(log) == ["cancel-without-response"]
 
 
-def test_typographic_quotation_marks_of_a_web_page_are_a_programs() -> None:
+def test_typographic_quotes_are_read_as_ascii_quotes() -> None:
     failed = "{‘status’: ‘failed’, ‘status_details’: {‘error’: {‘code’: ‘server_error’}}}"
     log = f"{{‘type’: ‘response.done’, ‘response’: {failed}}}"
     assert told(log) == ["response-failed"]
 
 
-def test_the_first_line_of_a_record_is_the_time_of_the_others() -> None:
+def test_timestamp_on_its_own_line_dates_the_lines_after_it() -> None:
     head = "2026-01-01 10:00:0{}.00\n0494008d\nUser\n"
     log = head.format(1) + "response.created: id=resp_1\n" + head.format(4) + "response.done: status=completed\n"
     report = read(log)
     assert report.reading.has_times and report.reading.ended_at == 3.0
 
 
-def test_a_number_in_a_sentence_that_looks_like_an_epoch_is_not_its_time() -> None:
+def test_epoch_like_number_inside_a_sentence_is_no_timestamp() -> None:
     report = read("Cancellation failed: no active response found. call 1779354710")
     assert [one.code for one in report.findings] == ["cancel-without-response"] and not report.reading.has_times
 
@@ -186,7 +184,7 @@ def test_gpt_live_is_judged_by_its_own_rules() -> None:
     assert read(log).is_healthy
 
 
-def test_an_answer_in_text_where_sound_was_asked_for_is_told() -> None:
+def test_text_response_where_audio_was_requested_is_a_finding() -> None:
     def ended(kind: str) -> str:
         item = {"type": "message", "role": "assistant", "content": [{"type": kind, "text": "hi", "transcript": "hi"}]}
         response = {"id": "r1", "status": "completed", "output": [item], "modalities": ["audio", "text"]}
@@ -195,7 +193,7 @@ def test_an_answer_in_text_where_sound_was_asked_for_is_told() -> None:
     assert (told(ended("text")), told(ended("audio"))) == (["answer-without-audio"], [])
 
 
-def test_answers_that_the_server_cuts_again_and_again_are_told_from_their_ends_alone() -> None:
+def test_repeated_turn_detected_cancels_are_barge_in_too_eager() -> None:
     item = {"type": "message", "content": [{"type": "audio", "transcript": "Well, the"}]}
     cut = {"status": "cancelled", "status_details": {"reason": "turn_detected"}, "output": [item]}
     ends = [json.dumps({"type": "response.done", "response": {"id": f"r{n}", **cut}}) for n in range(3)]
@@ -204,7 +202,7 @@ def test_answers_that_the_server_cuts_again_and_again_are_told_from_their_ends_a
     assert told("\n".join(meant)) == []
 
 
-def test_a_transcript_that_repeats_the_answer_before_it_is_its_echo() -> None:
+def test_transcript_that_repeats_the_response_is_self_echo() -> None:
     spoke = {
         "type": "response.output_audio_transcript.done",
         "response_id": "r1",
@@ -214,7 +212,7 @@ def test_a_transcript_that_repeats_the_answer_before_it_is_its_echo() -> None:
         assert told(f"{json.dumps(spoke)}\n{completed('i1', said)}") == expected
 
 
-def test_a_turn_that_nobody_answers_is_told_also_where_the_configuration_is_not_in_the_log() -> None:
+def test_turn_without_response_is_a_finding_without_session_config() -> None:
     spoke = "10:00:10 speech_started\n".replace("speech", "input_audio_buffer.speech")
     spoke += "10:00:12 input_audio_buffer.speech_stopped\n10:00:12 input_audio_buffer.committed\n"
     before = "10:00:01 response.created\n10:00:03 response.done status=completed\n"
@@ -223,7 +221,7 @@ def test_a_turn_that_nobody_answers_is_told_also_where_the_configuration_is_not_
     assert told(f"{before}{spoke}") == []
 
 
-def test_ends_of_answers_some_seconds_apart_are_several_also_without_ids() -> None:
+def test_response_done_lines_seconds_apart_are_several_responses() -> None:
     cut = [f"2026-01-05 10:00:0{n} response.done: status=cancelled reason=turn_detected" for n in (0, 4, 8)]
     assert told("\n".join(cut)) == ["barge-in-too-eager"]
     assert told("\n".join(cut[:1] * 3)) == []

@@ -88,7 +88,7 @@ def test_a_value_of_the_wrong_type_is_named(param: str, message: str, session: d
     assert "session." in only("wrong-field-type", log).cure
 
 
-def test_a_truncation_beyond_the_sound_is_told_as_what_it_is() -> None:
+def test_truncation_past_the_end_has_a_finding_of_its_own() -> None:
     log = [
         *opened(),
         sent(1, "conversation.item.truncate", event_id="t1", item_id="i1", audio_end_ms=9000),

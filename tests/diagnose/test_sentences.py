@@ -19,28 +19,28 @@ ROWS = (Path(__file__).parent / "sentences.txt").read_text(encoding="utf-8").spl
 
 
 @each("row", ROWS, ids=lambda row: row)
-def test_a_line_of_a_library_names_its_cause(row: str) -> None:
+def test_library_error_line_names_its_cause(row: str) -> None:
     cause, _, line = row.partition("|")
     report = diagnose(io.BytesIO(f"{line}\n".encode()), "log")
     assert [one.code for one in report.findings] == ([] if cause == NOTHING else [cause])
     assert not report.is_healthy
 
 
-def test_no_cure_for_another_client_names_keys_or_settings_of_ours() -> None:
+def test_cures_for_other_clients_name_none_of_our_keys() -> None:
     named = re.compile(r"\([rdb]\)|:new|\bpreset|voicechat|--headphones|dialect = |base_url")
     logs = [path.read_bytes() for path in sorted((Path(__file__).parent / "logs").iterdir())]
     found = [one for log in (*logs, "\n".join(ROWS).encode()) for one in diagnose(io.BytesIO(log), "log").findings]
     assert len(found) > 50 and not [one.cure for one in found if named.search(one.cure)]
 
 
-def test_the_cure_for_a_talk_of_our_own_names_the_key() -> None:
+def test_cure_for_our_own_session_names_the_key() -> None:
     ours = Diagnosis(is_ours=True)
     ours.feed(record_of(0, 0.0, "local", {"type": "line.lost", "reason": "no packets"}))
     (finding,) = ours.findings
     assert finding.cure.endswith("r reconnects.")
 
 
-def test_a_key_in_a_log_is_in_no_report() -> None:
+def test_api_key_in_a_log_is_in_no_report() -> None:
     key = "sk-proj-abcdefghijklmnopqrstuvwx"
     wire = json.dumps({"type": "error", "error": {"type": "odd_error", "code": "odd", "message": f"what is {key}?"}})
     log = f"Incorrect API key provided: {key}\nERROR flux {key} broke\n{wire}\nAuthorization: Bearer {key} failed\n"

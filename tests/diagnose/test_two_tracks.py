@@ -31,7 +31,7 @@ def as_bytes(levels: list[int]) -> bytes:
     return bytes(level % 256 for level in levels)
 
 
-def heard(user: Spans, assistant: Spans, noise: int = -100) -> TurnTaking:
+def analysed(user: Spans, assistant: Spans, noise: int = -100) -> TurnTaking:
     return turn_taking(as_bytes(track(user, noise=noise)), as_bytes(track(assistant)))
 
 
@@ -46,20 +46,20 @@ def heard(user: Spans, assistant: Spans, noise: int = -100) -> TurnTaking:
         (((1, 2), (2.8, 4)), ((2.5, 3.1), (4.5, 8)), "early", 2.5, 0.3),
     ],
 )
-def test_each_moment_is_found_where_it_happens(
+def test_each_kind_of_moment_is_found_at_its_time(
     user: Spans, assistant: Spans, what: str, at: float, seconds: float
 ) -> None:
     for noise in (-100, -60, -48):
-        (moment,) = [one for one in heard(user, assistant, noise).moments if one.what == what]
+        (moment,) = [one for one in analysed(user, assistant, noise).moments if one.what == what]
         assert [moment.at, moment.seconds] == pytest.approx([at, seconds], abs=0.03), noise
 
 
-def test_a_cough_over_which_the_assistant_goes_on_is_nothing() -> None:
-    told = heard(((1, 3), (6, 6.3)), ((3.5, 9),))
+def test_cough_without_a_yield_is_no_finding() -> None:
+    told = analysed(((1, 3), (6, 6.3)), ((3.5, 9),))
     assert [one.what for one in told.moments] == ["wait"] and not sound_findings(told)
 
 
-def test_an_echo_of_the_assistant_is_no_voice_of_the_user() -> None:
+def test_echo_in_the_user_track_is_no_user_speech() -> None:
     theirs = track(((3.5, 9), (14, 20)))
     mine = track(((1, 3), (12, 13)), noise=-70)
     for place, level in enumerate(theirs):
@@ -70,13 +70,13 @@ def test_an_echo_of_the_assistant_is_no_voice_of_the_user() -> None:
     assert [one.code for one in sound_findings(told)] == ["self-echo"]
 
 
-def test_silence_and_noise_alone_are_no_speech() -> None:
+def test_silence_or_noise_is_no_speech() -> None:
     for noise in (-100, -60, -40):
         told = turn_taking(as_bytes(track((), noise=noise)), as_bytes(track(())))
         assert not told.moments and not told.assistant
 
 
-def test_a_recording_is_judged_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stereo_wav_is_diagnosed_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rate, chance = 8_000, np.random.default_rng(1)
     sound = np.zeros((round(20 * rate), 2))
     for channel, start, end in ((0, 1.0, 3.0), (1, 6.5, 9.0)):
@@ -94,4 +94,16 @@ def test_a_recording_is_judged_from_the_command_line(tmp_path: Path, capsys: pyt
     assert told["sound"]["moments"][0] == {"what": "wait", "at": pytest.approx(3.0, abs=0.03), "seconds": 3.5}
     assert diagnose_command([], as_json=False, sounds=[str(path)]) == 1
     assert "answers waited for: 1 (3.50 s" in capsys.readouterr().out
+    capsys.readouterr()
     assert diagnose_command([], as_json=False, sounds=[str(tmp_path / "none.wav")]) == 2
+    assert "none.wav: No such file" in capsys.readouterr().err
+    assert diagnose_command([], as_json=False, sounds=[str(path)], min_confidence=0.95) == 0
+
+
+def test_tape_with_unreadable_audio_is_still_diagnosed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done = {"type": "response.done", "response": {"id": "r1", "status": "failed"}}
+    (tmp_path / "session.jsonl").write_text(json.dumps(done) + "\n", encoding="utf-8")
+    (tmp_path / "audio.wav").write_bytes(b"RIFF")
+    assert diagnose_command([str(tmp_path)], as_json=False) == 1
+    told = capsys.readouterr()
+    assert "response-failed" in told.out and "judged without it" in told.err

@@ -19,7 +19,7 @@ def pieces(*pauses: float, silence: float = 200.0, padding: float = 300.0) -> li
     return speech
 
 
-def test_the_shortest_pause_that_cuts_no_sentence_is_proposed_with_its_price() -> None:
+def test_shortest_silence_without_cut_turns_is_proposed_with_its_delay() -> None:
     told = what_if(pieces(430, 610, 3_000, 540), 200, 300)
     assert told is not None and told.best is not None
     assert (told.settings[0].cut, told.best.silence_ms, told.best.cut, told.best.later_ms) == (3, 700, 0, 500)
@@ -28,20 +28,20 @@ def test_the_shortest_pause_that_cuts_no_sentence_is_proposed_with_its_price() -
     )
 
 
-def test_every_longer_setting_cuts_no_more_than_a_shorter_one() -> None:
+def test_longer_silence_never_cuts_more_turns() -> None:
     told = what_if(pieces(430, 610, 850, 1_100, 3_000), 250, 300)
     assert told is not None
     cuts = [one.cut for one in told.settings]
     assert cuts == sorted(cuts, reverse=True) and [one.silence_ms for one in told.settings][:2] == [250, 300]
 
 
-def test_nothing_is_proposed_where_nothing_is_to_be_gained() -> None:
+def test_no_proposal_without_cut_turns() -> None:
     told = what_if(pieces(2_000, 3_000, 4_000), 500, 300)
     assert told is not None and told.best is None and told.sentence == ""
     assert what_if(pieces(400), 200, 300) is None
 
 
-def test_a_log_with_times_of_speech_says_it() -> None:
+def test_log_with_audio_ms_gets_a_proposal() -> None:
     vad = {"type": "server_vad", "silence_duration_ms": 200, "prefix_padding_ms": 300, "threshold": 0.5}
     session = {"type": "realtime", "audio": {"input": {"turn_detection": vad}}}
     events: list[dict[str, object]] = [{"type": "session.created", "session": session}]

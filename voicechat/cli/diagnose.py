@@ -9,7 +9,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from voicechat import exit_codes
@@ -23,6 +22,7 @@ from voicechat.ui.sanitise import clean
 FOUND = exit_codes.FAILED_TURN
 LOGS = {".jsonl", ".json", ".log", ".txt", ".har", ".ndjson"}
 """Endings of the files that are read out of a folder."""
+STEREO = "give a 16-bit stereo WAV, user left, assistant right; ffmpeg -i yours -c:a pcm_s16le out.wav makes 16 bits"
 QUIET = 1.0
 """Seconds after which the reader says how far it is."""
 EVERY = 0.5
@@ -40,11 +40,13 @@ def diagnose_command(
         return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
-    wanted = [(partial(_reports, name, min_confidence)) for name in files or ([] if sounds else ["-"])]
-    wanted += [partial(_sound_reports, name) for name in sounds]
-    for read in wanted:
+    logs = files or ([] if sounds else ["-"])
+    for name, is_sound in (*((name, False) for name in logs), *((name, True) for name in sounds)):
         try:
-            reports += read()
+            if is_sound:
+                reports.append(of_sound(name, sound_of(Path(name)), min_confidence))
+            else:
+                reports += [report_of(path, min_confidence) for path in logs_in(name)]
         except TapeError as error:
             unread = True
             print(f"voicechat: {error}", file=sys.stderr)
@@ -59,21 +61,17 @@ def diagnose_command(
     return exit_codes.DONE if all(report.is_healthy for report in reports) else FOUND
 
 
-def _reports(name: str, least: float) -> list[Report]:
-    return [report_of(path, least) for path in logs_in(name)]
-
-
-def _sound_reports(name: str) -> list[Report]:
-    return [of_sound(name, sound_of(Path(name)))]
-
-
 def sound_of(path: Path) -> TurnTaking:
-    """Who spoke when in a stereo WAV: the user left, the assistant right. Raises TapeError for a file that is none."""
+    """Turn taking in a 16-bit stereo WAV, the user left, the assistant right. Raises TapeError for any other file."""
     from voicechat.replaying.sound_file import SoundFile
 
-    sound = SoundFile(path)
+    try:
+        sound = SoundFile(path)
+    except TapeError as error:
+        why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error.__cause__
+        raise TapeError(f"cannot read {clean(str(path))}: {why}", hint=STEREO) from error
     if sound.channels != 2:
-        raise TapeError(f"{clean(str(path))} has one track", hint="one track for the user, one for the assistant")
+        raise TapeError(f"{clean(str(path))} has one channel", hint=STEREO)
     return turn_taking(*sound.levels(0.0, sound.length, every=FRAME))
 
 
@@ -106,11 +104,21 @@ def report_of(name: str, least: float = 0.0) -> Report:
             if report.causes and stream.seekable():
                 stream.seek(0)
                 report = with_quotes(report, stream)
-        audio = Path(name).parent / AUDIO_FILE
-        return with_sound(report, sound_of(audio)) if Path(name).name == EVENTS_FILE and audio.is_file() else report
+        return _with_audio(report, Path(name).parent / AUDIO_FILE, least) if Path(name).name == EVENTS_FILE else report
     except OSError as error:
         hint = "give a log, the folder of a tape, or -"
         raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error
+
+
+def _with_audio(report: Report, audio: Path, least: float) -> Report:
+    """A tape's report with its audio in it; without a file, or with an unreadable one, the events stand alone."""
+    if not audio.is_file():
+        return report
+    try:
+        return with_sound(report, sound_of(audio), least)
+    except TapeError as error:
+        print(f"voicechat: {error.message}; its events are judged without it", file=sys.stderr)
+        return report
 
 
 def _pasted() -> bytes:

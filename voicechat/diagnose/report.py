@@ -100,17 +100,17 @@ def with_quotes(report: Report, stream: Iterable[bytes]) -> Report:
     return replace(report, quotes=quotes)
 
 
-def with_sound(report: Report, told: TurnTaking) -> Report:
+def with_sound(report: Report, told: TurnTaking, least: float = 0.0) -> Report:
     """The same log, and what its two tracks show."""
     known = {"no-response", "slow-first-sound"} if report.reading.events else set()  # events know better what was due
-    causes = tuple(Cause(one) for one in sound_findings(told) if one.code not in known)
+    causes = tuple(Cause(one) for one in sound_findings(told) if one.code not in known and one.confidence >= least)
     has_worked = report.has_worked or bool(told.of("wait", "yield"))
     return replace(report, causes=(*report.causes, *causes), has_worked=has_worked, sound=told)
 
 
-def of_sound(name: str, told: TurnTaking) -> Report:
+def of_sound(name: str, told: TurnTaking, least: float = 0.0) -> Report:
     """A recording without any log."""
-    return with_sound(Report(name, Reading(kind="sound"), (), {}), told)
+    return with_sound(Report(name, Reading(kind="sound"), (), {}), told, least)
 
 
 class _Sessions:

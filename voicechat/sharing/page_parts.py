@@ -98,7 +98,7 @@ def _waited(seconds: float) -> str:
 def findings(found: tuple[Finding, ...]) -> Markup:
     """What the checks of `diagnose` say of it, the worst first; evidence leads into the list of events."""
     if not found:
-        return el("p", "✓ Healthy: no check found anything wrong.", class_="healthy")
+        return el("p", "✓ No check found anything wrong.", class_="healthy")
     order = {"error": 0, "warning": 1, "info": 2}
     return joined(_finding(one) for one in sorted(found, key=lambda one: order[one.severity]))
 

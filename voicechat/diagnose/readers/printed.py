@@ -141,9 +141,8 @@ class Printed:
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
         line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
-        if not line.isascii() and _CURLY.search(
-            line
-        ):  # a page that made typographic quotation marks out of a program's
+        # A web page makes typographic quotation marks out of a program's.
+        if not line.isascii() and _CURLY.search(line):
             line = line.translate(_STRAIGHT)
         if "**" in line:
             line = _STARS.sub(r"\1\2\1", line)
