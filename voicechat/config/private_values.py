@@ -16,10 +16,6 @@ from typing import Any
 from voicechat.config.settings import PRIVATE, Settings
 from voicechat.errors import ConfigError
 
-TWO_HEAPS = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
-"""For the environment of our own processes. glibc gives every thread a heap of its own and keeps what they free: the
-server's models left 400 MB after 300 answers, 280 with two heaps; the engine 8 MB in half an hour. Other systems take
-no notice."""
 FROM_ENVIRONMENT = "env:"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 """A header's name (RFC 9110, token)."""

@@ -13,6 +13,7 @@ import signal
 import sys
 
 from voicechat.engine.service import serve
+from voicechat.heap import trim_regularly
 
 
 def main() -> None:
@@ -22,6 +23,7 @@ def main() -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     sys.setswitchinterval(0.0005)
     gc.freeze()
+    trim_regularly()
     link_in, link_out = keep_pipes_clean()
     code = asyncio.run(serve(link_in, link_out))
     sys.stderr.flush()

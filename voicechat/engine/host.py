@@ -22,7 +22,7 @@ from typing import IO, Any
 import msgspec
 
 from voicechat.config.locations import engine_log
-from voicechat.config.private_values import TWO_HEAPS, private_environ
+from voicechat.config.private_values import private_environ
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.user_events import UserAct
 from voicechat.core.view import MicView, TurnView, View
@@ -45,6 +45,7 @@ from voicechat.engine.link import (
     unpack_from_engine,
 )
 from voicechat.exit_codes import ENGINE_DIED
+from voicechat.heap import TWO_HEAPS
 
 PING_EVERY = 1.0
 """The engine closes the mic after 3 s without a ping (a stopped client must not leave it open)."""

@@ -20,6 +20,7 @@ import threading
 from collections.abc import Sequence
 
 from voicechat.errors import VoiceChatError
+from voicechat.heap import trim_regularly
 from voicechat.local_server.brain.choose import choose_brain
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
@@ -97,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     logging.getLogger("aioice").setLevel(logging.WARNING)
     gc.freeze()
+    trim_regularly()
     sys.setswitchinterval(0.001)  # the 20 ms pace of a call must not wait for a recogniser's Python
     try:
         asyncio.run(main_async(options))

@@ -14,8 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from voicechat.config.private_values import TWO_HEAPS
 from voicechat.errors import ConfigError, EngineError
+from voicechat.heap import TWO_HEAPS
 from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
 
 START_LIMIT = 20.0

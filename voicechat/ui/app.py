@@ -20,6 +20,7 @@ from textual.driver import Driver
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 
+from voicechat import heap
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import FromEngine, Meters, TapeShown
 from voicechat.ui import messages
@@ -127,8 +128,12 @@ class VoiceChatApp(ActionsApp):
         self.set_interval(LOOK_EVERY, self._look_at_themes)
         gc.freeze()  # the heap so far is permanent; collecting it took 27 to 70 ms a second
         gc.set_threshold(10_000, 20, 100)
-        self.set_interval(COLLECT_EVERY, lambda: gc.collect())  # Textual takes no builtin
+        self.set_interval(COLLECT_EVERY, self._collect)
         gc.enable()  # whoever started us may have spared the first frame the collector
+
+    def _collect(self) -> None:
+        gc.collect()
+        heap.trim()
 
     def leave(self, code: int) -> None:
         """The microphone first, then the screen."""

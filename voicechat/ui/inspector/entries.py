@@ -21,8 +21,8 @@ import msgspec
 
 from voicechat.engine.link import EventRow
 
-KEEP = 20_000
-"""Events of a talk that are kept, 170 bytes each; then the oldest slab goes. The tape holds all."""
+KEEP = 10_000
+"""Events of a talk that are kept, 170 bytes each, some 150 exchanges; then the oldest slab goes. The tape holds all."""
 KEEP_OF_TAPE = 200_000
 """The same for a tape that is looked at again."""
 SLAB = 256
