@@ -63,7 +63,7 @@ def found(
     ours: str = "",
 ) -> Finding:
     """A finding of a check. Evidence that is not there is left out; `key` tells two problems of one code apart."""
-    seen = tuple(sorted({mark for mark in evidence if mark is not None}, key=lambda mark: mark.seq))
+    seen = tuple(sorted(dict.fromkeys(mark for mark in evidence if mark is not None), key=lambda mark: mark.seq))
     id = f"{code}:{key}" if key else code
     return Finding(id, code, severity, title, cause, cure, seen, rests_on, confidence, ours=ours)
 

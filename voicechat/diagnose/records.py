@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+import msgspec
 
 from voicechat.diagnose.findings import Evidence
 from voicechat.protocol.dialects import GA_NAMES
@@ -21,8 +22,7 @@ NAMED = "(only its name was printed)"
 """A field that marks an event of which a log told little more than its name."""
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct, gc=False):
     """`t` is None where the log gives no times. `type` is the GA spelling, whatever dialect was spoken."""
 
     seq: int

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from voicechat.diagnose.configured import UNKNOWN
 from voicechat.diagnose.facts import Failure, Said
+from voicechat.diagnose.readers.phrases import Phrase
 from voicechat.diagnose.records import Record, number, part, text
 from voicechat.protocol.dialects import detect_dialect
 from voicechat.protocol.session_dialects import GA_PATHS
@@ -105,7 +106,7 @@ SAYINGS = tuple(
     )
 )
 """For services that give a sentence and no code."""
-ANY_SAYING = re.compile("|".join(saying.pattern for saying, _ in SAYINGS), re.I)
+ANY_SAYING = Phrase("|".join(saying.pattern for saying, _ in SAYINGS))
 """One look for all of them."""
 GA_ONLY = {"audio", "output_modalities"}
 """Fields that every GA service has: who refuses them speaks beta."""

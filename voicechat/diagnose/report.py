@@ -123,19 +123,20 @@ class _Sessions:
         self.speaks_beta = False
 
     def feed(self, record: Record) -> None:
-        stream = record.stream if record.stream in self.of or len(self.of) < MOST_STREAMS else ""
-        if stream not in self.of:
-            self.of[stream] = Diagnosis(is_ours=self._reading.kind == "tape")
-        diagnosis = self.of[stream]
+        diagnosis = self.of.get(record.stream) or self._begin(record.stream)
         diagnosis.feed(record)
-        kind = record.event.get("type")
-        if isinstance(kind, str) and kind in GA_NAMES:
-            self.speaks_beta = True
+        if not self.speaks_beta:
+            kind = record.event.get("type")
+            self.speaks_beta = isinstance(kind, str) and kind in GA_NAMES
         if record.type == "error" and len(self.unexplained) < MOST_UNEXPLAINED:
             failure = diagnosis.model.failure
             if failure is not None and not problem_of(failure, diagnosis.model) and failure.code not in HARMLESS:
                 said = without_keys(f"{failure.code or failure.kind} {failure.message}".strip())
                 self.unexplained.append(record.mark(said[:200]))
+
+    def _begin(self, stream: str) -> Diagnosis:
+        known = stream if len(self.of) < MOST_STREAMS else ""
+        return self.of.setdefault(known, Diagnosis(is_ours=self._reading.kind == "tape"))
 
     def finish(self) -> None:
         for diagnosis in self.of.values():

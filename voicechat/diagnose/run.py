@@ -15,9 +15,11 @@ from typing import Protocol, cast
 from voicechat.diagnose import checks
 from voicechat.diagnose.findings import Board, Ended, Finding
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record
-from voicechat.diagnose.session_model import SessionModel
+from voicechat.diagnose.session_model import OUTPUT, SessionModel
 from voicechat.recording.redact import without_keys
 
+RUNS = frozenset(OUTPUT)
+"""Deltas, nine in ten events of a log: only the first of a response's run is news to a check."""
 LOOK_EVERY = 0.5
 """Seconds between looks at what does not happen."""
 
@@ -65,6 +67,7 @@ class Diagnosis:
         """Types of records that matter; others need not be fed."""
         self._looked_at: float | None = None
         self._seq = 0
+        self._run: tuple[str, object] | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -73,12 +76,20 @@ class Diagnosis:
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in the next event of the session, in the order they flowed."""
-        changed = [] if record.t is None else self.look_again(record.t)
+        t, last = record.t, self._looked_at
+        is_due = t is not None and (last is None or not 0.0 <= t - last < LOOK_EVERY)
+        changed = self.look_again(t) if t is not None and is_due else []
         self._seq = record.seq
+        run = (record.type, record.event.get("response_id")) if record.type in RUNS else None
+        if run is not None and run == self._run:
+            self.model.feed(record)
+            return changed
+        self._run = run
         self.model.witness.take(record)
         if record.type in self.interest:
             self.model.feed(record)
-            changed += self._ask(record)
+            if record.type in self._checks:
+                changed += self._ask(record)
         return changed
 
     def look_again(self, now: float) -> list[Finding]:

@@ -38,7 +38,7 @@ USER_ACTS = (
     "turn_mode.chosen",
 )
 """Local events in which the user (or a voice that cut in) decided something."""
-_OUTPUT = (
+OUTPUT = (
     "response.output_audio_transcript.delta",
     "response.output_audio.delta",
     "response.output_text.delta",
@@ -161,7 +161,7 @@ class SessionModel(SoundModel):
             "device.lost": self._device_lost,
             "device.missing": self._device_lost,
         }
-        table |= dict.fromkeys(_OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
+        table |= dict.fromkeys(OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
         table |= dict.fromkeys(_NOTED, self._note)
         return table | dict.fromkeys(USER_ACTS, self._user_act)
 
@@ -286,15 +286,20 @@ class SessionModel(SoundModel):
             self._failed(record)
 
     def _output(self, record: Record) -> None:
-        answer = self._answer_of(record, text(record.event, "response_id"))
+        named = record.event.get("response_id")
+        answer = self.answers.get(named) if type(named) is str else None  # nine in ten events are deltas
+        if answer is None or named in self.retired:
+            answer = self._answer_of(record, text(record.event, "response_id"))
         if answer is None:
             return
         if answer.first_output is None:
             answer.first_output = record.mark(text(record.event, "response_id"))
         delta = record.event.get("delta")
-        if record.type == _OUTPUT[0] and len(answer.words) < LONGEST_ANSWER:
-            answer.words += text(record.event, "delta")
-        elif record.type == _OUTPUT[1] and isinstance(delta, str):
+        if not isinstance(delta, str):
+            return
+        if record.type == OUTPUT[0] and len(answer.words) < LONGEST_ANSWER:
+            answer.words += delta[:200]
+        elif record.type == OUTPUT[1]:
             answer.audio_seconds += len(delta) * 3 / 4 / BYTES_A_SECOND
 
     def _output_spoken(self, record: Record) -> None:

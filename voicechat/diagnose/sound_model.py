@@ -30,7 +30,10 @@ class SoundModel:
     @property
     def active(self) -> Answer | None:
         """The running answer of the conversation."""
-        return next((one for one in reversed(self.answers.values()) if one.is_active and not one.is_aside), None)
+        for one in reversed(self.answers.values()):  # asked with every event; a generator takes three times as long
+            if one.done is None and not one.is_aside:
+                return one
+        return None
 
     @property
     def newest(self) -> Answer | None:

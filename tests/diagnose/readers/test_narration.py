@@ -8,9 +8,11 @@ import re._parser as sre_parser  # type: ignore[import-not-found,unused-ignore]
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 
 from voicechat.diagnose.readers import narration, phrases
 from voicechat.diagnose.readers.narration import narrated
+from voicechat.diagnose.refusals import ANY_SAYING
 
 
 def kinds(line: str) -> list[str]:
@@ -101,7 +103,26 @@ def unbounded_inside_unbounded(tree: Any, *, inside: bool = False) -> bool:
 
 
 def test_no_pattern_can_search_for_ever() -> None:
-    patterns = [one for module in (phrases, narration) for one in vars(module).values() if isinstance(one, re.Pattern)]
+    known = [one for module in (phrases, narration) for one in vars(module).values()]
+    patterns = [one.pattern if isinstance(one, phrases.Phrase) else one for one in known]
+    patterns = [one for one in patterns if isinstance(one, re.Pattern)]
     assert len(patterns) > 20
     for one in patterns:
         assert not unbounded_inside_unbounded(sre_parser.parse(one.pattern, one.flags)), one.pattern[:80]
+
+
+PHRASES = {name: one for name, one in vars(phrases).items() if isinstance(one, phrases.Phrase)} | {"any": ANY_SAYING}
+
+
+@pytest.mark.parametrize("name", PHRASES)
+@given(data=strategies.data())
+def test_a_phrase_finds_whatever_its_pattern_matches(name: str, data: strategies.DataObject) -> None:
+    phrase = PHRASES[name]
+    said = data.draw(strategies.from_regex(phrase.pattern, alphabet=strategies.characters(max_codepoint=126)))
+    assert (phrase.search(said) is None) == (phrase.pattern.search(said) is None)
+
+
+def test_a_phrase_knows_words_it_cannot_do_without() -> None:
+    assert phrases.Phrase(r"\bdrop(?:ped|s)? (?:the )?(?:line|call)\b|连接(?:已)?断开").words == ("drop", "连")
+    assert phrases.Phrase(r"\d+ ms|line").words == ()
+    assert all(phrase.words for phrase in PHRASES.values())

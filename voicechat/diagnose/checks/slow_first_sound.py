@@ -38,12 +38,14 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     newest = model.newest
     if newest is None or _first(model, newest) is None or not _is_news(newest, record):
         return
+    took = _wait(model, newest)
+    if took is None or took < SLOW:
+        return
     recent = [one for one in list(model.answers.values())[-OF:] if not one.is_aside]
     waits = [(one, wait) for one in recent if (wait := _wait(model, one)) is not None]
     slow = [one for one, wait in waits if wait >= SLOW]
-    took = next((wait for one, wait in waits if one is newest), None)
     alone = VERY_SLOW if model.witness.is_ours else ELSEWHERE
-    if took is None or took < SLOW or (took < alone and len(slow) < TIMES):
+    if took < alone and len(slow) < TIMES:
         return
     step, cure = STEPS[_longest(model, newest)]
     yield found(

@@ -12,7 +12,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain, islice, pairwise
 from typing import Any, BinaryIO, Literal
 
@@ -102,20 +102,22 @@ def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[R
     clock, ids = Clock(), Clock()
     head = list(islice(found, LOOKED_AT_FOR_UNIT))
     unit = unit_of([(one.t, _made_at(one)) for _, one in head])
-    for line, one in chain(head, found):
-        t = clock.tell(None if one.t is None else one.t * unit)
-        if t is not None:
+    for seq, (line, one) in enumerate(chain(head, found)):
+        if one.t is not None:
+            t = clock.tell(one.t * unit)
             reading.has_times = True
-        elif not reading.has_times:
+        elif reading.has_times:
+            t = None
+        else:
             t = ids.tell(_made_at(one))
             reading.times_from_ids = reading.times_from_ids or t is not None
-        record = record_of(len(reading._line_of), t, one.dir, one.event, one.stream)
+        record = record_of(seq, t, one.dir, one.event, one.stream)
         reading._line_of.append(line)
-        reading.events += 1
+        reading.events = seq + 1
         reading.types[record.type] += 1
         yield record
     if reading.has_times:
-        reading.ended_at = clock.tell(None if reading.last_time is None else reading.last_time * unit)
+        reading.ended_at = None if reading.last_time is None else clock.tell(reading.last_time * unit)
 
 
 def _made_at(one: Found) -> float | None:
@@ -223,7 +225,8 @@ def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]
             yield line.number, line.found
         reading.last_time = printed.last_time if printed.last_time is not None else reading.last_time
     for line in printed.end():
-        yield line.number, replace(line.found, t=line.found.t if line.found.t is not None else t)
+        line.found.t = line.found.t if line.found.t is not None else t
+        yield line.number, line.found
 
 
 class _Places:

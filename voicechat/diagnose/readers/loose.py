@@ -20,6 +20,7 @@ LONGEST = 400_000
 """Characters of one object."""
 
 _SPACE = re.compile(r"\s*")
+_SWIFT = re.compile(r"\[\s*\"[\w.]+\"\s*:")
 _CALL = re.compile(r"(?:[A-Za-z_][\w.]*)\(")
 _WRAPPED = re.compile(r"(?:Optional|Some|Ok|Just)\(")
 _STRUCT = re.compile(r"[A-Z][\w:.]*\s*(?=\{)")
@@ -130,7 +131,7 @@ class _Reader:
             members[name] = self.value(depth + 1, is_bare_map=key[3] is not None)
 
     def _list_or_swift(self, depth: int) -> Any:
-        is_swift = re.match(r"\[\s*\"[\w.]+\"\s*:", self.text[self.at : self.at + 80]) is not None
+        is_swift = _SWIFT.match(self.text, self.at, self.at + 80) is not None
         if is_swift:
             return self._members("]", depth)
         self.at += 1
@@ -207,6 +208,8 @@ class _Reader:
         return False
 
     def _skip_space(self) -> None:
+        if not self.text[self.at : self.at + 1].isspace():
+            return
         match = _SPACE.match(self.text, self.at)
         if match is not None:
             self.at = match.end()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from voicechat.diagnose.readers import phrases as say
@@ -34,10 +35,17 @@ Told = Mapping[str, Any]
 
 def narrated(line: str) -> Iterator[Told]:
     """The local events that a sentence tells of; none for most sentences."""
-    said = line[:LONGEST]
-    if say.HINTS.search(said) is None:
-        return
-    is_trouble = say.TROUBLE.search(said) is not None
+    yield from map(dict, _narrated(line[:LONGEST]))
+
+
+@lru_cache(maxsize=512)
+def _narrated(said: str) -> tuple[Told, ...]:
+    """A log repeats its sentences."""
+    return tuple(_acts_of(said))
+
+
+def _acts_of(said: str) -> Iterator[Told]:
+    is_trouble = _may_be_trouble(said)
     if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
@@ -64,12 +72,16 @@ def looks_like_an_error(line: str) -> bool:
 def failures_in(text: str) -> Iterator[Told]:
     """What an object or a text that is no event tells of refusals and lost lines; acts are not looked for in it."""
     said = text[:LONGEST]
-    if say.TROUBLE.search(said) is None:
+    if not _may_be_trouble(said):
         return
     if error := _refusal(said) or _of_client(said):
         yield error
         return
     yield from _of_line(said)
+
+
+def _may_be_trouble(said: str) -> bool:
+    return say.TROUBLE.search(said) is not None or say.TROUBLE_IN_NUMBERS.search(said) is not None
 
 
 def _refusal(said: str) -> Told | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
+
+import msgspec
 
 from voicechat.diagnose.readers.decoding import mended
 from voicechat.diagnose.readers.loose import Loose, read_loose
@@ -26,6 +27,7 @@ from voicechat.diagnose.readers.naming import (
     spelled_in,
 )
 from voicechat.diagnose.readers.narration import failures_in, looks_like_an_error, narrated
+from voicechat.diagnose.readers.shapes import bare_event
 from voicechat.diagnose.readers.timing import time_in
 from voicechat.diagnose.readers.unwrapping import Found, Told, unwrapped
 from voicechat.diagnose.records import NAMED
@@ -136,14 +138,16 @@ class Printed:
     """An event that was only named; its body may stand in the next line."""
     _whole: dict[str, int] = field(default_factory=dict)
     """The line in which an event of each kind was last printed with its fields."""
-    _seen: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=SEEN))
+    _seen: dict[tuple[str, str], None] = field(default_factory=dict)
 
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
-        line = _ANSI.sub("", mended(raw[:LONGEST_LINE])).rstrip("\r\n")
-        # A web page makes typographic quotation marks out of a program's.
-        if not line.isascii() and _CURLY.search(line):
-            line = line.translate(_STRAIGHT)
+        line = raw[:LONGEST_LINE].rstrip("\r\n")
+        if "\x1b" in line or not line.isascii():
+            line = _ANSI.sub("", mended(line)).rstrip("\r\n")
+            # A web page makes typographic quotation marks out of a program's.
+            if _CURLY.search(line):
+                line = line.translate(_STRAIGHT)
         if "**" in line:
             line = _STARS.sub(r"\1\2\1", line)
         if self._is_of_a_list(number, line):
@@ -156,7 +160,8 @@ class Printed:
         elif stamp is not None:
             self.last_time = t
             self._record_time = t if not line[stamp[2] :].strip() else None
-        tag = _STREAM.search(line[:TAG_WITHIN])
+        head = line[:TAG_WITHIN]
+        tag = _STREAM.search(head) if "=" in head or "#" in head else None
         is_told = self._open is not None
         for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
             is_told = True
@@ -208,7 +213,9 @@ class Printed:
         if not _is_only_named(event):
             self._whole[kind] = line.number
         if id:
-            self._seen.append((kind, id))
+            self._seen[kind, id] = None
+            if len(self._seen) > SEEN:
+                del self._seen[next(iter(self._seen))]
         held = self._held
         if held is not None and held.found.event.get("type") == kind and not _is_only_named(event):
             self._held = None
@@ -286,6 +293,10 @@ class Printed:
         yield Line(number, Found(event, t, direction_of(named, told)))
 
     def _events(self, number: int, value: Any, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        if (bare := bare_event(value)) is not None:
+            event = _without_cut_ids(value)
+            yield Line(number, Found(event, t, bare))
+            return
         for one in unwrapped(value, t, told):
             if isinstance(one, Told):
                 yield from self._of_words(number, one)
@@ -340,6 +351,12 @@ def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
 
 def _object_in(text: str) -> Loose | None:
     """The first object in a line that may be an event, strictly read if it can be."""
+    begin = text.find("{")
+    if begin >= 0 and text.endswith("}") and "[" not in (head := text[:begin]) and "(" not in head:
+        try:
+            return Loose(_quick.decode(text[begin:]), len(text), True)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            pass
     for match in islice(_OBJECT.finditer(text), 6):
         at = match.start()
         if text[at] == "[" and _looks_like_a_tag(text, at):
@@ -375,7 +392,8 @@ def snaked(value: Any) -> Any:
 
 def _without_cut_ids(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """A log that shortens its lines makes many ids one."""
-    cut = [name for name in _IDS if isinstance(event.get(name), str) and _CUT.search(event[name])]
+    ids = [(name, event[name]) for name in _IDS if name in event]
+    cut = [name for name, id in ids if isinstance(id, str) and ("..." in id or "…" in id)]
     return {name: part for name, part in event.items() if name not in cut} if cut else event
 
 
@@ -445,3 +463,4 @@ def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
 
 
 _decoder = json.JSONDecoder(strict=False)
+_quick = msgspec.json.Decoder(dict[str, Any])

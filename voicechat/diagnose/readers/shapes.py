@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from voicechat.diagnose.readers.naming import CLIENT, SERVER, direction_of
+from voicechat.diagnose.readers.naming import CLIENT, SERVER, WireDirection, direction_of
 from voicechat.diagnose.readers.timing import time_of
 from voicechat.diagnose.readers.unwrapping import (
     BODIES,
@@ -28,6 +28,7 @@ MOST_SHAPES = 64
 _WRAPPING = frozenset((*TIMES, *MERE_BODIES, "dir", "direction"))
 _decoder = msgspec.json.Decoder()
 _SURE = (CLIENT | SERVER) - {"error"}
+_MERE_BODIES = frozenset(MERE_BODIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,15 @@ class Shapes:
         """The event of an object whose like was read before; None: read it the long way."""
         if type(value) is not dict:
             return None
-        if _is_sure(value.get("type")) and value.keys().isdisjoint(_WRAPPING):
-            return Found(value, None, direction_of(value["type"], None))
+        if (way := bare_event(value)) is not None:
+            return Found(value, None, way)
         plan = self._plans.get(tuple(value))
         if plan is None:
             return None
-        event = _inside(value[plan.body])
-        if type(event) is not dict or not _is_sure(event.get("type")) or not event.keys().isdisjoint(MERE_BODIES):
+        event = value[plan.body]
+        if type(event) is not dict:
+            event = _inside(event)
+        if type(event) is not dict or not _is_sure(event.get("type")) or not _MERE_BODIES.isdisjoint(event):
             return None
         for name in plan.names:
             said = value[name]
@@ -64,8 +67,10 @@ class Shapes:
         told = value[plan.direction] if plan.direction else None
         if told == "local":
             return None
-        way = DIRECTION_WORDS.get(told.strip().lower()) if isinstance(told, str) else None
-        return Found(event, t, direction_of(event["type"], way)) if t is not None or not plan.time else None
+        said_way = (
+            DIRECTION_WORDS.get(told) or DIRECTION_WORDS.get(told.strip().lower()) if isinstance(told, str) else None
+        )
+        return Found(event, t, direction_of(event["type"], said_way)) if t is not None or not plan.time else None
 
     def learn(self, value: Any, found: Found) -> None:
         """The long way led to this event of that object."""
@@ -80,6 +85,13 @@ class Shapes:
         direction = next((name for name in DIRECTIONS if _is_way(value.get(name))), "")
         names = tuple(name for name in NAMES if name in value and name not in (body, time, direction))
         self._plans[tuple(value)] = _Plan(body, time, direction, names)
+
+
+def bare_event(value: Any) -> WireDirection | None:
+    """The direction of an object that is an event without doubt, with nothing wrapped around it."""
+    if type(value) is dict and _is_sure(value.get("type")) and _WRAPPING.isdisjoint(value):
+        return direction_of(value["type"], None)
+    return None
 
 
 def _inside(part: Any) -> Any:

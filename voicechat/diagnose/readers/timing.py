@@ -43,9 +43,9 @@ _POSSIBLE = (1_700_000_000.0, 2_000_000_000.0)
 def time_in(line: str) -> tuple[float, int, int] | None:
     """(seconds, begin, end of the match) of the time near a line's beginning. Clock times count from midnight."""
     head = line[:LOOKED_AT]
-    if match := _ISO.search(head):
+    if "20" in head and (match := _ISO.search(head)):
         return _of_date(match), match.start(), match.end()
-    if match := _DAY_CLOCK.search(head):
+    if "-" in head and (match := _DAY_CLOCK.search(head)):
         month, day, hour, minute, second = (int(part) for part in match.groups()[:5])
         return (
             ((month * 31 + day) * 24 + hour) * 3600 + minute * 60 + second + _fraction(match[6]),
@@ -69,6 +69,8 @@ def time_in(line: str) -> tuple[float, int, int] | None:
 
 def time_of(value: object) -> float | None:
     """Seconds out of a JSON value: a number in seconds, milliseconds or microseconds, or a text with a time in it."""
+    if type(value) is float and 0.0 <= value < EPOCH:
+        return value
     if isinstance(value, int | float):
         return _of_number(value)
     if isinstance(value, str):
@@ -139,8 +141,10 @@ class Clock:
             self._first = self._last = raw
         if raw + self._days < self._last - DAY / 2 and raw < DAY:
             self._days += DAY
-        self._last = max(self._last, raw + self._days)
-        return round(raw + self._days - self._first, 6)
+        now = raw + self._days
+        if now > self._last:
+            self._last = now
+        return round(now - self._first, 6)
 
 
 def _of_number(number: float) -> float | None:

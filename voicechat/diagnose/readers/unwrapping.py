@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import msgspec
+
 from voicechat.diagnose.readers.naming import (
     WireDirection,
     direction_of,
@@ -105,8 +107,7 @@ _IN = (
 DIRECTION_WORDS: Mapping[str, WireDirection] = {**dict.fromkeys(_OUT, "out"), **dict.fromkeys(_IN, "in")}
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct, gc=False):
     """One event out of a log."""
 
     event: Mapping[str, Any]
