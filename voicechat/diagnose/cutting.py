@@ -22,8 +22,10 @@ def cut_answers(model: SessionModel, record: Record) -> list[Answer]:
         ended_now = answer is not None and answer.done is not None and answer.done.seq == record.seq
         known = [answer] if answer is not None and ended_now else []
     else:
-        known = list(model.answers.values()) if record.type != "response.done" else []
-        if record.type != LOG_ENDED and not prints_output(model):
+        if record.type == "response.done":
+            return []
+        known = [one for one in model.answers.values() if one.status == "cancelled"]
+        if known and record.type != LOG_ENDED and not prints_output(model):
             known = [one for one in known if one.first_output is not None]  # whether it had begun is not known yet
     return [one for one in known if one.status == "cancelled" and not one.is_aside]
 

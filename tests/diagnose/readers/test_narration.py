@@ -124,5 +124,5 @@ def test_a_phrase_finds_whatever_its_pattern_matches(name: str, data: strategies
 
 def test_a_phrase_knows_words_it_cannot_do_without() -> None:
     assert phrases.Phrase(r"\bdrop(?:ped|s)? (?:the )?(?:line|call)\b|连接(?:已)?断开").words == ("drop", "连")
-    assert phrases.Phrase(r"\d+ ms|line").words == ()
+    assert phrases.Phrase(r"\d+|line").words == ()
     assert all(phrase.words for phrase in PHRASES.values())

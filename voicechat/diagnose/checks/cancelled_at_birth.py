@@ -23,10 +23,12 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     for answer in judged:
         if cut_by_client(model, answer) and not had_a_reason(model, answer):
             yield _by_client(answer)
+    if not judged:
+        return
     dropped = [one for one in model.answers.values() if one.status == "cancelled" and was_at_birth(model, one)]
     dropped = [one for one in dropped if not cut_by_client(model, one) and not one.is_aside]
     least = 1 if _is_all_there_was(model, record) else TIMES
-    if judged and len(dropped) >= least and not any(was_meant(model, one) for one in dropped):
+    if len(dropped) >= least and not any(was_meant(model, one) for one in dropped):
         yield _by_server([mark for one in dropped for mark in (one.created, one.speech, one.done)])
 
 

@@ -51,11 +51,11 @@ def needed(parts: Sequence[tuple[Any, Any]]) -> tuple[str, ...]:
             within = value[1]
         elif str(code) in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT") and value[0] > 0:
             within = (value[2],)
-        words = [needed(one) for one in within]
-        if words and all(words):
-            choices.append(set().union(*words))
-    words = max(choices, key=_telling, default=set())
-    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+        of_each = [needed(one) for one in within]
+        if of_each and all(of_each):
+            choices.append({word for words in of_each for word in words})
+    best = max(choices, key=_telling, default=set())
+    return tuple(sorted(word for word in best if not any(other in word for other in best - {word})))
 
 
 def _telling(words: set[str]) -> tuple[int, int]:
