@@ -96,3 +96,30 @@ def test_a_check_that_fails_takes_neither_the_others_findings_nor_the_next_event
 
 def test_findings_are_decoded_by_an_older_reader_of_the_same_frame() -> None:
     assert msgspec.msgpack.decode(pack(Finding("a", "a", "info", "t"))[4:])["kind"] == "finding"
+
+
+def speak(talk: Talk, at: float, pauses: list[float]) -> None:
+    """Pieces of a second with these pauses (ms) between them, as a server with 500 and 300 ms tells them."""
+    ms = at * 1000
+    for number, pause in enumerate([*pauses, 0.0]):
+        name, item = "input_audio_buffer.speech", {"item_id": f"i{at}{number}"}
+        talk.happens(ms / 1000, "in", f"{name}_started", audio_start_ms=ms - 300, **item)
+        talk.happens(ms / 1000 + 1.5, "in", f"{name}_stopped", audio_end_ms=ms + 1500, **item)
+        ms += 1000 + pause
+
+
+def configured(talk: Talk, t: float, silence: int) -> None:
+    vad = {"type": "server_vad", "silence_duration_ms": silence, "prefix_padding_ms": 300}
+    talk.happens(t, "in", "session.updated", session={"audio": {"input": {"turn_detection": vad}}})
+
+
+def test_a_longer_pause_is_suggested_until_it_is_in_force() -> None:
+    talk = Talk()
+    configured(talk, 0.5, 500)
+    speak(talk, 1.0, [640, 710, 3000, 580])
+    talk.tick(20.0)
+    gain = "0 instead of 3 of 5 turns cut in a pause, +300 ms a turn"
+    assert talk.problems.suggested == (("audio.input.turn_detection.silence_duration_ms", 800, gain),)
+    configured(talk, 21.0, 800)
+    talk.tick(22.0)
+    assert not talk.problems.suggested

@@ -67,6 +67,18 @@ async def test_right_moves_a_slider_and_the_value_is_there_at_once() -> None:
         assert "550 ms" in row_of(app, "silence")
 
 
+async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
+    gain = "0 instead of 3 of 9 turns cut in a pause, +200 ms a turn"
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        await opened(app, engine, pilot, structs.replace(SESSION, suggested=((SILENCE, 700, gain),)))
+        assert f"700 ms: {gain}" in " ".join(text(app).split()).replace("│ ", "")
+        app.talk.query_one(SettingsList).cursor = SILENCE
+        await pilot.press("enter")
+        assert did.SettingChosen(SILENCE, 700) in engine.sent
+        await until(pilot, lambda: "700 ms" in row_of(app, "silence"))
+        assert "Enter takes it" not in text(app)
+
+
 async def test_waiting_then_in_effect_with_what_it_was_and_undo() -> None:
     async with showing("talk", LARGE) as (app, engine, pilot):
         await opened(app, engine, pilot)

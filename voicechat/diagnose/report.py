@@ -13,9 +13,8 @@ from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
-from voicechat.diagnose.session_model import SessionModel
 from voicechat.diagnose.two_tracks import TurnTaking, sound_findings
-from voicechat.diagnose.what_if import WhatIf, what_if
+from voicechat.diagnose.what_if import WhatIf
 from voicechat.diagnose.witness import OF_LIVE
 from voicechat.protocol.dialects import GA_NAMES, Dialect, detect_dialect
 from voicechat.recording.redact import without_keys
@@ -172,15 +171,8 @@ def diagnose(
     causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
     unexplained = tuple(sessions.unexplained)
     has_worked = any(diagnosis.model.has_worked for diagnosis in sessions.of.values())
-    told_if = next(filter(None, (_what_if(diagnosis.model) for diagnosis in sessions.of.values())), None)
+    told_if = next(filter(None, (diagnosis.what_if for diagnosis in sessions.of.values())), None)
     return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked, what_if=told_if)
-
-
-def _what_if(model: SessionModel) -> WhatIf | None:
-    """None where the server does not detect turns, or by meaning."""
-    silence, padding = model.configured.vad("silence_duration_ms"), model.configured.vad("prefix_padding_ms")
-    is_known = isinstance(silence, int | float) and isinstance(padding, int | float)
-    return what_if(model.speech, float(silence), float(padding)) if is_known else None
 
 
 def _is_past(finding: Finding) -> bool:

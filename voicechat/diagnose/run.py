@@ -16,6 +16,7 @@ from voicechat.diagnose import checks
 from voicechat.diagnose.findings import Board, Ended, Finding
 from voicechat.diagnose.records import LOG_ENDED, TIME_PASSED, Record
 from voicechat.diagnose.session_model import OUTPUT, SessionModel
+from voicechat.diagnose.what_if import WhatIf, what_if
 from voicechat.recording.redact import without_keys
 
 RUNS = frozenset(OUTPUT)
@@ -73,6 +74,13 @@ class Diagnosis:
     def findings(self) -> tuple[Finding, ...]:
         """All so far, in the order they were first seen."""
         return self._board.findings
+
+    @property
+    def what_if(self) -> WhatIf | None:
+        """Other pauses at the end of a turn; None where the server does not detect turns, or by meaning."""
+        silence, padding = (self.model.configured.vad(f"{name}_ms") for name in ("silence_duration", "prefix_padding"))
+        is_known = isinstance(silence, int | float) and isinstance(padding, int | float)
+        return what_if(self.model.speech, float(silence), float(padding)) if is_known else None
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in the next event of the session, in the order they flowed."""

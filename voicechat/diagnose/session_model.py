@@ -180,8 +180,10 @@ class SessionModel(SoundModel):
         self.configured.created = record.mark()
 
     def _session_updated(self, record: Record) -> None:
-        session = part(record.event, "session")
+        session, pause = part(record.event, "session"), self.configured.vad("silence_duration_ms")
         self.configured.in_force = session or self.configured.in_force
+        if self.configured.vad("silence_duration_ms") != pause:
+            self.speech.clear()  # what was said before was cut by another pause
         self.configured.updated = self.configured.updated or record.mark()
         self._note(record)
         if self.configured.pending is not None:

@@ -219,6 +219,8 @@ class SessionShown(msgspec.Struct, frozen=True, tag_field="kind", tag="session")
     """The voice was heard, and the service keeps it for this session."""
     local_detection: bool = False
     """Hands-free with turn detection of our own."""
+    suggested: tuple[tuple[str, int, str], ...] = ()
+    """(path, value, what it would have done in this talk)."""
 
 
 class TapeShown(msgspec.Struct, frozen=True, tag_field="kind", tag="tape"):

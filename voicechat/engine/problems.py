@@ -15,6 +15,7 @@ from voicechat.diagnose.run import Diagnosis
 from voicechat.engine.link import Evidence, Finding, FromEngine
 from voicechat.session.happenings import Happening
 
+SILENCE = "audio.input.turn_detection.silence_duration_ms"
 MOST_WAITING = 20_000
 """Events between two ticks; a flood beyond it loses its oldest to the diagnosis, never to the list."""
 
@@ -27,6 +28,9 @@ class Problems:
         self._diagnosis = diagnosis or Diagnosis(is_ours=True)
         self._waiting: deque[Record] = deque(maxlen=MOST_WAITING)
         self._started_at = 0.0
+        self._judged: tuple[object, ...] = ()
+        self.suggested: tuple[tuple[str, int, str], ...] = ()
+        """Settings that would have served this talk better, as `SessionShown` has them."""
 
     def start_at(self, at: float) -> None:
         """The moment that times count from, as in the event list."""
@@ -48,6 +52,13 @@ class Problems:
         finally:
             for finding in changed.values():
                 self._post(on_link(finding))
+        model = self._diagnosis.model
+        heard = (len(model.speech), model.speech[-1] if model.speech else None, model.configured.in_force)
+        if heard != self._judged:
+            self._judged = heard
+            told = self._diagnosis.what_if
+            best = told.best if told is not None else None
+            self.suggested = ((SILENCE, best.silence_ms, told.gain),) if told is not None and best is not None else ()
 
 
 def collect(changed: dict[str, findings.Finding], more: Iterable[findings.Finding]) -> None:

@@ -146,7 +146,8 @@ class Service:
         if why := await control.open():
             observers(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
         followers = observers.guarded("stream of `ctl events`", control.show)
-        self._showing = Showing(TalkScene(talk), log, self.post, also=followers)
+        scene = TalkScene(talk)
+        self._showing = Showing(scene, log, self.post, also=followers, suggested=lambda: problems.suggested)
         self._loop.set_exception_handler(lambda loop, context: note_defect(observers, talk.clock(), context))
         try:
             await self._go_on(talk, self._showing)

@@ -84,9 +84,12 @@ class Showing:
         post: Callable[[FromEngine], None],
         *,
         also: Callable[[tuple[EventRow, ...]], None] = lambda rows: None,
+        suggested: Callable[[], tuple[tuple[str, int, str], ...]] = lambda: (),
     ) -> None:
-        """`also` gets the events of each tick, for whoever follows them without a screen."""
+        """`also` gets the events of each tick, for whoever follows them without a screen; `suggested`: settings that
+        the diagnosis proposes, as `SessionShown` has them."""
         self._also = also
+        self._suggested = suggested
         self._scene = scene
         self._log = log
         self._post = post
@@ -95,7 +98,7 @@ class Showing:
         self._shown_at = self._looked_at = self._told_at = -PACE
         self._devices: Devices | None = None
         self._session = SessionShowing()
-        self._session_told: SessionShown | None = None
+        self._session_told: tuple[SessionShown, object] | None = None
         self._turns: dict[str, TurnView] = {}
         self._turns_of: State | None = None
         self._order: tuple[str, ...] = ()
@@ -115,10 +118,11 @@ class Showing:
         if devices is not None and devices != self._devices:
             self._post(devices)
         self._devices = devices
-        configured = self._session.now(state, policy)
-        if configured is not self._session_told:
-            self._session_told = configured
-            self._post(configured)
+        configured, suggested = self._session.now(state, policy), self._suggested()
+        told = self._session_told
+        if told is None or configured is not told[0] or suggested is not told[1]:
+            self._session_told = configured, suggested
+            self._post(msgspec.structs.replace(configured, suggested=suggested))
 
     def _due_snapshot(self, state: State, now: float, policy: TurnPolicy) -> Snapshot | None:
         """Between two paces only a changed fact can be news: then nothing is made that would not be sent."""

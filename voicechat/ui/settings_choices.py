@@ -19,8 +19,9 @@ from voicechat.engine.link import SessionShown, SoundFacts
 from voicechat.ui.wording import Keys
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-Standing = Literal["", "waiting", "refused", "kept", "other"]
-"""What became of the user's choice: under way, not taken, taken for the next session, or the service chose else."""
+Standing = Literal["", "waiting", "refused", "kept", "other", "suggested"]
+"""What became of the user's choice: under way, not taken, taken for the next session, or the service chose else. Where
+nothing was chosen: the diagnosis suggests another value."""
 
 VAD = "audio.input.turn_detection"
 TRANSCRIPTION = "audio.input.transcription"
@@ -140,6 +141,7 @@ class Values:
         self._wish = document(self.shown.wish)
         self._was = {path: document(f'{{"was":{text}}}').get("was") for path, text in self.shown.was}
         self._refused = dict(self.shown.refused)
+        self.suggested = {path: (value, gain) for path, value, gain in self.shown.suggested}
         self.turns_are_ours = facts.mic.turn_mode == "push-to-talk" or self.shown.local_detection
         self.is_beta = self.shown.dialect == "beta"
 
@@ -221,7 +223,12 @@ def slider(
     options = tuple(Option(text, SettingChosen(path, value)) for text, value in steps)
     text = worded(now, steps)
     before = worded(values.was(path), steps) if values.is_changed(path) else ""
-    return placed(values, Setting(path, label, text, options, chosen, slides=True, why=why), before)
+    row = placed(values, Setting(path, label, text, options, chosen, slides=True, why=why), before)
+    if row.standing or why or path not in values.suggested:
+        return row
+    better, gain = values.suggested[path]
+    said = f"{worded(better, steps)}: {gain} · Enter takes it"
+    return replace(row, door=SettingChosen(path, better), standing="suggested", reason=said)
 
 
 def text_row(values: Values, path: str, label: str, empty: str, *, why: str = "") -> Setting:

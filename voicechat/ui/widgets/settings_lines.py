@@ -25,6 +25,7 @@ STANDINGS = {
     "refused": ("✕", "error", "refused: "),
     "kept": ("◉", "warning", ""),
     "other": ("▲", "warning", ""),
+    "suggested": ("◆", "accent", ""),
 }
 UNANSWERED = "the service did not"
 
