@@ -121,6 +121,13 @@ def test_a_hostile_frame_of_a_megabyte_takes_a_moment(text: str, as_bytes: bool)
 
 
 def test_a_frame_with_too_many_items_is_not_read_and_says_so() -> None:
-    assert read_json("[" + "0," * (MAX_ITEMS + 1) + "0]").reason == "more than 50,000 items, not read"
-    assert read_json(b'{"a":[' + b"[]," * (MAX_ITEMS + 1) + b"0]}").reason == "more than 50,000 items, not read"
-    assert read_json('{"a": "' + "one, two, " * MAX_ITEMS + '"}').reason == ""
+    assert read_json("[" + "0," * (MAX_ITEMS + 1) + "0]").reason == "more than 20,000 items, not read"
+    assert read_json(b'{"a":[' + b"[]," * (MAX_ITEMS + 1) + b"0]}").reason == "more than 20,000 items, not read"
+    assert read_json("[" + "[[1]]," * (MAX_ITEMS // 2) + "0]").reason == "more than 20,000 items, not read"
+    assert read_json('{"a": "' + "one, two, [three] " * MAX_ITEMS + '"}').reason == ""
+
+
+def test_odd_json_of_many_megabytes_is_refused_and_plain_audio_is_read() -> None:
+    audio = "QUFB" * 3_000_000
+    assert read_json(f'{{"delta": "{audio}"}}').reason == ""
+    assert read_json(f'{{"delta": "{audio}", "delta": ""}}').reason == "no plain JSON, and longer than 8 MiB, not read"

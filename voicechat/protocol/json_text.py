@@ -18,8 +18,10 @@ import msgspec
 
 MAX_FRAME = 32 * 1024 * 1024
 """Bytes. The biggest legal event is an append of 15 MiB; beyond this a frame is not even looked at."""
-MAX_ITEMS = 50_000
-"""Members and array elements of a frame. A session with a hundred tools has a few thousand."""
+MAX_ITEMS = 20_000
+"""Commas and opening brackets of a frame. A session with a hundred tools has a few thousand; so many take 20 ms."""
+MAX_ODD = 8 * 1024 * 1024
+"""Bytes of a frame that has to be read the slow way: 40 ms. An event with that much audio in it is no odd one."""
 MAX_DEPTH = 100
 """Levels of nesting kept. Real events have eight; a tool's JSON schema perhaps twenty."""
 MAX_NOTES = 20
@@ -32,8 +34,8 @@ _KEY_STR = re.compile(r'"[ \t\r\n]*:')
 _KEY_BYTES = re.compile(rb'"[ \t\r\n]*:')
 # A string that never ends runs to the end of the text: tried again at each quote in it, it costs the square of it.
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
-_COMMA_STR = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(,)', re.DOTALL)
-_COMMA_BYTES = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|(,)', re.DOTALL)
+_ITEM_STR = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
+_ITEM_BYTES = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([,\[{])', re.DOTALL)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _UNUSABLE = object()
@@ -84,23 +86,25 @@ def read_json(text: str | bytes) -> JsonText:
 
 
 def _has_too_many_items(text: str | bytes) -> bool:
-    """Whether the text has more than `MAX_ITEMS` commas outside its strings."""
+    """Whether the text has more than `MAX_ITEMS` commas and opening brackets outside its strings."""
     if len(text) <= MAX_ITEMS:
         return False
     if isinstance(text, bytes):
-        return text.count(b",") > MAX_ITEMS and _reaches(_COMMA_BYTES.finditer(text), MAX_ITEMS)
-    return text.count(",") > MAX_ITEMS and _reaches(_COMMA_STR.finditer(text), MAX_ITEMS)
+        counted = sum(map(text.count, (b",", b"[", b"{")))
+        return counted > MAX_ITEMS and _reaches(_ITEM_BYTES.finditer(text), MAX_ITEMS)
+    counted = sum(map(text.count, ",[{"))
+    return counted > MAX_ITEMS and _reaches(_ITEM_STR.finditer(text), MAX_ITEMS)
 
 
 def _reaches(matches: Iterator[re.Match[str]] | Iterator[re.Match[bytes]], most: int) -> bool:
-    """Whether there are more commas than `most`; so many strings without commas between them are no JSON either."""
-    commas = strings = 0
+    """Whether there are more items than `most`; so many strings without commas between them are no JSON either."""
+    items = strings = 0
     for match in matches:
         if match[1]:
-            commas += 1
+            items += 1
         else:
             strings += 1
-        if commas > most or strings > 4 * most:
+        if items > most or strings > 4 * most:
             return True
     return False
 
@@ -128,6 +132,8 @@ def _fits(number: int) -> bool:
 
 
 def _read_odd_json(text: str | bytes) -> JsonText:
+    if byte_size(text) > MAX_ODD:
+        return JsonText(None, reason=f"no plain JSON, and longer than {MAX_ODD // (1024 * 1024)} MiB, not read")
     notes = Notes()
     whole = _as_text(text, notes)
     if not whole:
