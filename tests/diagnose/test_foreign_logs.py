@@ -8,8 +8,7 @@ import random
 import pytest
 
 from tests.support.each import each
-from tests.support.foreign_logs import WRITERS, all_written, double_encoded
-from tests.support.foreign_sessions import BROKEN, HEALTHY, Session
+from tests.support.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from voicechat.diagnose.report import Report, diagnose
 
 
@@ -53,16 +52,16 @@ def test_a_part_of_a_healthy_log_or_a_log_of_few_handlers_is_healthy_too(session
 
 
 def test_a_log_that_went_through_the_wrong_encoding_is_read() -> None:
-    session = next(one for one in BROKEN if one.name == "R2 waits in Chinese")
-    assert codes(double_encoded(session.rows())) == [session.code]
+    waiting = foreign_session("waits-in-chinese")
+    assert codes(double_encoded(waiting.rows())) == [waiting.code]
 
 
 def test_a_log_that_breaks_off_inside_a_line_keeps_what_was_there() -> None:
-    session = next(one for one in BROKEN if one.name == "R20 max_speech_ms")
-    for name, data in all_written(session.rows(), needs_words=False):
+    refused = foreign_session("max-speech-ms")
+    for name, data in all_written(refused.rows(), needs_words=False):
         if name in ("json_array", "newest_first", "har"):
             continue  # half a JSON document is none
-        assert codes(data[: len(data) * 9 // 10]) == [session.code], name
+        assert codes(data[: len(data) * 9 // 10]) == [refused.code], name
 
 
 def test_sessions_that_a_log_tells_apart_are_judged_apart() -> None:
