@@ -12,6 +12,8 @@ import pytest
 
 from tests.support.each import each
 from voicechat.cli.diagnose import diagnose_command
+from voicechat.diagnose.records import record_of
+from voicechat.diagnose.sound_against_events import Story, disagreements, story_of
 from voicechat.diagnose.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
 
 LENGTH = 30.0
@@ -107,3 +109,31 @@ def test_tape_with_unreadable_audio_is_still_diagnosed(tmp_path: Path, capsys: p
     assert diagnose_command([str(tmp_path)], as_json=False) == 1
     told = capsys.readouterr()
     assert "response-failed" in told.out and "judged without it" in told.err
+
+
+def story(*events: tuple[float, str]) -> Story:
+    return story_of(record_of(seq, t, "in", {"type": name}) for seq, (t, name) in enumerate(events))
+
+
+SPEECH, COMMITTED = "input_audio_buffer.speech_started", "input_audio_buffer.committed"
+AUDIBLE, SILENT = "assistant.audible", "assistant.silent"
+AS_IT_WAS = ((1.2, SPEECH), (3.6, COMMITTED), (3.9, AUDIBLE), (8.1, SILENT))
+
+
+@each(
+    ("user", "assistant", "events", "titles"),
+    [
+        (((1, 3),), ((3.8, 8),), AS_IT_WAS, []),
+        (((1, 3),), (), AS_IT_WAS, ["Events tell of 4.2 s of an answer, and its track is silent."]),
+        (((1, 3),), ((3.8, 8), (20, 22)), AS_IT_WAS, ["The assistant is heard for 2.0 s where no event tells of it."]),
+        (((1, 3), (12, 15)), ((3.8, 8),), AS_IT_WAS, ["The user speaks for 3.0 s, and no event takes notice of it."]),
+        (((1, 3), (12, 15)), ((3.8, 8),), (*AS_IT_WAS, (16, COMMITTED)), []),
+        (((1, 3), (12, 12.4)), ((3.8, 8),), AS_IT_WAS, []),
+        (((1, 3), (12, 15)), ((3.8, 8),), ((2, "response.created"),), []),
+        (((1, 3), (4, 5), (6, 7)), ((9, 12),), ((0.9, "talk.pressed"), (7.2, COMMITTED), (9, AUDIBLE)), []),
+    ],
+)
+def test_sound_and_events_that_disagree_are_told(
+    user: Spans, assistant: Spans, events: tuple[tuple[float, str], ...], titles: list[str]
+) -> None:
+    assert [one.title for one in disagreements(analysed(user, assistant), story(*events))] == titles

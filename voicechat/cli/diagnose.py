@@ -13,7 +13,9 @@ from pathlib import Path
 
 from voicechat import exit_codes
 from voicechat.cli.diagnose_words import Words
+from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_quotes, with_sound
+from voicechat.diagnose.sound_against_events import story_of
 from voicechat.diagnose.two_tracks import FRAME, TurnTaking, turn_taking
 from voicechat.errors import TapeError
 from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE
@@ -115,7 +117,9 @@ def _with_audio(report: Report, audio: Path, least: float) -> Report:
     if not audio.is_file():
         return report
     try:
-        return with_sound(report, sound_of(audio), least)
+        with audio.with_name(EVENTS_FILE).open("rb") as stream:
+            story = story_of(read_log(stream, Reading()))
+        return with_sound(report, sound_of(audio), least, story)
     except TapeError as error:
         print(f"voicechat: {error.message}; its events are judged without it", file=sys.stderr)
         return report

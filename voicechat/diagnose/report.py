@@ -13,6 +13,7 @@ from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 from voicechat.diagnose.refusals import problem_of
 from voicechat.diagnose.run import Diagnosis
+from voicechat.diagnose.sound_against_events import Story, disagreements
 from voicechat.diagnose.two_tracks import TurnTaking, sound_findings
 from voicechat.diagnose.what_if import WhatIf
 from voicechat.diagnose.witness import OF_LIVE
@@ -99,10 +100,11 @@ def with_quotes(report: Report, stream: Iterable[bytes]) -> Report:
     return replace(report, quotes=quotes)
 
 
-def with_sound(report: Report, told: TurnTaking, least: float = 0.0) -> Report:
-    """The same log, and what its two tracks show."""
+def with_sound(report: Report, told: TurnTaking, least: float = 0.0, story: Story | None = None) -> Report:
+    """The same log, and what its two tracks show; `story`: what its events tell of them."""
     known = {"no-response", "slow-first-sound"} if report.reading.events else set()  # events know better what was due
-    causes = tuple(Cause(one) for one in sound_findings(told) if one.code not in known and one.confidence >= least)
+    findings = sound_findings(told) + (disagreements(told, story) if story is not None else [])
+    causes = tuple(Cause(one) for one in findings if one.code not in known and one.confidence >= least)
     has_worked = report.has_worked or bool(told.of("wait", "yield"))
     return replace(report, causes=(*report.causes, *causes), has_worked=has_worked, sound=told)
 

@@ -74,6 +74,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "answer-without-audio": ("An answer came as text though sound was asked for.", "History, output_modalities."),
     "talk-over": ("The assistant went on while the user spoke.", "interrupt_response; clear what is queued."),
     "turn-ended-early": ("An answer began in the middle of a sentence.", "silence_duration_ms, or semantic_vad."),
+    "sound-disagrees": ("A tape's sound and its events differ.", "Device, buffers, turn_detection.threshold."),
     "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
 }
 """Code of a finding -> what it means, what to check."""
