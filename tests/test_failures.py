@@ -185,8 +185,8 @@ def going_on(met: Met) -> Talk:
     for tick in range(1, 200):
         line = talk.state.connection
         if line.phase == "connecting" and line.retry_at is None:
-            talk.tell(tick / 10, failed(met, line.number))
-        talk.until(tick / 10)
+            talk.at(tick / 10).tell(failed(met, line.number))
+        talk.at(tick / 10)
     return talk
 
 
@@ -240,7 +240,7 @@ def test_response_audio_that_never_becomes_audible_is_told_within_two_seconds() 
     speaker = at(0.0, DeviceOpened("Mic", "Loudspeaker"))
     started = (speaker, at(0.0, created()), at(0.5, sound_started()))
     talk = script(*started, until=4.0)
-    assert talk.said(Noticed)[0].time == 2.5 and talk.notices == ["inaudible"]
+    assert talk.news(Noticed)[0].time == 2.5 and talk.notices == ["inaudible"]
     assert "Nothing reaches your loudspeaker" in talk.state.conversation.turns[-1].text
     assert script(*started, at(2.4, heard()), until=6.0).notices == []
     assert script(*started, at(1.0, StopPressed()), until=6.0).notices == []

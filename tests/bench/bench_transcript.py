@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tests.support.talk_script import TalkScript, committed, created, done, item, transcript, words
-from voicechat.core.events import Received
+from tests.support.script import committed, connected, created, done, item, transcribed, words
 from voicechat.core.rules import conversation
 from voicechat.core.turn_viewing import turn_views
 
@@ -22,16 +21,16 @@ def microseconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    talk = TalkScript(speaker="")
+    talk = connected(speaker="")
     for number in range(TURNS // 2):
         user, response, assistant = f"u{number}", f"r{number}", f"a{number}"
-        talk.hear(committed(user, f"a{number - 1}"), transcript(user, "What is the time?"), created(response))
+        talk.hear(committed(user, f"a{number - 1}"), transcribed(user, "What is the time?"), created(response))
         talk.hear(words(response, assistant, "It is nine."))
-        talk.hear(done(response, item(assistant, "assistant", transcript="It is nine.")))
+        talk.hear(done(response, output=(item(assistant, "assistant", transcript="It is nine."),)))
     talk.hear(created("last"), words("last", "alast", "Now "))
     state, policy = talk.state, talk.policy
-    delta = Received(1, words("last", "alast", "more "))
-    late = Received(1, transcript("u0", "What?"))
+    delta = words("last", "alast", "more ")
+    late = transcribed("u0", "What?")
     print(f"{len(state.conversation.turns)} turns")
     print(
         f"delta of the newest answer  {microseconds(lambda: conversation.on_event(state, delta, 1.0, policy)):7.1f} µs"
@@ -39,7 +38,7 @@ def main() -> None:
     print(
         f"transcript of the first turn {microseconds(lambda: conversation.on_event(state, late, 1.0, policy)):6.1f} µs"
     )
-    new = Received(1, committed("unew", "alast"))
+    new = committed("unew", "alast")
     print(f"a new turn                  {microseconds(lambda: conversation.on_event(state, new, 1.0, policy)):7.1f} µs")
     print(f"deadline                    {microseconds(lambda: conversation.deadline(state, 1.0, policy)):7.1f} µs")
     print(f"all turn views              {microseconds(lambda: turn_views(state, 1.0)):7.1f} µs")

@@ -67,7 +67,7 @@ def talk_over(began: float, ended: float, *more: At[Event], begin: State | None 
 
 def grants(talk: Talk) -> list[At[AnswerInterrupted]]:
     """When voice interrupted."""
-    return [one for one in talk.said(AnswerInterrupted) if one.what.by == "barge-in"]
+    return [one for one in talk.news(AnswerInterrupted) if one.what.by == "barge-in"]
 
 
 def test_r7_a_cough_is_not_an_interruption() -> None:
@@ -123,7 +123,7 @@ def test_a_loudspeaker_that_triggers_the_voice_detection_is_named_with_its_cure(
     heard_echo: SelfEchoHeard, cure: str
 ) -> None:
     talk = script(at(1.0, heard_echo))
-    (notice,) = talk.said(Noticed)
+    (notice,) = talk.news(Noticed)
     assert cure in notice.what.text
     assert "\N{MINUS SIGN}18 dB" in notice.what.text
     assert "ms late" in notice.what.text
@@ -168,7 +168,7 @@ def test_stop_while_idle_keeps_the_next_response_audible() -> None:
 def test_a_flush_applied_before_the_key_is_known_ends_the_answer_once() -> None:
     events = (at(0.0, created()), at(0.1, heard()), at(1.0, PlaybackFlushed(1)), at(1.02, StopPressed()))
     talk = script(*events, until=2.0)
-    assert [one.what.by for one in talk.said(AnswerInterrupted)] == ["you"]
+    assert [one.what.by for one in talk.news(AnswerInterrupted)] == ["you"]
     assert len(talk.of(CancelResponse)) == 1
 
 
@@ -225,7 +225,7 @@ def test_r8_the_loudspeaker_plays_again_when_the_next_answer_begins() -> None:
 
 def test_r9_cleared_by_the_server_flushes_at_once_on_webrtc() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(2.0, sound_cleared()), at(2.1, done(status="cancelled")))
-    assert talk.said(AnswerInterrupted) == [at(2.0, AnswerInterrupted("server"))]
+    assert talk.news(AnswerInterrupted) == [at(2.0, AnswerInterrupted("server"))]
     assert [type(one.what) for one in talk.effects if one.time == 2.0][:1] == [SilencePlayback]
     assert talk.of(CancelResponse) == []
 
@@ -234,7 +234,7 @@ def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> 
     events = (at(0.0, created()), at(0.0, audio("i1", 5.0)), at(0.1, heard()))
     end = at(2.1, done(status="cancelled", reason="turn_detected"))
     talk = script(*events, end, begin=opened(transport="WebSocket"), until=3.0)
-    assert talk.said(AnswerInterrupted) == [at(2.1, AnswerInterrupted("server"))]
+    assert talk.news(AnswerInterrupted) == [at(2.1, AnswerInterrupted("server"))]
     assert talk.of(SilencePlayback) == [at(2.1, SilencePlayback(1))]
     assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(2.0)]
     assert talk.state.responses.last_ended_by == "server"
@@ -251,13 +251,13 @@ def test_r9_speech_started_flushes_under_quick_only() -> None:
 def test_r9_the_answer_to_our_own_clear_is_no_second_interruption() -> None:
     events = (at(0.0, created()), at(0.1, heard()), at(2.0, StopPressed()), at(2.1, sound_cleared()))
     talk = script(*events, at(2.15, done(status="cancelled", reason="turn_detected")))
-    assert [one.what.by for one in talk.said(AnswerInterrupted)] == ["you"]
+    assert [one.what.by for one in talk.news(AnswerInterrupted)] == ["you"]
     assert talk.state.responses.last_ended_by == "you"
 
 
 def test_r11_a_grant_without_words_or_further_voice_is_called_noise() -> None:
     talk = talk_over(3.0, 3.3)
-    assert talk.said(FalseAlarm) == [at(4.3, FalseAlarm(3.25))]
+    assert talk.news(FalseAlarm) == [at(4.3, FalseAlarm(3.25))]
     assert talk.notices == ["false_alarm"]
     assert talk.state.voice.false_alarms == 1
     cut = [turn for turn in talk.state.conversation.turns if turn.cut is not None]
@@ -265,21 +265,21 @@ def test_r11_a_grant_without_words_or_further_voice_is_called_noise() -> None:
 
 
 def test_r11_a_transcript_makes_it_an_interruption() -> None:
-    assert talk_over(3.0, 3.3, at(4.0, transcribed("u1", "stop"))).said(FalseAlarm) == []
+    assert talk_over(3.0, 3.3, at(4.0, transcribed("u1", "stop"))).news(FalseAlarm) == []
 
 
 def test_r11_a_transcript_without_words_does_not() -> None:
-    assert len(talk_over(3.0, 3.3, at(4.0, transcribed("u1", " ."))).said(FalseAlarm)) == 1
+    assert len(talk_over(3.0, 3.3, at(4.0, transcribed("u1", " ."))).news(FalseAlarm)) == 1
 
 
 def test_r11_voice_that_goes_on_makes_it_an_interruption() -> None:
-    assert talk_over(3.0, 4.5).said(FalseAlarm) == []
-    assert talk_over(3.0, 3.6).said(FalseAlarm) == []
+    assert talk_over(3.0, 4.5).news(FalseAlarm) == []
+    assert talk_over(3.0, 3.6).news(FalseAlarm) == []
 
 
 def test_r11_further_voice_within_a_second_is_waited_for() -> None:
     talk = talk_over(3.0, 3.3, at(4.0, VoiceBegan(4.0)), at(4.8, VoiceEnded(4.8, 0.8)))
-    assert talk.said(FalseAlarm) == []
+    assert talk.news(FalseAlarm) == []
 
 
 def test_the_numbers_are_the_policys() -> None:

@@ -29,7 +29,7 @@ def test_a_spent_budget_closes_the_mic_and_names_the_reason_and_the_way_out() ->
     talk = script(at(1.0, SPENT), until=2.0)
     assert [one.time for one in talk.of(CloseMic)] == [1.0]
     assert talk.reason == BUDGET
-    (told,) = talk.said(Noticed)
+    (told,) = talk.news(Noticed)
     assert told.what.level == "warning"
     assert told.what.text == "The budget of $2.00 is spent. Start with voicechat --budget 5 for more."
     shown = view(talk.state, 2.0, talk.policy)
@@ -39,12 +39,12 @@ def test_a_spent_budget_closes_the_mic_and_names_the_reason_and_the_way_out() ->
 
 def test_the_warning_before_the_end_changes_nothing() -> None:
     talk = script(at(1.0, BudgetNear(1.8, 2.0)), until=2.0)
-    assert [one.what.text for one in talk.said(Noticed)] == ["$1.80 of your budget of $2.00 are spent."]
+    assert [one.what.text for one in talk.news(Noticed)] == ["$1.80 of your budget of $2.00 are spent."]
     assert talk.reason == "" and not talk.of(CloseMic)
 
 
 def test_a_budget_that_cannot_be_kept_is_said_to_be_so() -> None:
-    (told,) = script(at(1.0, BudgetBlind(2.0, "somebody-elses")), until=2.0).said(Noticed)
+    (told,) = script(at(1.0, BudgetBlind(2.0, "somebody-elses")), until=2.0).news(Noticed)
     assert "cannot be kept" in told.what.text and "somebody-elses" in told.what.text and "[prices]" in told.what.text
 
 
@@ -60,7 +60,7 @@ def test_what_is_typed_is_kept_in_the_talk_and_asked_when_the_user_goes_on() -> 
     assert [one.time for one in talk.of(CreateItem)] == [2.0]
     assert not talk.of(CreateResponse)
     assert talk.notices == ["budget_spent", "budget_not_asked"]
-    talk.tell(6.0, GoOnChosen())
+    talk.at(6.0).tell(GoOnChosen())
     assert [one.time for one in talk.of(CreateResponse)] == [6.0]
 
 
@@ -79,7 +79,7 @@ def test_r13_a_transcript_is_not_answered_beyond_the_budget() -> None:
     events = (at(1.0, committed("u1")), at(1.2, SPENT), at(1.5, transcribed("u1", "How much is left?")))
     talk = script(*events, begin=begin, policy=CLIENT_DECIDES, until=4.0)
     assert not talk.of(CreateResponse)
-    talk.tell(5.0, GoOnChosen())
+    talk.at(5.0).tell(GoOnChosen())
     assert len(talk.of(CreateResponse)) == 1
 
 
@@ -91,7 +91,7 @@ def test_r12_an_answer_that_waited_for_another_one_is_not_created_at_its_end() -
 def test_r6_a_held_key_ends_with_the_budget_and_a_press_after_it_says_why() -> None:
     begin = opened(turn_mode="push-to-talk")
     talk = script(at(1.0, TalkPressed()), at(3.0, SPENT), at(4.0, TalkPressed()), begin=begin, until=6.0)
-    assert [one.time for one in talk.said(TalkDropped)] == [3.0]
+    assert [one.time for one in talk.news(TalkDropped)] == [3.0]
     assert talk.notices == ["budget_spent", "budget_press"]
     assert not talk.state.microphone.is_open and talk.reason == BUDGET
 
@@ -99,9 +99,9 @@ def test_r6_a_held_key_ends_with_the_budget_and_a_press_after_it_says_why() -> N
 def test_r7_a_voice_over_the_last_answer_does_not_cut_it() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(5.0, SPENT), until=5.5)
     assert [one.what for one in talk.of(AllowBargeIn)] == [AllowBargeIn(True), AllowBargeIn(False)]
-    talk.tell(6.0, VoiceBegan(6.0)).until(8.0)
+    talk.at(6.0).tell(VoiceBegan(6.0)).at(8.0)
     assert not talk.of(CancelResponse)
-    talk.tell(8.5, done()).tell(9.0, fell_silent(9.0)).until(12.0)
+    talk.at(8.5).tell(done()).at(9.0).tell(fell_silent(9.0)).at(12.0)
     assert talk.reason == BUDGET
 
 
@@ -113,7 +113,7 @@ def test_r5_a_mute_stays_the_reason_that_is_shown() -> None:
 def test_without_the_stop_the_talk_goes_on_and_says_so() -> None:
     talk = script(at(1.0, BudgetSpent(2.01, 2.0, stops=False)), at(2.0, TextEntered("hello")), until=3.0)
     assert talk.reason == "" and len(talk.of(CreateResponse)) == 1
-    assert "goes on" in talk.said(Noticed)[0].what.text
+    assert "goes on" in talk.news(Noticed)[0].what.text
 
 
 def test_a_new_session_spends_the_same_purse() -> None:

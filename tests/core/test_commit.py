@@ -17,7 +17,7 @@ def test_r17_fragments_make_one_commit() -> None:
     events = (*voice(1.0, 1.3), *voice(1.8, 2.1), *voice(2.6, 3.0))
     talk = script(*events, begin=LOCAL)
     assert talk.of(CommitInput) == [at(3.5, CommitInput("audio-1-1"))]
-    assert talk.said(TurnSpoken) == [at(3.5, TurnSpoken("local"))]
+    assert talk.news(TurnSpoken) == [at(3.5, TurnSpoken("local"))]
     assert talk.of(ClearInput) == []
 
 

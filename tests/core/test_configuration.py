@@ -74,7 +74,7 @@ def test_r21_given_in_the_handshake_the_configuration_is_in_force_at_once() -> N
     talk = script(*line(configured=True), begin=BEGIN, until=2.0)
     assert talk.of(OpenMic) == [at(1.0, OpenMic())]
     assert talk.of(UpdateSession) == []
-    assert talk.said(ConfigurationInForce) == [at(1.0, ConfigurationInForce())]
+    assert talk.news(ConfigurationInForce) == [at(1.0, ConfigurationInForce())]
 
 
 def returned(**heard: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_r22_settings_the_service_never_applies_are_named() -> None:
     created = at(1.0, wire(SessionCreated(session=returned())))
     talk = script(*line(created, answer, configured=True), begin=BEGIN, until=9.0)
     assert len(updates(talk)) == 1
-    assert [one.what.text for one in talk.said(Noticed)] == [
+    assert [one.what.text for one in talk.news(Noticed)] == [
         "The service does not apply transcription; it keeps its own setting."
     ]
 
@@ -123,9 +123,9 @@ def test_r21_a_press_does_not_send_audio_before_the_configuration_either() -> No
 
 def test_a_line_that_says_nothing_at_all_is_doubted_to_be_a_realtime_service() -> None:
     talk = script(*line(), begin=BEGIN, until=9.0)
-    (told,) = talk.said(Noticed)
+    (told,) = talk.news(Noticed)
     assert "neither begun a session nor confirmed" in told.what.text
-    assert "neither" not in script(*line(ga_created()), begin=BEGIN, until=9.0).said(Noticed)[0].what.text
+    assert "neither" not in script(*line(ga_created()), begin=BEGIN, until=9.0).news(Noticed)[0].what.text
 
 
 def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -> None:

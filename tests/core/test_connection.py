@@ -47,9 +47,9 @@ def failing(failure: LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
     talk = script(at(0.0, ConnectWanted()), begin=begin, until=0.0)
     for _ in range(times):
         number = talk.state.connection.number
-        talk.tell(talk.now, replace(failure, connection=number))
+        talk.at(talk.now).tell(replace(failure, connection=number))
         while talk.state.connection.number == number and talk.state.connection.retry_at is not None:
-            talk.until(talk.state.connection.retry_at)
+            talk.at(talk.state.connection.retry_at)
     return talk
 
 
@@ -75,7 +75,7 @@ def test_a_local_server_that_is_still_starting_is_tried_three_times_before_the_u
     talk = failing(LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
     assert [one.time for one in talk.of(Connect)] == [0.0, 0.5, 1.5, 2.5]
     assert talk.notices == []
-    talk.tell(2.5, LineFailed(4, "nothing listens", retryable=True, code="refused"))
+    talk.at(2.5).tell(LineFailed(4, "nothing listens", retryable=True, code="refused"))
     assert talk.state.connection.phase == "refused"
     assert talk.notices == ["refused"]
 
@@ -224,12 +224,12 @@ def test_r27_the_service_says_how_long_to_wait() -> None:
 
 def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
     talk = failing(LineFailed(0, "no route", retryable=True, code="unreachable"), times=5)
-    talk.tell(talk.now, LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
+    talk.at(talk.now).tell(LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
     before, tries = round(talk.now + 0.01, 2), len(talk.of(Connect))
-    talk.tell(before + 1.0, AgainPressed())
+    talk.at(before + 1.0).tell(AgainPressed())
     assert [one.time for one in talk.of(Connect)][tries:] == [before + 1.0]
-    talk.tell(before + 1.1, LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
-    talk.tell(before + 1.2, EndAsked()).until(before + 600.0)
+    talk.at(before + 1.1).tell(LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
+    talk.at(before + 1.2).tell(EndAsked()).at(before + 600.0)
     assert len(talk.of(Connect)) == tries + 1
 
 
@@ -238,22 +238,22 @@ def test_r27_a_fatal_error_before_the_loss_is_its_reason_and_nothing_is_tried() 
     talk = script(*events, until=600.0)
     assert talk.of(Connect) == []
     assert talk.state.connection.phase == "lost"
-    assert "You have no credit." in talk.said(Noticed)[-1].what.text
+    assert "You have no credit." in talk.news(Noticed)[-1].what.text
 
 
 def test_r27_a_line_that_comes_and_goes_is_not_hammered() -> None:
     talk = script(at(0.0, LineLost(1, "gone")), until=0.0)
     for _ in range(6):
-        talk.until(talk.state.connection.retry_at or talk.now)
+        talk.at(talk.state.connection.retry_at or talk.now)
         number = talk.state.connection.number
-        talk.tell(talk.now + 0.1, LineOpened(number, configured=True), LineLost(number, "gone"))
+        talk.at(talk.now + 0.1).tell(LineOpened(number, configured=True), LineLost(number, "gone"))
     assert talk.now > 10.0
 
 
 def test_r27_an_expired_token_is_replaced_by_a_new_one_a_few_times() -> None:
     talk = failing(LineFailed(0, "Ephemeral token expired", status=401), times=2)
     assert len(talk.of(Connect)) == 3
-    talk.tell(talk.now, LineFailed(3, "Ephemeral token expired", status=401)).until(talk.now + 600.0)
+    talk.at(talk.now).tell(LineFailed(3, "Ephemeral token expired", status=401)).at(talk.now + 600.0)
     assert talk.state.connection.phase == "refused"
 
 
@@ -283,8 +283,8 @@ def test_r14_no_reconnect_asks_for_an_answer_and_r_does() -> None:
     cut = (at(0.0, created()), at(0.1, heard()), at(2.0, LineLost(1, "gone")))
     talk = script(*cut, at(2.3, LineOpened(2, configured=True)), until=60.0)
     assert talk.of(CreateResponse) == []
-    assert "waits for r" in talk.said(Noticed)[-1].what.text
-    talk.tell(61.0, AgainPressed())
+    assert "waits for r" in talk.news(Noticed)[-1].what.text
+    talk.at(61.0).tell(AgainPressed())
     assert len(talk.of(CreateResponse)) == 1
 
 

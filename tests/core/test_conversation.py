@@ -8,19 +8,19 @@ from dataclasses import replace
 import pytest
 
 from tests.support.each import each
-from tests.support.talk_script import (
+from tests.support.script import (
     HELLO,
-    TalkScript,
-    answer,
-    ask,
+    answered,
+    asked,
     committed,
+    connected,
     created,
     done,
     item,
     silence,
-    sound,
+    sounded,
     speech,
-    transcript,
+    transcribed,
     words,
 )
 from voicechat.core import events as on
@@ -31,7 +31,7 @@ from voicechat.protocol.wire import UnknownEvent
 
 
 def test_user_turn_appears_when_the_server_hears_a_voice_and_waits_for_its_words() -> None:
-    talk = TalkScript().hear(speech("u1", 200))
+    talk = connected().hear(speech("u1", 200))
     (turn,) = talk.views
     assert (turn.who, turn.text, turn.partial, turn.committed, turn.vad) == ("you", "", True, False, "started")
     talk.hear(silence("u1", 3000), committed("u1"))
@@ -40,43 +40,43 @@ def test_user_turn_appears_when_the_server_hears_a_voice_and_waits_for_its_words
 
 
 def test_transcript_deltas_grow_and_the_final_one_replaces_them() -> None:
-    talk = ask(TalkScript())
+    talk = asked(connected())
     for piece in ("How do ", "eye say"):
         talk.hear(wire.ConversationItemInputAudioTranscriptionDelta(item_id="u1", delta=piece))
     assert talk.said() == [("you", "How do eye say")]
-    talk.hear(transcript("u1", "How do I say?"))
+    talk.hear(transcribed("u1", "How do I say?"))
     talk.hear(wire.ConversationItemInputAudioTranscriptionDelta(item_id="u1", delta="late"))
     assert talk.said() == [("you", "How do I say?")]
     assert not talk.views[0].partial
 
 
 def test_transcript_that_comes_after_the_whole_answer_stands_above_it() -> None:
-    talk = sound(answer(ask(TalkScript())), 1.0, 4.0)
-    talk.at(9.0).hear(transcript("u1", "Hello?"))
+    talk = sounded(answered(asked(connected())), 1.0, 4.0)
+    talk.at(9.0).hear(transcribed("u1", "Hello?"))
     assert talk.said() == [("you", "Hello?"), ("assistant", HELLO)]
 
 
 def test_failed_transcript_is_shown_in_its_place_and_a_late_one_still_counts() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     failed = wire.ConversationItemInputAudioTranscriptionFailed(item_id="u1", error=ErrorDetail(message="too noisy"))
     talk.hear(failed)
     assert (talk.views[0].who, talk.views[0].failed, talk.views[0].partial) == ("you", "too noisy", False)
-    talk.hear(transcript("u1", "Hello?"))
+    talk.hear(transcribed("u1", "Hello?"))
     assert (talk.views[0].text, talk.views[0].failed) == ("Hello?", "")
 
 
 def test_without_transcription_the_first_turn_says_so_and_the_others_stay_quiet() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.hear(wire.SessionUpdated(session={"type": "realtime", "audio": {"input": {}, "output": {}}}))
-    ask(ask(talk), 2)
+    asked(asked(talk), 2)
     assert [turn.failed for turn in talk.views] == ["transcription is off", ""]
     assert not any(turn.partial for turn in talk.views)
 
 
 def test_turn_gets_its_place_by_the_item_before_it_however_late_that_comes() -> None:
-    talk = TalkScript()
-    talk.hear(committed("u2", "a1"), transcript("u2", "two"))
-    talk.hear(committed("u1"), transcript("u1", "one"))
+    talk = connected()
+    talk.hear(committed("u2", "a1"), transcribed("u2", "two"))
+    talk.hear(committed("u1"), transcribed("u1", "one"))
     talk.hear(
         created("r1"), wire.ConversationItemAdded(item=item("a1", "assistant"), previous_item_id="u1"),
         words("r1", "a1", "first answer"),
@@ -87,54 +87,54 @@ def test_turn_gets_its_place_by_the_item_before_it_however_late_that_comes() -> 
 @each("order", list(itertools.permutations(range(4))))
 def test_every_order_of_arrival_ends_in_the_order_of_the_server(order: tuple[int, ...]) -> None:
     said = [
-        (committed("u1"), transcript("u1", "1")),
+        (committed("u1"), transcribed("u1", "1")),
         (created("r1"), words("r1", "a1", "2"),
          wire.ConversationItemAdded(item=item("a1", "assistant"), previous_item_id="u1"), done("r1")),
-        (committed("u2", "a1"), transcript("u2", "3")),
+        (committed("u2", "a1"), transcribed("u2", "3")),
         (created("r2"), words("r2", "a2", "4"),
          wire.ConversationItemAdded(item=item("a2", "assistant"), previous_item_id="u2"), done("r2")),
     ]  # fmt: skip
-    talk = TalkScript()
+    talk = connected()
     for place in order:
         talk.hear(*said[place])
     assert [text for _, text in talk.said()] == ["1", "2", "3", "4"]
 
 
 def test_a_turn_that_learns_late_whom_it_follows_moves_down_with_those_that_follow_it() -> None:
-    talk = TalkScript().hear(committed("u2"), committed("u3", "u2"), committed("u1"))
+    talk = connected().hear(committed("u2"), committed("u3", "u2"), committed("u1"))
     talk.hear(wire.ConversationItemAdded(item=item("u2"), previous_item_id="u1"))
     assert [turn.item_id for turn in talk.turns] == ["u1", "u2", "u3"]
 
 
 def test_contradicting_places_lose_no_turn() -> None:
-    talk = TalkScript().hear(committed("u1", "u3"), committed("u2", "u1"), committed("u3", "u2"), committed("u4", "u4"))
+    talk = connected().hear(committed("u1", "u3"), committed("u2", "u1"), committed("u3", "u2"), committed("u4", "u4"))
     assert sorted(turn.item_id for turn in talk.turns) == ["u1", "u2", "u3", "u4"]
 
 
 def test_answer_stands_above_a_user_who_is_already_speaking_again() -> None:
-    talk = ask(TalkScript()).hear(speech("u2"))
-    answer(talk)
+    talk = asked(connected()).hear(speech("u2"))
+    answered(talk)
     assert [turn.who for turn in talk.turns] == ["you", "assistant", "you"]
 
 
 def test_cleared_input_takes_back_a_turn_that_never_was() -> None:
-    talk = ask(TalkScript()).hear(speech("u2"), wire.InputAudioBufferCleared())
+    talk = asked(connected()).hear(speech("u2"), wire.InputAudioBufferCleared())
     assert [turn.item_id for turn in talk.turns] == ["u1"]
 
 
 def test_uncommitted_turn_is_removed_by_the_next_commit() -> None:
-    talk = ask(TalkScript()).hear(speech("u2"))  # now its detector is switched off
+    talk = asked(connected()).hear(speech("u2"))  # now its detector is switched off
     talk.tell(on.TextEntered("and now this")).hear(committed("u3", "a1"))
     assert [(turn.item_id, turn.text) for turn in talk.turns if turn.item_id != "a1"][1:] == [
         ("", "and now this"),
         ("u3", ""),
     ]
-    heard = TalkScript().hear(speech("u1"), transcript("u1", "It was heard."), committed("u2", "u1"))
+    heard = connected().hear(speech("u1"), transcribed("u1", "It was heard."), committed("u2", "u1"))
     assert [turn.item_id for turn in heard.turns] == ["u1", "u2"]
 
 
 def test_typed_text_shows_at_once_and_is_not_shown_twice_when_the_server_repeats_it() -> None:
-    talk = TalkScript().tell(on.TextEntered(" two seats, please "))
+    talk = connected().tell(on.TextEntered(" two seats, please "))
     (turn,) = talk.views
     assert (turn.text, turn.typed, turn.partial, turn.committed) == ("two seats, please", True, False, False)
     echo = item("typed-1-1", text="two seats, please")
@@ -144,27 +144,27 @@ def test_typed_text_shows_at_once_and_is_not_shown_twice_when_the_server_repeats
 
 
 def test_the_same_words_typed_twice_are_two_turns() -> None:
-    talk = TalkScript().tell(on.TextEntered("again"), on.TextEntered("again"))
+    talk = connected().tell(on.TextEntered("again"), on.TextEntered("again"))
     for number in (1, 2):
         talk.hear(wire.ConversationItemAdded(item=item(f"typed-1-{number}", text="again")))
     assert [(turn.text, turn.item_id) for turn in talk.turns] == [("again", "typed-1-1"), ("again", "typed-1-2")]
 
 
 def test_nothing_typed_is_no_turn() -> None:
-    assert TalkScript().tell(on.TextEntered("  \n")).turns == ()
+    assert connected().tell(on.TextEntered("  \n")).turns == ()
 
 
 def test_final_words_replace_the_deltas_and_the_end_of_the_response_has_the_last_word() -> None:
-    talk = TalkScript(speaker="").hear(created("r1"), words("r1", "a1", "I am wel"))
+    talk = connected(speaker="").hear(created("r1"), words("r1", "a1", "I am wel"))
     talk.hear(wire.ResponseOutputAudioTranscriptDone(response_id="r1", item_id="a1", transcript="I am well."))
     assert talk.said() == [("assistant", "I am well.")]
     talk.hear(words("r1", "a1", " late"))
-    talk.hear(done("r1", item("a1", "assistant", transcript="I am very well.")))
+    talk.hear(done("r1", output=(item("a1", "assistant", transcript="I am very well."),)))
     assert talk.said() == [("assistant", "I am very well.")]
 
 
 def test_an_answer_in_several_parts_is_one_turn_in_the_order_of_its_parts() -> None:
-    talk = TalkScript(speaker="").hear(created("r1"))
+    talk = connected(speaker="").hear(created("r1"))
     for output, content, text in ((1, 0, "third"), (0, 1, "second"), (0, 0, "first")):
         delta = wire.ResponseOutputTextDelta(
             response_id="r1", item_id=f"a{output}", output_index=output, content_index=content, delta=text
@@ -174,26 +174,28 @@ def test_an_answer_in_several_parts_is_one_turn_in_the_order_of_its_parts() -> N
 
 
 def test_written_answer_shows_at_once_although_nothing_sounds() -> None:
-    talk = ask(TalkScript()).hear(created("r1"))
+    talk = asked(connected()).hear(created("r1"))
     talk.hear(wire.ResponseOutputTextDelta(response_id="r1", item_id="a1", delta="In writing"))
     assert (talk.answer().text, talk.answer().rest) == ("In writing", "")
 
 
 def test_answer_is_understood_where_a_service_leaves_out_created_and_ids() -> None:
-    talk = TalkScript(speaker="")
+    talk = connected(speaker="")
     talk.hear(wire.ResponseOutputAudioTranscriptDelta(delta="Hel"), wire.ResponseOutputAudioTranscriptDelta(delta="lo"))
     assert talk.said() == [("assistant", "Hello")]
 
 
 def test_a_tool_call_is_a_turn_with_its_arguments_then_its_result() -> None:
-    talk = ask(TalkScript())
+    talk = asked(connected())
     talk.state = replace(talk.state, wishes=Wishes(tools=(on.ToolOffer("get_weather"),)))
     call = Item(id="f1", type="function_call", name="get_weather", call_id="c1")
     talk.hear(created("r1"), wire.ResponseOutputItemAdded(response_id="r1", output_index=0, item=call))
     for piece in ('{"city":', '"Oslo"}'):
         delta = wire.ResponseFunctionCallArgumentsDelta(response_id="r1", item_id="f1", call_id="c1", delta=piece)
         talk.hear(delta)
-    talk.hear(done("r1", Item(id="f1", type="function_call", name="get_weather", call_id="c1", arguments="{}")))
+    talk.hear(
+        done("r1", output=(Item(id="f1", type="function_call", name="get_weather", call_id="c1", arguments="{}"),))
+    )
     assert talk.view.reply.state == "thinking"
     assert [(turn.who, turn.text, turn.detail) for turn in talk.views[1:]] == [("tool", "get_weather", "{}")]
     output = Item(id="o1", type="function_call_output", call_id="c1", output="5 degrees")
@@ -205,32 +207,32 @@ def test_a_tool_call_is_a_turn_with_its_arguments_then_its_result() -> None:
 
 def test_a_call_of_the_server_itself_shows_its_failure() -> None:
     call = Item(id="m1", type="mcp_call", name="search", arguments="{}", error={"message": "no such tool"})
-    talk = TalkScript().hear(created("r1"), wire.ResponseOutputItemDone(response_id="r1", item=call))
+    talk = connected().hear(created("r1"), wire.ResponseOutputItemDone(response_id="r1", item=call))
     tool = next(turn for turn in talk.views if turn.who == "tool")
     assert (tool.text, tool.failed, tool.partial) == ("search", "no such tool", False)
 
 
 def test_deleted_items_vanish() -> None:
-    talk = answer(ask(TalkScript())).hear(wire.ConversationItemDeleted(item_id="u1"))
+    talk = answered(asked(connected())).hear(wire.ConversationItemDeleted(item_id="u1"))
     assert [turn.who for turn in talk.turns] == ["assistant"]
     talk.hear(wire.ConversationItemDeleted(item_id="a1"), wire.ConversationItemDeleted(item_id="a1"))
     assert talk.turns == ()
 
 
 def test_side_answers_never_enter_the_list() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     before = talk.turns
     talk.hear(created("side", conversation=None), words("side", "s1", "a title"), done("side"))
     assert talk.turns == before
 
 
 def test_services_that_never_name_a_conversation_are_still_heard() -> None:
-    talk = TalkScript(speaker="").hear(created("r1", conversation=None), words("r1", "a1", "Hi"))
+    talk = connected(speaker="").hear(created("r1", conversation=None), words("r1", "a1", "Hi"))
     assert talk.said() == [("assistant", "Hi")]
 
 
 def test_unknown_items_and_events_change_nothing() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     before = talk.state.conversation
     talk.hear(UnknownEvent(type="response.hologram.delta"), wire.MalformedFrame(reason="no JSON"))
     talk.hear(wire.ConversationItemAdded(item=Item(id="h1", type="hologram")))
@@ -238,14 +240,14 @@ def test_unknown_items_and_events_change_nothing() -> None:
 
 
 def test_turns_of_an_old_line_are_never_touched_by_the_same_ids_on_a_new_one() -> None:
-    talk = sound(answer(ask(TalkScript()).hear(transcript("u1", "old"))), 1.0, 4.0)
+    talk = sounded(answered(asked(connected()).hear(transcribed("u1", "old"))), 1.0, 4.0)
     talk.at(6.0).tell(on.LineLost(1, "gone"))
     old = [turn for turn in talk.turns if turn.who != "note"]
     talk.tell(on.AgainPressed())
     talk.open_line()
-    answer(ask(talk).hear(transcript("u1", "new")))
+    answered(asked(talk).hear(transcribed("u1", "new")))
     talk.hear(wire.ConversationItemDeleted(item_id="u1"))
-    talk.hear(transcript("u1", "stale"), connection=1)
+    talk.hear(transcribed("u1", "stale"), connection=1)
     now = [turn for turn in talk.turns if turn.who != "note"][:2]
     assert [(turn.key, turn.text, turn.cut) for turn in now] == [(turn.key, turn.text, turn.cut) for turn in old]
     assert {turn.item_id for turn in now} == {f"kept-2-{turn.key}" for turn in old}  # the new line knows them by these
@@ -253,17 +255,17 @@ def test_turns_of_an_old_line_are_never_touched_by_the_same_ids_on_a_new_one() -
 
 
 def test_a_note_stands_where_it_happened_and_its_repeats_only_count() -> None:
-    talk = ask(TalkScript())
+    talk = asked(connected())
     for _ in range(3):
         talk.hear(wire.ServerError(error=ErrorDetail(code="odd", message="Something odd")))
     notes = [turn for turn in talk.views if turn.who == "note"]
     assert [(note.count, note.level, note.detail) for note in notes] == [(3, "error", "odd")]
-    ask(talk, 2).hear(wire.ServerError(error=ErrorDetail(code="odd", message="Something odd")))
+    asked(talk, 2).hear(wire.ServerError(error=ErrorDetail(code="odd", message="Something odd")))
     assert [turn.who for turn in talk.views] == ["you", "note", "you", "note"]
 
 
 def test_harmless_races_never_become_notes() -> None:
-    talk = TalkScript()
+    talk = connected()
     for code in (
         "response_cancel_not_active",
         "conversation_already_has_active_response",
@@ -274,20 +276,20 @@ def test_harmless_races_never_become_notes() -> None:
 
 
 def test_a_fresh_start_empties_the_transcript_and_gives_out_no_key_twice() -> None:
-    talk = ask(TalkScript())
+    talk = asked(connected())
     keys = {turn.key for turn in talk.turns}
     talk.tell(on.NewAsked())
     assert talk.said() == []
     talk.open_line()
-    ask(talk)
+    asked(talk)
     assert keys.isdisjoint(turn.key for turn in talk.turns)
 
 
 def test_a_long_conversation_is_not_rebuilt_for_one_word() -> None:
     """A delta replaces one turn; the others stay the very same records."""
-    talk = TalkScript(speaker="")
+    talk = connected(speaker="")
     for number in range(50):
-        answer(ask(talk, number), number)
+        answered(asked(talk, number), number)
     talk.hear(created("now"), words("now", "an", "Hel"))
     before: tuple[Turn, ...] = talk.turns
     talk.hear(words("now", "an", "lo"))

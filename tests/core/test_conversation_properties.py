@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
-from tests.support.talk_script import TalkScript, committed, created, done, item, silence, speech, transcript, words
+from tests.support.script import Talk, committed, connected, created, done, item, silence, speech, transcribed, words
 from voicechat.core import events as on
 from voicechat.core.events import Event
 from voicechat.core.state import State, Turn
@@ -26,7 +26,7 @@ SAID: st.SearchStrategy[ServerEvent] = st.one_of(
     st.builds(speech, USERS, st.integers(0, 9000)),
     st.builds(silence, USERS, st.integers(0, 9000)),
     st.builds(committed, USERS, st.one_of(st.none(), ITEMS)),
-    st.builds(transcript, USERS, TEXT),
+    st.builds(transcribed, USERS, TEXT),
     st.builds(wire.ConversationItemInputAudioTranscriptionDelta, item_id=USERS, delta=TEXT),
     st.builds(wire.ConversationItemInputAudioTranscriptionFailed, item_id=USERS),
     st.builds(created, RESPONSES, st.sampled_from(["c", None])),
@@ -37,7 +37,7 @@ SAID: st.SearchStrategy[ServerEvent] = st.one_of(
     st.builds(
         done,
         RESPONSES,
-        st.builds(item, ANSWERS, st.just("assistant"), st.none(), TEXT),
+        output=st.tuples(st.builds(item, ANSWERS, st.just("assistant"), st.none(), TEXT)),
         status=st.sampled_from(["completed", "cancelled", "failed", "incomplete"]),
     ),
     st.builds(
@@ -78,8 +78,8 @@ HAPPENED: st.SearchStrategy[Event | ServerEvent] = st.one_of(
 SCRIPT = st.lists(st.tuples(st.floats(0, 2), HAPPENED), max_size=40)
 
 
-def play(script: list[tuple[float, Event | ServerEvent]]) -> TalkScript:
-    talk = TalkScript()
+def play(script: list[tuple[float, Event | ServerEvent]]) -> Talk:
+    talk = connected()
     for pause, happened in script:
         talk.at(talk.now + pause)
         check(talk)
@@ -91,7 +91,7 @@ def play(script: list[tuple[float, Event | ServerEvent]]) -> TalkScript:
     return talk
 
 
-def check(talk: TalkScript) -> None:
+def check(talk: Talk) -> None:
     turns = talk.turns
     assert len({turn.key for turn in turns}) == len(turns)
     for turn, shown in zip(turns, talk.views, strict=True):
@@ -123,7 +123,7 @@ def test_the_order_respects_what_the_server_said_comes_before(order: list[int], 
     """Users and answers in turn, each naming one of those before it, arriving in any order."""
     names = [f"{'u' if place % 2 == 0 else 'a'}{place}" for place in range(6)]
     previous = [None, *(data.draw(st.sampled_from(names[: place + 1])) for place in range(5))]
-    talk = TalkScript()
+    talk = connected()
     for place in order:
         if place % 2 == 0:
             talk.hear(committed(names[place], previous[place]))

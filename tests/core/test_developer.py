@@ -49,7 +49,7 @@ def words(talk: Talk) -> list[str]:
 
 
 def told(talk: Talk) -> list[str]:
-    return [one.what.text for one in talk.said(Noticed)]
+    return [one.what.text for one in talk.news(Noticed)]
 
 
 def key_of(talk: Talk, item_id: str) -> str:
@@ -100,7 +100,7 @@ def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_crea
     talk = script(*events, until=1.0)
     assert talk.of(CreateResponse) == []
     assert talk.state.responses.active_id == "r9"
-    talk.tell(2.0, done("r9"))
+    talk.at(2.0).tell(done("r9"))
     assert [one.time for one in talk.of(CreateResponse)] == [2.0]
 
 
@@ -148,10 +148,10 @@ def test_an_event_that_the_line_did_not_take_is_told_once() -> None:
 
 def test_a_deleted_turn_goes_when_the_service_has_deleted_it() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two"))), until=0.2)
-    talk.tell(1.0, ItemDeletionAsked(key_of(talk, "i1")))
+    talk.at(1.0).tell(ItemDeletionAsked(key_of(talk, "i1")))
     assert talk.of(ChangeItem)[0].what == ChangeItem(ConversationItemDelete(item_id="i1"), "hand-1-1")
     assert words(talk) == ["one", "two"]
-    talk.tell(1.1, wire(ConversationItemDeleted(item_id="i1")))
+    talk.at(1.1).tell(wire(ConversationItemDeleted(item_id="i1")))
     assert words(talk) == ["two"]
 
 
@@ -161,7 +161,7 @@ def test_an_answer_in_several_items_is_deleted_as_a_whole() -> None:
         for n in range(2)
     ]
     talk = script(at(0.0, created()), at(0.1, parts[0]), at(0.2, parts[1]), at(0.3, done()), until=0.4)
-    talk.tell(1.0, ItemDeletionAsked(key_of(talk, "a0")))
+    talk.at(1.0).tell(ItemDeletionAsked(key_of(talk, "a0")))
     assert [one.what.event for one in talk.of(ChangeItem)] == [
         ConversationItemDelete(item_id="a0"),
         ConversationItemDelete(item_id="a1"),
@@ -170,14 +170,14 @@ def test_an_answer_in_several_items_is_deleted_as_a_whole() -> None:
 
 def test_a_text_is_put_behind_a_turn_and_stands_there_and_asks_for_no_answer() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two", after="i1"))), until=0.2)
-    talk.tell(1.0, ItemTextEntered("between", "assistant", key_of(talk, "i1")))
+    talk.at(1.0).tell(ItemTextEntered("between", "assistant", key_of(talk, "i1")))
     (sent,) = talk.of(ChangeItem)
     event = sent.what.event
     assert isinstance(event, ConversationItemCreate)
     assert event.previous_item_id == "i1"
     assert event.item.content == (ContentPart(type="output_text", text="between"),)
-    talk.tell(1.1, wire(item(event.item.id or "", "between", "assistant", after="i1")))
-    talk.until(5.0)
+    talk.at(1.1).tell(wire(item(event.item.id or "", "between", "assistant", after="i1")))
+    talk.at(5.0)
     assert words(talk) == ["one", "between", "two"]
     assert talk.of(CreateResponse) == []
 
@@ -188,14 +188,14 @@ def test_a_system_text_is_sent_at_the_end_and_stands_as_a_note() -> None:
     assert isinstance(event, ConversationItemCreate)
     assert (event.item.role, event.previous_item_id) == ("system", None)
     assert event.item.content[0].text == "be brief"
-    talk.tell(0.2, wire(item(event.item.id or "", "be brief", "system")))
+    talk.at(0.2).tell(wire(item(event.item.id or "", "be brief", "system")))
     (note,) = turn_views(talk.state, talk.now)
     assert (note.who, note.text) == ("note", "system: be brief")
 
 
 def test_an_item_is_fetched() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
-    talk.tell(0.2, ItemRetrievalAsked(key_of(talk, "i1")))
+    talk.at(0.2).tell(ItemRetrievalAsked(key_of(talk, "i1")))
     assert talk.of(ChangeItem)[0].what.event == ConversationItemRetrieve(item_id="i1")
 
 
@@ -207,29 +207,29 @@ def sounding(transport: str = "WebRTC") -> Talk:
 
 def test_cutting_the_answer_that_sounds_is_stopping_it() -> None:
     talk = sounding()
-    talk.tell(1.5, ItemTruncationAsked(key_of(talk, "a1")))
+    talk.at(1.5).tell(ItemTruncationAsked(key_of(talk, "a1")))
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
     assert talk.of(ChangeItem) == []
 
 
 def test_an_interrupted_answer_is_cut_where_it_was_heard() -> None:
     talk = sounding()
-    talk.tell(1.7, StopPressed(), fell_silent(1.7), done(status="cancelled"))
-    talk.tell(3.0, ItemTruncationAsked(key_of(talk, "a1")))
+    talk.at(1.7).tell(StopPressed(), fell_silent(1.7), done(status="cancelled"))
+    talk.at(3.0).tell(ItemTruncationAsked(key_of(talk, "a1")))
     cut = talk.of(ChangeItem)[0].what.event
     assert cut == ConversationItemTruncate(item_id="a1", content_index=0, audio_end_ms=1500)
 
 
 def test_what_cannot_be_cut_is_told() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
-    talk.tell(0.2, ItemTruncationAsked(key_of(talk, "i1")))
+    talk.at(0.2).tell(ItemTruncationAsked(key_of(talk, "i1")))
     assert "Only an answer" in told(talk)[0]
 
 
 def test_a_turn_of_an_earlier_line_or_one_that_is_gone_is_left_alone() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
     key = key_of(talk, "i1")
-    talk.tell(0.2, LineLost(1, "gone"), ItemDeletionAsked(key), ItemDeletionAsked("t99"))
+    talk.at(0.2).tell(LineLost(1, "gone"), ItemDeletionAsked(key), ItemDeletionAsked("t99"))
     assert talk.of(ChangeItem) == []
     assert "no line is open" in told(talk)[-2]
     assert told(talk)[-1] == "This turn is gone."

@@ -235,7 +235,7 @@ def test_a_setting_the_service_never_confirms_is_told() -> None:
     talk = script(choose(1.0, SILENCE, 200), begin=begin(), until=20.0)
     assert talk.notices == ["settings_unconfirmed"]
     assert why(talk) == {SILENCE: UNCONFIRMED}
-    assert why(talk.tell(21.0, wire(SessionUpdated(session=WISH)))) == {}
+    assert why(talk.at(21.0).tell(wire(SessionUpdated(session=WISH)))) == {}
 
 
 def test_an_update_that_could_not_be_sent_leaves_everything_as_it_was() -> None:
@@ -265,7 +265,7 @@ def test_undo_goes_back_one_setting_at_a_time() -> None:
     talk = script(*events, begin=begin(), until=3.2)
     assert talk.state.wishes.session["audio"]["output"]["voice"] == "marin"
     assert talk.state.wishes.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
-    assert talk.tell(4.0, SettingUndone()).state.wishes.session == WISH
+    assert talk.at(4.0).tell(SettingUndone()).state.wishes.session == WISH
 
 
 def test_r23_a_preset_is_taken_whole_and_undone_whole() -> None:
@@ -351,7 +351,7 @@ def test_the_voice_is_fixed_once_it_was_heard_and_kept_for_the_next_session() ->
     talk = script(choose(1.0, VOICE, "cedar"), begin=state, until=3.0)
     assert sent(talk) == []
     assert talk.state.wishes.voice == "cedar"
-    talk.tell(4.0, NewAsked())
+    talk.at(4.0).tell(NewAsked())
     assert talk.of(Connect)[-1].what.session["audio"]["output"]["voice"] == "cedar"
 
 

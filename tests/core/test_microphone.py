@@ -303,7 +303,7 @@ def test_an_interruption_by_the_user_reopens_after_the_usual_echo() -> None:
     from voicechat.core.events import StopPressed
 
     talk = script(at(0.0, created()), at(0.2, heard()), at(1.0, StopPressed()), until=3.0)
-    assert talk.said(AnswerInterrupted) == [at(1.0, AnswerInterrupted("you"))]
+    assert talk.news(AnswerInterrupted) == [at(1.0, AnswerInterrupted("you"))]
     assert [one.time for one in talk.of(OpenMic)] == [1.3]
 
 

@@ -8,7 +8,8 @@ from dataclasses import fields, replace
 from hypothesis import given, settings, strategies as st
 
 from tests.support.each import each
-from tests.support.random_talk import BEGINNINGS, POLICIES, SCRIPTS, Moment, Recipe, conversation
+from tests.support.random_talk import BEGINNINGS, POLICIES, SCRIPTS
+from tests.support.script import Moment, Recipe, conversation
 from voicechat.core import effects as do, events as on
 from voicechat.core.events import Received
 from voicechat.core.policy import TurnPolicy

@@ -76,7 +76,7 @@ def test_r6_release_closes_after_the_tail_and_commits_when_the_last_sample_has_l
     talk = script(*hold(1.0, 3.0, 3.35), begin=WEBSOCKET, until=9.0)
     assert talk.of(CloseMic) == [at(3.2, CloseMic())]
     assert talk.of(CommitInput) == [at(3.35, CommitInput("audio-1-2"))]
-    assert talk.said(TurnSpoken) == [at(3.35, TurnSpoken("push-to-talk"))]
+    assert talk.news(TurnSpoken) == [at(3.35, TurnSpoken("push-to-talk"))]
 
 
 def test_r6_a_commit_does_not_wait_for_ever_for_the_last_sample() -> None:
@@ -234,7 +234,7 @@ def test_r6_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
     assert [one.time for one in talk.of(OpenMic, CloseMic)] == [10.0, 12.2, 14.3, 15.2]
     assert [one.time for one in talk.of(CommitInput)] == [14.0]
     assert mic_view(talk.state, 20.0, talk.policy).state == "tail"
-    talk.tell(22.7, UplinkDrained())
+    talk.at(22.7).tell(UplinkDrained())
     assert [one.time for one in talk.of(CommitInput)] == [14.0, 22.7]
     after = mic_view(talk.state, 22.8, talk.policy)
     assert (after.state, after.is_on_air) == ("idle", False)
@@ -303,7 +303,7 @@ def test_r6_in_hands_free_a_press_interrupts_and_opens_but_the_server_decides_on
 def test_r6_what_a_press_kept_is_not_sent_by_a_later_opening() -> None:
     events = (at(1.0, TalkPressed()), at(2.0, TalkReleased()), at(5.0, created()), at(5.1, heard()))
     talk = script(*events, at(5.2, done()), begin=opened(), until=5.5)
-    talk.until(9.0)
+    talk.at(9.0)
     assert [one for one in talk.of(OpenMic) if one.what.pre_roll] == []
 
 

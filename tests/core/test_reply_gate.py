@@ -45,7 +45,7 @@ def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once(words: str) ->
     events = (at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), at(1.5, transcribed("u1", words)))
     talk = script(*events, at(1.6, committed("u1")), begin=BEGIN, policy=STEADY)
     assert creates(talk) == [1.4]
-    assert talk.said(ReplyWanted) == [at(1.4, ReplyWanted("u1", "transcript"))]
+    assert talk.news(ReplyWanted) == [at(1.4, ReplyWanted("u1", "transcript"))]
 
 
 @pytest.mark.parametrize("words", ["", "   ", "...", "?!", "。", "—"])
@@ -62,7 +62,7 @@ def test_r13_a_failed_transcript_waits_for_again() -> None:
     talk = script(at(1.0, committed("u1")), at(1.4, failure), begin=BEGIN, policy=STEADY)
     assert creates(talk) == []
     assert talk.notices == ["transcription_failed"]
-    talk.tell(60.0, AgainPressed(), AgainPressed())
+    talk.at(60.0).tell(AgainPressed(), AgainPressed())
     assert creates(talk) == [60.0]
     assert talk.of(UpdateSession) == []
 
@@ -74,9 +74,9 @@ def test_r13_a_missing_transcript_is_told_and_from_the_next_turn_on_the_server_r
     (update,) = talk.of(UpdateSession)
     assert update.time == 6.0
     assert update.what.session["audio"]["input"]["turn_detection"]["create_response"] is True
-    talk.tell(7.0, wire(SessionUpdated(session={}))).tell(8.0, AgainPressed())
-    talk.tell(8.2, created("r1")).tell(9.0, done("r1")).tell(20.0, committed("u2"), transcribed("u2", "hello"))
-    assert creates(talk.until(40.0)) == [8.0]
+    talk.at(7.0).tell(wire(SessionUpdated(session={}))).at(8.0).tell(AgainPressed())
+    talk.at(8.2).tell(created("r1")).at(9.0).tell(done("r1")).at(20.0).tell(committed("u2"), transcribed("u2", "hello"))
+    assert creates(talk.at(40.0)) == [8.0]
 
 
 def test_r13_a_late_transcript_still_counts_for_nothing_but_the_page() -> None:

@@ -76,7 +76,7 @@ def test_the_conversation_is_told_before_anything_else_is_said() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, LineLost(1, "gone")), at(20.1, TextEntered("and now?")))
     talk = script(*events, at(20.4, LineOpened(2)), begin=opened(), until=23.0)  # type: ignore[arg-type]
     assert talk.of(RememberItem) == []  # R21: the configuration is not in force yet
-    talk.until(40.0)
+    talk.at(40.0)
     kinds = [kind for kind in talk.kinds if kind in ("RememberItem", "CreateItem", "CreateResponse", "OpenMic")]
     assert kinds[-4:] == ["RememberItem", "CreateItem", "CreateResponse", "OpenMic"]
     assert told(talk) == [("user", "input_text", "hello")]  # the typed line is not told twice
@@ -87,7 +87,7 @@ def test_the_echo_of_what_was_told_makes_no_second_turn() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
     before = [turn for turn in talk.state.conversation.turns if turn.who != "note"]
     for one in talk.of(RememberItem):
-        talk.tell(21.0, wire(ConversationItemAdded(item=one.what.item), connection=2))
+        talk.at(21.0).tell(wire(ConversationItemAdded(item=one.what.item), connection=2))
     assert [turn for turn in talk.state.conversation.turns if turn.who != "note"] == before
 
 
@@ -124,7 +124,7 @@ def test_a_system_message_is_told_and_a_notice_is_not() -> None:
 def test_a_service_that_takes_no_items_is_complained_of_once() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
     for one in talk.of(RememberItem):
-        talk.tell(21.0, refused("invalid_value", event_id=one.what.event_id, connection=2))
+        talk.at(21.0).tell(refused("invalid_value", event_id=one.what.event_id, connection=2))
     assert talk.notices.count("not_remembered") == 1
     assert "invalid_value" not in talk.notices
 
@@ -152,7 +152,7 @@ def test_what_is_said_in_the_gap_goes_first() -> None:
     failed = (at(1.1, LineFailed(2, "no route", code="unreachable")), at(5.0, LineOpened(3, configured=True)))
     talk = script(gap[0], failed[0], *gap[1:], at(4.5, AgainPressed()), failed[1], until=5.0)
     if talk.state.connection.phase != "open":
-        talk.tell(5.0, LineOpened(talk.state.connection.number, configured=True))
+        talk.at(5.0).tell(LineOpened(talk.state.connection.number, configured=True))
     assert pre_rolls(talk)[-1] == pytest.approx(3.3)
 
 
@@ -175,7 +175,7 @@ def test_a_turn_that_has_no_words_yet_is_said_again_and_stands_once() -> None:
 
 def test_what_was_understood_is_not_said_again() -> None:
     talk = script(*voice(0.0, 1.0), *said("u1", "hello", 0.3), begin=opened(), until=6.0)  # type: ignore[arg-type]
-    talk.tell(6.0, LineLost(1, "gone")).tell(6.5, LineOpened(2, configured=True))
+    talk.at(6.0).tell(LineLost(1, "gone")).at(6.5).tell(LineOpened(2, configured=True))
     assert pre_rolls(talk)[-1] == 0.0
 
 
@@ -186,7 +186,7 @@ def test_a_word_into_the_dead_line_is_said_again() -> None:
 
 def test_ten_seconds_are_kept_and_the_user_is_told_of_the_rest() -> None:
     talk = script(at(1.0, LineLost(1, "gone")), at(2.0, VoiceBegan(2.0)), until=25.0)
-    talk.tell(25.0, LineOpened(2, configured=True))
+    talk.at(25.0).tell(LineOpened(2, configured=True))
     assert pre_rolls(talk)[-1] == TurnPolicy().keep_before_line
     assert "words_lost" in talk.notices
 

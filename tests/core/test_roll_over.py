@@ -41,8 +41,8 @@ def rolled(talk: Talk) -> list[float]:
 def test_the_user_is_told_five_minutes_before_and_the_pause_is_taken() -> None:
     talk = script(begin=limited(3600.0), until=3400.0)
     assert rolled(talk) == [3300.0]
-    assert [one.time for one in talk.said(Noticed) if one.what.code == "session_ending"] == [3300.0]
-    talk.tell(3400.2, LineOpened(2, configured=True))
+    assert [one.time for one in talk.news(Noticed) if one.what.code == "session_ending"] == [3300.0]
+    talk.at(3400.2).tell(LineOpened(2, configured=True))
     assert "session_rolled" in talk.notices
     assert "line_lost" not in talk.notices
 
@@ -97,6 +97,6 @@ def test_a_session_that_expires_all_the_same_is_a_roll_over_and_loses_nothing() 
 def test_r14_a_roll_over_asks_for_nothing_and_remembers() -> None:
     talk = script(at(1.0, TextEntered("hello")), *answer(since=1.5, until=4.0), begin=limited(60.0), until=46.0)
     asked = len(talk.of(CreateResponse))
-    talk.tell(46.1, LineOpened(2, configured=True)).until(80.0)
+    talk.at(46.1).tell(LineOpened(2, configured=True)).at(80.0)
     assert len(talk.of(CreateResponse)) == asked == 1
     assert [one.what.item.role for one in talk.of(RememberItem)] == ["user"]

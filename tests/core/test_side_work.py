@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.talk_script import TalkScript, answer, ask, transcript
+from tests.support.script import answered, asked, connected, transcribed
 from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.rules import conversation
 
@@ -14,7 +14,7 @@ RULES = Path(conversation.__file__).parent
 
 
 def test_a_translation_stands_beneath_its_turn() -> None:
-    talk = answer(ask(TalkScript())).hear(transcript("u1", "Hello?"))
+    talk = answered(asked(connected())).hear(transcribed("u1", "Hello?"))
     yours = talk.views[0]
     assert yours.translation is None
     talk.tell(TurnTranslated(yours.key, "Hallo?"))
@@ -23,26 +23,26 @@ def test_a_translation_stands_beneath_its_turn() -> None:
 
 
 def test_a_newer_translation_takes_the_place_of_the_older_one() -> None:
-    talk = ask(TalkScript()).hear(transcript("u1", "Hello?"))
+    talk = asked(connected()).hear(transcribed("u1", "Hello?"))
     key = talk.views[0].key
     talk.tell(TurnTranslated(key, "Hallo"), TurnTranslated(key, "Hallo?"))
     assert talk.views[0].translation == "Hallo?"
 
 
 def test_that_there_will_be_none_is_known_apart_from_not_yet() -> None:
-    talk = ask(TalkScript()).hear(transcript("u1", "Hallo?"))
+    talk = asked(connected()).hear(transcribed("u1", "Hallo?"))
     talk.tell(TurnTranslated(talk.views[0].key, "", "same"))
     assert talk.views[0].translation == ""
 
 
 def test_a_translation_of_a_turn_that_is_gone_changes_nothing() -> None:
-    talk = ask(TalkScript()).hear(transcript("u1", "Hello?"))
+    talk = asked(connected()).hear(transcribed("u1", "Hello?"))
     before = talk.state
     assert talk.tell(TurnTranslated("t99", "Hallo?")).state is before
 
 
 def test_trouble_with_it_is_a_note() -> None:
-    talk = ask(TalkScript()).tell(SideNoted("Translation: it is busy.", "translation_wait"))
+    talk = asked(connected()).tell(SideNoted("Translation: it is busy.", "translation_wait"))
     note = talk.views[-1]
     assert (note.who, note.text, note.level) == ("note", "Translation: it is busy.", "warning")
 

@@ -220,17 +220,17 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
     talk = script(at(1.0, TextEntered("a")), until=20.0)
     assert talk.notices == ["no_answer"]
     assert talk.state.responses.missing_since == 9.0
-    talk.tell(25.0, AgainPressed())
+    talk.at(25.0).tell(AgainPressed())
     assert creates(talk) == [1.0, 25.0]
 
 
 def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> None:
     talk = script(at(1.0, committed("u1")), at(1.5, transcribed("u1", "hello?")), until=20.0)
-    assert [(one.time, one.what.text) for one in talk.said(Noticed)] == [
+    assert [(one.time, one.what.text) for one in talk.news(Noticed)] == [
         (9.0, "No answer to what you said came within 8 s.")
     ]
     assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
-    assert creates(talk.tell(25.0, AgainPressed())) == [25.0]
+    assert creates(talk.at(25.0).tell(AgainPressed())) == [25.0]
 
 
 @pytest.mark.parametrize(
@@ -258,15 +258,15 @@ def test_speech_is_not_awaited_where_the_session_creates_no_response() -> None:
 def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
     words = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well"))
     talk = script(at(0.0, TextEntered("a")), at(0.2, created()), at(1.0, words), until=40.0)
-    assert [(one.time, one.what.text) for one in talk.said(Noticed)] == [
+    assert [(one.time, one.what.text) for one in talk.news(Noticed)] == [
         (11.0, "The answer stalled: nothing of it came for 10 s.")
     ]
     reply = view(talk.state, talk.now, talk.policy).reply
     assert (reply.state, reply.seconds) == ("no-answer", 29.0)
-    talk.tell(41.0, AgainPressed())
+    talk.at(41.0).tell(AgainPressed())
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
     assert creates(talk) == [0.0, 41.0]
-    talk.tell(41.1, done("r1", "cancelled")).tell(41.2, created("r2")).tell(42.0, done("r2")).until(80.0)
+    talk.at(41.1).tell(done("r1", "cancelled")).at(41.2).tell(created("r2")).at(42.0).tell(done("r2")).at(80.0)
     assert creates(talk) == [0.0, 41.0]
     assert talk.notices == ["no_answer"]
 

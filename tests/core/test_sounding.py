@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.talk_script import (
+from tests.support.script import (
     HELLO,
-    TalkScript,
-    answer,
-    ask,
+    answered,
+    asked,
     committed,
+    connected,
     created,
     done,
     item,
     silence,
-    sound,
+    sounded,
     speech,
-    transcript,
+    transcribed,
     words,
 )
 from voicechat.core import events as on
@@ -26,7 +26,7 @@ from voicechat.protocol.items import ContentPart, Item
 
 
 def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     assert (talk.answer().text, talk.answer().rest) == ("", HELLO)
     talk.at(1.0).tell(on.AssistantHeard())
     seen = []
@@ -41,7 +41,7 @@ def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None
 
 
 def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:
-    talk = sound(answer(ask(TalkScript()), text="word " * 40), 1.0, 2.0)
+    talk = sounded(answered(asked(connected()), text="word " * 40), 1.0, 2.0)
     talk.at(2.4).tell(on.AssistantHeard())
     talk.at(3.4).tell(on.StopPressed())
     assert talk.answer().cut_at == pytest.approx(2.0)
@@ -49,10 +49,10 @@ def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:
 
 def test_interrupted_answer_keeps_its_text_split_where_it_was_cut() -> None:
     """R10, golden: you stop the answer 2.4 s into its sound."""
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(3.4).tell(on.StopPressed())
-    talk.at(9.0).hear(transcript("u1", "How are you?"))
+    talk.at(9.0).hear(transcribed("u1", "How are you?"))
     you, assistant = talk.views
     assert (you.text, you.committed) == ("How are you?", True)
     assert (assistant.text, assistant.rest) == ("Hello there, how are you today? I am", " very well.")
@@ -60,17 +60,17 @@ def test_interrupted_answer_keeps_its_text_split_where_it_was_cut() -> None:
 
 
 def test_the_mark_of_a_cut_stays_where_it_is_when_later_answers_teach_another_pace() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(3.4).tell(on.StopPressed())
     before = talk.answer().text
-    sound(answer(ask(talk, 2), 2, text="x" * 60), 5.0, 15.0).at(17.0)
+    sounded(answered(asked(talk, 2), 2, text="x" * 60), 5.0, 15.0).at(17.0)
     assert talk.state.conversation.chars_per_second < 15.0
     assert talk.views[1].text == before
 
 
 def test_the_servers_count_of_what_was_heard_beats_our_clock() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(3.4).tell(on.StopPressed())
     talk.hear(wire.ConversationItemTruncated(item_id="a1", audio_end_ms=700))
@@ -78,25 +78,27 @@ def test_the_servers_count_of_what_was_heard_beats_our_clock() -> None:
 
 
 def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO))
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(on.StopPressed())
     talk.hear(words("r1", "a1", " And you?"))
-    talk.hear(done("r1", item("a1", "assistant", transcript="Hello"), status="cancelled", reason="client_cancelled"))
+    talk.hear(
+        done("r1", output=(item("a1", "assistant", transcript="Hello"),), status="cancelled", reason="client_cancelled")
+    )
     turn = talk.answer()
     assert turn.text + turn.rest == HELLO + " And you?"
 
 
 @pytest.mark.parametrize(("reason", "by"), [("turn_detected", "server"), ("client_cancelled", "you"), (None, "server")])
 def test_a_cancelled_answer_says_who_cancelled_it(reason: str | None, by: str) -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO))
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(1.5).hear(done("r1", status="cancelled", reason=reason))
     assert talk.answer().cut_by == by
 
 
 def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO))
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(on.LineLost(1, "no route"))
     assert (talk.answer().cut_by, talk.answer().partial) == ("line", False)
@@ -105,21 +107,21 @@ def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
 
 
 def test_push_to_talk_over_an_answer_says_so() -> None:
-    talk = answer(ask(TalkScript(choices=Choices(turn_mode="push-to-talk"))))
+    talk = answered(asked(connected(choices=Choices(turn_mode="push-to-talk"))))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(on.TalkPressed())
     assert (talk.answer().cut_by, talk.answer().cut_at) == ("push-to-talk", 1.0)
 
 
 def test_an_answer_heard_to_its_end_is_not_cut_by_a_later_stop() -> None:
-    talk = sound(answer(ask(TalkScript())), 1.0, 4.0)
+    talk = sounded(answered(asked(connected())), 1.0, 4.0)
     talk.tell(on.StopPressed())
     assert talk.answer().cut_by == ""
 
 
 def test_noise_that_cut_an_answer_is_marked_on_it() -> None:
     """R11: a grant, then neither words nor voice for a second."""
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(5.0).tell(on.VoiceBegan(4.7), on.BargeInHappened(4.7))
     assert (talk.answer().cut_by, talk.answer().false_alarm) == ("barge-in", False)
@@ -129,64 +131,64 @@ def test_noise_that_cut_an_answer_is_marked_on_it() -> None:
 
 
 def test_failed_and_incomplete_answers_say_why() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), done("r1", status="failed", error="rate limit"))
+    talk = asked(connected()).hear(created("r1"), done("r1", status="failed", error="rate limit"))
     assert talk.answer().failed == "rate limit"
     talk.hear(created("r2"), words("r2", "a2", "Hel"), done("r2", status="incomplete", reason="max_output_tokens"))
     assert talk.answer().failed == "incomplete: max_output_tokens"
 
 
 def test_latency_counts_from_the_users_last_sound_to_the_first_sound_of_the_answer() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.at(10.0).hear(speech("u1"))
     talk.at(12.0).tell(on.VoiceEnded(11.5, 1.4))
     talk.at(12.1).hear(silence("u1"), committed("u1"))
-    answer(talk)
+    answered(talk)
     talk.at(12.3).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(0.8)
     assert talk.view.reply.last_latency == pytest.approx(0.8)
 
 
 def test_latency_without_a_local_detector_counts_from_the_servers_word() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.at(10.0).hear(speech("u1"))
     talk.at(12.1).hear(silence("u1"), committed("u1"))
-    answer(talk)
+    answered(talk)
     talk.at(12.6).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(0.5)
 
 
 def test_a_local_end_of_voice_that_comes_after_the_servers_word_still_counts() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.at(10.0).hear(speech("u1"))
     talk.at(12.0).hear(silence("u1"), committed("u1"))
     talk.at(12.1).tell(on.VoiceEnded(11.7, 1.4))
-    answer(talk)
+    answered(talk)
     talk.at(12.7).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(1.0)
 
 
 def test_latency_of_typed_text_counts_from_enter() -> None:
-    talk = TalkScript().at(5.0).tell(on.TextEntered("Hello"))
-    answer(talk)
+    talk = connected().at(5.0).tell(on.TextEntered("Hello"))
+    answered(talk)
     talk.at(5.7).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(0.7)
 
 
 def test_only_the_first_answer_to_a_turn_has_a_latency() -> None:
-    talk = sound(answer(ask(TalkScript())), 1.0, 2.0)
+    talk = sounded(answered(asked(connected())), 1.0, 2.0)
     talk.at(4.0)
-    sound(answer(talk, 2, "And one more thing."), 4.0, 5.0)
+    sounded(answered(talk, 2, "And one more thing."), 4.0, 5.0)
     assert talk.answer().latency is None
 
 
 def test_sound_that_comes_before_its_words_belongs_to_the_answer() -> None:
-    talk = ask(TalkScript()).at(1.0).tell(on.AssistantHeard())
+    talk = asked(connected()).at(1.0).tell(on.AssistantHeard())
     talk.at(1.2).hear(created("r1"), words("r1", "a1", HELLO))
     assert talk.answer().latency == pytest.approx(1.0)
 
 
 def test_an_answer_counts_as_complete_when_done_and_silent_and_never_twice() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(0.5).tell(on.AssistantHeard())
     assert talk.at(3.0).view.completed == 0
     talk.tell(on.AssistantFellSilent(3.0))
@@ -196,38 +198,38 @@ def test_an_answer_counts_as_complete_when_done_and_silent_and_never_twice() -> 
 
 
 def test_an_answer_without_any_sound_is_complete_after_a_while_and_at_once_without_a_loudspeaker() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     assert talk.at(1.9).view.completed == 0
     assert talk.at(2.1).view.completed == 1
     assert talk.answer().rest == ""
-    assert answer(ask(TalkScript(speaker=""))).view.completed == 1
+    assert answered(asked(connected(speaker=""))).view.completed == 1
 
 
 def test_captions_do_not_wait_for_a_deafened_loudspeaker() -> None:
-    talk = answer(ask(TalkScript().tell(on.DeafenChosen(True))))
+    talk = answered(asked(connected().tell(on.DeafenChosen(True))))
     assert talk.answer().text == HELLO
 
 
 def test_spoken_answer_without_loudspeaker_is_marked_not_heard() -> None:
     for speaker in ("", "none"):
-        talk = answer(ask(TalkScript(speaker=speaker))).at(1.0).tell(on.AssistantHeard())
+        talk = answered(asked(connected(speaker=speaker))).at(1.0).tell(on.AssistantHeard())
         talk.at(3.0).tell(on.AssistantFellSilent(3.0)).at(4.0)
         assert (talk.answer().unheard, talk.view.reply.unheard) == (True, True), speaker
-    muted = answer(ask(TalkScript().tell(on.DeafenChosen(True)))).at(1.0)
+    muted = answered(asked(connected().tell(on.DeafenChosen(True)))).at(1.0)
     assert (muted.answer().unheard, muted.view.reply.unheard) == (True, True)
-    heard = sound(answer(ask(TalkScript())), 1.0, 3.0).at(4.0)
+    heard = sounded(answered(asked(connected())), 1.0, 3.0).at(4.0)
     assert (heard.answer().unheard, heard.view.reply.unheard) == (False, False)
 
 
 def test_answer_heard_before_the_loudspeaker_was_off_is_not_marked() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(on.DeafenChosen(True), on.AssistantFellSilent(2.0))
     assert talk.at(2.1).view.reply.state == "speaking" and talk.view.reply.unheard
     assert not talk.at(2.5).hear(done("r1")).answer().unheard
 
 
 def test_sound_after_the_loudspeaker_is_on_again_belongs_to_its_answer() -> None:
-    talk = answer(ask(TalkScript().tell(on.DeafenChosen(True)))).at(1.0)
+    talk = answered(asked(connected().tell(on.DeafenChosen(True)))).at(1.0)
     assert talk.view.completed == 1
     talk.tell(on.DeafenChosen(False)).at(1.2).tell(on.AssistantHeard())
     assert (talk.at(1.5).view.reply.state, talk.view.reply.unheard, talk.view.completed) == ("finishing", False, 0)
@@ -236,50 +238,50 @@ def test_sound_after_the_loudspeaker_is_on_again_belongs_to_its_answer() -> None
 
 
 def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end() -> None:
-    talk = sound(answer(ask(TalkScript()), text="x" * 60), 1.0, 11.0)
+    talk = sounded(answered(asked(connected()), text="x" * 60), 1.0, 11.0)
     assert talk.at(13.0).state.conversation.chars_per_second == pytest.approx((15.0 + 6.0) / 2)
 
 
 def test_what_you_said_while_muted_is_no_part_of_your_turn() -> None:
-    talk = TalkScript().at(1.0).tell(on.MuteChosen(True))
+    talk = connected().at(1.0).tell(on.MuteChosen(True))
     talk.at(9.9).tell(on.VoiceBegan(9.0), on.VoiceEnded(9.9, 0.9))
     talk.at(10.0).tell(on.MuteChosen(False))
     talk.at(10.5).hear(speech("u1")).at(12.0).hear(silence("u1"), committed("u1"))
-    answer(talk).at(12.5).tell(on.AssistantHeard())
+    answered(talk).at(12.5).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(0.5)
 
 
 def test_a_long_held_key_does_not_shorten_the_wait() -> None:
-    talk = TalkScript(choices=Choices(turn_mode="push-to-talk")).at(10.0).tell(on.TalkPressed())
+    talk = connected(choices=Choices(turn_mode="push-to-talk")).at(10.0).tell(on.TalkPressed())
     talk.hear(wire.InputAudioBufferCleared()).at(11.0).tell(on.VoiceBegan(10.2), on.VoiceEnded(11.0, 0.8))
     talk.at(13.0).tell(on.TalkReleased()).at(13.3).hear(committed("u1"))
-    answer(talk).at(13.8).tell(on.AssistantHeard())
+    answered(talk).at(13.8).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(2.8)
 
 
 def test_two_answers_close_together_each_keep_their_own_sound() -> None:
-    talk = sound(answer(ask(TalkScript())), 1.0, 3.0)
-    answer(talk, 2, "And one more thing.").at(3.3).tell(on.AssistantHeard())
+    talk = sounded(answered(asked(connected())), 1.0, 3.0)
+    answered(talk, 2, "And one more thing.").at(3.3).tell(on.AssistantHeard())
     assert [turn.first_sound_at for turn in talk.turns if turn.who == "assistant"] == [1.0, 3.3]
 
 
 def test_late_news_of_a_flushed_sound_is_not_taken_for_a_stillborn_answer() -> None:
-    talk = TalkScript().tell(on.TextEntered("Hello"), on.StopPressed())
+    talk = connected().tell(on.TextEntered("Hello"), on.StopPressed())
     talk.at(0.1).hear(created("r1"), words("r1", "a1", "Hel")).tell(on.AssistantHeard())
     talk.at(0.2).hear(done("r1", status="cancelled", reason="client_cancelled"))
     assert (talk.answer().text, talk.answer().cut_by, talk.answer().cut_at) == ("", "you", 0.0)
 
 
 def test_an_answer_whose_end_nobody_announced_is_ended_by_the_next() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", "First."))
-    sound(talk, 1.0, 2.0)
-    sound(answer(talk.at(5.0), 2, "Second."), 5.0, 6.0).at(9.0)
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", "First."))
+    sounded(talk, 1.0, 2.0)
+    sounded(answered(talk.at(5.0), 2, "Second."), 5.0, 6.0).at(9.0)
     assert talk.view.completed == 2
 
 
 def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
     """A server that has announced the item and nothing of its content when the first sound is there."""
-    talk = TalkScript()
+    talk = connected()
     announced = Item(id="a1", type="message", role="assistant")
     talk.at(1.0).hear(created("r1"), wire.ResponseOutputItemAdded(response_id="r1", output_index=0, item=announced))
     talk.at(1.2).tell(on.AssistantHeard())
@@ -291,8 +293,8 @@ def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
 
 
 def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> None:
-    talk = ask(TalkScript()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
-    talk.hear(done("r1", item("a1", "assistant", transcript=HELLO)))
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk.hear(done("r1", output=(item("a1", "assistant", transcript=HELLO),)))
     talk.at(2.0).tell(on.TextEntered("And now?")).hear(created("r2"), words("r2", "a2", "Now"))
     assert (talk.view.reply.state, talk.view.reply.seconds) == ("finishing", 1.0)
     talk.at(3.0).tell(on.AssistantFellSilent(2.9))
@@ -300,7 +302,7 @@ def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> No
 
 
 def test_an_answer_that_is_known_to_be_written_does_not_take_the_sound() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.at(1.0).hear(created("r1"), words("r1", "a1", HELLO))
     part = ContentPart(type="output_text", text="")
     talk.at(1.1).hear(created("r2"), wire.ResponseContentPartAdded(response_id="r2", item_id="a2", part=part))
@@ -312,9 +314,9 @@ LOST, RETURNED = on.DeviceLost("Loudspeaker", "gone"), on.DeviceOpened("Mic", "L
 
 
 def test_a_typed_answer_without_a_device_is_readable_and_marked_as_not_heard() -> None:
-    talk = TalkScript()
+    talk = connected()
     talk.at(0.5).tell(LOST)
-    answer(ask(talk))
+    answered(asked(talk))
     talk.at(1.0).tell(on.AssistantHeard())  # what stands in for the device plays it
     assert (talk.at(2.0).answer().text, talk.answer().rest, talk.answer().cut_by) == ("", HELLO, "device")
     talk.at(3.5).tell(on.AssistantFellSilent(3.5))
@@ -325,7 +327,7 @@ def test_a_typed_answer_without_a_device_is_readable_and_marked_as_not_heard() -
 
 
 def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)
     talk.at(2.3).tell(on.AssistantHeard())
@@ -337,7 +339,7 @@ def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> No
 
 
 def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)
     talk.at(3.5).tell(on.AssistantFellSilent(3.5))
@@ -346,7 +348,7 @@ def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> Non
 
 
 def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() -> None:
-    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk = answered(asked(connected()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)
     talk.at(2.5).tell(RETURNED)
@@ -358,7 +360,7 @@ def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() ->
 
 
 def test_an_answer_that_was_over_before_the_device_was_lost_stays_heard() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(3.5).tell(on.AssistantFellSilent(3.5))
     talk.at(3.6).tell(LOST)
@@ -367,7 +369,7 @@ def test_an_answer_that_was_over_before_the_device_was_lost_stays_heard() -> Non
 
 
 def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_return() -> None:
-    talk = answer(ask(TalkScript()))
+    talk = answered(asked(connected()))
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)
     talk.at(2.5).tell(on.AssistantHeard())
@@ -380,9 +382,9 @@ def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_ret
 
 def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
     """A sound server hung for 3.6 s with two answers queued: 9 s of sound came after it while the deck said ready."""
-    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk = answered(asked(connected()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())
-    answer(ask(talk, 2, "a1"), 2, "more " * 20)
+    answered(asked(talk, 2, "a1"), 2, "more " * 20)
     talk.at(2.0).tell(LOST)
     assert [turn.cut_by for turn in talk.at(5.0).views if turn.who == "assistant"] == ["device", "device"]
     talk.at(5.2).tell(RETURNED, on.AssistantHeard())
@@ -392,9 +394,9 @@ def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
 
 
 def test_sound_after_a_new_question_resumes_no_earlier_response() -> None:
-    talk = answer(ask(TalkScript()), text="word " * 20)
+    talk = answered(asked(connected()), text="word " * 20)
     talk.at(1.0).tell(on.AssistantHeard())
     talk.at(2.0).tell(LOST)
-    ask(talk.at(6.0), 2, "a1")
+    asked(talk.at(6.0), 2, "a1")
     talk.at(7.0).tell(RETURNED, on.AssistantHeard())
     assert [turn.cut_by for turn in talk.views if turn.who == "assistant"] == ["device"]

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire
-from tests.support.talk_script import words
+from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire, words
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
 from voicechat.core.events import (
     ConnectWanted,
@@ -81,7 +80,7 @@ def test_a_tool_that_is_always_allowed_runs_when_the_answer_is_done_and_one_answ
     assert creates(talk) == [2.0]
     assert talk.kinds.index("AnswerCall") < talk.kinds.index("CreateResponse")
     echo = Item(id="tool-1-1", type="function_call_output", call_id="c1", output="2")
-    assert creates(talk.tell(3.0, wire(ConversationItemAdded(item=echo))).until(20.0)) == [2.0]
+    assert creates(talk.at(3.0).tell(wire(ConversationItemAdded(item=echo))).at(20.0)) == [2.0]
 
 
 def test_nothing_runs_without_the_users_word() -> None:
@@ -89,7 +88,7 @@ def test_nothing_runs_without_the_users_word() -> None:
     assert talk.of(RunTool) == []
     assert asked(talk) == (ToolAsk("c1", "look", '{"x": 1}'),)
     assert [turn.stage for turn in turn_views(talk.state, 60.0)] == ["asked"]
-    talk.tell(61.0, ToolAllowed("c1")).tell(62.5, ToolFinished("c1", "seen"))
+    talk.at(61.0).tell(ToolAllowed("c1")).at(62.5).tell(ToolFinished("c1", "seen"))
     assert talk.of(RunTool) == [at(61.0, RunTool("c1", "look", '{"x": 1}'))]
     (turn,) = turn_views(talk.state, 63.0)
     assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
@@ -99,10 +98,10 @@ def test_nothing_runs_without_the_users_word() -> None:
 @pytest.mark.parametrize("word", [ToolAllowed("c1"), ToolDenied("c1")])
 def test_latency_excludes_the_wait_for_tool_approval(word: Event) -> None:
     talk = script(at(0.0, TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
-    talk.tell(61.0, word)
+    talk.at(61.0).tell(word)
     if isinstance(word, ToolAllowed):
-        talk.tell(61.0, ToolFinished("c1", "seen"))
-    talk.tell(61.2, created("r2")).tell(61.4, wire(words("r2", "a2", "A dog."))).tell(61.5, heard())
+        talk.at(61.0).tell(ToolFinished("c1", "seen"))
+    talk.at(61.2).tell(created("r2")).at(61.4).tell(words("r2", "a2", "A dog.")).at(61.5).tell(heard())
     (answer,) = (turn for turn in turn_views(talk.state, 62.0) if turn.who == "assistant")
     assert answer.latency == pytest.approx(1.5)
 
@@ -118,8 +117,8 @@ def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> Non
 def test_always_holds_for_the_rest_of_the_talk_and_over_a_new_line() -> None:
     talk = script(*answered(call("c1"), call("c2")), at(2.0, ToolAllowed("c1", True)), begin=BEGIN, until=3.0)
     assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2"]
-    talk.tell(3.0, ToolFinished("c1", "1"), ToolFinished("c2", "2"))
-    talk.tell(3.2, created("r2")).tell(4.0, done("r2", output=(call("c3"),)))
+    talk.at(3.0).tell(ToolFinished("c1", "1"), ToolFinished("c2", "2"))
+    talk.at(3.2).tell(created("r2")).at(4.0).tell(done("r2", output=(call("c3"),)))
     assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2", "c3"]
 
 
@@ -197,7 +196,7 @@ def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> 
     assert creates(talk) == []
     assert talk.notices == ["tool_unanswered"]
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
-    assert creates(talk.tell(40.0, wire(ConversationItemAdded(item=by_hand))).until(50.0)) == [40.0]
+    assert creates(talk.at(40.0).tell(wire(ConversationItemAdded(item=by_hand))).at(50.0)) == [40.0]
 
 
 def test_an_output_written_by_hand_takes_the_call_over() -> None:
@@ -205,7 +204,7 @@ def test_an_output_written_by_hand_takes_the_call_over() -> None:
     talk = script(*answered(call("c1")), at(2.0, wire(ConversationItemAdded(item=by_hand))), begin=BEGIN)
     assert asked(talk) == ()
     assert creates(talk) == [2.0]
-    talk.tell(40.0, ToolAllowed("c1"))
+    talk.at(40.0).tell(ToolAllowed("c1"))
     assert talk.of(RunTool) == []
 
 
@@ -246,7 +245,7 @@ def test_with_the_line_its_calls_are_forgotten() -> None:
     talk = script(*answered(call("c1", "add"), call("c2")), at(2.0, LineLost(1, "gone")), begin=BEGIN, until=2.1)
     assert talk.of(DropTools) == [at(2.0, DropTools())]
     assert asked(talk) == ()
-    talk.tell(2.2, ToolFinished("c1", "late"), ToolAllowed("c2"))
+    talk.at(2.2).tell(ToolFinished("c1", "late"), ToolAllowed("c2"))
     assert outputs(talk) == []
     assert len(talk.of(RunTool)) == 1
 
@@ -266,7 +265,7 @@ REQUEST = Item(
 def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_allowed: bool) -> None:
     talk = script(*answered(REQUEST), begin=opened(), until=2.0)
     assert asked(talk) == (ToolAsk("mcpr_1", "search", '{"q": "umbrella"}', server="docs"),)
-    talk.tell(3.0, ToolAllowed("mcpr_1") if is_allowed else ToolDenied("mcpr_1"))
+    talk.at(3.0).tell(ToolAllowed("mcpr_1") if is_allowed else ToolDenied("mcpr_1"))
     (sent,) = (one.what.item for one in talk.of(AnswerCall))
     assert (sent.type, sent.approval_request_id, sent.approve) == ("mcp_approval_response", "mcpr_1", is_allowed)
     assert talk.of(RunTool) == []
@@ -277,7 +276,7 @@ def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None
     other = replace_item(REQUEST, id="mcpr_2", server_label="elsewhere")
     again = replace_item(REQUEST, id="mcpr_3")
     talk = script(*answered(REQUEST), at(2.0, ToolAllowed("mcpr_1", True)), begin=opened(), until=3.0)
-    talk.tell(3.0, created("r2")).tell(4.0, done("r2", output=(again, other)))
+    talk.at(3.0).tell(created("r2")).at(4.0).tell(done("r2", output=(again, other)))
     assert [one.what.item.approval_request_id for one in talk.of(AnswerCall)] == ["mcpr_1", "mcpr_3"]
     assert [ask.call_id for ask in asked(talk)] == ["mcpr_2"]
 
@@ -318,12 +317,12 @@ def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -
 
 def test_what_is_announced_is_what_left() -> None:
     talk = script(*answered(call("c1", "add")), at(2.0, ToolFinished("c1", "2", "it broke")), begin=BEGIN)
-    assert talk.said(ToolAnswered) == [at(2.0, ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
+    assert talk.news(ToolAnswered) == [at(2.0, ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
 
 
 def test_what_a_remote_server_offers_is_noted_and_so_is_that_it_could_not_be_listed() -> None:
     item = Item(id="l1", type="mcp_list_tools", server_label="docs", tools=({"name": "search"}, {"name": "read"}))
     talk = script(at(1.0, wire(ConversationItemDone(item=item))), at(2.0, wire(McpListToolsFailed())), begin=BEGIN)
-    notes = [one.what for one in talk.said(Noticed)]
+    notes = [one.what for one in talk.news(Noticed)]
     assert [note.level for note in notes] == ["info", "warning"]
     assert notes[0].text == "MCP server docs is there: search, read."

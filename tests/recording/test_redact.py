@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from tests.support.random_talk import POLICIES, SCRIPTS, Recipe, conversation
+from tests.support.random_talk import POLICIES, SCRIPTS
+from tests.support.script import Recipe, conversation
 from tests.support.tapes import tape_of, write_lines
 from voicechat.core import user_events as did
 from voicechat.core.events import ConnectWanted, LineOpened

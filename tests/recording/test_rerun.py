@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.support.random_talk import POLICIES, Recipe, conversation
-from tests.support.script import created, done, transcribed
+from tests.support.random_talk import POLICIES
+from tests.support.script import Recipe, conversation, created, done, transcribed
 from tests.support.tapes import tape_of, write_lines
 from voicechat.core import events as on
 from voicechat.core.state import State, Wishes

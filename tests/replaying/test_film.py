@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.call_tape import LENGTH, call_lines, call_tape
-from tests.support.random_talk import POLICIES, SCENES, Moment, conversation
+from tests.support.random_talk import POLICIES, SCENES
+from tests.support.script import Moment, conversation
 from tests.support.tapes import tape_of, write_lines
 from voicechat.config.settings import Settings
 from voicechat.core.state import State, Wishes

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from tests.support.script import (
+    Recipe,
     committed,
     created,
     done,
@@ -24,7 +25,6 @@ from voicechat.core import events as on
 from voicechat.core.events import Event, Received
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import Choices, State, Wishes
-from voicechat.core.step import Step, next_deadline, step
 from voicechat.protocol import server_events as wires
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.items import Item, Response
@@ -87,9 +87,6 @@ GARBAGE: list[wires.ServerEvent] = [
 SESSION = Received(1, wires.SessionCreated(session={"type": "realtime"}))
 UPDATED = Received(1, wires.SessionUpdated(session={"type": "realtime"}))
 
-Recipe = Callable[[State, float], Event]
-"""An event that depends on when it happens and on the line it happens on."""
-
 USER: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.TalkPressed, SOURCES, st.none() | SECONDS),
     st.builds(on.TalkReleased, SOURCES, st.booleans()),
@@ -123,7 +120,7 @@ AUDIO: st.SearchStrategy[Event] = st.one_of(
     st.builds(on.DeviceMissing, WORDS),
 )
 WIRE: st.SearchStrategy[Event] = st.one_of(
-    st.builds(created, IDS),
+    st.builds(created, IDS, conversation=st.sampled_from(["c", None])),
     st.builds(done, IDS, STATUSES, st.sampled_from([None, "turn_detected", "client_cancelled"])),
     st.builds(sound_started, IDS),
     st.builds(sound_stopped, IDS),
@@ -245,58 +242,3 @@ SCENES: list[Scene] = [
 SCRIPTS: st.SearchStrategy[list[tuple[float, Recipe]]] = st.lists(
     st.one_of(st.sampled_from(SCENES), st.tuples(GAPS, RECIPES).map(lambda one: (one,))), min_size=5, max_size=25
 ).map(lambda scenes: [event for one in scenes for event in one])
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Moment:
-    """One step of a random conversation."""
-
-    now: float
-    event: Event
-    before: State
-    result: Step
-
-    def __repr__(self) -> str:
-        told = (*self.result.effects, *self.result.announced)
-        return f"at {self.now:.3f} {self.event} -> {told}"
-
-    @property
-    def after(self) -> State:
-        """The state it led to."""
-        return self.result.state
-
-    def has(self, *kinds: type) -> bool:
-        """Whether the step has an effect of one of these kinds."""
-        return any(isinstance(effect, kinds) for effect in self.result.effects)
-
-    def announced(self, *kinds: type) -> bool:
-        """Whether the rules announced one of these."""
-        return any(isinstance(news, kinds) for news in self.result.announced)
-
-
-def conversation(recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: State) -> Iterator[Moment]:
-    """Random events at random times; `TimePassed` at every deadline, as the session sends it."""
-    state, now = begin, 0.0
-    for gap, recipe in recipes:
-        for moment in _time_passes(state, now, now + gap, policy):
-            yield moment
-            state = moment.after
-        now += gap
-        event = recipe(state, now)
-        moment = Moment(now, event, state, step(state, event, now, policy))
-        yield moment
-        state = moment.after
-
-
-def _time_passes(state: State, now: float, until: float, policy: TurnPolicy) -> Iterator[Moment]:
-    due = next_deadline(state, now, policy)
-    for _ in range(100):
-        if due is None or due > until:
-            return
-        past = max(due, now)
-        moment = Moment(past, on.TimePassed(), state, step(state, on.TimePassed(), past, policy))
-        yield moment
-        state, now = moment.after, past
-        due = next_deadline(state, now, policy)
-        assert due is None or due > past, f"the deadline at {due} is still due after {moment}"
-    raise AssertionError("time stands still")

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from tests.support.random_talk import Moment
+from tests.support.script import Moment
 from voicechat.core.events import Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State

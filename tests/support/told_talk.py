@@ -8,8 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.random_talk import Recipe, conversation
-from tests.support.script import committed, created, done, sound_started, sound_stopped, transcribed, wire
+from tests.support.script import (
+    Recipe,
+    committed,
+    conversation,
+    created,
+    done,
+    sound_started,
+    sound_stopped,
+    transcribed,
+    wire,
+)
 from tests.support.tapes import STARTED_AT, on_the_wire, write_lines
 from voicechat.core import events as on
 from voicechat.core.events import Received

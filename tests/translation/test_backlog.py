@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.support.talk_script import HELLO, TalkScript, answer, ask
+from tests.support.script import HELLO, answered, asked, connected
 from voicechat.core import events as on
 from voicechat.core.view import TurnView
 from voicechat.translation.backlog import SETTLED_AFTER, Backlog, Fresh, Line, is_awaited, line_of
@@ -39,7 +39,7 @@ def test_of_a_cut_answer_only_what_was_heard_is_a_line() -> None:
 
 
 def test_of_an_answer_that_the_core_has_cut_only_the_heard_words_leave_the_machine() -> None:
-    talk = answer(ask(TalkScript())).at(1.0).tell(on.AssistantHeard())
+    talk = answered(asked(connected())).at(1.0).tell(on.AssistantHeard())
     sounding = talk.views[-1]
     assert sounding.who == "assistant" and line_of(sounding) is None
     talk.at(2.0).tell(on.StopPressed(), on.AssistantFellSilent(2.0))
