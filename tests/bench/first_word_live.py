@@ -10,13 +10,13 @@ import json
 import tempfile
 import threading
 import time
-import wave
 from pathlib import Path
 
 import numpy as np
 
 from tests.bench.first_words import Clip
 from tests.support.speech import Sound, silence
+from tests.support.tapes import write_wav
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.config.settings import Settings
 from voicechat.core.user_events import TalkPressed, TalkReleased, TextEntered
@@ -108,13 +108,8 @@ def _file(folder: Path, clips: list[Clip], lead_in: float) -> Path:
         parts += [silence(CUT_IN), clip.sound, silence(after)]
     sound = np.concatenate([*parts, silence(30.0)])
     noise = np.random.default_rng(1).standard_normal(len(sound)) * 0.0003
-    path = folder / "talker.wav"
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(SAMPLE_RATE)
-        out.writeframes((np.clip(sound + noise, -1, 1) * 32767).astype("<i2").tobytes())
-    return path
+    pcm = (np.clip(sound + noise, -1, 1) * 32767).astype(np.int16)
+    return write_wav(folder / "talker.wav", pcm, SAMPLE_RATE)
 
 
 def _sleep_until(at: float) -> None:

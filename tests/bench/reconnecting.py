@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from tests.support.built_in_voice import Sound
 from tests.support.lossy_relay import Network
 from tests.support.relayed_calls import RelayedCalls, relayed_calls
+from tests.support.tapes import write_wav
 from voicechat.config.load import load_settings
 from voicechat.config.secrets import without_keys
 from voicechat.core.events import Event
@@ -97,9 +97,4 @@ async def talking(
 def write(path: Path, sounds: list[Sound]) -> Path:
     """16 kHz sound as a WAV file."""
     pcm = np.clip(np.concatenate(sounds), -1.0, 1.0) * 32767
-    with wave.open(str(path), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes(pcm.astype("<i2").tobytes())
-    return path
+    return write_wav(path, pcm.astype(np.int16), 16_000)

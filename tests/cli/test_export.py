@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.support.told_talk import opening, told_tape, turn
+from tests.support.tapes import opening, told_tape, turn
 from voicechat.cli.main import app
 from voicechat.errors import ConfigError, TapeError
 

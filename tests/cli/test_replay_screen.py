@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.call_tape import call_tape
 from tests.support.command import environ_for, voicechat
+from tests.support.tapes import call_tape
 
 
 async def test_what_is_no_tape_is_said_before_the_screen_opens(tmp_path: Path) -> None:

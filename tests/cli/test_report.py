@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 from tests.support.command import KEY, environ_for, voicechat
-from tests.support.told_talk import opening, told_tape, turn
+from tests.support.tapes import opening, told_tape, turn
 
 
 async def test_a_report_explains_and_does_not_tell(tmp_path: Path) -> None:

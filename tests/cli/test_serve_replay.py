@@ -15,8 +15,8 @@ import aiohttp
 import numpy as np
 import pytest
 
-from tests.support.call_tape import call_tape
 from tests.support.command import LIMIT, environ_for, started, voicechat
+from tests.support.tapes import call_tape
 
 
 @asynccontextmanager

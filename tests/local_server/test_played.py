@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.call_tape import RATE, call_lines, call_tape
-from tests.support.tapes import write_lines
+from tests.support.tapes import RATE, call_lines, call_tape, write_lines
 from voicechat.local_server.played import VOICE, Play, Script, response_of
 from voicechat.local_server.played_sound import SoundBeside, SoundInEvents, Voice
 from voicechat.replaying.server_side import scripts_of

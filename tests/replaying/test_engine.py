@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.call_tape import LENGTH, call_tape
+from tests.support.tapes import LENGTH, call_tape
 from voicechat.config.settings import Settings
 from voicechat.engine.link import Batch, EngineHello, FromEngine, Jumped, Playing, Snapshot, Turns
 from voicechat.replaying.engine import ReplayEngine

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.call_tape import LENGTH, call_lines, call_tape
 from tests.support.random_talk import POLICIES, SCENES
 from tests.support.script import Moment, conversation
-from tests.support.tapes import tape_of, write_lines
+from tests.support.tapes import LENGTH, call_lines, call_tape, tape_of, write_lines
 from voicechat.config.settings import Settings
 from voicechat.core.state import State, Wishes
 from voicechat.errors import TapeError

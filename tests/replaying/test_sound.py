@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.call_tape import LENGTH, call_tape
+from tests.support.tapes import LENGTH, call_tape
 from voicechat.errors import TapeError
 from voicechat.replaying.player import Playback, obey
 from voicechat.replaying.sound_file import SoundFile

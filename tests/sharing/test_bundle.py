@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.told_talk import opening, told_tape, turn
+from tests.support.tapes import opening, told_tape, turn
 from voicechat.errors import ConfigError
 from voicechat.recording.tape import read_tape
 from voicechat.sharing.bundle import Cleaner, Part, machine_parts, readme, talk_parts, write

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.told_talk import opening, told_tape, turn
+from tests.support.tapes import opening, told_tape, turn
 from voicechat.protocol.wire import JsonValue
 from voicechat.sharing import comparing
 from voicechat.sharing.compared_text import WIDTH, in_words, summed_up

@@ -12,7 +12,7 @@ import pytest
 
 from tests.bench.browser import BrowserError, find_browser
 from tests.support.page_browser import Page, browser_page
-from tests.support.told_talk import opening, told_tape, turn, typed
+from tests.support.tapes import opening, told_tape, turn, typed
 from voicechat.sharing.markup import data_block, el
 from voicechat.sharing.page import as_page
 from voicechat.sharing.past_talk import read_talk

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, strategies as st
 
-from tests.support.told_talk import opening, told_tape, turn, typed
+from tests.support.tapes import opening, told_tape, turn, typed
 from voicechat.core import events as on
 from voicechat.recording.check import check
 from voicechat.recording.tape import read_tape

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.told_talk import RATE, write_sound
+from tests.support.tapes import RATE, write_sound
 from voicechat.errors import TapeError
 from voicechat.sharing.sound import as_opus, levels, write_side
 

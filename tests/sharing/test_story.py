@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.told_talk import opening, told_tape, turn
+from tests.support.tapes import opening, told_tape, turn
 from voicechat.sharing.story import story_of
 from voicechat.sharing.texts import as_subtitles, as_text
 

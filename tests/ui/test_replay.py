@@ -9,10 +9,10 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from tests.support.call_tape import LENGTH, call_tape
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen import at_rest, lines, records_of, text, until
+from tests.support.tapes import LENGTH, call_tape
 from voicechat.config.settings import Settings
 from voicechat.engine.link import FromEngine, Jumped, MicSpan, Playing, Turns
 from voicechat.replaying.engine import ReplayEngine
