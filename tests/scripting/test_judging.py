@@ -9,11 +9,12 @@ import pytest
 
 from tests.support.scripted_talk import BEGAN, row, snapshot
 from voicechat.core.view import TurnView
+from voicechat.diagnose.two_tracks import Moment, TurnTaking, sound_findings
 from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns
 from voicechat.numbers.ledger import Figures
 from voicechat.numbers.turns import TurnNumbers
-from voicechat.scripting.judging import judge
-from voicechat.scripting.model import Criterion, Expectation, Source
+from voicechat.scripting.judging import judge, judge_sound
+from voicechat.scripting.model import Criterion, Expectation, SoundExpected, Source
 from voicechat.scripting.observed import Observed
 
 YOU = TurnView("you", "you", text="What is twelve times 7?")
@@ -95,3 +96,18 @@ def test_findings_count_when_their_evidence_is_of_this_turn() -> None:
     assert state(talk, "findings", ("self-echo",)) == "held"
     assert state(talk, "findings", ("self-echo", "mic-silent")) == "open"
     assert state(talk, "no_findings", (), since=6.0) == "held"
+
+
+def test_sound_is_judged_by_its_longest_wait_and_its_findings() -> None:
+    heard = TurnTaking(30.0, (), (), (), (Moment("wait", 3.0, 0.8), Moment("dead air", 9.0, 6.0)))
+    wrong = sound_findings(heard)
+    told = [(what, verdict.state, verdict.text) for what, verdict in judge_sound(SoundExpected((), 5.0), heard, wrong)]
+    assert told == [
+        ("no findings", "broken", "no-response: Nobody answered the user for 6.0 s."),
+        ("wait below 5 s", "broken", "the longest took 6.00 s"),
+    ]
+    lenient = SoundExpected(("talk-over",), wait_below=7.0)
+    assert [verdict.state for _, verdict in judge_sound(lenient, heard, wrong)] == ["held", "held"]
+    silent = TurnTaking(30.0, (), (), (), ())
+    (told_of,) = [verdict for _, verdict in judge_sound(SoundExpected(None, 1.0), silent, [])]
+    assert (told_of.state, told_of.text) == ("broken", "no answer was waited for")

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from voicechat import exit_codes
 from voicechat.cli.diagnose_words import Words
+from voicechat.diagnose.findings import Finding
 from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_quotes, with_sound
-from voicechat.diagnose.sound_against_events import story_of
-from voicechat.diagnose.two_tracks import FRAME, TurnTaking, turn_taking
+from voicechat.diagnose.sound_against_events import Story, disagreements, story_of
+from voicechat.diagnose.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
 from voicechat.errors import TapeError
 from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE
 from voicechat.ui.sanitise import clean
@@ -77,6 +78,20 @@ def sound_of(path: Path) -> TurnTaking:
     return turn_taking(*sound.levels(0.0, sound.length, every=FRAME))
 
 
+def sound_report(tape: Path) -> tuple[list[Finding], TurnTaking]:
+    """What is wrong with a tape's sound, alone and against its events; and who spoke when.
+
+    Raises TapeError for a tape without readable sound.
+    """
+    heard = sound_of(tape / AUDIO_FILE)
+    return sound_findings(heard) + disagreements(heard, _story(tape / EVENTS_FILE)), heard
+
+
+def _story(events: Path) -> Story:
+    with events.open("rb") as stream:
+        return story_of(read_log(stream, Reading()))
+
+
 def logs_in(name: str) -> list[str]:
     """A file is itself, a tape its events, a folder all tapes and logs in it. Raises TapeError for an empty folder."""
     path = Path(name)
@@ -117,9 +132,7 @@ def _with_audio(report: Report, audio: Path, least: float) -> Report:
     if not audio.is_file():
         return report
     try:
-        with audio.with_name(EVENTS_FILE).open("rb") as stream:
-            story = story_of(read_log(stream, Reading()))
-        return with_sound(report, sound_of(audio), least, story)
+        return with_sound(report, sound_of(audio), least, _story(audio.with_name(EVENTS_FILE)))
     except TapeError as error:
         print(f"voicechat: {error.message}; its events are judged without it", file=sys.stderr)
         return report

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
+from voicechat.cli.diagnose import sound_report
 from voicechat.cli.run import GOODBYE_WAIT, deny_the_unallowed, print_json
 from voicechat.cli.run_summary import Progress
 from voicechat.config.load import load_settings
@@ -29,12 +30,13 @@ from voicechat.config.settings import Settings
 from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
-from voicechat.errors import ConfigError
-from voicechat.scripting.model import Script, Sound
+from voicechat.errors import ConfigError, TapeError
+from voicechat.scripting.judging import Verdict, judge_sound
+from voicechat.scripting.model import Script, Sound, SoundExpected
 from voicechat.scripting.observed import Observed
 from voicechat.scripting.playing import PUMP, Hands, Player, TalkOver
 from voicechat.scripting.reading import Reading, read_script
-from voicechat.scripting.results import Result, Results, as_json, as_junit
+from voicechat.scripting.results import Outcome, Result, Results, as_json, as_junit
 from voicechat.scripting.speech import Speaker
 from voicechat.ui.sanitise import clean
 
@@ -69,7 +71,10 @@ def script_command(flags: Mapping[str, Any], config: Path | None, options: Scrip
         refuse_unwritable(options.junit)
     with tempfile.TemporaryDirectory(prefix="voicechat-script-") as folder:
         clips = Speaker(spoken_words_dir(), Path(folder)).prepare(script.sounds)
-        return ScriptRun(script, settings, environ, clips, options).go()
+        if script.sound is None or settings.record:
+            return ScriptRun(script, settings, environ, clips, options).go()
+        taped = replace(settings, record=str(Path(folder) / "tape"))
+        return ScriptRun(script, taped, environ, clips, options, keeps_tape=False).go()
 
 
 def refused(reading: Reading, options: ScriptOptions) -> int:
@@ -118,8 +123,11 @@ class ScriptRun:
         environ: Mapping[str, str],
         clips: Mapping[Sound, Path],
         options: ScriptOptions,
+        *,
+        keeps_tape: bool = True,
     ) -> None:
         self._script = script
+        self._keeps_tape = keeps_tape
         self._settings = settings
         self._options = options
         self._inbox: queue.SimpleQueue[tuple[float, FromEngine]] = queue.SimpleQueue()
@@ -151,8 +159,26 @@ class ScriptRun:
                 self._hear(*self._inbox.get())
         results.seconds = time.monotonic() - begun
         results.tape = self._seen.tape
+        if self._script.sound is not None and not results.stopped:
+            self._judge_sound(self._script.sound, results)
+            code = code or (exit_codes.FAILED_TURN if results.failed else exit_codes.DONE)
+        results.tape = results.tape if self._keeps_tape else ""
         self._finish(results, code, summary | self._progress.used())
         return code
+
+    def _judge_sound(self, expected: SoundExpected, results: Results) -> None:
+        """The recording of the whole talk, against what the script expects of it."""
+        step = len(self._script.steps) + 1
+        try:
+            report, heard = sound_report(Path(results.tape))
+        except TapeError as error:
+            judged = [("recording", Verdict("broken", error.message))]
+        else:
+            judged = list(judge_sound(expected, heard, report))
+        for what, verdict in judged:
+            outcome: Outcome = "held" if verdict.state == "held" else "failed"
+            results.results.append(Result(step, "sound", what, outcome, found=verdict.text))
+            self._tell(results.results[-1])
 
     def _play(self, results: Results) -> int:
         try:

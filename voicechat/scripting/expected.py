@@ -74,6 +74,11 @@ def _value(name: str, table: Table) -> Any:
         return table.choice(name, CUTTERS, "nobody")
     if name in ("said", "tool", "mic"):
         return _filled(name, (table.text(name),), table)[0]
+    return read_codes(name, table)
+
+
+def read_codes(name: str, table: Table) -> tuple[str, ...]:
+    """Names of events or findings; `no_findings = true` is any."""
     if name == "no_findings" and table.values[name] is True:
         return ()
     return _names(name, _filled(name, table.texts(name), table), table)

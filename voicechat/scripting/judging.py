@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from voicechat.core.view import TurnView
-from voicechat.scripting.model import Criterion, Expectation
+from voicechat.diagnose.findings import Finding
+from voicechat.diagnose.two_tracks import TurnTaking
+from voicechat.scripting.model import Criterion, Expectation, SoundExpected
 from voicechat.scripting.observed import Observed, payload_of
 from voicechat.scripting.words import word_errors
 
@@ -29,6 +31,19 @@ class Verdict:
 def judge(expected: Expectation, seen: Observed, since: float) -> Verdict:
     """`since`: session time from which on events count."""
     return JUDGES[expected.criterion](expected, seen, since)
+
+
+def judge_sound(expected: SoundExpected, heard: TurnTaking, found: Sequence[Finding]) -> Iterator[tuple[str, Verdict]]:
+    """(what was expected of the recording, whether it holds); `found`: what is wrong with its sound."""
+    if expected.no_findings is not None:
+        wrong = [one for one in found if not expected.no_findings or one.code in expected.no_findings]
+        said = "; ".join(f"{one.code}: {one.title}" for one in wrong)
+        yield f"no findings {', '.join(expected.no_findings)}".rstrip(), Verdict("broken" if wrong else "held", said)
+    if expected.wait_below is not None:
+        longest = max((one.seconds for one in heard.of("wait", "dead air")), default=None)
+        text = "no answer was waited for" if longest is None else f"the longest took {longest:.2f} s"
+        is_held = longest is not None and longest < expected.wait_below
+        yield f"wait below {expected.wait_below:g} s", Verdict("held" if is_held else "broken", text)
 
 
 def words_of(expected: Expectation, seen: Observed, since: float) -> tuple[str | None, str]:

@@ -150,6 +150,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundExpected:
+    """What the recording of the whole talk must show; None: not asked."""
+
+    no_findings: tuple[str, ...] | None = None
+    """Codes; empty: none of any kind."""
+    wait_below: float | None = None
+    """Seconds from the last sound that was sent of a turn to the answer's first one, the longest of the talk."""
+
+
+@dataclass(frozen=True, slots=True)
 class Script:
     """A whole script; `settings` are checked, by name."""
 
@@ -160,6 +170,7 @@ class Script:
     room: Room = field(default_factory=Room)
     timeout: float = 120.0
     """Seconds the whole talk may take."""
+    sound: SoundExpected | None = None
 
     @property
     def sounds(self) -> tuple[Sound, ...]:

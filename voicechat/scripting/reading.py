@@ -3,6 +3,7 @@
 [talk]                        # settings, as in the configuration file
 [script]                      # name, timeout
 [room]                        # echo, delay, noise of the virtual room
+[sound]                       # what the recording of the talk must show
 [vars]                        # ${name} in any text below
 [[step]]                      # one act, one wait, what is expected
 """
@@ -22,7 +23,8 @@ from voicechat.config.key_lines import key_lines, line_of
 from voicechat.config.load import setting_of
 from voicechat.errors import ConfigError
 from voicechat.scripting.complaints import Complain, Complaint, Table
-from voicechat.scripting.model import Script, Step
+from voicechat.scripting.expected import read_codes
+from voicechat.scripting.model import Script, SoundExpected, Step
 from voicechat.scripting.steps import MOST_REPEATS, StepReader
 
 EXAMPLE = """\
@@ -38,6 +40,10 @@ provider = "local"
 
 [room]                    # what the microphone hears besides the words
 # noise = -60             # dBFS; echo = -30 (dB) and delay = 0.06 (s) let it hear the loudspeaker
+
+[sound]                   # what the two tracks of the talk must show, whatever the events tell
+no_findings = true        # or codes: ["talk-over", "self-echo", "turn-ended-early", "barge-in-too-eager", ...]
+wait_below = 5.0          # the longest wait for an answer, from the last sound that was sent
 
 [vars]
 question = "What is twelve times seven?"    # ${question} in any text below
@@ -75,7 +81,7 @@ expect = [{ cut_by = "you" }]                       # you, barge-in, push-to-tal
 LARGEST = 1024 * 1024
 """Bytes of a script."""
 MOST_STEPS = 2_000
-SECTIONS = ("talk", "script", "room", "vars", "step")
+SECTIONS = ("talk", "script", "room", "sound", "vars", "step")
 REFUSED = {
     "mic": "the script itself is what the microphone hears",
     "api_key_command": "a script runs no commands; it belongs into the configuration file",
@@ -149,6 +155,7 @@ class _Reader:
             self._settings(),
             self._room(),
             head.seconds("timeout", 120.0, low=1.0, high=86_400.0),
+            self._sound() if "sound" in top else None,
         )
 
     def _complainer(self, section: str = "") -> Complain:
@@ -170,6 +177,13 @@ class _Reader:
         room = self._section("room", ("echo", "delay", "noise"))
         delay = room.seconds("delay", 0.06, low=0.0, high=LONGEST_DELAY)
         return Room(room.level("echo", None), delay, room.level("noise", None))
+
+    def _sound(self) -> SoundExpected:
+        table = self._section("sound", ("no_findings", "wait_below"))
+        if not table.values:
+            table.complain("", "nothing is expected of the sound", "for example no_findings = true")
+        wait = table.seconds("wait_below", 1.0, low=0.001, high=600.0) if "wait_below" in table else None
+        return SoundExpected(read_codes("no_findings", table) if "no_findings" in table else None, wait)
 
     def _settings(self) -> dict[str, Any]:
         """`[talk]`, checked as the configuration file is."""
