@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import get_args
 
 from tests.support.each import each
-from tests.support.hostile_talk import HOSTILE, hostile
+from tests.support.scenes import HOSTILE, hostile
 from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import MicState, TurnView, View
 from voicechat.engine.link import Turns

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.device_lists import DEVICES
 from tests.support.fake_engine import FakeEngine
+from tests.support.scenes import DEVICES
 from tests.support.talk_views import MICS
 from voicechat.core import user_events as did
 from voicechat.core.view import ReplyView, ToolAsk, TurnView, View

@@ -1,6 +1,7 @@
-"""The screen with invented data: `python -m tests.support.demo_screen talk --size 120x36 --png out.png`.
+"""The screen with invented data: `python -m tests.support.demo_screen talk --size 120x36 --svg out.svg`.
 
-Without --png it runs live in this terminal. With it, the scene is set up without one and painted to a file.
+Without --svg it runs live in this terminal. With it, the scene is set up without one and its picture is saved, as for
+the README.
 """
 
 from __future__ import annotations
@@ -13,38 +14,27 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.developer_talk import fill_timeline
-from tests.support.device_lists import DEVICES
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
 from tests.support.levels import levels
-from tests.support.scene import Scene
-from tests.support.screen import all_scenes
+from tests.support.scenes import DEVICES, Scene, all_scenes, fill_timeline
+from tests.support.screen import at_rest, records_of
 from voicechat.core.user_events import DevicesAsked, UserAct
-from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot, Turns
+from voicechat.engine.link import Batch, FromEngine, Meters, Snapshot
 from voicechat.ui.app import VoiceChatApp, run_app
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
+from voicechat.ui.terminal_colors import TerminalColors
 from voicechat.ui.widgets.ribbon import COLUMN, Ribbon
 
 
 class DemoEngine(FakeEngine):
     """Delivers a scene, and keeps its meters moving while it runs live."""
 
-    def __init__(self, scene: Scene, *, moving: bool, log: Path | None = None) -> None:
-        turns = Turns(scene.turns, tuple(turn.key for turn in scene.turns))
-        devices = [record for record in (scene.devices, scene.session) if record]
-        super().__init__(
-            [
-                Snapshot(scene.view, scene.meters, scene.sound, scene.t),
-                turns,
-                Batch(scene.rows or rows()),
-                *scene.findings,
-                *([scene.numbers] if scene.numbers else []),
-                *devices,
-            ]
-        )
-        self.scene, self._moving, self._log, self._stop = scene, moving, log, threading.Event()
+    def __init__(self, name: str, *, moving: bool = False, log: Path | None = None) -> None:
+        self.scene = all_scenes()[name]
+        super().__init__([*records_of(name), Batch(self.scene.rows or rows())])
+        self._moving, self._log, self._stop = moving, log, threading.Event()
 
     def start(self, deliver: Callable[[FromEngine], None]) -> None:
         """And keep moving."""
@@ -91,25 +81,18 @@ def fill_ribbon(ribbon: Ribbon, scene: Scene) -> None:
     ribbon.watch_meters(scene.meters)
 
 
-async def paint(scene: Scene, options: UiOptions, size: tuple[int, int], path: Path) -> None:
-    """Set the scene up without a terminal and save it."""
-    app = VoiceChatApp(DemoEngine(scene, moving=False), options)
+async def paint(engine: DemoEngine, options: UiOptions, size: tuple[int, int], path: Path) -> None:
+    """Set the scene up without a terminal and save its picture."""
+    scene, app = engine.scene, VoiceChatApp(engine, options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause(0.2)
         app.post_message(KeyboardKnown(27 if scene.release == "true" else None))
         fill_ribbon(app.talk.query_one(Ribbon), scene)
         if scene.t:
             fill_timeline(app.talk.timeline, scene.t)
-        await pilot.pause(0.2)
-        if scene.keys:
-            await pilot.press(*scene.keys)
-            await pilot.pause(0.3)
-        if path.suffix == ".svg":
-            path.write_text(app.export_screenshot(), encoding="utf-8")
-        else:
-            from tests.support.png import paint_png
-
-            paint_png(app, path)
+        await pilot.press(*scene.keys)
+        await at_rest(pilot)
+        path.write_text(app.export_screenshot(), encoding="utf-8")
 
 
 def main() -> None:
@@ -117,22 +100,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scene", nargs="?", default="talk", choices=sorted(all_scenes()))
     parser.add_argument("--size", default="120x36")
-    parser.add_argument("--png", type=Path)
+    parser.add_argument("--svg", type=Path)
     parser.add_argument("--theme", default="lamplight")
     parser.add_argument("--ascii", action="store_true")
     parser.add_argument("--motion", choices=("full", "calm"), default="full")
     parser.add_argument("--no-color", action="store_true")
     parser.add_argument("--still", action="store_true", help="live, but with resting meters")
     parser.add_argument("--log", type=Path, help="append what the engine is told, live only")
+    parser.add_argument("--loading", type=float, help="ask the terminal for its colours, and load for so many seconds")
     args = parser.parse_args()
     if args.no_color:
         os.environ["NO_COLOR"] = "1"
-    scene = all_scenes()[args.scene]
-    options = UiOptions(theme=args.theme, ascii=args.ascii, motion=args.motion, welcome=scene.welcome)
-    if args.png is None:
-        raise SystemExit(run_app(DemoEngine(scene, moving=not args.still, log=args.log), options))
+    if args.loading is not None:
+        with TerminalColors(os.environ) as colors:
+            time.sleep(args.loading)
+            args.theme = "daylight" if colors.is_light() else "lamplight"
+            raise SystemExit(live(args))
+    if args.svg is None:
+        raise SystemExit(live(args))
     width, height = (int(n) for n in args.size.split("x"))
-    asyncio.run(paint(scene, options, (width, height), args.png))
+    asyncio.run(paint(DemoEngine(args.scene), options_of(args), (width, height), args.svg))
+
+
+def options_of(args: argparse.Namespace) -> UiOptions:
+    """What the command line asks of the screen."""
+    welcome = all_scenes()[args.scene].welcome
+    return UiOptions(theme=args.theme, ascii=args.ascii, motion=args.motion, welcome=welcome)
+
+
+def live(args: argparse.Namespace) -> int:
+    """In this terminal; the exit status."""
+    return run_app(DemoEngine(args.scene, moving=not args.still, log=args.log), options_of(args))
 
 
 if __name__ == "__main__":

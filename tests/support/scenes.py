@@ -1,33 +1,109 @@
-"""Realistic moments of a conversation as the records an engine would send; for tests, the demo and the README."""
+"""The states in which a screen is shown: moments of conversations as the records an engine would send.
+
+For tests, the demo (`demo_screen`) and the README's pictures. What is said in them is in `data/scenes.json`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 
-from tests.support.device_lists import DEVICES, GONE, WAITABLE
+import msgspec
+
 from tests.support.event_rows import talk_rows
-from tests.support.hostile_talk import hostile
+from tests.support.levels import loudness
 from tests.support.numbers_talk import METERS as NUMBERS_METERS, free_numbers, numbers
-from tests.support.scene import Scene
 from tests.support.talk_views import (
+    FINDINGS,
     FREE,
+    GERMAN,
     LISTENING,
     MICS,
     NO_SESSION,
     OPEN,
     PTT,
+    READY,
     TALK,
+    TOOL_TURNS,
     mic,
     view,
 )
-from tests.support.written_talk import written
-from voicechat.core.view import ReplyView, TurnView
+from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import (
+    DeviceRow,
+    Devices,
+    DeviceSide,
+    EventRow,
+    Evidence,
+    Finding,
     Meters,
     Numbers,
     Received,
+    SessionShown,
+    SoundFacts,
 )
+from voicechat.numbers.ledger import SideWork
+from voicechat.numbers.prices import Cost
+from voicechat.numbers.usage import Tokens, Usage
 from voicechat.ui.options import WelcomeFacts
+from voicechat.ui.timeline.history import TICK
+from voicechat.ui.widgets.timeline import Timeline
+
+_DATA = Path(__file__).parent / "data"
+_LOUD = Meters(input=-14, output=-60, threshold=-38, rtt=0.038)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One moment, and how its levels move."""
+
+    view: View
+    turns: tuple[TurnView, ...] = ()
+    meters: Meters = _LOUD
+    welcome: WelcomeFacts = field(default_factory=lambda: WelcomeFacts("openai", "marin"))
+    release: str = "true"
+    keys: tuple[str, ...] = ()
+    """Pressed after the scene is set."""
+    rows: tuple[EventRow, ...] = ()
+    """Events; empty: the usual ones."""
+    devices: Devices | None = None
+    session: SessionShown | None = None
+    sound: SoundFacts = field(default_factory=SoundFacts)
+    findings: tuple[Finding, ...] = ()
+    numbers: Numbers | None = None
+    t: float = 0.0
+    """Session time; the timeline ends there."""
+
+
+@cache
+def all_scenes() -> dict[str, Scene]:
+    """Every moment by name; made once, which takes longer than most tests."""
+    told = {"hostile": hostile(), "written": written()}
+    talks = mic_scenes() | told | talk_scenes() | sound_scenes() | card_scenes() | event_scenes() | number_scenes()
+    return talks | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
+
+
+_HEADSET = "Bluetooth: its microphone turns the headset to telephone quality; another mic sounds better"
+DEVICES = Devices(
+    DeviceSide(
+        (DeviceRow("Built-in Mic"), DeviceRow("Blue Yeti"), DeviceRow("AirPods Pro", _HEADSET)),
+        in_use="Built-in Mic",
+        default="Built-in Mic",
+    ),
+    DeviceSide(
+        (DeviceRow("Built-in Speakers"), DeviceRow("USB Audio Interface (4 channels)")),
+        "USB Audio Interface (4 channels)",
+        "remembered",
+        "USB Audio Interface (4 channels)",
+        "Built-in Speakers",
+    ),
+)
+GONE = msgspec.structs.replace(
+    DEVICES, mics=DeviceSide(DEVICES.mics.rows[::2], "Blue Yeti", "chosen", "none", "Built-in Mic")
+)
+WAITABLE = SoundFacts(can_wait=True)
 
 _LOST_NOTE = TurnView(
     "n9", "note", 249, "Line lost at 4:09: no packets for 5 s (network). Reconnecting by itself.", level="warning"
@@ -76,12 +152,6 @@ _TALKING = view(FREE, LISTENING)
 _SOUNDING = replace(TALK[-2], text="Of course. Madogiwa no seki o … that is “the", rest=" seat", partial=True)
 _HEARD = (*TALK[:-2], _SOUNDING)
 _OUT = Meters(input=-44, output=-12, threshold=-38, rtt=0.038)
-
-
-def scenes() -> dict[str, Scene]:
-    """All scenes by name: every state of the microphone over the same talk, and the moments around it."""
-    told = {"hostile": hostile(), "written": written()}
-    return mic_scenes() | told | talk_scenes() | sound_scenes() | card_scenes() | event_scenes() | number_scenes()
 
 
 def mic_scenes() -> dict[str, Scene]:
@@ -143,7 +213,6 @@ def event_scenes() -> dict[str, Scene]:
 
     return {
         "events": Scene(_TALKING, TALK, keys=("f2",)),
-        "developer": shown(),
         "details": shown(*["up"] * 3, "enter"),
         "details-error": shown("slash", *"is:error", "enter", "up", "enter"),
         "filter-bad": shown("slash", *"typ:resp"),
@@ -165,4 +234,193 @@ def number_scenes() -> dict[str, Scene]:
         "numbers-empty": Scene(_TALKING, TALK[:1], keys=("f7",)),
         "numbers-free": shown(free_numbers()),
         "budget-near": shown(numbers(budget=0.2)),
+    }
+
+
+HOSTILE = "\x1b]52;c;UFdORUQ=\x07\x1b[2J\x9b31m\x9d0;t\x9c[@click=app.quit]free[/] [/foo] [link='x] \u202egnp"
+
+
+def hostile_rows() -> tuple[EventRow, ...]:
+    """An event whose type, summary and payload are attacks."""
+    payload = f'{{"x": "{HOSTILE}", "y": "\\u001b]52;c;UFdORUQ=\\u0007"}}'
+    return (EventRow(0, 1.0, "in", f"x.{HOSTILE}", HOSTILE, len(payload), payload),)
+
+
+def hostile() -> Scene:
+    """Every field that can hold text holds an attack."""
+    mic = replace(FREE, name=HOSTILE, detail=HOSTILE, echo=HOSTILE, reason=HOSTILE, hint=HOSTILE)
+    connection = replace(OPEN, voice=HOSTILE, model=HOSTILE, provider=HOSTILE, reason=HOSTILE, receive_fallback=HOSTILE)
+    said = (
+        TurnView("h1", "note", text=HOSTILE, level="error"),
+        TurnView("h2", "tool", text=HOSTILE, detail=HOSTILE),
+        TurnView("h3", "you", text=HOSTILE, failed=HOSTILE),
+        TurnView("h4", "assistant", text=HOSTILE, rest=HOSTILE, cut_by="you"),
+        TurnView("h5", "you", text="end of hostilities"),
+    )
+    return Scene(View(mic, ReplyView("failed", detail=HOSTILE), connection, (HOSTILE,)), said, rows=hostile_rows())
+
+
+ENDS = 252.0
+HEARD = ((228.0, 231.2), (238.9, 241.4), (244.1, 249.9))
+"""When the assistant is audible."""
+SPOKEN = ((235.7, 238.5), (241.1, 243.7), (250.85, 252.0))
+"""When you speak."""
+
+
+def happened() -> tuple[EventRow, ...]:
+    """Every event of the half minute that the developer view is shown with, in order: an answer that is cut, one that
+    plays out, a refused field."""
+    made = []
+    for line in (_DATA / "half_minute.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        t, type, summary, dir, of = (row.pop(name, "") for name in ("t", "type", "summary", "dir", "of"))
+        payload = json.dumps({"type": type, "event_id": f"event_{t:.3f}", **row})
+        made.append(EventRow(round(t * 1000), t, dir or "in", type, summary, len(payload), payload, (of, "", "")))
+    return tuple(made)
+
+
+def fill_timeline(timeline: Timeline, ends: float = ENDS) -> None:
+    """All that the engine would have reported in that half minute."""
+    timeline.begin_anew()
+    at = 227.5
+    while at < ends:
+        you = loudness(at, 1.3) if any(start <= at < end for start, end in SPOKEN) else -58.0
+        other = loudness(at, 2.9) if any(start <= at < end for start, end in HEARD) else None
+        is_closed = at < 231.9
+        mic = replace(FREE, is_on_air=not is_closed, reason="assistant speaking" if is_closed else "")
+        timeline.take_state(at, mic, Meters(input=you, output=other))
+        at += TICK
+    timeline.take_rows(happened())
+
+
+HOSTILE_FINDING = Finding(
+    HOSTILE, HOSTILE, "error", HOSTILE, HOSTILE, f"{HOSTILE}\n{HOSTILE}", (Evidence(0, 1.0, HOSTILE),), HOSTILE
+)
+
+
+def developer_scenes() -> dict[str, Scene]:
+    """The developer view at work."""
+    base = Scene(View(FREE, ReplyView("listening", 1.0, last_latency=0.38), OPEN), TALK, rows=happened(), t=ENDS)
+    shown = {
+        "developer": replace(base, keys=("f2",), findings=FINDINGS),
+        "developer-quiet": replace(base, keys=("f2",)),
+        "developer-details": replace(base, keys=("f2", "up", "up", "up", "up", "up", "up", "up", "enter")),
+        "developer-problems": replace(base, keys=("f2", "n", "n"), findings=FINDINGS),
+        "developer-evidence": replace(base, keys=("f2", "n", "enter"), findings=FINDINGS),
+        "developer-span": replace(base, keys=("f2", "up", "up", "shift+tab", "shift+tab"), findings=FINDINGS),
+        "developer-transcript": replace(base, keys=("f2", "shift+tab"), findings=FINDINGS),
+    }
+    attacks = hostile()
+    rows = (*attacks.rows, *(msgspec.structs.replace(row, refs=(HOSTILE, HOSTILE, "")) for row in happened()))
+    shown["developer-hostile"] = replace(attacks, rows=rows, findings=(HOSTILE_FINDING,), keys=("f2",), t=ENDS)
+    return shown
+
+
+VAD = "audio.input.turn_detection"
+SILENCE = f"{VAD}.silence_duration_ms"
+
+
+def session_of(silence: int = 500, *, voice: str = "marin", detection: dict[str, object] | None = None) -> str:
+    """A session as a service returns it."""
+    fields: dict[str, object] = {
+        "type": "server_vad",
+        "threshold": 0.5,
+        "prefix_padding_ms": 300,
+        "silence_duration_ms": silence,
+        "idle_timeout_ms": None,
+        "create_response": True,
+        "interrupt_response": False,
+    }
+    transcription = {"model": "gpt-transcribe", "language": "en"}
+    heard = {"noise_reduction": None, "transcription": transcription, "turn_detection": detection or fields}
+    session: dict[str, object] = {
+        "type": "realtime",
+        "instructions": "You are a friendly travel companion. Keep it short and never read lists aloud.",
+        "output_modalities": ["audio"],
+        "max_output_tokens": "inf",
+        "tool_choice": "auto",
+        "audio": {"input": heard, "output": {"voice": voice, "speed": 1.0}},
+    }
+    return json.dumps(session)
+
+
+SESSION = SessionShown(document=session_of(), wish=session_of(), preset="balanced")
+PENDING = SessionShown(
+    document=session_of(), wish=session_of(200), pending=(SILENCE,), was=((SILENCE, "500"),), voice_fixed=True
+)
+IN_EFFECT = SessionShown(document=session_of(200), wish=session_of(200), was=((SILENCE, "500"),))
+REFUSED = SessionShown(
+    document=session_of(),
+    wish=session_of(),
+    refused=((f"{VAD}.threshold", "threshold 0.95 is higher than this service allows"),),
+    preset="balanced",
+)
+
+
+def settings_scenes() -> dict[str, Scene]:
+    """By name."""
+    talk, still = View(FREE, LISTENING, OPEN), View(PTT, ReplyView("ready"), OPEN)
+
+    def scene(view: View, session: SessionShown, *keys: str) -> Scene:
+        return Scene(view, TALK, keys=("f4", *keys), session=session)
+
+    return {
+        "settings": scene(talk, PENDING, *["down"] * 5),
+        "settings-refused": scene(talk, REFUSED, *["down"] * 4),
+        "settings-voice": scene(talk, PENDING, *["down"] * 18),
+        "settings-end": scene(still, SESSION, *["pagedown"] * 9),
+        "settings-edit": scene(talk, SESSION, *["down"] * 13, "enter"),
+    }
+
+
+MAIL = (
+    '{"to": "keiko@example.com", "subject": "Dinner on Friday", "body": "Dear Keiko,\\nwe land at nine.", "copies": 2}'
+)
+ASK = ToolAsk("call_1", "send_mail", MAIL)
+_EVIL = '{"path": "\x1b]52;c;UFdORUQ=\x07 \u202etxt.exe", "x": "'
+HOSTILE_ASK = ToolAsk("call_2", "rm\x1b[2J_rf", _EVIL + "y" * 900 + '"}', 52_000)
+REMOTE = ToolAsk("mcpr_1", "search_documents", '{"query": "umbrella"}', server="docs")
+CALLING = ReplyView("thinking", 2.0, "send_mail waits for your word")
+
+
+def tools_scenes() -> dict[str, Scene]:
+    """One question, several, a hostile one, one of the service's own."""
+    view = View(FREE, CALLING, OPEN, asked=(ASK,))
+    return {
+        "consent": Scene(view, TOOL_TURNS),
+        "consents": Scene(replace(view, asked=(HOSTILE_ASK, ASK)), TOOL_TURNS),
+        "consent-remote": Scene(replace(view, asked=(REMOTE,)), TOOL_TURNS),
+        "tools": Scene(View(FREE, READY, OPEN), TOOL_TURNS[:3], keys=("up", "up", "enter")),
+    }
+
+
+WRITTEN = (_DATA / "written.txt").read_text(encoding="utf-8")
+
+
+def written() -> Scene:
+    """An answer that is read, not heard."""
+    asked = TurnView("w1", "you", 300, "Show me in writing how to read a microphone.", typed=True, committed=True)
+    answer = TurnView("w2", "assistant", 302, WRITTEN, written=True, latency=0.62)
+    return Scene(view(PTT), (asked, answer), Meters(input=-52, output=-60, threshold=-38, rtt=0.038))
+
+
+_BUSY = TurnView(
+    "n8",
+    "note",
+    230,
+    "Translation: 127.0.0.1:11434 wants fewer requests (429). It is asked less often.",
+    level="warning",
+)
+
+
+def translated_scenes() -> dict[str, Scene]:
+    """The transcript, and the numbers."""
+    turns = tuple(replace(turn, translation=GERMAN.get(turn.key)) for turn in TALK)
+    talk = view(FREE, LISTENING)
+    told = numbers()
+    used = SideWork(58, Usage(Tokens(6_412), Tokens(2_048), Tokens(913)), Cost(0.0019), "gpt-4.1-mini")
+    counted = msgspec.structs.replace(told, figures=replace(told.figures, side=used))
+    return {
+        "translated": Scene(talk, (*turns, _BUSY)),
+        "numbers-translated": Scene(talk, TALK, NUMBERS_METERS, keys=("f7",), numbers=counted),
     }

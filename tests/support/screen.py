@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import cache
 from time import monotonic
 
 from textual.pilot import Pilot
 
-from tests.support.developer_talk import developer_scenes
 from tests.support.fake_engine import FakeEngine
-from tests.support.scene import Scene
-from tests.support.scenes import scenes
-from tests.support.settings_talk import settings_scenes
-from tests.support.tools_talk import tools_scenes
-from tests.support.translated_talk import translated_scenes
+from tests.support.scenes import all_scenes
 from voicechat.engine.link import FromEngine, Snapshot, Turns
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
@@ -26,12 +20,6 @@ from voicechat.ui.widgets.transcript import Transcript
 
 PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
-
-
-@cache
-def all_scenes() -> dict[str, Scene]:
-    """Every moment by name; made once, which takes longer than most tests."""
-    return scenes() | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
 
 
 def records_of(scene_name: str) -> list[FromEngine]:

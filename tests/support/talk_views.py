@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+
+import msgspec
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View
+from voicechat.engine.link import Finding
 
 OPEN = ConnectionView(
     phase="open",
@@ -72,63 +76,16 @@ MICS: dict[str, Callable[[], View]] = {
     "unknown": lambda: view(mic("unknown", "waiting waiting waiting", seconds=4)),
     "ended": lambda: view(mic("ended", "no no no"), NO_SESSION, replace(OPEN, phase="ended")),
 }
-TALK = (
-    TurnView("n1", "note", 184, "Session opened: gpt-realtime-2.1 at OpenAI over WebRTC, voice marin."),
-    TurnView("u1", "you", 185, "Hello? Can you hear me?", vad="stopped", spoken=1.2, committed=True),
-    TurnView("a1", "assistant", 186, "Loud and clear. What can I do for you?", latency=0.455),
-    TurnView(
-        "u2", "you", 192, "Hi. I'm flying to Tokyo this week and my Japanese is rusty.", vad="stopped", spoken=3.4
-    ),
-    TurnView(
-        "a2",
-        "assistant",
-        196,
-        "Lovely. Tell me when you land and what you would like to practise, and we will keep it short.",
-        latency=0.52,
-    ),
-    TurnView(
-        "u3",
-        "you",
-        208,
-        "I land at Haneda at nine tonight. Do I need an umbrella tomorrow?",
-        vad="stopped",
-        spoken=4.1,
-    ),
-    TurnView(
-        "t1",
-        "tool",
-        212,
-        "get_weather",
-        detail='city "Tokyo", day "tomorrow"  →  14 °C, cloudy, rain 30 % after 18:00',
-    ),
-    TurnView(
-        "a3",
-        "assistant",
-        213,
-        "Probably not during the day: it stays mostly cloudy, around fourteen degrees. There is a thirty percent"
-        " chance of rain after six, so a small one won't hurt.",
-        latency=1.31,
-    ),
-    TurnView("n2", "note", 230, "Nothing was sent: Space was down for only 60 ms. Hold it while you talk."),
-    TurnView("u4", "you", 236, "Good. And how do I ask for a table for two by the window?", vad="stopped", spoken=2.8),
-    TurnView(
-        "a4",
-        "assistant",
-        239,
-        "You can say: 窓際の席を二人で",
-        rest="お願いします。 Madogiwa no seki o futari de onegai shimasu. If the host asks for a name, 田中 is easy to"
-        " catch, or simply spell yours.",
-        latency=0.412,
-        cut_by="barge-in",
-        cut_at=2.4,
-    ),
-    TurnView("u5", "you", 241, "Slower, please. Just the first half.", vad="stopped", spoken=3.0),
-    TurnView(
-        "a5",
-        "assistant",
-        245,
-        "Of course. Madogiwa no seki o … that is “the seat by the window”. 窓際の席を。",
-        latency=0.38,
-    ),
-    TurnView("u6", "you", 251, "And how would I ask for the bi", partial=True, vad="started"),
-)
+
+
+class _Data(msgspec.Struct):
+    """What is said and found in the scenes."""
+
+    talk: tuple[TurnView, ...]
+    tools: tuple[TurnView, ...]
+    german: dict[str, str]
+    findings: tuple[Finding, ...]
+
+
+_data = msgspec.json.decode((Path(__file__).parent / "data" / "scenes.json").read_bytes(), type=_Data)
+TALK, TOOL_TURNS, GERMAN, FINDINGS = _data.talk, _data.tools, _data.german, _data.findings

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.scenes import WRITTEN
 from tests.support.screen import lines, showing, text, until
-from tests.support.written_talk import WRITTEN
 from voicechat.core.view import TurnView
 from voicechat.ui.options import UiOptions
 from voicechat.ui.widgets.turn import Turn

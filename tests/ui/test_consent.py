@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.screen import all_scenes, at_rest, lines, showing, text, until
-from tests.support.tools_talk import ASK, HOSTILE
+from tests.support.scenes import ASK, HOSTILE_ASK, all_scenes
+from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.ui.bindings import spoken_keys
 from voicechat.ui.consent import consent_lines
@@ -146,7 +146,7 @@ async def test_a_call_is_folded_to_one_line_and_unfolds_to_its_json() -> None:
 
 def test_the_question_is_bounded_whatever_it_holds() -> None:
     for width in (20, 40, 60, 200):
-        assert len(consent_lines((HOSTILE,), width)) <= 16
+        assert len(consent_lines((HOSTILE_ASK,), width)) <= 16
         assert consent_lines((ASK,), width)
     assert all_scenes()["consent"].view.asked == (ASK,)
     assert spoken_keys({}).stop == "Esc"

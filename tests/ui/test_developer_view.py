@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from textual.widget import Widget
 
-from tests.support.developer_talk import FINDINGS, HOSTILE_FINDING, happened
+from tests.support.scenes import HOSTILE_FINDING, happened
 from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.talk_views import FINDINGS
 from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order

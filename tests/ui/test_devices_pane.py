@@ -6,9 +6,8 @@ import pytest
 from msgspec import structs
 from textual.pilot import Pilot
 
-from tests.support.device_lists import DEVICES, GONE
 from tests.support.fake_engine import FakeEngine
-from tests.support.hostile_talk import HOSTILE
+from tests.support.scenes import DEVICES, GONE, HOSTILE
 from tests.support.screen import lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did

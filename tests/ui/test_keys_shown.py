@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import pytest
 
 from tests.support.event_rows import rows
-from tests.support.screen import all_scenes, at_rest, lines, showing, text, until
+from tests.support.scenes import all_scenes
+from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Snapshot, Turns
 from voicechat.ui.bindings import ACTIONS, UNCHANGEABLE, check_keys

@@ -9,9 +9,8 @@ import pytest
 from msgspec import structs
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.hostile_talk import HOSTILE
+from tests.support.scenes import HOSTILE, IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
 from tests.support.screen import lines, showing, text, until
-from tests.support.settings_talk import IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View

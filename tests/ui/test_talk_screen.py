@@ -11,9 +11,8 @@ import pytest
 from textual import events
 
 from tests.support.event_rows import rows
-from tests.support.hostile_talk import hostile_rows
-from tests.support.scenes import scenes
-from tests.support.screen import all_scenes, at_rest, lines, showing, text, until
+from tests.support.scenes import all_scenes, hostile_rows
+from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
@@ -102,7 +101,7 @@ async def test_a_live_translation_offers_neither_turns_nor_typing() -> None:
 
 
 def _options(scene: str) -> UiOptions:
-    return UiOptions(welcome=scenes()[scene].welcome)
+    return UiOptions(welcome=all_scenes()[scene].welcome)
 
 
 async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:

@@ -66,7 +66,8 @@ def test_without_a_terminal_only_the_hint_speaks() -> None:
 
 
 def demo(log: Path, background: bytes, *, late: float = 0.0, loading: float = 0.0, **environ: str) -> Terminal:
-    argv = [sys.executable, "-m", "tests.support.colors_demo", str(log), str(loading)]
+    argv = [sys.executable, "-m", "tests.support.demo_screen", "ptt", "--still"]
+    argv += ["--log", str(log), "--loading", str(loading)]
     return Terminal(argv, kitty=False, background=background, late=late, environ=environ)
 
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.support.developer_talk import ENDS, fill_timeline, happened
+from tests.support.scenes import ENDS, fill_timeline, happened
 from tests.support.screen import Stage, at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from tests.support.scenes import scenes
+from tests.support.scenes import all_scenes
 from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView, View
@@ -43,7 +43,7 @@ def filled(record: Record, words: str, *names: str) -> Record:
 
 
 def view_of(words: str) -> View:
-    view = scenes()["talk"].view
+    view = all_scenes()["talk"].view
     return View(
         filled(view.mic, words, "name", "speaker", "echo", "detail", "hint"),
         filled(view.reply, words, "detail"),

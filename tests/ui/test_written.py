@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
-from tests.support.written_talk import WRITTEN
+from tests.support.scenes import WRITTEN
 from voicechat.ui.sanitise import clean
 from voicechat.ui.widgets.blocks import laid_out
 from voicechat.ui.written import Piece, Table, Written, blocks, is_marked_up
