@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.audio.sound_machine import FakeOpener, Machine, listed, machine, run, watched
 from tests.support.nearly import nearly
-from tests.support.sound_machine import FakeOpener, Machine, listed, machine, run, watched
 from tests.support.sources import SteadyTone
 from tests.support.vaudio import until
 from voicechat.audio import facts as fact

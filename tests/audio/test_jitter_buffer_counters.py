@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.arrival_trace import Arrival, Network, Pcm, arrivals, encoded, listened
+from tests.audio.arrival_trace import Arrival, Network, Pcm, arrivals, encoded, listened
 from tests.support.speech import spoken
 from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, carries_fec

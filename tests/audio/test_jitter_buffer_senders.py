@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
-from tests.support.opus_senders import ForeignEncoder, is_dtx, two_in_one
+from tests.audio.opus_senders import ForeignEncoder, is_dtx, two_in_one
 from voicechat.audio.jitter_buffer import JitterBuffer, JitterStats
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 

@@ -12,7 +12,7 @@ from types import FrameType
 import numpy as np
 import pytest
 
-from tests.support.sound_machine import Machine
+from tests.audio.sound_machine import Machine
 from tests.support.sources import SteadyTone
 from voicechat.audio.stream_counters import GAP, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, StreamCounts
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.audio.sound_machine import Machine, listed, machine, run, watched
 from tests.support.nearly import nearly
-from tests.support.sound_machine import Machine, listed, machine, run, watched
 from tests.support.sources import SteadyTone
 from tests.support.vaudio import until
 from voicechat.audio import facts as fact

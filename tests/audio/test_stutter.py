@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.sound_machine import Machine, machine
+from tests.audio.sound_machine import Machine, machine
 from tests.support.sources import SteadyTone
 from voicechat.audio import facts as fact
 from voicechat.audio.stream_counters import OUTPUT_UNDERFLOW

@@ -6,8 +6,8 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 
+from tests.diagnose.session_log import Row, ga_session, opened, spoken
 from tests.support.each import each
-from tests.support.session_log import Row, ga_session, opened, spoken
 from voicechat.diagnose.report import Report, diagnose
 
 

@@ -7,8 +7,8 @@ import random
 
 import pytest
 
+from tests.diagnose.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from tests.support.each import each
-from tests.support.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from voicechat.diagnose.report import Report, diagnose
 
 

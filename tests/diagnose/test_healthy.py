@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.session_log import (
+from tests.diagnose.session_log import (
     answered,
     beta_session,
     came,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.session_log import (
+from tests.diagnose.session_log import (
     TRANSCRIBED,
     Row,
     answered,

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.each import each
-from tests.support.session_log import (
+from tests.diagnose.session_log import (
     Row,
     answered,
     beta_session,
@@ -24,6 +23,7 @@ from tests.support.session_log import (
     spoken,
     update,
 )
+from tests.support.each import each
 
 BAD_VAD = {"type": "server_vad", "max_speech_ms": 5000}
 

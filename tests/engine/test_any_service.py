@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.caller import calling
+from tests.engine.caller import calling
 from tests.support.scripted_service import ALL, PAGE, Dialect, ScriptedService, key_of, step_of
 from voicechat.config.service_memory import Known, ServiceMemory
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from tests.engine.test_over_websocket import humming
+from tests.engine.translation_service import FRAME_BYTES, TranslationService
+from tests.engine.watched_talk import WatchedTalk
 from tests.support.peers import Pcm, eventually
-from tests.support.translation_service import FRAME_BYTES, TranslationService
-from tests.support.watched_talk import WatchedTalk
 from voicechat.api import Conversation, Settings
 from voicechat.audio.files import read_wav
 from voicechat.cli.diagnose import report_of

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.engine.watched_talk import WatchedTalk
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
-from tests.support.watched_talk import WatchedTalk
 from voicechat.api import Conversation, Settings
 
 STORY = "Please tell me a long story about the sea."

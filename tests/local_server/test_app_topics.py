@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.guide_talk import Talk
+from tests.local_server.guide_talk import Talk
 from voicechat.ui.bindings import BY_ID
 
 QUESTIONS = {

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from tests.support.guide_talk import NOON, said
+from tests.local_server.guide_talk import NOON, said
 from voicechat.errors import ConfigError
 from voicechat.local_server.brain.base import Brain, CallTool, FunctionTool, Output, Say, StartTimer, ToolOutput, Turn
 from voicechat.local_server.brain.chat_messages import WithoutThoughts, piece_in

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.guide_talk import NOON, Talk
+from tests.local_server.guide_talk import NOON, Talk
 from voicechat.local_server.brain.base import (
     CallTool,
     FunctionTool,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tests.local_server.guide_talk import Talk
 from tests.support.each import each
-from tests.support.guide_talk import Talk
 
 PHRASES: dict[str, str] = {
     r"\b84\b": """What is twelve times seven? | What's 12 times 7? | twelve times seven | Twelve time seven. | 12 x 7

@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.protocol.wire_strategies import json_objects, json_values, records
 from tests.support.wire_samples import wire_samples
-from tests.support.wire_strategies import json_objects, json_values, records
 from voicechat.errors import LocalProtocolError
 from voicechat.protocol.client_events import CLIENT_EVENTS, ClientEvent
 from voicechat.protocol.codec import decode_client, decode_server, encode

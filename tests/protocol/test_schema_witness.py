@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.protocol.wire_strategies import audios, configs
 from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
-from tests.support.wire_strategies import audios, configs
 from voicechat.protocol.client_events import (
     ClientEvent,
     ConversationItemCreate,

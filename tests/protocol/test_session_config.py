@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.protocol.wire_strategies import audios, configs, json_values
 from tests.support.wire_samples import Sample, wire_samples
-from tests.support.wire_strategies import audios, configs, json_values
 from voicechat.protocol.session_config import CheckedSession, check_session, to_dialect, without
 from voicechat.protocol.session_dialects import get_path
 

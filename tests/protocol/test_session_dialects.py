@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.wire_strategies import json_objects
+from tests.protocol.wire_strategies import json_objects
 from voicechat.protocol.session_config import to_dialect
 from voicechat.protocol.session_dialects import (
     FORMATS,

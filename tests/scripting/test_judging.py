@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.support.scripted_talk import BEGAN, row, snapshot
+from tests.scripting.scripted_talk import BEGAN, row, snapshot
 from voicechat.core.view import TurnView
 from voicechat.diagnose.two_tracks import Moment, TurnTaking, sound_findings
 from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.scripted_talk import Talk, row, snapshot
+from tests.scripting.scripted_talk import Talk, row, snapshot
 from voicechat.core.user_events import SpeechGiven, StopPressed, TalkPressed, TalkReleased, TextEntered, UserAct
 from voicechat.scripting.model import Script
 from voicechat.scripting.playing import TalkOver

@@ -6,7 +6,7 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from tests.support.scripted_talk import row
+from tests.scripting.scripted_talk import row
 from voicechat.scripting.model import Script
 from voicechat.scripting.results import Result, Results, as_json, as_junit, evidence_of
 

@@ -74,7 +74,7 @@ def arrange(items: list[pytest.Item]) -> None:
 
 
 def used_by(module: ModuleType) -> set[str]:
-    """Modules, with the packages above them, that a module names, itself or by the kit in `tests.support`."""
+    """Modules, with the packages above them, that a module names, itself or by what it imports from the kit."""
     found: set[str] = set()
     unread = [module]
     while unread:
@@ -84,6 +84,6 @@ def used_by(module: ModuleType) -> set[str]:
                 continue
             parts = origin.split(".")
             found |= {".".join(parts[:end]) for end in range(1, len(parts) + 1)}
-            if origin.startswith("tests.support.") and origin in sys.modules:
+            if origin.startswith("tests.") and origin in sys.modules:
                 unread.append(sys.modules[origin])
     return found

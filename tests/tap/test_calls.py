@@ -13,7 +13,7 @@ from tests.support.call_server import read
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from tests.support.realtime_call import RealtimeCall, realtime_call
-from tests.support.tapped import service, tapping
+from tests.tap.tapped import service, tapping
 from voicechat.rtc.peer import Peer
 
 SILENCE = np.zeros(960, np.int16)

@@ -9,7 +9,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.support.local_server import local_server
-from tests.support.tapped import service, tapping
+from tests.tap.tapped import service, tapping
 
 KEY = "sk-tapped-0123456789abcdef"
 

@@ -12,7 +12,7 @@ from tests.support.fake_engine import FakeEngine
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from tests.support.screen import text, until
-from tests.support.tapped import Tapped, tapping
+from tests.tap.tapped import Tapped, tapping
 from voicechat.core.user_events import MuteChosen
 from voicechat.engine.link import Batch, FromEngine, Jumped, Snapshot, Turns
 from voicechat.tap.show import NOT_OURS, Show

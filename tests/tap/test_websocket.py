@@ -13,7 +13,7 @@ from openai import AsyncOpenAI
 
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
-from tests.support.tapped import service, tapping
+from tests.tap.tapped import service, tapping
 
 KEY = "sk-tapped-0123456789abcdef"
 TIMEOUT = 10.0

@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.certificates import Authority
-from tests.support.connect_proxy import proxy
+from tests.transports.certificates import Authority
+from tests.transports.connect_proxy import proxy
 from voicechat.errors import SignallingError
 from voicechat.transports.signalling import exchange_sdp
 from voicechat.transports.target import LineTarget

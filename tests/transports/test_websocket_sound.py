@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.peers import eventually, loudness
 from tests.support.socket_server import GREETING, created, delta, finished
-from tests.support.socket_talk import Looks, hum, talking
+from tests.transports.socket_talk import Looks, hum, talking
 from voicechat.audio.stream_queue import StreamQueue
 from voicechat.transports import upgrade
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tests.support.peers import Pcm, eventually
 from tests.support.socket_server import SocketServer
-from tests.support.socket_talk import hum, talking
+from tests.transports.socket_talk import hum, talking
 
 
 def piece(pcm: Pcm, **form: object) -> str:

@@ -8,7 +8,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.foreign_logs import WRITERS, plain
+from tests.diagnose.foreign_logs import WRITERS, plain
 from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 

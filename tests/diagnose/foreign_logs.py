@@ -1,6 +1,6 @@
 """Sessions of other people's clients, and how their clients would have logged them: JSON, console text, reprs.
 
-A session is a file of `tests/diagnose/sessions`: first what a diagnosis must call it, then rows of time, direction and
+A session is a file of `sessions`: first what a diagnosis must call it, then rows of time, direction and
 event. A local event of the type `says` is a sentence that the client prints; formats of events only leave it out.
 """
 
@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.support.session_log import Row
+from tests.diagnose.session_log import Row
 
 BEGAN = datetime(2026, 11, 20, 9, 30, 0, tzinfo=UTC)
 EPOCH = BEGAN.timestamp()
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ID_EPOCH = 1_576_800_000
-_SESSIONS = Path(__file__).parents[1] / "diagnose" / "sessions"
+_SESSIONS = Path(__file__).parent / "sessions"
 Writer = Callable[[list[Row]], bytes]
 
 
