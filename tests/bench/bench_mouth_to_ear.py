@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -33,10 +34,10 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.browser import Browser, BrowserError
 from tests.bench.recognition import Clip, Recognition, clips_of, one_talk
 from tests.bench.table import machine
 from tests.support.bursts import Pcm, burst_train, dead_share, delays
+from tests.support.chromium import BrowserError, Page, browser_page
 
 CONTENDERS = ("ours", "chromium", "stock")
 SETTLE = 0.5
@@ -104,18 +105,28 @@ class Result:
         return ordered[round(0.95 * (len(ordered) - 1))] if ordered else float("inf")
 
 
+async def in_chromium(page: Page, query: str, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
+    """Call the far end, put `mouth` into the call `SETTLE` seconds later; what came out, and NetEQ's counters."""
+    data = base64.b64encode(mouth.astype("<i2").tobytes()).decode()
+    within = 30.0 + SETTLE + mouth.size / 48_000
+    value = await page.run(f"call({json.dumps(query)}, {SETTLE}, {json.dumps(data)})", within=within)
+    ear = np.frombuffer(base64.b64decode(value["ear"]), "<i2").astype(np.int16)
+    stats = {name: float(number) for name, number in value["stats"].items() if number is not None}
+    return ear, stats | {"baseLatency": float(value["baseLatency"])}
+
+
 class Arena:
     """The far end, the browser, and calls through them."""
 
-    def __init__(self, address: str, browser: Browser, folder: Path) -> None:
+    def __init__(self, address: str, page: Page, folder: Path) -> None:
         self._address = address
-        self._browser = browser
+        self._page = page
         self._folder = folder
 
     async def talk(self, who: str, query: str, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
         """What came out of `who`'s ear for what went into its mouth, sample by sample, and its own counters."""
         if who == "chromium":
-            return await self._browser.talk(query, SETTLE, mouth)
+            return await in_chromium(self._page, query, mouth)
         into, out = self._folder / f"{who}-mouth.npy", self._folder / f"{who}-ear.npy"
         await asyncio.to_thread(np.save, into, mouth)
         url = f"{self._address}calls?{query}"
@@ -147,11 +158,8 @@ async def arena() -> AsyncIterator[Arena]:
     try:
         address = f"http://127.0.0.1:{int(await far.stdout.readline())}/"
         with tempfile.TemporaryDirectory() as folder:
-            browser = await Browser.start(address)
-            try:
-                yield Arena(address, browser, Path(folder))
-            finally:
-                await browser.close()
+            async with browser_page(address) as page:
+                yield Arena(address, page, Path(folder))
     finally:
         far.stdin.close()
         with contextlib.suppress(TimeoutError):

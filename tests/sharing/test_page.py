@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.browser import BrowserError, find_browser
-from tests.support.page_browser import Page, browser_page
+from tests.support.chromium import BrowserError, Page, browser_page, find_browser
 from tests.support.tapes import opening, told_tape, turn, typed
 from voicechat.sharing.markup import data_block, el
 from voicechat.sharing.page import as_page

@@ -1,4 +1,8 @@
-"""A page in a real, headless browser: what it loads, what it complains about, what it looks like."""
+"""A page in a real, headless Chromium: what it loads, what it complains about, what it looks like.
+
+Driven by its DevTools protocol; nothing but the browser itself is needed. Raises BrowserError with one sentence where
+the browser cannot be had or does not do what it is told.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import asyncio
 import base64
 import json
 import os
+import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,10 +20,9 @@ from typing import Any
 
 import aiohttp
 
-from tests.bench.browser import find_browser
-
 LIMIT = 30.0
-FLAGS = (
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+_FLAGS = (
     "--headless=new",
     "--no-sandbox",
     "--no-first-run",
@@ -29,8 +33,26 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
     "--autoplay-policy=no-user-gesture-required",
+    "--disable-background-timer-throttling",
+    "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows",
+    # Addresses as numbers: nothing here resolves .local names.
+    "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints,MediaRouter",
     "--remote-debugging-port=0",
 )
+
+
+class BrowserError(Exception):
+    """Why there is no browser, or what it did not do, in one sentence."""
+
+
+def find_browser() -> str:
+    """The browser's program: `VOICECHAT_CHROMIUM`, or what the system has. Raises BrowserError."""
+    named = os.environ.get("VOICECHAT_CHROMIUM")
+    found = shutil.which(named) if named else next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        raise BrowserError("Chromium was not found: install it, or name it in VOICECHAT_CHROMIUM.")
+    return found
 
 
 class Page:
@@ -43,24 +65,27 @@ class Page:
         self.requests: list[str] = []
         """Addresses that were asked for, the page and what it carries inside left out."""
 
-    async def ask(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol. Whatever the browser tells meanwhile is taken in."""
+    async def ask(self, method: str, *, within: float = LIMIT, **params: Any) -> dict[str, Any]:
+        """The result of one command of the protocol. Whatever the browser tells meanwhile is taken in."""
         self._last_id += 1
         asked = self._last_id
         await self._socket.send_json({"id": asked, "method": method, "params": params})
-        async with asyncio.timeout(LIMIT):
-            while True:
-                message = await self._socket.receive_json()
-                if message.get("id") == asked:
-                    assert "error" not in message, message["error"]
-                    result: dict[str, Any] = message["result"]
-                    return result
-                self._take(message)
+        try:
+            async with asyncio.timeout(within):
+                while (message := await self._socket.receive_json()).get("id") != asked:
+                    self._take(message)
+        except (TimeoutError, TypeError) as error:
+            raise BrowserError(f"The page in Chromium did not answer to {method}.") from error
+        result: dict[str, Any] = message.get("result", {})
+        if "error" in message or "exceptionDetails" in result:
+            raise BrowserError(f"The page in Chromium failed: {json.dumps(message)[:800]}")
+        return result
 
-    async def run(self, expression: str) -> Any:
-        """The value of an expression, awaited where it is a promise. An exception in it fails the test."""
-        result = await self.ask("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, json.dumps(result)[:800]
+    async def run(self, expression: str, *, within: float = LIMIT) -> Any:
+        """The value of an expression, awaited where it is a promise. Raises BrowserError for an exception in it."""
+        result = await self.ask(
+            "Runtime.evaluate", within=within, expression=expression, awaitPromise=True, returnByValue=True
+        )
         return result["result"].get("value")
 
     async def until(self, expression: str) -> None:
@@ -109,7 +134,7 @@ async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[P
     with tempfile.TemporaryDirectory(prefix="voicechat-page-", ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             program,
-            *FLAGS,
+            *_FLAGS,
             f"--user-data-dir={profile}",
             "about:blank",
             stdout=asyncio.subprocess.DEVNULL,
@@ -117,8 +142,13 @@ async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[P
             start_new_session=True,
         )
         try:
-            async with aiohttp.ClientSession() as http, asyncio.timeout(4 * LIMIT):
-                async with http.ws_connect(await _address(http, Path(profile)), max_msg_size=0) as socket:
+            async with aiohttp.ClientSession() as http:
+                try:
+                    async with asyncio.timeout(LIMIT):
+                        socket = await http.ws_connect(await _address(http, process, Path(profile)), max_msg_size=0)
+                except (TimeoutError, aiohttp.ClientError) as error:
+                    raise BrowserError(f"Chromium did not start ({type(error).__name__}).") from error
+                async with socket:
                     page = Page(socket)
                     if not scripts:
                         await page.ask("Emulation.setScriptExecutionDisabled", value=True)
@@ -132,10 +162,12 @@ async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[P
                     await asyncio.wait_for(process.wait(), 3)
 
 
-async def _address(http: aiohttp.ClientSession, profile: Path) -> str:
+async def _address(http: aiohttp.ClientSession, process: asyncio.subprocess.Process, profile: Path) -> str:
     """Where the only page of the browser listens."""
     port_file = profile / "DevToolsActivePort"
-    while not port_file.exists() or not port_file.read_text().strip():  # noqa: ASYNC110  # another process writes it
+    while not port_file.exists() or not port_file.read_text().strip():
+        if process.returncode is not None:
+            raise BrowserError(f"Chromium ended at once (status {process.returncode}).")
         await asyncio.sleep(0.05)
     port = int(port_file.read_text().split()[0])
     while True:
