@@ -64,7 +64,8 @@ class Words:
         )
         if reading.kind == "sound":
             count = "sound alone"
-        yield from self._wrapped(f"{clean(report.name)}: {count}", "", "  ")
+        client = f", written by {reading.client.words}" if reading.client.words else ""
+        yield from self._wrapped(f"{clean(report.name)}: {count}{client}", "", "  ")
         if report.sound is not None:
             yield from self._wrapped(_figures(report.sound), "  ", "  ")
         match report.verdict:
@@ -96,10 +97,16 @@ class Words:
         snippets = report.cure(finding)
         if snippets is None:
             return
+        client = report.reading.client
+        left_out = "js" if client.language == "Python" else "python" if client.language else ""
         for label, code in (("js", snippets.js), ("python", snippets.python)):
+            if label == left_out:  # whoever writes Swift or Kotlin reads JavaScript
+                continue
             for line in folded(code, self._width - LABEL - 2):
                 yield f"  {self._in('label', f'{label:<{LABEL}}')}{self._in('code', line)}"
                 label = ""
+        if client.configured and "session.update" in snippets.js:
+            yield from self._labelled("there", f"{client.library} takes these fields in {client.configured}.")
 
     def _evidence(self, finding: Finding, report: Report) -> Iterator[str]:
         label = "seen"

@@ -202,6 +202,7 @@ def as_plain(report: Report) -> dict[str, Any]:
             "events": reading.events,
             "unread_lines": reading.unread,
             "times": times_of(reading),
+            "client": asdict(reading.client),
             "types": dict(sorted(reading.types.items())),
             "unexplained_errors": [_mark(mark, reading) for mark in report.unexplained]
             + [{"line": line, "t": None, "ref": said} for line, said in reading.doubts],

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from voicechat.diagnose.client import Client, client_of
 from voicechat.diagnose.readers.decoding import encoding_of, mended
 from voicechat.diagnose.readers.printed import Printed
 from voicechat.diagnose.readers.shapes import Shapes
@@ -56,6 +57,8 @@ class Reading:
     types: Counter[str] = field(default_factory=Counter)
     last_time: float | None = None
     """As the log tells it."""
+    client: Client = field(default_factory=Client)
+    """Who wrote it, as far as it tells."""
     doubts: list[tuple[int, str]] = field(default_factory=list)
     """Lines that tell of an error and were not understood."""
     _line_of: array[int] = field(default_factory=lambda: array("q"))
@@ -72,6 +75,8 @@ def read_log(stream: BinaryIO, reading: Reading) -> Iterator[Record]:
     source = _Rejoined(sample, stream)
     text = sample.decode(reading.encoding, "replace")
     reading.kind = kind_of(text, is_whole=len(sample) < SAMPLE)
+    if reading.kind != "tape":
+        reading.client = client_of(text)
     if reading.kind == "JSON document":
         found = _of_document(source.read_all(LARGEST_DOCUMENT).decode(reading.encoding, "replace"))
     elif reading.kind == "text":
