@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
     At,
@@ -107,7 +106,7 @@ def test_r7_without_an_echo_canceller_voice_cannot_cut_in_and_the_mic_says_so() 
     assert talk.reason == "assistant speaking"
 
 
-@pytest.mark.parametrize(
+@each(
     ("heard_echo", "cure"),
     [
         (SelfEchoHeard(-18.2, 0.14, 0.0, "headphones"), "turn echo cancelling on"),
@@ -172,7 +171,7 @@ def test_a_flush_applied_before_the_key_is_known_ends_the_answer_once() -> None:
     assert len(talk.of(CancelResponse)) == 1
 
 
-@pytest.mark.parametrize("event", [BargeInChosen(False), MuteChosen(True), PauseToggled()])
+@each("event", [BargeInChosen(False), MuteChosen(True), PauseToggled()])
 def test_r7_no_barge_in_when_it_is_off_or_the_mic_is_closed_by_the_user(event: Event) -> None:
     talk = talk_over(3.0, 6.0, at(1.0, event))
     assert grants(talk) == []

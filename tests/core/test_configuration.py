@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
 from voicechat.core.announcements import Noticed
@@ -145,7 +144,7 @@ def test_a_service_that_never_says_session_created_is_asked_in_ga_after_a_while(
     assert [(time, dialect) for time, _, dialect in updates(talk)] == [(3.0, "ga")]
 
 
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
+@each("dialect", ["ga", "beta"])
 def test_a_known_dialect_need_not_be_waited_for(dialect: Any) -> None:
     talk = script(*line(), begin=State(wishes=Wishes(session=WISH, dialect=dialect)), until=2.0)
     assert [(time, said) for time, _, said in updates(talk)] == [(1.0, dialect)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
+from tests.support.each import each
 from tests.support.script import Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
 from voicechat.core.effects import CancelResponse, ChangeItem, CreateResponse, SendByHand
 from voicechat.core.events import (
@@ -68,7 +67,7 @@ def test_an_event_id_of_the_users_own_is_kept() -> None:
     assert talk.of(SendByHand)[0].what.event_id == "e7"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "why"),
     [
         ("{", "line 1, column 2"),

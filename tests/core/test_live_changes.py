@@ -6,8 +6,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from tests.support.each import each
 from tests.support.script import At, Talk, at, heard, opened, refused, script, wire
 from voicechat.core.choosing import preset_now
@@ -148,7 +146,7 @@ def test_r20_the_update_is_minimal_in_either_dialect(
     assert sent(talk) == [(1.3, session)]
 
 
-@pytest.mark.parametrize(
+@each(
     ("dialect", "path", "value", "reason"),
     [
         ("ga", f"{VAD}.threshold", 3, "out of range; allowed: 0 to 1"),
@@ -287,7 +285,7 @@ def test_r23_a_single_option_overrules_a_preset() -> None:
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) is None
 
 
-@pytest.mark.parametrize("name", sorted(PRESETS))
+@each("name", sorted(PRESETS))
 def test_r23_every_preset_is_known_again(name: Any) -> None:
     talk = script(at(1.0, PresetChosen(name)), updated(1.5), begin=begin(), until=2.0)
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) == name

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from tests.support.script import Talk, at, heard, opened, script, voice, wire
 from voicechat.config.live_translation import CONTINUOUS
 from voicechat.core.effects import (
@@ -104,7 +103,7 @@ def test_stop_drops_what_waits_and_the_next_sound_is_played() -> None:
     assert talk.of(BeginPlayback) == [at(2.0, BeginPlayback(1))]
 
 
-@pytest.mark.parametrize(
+@each(
     "wish",
     [
         TextEntered("Hello"),

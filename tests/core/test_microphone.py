@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
     At,
@@ -196,7 +195,7 @@ def test_r3_reopening_only_opens() -> None:
     assert talk.of(UpdateSession) == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("begin", "events", "reason"),
     [
         (State(), [], "not connected"),
@@ -231,7 +230,7 @@ EVERYTHING: list[list[At[Event]]] = [
 ]
 
 
-@pytest.mark.parametrize("events", EVERYTHING)
+@each("events", EVERYTHING)
 def test_r5_nothing_but_the_user_opens_a_muted_mic(events: list[At[Event]]) -> None:
     talk = script(at(0.0, MuteChosen(True)), *events)
     assert talk.of(OpenMic) == []
@@ -239,7 +238,7 @@ def test_r5_nothing_but_the_user_opens_a_muted_mic(events: list[At[Event]]) -> N
     assert talk.reason == "muted by you"
 
 
-@pytest.mark.parametrize("events", EVERYTHING)
+@each("events", EVERYTHING)
 def test_r5_mute_closes_at_once_during_every_state(events: list[At[Event]]) -> None:
     talk = script(*events, at(3.5, MuteChosen(True)))
     assert not talk.state.microphone.is_open

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
+from tests.support.each import each
 from tests.support.script import Talk, at, committed, created, done, opened, refused, script, transcribed, wire
 from voicechat.core.effects import CommitInput, CreateResponse, UpdateSession
 from voicechat.core.events import (
@@ -40,7 +39,7 @@ def creates(talk: Talk) -> list[float]:
     return [one.time for one in talk.of(CreateResponse)]
 
 
-@pytest.mark.parametrize("words", ["hello", "好", "5", " … yes!", "да", "١"])
+@each("words", ["hello", "好", "5", " … yes!", "да", "١"])
 def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once(words: str) -> None:
     events = (at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), at(1.5, transcribed("u1", words)))
     talk = script(*events, at(1.6, committed("u1")), begin=BEGIN, policy=STEADY)
@@ -48,7 +47,7 @@ def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once(words: str) ->
     assert talk.news(ReplyWanted) == [at(1.4, ReplyWanted("u1", "transcript"))]
 
 
-@pytest.mark.parametrize("words", ["", "   ", "...", "?!", "。", "—"])
+@each("words", ["", "   ", "...", "?!", "。", "—"])
 def test_r13_nothing_but_punctuation_is_not_answered(words: str) -> None:
     talk = script(at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), begin=BEGIN, policy=STEADY)
     assert creates(talk) == []
@@ -106,7 +105,7 @@ def test_r13_the_server_replies_by_itself_otherwise() -> None:
     assert creates(talk) == []
 
 
-@pytest.mark.parametrize("policy", [STEADY, policy_for(PRESETS["balanced"])])
+@each("policy", [STEADY, policy_for(PRESETS["balanced"])])
 def test_r13_a_committed_push_to_talk_turn_is_answered_at_once(policy: object) -> None:
     events = (at(1.0, TalkPressed()), at(3.0, TalkReleased()), at(3.3, UplinkDrained()), at(3.5, committed("u1")))
     talk = script(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
+from tests.support.each import each
 from tests.support.script import answered, asked, connected, transcribed
 from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.rules import conversation
@@ -47,7 +46,7 @@ def test_trouble_with_it_is_a_note() -> None:
     assert (note.who, note.text, note.level) == ("note", "Translation: it is busy.", "warning")
 
 
-@pytest.mark.parametrize("name", ["TurnTranslated", "SideNoted"])
+@each("name", ["TurnTranslated", "SideNoted"])
 def test_only_the_transcript_knows_of_side_work(name: str) -> None:
     knowing = {path.name for path in RULES.parent.rglob("*.py") if name in path.read_text(encoding="utf-8")}
     assert knowing == {"conversation.py", "side_events.py", "events.py"}

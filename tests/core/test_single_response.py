@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
     At,
@@ -203,7 +202,7 @@ def test_r15_busy_without_an_end_is_told() -> None:
     assert [one.time for one in talk.announced if "Noticed" in str(one.what)] == [8.2]
 
 
-@pytest.mark.parametrize("code", ["response_cancel_not_active", "input_audio_buffer_commit_empty"])
+@each("code", ["response_cancel_not_active", "input_audio_buffer_commit_empty"])
 def test_r15_harmless_races_are_notes_not_errors(code: str) -> None:
     talk = script(at(1.0, refused(code)))
     assert talk.notices == []
@@ -233,7 +232,7 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
     assert creates(talk.at(25.0).tell(AgainPressed())) == [25.0]
 
 
-@pytest.mark.parametrize(
+@each(
     "events",
     [
         (at(2.0, created()), at(2.5, done())),
@@ -278,7 +277,7 @@ def test_stalled_answer_that_goes_on_is_thinking_again() -> None:
     assert view(talk.state, talk.now, talk.policy).reply.state == "thinking"
 
 
-@pytest.mark.parametrize(
+@each(
     "events",
     [
         (at(1.0, heard()), at(25.0, done()), at(26.0, fell_silent(26.0))),

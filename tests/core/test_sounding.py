@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.each import each
 from tests.support.script import (
     HELLO,
     answered,
@@ -89,7 +90,7 @@ def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
     assert turn.text + turn.rest == HELLO + " And you?"
 
 
-@pytest.mark.parametrize(("reason", "by"), [("turn_detected", "server"), ("client_cancelled", "you"), (None, "server")])
+@each(("reason", "by"), [("turn_detected", "server"), ("client_cancelled", "you"), (None, "server")])
 def test_a_cancelled_answer_says_who_cancelled_it(reason: str | None, by: str) -> None:
     talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
     talk.at(1.0).tell(on.AssistantHeard())

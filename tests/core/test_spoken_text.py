@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.core.spoken_text import heard_length, learned_rate, weight
 
 TEXTS = st.text(alphabet="ab .,窓際のをお。「」é\u0301👩\u200d🚀🇩🇪\ufe0fก\n", max_size=60)
@@ -31,7 +32,7 @@ def test_a_language_without_blanks_is_split_between_its_characters_and_marks_sta
     assert heard("二「人」で", 1 * 2.5 / 15) == "二"
 
 
-@pytest.mark.parametrize("character", ["e\u0301", "👩\u200d🚀", "🇩🇪", "👍🏽", "❤\ufe0f"])
+@each("character", ["e\u0301", "👩\u200d🚀", "🇩🇪", "👍🏽", "❤\ufe0f"])
 def test_no_character_is_torn_apart(character: str) -> None:
     text = character * 40
     for tenths in range(1, 200):
@@ -51,7 +52,7 @@ def test_the_rate_moves_halfway_to_what_an_answer_showed() -> None:
     assert learned_rate(15.0, "x" * 50, 5.0) == pytest.approx(12.5)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("x" * 50, 0.2), ("   ", 5.0)])
+@each(("text", "seconds"), [("x" * 50, 0.2), ("   ", 5.0)])
 def test_answers_that_prove_nothing_teach_nothing(text: str, seconds: float) -> None:
     assert learned_rate(15.0, text, seconds) == 15.0
 

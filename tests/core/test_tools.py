@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.each import each
 from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire, words
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
 from voicechat.core.events import (
@@ -95,7 +96,7 @@ def test_nothing_runs_without_the_users_word() -> None:
     assert creates(talk) == [62.5]
 
 
-@pytest.mark.parametrize("word", [ToolAllowed("c1"), ToolDenied("c1")])
+@each("word", [ToolAllowed("c1"), ToolDenied("c1")])
 def test_latency_excludes_the_wait_for_tool_approval(word: Event) -> None:
     talk = script(at(0.0, TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
     talk.at(61.0).tell(word)
@@ -151,7 +152,7 @@ def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
     assert creates(talk) == [3.5, 6.0]
 
 
-@pytest.mark.parametrize("status", ["cancelled", "failed", "incomplete"])
+@each("status", ["cancelled", "failed", "incomplete"])
 def test_calls_of_an_answer_that_did_not_end_well_are_never_run(status: str) -> None:
     talk = script(*answered(call("c1", "add"), status=status), at(2.0, ToolAllowed("c1")), begin=BEGIN)
     assert talk.of(RunTool) == []
@@ -261,7 +262,7 @@ REQUEST = Item(
 )
 
 
-@pytest.mark.parametrize("is_allowed", [True, False])
+@each("is_allowed", [True, False])
 def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_allowed: bool) -> None:
     talk = script(*answered(REQUEST), begin=opened(), until=2.0)
     assert asked(talk) == (ToolAsk("mcpr_1", "search", '{"q": "umbrella"}', server="docs"),)

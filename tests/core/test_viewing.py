@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-import pytest
-
+from tests.support.each import each
 from tests.support.script import (
     SESSION,
     Talk,
@@ -214,7 +213,7 @@ def test_the_reply_goes_from_listening_over_thinking_and_speaking_to_ready() -> 
     assert seen == ["ready", "listening", "waiting", "thinking", "speaking", "finishing", "finished", "ready"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("interruption", "state", "detail"),
     [
         (on.StopPressed(), "stopped", "you stopped it"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.diagnose.session_log import (
     TRANSCRIBED,
     Row,
@@ -23,12 +21,13 @@ from tests.diagnose.session_log import (
     sent,
     spoken,
 )
+from tests.support.each import each
 
 CONFLICT = "conversation_already_has_active_response"
 
 
-@pytest.mark.parametrize("timed", [True, False])
-@pytest.mark.parametrize("named", [True, False])
+@each("timed", [True, False])
+@each("named", [True, False])
 def test_two_authors_of_answers_are_told_to_be_one(timed: bool, named: bool) -> None:
     error = {"event_id": "c1"} if named else {}
     log = [
@@ -72,7 +71,7 @@ def test_one_answer_after_the_other_is_no_conflict() -> None:
     assert not diagnosed(opened(), spoken(1, "i1"), answered(3.4, "r1"), asked, answered(7.1, "r2"))
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_a_cancel_long_after_the_answer_is_named(timed: bool) -> None:
     log = [*opened(), *spoken(1, "i1"), *answered(3.4, "r1"), sent(9, "response.cancel", event_id="c")]
     only(
@@ -83,7 +82,7 @@ def test_a_cancel_long_after_the_answer_is_named(timed: bool) -> None:
     )
 
 
-@pytest.mark.parametrize("by_text", [True, False])
+@each("by_text", [True, False])
 def test_one_turn_answered_twice_is_a_duplicate(by_text: bool) -> None:
     asks = sent(3.0, "conversation.item.create", item={"type": "message"}) if by_text else spoken(1, "i1")[-1]
     log = [
@@ -98,7 +97,7 @@ def test_one_turn_answered_twice_is_a_duplicate(by_text: bool) -> None:
     only("duplicate-create", log)
 
 
-@pytest.mark.parametrize("between", ["again", "tool", "text"])
+@each("between", ["again", "tool", "text"])
 def test_a_second_answer_that_somebody_wanted_is_no_duplicate(between: str) -> None:
     reason: dict[str, Row] = {
         "again": here(3.5, "again.pressed"),
@@ -131,7 +130,7 @@ def test_an_answer_out_of_band_is_no_duplicate() -> None:
     assert not diagnosed(log)
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_a_client_that_cancels_its_answer_at_birth_is_named(timed: bool) -> None:
     log = [
         *opened(0, ga_session(create_response=False)),
@@ -167,7 +166,7 @@ def test_a_server_that_drops_answers_because_you_went_on_is_told_as_a_hint() -> 
     assert found["cancelled-at-birth:server"].severity == "info"
 
 
-@pytest.mark.parametrize("act", ["stop.pressed", "talk.pressed", "end.asked"])
+@each("act", ["stop.pressed", "talk.pressed", "end.asked"])
 def test_what_you_cancelled_yourself_is_no_problem(act: str) -> None:
     log = [
         *opened(),
@@ -180,7 +179,7 @@ def test_what_you_cancelled_yourself_is_no_problem(act: str) -> None:
     assert not diagnosed(log)
 
 
-@pytest.mark.parametrize("act", ["stop.pressed", "talk.pressed"])
+@each("act", ["stop.pressed", "talk.pressed"])
 def test_an_answer_stopped_before_the_server_created_it_is_no_problem(act: str) -> None:
     log = [
         *opened(0, ga_session(create_response=False)),
@@ -194,7 +193,7 @@ def test_an_answer_stopped_before_the_server_created_it_is_no_problem(act: str) 
     assert not diagnosed(log)
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_a_client_that_cuts_its_answer_with_nobody_cutting_in_is_named(timed: bool) -> None:
     log = [
         *opened(0, beta_session()),
@@ -241,7 +240,7 @@ def test_an_answer_in_vain_is_found_without_times_too() -> None:
     assert not diagnosed(opened(), sent(1, "response.create"), later[:3], timed=False)
 
 
-@pytest.mark.parametrize(("slow", "expected"), [(1.2, set()), (5.0, {"slow-first-sound"})])
+@each(("slow", "expected"), [(1.2, set()), (5.0, {"slow-first-sound"})])
 def test_one_very_slow_answer_is_named_with_the_step_that_took_long(slow: float, expected: set[str]) -> None:
     found = diagnosed(opened(), spoken(1, "i1"), answered(3.0 + slow, "r1"))
     assert codes(found) == expected
@@ -297,7 +296,7 @@ def test_a_tool_result_that_is_answered_is_fine() -> None:
     assert not diagnosed(by_server, until=30)
 
 
-@pytest.mark.parametrize("wish", [{"instructions": "Speak like a pirate."}, {"audio": {"output": {"voice": "cedar"}}}])
+@each("wish", [{"instructions": "Speak like a pirate."}, {"audio": {"output": {"voice": "cedar"}}}])
 def test_a_first_answer_before_the_configuration_is_named(wish: dict[str, Any]) -> None:
     log = [
         *opened(),
@@ -322,7 +321,7 @@ def test_a_configuration_in_time_or_with_the_handshake_or_unimportant_is_not_lat
     assert not diagnosed(opened(), first, sent(8, "session.update", session=vad), updated)
 
 
-@pytest.mark.parametrize("lost", ["line.lost", "line.hanging_up", "device.lost"])
+@each("lost", ["line.lost", "line.hanging_up", "device.lost"])
 def test_sound_that_ends_with_the_line_or_the_device_is_not_blamed_on_the_client(lost: str) -> None:
     log = [
         *opened(),

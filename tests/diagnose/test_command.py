@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from voicechat.cli.diagnose import diagnose_command, logs_in
 from voicechat.cli.diagnose_words import Words
 from voicechat.diagnose.report import diagnose
@@ -72,7 +73,7 @@ def test_what_is_less_sure_than_asked_for_is_left_out() -> None:
         assert not diagnose(stream, "x", least=0.99).findings
 
 
-@pytest.mark.parametrize("columns", [60, 80, 200])
+@each("columns", [60, 80, 200])
 def test_no_line_of_words_is_wider_than_the_terminal(columns: int) -> None:
     for path in sorted(LOGS.iterdir()):
         with path.open("rb") as stream:

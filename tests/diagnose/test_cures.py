@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from voicechat.cli.diagnose_words import folded
 from voicechat.diagnose.cures import CURES, cure_of
 from voicechat.diagnose.run import CODES
@@ -19,8 +20,8 @@ def test_every_finding_has_its_cure() -> None:
     assert set(CURES) == set(CODES) and len(CODES) == 55
 
 
-@pytest.mark.parametrize("width", [60, 200])
-@pytest.mark.parametrize("beta", [False, True])
+@each("width", [60, 200])
+@each("beta", [False, True])
 def test_the_python_is_python_also_when_it_is_folded(beta: bool, width: int) -> None:
     for code in CURES:
         snippets = cure_of(code, beta=beta)

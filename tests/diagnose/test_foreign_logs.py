@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import random
 
-import pytest
-
 from tests.diagnose.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from tests.support.each import each
 from voicechat.diagnose.report import Report, diagnose
@@ -30,14 +28,14 @@ def test_the_cause_is_named_and_nothing_else_in_every_format_that_can_show_it(se
     assert {name: codes(data) for name, data in written} == {name: [session.code] for name, _ in written}
 
 
-@pytest.mark.parametrize("session", HEALTHY, ids=lambda one: one.name)
+@each("session", HEALTHY, ids=lambda one: one.name)
 def test_a_healthy_session_is_healthy_in_every_format(session: Session) -> None:
     for name, write in WRITERS.items():
         report = report_of(write(session.rows()))
         assert report.is_healthy, (name, report.findings)
 
 
-@pytest.mark.parametrize("session", HEALTHY, ids=lambda one: one.name)
+@each("session", HEALTHY, ids=lambda one: one.name)
 def test_a_part_of_a_healthy_log_or_a_log_of_few_handlers_is_healthy_too(session: Session) -> None:
     """What a log leaves out did not go wrong: any excerpt, and any choice of the events that are printed at all."""
     chance = random.Random(session.name)

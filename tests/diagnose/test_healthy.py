@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.diagnose.session_log import (
     answered,
     beta_session,
@@ -19,6 +17,7 @@ from tests.diagnose.session_log import (
     sent,
     spoken,
 )
+from tests.support.each import each
 from voicechat.diagnose import checks
 from voicechat.diagnose.checks import refused as told_in_words
 from voicechat.diagnose.records import record_of
@@ -27,7 +26,7 @@ from voicechat.diagnose.run import CHECKS, CODES, Diagnosis
 RECORDED = sorted((Path(__file__).parent / "recorded").glob("healthy_*.jsonl"))
 
 
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+@each("path", RECORDED, ids=lambda path: path.stem)
 def test_a_recorded_talk_with_the_local_server_is_healthy(path: Path) -> None:
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert len(rows) > 60
@@ -43,8 +42,8 @@ def test_there_is_a_recorded_talk() -> None:
     assert {path.stem for path in RECORDED} == {"healthy_spoken", "healthy_typed"}
 
 
-@pytest.mark.parametrize("timed", [True, False])
-@pytest.mark.parametrize("session", [None, beta_session()], ids=["ga", "beta"])
+@each("timed", [True, False])
+@each("session", [None, beta_session()], ids=["ga", "beta"])
 def test_three_turns_are_healthy_in_either_dialect_with_and_without_times(
     session: dict[str, object] | None, timed: bool
 ) -> None:

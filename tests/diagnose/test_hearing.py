@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.diagnose.session_log import (
     TRANSCRIBED,
     Row,
@@ -21,11 +19,12 @@ from tests.diagnose.session_log import (
     opened,
     spoken,
 )
+from tests.support.each import each
 
 FAILED = "conversation.item.input_audio_transcription.failed"
 
 
-@pytest.mark.parametrize(
+@each(
     "told", [here(6, "mic.flat", seconds=5.0), here(6, "notice", code="mic_flat", level="warning", text="only silence")]
 )
 def test_a_microphone_of_zeros_is_silent_until_it_speaks(told: Row) -> None:
@@ -56,12 +55,12 @@ def over_the_answer(words: str) -> list[Row]:
     ]
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_a_transcript_of_the_answers_own_words_is_an_echo(timed: bool) -> None:
     only("self-echo", over_the_answer("in Paris is sunny and"), timed=timed)
 
 
-@pytest.mark.parametrize("words", ["and what about London tomorrow", "Paris", "stop"])
+@each("words", ["and what about London tomorrow", "Paris", "stop"])
 def test_somebody_who_cuts_in_is_no_echo(words: str) -> None:
     assert not diagnosed(over_the_answer(words))
 
@@ -89,7 +88,7 @@ def pieces(gap: float, clock: bool) -> list[Row]:
     return rows
 
 
-@pytest.mark.parametrize("clock", [True, False])
+@each("clock", [True, False])
 def test_a_sentence_in_three_pieces_is_named_with_the_setting_that_cuts_it(clock: bool) -> None:
     assert "it is 500 now" in only("segments-too-short", opened(), pieces(0.4, clock)).cure
 
@@ -108,7 +107,7 @@ def noise(t: float, id: str, over: str = "") -> list[Row]:
     return [*spoken(t, id, ".", 0.4)[:1], *cut, *spoken(t, id, ".", 0.4)[1:]]
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_answers_cut_again_by_coughs_are_too_eager_and_one_is_not(timed: bool) -> None:
     first = [*opened(), *spoken(1, "a"), *answered(3.4, "r1", heard=False)[:3], *noise(4.2, "n1", "r1")]
     again = [*spoken(9, "b"), *answered(11.4, "r2", heard=False)[:3], *noise(12.2, "n2", "r2")]
@@ -122,8 +121,8 @@ def test_our_own_false_alarms_count_from_the_second_on() -> None:
     only("barge-in-too-eager", opened(), alarm, alarm)
 
 
-@pytest.mark.parametrize("timed", [True, False])
-@pytest.mark.parametrize("words", ["", "。…", " - "])
+@each("timed", [True, False])
+@each("words", ["", "。…", " - "])
 def test_an_answer_to_a_sound_without_words_is_named(words: str, timed: bool) -> None:
     only("empty-transcript", opened(), spoken(1, "i1", words), answered(3.4, "r1"), timed=timed)
 
@@ -134,12 +133,12 @@ def test_two_empty_transcripts_are_a_hint_and_one_is_nothing() -> None:
     only("empty-transcript", gated, spoken(1, "i1", ""), spoken(9, "i2", ""))
 
 
-@pytest.mark.parametrize("words", ["好", "нет", "7", "ok"])
+@each("words", ["好", "нет", "7", "ok"])
 def test_a_word_of_any_script_is_no_empty_transcript(words: str) -> None:
     assert not diagnosed(opened(), spoken(1, "i1", words), answered(3.4, "r1"))
 
 
-@pytest.mark.parametrize("session", [ga_session(transcription=None), beta_session(input_audio_transcription=None)])
+@each("session", [ga_session(transcription=None), beta_session(input_audio_transcription=None)])
 def test_words_that_nobody_writes_down_are_explained_from_the_second_turn(session: dict[str, Any]) -> None:
     turns = [*spoken(1, "i1", None), *answered(3.4, "r1")], [*spoken(9, "i2", None), *answered(11.4, "r2")]
     assert not diagnosed(opened(0, session), turns[0])
@@ -151,7 +150,7 @@ def test_a_client_that_waits_for_transcripts_that_are_off_waits_for_ever() -> No
     assert found["transcription-off"].severity == "error"
 
 
-@pytest.mark.parametrize("code", ["audio_unintelligible", "model_not_found"])
+@each("code", ["audio_unintelligible", "model_not_found"])
 def test_a_failed_transcription_is_named_until_one_succeeds(code: str) -> None:
     failed = came(3.4, FAILED, item_id="i1", error={"code": code, "message": "no"})
     only("transcription-failed", opened(), spoken(1, "i1", None), failed, answered(3.5, "r1"))
@@ -173,7 +172,7 @@ def closed_for_answer(heard: bool) -> list[Row]:
     return [*opened(), here(0.5, "mic.opened"), *spoken(1, "i1"), *answer[:3], here(4.0, "mic.closed"), *answer[3:]]
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@each("heard", [True, False])
 def test_a_mic_that_stays_closed_after_the_answer_is_named(heard: bool) -> None:
     only("mic-never-reopened", closed_for_answer(heard), until=12)
     assert not diagnosed(closed_for_answer(heard), until=9)
@@ -185,9 +184,7 @@ def test_a_mic_that_stays_closed_is_found_without_times_too() -> None:
     assert not diagnosed(closed_for_answer(False), timed=False), "an excerpt may simply end here"
 
 
-@pytest.mark.parametrize(
-    "act", ["mute.chosen", "pause.toggled", "turn_mode.chosen", "device.lost", "line.lost", "end.asked"]
-)
+@each("act", ["mute.chosen", "pause.toggled", "turn_mode.chosen", "device.lost", "line.lost", "end.asked"])
 def test_a_mic_that_somebody_keeps_closed_is_not_forgotten(act: str) -> None:
     assert "mic-never-reopened" not in codes(diagnosed(closed_for_answer(True), here(7.2, act), until=60))
 
@@ -216,8 +213,8 @@ def test_push_to_talk_keeps_the_mic_closed_between_presses() -> None:
     assert not diagnosed(log, until=60)
 
 
-@pytest.mark.parametrize("heard", [True, False])
-@pytest.mark.parametrize("timed", [True, False])
+@each("heard", [True, False])
+@each("timed", [True, False])
 def test_a_mic_opened_at_response_done_is_too_early(heard: bool, timed: bool) -> None:
     rows = closed_for_answer(heard)
     at = next(n for n, row in enumerate(rows) if row[2]["type"] == "response.done") + 1
@@ -236,7 +233,7 @@ def test_a_mic_opened_by_a_barge_in_or_after_the_sound_is_not_too_early() -> Non
     assert not diagnosed(rows, here(7.4, "mic.opened"), until=30)
 
 
-@pytest.mark.parametrize("heard", [True, False])
+@each("heard", [True, False])
 def test_an_open_mic_that_hears_the_answer_is_named_where_the_server_must_not_interrupt(heard: bool) -> None:
     answer = answered(3.4, "r1", heard=heard)
     begins = [here(0.5, "mic.opened"), *spoken(1, "i1"), *answer[:4]]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.diagnose.session_log import (
     Row,
     answered,
@@ -28,7 +26,7 @@ from tests.support.each import each
 BAD_VAD = {"type": "server_vad", "max_speech_ms": 5000}
 
 
-@pytest.mark.parametrize("timed", [True, False])
+@each("timed", [True, False])
 def test_an_unknown_field_is_named_with_the_field_that_was_meant(timed: bool) -> None:
     log = [
         *opened(),
@@ -71,7 +69,7 @@ def test_an_unknown_field_of_a_response_is_no_session_field() -> None:
     assert not codes(diagnosed(log))
 
 
-@pytest.mark.parametrize(
+@each(
     ("param", "message", "session"),
     [
         (
@@ -97,7 +95,7 @@ def test_truncation_past_the_end_has_a_finding_of_its_own() -> None:
     assert set(codes(diagnosed(log))) == {"truncate-past-the-end"}
 
 
-@pytest.mark.parametrize(
+@each(
     ("session", "wish", "code", "param", "spoken_by"),
     [
         (beta_session(), {"type": "realtime"}, "unknown_parameter", "session.type", "beta"),
@@ -115,7 +113,7 @@ def test_the_wrong_dialect_is_told_apart_from_a_wrong_field(
     assert f'dialect = "{spoken_by}"' in finding.ours
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "message"),
     [("cannot_update_voice", ""), (None, "Cannot update a conversation's voice if assistant audio is present.")],
 )
@@ -169,7 +167,7 @@ def test_what_a_service_or_the_line_refuses_is_one_finding(rows: list[Row], code
     only(code, opened(), rows)
 
 
-@pytest.mark.parametrize(
+@each(
     ("code", "expected"),
     [
         ("rate_limit_exceeded", "rate-limited"),
@@ -207,7 +205,7 @@ def test_a_rate_limit_is_over_with_the_next_complete_answer() -> None:
     assert found["rate-limited"].resolved
 
 
-@pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
+@each("reason", ["max_output_tokens", "content_filter"])
 def test_an_answer_that_stops_before_its_end_says_why(reason: str) -> None:
     finding = only(
         "response-incomplete", opened(), spoken(1, "i1"), answered(3.4, "r1")[:4], done(5, "r1", "incomplete", reason)
@@ -222,7 +220,7 @@ def test_the_end_of_a_session_is_told_five_minutes_before_where_there_is_a_limit
     assert not diagnosed(opened(), until=3 * 3600)
 
 
-@pytest.mark.parametrize("session", [ga_session(vad=None), beta_session(turn_detection=None)], ids=["ga", "beta"])
+@each("session", [ga_session(vad=None), beta_session(turn_detection=None)], ids=["ga", "beta"])
 def test_an_empty_buffer_that_is_committed_is_named(session: dict[str, Any]) -> None:
     log = [
         *opened(0, session),
@@ -232,7 +230,7 @@ def test_an_empty_buffer_that_is_committed_is_named(session: dict[str, Any]) -> 
     only("empty-commit", log)
 
 
-@pytest.mark.parametrize("is_refused", [True, False])
+@each("is_refused", [True, False])
 def test_a_commit_while_the_server_detects_turns_is_named_even_if_it_works(is_refused: bool) -> None:
     log = [*opened(), *spoken(1, "i1"), sent(3.05, "input_audio_buffer.commit", event_id="c1")]
     if is_refused:

@@ -6,8 +6,6 @@ import re
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.each import each
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.diagnose.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
@@ -62,7 +60,7 @@ def test_every_event_of_the_protocol_is_explained(name: str) -> None:
     assert found.kind == ("client event" if name in CLIENT_EVENTS else "server event")
 
 
-@pytest.mark.parametrize("name", sorted(GA_NAMES))
+@each("name", sorted(GA_NAMES))
 def test_every_beta_spelling_leads_to_the_same_explanation_and_says_so(name: str) -> None:
     found = lookup(name)
     assert found is not None and found.name == GA_NAMES[name]
@@ -82,7 +80,7 @@ def test_every_field_of_a_session_is_explained(path: str) -> None:
     assert lookup(path.removeprefix("session.")) is not None
 
 
-@pytest.mark.parametrize("name", sorted(GA_PATHS))
+@each("name", sorted(GA_PATHS))
 def test_every_flat_field_of_beta_leads_to_its_place_in_ga(name: str) -> None:
     found = lookup(f"session.{name}")
     assert found is not None and found.name == ".".join(("session", *GA_PATHS[name]))
@@ -108,7 +106,7 @@ def test_every_explanation_is_a_plain_sentence_and_a_line() -> None:
         assert 8 < len(one.meaning) <= 160 and len(one.next) <= 140, one
 
 
-@pytest.mark.parametrize(
+@each(
     ("word", "name"),
     [
         ("speech_started", "input_audio_buffer.speech_started"),
@@ -127,7 +125,7 @@ def test_short_and_sloppy_names_are_understood(word: str, name: str) -> None:
     assert found is not None and found.name == name
 
 
-@pytest.mark.parametrize(
+@each(
     ("word", "first"),
     [
         ("response.crated", "response.created"),
@@ -141,7 +139,7 @@ def test_an_unknown_word_gets_the_name_that_was_meant(word: str, first: str) -> 
     assert first in nearest(word)
 
 
-@pytest.mark.parametrize("word", ["", "x", "zzzzqqqq", "\x1b[2J", "created" * 100])
+@each("word", ["", "x", "zzzzqqqq", "\x1b[2J", "created" * 100])
 def test_nonsense_has_neither_explanation_nor_neighbours(word: str) -> None:
     assert lookup(word) is None
     assert not nearest(word)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from typing import cast
 
-import pytest
-
 from tests.support.each import each
 from tests.support.wire_samples import Sample, sample, wire_samples
 from voicechat.protocol.client_events import ClientEvent, InputAudioBufferCommit
@@ -135,7 +133,7 @@ def test_a_missing_event_id_is_no_mistake() -> None:
     assert decoded.notes == ()
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "reason"),
     [
         ("", "an empty frame"),

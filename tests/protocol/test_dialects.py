@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.dialects import detect_dialect, ga_name, item_to_beta, item_to_ga, name_in, response_to_ga
@@ -29,7 +27,7 @@ def test_every_ga_name_has_its_beta_word_or_none(found: Sample) -> None:
     assert name_in(found.type, "ga", session) == found.type
 
 
-@pytest.mark.parametrize("found", SESSIONS, ids=lambda one: str(one.beta_type))
+@each("found", SESSIONS, ids=lambda one: str(one.beta_type))
 def test_a_session_tells_its_dialect(found: Sample) -> None:
     ga: Any = found.ga["session"]
     assert detect_dialect(ga) == "ga"
@@ -38,7 +36,7 @@ def test_a_session_tells_its_dialect(found: Sample) -> None:
         assert detect_dialect(beta) == "beta"
 
 
-@pytest.mark.parametrize(
+@each(
     ("session", "dialect"),
     [
         ({}, None),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import time
 
-import pytest
-
+from tests.support.each import each
 from voicechat.protocol.json_text import MAX_DEPTH, MAX_ITEMS, MAX_NOTES, byte_size, read_json
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "tree", "note"),
     [
         ('{"a": NaN, "b": 1}', {"b": 1}, "a: not a usable JSON value"),
@@ -35,7 +34,7 @@ def test_an_oddity_costs_itself_and_is_told(text: str | bytes, tree: object, not
     assert any(line.startswith(note) for line in read.notes), read.notes
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"a": "\\u0000", "b": 18446744073709551615, "c": -9223372036854775808}',
@@ -111,8 +110,8 @@ WORST = {
 }
 
 
-@pytest.mark.parametrize("text", WORST.values(), ids=WORST.keys())
-@pytest.mark.parametrize("as_bytes", [False, True])
+@each("text", WORST.values(), ids=list(WORST))
+@each("as_bytes", [False, True])
 def test_a_hostile_frame_of_a_megabyte_takes_a_moment(text: str, as_bytes: bool) -> None:
     frame: str | bytes = text.encode() if as_bytes else text
     began = time.process_time()

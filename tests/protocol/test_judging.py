@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-import pytest
-
+from tests.support.each import each
 from voicechat.protocol.codec import decode_client
 from voicechat.protocol.event_shapes import client_types
 from voicechat.protocol.judging import Level, Situation, judge
@@ -16,7 +15,7 @@ from voicechat.protocol.wire import MalformedFrame, UnknownEvent
 Dialects = Literal["ga", "beta"]
 
 
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
+@each("dialect", ["ga", "beta"])
 def test_every_client_event_of_a_dialect_has_a_template_that_is_right_as_it_stands(dialect: Dialects) -> None:
     made = templates(dialect)
     assert sorted(one.type for one in made) == sorted(client_types(dialect))
@@ -36,7 +35,7 @@ def update(**session: object) -> str:
     return json.dumps({"type": "session.update", "session": session})
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "level", "words"),
     [
         ('{"type": "response.create"}', "good", "valid · costs one answer"),
@@ -71,7 +70,7 @@ def test_the_beta_dialect_is_judged_by_its_own_words() -> None:
     assert judge(update(audio={"output": {"voice": "alloy"}}), Situation("beta")).level == "wrong"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "now", "words"),
     [
         ('{"type": "response.create"}', Situation(is_answering=True), "an answer is running: the server will refuse"),

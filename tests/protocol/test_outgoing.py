@@ -76,14 +76,14 @@ def test_a_forbidden_frame_is_our_defect(event: ServerEvent | ClientEvent, says:
         encode(event)
 
 
-@pytest.mark.parametrize("event", [ConversationItemDone(), McpListToolsFailed(), SessionClose()])
+@each("event", [ConversationItemDone(), McpListToolsFailed(), SessionClose()])
 def test_what_beta_has_no_word_for_cannot_be_said_in_beta(event: ServerEvent | ClientEvent) -> None:
     encode(event, "ga")
     with pytest.raises(LocalProtocolError, match="beta dialect has no"):
         encode(event, "beta")
 
 
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
+@each("dialect", ["ga", "beta"])
 def test_what_null_says_is_said(dialect: Dialect) -> None:
     session: dict[str, Any] = {"type": "realtime", "audio": {"input": {"turn_detection": None}}}
     said = json.loads(encode(SessionUpdate(session=session), dialect))["session"]

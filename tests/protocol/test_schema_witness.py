@@ -64,7 +64,7 @@ def test_what_we_say_is_what_the_schema_says(found: Sample) -> None:
     assert undeclared(seen) == []
 
 
-@pytest.mark.parametrize(
+@each(
     "event",
     [
         InputAudioBufferAppend(audio="AAAA", event_id="c1"),

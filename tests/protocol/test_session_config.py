@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from hypothesis import given, strategies as st
 
 from tests.protocol.wire_strategies import audios, configs, json_values
+from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.session_config import CheckedSession, check_session, to_dialect, without
 from voicechat.protocol.session_dialects import get_path
@@ -21,7 +21,7 @@ def said(checked: CheckedSession) -> str:
     return "\n".join(map(str, checked.problems))
 
 
-@pytest.mark.parametrize("found", SESSIONS, ids=lambda one: f"{one.sender}-{one.beta_type}")
+@each("found", SESSIONS, ids=lambda one: f"{one.sender}-{one.beta_type}")
 def test_documented_samples_are_right_in_either_dialect(found: Sample) -> None:
     ga: Any = found.ga["session"]
     checked = check_session(ga)
@@ -32,7 +32,7 @@ def test_documented_samples_are_right_in_either_dialect(found: Sample) -> None:
     assert check_session(found.beta).kind == checked.kind == ga["type"]
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "severity", "word"),
     [
         ("max_speech_ms", "error", "silence_duration_ms"),
@@ -44,7 +44,7 @@ def test_documented_samples_are_right_in_either_dialect(found: Sample) -> None:
         ("eagerness", "error", "semantic_vad"),
     ],
 )
-@pytest.mark.parametrize("is_beta", [True, False])
+@each("is_beta", [True, False])
 def test_invented_turn_detection_settings_are_explained(name: str, severity: str, word: str, is_beta: bool) -> None:
     turns: Any = {"type": "server_vad", name: 700}
     nested: Any = {"audio": {"input": {"turn_detection": turns}}}
@@ -64,7 +64,7 @@ def test_the_right_name_beside_the_wrong_one_counts() -> None:
     assert not checked.is_valid
 
 
-@pytest.mark.parametrize("name", ["threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms"])
+@each("name", ["threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms"])
 def test_semantic_turn_detection_has_no_dials_for_silence(name: str) -> None:
     checked = check_session({"audio": {"input": {"turn_detection": {"type": "semantic_vad", name: 1}}}})
     assert get_path(checked.session, TURNS) == {"type": "semantic_vad"}
@@ -80,8 +80,8 @@ def test_idle_timeout_works_in_ga_and_not_in_beta() -> None:
     assert "does not know it" in said(in_beta)
 
 
-@pytest.mark.parametrize("name", ["sample_rate", "channels", "bits_per_sample", "encoding"])
-@pytest.mark.parametrize("place", ["", "audio", "audio.input", "audio.output.format"])
+@each("name", ["sample_rate", "channels", "bits_per_sample", "encoding"])
+@each("place", ["", "audio", "audio.input", "audio.output.format"])
 def test_the_shape_of_sound_is_dropped_with_a_word(name: str, place: str) -> None:
     inner: dict[str, Any] = {name: 1}
     if place.endswith("format"):
@@ -95,16 +95,14 @@ def test_the_shape_of_sound_is_dropped_with_a_word(name: str, place: str) -> Non
     assert "is left out" in said(checked) and name not in str(checked.session)
 
 
-@pytest.mark.parametrize("name", ["timestamp", "status", "metadata", "chunk_size", "latency", "compression"])
+@each("name", ["timestamp", "status", "metadata", "chunk_size", "latency", "compression"])
 def test_fields_made_up_by_guides_are_dropped_with_a_word(name: str) -> None:
     checked = check_session({"type": "realtime", name: "x"})
     assert checked.session == {"type": "realtime"}
     assert [problem.severity for problem in checked.problems] == ["warning"]
 
 
-@pytest.mark.parametrize(
-    "name", ["headers", "authorization", "OpenAI-Beta", "expires_after", "client_secret", "ice_servers"]
-)
+@each("name", ["headers", "authorization", "OpenAI-Beta", "expires_after", "client_secret", "ice_servers"])
 def test_what_belongs_to_the_handshake_is_dropped_without_repeating_it(name: str) -> None:
     checked = check_session({"type": "realtime", name: "Bearer sk-secret"})
     assert checked.session == {"type": "realtime"}
@@ -123,7 +121,7 @@ def test_temperature_is_for_beta_only_and_has_a_range_there() -> None:
     assert hot.problems[0].allowed == ("0.6 to 1.2",)
 
 
-@pytest.mark.parametrize("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
+@each("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
 def test_the_limit_of_an_answer_is_one_wish_under_any_name(name: str) -> None:
     checked = check_session({name: 300})
     assert checked.session == {"type": "realtime", "max_output_tokens": 300}
@@ -162,7 +160,7 @@ def test_a_transcription_session_only_listens() -> None:
     assert check_session(event).session["type"] == "transcription"
 
 
-@pytest.mark.parametrize(
+@each(
     ("transcription", "path"),
     [
         ({"model": "whisper-1", "delay": "low"}, "delay"),
@@ -222,7 +220,7 @@ def test_checked_for_beta_nothing_is_left_that_beta_cannot_say() -> None:
     assert to_dialect(checked.session, "beta")[1] == ()
 
 
-@pytest.mark.parametrize(
+@each(
     ("session", "path", "left"),
     [
         (

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given, strategies as st
 
 from tests.protocol.wire_strategies import json_objects
+from tests.support.each import each
 from voicechat.protocol.session_config import to_dialect
 from voicechat.protocol.session_dialects import (
     FORMATS,
@@ -41,7 +41,7 @@ PAIRS: list[tuple[dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("beta", "ga"), PAIRS)
+@each(("beta", "ga"), PAIRS)
 def test_each_field_has_its_place_in_both(beta: dict[str, Any], ga: dict[str, Any]) -> None:
     assert session_to_ga(beta).session == {"type": "realtime", **ga}
     assert session_to_beta(ga).session == beta
@@ -57,7 +57,7 @@ def test_all_fields_at_once() -> None:
     assert to_dialect(ga, "beta")[0] == beta
 
 
-@pytest.mark.parametrize(
+@each(
     ("ga", "path"),
     [
         ({"truncation": "auto"}, "session.truncation"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.support.each import each
 from voicechat.protocol.session_config import Problem, check_session
 from voicechat.protocol.session_dialects import BETA_NAMES, get_path, set_path
@@ -129,7 +127,7 @@ def test_a_mistake_in_beta_spelling_is_named_in_beta_spelling(field: str, value:
     assert problems and problems[0].path.startswith(f"session.{path}")
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value"),
     [
         ("audio.input.turn_detection.prefix_padding_ms", 6000),
@@ -145,7 +143,7 @@ def test_an_undocumented_range_only_warns(field: str, value: Any) -> None:
     assert get_path(checked.session, tuple(field.split("."))) == value
 
 
-@pytest.mark.parametrize(
+@each(
     ("field", "value", "allowed"),
     [
         ("audio.input.turn_detection.threshold", 1.5, "0 to 1"),
@@ -163,7 +161,7 @@ def test_an_error_says_what_is_allowed(field: str, value: Any, allowed: str) -> 
     assert allowed in str(problem)
 
 
-@pytest.mark.parametrize(
+@each(
     ("session", "path", "guess"),
     [
         ({"instruction": "x"}, "session.instruction", "instructions"),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from voicechat.protocol.session_config import CheckedSession, check_session
 from voicechat.protocol.session_dialects import GA_PATHS, get_path
 
@@ -16,7 +15,7 @@ def said(checked: CheckedSession) -> str:
     return "\n".join(map(str, checked.problems))
 
 
-@pytest.mark.parametrize("wrapper", ["session.update", "session.created", "session.updated"])
+@each("wrapper", ["session.update", "session.created", "session.updated"])
 def test_an_event_around_the_session_is_taken_off(wrapper: str) -> None:
     checked = check_session({"type": wrapper, "event_id": "e", "session": {"voice": "ash"}})
     assert get_path(checked.session, ("audio", "output", "voice")) == "ash"
@@ -42,9 +41,7 @@ def test_what_stands_beside_session_is_moved_in_or_explained() -> None:
     assert checked.is_valid
 
 
-@pytest.mark.parametrize(
-    "config", [[], "voice: ash", 5, None, {"session": 5}, {"type": "session.update", "session": None}]
-)
+@each("config", [[], "voice: ash", 5, None, {"session": 5}, {"type": "session.update", "session": None}])
 def test_what_is_no_session_is_refused_in_words(config: Any) -> None:
     checked = check_session(config)
     assert not checked.is_valid
@@ -52,7 +49,7 @@ def test_what_is_no_session_is_refused_in_words(config: Any) -> None:
     assert "where an object belongs" in said(checked)
 
 
-@pytest.mark.parametrize("value", [False, "none", "off", {"type": "none"}, {"type": "server_vad", "enabled": False}])
+@each("value", [False, "none", "off", {"type": "none"}, {"type": "server_vad", "enabled": False}])
 def test_turn_detection_off_is_null(value: Any) -> None:
     wishes: list[Any] = [{"turn_detection": value}, {"audio": {"input": {"turn_detection": value}}}]
     for wish in wishes:
@@ -73,8 +70,8 @@ def test_turn_detection_that_is_merely_on_is_left_to_the_service() -> None:
     assert [problem.severity for problem in checked.problems] == ["note"]
 
 
-@pytest.mark.parametrize("name", ["input_audio_format", "output_audio_format"])
-@pytest.mark.parametrize(
+@each("name", ["input_audio_format", "output_audio_format"])
+@each(
     ("value", "is_valid", "kept"),
     [
         ("pcm16", True, {"type": "audio/pcm", "rate": 24000}),
@@ -102,8 +99,8 @@ def test_a_ga_format_said_as_a_word_is_translated() -> None:
     assert {problem.severity for problem in checked.problems} == {"note"}
 
 
-@pytest.mark.parametrize("language", ["auto", "AUTO", "", "multi"])
-@pytest.mark.parametrize("is_beta", [True, False])
+@each("language", ["auto", "AUTO", "", "multi"])
+@each("is_beta", [True, False])
 def test_automatic_language_is_left_out(language: str, is_beta: bool) -> None:
     value: Any = {"model": "whisper-1", "language": language}
     flat: Any = {"input_audio_transcription": value}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from tests.support.tapes import opening, told_tape, turn
 from voicechat.errors import ConfigError
 from voicechat.recording.tape import read_tape
@@ -63,7 +64,7 @@ def test_the_archive_lists_itself(tmp_path: Path) -> None:
         assert b"a.txt" in archive.read("README.txt") and b"is not in it" in archive.read("README.txt")
 
 
-@pytest.mark.parametrize("left", [SECRET, *LOOKS])
+@each("left", [SECRET, *LOOKS])
 def test_nothing_is_written_while_a_key_is_left(left: str) -> None:
     out = io.BytesIO()
     with pytest.raises(ConfigError, match=r"x\.json still held"):

@@ -105,74 +105,70 @@ def test_a_talk_without_sound_says_so_and_has_no_player(tmp_path: Path) -> None:
     assert "<audio" not in document
 
 
-@needs_browser
-async def test_a_click_on_a_turn_plays_there_and_marks_it(page: Path) -> None:
-    async with browser_page(page.as_uri()) as shown:
-        starts = await shown.run("[...document.querySelectorAll('.turn')].map(one => Number(one.dataset.a))")
-        await shown.until("document.getElementById('sound').readyState >= 1")
-        assert abs(await shown.run("document.getElementById('sound').duration") - 8.3) < 0.3
-        await shown.run("document.querySelectorAll('.turn')[3].click()")
-        await shown.until(f"document.getElementById('sound').currentTime > {starts[3]}")
-        await shown.until("document.querySelectorAll('.turn')[3].classList.contains('now')")
-        await shown.run("document.getElementById('play').click()")
-        await shown.until("document.getElementById('sound').paused")
-        assert await shown.run("document.title") != "taken"
-        assert_clean(shown)
+async def a_click_on_a_turn_plays_there_and_marks_it(shown: Page) -> None:
+    starts = await shown.run("[...document.querySelectorAll('.turn')].map(one => Number(one.dataset.a))")
+    await shown.until("document.getElementById('sound').readyState >= 1")
+    assert abs(await shown.run("document.getElementById('sound').duration") - 8.3) < 0.3
+    await shown.run("document.querySelectorAll('.turn')[3].click()")
+    await shown.until(f"document.getElementById('sound').currentTime > {starts[3]}")
+    await shown.until("document.querySelectorAll('.turn')[3].classList.contains('now')")
+    await shown.run("document.getElementById('play').click()")
+    await shown.until("document.getElementById('sound').paused")
+    assert await shown.run("document.title") != "taken"
 
 
-@needs_browser
-async def test_events_are_filtered_unfolded_and_led_to(page: Path) -> None:
-    async with browser_page(page.as_uri()) as shown:
-        assert await shown.run(VISIBLE) > 20
-        await shown.run(
-            "(() => { const f = document.getElementById('filter'); f.value = 'speech_started -dir:out';"
-            " f.dispatchEvent(new Event('input')); })()"
-        )
-        assert await shown.run(VISIBLE) == 2
-        await shown.run("document.querySelector('.row:not([hidden])').click()")
-        assert '"audio_start_ms": 5000' in await shown.run("document.querySelector('.row pre').textContent")
-        await shown.run("document.querySelector('.chip[data-filter=\"dir:local\"]').click()")
-        assert await shown.run(VISIBLE) == 0
-        assert_clean(shown)
+async def events_are_filtered_unfolded_and_led_to(shown: Page) -> None:
+    visible = "[...document.querySelectorAll('.row')].filter(one => !one.hidden).length"
+    assert await shown.run(visible) > 20
+    await shown.run(
+        "(() => { const f = document.getElementById('filter'); f.value = 'speech_started -dir:out';"
+        " f.dispatchEvent(new Event('input')); })()"
+    )
+    assert await shown.run(visible) == 2
+    await shown.run("document.querySelector('.row:not([hidden])').click()")
+    assert '"audio_start_ms": 5000' in await shown.run("document.querySelector('.row pre').textContent")
+    await shown.run("document.querySelector('.chip[data-filter=\"dir:local\"]').click()")
+    assert await shown.run(visible) == 0
 
 
-@needs_browser
-async def test_the_timeline_zooms_and_a_click_in_it_goes_there(page: Path) -> None:
-    async with browser_page(page.as_uri()) as shown:
-        width = "Number(document.getElementById('timeline').getAttribute('width'))"
-        before = await shown.run(width)
-        await shown.run("document.getElementById('in').click()")
-        assert await shown.run(width) > before * 1.5
-        await shown.run(
-            "(() => { const it = document.getElementById('timeline'), box = it.getBoundingClientRect();"
-            " it.dispatchEvent(new MouseEvent('click', { clientX: box.left + box.width / 2, bubbles: true })); })()"
-        )
-        await shown.until("Math.abs(document.getElementById('sound').currentTime - 4.2) < 0.3")
-        assert_clean(shown)
+async def the_timeline_zooms_and_a_click_in_it_goes_there(shown: Page) -> None:
+    width = "Number(document.getElementById('timeline').getAttribute('width'))"
+    before = await shown.run(width)
+    await shown.run("document.getElementById('in').click()")
+    assert await shown.run(width) > before * 1.5
+    await shown.run(
+        "(() => { const it = document.getElementById('timeline'), box = it.getBoundingClientRect();"
+        " it.dispatchEvent(new MouseEvent('click', { clientX: box.left + box.width / 2, bubbles: true })); })()"
+    )
+    await shown.until("Math.abs(document.getElementById('sound').currentTime - 4.2) < 0.3")
 
 
-@needs_browser
-@pytest.mark.parametrize("width", [1280, 390])
-async def test_nothing_sticks_out_at_any_width(page: Path, width: int) -> None:
-    async with browser_page(page.as_uri()) as shown:
+async def nothing_is_wider_than_the_window(shown: Page) -> None:
+    for width in (1280, 390):
         for scheme in ("light", "dark"):
             await shown.sized(width, 844, scheme)
             assert await shown.run("document.documentElement.scrollWidth") == width
-        assert_clean(shown)
+
+
+async def without_scripts_the_transcript_is_there(shown: Page) -> None:
+    told = await shown.ask("DOM.getDocument", depth=-1)
+    assert "What is new?" in str(told) and "not heard: " in str(told)
 
 
 @needs_browser
-async def test_without_a_script_the_transcript_is_there(page: Path) -> None:
-    async with browser_page(page.as_uri(), scripts=False) as shown:
-        told = await shown.ask("DOM.getDocument", depth=-1)
-        assert "What is new?" in str(told) and "not heard: " in str(told)
-        assert_clean(shown)
-
-
-VISIBLE = "[...document.querySelectorAll('.row')].filter(one => !one.hidden).length"
-
-
-def assert_clean(shown: Page) -> None:
-    """The browser had nothing to complain about, and nobody asked for anything over a network."""
-    assert not shown.complaints
-    assert not shown.requests
+async def test_the_page_works_in_a_browser_without_a_complaint_or_a_request(page: Path) -> None:
+    acts = (
+        a_click_on_a_turn_plays_there_and_marks_it,
+        events_are_filtered_unfolded_and_led_to,
+        the_timeline_zooms_and_a_click_in_it_goes_there,
+        nothing_is_wider_than_the_window,
+        without_scripts_the_transcript_is_there,
+    )
+    async with browser_page(page.as_uri()) as shown:
+        for act in acts:
+            await shown.ask(
+                "Emulation.setScriptExecutionDisabled", value=act is without_scripts_the_transcript_is_there
+            )
+            await shown.open(page.as_uri())
+            await act(shown)
+            assert (shown.complaints, shown.requests) == ([], []), act.__name__

@@ -95,10 +95,12 @@ class Page:
                 await asyncio.sleep(0.02)
 
     async def open(self, address: str) -> None:
+        """Load the page anew: nothing is left of what was done with it before."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             await self.ask(f"{domain}.enable")
+        await self.run("document.isOld = true")
         await self.ask("Page.navigate", url=address)
-        await self.until("document.readyState === 'complete'")
+        await self.until("!document.isOld && document.readyState === 'complete'")
 
     async def sized(self, width: int, height: int, scheme: str) -> None:
         """As a screen of this size whose user likes `light` or `dark`."""
@@ -128,8 +130,8 @@ class Page:
 
 
 @asynccontextmanager
-async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[Page]:
-    """The page, open. Raises BrowserError where there is no browser; whatever happens, it is gone afterwards."""
+async def browser_page(address: str) -> AsyncIterator[Page]:
+    """The page, open in a new browser. Raises BrowserError where there is none; it is gone afterwards in any case."""
     program = find_browser()
     with tempfile.TemporaryDirectory(prefix="voicechat-page-", ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
@@ -150,8 +152,6 @@ async def browser_page(address: str, *, scripts: bool = True) -> AsyncIterator[P
                     raise BrowserError(f"Chromium did not start ({type(error).__name__}).") from error
                 async with socket:
                     page = Page(socket)
-                    if not scripts:
-                        await page.ask("Emulation.setScriptExecutionDisabled", value=True)
                     await page.open(address)
                     yield page
         finally:

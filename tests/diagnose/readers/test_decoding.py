@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from voicechat.diagnose.readers.decoding import encoding_of, mended
 
 
-@pytest.mark.parametrize("wrong", ["latin-1", "gb18030"])
+@each("wrong", ["latin-1", "gb18030"])
 def test_text_that_was_read_in_the_wrong_encoding_is_mended(wrong: str) -> None:
     right = "麦克风已静音等待播放完成的事件"
     assert mended("mic " + right.encode().decode(wrong, "ignore")).startswith("mic 麦")

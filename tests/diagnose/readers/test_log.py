@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import json
 
-import pytest
 from hypothesis import given, strategies as st
 
 from tests.diagnose.foreign_logs import WRITERS, plain
+from tests.support.each import each
 from voicechat.diagnose.readers.log import Reading, read_log
 from voicechat.diagnose.records import Record
 
@@ -18,14 +18,14 @@ def read(data: bytes) -> tuple[list[Record], Reading]:
     return list(read_log(io.BytesIO(data), reading)), reading
 
 
-@pytest.mark.parametrize("name", sorted(WRITERS))
+@each("name", sorted(WRITERS))
 def test_every_format_gives_the_same_events_in_the_same_order(name: str) -> None:
     records, _ = read(WRITERS[name](plain()))
     expected = [event["type"] for _, _, event in plain()]
     assert [record.event["type"] for record in records] == expected
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "kind"),
     [("bare_jsonl", "lines of JSON"), ("json_array", "JSON document"), ("console", "text")],
 )
@@ -33,7 +33,7 @@ def test_the_kind_of_a_file_is_known_from_its_beginning(name: str, kind: str) ->
     assert read(WRITERS[name](plain()))[1].kind == kind
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+@each("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
 def test_encodings_are_told_apart(encoding: str) -> None:
     line = '12:00:01.000 收到 {"type": "response.done", "response": {"id": "r1"}} 麦克风'
     records, _ = read("\n".join([line] * 3).encode(encoding))

@@ -6,9 +6,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.diagnose.readers.loose import read_loose
 
 
@@ -18,7 +18,7 @@ def value(text: str) -> Any:
     return read.value
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         "{type: 'response.done', response: {status: \"cancelled\", output: []}}",

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.support.each import each
 from voicechat.diagnose.readers.naming import direction_of, is_name, spelled_in
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "name"),
     [
         ("responseDone(", "response.done"),

@@ -8,8 +8,9 @@ import re._parser as sre_parser  # type: ignore[import-not-found,unused-ignore]
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies
+from hypothesis import given, settings, strategies
 
+from tests.support.each import each
 from voicechat.diagnose.readers import narration, phrases
 from voicechat.diagnose.readers.narration import narrated
 from voicechat.diagnose.refusals import ANY_SAYING
@@ -19,7 +20,7 @@ def kinds(line: str) -> list[str]:
     return [str(event["type"]) for event in narrated(line)]
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     [
         "🔇 Muting mic (assistant speaking), will unmute on output_audio_buffer.cleared",
@@ -34,7 +35,7 @@ def test_a_mic_that_closes_for_the_answer_is_told_as_closed_for_it(line: str) ->
     assert "mic.opened" not in kinds(line)
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     [
         "🎤 Mic unmuted, listening again",
@@ -48,7 +49,7 @@ def test_a_mic_that_opens_is_told_as_opened(line: str) -> None:
     assert "mic.opened" in kinds(line)
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     [
         "will unmute mic in 300 ms",
@@ -61,7 +62,7 @@ def test_what_is_wanted_or_failed_is_not_told_as_done(line: str) -> None:
     assert "mic.opened" not in kinds(line)
 
 
-@pytest.mark.parametrize(
+@each(
     ("line", "kind"),
     [
         ("waiting for output_audio_buffer.cleared before unmuting mic", "client.waits"),
@@ -82,7 +83,7 @@ def test_sentences_become_evidence(line: str, kind: str) -> None:
     assert kind in kinds(line)
 
 
-@pytest.mark.parametrize("line", ["", "heartbeat ok", "GET /api/session 200 12ms", "rendered 60 frames", "你好，世界"])
+@each("line", ["", "heartbeat ok", "GET /api/session 200 12ms", "rendered 60 frames", "你好，世界"])
 def test_other_sentences_say_nothing(line: str) -> None:
     assert kinds(line) == []
 
@@ -115,6 +116,7 @@ PHRASES = {name: one for name, one in vars(phrases).items() if isinstance(one, p
 
 
 @pytest.mark.parametrize("name", PHRASES)
+@settings(max_examples=settings().max_examples // 3)
 @given(data=strategies.data())
 def test_a_phrase_finds_whatever_its_pattern_matches(name: str, data: strategies.DataObject) -> None:
     phrase = PHRASES[name]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.diagnose.readers.printed import Printed
 
 
@@ -26,7 +26,7 @@ def test_an_object_over_many_lines_with_a_prefix_on_each_is_one_event() -> None:
     assert events(*lines) == [{"type": "response.done", "event_id": "e1"}]
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     [
         "received: responseDone(Done(eventId: \"e\", response: R(id: \"resp_1\", status: Status.cancelled)))",

@@ -8,7 +8,7 @@ from tests.support.each import each
 from voicechat.diagnose.readers.timing import Clock, second_of_id, time_in, time_of, unit_of
 
 
-@pytest.mark.parametrize(
+@each(
     "line",
     ["2026-01-01T00:00:05.250Z x", "2026-01-01 00:00:05,250 x", "[2026-01-01 01:00:05.250+01:00] x"],
 )

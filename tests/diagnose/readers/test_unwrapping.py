@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
+from tests.support.each import each
 from voicechat.diagnose.readers.shapes import Shapes
 from voicechat.diagnose.readers.unwrapping import Found, unwrapped
 
@@ -19,8 +18,8 @@ def only(value: Any) -> Found:
     return found
 
 
-@pytest.mark.parametrize("body", ["event", "data", "message", "payload"])
-@pytest.mark.parametrize("time", ["t", "time", "timestamp", "ts"])
+@each("body", ["event", "data", "message", "payload"])
+@each("time", ["t", "time", "timestamp", "ts"])
 def test_wrappers_of_every_name_are_opened(body: str, time: str) -> None:
     found = only({time: 12.5, "direction": "received", body: EVENT})
     assert (found.event, found.t, found.dir) == (EVENT, 12.5, "in")
@@ -38,7 +37,7 @@ def test_the_inside_of_an_error_and_a_bare_response_are_events() -> None:
     assert only(response).event == {"type": "response.done", "response": response}
 
 
-@pytest.mark.parametrize(
+@each(
     "wrap",
     [
         lambda event: {"t": 1.0, "dir": "in", "event": event},
