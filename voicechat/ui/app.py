@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import structs
+from rich.cells import cached_cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.css.query import NoMatches
@@ -132,6 +133,7 @@ class VoiceChatApp(ActionsApp):
         gc.enable()  # whoever started us may have spared the first frame the collector
 
     def _collect(self) -> None:
+        cached_cell_len.cache_clear()  # the width of every line that was ever shown, 4,096 of them
         gc.collect()
         heap.trim()
 
