@@ -19,9 +19,9 @@ from pathlib import Path
 
 from tests.bench.bars import Figure, judge
 from tests.bench.reconnecting import talking, write
-from tests.support.built_in_voice import engine, silence, spoken_words, word_errors
+from tests.bench.relayed_calls import RelayedCalls
+from tests.local_server.built_in_voice import engine, silence, spoken_words, word_errors
 from tests.support.lossy_relay import Network
-from tests.support.relayed_calls import RelayedCalls
 from voicechat.core.events import AgainPressed, TextEntered
 from voicechat.local_server.speech.engine import engine_is_missing
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.built_in_voice import Sound
+from tests.bench.relayed_calls import RelayedCalls, relayed_calls
+from tests.local_server.built_in_voice import Sound
 from tests.support.lossy_relay import Network
-from tests.support.relayed_calls import RelayedCalls, relayed_calls
 from tests.support.tapes import write_wav
 from voicechat.config.load import load_settings
 from voicechat.config.secrets import without_keys

@@ -22,8 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.dialogue_talk import LoudIsVoice
-from tests.support.local_server import AlwaysHears, Hums
+from tests.support.local_server import AlwaysHears, Hums, LoudIsVoice
 from voicechat.local_server.ears import Ears
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses

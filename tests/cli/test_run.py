@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.built_in_voice import spoken_words
+from tests.local_server.built_in_voice import spoken_words
 from tests.support.command import ended, environ_for, started, voicechat
 from tests.support.processes import left_after, needs_proc
 from voicechat.exit_codes import DONE, INTERRUPTED

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from tests.support.call_server import taking_sockets
+from tests.support.call_server import Event, Seen, SocketService
 from tests.support.peers import Pcm
 
 FRAME_BYTES = 9_600
@@ -26,14 +25,13 @@ UPDATABLE = {"input": {"noise_reduction", "transcription"}, "output": {"language
 
 
 @dataclass
-class TranslationService:
-    """`socket` is the newest connection."""
+class TranslationService(SocketService):
+    """Greets with a session, and refuses what is not of the interface."""
 
     expires_at: Callable[[int], float | None] = lambda number: None
     """Unix time at which a connection's session ends, by its number; None: not said."""
     paths: list[str] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
-    sockets: list[web.WebSocketResponse] = field(default_factory=list)
     updates: list[dict[str, Any]] = field(default_factory=list)
     appended: list[list[bytes]] = field(default_factory=list)
     """Pieces of the microphone, by connection."""
@@ -41,60 +39,50 @@ class TranslationService:
     """What the client should not have sent."""
     closed_by_event: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def socket(self) -> web.WebSocketResponse:
-        return self.sockets[-1]
+    session: Event = field(default_factory=dict)
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.paths.append(request.path_qs)
-        self.keys.append(request.headers.get("Authorization", ""))
-        if request.path != "/v1/realtime/translations":
-            return web.json_response({"error": {"message": "no such page", "code": "not_found"}}, status=404)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self.sockets.append(socket)
+    def refusal(self, seen: Seen) -> web.Response | None:
+        query = f"?{urlencode(seen.query)}" if seen.query else ""
+        self.paths.append(seen.path + query)
+        self.keys.append(seen.headers.get("authorization", ""))
+        if seen.path == "/v1/realtime/translations":
+            return None
+        return web.json_response({"error": {"message": "no such page", "code": "not_found"}}, status=404)
+
+    def opened(self) -> Event | None:
         self.appended.append([])
-        session: dict[str, Any] = {"id": f"sess_{len(self.sockets)}", "type": "translation"}
-        session |= {"model": request.query.get("model", ""), "audio": {"input": {}, "output": {"language": "en"}}}
+        self.session = {"id": f"sess_{len(self.sockets)}", "type": "translation"}
+        self.session |= {"model": self.seen[-1].query.get("model", "")}
+        self.session |= {"audio": {"input": {}, "output": {"language": "en"}}}
         if (ends := self.expires_at(len(self.sockets))) is not None:
-            session["expires_at"] = int(ends)
-        await self.say("session.created", session=session)
-        mine = self.appended[-1]
-        async for message in socket:
-            if message.type is WSMsgType.TEXT and await self._take(socket, mine, session, json.loads(message.data)):
-                break
-        return socket
+            self.session["expires_at"] = int(ends)
+        return {"type": "session.created", "event_id": "event_1", "session": self.session}
 
-    async def _take(
-        self, socket: web.WebSocketResponse, mine: list[bytes], session: dict[str, Any], event: dict[str, Any]
-    ) -> bool:
-        """One client event; True when it ended the session."""
+    async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
         kind = str(event.get("type"))
         if kind not in KNOWN:
-            await self._refuse(kind, f"Invalid value: '{kind}'.", event)
-        elif kind == "session.close":
+            return self._refused(kind, f"Invalid value: '{kind}'.", event)
+        if kind == "session.close":
             self.closed_by_event.set()
             await socket.send_json({"type": "session.closed", "event_id": "event_bye"})
             await socket.close()
-            return True
-        elif kind == "session.input_audio_buffer.append":
-            mine.append(base64.b64decode(event["audio"], validate=True))
-        else:
-            wish = event["session"]
-            wrong = [name for name in wish if name != "audio"]
-            wrong += [f"{s}.{n}" for s, part in wish.get("audio", {}).items() for n in set(part) - UPDATABLE[s]]
-            if wrong:
-                await self._refuse(kind, f"Unknown parameter: 'session.{wrong[0]}'.", event)
-                return False
-            self.updates.append(wish)
-            session["audio"] = wish["audio"]
-            await self.say("session.updated", session=session)
-        return False
+            return ()
+        if kind == "session.input_audio_buffer.append":
+            self.appended[self.sockets.index(socket)].append(base64.b64decode(event["audio"], validate=True))
+            return ()
+        wanted = event["session"]
+        wrong = [name for name in wanted if name != "audio"]
+        wrong += [f"{s}.{n}" for s, part in wanted.get("audio", {}).items() for n in set(part) - UPDATABLE[s]]
+        if wrong:
+            return self._refused(kind, f"Unknown parameter: 'session.{wrong[0]}'.", event)
+        self.updates.append(wanted)
+        self.session["audio"] = wanted["audio"]
+        return [{"type": "session.updated", "event_id": "event_1", "session": self.session}]
 
-    async def _refuse(self, kind: str, message: str, event: dict[str, Any]) -> None:
+    def _refused(self, kind: str, message: str, event: Event) -> list[Event]:
         self.refused.append(f"{kind}: {message}")
         error = {"type": "invalid_request_error", "message": message, "event_id": event.get("event_id")}
-        await self.say("error", error=error)
+        return [{"type": "error", "event_id": "event_1", "error": error}]
 
     async def say(self, kind: str, **members: Any) -> None:
         await self.socket.send_json({"type": kind, "event_id": "event_1", **members})
@@ -117,9 +105,3 @@ class TranslationService:
     def sound(self, connection: int = -1) -> Pcm:
         """What came of the microphone, 24 kHz."""
         return np.frombuffer(b"".join(self.appended[connection]), "<i2").astype(np.int16)
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """Yields the base URL."""
-        async with taking_sockets(self.handle, self.sockets) as url:
-            yield url

@@ -6,7 +6,7 @@ import base64
 
 import numpy as np
 
-from tests.support.dialogue_talk import Talk, code_of, events, names
+from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from voicechat.local_server.actions import Reply, StopReply
 from voicechat.protocol.server_events import (
     ConversationItemAdded,

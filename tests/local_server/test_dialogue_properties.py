@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tests.support.dialogue_talk import Talk
+from tests.local_server.dialogue_talk import Talk
 from voicechat.local_server.actions import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Transport
 from voicechat.protocol.codec import decode_server, encode

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.dialogue_talk import Talk, code_of, events, names
+from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from tests.support.each import each
 from voicechat.local_server.actions import Recognise
 from voicechat.local_server.sound_formats import write_sound

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.dialogue_talk import Talk, code_of, events, names
+from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from voicechat.local_server.actions import Recognise, Reply
 from voicechat.local_server.replies import STILL_THERE
 from voicechat.protocol.server_events import (

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.built_in_voice import engine
+from tests.local_server.built_in_voice import engine
 from voicechat.errors import ConfigError
 from voicechat.local_server.speech.engine import engine_is_missing, load_engine
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.support.built_in_voice import engine, silence, spoken_words, word_errors
+from tests.local_server.built_in_voice import engine, silence, spoken_words, word_errors
 from voicechat.local_server.speech.engine import engine_is_missing
 from voicechat.local_server.speech.moonshine import Moonshine, model_folder, read_tokens, unknown_files, without_loops
 from voicechat.local_server.speech.recogniser import SEGMENT_LIMIT, Recogniser, is_hallucination, split_at_quiet

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from tests.support.dialogue_talk import Talk
+from tests.local_server.dialogue_talk import Talk
 from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.guide import Guide
 from voicechat.local_server.rehearsal import Rehearsal

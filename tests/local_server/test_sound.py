@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.dialogue_talk import LoudIsVoice
+from tests.support.local_server import LoudIsVoice
 from voicechat.local_server.ears import LONGEST_MEMORY, Ears
 from voicechat.local_server.playout import Moved, Pcm, Playout, Started, Stopped
 from voicechat.local_server.resample import Resampler, resampled

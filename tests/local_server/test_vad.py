@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.support.built_in_voice import engine, silence, spoken_words
+from tests.local_server.built_in_voice import engine, silence, spoken_words
 from voicechat.local_server.speech import vad as vad_module
 from voicechat.local_server.speech.engine import engine_is_missing
 from voicechat.local_server.speech.vad import FRAME, FRAME_MS, MayEnd, ServerVad, SpeechBegan, SpeechEnded, VadEvent

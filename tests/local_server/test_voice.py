@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.built_in_voice import engine, spoken_words
+from tests.local_server.built_in_voice import engine, spoken_words
 from voicechat.local_server.speech.engine import engine_is_missing
 from voicechat.local_server.speech.voice import SAMPLE_RATE, trimmed
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
-from aiohttp import BodyPartReader, web
+from aiohttp import BodyPartReader, WSMsgType, web
 
 from tests.support.peers import Pcm, Side, side, silence
 
+Event = dict[str, Any]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -30,7 +33,7 @@ class Seen:
 @asynccontextmanager
 async def listening(handler: Handler) -> AsyncIterator[str]:
     """Serve every path with `handler`; yields the base URL, without `/v1`."""
-    app = web.Application()
+    app = web.Application(client_max_size=64 * 2**20)
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
@@ -40,17 +43,6 @@ async def listening(handler: Handler) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
-
-
-@asynccontextmanager
-async def taking_sockets(handler: Handler, sockets: Sequence[web.WebSocketResponse]) -> AsyncIterator[str]:
-    """The same for a handler that keeps its open WebSockets in `sockets`; they are closed at the end."""
-    async with listening(handler) as url:
-        try:
-            yield url
-        finally:
-            for socket in sockets:
-                await socket.close()
 
 
 async def read(request: web.Request) -> Seen:
@@ -80,6 +72,72 @@ def always(status: int = 201, body: str | bytes = "v=0\r\n", **headers: str) -> 
         return web.Response(status=status, body=raw, headers=named)
 
     return handler, seen
+
+
+@dataclass
+class SocketService:
+    """A service on WebSockets: it greets a connection, keeps it, and answers an event with what `take` returns."""
+
+    greeting: Event | None = field(default_factory=lambda: {"type": "session.created", "session": {"id": "sess_1"}})
+    answers_pings: bool = True
+    seen: list[Seen] = field(default_factory=list)
+    sockets: list[web.WebSocketResponse] = field(default_factory=list)
+    close_code: int | None = None
+    """How the newest connection was ended by the client."""
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def socket(self) -> web.WebSocketResponse:
+        """The newest connection."""
+        return self.sockets[-1]
+
+    def refusal(self, seen: Seen) -> web.Response | None:
+        """The answer to a request that gets no connection."""
+        return None
+
+    def opened(self) -> Event | None:
+        """A connection has come; what it is greeted with."""
+        return self.greeting
+
+    async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
+        """What an event of the client is answered with."""
+        return ()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One request."""
+        self.seen.append(await read(request))
+        if (refusal := self.refusal(self.seen[-1])) is not None:
+            return refusal
+        return await self.connect(request)
+
+    async def connect(self, request: web.Request) -> web.WebSocketResponse:
+        """One connection to its end."""
+        socket = web.WebSocketResponse(autoping=self.answers_pings, max_msg_size=64 * 2**20)
+        await socket.prepare(request)
+        self.sockets.append(socket)
+        if (greeting := self.opened()) is not None:
+            await socket.send_json(greeting)
+        await self.listen(socket)
+        self.close_code = socket.close_code
+        self.closed.set()
+        return socket
+
+    async def listen(self, socket: web.WebSocketResponse) -> None:
+        """Read a connection to its end."""
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                for event in await self.take(json.loads(message.data), socket):
+                    await socket.send_json(event)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Yields the base URL; its connections are closed at the end."""
+        async with listening(self.handle) as url:
+            try:
+                yield url
+            finally:
+                for socket in self.sockets:
+                    await socket.close()
 
 
 @dataclass

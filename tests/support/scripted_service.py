@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from tests.support.call_server import Seen, listening, read
+from tests.support.call_server import Event, Seen, SocketService, read
 from tests.support.peers import Side, side
 
 Dialect = Literal["ga", "beta"]
@@ -29,7 +29,7 @@ BETA_SESSION: dict[str, Any] = {"modalities": ["text", "audio"], "input_audio_fo
 
 
 @dataclass
-class ScriptedService:
+class ScriptedService(SocketService):
     """What the service takes, and how it talks."""
 
     takes: frozenset[str] = ALL
@@ -51,14 +51,12 @@ class ScriptedService:
     """A beta header is refused: over HTTP with the code, on a WebSocket by closing with 4000."""
     hangs: str = ""
     """The step that is never answered."""
-    seen: list[Seen] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
     """What was asked, in order: taken or not."""
     events: list[dict[str, Any]] = field(default_factory=list)
     """What clients said, on any transport."""
     hung_up: list[str] = field(default_factory=list)
     calls: list[Side] = field(default_factory=list)
-    sockets: list[web.WebSocketResponse] = field(default_factory=list)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     release: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,11 +64,9 @@ class ScriptedService:
     async def serving(self) -> AsyncIterator[str]:
         """Yields the base URL, without /v1; everything is closed afterwards."""
         try:
-            async with listening(self.handle) as url:
+            async with super().serving() as url:
                 yield url
                 self.release.set()
-                for socket in self.sockets:
-                    await socket.close()
         finally:
             for task in self.tasks:
                 task.cancel()
@@ -78,6 +74,7 @@ class ScriptedService:
             await asyncio.gather(*(call.peer.close() for call in self.calls))
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """One request of any handshake."""
         seen = await read(request)
         if seen.path.endswith("/hangup") or seen.method == "DELETE":
             self.hung_up.append(f"{seen.method} {seen.path}")
@@ -90,7 +87,7 @@ class ScriptedService:
             return web.Response(status=503)
         if self.needs_key and not self._is_known(seen):
             return problem(401, "invalid_api_key", f"Incorrect API key provided: {key_of(seen)}")
-        if self.beta_is_off and "openai-beta" in seen.headers and step != "websocket":
+        if self._is_retired(seen) and step != "websocket":
             return problem(400, "beta_api_shape_disabled", "The beta interface was switched off.")
         if self.refuses_session and step == "multipart" and "audio" in json.loads(seen.parts["session"][1]):
             return problem(400, "unknown_parameter", "Unknown parameter: 'session.audio'.")
@@ -105,63 +102,55 @@ class ScriptedService:
         if seen.path.endswith("/sessions"):
             return web.json_response({"client_secret": {"value": "ek_minted", "expires_at": 4_000_000_000}})
         if step == "websocket":
-            return await self._socket(request, seen)
+            return await self.connect(request)
         call = side("server")
         self.calls.append(call)
         answer = await call.peer.answer(seen.parts["sdp"][1] if seen.parts else seen.body.decode())
-        self._keep(self._converse(call))
+        self.tasks.add(asyncio.get_running_loop().create_task(self._converse(call)))
         where = {"Location": f"/v1/realtime/calls/rtc_{len(self.calls)}"}
         if self.answers_in_json:
             return web.json_response({"sdp": answer, "type": "answer"}, status=201, headers=where)
         return web.Response(status=201, text=answer, content_type="application/sdp", headers=where)
 
-    def _keep(self, act: Any) -> None:
-        task = asyncio.get_running_loop().create_task(act)
-        self.tasks.add(task)
-
     async def _converse(self, call: Side) -> None:
         await call.opened.wait()
-
-        def send(text: str) -> None:
-            for part in wrapped(text) if self.wraps else [text]:
-                call.peer.send(part)
-
-        self._greet(send)
+        said = [self.opened()]
         while True:
-            self._hear(await call.texts.get(), send)
+            for event in said:
+                if event is not None:
+                    text = json.dumps(event)
+                    for part in wrapped(text) if self.wraps else [text]:
+                        call.peer.send(part)
+            said = [*self._answers(json.loads(await call.texts.get()))]
 
-    async def _socket(self, request: web.Request, seen: Seen) -> web.StreamResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        self.sockets.append(socket)
-        if self.beta_is_off and "openai-beta" in seen.headers:
+    def opened(self) -> Event | None:
+        if not self.greets or self._is_retired(self.seen[-1]):
+            return None
+        session = {"id": "sess_1"} if self.greets_vaguely else self._session()
+        return {"type": "session.created", "event_id": "e1", "session": session}
+
+    async def listen(self, socket: web.WebSocketResponse) -> None:
+        if self._is_retired(self.seen[-1]):
             await socket.close(code=4000, message=b"invalid_request_error.beta_api_shape_disabled")
-            return socket
-        send: Callable[[str], None] = lambda text: self._keep(socket.send_str(text))  # noqa: E731
-        self._greet(send)
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                self._hear(message.data, send)
-        return socket
+        else:
+            await super().listen(socket)
 
-    def _greet(self, send: Callable[[str], None]) -> None:
-        if self.greets:
-            session = {"id": "sess_1"} if self.greets_vaguely else self._session()
-            send(json.dumps({"type": "session.created", "event_id": "e1", "session": session}))
+    async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
+        return self._answers(event)
+
+    def _is_retired(self, seen: Seen) -> bool:
+        return self.beta_is_off and "openai-beta" in seen.headers
 
     def _session(self) -> dict[str, Any]:
         return dict(GA_SESSION if self.dialect == "ga" else BETA_SESSION, id="sess_1")
 
-    def _hear(self, text: str, send: Callable[[str], None]) -> None:
-        event = json.loads(text)
+    def _answers(self, event: Event) -> list[Event]:
         self.events.append(event)
         if event["type"] != "session.update":
-            return
+            return []
         if (error := self._mistake(event["session"])) is not None:
-            error["event_id"] = event.get("event_id")
-            send(json.dumps({"type": "error", "event_id": "e2", "error": error}))
-            return
-        send(json.dumps({"type": "session.updated", "event_id": "e3", "session": self._session() | event["session"]}))
+            return [{"type": "error", "event_id": "e2", "error": error | {"event_id": event.get("event_id")}}]
+        return [{"type": "session.updated", "event_id": "e3", "session": self._session() | event["session"]}]
 
     def _mistake(self, session: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first field of the other dialect, as real services refuse it: the whole update with it."""

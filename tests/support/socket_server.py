@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from tests.support.call_server import Seen, read, taking_sockets
+from tests.support.call_server import Event, SocketService
 from tests.support.peers import Pcm
 from voicechat.audio.sound_format import SoundDecoder, SoundEncoder, SoundFormat
 
@@ -35,54 +35,29 @@ def finished(response: str = "resp_1") -> str:
 
 
 @dataclass
-class SocketServer:
-    """Each connection is greeted; what it says is kept. `socket` is the newest one."""
+class SocketServer(SocketService):
+    """Keeps what a client says, and speaks when the test wants it."""
 
-    greeting: str = GREETING
-    answers_pings: bool = True
     reads: bool = True
     form: SoundFormat = field(default_factory=SoundFormat)
-    seen: list[Seen] = field(default_factory=list)
-    sockets: list[web.WebSocketResponse] = field(default_factory=list)
     texts: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     """Client events without sound."""
     appended: list[bytes] = field(default_factory=list)
     """Pieces of the microphone."""
     order: list[str] = field(default_factory=list)
     """Types of all client events."""
-    close_code: int | None = None
-    """How the newest connection was ended by the client."""
-    closed: asyncio.Event = field(default_factory=asyncio.Event)
     may_end: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def socket(self) -> web.WebSocketResponse:
-        return self.sockets[-1]
+    async def listen(self, socket: web.WebSocketResponse) -> None:
+        await (super().listen(socket) if self.reads else self.may_end.wait())
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.seen.append(await read(request))
-        socket = web.WebSocketResponse(autoping=self.answers_pings, max_msg_size=64 * 1024 * 1024)
-        await socket.prepare(request)
-        self.sockets.append(socket)
-        if self.greeting:
-            await socket.send_str(self.greeting)
-        if not self.reads:
-            await self.may_end.wait()
-            return socket
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                self._take(message.data)
-        self.close_code = socket.close_code
-        self.closed.set()
-        return socket
-
-    def _take(self, text: str) -> None:
-        event = json.loads(text)
+    async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
         self.order.append(str(event.get("type")))
         if event.get("type") == "input_audio_buffer.append":
             self.appended.append(base64.b64decode(event["audio"]))
         else:
-            self.texts.put_nowait(text)
+            self.texts.put_nowait(json.dumps(event))
+        return ()
 
     async def say(self, *texts: str) -> None:
         for text in texts:
@@ -104,7 +79,7 @@ class SocketServer:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Yields the base URL."""
-        async with taking_sockets(self.handle, self.sockets) as url:
+        async with super().serving() as url:
             try:
                 yield url
             finally:

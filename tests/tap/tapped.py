@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aiohttp import web
-
+from tests.support.call_server import Handler, listening
 from voicechat.config.settings import Settings
 from voicechat.session.happenings import Happening
 from voicechat.tap.desk import Desk
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.upstream import Upstream
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -61,12 +58,5 @@ async def tapping(upstream: str, record: Path | None = None) -> AsyncIterator[Ta
 @asynccontextmanager
 async def service(handler: Handler) -> AsyncIterator[str]:
     """A service whose every answer is `handler`'s; its base URL."""
-    app = web.Application(client_max_size=64 * 1024 * 1024)
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    finally:
-        await runner.cleanup()
+    async with listening(handler) as url:
+        yield f"{url}/v1"

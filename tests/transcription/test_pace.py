@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from tests.support.scribe import Scribe
+from tests.transcription.scribe import Scribe
 from voicechat.transcription.carriers import SocketCarrier
 from voicechat.transports.target import LineTarget
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.scribe import Event, Scribe, completed, encoded, hum
+from tests.support.call_server import Event
+from tests.transcription.scribe import Scribe, completed, encoded, hum
 from tests.transcription.test_writing import service_at
 from voicechat.transcription.formats import Result
 from voicechat.transcription.sound import Recording
@@ -42,14 +43,14 @@ class ShortLived(Scribe):
     ended: set[int] = field(default_factory=set)
     items: int = 0
 
-    def _take(self, event: Event) -> list[Event]:
+    def answers(self, event: Event) -> list[Event]:
         if self.sessions in self.ended:
             return []
         if event["type"] != "input_audio_buffer.append":
-            return super()._take(event)
+            return super().answers(event)
         data = base64.b64decode(event["audio"])
         before = self.heard[-1]
-        super()._take(event)
+        super().answers(event)
         if not before:
             self.pcm, self.silent, self.began = b"", 0.0, None
         self.pcm += data

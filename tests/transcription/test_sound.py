@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.scribe import encoded, hum
+from tests.transcription.scribe import encoded, hum
 from voicechat.errors import AudioDeviceError
 from voicechat.transcription.sound import Recording, duration, read_sound
 

@@ -151,7 +151,7 @@ async def test_an_error_as_first_word_and_a_close_are_a_refusal_with_its_code() 
 
 async def test_a_service_that_never_greets_is_open_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(websocket, "_FIRST_WORD", 0.05)
-    async with talking(SocketServer(greeting="")) as talk:
+    async with talking(SocketServer(greeting=None)) as talk:
         assert talk.line.send('{"type": "x"}') == ""
         assert await asyncio.wait_for(talk.server.texts.get(), 5) == '{"type": "x"}'
 

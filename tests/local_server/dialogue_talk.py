@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.local_server import LoudIsVoice
 from voicechat.local_server.actions import Out, Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.ears import Ears
@@ -26,13 +27,6 @@ from voicechat.protocol.wire import WireEvent, type_of
 
 E = TypeVar("E")
 FRAME = 512
-
-
-class LoudIsVoice:
-    """A detector without a model."""
-
-    def probability(self, frame: NDArray[np.float32]) -> float:
-        return 0.95 if float(np.abs(frame).max()) > 0.1 else 0.02
 
 
 class Talk:

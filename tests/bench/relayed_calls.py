@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from tests.support.call_server import listening
 from tests.support.lossy_relay import LossyRelay, Network
 
 _KEPT = ("content-type", "authorization", "openai-beta")
@@ -99,19 +100,11 @@ def _with_offer(body: bytes, relay: LossyRelay) -> bytes:
 async def relayed_calls(upstream: str, network: Network | None = None) -> AsyncIterator[RelayedCalls]:
     """A running proxy before `upstream`."""
     calls = RelayedCalls(upstream, network or Network())
-    app = web.Application(client_max_size=4 * 2**20)
-    app.router.add_route("*", "/{path:.*}", calls.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server = site._server
-    assert isinstance(server, asyncio.Server)
-    calls.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     try:
-        yield calls
+        async with listening(calls.handle) as url:
+            calls.base_url = f"{url}/v1"
+            yield calls
     finally:
         for relay in calls.relays:
             relay.close()
         await calls.http.close()
-        await runner.cleanup()

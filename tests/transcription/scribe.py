@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import av
 import numpy as np
-from aiohttp import WSMsgType, web
+from aiohttp import web
 from numpy.typing import NDArray
 
-from tests.support.call_server import listening
+from tests.support.call_server import Event, Seen, SocketService
 
-Event = dict[str, Any]
 WORDS = "conversation.item.input_audio_transcription."
 
 
 @dataclass
-class Scribe:
+class Scribe(SocketService):
     """Greets, takes the session, hears sound, and answers each commit by `on_commit`, each update by `on_update`."""
 
     greeting: Event | None = field(
@@ -50,28 +47,29 @@ class Scribe:
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     """Something was heard."""
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.queries.append(dict(request.query))
-        if self.refuses:
-            return web.json_response({"error": {"message": "No.", "code": "nope"}}, status=self.refuses)
-        socket = web.WebSocketResponse(max_msg_size=32 * 1024 * 1024)
-        await socket.prepare(request)
+    def refusal(self, seen: Seen) -> web.Response | None:
+        self.queries.append(seen.query)
+        if not self.refuses:
+            return None
+        return web.json_response({"error": {"message": "No.", "code": "nope"}}, status=self.refuses)
+
+    def opened(self) -> Event | None:
         self.sessions += 1
         self.heard.append(0.0)
-        if self.greeting is not None:
-            await socket.send_json(self.greeting)
-        async for message in socket:
-            if message.type is not WSMsgType.TEXT:
-                continue
-            for event in self._take(json.loads(message.data)):
-                await socket.send_json(event)
-            if self.hang_up is not None:
-                code, reason = self.hang_up
-                self.hang_up = None
-                await socket.close(code=code, message=reason.encode())
-        return socket
+        return self.greeting
 
-    def _take(self, event: Event) -> list[Event]:
+    async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
+        answers = self.answers(event)
+        if self.hang_up is None:
+            return answers
+        for answer in answers:
+            await socket.send_json(answer)
+        (code, reason), self.hang_up = self.hang_up, None
+        await socket.close(code=code, message=reason.encode())
+        return ()
+
+    def answers(self, event: Event) -> list[Event]:
+        """What an event of the client is answered with."""
         self.arrived.set()
         match event["type"]:
             case "input_audio_buffer.append":
@@ -87,12 +85,6 @@ class Scribe:
             case _:
                 self.said.append(event)
                 return []
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator[str]:
-        """Yields the base URL."""
-        async with listening(self.handle) as url:
-            yield url
 
 
 def words_of(number: int, text: str, **more: Any) -> list[Event]:
