@@ -20,8 +20,9 @@ from pathlib import Path
 from tests.bench.bars import Figure, judge
 from tests.bench.reconnecting import talking, write
 from tests.bench.relayed_calls import RelayedCalls
-from tests.local_server.built_in_voice import engine, silence, spoken_words, word_errors
+from tests.local_server.built_in_voice import engine, silence, spoken_words
 from tests.support.lossy_relay import Network
+from tests.support.word_errors import word_error_rate
 from voicechat.core.events import AgainPressed, TextEntered
 from voicechat.local_server.speech.engine import engine_is_missing
 
@@ -125,7 +126,9 @@ def found(said: list[str], understood: list[str]) -> int:
     rest = heard.split()
     for text in said:
         wanted = engine_reads(text).split()
-        spans = [(word_errors(" ".join(wanted), " ".join(rest[at : at + len(wanted)])), at) for at in range(len(rest))]
+        spans = [
+            (word_error_rate(" ".join(wanted), " ".join(rest[at : at + len(wanted)])), at) for at in range(len(rest))
+        ]
         near = [span for span in spans[: 3 * len(wanted)] if span[0] <= LOST]
         if near:
             count += 1

@@ -33,7 +33,7 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
-from tests.support.bursts import RATE, Pcm
+from tests.bench.bursts import RATE, Pcm
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, Block, silent_block, to_float, to_int16
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.support.bursts import RATE, Pcm
+from tests.bench.bursts import RATE, Pcm
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
 from voicechat.audio.files import WavMic

@@ -29,18 +29,3 @@ def spoken_words(text: str, *, before: float = 0.3, after: float = 0.2, speed: f
 def silence(seconds: float) -> Sound:
     """Zeros at 16 kHz."""
     return np.zeros(int(seconds * 16_000), np.float32)
-
-
-def word_errors(wanted: str, heard: str) -> float:
-    """Word error rate: wrong, missing and extra words per word wanted; case and punctuation do not count."""
-    left, right = _words(wanted), _words(heard)
-    row = list(range(len(right) + 1))
-    for i, word in enumerate(left, start=1):
-        above, row = row, [i] + [0] * len(right)
-        for j, other in enumerate(right, start=1):
-            row[j] = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (word != other))
-    return row[-1] / max(1, len(left))
-
-
-def _words(text: str) -> list[str]:
-    return "".join(char if char.isalnum() or char == "'" else " " for char in text.lower()).split()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.local_server.built_in_voice import engine, silence, spoken_words, word_errors
+from tests.local_server.built_in_voice import engine, silence, spoken_words
+from tests.support.word_errors import word_error_rate
 from voicechat.local_server.speech.engine import engine_is_missing
 from voicechat.local_server.speech.moonshine import Moonshine, model_folder, read_tokens, unknown_files, without_loops
 from voicechat.local_server.speech.recogniser import SEGMENT_LIMIT, Recogniser, is_hallucination, split_at_quiet
@@ -26,7 +27,7 @@ SENTENCES = (
 
 @needs_models
 def test_the_voice_is_understood_by_the_recogniser() -> None:
-    errors = [word_errors(text, engine().recogniser.transcribe(spoken_words(text))) for text in SENTENCES]
+    errors = [word_error_rate(text, engine().recogniser.transcribe(spoken_words(text))) for text in SENTENCES]
     assert sum(errors) / len(errors) < 0.08
     assert errors.count(0.0) >= 6
 
@@ -44,7 +45,8 @@ def test_speech_in_background_noise_is_understood() -> None:
     clean = spoken_words("The quick brown fox jumps over the lazy dog.")
     noise = np.random.default_rng(1).normal(0, 0.006, len(clean)).astype(np.float32)
     assert (
-        word_errors("the quick brown fox jumps over the lazy dog", engine().recogniser.transcribe(clean + noise)) < 0.25
+        word_error_rate("the quick brown fox jumps over the lazy dog", engine().recogniser.transcribe(clean + noise))
+        < 0.25
     )
 
 
@@ -67,7 +69,7 @@ def test_silence_noise_tones_and_clicks_are_no_words() -> None:
 @needs_models
 def test_a_word_in_the_middle_of_long_silence_is_found() -> None:
     sound = np.concatenate([silence(12), spoken_words("Good morning everybody."), silence(9)])
-    assert word_errors("good morning everybody", engine().recogniser.transcribe(sound)) == 0
+    assert word_error_rate("good morning everybody", engine().recogniser.transcribe(sound)) == 0
 
 
 @needs_models
@@ -78,7 +80,7 @@ def test_a_minute_of_speech_is_heard_to_its_end() -> None:
     sound = np.concatenate([spoken_words(text), spoken_words(text), spoken_words("And this is the end of it.")])
     assert len(sound) > 35 * 16_000
     heard = engine().recogniser.transcribe(sound)
-    assert word_errors("and this is the end of it", " ".join(heard.split()[-7:])) <= 0.3
+    assert word_error_rate("and this is the end of it", " ".join(heard.split()[-7:])) <= 0.3
     assert 100 < len(heard.split()) < 140
 
 

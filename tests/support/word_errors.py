@@ -39,3 +39,8 @@ def word_errors(said: str, heard: str) -> int:
         for j, word in enumerate(got, 1):
             above_left, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, above_left + (want != word))
     return row[-1]
+
+
+def word_error_rate(said: str, heard: str) -> float:
+    """Wrong, missing and extra words per word said."""
+    return word_errors(said, heard) / max(1, len(spoken_words(said)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.support.bursts import EVERY, LONG, RATE, Pcm, burst_train, dead_share, delays, onsets
+from tests.bench.bursts import EVERY, LONG, RATE, Pcm, burst_train, dead_share, delays, onsets
 
 LATE = 2_880
 """60 ms."""
