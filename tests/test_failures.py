@@ -191,7 +191,7 @@ def going_on(met: Met) -> Talk:
 
 
 @each("name", MET)
-def test_it_is_told_and_tried_again_or_not(name: str) -> None:
+def test_failure_is_shown_in_its_words_and_retried_or_not(name: str) -> None:
     met = MET[name]
     error = met.meet()
     assert failure_of(error.code, error.status, error.message).name == name
@@ -211,7 +211,7 @@ def test_webrtc_that_cannot_connect_is_replaced_by_websocket(name: str) -> None:
 
 
 @pytest.mark.parametrize("number", [1002, 1003, 1007, 1008, 1009, 4321])
-def test_a_line_that_had_worked_is_had_again_after_a_close_that_would_forbid_a_first_one(number: int) -> None:
+def test_connection_that_had_worked_is_retried_after_a_close_fatal_for_a_first_one(number: int) -> None:
     why = closing(number, "")
     talk = script(at(60.0, LineLost(1, why.reason, why.code)), begin=opened(), until=61.0)
     assert len(talk.of(Connect)) == 1
@@ -295,18 +295,18 @@ def test_every_row_is_met_somewhere_above() -> None:
     assert {row.name for row in FAILURES} == here | {"no echo canceller"}
 
 
-def test_no_code_no_status_and_no_close_means_two_things() -> None:
+def test_each_code_status_and_close_code_has_one_row() -> None:
     for column in ("codes", "statuses", "closes"):
         values = [value for row in FAILURES for value in getattr(row, column)]
         assert len(values) == len(set(values)), column
 
 
-def test_what_no_row_knows_is_what_the_adapter_thinks_of_it() -> None:
+def test_unknown_failure_is_retried_only_where_the_adapter_allows_it() -> None:
     assert failure_of("odd") is UNKNOWN and UNKNOWN.is_fatal
     assert not failure_of("odd", retryable=True).is_fatal
 
 
-def test_the_table_needs_nothing_so_that_everybody_may_read_it() -> None:
+def test_failure_table_imports_nothing_of_the_package() -> None:
     tree = ast.parse(Path(voicechat.failures.__file__).read_text())
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert not any((name or "").startswith("voicechat") for name in names)

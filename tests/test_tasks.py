@@ -12,7 +12,7 @@ from voicechat.tasks import report
 
 
 @pytest.mark.parametrize(("error", "is_logged"), [(ConnectionError("not connected"), False), (KeyError("x"), True)])
-async def test_a_library_task_that_sends_to_a_lost_peer_leaves_no_traceback_and_a_defect_does(
+async def test_send_to_a_lost_peer_in_a_library_task_logs_no_traceback_but_a_defect_does(
     error: Exception, is_logged: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def flush() -> None:

@@ -123,7 +123,7 @@ def test_an_answer_that_fails_ends_a_script_with_its_status() -> None:
     assert "[marin] (failed: rate limit)" in ran.lines
 
 
-def test_an_answer_that_never_comes_is_given_up() -> None:
+def test_response_that_never_comes_fails_the_turn() -> None:
     assert Ran(Assistant(answers=False), ["hello"]).code == FAILED_TURN
 
 
@@ -140,7 +140,7 @@ def test_a_script_waits_for_a_line_that_comes_back_by_itself() -> None:
     assert ran.code == DONE and engine.messages == ["hello"]
 
 
-def test_a_script_does_not_wait_for_ever_nor_for_a_line_that_nobody_tries_again() -> None:
+def test_script_gives_up_a_lost_connection_after_a_while_or_without_a_retry() -> None:
     assert Ran(FakeEngine([Snapshot(LOST, Meters())]), ["hello"]).code == CONNECTION
     gone = replace(LOST, connection=replace(LOST.connection, next_try_in=None))
     engine = Assistant(gone)

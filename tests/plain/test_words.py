@@ -71,7 +71,7 @@ def test_blanks_alone_are_nothing() -> None:
     assert meaning("   ", OPEN) is None
 
 
-def test_allow_and_deny_answer_the_oldest_question_and_are_messages_of_nobody_else() -> None:
+def test_allow_and_deny_answer_the_oldest_question_and_are_unfit_without_one() -> None:
     asking = View(asked=(ToolAsk("c1", "look"), ToolAsk("c2", "look")))
     assert meaning("allow", asking) == Acts((did.ToolAllowed("c1"),))
     assert meaning("allow always", asking) == Acts((did.ToolAllowed("c1", True),))

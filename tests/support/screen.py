@@ -43,6 +43,16 @@ async def showing(
         yield app, engine, pilot
 
 
+async def change(stage: Stage, scene: str, size: tuple[int, int] | None = None) -> None:
+    """Another scene on the same screen, settled; for a fraction of what a new screen takes."""
+    app, engine, pilot = stage
+    if size is not None:
+        await pilot.resize_terminal(*size)
+    engine.deliver(*records_of(scene))
+    await until(pilot, lambda: app.view == cleaned(all_scenes()[scene].view))
+    await at_rest(pilot)
+
+
 async def until(pilot: Pilot[int], is_true: Callable[[], bool]) -> None:
     """Let the app work until something is true."""
     patience_ends = monotonic() + PATIENCE
@@ -59,6 +69,11 @@ def lines(app: VoiceChatApp) -> list[str]:
 def text(app: VoiceChatApp) -> str:
     """What is on the screen."""
     return "\n".join(lines(app))
+
+
+def control_characters(shown: str) -> list[str]:
+    """What of a text could command a terminal or turn its direction."""
+    return [c for c in shown if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c in "\u202e\u2066\u200e"]
 
 
 def is_at_rest(talk: TalkScreen) -> bool:

@@ -11,7 +11,7 @@ from textual import events
 
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import at_rest, records_of, showing, text, until
+from tests.support.screen import at_rest, change, records_of, showing, text, until
 from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.cli.watch import WELCOME
 from voicechat.core import events as did
@@ -25,6 +25,7 @@ from voicechat.ui.palette import commands
 from voicechat.ui.widgets.deck import Deck
 
 TRUE_RELEASE = KeyboardKnown(27)
+HOLD = [did.TalkPressed(), did.TalkReleased()]
 
 KEYS = {
     "m": did.MuteChosen(True),
@@ -35,72 +36,58 @@ KEYS = {
     "r": did.AgainPressed(),
     "D": did.DeafenChosen(True),
     "equals_sign": did.VolumeChosen(1.1),
-    "minus": did.VolumeChosen(0.9),
-    "space": did.TalkPressed(),
-    "f8": did.TalkPressed(),
-    "ctrl+@": did.TalkPressed(),
 }
+TALK_KEYS = ("space", "f8", "ctrl+@")
 
 
-@pytest.mark.parametrize(("key", "event"), KEYS.items(), ids=KEYS.keys())
-async def test_a_key_tells_the_engine_what_the_user_wants(key: str, event: did.UserEvent) -> None:
-    async with showing("ptt") as (_, engine, pilot):
-        await pilot.press(key)
-        assert engine.sent == [event]
+async def test_a_key_sends_the_user_event_it_stands_for() -> None:
+    async with showing("ptt") as (app, engine, pilot):
+        await pilot.press(*KEYS)
+        assert engine.sent == list(KEYS.values())
+        for key in TALK_KEYS:
+            engine.sent.clear()
+            app.talk_key.detector.release(0)
+            await pilot.press(key)
+            assert engine.sent == [did.TalkPressed()], key
 
 
-async def test_switches_ask_for_the_opposite_of_what_is_shown() -> None:
-    async with showing("muted") as (_, engine, pilot):
+async def test_switches_ask_for_the_opposite_of_what_is_shown_and_volume_presses_add_up() -> None:
+    async with showing("muted") as (app, engine, pilot):
         engine.show(View(replace(PTT, muted=True, state="muted", barge_in=False, deafened=True), connection=OPEN))
         await pilot.pause()
         await pilot.press("m", "b", "D")
         assert engine.sent == [did.MuteChosen(False), did.BargeInChosen(True), did.DeafenChosen(False)]
-
-
-async def test_volume_presses_add_up_and_stand_in_the_deck() -> None:
-    async with showing("ptt") as (app, engine, pilot):
         await pilot.press("minus", "minus", "minus")
         assert engine.sent[-1] == did.VolumeChosen(0.7)
         assert "volume 70 %" in text(app)
 
 
-async def test_space_is_a_true_hold_where_the_terminal_tells_releases() -> None:
+def kitty_keys(app: VoiceChatApp, *moves: str) -> None:
+    """Space goes down, repeats and comes up in a terminal that reports it."""
+    app.post_message(TRUE_RELEASE)
+    for kind in moves:
+        app.post_message(KeyMoved("space", kind))  # type: ignore[arg-type]
+
+
+async def test_space_is_a_true_hold_where_the_terminal_reports_releases() -> None:
     async with showing("ptt") as (app, engine, pilot):
-        app.post_message(TRUE_RELEASE)
-        for message in (KeyMoved("space", "press"), KeyMoved("space", "repeat"), KeyMoved("space", "release")):
-            app.post_message(message)
+        for move in ("press", "repeat", "release"):
+            kitty_keys(app, move)
             await pilot.press("space")  # Textual's own key event comes along and must not count twice
         await pilot.pause()
-        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
+        assert engine.sent == HOLD
         assert "true hold" in text(app)
-
-
-async def test_a_release_never_overtakes_its_press() -> None:
-    async with showing("ptt") as (app, engine, pilot):
-        app.post_message(TRUE_RELEASE)
-        app.post_message(KeyMoved("space", "press"))
-        app.post_message(KeyMoved("space", "release"))
+        kitty_keys(app, "press", "press", "release")  # the release of the first press was lost
         await pilot.pause()
-        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
-
-
-async def test_a_second_press_without_a_release_talks_again() -> None:
-    async with showing("ptt") as (app, engine, pilot):
-        app.post_message(TRUE_RELEASE)
-        for kind in ("press", "press", "release"):
-            app.post_message(KeyMoved("space", kind))
-        await pilot.pause()
-        assert engine.sent == [did.TalkPressed(), did.TalkReleased(), did.TalkPressed(), did.TalkReleased()]
+        assert engine.sent == HOLD * 3, "a release never overtakes its press"
 
 
 async def test_losing_the_window_ends_a_hold_and_the_key_must_be_pressed_again() -> None:
     async with showing("ptt") as (app, engine, pilot):
-        app.post_message(TRUE_RELEASE)
-        app.post_message(KeyMoved("space", "press"))
+        kitty_keys(app, "press")
         app.post_message(events.AppBlur())
         app.post_message(events.AppFocus())
-        app.post_message(KeyMoved("space", "repeat"))
-        app.post_message(KeyMoved("space", "release"))
+        kitty_keys(app, "repeat", "release")
         await pilot.pause()
         assert engine.sent == [did.TalkPressed(), did.FocusLost()]
 
@@ -121,22 +108,17 @@ async def test_without_releases_the_end_of_a_hold_is_inferred() -> None:
         assert engine.sent == [did.TalkPressed(), did.TalkReleased(inferred=True)]
 
 
-async def test_space_in_hands_free_pauses_the_open_mic_once() -> None:
-    async with showing("hands-free") as (_, engine, pilot):
+async def test_space_pauses_an_open_mic_once_ends_a_latch_and_talks_while_connecting() -> None:
+    async with showing("hands-free") as stage:
+        app, engine, pilot = stage
         await pilot.press("space", "space", "space")
         assert engine.sent == [did.PauseToggled()]
-
-
-async def test_space_ends_a_latch_and_a_press_while_connecting_talks() -> None:
-    async with showing("latched") as (app, engine, pilot):
-        await pilot.press("space")
-        assert engine.sent == [did.TalkPressed()]
-        assert app.talk_key.detector.phase == "spent"
-        engine.show(MICS["no-line"]())
-        await pilot.pause()
-        app.talk_key.detector.release(0)
-        await pilot.press("f8")
-        assert engine.sent[-1] == did.TalkPressed()
+        for scene, key in (("latched", "space"), ("no-line", "f8")):
+            await change(stage, scene)
+            app.talk_key.detector.release(0)
+            await pilot.press(key)
+            assert engine.sent[-1] == did.TalkPressed() and len(engine.sent) == (2 if key == "space" else 3)
+            assert app.talk_key.detector.phase == ("spent" if scene == "latched" else "armed")
 
 
 async def test_space_in_the_message_field_is_a_space_and_f8_talks() -> None:
@@ -147,29 +129,23 @@ async def test_space_in_the_message_field_is_a_space_and_f8_talks() -> None:
 
 async def test_in_the_message_field_true_releases_leave_space_alone_too() -> None:
     async with showing("ptt") as (app, engine, pilot):
-        app.post_message(TRUE_RELEASE)
         await pilot.press("i")
         await until(pilot, lambda: app.focused is not None and app.focused.id == "field")
-        app.post_message(KeyMoved("space", "press"))
-        app.post_message(KeyMoved("space", "release"))
+        kitty_keys(app, "press", "release")
         app.post_message(KeyMoved("f8", "press"))
         app.post_message(KeyMoved("f8", "release"))
         await pilot.pause()
-        assert engine.sent == [did.TalkPressed(), did.TalkReleased()]
+        assert engine.sent == HOLD
 
 
-async def test_the_badge_held_with_the_mouse_is_a_true_hold_wherever_the_pointer_goes() -> None:
+async def test_the_mouse_held_on_the_badge_talks_wherever_it_goes_and_beside_it_does_not() -> None:
     async with showing("ptt", (120, 36)) as (_, engine, pilot):
+        await pilot.click(Deck, offset=(40, 1))
+        assert engine.sent == []
         await pilot.mouse_down(Deck, offset=(8, 1))
         await pilot.hover("HeaderLine")
         await pilot.mouse_up("HeaderLine")
         assert engine.sent == [did.TalkPressed("mouse"), did.TalkReleased("mouse")]
-
-
-async def test_the_mouse_beside_the_badge_talks_to_nobody() -> None:
-    async with showing("ptt", (120, 36)) as (_, engine, pilot):
-        await pilot.click(Deck, offset=(40, 1))
-        assert engine.sent == []
 
 
 async def test_pasted_breaks_stay_visible_and_are_sent_as_breaks() -> None:
@@ -239,18 +215,24 @@ async def test_an_unbound_key_says_where_the_keys_are() -> None:
 VIEWER = UiOptions(spectator=Spectator("WATCHING", "you only watch this talk"), welcome=WelcomeFacts(instead=WELCOME))
 
 
-@pytest.mark.parametrize("scene", ["welcome", "held", "idle", "muted", "speaking", "line-lost", "no-microphone"])
-async def test_a_read_only_viewer_is_offered_no_key_that_acts(scene: str) -> None:
-    async with showing(scene, (120, 36), VIEWER) as (app, engine, pilot):
-        engine.say()
-        await at_rest(pilot)
-        shown = text(app).splitlines()
-        await pilot.press("question_mark")
-        await until(pilot, lambda: "KEYS" in text(app))
-        shown += text(app).splitlines()
-        offer = re.compile(r"\b(?:Space|[mbior]) +[a-z]|say something|hold to talk")
-        assert [line for line in shown if offer.search(line)] == []
-        assert "F2 events" in "\n".join(shown)
+OFFER = re.compile(r"\b(?:Space|[mbior]) +[a-z]|say something|hold to talk")
+
+
+async def test_a_read_only_viewer_is_offered_no_key_that_acts() -> None:
+    async with showing("welcome", (120, 36), VIEWER) as stage:
+        app, engine, pilot = stage
+        for scene in ("welcome", "held", "idle", "muted", "speaking", "line-lost", "no-microphone"):
+            await change(stage, scene)
+            engine.say()
+            await at_rest(pilot)
+            shown = text(app).splitlines()
+            await pilot.press("question_mark")
+            await until(pilot, lambda: "KEYS" in text(app))
+            shown += text(app).splitlines()
+            assert [line for line in shown if OFFER.search(line)] == [], scene
+            assert "F2 events" in "\n".join(shown), scene
+            await pilot.press("question_mark")
+            await until(pilot, lambda: "KEYS" not in text(app))
         assert engine.sent == []
 
 
@@ -267,7 +249,7 @@ async def test_quitting_on_air_is_asked_once() -> None:
     assert app.return_code == 0
 
 
-async def test_a_dead_engine_is_told_with_its_cause_and_enter_restarts_it_three_times_a_minute() -> None:
+async def test_dead_engine_shows_its_cause_and_enter_restarts_it_three_times_a_minute() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         for starts in (2, 3, 4):
             engine.die("killed by signal 9 \x1b[2J; last words: out of memory")
@@ -333,26 +315,27 @@ async def test_every_action_is_in_the_palette() -> None:
         await until(pilot, lambda: engine.sent == [did.NewAsked()])
 
 
-@pytest.mark.parametrize(
-    ("keys", "sent"),
-    [
-        (("enter", "enter"), [did.DeafenChosen(True)]),
-        (("enter", "enter", "enter"), [did.DeafenChosen(True)]),
-        (("enter", "escape"), []),
-        (("escape", "escape"), [did.StopPressed()]),
-    ],
+CHOICES = (
+    (("enter", "enter"), [did.DeafenChosen(True)]),
+    (("enter", "enter", "enter"), [did.DeafenChosen(True)]),
+    (("enter", "escape"), []),
+    (("escape", "escape"), [did.StopPressed()]),
 )
-async def test_palette_takes_one_choice_however_fast_keys_follow(keys: tuple[str, ...], sent: list[object]) -> None:
+
+
+async def test_palette_takes_one_choice_however_fast_keys_follow() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        await pilot.press("colon")
-        await until(pilot, lambda: app.screen is not app.talk)
-        await pilot.press(*"deafen")
-        await until(pilot, lambda: "Loudspeaker off or on" in text(app) and "hold to talk" not in text(app))
-        for key in keys:  # all of them before the app gets to work, as over a slow line
-            app.post_message(events.Key(key, None))
-        await until(pilot, lambda: app.screen is app.talk)
-        await pilot.pause(0.1)
-        assert engine.sent == sent
+        for keys, sent in CHOICES:
+            engine.sent.clear()
+            await pilot.press("colon")
+            await until(pilot, lambda: app.screen is not app.talk)
+            await pilot.press(*"deafen")
+            await until(pilot, lambda: "Loudspeaker off or on" in text(app) and "hold to talk" not in text(app))
+            for key in keys:  # all of them before the app gets to work, as over a slow line
+                app.post_message(events.Key(key, None))
+            await until(pilot, lambda: app.screen is app.talk)
+            await pilot.pause(0.1)
+            assert engine.sent == sent, keys
 
 
 async def test_the_palette_does_not_cover_the_deck() -> None:

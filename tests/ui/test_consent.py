@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.scenes import ASK, HOSTILE_ASK, all_scenes
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
 from voicechat.core import user_events as did
-from voicechat.ui.bindings import spoken_keys
 from voicechat.ui.consent import consent_lines
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
@@ -17,15 +16,19 @@ from voicechat.ui.widgets.transcript import Transcript
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_it_says_what_would_run_with_which_arguments_and_which_keys_answer(size: tuple[int, int]) -> None:
-    async with showing("consent", size) as (app, _, pilot):
-        await until(pilot, lambda: "MAY THIS RUN?" in text(app))
-        shown = text(app)
-        assert "▲ send_mail  on this computer" in shown
-        assert '"to": "keiko@example.com"' in shown
-        assert "y allow   a always in this talk   n no" in shown
-        assert "ON AIR" in shown
+async def test_it_says_what_would_run_with_which_arguments_and_which_keys_answer() -> None:
+    async with showing("consent", (120, 36)) as stage:
+        app, _, pilot = stage
+        for size in SIZES:
+            await change(stage, "consent", size)
+            await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+            shown = text(app)
+            assert "▲ send_mail  on this computer" in shown
+            assert '"to": "keiko@example.com"' in shown
+            assert "y allow   a always in this talk   n no" in shown
+            assert "ON AIR" in shown
+        await change(stage, "consent-remote")
+        await until(pilot, lambda: "at docs, called by the service" in text(app))
 
 
 @pytest.mark.parametrize(
@@ -91,9 +94,13 @@ async def test_a_second_question_is_not_answered_by_the_key_for_the_first() -> N
         assert len(app.talk.asked) == 1
 
 
-async def test_without_a_question_the_keys_do_what_they_always_do() -> None:
+async def test_without_a_question_the_keys_do_what_they_always_do_and_a_call_unfolds() -> None:
+    folded = '▸ get_weather  {"city": "Paris", "day": "today"} → {"temperature": 17, "sky": "cloudy"}'
     async with showing("tools", (120, 36)) as (app, engine, pilot):
-        await pilot.press("up", "up", "a")
+        assert folded in text(app) and "✓ 0.38 s" in text(app) and "✕ The arguments are wrong" in text(app)
+        await pilot.press("up", "up", "enter")
+        await until(pilot, lambda: app.talk.query_one(Transcript).selected == "t1" and '  "sky": "cloudy"' in text(app))
+        await pilot.press("a")
         await until(pilot, lambda: app.talk.query_one(Composer).is_open)
         await pilot.press("escape", "y")
         await until(pilot, lambda: "copied" in text(app))
@@ -110,20 +117,17 @@ async def test_several_questions_are_asked_one_after_the_other() -> None:
         await until(pilot, lambda: engine.sent == [did.ToolDenied("call_2"), did.ToolAllowed("call_1")])
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_hostile_names_and_arguments_stay_text_and_leave_the_deck_in_its_place(size: tuple[int, int]) -> None:
-    async with showing("consents", size) as (app, _, pilot):
-        await until(pilot, lambda: "MAY THIS RUN?" in text(app))
-        shown = text(app)
-        assert "\x1b" not in shown and "\u202e" not in shown and "\x07" not in shown
-        assert "52000 more characters" in shown
-        assert "ON AIR" in shown
-        assert all(len(line) <= size[0] * 2 for line in lines(app))
-
-
-async def test_a_call_of_the_service_says_where_it_would_run() -> None:
-    async with showing("consent-remote", (120, 36)) as (app, _, pilot):
-        await until(pilot, lambda: "at docs, called by the service" in text(app))
+async def test_hostile_names_and_arguments_stay_text_and_leave_the_deck_in_its_place() -> None:
+    async with showing("consents", (120, 36)) as stage:
+        app, _, pilot = stage
+        for size in SIZES:
+            await change(stage, "consents", size)
+            await until(pilot, lambda: "MAY THIS RUN?" in text(app))
+            shown = text(app)
+            assert control_characters(shown) == []
+            assert "52000 more characters" in shown
+            assert "ON AIR" in shown
+            assert all(len(line) <= size[0] * 2 for line in lines(app))
 
 
 async def test_a_tiny_screen_asks_in_one_line() -> None:
@@ -134,19 +138,7 @@ async def test_a_tiny_screen_asks_in_one_line() -> None:
         await until(pilot, lambda: engine.sent == [did.ToolAllowed("call_1")])
 
 
-async def test_a_call_is_folded_to_one_line_and_unfolds_to_its_json() -> None:
-    async with showing("tools", (120, 36)) as (app, _, pilot):
-        folded = '▸ get_weather  {"city": "Paris", "day": "today"} → {"temperature": 17, "sky": "cloudy"}'
-        await until(pilot, lambda: folded in text(app))
-        assert "✓ 0.38 s" in text(app)
-        assert "✕ The arguments are wrong" in text(app)
-        await pilot.press("up", "up", "enter")
-        await until(pilot, lambda: app.talk.query_one(Transcript).selected == "t1" and '  "sky": "cloudy"' in text(app))
-
-
 def test_the_question_is_bounded_whatever_it_holds() -> None:
     for width in (20, 40, 60, 200):
         assert len(consent_lines((HOSTILE_ASK,), width)) <= 16
         assert consent_lines((ASK,), width)
-    assert all_scenes()["consent"].view.asked == (ASK,)
-    assert spoken_keys({}).stop == "Esc"

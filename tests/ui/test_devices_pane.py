@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
 from msgspec import structs
 from textual.pilot import Pilot
 
+from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import DEVICES, GONE, HOSTILE
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
@@ -21,20 +21,20 @@ from voicechat.ui.widgets.deck import Deck
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_drawer_lists_devices_and_leaves_the_deck_alone(size: tuple[int, int]) -> None:
-    async with showing("talk", size) as (app, engine, pilot):
-        deck = app.talk.query_one(Deck).region
-        await pilot.press("d")
-        engine.deliver(DEVICES)
-        await until(pilot, lambda: "Blue Yeti" in text(app))
-        assert "follow the system (Built-in Mic)" in text(app)
-        assert app.talk.query_one(Deck).region == deck
-        assert "● ON AIR" in "\n".join(lines(app)[-5:])
-        assert all(len(line) <= size[0] for line in lines(app))
-        await pilot.press("escape")
-        assert "Blue Yeti" not in text(app)
-        assert engine.sent == [did.DevicesAsked(True), did.DevicesAsked(False)]
+async def test_the_drawer_lists_devices_and_leaves_the_deck_alone() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        for width, height in SIZES:
+            await pilot.resize_terminal(width, height)
+            await at_rest(pilot)
+            deck = app.talk.query_one(Deck).region
+            await opened(app, engine, pilot)
+            assert "follow the system (Built-in Mic)" in text(app)
+            assert app.talk.query_one(Deck).region == deck
+            assert "● ON AIR" in "\n".join(lines(app)[-5:])
+            assert all(len(line) <= width for line in lines(app))
+            await pilot.press("escape")
+            assert "Blue Yeti" not in text(app)
+        assert engine.sent == [did.DevicesAsked(True), did.DevicesAsked(False)] * len(SIZES)
 
 
 async def test_enter_chooses_at_once_and_the_list_stays_until_escape() -> None:
@@ -61,17 +61,11 @@ async def test_the_loudspeaker_and_the_sound_are_chosen_in_the_same_place() -> N
         ]
 
 
-async def test_space_is_never_eaten_by_the_list() -> None:
+async def test_space_talks_and_the_level_stands_beside_the_microphone_that_runs() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         await opened(app, engine, pilot)
         await pilot.press("space")
         assert engine.sent[-1] == did.TalkPressed()
-        assert "Blue Yeti" in text(app)
-
-
-async def test_the_level_stands_beside_the_microphone_that_runs() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
         engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23)))
         await until(pilot, lambda: any("follow the system" in line and "−23 dB" in line for line in lines(app)))
 
@@ -87,18 +81,13 @@ async def test_what_is_plugged_in_appears_and_the_cursor_stays_where_it_is() -> 
         assert engine.sent[-1] == did.DevicesChosen(mic="Blue Yeti")
 
 
-async def test_a_click_chooses() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
-        row = next(y for y, line in enumerate(lines(app)) if "Blue Yeti" in line)
-        await pilot.click(offset=(70, row))
-        assert engine.sent[-1] == did.DevicesChosen(mic="Blue Yeti")
-
-
-async def test_a_headset_s_warning_and_a_missing_device_are_told() -> None:
+async def test_a_click_chooses_and_a_headsets_warning_and_a_missing_device_are_told() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         await opened(app, engine, pilot)
         assert "telephone" in text(app)
+        row = next(y for y, line in enumerate(lines(app)) if "Blue Yeti" in line)
+        await pilot.click(offset=(70, row))
+        assert engine.sent[-1] == did.DevicesChosen(mic="Blue Yeti")
         engine.deliver(GONE)
         await until(pilot, lambda: "◉ Blue Yeti" in text(app))
         assert "is not there now" in text(app)
@@ -124,8 +113,9 @@ async def test_a_long_list_follows_the_cursor_on_a_small_screen() -> None:
         await until(pilot, lambda: any("▸" in line and "Mic 39" in line for line in lines(app)))
 
 
-async def test_the_palette_switches_echo_noise_and_gain() -> None:
+async def test_palette_switches_echo_noise_and_gain_and_k_needs_a_lost_device() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await pilot.press("k")
         for action in ("echo('headphones')", "noise", "gain"):
             await app.run_action(action)
         await pilot.pause()
@@ -141,12 +131,6 @@ async def test_a_lost_device_is_chosen_anew_or_waited_for_from_the_deck() -> Non
         waits = SoundFacts(can_wait=True, keeps_waiting=True)
         engine.deliver(Snapshot(app.view, Meters(), waits))
         await until(pilot, lambda: "Blue Yeti was lost · waiting for it" in text(app))
-
-
-async def test_k_means_nothing_while_no_device_is_lost() -> None:
-    async with showing("talk") as (_, engine, pilot):
-        await pilot.press("k")
-        assert engine.sent == []
 
 
 async def test_a_dead_engine_takes_the_list_along() -> None:
@@ -168,15 +152,15 @@ async def test_a_list_opened_before_the_engine_is_ready_is_asked_for_when_it_is(
         await until(pilot, lambda: engine.sent == [did.DevicesAsked(True)])
 
 
-MODES = {
-    "AEC3": ("on", "● cancelled (AEC3)"),
-    "headphones: echo cancelling off": ("headphones", "● headphones"),
-    "echo cancelling off: half duplex": ("off", "● off: half duplex"),
-    "no echo canceller here: half duplex": ("on", "● cannot be cancelled here"),
-}
-
-
-@pytest.mark.parametrize(("echo", "mode", "words"), [(echo, *rest) for echo, rest in MODES.items()])
+@each(
+    ("echo", "mode", "words"),
+    [
+        ("AEC3", "on", "● cancelled (AEC3)"),
+        ("headphones: echo cancelling off", "headphones", "● headphones"),
+        ("echo cancelling off: half duplex", "off", "● off: half duplex"),
+        ("no echo canceller here: half duplex", "on", "● cannot be cancelled here"),
+    ],
+)
 def test_the_echo_row_tells_what_is_really_done(echo: str, mode: did.EchoMode, words: str) -> None:
     switch = blocks(DEVICES, SoundFacts(echo=mode), echo)[2].choices[0]
     assert words in [f"{option.mark} {option.text}" for option in switch.options]
@@ -184,13 +168,10 @@ def test_the_echo_row_tells_what_is_really_done(echo: str, mode: did.EchoMode, w
 
 def test_a_part_of_a_name_marks_the_device_it_means() -> None:
     side = structs.replace(DEVICES.mics, wish="yeti", wish_from="settings", in_use="Blue Yeti")
-    marked = {c.options[0].text: c.options[0].mark for c in blocks(replace_mics(side), SoundFacts(), "AEC3")[0].choices}
+    choices = blocks(structs.replace(DEVICES, mics=side), SoundFacts(), "AEC3")[0].choices
+    marked = {choice.options[0].text: choice.options[0].mark for choice in choices}
     assert [name for name, mark in marked.items() if mark != "○"] == ["Blue Yeti"]
     assert "yeti" not in marked
-
-
-def replace_mics(side: DeviceSide) -> Devices:
-    return structs.replace(DEVICES, mics=side)
 
 
 async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: Pilot[int]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.support.event_rows import talk_rows
-from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, control_characters, lines, showing, text, until
 from voicechat.engine.link import Batch, EventRow
 from voicechat.ui.options import UiOptions
 from voicechat.ui.widgets.events_pane import EventsPane
@@ -45,16 +45,13 @@ def seq_of(type: str) -> int:
     return next(row.seq for row in ROWS if row.type == type)
 
 
-async def test_audio_is_left_out_at_first_and_deltas_are_one_line_with_their_text() -> None:
-    async with inspecting() as (app, _, _pilot):
+async def test_audio_is_left_out_at_first_and_runs_are_one_line_with_their_text_or_size() -> None:
+    async with inspecting() as stage:
+        app, _, pilot = stage
         assert "output_audio.delta" not in text(app)
         assert any("transcript.delta" in line and "×15 “Of course." in line for line in lines(app))
-
-
-async def test_a_run_of_audio_shows_its_summed_size() -> None:
-    async with inspecting() as stage:
         pane_of(stage).set_filter("is:audio")
-        await until(stage[2], lambda: "×15 <40 500 bytes>" in text(stage[0]))
+        await until(pilot, lambda: "×15 <40 500 bytes>" in text(app))
 
 
 async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_good_one() -> None:
@@ -81,28 +78,25 @@ async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_
         assert pane_of(stage).filter.applied == "-is:audio type:response.done is:error"
 
 
-async def test_tab_and_a_click_into_the_filter_lead_to_the_same_line() -> None:
+async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_one() -> None:
     async with inspecting() as stage:
         app, _, pilot = stage
-        field = pane_of(stage).filter.field
+        pane = pane_of(stage)
+        field = pane.filter.field
         await pilot.press("tab")
         await until(pilot, lambda: app.focused is field)
-        await pilot.press(*"is:error", "enter")
-        assert pane_of(stage).filter.applied == "-is:audio is:error"
-        await pilot.click(field, offset=(0, 0))
-        await until(pilot, lambda: app.focused is field)
-        await pilot.press("delete", "enter")
-        assert pane_of(stage).filter.applied == "is:audio is:error"
-
-
-async def test_up_recalls_an_earlier_filter_and_nothing_found_says_how_to_go_back() -> None:
-    async with inspecting() as (app, _, pilot):
-        await pilot.press("slash", *"zebra", "enter")
+        await pilot.press(*"zebra", "enter")
+        assert pane.filter.applied == "-is:audio zebra"
         await until(pilot, lambda: f"0 of {len(ROWS)} match · Esc clears" in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: "EVENTS 47 shown" in text(app))
         await pilot.press("slash", "up")
         await until(pilot, lambda: "/ -is:audio zebra" in text(app) and "EVENTS 0 shown" in text(app))
+        await pilot.press("enter")
+        await pilot.click(field, offset=(0, 0))
+        await until(pilot, lambda: app.focused is field)
+        await pilot.press("delete", "enter")
+        assert pane.filter.applied == "is:audio zebra"
 
 
 async def test_the_cursor_stays_at_its_event_through_a_filter_and_back() -> None:
@@ -141,34 +135,23 @@ async def test_an_error_leads_to_its_cause_along_a_link_and_back() -> None:
         assert current_type(stage) == "error"
 
 
-async def test_greater_and_less_step_along_the_same_response() -> None:
+async def test_links_step_along_a_response_and_clear_a_filter_that_hides_the_target() -> None:
     async with inspecting() as stage:
-        pilot = stage[2]
-        assert pane_of(stage).select_seq(seq_of("response.created"))
+        app, _, pilot = stage
+        pane = pane_of(stage)
+        assert pane.select_seq(seq_of("response.created"))
         await pilot.press("greater_than_sign")
         assert current_type(stage) == "response.output_item.added"
         await pilot.press("less_than_sign")
         assert current_type(stage) == "response.created"
-
-
-async def test_a_link_to_what_the_filter_hides_takes_the_filter_away() -> None:
-    async with inspecting() as stage:
-        pane = pane_of(stage)
+        await pilot.press("asterisk")
+        await until(pilot, lambda: "/ -is:audio id:resp_6" in text(app) and "session.created" not in text(app))
+        assert current_type(stage) == "response.created"
         pane.set_filter("is:error")
-        await until(stage[2], lambda: "EVENTS 1 shown" in text(stage[0]))
+        await until(pilot, lambda: "EVENTS 1 shown" in text(app))
         assert pane.select_seq(seq_of("response.output_audio.delta"))
         assert current_type(stage) == "response.output_audio.delta"
         assert not pane.select_seq(99_999)
-
-
-async def test_star_shows_only_what_has_the_ids_of_the_event() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        assert pane_of(stage).select_seq(seq_of("response.created"))
-        await pilot.press("asterisk")
-        await until(pilot, lambda: "/ -is:audio id:resp_6" in text(app))
-        await until(pilot, lambda: "session.created" not in text(app))
-        assert current_type(stage) == "response.created"
 
 
 async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None:
@@ -182,7 +165,7 @@ async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None
         assert pane.filter.applied == "-is:audio after:4:10.000 before:4:11.000"
 
 
-async def test_times_count_from_the_event_that_was_chosen() -> None:
+async def test_times_count_from_the_chosen_event_and_help_has_the_filter_language() -> None:
     async with inspecting() as stage:
         app, _, pilot = stage
         assert pane_of(stage).select_seq(seq_of("session.update"))
@@ -190,6 +173,9 @@ async def test_times_count_from_the_event_that_was_chosen() -> None:
         await until(pilot, lambda: "+0:00.000" in text(app) and "−0:01.100" in text(app))
         await pilot.press("T")
         await until(pilot, lambda: "4:02.396" in text(app) and "+0:00.000" not in text(app))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "FILTER" in text(app))
+        assert "only what has its ids" in text(app) and ".usage.output_tokens>200" in text(app)
 
 
 async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:
@@ -224,15 +210,8 @@ async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -
         await until(pilot, lambda: "[@click=app.quit]x[/]" in text(app))
         await pilot.press("up", "down", "enter", "asterisk", "slash", *"is:x[")
         await at_rest(pilot)
-        assert not [c for c in text(app) if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c == "‮"]
+        assert control_characters(text(app)) == []
         assert app.is_running
-
-
-async def test_the_key_card_over_the_events_has_their_keys_and_the_filter_language() -> None:
-    async with inspecting() as (app, _, pilot):
-        await pilot.press("question_mark")
-        await until(pilot, lambda: "FILTER" in text(app))
-        assert "only what has its ids" in text(app) and ".usage.output_tokens>200" in text(app)
 
 
 async def test_ascii_draws_the_whole_inspector_in_ascii() -> None:

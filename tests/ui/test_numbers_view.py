@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.each import each
 from tests.support.numbers_talk import METERS, free_numbers, numbers
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, change, lines, showing, text, until
 from tests.support.talk_views import OPEN
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
@@ -33,22 +34,24 @@ def row_with(rows: list[str], word: str) -> str:
     return next(row for row in rows if word in row)
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 36), (180, 50)])
-async def test_every_size_tells_times_tokens_money_and_limits(size: tuple[int, int]) -> None:
-    async with showing("numbers", size) as (app, _, pilot):
+async def test_every_size_tells_times_tokens_money_and_limits() -> None:
+    async with showing("numbers", (80, 24)) as (app, _, pilot):
         await pilot.press("f7")
-        await until(pilot, lambda: "NUMBERS" in text(app))
-        shown = lines(app)
-    assert "380 ms" in row_with(shown, "   29  ")
-    assert "╳ 58 ms" in row_with(shown, "   28  ")
-    assert "you are speaking" in row_with(shown, "   30  ")
-    assert "p50 500 ms" in row_with(shown, "cut→silence p95 58 ms")
-    assert row_with(shown, "end of speech 200").rstrip().endswith("ms")
-    assert "rtt 38 ms   jitter 4 ms   loss 0.2 %   buffer 42 ms" in row_with(shown, "jitter")
-    assert "unheard but paid 48 tok" in "\n".join(shown)
-    assert "budget $2.00, stops there" in row_with(shown, "per min")
-    assert "38 912 of 40 000" in row_with(shown, "limits")
-    assert "of 60:00" in "\n".join(shown)
+        for size in ((80, 24), (120, 36), (180, 50)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: "NUMBERS" in text(app))
+            await at_rest(pilot)
+            shown = lines(app)
+            assert "380 ms" in row_with(shown, "   29  ")
+            assert "╳ 58 ms" in row_with(shown, "   28  ")
+            assert "you are speaking" in row_with(shown, "   30  ")
+            assert "p50 500 ms" in row_with(shown, "cut→silence p95 58 ms")
+            assert row_with(shown, "end of speech 200").rstrip().endswith("ms")
+            assert "rtt 38 ms   jitter 4 ms   loss 0.2 %   buffer 42 ms" in row_with(shown, "jitter")
+            assert "unheard but paid 48 tok" in "\n".join(shown)
+            assert "budget $2.00, stops there" in row_with(shown, "per min")
+            assert "38 912 of 40 000" in row_with(shown, "limits")
+            assert "of 60:00" in "\n".join(shown)
 
 
 async def test_latency_beyond_the_chart_is_marked() -> None:
@@ -69,18 +72,20 @@ async def test_the_numbers_stand_beside_the_talk_only_where_there_is_room() -> N
         await pilot.press("t")
         await until(pilot, lambda: "NUMBERS" in text(app))
         assert "Lovely. Tell me when" in text(app)
-    async with showing("numbers", (120, 36)) as (app, _, pilot):
-        await pilot.press("t")
-        await until(pilot, lambda: "NUMBERS" in text(app))
-        assert "Lovely. Tell me when" not in text(app)
+        await pilot.resize_terminal(120, 36)
+        await until(pilot, lambda: "NUMBERS" in text(app) and "Lovely. Tell me when" not in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: "Lovely. Tell me when" in text(app))
 
 
-async def test_before_the_first_answer_there_is_nothing_to_count() -> None:
-    async with showing("numbers-empty", (80, 24)) as (app, _, pilot):
+async def test_no_answer_yet_has_no_numbers_and_a_free_model_no_dollars() -> None:
+    async with showing("numbers-empty", (80, 24)) as stage:
+        app, _, pilot = stage
         await pilot.press("f7")
         await until(pilot, lambda: "numbers start with the first answer" in text(app))
+        await change(stage, "numbers-free", (120, 36))
+        await until(pilot, lambda: "this model costs nothing" in text(app))
+        assert "$" not in lines(app)[0]
 
 
 async def test_what_is_unknown_is_a_dash_and_the_buffer_of_a_websocket_does_not_apply() -> None:
@@ -143,7 +148,7 @@ def money(cost: Cost | None, budget: float | None = None, state: str = "none") -
     return Figures(usage=used, money=Money(cost, None, budget, state))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
+@each(
     ("figures", "long", "words"),
     [
         (Figures(), True, ""),
@@ -161,23 +166,19 @@ def test_the_header_tells_what_the_talk_costs(figures: Figures, long: bool, word
     assert "".join(piece for piece, _, _ in cost_pieces(figures, long=long)) == words
 
 
-@pytest.mark.parametrize("width", [80, 100, 120])
-async def test_the_cost_is_never_cut(width: int) -> None:
-    async with showing("budget-near", (width, 36)) as (app, _, pilot):
-        await until(pilot, lambda: "of $0.20" in lines(app)[0])
-        assert lines(app)[0].rstrip().endswith("of $0.20")
+async def test_the_cost_is_never_cut() -> None:
+    async with showing("budget-near", (120, 36)) as (app, _, pilot):
+        for width in (80, 100, 120):
+            await pilot.resize_terminal(width, 36)
+            await until(pilot, lambda width=width: len(lines(app)[0]) == width)  # type: ignore[misc]
+            await until(pilot, lambda: "of $0.20" in lines(app)[0])
+            assert lines(app)[0].rstrip().endswith("of $0.20")
 
 
-def test_the_clock_tells_the_end_of_a_line_that_the_service_limits() -> None:
+def test_clock_shows_the_session_limit_and_small_sums_are_not_rounded_to_zero() -> None:
+    assert (dollars(0.18), dollars(0.0004), dollars(0)) == ("$0.18", "$0.0004", "$0.00")
     assert clock_words(OPEN) == "4:12"
     assert clock_words(replace(OPEN, seconds=3370.0)) == "56:10 of 60:00"
-
-
-async def test_a_free_model_says_so_and_shows_no_dollars() -> None:
-    async with showing("numbers-free", (120, 36)) as (app, _, pilot):
-        await pilot.press("f7")
-        await until(pilot, lambda: "this model costs nothing" in text(app))
-        assert "$" not in lines(app)[0]
 
 
 async def test_a_name_from_outside_cannot_write_to_the_terminal() -> None:
@@ -190,10 +191,6 @@ async def test_a_name_from_outside_cannot_write_to_the_terminal() -> None:
         engine.deliver(Numbers(1.0, ledger.figures()))
         await until(pilot, lambda: "limits" in text(app))
         assert "\x1b" not in text(app) and "]52" not in text(app)
-
-
-def test_small_sums_are_not_rounded_to_nothing() -> None:
-    assert (dollars(0.18), dollars(0.0004), dollars(0)) == ("$0.18", "$0.0004", "$0.00")
 
 
 def test_the_file_keeps_more_turns_than_the_screen() -> None:

@@ -27,30 +27,29 @@ from voicechat.ui.widgets.replay_line import ReplayLine
 from voicechat.ui.widgets.transcript import Transcript
 
 OPTIONS = UiOptions(spectator=Spectator("REPLAY", "this is a replay"))
-Wish = tuple[str, float]
 
 
 class FakePlayer(FakeEngine):
-    """Remembers what it was wished."""
+    """Remembers what it was asked for."""
 
     def __init__(self, first: list[FromEngine]) -> None:
         super().__init__(first)
-        self.wishes: list[Wish] = []
+        self.requests: list[tuple[str, float]] = []
 
     def toggle(self) -> None:
-        self.wishes.append(("toggle", 0))
+        self.requests.append(("toggle", 0))
 
     def seek_by(self, seconds: float) -> None:
-        self.wishes.append(("by", seconds))
+        self.requests.append(("by", seconds))
 
     def seek_to(self, t: float) -> None:
-        self.wishes.append(("to", t))
+        self.requests.append(("to", t))
 
     def step(self, by: int) -> None:
-        self.wishes.append(("step", by))
+        self.requests.append(("step", by))
 
     def faster(self, by: int) -> None:
-        self.wishes.append(("faster", by))
+        self.requests.append(("faster", by))
 
 
 @asynccontextmanager
@@ -69,18 +68,21 @@ async def scripted(size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[Rep
         yield app, player, pilot
 
 
-async def test_space_and_arrows_move_about_in_time() -> None:
-    async with scripted() as (_, player, pilot):
+async def test_space_and_arrows_move_about_in_time_and_a_click_on_the_bar_goes_there() -> None:
+    async with scripted() as (app, player, pilot):
         await pilot.press("space", "left", "right", "shift+left", "shift+right", "comma", "full_stop", "home", "end")
         await pilot.press("plus", "minus")
-        assert player.wishes == [
+        assert player.requests == [
             *[("toggle", 0), ("by", -5.0), ("by", 5.0), ("step", -1), ("step", 1), ("step", -1), ("step", 1)],
             *[("to", 0.0), ("to", math.inf), ("faster", 1), ("faster", -1)],
         ]
+        first, width = app.query_one(ReplayLine)._bar
+        await pilot.click(ReplayLine, offset=(first + width - 1, 0))
+        assert player.requests[-1] == ("to", 245.0)
         assert not player.sent
 
 
-async def test_keys_that_would_talk_say_that_this_is_a_replay() -> None:
+async def test_keys_that_would_talk_say_that_this_is_a_replay_and_the_card_names_its_own() -> None:
     async with scripted() as (app, player, pilot):
         for key in ("m", "b", "o", "i", "r", "f9", "d", "c"):
             app.talk.notice = ""
@@ -88,10 +90,18 @@ async def test_keys_that_would_talk_say_that_this_is_a_replay() -> None:
             assert app.talk.notice == "this is a replay", key
         assert not app.talk.query_one(Composer).is_open
         assert not player.sent
+        await pilot.press("question_mark")
+        await pilot.pause()
+        assert "pause, and go on" in text(app) and "hold to talk" not in text(app)
 
 
-async def test_the_line_tells_position_length_and_speed() -> None:
-    async with scripted() as (app, player, pilot):
+async def test_the_line_tells_position_length_and_speed_at_every_size() -> None:
+    async with scripted((60, 16)) as (app, player, pilot):
+        for size in ((60, 16), (80, 24), (180, 50), (120, 36)):
+            await pilot.resize_terminal(*size)
+            await at_rest(pilot)
+            assert "1:01.2 / 4:05" in text(app)
+            assert all(len(line) <= size[0] for line in lines(app))
         assert "▶ 1:01.2 / 4:05" in text(app) and "×1" in text(app) and "REPLAY" in lines(app)[0]
         player.deliver(Playing(122.5, 245.0, 0.5, True, "silent: sound at ×1 only"))
         await pilot.pause()
@@ -99,33 +109,15 @@ async def test_the_line_tells_position_length_and_speed() -> None:
         assert "Space go on" in lines(app)[-1] and "pause mic" not in lines(app)[-1]
 
 
-async def test_the_line_stands_at_every_size() -> None:
-    for size in ((60, 16), (80, 24), (180, 50)):
-        async with scripted(size) as (app, _, _pilot):
-            assert "1:01.2 / 4:05" in text(app)
-            assert all(len(line) <= size[0] for line in lines(app))
-
-
-async def test_a_click_on_the_bar_goes_there() -> None:
-    async with scripted() as (app, player, pilot):
-        first, width = app.query_one(ReplayLine)._bar
-        await pilot.click(ReplayLine, offset=(first + width - 1, 0))
-        assert player.wishes == [("to", 245.0)]
-
-
-async def test_a_filter_that_is_typed_keeps_its_keys() -> None:
-    async with scripted() as (app, player, pilot):
-        await pilot.press("f2", "slash", "a", "left", "comma", "full_stop", "home")
-        assert not player.wishes
-        assert app.talk.inspector.filter.is_typing
-
-
-async def test_in_the_list_of_events_arrows_leap_and_the_ends_are_the_lists() -> None:
+async def test_arrows_seek_in_the_event_list_and_not_while_a_filter_is_typed() -> None:
     async with scripted() as (app, player, pilot):
         await pilot.press("f2")
         await until(pilot, lambda: app.focused is app.talk.inspector.events)
         await pilot.press("left", "home", "space")
-        assert player.wishes == [("by", -5.0), ("toggle", 0)]
+        moves = [("by", -5.0), ("toggle", 0)]
+        assert player.requests == moves
+        await pilot.press("slash", "a", "left", "comma", "full_stop", "home")
+        assert app.talk.inspector.filter.is_typing and player.requests == moves
 
 
 async def test_back_in_time_the_panes_forget_what_is_not_yet() -> None:
@@ -152,13 +144,6 @@ async def test_the_window_is_never_called_on_air_and_leaving_asks_nothing() -> N
         assert app.title == "voicechat replay"
         await pilot.press("ctrl+q")
         await until(pilot, lambda: player.is_closed)
-
-
-async def test_the_key_card_names_the_keys_of_a_replay() -> None:
-    async with scripted() as (app, _, pilot):
-        await pilot.press("question_mark")
-        await pilot.pause()
-        assert "pause, and go on" in text(app) and "hold to talk" not in text(app)
 
 
 async def test_a_real_tape_is_shown_sought_and_stepped_through(tmp_path: Path) -> None:

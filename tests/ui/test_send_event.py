@@ -9,6 +9,7 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
+from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core import user_events as did
@@ -18,8 +19,6 @@ from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.completing import complete
 from voicechat.ui.keyboard import KeyMoved
 from voicechat.ui.widgets.send_event import SendEvent
-
-SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
 
 async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:
@@ -35,26 +34,31 @@ def sent(engine: FakeEngine) -> list[str]:
     return [event.text for event in engine.sent if isinstance(event, did.RawEventEntered)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_form_opens_with_a_template_and_its_verdict_and_leaves_the_deck_alone(size: tuple[int, int]) -> None:
-    async with showing("talk", size) as (app, engine, pilot):
-        await pilot.press("c")
-        await until(pilot, lambda: "SEND EVENT" in text(app) and "answered by session.updated" in text(app))
-        assert '"session.update"' in text(app)
-        assert "ON AIR" in "\n".join(lines(app)[-5:])
-        assert all(len(line) <= size[0] for line in lines(app))
-        await pilot.press("escape")
-        await until(pilot, lambda: "SEND EVENT" not in text(app))
+async def test_the_form_opens_with_a_template_and_its_verdict_and_leaves_the_deck_alone() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        for width, height in ((60, 16), (80, 24), (120, 36), (180, 50)):
+            await pilot.resize_terminal(width, height)
+            await at_rest(pilot)
+            await pilot.press("c")
+            await until(pilot, lambda: "SEND EVENT" in text(app) and "answered by session.updated" in text(app))
+            assert '"session.update"' in text(app)
+            assert "ON AIR" in "\n".join(lines(app)[-5:])
+            assert all(len(line) <= width for line in lines(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: "SEND EVENT" not in text(app))
         assert sent(engine) == []
 
 
-async def test_ctrl_s_sends_and_escape_keeps_the_text() -> None:
+async def test_ctrl_s_sends_a_refusal_is_shown_and_escape_keeps_the_text() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         form = await form_of(app, pilot, '{"type":"response.create","event_id":"old"}')
         await pilot.press("ctrl+s")
         await until(pilot, lambda: bool(sent(engine)))
         assert json.loads(sent(engine)[0]) == {"type": "response.create"}
         assert "sent" in text(app)
+        refusal = "The service refused your response.create: no \x1b[31m"
+        engine.say(TurnView("n9", "note", text=refusal, detail="hand_refused"))
+        await until(pilot, lambda: "The service refused your response.create" in text(app))
         await pilot.press("escape", "c")
         await until(pilot, lambda: form.editor.has_focus)
         assert '"response.create"' in text(app)
@@ -98,26 +102,21 @@ async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: py
         assert "response.cancel" in text(app)
 
 
-async def test_x_on_an_event_fills_the_form_and_sends_nothing() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        row = EventRow(1, 1.0, "out", "response.create", payload='{"type":"response.create","event_id":"e1"}')
-        engine.log(row)
-        await pilot.press("f2")
-        await until(pilot, lambda: "response.create" in app.talk.inspector.copied("json"))
-        await pilot.press("x")
-        await until(pilot, lambda: app.send_form is not None and app.talk.query_one(SendEvent).editor.has_focus)
-        await until(pilot, lambda: json.loads(app.talk.query_one(SendEvent).editor.text) == {"type": "response.create"})
-        assert sent(engine) == []
-
-
-async def test_x_on_a_decision_of_our_own_says_that_no_service_knows_it() -> None:
+async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local_one() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
         await pilot.press("f2")
         await until(pilot, lambda: "mic.opened" in app.talk.inspector.copied("json"))
         await pilot.press("x")
         await until(pilot, lambda: "ours: no service knows this event" in " ".join(text(app).split()))
-        assert app.send_form is None and sent(engine) == []
+        assert app.send_form is None
+        payload = '{"type":"response.create","event_id":"e1"}'
+        engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))
+        await until(pilot, lambda: "response.create" in app.talk.inspector.copied("json"))
+        await pilot.press("x")
+        await until(pilot, lambda: app.send_form is not None and app.talk.query_one(SendEvent).editor.has_focus)
+        await until(pilot, lambda: json.loads(app.talk.query_one(SendEvent).editor.text) == {"type": "response.create"})
+        assert sent(engine) == []
 
 
 async def test_a_running_answer_is_told_while_the_form_stands_open() -> None:
@@ -127,12 +126,11 @@ async def test_a_running_answer_is_told_while_the_form_stands_open() -> None:
         await until(pilot, lambda: "an answer is running: the server will refuse this" in text(app))
 
 
-async def test_ctrl_t_goes_through_every_template_and_tab_completes() -> None:
+async def test_ctrl_t_goes_through_every_template_and_tab_through_completions() -> None:
     async with showing("talk", (120, 36)) as (app, _, pilot):
         form = await form_of(app, pilot, "{}")
-        await pilot.press("ctrl+t")
-        seen = {form.verdict.type}
-        for _ in range(12):
+        seen = set()
+        for _ in range(13):
             await pilot.press("ctrl+t")
             seen.add(form.verdict.type)
         assert len(seen) == 13
@@ -140,11 +138,6 @@ async def test_ctrl_t_goes_through_every_template_and_tab_completes() -> None:
         form.editor.move_cursor(form.editor.document.end)
         await pilot.press("tab")
         assert form.editor.text.endswith('"response": {"metadata": ')
-
-
-async def test_tab_again_takes_the_next_word() -> None:
-    async with showing("talk", (120, 36)) as (app, _, pilot):
-        form = await form_of(app, pilot, "{}")
         form.fill('{"type": "response.create", "response": {"conversation": ""}}')
         form.editor.move_cursor((0, form.editor.text.index('""') + 1))
         await pilot.press("tab")
@@ -178,17 +171,6 @@ async def test_a_huge_paste_is_cut_and_the_form_stays_quick_enough_to_close() ->
         await until(pilot, lambda: not form.display)
 
 
-async def test_a_refusal_is_shown_in_the_form() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await form_of(app, pilot, '{"type": "response.create"}')
-        await pilot.press("ctrl+s")
-        note = TurnView(
-            "n9", "note", text="The service refused your response.create: no \x1b[31m", detail="hand_refused"
-        )
-        engine.say(note)
-        await until(pilot, lambda: "The service refused your response.create" in text(app))
-
-
 async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         form = await form_of(app, pilot, '{"type": "x"}')
@@ -200,7 +182,7 @@ async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
         assert engine.sent == []
 
 
-@pytest.mark.parametrize(
+@each(
     ("written", "words"),
     [
         ('{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"th', ("threshold",)),

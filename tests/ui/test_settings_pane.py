@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-import pytest
 from msgspec import structs
+from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import HOSTILE, IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
@@ -30,40 +30,48 @@ def row_of(app: VoiceChatApp, word: str) -> str:
     return next(line[left:] for line in lines(app) if line[left:].strip(" ▸").startswith(word))
 
 
-async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: object, session: SessionShown = SESSION) -> None:
+async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: Pilot[int], session: SessionShown = SESSION) -> None:
     """The drawer, with a session in force."""
     engine.deliver(session)
-    await pilot.press("f4")  # type: ignore[attr-defined]  # a Pilot
-    await until(pilot, lambda: "WHO DECIDES" in text(app))  # type: ignore[arg-type]
+    await pilot.press("f4")
+    await until(pilot, lambda: "WHO DECIDES" in text(app))
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_the_drawer_leaves_the_deck_alone(size: tuple[int, int]) -> None:
-    async with showing("talk", size) as (app, engine, pilot):
-        deck = app.talk.query_one(Deck).region
-        await opened(app, engine, pilot)
-        assert app.talk.query_one(Deck).region == deck
-        assert "● ON AIR" in "\n".join(lines(app)[-5:])
-        assert all(len(line) <= size[0] for line in lines(app))
-        pane = app.talk.query_one(SettingsPane).region
-        assert pane.width == (58 if size[0] >= 100 else size[0])
-        await pilot.press("escape")
-        assert "WHO DECIDES" not in text(app)
+async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
+    async with showing("talk", LARGE) as (app, engine, pilot):
+        engine.deliver(SESSION)
+        for width, height in SIZES:
+            await pilot.resize_terminal(width, height)
+            await at_rest(pilot)
+            deck = app.talk.query_one(Deck).region
+            await pilot.press("f4")
+            await until(pilot, lambda: "WHO DECIDES" in text(app))
+            assert app.talk.query_one(Deck).region == deck
+            assert "● ON AIR" in "\n".join(lines(app)[-5:])
+            assert all(len(line) <= width for line in lines(app))
+            assert app.talk.query_one(SettingsPane).region.width == (58 if width >= 100 else width)
+            await pilot.press("escape")
+            assert "WHO DECIDES" not in text(app)
         await pilot.press("comma")
         assert "WHO DECIDES" in text(app)
 
 
-async def test_right_moves_a_slider_and_the_value_is_there_at_once() -> None:
+async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
     async with showing("talk", LARGE) as (app, engine, pilot):
         await opened(app, engine, pilot)
         app.talk.query_one(SettingsList).cursor = SILENCE
         await pilot.press("right", "right", "left")
-        assert [one for one in engine.sent if isinstance(one, did.SettingChosen)] == [
-            did.SettingChosen(SILENCE, 550),
-            did.SettingChosen(SILENCE, 600),
-            did.SettingChosen(SILENCE, 550),
-        ]
+        chosen = [one for one in engine.sent if isinstance(one, did.SettingChosen)]
+        assert chosen == [did.SettingChosen(SILENCE, value) for value in (550, 600, 550)]
         assert "550 ms" in row_of(app, "silence")
+        engine.deliver(PENDING)
+        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
+        assert "sent, waiting for the server" in text(app)
+        assert "was 500 ms" in row_of(app, "silence")
+        engine.deliver(IN_EFFECT)
+        await until(pilot, lambda: "in effect" in text(app))
+        await pilot.press("u")
+        assert engine.sent[-1] == did.SettingUndone()
 
 
 async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
@@ -78,21 +86,6 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
         assert "Enter takes it" not in text(app)
 
 
-async def test_waiting_then_in_effect_with_what_it_was_and_undo() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
-        app.talk.query_one(SettingsList).cursor = SILENCE
-        await pilot.press("left")
-        engine.deliver(PENDING)
-        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
-        assert "sent, waiting for the server" in text(app)
-        assert "was 500 ms" in row_of(app, "silence")
-        engine.deliver(IN_EFFECT)
-        await until(pilot, lambda: "in effect" in text(app))
-        await pilot.press("u")
-        assert engine.sent[-1] == did.SettingUndone()
-
-
 async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
     async with showing("talk", LARGE) as (app, engine, pilot):
         await opened(app, engine, pilot)
@@ -104,7 +97,7 @@ async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
         assert "0.5" in row_of(app, "threshold")
 
 
-async def test_r22_the_value_shown_is_what_the_service_returned_not_what_was_wished() -> None:
+async def test_r22_the_value_shown_is_what_the_service_returned_not_what_was_asked_for() -> None:
     async with showing("talk", LARGE) as (app, engine, pilot):
         other = SessionShown(document=session_of(300), wish=session_of(200), was=((SILENCE, "500"),))
         await opened(app, engine, pilot, other)
@@ -186,37 +179,26 @@ async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
         assert engine.sent[-1] == did.SettingChosen("audio.input.transcription.language", None)
 
 
-async def test_space_is_never_eaten() -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
-        await pilot.press("down", "space")
-        assert engine.sent[-1] == did.TalkPressed()
-        assert "WHO DECIDES" in text(app)
-
-
-async def test_under_push_to_talk_the_detector_says_who_decides() -> None:
+async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides() -> None:
     async with showing("ptt", LARGE) as (app, engine, pilot):
         nothing = json.loads(session_of())
         nothing["audio"]["input"]["turn_detection"] = None
         await opened(app, engine, pilot, SessionShown(document=json.dumps(nothing), wish=session_of()))
         assert "push-to-talk: you say when" in row_of(app, "silence")
+        await pilot.press("down", "space")
+        assert engine.sent[-1] == did.TalkPressed()
+        assert "WHO DECIDES" in text(app)
 
 
-async def test_without_a_line_a_choice_is_kept_and_said_so() -> None:
+async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> None:
     async with showing("talk", LARGE) as (app, engine, pilot):
         await opened(app, engine, pilot, structs.replace(PENDING, pending=()))
-        engine.deliver(Snapshot(View(FREE, connection=replace(OPEN, phase="lost")), Meters()))
-        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
-        assert "200 ms" in row_of(app, "silence")
-        assert "kept, sent with the next session" in text(app)
-
-
-async def test_the_level_is_live_and_the_threshold_stands_under_it() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
         engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23, threshold=-41)))
         await until(pilot, lambda: "−23 dB" in row_of(app, "level now"))
         assert "reacts from ≈ −41 dB" in text(app)
+        engine.deliver(Snapshot(View(FREE, connection=replace(OPEN, phase="lost")), Meters()))
+        await until(pilot, lambda: "200 ms" in row_of(app, "silence"))
+        assert "kept, sent with the next session" in text(app)
 
 
 async def test_the_mouse_chooses_and_drags() -> None:

@@ -12,7 +12,7 @@ from textual import events
 
 from tests.support.event_rows import rows
 from tests.support.scenes import all_scenes, hostile_rows
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
 from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
@@ -31,12 +31,14 @@ def test_the_breakpoints() -> None:
     ]
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (100, 30), (120, 36), (180, 50)])
-async def test_the_deck_stands_at_every_size_with_badge_sentence_and_lamps(size: tuple[int, int]) -> None:
-    async with showing("held", size) as (app, _, _pilot):
-        deck = "\n".join(lines(app)[-5:])
-        assert "● ON AIR" in deck and "Space is down" in deck and "heard" in deck
-        assert all(len(line) <= size[0] for line in lines(app))
+async def test_the_deck_stands_at_every_size_with_badge_sentence_and_lamps() -> None:
+    async with showing("held", (60, 16)) as (app, _, pilot):
+        for size in ((60, 16), (80, 24), (100, 30), (120, 36), (180, 50)):
+            await pilot.resize_terminal(*size)
+            await at_rest(pilot)
+            deck = "\n".join(lines(app)[-5:])
+            assert "● ON AIR" in deck and "Space is down" in deck and "heard" in deck, size
+            assert all(len(line) <= size[0] for line in lines(app)), size
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -50,22 +52,58 @@ async def test_the_deck_never_changes_its_height(size: tuple[int, int]) -> None:
         assert len(heights) == 1
 
 
-async def test_below_60x16_the_last_turn_and_the_deck_are_left() -> None:
-    async with showing("talk", (50, 12)) as (app, _, _pilot):
-        assert "And how would I ask for the bi" in text(app)
-        assert "60x16 or more shows the talk" in text(app)
-        assert "ON AIR" in text(app)
-        assert "Slower, please" not in text(app)
+SMALL, WIDE = (80, 24), (180, 50)
+CALLING = ["Calling OpenAI", "0.09 s", "0.41 s", "finding a network path (ICE)", "1.20 s", "(DTLS)"]
+SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
+    (
+        "talk",
+        (59, 15),
+        ["And how would I ask for the bi", "60x16 or more shows the talk", "ON AIR"],
+        ["Slower, please"],
+    ),
+    ("talk", WIDE, ["p50 455 ms", "p95 1 310 ms"], []),
+    ("welcome", WIDE, ["numbers start with the first answer"], []),
+    ("welcome", SMALL, ["Hold Space and say something.", "Built-in Mic hears the room at −47 dB"], []),
+    ("welcome-free", SMALL, ["Just say something."], []),
+    ("welcome-translation", SMALL, ["Just speak.", "spoken in Spanish"], ["type", "barge-in", "answers"]),
+    ("connecting", SMALL, CALLING, []),
+    ("no-mic", SMALL, ["No microphone: the system refuses access", "flatpak override", "read what you type"], []),
+    ("line-lost", SMALL, ["line lost · try 2 in 1.4 s", "Slower, please.", "r retry now"], []),
+]
+"""Scene, size, what it says, and what it does not."""
 
 
-async def test_wide_screens_have_a_glance_at_answer_times() -> None:
-    async with showing("talk", (180, 50)) as (app, _, _pilot):
-        assert "p50 455 ms" in text(app) and "p95 1 310 ms" in text(app)
+async def test_each_state_says_what_it_is_about() -> None:
+    async with showing("talk", SMALL) as stage:
+        for scene, size, there, absent in SHOWN:
+            await change(stage, scene, size)
+            shown = text(stage[0])
+            assert [words for words in there if words not in shown] == [], (scene, size)
+            assert [words for words in absent if words in shown] == [], (scene, size)
 
 
-async def test_numbers_start_with_the_first_answer() -> None:
-    async with showing("welcome", (180, 50)) as (app, _, _pilot):
-        assert "numbers start with the first answer" in text(app)
+FOOTERS = {
+    "hands-free": (["Space pause mic"], ["Esc stop"]),
+    "speaking": (["Esc/F9 stop marin"], []),
+    "muted": (["m unmute"], ["Space"]),
+    "no-microphone": (["i type instead", "r retry"], ["Space"]),
+}
+
+
+async def test_the_footer_offers_what_works_now() -> None:
+    async with showing("talk", SMALL) as stage:
+        stage[0].post_message(KeyboardKnown(None))
+        for scene, (there, absent) in FOOTERS.items():
+            await change(stage, scene)
+            footer = lines(stage[0])[-1]
+            assert all(words in footer for words in there), scene
+            assert not any(words in footer for words in absent), scene
+
+
+async def test_the_welcome_card_names_a_key_that_is_set_and_not_used() -> None:
+    async with showing("welcome-free", options=UiOptions(welcome=all_scenes()["welcome-free"].welcome)) as (app, *_):
+        assert "OPENAI_API_KEY is set, and not used here." in text(app)
+        assert "voicechat --provider openai" in text(app)
 
 
 async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
@@ -77,31 +115,6 @@ async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
             assert app.focused is not None and app.focused.id == "field"
             assert "hello" in text(app)
             assert "And how would I ask for the bi" in text(app)
-
-
-WELCOME = {
-    "push-to-talk": ("welcome", "Hold Space and say something."),
-    "hands-free": ("welcome-free", "Just say something."),
-    "the mic": ("welcome", "Built-in Mic hears the room at −47 dB"),
-    "the key": ("welcome-free", "OPENAI_API_KEY is set, and not used here."),
-    "how to use it": ("welcome-free", "voicechat --provider openai"),
-}
-
-
-@pytest.mark.parametrize(("scene", "sentence"), WELCOME.values(), ids=WELCOME.keys())
-async def test_the_welcome_card_tells(scene: str, sentence: str) -> None:
-    async with showing(scene, options=_options(scene)) as (app, _, _pilot):
-        assert sentence in text(app)
-
-
-async def test_a_live_translation_offers_neither_turns_nor_typing() -> None:
-    async with showing("welcome-translation") as (app, _, _pilot):
-        assert "Just speak." in text(app) and "spoken in Spanish" in text(app)
-        assert "type" not in text(app) and "barge-in" not in text(app) and "answers" not in text(app)
-
-
-def _options(scene: str) -> UiOptions:
-    return UiOptions(welcome=all_scenes()[scene].welcome)
 
 
 async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:
@@ -120,28 +133,22 @@ async def test_the_welcome_card_leaves_at_the_first_word() -> None:
         assert app.focused is app.talk.query_one(TurnList)
 
 
-async def test_connecting_shows_five_steps_with_their_times() -> None:
-    async with showing("connecting") as (app, _, _pilot):
-        for line in ("Calling OpenAI", "0.09 s", "0.41 s", "finding a network path (ICE)", "1.20 s", "(DTLS)"):
-            assert line in text(app)
+CONNECTING: list[tuple[dict[str, Any], str]] = [
+    ({}, "microphone and speaker ready"),
+    ({"speaker": "none"}, "microphone ready, no speaker"),
+    ({"state": "device-lost"}, "a sound device is gone for now"),
+    ({"state": "no-microphone", "name": ""}, "no microphone; type instead"),
+    ({"name": "none"}, "no microphone; type instead"),
+]
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, "microphone and speaker ready"),
-        ({"speaker": "none"}, "microphone ready, no speaker"),
-        ({"state": "device-lost"}, "a sound device is gone for now"),
-        ({"state": "no-microphone", "name": ""}, "no microphone; type instead"),
-        ({"name": "none"}, "no microphone; type instead"),
-    ],
-)
-async def test_connecting_card_names_only_devices_that_are_there(changes: dict[str, Any], words: str) -> None:
+async def test_connecting_card_names_only_devices_that_are_there() -> None:
     async with showing("connecting") as (app, engine, pilot):
         base = all_scenes()["connecting"].view
-        engine.show(replace(base, mic=replace(base.mic, **changes)))
-        await until(pilot, lambda: words in text(app))
-        assert ("speaker ready" in text(app)) is (not changes)
+        for changes, words in CONNECTING:
+            engine.show(replace(base, mic=replace(base.mic, **changes)))
+            await until(pilot, lambda words=words: words in text(app))  # type: ignore[misc]
+            assert ("speaker ready" in text(app)) is (not changes)
 
 
 async def test_a_refusal_says_why_and_what_to_do_and_a_talk_stays_readable() -> None:
@@ -173,18 +180,6 @@ async def test_a_warning_stands_on_the_card_or_in_the_column_beside_it_never_on_
             await until(pilot, lambda: text(app).count(said) == 1)
 
 
-async def test_no_microphone_says_the_cause_and_that_typing_works() -> None:
-    async with showing("no-mic") as (app, _, _pilot):
-        assert "No microphone: the system refuses access" in text(app)
-        assert "flatpak override" in text(app) and "read what you type" in text(app)
-
-
-async def test_a_lost_line_leaves_the_transcript_in_place() -> None:
-    async with showing("line-lost") as (app, _, _pilot):
-        assert "line lost · try 2 in 1.4 s" in lines(app)[0]
-        assert "Slower, please." in text(app) and "r retry now" in lines(app)[-1]
-
-
 async def test_a_warning_shows_beside_the_welcome_card() -> None:
     async with showing("welcome", (80, 30)) as (app, engine, pilot):
         engine.say(TurnView("n1", "note", text="Your loudspeaker reaches the mic", level="warning"))
@@ -198,23 +193,6 @@ async def test_the_key_card_leaves_the_deck_alone() -> None:
         assert "● ON AIR" in lines(app)[-3]
         await pilot.press("question_mark")
         assert "tap to latch" not in text(app)
-
-
-FOOTERS = {
-    "hands-free": ("hands-free", ["Space pause mic"], ["Esc stop"]),
-    "speaking": ("speaking", ["Esc/F9 stop marin"], []),
-    "muted": ("muted", ["m unmute"], ["Space"]),
-    "no microphone": ("no-microphone", ["i type instead", "r retry"], ["Space"]),
-}
-
-
-@pytest.mark.parametrize(("scene", "there", "absent"), FOOTERS.values(), ids=FOOTERS.keys())
-async def test_the_footer_offers_what_works_now(scene: str, there: list[str], absent: list[str]) -> None:
-    async with showing(scene) as (app, _, pilot):
-        app.post_message(KeyboardKnown(None))
-        await at_rest(pilot)
-        assert all(words in lines(app)[-1] for words in there)
-        assert not any(words in lines(app)[-1] for words in absent)
 
 
 async def test_ascii_draws_our_glyphs_with_ascii_and_leaves_speech_alone() -> None:
@@ -254,17 +232,13 @@ async def test_hostile_text_is_harmless_wherever_it_shows() -> None:
     async with showing("hostile", (180, 50)) as (app, engine, pilot):
         engine.log(*hostile_rows())
         assert text(app).count("free[/]") >= 8
-        assert not _controls(text(app))
+        assert control_characters(text(app)) == []
         await pilot.press("f2")
         await until(pilot, lambda: len(app.talk.query_one(EventList).shown.rows) == 1)
         await pilot.press("enter")
         await until(pilot, lambda: "y  \\x1b]52;c" in text(app))
-        assert not _controls(text(app))
+        assert control_characters(text(app)) == []
         assert app.is_running
-
-
-def _controls(shown: str) -> list[str]:
-    return [c for c in shown if (ord(c) < 32 and c != "\n") or 0x7F <= ord(c) <= 0x9F or c == "\u202e"]
 
 
 async def test_f2_lists_events_and_enter_shows_the_payload() -> None:

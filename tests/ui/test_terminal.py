@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ class Session:
 
     def __init__(self, terminal: Terminal, log: Path) -> None:
         self.terminal, self._log = terminal, log
+        self._heard = 0
 
     @property
     def told(self) -> list[str]:
@@ -28,8 +28,23 @@ class Session:
         return [line for line in lines if line != "started"]
 
     def until_told(self, *lines: str) -> None:
-        """Wait until the engine was told exactly this."""
-        self.terminal.until(lambda: self.told == list(lines), f"{lines}, told so far {self.told}")
+        """Wait until the engine was told exactly this since the last time."""
+        self.terminal.until(
+            lambda: self.told[self._heard :] == list(lines), f"{lines}, told so far {self.told[self._heard :]}"
+        )
+        self._heard += len(lines)
+
+    def assert_restored(self) -> None:
+        """The terminal is as it was found."""
+        assert self.terminal.keyboard_flags == 0
+        written = self.terminal.written
+        assert all(sequence in written[written.rindex(b"\x1b[?1049h") :] for sequence in LEFT)
+
+
+LEFT = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l", b"\x1b[?1000l")
+"""Alternate screen, hidden cursor, focus reports, bracketed paste, mouse: all off again."""
+PRESSED = "TalkPressed(source='key', lease=None)"
+RELEASED = "TalkReleased(source='key', inferred=False)"
 
 
 def start(tmp_path: Path, scene: str, *, kitty: bool) -> Session:
@@ -38,103 +53,67 @@ def start(tmp_path: Path, scene: str, *, kitty: bool) -> Session:
     return Session(Terminal([sys.executable, *arguments], kitty=kitty), log)
 
 
-@pytest.fixture
-def kitty(tmp_path: Path) -> Iterator[Session]:
+def test_kitty_terminal_has_true_holds_and_ctrl_q_restores_it(tmp_path: Path) -> None:
     session = start(tmp_path, "ptt", kitty=True)
-    with session.terminal:
-        session.terminal.until_written("true hold")
-        yield session
+    with session.terminal as terminal:
+        terminal.until_written("true hold")
+        terminal.press_space()
+        for _ in range(5):
+            terminal.repeat_space()
+        session.until_told(PRESSED)
+        terminal.release_space()
+        session.until_told(RELEASED)
+        terminal.type(b"\x1b[32;;32u\x1b[32;1:3u")  # press and release in one read
+        session.until_told(PRESSED, RELEASED)
+        terminal.press_space()
+        terminal.type(b"\x1b[O")  # the window loses the keyboard
+        session.until_told(PRESSED, "FocusLost()")
+        terminal.type(b"\x1b[I\x1b[113;5u")
+        assert terminal.wait() == 0
+        session.assert_restored()
 
 
-@pytest.fixture
-def plain(tmp_path: Path) -> Iterator[Session]:
+def test_plain_terminal_guesses_holds_knows_the_mouse_and_pastes_no_keys(tmp_path: Path) -> None:
     session = start(tmp_path, "ptt", kitty=False)
-    with session.terminal:
-        session.terminal.until_written("hold Space to speak")
-        session.terminal.until_written("end guessed")
-        yield session
+    with session.terminal as terminal:
+        terminal.until_written("hold Space to speak")
+        terminal.until_written("end guessed")
+        for _ in range(6):
+            terminal.press_space()
+        session.until_told(PRESSED, "TalkReleased(source='key', inferred=True)")
+        terminal.type(b"\x1b[<0;8;33M")  # the left button goes down on the badge
+        session.until_told("TalkPressed(source='mouse', lease=None)")
+        terminal.type(b"\x1b[<32;60;3M\x1b[<0;60;3m")
+        session.until_told("TalkReleased(source='mouse', inferred=False)")
+        terminal.type(b"\x1b[200~hi \x1b[A mqq\x1b[201~b")
+        session.until_told("BargeInChosen(enabled=False)")
+        terminal.type(b"d")
+        terminal.until_written("Blue Yeti")
+        terminal.type(b"\x1b[B\x1b[B\r")
+        session.until_told("DevicesAsked(shown=True)", "DevicesChosen(mic='Blue Yeti', speaker='')")
+        terminal.type(b"\x1b")
+        session.until_told("DevicesAsked(shown=False)")
+        terminal.type(b"qq")  # as text that is pasted without brackets
+        assert terminal.wait() == 0
 
 
-def test_space_held_is_a_true_hold_where_the_terminal_speaks_the_protocol(kitty: Session) -> None:
-    kitty.terminal.press_space()
-    for _ in range(5):
-        kitty.terminal.repeat_space()
-    kitty.until_told("TalkPressed(source='key', lease=None)")
-    kitty.terminal.release_space()
-    kitty.until_told("TalkPressed(source='key', lease=None)", "TalkReleased(source='key', inferred=False)")
-
-
-def test_press_and_release_in_one_read_arrive_in_order(kitty: Session) -> None:
-    kitty.terminal.type(b"\x1b[32;;32u\x1b[32;1:3u")
-    kitty.until_told("TalkPressed(source='key', lease=None)", "TalkReleased(source='key', inferred=False)")
-
-
-def test_the_window_losing_the_keyboard_ends_the_hold(kitty: Session) -> None:
-    kitty.terminal.press_space()
-    kitty.terminal.type(b"\x1b[O")
-    kitty.until_told("TalkPressed(source='key', lease=None)", "FocusLost()")
-
-
-def test_a_hold_is_guessed_from_repeats_where_it_does_not(plain: Session) -> None:
-    for _ in range(6):
-        plain.terminal.press_space()
-    plain.until_told("TalkPressed(source='key', lease=None)", "TalkReleased(source='key', inferred=True)")
-
-
-def test_the_mouse_on_the_badge_is_a_true_hold_in_every_terminal(plain: Session) -> None:
-    plain.terminal.type(b"\x1b[<0;8;33M")
-    plain.until_told("TalkPressed(source='mouse', lease=None)")
-    plain.terminal.type(b"\x1b[<32;60;3M\x1b[<0;60;3m")
-    plain.until_told("TalkPressed(source='mouse', lease=None)", "TalkReleased(source='mouse', inferred=False)")
-
-
-def test_pasted_text_presses_no_keys(plain: Session) -> None:
-    plain.terminal.type(b"\x1b[200~hi \x1b[A mqq\x1b[201~b")
-    plain.until_told("BargeInChosen(enabled=False)")
-
-
-def test_d_shows_the_devices_and_enter_chooses_one_while_space_goes_on_talking(plain: Session) -> None:
-    asked, chosen = "DevicesAsked(shown=True)", "DevicesChosen(mic='Blue Yeti', speaker='')"
-    plain.terminal.type(b"d")
-    plain.terminal.until_written("Blue Yeti")
-    plain.terminal.type(b"\x1b[B\x1b[B\r")
-    plain.until_told(asked, chosen)
-    plain.terminal.type(b"\x1b")
-    plain.until_told(asked, chosen, "DevicesAsked(shown=False)")
-
-
-def test_q_pasted_twice_without_brackets_needs_no_more_than_that(plain: Session) -> None:
-    plain.terminal.type(b"qq")
-    assert plain.terminal.wait() == 0
-
-
-LEFT = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1004l", b"\x1b[?2004l", b"\x1b[?1000l")
-"""Alternate screen, hidden cursor, focus reports, bracketed paste, mouse: all off again."""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
-def test_a_signal_closes_the_engine_and_restores_the_terminal(kitty: Session, number: signal.Signals) -> None:
-    kitty.terminal.kill(number)
-    assert kitty.terminal.wait() == 130
-    assert kitty.told == ["closed"]
-    assert kitty.terminal.keyboard_flags == 0
-    after = kitty.terminal.written
-    assert all(sequence in after[after.rindex(b"\x1b[?1049h") :] for sequence in LEFT)
-
-
-def test_ctrl_q_restores_the_terminal_too(kitty: Session) -> None:
-    kitty.terminal.type(b"\x1b[113;5u")
-    assert kitty.terminal.wait() == 0
-    assert kitty.terminal.keyboard_flags == 0
-    assert LEFT[0] in kitty.terminal.written
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name)
+def test_a_signal_closes_the_engine_and_restores_the_terminal(tmp_path: Path, number: signal.Signals) -> None:
+    session = start(tmp_path, "ptt", kitty=True)
+    with session.terminal as terminal:
+        terminal.until_written("true hold")
+        terminal.kill(number)
+        assert terminal.wait() == 130
+        assert session.told == ["closed"]
+        session.assert_restored()
 
 
 def test_a_closed_window_leaves_no_process_behind(tmp_path: Path) -> None:
     session = start(tmp_path, "held", kitty=True)
-    with session.terminal:
-        session.terminal.until_written("ON AIR")
-        session.terminal.hang_up()
-        session.terminal.wait()
+    with session.terminal as terminal:
+        terminal.until_written("ON AIR")
+        terminal.hang_up()
+        terminal.wait()
         assert session.told[-1] == "closed"
 
 
@@ -144,18 +123,20 @@ _OURS = re.compile(
 )
 
 
-def test_no_hostile_string_reaches_the_terminal(tmp_path: Path) -> None:
+def test_no_hostile_string_reaches_the_terminal_and_sigterm_restores_it(tmp_path: Path) -> None:
     session = start(tmp_path, "hostile", kitty=True)
-    with session.terminal:
-        session.terminal.until_written("end of hostilities")
-        session.terminal.type(b"\x1b[12~")
-        session.terminal.until_written("EVENTS")
-        session.terminal.type(b"\x1b[13u")
-        session.terminal.until_written("Esc closes")
-        session.terminal.kill(signal.SIGTERM)
-        session.terminal.wait()
-        rest = _OURS.sub(b"", session.terminal.written)
+    with session.terminal as terminal:
+        terminal.until_written("end of hostilities")
+        terminal.type(b"\x1b[12~")
+        terminal.until_written("EVENTS")
+        terminal.type(b"\x1b[13u")
+        terminal.until_written("Esc closes")
+        terminal.kill(signal.SIGTERM)
+        assert terminal.wait() == 130
+        assert session.told == ["closed"]
+        session.assert_restored()
+        rest = _OURS.sub(b"", terminal.written)
     assert b"\x1b" not in rest
-    assert b"52;c" not in session.terminal.written.replace(b"\\x1b]52;c", b"").replace(b"u001b]52;c", b"")
+    assert b"52;c" not in terminal.written.replace(b"\\x1b]52;c", b"").replace(b"u001b]52;c", b"")
     shown = rest.decode()
     assert not [c for c in shown if 0x7F <= ord(c) <= 0x9F or c in "\u202e\u2066\u200e"]

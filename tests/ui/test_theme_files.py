@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from textual import events
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES
@@ -18,13 +17,7 @@ from voicechat.ui.theme_files import APP_COLORS, app_color_defaults, load_themes
 from voicechat.ui.widgets.transcript import Transcript
 
 
-def test_both_of_our_themes_load() -> None:
-    loaded, failed = load_themes()
-    assert {theme.name for theme in loaded} >= {"lamplight", "daylight"}
-    assert failed == []
-
-
-@pytest.mark.parametrize(
+@each(
     ("content", "reason"),
     [
         ("colors = 3", "[colors] and [voicechat] must be tables"),
@@ -60,17 +53,19 @@ def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
     assert [failure.line for failure in result] == [2, 3, 5]
 
 
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 20_000, b"a" * 100_000, b"x=" + b"[" * 5_000])
+@each("content", [b"\xff\xfe", b"[" * 20_000, b"a" * 100_000, b"x=" + b"[" * 5_000])
 def test_no_file_whatever_stops_the_others(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "odd.toml").write_bytes(content)
     (tmp_path / "fine.toml").write_text("[colors]\nprimary = '#123456'")
-    (tmp_path / "folder.toml").mkdir()
+    (tmp_path / "folder.toml").mkdir(exist_ok=True)
     loaded, failed = load_themes(tmp_path)
     assert "fine" in {theme.name for theme in loaded}
     assert {failure.path.name for failure in failed} == {"odd.toml", "folder.toml"}
 
 
-def test_the_users_folder_adds_and_replaces(tmp_path: Path) -> None:
+def test_both_of_our_themes_load_and_the_users_folder_adds_and_replaces(tmp_path: Path) -> None:
+    loaded, failed = load_themes()
+    assert {theme.name for theme in loaded} >= {"lamplight", "daylight"} and failed == []
     (tmp_path / "mine.toml").write_text("[colors]\nprimary = '#123456'")
     (tmp_path / "lamplight.toml").write_text("[colors]\nprimary = '#654321'")
     primaries = {theme.name: theme.primary for theme in load_themes(tmp_path)[0]}
@@ -100,7 +95,7 @@ async def test_a_missing_theme_and_a_broken_file_are_told_and_lamplight_is_used(
         assert "theme broken: [colors] has no primary" in text(app)
 
 
-async def test_an_edited_theme_is_worn_at_once_and_a_mistake_keeps_the_last_good_one(tmp_path: Path) -> None:
+async def test_edited_theme_is_applied_at_once_and_a_mistake_keeps_the_last_good_one(tmp_path: Path) -> None:
     mine = tmp_path / "mine.toml"
     mine.write_text("[colors]\nprimary = '#123456'\nbackground = '#101010'")
     options = UiOptions(theme="mine", user_themes_dir=tmp_path)

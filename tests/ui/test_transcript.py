@@ -19,41 +19,42 @@ from voicechat.ui.widgets.turn import Turn, plain_text
 
 CUT = TurnView("a", "assistant", 3, "You can say", rest=" this and that.", cut_by="barge-in", cut_at=2.4)
 
-ENDS = {
-    "you cut in": (CUT, "╳ you cut in at 2.4 s · not heard: [this and that.]"),
-    "you stopped it": (replace(CUT, cut_by="you"), "╳ you stopped it at 2.4 s"),
-    "push-to-talk": (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
-    "the server": (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
-    "the line": (replace(CUT, cut_by="line"), "╳ line lost at 2.4 s"),
-    "the device": (
+ENDS = [
+    (CUT, "╳ you cut in at 2.4 s · not heard: [this and that.]"),
+    (replace(CUT, cut_by="you"), "╳ you stopped it at 2.4 s"),
+    (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
+    (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
+    (replace(CUT, cut_by="line"), "╳ line lost at 2.4 s"),
+    (
         replace(CUT, cut_by="device", rest=" this and that" + " and more" * 20 + "."),
         "╳ no sound device from 2.4 s · not heard: this and that and more",
     ),
-    "a noise": (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
-    "about there": (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),
-    "nothing unheard": (replace(CUT, rest=""), "╳ you cut in at 2.4 s"),
-    "failed": (TurnView("a", "assistant", failed="rate limit, again in 12 s"), "✕ rate limit, again in 12 s"),
-    "not transcribed": (TurnView("u", "you", committed=True, failed="refused"), "(no transcript: refused)"),
-    "not transcribed yet": (TurnView("u", "you", partial=True, committed=True), "▎ …"),
-    "without words": (TurnView("u", "you", committed=True), "(no words in it)"),
-    "still growing": (TurnView("u", "you", text="And", partial=True), "And▌"),
-    "typed": (TurnView("u", "you", text="typed", typed=True, committed=True), "typed"),
-    "repeated note": (TurnView("n", "note", text="again", level="warning", count=3), "▲ again ×3"),
-    "tool": (TurnView("t", "tool", text="get_weather", detail="Tokyo"), "▸ get_weather  Tokyo"),
-}
+    (replace(CUT, false_alarm=True), "╳ a noise cut it at 2.4 s"),
+    (replace(CUT, cut_is_estimate=True), "╳ you cut in at ≈2.4 s"),
+    (replace(CUT, rest=""), "╳ you cut in at 2.4 s"),
+    (TurnView("a", "assistant", failed="rate limit, again in 12 s"), "✕ rate limit, again in 12 s"),
+    (TurnView("u", "you", committed=True, failed="refused"), "(no transcript: refused)"),
+    (TurnView("u", "you", partial=True, committed=True), "▎ …"),
+    (TurnView("u", "you", committed=True), "(no words in it)"),
+    (TurnView("u", "you", text="And", partial=True), "And▌"),
+    (TurnView("u", "you", text="typed", typed=True, committed=True), "typed"),
+    (TurnView("n", "note", text="again", level="warning", count=3), "▲ again ×3"),
+    (TurnView("t", "tool", text="get_weather", detail="Tokyo"), "▸ get_weather  Tokyo"),
+]
 
 
-@pytest.mark.parametrize(("turn", "words"), ENDS.values(), ids=ENDS.keys())
-async def test_a_turn_tells_how_it_ended(turn: TurnView, words: str) -> None:
+async def test_a_turn_tells_how_it_ended() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        engine.say(turn)
-        await until(pilot, lambda: words in text(app))
+        for turn, words in ENDS:
+            engine.say(turn)
+            await until(pilot, lambda words=words: words in text(app))  # type: ignore[misc]
 
 
 async def test_what_is_still_to_sound_is_not_shown() -> None:
     async with showing("speaking", (120, 36)) as (app, _, _pilot):
         assert "that is “the▌" in text(app)
         assert "seat" not in text(app).split("that is “the▌")[1]
+        assert "marin ▎" in text(app), "the name of its voice"
 
 
 async def test_the_unheard_rest_is_struck_and_bracketed() -> None:
@@ -66,22 +67,18 @@ async def test_the_unheard_rest_is_struck_and_bracketed() -> None:
         assert "".join(struck) == "this and that."
 
 
-@pytest.mark.parametrize(
-    ("size", "meta"),
-    [((80, 24), "◆ 2.8 s ◇"), ((100, 30), "◆ 2.8 s ◇"), ((120, 36), "◆ 2.8 s ◇  3:56"), ((180, 50), "◆ 2.8 s ◇  3:56")],
-)
-async def test_the_servers_voice_markers_stand_at_every_size(size: tuple[int, int], meta: str) -> None:
-    async with showing("talk", size) as (app, _, _pilot):
-        line = next(line for line in lines(app) if "a table for two by the window?" in line)
-        assert line[: (118 if size[0] == 180 else size[0])].rstrip("▂▃▄▅▆▇█ ").endswith(meta)
+META = {(80, 24): "◆ 2.8 s ◇", (100, 30): "◆ 2.8 s ◇", (120, 36): "◆ 2.8 s ◇  3:56", (180, 50): "◆ 2.8 s ◇  3:56"}
 
 
-async def test_an_answer_carries_its_one_figure_where_there_is_room() -> None:
+async def test_voice_markers_stand_at_every_size_and_latencies_where_there_is_room() -> None:
     async with showing("talk", (120, 36)) as (app, _, pilot):
-        assert "+412 ms" in text(app) and "▲ +1.31 s" in text(app)
-        await pilot.resize_terminal(80, 24)
-        await at_rest(pilot)
-        assert "+412 ms" not in text(app)
+        for (width, height), meta in META.items():
+            await pilot.resize_terminal(width, height)
+            await at_rest(pilot)
+            line = next(line for line in lines(app) if "a table for two by the window?" in line)
+            assert line[: 118 if width == 180 else width].rstrip("▂▃▄▅▆▇█ ").endswith(meta), width
+            if width in (80, 120):
+                assert ("+412 ms" in text(app) and "▲ +1.31 s" in text(app)) == (width == 120)
 
 
 async def test_a_long_rest_is_folded_and_enter_unfolds_it() -> None:
@@ -182,13 +179,9 @@ async def test_what_the_mouse_selects_is_copied_without_label_and_rail() -> None
         assert app.clipboard.strip() in ("Slower", "Slower,", "Slowe")
 
 
-def test_copied_tools_keep_their_arguments() -> None:
+def test_copied_turns_have_arguments_and_translation() -> None:
     assert plain_text(TurnView("t", "tool", text="get_weather", detail="Tokyo")) == "get_weather  Tokyo"
-
-
-async def test_the_assistant_carries_the_name_of_its_voice() -> None:
-    async with showing("talk", (120, 36), UiOptions()) as (app, _, _pilot):
-        assert "marin ▎" in text(app)
+    assert plain_text(TurnView("u", "you", text="yes", translation="ja")) == "yes\n↳ ja"
 
 
 async def test_a_translation_stands_beneath_its_line_quiet_and_behind_a_mark_of_its_own() -> None:
@@ -203,21 +196,16 @@ async def test_a_translation_stands_beneath_its_line_quiet_and_behind_a_mark_of_
         assert "↳ Guten Morgen." in shown[place + 1]
 
 
-async def test_a_translation_stands_beneath_a_written_answer_with_blocks() -> None:
+async def test_translation_of_a_written_answer_stands_beneath_and_none_takes_no_row() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        written = TurnView("a", "assistant", text="- one\n- two `x`", written=True, translation="- eins\n- zwei")
-        engine.say(written)
+        engine.say(TurnView("a", "assistant", text="- one\n- two `x`", written=True, translation="- eins\n- zwei"))
         await until(pilot, lambda: "↳ - eins" in text(app) and "- zwei" in text(app))
-
-
-@pytest.mark.parametrize("translation", ["", None])
-async def test_a_line_without_a_translation_takes_no_row_for_it(translation: str | None) -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        engine.say(TurnView("u", "you", text="Guten Morgen.", committed=True, translation=translation))
-        await until(pilot, lambda: "Guten Morgen." in text(app))
-        assert "↳" not in text(app)
-        turn = next(turn for turn in app.query(Turn) if turn.turn.key == "u")
-        assert turn.size.height == 1
+        for key, translation in (("u", ""), ("v", None)):
+            engine.say(TurnView(key, "you", text=f"Morgen {key}.", committed=True, translation=translation))
+            await until(pilot, lambda key=key: f"Morgen {key}." in text(app))  # type: ignore[misc]
+            await at_rest(pilot)
+            assert "↳" not in text(app)
+            assert [turn.size.height for turn in app.query(Turn)] == [1]
 
 
 async def test_a_hostile_translation_is_harmless_and_ascii_has_its_own_mark() -> None:
@@ -228,10 +216,6 @@ async def test_a_hostile_translation_is_harmless_and_ascii_has_its_own_mark() ->
         assert "\x1b" not in text(app) and "\u202e" not in text(app)
 
 
-def test_a_copied_turn_has_its_translation_in_a_line_of_its_own() -> None:
-    assert plain_text(TurnView("u", "you", text="yes", translation="ja")) == "yes\n↳ ja"
-
-
 WHO: tuple[Literal["you", "assistant"], ...] = ("you", "assistant")
 
 
@@ -240,13 +224,13 @@ async def test_a_talk_of_3000_exchanges_keeps_a_bounded_transcript() -> None:
         transcript = app.talk.query_one(Transcript)
         order: list[str] = []
         for block in range(6):
-            turns = [
+            new = [
                 TurnView(f"{who}{n}", who, n * 6.0, f"Words of exchange {n}.")
                 for n in range(block * 500, block * 500 + 500)
                 for who in WHO
             ]
-            order += [turn.key for turn in turns]
-            engine.deliver(Turns(tuple(turns), tuple(order)))
+            order += [turn.key for turn in new]
+            engine.deliver(Turns(tuple(new), tuple(order)))
             newest = order[-1]
             await until(pilot, lambda key=newest: transcript.order[-1:] == (key,))  # type: ignore[misc]
             assert len(transcript.records) == min(len(order), RECORDS) and len(transcript._shown) <= KEEP
@@ -259,22 +243,22 @@ async def test_turns_removed_from_the_transcript_are_collected(monkeypatch: pyte
     monkeypatch.setattr("voicechat.ui.app.COLLECT_EVERY", 0.2)
     async with showing("ptt", (80, 24)) as (app, engine, pilot):
         transcript = app.talk.query_one(Transcript)
-        turns = [TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(2 * KEEP)]
-        order = tuple(turn.key for turn in turns)
-        engine.deliver(Turns(tuple(turns[:KEEP]), order[:KEEP]))
+        order = tuple(f"n{n}" for n in range(2 * KEEP))
+        engine.deliver(Turns(turns(0, KEEP), order[:KEEP]))
         await until(pilot, lambda: len(transcript._shown) == KEEP and order[0] in transcript._shown)
         gc.collect()  # twice: now they are of the oldest generation, as after minutes on the screen
         gc.collect()
         mounted = [weakref.ref(turn) for turn in transcript._shown.values()]
-        engine.deliver(Turns(tuple(turns[KEEP:]), order))
+        engine.deliver(Turns(turns(KEEP, 2 * KEEP), order))
         await until(pilot, lambda: order[-1] in transcript._shown and order[0] not in transcript._shown)
         await until(pilot, lambda: not any(turn() for turn in mounted))
 
 
-async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_sight() -> None:
-    def turns(begin: int, end: int) -> tuple[TurnView, ...]:
-        return tuple(TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(begin, end))
+def turns(begin: int, end: int) -> tuple[TurnView, ...]:
+    return tuple(TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(begin, end))
 
+
+async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_sight() -> None:
     async with showing("ptt", (80, 24)) as (app, engine, pilot):
         transcript = app.talk.query_one(Transcript)
         order = tuple(f"n{n}" for n in range(500))
@@ -304,8 +288,7 @@ async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_si
 async def test_the_mark_goes_up_past_the_oldest_turn_that_is_mounted() -> None:
     async with showing("ptt", (80, 24)) as (app, engine, pilot):
         transcript = app.talk.query_one(Transcript)
-        turns = tuple(TurnView(f"n{n}", "you", n, f"Words number {n}.", committed=True) for n in range(100))
-        engine.deliver(Turns(turns, tuple(turn.key for turn in turns)))
+        engine.say(*turns(0, 100))
         await until(pilot, lambda: "Words number 99." in text(app))
         for _ in range(KEEP + 5):
             transcript.move_selection(-1)

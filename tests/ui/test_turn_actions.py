@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
@@ -13,7 +12,7 @@ from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
-from voicechat.ui.bindings import ACTIONS, check_keys
+from voicechat.ui.bindings import ACTIONS
 from voicechat.ui.palette import Command, commands, title_of
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
@@ -45,17 +44,19 @@ async def chosen(app: VoiceChatApp, pilot: Pilot[int], key: str) -> None:
     raise AssertionError(f"{key} was never selected")
 
 
-@pytest.mark.parametrize("size", [(60, 16), (80, 24), (120, 36), (180, 50)])
-async def test_arrows_move_a_mark_that_needs_no_colour(size: tuple[int, int]) -> None:
-    async with showing("ptt", size) as (app, engine, pilot):
+async def test_arrows_move_a_mark_that_needs_no_colour() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
         transcript = await staged(app, engine, pilot)
-        await pilot.press("up")
-        await until(pilot, lambda: any("you▸▎ not at the service" in line for line in lines(app)))
-        await pilot.press("up")
-        await until(pilot, lambda: any("▸▎ Of course" in line for line in lines(app)))
-        await pilot.press("down", "down")
-        await until(pilot, lambda: transcript.selected == "" and transcript.turn_list.is_following)
-        assert not any("▸▎" in line for line in lines(app))
+        for size in ((60, 16), (80, 24), (120, 36), (180, 50)):
+            await pilot.resize_terminal(*size)
+            await at_rest(pilot)
+            await pilot.press("up")
+            await until(pilot, lambda: any("you▸▎ not at the service" in line for line in lines(app)))
+            await pilot.press("up")
+            await until(pilot, lambda: any("▸▎ Of course" in line for line in lines(app)))
+            await pilot.press("down", "down")
+            await until(pilot, lambda: transcript.selected == "" and transcript.turn_list.is_following)
+            assert not any("▸▎" in line for line in lines(app))
 
 
 async def test_delete_asks_once_in_the_turn_and_escape_keeps_it() -> None:
@@ -74,19 +75,13 @@ async def test_delete_asks_once_in_the_turn_and_escape_keeps_it() -> None:
         assert transcript.selected == ""
 
 
-async def test_the_question_leaves_with_the_mark() -> None:
+async def test_x_truncates_an_interrupted_response_and_no_other_turn() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         await staged(app, engine, pilot)
         await chosen(app, pilot, "t3")
-        await pilot.press("delete", "up", "delete")
+        await pilot.press("delete", "up", "delete", "down")
         await at_rest(pilot)
-        assert engine.sent == []
-
-
-async def test_an_answer_that_was_cut_is_cut_and_nothing_else_is() -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        await staged(app, engine, pilot)
-        await chosen(app, pilot, "t3")
+        assert engine.sent == [], "the question left with the mark"
         await pilot.press("X")
         await until(pilot, lambda: engine.sent == [did.ItemTruncationAsked("t3")])
         await pilot.press("up", "X")
@@ -130,13 +125,13 @@ async def test_a_text_is_put_behind_the_turn_in_the_role_that_was_chosen() -> No
         await until(pilot, lambda: engine.sent[-1:] == [did.TextEntered("yo")])
 
 
-@pytest.mark.parametrize("key", ["t1", "t2"])
-async def test_y_copies_the_selected_turn_exactly(key: str) -> None:
+async def test_y_copies_the_selected_turn_exactly() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         await staged(app, engine, pilot)
-        await chosen(app, pilot, key)
-        await pilot.press("y")
-        await until(pilot, lambda: app.clipboard == next(turn.text for turn in TURNS if turn.key == key))
+        for turn in (TURNS[1], TURNS[0]):
+            await chosen(app, pilot, turn.key)
+            await pilot.press("y")
+            await until(pilot, lambda turn=turn: app.clipboard == turn.text)  # type: ignore[misc]
 
 
 async def test_hostile_turns_are_selected_and_asked_about_without_harm() -> None:
@@ -154,7 +149,7 @@ def found(app: VoiceChatApp, query: str) -> list[str]:
     return [title for score, title in sorted(scored, reverse=True) if score > 0]
 
 
-async def test_every_binding_is_in_the_palette_and_is_found_by_its_words() -> None:
+async def test_palette_finds_every_binding_theme_template_and_device_by_its_words() -> None:
     async with showing("talk", (120, 36)) as (app, *_):
         offered: list[Command] = list(commands(app))
         titles = [one.title for one in offered]
@@ -163,10 +158,6 @@ async def test_every_binding_is_in_the_palette_and_is_found_by_its_words() -> No
         for action in ACTIONS:
             assert title_of(action) in found(app, action.id), action.id
             assert title_of(action) in found(app, " ".join(reversed(action.words.split()))), action.id
-
-
-async def test_themes_templates_and_devices_are_found_by_name() -> None:
-    async with showing("talk", (120, 36)) as (app, *_):
         assert "Theme: daylight" in found(app, "day theme")
         assert "Send event: response.create" in found(app, "send response.create")
         assert "Microphone: follow the system" in found(app, "microphone system")
@@ -182,23 +173,8 @@ async def pick(pilot: Pilot[int], app: VoiceChatApp, query: str, is_done: Callab
     await until(pilot, is_done)
 
 
-async def test_a_system_text_is_written_in_the_palette() -> None:
+async def test_palette_sends_a_system_text_and_changes_the_theme() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         wanted = did.ItemTextEntered("be brief", "system")
         await pick(pilot, app, "system: be brief", lambda: engine.sent == [wanted])
-
-
-async def test_a_theme_is_chosen_by_name() -> None:
-    async with showing("talk", (120, 36)) as (app, _, pilot):
         await pick(pilot, app, "theme daylight", lambda: app.theme == "daylight")
-
-
-def test_the_new_ids_are_checked_like_the_old_ones() -> None:
-    assert check_keys({"vc.delete_turn": "ctrl+x"}) == ({"vc.delete_turn": "ctrl+x"}, ())
-    for id, value, reason in (
-        ("vc.delete_turns", "x", "did you mean vc.delete_turn?"),
-        ("vc.insert_after", "m", "vc.mute has that key"),
-        ("vc.retrieve_turn", "hyper-r", "is not a key"),
-    ):
-        keymap, problems = check_keys({id: value})
-        assert keymap == {} and reason in str(problems[0])

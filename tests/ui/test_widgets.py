@@ -1,32 +1,30 @@
-"""Meters, ribbon, header and the list of events, one promise at a time."""
+"""Meters, ribbon, header with the mark of a recording, and the list of events, one promise at a time."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
+from tests.support.each import each
 from tests.support.event_rows import rows
 from tests.support.numbers_talk import numbers
-from tests.support.screen import lines, showing, text, until
+from tests.support.screen import change, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN, PTT
+from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import ReplyView, View
-from voicechat.engine.link import Batch, EventRow, Meters, Received
+from voicechat.engine.link import Batch, EventRow, Meters, Received, TapeShown
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.inspector.entries import SLAB
 from voicechat.ui.pace import settled
 from voicechat.ui.widgets.deck import cells_of
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.events_pane import EventsPane
 from voicechat.ui.widgets.glance import Answers
-from voicechat.ui.widgets.header_line import connection_words
+from voicechat.ui.widgets.header_line import HeaderLine, connection_words
 from voicechat.ui.widgets.ribbon import Ribbon, height_of
 
 
-def test_a_meter_runs_from_minus_60_to_0_dbfs() -> None:
+def test_a_meter_runs_from_minus_60_to_0_dbfs_and_a_calm_one_in_five_steps() -> None:
     assert [cells_of(level, 40) for level in (None, -90, -60, -30, 0, 6)] == [0, 0, 0, 20, 40, 40]
-
-
-def test_a_calm_meter_moves_in_five_steps() -> None:
     assert {cells_of(-60 + tenth / 10, 40, 5) for tenth in range(601)} == {0, 8, 16, 24, 32, 40}
 
 
@@ -53,7 +51,7 @@ async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
         await until(pilot, lambda: "╳" in lines(app)[-6])
 
 
-@pytest.mark.parametrize(
+@each(
     ("connection", "rtt", "words"),
     [
         (OPEN, 0.038, "● connected 38 ms"),
@@ -73,17 +71,15 @@ def test_the_header_tells_how_the_line_is(connection: object, rtt: float | None,
     assert f"{glyph} {said}" == words
 
 
-@pytest.mark.parametrize("width", [60, 70, 80, 100, 120, 180])
-async def test_the_right_side_of_the_header_is_never_cut(width: int) -> None:
-    async with showing("line-lost", (width, 24)) as (app, _, _pilot):
-        assert lines(app)[0].rstrip().endswith("line lost · try 2 in 1.4 s   4:12")
-
-
-@pytest.mark.parametrize("width", [40, 60, 80])
-async def test_reply_state_is_readable_at_every_width(width: int) -> None:
-    for scene, words in (("talk", "listen"), ("speaking", "speaking"), ("line-lost", "no session")):
-        async with showing(scene, (width, 16)) as (app, _, _pilot):
-            assert words in "\n".join(lines(app)[-3:])
+async def test_connection_and_reply_state_are_readable_at_every_width() -> None:
+    async with showing("line-lost", (60, 24)) as stage:
+        for width in (60, 70, 80, 100, 120, 180):
+            await change(stage, "line-lost", (width, 24))
+            assert lines(stage[0])[0].rstrip().endswith("line lost · try 2 in 1.4 s   4:12"), width
+        for scene, words in (("talk", "listen"), ("speaking", "speaking"), ("line-lost", "no session")):
+            for width in (40, 60, 80):
+                await change(stage, scene, (width, 16))
+                assert words in "\n".join(lines(stage[0])[-3:]), (scene, width)
 
 
 def test_half_and_nearly_all_answers() -> None:
@@ -118,14 +114,11 @@ async def test_events_that_did_not_fit_the_link_are_counted() -> None:
         await until(pilot, lambda: "EVENTS 3 shown · 3 kept · 41 not kept" in text(app))
 
 
-async def test_on_a_screen_just_wide_enough_no_figure_of_the_line_is_cut() -> None:
-    async with showing("talk", (160, 45)) as (app, _engine, pilot):
-        await until(pilot, lambda: "concealed —" in text(app))
-        assert "buffer —" in text(app)
-
-
-async def test_a_narrow_glance_column_takes_another_row_rather_than_cut_a_figure_from_its_unit() -> None:
-    async with showing("received", (160, 45)) as (app, engine, pilot):
+async def test_a_narrow_glance_takes_another_row_rather_than_cut_a_figure_from_its_unit() -> None:
+    async with showing("talk", (160, 45)) as stage:
+        app, engine, pilot = stage
+        assert "concealed —" in text(app) and "buffer —" in text(app)
+        await change(stage, "received")
         engine.deliver(numbers(budget=2.0))
         await until(pilot, lambda: "$0.25 of $2.00  $0.064 a minute" in text(app))
         told = [line.rsplit("│", 1)[1].strip() for line in lines(app) if "│" in line[110:]]
@@ -136,10 +129,7 @@ async def test_a_narrow_glance_column_takes_another_row_rather_than_cut_a_figure
             "buffer 45 ms  target 40 ms",
         ]
         assert told[at + 5 : at + 7] == ["sound    1 underrun  0 overruns  3 late", "2 restarts  1 lost"]
-
-
-async def test_the_glance_tells_what_became_of_the_assistant_s_sound_and_how_the_devices_were_served() -> None:
-    async with showing("received", (180, 50)) as (app, _, _pilot):
+        await change(stage, "received", (180, 50))
         shown = text(app)
         assert "received 4:01  FEC 0.5 %  concealed 0.2 %" in shown
         assert "37 stretched  2 dropped  4 late" in shown
@@ -151,3 +141,34 @@ def test_counts_that_run_with_every_packet_repaint_the_glance_once_a_second() ->
     first = settled(Received(played=5_000, fec=3, depth=0.0464, target=0.04))
     assert settled(Received(played=5_049, fec=3, depth=0.0461, target=0.04)) == first
     assert settled(Received(played=5_050, fec=3, depth=0.0461, target=0.04)) != first
+
+
+def header(app: VoiceChatApp) -> str:
+    line = app.talk.query_one(HeaderLine)
+    return "".join(segment.text for segment in line.render_line(0))
+
+
+async def test_the_header_shows_a_recording_as_long_as_it_lasts_or_the_engine_lives() -> None:
+    async with showing("ptt", (60, 30)) as (app, engine, pilot):
+        for width in (60, 120):
+            await pilot.resize_terminal(width, 30)
+            for tape, mark in ((TapeShown("/x"), "● rec "), (TapeShown("/x", redacted=True), "● rec, no words ")):
+                engine.deliver(tape)
+                await until(pilot, lambda mark=mark: mark in header(app))  # type: ignore[misc]
+            engine.deliver(TapeShown())
+            await until(pilot, lambda: "rec" not in header(app))
+        engine.deliver(TapeShown("/x"))
+        await until(pilot, lambda: "● rec " in header(app))
+        engine.die("killed")
+        await until(pilot, lambda: "rec" not in header(app))
+
+
+async def test_the_key_asks_for_a_tape_and_never_while_a_message_is_typed() -> None:
+    async with showing("ptt", (100, 30)) as (app, engine, pilot):
+        await pilot.press("w")
+        assert RecordingToggled() not in engine.sent
+        assert "w once more makes a tape" in text(app)
+        await pilot.press("w")
+        assert engine.sent.count(RecordingToggled()) == 1
+        await pilot.press("i", "w")
+        assert engine.sent.count(RecordingToggled()) == 1

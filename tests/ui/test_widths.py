@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from tests.support.scenes import all_scenes
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import at_rest, change, lines, showing, text, until
 from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Meters
@@ -105,20 +105,14 @@ async def settled(app: VoiceChatApp, pilot: Pilot[int]) -> list[str]:
     return [line for line in lines(app) if "▎" in line]
 
 
-async def test_below_sixty_columns_the_newest_turn_and_the_deck_are_left() -> None:
-    async with showing("talk", (59, 15)) as (app, _, pilot):
-        await until(pilot, lambda: "60x16 or more shows the talk" in text(app))
-        assert "ON AIR" in text(app) and "And how would I ask for the bi" in " ".join(text(app).split())
-
-
-@pytest.mark.parametrize("scene", ["held", "muted", "barge-in-ready", "line-lost", "no-mic", "interrupted", "written"])
-async def test_without_colours_every_state_is_told_in_words(scene: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_colours_every_state_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with showing(scene, (120, 36)) as (app, _, pilot):
-        await at_rest(pilot)
-        check(app)
-        for strip in app.screen._compositor.render_strips():
-            for segment in strip:
+    async with showing("held", (120, 36)) as stage:
+        app = stage[0]
+        for scene in ("held", "muted", "barge-in-ready", "line-lost", "no-mic", "interrupted", "written"):
+            await change(stage, scene)
+            check(app)
+            for segment in (segment for strip in app.screen._compositor.render_strips() for segment in strip):
                 for color in (segment.style.color, segment.style.bgcolor) if segment.style else ():
                     assert color is None or color.triplet is None or len(set(color.triplet)) == 1, (segment, color)
-        assert any(word in text(app) for word in ("ON AIR", "MUTED", "MIC READY", "MIC CLOSED", "NO MICROPHONE"))
+            assert any(word in text(app) for word in ("ON AIR", "MUTED", "MIC READY", "MIC CLOSED", "NO MICROPHONE"))
