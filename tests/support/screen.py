@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
 
+from textual import _wait
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
@@ -18,6 +19,7 @@ from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 
+_wait.SLEEP_GRANULARITY = 0.005  # after each key Textual waits two times so long; a screen is read when it is painted
 PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
 
@@ -62,7 +64,8 @@ async def until(pilot: Pilot[int], is_true: Callable[[], bool]) -> None:
 
 
 def lines(app: VoiceChatApp) -> list[str]:
-    """What is on the screen, row by row."""
+    """What is on the screen, row by row; what waits for the next frame is painted first."""
+    app.screen._on_timer_update()
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 
@@ -97,7 +100,7 @@ async def at_rest(pilot: Pilot[int]) -> None:
     assert isinstance(app, VoiceChatApp)
     alike, before = 0, [""]
     patience_ends = monotonic() + PATIENCE
-    while alike < 3:
+    while alike < 2:
         assert monotonic() < patience_ends, "it never came to rest"
         await pilot.pause(0.01)
         ribbon = app.talk.query_one(Ribbon).region

@@ -315,7 +315,7 @@ async def test_every_action_is_in_the_palette() -> None:
         await until(pilot, lambda: engine.sent == [did.NewAsked()])
 
 
-CHOICES = (
+CHOICES: tuple[tuple[tuple[str, ...], list[object]], ...] = (
     (("enter", "enter"), [did.DeafenChosen(True)]),
     (("enter", "enter", "enter"), [did.DeafenChosen(True)]),
     (("enter", "escape"), []),

@@ -22,6 +22,7 @@ async def inspecting(size: tuple[int, int] = (120, 36), options: UiOptions | Non
         engine.log(*ROWS)
         await pilot.press("f2")
         await until(pilot, lambda: f"{len(ROWS)} kept" in text(app))
+        await at_rest(pilot)
         yield stage
 
 

@@ -54,7 +54,7 @@ async def test_no_state_names_a_key_that_is_not_bound(size: tuple[int, int]) -> 
         for name, scene in all_scenes().items():
             engine.deliver(Snapshot(scene.view, scene.meters, scene.sound, scene.t), Turns((), ()))
             await until(pilot, lambda view=scene.view: app.view == cleaned(view))  # type: ignore[misc]
-            await pilot.pause(0.05)
+            await at_rest(pilot)
             assert keys_named(lines(app)) == set(), name
 
 
@@ -83,8 +83,7 @@ async def test_no_pane_names_a_key_that_is_not_bound(size: tuple[int, int]) -> N
         for keys in PANES:
             for key in keys:
                 await pilot.press(REMAPPED.get(key, key))
-                await pilot.pause(0.05)
-            await at_rest(pilot)
+                await at_rest(pilot)
             assert keys_named(lines(app)) == set(), keys
             for _ in range(3):
                 await pilot.press(REMAPPED["vc.back"])
