@@ -23,6 +23,7 @@ from tests.support.script import (
     voice,
     wire,
 )
+from voicechat.core import events as on
 from voicechat.core.effects import (
     AllowBargeIn,
     BeginPlayback,
@@ -32,24 +33,6 @@ from voicechat.core.effects import (
     SilencePlayback,
     TruncateItem,
 )
-from voicechat.core.events import (
-    AnswerInterrupted,
-    BargeInChosen,
-    BargeInHappened,
-    EchoChanged,
-    Event,
-    FalseAlarm,
-    MuteChosen,
-    Noticed,
-    PauseToggled,
-    PlaybackFlushed,
-    SelfEchoHeard,
-    StopPressed,
-    TalkPressed,
-    TimePassed,
-    VoiceBegan,
-    VoiceEnded,
-)
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import State
 from voicechat.core.step import step
@@ -58,48 +41,58 @@ from voicechat.protocol.server_events import InputAudioBufferSpeechStarted
 QUICK = policy_for(PRESETS["quick"])
 
 
-def talk_over(began: float, ended: float, *more: At[Event], begin: State | None = None, until: float = 20.0) -> Talk:
+def talk_over(began: float, ended: float, *more: At[on.Event], begin: State | None = None, until: float = 20.0) -> Talk:
     """A long answer, audible from 0.1 on, with somebody's voice over it."""
     events = sorted([*answer(until=15.0), *voice(began, ended), *more], key=lambda one: one.time)
     return script(*events, begin=begin, until=until)
 
 
-def grants(talk: Talk) -> list[At[AnswerInterrupted]]:
+def grants(talk: Talk) -> list[At[on.AnswerInterrupted]]:
     """When voice interrupted."""
-    return [one for one in talk.news(AnswerInterrupted) if one.what.by == "barge-in"]
+    return [one for one in talk.news(on.AnswerInterrupted) if one.what.by == "barge-in"]
 
 
-def test_r7_a_cough_is_not_an_interruption() -> None:
-    assert grants(talk_over(3.0, 3.2)) == []
+PUSH_TO_TALK = opened(turn_mode="push-to-talk")
+GRANTS: list[tuple[str, float, float, list[float], tuple[At[on.Event], ...], State]] = [
+    ("a cough is not an interruption", 3.0, 3.2, [], (), opened()),
+    ("nobody interrupts a first syllable", 0.3, 1.25, [], (), opened()),
+    ("a voice from before the response, once that has lasted", 0.05, 5.0, [1.3], (), opened()),
+    ("not when barge-in is off", 3.0, 6.0, [], (at(1.0, on.BargeInChosen(False)),), opened()),
+    ("not with a muted mic", 3.0, 6.0, [], (at(1.0, on.MuteChosen(True)),), opened()),
+    ("not with a paused mic", 3.0, 6.0, [], (at(1.0, on.PauseToggled()),), opened()),
+    ("not in push-to-talk", 3.0, 6.0, [], (), PUSH_TO_TALK),
+    ("not by the voice of a held key", 3.0, 6.0, [], (at(3.1, on.TalkPressed()),), PUSH_TO_TALK),
+]
 
 
-def test_r7_nobody_interrupts_a_first_syllable() -> None:
-    assert grants(talk_over(0.3, 1.25)) == []
+@each(("name", "began", "ended", "granted", "more", "begin"), GRANTS)
+def test_r7_when_a_voice_over_the_response_interrupts_it(
+    name: str, began: float, ended: float, granted: list[float], more: tuple[At[on.Event], ...], begin: State
+) -> None:
+    talk = talk_over(began, ended, *more, begin=begin)
+    assert [one.time for one in grants(talk)] == granted
+    if more or begin is PUSH_TO_TALK:
+        assert AllowBargeIn(True) not in [one.what for one in talk.effects]
 
 
 def test_r7_a_sentence_cuts_in_after_250_ms_with_everything_from_before_it() -> None:
     talk = talk_over(3.0, 5.0)
-    assert grants(talk) == [at(3.25, AnswerInterrupted("barge-in", nearly(0.55)))]
+    assert grants(talk) == [at(3.25, on.AnswerInterrupted("barge-in", nearly(0.55)))]
     assert talk.of(OpenMic) == [at(3.25, OpenMic(pre_roll=nearly(0.55 + talk.policy.late_notice)))]
     assert talk.of(SilencePlayback) == [at(3.25, SilencePlayback(1))]
 
 
-def test_r7_a_voice_that_began_before_the_answer_cuts_in_when_that_has_lasted_long_enough() -> None:
-    talk = talk_over(0.05, 5.0)
-    assert [one.time for one in grants(talk)] == [1.3]
-
-
 def test_r7_the_core_grants_nothing_by_itself_so_a_short_voice_whose_end_is_not_known_yet_cuts_nothing() -> None:
     talk = script(*answer(until=15.0)[:3], until=3.0)
-    talk.state = step(talk.state, VoiceBegan(2.9), 3.0, talk.policy).state
+    talk.state = step(talk.state, on.VoiceBegan(2.9), 3.0, talk.policy).state
     for now in (3.15, 3.2, 3.5):
-        result = step(talk.state, TimePassed(), now, talk.policy)
+        result = step(talk.state, on.TimePassed(), now, talk.policy)
         assert result.announced == ()
         talk.state = result.state
 
 
 def test_r7_without_an_echo_canceller_voice_cannot_cut_in_and_the_mic_says_so() -> None:
-    deaf = at(0.0, EchoChanged("no echo canceller here: half duplex", hears_over_playback=False))
+    deaf = at(0.0, on.EchoChanged("no echo canceller here: half duplex", hears_over_playback=False))
     talk = script(deaf, *answer(until=15.0), *voice(3.0, 5.0), until=6.0)
     assert grants(talk) == []
     assert AllowBargeIn(True) not in [one.what for one in talk.effects]
@@ -109,20 +102,20 @@ def test_r7_without_an_echo_canceller_voice_cannot_cut_in_and_the_mic_says_so() 
 @each(
     ("heard_echo", "cure"),
     [
-        (SelfEchoHeard(-18.2, 0.14, 0.0, "headphones"), "turn echo cancelling on"),
-        (SelfEchoHeard(-18.2, 0.14, 0.0, "shut"), "turn echo cancelling on"),
+        (on.SelfEchoHeard(-18.2, 0.14, 0.0, "headphones"), "turn echo cancelling on"),
+        (on.SelfEchoHeard(-18.2, 0.14, 0.0, "shut"), "turn echo cancelling on"),
         (
-            SelfEchoHeard(-18.2, 0.14, 12.0, "cancelled"),
+            on.SelfEchoHeard(-18.2, 0.14, 12.0, "cancelled"),
             "turn the loudspeaker down, use headphones, or half duplex (b)",
         ),
-        (SelfEchoHeard(-18.2, 0.55, 3.0, "cancelled"), "too late for echo cancelling"),
+        (on.SelfEchoHeard(-18.2, 0.55, 3.0, "cancelled"), "too late for echo cancelling"),
     ],
 )
 def test_a_loudspeaker_that_triggers_the_voice_detection_is_named_with_its_cure(
-    heard_echo: SelfEchoHeard, cure: str
+    heard_echo: on.SelfEchoHeard, cure: str
 ) -> None:
     talk = script(at(1.0, heard_echo))
-    (notice,) = talk.news(Noticed)
+    (notice,) = talk.news(on.Noticed)
     assert cure in notice.what.text
     assert "\N{MINUS SIGN}18 dB" in notice.what.text
     assert "ms late" in notice.what.text
@@ -135,9 +128,9 @@ def test_r7_the_audio_callback_may_grant_once_the_answer_has_lasted() -> None:
 
 
 def test_r7_what_the_callback_granted_is_carried_out_once() -> None:
-    events = (*answer(until=15.0)[:3], at(3.0, VoiceBegan(3.0)), at(3.2, BargeInHappened(2.95)))
+    events = (*answer(until=15.0)[:3], at(3.0, on.VoiceBegan(3.0)), at(3.2, on.BargeInHappened(2.95)))
     talk = script(*events, until=6.0)
-    assert grants(talk) == [at(3.2, AnswerInterrupted("barge-in", nearly(0.55)))]
+    assert grants(talk) == [at(3.2, on.AnswerInterrupted("barge-in", nearly(0.55)))]
     assert talk.of(AllowBargeIn)[-1] == at(3.2, AllowBargeIn(False))
 
 
@@ -149,7 +142,7 @@ def test_r7_a_grant_just_after_the_end_opens_the_mic_and_the_next_response_is_au
         at(2.0, fell_silent(2.0)),
         at(2.0, sound_stopped()),
     )
-    granted = (at(2.2, BargeInHappened(1.9)), at(2.2, PlaybackFlushed(1)))
+    granted = (at(2.2, on.BargeInHappened(1.9)), at(2.2, on.PlaybackFlushed(1)))
     talk = script(*events, *granted, at(3.0, created("r2")), at(3.1, heard()), until=4.0)
     assert [one.time for one in talk.of(OpenMic)][:1] == [2.2]
     assert talk.of(BeginPlayback) == [at(0.0, BeginPlayback(1)), at(2.2, BeginPlayback(2)), at(3.0, BeginPlayback(3))]
@@ -157,7 +150,7 @@ def test_r7_a_grant_just_after_the_end_opens_the_mic_and_the_next_response_is_au
 
 
 def test_stop_while_idle_keeps_the_next_response_audible() -> None:
-    idle = (at(3.0, StopPressed()), at(3.01, PlaybackFlushed(1)))
+    idle = (at(3.0, on.StopPressed()), at(3.01, on.PlaybackFlushed(1)))
     talk = script(*answer(until=2.0), *idle, at(4.0, created("r2")), at(4.1, heard()), until=5.0)
     assert talk.of(SilencePlayback) == []
     assert talk.of(BeginPlayback)[-2:] == [at(3.01, BeginPlayback(2)), at(4.0, BeginPlayback(3))]
@@ -165,23 +158,10 @@ def test_stop_while_idle_keeps_the_next_response_audible() -> None:
 
 
 def test_a_flush_applied_before_the_key_is_known_ends_the_answer_once() -> None:
-    events = (at(0.0, created()), at(0.1, heard()), at(1.0, PlaybackFlushed(1)), at(1.02, StopPressed()))
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, on.PlaybackFlushed(1)), at(1.02, on.StopPressed()))
     talk = script(*events, until=2.0)
-    assert [one.what.by for one in talk.news(AnswerInterrupted)] == ["you"]
+    assert [one.what.by for one in talk.news(on.AnswerInterrupted)] == ["you"]
     assert len(talk.of(CancelResponse)) == 1
-
-
-@each("event", [BargeInChosen(False), MuteChosen(True), PauseToggled()])
-def test_r7_no_barge_in_when_it_is_off_or_the_mic_is_closed_by_the_user(event: Event) -> None:
-    talk = talk_over(3.0, 6.0, at(1.0, event))
-    assert grants(talk) == []
-    assert AllowBargeIn(True) not in [one.what for one in talk.effects]
-
-
-def test_r7_push_to_talk_is_interrupted_by_its_key_alone() -> None:
-    begin = opened(turn_mode="push-to-talk")
-    assert grants(talk_over(3.0, 6.0, begin=begin)) == []
-    assert grants(talk_over(3.0, 6.0, at(3.1, TalkPressed()))) == []
 
 
 def test_r7_under_quick_the_server_interrupts() -> None:
@@ -189,25 +169,19 @@ def test_r7_under_quick_the_server_interrupts() -> None:
     assert grants(script(*events, begin=opened(policy=QUICK), policy=QUICK)) == []
 
 
-def test_r8_a_grant_silences_then_cancels_then_clears() -> None:
+def test_r8_a_grant_or_the_stop_key_silences_then_cancels_then_clears() -> None:
     events = (at(0.0, created()), at(0.1, heard()), *voice(3.0, 5.0), at(5.1, done(status="cancelled")))
     talk = script(*events, until=9.0)
-    carried_out = [type(one.what) for one in talk.effects if one.time == 3.25]
-    assert carried_out[:3] == [SilencePlayback, CancelResponse, ClearOutputAudio]
-    assert OpenMic in carried_out[3:]
-
-
-def test_r8_the_stop_key_does_the_same_at_any_time() -> None:
-    talk = script(at(0.0, created()), at(0.1, heard()), at(0.3, StopPressed()), until=1.0)
-    assert [type(one.what) for one in talk.effects if one.time == 0.3] == [
-        SilencePlayback,
-        CancelResponse,
-        ClearOutputAudio,
-    ]
+    kinds = [type(one.what) for one in talk.effects if one.time == 3.25]
+    assert kinds[:3] == [SilencePlayback, CancelResponse, ClearOutputAudio]
+    assert OpenMic in kinds[3:]
+    assert talk.state.responses.last_ended_by == "barge-in"  # R16
+    stopped = script(at(0.0, created()), at(0.1, heard()), at(0.3, on.StopPressed()), until=1.0)
+    assert [type(one.what) for one in stopped.effects if one.time == 0.3] == kinds[:3]
 
 
 def test_r8_stop_with_nothing_to_stop_does_nothing() -> None:
-    assert script(at(1.0, StopPressed())).effects == []
+    assert script(at(1.0, on.StopPressed())).effects == []
 
 
 def test_r8_late_sound_of_the_cancelled_answer_does_not_close_the_mic_again() -> None:
@@ -224,7 +198,7 @@ def test_r8_the_loudspeaker_plays_again_when_the_next_answer_begins() -> None:
 
 def test_r9_cleared_by_the_server_flushes_at_once_on_webrtc() -> None:
     talk = script(at(0.0, created()), at(0.1, heard()), at(2.0, sound_cleared()), at(2.1, done(status="cancelled")))
-    assert talk.news(AnswerInterrupted) == [at(2.0, AnswerInterrupted("server"))]
+    assert talk.news(on.AnswerInterrupted) == [at(2.0, on.AnswerInterrupted("server"))]
     assert [type(one.what) for one in talk.effects if one.time == 2.0][:1] == [SilencePlayback]
     assert talk.of(CancelResponse) == []
 
@@ -233,7 +207,7 @@ def test_r9_cancelled_by_turn_detection_flushes_and_truncates_on_websocket() -> 
     events = (at(0.0, created()), at(0.0, audio("i1", 5.0)), at(0.1, heard()))
     end = at(2.1, done(status="cancelled", reason="turn_detected"))
     talk = script(*events, end, begin=opened(transport="WebSocket"), until=3.0)
-    assert talk.news(AnswerInterrupted) == [at(2.1, AnswerInterrupted("server"))]
+    assert talk.news(on.AnswerInterrupted) == [at(2.1, on.AnswerInterrupted("server"))]
     assert talk.of(SilencePlayback) == [at(2.1, SilencePlayback(1))]
     assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(2.0)]
     assert talk.state.responses.last_ended_by == "server"
@@ -248,46 +222,40 @@ def test_r9_speech_started_flushes_under_quick_only() -> None:
 
 
 def test_r9_the_answer_to_our_own_clear_is_no_second_interruption() -> None:
-    events = (at(0.0, created()), at(0.1, heard()), at(2.0, StopPressed()), at(2.1, sound_cleared()))
+    events = (at(0.0, created()), at(0.1, heard()), at(2.0, on.StopPressed()), at(2.1, sound_cleared()))
     talk = script(*events, at(2.15, done(status="cancelled", reason="turn_detected")))
-    assert [one.what.by for one in talk.news(AnswerInterrupted)] == ["you"]
+    assert [one.what.by for one in talk.news(on.AnswerInterrupted)] == ["you"]
     assert talk.state.responses.last_ended_by == "you"
 
 
 def test_r11_a_grant_without_words_or_further_voice_is_called_noise() -> None:
     talk = talk_over(3.0, 3.3)
-    assert talk.news(FalseAlarm) == [at(4.3, FalseAlarm(3.25))]
+    assert talk.news(on.FalseAlarm) == [at(4.3, on.FalseAlarm(3.25))]
     assert talk.notices == ["false_alarm"]
     assert talk.state.voice.false_alarms == 1
     cut = [turn for turn in talk.state.conversation.turns if turn.cut is not None]
     assert cut and cut[0].false_alarm
 
 
-def test_r11_a_transcript_makes_it_an_interruption() -> None:
-    assert talk_over(3.0, 3.3, at(4.0, transcribed("u1", "stop"))).news(FalseAlarm) == []
-
-
-def test_r11_a_transcript_without_words_does_not() -> None:
-    assert len(talk_over(3.0, 3.3, at(4.0, transcribed("u1", " ."))).news(FalseAlarm)) == 1
-
-
-def test_r11_voice_that_goes_on_makes_it_an_interruption() -> None:
-    assert talk_over(3.0, 4.5).news(FalseAlarm) == []
-    assert talk_over(3.0, 3.6).news(FalseAlarm) == []
-
-
-def test_r11_further_voice_within_a_second_is_waited_for() -> None:
-    talk = talk_over(3.0, 3.3, at(4.0, VoiceBegan(4.0)), at(4.8, VoiceEnded(4.8, 0.8)))
-    assert talk.news(FalseAlarm) == []
+@each(
+    ("ended", "more", "alarms"),
+    [
+        (3.3, (at(4.0, transcribed("u1", "stop")),), 0),
+        (3.3, (at(4.0, transcribed("u1", " .")),), 1),
+        (4.5, (), 0),
+        (3.6, (), 0),
+        (3.3, (at(4.0, on.VoiceBegan(4.0)), at(4.8, on.VoiceEnded(4.8, 0.8))), 0),
+    ],
+    ids=["words", "no words", "voice goes on", "voice goes on a little", "further voice within a second"],
+)
+def test_r11_words_or_further_voice_make_it_an_interruption(
+    ended: float, more: tuple[At[on.Event], ...], alarms: int
+) -> None:
+    assert len(talk_over(3.0, ended, *more).news(on.FalseAlarm)) == alarms
 
 
 def test_the_numbers_are_the_policys() -> None:
     policy = TurnPolicy(min_playback=0.0, min_voice=0.5, pre_roll=0.2)
     events = (*answer(until=9.0)[:3], *voice(0.3, 3.0))
     talk = script(*events, policy=policy, until=2.0)
-    assert grants(talk) == [at(0.8, AnswerInterrupted("barge-in", nearly(0.7)))]
-
-
-def test_r16_a_barge_in_is_named() -> None:
-    events = (at(0.0, created()), at(0.1, heard()), *voice(3.0, 5.0), at(5.1, done(status="cancelled")))
-    assert script(*events, until=9.0).state.responses.last_ended_by == "barge-in"
+    assert grants(talk) == [at(0.8, on.AnswerInterrupted("barge-in", nearly(0.7)))]

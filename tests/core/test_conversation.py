@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +25,8 @@ from tests.support.script import (
     words,
 )
 from voicechat.core import events as on
+from voicechat.core.events import SideNoted, TurnTranslated
+from voicechat.core.rules import conversation
 from voicechat.core.state import Turn, Wishes
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import ErrorDetail, Item
@@ -51,8 +54,7 @@ def test_transcript_deltas_grow_and_the_final_one_replaces_them() -> None:
 
 
 def test_transcript_that_comes_after_the_whole_answer_stands_above_it() -> None:
-    talk = sounded(answered(asked(connected())), 1.0, 4.0)
-    talk.at(9.0).hear(transcribed("u1", "Hello?"))
+    talk = sounded(answered(asked(connected())), 1.0, 4.0).at(9.0).hear(transcribed("u1", "Hello?"))
     assert talk.said() == [("you", "Hello?"), ("assistant", HELLO)]
 
 
@@ -74,8 +76,7 @@ def test_without_transcription_the_first_turn_says_so_and_the_others_stay_quiet(
 
 
 def test_turn_gets_its_place_by_the_item_before_it_however_late_that_comes() -> None:
-    talk = connected()
-    talk.hear(committed("u2", "a1"), transcribed("u2", "two"))
+    talk = connected().hear(committed("u2", "a1"), transcribed("u2", "two"))
     talk.hear(committed("u1"), transcribed("u1", "one"))
     talk.hear(
         created("r1"), wire.ConversationItemAdded(item=item("a1", "assistant"), previous_item_id="u1"),
@@ -243,11 +244,9 @@ def test_turns_of_an_old_line_are_never_touched_by_the_same_ids_on_a_new_one() -
     talk = sounded(answered(asked(connected()).hear(transcribed("u1", "old"))), 1.0, 4.0)
     talk.at(6.0).tell(on.LineLost(1, "gone"))
     old = [turn for turn in talk.turns if turn.who != "note"]
-    talk.tell(on.AgainPressed())
-    talk.open_line()
+    talk.tell(on.AgainPressed()).open_line()
     answered(asked(talk).hear(transcribed("u1", "new")))
-    talk.hear(wire.ConversationItemDeleted(item_id="u1"))
-    talk.hear(transcribed("u1", "stale"), connection=1)
+    talk.hear(wire.ConversationItemDeleted(item_id="u1")).hear(transcribed("u1", "stale"), connection=1)
     now = [turn for turn in talk.turns if turn.who != "note"][:2]
     assert [(turn.key, turn.text, turn.cut) for turn in now] == [(turn.key, turn.text, turn.cut) for turn in old]
     assert {turn.item_id for turn in now} == {f"kept-2-{turn.key}" for turn in old}  # the new line knows them by these
@@ -295,3 +294,49 @@ def test_a_long_conversation_is_not_rebuilt_for_one_word() -> None:
     talk.hear(words("now", "an", "lo"))
     assert all(old is new for old, new in zip(before[:-1], talk.turns[:-1], strict=True))
     assert talk.turns[-1].text == "Hello"
+
+
+# R24: what works beside the talk adds words to the transcript, and is nobody's cue
+
+
+RULES = Path(conversation.__file__).parent
+
+
+def test_a_translation_stands_beneath_its_turn() -> None:
+    talk = answered(asked(connected())).hear(transcribed("u1", "Hello?"))
+    yours = talk.views[0]
+    assert yours.translation is None
+    talk.tell(TurnTranslated(yours.key, "Hallo?"))
+    assert [turn.translation for turn in talk.views] == ["Hallo?", None]
+    assert talk.views[0].text == "Hello?"
+
+
+def test_a_newer_translation_takes_the_place_of_the_older_one() -> None:
+    talk = asked(connected()).hear(transcribed("u1", "Hello?"))
+    key = talk.views[0].key
+    talk.tell(TurnTranslated(key, "Hallo"), TurnTranslated(key, "Hallo?"))
+    assert talk.views[0].translation == "Hallo?"
+
+
+def test_that_there_will_be_none_is_known_apart_from_not_yet() -> None:
+    talk = asked(connected()).hear(transcribed("u1", "Hallo?"))
+    talk.tell(TurnTranslated(talk.views[0].key, "", "same"))
+    assert talk.views[0].translation == ""
+
+
+def test_a_translation_of_a_turn_that_is_gone_changes_nothing() -> None:
+    talk = asked(connected()).hear(transcribed("u1", "Hello?"))
+    before = talk.state
+    assert talk.tell(TurnTranslated("t99", "Hallo?")).state is before
+
+
+def test_trouble_with_it_is_a_note() -> None:
+    talk = asked(connected()).tell(SideNoted("Translation: it is busy.", "translation_wait"))
+    note = talk.views[-1]
+    assert (note.who, note.text, note.level) == ("note", "Translation: it is busy.", "warning")
+
+
+@each("name", ["TurnTranslated", "SideNoted"])
+def test_only_the_transcript_knows_of_side_work(name: str) -> None:
+    knowing = {path.name for path in RULES.parent.rglob("*.py") if name in path.read_text(encoding="utf-8")}
+    assert knowing == {"conversation.py", "side_events.py", "events.py"}

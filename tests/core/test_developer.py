@@ -175,8 +175,7 @@ def test_a_text_is_put_behind_a_turn_and_stands_there_and_asks_for_no_answer() -
     assert isinstance(event, ConversationItemCreate)
     assert event.previous_item_id == "i1"
     assert event.item.content == (ContentPart(type="output_text", text="between"),)
-    talk.at(1.1).tell(wire(item(event.item.id or "", "between", "assistant", after="i1")))
-    talk.at(5.0)
+    talk.at(1.1).tell(wire(item(event.item.id or "", "between", "assistant", after="i1"))).at(5.0)
     assert words(talk) == ["one", "between", "two"]
     assert talk.of(CreateResponse) == []
 

@@ -101,41 +101,21 @@ GOLDEN: list[tuple[Dialect, str, SettingValue, dict[str, Any]]] = [
     ("ga", "output_modalities", ["text"], {"type": "realtime", "output_modalities": ["text"]}),
     ("beta", "output_modalities", ["audio"], {"modalities": ["text", "audio"]}),
     ("ga", "tool_choice", "none", {"type": "realtime", "tool_choice": "none"}),
-    (
-        "ga",
-        "audio.input.noise_reduction",
-        {"type": "far_field"},
-        {"type": "realtime", "audio": {"input": {"noise_reduction": {"type": "far_field"}}}},
-    ),
+    ("ga", "audio.input.noise_reduction", {"type": "far_field"},
+     {"type": "realtime", "audio": {"input": {"noise_reduction": {"type": "far_field"}}}}),
     ("beta", "audio.input.noise_reduction", None, {"input_audio_noise_reduction": None}),
-    (
-        "ga",
-        "audio.input.transcription.language",
-        None,
-        {"type": "realtime", "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}},
-    ),
-    (
-        "beta",
-        "audio.input.transcription.prompt",
-        "names: Ada",
-        {"input_audio_transcription": {"model": "gpt-transcribe", "language": "en", "prompt": "names: Ada"}},
-    ),
-    (
-        "ga",
-        f"{VAD}.idle_timeout_ms",
-        6000,
-        {"type": "realtime", "audio": {"input": {"turn_detection": {**DETECTION, **DECIDED, "idle_timeout_ms": 6000}}}},
-    ),
-    (
-        "ga",
-        f"{VAD}.type",
-        "semantic_vad",
-        {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "semantic_vad", **DECIDED}}}},
-    ),
+    ("ga", "audio.input.transcription.language", None,
+     {"type": "realtime", "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}),
+    ("beta", "audio.input.transcription.prompt", "names: Ada",
+     {"input_audio_transcription": {"model": "gpt-transcribe", "language": "en", "prompt": "names: Ada"}}),
+    ("ga", f"{VAD}.idle_timeout_ms", 6000, {"type": "realtime",
+     "audio": {"input": {"turn_detection": {**DETECTION, **DECIDED, "idle_timeout_ms": 6000}}}}),
+    ("ga", f"{VAD}.type", "semantic_vad",
+     {"type": "realtime", "audio": {"input": {"turn_detection": {"type": "semantic_vad", **DECIDED}}}}),
     ("beta", f"{VAD}.threshold", 0.7, {"turn_detection": {**DETECTION, **DECIDED, "threshold": 0.7}}),
     ("ga", VAD, None, {"type": "realtime", "audio": {"input": {"turn_detection": None}}}),
     ("beta", VAD, None, {"turn_detection": None}),
-]
+]  # fmt: skip
 
 
 @each(("dialect", "path", "value", "session"), GOLDEN, ids=lambda one: str(one)[:30])

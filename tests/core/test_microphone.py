@@ -19,303 +19,232 @@ from tests.support.script import (
     sound_stopped,
     voice,
 )
-from voicechat.core.effects import CloseMic, CreateResponse, OpenMic, SetVolume, UpdateSession
-from voicechat.core.events import (
-    AnswerInterrupted,
-    AttendanceChanged,
-    BargeInChosen,
-    ConnectWanted,
-    DeafenChosen,
-    DeviceLost,
-    DeviceMissing,
-    DeviceOpened,
-    Event,
-    LineLost,
-    LineOpened,
-    MicFlat,
-    MicLive,
-    MuteChosen,
-    PauseToggled,
-    PlaybackEmptied,
-    TalkPressed,
-    TimePassed,
-    TurnModeChosen,
-    VoiceBegan,
-    VoiceEnded,
-    VolumeChosen,
-)
+from voicechat.core import events as on
+from voicechat.core.effects import CloseMic, CreateResponse, Effect, OpenDevices, OpenMic, SetVolume, UpdateSession
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import State
 from voicechat.core.step import step
 
 HALF_DUPLEX = opened(barge_in=False)
+Events = tuple[At[on.Event], ...]
 QUICK = policy_for(PRESETS["quick"])
 
 
-def test_r1_the_gate_closes_when_the_assistant_becomes_audible() -> None:
-    talk = script(at(0.4, heard()), at(0.5, sound_started()), begin=HALF_DUPLEX, until=1.0)
-    assert talk.of(CloseMic) == [at(0.4, CloseMic())]
-    assert talk.reason == "assistant speaking"
+OVER_IT = "assistant speaking, talk over it to cut in"
 
 
-def test_r1_the_gate_closes_with_the_started_event_where_that_comes_first() -> None:
-    talk = script(at(0.4, sound_started()), at(0.5, heard()), begin=HALF_DUPLEX, until=1.0)
-    assert talk.of(CloseMic) == [at(0.4, CloseMic())]
+@each(
+    ("begin", "policy", "events", "closes", "reason"),
+    [
+        (HALF_DUPLEX, TurnPolicy(), (at(0.4, heard()), at(0.5, sound_started())), [0.4], "assistant speaking"),
+        (HALF_DUPLEX, TurnPolicy(), (at(0.4, sound_started()), at(0.5, heard())), [0.4], "assistant speaking"),
+        (opened(), TurnPolicy(), (at(0.4, heard()),), [0.4], OVER_IT),
+        (opened(policy=QUICK), QUICK, (at(0.4, sound_started()), at(0.5, heard())), [], ""),
+        (
+            opened(policy=QUICK),
+            QUICK,
+            (at(0.0, on.BargeInChosen(False)), at(0.5, heard())),
+            [0.5],
+            "assistant speaking",
+        ),
+    ],
+    ids=["sound first", "event first", "with barge-in", "quick alone stays open", "quick without barge-in"],
+)
+def test_r1_the_mic_closes_at_the_first_sign_of_the_assistant_and_says_why(
+    begin: State, policy: TurnPolicy, events: Events, closes: list[float], reason: str
+) -> None:
+    talk = script(*events, begin=begin, policy=policy, until=1.0)
+    assert (talk.of(CloseMic), talk.reason) == ([at(time, CloseMic()) for time in closes], reason)
 
 
-def test_r1_with_barge_in_the_reason_says_that_one_may_talk_over_it() -> None:
-    talk = script(at(0.4, heard()), until=1.0)
-    assert talk.of(CloseMic) == [at(0.4, CloseMic())]
-    assert talk.reason == "assistant speaking, talk over it to cut in"
-
-
-def test_r1_the_quick_preset_alone_keeps_the_mic_open() -> None:
-    talk = script(at(0.4, sound_started()), at(0.5, heard()), begin=opened(policy=QUICK), policy=QUICK, until=2.0)
-    assert talk.of(CloseMic) == []
-    assert talk.reason == ""
-
-
-def test_r1_barge_in_off_means_off_under_quick_too() -> None:
-    events = (at(0.0, BargeInChosen(False)), at(0.5, heard()))
-    talk = script(*events, begin=opened(policy=QUICK), policy=QUICK, until=1.0)
-    assert talk.reason == "assistant speaking"
-
-
-def spoken(*last: At[Event], start: bool = True) -> list[At[Event]]:
+def spoken(*last: At[on.Event], start: bool = True) -> Events:
     """An answer audible from 0.2 to 1.9 with what is said about its end."""
-    begun: list[At[Event]] = [at(0.1, sound_started())] if start else []
-    return [at(0.0, created()), *begun, at(0.2, heard()), at(1.9, fell_silent(1.9)), *last]
+    begun = (at(0.1, sound_started()),) if start else ()
+    return (at(0.0, created()), *begun, at(0.2, heard()), at(1.9, fell_silent(1.9)), *last)
 
 
-def test_r2_stopped_alone_reopens_300_ms_after_the_last_audible_sample() -> None:
-    talk = script(*spoken(at(2.0, sound_stopped())), until=2.2)
-    assert talk.of(OpenMic) == [at(2.2, OpenMic())]
+STOPPED = at(2.0, sound_stopped())
+NEXT = (
+    at(2.05, created("r2")),
+    at(2.1, heard()),
+    at(3.0, fell_silent(3.0)),
+    at(3.9, heard()),
+    at(9.0, fell_silent(9.0)),
+)
+REOPENINGS: list[tuple[str, list[float], float, Events]] = [
+    ("stopped alone: 300 ms after the last audible sample", [2.2], 4, spoken(STOPPED)),
+    ("cleared alone", [2.2], 4, spoken(at(2.0, sound_cleared()))),
+    ("on WebRTC done needs 600 ms of silence", [2.5], 4, spoken(at(2.0, done()), start=False)),
+    ("2 s without a sample, whatever was said", [3.9], 5, spoken(start=False)),
+    ("a started that nothing follows", [3.3], 9, (at(1.0, sound_started()),)),
+    ("a pause within the answer keeps the floor", [5.6], 9,
+     (at(0.0, created()), at(0.2, heard()), at(1.0, fell_silent(1.0)), at(2.5, heard()), at(4.0, done()),
+      at(5.0, fell_silent(5.0)))),
+    ("done while audible opens nothing", [], 60, (at(0.0, created()), at(0.2, heard()), at(0.5, done()))),
+    ("sound that comes back closes it again", [3.9, 7.0], 8,
+     (*spoken(start=False), at(4.5, heard()), at(5.0, fell_silent(5.0)))),
+    ("the tail of the jitter buffer after stopped delays it", [2.45], 4,
+     (at(0.0, sound_started()), at(0.2, heard()), STOPPED, at(2.2, fell_silent(2.15)))),
+    ("the next answer takes back the end of the one before", [9.6], 12,
+     (*spoken(STOPPED), *NEXT, at(9.0, fell_silent(9.0)), at(9.0, done("r2")))),
+    ("stopped of an older answer says nothing about this one", [], 2,
+     (at(0.0, created("r2")), at(0.1, sound_started("r2")), at(0.5, heard()), at(0.8, fell_silent(0.8)),
+      at(0.9, sound_stopped("r1")))),
+    ("a stop key: after the usual echo", [1.3], 3, (at(0.0, created()), at(0.2, heard()), at(1.0, on.StopPressed()))),
+]  # fmt: skip
 
 
-def test_who_answers_within_the_reopening_delay_keeps_the_first_word() -> None:
-    talk = script(*spoken(at(2.0, sound_stopped()), voice(2.05, 4.0)[0]), until=3.0)
-    assert talk.of(OpenMic) == [at(2.2, OpenMic(pre_roll=nearly(0.3)))]
-
-
-def test_nothing_from_before_the_last_sample_of_the_assistant_goes_with_it() -> None:
-    talk = script(*spoken(at(2.0, sound_stopped())), begin=opened(barge_in=False), until=2.19)
-    talk.state = step(talk.state, VoiceBegan(1.95), 2.19, talk.policy).state
-    opening = step(talk.state, TimePassed(), 2.2, talk.policy).effects
-    assert opening == (OpenMic(pre_roll=nearly(0.3)),)
-
-
-def test_a_voice_that_began_under_the_assistant_is_not_sent_without_a_grant() -> None:
-    talk = script(*spoken(at(2.0, sound_stopped())), begin=opened(barge_in=False), until=2.19)
-    talk.state = step(talk.state, VoiceBegan(1.85), 2.19, talk.policy).state
-    assert step(talk.state, TimePassed(), 2.2, talk.policy).effects == (OpenMic(),)
-
-
-def test_r2_cleared_alone_reopens() -> None:
-    talk = script(*spoken(at(2.0, sound_cleared())), until=4.0)
-    assert [one.time for one in talk.of(OpenMic)] == [2.2]
-
-
-def test_r2_on_webrtc_done_needs_600_ms_of_silence() -> None:
-    talk = script(*spoken(at(2.0, done()), start=False), until=4.0)
-    assert talk.of(OpenMic) == [at(2.5, OpenMic())]
+@each(("name", "times", "until", "events"), REOPENINGS)
+def test_r2_r3_when_the_mic_opens_again_and_that_nothing_else_happens(
+    name: str, times: list[float], until: float, events: Events
+) -> None:
+    talk = script(*events, until=until)
+    assert talk.of(OpenMic) == [at(time, OpenMic()) for time in times]
+    assert talk.of(CreateResponse, UpdateSession) == []
+    if not talk.state.microphone.is_open:
+        assert talk.reason == OVER_IT
 
 
 def test_r2_on_websocket_done_and_an_empty_queue_reopen() -> None:
     begin = opened(transport="WebSocket", barge_in=False)
-    talk = script(*spoken(at(1.95, PlaybackEmptied(1)), at(2.0, done()), start=False), begin=begin, until=4.0)
+    talk = script(*spoken(at(1.95, on.PlaybackEmptied(1)), at(2.0, done()), start=False), begin=begin, until=4.0)
     assert talk.of(OpenMic) == [at(2.2, OpenMic())]
 
 
-def test_r2_two_seconds_without_a_sample_reopen_whatever_was_said() -> None:
-    talk = script(*spoken(start=False), until=5.0)
-    assert talk.of(OpenMic) == [at(3.9, OpenMic())]
-
-
-def test_r2_a_started_that_nothing_follows_does_not_keep_the_mic_closed() -> None:
-    talk = script(at(1.0, sound_started()), until=9.0)
-    assert talk.of(OpenMic) == [at(3.3, OpenMic())]
-
-
-def test_r2_the_answer_may_pause_without_losing_the_floor() -> None:
-    events = (at(0.0, created()), at(0.2, heard()), at(1.0, fell_silent(1.0)), at(2.5, heard()), at(4.0, done()))
-    talk = script(*events, at(5.0, fell_silent(5.0)), until=9.0)
-    assert [one.time for one in talk.of(OpenMic, CloseMic)] == [0.2, 5.6]
-
-
-def test_r2_done_while_audible_does_not_reopen() -> None:
-    talk = script(at(0.0, created()), at(0.2, heard()), at(0.5, done()), until=60.0)
-    assert talk.of(OpenMic) == []
-    assert talk.reason.startswith("assistant speaking")
-
-
-def test_r2_sound_that_comes_back_closes_it_again() -> None:
-    talk = script(*spoken(start=False), at(4.5, heard()), at(5.0, fell_silent(5.0)), until=8.0)
-    assert [(one.time, type(one.what)) for one in talk.of(OpenMic, CloseMic)] == [
-        (0.2, CloseMic),
-        (3.9, OpenMic),
-        (4.5, CloseMic),
-        (7.0, OpenMic),
-    ]
-
-
-def test_r2_the_tail_of_the_jitter_buffer_after_stopped_delays_the_reopening() -> None:
-    events = (at(0.0, sound_started()), at(0.2, heard()), at(2.0, sound_stopped()), at(2.2, fell_silent(2.15)))
-    talk = script(*events, until=4.0)
-    assert talk.of(OpenMic) == [at(2.45, OpenMic())]
-
-
-def test_r2_the_next_answer_takes_back_the_end_of_the_one_before() -> None:
-    events = (*spoken(at(2.0, sound_stopped())), at(2.05, created("r2")), at(2.1, heard()), at(3.0, fell_silent(3.0)))
-    talk = script(*events, at(3.9, heard()), at(9.0, fell_silent(9.0)), at(9.0, done("r2")), until=12.0)
-    assert [one.time for one in talk.of(OpenMic)] == [9.6]
-
-
-def test_r2_stopped_of_an_older_answer_says_nothing_about_this_one() -> None:
-    events = (at(0.0, created("r2")), at(0.1, sound_started("r2")), at(0.5, heard()), at(0.8, fell_silent(0.8)))
-    talk = script(*events, at(0.9, sound_stopped("r1")), until=2.0)
-    assert talk.of(OpenMic) == []
-
-
 def test_r2_the_lost_line_ends_the_closing_for_the_assistant() -> None:
-    talk = script(at(0.2, heard()), at(1.0, LineLost(1, "gone")), until=1.0)
+    talk = script(at(0.2, heard()), at(1.0, on.LineLost(1, "gone")), until=1.0)
     assert talk.reason == "not connected"
     assert talk.state.playback.begun_at is None or talk.state.playback.is_flushed
 
 
 def test_r2_no_reopen_delay_means_none() -> None:
-    policy = TurnPolicy(reopen_delay=0.0)
-    talk = script(*spoken(at(2.0, sound_stopped())), policy=policy, until=4.0)
+    talk = script(*spoken(STOPPED), policy=TurnPolicy(reopen_delay=0.0), until=4.0)
     assert talk.of(OpenMic) == [at(2.0, OpenMic())]
 
 
-def test_r3_reopening_only_opens() -> None:
-    talk = script(*spoken(at(2.0, sound_stopped()), at(2.1, done())), until=20.0)
-    assert talk.of(OpenMic) == [at(2.2, OpenMic())]
-    assert talk.of(CreateResponse) == []
-    assert talk.of(UpdateSession) == []
+def test_who_answers_within_the_reopening_delay_keeps_the_first_word() -> None:
+    talk = script(*spoken(STOPPED), voice(2.05, 4.0)[0], until=3.0)
+    assert talk.of(OpenMic) == [at(2.2, OpenMic(pre_roll=nearly(0.3)))]
+
+
+@each(("began", "pre_roll"), [(1.95, 0.3), (1.85, 0.0)], ids=["after the last sample", "under the assistant"])
+def test_nothing_from_before_the_last_sample_of_the_assistant_is_sent_without_a_grant(
+    began: float, pre_roll: float
+) -> None:
+    talk = script(*spoken(STOPPED), begin=HALF_DUPLEX, until=2.19)
+    talk.state = step(talk.state, on.VoiceBegan(began), 2.19, talk.policy).state
+    assert step(talk.state, on.TimePassed(), 2.2, talk.policy).effects == (OpenMic(pre_roll=nearly(pre_roll)),)
 
 
 @each(
     ("begin", "events", "reason"),
     [
         (State(), [], "not connected"),
-        (opened(), [at(0.0, MuteChosen(True))], "muted by you"),
-        (opened(), [at(0.0, PauseToggled())], "muted by you"),
+        (opened(), [at(0.0, on.MuteChosen(True))], "muted by you"),
+        (opened(), [at(0.0, on.PauseToggled())], "muted by you"),
         (opened(barge_in=False), [at(0.0, heard())], "assistant speaking"),
         (opened(turn_mode="push-to-talk"), [], "push-to-talk idle"),
         (opened(), [at(0.0, heard()), at(1.0, fell_silent(1.0)), at(1.05, sound_stopped())], "reopening"),
-        (opened(), [at(0.0, DeviceLost("Mic", "unplugged"))], "device lost"),
-        (opened(), [at(0.0, DeviceMissing("no input device"))], "no microphone"),
-        (State(), [at(0.0, ConnectWanted()), at(0.5, LineOpened(1))], "configuring"),
+        (opened(), [at(0.0, on.DeviceLost("Mic", "unplugged"))], "device lost"),
+        (opened(), [at(0.0, on.DeviceMissing("no input device"))], "no microphone"),
+        (State(), [at(0.0, on.ConnectWanted()), at(0.5, on.LineOpened(1))], "configuring"),
     ],
 )
-def test_r4_every_closed_mic_has_one_visible_reason(begin: State, events: list[At[Event]], reason: str) -> None:
+def test_r4_every_closed_mic_has_one_visible_reason(begin: State, events: list[At[on.Event]], reason: str) -> None:
     talk = script(*events, begin=begin, until=1.1)
     assert talk.reason == reason
     assert not talk.state.microphone.is_open
 
 
 def test_r4_a_found_device_opens_the_mic_again() -> None:
-    talk = script(at(0.0, DeviceLost("Mic", "unplugged")), at(2.0, DeviceOpened("Other", "Loudspeaker")), until=3.0)
+    talk = script(
+        at(0.0, on.DeviceLost("Mic", "unplugged")), at(2.0, on.DeviceOpened("Other", "Loudspeaker")), until=3.0
+    )
     assert talk.of(CloseMic, OpenMic) == [at(0.0, CloseMic()), at(2.0, OpenMic())]
 
 
-EVERYTHING: list[list[At[Event]]] = [
+EVERYTHING: list[list[At[on.Event]]] = [
     [at(1.0, heard()), at(2.0, fell_silent(2.0))],
-    [at(1.0, TurnModeChosen("push-to-talk")), at(2.0, TalkPressed()), at(3.0, TurnModeChosen("hands-free"))],
-    [at(1.0, PauseToggled()), at(2.0, PauseToggled())],
-    [at(1.0, DeviceLost("Mic", "")), at(2.0, DeviceOpened("Mic", "Loudspeaker"))],
-    [at(1.0, TalkPressed("mouse")), at(1.1, TalkPressed("control", 5.0))],
+    [at(1.0, on.TurnModeChosen("push-to-talk")), at(2.0, on.TalkPressed()), at(3.0, on.TurnModeChosen("hands-free"))],
+    [at(1.0, on.PauseToggled()), at(2.0, on.PauseToggled())],
+    [at(1.0, on.DeviceLost("Mic", "")), at(2.0, on.DeviceOpened("Mic", "Loudspeaker"))],
+    [at(1.0, on.TalkPressed("mouse")), at(1.1, on.TalkPressed("control", 5.0))],
     [at(1.0, created()), at(1.1, sound_started()), at(1.5, sound_cleared())],
 ]
 
 
 @each("events", EVERYTHING)
-def test_r5_nothing_but_the_user_opens_a_muted_mic(events: list[At[Event]]) -> None:
-    talk = script(at(0.0, MuteChosen(True)), *events)
+def test_r5_a_mute_closes_at_once_in_every_state_and_only_the_user_ends_it(events: list[At[on.Event]]) -> None:
+    talk = script(at(0.0, on.MuteChosen(True)), *events)
     assert talk.of(OpenMic) == []
     assert talk.of(CloseMic)[0] == at(0.0, CloseMic(drop=True))
     assert talk.reason == "muted by you"
-
-
-@each("events", EVERYTHING)
-def test_r5_mute_closes_at_once_during_every_state(events: list[At[Event]]) -> None:
-    talk = script(*events, at(3.5, MuteChosen(True)))
-    assert not talk.state.microphone.is_open
-    assert [one for one in talk.of(OpenMic) if one.time >= 3.5] == []
+    late = script(*events, at(3.5, on.MuteChosen(True)))
+    assert not late.state.microphone.is_open
+    assert [one for one in late.of(OpenMic) if one.time >= 3.5] == []
 
 
 def test_r5_unmuting_opens_without_a_word_of_what_was_said_while_muted() -> None:
-    events = (at(0.0, MuteChosen(True)), at(5.0, MuteChosen(False)), at(5.1, TalkPressed()))
+    events = (at(0.0, on.MuteChosen(True)), at(5.0, on.MuteChosen(False)), at(5.1, on.TalkPressed()))
     talk = script(*events, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=6.0)
     assert talk.of(OpenMic) == [at(5.1, OpenMic(pre_roll=nearly(0.1)))]
 
 
 def test_r5_what_a_closed_mic_still_has_on_its_way_out_is_dropped_by_a_mute() -> None:
-    from voicechat.core.events import TalkReleased
-
-    events = (at(0.0, TalkPressed()), at(1.0, TalkReleased()), at(1.25, MuteChosen(True)))
+    events = (at(0.0, on.TalkPressed()), at(1.0, on.TalkReleased()), at(1.25, on.MuteChosen(True)))
     talk = script(*events, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=3.0)
     assert talk.of(CloseMic) == [at(1.2, CloseMic()), at(1.25, CloseMic(drop=True))]
 
 
 def test_r5_nothing_said_with_nobody_at_the_screen_is_ever_sent() -> None:
-    events = (at(1.0, TalkPressed()), at(2.0, AttendanceChanged(False)), at(5.0, AttendanceChanged(True)))
-    again = at(5.1, TalkPressed())
+    events = (at(1.0, on.TalkPressed()), at(2.0, on.AttendanceChanged(False)), at(5.0, on.AttendanceChanged(True)))
+    again = at(5.1, on.TalkPressed())
     talk = script(*events, again, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=6.0)
     assert talk.of(CloseMic) == [at(2.0, CloseMic(drop=True))]
     assert [one.what.pre_roll for one in talk.of(OpenMic)] == [nearly(0.3), nearly(0.1)]
 
 
 def test_r26_a_flat_mic_is_told_once_per_device_and_so_is_its_end() -> None:
-    events = (at(6.0, MicFlat(5.0)), at(7.0, MicLive()), at(20.0, MicFlat(5.0)), at(25.0, MicLive()))
-    talk = script(*events, at(30.0, DeviceOpened("Other", "Loudspeaker")), at(40.0, MicFlat(5.0)))
+    events = (at(6.0, on.MicFlat(5.0)), at(7.0, on.MicLive()), at(20.0, on.MicFlat(5.0)), at(25.0, on.MicLive()))
+    talk = script(*events, at(30.0, on.DeviceOpened("Other", "Loudspeaker")), at(40.0, on.MicFlat(5.0)))
     assert talk.notices == ["mic_flat", "mic_live", "mic_flat"]
     assert talk.state.microphone.told_flat == ("Mic", "Other")
     assert talk.state.microphone.flat_since == 35.0
 
 
 def test_r26_a_silent_mic_that_is_lost_is_told_as_lost_and_back_and_not_as_live_too() -> None:
-    events = (at(6.0, MicFlat(5.0)), at(7.0, DeviceLost("Mic", "")), at(7.5, MicLive()))
-    talk = script(*events, at(8.0, DeviceOpened("Mic", "Loudspeaker")))
+    events = (at(6.0, on.MicFlat(5.0)), at(7.0, on.DeviceLost("Mic", "")), at(7.5, on.MicLive()))
+    talk = script(*events, at(8.0, on.DeviceOpened("Mic", "Loudspeaker")))
     assert talk.notices == ["mic_flat", "device_lost", "device_back"]
 
 
 def test_r26_a_lost_device_closes_the_mic_and_keeps_the_session() -> None:
-    talk = script(at(1.0, DeviceLost("Mic", "no callback for 500 ms")), until=2.0)
+    talk = script(at(1.0, on.DeviceLost("Mic", "no callback for 500 ms")), until=2.0)
     assert talk.kinds == ["CloseMic"]
     assert talk.state.connection.phase == "open"
 
 
 def test_a_lost_device_makes_no_sound() -> None:
-    talk = script(at(1.0, heard()), at(2.0, DeviceLost("Mic", "")), at(3.0, DeviceOpened("Mic", "L")), until=9.0)
+    talk = script(at(1.0, heard()), at(2.0, on.DeviceLost("Mic", "")), at(3.0, on.DeviceOpened("Mic", "L")), until=9.0)
     assert not talk.state.playback.is_audible
     assert talk.reason == ""
 
 
 def test_volume_is_kept_within_what_the_loudspeaker_can_do() -> None:
-    talk = script(at(0.0, VolumeChosen(9.0)), at(1.0, VolumeChosen(float("nan"))), at(2.0, DeafenChosen(True)))
+    talk = script(at(0.0, on.VolumeChosen(9.0)), at(1.0, on.VolumeChosen(float("nan"))), at(2.0, on.DeafenChosen(True)))
     assert [one.what for one in talk.of(SetVolume)] == [SetVolume(1.5), SetVolume(1.0), SetVolume(1.0, True)]
 
 
-def test_an_interruption_by_the_user_reopens_after_the_usual_echo() -> None:
-    from voicechat.core.events import StopPressed
-
-    talk = script(at(0.0, created()), at(0.2, heard()), at(1.0, StopPressed()), until=3.0)
-    assert talk.news(AnswerInterrupted) == [at(1.0, AnswerInterrupted("you"))]
-    assert [one.time for one in talk.of(OpenMic)] == [1.3]
-
-
 def test_pause_belongs_to_hands_free() -> None:
-    talk = script(at(0.0, PauseToggled()), begin=opened(turn_mode="push-to-talk"))
+    talk = script(at(0.0, on.PauseToggled()), begin=opened(turn_mode="push-to-talk"))
     assert not talk.state.microphone.paused
 
 
-SPOKE = (at(0.4, VoiceBegan(0.4)), at(1.0, VoiceEnded(0.9, 0.5, near_end=True)))
+SPOKE = (at(0.4, on.VoiceBegan(0.4)), at(1.0, on.VoiceEnded(0.9, 0.5, near_end=True)))
 """The user speaks over the first second of a response: too early to interrupt it."""
 
 
-def spoken_over(seconds: float, *more: At[Event], speech: tuple[At[Event], ...] = SPOKE) -> Talk:
+def spoken_over(seconds: float, *more: At[on.Event], speech: tuple[At[on.Event], ...] = SPOKE) -> Talk:
     """A response that is audible from 0.1 s for so long, spoken over."""
     ended = 0.1 + seconds
     response = (at(0.0, created()), at(0.1, heard()), at(ended - 0.2, done()), at(ended, fell_silent(ended)))
@@ -337,11 +266,78 @@ def test_speech_over_a_long_response_that_interrupts_nothing_is_told() -> None:
 
 
 def test_speech_without_barge_in_is_told_at_once_and_never_sent_later() -> None:
-    talk = spoken_over(0.9, at(0.0, BargeInChosen(False)))
+    talk = spoken_over(0.9, at(0.0, on.BargeInChosen(False)))
     assert talk.notices == ["speech_not_sent"]
     assert [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]
 
 
 def test_speech_that_the_echo_explains_is_neither_sent_nor_told() -> None:
-    talk = spoken_over(9.0, speech=(at(0.4, VoiceBegan(0.4)), at(1.0, VoiceEnded(0.9, 0.5))))
+    talk = spoken_over(9.0, speech=(at(0.4, on.VoiceBegan(0.4)), at(1.0, on.VoiceEnded(0.9, 0.5))))
     assert talk.notices == [] and [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]
+
+
+# The devices: told when they are lost or found, looked for again when the user asks
+
+
+def asked(talk: Talk, kind: type[Effect]) -> list[float]:
+    return [one.time for one in talk.of(kind)]
+
+
+def notes(talk: Talk) -> list[str]:
+    return [turn.text for turn in talk.state.conversation.turns if turn.who == "note"]
+
+
+def test_without_a_microphone_nothing_is_on_air_and_r_looks_again() -> None:
+    talk = script(at(0.0, on.DeviceMissing("no input device")), at(1.0, on.AgainPressed()), until=2.0)
+    assert talk.reason == "no microphone"
+    assert asked(talk, OpenDevices) == [1.0]
+
+
+def test_r_leaves_a_microphone_that_works_alone() -> None:
+    talk = script(at(1.0, on.AgainPressed()), until=2.0)
+    assert asked(talk, OpenDevices) == []
+
+
+def test_a_microphone_that_turned_up_is_used() -> None:
+    found = at(1.0, on.DeviceOpened("Yeti", "Speakers"))
+    talk = script(at(0.0, on.DeviceMissing("no input device")), found, until=2.0)
+    assert talk.reason == ""
+    assert asked(talk, OpenMic)[-1] == 1.0
+
+
+def test_a_missing_loudspeaker_is_a_note_and_the_mic_stays() -> None:
+    talk = script(at(0.0, on.DeviceMissing("no output device", "", "loudspeaker")), until=1.0)
+    assert talk.reason == ""
+    assert any("Answers cannot be heard" in text for text in notes(talk))
+
+
+def test_a_lost_device_is_told_once_with_the_next_step_and_again_when_sound_is_back() -> None:
+    lost = on.DeviceLost("Speakers", "the sound device stopped answering")
+    back = at(3.0, on.DeviceOpened("Built-in Mic", "Speakers"))
+    talk = script(at(1.0, lost), at(1.5, lost), back, until=4.0)
+    told = "\n".join(notes(talk))
+    assert told.count("Sound stopped: the sound device stopped answering") == 1
+    assert "Another device may be chosen." in told or "another device may be chosen." in told
+    assert "Sound is back: microphone Built-in Mic, loudspeaker Speakers." in told
+
+
+def test_devices_that_changed_by_themselves_are_told_and_chosen_ones_are_not() -> None:
+    moved = on.DeviceOpened("Headset", "Headset", why="the system's default changed")
+    talk = script(at(1.0, on.DeviceOpened("Yeti", "Speakers")), at(2.0, moved), until=3.0)
+    told = notes(talk)
+    assert "The system's default changed: microphone Headset, loudspeaker Headset." in told
+    assert not any("Yeti" in text for text in told)
+
+
+def test_a_remark_about_a_device_is_a_note() -> None:
+    remark = on.SoundNoted(
+        "AirPods is the microphone. It sounds like a telephone · --mic chooses another", code="device_note"
+    )
+    talk = script(at(1.0, remark), until=2.0)
+    assert remark.text in notes(talk)
+
+
+def test_the_deck_is_told_how_echo_is_treated_from_now_on() -> None:
+    changed = on.EchoChanged("echo cancelling off: half duplex", hears_over_playback=False)
+    talk = script(at(1.0, changed), until=2.0)
+    assert talk.state.microphone.echo == "echo cancelling off: half duplex"

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.support.script import Talk, at, created, done, heard, opened, refused, script, transcribed, voice, wire
-from voicechat.core.effects import Connect, CreateItem, CreateResponse, OpenMic, RememberItem, SendKept
+from tests.support.script import (
+    Talk,
+    answer,
+    at,
+    committed,
+    created,
+    done,
+    heard,
+    opened,
+    refused,
+    script,
+    transcribed,
+    voice,
+    wire,
+)
+from voicechat.core import events as on
+from voicechat.core.continuing import begun, turns_of
+from voicechat.core.effects import Connect, CreateItem, CreateResponse, Effect, OpenMic, RememberItem, SendKept
 from voicechat.core.events import (
     AgainPressed,
     LineFailed,
@@ -13,11 +31,31 @@ from voicechat.core.events import (
     LineOpened,
     MuteChosen,
     NewAsked,
+    Noticed,
+    TalkPressed,
+    TalkReleased,
     TextEntered,
+    UplinkDrained,
     VoiceBegan,
     VoiceEnded,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.spoken_text import word_end
+from voicechat.core.state import (
+    Choices,
+    Configuration,
+    Connection,
+    Conversation,
+    Cut,
+    Microphone,
+    Part,
+    State,
+    Turn,
+    Wishes,
+)
+from voicechat.core.step import step
+from voicechat.core.turn_viewing import turn_views
+from voicechat.core.view import TurnView
 from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -26,6 +64,7 @@ from voicechat.protocol.server_events import (
     ResponseFunctionCallArgumentsDone,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputItemAdded,
+    SessionCreated,
 )
 
 
@@ -206,3 +245,173 @@ def test_r5_what_was_said_while_muted_stays_unsaid_after_the_unmute() -> None:
     (kept,) = talk.of(SendKept)
     assert [kept.what.since, kept.what.until] == pytest.approx([4.3, 2.8])
     assert pre_rolls(talk)[-1] == pytest.approx(1.3)
+
+
+# R28: the end of a session is told, and the next pause takes a new one
+
+
+UNIX = 1_700_000_000.0
+
+
+def limited(seconds: float | None, *, turn_mode: str = "hands-free") -> State:
+    """A line that was opened at 0 and whose service ends sessions after so long."""
+    state = State(
+        wishes=Wishes(provider="openai", session_limit=seconds),
+        choices=Choices(turn_mode="push-to-talk" if turn_mode == "push-to-talk" else "hands-free"),
+        connection=Connection(phase="connecting", number=1),
+        microphone=Microphone(name="Mic", speaker="Loudspeaker"),
+        configuration=Configuration(),
+    )
+    return step(state, LineOpened(1, configured=True, unix_time=UNIX), 0.0, TurnPolicy()).state
+
+
+def rolled(talk: Talk) -> list[float]:
+    return [one.time for one in talk.of(Connect)]
+
+
+def test_the_user_is_told_five_minutes_before_and_the_pause_is_taken() -> None:
+    talk = script(begin=limited(3600.0), until=3400.0)
+    assert rolled(talk) == [3300.0]
+    assert [one.time for one in talk.news(Noticed) if one.what.code == "session_ending"] == [3300.0]
+    talk.at(3400.2).tell(LineOpened(2, configured=True))
+    assert "session_rolled" in talk.notices
+    assert "line_lost" not in talk.notices
+
+
+def test_a_short_session_is_told_of_in_proportion() -> None:
+    assert rolled(script(begin=limited(60.0), until=59.0)) == [45.0]
+
+
+def test_the_service_itself_may_say_when_it_ends() -> None:
+    created_session = SessionCreated(session={"type": "realtime", "expires_at": int(UNIX + 120)})
+    talk = script(at(0.1, wire(created_session)), begin=limited(3600.0), until=119.0)
+    assert rolled(talk) == [90.0]
+
+
+def test_a_wall_clock_that_is_wrong_ends_nothing() -> None:
+    for expires_at in (UNIX - 5_000, UNIX + 2, UNIX + 1e9):
+        session = SessionCreated(session={"type": "realtime", "expires_at": int(expires_at)})
+        talk = script(at(0.1, wire(session)), begin=limited(None), until=3000.0)
+        assert rolled(talk) == []
+
+
+def test_nobody_is_cut_off_who_speaks() -> None:
+    speaks = (at(40.0, VoiceBegan(40.0)), at(50.0, VoiceEnded(50.0, 10.0)))
+    assert rolled(script(*speaks, begin=limited(60.0), until=59.0)) == [51.0]
+
+
+def test_an_answer_is_heard_to_its_end() -> None:
+    (after,) = rolled(script(*answer(since=40.0, until=52.0), begin=limited(60.0), until=59.0))
+    assert 52.6 <= after <= 54.0
+
+
+def test_a_press_is_no_pause() -> None:
+    held = (at(44.0, TalkPressed()), at(50.0, TalkReleased()), at(50.5, UplinkDrained()), at(50.6, committed("u1")))
+    reply = (at(50.8, transcribed("u1", "hello")), at(50.9, created()), at(51.5, done()))
+    (after,) = rolled(script(*held, *reply, begin=limited(60.0, turn_mode="push-to-talk"), until=59.0))
+    assert after > 50.0
+
+
+def test_typed_text_is_answered_first() -> None:
+    events = (at(44.9, TextEntered("a question")), at(45.2, created("r1")), at(45.5, heard()))
+    assert rolled(script(*events, begin=limited(60.0), until=46.0)) == []
+
+
+def test_a_session_that_expires_all_the_same_is_a_roll_over_and_loses_nothing() -> None:
+    speaks = (at(58.0, VoiceBegan(58.0)), at(60.0, refused("session_expired", message="Your session hit its limit.")))
+    talk = script(*speaks, at(60.2, LineOpened(2, configured=True)), begin=limited(None), until=60.2)
+    assert rolled(talk) == [60.0]
+    assert talk.state.microphone.is_open
+    assert "session_rolled" in talk.notices and "session_expired" not in talk.notices
+
+
+def test_r14_a_roll_over_asks_for_nothing_and_remembers() -> None:
+    talk = script(at(1.0, TextEntered("hello")), *answer(since=1.5, until=4.0), begin=limited(60.0), until=46.0)
+    asked = len(talk.of(CreateResponse))
+    talk.at(46.1).tell(LineOpened(2, configured=True)).at(80.0)
+    assert len(talk.of(CreateResponse)) == asked == 1
+    assert [one.what.item.role for one in talk.of(RememberItem)] == ["user"]
+
+
+# A talk that goes on from an earlier one: what was heard is told once, and nothing is asked for
+
+
+POLICY = TurnPolicy()
+ANSWER = "One two three four five six seven eight nine ten."
+SAID = (
+    Turn("t1", "you", 5.0, text="Count, please", final=True, typed=True, committed=True),
+    Turn("t2", "note", 5.5, text="Connected again after 1.0 s.", detail="line_back"),
+    Turn(
+        "t3",
+        "assistant",
+        6.0,
+        text=ANSWER,
+        parts=(Part(text=ANSWER, spoken=True, final=True),),
+        first_sound_at=6.0,
+        heard=1.0,
+        pace=15.0,
+        done_at=7.0,
+        cut=Cut("you", 1.0),
+    ),
+    Turn("t4", "you", 8.0, speech_began_ms=10),
+)
+
+
+def earlier() -> State:
+    return State(conversation=Conversation(turns=SAID, made=4))
+
+
+def driven(state: State, *events: on.Event) -> tuple[State, list[Effect]]:
+    effects: list[Effect] = []
+    for number, event in enumerate(events):
+        result = step(state, event, 100.0 + number, POLICY)
+        state = result.state
+        effects += result.effects
+    return state, effects
+
+
+def test_only_what_was_said_and_heard_goes_on() -> None:
+    turns = turns_of(turn_views(earlier(), 50.0), 100.0)
+    assert [(turn.key, turn.who) for turn in turns] == [("t1", "you"), ("t2", "assistant")]
+    before = turn_views(earlier(), 50.0)[2]
+    after = turn_views(begun(Wishes(), Choices(), turns), 200.0)[1]
+    assert (after.text, after.rest, after.cut_by) == (before.text, before.rest, "you") and after.text and after.rest
+    assert all(turn.at == 100.0 and turn.connection == 0 and turn.done for turn in turns)
+
+
+def test_the_first_line_is_told_once_and_nobody_is_greeted() -> None:
+    state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
+    state, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
+    told = [effect.item for effect in effects if isinstance(effect, RememberItem)]
+    assert [item.role for item in told] == ["user", "assistant"]
+    assert told[0].content[0].text == "Count, please"
+    heard = told[1].content[0].text or ""
+    assert ANSWER.startswith(heard) and 0 < len(heard) < len(ANSWER)
+    assert not any(isinstance(effect, CreateResponse) for effect in effects)
+    assert not state.resumption.is_due
+    assert any("goes on from an earlier talk" in turn.text for turn in state.conversation.turns)
+
+
+def test_a_talk_with_nothing_before_it_greets_as_wished() -> None:
+    state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices())
+    _, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
+    assert any(isinstance(effect, CreateResponse) for effect in effects)
+    assert not any(isinstance(effect, RememberItem) for effect in effects)
+
+
+def test_after_a_fresh_start_the_earlier_talk_is_not_told_again() -> None:
+    state = begun(Wishes(dialect="ga"), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
+    state, _ = driven(state, on.ConnectWanted(), on.NewAsked(), on.LineOpened(2, configured=True))
+    assert not state.resumption.is_due
+
+
+def test_every_place_of_a_cut_survives_a_new_start() -> None:
+    for text in (ANSWER, "Zehn süße Äpfel, bitte.", "一二三四五六七八九十。"):
+        for end in range(len(text) + 1):
+            if (heard := word_end(text, end) if end else 0) == len(text):
+                continue
+            view = TurnView("t1", "assistant", text=text[:heard], rest=text[heard:], cut_by="barge-in", cut_at=1.3)
+            for found in (view, replace(view, cut_by="", cut_at=0.0, partial=True)):
+                after = turn_views(begun(Wishes(), Choices(), turns_of([found], 100.0)), 200.0)[0]
+                assert (after.text, after.rest, after.partial) == (view.text, view.rest, False)
+                assert after.cut_by == (found.cut_by or "line")

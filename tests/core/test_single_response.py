@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+
+from hypothesis import given, strategies as st
+
 from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
@@ -21,43 +25,48 @@ from tests.support.script import (
     transcribed,
     wire,
 )
-from voicechat.core.effects import (
-    AllowBargeIn,
-    CancelResponse,
-    ClearOutputAudio,
-    CreateItem,
-    CreateResponse,
-    SilencePlayback,
-    TruncateItem,
-)
+from voicechat.core import effects as do, events as on
+from voicechat.core.effects import BeginPlayback, CancelResponse, CreateResponse, SilencePlayback, TruncateItem
 from voicechat.core.events import (
     AgainPressed,
     Event,
     LineLost,
-    LineOpened,
-    MuteChosen,
-    Noticed,
-    SendRefused,
+    PlaybackEmptied,
+    PlaybackMoved,
+    Received,
     StopPressed,
     TextEntered,
 )
 from voicechat.core.viewing import view
+from voicechat.protocol.client_events import ConversationItemTruncate
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
     InputAudioBufferSpeechStarted,
+    ResponseOutputAudioDelta,
     ResponseOutputAudioTranscriptDelta,
     ResponseOutputItemAdded,
     SessionUpdated,
 )
 from voicechat.protocol.wire import JsonValue
+from voicechat.session.perform import client_event
 
 WEBSOCKET = opened(transport="WebSocket")
 FIRST = "answer-1-1"
+BUSY = refused("conversation_already_has_active_response")
+Events = tuple[At[Event], ...]
 
 
 def creates(talk: Talk) -> list[float]:
     """When answers were asked for."""
     return [one.time for one in talk.of(CreateResponse)]
+
+
+def typed(time: float) -> At[Event]:
+    return at(time, TextEntered("a"))
+
+
+def stop(time: float) -> At[Event]:
+    return at(time, StopPressed())
 
 
 def test_r12_a_wanted_answer_is_created_at_once_when_nothing_runs() -> None:
@@ -66,157 +75,124 @@ def test_r12_a_wanted_answer_is_created_at_once_when_nothing_runs() -> None:
     assert talk.kinds == ["CreateItem", "CreateResponse"]
 
 
-def test_r12_it_waits_for_the_end_of_the_running_one() -> None:
-    events = (at(0.0, created()), at(1.0, TextEntered("a")), at(2.0, TextEntered("b")), at(3.0, done()))
-    talk = script(*events, until=4.0)
-    assert creates(talk) == [3.0]
+BUSY_FOR_OURS = refused("conversation_already_has_active_response", event_id=FIRST)
+CREATED: list[tuple[str, float, list[float], list[str], Events]] = [
+    ("R12: waits for the end of the running one", 4.0, [3.0], [],
+     (at(0.0, created()), typed(1.0), typed(2.0), at(3.0, done()))),
+    ("R12: a cancelled answer is over only when the service says so", 2.0, [1.4], [],
+     (at(0.0, created()), stop(1.0), typed(1.1), at(1.4, done(status="cancelled")))),
+    ("R12: a stop takes back what was wanted", 2.0, [], [],
+     (at(0.0, created()), typed(1.0), stop(1.1), at(1.4, done(status="cancelled")))),
+    ("R12: the end of another answer frees nothing", 2.0, [], [],
+     (at(0.0, created("r2")), typed(0.5), at(1.0, done("r1")))),
+    ("R15: busy waits for the end and asks once more", 4.0, [0.0, 3.0], [],
+     (typed(0.0), at(0.2, BUSY), at(3.0, done("r0")))),
+    ("R15: busy after the other answer was named waits for its end", 4.0, [0.0], [],
+     (typed(0.0), at(0.1, created("r0")), at(0.2, BUSY_FOR_OURS), at(3.0, done("r0")))),
+    ("R15: busy twice is told and left to the user", 30.0, [0.0, 3.0], ["no_answer"],
+     (typed(0.0), at(0.2, BUSY), at(3.0, done("r0")), at(3.2, BUSY), at(5.0, done("r0")))),
+    ("R15: busy is retried once even if the other answer is named late", 30.0, [0.0, 3.0], ["no_answer"],
+     (typed(0.0), at(0.2, BUSY), at(0.3, created("r0")), at(3.0, done("r0")),
+      at(3.2, BUSY), at(3.3, created("r9")), at(5.0, done("r9")))),
+    ("R15: a cancel that came too late frees the slot", 2.0, [1.2], [],
+     (at(0.0, created()), stop(1.0), at(1.1, refused("response_cancel_not_active")), typed(1.2))),
+    ("R15: a refused request is told", 20.0, [1.0], ["no_answer"],
+     (typed(1.0), at(1.2, refused("invalid_value", event_id=FIRST)))),
+    ("R15: a request that could not be sent is told", 20.0, [1.0], ["no_answer"],
+     (typed(1.0), at(1.1, on.SendRefused(1, "response.create", "closed", FIRST)))),
+    ("a cancelled answer whose end never comes does not block for ever", 11.0, [10.0], ["no_answer"],
+     (at(0.0, created()), stop(1.0), typed(2.0), typed(10.0))),
+]  # fmt: skip
 
 
-def test_r12_a_cancelled_answer_is_over_only_when_the_service_says_so() -> None:
-    events = (at(0.0, created()), at(1.0, StopPressed()), at(1.1, TextEntered("a")), at(1.4, done(status="cancelled")))
-    assert creates(script(*events, until=2.0)) == [1.4]
-
-
-def test_r12_a_stop_takes_back_what_was_wanted() -> None:
-    events = (at(0.0, created()), at(1.0, TextEntered("a")), at(1.1, StopPressed()), at(1.4, done(status="cancelled")))
-    assert creates(script(*events, until=2.0)) == []
-
-
-def test_r12_the_end_of_another_answer_does_not_free_the_slot() -> None:
-    events = (at(0.0, created("r2")), at(0.5, TextEntered("a")), at(1.0, done("r1")))
-    assert creates(script(*events, until=2.0)) == []
+@each(("name", "until", "times", "notices", "events"), CREATED)
+def test_r12_r15_when_answers_are_created_and_what_is_told(
+    name: str, until: float, times: list[float], notices: list[str], events: Events
+) -> None:
+    talk = script(*events, until=until)
+    assert (creates(talk), talk.notices) == (times, notices)
+    assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, TextEntered) for event in events)
 
 
 def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
-    events = (at(0.0, created("r1")), at(0.1, TextEntered("a")), at(5.0, done("r1")), at(5.2, created("r2")))
+    events = (at(0.0, created("r1")), typed(0.1), at(5.0, done("r1")), at(5.2, created("r2")))
     talk = script(*events, until=6.0)
-    assert creates(talk) == [5.0]
-    assert talk.state.responses.active_id == "r2"
+    assert (creates(talk), talk.state.responses.active_id) == ([5.0], "r2")
 
 
 def test_r8_over_websocket_the_item_is_truncated_at_what_was_played() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard()), at(2.1, StopPressed()))
-    talk = script(*events, begin=WEBSOCKET, until=3.0)
+    talk = script(at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard()), stop(2.1), begin=WEBSOCKET, until=3)
     assert [type(one.what) for one in talk.effects if one.time == 2.1] == [
-        SilencePlayback,
+        do.SilencePlayback,
         CancelResponse,
         TruncateItem,
-        AllowBargeIn,
+        do.AllowBargeIn,
     ]
-    cut = talk.of(TruncateItem)[0].what
-    assert (cut.item_id, cut.heard) == ("i1", nearly(2.0))
+    (cut,) = talk.of(TruncateItem)
+    assert (cut.what.item_id, cut.what.heard) == ("i1", nearly(2.0))
 
 
-def test_r8_the_truncation_is_clamped_to_what_was_received() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 1.5)), at(0.1, heard()), at(4.0, StopPressed()))
-    talk = script(*events, begin=WEBSOCKET, until=5.0)
-    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(1.5)]
-
-
-def test_r8_an_answer_that_was_played_to_its_end_is_not_truncated() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 1.5)), at(0.1, heard()), at(0.2, done()), at(1.65, StopPressed()))
-    assert script(*events, begin=WEBSOCKET, until=2.0).of(TruncateItem) == []
-
-
-def test_r8_what_is_generated_but_still_playing_is_truncated_without_a_cancel() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(0.5, done()), at(2.0, StopPressed()))
-    talk = script(*events, begin=WEBSOCKET, until=3.0)
-    assert talk.of(CancelResponse) == []
-    assert len(talk.of(TruncateItem)) == 1
+@each(
+    ("seconds", "done_at", "stopped_at", "cuts", "cancels"),
+    [(1.5, 9.0, 4.0, [1.5], 1), (1.5, 0.2, 1.65, [], 0), (9.0, 0.5, 2.0, [1.9], 0)],
+    ids=["clamped to what came", "played to its end", "generated and still playing: no cancel"],
+)
+def test_r8_an_item_is_truncated_where_it_was_played_to(
+    seconds: float, done_at: float, stopped_at: float, cuts: list[float], cancels: int
+) -> None:
+    begun = (at(0.0, created()), at(0.0, audio("i1", seconds)), at(0.1, heard()))
+    events = sorted([*begun, at(done_at, done()), stop(stopped_at)], key=lambda one: one.time)
+    talk = script(*events, begin=WEBSOCKET, until=9.5)
+    assert [one.what.heard for one in talk.of(TruncateItem)] == [nearly(cut) for cut in cuts]
+    assert len(talk.of(CancelResponse)) == cancels
 
 
 def test_r8_over_webrtc_the_server_drops_the_rest_itself() -> None:
-    events = (at(0.0, created()), at(0.1, heard()), at(0.5, done()), at(2.0, StopPressed()))
-    talk = script(*events, until=3.0)
-    assert talk.of(ClearOutputAudio, CancelResponse, TruncateItem) == [at(2.0, ClearOutputAudio("stop-1-1"))]
+    talk = script(at(0.0, created()), at(0.1, heard()), at(0.5, done()), stop(2.0), until=3.0)
+    kinds = do.ClearOutputAudio, CancelResponse, TruncateItem
+    assert talk.of(*kinds) == [at(2.0, do.ClearOutputAudio("stop-1-1"))]
 
 
-def reconnected() -> list[At[Event]]:
-    """An answer under way, the line lost, and up again."""
-    begun: list[At[Event]] = [at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())]
-    line: list[At[Event]] = [at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed())]
-    return [*begun, *line, at(2.5, LineOpened(2, "WebSocket", configured=True))]
+RECONNECTED = (
+    *(at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())),
+    *(at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(2.5, on.LineOpened(2, "WebSocket", configured=True))),
+)
+"""An answer under way, the line lost, and up again."""
 
 
 def test_r8_ids_of_an_old_connection_are_never_sent() -> None:
-    talk = script(*reconnected(), at(3.0, StopPressed()), begin=WEBSOCKET, until=4.0)
-    assert talk.of(CancelResponse, TruncateItem) == []
-    second = script(
-        *reconnected(), at(3.0, created("r9", 2)), at(3.1, heard()), at(4.0, StopPressed()), begin=WEBSOCKET, until=5.0
-    )
+    assert script(*RECONNECTED, stop(3.0), begin=WEBSOCKET, until=4.0).of(CancelResponse, TruncateItem) == []
+    again = (at(3.0, created("r9", 2)), at(3.1, heard()), stop(4.0))
+    second = script(*RECONNECTED, *again, begin=WEBSOCKET, until=5.0)
     assert second.of(TruncateItem) == []
     assert [one.what.response_id for one in second.of(CancelResponse)] == ["r9"]
 
 
 def test_answers_of_an_old_connection_are_not_obeyed() -> None:
-    talk = script(*reconnected(), at(3.0, created("r1", 1)), at(3.1, sound_started()), begin=WEBSOCKET, until=4.0)
+    talk = script(*RECONNECTED, at(3.0, created("r1", 1)), at(3.1, sound_started()), begin=WEBSOCKET, until=4.0)
     assert talk.state.responses.active_id == ""
     assert talk.state.microphone.is_open
 
 
-def test_r14_a_reconnect_creates_and_cancels_nothing() -> None:
-    talk = script(*reconnected(), begin=WEBSOCKET)
-    assert talk.of(CreateResponse, CancelResponse) == []
-
-
-def test_r14_time_and_the_mic_create_and_cancel_nothing() -> None:
-    events = (at(0.0, created()), at(1.0, MuteChosen(True)), at(2.0, MuteChosen(False)), at(3.0, done()))
-    talk = script(*events, until=600.0)
-    assert talk.of(CreateResponse, CancelResponse) == []
-
-
-def test_r15_busy_waits_for_the_end_and_asks_once_more() -> None:
-    busy = refused("conversation_already_has_active_response")
-    events = (at(0.0, TextEntered("a")), at(0.2, busy), at(3.0, done("r0")))
-    talk = script(*events, until=4.0)
-    assert creates(talk) == [0.0, 3.0]
-    assert talk.notices == []
-
-
-def test_r15_busy_after_the_other_answer_was_named_waits_for_its_end() -> None:
-    busy = refused("conversation_already_has_active_response", event_id=FIRST)
-    events = (at(0.0, TextEntered("a")), at(0.1, created("r0")), at(0.2, busy), at(3.0, done("r0")))
-    assert creates(script(*events, until=4.0)) == [0.0]
-
-
-def test_r15_busy_twice_is_told_and_left_to_the_user() -> None:
-    busy = refused("conversation_already_has_active_response")
-    events = (at(0.0, TextEntered("a")), at(0.2, busy), at(3.0, done("r0")), at(3.2, busy), at(5.0, done("r0")))
-    talk = script(*events, until=30.0)
-    assert creates(talk) == [0.0, 3.0]
-    assert talk.notices == ["no_answer"]
-
-
-def test_r15_busy_is_retried_once_even_if_the_other_answer_is_named_late() -> None:
-    busy = refused("conversation_already_has_active_response")
-    other = (at(0.3, created("r0")), at(3.0, done("r0")))
-    events = (at(0.0, TextEntered("a")), at(0.2, busy), *other, at(3.2, busy), at(3.3, created("r9")))
-    talk = script(*events, at(5.0, done("r9")), until=30.0)
-    assert creates(talk) == [0.0, 3.0]
+def test_r14_a_reconnect_time_and_the_mic_create_and_cancel_nothing() -> None:
+    assert script(*RECONNECTED, begin=WEBSOCKET).of(CreateResponse, CancelResponse) == []
+    muted = (at(1.0, on.MuteChosen(True)), at(2.0, on.MuteChosen(False)))
+    assert script(at(0.0, created()), *muted, at(3.0, done()), until=600.0).of(CreateResponse, CancelResponse) == []
 
 
 def test_r15_busy_without_an_end_is_told() -> None:
-    busy = refused("conversation_already_has_active_response")
-    talk = script(at(0.0, TextEntered("a")), at(0.2, busy), until=30.0)
-    assert talk.notices == ["no_answer"]
-    assert [one.time for one in talk.announced if "Noticed" in str(one.what)] == [8.2]
+    talk = script(typed(0.0), at(0.2, BUSY), until=30.0)
+    assert [(one.time, one.what.code) for one in talk.news(on.Noticed)] == [(8.2, "no_answer")]
 
 
 @each("code", ["response_cancel_not_active", "input_audio_buffer_commit_empty"])
 def test_r15_harmless_races_are_notes_not_errors(code: str) -> None:
     talk = script(at(1.0, refused(code)))
-    assert talk.notices == []
-    assert talk.effects == []
-
-
-def test_r15_a_cancel_that_came_too_late_frees_the_slot() -> None:
-    events = (at(0.0, created()), at(1.0, StopPressed()), at(1.1, refused("response_cancel_not_active")))
-    talk = script(*events, at(1.2, TextEntered("a")), until=2.0)
-    assert creates(talk) == [1.2]
+    assert (talk.notices, talk.effects) == ([], [])
 
 
 def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
-    talk = script(at(1.0, TextEntered("a")), until=20.0)
+    talk = script(typed(1.0), until=20.0)
     assert talk.notices == ["no_answer"]
     assert talk.state.responses.missing_since == 9.0
     talk.at(25.0).tell(AgainPressed())
@@ -225,7 +201,7 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
 
 def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> None:
     talk = script(at(1.0, committed("u1")), at(1.5, transcribed("u1", "hello?")), until=20.0)
-    assert [(one.time, one.what.text) for one in talk.news(Noticed)] == [
+    assert [(one.time, one.what.text) for one in talk.news(on.Noticed)] == [
         (9.0, "No answer to what you said came within 8 s.")
     ]
     assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
@@ -242,22 +218,23 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
     ],
     ids=["answered", "noise", "still-speaking", "line-lost"],
 )
-def test_speech_that_is_answered_or_needs_no_answer_is_not_noticed(events: tuple[At[Event], ...]) -> None:
+def test_speech_that_is_answered_or_needs_no_answer_is_not_noticed(events: Events) -> None:
     assert "no_answer" not in script(at(1.0, committed("u1")), *events, until=30.0).notices
 
 
 def test_speech_is_not_awaited_where_the_session_creates_no_response() -> None:
-    session: dict[str, JsonValue] = {
-        "audio": {"input": {"turn_detection": {"type": "server_vad", "create_response": False}}}
-    }
-    events = (at(0.0, wire(SessionUpdated(session=session))), at(1.0, committed("u1")))
-    assert script(*events, until=30.0).notices == []
+    detection: JsonValue = {"type": "server_vad", "create_response": False}
+    updated = SessionUpdated(session={"audio": {"input": {"turn_detection": detection}}})
+    assert script(at(0.0, wire(updated)), at(1.0, committed("u1")), until=30.0).notices == []
+
+
+def words(time: float) -> At[Event]:
+    return at(time, wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well")))
 
 
 def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
-    words = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well"))
-    talk = script(at(0.0, TextEntered("a")), at(0.2, created()), at(1.0, words), until=40.0)
-    assert [(one.time, one.what.text) for one in talk.news(Noticed)] == [
+    talk = script(typed(0.0), at(0.2, created()), words(1.0), until=40.0)
+    assert [(one.time, one.what.text) for one in talk.news(on.Noticed)] == [
         (11.0, "The answer stalled: nothing of it came for 10 s.")
     ]
     reply = view(talk.state, talk.now, talk.policy).reply
@@ -271,42 +248,30 @@ def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
 
 
 def test_stalled_answer_that_goes_on_is_thinking_again() -> None:
-    words = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well"))
-    talk = script(at(0.0, TextEntered("a")), at(0.2, created()), at(15.0, words), until=16.0)
+    talk = script(typed(0.0), at(0.2, created()), words(15.0), until=16.0)
     assert talk.notices == ["no_answer"]
     assert view(talk.state, talk.now, talk.policy).reply.state == "thinking"
+
+
+CALL = Item(id="m1", type="mcp_call", name="find")
 
 
 @each(
     "events",
     [
         (at(1.0, heard()), at(25.0, done()), at(26.0, fell_silent(26.0))),
-        (at(1.0, StopPressed()), at(5.0, done("r1", "cancelled"))),
-        (
-            at(1.0, wire(ResponseOutputItemAdded(response_id="r1", item=Item(id="m1", type="mcp_call", name="find")))),
-            at(25.0, done()),
-        ),
+        (stop(1.0), at(5.0, done("r1", "cancelled"))),
+        (at(1.0, wire(ResponseOutputItemAdded(response_id="r1", item=CALL))), at(25.0, done())),
     ],
     ids=["sounds", "stopped", "calls-a-tool"],
 )
-def test_answer_that_is_heard_stopped_or_calling_has_not_stalled(events: tuple[At[Event], ...]) -> None:
+def test_answer_that_is_heard_stopped_or_calling_has_not_stalled(events: Events) -> None:
     assert script(at(0.0, created()), *events, until=60.0).notices == []
 
 
 def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:
-    talk = script(at(1.0, TextEntered("a")), at(10.0, created()), until=11.0)
-    assert talk.state.responses.active_id == "r1"
-    assert talk.state.responses.missing_since is None
-
-
-def test_r15_a_refused_request_is_told() -> None:
-    talk = script(at(1.0, TextEntered("a")), at(1.2, refused("invalid_value", event_id=FIRST)), until=20.0)
-    assert talk.notices == ["no_answer"]
-
-
-def test_r15_a_request_that_could_not_be_sent_is_told() -> None:
-    talk = script(at(1.0, TextEntered("a")), at(1.1, SendRefused(1, "response.create", "closed", FIRST)), until=20.0)
-    assert talk.notices == ["no_answer"]
+    talk = script(typed(1.0), at(10.0, created()), until=11.0)
+    assert (talk.state.responses.active_id, talk.state.responses.missing_since) == ("r1", None)
 
 
 def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
@@ -316,36 +281,148 @@ def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
     assert creates(script(at(0.0, created()), at(1.0, done()), at(2.0, AgainPressed()))) == []
 
 
-def test_r16_an_answer_says_who_cancelled_it() -> None:
-    def ended_by(*events: At[Event]) -> str | None:
-        return script(at(0.0, created()), at(0.1, heard()), *events, until=5.0).state.responses.last_ended_by
+CANCELLED = at(3.0, done(status="cancelled", reason="client_cancelled"))
 
-    cancelled = at(3.0, done(status="cancelled", reason="client_cancelled"))
-    assert ended_by(at(2.0, StopPressed()), cancelled) == "you"
-    assert ended_by(cancelled) == "you"
-    assert ended_by(at(3.0, done(status="cancelled", reason="turn_detected"))) == "server"
-    assert ended_by(at(3.0, done(status="cancelled"))) == "server"
-    assert ended_by(at(3.0, LineLost(1, "gone"))) == "line"
-    assert ended_by(at(3.0, done())) is None
+
+@each(
+    ("events", "by"),
+    [
+        ((stop(2.0), CANCELLED), "you"),
+        ((CANCELLED,), "you"),
+        ((at(3.0, done(status="cancelled", reason="turn_detected")),), "server"),
+        ((at(3.0, done(status="cancelled")),), "server"),
+        ((at(3.0, LineLost(1, "gone")),), "line"),
+        ((at(3.0, done()),), None),
+    ],
+)
+def test_r16_an_answer_says_who_cancelled_it(events: Events, by: str | None) -> None:
+    talk = script(at(0.0, created()), at(0.1, heard()), *events, until=5.0)
+    assert talk.state.responses.last_ended_by == by
 
 
 def test_an_answer_cancelled_before_it_had_a_name_is_cancelled_when_it_gets_one() -> None:
-    events = (at(0.0, TextEntered("a")), at(0.1, StopPressed()), at(0.4, created("r7")), at(0.5, heard()))
+    events = (typed(0.0), stop(0.1), at(0.4, created("r7")), at(0.5, heard()))
     talk = script(*events, at(0.9, done("r7", "cancelled")), at(2.0, fell_silent(1.0)), until=9.0)
     assert [(one.time, one.what.response_id) for one in talk.of(CancelResponse)] == [(0.4, "r7")]
     assert talk.state.playback.is_flushed
     assert talk.state.responses.last_ended_by == "you"
 
 
-def test_a_cancelled_answer_whose_end_never_comes_does_not_block_for_ever() -> None:
-    events = (at(0.0, created()), at(1.0, StopPressed()), at(2.0, TextEntered("a")))
-    talk = script(*events, at(10.0, TextEntered("b")), until=11.0)
-    assert talk.notices == ["no_answer"]
-    assert creates(talk) == [10.0]
-    assert len(talk.of(CreateItem)) == 2
-
-
 def test_a_response_without_an_id_is_still_one_answer() -> None:
-    talk = script(at(0.0, created("")), at(1.0, StopPressed()), at(2.0, done("")), until=3.0)
+    talk = script(at(0.0, created("")), stop(1.0), at(2.0, done("")), until=3.0)
     assert [one.what.response_id for one in talk.of(CancelResponse)] == [""]
     assert talk.state.responses.active_id == ""
+
+
+# R8 over WebSocket: `conversation.item.truncate` tells what was really played, never more than came of it
+
+
+def moved(item_id: str, played: float, when: float, *, moving: bool = True, connection: int = 1) -> PlaybackMoved:
+    return PlaybackMoved(connection, item_id, played, when, moving)
+
+
+def cuts(*events: At[Event], until: float = 9.0) -> list[tuple[str, float]]:
+    talk = script(*events, begin=WEBSOCKET, until=until)
+    return [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
+
+
+def test_the_clock_of_the_queue_beats_what_was_audible() -> None:
+    """Half a second of the answer was leading silence: it was played, so the service has to count it."""
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.6, heard()), at(1.0, moved("i1", 1.0, 1.0)))
+    assert cuts(*events, at(1.06, StopPressed())) == [("i1", nearly(1.06))]
+
+
+def test_a_clock_that_was_told_to_stand_does_not_go_on() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
+    stands = at(1.0, moved("i1", 0.7, 1.0, moving=False))
+    assert cuts(*events, stands, at(1.2, StopPressed())) == [("i1", nearly(0.7))]
+
+
+def test_a_clock_without_news_goes_on_for_a_quarter_of_a_second_at_most() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, moved("i1", 0.9, 1.0)))
+    assert cuts(*events, at(1.9, StopPressed())) == [("i1", nearly(1.15))]
+
+
+def test_of_two_items_that_wait_each_is_truncated_at_its_own_place() -> None:
+    events = (
+        at(0.0, created()), at(0.0, audio("i1", 2.0)), at(0.1, heard()), at(0.2, done()),
+        at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(1.0, moved("i1", 0.9, 1.0)),
+    )  # fmt: skip
+    assert cuts(*events, at(1.05, StopPressed())) == [("i1", nearly(0.95)), ("i2", nearly(0.0))]
+
+
+def test_an_item_that_was_played_to_its_end_is_left_alone_while_the_next_one_sounds() -> None:
+    events = (
+        at(0.0, created()), at(0.0, audio("i1", 1.0)), at(0.1, heard()), at(0.2, done()),
+        at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(0.5, done("r2")),
+        at(1.1, moved("i1", 0.999, 1.1, moving=False)), at(1.5, moved("i2", 0.4, 1.5)),
+    )  # fmt: skip
+    assert cuts(*events, at(1.5, StopPressed())) == [("i2", nearly(0.4))]
+
+
+def test_what_was_truncated_once_is_not_truncated_again_when_the_service_confirms_the_end() -> None:
+    events = (
+        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, StopPressed()),
+        at(1.1, done(status="cancelled", reason="turn_detected")), at(1.2, StopPressed()),
+    )  # fmt: skip
+    assert len(cuts(*events)) == 1
+
+
+def test_late_sound_of_a_silenced_answer_is_not_counted_for_the_next() -> None:
+    events = (
+        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, StopPressed()),
+        at(1.05, audio("i1", 9.0)), at(1.1, done(status="cancelled")), at(2.0, created("r2")),
+        at(2.1, audio("i2", 1.0)), at(2.2, heard()), at(2.5, moved("i2", 0.3, 2.5)), at(2.5, StopPressed()),
+    )  # fmt: skip
+    assert cuts(*events) == [("i1", nearly(0.9)), ("i2", nearly(0.3))]
+
+
+def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one() -> None:
+    events = (at(1.0, TextEntered("a")), at(1.1, StopPressed()), at(1.3, created("r1")))
+    talk = script(*events, begin=WEBSOCKET, until=2.0)
+    assert [one.time for one in talk.of(SilencePlayback)] == [1.1, 1.3]
+    assert [one.time for one in talk.of(CancelResponse)] == [1.3] and talk.of(BeginPlayback) == []
+
+
+def test_clocks_of_an_old_line_say_nothing_about_the_new_one() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
+    stale = at(1.0, moved("i1", 8.0, 1.0, connection=7))
+    assert cuts(*events, stale, at(1.1, StopPressed())) == [("i1", nearly(1.0))]
+
+
+def test_a_lost_line_forgets_what_could_be_truncated() -> None:
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, LineLost(1, "gone")))
+    assert cuts(*events, at(1.2, StopPressed())) == []
+
+
+def piece(item_id: str, size: int) -> Received:
+    delta = base64.b64encode(bytes(size)).decode()
+    return wire(ResponseOutputAudioDelta(item_id=item_id, response_id="r1", delta=delta))
+
+
+@given(
+    pieces=st.lists(st.tuples(st.sampled_from(["i1", "i2"]), st.integers(1, 9_001)), min_size=1, max_size=30),
+    clocks=st.lists(
+        st.tuples(st.sampled_from(["i1", "i2"]), st.floats(-1.0, 20.0), st.booleans()), max_size=6
+    ),
+    is_heard=st.booleans(),
+    stopped_at=st.floats(1.0, 8.0),
+    emptied=st.booleans(),
+)  # fmt: skip
+def test_a_truncation_is_a_whole_number_of_milliseconds_from_nothing_to_what_came(
+    pieces: list[tuple[str, int]],
+    clocks: list[tuple[str, float, bool]],
+    is_heard: bool,
+    stopped_at: float,
+    emptied: bool,
+) -> None:
+    events: list[At[Event]] = [at(0.0, created()), *(at(0.1, piece(item, size)) for item, size in pieces)]
+    events += [at(0.2, heard())] if is_heard else []
+    events += [at(0.5, moved(item, played, 0.5, moving=moving)) for item, played, moving in clocks]
+    events += [at(0.6, PlaybackEmptied(1))] if emptied else []
+    talk = script(*events, at(stopped_at, StopPressed()), begin=WEBSOCKET, until=9.0)
+    came = {item: sum(size for name, size in pieces if name == item) for item, _ in pieces}
+    for one in talk.of(TruncateItem):
+        event = client_event(one.what)
+        assert isinstance(event, ConversationItemTruncate) and isinstance(event.audio_end_ms, int)
+        assert 0 <= event.audio_end_ms <= came[one.what.item_id] / 48.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from hypothesis import given, strategies as st
 
 from tests.support.each import each
 from tests.support.script import (
     HELLO,
+    Talk,
     answered,
     asked,
     committed,
@@ -21,9 +25,20 @@ from tests.support.script import (
     words,
 )
 from voicechat.core import events as on
+from voicechat.core.spoken_text import heard_length, learned_rate, weight
 from voicechat.core.state import Choices
 from voicechat.protocol import server_events as wire
 from voicechat.protocol.items import ContentPart, Item
+
+
+def audible(text: str = HELLO) -> Talk:
+    """An answer, all of its words received, audible since 1.0."""
+    return answered(asked(connected()), text=text).at(1.0).tell(on.AssistantHeard())
+
+
+def unfinished() -> Talk:
+    """An answer that is still being made, audible since 1.0."""
+    return asked(connected()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
 
 
 def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None:
@@ -36,24 +51,19 @@ def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None
         assert turn.text + turn.rest == HELLO
         seen.append(turn.text)
     assert seen == ["", "Hello there,", "Hello there, how", "Hello there, how are you today?"]
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
-    talk.at(5.0)
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(5.0)
     assert (talk.answer().text, talk.answer().rest, talk.answer().partial) == (HELLO, "", False)
 
 
 def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:
     talk = sounded(answered(asked(connected()), text="word " * 40), 1.0, 2.0)
-    talk.at(2.4).tell(on.AssistantHeard())
-    talk.at(3.4).tell(on.StopPressed())
+    talk.at(2.4).tell(on.AssistantHeard()).at(3.4).tell(on.StopPressed())
     assert talk.answer().cut_at == pytest.approx(2.0)
 
 
 def test_interrupted_answer_keeps_its_text_split_where_it_was_cut() -> None:
     """R10, golden: you stop the answer 2.4 s into its sound."""
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(3.4).tell(on.StopPressed())
-    talk.at(9.0).hear(transcribed("u1", "How are you?"))
+    talk = audible().at(3.4).tell(on.StopPressed()).at(9.0).hear(transcribed("u1", "How are you?"))
     you, assistant = talk.views
     assert (you.text, you.committed) == ("How are you?", True)
     assert (assistant.text, assistant.rest) == ("Hello there, how are you today? I am", " very well.")
@@ -61,9 +71,7 @@ def test_interrupted_answer_keeps_its_text_split_where_it_was_cut() -> None:
 
 
 def test_the_mark_of_a_cut_stays_where_it_is_when_later_answers_teach_another_pace() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(3.4).tell(on.StopPressed())
+    talk = audible().at(3.4).tell(on.StopPressed())
     before = talk.answer().text
     sounded(answered(asked(talk, 2), 2, text="x" * 60), 5.0, 15.0).at(17.0)
     assert talk.state.conversation.chars_per_second < 15.0
@@ -71,18 +79,14 @@ def test_the_mark_of_a_cut_stays_where_it_is_when_later_answers_teach_another_pa
 
 
 def test_the_servers_count_of_what_was_heard_beats_our_clock() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(3.4).tell(on.StopPressed())
+    talk = audible().at(3.4).tell(on.StopPressed())
     talk.hear(wire.ConversationItemTruncated(item_id="a1", audio_end_ms=700))
     assert (talk.answer().text, talk.answer().cut_at, talk.answer().cut_is_estimate) == ("Hello there,", 0.7, False)
 
 
 def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
-    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(on.StopPressed())
-    talk.hear(words("r1", "a1", " And you?"))
+    talk = unfinished()
+    talk.at(2.0).tell(on.StopPressed()).hear(words("r1", "a1", " And you?"))
     talk.hear(
         done("r1", output=(item("a1", "assistant", transcript="Hello"),), status="cancelled", reason="client_cancelled")
     )
@@ -92,15 +96,13 @@ def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
 
 @each(("reason", "by"), [("turn_detected", "server"), ("client_cancelled", "you"), (None, "server")])
 def test_a_cancelled_answer_says_who_cancelled_it(reason: str | None, by: str) -> None:
-    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
-    talk.at(1.0).tell(on.AssistantHeard())
+    talk = unfinished()
     talk.at(1.5).hear(done("r1", status="cancelled", reason=reason))
     assert talk.answer().cut_by == by
 
 
 def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
-    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO))
-    talk.at(1.0).tell(on.AssistantHeard())
+    talk = unfinished()
     talk.at(2.0).tell(on.LineLost(1, "no route"))
     assert (talk.answer().cut_by, talk.answer().partial) == ("line", False)
     assert (talk.views[0].failed, talk.views[0].partial) == ("the line was lost", False)
@@ -109,25 +111,20 @@ def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
 
 def test_push_to_talk_over_an_answer_says_so() -> None:
     talk = answered(asked(connected(choices=Choices(turn_mode="push-to-talk"))))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(on.TalkPressed())
+    talk.at(1.0).tell(on.AssistantHeard()).at(2.0).tell(on.TalkPressed())
     assert (talk.answer().cut_by, talk.answer().cut_at) == ("push-to-talk", 1.0)
 
 
 def test_an_answer_heard_to_its_end_is_not_cut_by_a_later_stop() -> None:
-    talk = sounded(answered(asked(connected())), 1.0, 4.0)
-    talk.tell(on.StopPressed())
+    talk = sounded(answered(asked(connected())), 1.0, 4.0).tell(on.StopPressed())
     assert talk.answer().cut_by == ""
 
 
 def test_noise_that_cut_an_answer_is_marked_on_it() -> None:
     """R11: a grant, then neither words nor voice for a second."""
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(5.0).tell(on.VoiceBegan(4.7), on.BargeInHappened(4.7))
+    talk = audible().at(5.0).tell(on.VoiceBegan(4.7), on.BargeInHappened(4.7))
     assert (talk.answer().cut_by, talk.answer().false_alarm) == ("barge-in", False)
-    talk.at(5.1).tell(on.VoiceEnded(5.05, 0.35))
-    talk.at(8.0)
+    talk.at(5.1).tell(on.VoiceEnded(5.05, 0.35)).at(8.0)
     assert talk.answer().false_alarm
 
 
@@ -138,46 +135,33 @@ def test_failed_and_incomplete_answers_say_why() -> None:
     assert talk.answer().failed == "incomplete: max_output_tokens"
 
 
-def test_latency_counts_from_the_users_last_sound_to_the_first_sound_of_the_answer() -> None:
-    talk = connected()
-    talk.at(10.0).hear(speech("u1"))
-    talk.at(12.0).tell(on.VoiceEnded(11.5, 1.4))
-    talk.at(12.1).hear(silence("u1"), committed("u1"))
-    answered(talk)
-    talk.at(12.3).tell(on.AssistantHeard())
-    assert talk.answer().latency == pytest.approx(0.8)
-    assert talk.view.reply.last_latency == pytest.approx(0.8)
+ENDED = silence("u1"), committed("u1")
 
 
-def test_latency_without_a_local_detector_counts_from_the_servers_word() -> None:
-    talk = connected()
-    talk.at(10.0).hear(speech("u1"))
-    talk.at(12.1).hear(silence("u1"), committed("u1"))
-    answered(talk)
-    talk.at(12.6).tell(on.AssistantHeard())
-    assert talk.answer().latency == pytest.approx(0.5)
+def speaking() -> Talk:
+    """The user speaks since 10.0."""
+    return connected().at(10.0).hear(speech("u1"))
 
 
-def test_a_local_end_of_voice_that_comes_after_the_servers_word_still_counts() -> None:
-    talk = connected()
-    talk.at(10.0).hear(speech("u1"))
-    talk.at(12.0).hear(silence("u1"), committed("u1"))
-    talk.at(12.1).tell(on.VoiceEnded(11.7, 1.4))
-    answered(talk)
-    talk.at(12.7).tell(on.AssistantHeard())
-    assert talk.answer().latency == pytest.approx(1.0)
-
-
-def test_latency_of_typed_text_counts_from_enter() -> None:
-    talk = connected().at(5.0).tell(on.TextEntered("Hello"))
-    answered(talk)
-    talk.at(5.7).tell(on.AssistantHeard())
-    assert talk.answer().latency == pytest.approx(0.7)
+@each(
+    ("talk", "sounds_at", "latency"),
+    [
+        (lambda: speaking().at(12.0).tell(on.VoiceEnded(11.5, 1.4)).at(12.1).hear(*ENDED), 12.3, 0.8),
+        (lambda: speaking().at(12.1).hear(*ENDED), 12.6, 0.5),
+        (lambda: speaking().at(12.0).hear(*ENDED).at(12.1).tell(on.VoiceEnded(11.7, 1.4)), 12.7, 1.0),
+        (lambda: connected().at(5.0).tell(on.TextEntered("Hello")), 5.7, 0.7),
+    ],
+    ids=["last sound", "the server's word where nothing local is known", "local end that comes later", "typed: enter"],
+)
+def test_latency_counts_from_the_users_last_sound_to_the_first_sound_of_the_answer(
+    talk: Callable[[], Talk], sounds_at: float, latency: float
+) -> None:
+    told = answered(talk()).at(sounds_at).tell(on.AssistantHeard())
+    assert told.answer().latency == told.view.reply.last_latency == pytest.approx(latency)
 
 
 def test_only_the_first_answer_to_a_turn_has_a_latency() -> None:
-    talk = sounded(answered(asked(connected())), 1.0, 2.0)
-    talk.at(4.0)
+    talk = sounded(answered(asked(connected())), 1.0, 2.0).at(4.0)
     sounded(answered(talk, 2, "And one more thing."), 4.0, 5.0)
     assert talk.answer().latency is None
 
@@ -189,8 +173,7 @@ def test_sound_that_comes_before_its_words_belongs_to_the_answer() -> None:
 
 
 def test_an_answer_counts_as_complete_when_done_and_silent_and_never_twice() -> None:
-    talk = answered(asked(connected()))
-    talk.at(0.5).tell(on.AssistantHeard())
+    talk = answered(asked(connected())).at(0.5).tell(on.AssistantHeard())
     assert talk.at(3.0).view.completed == 0
     talk.tell(on.AssistantFellSilent(3.0))
     assert talk.at(4.0).view.completed == 1
@@ -223,7 +206,7 @@ def test_spoken_answer_without_loudspeaker_is_marked_not_heard() -> None:
 
 
 def test_answer_heard_before_the_loudspeaker_was_off_is_not_marked() -> None:
-    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk = unfinished()
     talk.at(2.0).tell(on.DeafenChosen(True), on.AssistantFellSilent(2.0))
     assert talk.at(2.1).view.reply.state == "speaking" and talk.view.reply.unheard
     assert not talk.at(2.5).hear(done("r1")).answer().unheard
@@ -245,8 +228,7 @@ def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end() -> N
 
 def test_what_you_said_while_muted_is_no_part_of_your_turn() -> None:
     talk = connected().at(1.0).tell(on.MuteChosen(True))
-    talk.at(9.9).tell(on.VoiceBegan(9.0), on.VoiceEnded(9.9, 0.9))
-    talk.at(10.0).tell(on.MuteChosen(False))
+    talk.at(9.9).tell(on.VoiceBegan(9.0), on.VoiceEnded(9.9, 0.9)).at(10.0).tell(on.MuteChosen(False))
     talk.at(10.5).hear(speech("u1")).at(12.0).hear(silence("u1"), committed("u1"))
     answered(talk).at(12.5).tell(on.AssistantHeard())
     assert talk.answer().latency == pytest.approx(0.5)
@@ -287,14 +269,13 @@ def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
     talk.at(1.0).hear(created("r1"), wire.ResponseOutputItemAdded(response_id="r1", output_index=0, item=announced))
     talk.at(1.2).tell(on.AssistantHeard())
     assert talk.view.reply.state == "speaking"
-    talk.at(2.2).hear(words("r1", "a1", HELLO))
-    talk.at(2.4)
+    talk.at(2.2).hear(words("r1", "a1", HELLO)).at(2.4)
     assert (talk.view.reply.state, talk.view.reply.seconds) == ("speaking", 1.2)
     assert talk.answer().text
 
 
 def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> None:
-    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO)).at(1.0).tell(on.AssistantHeard())
+    talk = unfinished()
     talk.hear(done("r1", output=(item("a1", "assistant", transcript=HELLO),)))
     talk.at(2.0).tell(on.TextEntered("And now?")).hear(created("r2"), words("r2", "a2", "Now"))
     assert (talk.view.reply.state, talk.view.reply.seconds) == ("finishing", 1.0)
@@ -303,8 +284,7 @@ def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> No
 
 
 def test_an_answer_that_is_known_to_be_written_does_not_take_the_sound() -> None:
-    talk = connected()
-    talk.at(1.0).hear(created("r1"), words("r1", "a1", HELLO))
+    talk = connected().at(1.0).hear(created("r1"), words("r1", "a1", HELLO))
     part = ContentPart(type="output_text", text="")
     talk.at(1.1).hear(created("r2"), wire.ResponseContentPartAdded(response_id="r2", item_id="a2", part=part))
     talk.at(1.2).tell(on.AssistantHeard())
@@ -315,76 +295,51 @@ LOST, RETURNED = on.DeviceLost("Loudspeaker", "gone"), on.DeviceOpened("Mic", "L
 
 
 def test_a_typed_answer_without_a_device_is_readable_and_marked_as_not_heard() -> None:
-    talk = connected()
-    talk.at(0.5).tell(LOST)
+    talk = connected().at(0.5).tell(LOST)
     answered(asked(talk))
     talk.at(1.0).tell(on.AssistantHeard())  # what stands in for the device plays it
     assert (talk.at(2.0).answer().text, talk.answer().rest, talk.answer().cut_by) == ("", HELLO, "device")
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
-    talk.at(9.0).tell(RETURNED)
-    talk.at(20.0)
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(9.0).tell(RETURNED).at(20.0)
     assert (talk.answer().text, talk.answer().rest, talk.answer().cut_by) == ("", HELLO, "device")
     assert not talk.answer().partial
 
 
 def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(LOST)
-    talk.at(2.3).tell(on.AssistantHeard())
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
-    talk.at(20.0)
+    talk = audible().at(2.0).tell(LOST).at(2.3).tell(on.AssistantHeard())
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(20.0)
     assert talk.answer().cut_by == "device" and not talk.answer().partial
     assert talk.answer().cut_at == pytest.approx(1.0)
     assert talk.answer().text and talk.answer().text + talk.answer().rest == HELLO
 
 
 def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(LOST)
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
+    talk = audible().at(2.0).tell(LOST).at(3.5).tell(on.AssistantFellSilent(3.5))
     shown = {(reply.state, reply.detail) for reply in (talk.at(3.5 + tenths / 10).view.reply for tenths in range(80))}
     assert ("cut", "device lost") in shown
 
 
 def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() -> None:
-    talk = answered(asked(connected()), text="word " * 20)
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(LOST)
-    talk.at(2.5).tell(RETURNED)
-    talk.at(2.6).tell(on.AssistantHeard())
+    talk = audible("word " * 20).at(2.0).tell(LOST).at(2.5).tell(RETURNED).at(2.6).tell(on.AssistantHeard())
     assert talk.answer().cut_by == ""
-    talk.at(6.0).tell(on.AssistantFellSilent(6.0))
-    talk.at(20.0)
+    talk.at(6.0).tell(on.AssistantFellSilent(6.0)).at(20.0)
     assert (talk.answer().rest, talk.answer().cut_by, talk.answer().partial) == ("", "", False)
 
 
 def test_an_answer_that_was_over_before_the_device_was_lost_stays_heard() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
-    talk.at(3.6).tell(LOST)
-    talk.at(20.0)
+    talk = audible().at(3.5).tell(on.AssistantFellSilent(3.5)).at(3.6).tell(LOST).at(20.0)
     assert (talk.answer().text, talk.answer().rest, talk.answer().cut_by) == (HELLO, "", "")
 
 
 def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_return() -> None:
-    talk = answered(asked(connected()))
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(LOST)
-    talk.at(2.5).tell(on.AssistantHeard())
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5))
-    talk.at(4.0).tell(RETURNED)
-    talk.at(20.0)
+    talk = audible().at(2.0).tell(LOST).at(2.5).tell(on.AssistantHeard())
+    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(4.0).tell(RETURNED).at(20.0)
     assert talk.answer().cut_by == "device"
     assert talk.answer().cut_at == pytest.approx(1.0)
 
 
 def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
     """A sound server hung for 3.6 s with two answers queued: 9 s of sound came after it while the deck said ready."""
-    talk = answered(asked(connected()), text="word " * 20)
-    talk.at(1.0).tell(on.AssistantHeard())
+    talk = audible("word " * 20)
     answered(asked(talk, 2, "a1"), 2, "more " * 20)
     talk.at(2.0).tell(LOST)
     assert [turn.cut_by for turn in talk.at(5.0).views if turn.who == "assistant"] == ["device", "device"]
@@ -395,9 +350,70 @@ def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
 
 
 def test_sound_after_a_new_question_resumes_no_earlier_response() -> None:
-    talk = answered(asked(connected()), text="word " * 20)
-    talk.at(1.0).tell(on.AssistantHeard())
-    talk.at(2.0).tell(LOST)
+    talk = audible("word " * 20).at(2.0).tell(LOST)
     asked(talk.at(6.0), 2, "a1")
     talk.at(7.0).tell(RETURNED, on.AssistantHeard())
     assert [turn.cut_by for turn in talk.views if turn.who == "assistant"] == ["device"]
+
+
+# Where a text is split into heard and unheard: between words, and never inside a character
+
+
+TEXTS = st.text(alphabet="ab .,窓際のをお。「」é\u0301👩\u200d🚀🇩🇪\ufe0fก\n", max_size=60)
+
+
+def heard(text: str, seconds: float, rate: float = 15.0) -> str:
+    return text[: heard_length(text, seconds, rate)]
+
+
+def test_nothing_is_heard_before_the_first_sound() -> None:
+    assert heard("Hello there", 0.0) == ""
+    assert heard("Hello there", -1.0) == ""
+
+
+def test_the_word_being_spoken_counts_as_heard() -> None:
+    assert heard("Hello there", 0.01) == "Hello"
+    assert heard("Hello there", 5 / 15) == "Hello"
+    assert heard("Hello there", 6.5 / 15) == "Hello there"
+
+
+def test_a_language_without_blanks_is_split_between_its_characters_and_marks_stay_with_them() -> None:
+    assert heard("窓際の席を二人で。お願いします。", 1.0) == "窓際の席を二"
+    assert heard("二人で。お願い", 3 * 2.5 / 15) == "二人で。"
+    assert heard("二「人」で", 1 * 2.5 / 15) == "二"
+
+
+@each("character", ["e\u0301", "👩\u200d🚀", "🇩🇪", "👍🏽", "❤\ufe0f"])
+def test_no_character_is_torn_apart(character: str) -> None:
+    text = character * 40
+    for tenths in range(1, 200):
+        assert len(heard(text, tenths / 10)) % len(character) == 0
+
+
+def test_a_long_run_without_breaks_still_flows() -> None:
+    assert 0 < len(heard("ก" * 200, 2.0)) < 60
+
+
+def test_wide_characters_take_longer_to_say() -> None:
+    assert weight("ab") == 2.0
+    assert weight("窓際") == 5.0
+
+
+def test_the_rate_moves_halfway_to_what_an_answer_showed() -> None:
+    assert learned_rate(15.0, "x" * 50, 5.0) == pytest.approx(12.5)
+
+
+@each(("text", "seconds"), [("x" * 50, 0.2), ("   ", 5.0)])
+def test_answers_that_prove_nothing_teach_nothing(text: str, seconds: float) -> None:
+    assert learned_rate(15.0, text, seconds) == 15.0
+
+
+def test_one_odd_answer_cannot_spoil_the_rate() -> None:
+    assert learned_rate(15.0, "x" * 100_000, 2.0) <= 40.0
+    assert learned_rate(15.0, "x", 1000.0) >= 4.0
+
+
+@given(TEXTS, st.floats(0, 20), st.floats(0, 20), st.floats(4, 40))
+def test_what_was_heard_never_becomes_less(text: str, one: float, other: float, rate: float) -> None:
+    early, late = sorted((one, other))
+    assert 0 <= heard_length(text, early, rate) <= heard_length(text, late, rate) <= len(text)

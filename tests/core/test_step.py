@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import voicechat.core
+from tests.support.each import each
 from tests.support.script import at, created, opened, script
-from voicechat.core import step as stepping
+from voicechat.core import effects, step as stepping
+from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent, Noticed, Received, StopPressed, TextEntered, TimePassed
-from voicechat.core.policy import TurnPolicy
+from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State
-from voicechat.core.step import next_deadline, step
+from voicechat.core.step import RULES, next_deadline, step
 from voicechat.errors import LocalProtocolError
 from voicechat.protocol.items import Response
 from voicechat.protocol.server_events import ResponseCreated
@@ -56,3 +65,110 @@ def test_rules_that_answer_each_other_without_end_fail_loudly(monkeypatch: pytes
     monkeypatch.setattr(stepping, "_ON_EVENT", (echo,))
     with pytest.raises(LocalProtocolError, match="without end"):
         step(opened(), TimePassed(), 1.0, POLICY)
+
+
+# R23: what the presets mean, written out once more, so that no number changes by accident
+
+
+GOLDEN = {
+    "balanced": (0.5, 0.3, 0.5, True, False, True, False, False, True, 0.3, True),
+    "steady": (0.3, 0.3, 0.3, False, False, False, False, True, True, 0.4, True),
+    "quick": (0.5, 0.3, 0.2, True, True, True, True, False, True, 0.3, True),
+}
+"""threshold, prefix padding, silence, server replies, server interrupts, barge-in, mic open, gate, captions, reopen,
+processing; durations in seconds."""
+
+
+def test_r23_the_presets_are_what_the_rule_book_says() -> None:
+    assert {name: tuple(asdict(preset).values())[1:] for name, preset in PRESETS.items()} == GOLDEN
+
+
+def test_r23_a_preset_leaves_all_other_numbers_alone() -> None:
+    assert policy_for(PRESETS["balanced"]) == TurnPolicy()
+    assert policy_for(PRESETS["steady"]) == TurnPolicy(reply_to_transcript_only=True, reopen_delay=0.4)
+    assert policy_for(PRESETS["quick"]) == TurnPolicy(mic_open_during_playback=True)
+
+
+def test_every_default_lies_in_the_range_the_rules_allow() -> None:
+    policy = TurnPolicy()
+    assert 0.0 <= policy.reopen_delay <= 0.5
+    assert 0.3 <= policy.drained_silence <= 0.8
+    assert 0.0 <= policy.min_playback <= 5.0
+    assert 0.1 <= policy.min_voice <= 0.6
+    assert 0.3 <= policy.commit_voice <= 1.5
+    assert 0.2 <= policy.commit_silence <= 2.0
+    assert 0.5 <= policy.join_within <= 3.0
+
+
+# The core stays pure, each effect has one author, and each rule changes only what it owns
+
+
+CORE = Path(voicechat.core.__file__).parent
+MODULES = sorted(CORE.rglob("*.py"))
+EFFECTS = {kind.__name__ for kind in get_args(Effect)}
+ALLOWED = {
+    "__future__",
+    "base64",
+    "bisect",
+    "collections",
+    "dataclasses",
+    "enum",
+    "functools",
+    "itertools",
+    "json",
+    "math",
+    "re",
+    "typing",
+    "unicodedata",
+    "voicechat",
+}
+"""The standard library's data tools; no clock, no loop, no chance, no device, no logging."""
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+@each("path", MODULES, ids=lambda path: path.relative_to(CORE).as_posix())
+def test_the_core_imports_data_tools_and_the_protocol_only(path: Path) -> None:
+    for name in imported(ast.parse(path.read_text())):
+        assert name.split(".")[0] in ALLOWED, f"{path.name} imports {name}"
+        if name.startswith("voicechat."):
+            assert name.split(".")[1] in ("core", "protocol", "errors", "failures"), f"{path.name} imports {name}"
+
+
+@cache
+def authors() -> dict[str, set[str]]:
+    """Which files construct which effect; reading one in a `case` pattern is no construction."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EFFECTS:
+                found[node.func.id].add(path.relative_to(CORE).as_posix())
+    return found
+
+
+@each("kind", sorted(EFFECTS))
+def test_each_effect_has_exactly_one_author(kind: str) -> None:
+    files = authors()[kind]
+    assert len(files) == 1, f"{kind} is constructed in {sorted(files)}"
+    assert all(name.startswith("rules/") for name in files)
+
+
+def test_every_effect_is_part_of_the_union() -> None:
+    declared = {
+        node.name
+        for node in ast.parse(Path(effects.__file__).read_text()).body
+        if isinstance(node, ast.ClassDef) and node.decorator_list
+    }
+    assert declared == EFFECTS
+
+
+def test_each_slice_has_exactly_one_owner() -> None:
+    owned = [name for rule in RULES for name in rule.owns]
+    assert sorted(owned) == sorted(field.name for field in fields(State))

@@ -159,8 +159,7 @@ def test_a_lost_line_is_named_and_the_sent_lamp_is_broken() -> None:
 
 
 def test_no_sound_leaves_before_the_configuration_is_in_force() -> None:
-    talk = connected()
-    talk.tell(on.LineLost(1, "gone"), on.AgainPressed(), on.LineOpened(2, configured=False))
+    talk = connected().tell(on.LineLost(1, "gone"), on.AgainPressed(), on.LineOpened(2, configured=False))
     assert mic(talk) == ("configuring", "configuring", False)
 
 
@@ -205,8 +204,7 @@ def test_the_reply_goes_from_listening_over_thinking_and_speaking_to_ready() -> 
     seen.append(reply(talk.at(3.5)))
     talk.hear(done("r1", output=(item("a1", "assistant", transcript="Good evening."),)))
     seen.append(reply(talk))
-    talk.at(4.0).tell(on.AssistantFellSilent(4.0))
-    talk.at(5.0)
+    talk.at(4.0).tell(on.AssistantFellSilent(4.0)).at(5.0)
     seen.append(reply(talk))
     assert talk.view.reply.seconds == 1.5
     seen.append(reply(talk.at(8.0)))

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import io
+import json
 import random
+import re
+from pathlib import Path
 
 from tests.diagnose.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from tests.support.each import each
-from voicechat.diagnose.report import Report, diagnose
+from voicechat.cli.diagnose_words import Words
+from voicechat.diagnose.records import record_of
+from voicechat.diagnose.report import Report, as_plain, diagnose
+from voicechat.diagnose.run import Diagnosis
 
 
 def report_of(data: bytes) -> Report:
@@ -80,3 +86,80 @@ def test_an_error_that_no_check_knows_is_told_and_the_log_is_not_called_healthy(
     report = report_of(b'{"type": "error", "error": {"type": "invalid_request_error", "code": "odd", "message": "hm"}}')
     assert not report.findings and not report.is_healthy
     assert report.unexplained[0].ref == "error odd hm"
+
+
+# Logs as the clients of many people print them; the first part of a file's name says what is wrong in it
+
+
+LOGS = sorted((Path(__file__).parent / "logs").iterdir())
+
+
+@each("path", LOGS, ids=lambda path: path.stem)
+def test_the_cause_is_named_and_nothing_else(path: Path) -> None:
+    with path.open("rb") as stream:
+        report = diagnose(stream, path.name)
+    expected = path.name.split("__")[0].split("+")
+    assert report.reading.events
+    verdict = expected[0] if expected[0] in ("healthy", "too-little") else "found"
+    assert sorted({one.code for one in report.findings}) == (sorted(expected) if verdict == "found" else [])
+    assert report.verdict == verdict.replace("-", " ")
+
+
+def test_there_are_many_of_either_kind() -> None:
+    healthy = [path for path in LOGS if path.name.startswith("healthy__")]
+    assert len(healthy) >= 9 and len(LOGS) - len(healthy) >= 28
+
+
+def test_the_story_of_the_client_that_went_mute_names_the_event_it_waits_for() -> None:
+    path = next(one for one in LOGS if "browser_field_story" in one.name)
+    with path.open("rb") as stream:
+        report = diagnose(stream, path.name)
+    assert report.reading.line_of(report.findings[0].evidence[0].seq) == 7
+
+
+def test_what_follows_from_a_cause_is_told_with_it_and_not_beside_it() -> None:
+    path = next(one for one in LOGS if "flutter_timer_gbk" in one.name)
+    with path.open("rb") as stream:
+        report = diagnose(stream, path.name)
+    assert [one.finding.code for one in report.causes] == ["mic-reopened-too-early"]
+    assert "barge-in-too-eager" in {one.code for one in report.causes[0].consequences}
+
+
+# What programs print when a conversation fails, in the words of their libraries: the cause, and nothing else
+
+
+NOTHING = "-"
+ROWS = (Path(__file__).parent / "sentences.txt").read_text(encoding="utf-8").splitlines()
+"""`cause|line`; a minus for lines that tell of no failure."""
+
+
+@each("row", ROWS, ids=lambda row: row)
+def test_library_error_line_names_its_cause(row: str) -> None:
+    cause, _, line = row.partition("|")
+    report = diagnose(io.BytesIO(f"{line}\n".encode()), "log")
+    assert [one.code for one in report.findings] == ([] if cause == NOTHING else [cause])
+    assert not report.is_healthy
+
+
+def test_cures_for_other_clients_name_none_of_our_keys() -> None:
+    named = re.compile(r"\([rdb]\)|:new|\bpreset|voicechat|--headphones|dialect = |base_url")
+    logs = [path.read_bytes() for path in sorted((Path(__file__).parent / "logs").iterdir())]
+    found = [one for log in (*logs, "\n".join(ROWS).encode()) for one in diagnose(io.BytesIO(log), "log").findings]
+    assert len(found) > 50 and not [one.cure for one in found if named.search(one.cure)]
+
+
+def test_cure_for_our_own_session_names_the_key() -> None:
+    ours = Diagnosis(is_ours=True)
+    ours.feed(record_of(0, 0.0, "local", {"type": "line.lost", "reason": "no packets"}))
+    (finding,) = ours.findings
+    assert finding.cure.endswith("r reconnects.")
+
+
+def test_api_key_in_a_log_is_in_no_report() -> None:
+    key = "sk-proj-abcdefghijklmnopqrstuvwx"
+    wire = json.dumps({"type": "error", "error": {"type": "odd_error", "code": "odd", "message": f"what is {key}?"}})
+    log = f"Incorrect API key provided: {key}\nERROR flux {key} broke\n{wire}\nAuthorization: Bearer {key} failed\n"
+    report = diagnose(io.BytesIO(log.encode()), "log")
+    told = json.dumps(as_plain(report)) + Words(80).of(report)
+    assert "auth-failed" in told and "odd" in told and "flux" in told
+    assert key not in told and "abcdefghij" not in told

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import cast
 
+import pytest
+
 from tests.support.each import each
 from tests.support.wire_samples import Sample, sample, wire_samples
-from voicechat.protocol.client_events import ClientEvent, InputAudioBufferCommit
+from voicechat.protocol.client_events import CLIENT_EVENTS, ClientEvent, InputAudioBufferCommit
 from voicechat.protocol.codec import decode_client, decode_server, encode
 from voicechat.protocol.items import ContentPart, Item, Response
 from voicechat.protocol.server_events import (
+    SERVER_EVENTS,
     ConversationItemAdded,
     ConversationItemCreated,
     MalformedFrame,
@@ -21,7 +24,7 @@ from voicechat.protocol.server_events import (
     UnknownEvent,
     type_of,
 )
-from voicechat.protocol.wire import JsonValue
+from voicechat.protocol.wire import JsonValue, WireEvent
 
 SAMPLES = wire_samples()
 NOT_KEPT = ("format", "temperature", "output_audio_format", "client_secret")
@@ -188,3 +191,34 @@ def test_items_carry_what_their_type_needs() -> None:
 def test_the_first_item_is_said_to_follow_nothing() -> None:
     assert json.loads(encode(ConversationItemAdded()))["previous_item_id"] is None
     assert "previous_item_id" not in json.loads(encode(InputAudioBufferCommit()))
+
+
+# The vocabulary is complete, named mechanically and frozen
+
+
+ALL = {**SERVER_EVENTS, **CLIENT_EVENTS}
+
+
+@each("found", wire_samples(), ids=lambda found: found.type)
+def test_every_documented_event_has_a_record(found: Sample) -> None:
+    known = SERVER_EVENTS if found.sender == "server" else CLIENT_EVENTS
+    assert found.type in known
+
+
+def test_there_is_nothing_undocumented() -> None:
+    assert set(ALL) == {found.type for found in wire_samples()}
+
+
+@each("record", ALL.values(), ids=lambda record: record.__name__)
+def test_every_record_can_be_made_from_nothing_and_never_changed(record: type[WireEvent]) -> None:
+    event = record()
+    assert event.event_id is None
+    with pytest.raises(AttributeError):
+        event.event_id = "other"  # type: ignore[misc]
+
+
+def test_the_type_of_an_event_is_its_ga_name() -> None:
+    assert type_of(ResponseDone()) == type_of(ResponseDone) == "response.done"
+    assert type_of(ServerError()) == "error"
+    assert type_of(UnknownEvent(type="weather.changed")) == "weather.changed"
+    assert type_of(MalformedFrame(reason="no JSON")) == "malformed"

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given, strategies as st
+
+from tests.protocol.wire_strategies import json_objects
 from tests.support.each import each
 from tests.support.wire_samples import Sample, wire_samples
 from voicechat.protocol.dialects import detect_dialect, ga_name, item_to_beta, item_to_ga, name_in, response_to_ga
+from voicechat.protocol.session_config import to_dialect
+from voicechat.protocol.session_dialects import (
+    FORMATS,
+    GA_PATHS,
+    in_dialect,
+    response_options_to_ga,
+    session_to_beta,
+    session_to_ga,
+    set_path,
+)
 
 SESSIONS = [found for found in wire_samples() if "session" in found.ga]
 
@@ -69,3 +82,123 @@ def test_odd_shapes_pass_a_translation_untouched() -> None:
     odd: Any = {"output": "none", "modalities": 5, "voice": None}
     assert response_to_ga(odd)["output"] == "none"
     assert item_to_ga({"content": "text"}) == {"content": "text"}
+
+
+# A session said in one dialect and then in the other is the same wish
+
+
+PAIRS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"modalities": ["text", "audio"]}, {"output_modalities": ["audio"]}),
+    ({"modalities": ["text"]}, {"output_modalities": ["text"]}),
+    ({"input_audio_format": "pcm16"}, {"audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}}}),
+    ({"output_audio_format": "g711_ulaw"}, {"audio": {"output": {"format": {"type": "audio/pcmu"}}}}),
+    ({"output_audio_format": "g711_alaw"}, {"audio": {"output": {"format": {"type": "audio/pcma"}}}}),
+    ({"input_audio_transcription": None}, {"audio": {"input": {"transcription": None}}}),
+    ({"input_audio_transcription": {"model": "m"}}, {"audio": {"input": {"transcription": {"model": "m"}}}}),
+    (
+        {"input_audio_noise_reduction": {"type": "far_field"}},
+        {"audio": {"input": {"noise_reduction": {"type": "far_field"}}}},
+    ),
+    ({"turn_detection": None}, {"audio": {"input": {"turn_detection": None}}}),
+    ({"turn_detection": {"type": "semantic_vad"}}, {"audio": {"input": {"turn_detection": {"type": "semantic_vad"}}}}),
+    ({"voice": "verse", "speed": 1.2}, {"audio": {"output": {"voice": "verse", "speed": 1.2}}}),
+    ({"max_response_output_tokens": "inf"}, {"max_output_tokens": "inf"}),
+    ({"instructions": "x", "tracing": "auto", "model": "m"}, {"instructions": "x", "tracing": "auto", "model": "m"}),
+    ({"tools": [{"type": "function", "name": "f"}]}, {"tools": [{"type": "function", "name": "f"}]}),
+    ({"tool_choice": "required"}, {"tool_choice": "required"}),
+]
+
+
+@each(("beta", "ga"), PAIRS)
+def test_each_field_has_its_place_in_both(beta: dict[str, Any], ga: dict[str, Any]) -> None:
+    assert session_to_ga(beta).session == {"type": "realtime", **ga}
+    assert session_to_beta(ga).session == beta
+    assert session_to_ga(beta).lost == session_to_beta(ga).lost == []
+
+
+def test_all_fields_at_once() -> None:
+    beta: dict[str, Any] = {}
+    for one, _ in PAIRS:
+        beta |= one
+    ga, problems = to_dialect(beta, "ga")
+    assert problems == ()
+    assert to_dialect(ga, "beta")[0] == beta
+
+
+@each(
+    ("ga", "path"),
+    [
+        ({"truncation": "auto"}, "session.truncation"),
+        ({"prompt": {"id": "p"}}, "session.prompt"),
+        ({"reasoning": {"effort": "low"}}, "session.reasoning"),
+        ({"parallel_tool_calls": True}, "session.parallel_tool_calls"),
+        ({"include": []}, "session.include"),
+        ({"tools": [{"type": "mcp", "server_label": "l"}]}, "session.tools[0]"),
+        ({"tool_choice": {"type": "function", "name": "f"}}, "session.tool_choice"),
+        ({"audio": {"output": {"voice": {"id": "v"}}}}, "session.audio.output.voice"),
+        ({"audio": {"output": {"format": {"type": "audio/opus"}}}}, "session.audio.output.format"),
+        ({"audio": {"input": {"format": {"type": "audio/pcm", "rate": 8000}}}}, "session.audio.input.format.rate"),
+        ({"audio": {"input": {"noise_reduction": {"type": "near_field", "strength": 1}}}},
+         "session.audio.input.noise_reduction.strength"),
+        ({"audio": {"input": {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}}},
+         "session.audio.input.turn_detection.idle_timeout_ms"),
+        ({"audio": {"input": {"transcription": {"model": "m", "keywords": ["x"]}}}},
+         "session.audio.input.transcription.keywords"),
+    ],
+)  # fmt: skip
+def test_what_beta_never_knew_is_left_out_and_told(ga: dict[str, Any], path: str) -> None:
+    said, problems = to_dialect({"type": "realtime", **ga}, "beta")
+    assert [problem.path for problem in problems] == [path]
+    assert problems[0].severity == "warning"
+    assert path.rsplit(".", 1)[-1] not in str(said)
+
+
+def test_temperature_goes_to_beta_only() -> None:
+    wish: dict[str, Any] = {"type": "realtime", "temperature": 0.8}
+    assert to_dialect(wish, "beta") == ({"temperature": 0.8}, ())
+    said, problems = to_dialect(wish, "ga")
+    assert said == {"type": "realtime"}
+    assert [problem.path for problem in problems] == ["session.temperature"]
+
+
+def test_include_stays_in_a_transcription_session() -> None:
+    ga: dict[str, Any] = {"type": "transcription", "include": ["item.input_audio_transcription.logprobs"]}
+    assert session_to_beta(ga).session == {"include": ["item.input_audio_transcription.logprobs"]}
+
+
+def test_said_in_both_spellings_ga_counts() -> None:
+    both: dict[str, Any] = {"voice": "ash", "audio": {"output": {"voice": "cedar"}}}
+    assert session_to_ga(both).session["audio"] == {"output": {"voice": "cedar"}}
+
+
+def test_the_given_session_is_never_changed() -> None:
+    inner: dict[str, Any] = {"voice": "cedar"}
+    session: dict[str, Any] = {"audio": {"output": inner}, "speed": 1.1}
+    session_to_ga(session)
+    set_path(dict(session), ("audio", "output", "voice"), "ash")
+    assert session == {"audio": {"output": {"voice": "cedar"}}, "speed": 1.1}
+
+
+def test_response_options_get_no_session_type() -> None:
+    options: dict[str, Any] = {
+        "modalities": ["text"],
+        "max_response_output_tokens": 5,
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "input": [{"type": "message", "role": "assistant", "content": [{"type": "text", "text": "x"}]}],
+    }
+    assert response_options_to_ga(options) == {
+        "output_modalities": ["text"],
+        "max_output_tokens": 5,
+        "tool_choice": {"type": "function", "name": "f"},
+        "input": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "x"}]}],
+    }
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*GA_PATHS, *FORMATS, "audio", "tools", "tool_choice", "type"]), st.none() | json_objects
+    )
+)
+def test_no_session_however_odd_breaks_a_translation(session: dict[str, Any]) -> None:
+    assert isinstance(in_dialect(session, "beta").session, dict)
+    assert isinstance(in_dialect(session, "ga").session, dict)

@@ -15,21 +15,12 @@ FIELDS: list[Row] = [
     ("model", ["gpt-realtime-2.1", "my-deployment"], [5, [], {}]),
     ("instructions", ["Be brief.", ""], [5, ["x"], True]),
     ("output_modalities", [["audio"], ["text"]], [[], ["video"], 5, {"audio": True}]),
-    (
-        "audio.input.format",
-        [{"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}],
-        [{"type": "audio/opus"}, {"rate": 5.5}, 5, ["pcm16"], "wav"],
-    ),
-    (
-        "audio.input.noise_reduction",
-        [None, {"type": "near_field"}, {"type": "far_field", "strength": 0.5}],
-        [5, {}, "loud"],
-    ),
-    (
-        "audio.input.transcription",
-        [None, {"model": "gpt-transcribe"}, {"model": "mine", "language": "de"}],
-        [5, [], True],
-    ),
+    ("audio.input.format", [{"type": "audio/pcm", "rate": 24000}, {"type": "audio/pcmu"}, {"type": "audio/pcma"}],
+     [{"type": "audio/opus"}, {"rate": 5.5}, 5, ["pcm16"], "wav"]),
+    ("audio.input.noise_reduction", [None, {"type": "near_field"}, {"type": "far_field", "strength": 0.5}],
+     [5, {}, "loud"]),
+    ("audio.input.transcription", [None, {"model": "gpt-transcribe"}, {"model": "mine", "language": "de"}],
+     [5, [], True]),
     ("audio.input.transcription.model", ["whisper-1", "mine"], [5, None]),
     ("audio.input.transcription.language", ["en", "yue"], [5, ["en"]]),
     ("audio.input.transcription.languages", [["en", "de"]], ["en", [5]]),
@@ -52,15 +43,12 @@ FIELDS: list[Row] = [
     ("parallel_tool_calls", [True, False], ["yes", 1]),
     ("reasoning", [{"effort": "minimal"}, {"effort": "xhigh"}], ["low", 5]),
     ("reasoning.effort", ["low"], ["max", 5]),
-    (
-        "truncation",
-        ["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.8}],
-        ["never", 5, {"type": "retention_ratio"}, {"type": "retention_ratio", "retention_ratio": 1.5}],
-    ),
+    ("truncation", ["auto", "disabled", {"type": "retention_ratio", "retention_ratio": 0.8}],
+     ["never", 5, {"type": "retention_ratio"}, {"type": "retention_ratio", "retention_ratio": 1.5}]),
     ("tracing", [None, "auto", {"workflow_name": "w", "metadata": {"a": 1}}], ["on", 5]),
     ("prompt", [None, {"id": "p"}, {"id": "p", "version": "2", "variables": {}}], ["p", {"version": "2"}]),
     ("include", [["item.input_audio_transcription.logprobs"], []], ["logprobs", 5]),
-]
+]  # fmt: skip
 
 
 def wish(field: str, value: Any) -> dict[str, Any]:
