@@ -1,13 +1,19 @@
-"""A table that judges: figures against bars, the ratio between them, and the exit status that follows."""
+"""One way to print figures, so that every benchmark reads alike: a table that judges them against bars.
+
+It gives the ratio between figure and bar, and the exit status that follows; and how fast this machine is now.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
+import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.bench.table import machine
+import numpy as np
 
 Statistic = Literal["median", "p95", "mean", "worst", "sum"]
 
@@ -76,3 +82,46 @@ def asked(about: str, minutes: float, quick: float) -> float:
     parser.add_argument("--quick", action="store_true", help=f"a short look of {quick:g} s")
     given = parser.parse_args()
     return quick if given.quick else 60 * float(given.minutes)
+
+
+YARD_TIMES = 15
+YARD_STEPS = 16_000
+YARD_BLOCKS = 1_600
+PIECES, SLEEP = 40, 0.01
+"""A talk wakes up every ten milliseconds for half a millisecond of work, in which some machines take three times as
+long for it as without the sleep: caches are empty then, and the clock is low."""
+
+
+def machine() -> str:
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return f"{os.cpu_count()} cores, load {load:.1f}"
+
+
+def yardstick() -> str:
+    """How fast this machine is now, so that figures of other hours and machines can be compared: see `yard`."""
+    took = sorted(yard() for _ in range(YARD_TIMES))
+    whole = f"yardstick: {statistics.median(took):.1f} ms ({took[0]:.1f} to {took[-1]:.1f})"
+    return f"{whole}; in {PIECES} pieces, each out of a sleep: {woken():.1f} ms"
+
+
+def woken() -> float:
+    """Milliseconds of the same work in pieces, with a sleep before each."""
+    took = 0.0
+    for _ in range(PIECES):
+        time.sleep(SLEEP)
+        took += yard(PIECES)
+    return took
+
+
+def yard(pieces: int = 1) -> float:
+    """Milliseconds of a fixed piece of work: dictionaries and strings, and numpy on blocks of 480 samples."""
+    began = time.perf_counter()
+    words: dict[str, int] = {}
+    for step in range(YARD_STEPS // pieces):
+        word = f"word {step % 97}"
+        words[word] = words.get(word, 0) + len(word.split())
+    block = np.linspace(-1.0, 1.0, 480, dtype=np.float32)
+    for _ in range(YARD_BLOCKS // pieces):
+        block = block * np.float32(0.999) + np.float32(np.sqrt(np.dot(block, block) / block.size)) * np.float32(0.001)
+    assert len(words) == 97 and np.isfinite(block).all()
+    return 1000 * (time.perf_counter() - began)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.bench.table import show
+from tests.bench.bars import Figure, judge
 from tests.support.call_server import RealServer
 from tests.support.peers import side, silence
 from voicechat.transports.target import LineTarget
@@ -36,7 +36,7 @@ async def peers_seconds() -> float:
         await server.peer.close()
 
 
-async def main() -> None:
+async def main() -> int:
     """One unmeasured round first: a fresh process pays 60 ms once for imports and its first TLS."""
     await peers_seconds()
     alone = [await peers_seconds() for _ in range(ROUNDS)]
@@ -51,13 +51,13 @@ async def main() -> None:
             for name, seconds in opened.steps:
                 steps.setdefault(name, []).append(seconds)
             await line.close(hang_up=False)
-    rows = [
-        ("offer to open channel, two peers", [1000 * s for s in alone], "ms", "<= 60 ms"),
-        ("offer to open channel, with HTTP handshake", [1000 * s for s in whole], "ms", "<= 60 ms"),
-        *((f"   {name}", [1000 * s for s in seconds], "ms", "") for name, seconds in steps.items()),
+    figures = [
+        Figure("offer to open channel, two peers", [1000 * s for s in alone], "ms", "median", 60.0),
+        Figure("offer to open channel, with HTTP handshake", [1000 * s for s in whole], "ms", "median", 60.0),
+        *(Figure(f"   {name}", [1000 * s for s in seconds], "ms") for name, seconds in steps.items()),
     ]
-    show("connect on loopback", rows)
+    return judge("connect on loopback", figures)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    raise SystemExit(asyncio.run(main()))

@@ -15,14 +15,12 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, yardstick
 from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
-from tests.bench.table import yardstick
 from tests.bench.witness import stolen
 
 SIZES = ((120, 36), (180, 50))
@@ -89,9 +87,7 @@ class Talker(AbstractContextManager["Talker"]):
     def __init__(self, room: Room, seconds: float) -> None:
         self._player = room.audio.speak(voice(seconds))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._player.terminate()
         self._player.wait()
 

@@ -12,23 +12,21 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import random
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from fcntl import ioctl
-from termios import TIOCSWINSZ
 
-from tests.bench.rig import cpu
-from tests.bench.table import show
+from tests.bench.bars import Figure, judge
+from tests.bench.rig import PLAIN, NotesReader, cpu, number
+from tests.support.terminal import Terminal
 
 RATE = 300.0
+BAR = 50.0
+"""Milliseconds, the worst."""
 LOOK_FOR = 2.0
 """Seconds after which a press counts as never answered."""
 KEYS: tuple[tuple[bytes, str, bytes], ...] = (
@@ -41,69 +39,27 @@ KEYS: tuple[tuple[bytes, str, bytes], ...] = (
 
 
 class Watched:
-    """The screen in its pty, and what the engine's process notes about it."""
+    """The screen in its terminal, and what the engine's process notes about it."""
 
-    def __init__(self, seconds: float) -> None:
-        self.notes, notes = os.pipe()
-        results, self._results = os.pipe()
-        os.set_inheritable(notes, True)
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-            run_screen(seconds, notes, self._results)
-        self.results = results
-        os.close(notes)
-        os.close(self._results)
-        ioctl(self.terminal, TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
-        self.commands: list[tuple[str, float]] = []
-        self.began = 0.0
-        self.sent = 0
-        self._half = b""
-
-    def read(self, seconds: float) -> bytes:
-        """What was painted, and the notes taken, until something came or the time is over."""
-        ready = select.select([self.terminal, self.notes], [], [], max(0.0, seconds))[0]
-        if self.notes in ready:
-            *lines, self._half = (self._half + os.read(self.notes, 65536)).split(b"\n")
-            for line in lines:
-                self._note(line)
-        return os.read(self.terminal, 65536) if self.terminal in ready else b""
-
-    def _note(self, line: bytes) -> None:
-        match json.loads(line):
-            case ["command", str(name), float(at)]:
-                self.commands.append((name, at))
-            case ["began", float(at)]:
-                self.began = at
-            case ["sent", int(count)]:
-                self.sent = count
-
-    def rest(self, seconds: float) -> None:
-        ends = time.monotonic() + seconds
-        while (left := ends - time.monotonic()) > 0:
-            self.read(left)
+    def __init__(self, terminal: Terminal, notes: NotesReader) -> None:
+        self.terminal, self.notes = terminal, notes
 
     def press(self, key: bytes, command: str, painted: bytes) -> tuple[float | None, float | None]:
         """Seconds until the command was read, and until its words were painted; None: never."""
-        del self.commands[:]
-        seen, shown = b"", None
+        before, shown, taken = len(self.terminal.written), None, list[float]()
         pressed = time.monotonic()
-        os.write(self.terminal, key)
-        while (shown is None or not self.commands) and time.monotonic() - pressed < LOOK_FOR:
-            seen += self.read(0.1)
-            if shown is None and re.search(painted, plain(seen)):
+        self.terminal.type(key)
+        while (shown is None or not taken) and time.monotonic() - pressed < LOOK_FOR:
+            self.terminal.came.wait(0.1)
+            self.terminal.came.clear()
+            if shown is None and re.search(painted, PLAIN.sub(b"", self.terminal.written_since(before))):
                 shown = time.monotonic() - pressed
-        read = next((at - pressed for name, at in self.commands if name == command), None)
-        return read, shown
+            taken = [number(note[2]) - pressed for note in self.notes.of("command", pressed) if note[1] == command]
+        return taken[0] if taken else None, shown
 
 
-def plain(painted: bytes) -> bytes:
-    """Without colours and cursor moves."""
-    return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", painted)
-
-
-def run_screen(seconds: float, notes: int, results: int) -> None:
-    """In the child: the real app over the flooding process; at the end, how many rows its list has seen."""
+def run_screen(seconds: float, notes: int) -> None:
+    """In the terminal: the real app over the flooding process; at the end, how many rows its list has seen."""
     from voicechat.config.settings import Settings
     from voicechat.engine import host
     from voicechat.ui.app import VoiceChatApp
@@ -117,10 +73,12 @@ def run_screen(seconds: float, notes: int, results: int) -> None:
 
     host.spawn = spawn_flood
     app = VoiceChatApp(host.EngineProcess(Settings()), UiOptions())
-    counted: list[int] = []
-    app.before_leaving = lambda code: counted.append(app.talk.query_one(EventList).store.end)
+
+    def count(code: int) -> None:
+        os.write(notes, f"{json.dumps(['counted', app.talk.query_one(EventList).store.end])}\n".encode())
+
+    app.before_leaving = count
     app.run()
-    os.write(results, str(counted[0]).encode())
     os._exit(0)
 
 
@@ -136,54 +94,47 @@ def half(screen: Watched, ends: float) -> tuple[list[float], list[float], int]:
         else:
             reads.append(1000 * read)
             paints.append(1000 * shown)
-        screen.rest(random.uniform(0.15, 0.35))
+        time.sleep(random.uniform(0.15, 0.35))
     return reads, paints, lost
 
 
-def main() -> None:
+def main() -> int:
+    if sys.argv[1:2] == ["screen"]:
+        run_screen(float(sys.argv[2]), int(sys.argv[3]))
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    screen = Watched(seconds)
-    while not screen.began:
-        screen.read(1.0)
-    screen.rest(1.0)
-    before, since = cpu(screen.pid), time.monotonic()
-    talk = half(screen, screen.began + seconds / 2)
-    os.write(screen.terminal, b"e")
-    screen.rest(0.5)
-    events = half(screen, screen.began + seconds - 0.5)
-    share = 100 * (cpu(screen.pid) - before) / (time.monotonic() - since)
-    while not screen.sent:
-        screen.read(1.0)
-    screen.rest(1.0)
-    os.kill(screen.pid, signal.SIGTERM)
-    screen_end(screen)
-    counted = int(os.read(screen.results, 100) or b"0")
-    bar = "worst <= 50 ms"
-    show(
+    read, write = os.pipe()
+    os.set_inheritable(write, True)
+    argv = [sys.executable, "-m", "tests.bench.bench_events", "screen", str(seconds), str(write)]
+    with Terminal(argv, kitty=False, environ={"LC_ALL": "C.UTF-8"}) as terminal:
+        os.close(write)
+        notes = NotesReader(read)
+        screen, began = Watched(terminal, notes), number(notes.wait("began")[1])
+        time.sleep(1.0)
+        before, since = cpu(terminal.pid), time.monotonic()
+        talk = half(screen, began + seconds / 2)
+        terminal.type(b"e")
+        time.sleep(0.5)
+        events = half(screen, began + seconds - 0.5)
+        share = 100 * (cpu(terminal.pid) - before) / (time.monotonic() - since)
+        sent = number(notes.wait("sent")[1])
+        time.sleep(1.0)
+        terminal.kill(signal.SIGTERM)
+        counted = number(notes.wait("counted")[1])
+        terminal.wait()
+    return judge(
         f"{RATE:.0f} events/s for {seconds:g} s while keys are pressed, 120x36",
         [
-            ("talk: press to command at the engine", talk[0], "ms", bar),
-            ("talk: press to painted answer", talk[1], "ms", ""),
-            ("events: press to command at the engine", events[0], "ms", bar),
-            ("events: press to painted answer", events[1], "ms", ""),
-            ("presses without an answer", [talk[2] + events[2]], "", "0"),
-            ("events sent", [screen.sent], "", ""),
-            ("events in the list", [counted], "", "= sent"),
-            ("CPU of the screen's process", [share], "%", ""),
+            Figure("talk: press to command at the engine", talk[0], "ms", "worst", BAR),
+            Figure("talk: press to painted answer", talk[1], "ms"),
+            Figure("events: press to command at the engine", events[0], "ms", "worst", BAR),
+            Figure("events: press to painted answer", events[1], "ms"),
+            Figure("presses without an answer", [talk[2] + events[2]], "", "sum", 0.0),
+            Figure("events sent", [sent]),
+            Figure("   of them not in the list", [sent - counted], "", "sum", 0.0),
+            Figure("CPU of the screen's process", [share], "%"),
         ],
     )
 
 
-def screen_end(screen: Watched) -> None:
-    """Read on until the screen is gone, else it could not write its farewell."""
-    ends = time.monotonic() + 5.0
-    while time.monotonic() < ends:
-        try:
-            screen.read(0.1)
-        except OSError:
-            break
-    os.waitpid(screen.pid, 0)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

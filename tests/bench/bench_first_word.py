@@ -24,10 +24,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tests.bench.bars import machine
 from tests.bench.first_word_chain import Heard, barge_in, clean, open_mic, push_to_talk
 from tests.bench.first_word_live import live_barge_ins, live_presses
 from tests.bench.first_words import Clip, human_clips, speech_folder, spoken_clips
-from tests.bench.table import machine
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
 from voicechat.local_server.resample import resampled

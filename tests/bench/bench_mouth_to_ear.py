@@ -34,9 +34,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.bench.bars import machine
 from tests.bench.bursts import Pcm, burst_train, dead_share, delays
 from tests.bench.recognition import Clip, Recognition, clips_of, one_talk
-from tests.bench.table import machine
 from tests.support.chromium import BrowserError, Page, browser_page
 
 CONTENDERS = ("ours", "chromium", "stock")

@@ -17,10 +17,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.bench.bars import machine
 from tests.bench.noises import KINDS, STEADY, UNSEEN_KINDS
 from tests.bench.noisy_speech import NoisySpeech
 from tests.bench.rooms import SPEECH
-from tests.bench.table import machine
 from voicechat.local_server.speech.engine import engine_is_missing
 
 BAR_AT = 10.0

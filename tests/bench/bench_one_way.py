@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from tests.bench.table import show
+from tests.bench.bars import Figure, judge
 from tests.support.lossy_relay import LossyRelay, Network
 from tests.support.peers import Pcm, side, silence
 from voicechat.audio.jitter_buffer import JitterStats
@@ -100,23 +100,24 @@ def delays(handed: list[float], onsets: list[float]) -> list[float]:
     return found
 
 
-async def main() -> None:
-    rows = []
+async def main() -> int:
+    figures = []
     for name, network, bar in (
-        ("clean loopback", None, "<= 40 ms"),
-        ("20 ms, jitter 10, loss 1 %", Network(0.020, 0.010, 0.01), "<= 80 ms"),
-        ("20 ms, jitter 10, loss 5 %", Network(0.020, 0.010, 0.05), ""),
+        ("clean loopback", None, 40.0),
+        ("20 ms, jitter 10, loss 1 %", Network(0.020, 0.010, 0.01), 80.0),
+        ("20 ms, jitter 10, loss 5 %", Network(0.020, 0.010, 0.05), None),
     ):
         results = [await one_call(network, seed) for seed in range(1, CALLS + 1)]
-        rows.append((name, [1000 * delay for found, _ in results for delay in found], "ms", bar))
+        late = [1000 * delay for found, _ in results for delay in found]
+        figures.append(Figure(name, late, "ms", "median", bar))
         frames = sum(s.played + s.fec + s.concealed for _, s in results)
         for what, count in (
             ("repaired", sum(s.fec for _, s in results)),
             ("invented", sum(s.concealed for _, s in results)),
         ):
-            rows.append((f"   {what}", [100 * count / frames], "%", ""))
-    show("one way, frame handed over to onset played", rows)
+            figures.append(Figure(f"   {what}", [100 * count / frames], "%"))
+    return judge("one way, frame handed over to onset played", figures)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    raise SystemExit(asyncio.run(main()))

@@ -5,18 +5,13 @@ python -m tests.bench.bench_start
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import signal
-import struct
 import subprocess
 import sys
 import time
-from fcntl import ioctl
-from termios import TIOCSWINSZ
 
-from tests.bench.table import show, yardstick
+from tests.bench.bars import Figure, judge, yardstick
+from tests.support.terminal import Terminal
 
 ROUNDS = 11
 OPTIONS = ("--mic", "none", "--speaker", "none")
@@ -30,44 +25,31 @@ def help_seconds() -> float:
 
 
 def first_frame_seconds(*arguments: str) -> float:
-    """From fork to the first painted word of the header, in a pty of 120x36; no sound devices either way."""
+    """From the start to the first painted word of the header, in a terminal of 120x36; no sound devices either way."""
     began = time.perf_counter()
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-        os.environ |= {"VOICECHAT_MIC": "none", "VOICECHAT_SPEAKER": "none"}
-        os.execv(sys.executable, [sys.executable, "-m", "voicechat", *arguments])
-    ioctl(terminal, TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
-    seen, painted = b"", 0.0
-    while time.perf_counter() - began < 10 and not painted:
-        if select.select([terminal], [], [], 0.1)[0]:
-            seen += os.read(terminal, 65536)
-            painted = time.perf_counter() - began if b"voicechat" in seen else 0.0
-    os.kill(pid, signal.SIGTERM)
-    ended = time.perf_counter()
-    while time.perf_counter() - ended < 5:
-        if select.select([terminal], [], [], 0.05)[0]:
-            try:
-                os.read(terminal, 65536)
-            except OSError:
-                break
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            break
-    os.close(terminal)
+    environ = {"VOICECHAT_MIC": "none", "VOICECHAT_SPEAKER": "none"}
+    with Terminal([sys.executable, "-m", "voicechat", *arguments], kitty=False, environ=environ) as terminal:
+        while b"voicechat" not in terminal.written:
+            terminal.came.wait(10.0)
+            terminal.came.clear()
+        painted = time.perf_counter() - began
+        terminal.kill(signal.SIGTERM)
+        terminal.wait()
     return painted
 
 
-def main() -> None:
+def main() -> int:
     print(yardstick(), flush=True)
-    show(
+    frames = [[1000 * first_frame_seconds(*options) for _ in range(ROUNDS)] for options in ((), OPTIONS)]
+    return judge(
         "start",
         [
-            ("voicechat --help", [help_seconds() * 1000 for _ in range(ROUNDS)], "ms", "<= 100 ms"),
-            ("first frame: voicechat", [first_frame_seconds() * 1000 for _ in range(ROUNDS)], "ms", "<= 350 ms"),
-            ("first frame: with options", [first_frame_seconds(*OPTIONS) * 1000 for _ in range(ROUNDS)], "ms", ""),
+            Figure("voicechat --help", [help_seconds() * 1000 for _ in range(ROUNDS)], "ms", "median", 100.0),
+            Figure("first frame: voicechat", frames[0], "ms", "median", 350.0),
+            Figure("first frame: with options", frames[1], "ms"),
         ],
     )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

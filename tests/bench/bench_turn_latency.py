@@ -17,7 +17,7 @@ import time
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.table import show
+from tests.bench.bars import Figure, judge
 from tests.support.realtime_call import FRAME, RealtimeCall, realtime_call
 from voicechat.local_server.resample import resampled
 from voicechat.local_server.spawn import start_local_server
@@ -62,7 +62,7 @@ async def turn(call: RealtimeCall, pcm: NDArray[np.int16]) -> dict[str, float]:
     return {name: 1000 * (at - ended) for name, at in moments.items()}
 
 
-async def main(rounds: int) -> None:
+async def main(rounds: int) -> int:
     voice = Voice()
     began = time.monotonic()
     server = await start_local_server(os.environ, brain_url="none")
@@ -78,12 +78,10 @@ async def main(rounds: int) -> None:
     finally:
         await server.stop()
     print(f"heard: {heard}")
-    bars = {"first sound": "<= 850 ms median"}
-    show(
-        "after the end of speech, local server, defaults",
-        [(name, [result[name] for result in results], "ms", bars.get(name, "")) for name in results[0]],
-    )
+    bars = {"first sound": 850.0}
+    figures = [Figure(name, [one[name] for one in results], "ms", "median", bars.get(name)) for name in results[0]]
+    return judge("after the end of speech, local server, defaults", figures)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 12))
+    raise SystemExit(asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 12)))

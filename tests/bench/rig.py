@@ -26,7 +26,6 @@ from collections.abc import Callable
 from fcntl import ioctl
 from pathlib import Path
 from termios import TIOCSWINSZ
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -57,9 +56,7 @@ class Room:
         self.environ = {"PULSE_SERVER": f"unix:{self.audio.socket}", "PULSE_SINK": "vspk", "PULSE_SOURCE": "vmic"}
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.audio.stop()
         self._folder.cleanup()
 
@@ -109,9 +106,7 @@ class AnsweringServer:
     def pid(self) -> int:
         return self._process.pid
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
@@ -191,9 +186,7 @@ class Chat:
         """The engine's process id."""
         return children(self.pid)[0]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leaving = True
         os.kill(self.pid, signal.SIGTERM)
         self._reader.join(5.0)

@@ -18,7 +18,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from tests.bench.bars import Figure
@@ -41,9 +40,7 @@ class Witness:
         self._began, self._stolen = time.monotonic(), stolen()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         share = (stolen() - self._stolen) / (time.monotonic() - self._began) / len(self._readers)
         self._share = 100 * share
         self._stack.close()

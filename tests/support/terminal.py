@@ -17,7 +17,6 @@ import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
 from typing import Self
 
 PATIENCE = 10.0
@@ -48,6 +47,8 @@ class Terminal:
         self.late_answers = 0
         """How many of those have come."""
         self._seen = bytearray()
+        self.came = threading.Event()
+        """Something was written; whoever waits for it clears it."""
         self._flags = [0]
         self.status: int | None = None
         """Exit status as `waitpid` tells it, once known."""
@@ -64,9 +65,7 @@ class Terminal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
@@ -110,6 +109,7 @@ class Terminal:
             if ready and not data:
                 return
             self._seen += data
+            self.came.set()
             pending = self._answer(pending + data)
 
     def _answer(self, data: bytes) -> bytes:
