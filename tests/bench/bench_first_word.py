@@ -21,13 +21,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tests.bench.bars import machine
 from tests.bench.first_word_chain import Heard, barge_in, clean, open_mic, push_to_talk
 from tests.bench.first_word_live import live_barge_ins, live_presses
-from tests.bench.first_words import Clip, human_clips, speech_folder, spoken_clips
+from tests.bench.first_words import Clip, human_clips, spoken_clips
+from tests.bench.rooms import SPEECH
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
 from voicechat.local_server.resample import resampled
@@ -223,7 +225,7 @@ def _lost(case: Case) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description="First words kept after a press and after a barge-in.")
     parser.add_argument("--quick", action="store_true", help="a third of the cases")
-    parser.add_argument("--speech", default="", help="folder with recordings of people (WAV)")
+    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder with recordings of people (WAV)")
     parser.add_argument("--offline", action="store_true", help="without the real processes")
     parser.add_argument("--only", default="", help="clips whose name contains this")
     parser.add_argument("--kind", default="", help="situations whose name contains this")
@@ -233,12 +235,12 @@ def main() -> int:
         return 1
     began = time.monotonic()
     engine = load_engine()
-    folder = speech_folder(options.speech)
-    clips = [*(human_clips(folder) if folder else []), *spoken_clips(engine.voice)]
+    people = human_clips(options.speech)
+    clips = [*people, *spoken_clips(engine.voice)]
     clips = [clip for clip in clips if options.only in clip.name]
     far = resampled(np.concatenate(list(engine.voice.speak(ANSWER))), 24_000, SAMPLE_RATE)
     far = np.asarray(far * (0.1 / np.sqrt(np.mean(far**2))), np.float32)[: len(far) // BLOCK * BLOCK]
-    if folder is None:
+    if not people:
         print("no recordings of people found (--speech FOLDER): the local voice speaks alone")
     wanted = {clip.name: reading(engine, clip) for clip in clips}
     cases = run(engine, clips, wanted, far, options.quick, options.kind)

@@ -22,7 +22,6 @@ import asyncio
 import base64
 import contextlib
 import json
-import os
 import signal
 import statistics
 import sys
@@ -37,6 +36,8 @@ import numpy as np
 from tests.bench.bars import machine
 from tests.bench.bursts import Pcm, burst_train, dead_share, delays
 from tests.bench.recognition import Clip, Recognition, clips_of, one_talk
+from tests.bench.reflecting_peer import reflecting
+from tests.bench.rooms import SPEECH
 from tests.support.chromium import BrowserError, Page, browser_page
 
 CONTENDERS = ("ours", "chromium", "stock")
@@ -149,24 +150,10 @@ class Arena:
 @asynccontextmanager
 async def arena() -> AsyncIterator[Arena]:
     """Everything started, and ended again. Raises BrowserError without a browser."""
-    far = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.reflecting_peer"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert far.stdin is not None and far.stdout is not None
-    try:
-        address = f"http://127.0.0.1:{int(await far.stdout.readline())}/"
+    async with reflecting() as address:
         with tempfile.TemporaryDirectory() as folder:
-            async with browser_page(address) as page:
-                yield Arena(address, page, Path(folder))
-    finally:
-        far.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(far.wait(), 5)
-        if far.returncode is None:
-            far.kill()
-            await far.wait()
+            async with browser_page(f"{address}/") as page:
+                yield Arena(f"{address}/", page, Path(folder))
 
 
 async def measure(field_: Arena, line: Line, calls: int, verbose: bool) -> dict[str, Result]:
@@ -241,16 +228,10 @@ def options() -> argparse.Namespace:
         "--rounds", type=int, default=ROUNDS, help="calls of each contender a network (twice as many on the clean one)"
     )
     parser.add_argument("--talks", type=int, default=TALKS, help="seeds of the network for which speech is recognised")
-    parser.add_argument("--speech", type=Path, default=None, help="folder with recordings and manifest.json")
+    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder with recordings and manifest.json")
     parser.add_argument("--only", choices=["latency", "speech"], default=None, help="leave the other half out")
     parser.add_argument("--verbose", action="store_true", help="every delay and every text")
     return parser.parse_args()
-
-
-def speech_folder(given: Path | None) -> Path:
-    """Where the recordings are: the option, the environment, or beside the checkout."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "speech"
-    return given or Path(os.environ.get("VOICECHAT_SPEECH") or beside)
 
 
 async def main() -> int:
@@ -266,7 +247,7 @@ async def main() -> int:
         lines = [replace(line, calls=1, seconds=SECONDS_QUICK) for line in lines]
     speech_on = [name for name in names if name in SPEECH_ON]
     wants_speech = bool(speech_on) and not asked.quick and asked.only != "latency"
-    clips, why_no_speech = clips_of(speech_folder(asked.speech)) if wants_speech else ([], "")
+    clips, why_no_speech = clips_of(asked.speech) if wants_speech else ([], "")
     missed: list[str] = []
     try:
         async with arena() as field_:

@@ -23,6 +23,7 @@ import aiohttp
 
 from tests.bench.bars import Figure, asked, judge, share
 from tests.bench.bench_one_way import Bursts, Loudspeaker, delays
+from tests.bench.reflecting_peer import reflecting
 from tests.support.peers import side
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.spawn import start_local_server
@@ -155,21 +156,6 @@ async def sound(direct: str, tapped: str, seconds: float) -> tuple[list[float], 
             await client.peer.close()
             found.append([1000 * delay for delay in delays(bursts.handed, speaker.onsets)])
     return found[0], found[1]
-
-
-@asynccontextmanager
-async def reflecting() -> AsyncIterator[str]:
-    """The peer that sends everything back; its address."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.reflecting_peer", stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    assert process.stdout is not None and process.stdin is not None
-    try:
-        yield f"http://127.0.0.1:{int(await process.stdout.readline())}"
-    finally:
-        process.stdin.close()
-        await process.wait()
 
 
 def rows(name: str, times: tuple[list[float], list[float]], bar: float) -> list[Figure]:

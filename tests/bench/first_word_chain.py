@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.bench.echo_cases import FACTS, POLICY
 from tests.bench.rooms import Acoustics, Room
 from tests.support.sources import PlayedOnce
 from tests.support.speech import Sound, noise, silence
@@ -22,8 +23,7 @@ from voicechat.audio.blocks import BLOCK, FRAME, SAMPLE_RATE
 from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
-from voicechat.audio.path import AudioPath, BargeInFacts
-from voicechat.core.policy import TurnPolicy
+from voicechat.audio.path import AudioPath
 from voicechat.local_server.actions import Out, Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.ears import Ears
@@ -40,14 +40,6 @@ LOOP = 0.03
 """Seconds from a fact of the sound path, or a key, to the effect of the core: a busy event loop."""
 TRIP = 0.03
 """Seconds from a message of the client's to the server's answer."""
-POLICY = TurnPolicy()
-FACTS = BargeInFacts(
-    min_playback=POLICY.min_playback,
-    min_voice=POLICY.min_voice,
-    cold_extra=POLICY.cold_echo_extra_voice,
-    cold_for=POLICY.cold_echo_for,
-    duck_after=POLICY.duck_after,
-)
 ECHO_DB = -6.0
 """The echo against what is played. Clips have the level of what is played, so they are 6 dB over the echo."""
 ROOMS = (

@@ -5,16 +5,15 @@ A clip begins 60 ms before its first sound, with the recording's own air, and sa
 
 from __future__ import annotations
 
-import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tests.bench.rooms import read
+from tests.bench.sayings import transcripts
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.audio.files import WavMic
 from voicechat.local_server.resample import resampled
 from voicechat.local_server.speech.voice import Voice
 
@@ -49,25 +48,12 @@ class Clip:
     """Words known to be said in the recording, in order; it may begin before the clip. Empty where not known."""
 
 
-def speech_folder(given: str = "") -> Path | None:
-    """Where recordings of people lie (the option, the environment, beside the checkout); None where there are none."""
-    wanted = given or os.environ.get("VOICECHAT_SPEECH", "")
-    folder = Path(wanted) if wanted else Path(__file__).resolve().parents[3] / "shared" / "speech"
-    return folder if any(folder.glob("*.wav")) else None
-
-
 def human_clips(folder: Path) -> list[Clip]:
     """Each recording from its beginning, and from every later phrase that is at least half a second long."""
-    clips = []
-    manifest = folder / "manifest.json"
-    texts: dict[str, str] = (
-        {entry["file"]: entry["text"] for entry in json.loads(manifest.read_text())} if manifest.is_file() else {}
-    )
+    clips, texts = [], transcripts(folder)
     for path in sorted(folder.glob("*.wav")):
-        mic = WavMic(path)
-        sound = np.concatenate([mic.read() for _ in range(int(mic.duration * 100) + 1)])
+        sound, said = read(path), texts.get(path.stem, "")
         starts = phrase_starts(sound)
-        said = texts.get(path.name, "")
         clips += [_clip(f"{path.stem}@{start / 100:.1f}", sound[_from(start) :], said) for start in starts]
     return clips
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.bench.bursts import RATE, Pcm
+from tests.bench.rooms import read
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
-from voicechat.audio.files import WavMic
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.resample import resampled
 from voicechat.local_server.speech.engine import engine_is_missing
@@ -45,17 +45,9 @@ def clips_of(folder: Path) -> tuple[list[Clip], str]:
         return [], f"Recognition was left out. {missing}"
     try:
         rows = json.loads((folder / "manifest.json").read_text())
-        return [Clip(row["file"], row["text"], _load(folder / row["file"])) for row in rows], ""
+        return [Clip(row["file"], row["text"], to_int16(read(folder / row["file"]))) for row in rows], ""
     except (OSError, ValueError, KeyError, TypeError, VoiceChatError):
         return [], "Recognition was left out: give a folder of WAV files and manifest.json with --speech."
-
-
-def _load(path: Path) -> Pcm:
-    file = WavMic(path)
-    blocks = []
-    while not file.finished:
-        blocks.append(file.read())
-    return to_int16(np.concatenate(blocks))
 
 
 @dataclass

@@ -11,8 +11,10 @@ where loss or delay is asked for, serves the browser's page at `/`, and ends whe
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -45,6 +47,23 @@ class NothingToSay(MediaStreamTrack):
         """Waits until the call is over."""
         await asyncio.get_running_loop().create_future()
         raise MediaStreamError
+
+
+@asynccontextmanager
+async def reflecting() -> AsyncIterator[str]:
+    """The peer in a process of its own; its address."""
+    command = (sys.executable, "-m", "tests.bench.reflecting_peer")
+    process = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        yield f"http://127.0.0.1:{int(await process.stdout.readline())}"
+    finally:
+        process.stdin.close()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 5)
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def reflect(transceiver: RTCRtpTransceiver) -> None:
