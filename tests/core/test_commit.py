@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from tests.support.each import each
 from tests.support.script import At, at, committed, created, heard, opened, refused, script, transcribed, voice, wire
+from voicechat.core import events as on
 from voicechat.core.effects import ClearInput, CommitInput
-from voicechat.core.events import (
-    ConnectWanted,
-    Event,
-    LineLost,
-    LineOpened,
-    MuteChosen,
-    TurnSpoken,
-    VoiceBegan,
-    VoiceEnded,
-)
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.protocol.server_events import InputAudioBufferSpeechStarted, InputAudioBufferSpeechStopped
@@ -27,7 +18,7 @@ def test_r17_fragments_make_one_commit() -> None:
     events = (*voice(1.0, 1.3), *voice(1.8, 2.1), *voice(2.6, 3.0))
     talk = script(*events, begin=LOCAL)
     assert talk.of(CommitInput) == [at(3.5, CommitInput("audio-1-1"))]
-    assert talk.news(TurnSpoken) == [at(3.5, TurnSpoken("local"))]
+    assert talk.news(on.TurnSpoken) == [at(3.5, on.TurnSpoken("local"))]
     assert talk.of(ClearInput) == []
 
 
@@ -43,7 +34,7 @@ def test_r17_fragments_make_one_commit() -> None:
     ids=["a sentence", "a lone yes", "a click", "each turn begins anew", "a barge-in"],
 )
 def test_r17_a_turn_is_committed_after_its_silence_and_a_click_is_cleared(
-    events: tuple[At[Event], ...], commits: list[float], clears: list[float]
+    events: tuple[At[on.Event], ...], commits: list[float], clears: list[float]
 ) -> None:
     talk = script(*events, begin=LOCAL)
     assert ([one.time for one in talk.of(CommitInput)], [one.time for one in talk.of(ClearInput)]) == (commits, clears)
@@ -74,7 +65,7 @@ def test_r19_a_provider_that_waits_for_the_client_gets_one_commit() -> None:
 
 def test_r19_speech_that_stopped_before_the_settings_are_in_force_wakes_nobody_until_then() -> None:
     stopped = at(0.2, wire(InputAudioBufferSpeechStopped(item_id="u1")))
-    line = (at(0.0, ConnectWanted()), at(0.1, LineOpened(1)), stopped)
+    line = (at(0.0, on.ConnectWanted()), at(0.1, on.LineOpened(1)), stopped)
     talk = script(*line, policy=WAITS_FOR_US, begin=State(), until=20.0)  # raises for a deadline that comes again
     assert [one.time for one in talk.of(CommitInput)] == [7.1]  # when the settings count as in force
 
@@ -93,27 +84,27 @@ def test_r15_an_empty_commit_is_no_turn_to_wait_for() -> None:
     assert talk.notices == []
 
 
-LOST, BACK = at(1.0, LineLost(1, "gone")), LineOpened(2, configured=True)
-GAPS: list[tuple[str, tuple[At[Event], ...], float, float]] = [
+LOST, BACK = at(1.0, on.LineLost(1, "gone")), on.LineOpened(2, configured=True)
+GAPS: list[tuple[str, tuple[At[on.Event], ...], float, float]] = [
     # The voice began 3 s before the line was up and leaves as fast as it was spoken: its end, so much later.
     ("said in the gap", (LOST, *voice(2.0, 4.0), at(5.0, BACK)), 5.0 + 2.0 + 0.5, 4.0 + 3.0 + 1.0),
     ("heard half by the lost line",
-     (at(1.0, VoiceBegan(1.0)), at(2.0, LOST.what), at(2.4, VoiceEnded(2.4, 1.4)), at(3.0, BACK)), 3.0 + 1.4 + 0.5,
-     40.0),
+     (at(1.0, on.VoiceBegan(1.0)), at(2.0, LOST.what), at(2.4, on.VoiceEnded(2.4, 1.4)), at(3.0, BACK)),
+      3.0 + 1.4 + 0.5, 40.0),
     ("goes on when the line is back: one turn",
-     (LOST, at(2.0, VoiceBegan(2.0)), at(3.0, BACK), at(5.0, VoiceEnded(5.0, 3.0))), 5.0 + 1.0 + 0.5, 40.0),
-    ("before a mute in the gap", (LOST, *voice(2.0, 4.0), at(4.2, MuteChosen(True)), at(6.0, BACK)), 6.0 + 2.0 + 0.5,
+     (LOST, at(2.0, on.VoiceBegan(2.0)), at(3.0, BACK), at(5.0, on.VoiceEnded(5.0, 3.0))), 5.0 + 1.0 + 0.5, 40.0),
+    ("before a mute in the gap", (LOST, *voice(2.0, 4.0), at(4.2, on.MuteChosen(True)), at(6.0, BACK)), 6.0 + 2.0 + 0.5,
      40.0),
 ]  # fmt: skip
 
 
-def commits(*events: At[Event]) -> list[float]:
+def commits(*events: At[on.Event]) -> list[float]:
     return [one.time for one in script(*events, begin=LOCAL, until=40.0).of(CommitInput)]
 
 
 @each(("name", "events", "earliest", "latest"), GAPS)
 def test_r27_what_a_lost_line_did_not_hear_is_committed_once_when_all_of_it_has_left(
-    name: str, events: tuple[At[Event], ...], earliest: float, latest: float
+    name: str, events: tuple[At[on.Event], ...], earliest: float, latest: float
 ) -> None:
     (committed_at,) = commits(*events)
     assert earliest <= committed_at <= latest

@@ -7,23 +7,13 @@ from typing import Any
 from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
+from voicechat.core import events as on
 from voicechat.core.announcements import Noticed
 from voicechat.core.effects import OpenMic, UpdateSession
-from voicechat.core.events import (
-    AgainPressed,
-    BargeInChosen,
-    ConfigurationInForce,
-    ConnectWanted,
-    Event,
-    LineLost,
-    LineOpened,
-    SendRefused,
-    TalkPressed,
-    TurnModeChosen,
-)
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import Choices, State, Wishes
+from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import SessionCreated, SessionUpdated
 
 WISH: dict[str, Any] = {
@@ -44,9 +34,9 @@ QUICK = policy_for(PRESETS["quick"])
 BEGIN = State(wishes=Wishes(session=WISH))
 
 
-def line(*events: At[Event], configured: bool = False) -> list[At[Event]]:
+def line(*events: At[on.Event], configured: bool = False) -> list[At[on.Event]]:
     """A line that opens at 1.0, and what follows."""
-    return [at(0.0, ConnectWanted()), at(1.0, LineOpened(1, configured=configured)), *events]
+    return [at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1, configured=configured)), *events]
 
 
 def updates(talk: Talk) -> list[tuple[float, dict[str, Any], str]]:
@@ -59,12 +49,12 @@ def detection(session: dict[str, Any]) -> Any:
     return session["audio"]["input"]["turn_detection"]
 
 
-def ga_created(time: float = 1.1) -> At[Event]:
+def ga_created(time: float = 1.1) -> At[on.Event]:
     """`session.created` of a GA service."""
     return at(time, wire(SessionCreated(session=GA)))
 
 
-def updated(time: float) -> At[Event]:
+def updated(time: float) -> At[on.Event]:
     """`session.updated`."""
     return at(time, wire(SessionUpdated(session=GA)))
 
@@ -73,7 +63,7 @@ def test_r21_given_in_the_handshake_the_configuration_is_in_force_at_once() -> N
     talk = script(*line(configured=True), begin=BEGIN, until=2.0)
     assert talk.of(OpenMic) == [at(1.0, OpenMic())]
     assert talk.of(UpdateSession) == []
-    assert talk.news(ConfigurationInForce) == [at(1.0, ConfigurationInForce())]
+    assert talk.news(on.ConfigurationInForce) == [at(1.0, on.ConfigurationInForce())]
 
 
 def returned(**heard: Any) -> dict[str, Any]:
@@ -116,7 +106,7 @@ def test_r21_otherwise_no_audio_before_session_updated() -> None:
 
 def test_r21_a_press_does_not_send_audio_before_the_configuration_either() -> None:
     begin = State(wishes=Wishes(session=WISH), choices=Choices(turn_mode="push-to-talk"))
-    talk = script(*line(at(1.05, TalkPressed()), ga_created(), updated(1.6)), begin=begin, until=3.0)
+    talk = script(*line(at(1.05, on.TalkPressed()), ga_created(), updated(1.6)), begin=begin, until=3.0)
     assert talk.of(OpenMic) == [at(1.6, OpenMic(pre_roll=nearly(0.85)))]
 
 
@@ -133,44 +123,49 @@ def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -
     assert [one.time for one in talk.of(OpenMic)] == [6.1]
 
 
-def test_the_dialect_is_taken_from_session_created() -> None:
-    created = at(1.1, wire(SessionCreated(session=BETA)))
-    talk = script(*line(created), begin=BEGIN, until=2.0)
-    assert [(time, dialect) for time, _, dialect in updates(talk)] == [(1.1, "beta")]
+def no(code: str, param: str | None = None, event_id: str = "session-1-1") -> on.Event:
+    """A refusal of an update."""
+    return refused(code, param=param, event_id=event_id)
 
 
-def test_a_service_that_never_says_session_created_is_asked_in_ga_after_a_while() -> None:
-    talk = script(*line(), begin=BEGIN, until=3.5)
-    assert [(time, dialect) for time, _, dialect in updates(talk)] == [(3.0, "ga")]
+UNKNOWN_TYPE = no("unknown_parameter", "session.type")
+DIALECTS: tuple[Dialect, Dialect] = ("ga", "beta")
+GA_SERVICE, BETA_SERVICE = (State(wishes=Wishes(session=WISH, dialect=one)) for one in DIALECTS)
+AGAIN = (at(2.0, on.LineLost(1, "gone")), at(2.5, on.AgainPressed()), at(2.7, on.LineOpened(2)))
+UPDATES: list[tuple[str, State, list[At[on.Event]], list[tuple[float, str]], list[str]]] = [
+    ("the dialect is taken from session.created", BEGIN, line(at(1.1, wire(SessionCreated(session=BETA)))),
+     [(1.1, "beta")], []),
+    ("without session.created GA is asked after a while", BEGIN, line(), [(3.0, "ga")], []),
+    ("a known dialect need not be waited for: GA", GA_SERVICE, line(), [(1.0, "ga")], []),
+    ("a known dialect need not be waited for: beta", BETA_SERVICE, line(), [(1.0, "beta")], []),
+    ("a service without session.type is asked again in beta, once", BEGIN,
+     line(ga_created(), at(1.3, UNKNOWN_TYPE), at(1.5, no("unknown_parameter", "session.type", "session-1-2"))),
+     [(1.1, "ga"), (1.3, "beta")], ["settings_refused"]),
+    ("a service without flat fields is asked again in GA", BETA_SERVICE,
+     line(at(1.3, no("unknown_parameter", "session.modalities"))), [(1.0, "beta"), (1.3, "ga")], []),
+    ("a learned dialect is kept over a reconnect", BEGIN,
+     line(ga_created(), at(1.3, UNKNOWN_TYPE), updated(1.5), *AGAIN, at(2.8, wire(SessionCreated(session={}), 2))),
+     [(1.1, "ga"), (1.3, "beta"), (2.8, "beta")], ["line_lost"]),
+    ("R22: the same refusal twice ends the matter", BEGIN,
+     line(ga_created(), *(at(1.2 + count / 10, no("invalid_value", "session.audio.output.voice", f"session-1-{count}"))
+                          for count in (1, 2))),
+     [(1.1, "ga"), (1.3, "ga")], ["setting_refused", "settings_refused"]),
+    ("R22: a refusal without a field is told and not repeated", BEGIN, line(ga_created(), at(1.3, no("invalid_value"))),
+     [(1.1, "ga")], ["settings_refused"]),
+    ("R22: a refusal of something else is not taken for one", BEGIN,
+     line(ga_created(), at(1.3, no("invalid_value", event_id="typed-1-1"))), [(1.1, "ga")], ["invalid_value"]),
+    ("an update that could not be sent is told", BEGIN,
+     line(ga_created(), at(1.2, on.SendRefused(1, "session.update", "too large", "session-1-1"))),
+     [(1.1, "ga")], ["settings_refused"]),
+]  # fmt: skip
 
 
-@each("dialect", ["ga", "beta"])
-def test_a_known_dialect_need_not_be_waited_for(dialect: Any) -> None:
-    talk = script(*line(), begin=State(wishes=Wishes(session=WISH, dialect=dialect)), until=2.0)
-    assert [(time, said) for time, _, said in updates(talk)] == [(1.0, dialect)]
-
-
-def test_a_service_that_does_not_know_session_type_is_asked_again_in_beta_once() -> None:
-    answers = (refused("unknown_parameter", param="session.type", event_id=f"session-1-{count}") for count in (1, 2))
-    first, second = answers
-    talk = script(*line(ga_created(), at(1.3, first), at(1.5, second)), begin=BEGIN, until=3.0)
-    assert [said for _, _, said in updates(talk)] == ["ga", "beta"]
-    assert talk.notices == ["settings_refused"]
-
-
-def test_a_service_that_knows_no_flat_field_is_asked_again_in_ga() -> None:
-    begin = State(wishes=Wishes(session=WISH, dialect="beta"))
-    refusal = refused("unknown_parameter", param="session.modalities", event_id="session-1-1")
-    talk = script(*line(at(1.3, refusal)), begin=begin, until=3.0)
-    assert [said for _, _, said in updates(talk)] == ["beta", "ga"]
-
-
-def test_a_learned_dialect_is_kept_over_a_reconnect() -> None:
-    refusal = refused("unknown_parameter", param="session.type", event_id="session-1-1")
-    events = line(ga_created(), at(1.3, refusal), updated(1.5), at(2.0, LineLost(1, "gone")), at(3.0, AgainPressed()))
-    again = (at(4.0, LineOpened(2)), at(4.1, wire(SessionCreated(session={}), 2)))
-    talk = script(*events, *again, begin=BEGIN, until=5.0)
-    assert [said for _, _, said in updates(talk)] == ["ga", "beta", "beta"]
+@each(("name", "begin", "events", "asked", "notices"), UPDATES)
+def test_r20_r22_which_updates_leave_in_which_dialect_and_what_is_told(
+    name: str, begin: State, events: list[At[on.Event]], asked: list[tuple[float, str]], notices: list[str]
+) -> None:
+    talk = script(*events, begin=begin, until=3.1)
+    assert ([(time, dialect) for time, _, dialect in updates(talk)], talk.notices) == (asked, notices)
 
 
 def test_r22_a_refused_field_is_left_out_and_the_rest_sent_again_once() -> None:
@@ -185,33 +180,6 @@ def test_r22_a_refused_field_is_left_out_and_the_rest_sent_again_once() -> None:
     assert talk.of(OpenMic) == [at(1.6, OpenMic())]
 
 
-def test_r22_the_same_refusal_twice_ends_the_matter() -> None:
-    refusals = [
-        at(
-            1.2 + 0.1 * count,
-            refused("invalid_value", param="session.audio.output.voice", event_id=f"session-1-{count}"),
-        )
-        for count in (1, 2)
-    ]
-    talk = script(*line(ga_created(), *refusals), begin=BEGIN, until=3.0)
-    assert len(updates(talk)) == 2
-    assert talk.notices == ["setting_refused", "settings_refused"]
-
-
-def test_r22_a_refusal_without_a_field_is_told_and_not_repeated() -> None:
-    talk = script(
-        *line(ga_created(), at(1.3, refused("invalid_value", event_id="session-1-1"))), begin=BEGIN, until=3.0
-    )
-    assert len(updates(talk)) == 1
-    assert talk.notices == ["settings_refused"]
-
-
-def test_r22_a_refusal_of_something_else_is_not_taken_for_one() -> None:
-    talk = script(*line(ga_created(), at(1.3, refused("invalid_value", event_id="typed-1-1"))), begin=BEGIN, until=2.0)
-    assert len(updates(talk)) == 1
-    assert talk.notices == ["invalid_value"]
-
-
 def test_r22_the_panes_show_what_the_service_returned() -> None:
     talk = script(*line(ga_created(), at(1.6, wire(SessionUpdated(session=BETA)))), begin=BEGIN, until=2.0)
     assert talk.state.configuration.effective["audio"]["output"]["voice"] == "alloy"
@@ -220,15 +188,11 @@ def test_r22_the_panes_show_what_the_service_returned() -> None:
 
 def test_r22_a_refused_field_is_not_asked_for_again_over_a_new_line() -> None:
     refusal = refused("unknown_parameter", param="session.audio.output.voice", event_id="session-1-1")
-    events = line(ga_created(), at(1.3, refusal), updated(1.5), at(2.0, LineLost(1, "gone")), at(3.0, AgainPressed()))
+    events = line(
+        ga_created(), at(1.3, refusal), updated(1.5), at(2.0, on.LineLost(1, "gone")), at(3.0, on.AgainPressed())
+    )
     talk = script(*events, begin=BEGIN, until=3.0)
     assert "output" not in talk.effects[-1].what.session["audio"]  # type: ignore[union-attr]
-
-
-def test_an_update_that_could_not_be_sent_is_told() -> None:
-    refusal = SendRefused(1, "session.update", "too large", "session-1-1")
-    talk = script(*line(ga_created(), at(1.2, refusal)), begin=BEGIN, until=2.0)
-    assert talk.notices == ["settings_refused"]
 
 
 def test_r23_push_to_talk_sets_turn_detection_to_null_in_any_preset() -> None:
@@ -257,7 +221,7 @@ def test_r23_the_users_own_turn_detection_is_kept() -> None:
 
 
 def test_switching_to_push_to_talk_and_back_sends_the_minimal_update() -> None:
-    events = (at(2.0, TurnModeChosen("push-to-talk")), updated(2.2), at(5.0, TurnModeChosen("hands-free")))
+    events = (at(2.0, on.TurnModeChosen("push-to-talk")), updated(2.2), at(5.0, on.TurnModeChosen("hands-free")))
     talk = script(*line(configured=True), *events, updated(5.1), begin=BEGIN, until=6.0)
     (to_talk, to_free) = updates(talk)
     assert to_talk == (2.0, {"type": "realtime", "audio": {"input": {"turn_detection": None}}}, "ga")
@@ -267,22 +231,22 @@ def test_switching_to_push_to_talk_and_back_sends_the_minimal_update() -> None:
 
 def test_two_switches_before_the_answer_send_one_update_for_where_it_ended() -> None:
     events = [
-        at(2.0, TurnModeChosen("push-to-talk")),
-        at(2.05, TurnModeChosen("hands-free")),
-        at(2.1, TurnModeChosen("push-to-talk")),
+        at(2.0, on.TurnModeChosen("push-to-talk")),
+        at(2.05, on.TurnModeChosen("hands-free")),
+        at(2.1, on.TurnModeChosen("push-to-talk")),
     ]
     talk = script(*line(configured=True), *events, updated(2.3), begin=BEGIN, until=4.0)
     assert [time for time, _, _ in updates(talk)] == [2.0]
 
 
 def test_r9_barge_in_changes_the_session_under_quick_only() -> None:
-    events = (at(2.0, BargeInChosen(False)), updated(2.2))
+    events = (at(2.0, on.BargeInChosen(False)), updated(2.2))
     talk = script(*line(configured=True), *events, begin=BEGIN, policy=QUICK, until=3.0)
     assert [detection(session)["interrupt_response"] for _, session, _ in updates(talk)] == [False]
     assert updates(script(*line(configured=True), *events, begin=BEGIN, until=3.0)) == []
 
 
 def test_a_switch_that_the_service_never_confirms_is_told_and_not_repeated() -> None:
-    talk = script(at(2.0, TurnModeChosen("push-to-talk")), begin=opened(wishes=Wishes(session=WISH)), until=60.0)
+    talk = script(at(2.0, on.TurnModeChosen("push-to-talk")), begin=opened(wishes=Wishes(session=WISH)), until=60.0)
     assert len(updates(talk)) == 1
     assert talk.notices == ["settings_unconfirmed"]

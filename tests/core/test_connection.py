@@ -4,33 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
-from tests.support.script import Talk, at, created, done, heard, opened, refused, script, transcribed, wire
-from voicechat.core.effects import (
-    CancelResponse,
-    ClearOutputAudio,
-    CloseMic,
-    Connect,
-    CreateResponse,
-    HangUp,
-    OpenMic,
-    SilencePlayback,
-)
-from voicechat.core.events import (
-    AgainPressed,
-    ConnectWanted,
-    EndAsked,
-    LineFailed,
-    LineLost,
-    LineOpened,
-    LineStep,
-    NewAsked,
-    Noticed,
-    TextEntered,
-)
+from tests.support.each import each
+from tests.support.script import At, Talk, at, created, done, heard, opened, refused, script, transcribed, wire
+from voicechat.core import effects as do, events as on
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
-from voicechat.protocol.server_events import MalformedFrame, UnknownEvent
+from voicechat.protocol.server_events import MalformedFrame, ServerEvent, UnknownEvent
 
 LOCAL = State(wishes=Wishes(provider="local", is_loopback=True))
 REMOTE = State(wishes=Wishes(provider="openai"))
@@ -39,12 +20,12 @@ REMOTE = State(wishes=Wishes(provider="openai"))
 def connects(*events: object, begin: State = REMOTE) -> list[tuple[float, int]]:
     """When which line was asked for."""
     talk = script(*events, begin=begin)  # type: ignore[arg-type]
-    return [(one.time, one.what.connection) for one in talk.of(Connect)]
+    return [(one.time, one.what.connection) for one in talk.of(do.Connect)]
 
 
-def failing(failure: LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
+def failing(failure: on.LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
     """A talk whose first attempts all fail at once, and which is left while the next one is under way."""
-    talk = script(at(0.0, ConnectWanted()), begin=begin, until=0.0)
+    talk = script(at(0.0, on.ConnectWanted()), begin=begin, until=0.0)
     for _ in range(times):
         number = talk.state.connection.number
         talk.at(talk.now).tell(replace(failure, connection=number))
@@ -54,8 +35,8 @@ def failing(failure: LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
 
 
 def test_a_conversation_begins_with_a_line_and_the_configuration_for_its_handshake() -> None:
-    talk = script(at(0.0, ConnectWanted()), begin=State(wishes=Wishes(session={"instructions": "Hi"})), until=1.0)
-    (asked,) = talk.of(Connect)
+    talk = script(at(0.0, on.ConnectWanted()), begin=State(wishes=Wishes(session={"instructions": "Hi"})), until=1.0)
+    (asked,) = talk.of(do.Connect)
     assert asked.what.connection == 1
     assert asked.what.session["instructions"] == "Hi"
     assert asked.what.session["type"] == "realtime"
@@ -63,92 +44,90 @@ def test_a_conversation_begins_with_a_line_and_the_configuration_for_its_handsha
 
 
 def test_the_steps_of_connecting_are_kept() -> None:
-    events = (at(0.0, ConnectWanted()), at(0.2, LineStep(1, "offer", 0.2)), at(0.5, LineStep(1, "ice", 0.3)))
+    events = (at(0.0, on.ConnectWanted()), at(0.2, on.LineStep(1, "offer", 0.2)), at(0.5, on.LineStep(1, "ice", 0.3)))
     assert script(*events, begin=REMOTE).state.connection.steps == (("offer", 0.2), ("ice", 0.3))
 
 
 def test_a_second_wish_for_a_line_that_is_coming_up_changes_nothing() -> None:
-    assert connects(at(0.0, ConnectWanted()), at(1.0, ConnectWanted()), at(2.0, AgainPressed())) == [(0.0, 1)]
+    assert connects(at(0.0, on.ConnectWanted()), at(1.0, on.ConnectWanted()), at(2.0, on.AgainPressed())) == [(0.0, 1)]
 
 
 def test_a_local_server_that_is_still_starting_is_tried_three_times_before_the_user_is_told() -> None:
-    talk = failing(LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
-    assert [one.time for one in talk.of(Connect)] == [0.0, 0.5, 1.5, 2.5]
+    talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
+    assert [one.time for one in talk.of(do.Connect)] == [0.0, 0.5, 1.5, 2.5]
     assert talk.notices == []
-    talk.at(2.5).tell(LineFailed(4, "nothing listens", retryable=True, code="refused"))
+    talk.at(2.5).tell(on.LineFailed(4, "nothing listens", retryable=True, code="refused"))
     assert talk.state.connection.phase == "refused"
     assert talk.notices == ["refused"]
 
 
 def test_what_cannot_be_retried_is_told_with_its_next_step() -> None:
-    failure = LineFailed(1, "The key was refused.", "Set OPENAI_API_KEY.", code="invalid_api_key", status=401)
-    talk = script(at(0.0, ConnectWanted()), at(0.5, failure), begin=REMOTE)
+    failure = on.LineFailed(1, "The key was refused.", "Set OPENAI_API_KEY.", code="invalid_api_key", status=401)
+    talk = script(at(0.0, on.ConnectWanted()), at(0.5, failure), begin=REMOTE)
     assert talk.state.connection.phase == "refused"
     assert talk.notices == ["invalid_api_key"]
     assert "Set OPENAI_API_KEY" in talk.state.connection.hint
 
 
-def test_r27_a_lost_line_is_asked_for_at_once_under_a_new_number() -> None:
-    talk = script(at(1.0, LineLost(1, "gone")), begin=opened(), until=5.0)
-    assert [(one.time, one.what.connection) for one in talk.of(Connect)] == [(1.0, 2)]
-    assert talk.notices == ["line_lost"]
-
-
-def test_the_mic_opens_again_with_the_new_line() -> None:
-    events = (at(1.0, LineLost(1, "gone")), at(3.0, LineOpened(2, configured=True)))
-    talk = script(*events)
-    assert [(one.time, type(one.what)) for one in talk.of(OpenMic, CloseMic)] == [(1.0, CloseMic), (3.0, OpenMic)]
+def test_r27_a_lost_line_is_asked_for_at_once_and_the_mic_opens_with_the_new_one() -> None:
+    talk = script(at(1.0, on.LineLost(1, "gone")), at(3.0, on.LineOpened(2, configured=True)))
+    assert [(one.time, one.what.connection) for one in talk.of(do.Connect)] == [(1.0, 2)]
+    assert talk.notices[0] == "line_lost"
+    assert [(one.time, type(one.what)) for one in talk.of(do.OpenMic, do.CloseMic)] == [
+        (1.0, do.CloseMic),
+        (3.0, do.OpenMic),
+    ]
 
 
 def test_news_of_an_old_line_is_not_obeyed() -> None:
-    late = (LineOpened(1), LineLost(1, "late"), LineFailed(1, "late"), LineStep(1, "ice", 9.9))
-    talk = script(at(1.0, LineLost(1, "gone")), *(at(2.5, event) for event in late), until=3.0)
+    late = (on.LineOpened(1), on.LineLost(1, "late"), on.LineFailed(1, "late"), on.LineStep(1, "ice", 9.9))
+    talk = script(at(1.0, on.LineLost(1, "gone")), *(at(2.5, event) for event in late), until=3.0)
     assert talk.state.connection.phase == "connecting"
     assert talk.state.connection.number == 2
     assert talk.state.connection.steps == ()
 
 
 def test_r16_a_lost_line_ends_the_answer_and_silences_it() -> None:
-    talk = script(at(0.0, created()), at(0.1, heard()), at(1.0, LineLost(1, "gone")))
+    talk = script(at(0.0, created()), at(0.1, heard()), at(1.0, on.LineLost(1, "gone")))
     assert talk.state.responses.last_ended_by == "line"
-    assert next(type(one.what) for one in talk.effects if one.time == 1.0) is SilencePlayback
-    assert talk.of(CancelResponse, ClearOutputAudio) == []
+    assert next(type(one.what) for one in talk.effects if one.time == 1.0) is do.SilencePlayback
+    assert talk.of(do.CancelResponse, do.ClearOutputAudio) == []
 
 
 def test_r30_ending_closes_the_mic_then_cancels_then_hangs_up() -> None:
     policy = TurnPolicy(mic_open_during_playback=True)
-    events = (at(0.0, created()), at(0.1, heard()), at(1.0, EndAsked()))
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, on.EndAsked()))
     talk = script(*events, begin=opened(policy=policy), policy=policy, until=2.0)
     assert [type(one.what) for one in talk.effects if one.time == 1.0] == [
-        CloseMic,
-        SilencePlayback,
-        CancelResponse,
-        ClearOutputAudio,
-        HangUp,
+        do.CloseMic,
+        do.SilencePlayback,
+        do.CancelResponse,
+        do.ClearOutputAudio,
+        do.HangUp,
     ]
     assert talk.state.connection.phase == "ended"
     assert talk.reason == "not connected"
 
 
 def test_r30_after_the_end_nothing_is_obeyed_and_nothing_sent() -> None:
-    events = (at(1.0, EndAsked()), at(2.0, created()), at(3.0, TextEntered("hello")))
-    talk = script(*events, at(4.0, EndAsked()), at(5.0, LineLost(1, "gone")))
+    events = (at(1.0, on.EndAsked()), at(2.0, created()), at(3.0, on.TextEntered("hello")))
+    talk = script(*events, at(4.0, on.EndAsked()), at(5.0, on.LineLost(1, "gone")))
     assert [one for one in talk.effects if one.time > 1.0] == []
     assert talk.state.connection.phase == "ended"
 
 
 def test_r30_new_ends_and_starts_afresh() -> None:
-    events = (at(0.0, created()), at(0.1, heard()), at(1.0, NewAsked()), at(2.0, LineOpened(2, configured=True)))
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, on.NewAsked()), at(2.0, on.LineOpened(2, configured=True)))
     talk = script(*events, until=3.0)
     last = [type(one.what) for one in talk.effects if one.time == 1.0]
-    assert last.index(CancelResponse) < last.index(HangUp) < last.index(Connect)
+    assert last.index(do.CancelResponse) < last.index(do.HangUp) < last.index(do.Connect)
     assert talk.state.responses.active_id == ""
     assert talk.state.microphone.is_open
 
 
 def test_r30_an_end_while_connecting_gives_the_attempt_up() -> None:
-    talk = script(at(0.0, ConnectWanted()), at(0.5, EndAsked()), begin=REMOTE)
-    assert [type(one.what) for one in talk.effects] == [Connect, HangUp]
+    talk = script(at(0.0, on.ConnectWanted()), at(0.5, on.EndAsked()), begin=REMOTE)
+    assert [type(one.what) for one in talk.effects] == [do.Connect, do.HangUp]
 
 
 def test_r30_an_hour_of_silence_asks_for_nothing() -> None:
@@ -163,20 +142,18 @@ def test_an_error_nobody_waits_for_is_shown_and_ends_nothing() -> None:
     assert talk.state.connection.phase == "open"
 
 
-def test_unknown_and_malformed_events_change_nothing() -> None:
-    begin = opened()
-    events = (at(1.0, wire(UnknownEvent(type="x.y"))), at(2.0, wire(MalformedFrame(reason="no JSON"))))
-    talk = script(*events, at(3.0, wire(MalformedFrame(reason="again"))), begin=begin)
-    assert talk.effects == []
+@each("event", [UnknownEvent(type="x.y"), MalformedFrame(reason="no JSON"), transcribed("u1", "hello").event])
+def test_unknown_and_malformed_events_and_transcripts_have_no_effect(event: ServerEvent) -> None:
+    assert script(at(1.0, wire(event)), at(2.0, wire(event)), begin=opened()).effects == []
 
 
 def test_typed_text_is_kept_while_offline_and_sent_when_connected() -> None:
     events = (
-        at(0.0, TextEntered(" hello ")),
-        at(0.1, TextEntered("   ")),
-        at(0.2, TextEntered("there")),
-        at(1.0, ConnectWanted()),
-        at(2.0, LineOpened(1, configured=True)),
+        at(0.0, on.TextEntered(" hello ")),
+        at(0.1, on.TextEntered("   ")),
+        at(0.2, on.TextEntered("there")),
+        at(1.0, on.ConnectWanted()),
+        at(2.0, on.LineOpened(1, configured=True)),
         at(3.0, created()),
         at(4.0, done()),
     )
@@ -186,23 +163,19 @@ def test_typed_text_is_kept_while_offline_and_sent_when_connected() -> None:
         "CreateItem",
         "CreateResponse",
     ]
-    assert talk.of(CreateResponse)[0].time == 2.0
+    assert talk.of(do.CreateResponse)[0].time == 2.0
     assert talk.state.typing.kept == ()
 
 
 def test_not_everything_is_kept() -> None:
-    talk = script(*(at(float(count), TextEntered(f"line {count}")) for count in range(20)), begin=REMOTE)
+    talk = script(*(at(float(count), on.TextEntered(f"line {count}")) for count in range(20)), begin=REMOTE)
     assert len(talk.state.typing.kept) == 16
     assert set(talk.notices) == {"kept_full"}
 
 
-def test_a_transcript_changes_nothing_but_the_page() -> None:
-    assert script(at(1.0, transcribed("u1", "hello"))).effects == []
-
-
 def test_r27_the_waits_grow_and_are_never_quite_the_same() -> None:
-    talk = failing(LineFailed(0, "no route", retryable=True, code="unreachable"), times=8)
-    times = [one.time for one in talk.of(Connect)]
+    talk = failing(on.LineFailed(0, "no route", retryable=True, code="unreachable"), times=8)
+    times = [one.time for one in talk.of(do.Connect)]
     waits = [later - earlier for earlier, later in pairwise(times)]
     for wait, due in zip(waits, (0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0, 10.0), strict=True):
         assert 0.85 * due <= wait <= 1.15 * due
@@ -211,85 +184,93 @@ def test_r27_the_waits_grow_and_are_never_quite_the_same() -> None:
 
 
 def test_r27_a_server_on_this_machine_is_asked_every_second_at_least() -> None:
-    talk = failing(LineFailed(0, "nothing listens", retryable=True, code="refused"), times=8, begin=LOCAL)
-    times = [one.time for one in talk.of(Connect)]
+    talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=8, begin=LOCAL)
+    times = [one.time for one in talk.of(do.Connect)]
     assert max(later - earlier for earlier, later in pairwise(times)) <= 1.0
 
 
 def test_r27_the_service_says_how_long_to_wait() -> None:
-    busy = LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
-    talk = script(at(0.0, ConnectWanted()), at(0.5, busy), begin=REMOTE, until=30.0)
-    assert [one.time for one in talk.of(Connect)] == [0.0, 7.5]
+    busy = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
+    talk = script(at(0.0, on.ConnectWanted()), at(0.5, busy), begin=REMOTE, until=30.0)
+    assert [one.time for one in talk.of(do.Connect)] == [0.0, 7.5]
 
 
 def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
-    talk = failing(LineFailed(0, "no route", retryable=True, code="unreachable"), times=5)
-    talk.at(talk.now).tell(LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
-    before, tries = round(talk.now + 0.01, 2), len(talk.of(Connect))
-    talk.at(before + 1.0).tell(AgainPressed())
-    assert [one.time for one in talk.of(Connect)][tries:] == [before + 1.0]
-    talk.at(before + 1.1).tell(LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
-    talk.at(before + 1.2).tell(EndAsked()).at(before + 600.0)
-    assert len(talk.of(Connect)) == tries + 1
+    talk = failing(on.LineFailed(0, "no route", retryable=True, code="unreachable"), times=5)
+    talk.at(talk.now).tell(on.LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
+    before, tries = round(talk.now + 0.01, 2), len(talk.of(do.Connect))
+    talk.at(before + 1.0).tell(on.AgainPressed())
+    assert [one.time for one in talk.of(do.Connect)][tries:] == [before + 1.0]
+    talk.at(before + 1.1).tell(
+        on.LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable")
+    )
+    talk.at(before + 1.2).tell(on.EndAsked()).at(before + 600.0)
+    assert len(talk.of(do.Connect)) == tries + 1
 
 
 def test_r27_a_fatal_error_before_the_loss_is_its_reason_and_nothing_is_tried() -> None:
-    events = (at(1.0, refused("insufficient_quota", message="You have no credit.")), at(1.5, LineLost(1, "closed")))
+    events = (at(1.0, refused("insufficient_quota", message="You have no credit.")), at(1.5, on.LineLost(1, "closed")))
     talk = script(*events, until=600.0)
-    assert talk.of(Connect) == []
+    assert talk.of(do.Connect) == []
     assert talk.state.connection.phase == "lost"
-    assert "You have no credit." in talk.news(Noticed)[-1].what.text
+    assert "You have no credit." in talk.news(on.Noticed)[-1].what.text
 
 
 def test_r27_a_line_that_comes_and_goes_is_not_hammered() -> None:
-    talk = script(at(0.0, LineLost(1, "gone")), until=0.0)
+    talk = script(at(0.0, on.LineLost(1, "gone")), until=0.0)
     for _ in range(6):
         talk.at(talk.state.connection.retry_at or talk.now)
         number = talk.state.connection.number
-        talk.at(talk.now + 0.1).tell(LineOpened(number, configured=True), LineLost(number, "gone"))
+        talk.at(talk.now + 0.1).tell(on.LineOpened(number, configured=True), on.LineLost(number, "gone"))
     assert talk.now > 10.0
 
 
 def test_r27_an_expired_token_is_replaced_by_a_new_one_a_few_times() -> None:
-    talk = failing(LineFailed(0, "Ephemeral token expired", status=401), times=2)
-    assert len(talk.of(Connect)) == 3
-    talk.at(talk.now).tell(LineFailed(3, "Ephemeral token expired", status=401)).at(talk.now + 600.0)
+    talk = failing(on.LineFailed(0, "Ephemeral token expired", status=401), times=2)
+    assert len(talk.of(do.Connect)) == 3
+    talk.at(talk.now).tell(on.LineFailed(3, "Ephemeral token expired", status=401)).at(talk.now + 600.0)
     assert talk.state.connection.phase == "refused"
 
 
-def test_r27_websocket_that_worked_stays_for_this_talk() -> None:
-    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
-    up = (at(3.0, blocked), at(3.4, LineOpened(2, "WebSocket", configured=True)), at(60.0, LineLost(2, "gone")))
-    talk = script(at(0.0, ConnectWanted()), *up, begin=REMOTE, until=61.0)
-    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "WebSocket", "WebSocket"]
-    assert talk.state.connection.why == "UDP blocked"
+BLOCKED = on.LineFailed(1, "no packet came through", code="no_media", retryable=True)
+NO_ROUTE = on.LineFailed(2, "no route", code="unreachable", retryable=True)
 
 
-def test_r27_a_fall_back_that_fails_too_proves_nothing_about_webrtc() -> None:
-    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
-    down = LineFailed(2, "no route", code="unreachable", retryable=True)
-    talk = script(at(0.0, ConnectWanted()), at(3.0, blocked), at(3.4, down), begin=REMOTE, until=5.0)
-    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "WebSocket", "auto"]
-
-
-def test_r27_who_wants_webrtc_alone_gets_no_websocket() -> None:
-    blocked = LineFailed(1, "no packet came through", code="no_media", retryable=True)
-    begin = State(wishes=Wishes(provider="openai", transport="webrtc"))
-    talk = script(at(0.0, ConnectWanted()), at(3.0, blocked), begin=begin, until=5.0)
-    assert [one.what.transport for one in talk.of(Connect)] == ["auto", "auto"]
+@each(
+    ("wish", "events", "until", "transports"),
+    [
+        (
+            "auto",
+            (at(3.4, on.LineOpened(2, "WebSocket", configured=True)), at(60.0, on.LineLost(2, "gone"))),
+            61.0,
+            ["auto", "WebSocket", "WebSocket"],
+        ),
+        ("auto", (at(3.4, NO_ROUTE),), 5.0, ["auto", "WebSocket", "auto"]),
+        ("webrtc", (), 5.0, ["auto", "auto"]),
+    ],
+    ids=["what worked stays", "a fall-back that fails proves nothing", "WebRTC alone is wanted"],
+)
+def test_r27_where_udp_is_blocked_websocket_is_tried(
+    wish: Any, events: tuple[At[on.Event], ...], until: float, transports: list[str]
+) -> None:
+    begin = State(wishes=Wishes(provider="openai", transport=wish))
+    talk = script(at(0.0, on.ConnectWanted()), at(3.0, BLOCKED), *events, begin=begin, until=until)
+    assert [one.what.transport for one in talk.of(do.Connect)] == transports
+    if len(transports) == 3 and transports[-1] == "WebSocket":
+        assert talk.state.connection.why == "UDP blocked"
 
 
 def test_r14_no_reconnect_asks_for_an_answer_and_r_does() -> None:
-    cut = (at(0.0, created()), at(0.1, heard()), at(2.0, LineLost(1, "gone")))
-    talk = script(*cut, at(2.3, LineOpened(2, configured=True)), until=60.0)
-    assert talk.of(CreateResponse) == []
-    assert "waits for r" in talk.news(Noticed)[-1].what.text
-    talk.at(61.0).tell(AgainPressed())
-    assert len(talk.of(CreateResponse)) == 1
+    cut = (at(0.0, created()), at(0.1, heard()), at(2.0, on.LineLost(1, "gone")))
+    talk = script(*cut, at(2.3, on.LineOpened(2, configured=True)), until=60.0)
+    assert talk.of(do.CreateResponse) == []
+    assert "waits for r" in talk.news(on.Noticed)[-1].what.text
+    talk.at(61.0).tell(on.AgainPressed())
+    assert len(talk.of(do.CreateResponse)) == 1
 
 
 def test_a_server_on_this_machine_that_says_wait_is_not_taken_for_one_that_is_starting() -> None:
-    busy = LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=9.0)
-    talk = script(at(0.0, ConnectWanted()), at(0.5, busy), begin=LOCAL, until=1.0)
+    busy = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=9.0)
+    talk = script(at(0.0, on.ConnectWanted()), at(0.5, busy), begin=LOCAL, until=1.0)
     assert talk.state.connection.phase == "refused"
     assert talk.state.connection.retry_at == 9.5

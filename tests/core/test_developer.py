@@ -6,19 +6,8 @@ import json
 
 from tests.support.each import each
 from tests.support.script import Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
+from voicechat.core import events as on
 from voicechat.core.effects import CancelResponse, ChangeItem, CreateResponse, SendByHand
-from voicechat.core.events import (
-    ItemDeletionAsked,
-    ItemRetrievalAsked,
-    ItemTextEntered,
-    ItemTruncationAsked,
-    LineLost,
-    Noticed,
-    RawEventEntered,
-    SendRefused,
-    StopPressed,
-    TextEntered,
-)
 from voicechat.core.turn_viewing import turn_views
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
@@ -48,7 +37,7 @@ def words(talk: Talk) -> list[str]:
 
 
 def told(talk: Talk) -> list[str]:
-    return [one.what.text for one in talk.news(Noticed)]
+    return [one.what.text for one in talk.news(on.Noticed)]
 
 
 def key_of(talk: Talk, item_id: str) -> str:
@@ -56,14 +45,14 @@ def key_of(talk: Talk, item_id: str) -> str:
 
 
 def test_a_raw_event_leaves_as_it_was_written_with_an_id_to_know_its_refusal_by() -> None:
-    talk = script(at(0.0, RawEventEntered('{"type": "x.y",\n "a": [1, "é"]}')), until=1.0)
+    talk = script(at(0.0, on.RawEventEntered('{"type": "x.y",\n "a": [1, "é"]}')), until=1.0)
     (sent,) = talk.of(SendByHand)
     assert json.loads(sent.what.text) == {"type": "x.y", "a": [1, "é"], "event_id": "hand-1-1"}
     assert (sent.what.type, sent.what.event_id) == ("x.y", "hand-1-1")
 
 
 def test_an_event_id_of_the_users_own_is_kept() -> None:
-    talk = script(at(0.0, RawEventEntered('{"type": "x", "event_id": "e7"}')), until=1.0)
+    talk = script(at(0.0, on.RawEventEntered('{"type": "x", "event_id": "e7"}')), until=1.0)
     assert talk.of(SendByHand)[0].what.event_id == "e7"
 
 
@@ -83,19 +72,19 @@ def test_an_event_id_of_the_users_own_is_kept() -> None:
     ],
 )
 def test_what_is_no_event_never_leaves_and_is_told_why(text: str, why: str) -> None:
-    talk = script(at(0.0, RawEventEntered(text)), until=1.0)
+    talk = script(at(0.0, on.RawEventEntered(text)), until=1.0)
     assert talk.of(SendByHand) == []
     assert why in told(talk)[0]
 
 
 def test_without_a_line_nothing_is_sent_and_that_is_told() -> None:
-    talk = script(at(0.0, LineLost(1, "gone")), at(0.1, RawEventEntered(CREATE)), until=0.2)
+    talk = script(at(0.0, on.LineLost(1, "gone")), at(0.1, on.RawEventEntered(CREATE)), until=0.2)
     assert talk.of(SendByHand) == []
     assert "no line is open" in told(talk)[-1]
 
 
 def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_created() -> None:
-    events = (at(0.0, RawEventEntered(CREATE)), at(0.1, TextEntered("hello")), at(0.3, created("r9")))
+    events = (at(0.0, on.RawEventEntered(CREATE)), at(0.1, on.TextEntered("hello")), at(0.3, created("r9")))
     talk = script(*events, until=1.0)
     assert talk.of(CreateResponse) == []
     assert talk.state.responses.active_id == "r9"
@@ -104,13 +93,15 @@ def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_crea
 
 
 def test_r12_an_answer_asked_for_by_hand_can_be_stopped_before_it_has_a_name() -> None:
-    talk = script(at(0.0, RawEventEntered(CREATE)), at(0.1, heard()), at(0.2, StopPressed()), at(0.4, created("r9")))
+    talk = script(
+        at(0.0, on.RawEventEntered(CREATE)), at(0.1, heard()), at(0.2, on.StopPressed()), at(0.4, created("r9"))
+    )
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r9"]
 
 
 def test_r15_a_second_answer_by_hand_is_refused_and_the_first_goes_on() -> None:
     busy = refused("conversation_already_has_active_response", event_id="hand-1-1", message="already has one")
-    talk = script(at(0.0, TextEntered("a")), at(0.1, RawEventEntered(CREATE)), at(0.3, busy), until=0.5)
+    talk = script(at(0.0, on.TextEntered("a")), at(0.1, on.RawEventEntered(CREATE)), at(0.3, busy), until=0.5)
     assert len(talk.of(CreateResponse)) == 1
     assert talk.state.responses.asked_at == 0.0
     assert told(talk) == ["The service refused your response.create: already has one"]
@@ -118,7 +109,7 @@ def test_r15_a_second_answer_by_hand_is_refused_and_the_first_goes_on() -> None:
 
 def test_a_refused_answer_by_hand_frees_the_slot_and_is_told_once() -> None:
     no = refused("invalid_value", event_id="hand-1-1", message="bad voice")
-    talk = script(at(0.0, RawEventEntered(CREATE)), at(0.2, no), at(1.0, TextEntered("a")), until=1.1)
+    talk = script(at(0.0, on.RawEventEntered(CREATE)), at(0.2, no), at(1.0, on.TextEntered("a")), until=1.1)
     assert len(told(talk)) == 1
     assert "bad voice" in told(talk)[0]
     assert len(talk.of(CreateResponse)) == 1
@@ -126,13 +117,13 @@ def test_a_refused_answer_by_hand_frees_the_slot_and_is_told_once() -> None:
 
 def test_a_side_answer_by_hand_leaves_the_slot_to_the_talk() -> None:
     side = '{"type": "response.create", "response": {"conversation": "none"}}'
-    talk = script(at(0.0, RawEventEntered(side)), at(0.1, TextEntered("a")), until=0.2)
+    talk = script(at(0.0, on.RawEventEntered(side)), at(0.1, on.TextEntered("a")), until=0.2)
     assert len(talk.of(CreateResponse)) == 1
 
 
 def test_even_a_harmless_refusal_is_told_to_whom_it_concerns() -> None:
     talk = script(
-        at(0.0, RawEventEntered('{"type": "conversation.item.delete", "item_id": "i"}')),
+        at(0.0, on.RawEventEntered('{"type": "conversation.item.delete", "item_id": "i"}')),
         at(0.1, refused("item_delete_invalid_item_id", event_id="hand-1-1", message="no such item")),
         until=1.0,
     )
@@ -140,14 +131,14 @@ def test_even_a_harmless_refusal_is_told_to_whom_it_concerns() -> None:
 
 
 def test_an_event_that_the_line_did_not_take_is_told_once() -> None:
-    no = SendRefused(1, "session.update", "too large", "hand-1-1")
-    talk = script(at(0.0, RawEventEntered('{"type": "session.update"}')), at(0.1, no), until=1.0)
+    no = on.SendRefused(1, "session.update", "too large", "hand-1-1")
+    talk = script(at(0.0, on.RawEventEntered('{"type": "session.update"}')), at(0.1, no), until=1.0)
     assert told(talk) == ["session.update was not sent: too large."]
 
 
 def test_a_deleted_turn_goes_when_the_service_has_deleted_it() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two"))), until=0.2)
-    talk.at(1.0).tell(ItemDeletionAsked(key_of(talk, "i1")))
+    talk.at(1.0).tell(on.ItemDeletionAsked(key_of(talk, "i1")))
     assert talk.of(ChangeItem)[0].what == ChangeItem(ConversationItemDelete(item_id="i1"), "hand-1-1")
     assert words(talk) == ["one", "two"]
     talk.at(1.1).tell(wire(ConversationItemDeleted(item_id="i1")))
@@ -160,7 +151,7 @@ def test_an_answer_in_several_items_is_deleted_as_a_whole() -> None:
         for n in range(2)
     ]
     talk = script(at(0.0, created()), at(0.1, parts[0]), at(0.2, parts[1]), at(0.3, done()), until=0.4)
-    talk.at(1.0).tell(ItemDeletionAsked(key_of(talk, "a0")))
+    talk.at(1.0).tell(on.ItemDeletionAsked(key_of(talk, "a0")))
     assert [one.what.event for one in talk.of(ChangeItem)] == [
         ConversationItemDelete(item_id="a0"),
         ConversationItemDelete(item_id="a1"),
@@ -169,7 +160,7 @@ def test_an_answer_in_several_items_is_deleted_as_a_whole() -> None:
 
 def test_a_text_is_put_behind_a_turn_and_stands_there_and_asks_for_no_answer() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), at(0.1, wire(item("i2", "two", after="i1"))), until=0.2)
-    talk.at(1.0).tell(ItemTextEntered("between", "assistant", key_of(talk, "i1")))
+    talk.at(1.0).tell(on.ItemTextEntered("between", "assistant", key_of(talk, "i1")))
     (sent,) = talk.of(ChangeItem)
     event = sent.what.event
     assert isinstance(event, ConversationItemCreate)
@@ -181,7 +172,7 @@ def test_a_text_is_put_behind_a_turn_and_stands_there_and_asks_for_no_answer() -
 
 
 def test_a_system_text_is_sent_at_the_end_and_stands_as_a_note() -> None:
-    talk = script(at(0.0, ItemTextEntered(" be brief ", "system")), until=0.1)
+    talk = script(at(0.0, on.ItemTextEntered(" be brief ", "system")), until=0.1)
     event = talk.of(ChangeItem)[0].what.event
     assert isinstance(event, ConversationItemCreate)
     assert (event.item.role, event.previous_item_id) == ("system", None)
@@ -193,7 +184,7 @@ def test_a_system_text_is_sent_at_the_end_and_stands_as_a_note() -> None:
 
 def test_an_item_is_fetched() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
-    talk.at(0.2).tell(ItemRetrievalAsked(key_of(talk, "i1")))
+    talk.at(0.2).tell(on.ItemRetrievalAsked(key_of(talk, "i1")))
     assert talk.of(ChangeItem)[0].what.event == ConversationItemRetrieve(item_id="i1")
 
 
@@ -205,29 +196,29 @@ def sounding(transport: str = "WebRTC") -> Talk:
 
 def test_cutting_the_answer_that_sounds_is_stopping_it() -> None:
     talk = sounding()
-    talk.at(1.5).tell(ItemTruncationAsked(key_of(talk, "a1")))
+    talk.at(1.5).tell(on.ItemTruncationAsked(key_of(talk, "a1")))
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
     assert talk.of(ChangeItem) == []
 
 
 def test_an_interrupted_answer_is_cut_where_it_was_heard() -> None:
     talk = sounding()
-    talk.at(1.7).tell(StopPressed(), fell_silent(1.7), done(status="cancelled"))
-    talk.at(3.0).tell(ItemTruncationAsked(key_of(talk, "a1")))
+    talk.at(1.7).tell(on.StopPressed(), fell_silent(1.7), done(status="cancelled"))
+    talk.at(3.0).tell(on.ItemTruncationAsked(key_of(talk, "a1")))
     cut = talk.of(ChangeItem)[0].what.event
     assert cut == ConversationItemTruncate(item_id="a1", content_index=0, audio_end_ms=1500)
 
 
 def test_what_cannot_be_cut_is_told() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
-    talk.at(0.2).tell(ItemTruncationAsked(key_of(talk, "i1")))
+    talk.at(0.2).tell(on.ItemTruncationAsked(key_of(talk, "i1")))
     assert "Only an answer" in told(talk)[0]
 
 
 def test_a_turn_of_an_earlier_line_or_one_that_is_gone_is_left_alone() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
     key = key_of(talk, "i1")
-    talk.at(0.2).tell(LineLost(1, "gone"), ItemDeletionAsked(key), ItemDeletionAsked("t99"))
+    talk.at(0.2).tell(on.LineLost(1, "gone"), on.ItemDeletionAsked(key), on.ItemDeletionAsked("t99"))
     assert talk.of(ChangeItem) == []
     assert "no line is open" in told(talk)[-2]
     assert told(talk)[-1] == "This turn is gone."

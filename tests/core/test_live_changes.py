@@ -8,22 +8,9 @@ from typing import Any
 
 from tests.support.each import each
 from tests.support.script import At, Talk, at, heard, opened, refused, script, wire
+from voicechat.core import events as on
 from voicechat.core.choosing import preset_now
 from voicechat.core.effects import Connect, UpdateSession
-from voicechat.core.events import (
-    AgainPressed,
-    BargeInChosen,
-    Event,
-    LineFailed,
-    LineLost,
-    LineOpened,
-    NewAsked,
-    PresetChosen,
-    SendRefused,
-    SettingChosen,
-    SettingUndone,
-    TurnModeChosen,
-)
 from voicechat.core.policy import PRESETS, policy_for
 from voicechat.core.rules.live_changes import UNCONFIRMED
 from voicechat.core.state import Configuration, State, Turn, Wishes
@@ -59,12 +46,12 @@ def begin(dialect: Dialect = "ga", **more: Any) -> State:
     return replace(state, configuration=replace(state.configuration, dialect=dialect))
 
 
-def choose(time: float, path: str, value: SettingValue) -> At[Event]:
+def choose(time: float, path: str, value: SettingValue) -> At[on.Event]:
     """The user moves one setting."""
-    return at(time, SettingChosen(path, value))
+    return at(time, on.SettingChosen(path, value))
 
 
-def updated(time: float, connection: int = 1) -> At[Event]:
+def updated(time: float, connection: int = 1) -> At[on.Event]:
     """`session.updated`."""
     return at(time, wire(SessionUpdated(session=WISH), connection))
 
@@ -197,7 +184,7 @@ def test_r22_a_refusal_without_a_field_means_all_of_it() -> None:
 
 def test_a_refused_way_of_taking_turns_is_taken_back_without_another_update() -> None:
     refusal = refused("invalid_value", param="session.audio.input.turn_detection", event_id="session-1-1")
-    talk = script(at(1.0, PresetChosen("quick")), at(1.5, refusal), begin=begin(), until=9.0)
+    talk = script(at(1.0, on.PresetChosen("quick")), at(1.5, refusal), begin=begin(), until=9.0)
     assert len(sent(talk)) == 1
     assert talk.state.choices == begin().choices
     assert talk.state.wishes.session == WISH
@@ -217,14 +204,20 @@ def test_a_setting_the_service_never_confirms_is_told() -> None:
 
 
 def test_an_update_that_could_not_be_sent_leaves_everything_as_it_was() -> None:
-    events = (choose(1.0, "instructions", "x"), at(1.35, SendRefused(1, "session.update", "too large")))
+    events = (choose(1.0, "instructions", "x"), at(1.35, on.SendRefused(1, "session.update", "too large")))
     talk = script(*events, begin=begin(), until=9.0)
     assert why(talk) == {"instructions": "too large"}
     assert talk.state.wishes.session == WISH
 
 
 def test_undo_asks_for_what_was_before() -> None:
-    events = (choose(1.0, SILENCE, 200), updated(1.5), at(2.0, SettingUndone()), updated(2.5), at(3.0, SettingUndone()))
+    events = (
+        choose(1.0, SILENCE, 200),
+        updated(1.5),
+        at(2.0, on.SettingUndone()),
+        updated(2.5),
+        at(3.0, on.SettingUndone()),
+    )
     talk = script(*events, begin=begin(), until=4.0)
     (_, back) = sent(talk)[-1]
     assert [time for time, _ in sent(talk)] == [1.3, 2.3]
@@ -233,21 +226,21 @@ def test_undo_asks_for_what_was_before() -> None:
 
 
 def test_undo_before_it_was_sent_sends_nothing() -> None:
-    talk = script(choose(1.0, SILENCE, 200), at(1.1, SettingUndone()), begin=begin(), until=4.0)
+    talk = script(choose(1.0, SILENCE, 200), at(1.1, on.SettingUndone()), begin=begin(), until=4.0)
     assert sent(talk) == []
     assert talk.state.wishes.session == WISH
 
 
 def test_undo_goes_back_one_setting_at_a_time() -> None:
-    events = (choose(1.0, SILENCE, 200), choose(2.0, VOICE, "cedar"), at(3.0, SettingUndone()), updated(3.1))
+    events = (choose(1.0, SILENCE, 200), choose(2.0, VOICE, "cedar"), at(3.0, on.SettingUndone()), updated(3.1))
     talk = script(*events, begin=begin(), until=3.2)
     assert talk.state.wishes.session["audio"]["output"]["voice"] == "marin"
     assert talk.state.wishes.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
-    assert talk.at(4.0).tell(SettingUndone()).state.wishes.session == WISH
+    assert talk.at(4.0).tell(on.SettingUndone()).state.wishes.session == WISH
 
 
 def test_r23_a_preset_is_taken_whole_and_undone_whole() -> None:
-    events = (at(1.0, PresetChosen("quick")), updated(1.5), at(2.0, SettingUndone()), updated(2.5))
+    events = (at(1.0, on.PresetChosen("quick")), updated(1.5), at(2.0, on.SettingUndone()), updated(2.5))
     talk = script(*events, begin=begin(barge_in=False), until=3.0)
     quick, back = (session["audio"]["input"]["turn_detection"] for _, session in sent(talk))
     assert (quick["silence_duration_ms"], quick["interrupt_response"], quick["create_response"]) == (200, True, True)
@@ -256,10 +249,10 @@ def test_r23_a_preset_is_taken_whole_and_undone_whole() -> None:
 
 
 def test_r23_a_single_option_overrules_a_preset() -> None:
-    talk = script(at(1.0, PresetChosen("steady")), begin=begin(), until=1.1)
+    talk = script(at(1.0, on.PresetChosen("steady")), begin=begin(), until=1.1)
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) == "steady"
     assert talk.state.choices.barge_in is False
-    talk = script(at(1.0, PresetChosen("steady")), updated(1.5), choose(2.0, SILENCE, 900), begin=begin(), until=2.5)
+    talk = script(at(1.0, on.PresetChosen("steady")), updated(1.5), choose(2.0, SILENCE, 900), begin=begin(), until=2.5)
     now = sent(talk)[-1][1]["audio"]["input"]["turn_detection"]
     assert (now["threshold"], now["silence_duration_ms"], now["create_response"]) == (0.3, 900, False)
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) is None
@@ -267,7 +260,7 @@ def test_r23_a_single_option_overrules_a_preset() -> None:
 
 @each("name", sorted(PRESETS))
 def test_r23_every_preset_is_known_again(name: Any) -> None:
-    talk = script(at(1.0, PresetChosen(name)), updated(1.5), begin=begin(), until=2.0)
+    talk = script(at(1.0, on.PresetChosen(name)), updated(1.5), begin=begin(), until=2.0)
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) == name
     policy, asked = talk.state.choices.policy, policy_for(PRESETS[name])
     assert policy is not None
@@ -291,19 +284,19 @@ def test_r9_the_service_may_interrupt_only_where_barge_in_is_on() -> None:
 
 
 def test_r23_under_push_to_talk_the_detector_is_kept_for_later() -> None:
-    events = (choose(1.0, SILENCE, 200), at(3.0, TurnModeChosen("hands-free")))
+    events = (choose(1.0, SILENCE, 200), at(3.0, on.TurnModeChosen("hands-free")))
     talk = script(*events, begin=begin(turn_mode="push-to-talk"), until=4.0)
     assert [time for time, _ in sent(talk)] == [3.0]
     assert sent(talk)[0][1]["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
 
 
 def test_a_switch_takes_the_resting_settings_along() -> None:
-    events = (choose(1.0, VOICE, "cedar"), at(1.1, TurnModeChosen("push-to-talk")))
+    events = (choose(1.0, VOICE, "cedar"), at(1.1, on.TurnModeChosen("push-to-talk")))
     talk = script(*events, begin=begin(), until=1.2)
     assert sent(talk) == [
         (1.1, {"type": "realtime", "audio": {"input": {"turn_detection": None}, "output": {"voice": "cedar"}}})
     ]
-    assert len(sent(script(at(1.0, BargeInChosen(False)), begin=begin(), until=2.0))) == 0
+    assert len(sent(script(at(1.0, on.BargeInChosen(False)), begin=begin(), until=2.0))) == 0
 
 
 def test_going_to_the_other_detector_and_back_loses_nothing() -> None:
@@ -329,35 +322,35 @@ def test_the_voice_is_fixed_once_it_was_heard_and_kept_for_the_next_session() ->
     talk = script(choose(1.0, VOICE, "cedar"), begin=state, until=3.0)
     assert sent(talk) == []
     assert talk.state.wishes.voice == "cedar"
-    talk.at(4.0).tell(NewAsked())
+    talk.at(4.0).tell(on.NewAsked())
     assert talk.of(Connect)[-1].what.session["audio"]["output"]["voice"] == "cedar"
 
 
 def test_offline_a_choice_is_kept_and_goes_with_the_next_line() -> None:
-    lost = (at(1.0, LineLost(1, "gone")), at(1.1, LineFailed(2, "no route", retryable=True, code="unreachable")))
-    talk = script(*lost, choose(1.2, SILENCE, 200), at(1.3, AgainPressed()), begin=begin(), until=1.4)
+    lost = (at(1.0, on.LineLost(1, "gone")), at(1.1, on.LineFailed(2, "no route", retryable=True, code="unreachable")))
+    talk = script(*lost, choose(1.2, SILENCE, 200), at(1.3, on.AgainPressed()), begin=begin(), until=1.4)
     _, asked = talk.of(Connect)
     assert asked.what.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
     assert sent(talk) == []
 
 
 def test_a_choice_made_while_connecting_is_sent_when_the_line_is_up() -> None:
-    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), choose(2.1, SILENCE, 200))
-    talk = script(*events, at(3.0, LineOpened(2, configured=True)), begin=begin(), until=4.0)
+    events = (at(1.0, on.LineLost(1, "gone")), at(2.0, on.AgainPressed()), choose(2.1, SILENCE, 200))
+    talk = script(*events, at(3.0, on.LineOpened(2, configured=True)), begin=begin(), until=4.0)
     assert [time for time, _ in sent(talk)] == [3.0]
 
 
 def test_a_turn_mode_chosen_while_connecting_is_sent_when_the_line_is_up() -> None:
     """The handshake carried the old one, so the server would take turns by itself."""
-    events = (at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(2.1, TurnModeChosen("push-to-talk")))
-    talk = script(*events, at(3.0, LineOpened(2, configured=True)), begin=begin(), until=4.0)
+    events = (at(1.0, on.LineLost(1, "gone")), at(2.0, on.AgainPressed()), at(2.1, on.TurnModeChosen("push-to-talk")))
+    talk = script(*events, at(3.0, on.LineOpened(2, configured=True)), begin=begin(), until=4.0)
     ((time, session),) = sent(talk)
     assert (time, session["audio"]["input"]["turn_detection"]) == (3.0, None)
 
 
 def test_the_wish_survives_a_lost_line() -> None:
-    events = (choose(1.0, SILENCE, 200), updated(1.5), at(2.0, LineLost(1, "gone")), at(3.0, AgainPressed()))
-    talk = script(*events, at(4.0, LineOpened(2, configured=True)), begin=begin(), until=9.0)
+    events = (choose(1.0, SILENCE, 200), updated(1.5), at(2.0, on.LineLost(1, "gone")), at(3.0, on.AgainPressed()))
+    talk = script(*events, at(4.0, on.LineOpened(2, configured=True)), begin=begin(), until=9.0)
     assert talk.of(Connect)[-1].what.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
     assert len(sent(talk)) == 1
 
@@ -370,7 +363,7 @@ def test_what_was_refused_at_the_start_may_be_chosen_again() -> None:
 
 
 def test_a_preset_changes_how_the_microphone_behaves_at_once() -> None:
-    talk = script(at(0.0, heard()), at(1.0, PresetChosen("quick")), begin=begin(), until=2.0)
+    talk = script(at(0.0, heard()), at(1.0, on.PresetChosen("quick")), begin=begin(), until=2.0)
     assert talk.state.microphone.is_open
 
 

@@ -5,33 +5,7 @@ from __future__ import annotations
 from tests.support.each import each
 from tests.support.script import Talk, at, heard, opened, script, voice, wire
 from voicechat.config.live_translation import CONTINUOUS
-from voicechat.core.effects import (
-    AllowBargeIn,
-    BeginPlayback,
-    CloseMic,
-    Connect,
-    OpenMic,
-    RememberItem,
-    SilencePlayback,
-    UpdateSession,
-)
-from voicechat.core.events import (
-    AgainPressed,
-    Event,
-    ItemTextEntered,
-    LineLost,
-    LineOpened,
-    MicFlat,
-    MuteChosen,
-    PlaybackFlushed,
-    PresetChosen,
-    SettingChosen,
-    StopPressed,
-    TalkPressed,
-    TextEntered,
-    TurnModeChosen,
-    VoiceBegan,
-)
+from voicechat.core import effects as do, events as on
 from voicechat.core.policy import policy_for
 from voicechat.core.rendering import LONG, PAUSE
 from voicechat.core.state import Wishes
@@ -92,29 +66,29 @@ def test_without_a_pause_a_long_passage_ends_with_a_sentence_and_no_word_is_lost
 
 def test_the_mic_stays_open_over_the_translation_and_no_voice_cuts_it() -> None:
     talk = translated(at(1.0, heard()), *voice(2.0, 6.0), until=8.0)
-    assert talk.of(CloseMic) == [] and talk.of(SilencePlayback) == []
-    assert not any(one.what.allowed for one in talk.of(AllowBargeIn))
+    assert talk.of(do.CloseMic) == [] and talk.of(do.SilencePlayback) == []
+    assert not any(one.what.allowed for one in talk.of(do.AllowBargeIn))
     assert view(talk.state, talk.now, POLICY).mic.translates_to == "es"
 
 
 def test_stop_drops_what_waits_and_the_next_sound_is_played() -> None:
-    talk = translated(at(1.0, heard()), at(2.0, StopPressed()), at(2.1, PlaybackFlushed(0)), until=3.0)
-    assert talk.of(SilencePlayback) == [at(2.0, SilencePlayback(0))]
-    assert talk.of(BeginPlayback) == [at(2.0, BeginPlayback(1))]
+    talk = translated(at(1.0, heard()), at(2.0, on.StopPressed()), at(2.1, on.PlaybackFlushed(0)), until=3.0)
+    assert talk.of(do.SilencePlayback) == [at(2.0, do.SilencePlayback(0))]
+    assert talk.of(do.BeginPlayback) == [at(2.0, do.BeginPlayback(1))]
 
 
 @each(
     "wish",
     [
-        TextEntered("Hello"),
-        ItemTextEntered("Hello", "user"),
-        TalkPressed(),
-        TurnModeChosen("push-to-talk"),
-        PresetChosen("quick"),
-        SettingChosen("audio.output.voice", "marin"),
+        on.TextEntered("Hello"),
+        on.ItemTextEntered("Hello", "user"),
+        on.TalkPressed(),
+        on.TurnModeChosen("push-to-talk"),
+        on.PresetChosen("quick"),
+        on.SettingChosen("audio.output.voice", "marin"),
     ],
 )
-def test_what_it_has_not_is_told_and_changes_nothing(wish: Event) -> None:
+def test_what_it_has_not_is_told_and_changes_nothing(wish: on.Event) -> None:
     before = translated(until=1.0)
     talk = translated(at(1.0, wish), until=20.0)
     assert talk.notices == ["translation_session"]
@@ -123,22 +97,22 @@ def test_what_it_has_not_is_told_and_changes_nothing(wish: Event) -> None:
 
 
 def test_again_asks_for_nothing_and_a_mute_closes_the_mic() -> None:
-    talk = translated(at(1.0, AgainPressed()), at(2.0, MuteChosen(True)), until=20.0)
+    talk = translated(at(1.0, on.AgainPressed()), at(2.0, on.MuteChosen(True)), until=20.0)
     assert [type(one.what).__name__ for one in talk.effects if one.time >= 1.0] == ["CloseMic"]
 
 
 def test_a_silent_microphone_offers_no_typing_which_it_does_not_take() -> None:
-    talk = translated(at(0.1, heard()), at(6.0, MicFlat(5.0)), until=6.1)
+    talk = translated(at(0.1, heard()), at(6.0, on.MicFlat(5.0)), until=6.1)
     (note,) = [turn.text for turn in talk.state.conversation.turns if turn.who == "note"]
     assert "gives only silence" in note and "type" not in note
 
 
 def test_a_new_line_asks_for_the_same_session_is_told_nothing_and_hears_the_last_moments_again() -> None:
-    events = [at(1.0, you("Old words. ")), at(15.0, VoiceBegan(12.0)), at(20.0, LineLost(1, "gone"))]
-    talk = translated(*events, at(20.5, LineOpened(2, "WebSocket")), until=30.0)
-    assert talk.of(RememberItem) == [] and talk.of(Connect)[-1].what.session == WISH
-    (asked,) = talk.of(UpdateSession)
+    events = [at(1.0, you("Old words. ")), at(15.0, on.VoiceBegan(12.0)), at(20.0, on.LineLost(1, "gone"))]
+    talk = translated(*events, at(20.5, on.LineOpened(2, "WebSocket")), until=30.0)
+    assert talk.of(do.RememberItem) == [] and talk.of(do.Connect)[-1].what.session == WISH
+    (asked,) = talk.of(do.UpdateSession)
     assert '"session":{"audio":' in encode(client_event(asked.what)) and "model" in asked.what.session
-    again = [one.what for one in talk.of(OpenMic) if one.time > 20.0]
+    again = [one.what for one in talk.of(do.OpenMic) if one.time > 20.0]
     assert again and all(2.0 < one.pre_roll < 13.5 for one in again)
     assert lines(talk)[0] == ("you", "Old words.", True)

@@ -6,22 +6,8 @@ from dataclasses import replace
 
 from tests.support.each import each
 from tests.support.script import At, Talk, at, committed, created, done, opened, refused, script, transcribed, wire
+from voicechat.core import events as on
 from voicechat.core.effects import CommitInput, CreateResponse, UpdateSession
-from voicechat.core.events import (
-    AgainPressed,
-    ConnectWanted,
-    Event,
-    LineLost,
-    LineOpened,
-    NewAsked,
-    PauseToggled,
-    ReplyWanted,
-    TalkPressed,
-    TalkReleased,
-    TextEntered,
-    TurnModeChosen,
-    UplinkDrained,
-)
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import State, Wishes
@@ -49,7 +35,7 @@ def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once(words: str) ->
     events = (at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), at(1.5, transcribed("u1", words)))
     talk = script(*events, at(1.6, committed("u1")), begin=BEGIN, policy=STEADY)
     assert creates(talk) == [1.4]
-    assert talk.news(ReplyWanted) == [at(1.4, ReplyWanted("u1", "transcript"))]
+    assert talk.news(on.ReplyWanted) == [at(1.4, on.ReplyWanted("u1", "transcript"))]
 
 
 @each("words", ["", "   ", "...", "?!", "。", "—"])
@@ -66,7 +52,7 @@ def test_r13_a_failed_transcript_waits_for_again() -> None:
     talk = script(at(1.0, committed("u1")), at(1.4, failure), begin=BEGIN, policy=STEADY)
     assert creates(talk) == []
     assert talk.notices == ["transcription_failed"]
-    talk.at(60.0).tell(AgainPressed(), AgainPressed())
+    talk.at(60.0).tell(on.AgainPressed(), on.AgainPressed())
     assert creates(talk) == [60.0]
     assert talk.of(UpdateSession) == []
 
@@ -78,7 +64,7 @@ def test_r13_a_missing_transcript_is_told_and_from_the_next_turn_on_the_server_r
     (update,) = talk.of(UpdateSession)
     assert update.time == 6.0
     assert update.what.session["audio"]["input"]["turn_detection"]["create_response"] is True
-    talk.at(7.0).tell(wire(SessionUpdated(session={}))).at(8.0).tell(AgainPressed())
+    talk.at(7.0).tell(wire(SessionUpdated(session={}))).at(8.0).tell(on.AgainPressed())
     talk.at(8.2).tell(created("r1")).at(9.0).tell(done("r1")).at(20.0).tell(committed("u2"), transcribed("u2", "hello"))
     assert creates(talk.at(40.0)) == [8.0]
 
@@ -91,7 +77,7 @@ def test_r13_a_late_transcript_still_counts_for_nothing_but_the_page() -> None:
 def test_r13_where_transcription_is_refused_the_server_replies() -> None:
     begin = State(wishes=Wishes(dialect="ga"), choices=BEGIN.choices)
     refusal = refused("unknown_parameter", param="session.audio.input.transcription", event_id="session-1-1")
-    events = (at(0.0, ConnectWanted()), at(1.0, LineOpened(1)), at(1.2, refusal))
+    events = (at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1)), at(1.2, refusal))
     talk = script(*events, begin=begin, policy=STEADY, until=2.0)
     second = talk.of(UpdateSession)[1].what.session
     assert "transcription" not in second["audio"]["input"]
@@ -112,7 +98,12 @@ def test_r13_the_server_replies_by_itself_otherwise() -> None:
 
 @each("policy", [STEADY, policy_for(PRESETS["balanced"])])
 def test_r13_a_committed_push_to_talk_turn_is_answered_at_once(policy: object) -> None:
-    events = (at(1.0, TalkPressed()), at(3.0, TalkReleased()), at(3.3, UplinkDrained()), at(3.5, committed("u1")))
+    events = (
+        at(1.0, on.TalkPressed()),
+        at(3.0, on.TalkReleased()),
+        at(3.3, on.UplinkDrained()),
+        at(3.5, committed("u1")),
+    )
     talk = script(
         *events,
         at(4.0, transcribed("u1", "hello")),
@@ -124,7 +115,7 @@ def test_r13_a_committed_push_to_talk_turn_is_answered_at_once(policy: object) -
 
 
 def test_r13_typed_text_is_answered() -> None:
-    assert creates(script(at(1.0, TextEntered("hello")), begin=BEGIN, policy=STEADY)) == [1.0]
+    assert creates(script(at(1.0, on.TextEntered("hello")), begin=BEGIN, policy=STEADY)) == [1.0]
 
 
 def test_r13_tool_outputs_are_answered_once_after_all_of_them() -> None:
@@ -149,23 +140,23 @@ GREETED = State(wishes=Wishes(greeting="Say hello."))
 
 
 def test_r13_a_greeting_is_asked_for_once_after_the_configuration() -> None:
-    up = LineOpened(1, "WebRTC", configured=True)
-    events = (at(0.0, ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()))
-    again = (at(3.0, LineLost(1, "gone")), at(4.0, AgainPressed()), at(5.0, LineOpened(2, configured=True)))
+    up = on.LineOpened(1, "WebRTC", configured=True)
+    events = (at(0.0, on.ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()))
+    again = (at(3.0, on.LineLost(1, "gone")), at(4.0, on.AgainPressed()), at(5.0, on.LineOpened(2, configured=True)))
     talk = script(*events, *again, begin=GREETED)
     assert talk.of(CreateResponse) == [at(1.0, CreateResponse("answer-1-1", {"instructions": "Say hello."}))]
 
 
 def test_r13_the_greeting_waits_for_the_configuration() -> None:
-    events = (at(0.0, ConnectWanted()), at(1.0, LineOpened(1)), at(1.1, wire(SessionUpdated(session={}))))
+    events = (at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1)), at(1.1, wire(SessionUpdated(session={}))))
     talk = script(*events, begin=replace(GREETED, wishes=Wishes(greeting="Hi", dialect="ga")), until=2.0)
     assert creates(talk) == [1.1]
 
 
 def test_r13_a_new_conversation_is_greeted_again() -> None:
-    up = LineOpened(1, "WebRTC", configured=True)
-    events = (at(0.0, ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()), at(3.0, NewAsked()))
-    talk = script(*events, at(4.0, LineOpened(2, configured=True)), begin=GREETED)
+    up = on.LineOpened(1, "WebRTC", configured=True)
+    events = (at(0.0, on.ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()), at(3.0, on.NewAsked()))
+    talk = script(*events, at(4.0, on.LineOpened(2, configured=True)), begin=GREETED)
     assert creates(talk) == [1.0, 4.0]
 
 
@@ -186,7 +177,7 @@ def test_r13_hands_free_with_our_own_detection_is_answered_by_the_client_too() -
 BALANCED = policy_for(PRESETS["balanced"])
 
 
-def writing(*events: At[Event], policy: TurnPolicy = BALANCED) -> Talk:
+def writing(*events: At[on.Event], policy: TurnPolicy = BALANCED) -> Talk:
     return script(*events, begin=opened(policy=policy, turn_mode="transcribe"), policy=policy, until=30.0)
 
 
@@ -204,7 +195,7 @@ def test_words_that_never_come_do_not_hand_the_answers_to_the_service() -> None:
 
 
 def test_nothing_else_asks_for_an_answer_either() -> None:
-    talk = writing(at(1.0, TextEntered("A note.")), at(2.0, AgainPressed()))
+    talk = writing(at(1.0, on.TextEntered("A note.")), at(2.0, on.AgainPressed()))
     assert talk.of(CreateResponse) == []
 
 
@@ -216,7 +207,7 @@ def test_the_session_is_told_to_transcribe_and_not_to_answer() -> None:
 
 
 def test_going_there_and_back_while_talking_tells_the_service_each_time() -> None:
-    events = (at(1.0, TurnModeChosen("transcribe")), at(6.0, TurnModeChosen("hands-free")))
+    events = (at(1.0, on.TurnModeChosen("transcribe")), at(6.0, on.TurnModeChosen("hands-free")))
     talk = script(*events, begin=opened(), policy=BALANCED, until=12.0)
     said = [get_path(one.what.session, ("audio", "input", "turn_detection")) for one in talk.of(UpdateSession)]
     assert [one["create_response"] for one in said if isinstance(one, dict)][:2] in ([False], [False, True])
@@ -225,13 +216,13 @@ def test_going_there_and_back_while_talking_tells_the_service_each_time() -> Non
 def test_the_mic_is_open_without_a_key_and_can_be_paused() -> None:
     talk = writing()
     assert view(talk.state, talk.now, talk.policy).mic.state == "hands-free"
-    paused = writing(at(1.0, PauseToggled()))
+    paused = writing(at(1.0, on.PauseToggled()))
     assert view(paused.state, paused.now, paused.policy).mic.state == "paused"
 
 
 def test_after_it_an_answer_may_be_asked_for_again() -> None:
     events = (
-        at(1.0, TurnModeChosen("hands-free")),
+        at(1.0, on.TurnModeChosen("hands-free")),
         at(8.0, committed("u1")),
         at(8.4, transcribed("u1", "Hello.")),
     )

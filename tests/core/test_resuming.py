@@ -24,21 +24,6 @@ from tests.support.script import (
 from voicechat.core import events as on
 from voicechat.core.continuing import begun, turns_of
 from voicechat.core.effects import Connect, CreateItem, CreateResponse, Effect, OpenMic, RememberItem, SendKept
-from voicechat.core.events import (
-    AgainPressed,
-    LineFailed,
-    LineLost,
-    LineOpened,
-    MuteChosen,
-    NewAsked,
-    Noticed,
-    TalkPressed,
-    TalkReleased,
-    TextEntered,
-    UplinkDrained,
-    VoiceBegan,
-    VoiceEnded,
-)
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.spoken_text import word_end
 from voicechat.core.state import (
@@ -56,28 +41,20 @@ from voicechat.core.state import (
 from voicechat.core.step import step
 from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import TurnView
+from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import ContentPart, Item
-from voicechat.protocol.server_events import (
-    ConversationItemAdded,
-    InputAudioBufferCommitted,
-    InputAudioBufferSpeechStarted,
-    ResponseFunctionCallArgumentsDone,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputItemAdded,
-    SessionCreated,
-)
 
 
 def said(item_id: str, text: str, time: float) -> list[object]:
     """One turn of the user as the server tells it."""
-    started = InputAudioBufferSpeechStarted(item_id=item_id, audio_start_ms=0)
-    committed = InputAudioBufferCommitted(item_id=item_id)
+    started = wires.InputAudioBufferSpeechStarted(item_id=item_id, audio_start_ms=0)
+    committed = wires.InputAudioBufferCommitted(item_id=item_id)
     return [at(time, wire(started)), at(time + 1.0, wire(committed)), at(time + 1.2, transcribed(item_id, text))]
 
 
 def answered(response_id: str, text: str, time: float) -> list[object]:
     """An answer that is over, all of it heard."""
-    words = ResponseOutputAudioTranscriptDelta(response_id=response_id, item_id=f"i-{response_id}", delta=text)
+    words = wires.ResponseOutputAudioTranscriptDelta(response_id=response_id, item_id=f"i-{response_id}", delta=text)
     return [at(time, created(response_id)), at(time + 0.1, wire(words)), at(time + 0.2, done(response_id))]
 
 
@@ -88,8 +65,8 @@ def told(talk: Talk) -> list[tuple[str | None, str | None, str | None]]:
 
 
 def reconnected(*events: object, lost: float = 20.0, gap: float = 0.3) -> Talk:
-    back = LineOpened(2, configured=True)
-    return script(*events, at(lost, LineLost(1, "gone")), at(lost + gap, back), until=lost + gap)  # type: ignore[arg-type]
+    back = on.LineOpened(2, configured=True)
+    return script(*events, at(lost, on.LineLost(1, "gone")), at(lost + gap, back), until=lost + gap)  # type: ignore[arg-type]
 
 
 def test_what_was_said_is_told_as_text_and_in_its_order() -> None:
@@ -102,7 +79,7 @@ def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
     words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     cut = (
         at(0.0, created()),
-        at(0.1, wire(ResponseOutputAudioTranscriptDelta(response_id="r1", item_id="a1", delta=words))),
+        at(0.1, wire(wires.ResponseOutputAudioTranscriptDelta(response_id="r1", item_id="a1", delta=words))),
         at(0.2, heard()),
     )
     talk = reconnected(*cut, lost=2.2)
@@ -112,8 +89,8 @@ def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
 
 
 def test_the_conversation_is_told_before_anything_else_is_said() -> None:
-    events = (*said("u1", "hello", 0.0), at(20.0, LineLost(1, "gone")), at(20.1, TextEntered("and now?")))
-    talk = script(*events, at(20.4, LineOpened(2)), begin=opened(), until=23.0)  # type: ignore[arg-type]
+    events = (*said("u1", "hello", 0.0), at(20.0, on.LineLost(1, "gone")), at(20.1, on.TextEntered("and now?")))
+    talk = script(*events, at(20.4, on.LineOpened(2)), begin=opened(), until=23.0)  # type: ignore[arg-type]
     assert talk.of(RememberItem) == []  # R21: the configuration is not in force yet
     talk.at(40.0)
     kinds = [kind for kind in talk.kinds if kind in ("RememberItem", "CreateItem", "CreateResponse", "OpenMic")]
@@ -126,7 +103,7 @@ def test_the_echo_of_what_was_told_makes_no_second_turn() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
     before = [turn for turn in talk.state.conversation.turns if turn.who != "note"]
     for one in talk.of(RememberItem):
-        talk.at(21.0).tell(wire(ConversationItemAdded(item=one.what.item), connection=2))
+        talk.at(21.0).tell(wire(wires.ConversationItemAdded(item=one.what.item), connection=2))
     assert [turn for turn in talk.state.conversation.turns if turn.who != "note"] == before
 
 
@@ -145,9 +122,9 @@ def test_the_room_is_counted_in_bytes_too() -> None:
 def test_a_tool_is_told_with_its_output() -> None:
     call = Item(id="f1", type="function_call", call_id="c1", name="weather")
     events = (
-        at(0.0, wire(ResponseOutputItemAdded(response_id="r1", item=call))),
-        at(0.1, wire(ResponseFunctionCallArgumentsDone(item_id="f1", call_id="c1", arguments='{"city": "Ulm"}'))),
-        at(0.2, wire(ConversationItemAdded(item=Item(type="function_call_output", call_id="c1", output="rain")))),
+        at(0.0, wire(wires.ResponseOutputItemAdded(response_id="r1", item=call))),
+        at(0.1, wire(wires.ResponseFunctionCallArgumentsDone(item_id="f1", call_id="c1", arguments='{"city": "Ulm"}'))),
+        at(0.2, wire(wires.ConversationItemAdded(item=Item(type="function_call_output", call_id="c1", output="rain")))),
     )
     items = [one.what.item for one in reconnected(*events).of(RememberItem)]
     assert [(item.type, item.call_id) for item in items] == [("function_call", "c1"), ("function_call_output", "c1")]
@@ -156,7 +133,7 @@ def test_a_tool_is_told_with_its_output() -> None:
 
 def test_a_system_message_is_told_and_a_notice_is_not() -> None:
     item = Item(id="s1", type="message", role="system", content=(ContentPart(type="input_text", text="Be brief."),))
-    events = (at(0.0, wire(ConversationItemAdded(item=item))), at(1.0, refused("odd", message="Something odd.")))
+    events = (at(0.0, wire(wires.ConversationItemAdded(item=item))), at(1.0, refused("odd", message="Something odd.")))
     assert told(reconnected(*events)) == [("system", "input_text", "Be brief.")]
 
 
@@ -169,7 +146,7 @@ def test_a_service_that_takes_no_items_is_complained_of_once() -> None:
 
 
 def test_a_new_talk_is_told_nothing() -> None:
-    events = (*said("u1", "hello", 0.0), at(20.0, NewAsked()), at(20.3, LineOpened(2, configured=True)))
+    events = (*said("u1", "hello", 0.0), at(20.0, on.NewAsked()), at(20.3, on.LineOpened(2, configured=True)))
     assert script(*events, until=30.0).of(RememberItem) == []  # type: ignore[arg-type]
 
 
@@ -187,17 +164,20 @@ def pre_rolls(talk: Talk) -> list[float]:
 
 
 def test_what_is_said_in_the_gap_goes_first() -> None:
-    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 4.0))
-    failed = (at(1.1, LineFailed(2, "no route", code="unreachable")), at(5.0, LineOpened(3, configured=True)))
-    talk = script(gap[0], failed[0], *gap[1:], at(4.5, AgainPressed()), failed[1], until=5.0)
+    gap = (at(1.0, on.LineLost(1, "gone")), *voice(2.0, 4.0))
+    failed = (at(1.1, on.LineFailed(2, "no route", code="unreachable")), at(5.0, on.LineOpened(3, configured=True)))
+    talk = script(gap[0], failed[0], *gap[1:], at(4.5, on.AgainPressed()), failed[1], until=5.0)
     if talk.state.connection.phase != "open":
-        talk.at(5.0).tell(LineOpened(talk.state.connection.number, configured=True))
+        talk.at(5.0).tell(on.LineOpened(talk.state.connection.number, configured=True))
     assert pre_rolls(talk)[-1] == pytest.approx(3.3)
 
 
 def test_a_sentence_in_the_middle_of_which_the_line_dies_is_said_again_from_its_beginning() -> None:
     talk = script(
-        at(1.0, VoiceBegan(1.0)), at(3.0, LineLost(1, "gone")), at(3.5, LineOpened(2, configured=True)), until=3.5
+        at(1.0, on.VoiceBegan(1.0)),
+        at(3.0, on.LineLost(1, "gone")),
+        at(3.5, on.LineOpened(2, configured=True)),
+        until=3.5,
     )
     (again,) = talk.of(OpenMic)
     assert again.what.again
@@ -205,42 +185,44 @@ def test_a_sentence_in_the_middle_of_which_the_line_dies_is_said_again_from_its_
 
 
 def test_a_turn_that_has_no_words_yet_is_said_again_and_stands_once() -> None:
-    started = InputAudioBufferSpeechStarted(item_id="u1", audio_start_ms=0)
-    events = (at(1.0, VoiceBegan(1.0)), at(1.3, wire(started)), at(3.0, VoiceEnded(3.0, 2.0)))
-    talk = script(*events, at(3.4, LineLost(1, "gone")), at(3.9, LineOpened(2, configured=True)), until=3.9)
+    started = wires.InputAudioBufferSpeechStarted(item_id="u1", audio_start_ms=0)
+    events = (at(1.0, on.VoiceBegan(1.0)), at(1.3, wire(started)), at(3.0, on.VoiceEnded(3.0, 2.0)))
+    talk = script(*events, at(3.4, on.LineLost(1, "gone")), at(3.9, on.LineOpened(2, configured=True)), until=3.9)
     assert pre_rolls(talk)[-1] >= 2.9
     assert [turn.text for turn in talk.state.conversation.turns if turn.who == "you"] == []
 
 
 def test_what_was_understood_is_not_said_again() -> None:
     talk = script(*voice(0.0, 1.0), *said("u1", "hello", 0.3), begin=opened(), until=6.0)  # type: ignore[arg-type]
-    talk.at(6.0).tell(LineLost(1, "gone")).at(6.5).tell(LineOpened(2, configured=True))
+    talk.at(6.0).tell(on.LineLost(1, "gone")).at(6.5).tell(on.LineOpened(2, configured=True))
     assert pre_rolls(talk)[-1] == 0.0
 
 
 def test_a_word_into_the_dead_line_is_said_again() -> None:
-    talk = script(*voice(2.0, 2.5), at(3.2, LineLost(1, "gone")), at(3.6, LineOpened(2, configured=True)), until=3.6)
+    talk = script(
+        *voice(2.0, 2.5), at(3.2, on.LineLost(1, "gone")), at(3.6, on.LineOpened(2, configured=True)), until=3.6
+    )
     assert pre_rolls(talk)[-1] == pytest.approx(1.9)
 
 
 def test_ten_seconds_are_kept_and_the_user_is_told_of_the_rest() -> None:
-    talk = script(at(1.0, LineLost(1, "gone")), at(2.0, VoiceBegan(2.0)), until=25.0)
-    talk.at(25.0).tell(LineOpened(2, configured=True))
+    talk = script(at(1.0, on.LineLost(1, "gone")), at(2.0, on.VoiceBegan(2.0)), until=25.0)
+    talk.at(25.0).tell(on.LineOpened(2, configured=True))
     assert pre_rolls(talk)[-1] == TurnPolicy().keep_before_line
     assert "words_lost" in talk.notices
 
 
 def test_r5_a_mute_keeps_what_was_said_before_it_and_sends_nothing_after() -> None:
-    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 4.0), at(4.2, MuteChosen(True)), at(4.5, VoiceBegan(4.5)))
-    talk = script(*gap, at(6.0, LineOpened(2, configured=True)), until=6.0)
+    gap = (at(1.0, on.LineLost(1, "gone")), *voice(2.0, 4.0), at(4.2, on.MuteChosen(True)), at(4.5, on.VoiceBegan(4.5)))
+    talk = script(*gap, at(6.0, on.LineOpened(2, configured=True)), until=6.0)
     (kept,) = talk.of(SendKept)
     assert [kept.what.since, kept.what.until] == pytest.approx([4.3, 1.8])
     assert talk.of(OpenMic) == []
 
 
 def test_r5_what_was_said_while_muted_stays_unsaid_after_the_unmute() -> None:
-    gap = (at(1.0, LineLost(1, "gone")), *voice(2.0, 3.0), at(3.2, MuteChosen(True)), *voice(3.5, 4.0))
-    back = (at(4.5, MuteChosen(False)), *voice(5.0, 5.5), at(6.0, LineOpened(2, configured=True)))
+    gap = (at(1.0, on.LineLost(1, "gone")), *voice(2.0, 3.0), at(3.2, on.MuteChosen(True)), *voice(3.5, 4.0))
+    back = (at(4.5, on.MuteChosen(False)), *voice(5.0, 5.5), at(6.0, on.LineOpened(2, configured=True)))
     talk = script(*gap, *back, until=6.0)
     (kept,) = talk.of(SendKept)
     assert [kept.what.since, kept.what.until] == pytest.approx([4.3, 2.8])
@@ -262,7 +244,7 @@ def limited(seconds: float | None, *, turn_mode: str = "hands-free") -> State:
         microphone=Microphone(name="Mic", speaker="Loudspeaker"),
         configuration=Configuration(),
     )
-    return step(state, LineOpened(1, configured=True, unix_time=UNIX), 0.0, TurnPolicy()).state
+    return step(state, on.LineOpened(1, configured=True, unix_time=UNIX), 0.0, TurnPolicy()).state
 
 
 def rolled(talk: Talk) -> list[float]:
@@ -272,8 +254,8 @@ def rolled(talk: Talk) -> list[float]:
 def test_the_user_is_told_five_minutes_before_and_the_pause_is_taken() -> None:
     talk = script(begin=limited(3600.0), until=3400.0)
     assert rolled(talk) == [3300.0]
-    assert [one.time for one in talk.news(Noticed) if one.what.code == "session_ending"] == [3300.0]
-    talk.at(3400.2).tell(LineOpened(2, configured=True))
+    assert [one.time for one in talk.news(on.Noticed) if one.what.code == "session_ending"] == [3300.0]
+    talk.at(3400.2).tell(on.LineOpened(2, configured=True))
     assert "session_rolled" in talk.notices
     assert "line_lost" not in talk.notices
 
@@ -283,20 +265,20 @@ def test_a_short_session_is_told_of_in_proportion() -> None:
 
 
 def test_the_service_itself_may_say_when_it_ends() -> None:
-    created_session = SessionCreated(session={"type": "realtime", "expires_at": int(UNIX + 120)})
+    created_session = wires.SessionCreated(session={"type": "realtime", "expires_at": int(UNIX + 120)})
     talk = script(at(0.1, wire(created_session)), begin=limited(3600.0), until=119.0)
     assert rolled(talk) == [90.0]
 
 
 def test_a_wall_clock_that_is_wrong_ends_nothing() -> None:
     for expires_at in (UNIX - 5_000, UNIX + 2, UNIX + 1e9):
-        session = SessionCreated(session={"type": "realtime", "expires_at": int(expires_at)})
+        session = wires.SessionCreated(session={"type": "realtime", "expires_at": int(expires_at)})
         talk = script(at(0.1, wire(session)), begin=limited(None), until=3000.0)
         assert rolled(talk) == []
 
 
 def test_nobody_is_cut_off_who_speaks() -> None:
-    speaks = (at(40.0, VoiceBegan(40.0)), at(50.0, VoiceEnded(50.0, 10.0)))
+    speaks = (at(40.0, on.VoiceBegan(40.0)), at(50.0, on.VoiceEnded(50.0, 10.0)))
     assert rolled(script(*speaks, begin=limited(60.0), until=59.0)) == [51.0]
 
 
@@ -306,29 +288,37 @@ def test_an_answer_is_heard_to_its_end() -> None:
 
 
 def test_a_press_is_no_pause() -> None:
-    held = (at(44.0, TalkPressed()), at(50.0, TalkReleased()), at(50.5, UplinkDrained()), at(50.6, committed("u1")))
+    held = (
+        at(44.0, on.TalkPressed()),
+        at(50.0, on.TalkReleased()),
+        at(50.5, on.UplinkDrained()),
+        at(50.6, committed("u1")),
+    )
     reply = (at(50.8, transcribed("u1", "hello")), at(50.9, created()), at(51.5, done()))
     (after,) = rolled(script(*held, *reply, begin=limited(60.0, turn_mode="push-to-talk"), until=59.0))
     assert after > 50.0
 
 
 def test_typed_text_is_answered_first() -> None:
-    events = (at(44.9, TextEntered("a question")), at(45.2, created("r1")), at(45.5, heard()))
+    events = (at(44.9, on.TextEntered("a question")), at(45.2, created("r1")), at(45.5, heard()))
     assert rolled(script(*events, begin=limited(60.0), until=46.0)) == []
 
 
 def test_a_session_that_expires_all_the_same_is_a_roll_over_and_loses_nothing() -> None:
-    speaks = (at(58.0, VoiceBegan(58.0)), at(60.0, refused("session_expired", message="Your session hit its limit.")))
-    talk = script(*speaks, at(60.2, LineOpened(2, configured=True)), begin=limited(None), until=60.2)
+    speaks = (
+        at(58.0, on.VoiceBegan(58.0)),
+        at(60.0, refused("session_expired", message="Your session hit its limit.")),
+    )
+    talk = script(*speaks, at(60.2, on.LineOpened(2, configured=True)), begin=limited(None), until=60.2)
     assert rolled(talk) == [60.0]
     assert talk.state.microphone.is_open
     assert "session_rolled" in talk.notices and "session_expired" not in talk.notices
 
 
 def test_r14_a_roll_over_asks_for_nothing_and_remembers() -> None:
-    talk = script(at(1.0, TextEntered("hello")), *answer(since=1.5, until=4.0), begin=limited(60.0), until=46.0)
+    talk = script(at(1.0, on.TextEntered("hello")), *answer(since=1.5, until=4.0), begin=limited(60.0), until=46.0)
     asked = len(talk.of(CreateResponse))
-    talk.at(46.1).tell(LineOpened(2, configured=True)).at(80.0)
+    talk.at(46.1).tell(on.LineOpened(2, configured=True)).at(80.0)
     assert len(talk.of(CreateResponse)) == asked == 1
     assert [one.what.item.role for one in talk.of(RememberItem)] == ["user"]
 

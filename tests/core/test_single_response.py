@@ -27,16 +27,6 @@ from tests.support.script import (
 )
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import BeginPlayback, CancelResponse, CreateResponse, SilencePlayback, TruncateItem
-from voicechat.core.events import (
-    AgainPressed,
-    Event,
-    LineLost,
-    PlaybackEmptied,
-    PlaybackMoved,
-    Received,
-    StopPressed,
-    TextEntered,
-)
 from voicechat.core.viewing import view
 from voicechat.protocol.client_events import ConversationItemTruncate
 from voicechat.protocol.items import Item
@@ -53,7 +43,7 @@ from voicechat.session.perform import client_event
 WEBSOCKET = opened(transport="WebSocket")
 FIRST = "answer-1-1"
 BUSY = refused("conversation_already_has_active_response")
-Events = tuple[At[Event], ...]
+Events = tuple[At[on.Event], ...]
 
 
 def creates(talk: Talk) -> list[float]:
@@ -61,16 +51,16 @@ def creates(talk: Talk) -> list[float]:
     return [one.time for one in talk.of(CreateResponse)]
 
 
-def typed(time: float) -> At[Event]:
-    return at(time, TextEntered("a"))
+def typed(time: float) -> At[on.Event]:
+    return at(time, on.TextEntered("a"))
 
 
-def stop(time: float) -> At[Event]:
-    return at(time, StopPressed())
+def stop(time: float) -> At[on.Event]:
+    return at(time, on.StopPressed())
 
 
 def test_r12_a_wanted_answer_is_created_at_once_when_nothing_runs() -> None:
-    talk = script(at(1.0, TextEntered("hello")), until=2.0)
+    talk = script(at(1.0, on.TextEntered("hello")), until=2.0)
     assert talk.of(CreateResponse) == [at(1.0, CreateResponse(FIRST))]
     assert talk.kinds == ["CreateItem", "CreateResponse"]
 
@@ -111,7 +101,7 @@ def test_r12_r15_when_answers_are_created_and_what_is_told(
 ) -> None:
     talk = script(*events, until=until)
     assert (creates(talk), talk.notices) == (times, notices)
-    assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, TextEntered) for event in events)
+    assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, on.TextEntered) for event in events)
 
 
 def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
@@ -155,7 +145,11 @@ def test_r8_over_webrtc_the_server_drops_the_rest_itself() -> None:
 
 RECONNECTED = (
     *(at(0.0, created()), at(0.0, audio("i1", 6.0)), at(0.1, heard())),
-    *(at(1.0, LineLost(1, "gone")), at(2.0, AgainPressed()), at(2.5, on.LineOpened(2, "WebSocket", configured=True))),
+    *(
+        at(1.0, on.LineLost(1, "gone")),
+        at(2.0, on.AgainPressed()),
+        at(2.5, on.LineOpened(2, "WebSocket", configured=True)),
+    ),
 )
 """An answer under way, the line lost, and up again."""
 
@@ -195,7 +189,7 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
     talk = script(typed(1.0), until=20.0)
     assert talk.notices == ["no_answer"]
     assert talk.state.responses.missing_since == 9.0
-    talk.at(25.0).tell(AgainPressed())
+    talk.at(25.0).tell(on.AgainPressed())
     assert creates(talk) == [1.0, 25.0]
 
 
@@ -205,7 +199,7 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
         (9.0, "No answer to what you said came within 8 s.")
     ]
     assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
-    assert creates(talk.at(25.0).tell(AgainPressed())) == [25.0]
+    assert creates(talk.at(25.0).tell(on.AgainPressed())) == [25.0]
 
 
 @each(
@@ -214,7 +208,7 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
         (at(2.0, created()), at(2.5, done())),
         (at(2.0, transcribed("u1", " ... ")),),
         (at(2.0, wire(InputAudioBufferSpeechStarted(item_id="u2"))),),
-        (at(2.0, LineLost(1, "gone")),),
+        (at(2.0, on.LineLost(1, "gone")),),
     ],
     ids=["answered", "noise", "still-speaking", "line-lost"],
 )
@@ -228,7 +222,7 @@ def test_speech_is_not_awaited_where_the_session_creates_no_response() -> None:
     assert script(at(0.0, wire(updated)), at(1.0, committed("u1")), until=30.0).notices == []
 
 
-def words(time: float) -> At[Event]:
+def words(time: float) -> At[on.Event]:
     return at(time, wire(ResponseOutputAudioTranscriptDelta(response_id="r1", delta="Well")))
 
 
@@ -239,7 +233,7 @@ def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
     ]
     reply = view(talk.state, talk.now, talk.policy).reply
     assert (reply.state, reply.seconds) == ("no-answer", 29.0)
-    talk.at(41.0).tell(AgainPressed())
+    talk.at(41.0).tell(on.AgainPressed())
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
     assert creates(talk) == [0.0, 41.0]
     talk.at(41.1).tell(done("r1", "cancelled")).at(41.2).tell(created("r2")).at(42.0).tell(done("r2")).at(80.0)
@@ -275,10 +269,10 @@ def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:
 
 
 def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
-    failed = script(at(0.0, created()), at(1.0, done(status="failed", error="slow down")), at(2.0, AgainPressed()))
+    failed = script(at(0.0, created()), at(1.0, done(status="failed", error="slow down")), at(2.0, on.AgainPressed()))
     assert creates(failed)[:1] == [2.0]
     assert failed.notices[0] == "answer_failed"
-    assert creates(script(at(0.0, created()), at(1.0, done()), at(2.0, AgainPressed()))) == []
+    assert creates(script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed()))) == []
 
 
 CANCELLED = at(3.0, done(status="cancelled", reason="client_cancelled"))
@@ -291,7 +285,7 @@ CANCELLED = at(3.0, done(status="cancelled", reason="client_cancelled"))
         ((CANCELLED,), "you"),
         ((at(3.0, done(status="cancelled", reason="turn_detected")),), "server"),
         ((at(3.0, done(status="cancelled")),), "server"),
-        ((at(3.0, LineLost(1, "gone")),), "line"),
+        ((at(3.0, on.LineLost(1, "gone")),), "line"),
         ((at(3.0, done()),), None),
     ],
 )
@@ -317,11 +311,11 @@ def test_a_response_without_an_id_is_still_one_answer() -> None:
 # R8 over WebSocket: `conversation.item.truncate` tells what was really played, never more than came of it
 
 
-def moved(item_id: str, played: float, when: float, *, moving: bool = True, connection: int = 1) -> PlaybackMoved:
-    return PlaybackMoved(connection, item_id, played, when, moving)
+def moved(item_id: str, played: float, when: float, *, moving: bool = True, connection: int = 1) -> on.PlaybackMoved:
+    return on.PlaybackMoved(connection, item_id, played, when, moving)
 
 
-def cuts(*events: At[Event], until: float = 9.0) -> list[tuple[str, float]]:
+def cuts(*events: At[on.Event], until: float = 9.0) -> list[tuple[str, float]]:
     talk = script(*events, begin=WEBSOCKET, until=until)
     return [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
 
@@ -329,18 +323,18 @@ def cuts(*events: At[Event], until: float = 9.0) -> list[tuple[str, float]]:
 def test_the_clock_of_the_queue_beats_what_was_audible() -> None:
     """Half a second of the answer was leading silence: it was played, so the service has to count it."""
     events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.6, heard()), at(1.0, moved("i1", 1.0, 1.0)))
-    assert cuts(*events, at(1.06, StopPressed())) == [("i1", nearly(1.06))]
+    assert cuts(*events, at(1.06, on.StopPressed())) == [("i1", nearly(1.06))]
 
 
 def test_a_clock_that_was_told_to_stand_does_not_go_on() -> None:
     events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
     stands = at(1.0, moved("i1", 0.7, 1.0, moving=False))
-    assert cuts(*events, stands, at(1.2, StopPressed())) == [("i1", nearly(0.7))]
+    assert cuts(*events, stands, at(1.2, on.StopPressed())) == [("i1", nearly(0.7))]
 
 
 def test_a_clock_without_news_goes_on_for_a_quarter_of_a_second_at_most() -> None:
     events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, moved("i1", 0.9, 1.0)))
-    assert cuts(*events, at(1.9, StopPressed())) == [("i1", nearly(1.15))]
+    assert cuts(*events, at(1.9, on.StopPressed())) == [("i1", nearly(1.15))]
 
 
 def test_of_two_items_that_wait_each_is_truncated_at_its_own_place() -> None:
@@ -348,7 +342,7 @@ def test_of_two_items_that_wait_each_is_truncated_at_its_own_place() -> None:
         at(0.0, created()), at(0.0, audio("i1", 2.0)), at(0.1, heard()), at(0.2, done()),
         at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(1.0, moved("i1", 0.9, 1.0)),
     )  # fmt: skip
-    assert cuts(*events, at(1.05, StopPressed())) == [("i1", nearly(0.95)), ("i2", nearly(0.0))]
+    assert cuts(*events, at(1.05, on.StopPressed())) == [("i1", nearly(0.95)), ("i2", nearly(0.0))]
 
 
 def test_an_item_that_was_played_to_its_end_is_left_alone_while_the_next_one_sounds() -> None:
@@ -357,28 +351,28 @@ def test_an_item_that_was_played_to_its_end_is_left_alone_while_the_next_one_sou
         at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(0.5, done("r2")),
         at(1.1, moved("i1", 0.999, 1.1, moving=False)), at(1.5, moved("i2", 0.4, 1.5)),
     )  # fmt: skip
-    assert cuts(*events, at(1.5, StopPressed())) == [("i2", nearly(0.4))]
+    assert cuts(*events, at(1.5, on.StopPressed())) == [("i2", nearly(0.4))]
 
 
 def test_what_was_truncated_once_is_not_truncated_again_when_the_service_confirms_the_end() -> None:
     events = (
-        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, StopPressed()),
-        at(1.1, done(status="cancelled", reason="turn_detected")), at(1.2, StopPressed()),
+        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.StopPressed()),
+        at(1.1, done(status="cancelled", reason="turn_detected")), at(1.2, on.StopPressed()),
     )  # fmt: skip
     assert len(cuts(*events)) == 1
 
 
 def test_late_sound_of_a_silenced_answer_is_not_counted_for_the_next() -> None:
     events = (
-        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, StopPressed()),
+        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.StopPressed()),
         at(1.05, audio("i1", 9.0)), at(1.1, done(status="cancelled")), at(2.0, created("r2")),
-        at(2.1, audio("i2", 1.0)), at(2.2, heard()), at(2.5, moved("i2", 0.3, 2.5)), at(2.5, StopPressed()),
+        at(2.1, audio("i2", 1.0)), at(2.2, heard()), at(2.5, moved("i2", 0.3, 2.5)), at(2.5, on.StopPressed()),
     )  # fmt: skip
     assert cuts(*events) == [("i1", nearly(0.9)), ("i2", nearly(0.3))]
 
 
 def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one() -> None:
-    events = (at(1.0, TextEntered("a")), at(1.1, StopPressed()), at(1.3, created("r1")))
+    events = (at(1.0, on.TextEntered("a")), at(1.1, on.StopPressed()), at(1.3, created("r1")))
     talk = script(*events, begin=WEBSOCKET, until=2.0)
     assert [one.time for one in talk.of(SilencePlayback)] == [1.1, 1.3]
     assert [one.time for one in talk.of(CancelResponse)] == [1.3] and talk.of(BeginPlayback) == []
@@ -387,15 +381,15 @@ def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one()
 def test_clocks_of_an_old_line_say_nothing_about_the_new_one() -> None:
     events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
     stale = at(1.0, moved("i1", 8.0, 1.0, connection=7))
-    assert cuts(*events, stale, at(1.1, StopPressed())) == [("i1", nearly(1.0))]
+    assert cuts(*events, stale, at(1.1, on.StopPressed())) == [("i1", nearly(1.0))]
 
 
 def test_a_lost_line_forgets_what_could_be_truncated() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, LineLost(1, "gone")))
-    assert cuts(*events, at(1.2, StopPressed())) == []
+    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.LineLost(1, "gone")))
+    assert cuts(*events, at(1.2, on.StopPressed())) == []
 
 
-def piece(item_id: str, size: int) -> Received:
+def piece(item_id: str, size: int) -> on.Received:
     delta = base64.b64encode(bytes(size)).decode()
     return wire(ResponseOutputAudioDelta(item_id=item_id, response_id="r1", delta=delta))
 
@@ -416,11 +410,11 @@ def test_a_truncation_is_a_whole_number_of_milliseconds_from_nothing_to_what_cam
     stopped_at: float,
     emptied: bool,
 ) -> None:
-    events: list[At[Event]] = [at(0.0, created()), *(at(0.1, piece(item, size)) for item, size in pieces)]
+    events: list[At[on.Event]] = [at(0.0, created()), *(at(0.1, piece(item, size)) for item, size in pieces)]
     events += [at(0.2, heard())] if is_heard else []
     events += [at(0.5, moved(item, played, 0.5, moving=moving)) for item, played, moving in clocks]
-    events += [at(0.6, PlaybackEmptied(1))] if emptied else []
-    talk = script(*events, at(stopped_at, StopPressed()), begin=WEBSOCKET, until=9.0)
+    events += [at(0.6, on.PlaybackEmptied(1))] if emptied else []
+    talk = script(*events, at(stopped_at, on.StopPressed()), begin=WEBSOCKET, until=9.0)
     came = {item: sum(size for name, size in pieces if name == item) for item, _ in pieces}
     for one in talk.of(TruncateItem):
         event = client_event(one.what)

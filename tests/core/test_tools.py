@@ -8,39 +8,17 @@ import pytest
 
 from tests.support.each import each
 from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire, words
+from voicechat.core import events as on
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
-from voicechat.core.events import (
-    ConnectWanted,
-    Event,
-    LineLost,
-    LineOpened,
-    Noticed,
-    StopPressed,
-    TextEntered,
-    ToolAllowed,
-    ToolAnswered,
-    ToolDenied,
-    ToolFinished,
-    ToolOffer,
-    ToolsOffered,
-)
 from voicechat.core.rules.tools import ASK_LIMIT, MOST_CALLS
 from voicechat.core.state import State, Wishes
 from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import ToolAsk
 from voicechat.core.viewing import view
+from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import Item
-from voicechat.protocol.server_events import (
-    ConversationItemAdded,
-    ConversationItemDone,
-    InputAudioBufferSpeechStarted,
-    McpListToolsFailed,
-    ResponseOutputItemAdded,
-    ResponseOutputItemDone,
-    SessionUpdated,
-)
 
-ASKED, FREE, NEVER = ToolOffer("look"), ToolOffer("add", "always"), ToolOffer("burn", "never")
+ASKED, FREE, NEVER = on.ToolOffer("look"), on.ToolOffer("add", "always"), on.ToolOffer("burn", "never")
 LOOK = {"type": "function", "name": "look", "parameters": {"type": "object"}}
 MINE = {"type": "function", "name": "mine", "parameters": {"type": "object"}}
 BEGIN = opened(wishes=Wishes(tools=(ASKED, FREE, NEVER), session={"tools": [LOOK, MINE]}))
@@ -53,9 +31,9 @@ def call(call_id: str, name: str = "look", arguments: str = "{}", status: str | 
     )
 
 
-def answered(*items: Item, response_id: str = "r1", status: str = "completed") -> tuple[At[Event], ...]:
+def answered(*items: Item, response_id: str = "r1", status: str = "completed") -> tuple[At[on.Event], ...]:
     """An answer that called these, from 0 to 1 s."""
-    added = tuple(at(0.5, wire(ResponseOutputItemAdded(response_id=response_id, item=item))) for item in items)
+    added = tuple(at(0.5, wire(wires.ResponseOutputItemAdded(response_id=response_id, item=item))) for item in items)
     return (at(0.0, created(response_id)), *added, at(1.0, done(response_id, status, output=items)))
 
 
@@ -75,13 +53,13 @@ def asked(talk: Talk) -> tuple[ToolAsk, ...]:
 
 
 def test_a_tool_that_is_always_allowed_runs_when_the_answer_is_done_and_one_answer_follows() -> None:
-    talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, ToolFinished("c1", "2")), begin=BEGIN)
+    talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert talk.of(RunTool) == [at(1.0, RunTool("c1", "add", '{"first": 1}'))]
     assert outputs(talk) == [(2.0, "c1", "2")]
     assert creates(talk) == [2.0]
     assert talk.kinds.index("AnswerCall") < talk.kinds.index("CreateResponse")
     echo = Item(id="tool-1-1", type="function_call_output", call_id="c1", output="2")
-    assert creates(talk.at(3.0).tell(wire(ConversationItemAdded(item=echo))).at(20.0)) == [2.0]
+    assert creates(talk.at(3.0).tell(wire(wires.ConversationItemAdded(item=echo))).at(20.0)) == [2.0]
 
 
 def test_nothing_runs_without_the_users_word() -> None:
@@ -89,26 +67,26 @@ def test_nothing_runs_without_the_users_word() -> None:
     assert talk.of(RunTool) == []
     assert asked(talk) == (ToolAsk("c1", "look", '{"x": 1}'),)
     assert [turn.stage for turn in turn_views(talk.state, 60.0)] == ["asked"]
-    talk.at(61.0).tell(ToolAllowed("c1")).at(62.5).tell(ToolFinished("c1", "seen"))
+    talk.at(61.0).tell(on.ToolAllowed("c1")).at(62.5).tell(on.ToolFinished("c1", "seen"))
     assert talk.of(RunTool) == [at(61.0, RunTool("c1", "look", '{"x": 1}'))]
     (turn,) = turn_views(talk.state, 63.0)
     assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
     assert creates(talk) == [62.5]
 
 
-@each("word", [ToolAllowed("c1"), ToolDenied("c1")])
-def test_latency_excludes_the_wait_for_tool_approval(word: Event) -> None:
-    talk = script(at(0.0, TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
+@each("word", [on.ToolAllowed("c1"), on.ToolDenied("c1")])
+def test_latency_excludes_the_wait_for_tool_approval(word: on.Event) -> None:
+    talk = script(at(0.0, on.TextEntered("What do you see?")), *answered(call("c1")), begin=BEGIN)
     talk.at(61.0).tell(word)
-    if isinstance(word, ToolAllowed):
-        talk.at(61.0).tell(ToolFinished("c1", "seen"))
+    if isinstance(word, on.ToolAllowed):
+        talk.at(61.0).tell(on.ToolFinished("c1", "seen"))
     talk.at(61.2).tell(created("r2")).at(61.4).tell(words("r2", "a2", "A dog.")).at(61.5).tell(heard())
     (answer,) = (turn for turn in turn_views(talk.state, 62.0) if turn.who == "assistant")
     assert answer.latency == pytest.approx(1.5)
 
 
 def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> None:
-    talk = script(*answered(call("c1")), at(3.0, ToolDenied("c1", "Too dear.")), begin=BEGIN)
+    talk = script(*answered(call("c1")), at(3.0, on.ToolDenied("c1", "Too dear.")), begin=BEGIN)
     assert outputs(talk) == [(3.0, "c1", "The user did not allow this call; it was not run. Too dear.")]
     assert creates(talk) == [3.0]
     assert talk.of(RunTool) == []
@@ -116,9 +94,9 @@ def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> Non
 
 
 def test_always_holds_for_the_rest_of_the_talk_and_over_a_new_line() -> None:
-    talk = script(*answered(call("c1"), call("c2")), at(2.0, ToolAllowed("c1", True)), begin=BEGIN, until=3.0)
+    talk = script(*answered(call("c1"), call("c2")), at(2.0, on.ToolAllowed("c1", True)), begin=BEGIN, until=3.0)
     assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2"]
-    talk.at(3.0).tell(ToolFinished("c1", "1"), ToolFinished("c2", "2"))
+    talk.at(3.0).tell(on.ToolFinished("c1", "1"), on.ToolFinished("c2", "2"))
     talk.at(3.2).tell(created("r2")).at(4.0).tell(done("r2", output=(call("c3"),)))
     assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2", "c3"]
 
@@ -127,10 +105,10 @@ def test_outputs_leave_in_the_order_of_the_calls_and_one_answer_follows_all() ->
     calls = (call("c1", "add"), call("c2", "add"), call("c3"))
     talk = script(
         *answered(*calls),
-        at(2.0, ToolFinished("c2", "two")),
-        at(3.0, ToolAllowed("c3")),
-        at(4.0, ToolFinished("c3", "three")),
-        at(5.0, ToolFinished("c1", "one")),
+        at(2.0, on.ToolFinished("c2", "two")),
+        at(3.0, on.ToolAllowed("c3")),
+        at(4.0, on.ToolFinished("c3", "three")),
+        at(5.0, on.ToolFinished("c1", "one")),
         begin=BEGIN,
     )
     assert outputs(talk) == [(5.0, "c1", "one"), (5.0, "c2", "two"), (5.0, "c3", "three")]
@@ -142,10 +120,10 @@ def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
         *answered(call("c1", "add")),
         at(2.0, created("r2")),
         at(3.0, done("r2", output=(call("c2", "add"),))),
-        at(3.5, ToolFinished("c2", "quick")),
+        at(3.5, on.ToolFinished("c2", "quick")),
         at(4.0, created("r3")),
         at(5.0, done("r3")),
-        at(6.0, ToolFinished("c1", "slow")),
+        at(6.0, on.ToolFinished("c1", "slow")),
         begin=BEGIN,
     )
     assert outputs(talk) == [(3.5, "c2", "quick"), (6.0, "c1", "slow")]
@@ -154,7 +132,7 @@ def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
 
 @each("status", ["cancelled", "failed", "incomplete"])
 def test_calls_of_an_answer_that_did_not_end_well_are_never_run(status: str) -> None:
-    talk = script(*answered(call("c1", "add"), status=status), at(2.0, ToolAllowed("c1")), begin=BEGIN)
+    talk = script(*answered(call("c1", "add"), status=status), at(2.0, on.ToolAllowed("c1")), begin=BEGIN)
     assert talk.of(RunTool) == []
     assert outputs(talk) == []
     (turn,) = (turn for turn in turn_views(talk.state, 3.0) if turn.who == "tool")
@@ -169,8 +147,8 @@ def test_a_call_whose_own_item_is_incomplete_is_not_run_and_the_model_is_told() 
 
 
 def test_calls_are_known_from_their_items_where_done_brings_no_output() -> None:
-    seen = wire(ResponseOutputItemDone(response_id="r1", item=call("c1", "add")))
-    talk = script(at(0.0, created()), at(0.5, seen), at(1.0, done()), at(2.0, ToolFinished("c1", "2")), begin=BEGIN)
+    seen = wire(wires.ResponseOutputItemDone(response_id="r1", item=call("c1", "add")))
+    talk = script(at(0.0, created()), at(0.5, seen), at(1.0, done()), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c1", "2")]
     assert creates(talk) == [2.0]
 
@@ -192,28 +170,28 @@ def test_undeclared_call_without_any_tools_is_refused_and_answered() -> None:
 
 
 def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> None:
-    talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, ToolFinished("c2", "2")), begin=BEGIN)
+    talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, on.ToolFinished("c2", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c2", "2")]
     assert creates(talk) == []
     assert talk.notices == ["tool_unanswered"]
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
-    assert creates(talk.at(40.0).tell(wire(ConversationItemAdded(item=by_hand))).at(50.0)) == [40.0]
+    assert creates(talk.at(40.0).tell(wire(wires.ConversationItemAdded(item=by_hand))).at(50.0)) == [40.0]
 
 
 def test_an_output_written_by_hand_takes_the_call_over() -> None:
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
-    talk = script(*answered(call("c1")), at(2.0, wire(ConversationItemAdded(item=by_hand))), begin=BEGIN)
+    talk = script(*answered(call("c1")), at(2.0, wire(wires.ConversationItemAdded(item=by_hand))), begin=BEGIN)
     assert asked(talk) == ()
     assert creates(talk) == [2.0]
-    talk.at(40.0).tell(ToolAllowed("c1"))
+    talk.at(40.0).tell(on.ToolAllowed("c1"))
     assert talk.of(RunTool) == []
 
 
 def test_stop_runs_nothing_more_and_asks_for_nothing_more() -> None:
     talk = script(
         *answered(call("c1", "add"), call("c2")),
-        at(2.0, StopPressed()),
-        at(3.0, ToolFinished("c1", "late")),
+        at(2.0, on.StopPressed()),
+        at(3.0, on.ToolFinished("c1", "late")),
         begin=BEGIN,
     )
     assert outputs(talk) == [(3.0, "c1", "late"), (3.0, "c2", "The user stopped this before it was run.")]
@@ -221,11 +199,11 @@ def test_stop_runs_nothing_more_and_asks_for_nothing_more() -> None:
 
 
 def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that() -> None:
-    speaks = wire(InputAudioBufferSpeechStarted(item_id="u2", audio_start_ms=0))
+    speaks = wire(wires.InputAudioBufferSpeechStarted(item_id="u2", audio_start_ms=0))
     talk = script(
         *answered(call("c1", "add")),
         at(1.5, speaks),
-        at(2.0, ToolFinished("c1", "2")),
+        at(2.0, on.ToolFinished("c1", "2")),
         at(3.0, committed("u2")),
         at(3.2, created("r2")),
         at(4.0, done("r2")),
@@ -243,10 +221,10 @@ def test_a_call_nobody_allows_ends_after_two_minutes_and_no_timer_asks_for_an_an
 
 
 def test_with_the_line_its_calls_are_forgotten() -> None:
-    talk = script(*answered(call("c1", "add"), call("c2")), at(2.0, LineLost(1, "gone")), begin=BEGIN, until=2.1)
+    talk = script(*answered(call("c1", "add"), call("c2")), at(2.0, on.LineLost(1, "gone")), begin=BEGIN, until=2.1)
     assert talk.of(DropTools) == [at(2.0, DropTools())]
     assert asked(talk) == ()
-    talk.at(2.2).tell(ToolFinished("c1", "late"), ToolAllowed("c2"))
+    talk.at(2.2).tell(on.ToolFinished("c1", "late"), on.ToolAllowed("c2"))
     assert outputs(talk) == []
     assert len(talk.of(RunTool)) == 1
 
@@ -266,7 +244,7 @@ REQUEST = Item(
 def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_allowed: bool) -> None:
     talk = script(*answered(REQUEST), begin=opened(), until=2.0)
     assert asked(talk) == (ToolAsk("mcpr_1", "search", '{"q": "umbrella"}', server="docs"),)
-    talk.at(3.0).tell(ToolAllowed("mcpr_1") if is_allowed else ToolDenied("mcpr_1"))
+    talk.at(3.0).tell(on.ToolAllowed("mcpr_1") if is_allowed else on.ToolDenied("mcpr_1"))
     (sent,) = (one.what.item for one in talk.of(AnswerCall))
     assert (sent.type, sent.approval_request_id, sent.approve) == ("mcp_approval_response", "mcpr_1", is_allowed)
     assert talk.of(RunTool) == []
@@ -276,7 +254,7 @@ def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_a
 def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None:
     other = replace_item(REQUEST, id="mcpr_2", server_label="elsewhere")
     again = replace_item(REQUEST, id="mcpr_3")
-    talk = script(*answered(REQUEST), at(2.0, ToolAllowed("mcpr_1", True)), begin=opened(), until=3.0)
+    talk = script(*answered(REQUEST), at(2.0, on.ToolAllowed("mcpr_1", True)), begin=opened(), until=3.0)
     talk.at(3.0).tell(created("r2")).at(4.0).tell(done("r2", output=(again, other)))
     assert [one.what.item.approval_request_id for one in talk.of(AnswerCall)] == ["mcpr_1", "mcpr_3"]
     assert [ask.call_id for ask in asked(talk)] == ["mcpr_2"]
@@ -290,8 +268,8 @@ def replace_item(item: Item, *, id: str, server_label: str | None = None) -> Ite
 
 def test_tools_that_come_while_talking_are_told_in_the_smallest_update() -> None:
     begin = replace(BEGIN, wishes=replace(BEGIN.wishes, tools=(), session={"tools": [MINE]}))
-    offered = ToolsOffered((ASKED,), (LOOK,))
-    talk = script(at(1.0, offered), at(1.1, offered), at(2.0, wire(SessionUpdated(session={}))), begin=begin)
+    offered = on.ToolsOffered((ASKED,), (LOOK,))
+    talk = script(at(1.0, offered), at(1.1, offered), at(2.0, wire(wires.SessionUpdated(session={}))), begin=begin)
     (update,) = talk.of(UpdateSession)
     assert update.time == 1.0
     assert update.what.session == {"type": "realtime", "tools": [MINE, LOOK]}
@@ -300,7 +278,7 @@ def test_tools_that_come_while_talking_are_told_in_the_smallest_update() -> None
 
 def test_tools_that_are_there_before_the_line_travel_with_the_first_configuration() -> None:
     begin = State(wishes=Wishes(session={"tools": [MINE]}))
-    talk = script(at(0.0, ToolsOffered((ASKED,), (LOOK,))), begin=begin)
+    talk = script(at(0.0, on.ToolsOffered((ASKED,), (LOOK,))), begin=begin)
     assert talk.of(UpdateSession) == []
     assert talk.state.wishes.session["tools"] == [MINE, LOOK]
 
@@ -308,8 +286,8 @@ def test_tools_that_are_there_before_the_line_travel_with_the_first_configuratio
 def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -> None:
     """A handshake that carries the session left without them; a slow MCP server must not lose its tools by that."""
     begin = State(wishes=Wishes(session={"tools": [MINE]}))
-    events = (at(0.0, ConnectWanted()), at(0.5, ToolsOffered((ASKED,), (LOOK,))))
-    talk = script(*events, at(1.0, LineOpened(1, configured=True)), begin=begin, until=2.0)
+    events = (at(0.0, on.ConnectWanted()), at(0.5, on.ToolsOffered((ASKED,), (LOOK,))))
+    talk = script(*events, at(1.0, on.LineOpened(1, configured=True)), begin=begin, until=2.0)
     (asked,) = talk.of(Connect)
     assert asked.what.session["tools"] == [MINE]
     (update,) = talk.of(UpdateSession)
@@ -317,13 +295,15 @@ def test_tools_that_come_while_the_line_is_being_made_are_told_when_it_is_up() -
 
 
 def test_what_is_announced_is_what_left() -> None:
-    talk = script(*answered(call("c1", "add")), at(2.0, ToolFinished("c1", "2", "it broke")), begin=BEGIN)
-    assert talk.news(ToolAnswered) == [at(2.0, ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
+    talk = script(*answered(call("c1", "add")), at(2.0, on.ToolFinished("c1", "2", "it broke")), begin=BEGIN)
+    assert talk.news(on.ToolAnswered) == [at(2.0, on.ToolAnswered("c1", "tool-1-1", "2", "it broke", 1.0))]
 
 
 def test_what_a_remote_server_offers_is_noted_and_so_is_that_it_could_not_be_listed() -> None:
     item = Item(id="l1", type="mcp_list_tools", server_label="docs", tools=({"name": "search"}, {"name": "read"}))
-    talk = script(at(1.0, wire(ConversationItemDone(item=item))), at(2.0, wire(McpListToolsFailed())), begin=BEGIN)
-    notes = [one.what for one in talk.news(Noticed)]
+    talk = script(
+        at(1.0, wire(wires.ConversationItemDone(item=item))), at(2.0, wire(wires.McpListToolsFailed())), begin=BEGIN
+    )
+    notes = [one.what for one in talk.news(on.Noticed)]
     assert [note.level for note in notes] == ["info", "warning"]
     assert notes[0].text == "MCP server docs is there: search, read."

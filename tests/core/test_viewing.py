@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from tests.support.each import each
@@ -56,11 +57,52 @@ def test_nothing_is_on_air_before_there_is_a_line() -> None:
     assert (shown.reply.state, shown.connection.phase) == ("no-session", "idle")
 
 
-def test_an_open_mic_is_on_air_and_needs_no_reason() -> None:
-    talk = connected().at(3.0)
-    assert mic(talk) == ("hands-free", "", True)
-    assert talk.view.mic.seconds == 3.0
-    assert (talk.view.mic.name, talk.view.mic.echo) == ("mic", "AEC3")
+def pressed(at: float = 0.0, press: on.TalkPressed | None = None) -> Talk:
+    """A press at a time, its clearing confirmed."""
+    talk = connected(choices=PUSH_TO_TALK).at(at).tell(press or on.TalkPressed())
+    return talk.hear(wire.InputAudioBufferCleared())
+
+
+GONE = on.LineLost(1, "gone")
+IDLE = "push-to-talk idle"
+MICS: list[tuple[str, Callable[[], Talk], tuple[str, str, bool], dict[str, object]]] = [
+    ("open", lambda: connected().at(3.0), ("hands-free", "", True), {"seconds": 3.0, "name": "mic", "echo": "AEC3"}),
+    ("muted: wins over the assistant", lambda: speaking(connected()).tell(on.MuteChosen(True)),
+     ("muted", "muted by you", False), {"lamps": ("yes", "no", "no")}),
+    ("missing: wins over muted", lambda: connected().tell(on.MuteChosen(True), on.DeviceMissing("none", "plug one")),
+     ("no-microphone", "muted by you", False), {"detail": "none", "hint": "plug one"}),
+    ("ready for barge-in", lambda: speaking(connected()),
+     ("barge-in-ready", "assistant speaking, talk over it to cut in", False), {"lamps": ("yes", "no", "no")}),
+    ("quick stays on air", lambda: speaking(connected(policy_for(PRESETS["quick"]))), ("hands-free", "", True), {}),
+    ("a tap latches and says when it ends", lambda: pressed(1.0).at(1.1).tell(on.TalkReleased()),
+     ("latched", "", True), {"remaining": 8.0}),
+    ("control press with its lease", lambda: pressed(0.0, on.TalkPressed("control", lease=20.0)).at(5.0),
+     ("remote", "", True), {"remaining": 15.0}),
+    ("assistant thinks", lambda: connected(choices=PUSH_TO_TALK).hear(committed("u1"), created("r1")),
+     ("thinking", IDLE, False), {}),
+    ("words kept for the connection",
+     lambda: connected(choices=PUSH_TO_TALK).tell(GONE, on.AgainPressed(), on.TalkPressed()).at(2.1),
+     ("keeping", "not connected", False), {"seconds": 2.1, "lamps": ("yes", "waiting", "no")}),
+    ("not configured yet", lambda: connected().tell(GONE, on.AgainPressed(), on.LineOpened(2, configured=False)),
+     ("configuring", "configuring", False), {}),
+    ("lost device", lambda: connected().at(1.0).tell(on.DeviceLost("mic", "unplugged")).at(3.0),
+     ("device-lost", "device lost", False),
+     {"detail": "unplugged", "seconds": 2.0, "lamps": ("broken", "no", "no")}),
+    ("zeros, although on air", lambda: connected().at(6.0).tell(on.MicFlat(5.0)),
+     ("flat", "", True), {"seconds": 5.0, "lamps": ("broken", "yes", "no")}),
+    ("paused is not muted", lambda: connected().tell(on.PauseToggled()),
+     ("paused", "muted by you", False), {"muted": False}),
+    ("ended", lambda: connected().tell(on.EndAsked()), ("ended", "not connected", False), {}),
+]  # fmt: skip
+
+
+@each(("name", "talk", "shown", "more"), MICS)
+def test_the_mic_says_whether_it_is_on_air_and_who_closed_it(
+    name: str, talk: Callable[[], Talk], shown: tuple[str, str, bool], more: dict[str, object]
+) -> None:
+    now = talk()
+    assert mic(now) == shown
+    assert {field: getattr(now.view.mic, field) for field in more} == more
 
 
 def test_the_third_lamp_waits_until_the_server_hears_you() -> None:
@@ -78,21 +120,6 @@ def test_the_third_lamp_takes_the_first_words_where_the_server_has_no_voice_dete
     assert talk.view.mic.lamps == ("yes", "yes", "yes")
 
 
-def test_mute_says_that_it_was_you_and_wins_over_everything_but_a_missing_mic() -> None:
-    talk = speaking(connected()).tell(on.MuteChosen(True))
-    assert mic(talk) == ("muted", "muted by you", False)
-    assert talk.view.mic.lamps == ("yes", "no", "no")
-    talk.tell(on.DeviceMissing("no input device", "plug one in"))
-    assert mic(talk)[0] == "no-microphone"
-    assert (talk.view.mic.detail, talk.view.mic.hint) == ("no input device", "plug one in")
-
-
-def test_with_barge_in_the_mic_is_ready_while_the_assistant_speaks() -> None:
-    talk = speaking(connected())
-    assert mic(talk) == ("barge-in-ready", "assistant speaking, talk over it to cut in", False)
-    assert talk.view.mic.lamps == ("yes", "no", "no")
-
-
 def test_without_barge_in_the_mic_is_closed_then_reopens_in_a_moment() -> None:
     talk = speaking(connected(choices=Choices(barge_in=False)))
     assert mic(talk) == ("half-duplex", "assistant speaking", False)
@@ -101,11 +128,6 @@ def test_without_barge_in_the_mic_is_closed_then_reopens_in_a_moment() -> None:
     assert mic(talk) == ("restoring", "reopening", False)
     assert talk.view.mic.remaining == 0.3
     assert mic(talk.at(talk.now + 0.3)) == ("hands-free", "", True)
-
-
-def test_the_quick_preset_stays_on_air_while_the_assistant_speaks() -> None:
-    talk = speaking(connected(policy_for(PRESETS["quick"])))
-    assert mic(talk) == ("hands-free", "", True)
 
 
 def test_push_to_talk_shows_idle_held_tail_and_idle_again() -> None:
@@ -120,32 +142,6 @@ def test_push_to_talk_shows_idle_held_tail_and_idle_again() -> None:
     assert mic(talk.at(4.0)) == ("idle", "push-to-talk idle", False)
 
 
-def test_a_tap_latches_and_says_when_it_ends_by_itself() -> None:
-    talk = connected(choices=PUSH_TO_TALK).at(1.0).tell(on.TalkPressed()).hear(wire.InputAudioBufferCleared())
-    talk.at(1.1).tell(on.TalkReleased())
-    assert mic(talk)[0] == "latched"
-    assert talk.view.mic.remaining == 8.0
-
-
-def test_a_press_from_the_control_socket_says_so_with_its_lease() -> None:
-    talk = connected(choices=PUSH_TO_TALK).tell(on.TalkPressed("control", lease=20.0))
-    talk.hear(wire.InputAudioBufferCleared()).at(5.0)
-    assert mic(talk) == ("remote", "", True)
-    assert talk.view.mic.remaining == 15.0
-
-
-def test_push_to_talk_shows_that_the_assistant_thinks() -> None:
-    talk = connected(choices=PUSH_TO_TALK).hear(committed("u1"), created("r1"))
-    assert mic(talk)[0] == "thinking"
-
-
-def test_words_spoken_before_the_line_is_up_are_kept() -> None:
-    talk = connected(choices=PUSH_TO_TALK)
-    talk.tell(on.LineLost(1, "gone"), on.AgainPressed(), on.TalkPressed()).at(2.1)
-    assert mic(talk) == ("keeping", "not connected", False)
-    assert (talk.view.mic.seconds, talk.view.mic.lamps[1]) == (2.1, "waiting")
-
-
 def test_a_lost_line_is_named_and_the_sent_lamp_is_broken() -> None:
     talk = connected().at(2.0).tell(on.LineLost(1, "no route")).at(5.0)
     assert mic(talk) == ("line-lost", "not connected", False)
@@ -158,36 +154,10 @@ def test_a_lost_line_is_named_and_the_sent_lamp_is_broken() -> None:
     assert reply(talk) == "no-session"
 
 
-def test_no_sound_leaves_before_the_configuration_is_in_force() -> None:
-    talk = connected().tell(on.LineLost(1, "gone"), on.AgainPressed(), on.LineOpened(2, configured=False))
-    assert mic(talk) == ("configuring", "configuring", False)
-
-
-def test_a_lost_device_is_named() -> None:
-    talk = connected().at(1.0).tell(on.DeviceLost("mic", "unplugged")).at(3.0)
-    assert mic(talk) == ("device-lost", "device lost", False)
-    assert (talk.view.mic.detail, talk.view.mic.seconds, talk.view.mic.lamps[0]) == ("unplugged", 2.0, "broken")
-
-
-def test_zeros_from_an_open_mic_are_told_although_it_is_on_air() -> None:
-    talk = connected().at(6.0).tell(on.MicFlat(5.0))
-    assert mic(talk) == ("flat", "", True)
-    assert (talk.view.mic.seconds, talk.view.mic.lamps) == (5.0, ("broken", "yes", "no"))
-
-
-def test_a_paused_mic_is_paused_and_not_muted() -> None:
-    talk = connected().tell(on.PauseToggled())
-    assert (mic(talk)[0], talk.view.mic.is_on_air, talk.view.mic.muted) == ("paused", False, False)
-
-
 def test_clipping_is_told_where_the_meters_know() -> None:
     talk = connected()
     assert view(talk.state, talk.now, talk.policy, 0.09).mic.state == "too-loud"
     assert view(talk.state, talk.now, talk.policy, 0.001).mic.state == "hands-free"
-
-
-def test_an_ended_session_says_so() -> None:
-    assert mic(connected().tell(on.EndAsked()))[0] == "ended"
 
 
 def test_the_reply_goes_from_listening_over_thinking_and_speaking_to_ready() -> None:

@@ -9,28 +9,17 @@ import pytest
 
 from tests.support.each import each
 from tests.support.wire_samples import Sample, sample, wire_samples
+from voicechat.protocol import server_events as wires
 from voicechat.protocol.client_events import CLIENT_EVENTS, ClientEvent, InputAudioBufferCommit
 from voicechat.protocol.codec import decode_client, decode_server, encode
 from voicechat.protocol.items import ContentPart, Item, Response
-from voicechat.protocol.server_events import (
-    SERVER_EVENTS,
-    ConversationItemAdded,
-    ConversationItemCreated,
-    MalformedFrame,
-    ResponseDone,
-    ServerError,
-    ServerEvent,
-    SessionCreated,
-    UnknownEvent,
-    type_of,
-)
 from voicechat.protocol.wire import JsonValue, WireEvent
 
 SAMPLES = wire_samples()
 NOT_KEPT = ("format", "temperature", "output_audio_format", "client_secret")
 
 
-def sendable(found: Sample, wire: dict[str, JsonValue]) -> ServerEvent | ClientEvent:
+def sendable(found: Sample, wire: dict[str, JsonValue]) -> wires.ServerEvent | ClientEvent:
     return found.decoded(wire).event
 
 
@@ -44,7 +33,7 @@ def without_nulls(value: JsonValue) -> JsonValue:
 @each("found", SAMPLES, ids=lambda found: found.type)
 def test_a_ga_event_is_understood_without_a_remark(found: Sample) -> None:
     decoded = found.decoded()
-    assert type_of(decoded.event) == found.type
+    assert wires.type_of(decoded.event) == found.type
     assert decoded.notes == ()
     assert decoded.raw == found.ga
     assert decoded.size == len(json.dumps(found.ga))
@@ -54,7 +43,7 @@ def test_a_ga_event_is_understood_without_a_remark(found: Sample) -> None:
 def test_a_beta_event_is_understood_without_a_remark(found: Sample) -> None:
     decoded = found.decoded(found.beta)
     same = found.type if found.beta_type != "conversation.item.created" else "conversation.item.created"
-    assert type_of(decoded.event) == same
+    assert wires.type_of(decoded.event) == same
     assert decoded.notes == ()
 
 
@@ -63,7 +52,7 @@ def test_what_was_read_can_be_said_again(found: Sample) -> None:
     event = sendable(found, found.ga)
     said = json.loads(encode(event))
     kept = {**found.ga}
-    if isinstance(event, ResponseDone) or found.type == "response.created":
+    if isinstance(event, wires.ResponseDone) or found.type == "response.created":
         response = cast("dict[str, JsonValue]", kept["response"])
         kept["response"] = {**response, "audio": {"output": {"voice": "marin"}}}
     assert without_nulls(said) == without_nulls(kept)
@@ -91,27 +80,27 @@ def test_a_transcription_session_is_updated_by_betas_own_event() -> None:
 
 def test_an_unknown_event_is_kept_whole() -> None:
     decoded = decode_server('{"type": "conversation.item.speaker", "who": {"name": "Ann"}}')
-    assert decoded.event == UnknownEvent(
+    assert decoded.event == wires.UnknownEvent(
         type="conversation.item.speaker", payload={"type": "conversation.item.speaker", "who": {"name": "Ann"}}
     )
     assert json.loads(encode(decoded.event)) == decoded.raw
 
 
 def test_a_clients_event_means_nothing_when_a_server_says_it() -> None:
-    assert isinstance(decode_server('{"type": "response.create"}').event, UnknownEvent)
-    assert isinstance(decode_client('{"type": "response.done"}').event, UnknownEvent)
+    assert isinstance(decode_server('{"type": "response.create"}').event, wires.UnknownEvent)
+    assert isinstance(decode_client('{"type": "response.done"}').event, wires.UnknownEvent)
 
 
 def test_the_old_word_for_a_new_item_keeps_its_own_record() -> None:
     old = decode_server(json.dumps(sample("conversation.item.added") | {"type": "conversation.item.created"})).event
-    assert isinstance(old, ConversationItemCreated)
-    assert json.loads(encode(ConversationItemAdded(item=old.item), "beta"))["type"] == "conversation.item.created"
+    assert isinstance(old, wires.ConversationItemCreated)
+    assert json.loads(encode(wires.ConversationItemAdded(item=old.item), "beta"))["type"] == "conversation.item.created"
 
 
 def test_an_answer_reads_the_same_in_both_dialects() -> None:
     done = next(one for one in SAMPLES if one.type == "response.done")
     ga, beta = done.decoded().event, done.decoded(done.beta).event
-    assert isinstance(ga, ResponseDone) and isinstance(beta, ResponseDone)
+    assert isinstance(ga, wires.ResponseDone) and isinstance(beta, wires.ResponseDone)
     assert ga.response.output == beta.response.output
     assert ga.response.output_modalities == beta.response.output_modalities == ("audio",)
     assert (ga.response.voice, beta.response.voice) == ("marin", "verse")
@@ -126,13 +115,15 @@ def test_a_custom_voice_is_known_by_its_id() -> None:
 
 def test_the_session_stays_in_the_words_of_the_service() -> None:
     event = decode_server('{"type": "session.created", "session": {"voice": "verse", "turn_detection": null}}').event
-    assert isinstance(event, SessionCreated)
+    assert isinstance(event, wires.SessionCreated)
     assert event.session == {"voice": "verse", "turn_detection": None}
 
 
 def test_a_missing_event_id_is_no_mistake() -> None:
     decoded = decode_server('{"type": "input_audio_buffer.cleared"}')
-    assert (decoded.event.event_id if not isinstance(decoded.event, UnknownEvent | MalformedFrame) else "") is None
+    assert (
+        decoded.event.event_id if not isinstance(decoded.event, wires.UnknownEvent | wires.MalformedFrame) else ""
+    ) is None
     assert decoded.notes == ()
 
 
@@ -157,7 +148,7 @@ def test_a_missing_event_id_is_no_mistake() -> None:
 )
 def test_what_is_no_event_becomes_a_malformed_frame(text: str | bytes, reason: str) -> None:
     decoded = decode_server(text)
-    assert isinstance(decoded.event, MalformedFrame)
+    assert isinstance(decoded.event, wires.MalformedFrame)
     assert reason in decoded.event.reason
     assert decoded.event.size == len(text)
     assert len(decoded.event.excerpt) <= 160
@@ -166,42 +157,42 @@ def test_what_is_no_event_becomes_a_malformed_frame(text: str | bytes, reason: s
 
 def test_an_enormous_frame_is_not_even_read() -> None:
     event = decode_server("[" * (33 * 1024 * 1024)).event
-    assert isinstance(event, MalformedFrame)
+    assert isinstance(event, wires.MalformedFrame)
     assert "32 MiB" in event.reason
 
 
 def test_an_error_body_without_a_type_is_an_error() -> None:
     decoded = decode_server('{"error": {"message": "quota", "code": "insufficient_quota"}}')
-    assert isinstance(decoded.event, ServerError)
+    assert isinstance(decoded.event, wires.ServerError)
     assert decoded.event.error.code == "insufficient_quota"
     assert decoded.notes == ("type: missing; read as an error",)
-    assert isinstance(decode_client('{"error": {"message": "quota"}}').event, MalformedFrame)
+    assert isinstance(decode_client('{"error": {"message": "quota"}}').event, wires.MalformedFrame)
 
 
 def test_items_carry_what_their_type_needs() -> None:
     call = Item(type="function_call_output", call_id="call_1", output="{}")
-    said = json.loads(encode(ConversationItemAdded(item=call)))
+    said = json.loads(encode(wires.ConversationItemAdded(item=call)))
     assert said["item"] == {"type": "function_call_output", "call_id": "call_1", "output": "{}"}
     empty = Item(id="item_1", type="message", role="assistant")
-    assert json.loads(encode(ConversationItemAdded(item=empty)))["item"]["content"] == []
+    assert json.loads(encode(wires.ConversationItemAdded(item=empty)))["item"]["content"] == []
     spoken = Item(type="message", role="assistant", content=(ContentPart(type="output_audio", transcript="Hi"),))
-    assert json.loads(encode(ConversationItemAdded(item=spoken), "beta"))["item"]["content"][0]["type"] == "audio"
+    assert json.loads(encode(wires.ConversationItemAdded(item=spoken), "beta"))["item"]["content"][0]["type"] == "audio"
 
 
 def test_the_first_item_is_said_to_follow_nothing() -> None:
-    assert json.loads(encode(ConversationItemAdded()))["previous_item_id"] is None
+    assert json.loads(encode(wires.ConversationItemAdded()))["previous_item_id"] is None
     assert "previous_item_id" not in json.loads(encode(InputAudioBufferCommit()))
 
 
 # The vocabulary is complete, named mechanically and frozen
 
 
-ALL = {**SERVER_EVENTS, **CLIENT_EVENTS}
+ALL = {**wires.SERVER_EVENTS, **CLIENT_EVENTS}
 
 
 @each("found", wire_samples(), ids=lambda found: found.type)
 def test_every_documented_event_has_a_record(found: Sample) -> None:
-    known = SERVER_EVENTS if found.sender == "server" else CLIENT_EVENTS
+    known = wires.SERVER_EVENTS if found.sender == "server" else CLIENT_EVENTS
     assert found.type in known
 
 
@@ -218,7 +209,7 @@ def test_every_record_can_be_made_from_nothing_and_never_changed(record: type[Wi
 
 
 def test_the_type_of_an_event_is_its_ga_name() -> None:
-    assert type_of(ResponseDone()) == type_of(ResponseDone) == "response.done"
-    assert type_of(ServerError()) == "error"
-    assert type_of(UnknownEvent(type="weather.changed")) == "weather.changed"
-    assert type_of(MalformedFrame(reason="no JSON")) == "malformed"
+    assert wires.type_of(wires.ResponseDone()) == wires.type_of(wires.ResponseDone) == "response.done"
+    assert wires.type_of(wires.ServerError()) == "error"
+    assert wires.type_of(wires.UnknownEvent(type="weather.changed")) == "weather.changed"
+    assert wires.type_of(wires.MalformedFrame(reason="no JSON")) == "malformed"

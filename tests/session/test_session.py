@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.errors import SignallingError
 from voicechat.session.happenings import Happening
+from voicechat.session.perform import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener
 from voicechat.session.ports import Line, LineListener, Tell
 from voicechat.session.session import Session
 from voicechat.transports.loopback import LoopbackLine
@@ -84,6 +86,19 @@ class House:
 CREATED = json.dumps({"type": "session.created", "event_id": "e1", "session": SESSION})
 
 
+@asynccontextmanager
+async def talking(key: str = "no key") -> AsyncIterator[House]:
+    """A talk whose session has begun; it is closed at the end. `key` is to be hidden."""
+    house = House(early=CREATED)
+    house.session.performer.redact = lambda text: text.replace(key, "[key hidden]")
+    house.session.start()
+    try:
+        await house.until(lambda: bool(house.session.state.configuration.effective))
+        yield house
+    finally:
+        await house.session.close()
+
+
 async def test_an_event_that_beats_the_open_line_still_comes_after_it() -> None:
     house = House(early=CREATED)
     house.session.start()
@@ -94,14 +109,11 @@ async def test_an_event_that_beats_the_open_line_still_comes_after_it() -> None:
 
 
 async def test_typed_text_leaves_as_item_and_answer_wish() -> None:
-    house = House(early=CREATED)
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    house.session.tell(on.TextEntered("hello"))
-    await house.until(lambda: house.session.state.responses.asked_at is not None)
-    assert house.said()[-2:] == ["conversation.item.create", "response.create"]
-    assert house.names("out")[-2:] == ["conversation.item.create", "response.create"]
-    await house.session.close()
+    async with talking() as house:
+        house.session.tell(on.TextEntered("hello"))
+        await house.until(lambda: house.session.state.responses.asked_at is not None)
+        assert house.said()[-2:] == ["conversation.item.create", "response.create"]
+        assert house.names("out")[-2:] == ["conversation.item.create", "response.create"]
 
 
 async def test_a_refused_line_is_a_state_and_not_an_exception() -> None:
@@ -116,24 +128,19 @@ async def test_a_refused_line_is_a_state_and_not_an_exception() -> None:
 
 
 async def test_a_lost_line_closes_the_mic_and_is_named() -> None:
-    house = House(early=CREATED)
-    house.session.start()
-    await house.until(lambda: any(isinstance(asked, do.OpenMic) for asked in house.deck.asked))
-    house.lines[-1].drop("the other side hung up")
-    await house.until(lambda: house.session.state.connection.phase == "lost")
-    assert isinstance([a for a in house.deck.asked if isinstance(a, do.OpenMic | do.CloseMic)][-1], do.CloseMic)
-    await house.session.close()
+    async with talking() as house:
+        await house.until(lambda: any(isinstance(asked, do.OpenMic) for asked in house.deck.asked))
+        house.lines[-1].drop("the other side hung up")
+        await house.until(lambda: house.session.state.connection.phase == "lost")
+        assert isinstance([a for a in house.deck.asked if isinstance(a, do.OpenMic | do.CloseMic)][-1], do.CloseMic)
 
 
 async def test_a_message_that_is_too_large_is_told_and_the_talk_goes_on() -> None:
-    house = House(early=CREATED)
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    house.lines[-1].largest_message = 200
-    house.session.tell(on.TextEntered("x" * 300))
-    await house.until(lambda: "send.refused" in house.names("local"))
-    assert house.session.state.connection.phase == "open"
-    await house.session.close()
+    async with talking() as house:
+        house.lines[-1].largest_message = 200
+        house.session.tell(on.TextEntered("x" * 300))
+        await house.until(lambda: "send.refused" in house.names("local"))
+        assert house.session.state.connection.phase == "open"
 
 
 async def test_ending_closes_the_mic_hangs_up_and_leaves_nothing_open() -> None:
@@ -147,28 +154,14 @@ async def test_ending_closes_the_mic_hangs_up_and_leaves_nothing_open() -> None:
 
 
 async def test_garbage_on_the_channel_is_an_event_like_any_other() -> None:
-    house = House(early=CREATED)
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    before = len(house.happened)
-    for text in ("", "[]", "{", '{"type": 7}', "\x00", "[" * 5000, '{"type":"no.such.event","x":NaN}'):
-        house.lines[-1].say(text)
-    house.session.tell(on.DeafenChosen(True))
-    await house.until(lambda: house.session.state.microphone.deafened)
-    assert len([h for h in house.happened[before:] if h.dir == "in"]) == 7
-    assert house.session.state.connection.phase == "open"
-    await house.session.close()
-
-
-async def test_a_key_that_a_server_quotes_is_hidden_before_anybody_sees_it() -> None:
-    house = House(early=CREATED)
-    house.session.performer.redact = lambda text: text.replace("sk-secret", "[key hidden]")
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    house.lines[-1].say('{"type": "error", "error": {"message": "Incorrect API key provided: sk-secret"}}')
-    await house.until(lambda: any("hidden" in turn.text for turn in house.session.state.conversation.turns))
-    assert not any("sk-secret" in str(happening.event) for happening in house.happened)
-    await house.session.close()
+    async with talking() as house:
+        before = len(house.happened)
+        for text in ("", "[]", "{", '{"type": 7}', "\x00", "[" * 5000, '{"type":"no.such.event","x":NaN}'):
+            house.lines[-1].say(text)
+        house.session.tell(on.DeafenChosen(True))
+        await house.until(lambda: house.session.state.microphone.deafened)
+        assert len([h for h in house.happened[before:] if h.dir == "in"]) == 7
+        assert house.session.state.connection.phase == "open"
 
 
 async def test_a_passed_deadline_that_changes_nothing_is_one_defect_and_no_spin(
@@ -206,27 +199,50 @@ async def test_a_late_event_after_close_arms_no_timer() -> None:
 
 
 async def test_news_of_an_emptied_queue_counts_for_its_own_connection_only() -> None:
-    house = House(early=CREATED)
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    house.session.tell(on.PlaybackEmptied(house.session.state.connection.number - 1))
-    house.session.tell(on.MuteChosen(True))
-    await house.until(lambda: "mute.chosen" in house.names("local"))
-    assert house.session.state.playback.emptied_at is None
-    house.session.tell(on.PlaybackEmptied(house.session.state.connection.number))
-    await house.until(lambda: house.session.state.playback.emptied_at is not None)
-    await house.session.close()
+    async with talking() as house:
+        house.session.tell(on.PlaybackEmptied(house.session.state.connection.number - 1))
+        house.session.tell(on.MuteChosen(True))
+        await house.until(lambda: "mute.chosen" in house.names("local"))
+        assert house.session.state.playback.emptied_at is None
+        house.session.tell(on.PlaybackEmptied(house.session.state.connection.number))
+        await house.until(lambda: house.session.state.playback.emptied_at is not None)
 
 
 @pytest.mark.parametrize("spelled", ["\\u0073k-secret/1", "sk-secret\\/1", "sk-secret/1"])
 async def test_a_key_quoted_with_json_escapes_is_hidden_in_notes_and_events(spelled: str) -> None:
-    house = House(early=CREATED)
-    house.session.performer.redact = lambda text: text.replace("sk-secret/1", "[key hidden]")
-    house.session.start()
-    await house.until(lambda: bool(house.session.state.configuration.effective))
-    error = f'{{"type": "error", "error": {{"code": "odd", "message": "Wrong key: {spelled}."}}}}'
-    house.lines[-1].say(error)
-    await eventually(lambda: any(turn.who == "note" for turn in house.session.state.conversation.turns))
-    seen = repr(house.session.state.conversation.turns) + repr([one.event for one in house.happened])
-    assert "sk-secret" not in seen and "Wrong key: [key hidden]." in seen
-    await house.session.close()
+    async with talking(key="sk-secret/1") as house:
+        error = f'{{"type": "error", "error": {{"code": "odd", "message": "Wrong key: {spelled}."}}}}'
+        house.lines[-1].say(error)
+        await eventually(lambda: any(turn.who == "note" for turn in house.session.state.conversation.turns))
+        seen = repr(house.session.state.conversation.turns) + repr([one.event for one in house.happened])
+        assert "sk-secret" not in seen and "Wrong key: [key hidden]." in seen
+
+
+# What comes over a connection: in order, bounded, and with a note about what took long
+
+EVENT = '{"type": "input_audio_buffer.committed", "item_id": "i"}'
+
+
+def listener(times: Iterator[float]) -> tuple[Listener, list[on.Event], list[Happening]]:
+    told: list[on.Event] = []
+    seen: list[Happening] = []
+    return Listener(1, told.append, seen.append, lambda: next(times), lambda text: text), told, seen
+
+
+def test_frame_read_in_over_50_ms_is_noted_and_processed() -> None:
+    for took, notes in ((SLOW_FRAME, ()), (0.0634, ("took 63 ms to read",))):
+        line, told, seen = listener(iter((0.0, took, 2.0)))
+        line.release()
+        line.on_text(EVENT)
+        assert [(one.notes, one.event["item_id"]) for one in seen] == [(notes, "i")]
+        assert [one.notes for one in told if isinstance(one, on.Received)] == [notes]
+
+
+def test_flood_before_the_connection_is_open_loses_the_connection() -> None:
+    line, told, _ = listener(iter([0.0] * 3 * MAX_EVENTS_BEFORE_OPEN))
+    for _ in range(MAX_EVENTS_BEFORE_OPEN + 500):
+        line.on_text(EVENT)
+    assert told == []
+    line.release()
+    assert len(told) == MAX_EVENTS_BEFORE_OPEN + 1
+    assert told[-1] == on.LineLost(1, "more than 5,000 events came before the line was open")
