@@ -16,12 +16,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tests.bench.bars import Figure, judge, yardstick
 from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
 from tests.bench.witness import stolen
+from tests.support.speech import spoken
 
 SIZES = ((120, 36), (180, 50))
 LISTENING, SPEAKING = 15.0, 20.0
@@ -71,21 +69,11 @@ class Phase:
         ]
 
 
-def voice(seconds: float) -> NDArray[np.float32]:
-    """Something a voice detector and a level meter take for speech: a buzz in syllables."""
-    t = np.arange(round(48_000 * seconds)) / 48_000
-    pitch = 120 + 20 * np.sin(2 * np.pi * 0.7 * t)
-    buzz = sum(np.sin(np.cumsum(2 * np.pi * pitch * k / 48_000)) / k for k in range(1, 20))
-    syllables = np.clip(np.sin(2 * np.pi * 3.5 * t) + 0.4, 0, 1)
-    sound: NDArray[np.float32] = (0.15 * buzz * syllables).astype(np.float32)
-    return sound
-
-
 class Talker(AbstractContextManager["Talker"]):
     """Somebody at the virtual microphone."""
 
     def __init__(self, room: Room, seconds: float) -> None:
-        self._player = room.audio.speak(voice(seconds))
+        self._player = room.audio.speak(spoken(seconds))
 
     def __exit__(self, *_: object) -> None:
         self._player.terminate()

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
-from tests.bench.rig import children
 from tests.support.command import environ_for
+from tests.support.processes import children_of
 from tests.support.terminal import Terminal
 from tests.support.vaudio import VirtualAudio
 from voicechat.local_server.resample import resampled
@@ -54,7 +54,7 @@ def private(pid: int) -> float:
 
 def descendants(pid: int) -> dict[str, int]:
     """Process ids of the screen, the engine and the server."""
-    found, waiting = {"screen": pid}, children(pid)
+    found, waiting = {"screen": pid}, children_of(pid)
     while waiting:
         child = waiting.pop()
         try:
@@ -64,7 +64,7 @@ def descendants(pid: int) -> dict[str, int]:
         for name, sign in (("server", b"voicechat.local_server"), ("engine", b"voicechat.engine")):
             if sign in command:
                 found[name] = child
-        waiting += children(child)
+        waiting += children_of(child)
     return found
 
 

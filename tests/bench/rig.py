@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -23,14 +20,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from fcntl import ioctl
 from pathlib import Path
-from termios import TIOCSWINSZ
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support.processes import children_of
+from tests.support.terminal import Terminal
 from tests.support.vaudio import VirtualAudio
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -129,69 +126,49 @@ class Chat:
     def __enter__(self) -> Self:
         notes, far_end = os.pipe()
         os.set_inheritable(far_end, True)
-        self.pid, self.terminal = pty.fork()
-        if self.pid == 0:
-            self._become(far_end)
-        os.close(far_end)
-        columns, rows = self._size
-        ioctl(self.terminal, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.notes = NotesReader(notes)
+        module = ["tests.bench.watched_chat", str(far_end), str(self._fps)] if self._watched else ["voicechat"]
+        environ = {name: str(self._room.folder) for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
+        environ |= {"LC_ALL": "C.UTF-8"} | self._room.environ
+        argv = [sys.executable, "-m", *module, *self._arguments]
         self.painted = 0
         """Bytes that came over the terminal."""
         self._recent: deque[tuple[float, bytes]] = deque(maxlen=RECENT)
-        self._came = threading.Event()
-        self._leaving = False
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self.terminal = Terminal(argv, kitty=False, size=self._size, environ=environ, on_written=self._take)
+        self.pid = self.terminal.pid
+        os.close(far_end)
+        self.notes = NotesReader(notes)
         return self
 
-    def _become(self, notes: int) -> None:
-        scratch = {name: str(self._room.folder) for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
-        os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"}
-        os.environ |= self._room.environ | scratch
-        columns, rows = self._size
-        ioctl(0, TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        module = ["tests.bench.watched_chat", str(notes), str(self._fps)] if self._watched else ["voicechat"]
-        os.execv(sys.executable, [sys.executable, "-m", *module, *self._arguments])
+    def _take(self, data: bytes) -> None:
+        """Only the newest of what is painted is kept."""
+        self._recent.append((time.monotonic(), data))
+        self.painted += len(data)
 
     def wait_for_paint(self, timeout: float) -> None:
         """Until something more has been painted."""
-        self._came.wait(timeout)
-        self._came.clear()
+        self.terminal.came.wait(timeout)
+        self.terminal.came.clear()
 
     def seen(self, since: float) -> tuple[bytes, float]:
         """What was painted since then, without colours and cursor moves, and when the last of it came."""
         pieces = [(at, data) for at, data in list(self._recent) if at >= since]
         return PLAIN.sub(b"", b"".join(data for _, data in pieces)), pieces[-1][0] if pieces else since
 
-    def _read(self) -> None:
-        """Only the newest of what is painted is kept; the end of the terminal is no error."""
-        while select.select([self.terminal], [], [], 5.0)[0] or not self._leaving:
-            try:
-                data = os.read(self.terminal, 65536)
-            except OSError:
-                return
-            self._recent.append((time.monotonic(), data))
-            self.painted += len(data)
-            self._came.set()
-
     def press(self, key: bytes) -> float:
         """Write a key's bytes; when that was."""
         at = time.monotonic()
-        os.write(self.terminal, key)
+        self.terminal.type(key)
         return at
 
     @property
     def engine(self) -> int:
         """The engine's process id."""
-        return children(self.pid)[0]
+        return children_of(self.pid)[0]
 
     def __exit__(self, *_: object) -> None:
-        self._leaving = True
-        os.kill(self.pid, signal.SIGTERM)
-        self._reader.join(5.0)
-        os.waitpid(self.pid, 0)
-        os.close(self.terminal)
+        self.terminal.kill(signal.SIGTERM)
+        self.terminal.wait()
+        self.terminal.close()
 
 
 class Monitor:
@@ -288,19 +265,6 @@ def until(happened: Callable[[], object], timeout: float, complaint: str) -> Non
         if time.monotonic() > deadline:
             raise TimeoutError(complaint)
         time.sleep(0.01)
-
-
-def children(pid: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid:
-                found.append(int(entry.name))
-    return found
 
 
 def cpu(pid: int) -> float:

@@ -38,7 +38,9 @@ class Terminal:
         background: bytes = b"",
         late: float = 0.0,
         environ: Mapping[str, str] | None = None,
+        on_written: Callable[[bytes], None] | None = None,
     ) -> None:
+        """`on_written` gets what is written, from a thread; then nothing of it is kept here."""
         self._kitty = kitty
         self._background = background
         """What is answered to the question for the background colour; empty: nothing, as many terminals do."""
@@ -47,6 +49,7 @@ class Terminal:
         self.late_answers = 0
         """How many of those have come."""
         self._seen = bytearray()
+        self._keep = on_written or self._seen.extend
         self.came = threading.Event()
         """Something was written; whoever waits for it clears it."""
         self._flags = [0]
@@ -66,6 +69,10 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child if it has not ended, and the terminal with it."""
         if self.status is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
@@ -108,7 +115,7 @@ class Terminal:
                 return
             if ready and not data:
                 return
-            self._seen += data
+            self._keep(data)
             self.came.set()
             pending = self._answer(pending + data)
 
