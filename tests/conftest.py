@@ -26,6 +26,7 @@ STARTS = ("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "pty.sp
 
 settings.register_profile("ci", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("night", max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fast", settings.get_profile("ci"), max_examples=15)
 settings.load_profile("ci")  # python -m pytest --hypothesis-profile night
 
 _running: list[pytest.Item] = []
@@ -41,8 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name in [name for name in os.environ if name.startswith(("VOICECHAT_", "OPENAI_")) and name not in OURS]:
         del os.environ[name]
-    if "fast" in config.option.markexpr:
+    if config.option.markexpr == "fast":
         sys.addaudithook(_refuse_processes)
+        if not config.getoption("--hypothesis-profile"):
+            settings.load_profile("fast")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `-m fast`, do not import what cannot be fast: that takes as long as a fifth of the fast tests."""
+    return (config.option.markexpr == "fast" and distribution.is_slow_text(collection_path)) or None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -7,6 +7,7 @@ ours, not the mark `xdist_group`, which xdist 3.8 loses without a word under pyt
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,7 @@ _PROCESSES = {"subprocess", "multiprocessing", "pty", "tests.support.command", "
 _PROCESSES |= {
     "voicechat.engine.host",
     "voicechat.config.secrets",
+    "voicechat.replaying.player",
     "voicechat.tools.mcp_servers",
     "voicechat.tools.toolbox",
 }
@@ -71,6 +73,15 @@ def arrange(items: list[pytest.Item]) -> None:
         if not weights[item.nodeid.partition("::")[0]] and "local_url" not in fixtures:
             item.add_marker("fast")
     items.sort(key=lambda item: -weights[item.nodeid.partition("::")[0]])
+
+
+def is_slow_text(path: Path) -> bool:
+    """Whether a module imports, in its own text, what is never fast."""
+    if not path.name.startswith("test_") or path.suffix != ".py":
+        return False
+    text = path.read_text(encoding="utf-8")
+    slow = "|".join(re.escape(name) for name in sorted(_PROCESSES | _SOCKETS))
+    return re.search(rf"^(?:import|from) (?:{slow})\b", text, re.MULTILINE) is not None
 
 
 def used_by(module: ModuleType) -> set[str]:

@@ -51,7 +51,8 @@ def test_every_action_is_remapped_and_none_is_refused() -> None:
 @pytest.mark.parametrize("size", [(80, 24), (160, 45)])
 async def test_no_state_names_a_key_that_is_not_bound(size: tuple[int, int]) -> None:
     async with showing("ptt", size, UiOptions(keys=REMAPPED)) as (app, engine, pilot):
-        for name, scene in all_scenes().items():
+        states = {(scene.view, scene.sound): (name, scene) for name, scene in all_scenes().items()}
+        for name, scene in states.values():
             engine.deliver(Snapshot(scene.view, scene.meters, scene.sound, scene.t), Turns((), ()))
             await until(pilot, lambda view=scene.view: app.view == cleaned(view))  # type: ignore[misc]
             await at_rest(pilot)

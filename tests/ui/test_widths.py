@@ -17,6 +17,7 @@ from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Meters
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
+from voicechat.ui.sanitise import cleaned
 
 WIDE = {
     "han": "窓際の席を二人でお願いします",
@@ -70,23 +71,24 @@ def check(app: VoiceChatApp) -> None:
                 assert strip.cell_length == sum(cell_len(segment.text) for segment in strip)
 
 
-@pytest.mark.parametrize(("name", "ascii_only"), [*((name, False) for name in WIDE), ("zwj", True), ("tabs", True)])
-async def test_columns_stay_where_they_are_at_every_size(name: str, ascii_only: bool) -> None:
-    words = WIDE[name]
+@pytest.mark.parametrize(("names", "ascii_only"), [(list(WIDE), False), (["zwj", "tabs"], True)])
+async def test_columns_stay_where_they_are_at_every_size(names: list[str], ascii_only: bool) -> None:
     async with showing("talk", (120, 36), UiOptions(ascii=ascii_only)) as (app, engine, pilot):
-        engine.show(view_of(words), Meters(input=-14, output=-60, threshold=-38))
-        engine.say(*turns_of(words))
-        engine.log(*(EventRow(n, n * 0.1, "in", f"x.{words}", words, 9, f'{{"a": "{words}"}}') for n in range(5)))
-        await until(pilot, lambda: app.view.mic.name != "Built-in Mic")
-        await at_rest(pilot)
-        for size in SIZES[list(WIDE).index(name) % 3 :: 3]:  # each size meets some words, and all words some sizes
-            await pilot.resize_terminal(*size)
-            await at_rest(pilot)
-            check(app)
-        for keys in KEYS:
-            await pilot.press(*keys)
-            await at_rest(pilot)
-            check(app)
+        for name in names:
+            words = WIDE[name]
+            engine.show(view_of(words), Meters(input=-14, output=-60, threshold=-38))
+            engine.say(*turns_of(words))
+            engine.log(*(EventRow(n, n * 0.1, "in", f"x.{words}", words, 9, f'{{"a": "{words}"}}') for n in range(5)))
+            await until(pilot, lambda name=name: app.view == cleaned(view_of(WIDE[name])))  # type: ignore[misc]
+            for size in SIZES[list(WIDE).index(name) % 3 :: 3]:  # each size meets some words, and all words some sizes
+                await pilot.resize_terminal(*size)
+                await at_rest(pilot)
+                check(app)
+            for keys in KEYS:
+                await pilot.press(*keys)
+                await at_rest(pilot)
+                check(app)
+            await pilot.press("escape")
 
 
 async def test_a_screen_made_tiny_and_large_again_is_what_it_was() -> None:
