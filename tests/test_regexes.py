@@ -159,10 +159,11 @@ def growth(pattern: str | bytes, flags: int, methods: set[str]) -> tuple[float, 
             made = text(size)
             return seconds(compiled, methods, made.encode("utf-8", "replace") if isinstance(pattern, bytes) else made)
 
-        if spent(SHORT) < SLOW or (short := min(spent(SHORT) for _ in range(3))) < SLOW:
+        if spent(SHORT) < SLOW or (short := min(spent(SHORT) for _ in range(3))) < SLOW or spent(LONG) / short < LINEAR:
             continue
-        times = spent(LONG) / short
-        if times > LINEAR and (times := min(times, spent(LONG) / short)) > LINEAR:
+        pairs = [(spent(SHORT), spent(LONG)) for _ in range(5)]  # by turns: a busy machine slows both down
+        times = min(long for _, long in pairs) / min(short for short, _ in pairs)
+        if times > LINEAR:
             return times, text(20)
     return 0.0, ""
 
