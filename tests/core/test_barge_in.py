@@ -144,7 +144,7 @@ def test_r7_a_grant_just_after_the_end_opens_the_mic_and_the_next_response_is_au
     )
     granted = (at(2.2, on.BargeInHappened(1.9)), at(2.2, on.PlaybackFlushed(1)))
     talk = script(*events, *granted, at(3.0, created("r2")), at(3.1, heard()), until=4.0)
-    assert [one.time for one in talk.of(OpenMic)][:1] == [2.2]
+    assert talk.times(OpenMic)[:1] == [2.2]
     assert talk.of(BeginPlayback) == [at(0.0, BeginPlayback(1)), at(2.2, BeginPlayback(2)), at(3.0, BeginPlayback(3))]
     assert talk.state.playback.is_audible and talk.of(CancelResponse) == []
 
@@ -186,7 +186,7 @@ def test_r8_stop_with_nothing_to_stop_does_nothing() -> None:
 
 def test_r8_late_sound_of_the_cancelled_answer_does_not_close_the_mic_again() -> None:
     talk = talk_over(3.0, 5.0, at(3.3, heard()), at(3.4, fell_silent(3.35)))
-    assert [one.time for one in talk.of(OpenMic)] == [3.25]
+    assert talk.times(OpenMic) == [3.25]
     assert talk.state.microphone.is_open
 
 

@@ -15,7 +15,7 @@ CLIENT_DECIDES = TurnPolicy(reply_to_transcript_only=True)
 
 def test_a_spent_budget_closes_the_mic_and_names_the_reason_and_the_way_out() -> None:
     talk = script(at(1.0, SPENT), until=2.0)
-    assert [one.time for one in talk.of(CloseMic)] == [1.0]
+    assert talk.times(CloseMic) == [1.0]
     assert talk.reason == BUDGET
     (told,) = talk.news(on.Noticed)
     assert told.what.level == "warning"
@@ -45,16 +45,16 @@ def test_a_running_answer_may_finish_and_the_mic_stays_closed_after_it() -> None
 
 def test_what_is_typed_is_kept_in_the_talk_and_asked_when_the_user_goes_on() -> None:
     talk = script(at(1.0, SPENT), at(2.0, on.TextEntered("hello")), until=5.0)
-    assert [one.time for one in talk.of(CreateItem)] == [2.0]
+    assert talk.times(CreateItem) == [2.0]
     assert not talk.of(CreateResponse)
     assert talk.notices == ["budget_spent", "budget_not_asked"]
     talk.at(6.0).tell(on.GoOnChosen())
-    assert [one.time for one in talk.of(CreateResponse)] == [6.0]
+    assert talk.times(CreateResponse) == [6.0]
 
 
 def test_going_on_opens_the_mic_and_asks_for_nothing_by_itself() -> None:
     talk = script(at(1.0, SPENT), at(4.0, on.GoOnChosen()), until=20.0)
-    assert [one.time for one in talk.of(OpenMic)] == [4.0]
+    assert talk.times(OpenMic) == [4.0]
     assert talk.reason == "" and not talk.of(CreateResponse)
 
 

@@ -37,7 +37,7 @@ def test_r17_a_turn_is_committed_after_its_silence_and_a_click_is_cleared(
     events: tuple[At[on.Event], ...], commits: list[float], clears: list[float]
 ) -> None:
     talk = script(*events, begin=LOCAL)
-    assert ([one.time for one in talk.of(CommitInput)], [one.time for one in talk.of(ClearInput)]) == (commits, clears)
+    assert (talk.times(CommitInput), talk.times(ClearInput)) == (commits, clears)
 
 
 def test_r17_voice_that_the_closed_mic_kept_is_no_turn() -> None:
@@ -67,7 +67,7 @@ def test_r19_speech_that_stopped_before_the_settings_are_in_force_wakes_nobody_u
     stopped = at(0.2, wire(InputAudioBufferSpeechStopped(item_id="u1")))
     line = (at(0.0, on.ConnectWanted()), at(0.1, on.LineOpened(1)), stopped)
     talk = script(*line, policy=WAITS_FOR_US, begin=State(), until=20.0)  # raises for a deadline that comes again
-    assert [one.time for one in talk.of(CommitInput)] == [7.1]  # when the settings count as in force
+    assert talk.times(CommitInput) == [7.1]  # when the settings count as in force
 
 
 def test_r19_not_when_it_commits_or_hears_more() -> None:
@@ -99,7 +99,7 @@ GAPS: list[tuple[str, tuple[At[on.Event], ...], float, float]] = [
 
 
 def commits(*events: At[on.Event]) -> list[float]:
-    return [one.time for one in script(*events, begin=LOCAL, until=40.0).of(CommitInput)]
+    return script(*events, begin=LOCAL, until=40.0).times(CommitInput)
 
 
 @each(("name", "events", "earliest", "latest"), GAPS)

@@ -120,7 +120,7 @@ def test_a_line_that_says_nothing_at_all_is_doubted_to_be_a_realtime_service() -
 def test_r21_after_5_seconds_without_an_answer_the_user_is_told_and_may_talk() -> None:
     talk = script(*line(ga_created()), begin=BEGIN, until=9.0)
     assert talk.notices == ["settings_unconfirmed"]
-    assert [one.time for one in talk.of(OpenMic)] == [6.1]
+    assert talk.times(OpenMic) == [6.1]
 
 
 def no(code: str, param: str | None = None, event_id: str = "session-1-1") -> on.Event:

@@ -54,7 +54,7 @@ def test_a_second_wish_for_a_line_that_is_coming_up_changes_nothing() -> None:
 
 def test_a_local_server_that_is_still_starting_is_tried_three_times_before_the_user_is_told() -> None:
     talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
-    assert [one.time for one in talk.of(do.Connect)] == [0.0, 0.5, 1.5, 2.5]
+    assert talk.times(do.Connect) == [0.0, 0.5, 1.5, 2.5]
     assert talk.notices == []
     talk.at(2.5).tell(on.LineFailed(4, "nothing listens", retryable=True, code="refused"))
     assert talk.state.connection.phase == "refused"
@@ -175,7 +175,7 @@ def test_not_everything_is_kept() -> None:
 
 def test_r27_the_waits_grow_and_are_never_quite_the_same() -> None:
     talk = failing(on.LineFailed(0, "no route", retryable=True, code="unreachable"), times=8)
-    times = [one.time for one in talk.of(do.Connect)]
+    times = talk.times(do.Connect)
     waits = [later - earlier for earlier, later in pairwise(times)]
     for wait, due in zip(waits, (0.5, 1.0, 2.0, 5.0, 10.0, 10.0, 10.0, 10.0), strict=True):
         assert 0.85 * due <= wait <= 1.15 * due
@@ -185,14 +185,14 @@ def test_r27_the_waits_grow_and_are_never_quite_the_same() -> None:
 
 def test_r27_a_server_on_this_machine_is_asked_every_second_at_least() -> None:
     talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=8, begin=LOCAL)
-    times = [one.time for one in talk.of(do.Connect)]
+    times = talk.times(do.Connect)
     assert max(later - earlier for earlier, later in pairwise(times)) <= 1.0
 
 
 def test_r27_the_service_says_how_long_to_wait() -> None:
     busy = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
     talk = script(at(0.0, on.ConnectWanted()), at(0.5, busy), begin=REMOTE, until=30.0)
-    assert [one.time for one in talk.of(do.Connect)] == [0.0, 7.5]
+    assert talk.times(do.Connect) == [0.0, 7.5]
 
 
 def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
@@ -200,7 +200,7 @@ def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
     talk.at(talk.now).tell(on.LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable"))
     before, tries = round(talk.now + 0.01, 2), len(talk.of(do.Connect))
     talk.at(before + 1.0).tell(on.AgainPressed())
-    assert [one.time for one in talk.of(do.Connect)][tries:] == [before + 1.0]
+    assert talk.times(do.Connect)[tries:] == [before + 1.0]
     talk.at(before + 1.1).tell(
         on.LineFailed(talk.state.connection.number, "no route", retryable=True, code="unreachable")
     )

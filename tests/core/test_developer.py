@@ -89,7 +89,7 @@ def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_crea
     assert talk.of(CreateResponse) == []
     assert talk.state.responses.active_id == "r9"
     talk.at(2.0).tell(done("r9"))
-    assert [one.time for one in talk.of(CreateResponse)] == [2.0]
+    assert talk.times(CreateResponse) == [2.0]
 
 
 def test_r12_an_answer_asked_for_by_hand_can_be_stopped_before_it_has_a_name() -> None:

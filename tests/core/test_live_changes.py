@@ -11,6 +11,7 @@ from tests.support.script import At, Talk, at, heard, opened, refused, script, w
 from voicechat.core import events as on
 from voicechat.core.choosing import preset_now
 from voicechat.core.effects import Connect, UpdateSession
+from voicechat.core.events import Event
 from voicechat.core.policy import PRESETS, policy_for
 from voicechat.core.rules.live_changes import UNCONFIRMED
 from voicechat.core.state import Configuration, State, Turn, Wishes
@@ -61,6 +62,16 @@ def sent(talk: Talk) -> list[tuple[float, dict[str, Any]]]:
     made = talk.of(UpdateSession)
     texts = [encode(client_event(one.what), talk.state.configuration.dialect) for one in made]
     return [(one.time, json.loads(text)["session"]) for one, text in zip(made, texts, strict=True)]
+
+
+def detection(talk: Talk, place: int = -1) -> Any:
+    """The turn detection of one of the updates, the last one by default."""
+    return sent(talk)[place][1]["audio"]["input"]["turn_detection"]
+
+
+def wished(talk: Talk) -> Any:
+    """The turn detection the user wants."""
+    return talk.state.wishes.session["audio"]["input"]["turn_detection"]
 
 
 def why(talk: Talk) -> dict[str, str]:
@@ -143,7 +154,7 @@ def test_several_settings_travel_together() -> None:
     talk = script(choose(1.0, SILENCE, 200), choose(1.1, VOICE, "cedar"), begin=begin(), until=2.0)
     assert [time for time, _ in sent(talk)] == [1.4]
     assert sent(talk)[0][1]["audio"]["output"] == {"voice": "cedar"}
-    assert sent(talk)[0][1]["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
+    assert detection(talk, 0)["silence_duration_ms"] == 200
 
 
 def test_what_is_changed_while_an_answer_is_awaited_goes_out_after_it() -> None:
@@ -153,13 +164,25 @@ def test_what_is_changed_while_an_answer_is_awaited_goes_out_after_it() -> None:
     assert talk.notices == []
 
 
-def test_r22_a_refused_setting_goes_back_to_what_was_in_force() -> None:
-    refusal = refused("invalid_value", param="session.audio.input.turn_detection.silence_duration_ms", message="No!")
-    talk = script(choose(1.0, SILENCE, 200), at(1.5, refusal), begin=begin(), until=9.0)
-    assert len(sent(talk)) == 1
-    assert why(talk) == {SILENCE: "No!"}
-    assert talk.state.wishes.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 500
-    assert talk.notices == ["setting_refused"]
+REFUSED: list[tuple[tuple[At[Event], ...], Event, dict[str, str], list[str]]] = [
+    ((choose(1.0, SILENCE, 200),), refused("invalid_value", param=f"session.{SILENCE}", message="No!"),
+     {SILENCE: "No!"}, ["setting_refused"]),
+    ((choose(1.0, SILENCE, 200), choose(1.1, VOICE, "nobody")), refused("x", event_id="session-1-1"),
+     {SILENCE: "No", VOICE: "No"}, ["setting_refused"]),
+    ((at(1.0, on.PresetChosen("quick")),), refused("invalid_value", param=f"session.{VAD}", event_id="session-1-1"),
+     {"preset": "No"}, ["setting_refused"]),
+    ((choose(1.0, "instructions", "x"),), on.SendRefused(1, "session.update", "too large"),
+     {"instructions": "too large"}, ["setting_refused"]),
+]  # fmt: skip
+
+
+@each(("changes", "refusal", "reasons", "notices"), REFUSED, ids=["a field", "no field: all", "a preset", "not sent"])
+def test_r22_a_refused_change_goes_back_to_what_was_in_force_without_another_update(
+    changes: tuple[At[Event], ...], refusal: Event, reasons: dict[str, str], notices: list[str]
+) -> None:
+    talk = script(*changes, at(1.5, refusal), begin=begin(), until=9.0)
+    assert (len(sent(talk)), why(talk), talk.notices) == (1, reasons, notices)
+    assert (talk.state.wishes.session, talk.state.choices) == (WISH, begin().choices)
 
 
 def test_r22_what_was_not_refused_is_sent_again_without_it() -> None:
@@ -174,26 +197,10 @@ def test_r22_what_was_not_refused_is_sent_again_without_it() -> None:
     assert talk.state.wishes.session["audio"]["output"]["voice"] == "marin"
 
 
-def test_r22_a_refusal_without_a_field_means_all_of_it() -> None:
-    events = (choose(1.0, SILENCE, 200), choose(1.1, VOICE, "nobody"), at(1.5, refused("x", event_id="session-1-1")))
-    talk = script(*events, begin=begin(), until=9.0)
-    assert set(why(talk)) == {SILENCE, VOICE}
-    assert talk.state.wishes.session == WISH
-    assert talk.notices == ["setting_refused"]
-
-
-def test_a_refused_way_of_taking_turns_is_taken_back_without_another_update() -> None:
-    refusal = refused("invalid_value", param="session.audio.input.turn_detection", event_id="session-1-1")
-    talk = script(at(1.0, on.PresetChosen("quick")), at(1.5, refusal), begin=begin(), until=9.0)
-    assert len(sent(talk)) == 1
-    assert talk.state.choices == begin().choices
-    assert talk.state.wishes.session == WISH
-
-
 def test_a_setting_moved_on_meanwhile_is_not_thrown_back_by_an_old_refusal() -> None:
     refusal = refused("invalid_value", param=f"session.{SILENCE}", event_id="session-1-1")
     talk = script(choose(1.0, SILENCE, 50), choose(1.45, SILENCE, 400), at(1.5, refusal), begin=begin(), until=3.0)
-    assert sent(talk)[-1][1]["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 400
+    assert detection(talk)["silence_duration_ms"] == 400
 
 
 def test_a_setting_the_service_never_confirms_is_told() -> None:
@@ -203,39 +210,22 @@ def test_a_setting_the_service_never_confirms_is_told() -> None:
     assert why(talk.at(21.0).tell(wire(SessionUpdated(session=WISH)))) == {}
 
 
-def test_an_update_that_could_not_be_sent_leaves_everything_as_it_was() -> None:
-    events = (choose(1.0, "instructions", "x"), at(1.35, on.SendRefused(1, "session.update", "too large")))
-    talk = script(*events, begin=begin(), until=9.0)
-    assert why(talk) == {"instructions": "too large"}
-    assert talk.state.wishes.session == WISH
-
-
 def test_undo_asks_for_what_was_before() -> None:
-    events = (
-        choose(1.0, SILENCE, 200),
-        updated(1.5),
-        at(2.0, on.SettingUndone()),
-        updated(2.5),
-        at(3.0, on.SettingUndone()),
-    )
+    undo = on.SettingUndone()
+    events = (choose(1.0, SILENCE, 200), updated(1.5), at(2.0, undo), updated(2.5), at(3.0, undo))
     talk = script(*events, begin=begin(), until=4.0)
-    (_, back) = sent(talk)[-1]
     assert [time for time, _ in sent(talk)] == [1.3, 2.3]
-    assert back["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 500
+    assert detection(talk)["silence_duration_ms"] == 500
     assert talk.state.wishes.session == WISH
-
-
-def test_undo_before_it_was_sent_sends_nothing() -> None:
-    talk = script(choose(1.0, SILENCE, 200), at(1.1, on.SettingUndone()), begin=begin(), until=4.0)
-    assert sent(talk) == []
-    assert talk.state.wishes.session == WISH
+    at_once = script(choose(1.0, SILENCE, 200), at(1.1, on.SettingUndone()), begin=begin(), until=4.0)
+    assert (sent(at_once), at_once.state.wishes.session) == ([], WISH)
 
 
 def test_undo_goes_back_one_setting_at_a_time() -> None:
     events = (choose(1.0, SILENCE, 200), choose(2.0, VOICE, "cedar"), at(3.0, on.SettingUndone()), updated(3.1))
     talk = script(*events, begin=begin(), until=3.2)
     assert talk.state.wishes.session["audio"]["output"]["voice"] == "marin"
-    assert talk.state.wishes.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
+    assert wished(talk)["silence_duration_ms"] == 200
     assert talk.at(4.0).tell(on.SettingUndone()).state.wishes.session == WISH
 
 
@@ -253,7 +243,7 @@ def test_r23_a_single_option_overrules_a_preset() -> None:
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) == "steady"
     assert talk.state.choices.barge_in is False
     talk = script(at(1.0, on.PresetChosen("steady")), updated(1.5), choose(2.0, SILENCE, 900), begin=begin(), until=2.5)
-    now = sent(talk)[-1][1]["audio"]["input"]["turn_detection"]
+    now = detection(talk)
     assert (now["threshold"], now["silence_duration_ms"], now["create_response"]) == (0.3, 900, False)
     assert preset_now(talk.state, talk.state.choices.policy or talk.policy) is None
 
@@ -271,14 +261,14 @@ def test_r23_every_preset_is_known_again(name: Any) -> None:
 
 def test_r13_the_service_stops_answering_by_itself_and_words_are_answered() -> None:
     talk = script(choose(1.0, f"{VAD}.create_response", False), updated(1.5), begin=begin(), until=2.0)
-    assert sent(talk)[0][1]["audio"]["input"]["turn_detection"]["create_response"] is False
+    assert detection(talk, 0)["create_response"] is False
     assert talk.state.choices.policy is not None and talk.state.choices.policy.reply_to_transcript_only
 
 
 def test_r9_the_service_may_interrupt_only_where_barge_in_is_on() -> None:
     path = f"{VAD}.interrupt_response"
     talk = script(choose(1.0, path, True), begin=begin(), until=2.0)
-    assert sent(talk)[0][1]["audio"]["input"]["turn_detection"]["interrupt_response"] is True
+    assert detection(talk, 0)["interrupt_response"] is True
     talk = script(choose(1.0, path, True), begin=begin(barge_in=False), until=2.0)
     assert why(talk) == {path: "barge-in is off"}
 
@@ -287,7 +277,7 @@ def test_r23_under_push_to_talk_the_detector_is_kept_for_later() -> None:
     events = (choose(1.0, SILENCE, 200), at(3.0, on.TurnModeChosen("hands-free")))
     talk = script(*events, begin=begin(turn_mode="push-to-talk"), until=4.0)
     assert [time for time, _ in sent(talk)] == [3.0]
-    assert sent(talk)[0][1]["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200
+    assert detection(talk, 0)["silence_duration_ms"] == 200
 
 
 def test_a_switch_takes_the_resting_settings_along() -> None:
@@ -334,18 +324,18 @@ def test_offline_a_choice_is_kept_and_goes_with_the_next_line() -> None:
     assert sent(talk) == []
 
 
-def test_a_choice_made_while_connecting_is_sent_when_the_line_is_up() -> None:
-    events = (at(1.0, on.LineLost(1, "gone")), at(2.0, on.AgainPressed()), choose(2.1, SILENCE, 200))
+@each(
+    ("choice", "expected"),
+    [
+        (on.SettingChosen(SILENCE, 200), {**DETECTION, **DECIDED, "silence_duration_ms": 200}),
+        (on.TurnModeChosen("push-to-talk"), None),
+    ],
+)
+def test_what_is_chosen_while_connecting_is_sent_when_the_line_is_up(choice: Event, expected: object) -> None:
+    """The handshake carried the old wish, so the server would take turns by that."""
+    events = (at(1.0, on.LineLost(1, "gone")), at(2.0, on.AgainPressed()), at(2.1, choice))
     talk = script(*events, at(3.0, on.LineOpened(2, configured=True)), begin=begin(), until=4.0)
-    assert [time for time, _ in sent(talk)] == [3.0]
-
-
-def test_a_turn_mode_chosen_while_connecting_is_sent_when_the_line_is_up() -> None:
-    """The handshake carried the old one, so the server would take turns by itself."""
-    events = (at(1.0, on.LineLost(1, "gone")), at(2.0, on.AgainPressed()), at(2.1, on.TurnModeChosen("push-to-talk")))
-    talk = script(*events, at(3.0, on.LineOpened(2, configured=True)), begin=begin(), until=4.0)
-    ((time, session),) = sent(talk)
-    assert (time, session["audio"]["input"]["turn_detection"]) == (3.0, None)
+    assert ([time for time, _ in sent(talk)], detection(talk)) == ([3.0], expected)
 
 
 def test_the_wish_survives_a_lost_line() -> None:

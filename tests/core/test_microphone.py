@@ -280,7 +280,7 @@ def test_speech_that_the_echo_explains_is_neither_sent_nor_told() -> None:
 
 
 def asked(talk: Talk, kind: type[Effect]) -> list[float]:
-    return [one.time for one in talk.of(kind)]
+    return talk.times(kind)
 
 
 def notes(talk: Talk) -> list[str]:

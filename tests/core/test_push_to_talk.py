@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.each import each
 from tests.support.nearly import nearly
-from tests.support.script import At, Talk, at, created, done, heard, opened, refused, script, wire
+from tests.support.script import At, at, created, done, heard, opened, refused, script, wire
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import ClearInput, CloseMic, CommitInput, OpenMic
 from voicechat.core.events import Event, TalkSource
@@ -38,10 +38,6 @@ def drained(time: float) -> At[Event]:
 def line(time: float, transport: str = "WebSocket", number: int = 1) -> At[Event]:
     opening = on.LineOpened(number, "WebRTC" if transport == "WebRTC" else "WebSocket", configured=True)
     return at(time, opening)
-
-
-def times(talk: Talk, *kinds: type[do.Effect]) -> list[float]:
-    return [one.time for one in talk.of(*kinds)]
 
 
 TAP = (press(1.0), release(1.1))
@@ -113,7 +109,7 @@ def test_r6_r18_when_the_mic_opens_and_closes_and_the_turn_is_committed(
     name: str, until: float, mic: list[float], commits: list[float], events: Events
 ) -> None:
     talk = script(*events, begin=WEBSOCKET, until=until)
-    assert (times(talk, OpenMic, CloseMic), times(talk, CommitInput)) == (mic, commits)
+    assert (talk.times(OpenMic, CloseMic), talk.times(CommitInput)) == (mic, commits)
 
 
 def test_r6_a_press_interrupts_the_assistant_and_opens_during_its_sound() -> None:
@@ -149,19 +145,19 @@ def test_r6_speech_before_the_line_is_kept_and_sent_first() -> None:
 def test_r6_speech_released_before_the_line_is_up_is_sent_all_the_same() -> None:
     events = (at(0.0, on.ConnectWanted()), press(1.0), release(2.5), line(3.0, "WebRTC"), drained(5.5))
     talk = script(*events, begin=CONNECTING, until=9.0)
-    assert times(talk, OpenMic, CloseMic) == [3.0, 3.2]
-    assert times(talk, CommitInput) == [5.5]
+    assert talk.times(OpenMic, CloseMic) == [3.0, 3.2]
+    assert talk.times(CommitInput) == [5.5]
 
 
 def test_r6_turn_behind_a_backlog_is_committed_after_its_last_sample() -> None:
     """9 s of kept speech leave as slowly as they were spoken: the next turn leaves 7 s late."""
     first = (at(0.0, on.ConnectWanted()), press(1.0), line(10.0, "WebRTC"))
     talk = script(*first, release(12.0), press(14.0), release(15.0), begin=CONNECTING, until=20.0)
-    assert times(talk, OpenMic, CloseMic) == [10.0, 12.2, 14.3, 15.2]
-    assert times(talk, CommitInput) == [14.0]
+    assert talk.times(OpenMic, CloseMic) == [10.0, 12.2, 14.3, 15.2]
+    assert talk.times(CommitInput) == [14.0]
     assert mic_view(talk.state, 20.0, talk.policy).state == "tail"
     talk.at(22.7).tell(on.UplinkDrained())
-    assert times(talk, CommitInput) == [14.0, 22.7]
+    assert talk.times(CommitInput) == [14.0, 22.7]
     after = mic_view(talk.state, 22.8, talk.policy)
     assert (after.state, after.is_on_air) == ("idle", False)
 
@@ -182,7 +178,7 @@ def test_r6_a_press_that_sends_nothing_says_so(events: Events, begin: State, not
 def test_r6_a_mute_during_a_hold_drops_the_turn() -> None:
     talk = script(press(1.0), at(2.0, on.MuteChosen(True)), release(3.0), drained(3.5), begin=WEBSOCKET, until=9.0)
     assert talk.of(CommitInput) == []
-    assert times(talk, ClearInput) == [1.0, 2.0]
+    assert talk.times(ClearInput) == [1.0, 2.0]
 
 
 def test_r6_another_turn_mode_ends_the_press() -> None:
@@ -194,7 +190,7 @@ def test_r27_a_press_outlives_the_line_and_all_of_it_goes_over_the_next_one() ->
     lost = at(2.0, on.LineLost(1, "gone"))
     talk = script(press(1.0), lost, release(3.0), line(4.0, number=2), begin=WEBSOCKET, until=20.0)
     assert talk.of(OpenMic)[-1] == at(4.0, OpenMic(3.3, again=True))
-    (committed_at,) = times(talk, CommitInput)
+    (committed_at,) = talk.times(CommitInput)
     assert committed_at > 4.0
 
 
@@ -209,7 +205,7 @@ def test_r27_a_turn_that_was_committed_into_a_dead_line_is_sent_again() -> None:
 def test_r6_in_hands_free_a_press_interrupts_and_opens_but_the_server_decides_on_turns() -> None:
     talk = script(*ANSWER, press(1.0), release(3.0), begin=opened(), until=9.0)
     assert talk.of(ClearInput, CommitInput) == []
-    assert (times(talk, OpenMic), talk.reason) == ([1.0], "")
+    assert (talk.times(OpenMic), talk.reason) == ([1.0], "")
 
 
 def test_r6_what_a_press_kept_is_not_sent_by_a_later_opening() -> None:
@@ -220,7 +216,7 @@ def test_r6_what_a_press_kept_is_not_sent_by_a_later_opening() -> None:
 def test_r18_a_latch_that_is_ended_at_once_is_cleared() -> None:
     talk = script(*TAP, press(1.18), drained(1.5), begin=WEBSOCKET, until=9.0)
     assert talk.of(CommitInput) == []
-    assert times(talk, ClearInput) == [1.0, 1.5]
+    assert talk.times(ClearInput) == [1.0, 1.5]
 
 
 def test_r18_a_turn_that_no_open_mic_heard_is_not_committed() -> None:

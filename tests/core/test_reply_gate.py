@@ -5,73 +5,67 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.each import each
-from tests.support.script import At, Talk, at, committed, created, done, opened, refused, script, transcribed, wire
+from tests.support.script import (
+    At,
+    Talk,
+    at,
+    committed,
+    created,
+    done,
+    opened,
+    refused,
+    script,
+    transcribed,
+    voice,
+    wire,
+)
 from voicechat.core import events as on
-from voicechat.core.effects import CommitInput, CreateResponse, UpdateSession
+from voicechat.core.effects import CreateResponse, UpdateSession
+from voicechat.core.events import Event
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import State, Wishes
 from voicechat.core.viewing import view
+from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import ErrorDetail, Item
-from voicechat.protocol.server_events import (
-    ConversationItemAdded,
-    ConversationItemCreated,
-    ConversationItemInputAudioTranscriptionFailed,
-    SessionUpdated,
-)
 from voicechat.protocol.session_dialects import get_path
 
 STEADY = policy_for(PRESETS["steady"])
+BALANCED = policy_for(PRESETS["balanced"])
 BEGIN = opened(policy=STEADY, barge_in=False)
 
 
-def creates(talk: Talk) -> list[float]:
-    """When answers were asked for."""
-    return [one.time for one in talk.of(CreateResponse)]
-
-
-@each("words", ["hello", "好", "5", " … yes!", "да", "١"])
-def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once(words: str) -> None:
+@each("words", ["hello", "好", "5", " … yes!", "да", "١", "", "   ", "...", "?!", "。", "—"])
+def test_r13_a_transcript_with_a_letter_or_digit_is_answered_once_and_no_other(words: str) -> None:
     events = (at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), at(1.5, transcribed("u1", words)))
     talk = script(*events, at(1.6, committed("u1")), begin=BEGIN, policy=STEADY)
-    assert creates(talk) == [1.4]
-    assert talk.news(on.ReplyWanted) == [at(1.4, on.ReplyWanted("u1", "transcript"))]
-
-
-@each("words", ["", "   ", "...", "?!", "。", "—"])
-def test_r13_nothing_but_punctuation_is_not_answered(words: str) -> None:
-    talk = script(at(1.0, committed("u1")), at(1.4, transcribed("u1", words)), begin=BEGIN, policy=STEADY)
-    assert creates(talk) == []
-    assert talk.notices == []
+    wanted = [at(1.4, on.ReplyWanted("u1", "transcript"))] if any(map(str.isalnum, words)) else []
+    assert (talk.news(on.ReplyWanted), talk.times(CreateResponse)) == (wanted, [one.time for one in wanted])
+    assert wanted or talk.notices == []
 
 
 def test_r13_a_failed_transcript_waits_for_again() -> None:
     failure = wire(
-        ConversationItemInputAudioTranscriptionFailed(item_id="u1", error=ErrorDetail(message="audio unintelligible"))
+        wires.ConversationItemInputAudioTranscriptionFailed(item_id="u1", error=ErrorDetail(message="unintelligible"))
     )
     talk = script(at(1.0, committed("u1")), at(1.4, failure), begin=BEGIN, policy=STEADY)
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
     assert talk.notices == ["transcription_failed"]
     talk.at(60.0).tell(on.AgainPressed(), on.AgainPressed())
-    assert creates(talk) == [60.0]
+    assert talk.times(CreateResponse) == [60.0]
     assert talk.of(UpdateSession) == []
 
 
 def test_r13_a_missing_transcript_is_told_and_from_the_next_turn_on_the_server_replies() -> None:
     talk = script(at(1.0, committed("u1")), begin=BEGIN, policy=STEADY, until=6.1)
     assert talk.notices == ["transcript_missing"]
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
     (update,) = talk.of(UpdateSession)
     assert update.time == 6.0
     assert update.what.session["audio"]["input"]["turn_detection"]["create_response"] is True
-    talk.at(7.0).tell(wire(SessionUpdated(session={}))).at(8.0).tell(on.AgainPressed())
+    talk.at(7.0).tell(wire(wires.SessionUpdated(session={}))).at(8.0).tell(on.AgainPressed())
     talk.at(8.2).tell(created("r1")).at(9.0).tell(done("r1")).at(20.0).tell(committed("u2"), transcribed("u2", "hello"))
-    assert creates(talk.at(40.0)) == [8.0]
-
-
-def test_r13_a_late_transcript_still_counts_for_nothing_but_the_page() -> None:
-    talk = script(at(1.0, committed("u1")), at(9.0, transcribed("u1", "hello")), begin=BEGIN, policy=STEADY)
-    assert creates(talk) == []
+    assert talk.at(40.0).times(CreateResponse) == [8.0]
 
 
 def test_r13_where_transcription_is_refused_the_server_replies() -> None:
@@ -91,90 +85,62 @@ def test_r13_the_gate_forces_transcription_on() -> None:
     assert wanted_session(mine, STEADY)["audio"]["input"]["transcription"] == {"model": "my-own"}
 
 
-def test_r13_the_server_replies_by_itself_otherwise() -> None:
-    talk = script(at(1.0, committed("u1")), at(1.4, transcribed("u1", "hello")))
-    assert creates(talk) == []
-
-
-@each("policy", [STEADY, policy_for(PRESETS["balanced"])])
-def test_r13_a_committed_push_to_talk_turn_is_answered_at_once(policy: object) -> None:
-    events = (
-        at(1.0, on.TalkPressed()),
-        at(3.0, on.TalkReleased()),
-        at(3.3, on.UplinkDrained()),
-        at(3.5, committed("u1")),
-    )
-    talk = script(
-        *events,
-        at(4.0, transcribed("u1", "hello")),
-        begin=opened(turn_mode="push-to-talk", transport="WebSocket"),
-        policy=STEADY if policy is STEADY else None,
-    )
-    assert [one.time for one in talk.of(CommitInput)] == [3.3]
-    assert creates(talk) == [3.5]
-
-
-def test_r13_typed_text_is_answered() -> None:
-    assert creates(script(at(1.0, on.TextEntered("hello")), begin=BEGIN, policy=STEADY)) == [1.0]
-
-
-def test_r13_tool_outputs_are_answered_once_after_all_of_them() -> None:
-    calls = tuple(Item(type="function_call", call_id=call_id, name="look") for call_id in ("c1", "c2"))
-    first = wire(ConversationItemAdded(item=Item(id="o1", type="function_call_output", call_id="c1")))
-    second = wire(ConversationItemCreated(item=Item(id="o2", type="function_call_output", call_id="c2")))
-    events = (at(0.0, created()), at(1.0, done(output=calls)), at(2.0, first), at(2.1, first), at(3.0, second))
-    offered = Wishes(session={"tools": [{"type": "function", "name": "look"}]})
-    begin = opened(policy=STEADY, barge_in=False, wishes=offered)
-    talk = script(*events, at(3.1, second), begin=begin, policy=STEADY)
-    assert creates(talk) == [3.0]
-
-
-def test_r13_calls_of_a_cancelled_answer_are_not_answered() -> None:
-    calls = (Item(type="function_call", call_id="c1"),)
-    output = wire(ConversationItemAdded(item=Item(id="o1", type="function_call_output", call_id="c1")))
-    events = (at(0.0, created()), at(1.0, done(status="cancelled", output=calls)), at(2.0, output))
-    assert creates(script(*events, begin=BEGIN, policy=STEADY)) == []
-
-
+CALLS = tuple(Item(type="function_call", call_id=call_id, name="look") for call_id in ("c1", "c2"))
+OUTPUTS = tuple(Item(id=f"o{n}", type="function_call_output", call_id=f"c{n}") for n in (1, 2))
+FIRST = wire(wires.ConversationItemAdded(item=OUTPUTS[0]))
+SECOND = wire(wires.ConversationItemCreated(item=OUTPUTS[1]))
+LOOKS = opened(policy=STEADY, barge_in=False, wishes=Wishes(session={"tools": [{"type": "function", "name": "look"}]}))
+HELD = (at(1.0, on.TalkPressed()), at(3.0, on.TalkReleased()), at(3.3, on.UplinkDrained()), at(3.5, committed("u1")))
+PUSH_TO_TALK = opened(turn_mode="push-to-talk", transport="WebSocket")
+OWN = opened(local_detection=True, transport="WebSocket")
+OWN_STEADY = opened(local_detection=True, transport="WebSocket", policy=STEADY)
 GREETED = State(wishes=Wishes(greeting="Say hello."))
+GREETED_GA = State(wishes=Wishes(greeting="Hi", dialect="ga"))
+GREETING = (
+    at(0.0, on.ConnectWanted()),
+    at(1.0, on.LineOpened(1, configured=True)),
+    at(1.5, created()),
+    at(2.0, done()),
+)
+ANSWERED: list[tuple[str, State, TurnPolicy, tuple[At[Event], ...], list[float]]] = [
+    ("a late transcript counts for the page only", BEGIN, STEADY,
+     (at(1.0, committed("u1")), at(9.0, transcribed("u1", "hello"))), []),
+    ("the server replies by itself otherwise", opened(), BALANCED,
+     (at(1.0, committed("u1")), at(1.4, transcribed("u1", "hello"))), []),
+    ("a committed push-to-talk turn, at once", PUSH_TO_TALK, BALANCED,
+     (*HELD, at(4.0, transcribed("u1", "hello"))), [3.5]),
+    ("a committed push-to-talk turn, at once: steady", PUSH_TO_TALK, STEADY,
+     (*HELD, at(4.0, transcribed("u1", "hello"))), [3.5]),
+    ("typed text", BEGIN, STEADY, (at(1.0, on.TextEntered("hello")),), [1.0]),
+    ("tool outputs: once after all of them", LOOKS, STEADY,
+     (at(0.0, created()), at(1.0, done(output=CALLS)), at(2.0, FIRST), at(2.1, FIRST), at(3.0, SECOND),
+      at(3.1, SECOND)), [3.0]),
+    ("calls of a cancelled answer are not", BEGIN, STEADY,
+     (at(0.0, created()), at(1.0, done(status="cancelled", output=CALLS[:1])), at(2.0, FIRST)), []),
+    ("the greeting waits for the configuration", GREETED_GA, BALANCED,
+     (at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1)), at(1.1, wire(wires.SessionUpdated(session={})))), [1.1]),
+    ("a new conversation is greeted again", GREETED, BALANCED,
+     (*GREETING, at(3.0, on.NewAsked()), at(4.0, on.LineOpened(2, configured=True))), [1.0, 4.0]),
+    ("our own detection: by the client", OWN, BALANCED, (*voice(1.0, 2.5), at(3.2, committed("u1"))), [3.2]),
+    ("our own detection: steady waits for words", OWN_STEADY, STEADY,
+     (*voice(1.0, 2.5), at(3.2, committed("u1")), at(3.6, transcribed("u1", "hello"))), [3.6]),
+]  # fmt: skip
+
+
+@each(("name", "begin", "policy", "events", "times"), ANSWERED)
+def test_r13_what_the_client_answers_and_when(
+    name: str, begin: State, policy: TurnPolicy, events: tuple[At[Event], ...], times: list[float]
+) -> None:
+    assert script(*events, begin=begin, policy=policy).times(CreateResponse) == times
 
 
 def test_r13_a_greeting_is_asked_for_once_after_the_configuration() -> None:
-    up = on.LineOpened(1, "WebRTC", configured=True)
-    events = (at(0.0, on.ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()))
     again = (at(3.0, on.LineLost(1, "gone")), at(4.0, on.AgainPressed()), at(5.0, on.LineOpened(2, configured=True)))
-    talk = script(*events, *again, begin=GREETED)
+    talk = script(*GREETING, *again, begin=GREETED)
     assert talk.of(CreateResponse) == [at(1.0, CreateResponse("answer-1-1", {"instructions": "Say hello."}))]
 
 
-def test_r13_the_greeting_waits_for_the_configuration() -> None:
-    events = (at(0.0, on.ConnectWanted()), at(1.0, on.LineOpened(1)), at(1.1, wire(SessionUpdated(session={}))))
-    talk = script(*events, begin=replace(GREETED, wishes=Wishes(greeting="Hi", dialect="ga")), until=2.0)
-    assert creates(talk) == [1.1]
-
-
-def test_r13_a_new_conversation_is_greeted_again() -> None:
-    up = on.LineOpened(1, "WebRTC", configured=True)
-    events = (at(0.0, on.ConnectWanted()), at(1.0, up), at(1.5, created()), at(2.0, done()), at(3.0, on.NewAsked()))
-    talk = script(*events, at(4.0, on.LineOpened(2, configured=True)), begin=GREETED)
-    assert creates(talk) == [1.0, 4.0]
-
-
-def test_r13_hands_free_with_our_own_detection_is_answered_by_the_client_too() -> None:
-    from tests.support.script import voice
-
-    begin = opened(local_detection=True, transport="WebSocket")
-    talk = script(*voice(1.0, 2.5), at(3.2, committed("u1")), begin=begin)
-    assert creates(talk) == [3.2]
-    steady = opened(local_detection=True, transport="WebSocket", policy=STEADY)
-    events = (*voice(1.0, 2.5), at(3.2, committed("u1")), at(3.6, transcribed("u1", "hello")))
-    assert creates(script(*events, begin=steady, policy=STEADY)) == [3.6]
-
-
 # The turn mode that only writes down: nobody ever answers, and the mic is open as in hands-free
-
-
-BALANCED = policy_for(PRESETS["balanced"])
 
 
 def writing(*events: At[on.Event], policy: TurnPolicy = BALANCED) -> Talk:
@@ -228,7 +194,3 @@ def test_after_it_an_answer_may_be_asked_for_again() -> None:
     )
     talk = writing(*events, policy=STEADY)
     assert len(talk.of(CreateResponse)) == 1
-
-
-def test_state_knows_what_it_is() -> None:
-    assert State().choices.is_open_mic and not State().choices.only_writes

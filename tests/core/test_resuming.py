@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from tests.support.each import each
 from tests.support.script import (
+    At,
     Talk,
     answer,
     at,
@@ -24,6 +27,7 @@ from tests.support.script import (
 from voicechat.core import events as on
 from voicechat.core.continuing import begun, turns_of
 from voicechat.core.effects import Connect, CreateItem, CreateResponse, Effect, OpenMic, RememberItem, SendKept
+from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.spoken_text import word_end
 from voicechat.core.state import (
@@ -45,14 +49,14 @@ from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import ContentPart, Item
 
 
-def said(item_id: str, text: str, time: float) -> list[object]:
+def said(item_id: str, text: str, time: float) -> list[At[Event]]:
     """One turn of the user as the server tells it."""
     started = wires.InputAudioBufferSpeechStarted(item_id=item_id, audio_start_ms=0)
     committed = wires.InputAudioBufferCommitted(item_id=item_id)
     return [at(time, wire(started)), at(time + 1.0, wire(committed)), at(time + 1.2, transcribed(item_id, text))]
 
 
-def answered(response_id: str, text: str, time: float) -> list[object]:
+def answered(response_id: str, text: str, time: float) -> list[At[Event]]:
     """An answer that is over, all of it heard."""
     words = wires.ResponseOutputAudioTranscriptDelta(response_id=response_id, item_id=f"i-{response_id}", delta=text)
     return [at(time, created(response_id)), at(time + 0.1, wire(words)), at(time + 0.2, done(response_id))]
@@ -64,9 +68,9 @@ def told(talk: Talk) -> list[tuple[str | None, str | None, str | None]]:
     return [(item.role, item.content[0].type, item.content[0].text) for item in items if item.content]
 
 
-def reconnected(*events: object, lost: float = 20.0, gap: float = 0.3) -> Talk:
+def reconnected(*events: At[Event], lost: float = 20.0, gap: float = 0.3) -> Talk:
     back = on.LineOpened(2, configured=True)
-    return script(*events, at(lost, on.LineLost(1, "gone")), at(lost + gap, back), until=lost + gap)  # type: ignore[arg-type]
+    return script(*events, at(lost, on.LineLost(1, "gone")), at(lost + gap, back), until=lost + gap)
 
 
 def test_what_was_said_is_told_as_text_and_in_its_order() -> None:
@@ -90,7 +94,7 @@ def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
 
 def test_the_conversation_is_told_before_anything_else_is_said() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, on.LineLost(1, "gone")), at(20.1, on.TextEntered("and now?")))
-    talk = script(*events, at(20.4, on.LineOpened(2)), begin=opened(), until=23.0)  # type: ignore[arg-type]
+    talk = script(*events, at(20.4, on.LineOpened(2)), begin=opened(), until=23.0)
     assert talk.of(RememberItem) == []  # R21: the configuration is not in force yet
     talk.at(40.0)
     kinds = [kind for kind in talk.kinds if kind in ("RememberItem", "CreateItem", "CreateResponse", "OpenMic")]
@@ -147,7 +151,7 @@ def test_a_service_that_takes_no_items_is_complained_of_once() -> None:
 
 def test_a_new_talk_is_told_nothing() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, on.NewAsked()), at(20.3, on.LineOpened(2, configured=True)))
-    assert script(*events, until=30.0).of(RememberItem) == []  # type: ignore[arg-type]
+    assert script(*events, until=30.0).of(RememberItem) == []
 
 
 def test_live_changes_go_with_the_new_line() -> None:
@@ -172,18 +176,6 @@ def test_what_is_said_in_the_gap_goes_first() -> None:
     assert pre_rolls(talk)[-1] == pytest.approx(3.3)
 
 
-def test_a_sentence_in_the_middle_of_which_the_line_dies_is_said_again_from_its_beginning() -> None:
-    talk = script(
-        at(1.0, on.VoiceBegan(1.0)),
-        at(3.0, on.LineLost(1, "gone")),
-        at(3.5, on.LineOpened(2, configured=True)),
-        until=3.5,
-    )
-    (again,) = talk.of(OpenMic)
-    assert again.what.again
-    assert again.what.pre_roll == pytest.approx(2.8)
-
-
 def test_a_turn_that_has_no_words_yet_is_said_again_and_stands_once() -> None:
     started = wires.InputAudioBufferSpeechStarted(item_id="u1", audio_start_ms=0)
     events = (at(1.0, on.VoiceBegan(1.0)), at(1.3, wire(started)), at(3.0, on.VoiceEnded(3.0, 2.0)))
@@ -192,17 +184,21 @@ def test_a_turn_that_has_no_words_yet_is_said_again_and_stands_once() -> None:
     assert [turn.text for turn in talk.state.conversation.turns if turn.who == "you"] == []
 
 
-def test_what_was_understood_is_not_said_again() -> None:
-    talk = script(*voice(0.0, 1.0), *said("u1", "hello", 0.3), begin=opened(), until=6.0)  # type: ignore[arg-type]
-    talk.at(6.0).tell(on.LineLost(1, "gone")).at(6.5).tell(on.LineOpened(2, configured=True))
-    assert pre_rolls(talk)[-1] == 0.0
-
-
-def test_a_word_into_the_dead_line_is_said_again() -> None:
-    talk = script(
-        *voice(2.0, 2.5), at(3.2, on.LineLost(1, "gone")), at(3.6, on.LineOpened(2, configured=True)), until=3.6
-    )
-    assert pre_rolls(talk)[-1] == pytest.approx(1.9)
+@each(
+    ("events", "lost", "pre_roll"),
+    [
+        ((at(1.0, on.VoiceBegan(1.0)),), 3.0, 2.8),
+        (voice(2.0, 2.5), 3.2, 2.0),
+        ((*voice(0.0, 1.0), *said("u1", "hello", 0.3)), 6.0, 0.0),
+    ],
+    ids=["a sentence: from its beginning", "a word into the dead line", "understood: not again"],
+)
+def test_what_a_dying_line_did_not_understand_is_said_again(
+    events: tuple[At[Event], ...], lost: float, pre_roll: float
+) -> None:
+    talk = reconnected(*sorted(events, key=lambda one: one.time), lost=lost, gap=0.5)
+    assert pre_rolls(talk)[-1] == pytest.approx(pre_roll)
+    assert talk.of(OpenMic)[-1].what.again == (pre_roll > 0)
 
 
 def test_ten_seconds_are_kept_and_the_user_is_told_of_the_rest() -> None:
@@ -248,7 +244,7 @@ def limited(seconds: float | None, *, turn_mode: str = "hands-free") -> State:
 
 
 def rolled(talk: Talk) -> list[float]:
-    return [one.time for one in talk.of(Connect)]
+    return talk.times(Connect)
 
 
 def test_the_user_is_told_five_minutes_before_and_the_pause_is_taken() -> None:
@@ -260,48 +256,43 @@ def test_the_user_is_told_five_minutes_before_and_the_pause_is_taken() -> None:
     assert "line_lost" not in talk.notices
 
 
-def test_a_short_session_is_told_of_in_proportion() -> None:
-    assert rolled(script(begin=limited(60.0), until=59.0)) == [45.0]
+def expires(at_unix: float) -> At[Event]:
+    """The service itself says when it ends."""
+    return at(0.1, wire(wires.SessionCreated(session={"type": "realtime", "expires_at": int(at_unix)})))
 
 
-def test_the_service_itself_may_say_when_it_ends() -> None:
-    created_session = wires.SessionCreated(session={"type": "realtime", "expires_at": int(UNIX + 120)})
-    talk = script(at(0.1, wire(created_session)), begin=limited(3600.0), until=119.0)
-    assert rolled(talk) == [90.0]
+HELD = (
+    at(44.0, on.TalkPressed()),
+    at(50.0, on.TalkReleased()),
+    at(50.5, on.UplinkDrained()),
+    at(50.6, committed("u1")),
+)
+REPLY = (at(50.6, committed("u1")), at(50.8, transcribed("u1", "hello")), at(50.9, created()), at(51.5, done()))
+ROLLS: list[tuple[str, State, Sequence[At[Event]], float, float | None, float | None]] = [
+    ("a short session: in proportion", limited(60.0), (), 59.0, 45.0, 45.0),
+    ("the service itself may say when it ends", limited(3600.0), (expires(UNIX + 120),), 119.0, 90.0, 90.0),
+    ("a wrong clock: long ago", limited(None), (expires(UNIX - 5_000),), 3000.0, None, None),
+    ("a wrong clock: at once", limited(None), (expires(UNIX + 2),), 3000.0, None, None),
+    ("a wrong clock: in decades", limited(None), (expires(UNIX + 1e9),), 3000.0, None, None),
+    ("not while the user speaks", limited(60.0),
+     (at(40.0, on.VoiceBegan(40.0)), at(50.0, on.VoiceEnded(50.0, 10.0))), 59.0, 51.0, 51.0),
+    ("an answer is heard to its end", limited(60.0), answer(since=40.0, until=52.0), 59.0, 52.6, 54.0),
+    ("a press is no pause", limited(60.0, turn_mode="push-to-talk"), (*HELD, *REPLY), 59.0, 50.0, 59.0),
+    ("typed text is answered first", limited(60.0),
+     (at(44.9, on.TextEntered("a question")), at(45.2, created("r1")), at(45.5, heard())), 46.0, None, None),
+]  # fmt: skip
 
 
-def test_a_wall_clock_that_is_wrong_ends_nothing() -> None:
-    for expires_at in (UNIX - 5_000, UNIX + 2, UNIX + 1e9):
-        session = wires.SessionCreated(session={"type": "realtime", "expires_at": int(expires_at)})
-        talk = script(at(0.1, wire(session)), begin=limited(None), until=3000.0)
-        assert rolled(talk) == []
-
-
-def test_nobody_is_cut_off_who_speaks() -> None:
-    speaks = (at(40.0, on.VoiceBegan(40.0)), at(50.0, on.VoiceEnded(50.0, 10.0)))
-    assert rolled(script(*speaks, begin=limited(60.0), until=59.0)) == [51.0]
-
-
-def test_an_answer_is_heard_to_its_end() -> None:
-    (after,) = rolled(script(*answer(since=40.0, until=52.0), begin=limited(60.0), until=59.0))
-    assert 52.6 <= after <= 54.0
-
-
-def test_a_press_is_no_pause() -> None:
-    held = (
-        at(44.0, on.TalkPressed()),
-        at(50.0, on.TalkReleased()),
-        at(50.5, on.UplinkDrained()),
-        at(50.6, committed("u1")),
-    )
-    reply = (at(50.8, transcribed("u1", "hello")), at(50.9, created()), at(51.5, done()))
-    (after,) = rolled(script(*held, *reply, begin=limited(60.0, turn_mode="push-to-talk"), until=59.0))
-    assert after > 50.0
-
-
-def test_typed_text_is_answered_first() -> None:
-    events = (at(44.9, on.TextEntered("a question")), at(45.2, created("r1")), at(45.5, heard()))
-    assert rolled(script(*events, begin=limited(60.0), until=46.0)) == []
+@each(("name", "begin", "events", "until", "earliest", "latest"), ROLLS)
+def test_r28_when_a_new_session_is_taken(
+    name: str, begin: State, events: Sequence[At[Event]], until: float, earliest: float | None, latest: float | None
+) -> None:
+    times = rolled(script(*events, begin=begin, until=until))
+    if earliest is None or latest is None:
+        assert times == []
+    else:
+        (rolled_at,) = times
+        assert earliest <= rolled_at <= latest
 
 
 def test_a_session_that_expires_all_the_same_is_a_roll_over_and_loses_nothing() -> None:

@@ -10,7 +10,6 @@ from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
     At,
-    Talk,
     at,
     audio,
     committed,
@@ -44,11 +43,6 @@ WEBSOCKET = opened(transport="WebSocket")
 FIRST = "answer-1-1"
 BUSY = refused("conversation_already_has_active_response")
 Events = tuple[At[on.Event], ...]
-
-
-def creates(talk: Talk) -> list[float]:
-    """When answers were asked for."""
-    return [one.time for one in talk.of(CreateResponse)]
 
 
 def typed(time: float) -> At[on.Event]:
@@ -100,14 +94,14 @@ def test_r12_r15_when_answers_are_created_and_what_is_told(
     name: str, until: float, times: list[float], notices: list[str], events: Events
 ) -> None:
     talk = script(*events, until=until)
-    assert (creates(talk), talk.notices) == (times, notices)
+    assert (talk.times(CreateResponse), talk.notices) == (times, notices)
     assert len(talk.of(do.CreateItem)) == sum(isinstance(event.what, on.TextEntered) for event in events)
 
 
 def test_r12_an_answer_the_server_began_itself_takes_the_slot() -> None:
     events = (at(0.0, created("r1")), typed(0.1), at(5.0, done("r1")), at(5.2, created("r2")))
     talk = script(*events, until=6.0)
-    assert (creates(talk), talk.state.responses.active_id) == ([5.0], "r2")
+    assert (talk.times(CreateResponse), talk.state.responses.active_id) == ([5.0], "r2")
 
 
 def test_r8_over_websocket_the_item_is_truncated_at_what_was_played() -> None:
@@ -190,7 +184,7 @@ def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
     assert talk.notices == ["no_answer"]
     assert talk.state.responses.missing_since == 9.0
     talk.at(25.0).tell(on.AgainPressed())
-    assert creates(talk) == [1.0, 25.0]
+    assert talk.times(CreateResponse) == [1.0, 25.0]
 
 
 def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> None:
@@ -199,7 +193,7 @@ def test_speech_without_an_answer_for_8_seconds_is_noticed_and_again_asks() -> N
         (9.0, "No answer to what you said came within 8 s.")
     ]
     assert view(talk.state, talk.now, talk.policy).reply.state == "no-answer"
-    assert creates(talk.at(25.0).tell(on.AgainPressed())) == [25.0]
+    assert talk.at(25.0).tell(on.AgainPressed()).times(CreateResponse) == [25.0]
 
 
 @each(
@@ -235,9 +229,9 @@ def test_stalled_answer_is_noticed_once_and_again_asks_anew() -> None:
     assert (reply.state, reply.seconds) == ("no-answer", 29.0)
     talk.at(41.0).tell(on.AgainPressed())
     assert [one.what.response_id for one in talk.of(CancelResponse)] == ["r1"]
-    assert creates(talk) == [0.0, 41.0]
+    assert talk.times(CreateResponse) == [0.0, 41.0]
     talk.at(41.1).tell(done("r1", "cancelled")).at(41.2).tell(created("r2")).at(42.0).tell(done("r2")).at(80.0)
-    assert creates(talk) == [0.0, 41.0]
+    assert talk.times(CreateResponse) == [0.0, 41.0]
     assert talk.notices == ["no_answer"]
 
 
@@ -270,9 +264,9 @@ def test_r15_an_answer_that_comes_too_late_is_taken_all_the_same() -> None:
 
 def test_r15_again_asks_when_an_answer_failed_and_not_otherwise() -> None:
     failed = script(at(0.0, created()), at(1.0, done(status="failed", error="slow down")), at(2.0, on.AgainPressed()))
-    assert creates(failed)[:1] == [2.0]
+    assert failed.times(CreateResponse)[:1] == [2.0]
     assert failed.notices[0] == "answer_failed"
-    assert creates(script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed()))) == []
+    assert script(at(0.0, created()), at(1.0, done()), at(2.0, on.AgainPressed())).times(CreateResponse) == []
 
 
 CANCELLED = at(3.0, done(status="cancelled", reason="client_cancelled"))
@@ -374,8 +368,8 @@ def test_late_sound_of_a_silenced_answer_is_not_counted_for_the_next() -> None:
 def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one() -> None:
     events = (at(1.0, on.TextEntered("a")), at(1.1, on.StopPressed()), at(1.3, created("r1")))
     talk = script(*events, begin=WEBSOCKET, until=2.0)
-    assert [one.time for one in talk.of(SilencePlayback)] == [1.1, 1.3]
-    assert [one.time for one in talk.of(CancelResponse)] == [1.3] and talk.of(BeginPlayback) == []
+    assert talk.times(SilencePlayback) == [1.1, 1.3]
+    assert talk.times(CancelResponse) == [1.3] and talk.of(BeginPlayback) == []
 
 
 def test_clocks_of_an_old_line_say_nothing_about_the_new_one() -> None:

@@ -42,11 +42,6 @@ def outputs(talk: Talk) -> list[tuple[float, str | None, str | None]]:
     return [(one.time, one.what.item.call_id, one.what.item.output) for one in talk.of(AnswerCall)]
 
 
-def creates(talk: Talk) -> list[float]:
-    """When answers were asked for."""
-    return [one.time for one in talk.of(CreateResponse)]
-
-
 def asked(talk: Talk) -> tuple[ToolAsk, ...]:
     """What the screen asks now."""
     return view(talk.state, talk.now, talk.policy).asked
@@ -56,10 +51,10 @@ def test_a_tool_that_is_always_allowed_runs_when_the_answer_is_done_and_one_answ
     talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert talk.of(RunTool) == [at(1.0, RunTool("c1", "add", '{"first": 1}'))]
     assert outputs(talk) == [(2.0, "c1", "2")]
-    assert creates(talk) == [2.0]
+    assert talk.times(CreateResponse) == [2.0]
     assert talk.kinds.index("AnswerCall") < talk.kinds.index("CreateResponse")
     echo = Item(id="tool-1-1", type="function_call_output", call_id="c1", output="2")
-    assert creates(talk.at(3.0).tell(wire(wires.ConversationItemAdded(item=echo))).at(20.0)) == [2.0]
+    assert talk.at(3.0).tell(wire(wires.ConversationItemAdded(item=echo))).at(20.0).times(CreateResponse) == [2.0]
 
 
 def test_nothing_runs_without_the_users_word() -> None:
@@ -71,7 +66,7 @@ def test_nothing_runs_without_the_users_word() -> None:
     assert talk.of(RunTool) == [at(61.0, RunTool("c1", "look", '{"x": 1}'))]
     (turn,) = turn_views(talk.state, 63.0)
     assert (turn.latency, turn.detail, turn.stage, turn.partial) == (1.5, '{"x": 1}  →  seen', "", False)
-    assert creates(talk) == [62.5]
+    assert talk.times(CreateResponse) == [62.5]
 
 
 @each("word", [on.ToolAllowed("c1"), on.ToolDenied("c1")])
@@ -88,7 +83,7 @@ def test_latency_excludes_the_wait_for_tool_approval(word: on.Event) -> None:
 def test_a_denied_call_is_told_to_the_model_which_may_answer_without_it() -> None:
     talk = script(*answered(call("c1")), at(3.0, on.ToolDenied("c1", "Too dear.")), begin=BEGIN)
     assert outputs(talk) == [(3.0, "c1", "The user did not allow this call; it was not run. Too dear.")]
-    assert creates(talk) == [3.0]
+    assert talk.times(CreateResponse) == [3.0]
     assert talk.of(RunTool) == []
     assert turn_views(talk.state, 4.0)[0].failed == "you did not allow it"
 
@@ -112,7 +107,7 @@ def test_outputs_leave_in_the_order_of_the_calls_and_one_answer_follows_all() ->
         begin=BEGIN,
     )
     assert outputs(talk) == [(5.0, "c1", "one"), (5.0, "c2", "two"), (5.0, "c3", "three")]
-    assert creates(talk) == [5.0]
+    assert talk.times(CreateResponse) == [5.0]
 
 
 def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
@@ -127,7 +122,7 @@ def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
         begin=BEGIN,
     )
     assert outputs(talk) == [(3.5, "c2", "quick"), (6.0, "c1", "slow")]
-    assert creates(talk) == [3.5, 6.0]
+    assert talk.times(CreateResponse) == [3.5, 6.0]
 
 
 @each("status", ["cancelled", "failed", "incomplete"])
@@ -143,14 +138,14 @@ def test_a_call_whose_own_item_is_incomplete_is_not_run_and_the_model_is_told() 
     talk = script(*answered(call("c1", "add", '{"fir', "incomplete")), begin=BEGIN)
     assert talk.of(RunTool) == []
     assert "cut short" in str(outputs(talk)[0][2])
-    assert creates(talk) == [1.0]
+    assert talk.times(CreateResponse) == [1.0]
 
 
 def test_calls_are_known_from_their_items_where_done_brings_no_output() -> None:
     seen = wire(wires.ResponseOutputItemDone(response_id="r1", item=call("c1", "add")))
     talk = script(at(0.0, created()), at(0.5, seen), at(1.0, done()), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c1", "2")]
-    assert creates(talk) == [2.0]
+    assert talk.times(CreateResponse) == [2.0]
 
 
 def test_what_is_never_allowed_or_made_up_is_refused_at_once() -> None:
@@ -160,29 +155,29 @@ def test_what_is_never_allowed_or_made_up_is_refused_at_once() -> None:
         "The user did not allow this call; it was not run.",
         "There is no tool called 'no_such'.",
     ]
-    assert creates(talk) == [1.0]
+    assert talk.times(CreateResponse) == [1.0]
 
 
 def test_undeclared_call_without_any_tools_is_refused_and_answered() -> None:
     talk = script(*answered(call("c1", "no_such")))
     assert [text for _, _, text in outputs(talk)] == ["There is no tool called 'no_such'."]
-    assert creates(talk) == [1.0]
+    assert talk.times(CreateResponse) == [1.0]
 
 
 def test_a_function_of_the_session_file_is_left_to_the_user_and_waited_for() -> None:
     talk = script(*answered(call("c1", "mine"), call("c2", "add")), at(2.0, on.ToolFinished("c2", "2")), begin=BEGIN)
     assert outputs(talk) == [(2.0, "c2", "2")]
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
     assert talk.notices == ["tool_unanswered"]
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
-    assert creates(talk.at(40.0).tell(wire(wires.ConversationItemAdded(item=by_hand))).at(50.0)) == [40.0]
+    assert talk.at(40.0).tell(wire(wires.ConversationItemAdded(item=by_hand))).at(50.0).times(CreateResponse) == [40.0]
 
 
 def test_an_output_written_by_hand_takes_the_call_over() -> None:
     by_hand = Item(id="o1", type="function_call_output", call_id="c1", output="by hand")
     talk = script(*answered(call("c1")), at(2.0, wire(wires.ConversationItemAdded(item=by_hand))), begin=BEGIN)
     assert asked(talk) == ()
-    assert creates(talk) == [2.0]
+    assert talk.times(CreateResponse) == [2.0]
     talk.at(40.0).tell(on.ToolAllowed("c1"))
     assert talk.of(RunTool) == []
 
@@ -195,7 +190,7 @@ def test_stop_runs_nothing_more_and_asks_for_nothing_more() -> None:
         begin=BEGIN,
     )
     assert outputs(talk) == [(3.0, "c1", "late"), (3.0, "c2", "The user stopped this before it was run.")]
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
 
 
 def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that() -> None:
@@ -210,13 +205,13 @@ def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that
         begin=BEGIN,
     )
     assert outputs(talk) == [(2.0, "c1", "2")]
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
 
 
 def test_a_call_nobody_allows_ends_after_two_minutes_and_no_timer_asks_for_an_answer() -> None:
     talk = script(*answered(call("c1")), begin=BEGIN, until=1.0 + ASK_LIMIT + 1)
     assert outputs(talk) == [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")]
-    assert creates(talk) == []
+    assert talk.times(CreateResponse) == []
     assert talk.notices == ["tool_expired"]
 
 
@@ -248,7 +243,7 @@ def test_a_call_the_service_would_make_itself_is_asked_by_the_same_question(is_a
     (sent,) = (one.what.item for one in talk.of(AnswerCall))
     assert (sent.type, sent.approval_request_id, sent.approve) == ("mcp_approval_response", "mcpr_1", is_allowed)
     assert talk.of(RunTool) == []
-    assert creates(talk) == []  # the service goes on by itself
+    assert talk.times(CreateResponse) == []  # the service goes on by itself
 
 
 def test_an_approval_for_the_rest_of_the_talk_is_for_that_server_alone() -> None:

@@ -180,6 +180,10 @@ class Talk:
         """The effects of these kinds, in order."""
         return [At(one.time, one.what) for one in self.effects if isinstance(one.what, kinds)]
 
+    def times(self, *kinds: type[Effect]) -> list[float]:
+        """When effects of these kinds were wanted."""
+        return [one.time for one in self.effects if isinstance(one.what, kinds)]
+
     def news(self, *kinds: type[A]) -> list[At[A]]:
         """The announcements of these kinds, in order."""
         return [At(one.time, one.what) for one in self.announced if isinstance(one.what, kinds)]
