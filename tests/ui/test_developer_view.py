@@ -32,6 +32,7 @@ async def with_events(stage: Stage) -> None:
     app, engine, pilot = stage
     engine.log(*happened())
     await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
+    await at_rest(pilot)
 
 
 PLACES: dict[tuple[int, int], tuple[int | None, int, int]] = {
