@@ -82,7 +82,7 @@ def test_r7_a_sentence_cuts_in_after_250_ms_with_everything_from_before_it() -> 
     assert talk.of(SilencePlayback) == [at(3.25, SilencePlayback(1))]
 
 
-def test_r7_the_core_grants_nothing_by_itself_so_a_short_voice_whose_end_is_not_known_yet_cuts_nothing() -> None:
+def test_r7_the_core_grants_no_interruption_by_itself_for_a_short_voice() -> None:
     talk = script(*answer(until=15.0)[:3], until=3.0)
     talk.state = step(talk.state, on.VoiceBegan(2.9), 3.0, talk.policy).state
     for now in (3.15, 3.2, 3.5):
@@ -134,7 +134,7 @@ def test_r7_what_the_callback_granted_is_carried_out_once() -> None:
     assert talk.of(AllowBargeIn)[-1] == at(3.2, AllowBargeIn(False))
 
 
-def test_r7_a_grant_just_after_the_end_opens_the_mic_and_the_next_response_is_audible() -> None:
+def test_r7_a_grant_just_after_the_end_keeps_the_next_response_audible() -> None:
     events = (
         at(0.0, created()),
         at(0.1, heard()),

@@ -104,6 +104,6 @@ def test_without_the_stop_the_talk_goes_on_and_says_so() -> None:
     assert "goes on" in talk.news(on.Noticed)[0].what.text
 
 
-def test_a_new_session_spends_the_same_purse() -> None:
+def test_a_new_session_has_the_same_budget() -> None:
     talk = script(at(1.0, SPENT), at(2.0, on.NewAsked()), until=3.0)
     assert view(talk.state, 3.0, talk.policy).spent_budget == 2.0

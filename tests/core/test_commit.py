@@ -63,7 +63,7 @@ def test_r19_a_provider_that_waits_for_the_client_gets_one_commit() -> None:
     assert talk.of(CommitInput) == [at(5.0, CommitInput("audio-1-1"))]
 
 
-def test_r19_speech_that_stopped_before_the_settings_are_in_force_wakes_nobody_until_then() -> None:
+def test_r19_speech_that_stopped_before_the_settings_are_in_force_is_committed_then() -> None:
     stopped = at(0.2, wire(InputAudioBufferSpeechStopped(item_id="u1")))
     line = (at(0.0, on.ConnectWanted()), at(0.1, on.LineOpened(1)), stopped)
     talk = script(*line, policy=WAITS_FOR_US, begin=State(), until=20.0)  # raises for a deadline that comes again
@@ -103,7 +103,7 @@ def commits(*events: At[on.Event]) -> list[float]:
 
 
 @each(("name", "events", "earliest", "latest"), GAPS)
-def test_r27_what_a_lost_line_did_not_hear_is_committed_once_when_all_of_it_has_left(
+def test_r27_speech_a_lost_connection_missed_is_committed_once_after_it_was_sent(
     name: str, events: tuple[At[on.Event], ...], earliest: float, latest: float
 ) -> None:
     (committed_at,) = commits(*events)
@@ -115,6 +115,6 @@ def test_r27_a_turn_that_was_committed_to_the_dead_line_is_committed_again() -> 
     assert first == 2.5 and again >= 3.4 + 1.0 + 0.5
 
 
-def test_r27_turns_after_a_gap_are_as_quick_as_ever_and_a_silent_gap_commits_nothing() -> None:
+def test_r27_turns_after_a_gap_commit_in_time_and_a_silent_gap_commits_nothing() -> None:
     assert commits(LOST, *voice(2.0, 4.0), at(5.0, BACK), *voice(20.0, 22.0))[1] == 22.5
     assert commits(LOST, at(5.0, BACK)) == []

@@ -17,12 +17,6 @@ LOCAL = State(wishes=Wishes(provider="local", is_loopback=True))
 REMOTE = State(wishes=Wishes(provider="openai"))
 
 
-def connects(*events: object, begin: State = REMOTE) -> list[tuple[float, int]]:
-    """When which line was asked for."""
-    talk = script(*events, begin=begin)  # type: ignore[arg-type]
-    return [(one.time, one.what.connection) for one in talk.of(do.Connect)]
-
-
 def failing(failure: on.LineFailed, *, times: int, begin: State = REMOTE) -> Talk:
     """A talk whose first attempts all fail at once, and which is left while the next one is under way."""
     talk = script(at(0.0, on.ConnectWanted()), begin=begin, until=0.0)
@@ -43,16 +37,35 @@ def test_a_conversation_begins_with_a_line_and_the_configuration_for_its_handsha
     assert talk.state.connection.phase == "connecting"
 
 
+LIMITED = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
+WANTED = at(0.0, on.ConnectWanted())
+
+
+@each(
+    ("events", "times", "kinds"),
+    [
+        ((WANTED, at(1.0, on.ConnectWanted()), at(2.0, on.AgainPressed())), [0.0], ["Connect"]),
+        ((WANTED, at(0.5, on.EndAsked())), [0.0], ["Connect", "HangUp"]),
+        ((WANTED, at(0.5, LIMITED)), [0.0, 7.5], ["Connect", "Connect"]),
+    ],
+    ids=["coming up: asked for once", "R30: an end hangs up", "R27: the service says how long to wait"],
+)
+def test_when_a_connection_is_asked_for(events: tuple[At[on.Event], ...], times: list[float], kinds: list[str]) -> None:
+    talk = script(*events, begin=REMOTE)
+    assert (talk.times(do.Connect), talk.kinds) == (times, kinds)
+
+
 def test_the_steps_of_connecting_are_kept() -> None:
-    events = (at(0.0, on.ConnectWanted()), at(0.2, on.LineStep(1, "offer", 0.2)), at(0.5, on.LineStep(1, "ice", 0.3)))
+    events = (WANTED, at(0.2, on.LineStep(1, "offer", 0.2)), at(0.5, on.LineStep(1, "ice", 0.3)))
     assert script(*events, begin=REMOTE).state.connection.steps == (("offer", 0.2), ("ice", 0.3))
 
 
-def test_a_second_wish_for_a_line_that_is_coming_up_changes_nothing() -> None:
-    assert connects(at(0.0, on.ConnectWanted()), at(1.0, on.ConnectWanted()), at(2.0, on.AgainPressed())) == [(0.0, 1)]
+def test_r30_an_hour_of_silence_asks_for_nothing() -> None:
+    talk = script(until=3600.0, begin=opened(turn_mode="push-to-talk"))
+    assert (talk.effects, talk.state.connection.phase) == ([], "open")
 
 
-def test_a_local_server_that_is_still_starting_is_tried_three_times_before_the_user_is_told() -> None:
+def test_a_starting_local_server_is_tried_three_times_before_the_user_is_told() -> None:
     talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=3, begin=LOCAL)
     assert talk.times(do.Connect) == [0.0, 0.5, 1.5, 2.5]
     assert talk.notices == []
@@ -125,18 +138,7 @@ def test_r30_new_ends_and_starts_afresh() -> None:
     assert talk.state.microphone.is_open
 
 
-def test_r30_an_end_while_connecting_gives_the_attempt_up() -> None:
-    talk = script(at(0.0, on.ConnectWanted()), at(0.5, on.EndAsked()), begin=REMOTE)
-    assert [type(one.what) for one in talk.effects] == [do.Connect, do.HangUp]
-
-
-def test_r30_an_hour_of_silence_asks_for_nothing() -> None:
-    talk = script(until=3600.0, begin=opened(turn_mode="push-to-talk"))
-    assert talk.effects == []
-    assert talk.state.connection.phase == "open"
-
-
-def test_an_error_nobody_waits_for_is_shown_and_ends_nothing() -> None:
+def test_an_unexpected_error_is_shown_and_ends_nothing() -> None:
     talk = script(at(1.0, refused("server_error", message="Something broke.")))
     assert talk.notices == ["server_error"]
     assert talk.state.connection.phase == "open"
@@ -187,12 +189,6 @@ def test_r27_a_server_on_this_machine_is_asked_every_second_at_least() -> None:
     talk = failing(on.LineFailed(0, "nothing listens", retryable=True, code="refused"), times=8, begin=LOCAL)
     times = talk.times(do.Connect)
     assert max(later - earlier for earlier, later in pairwise(times)) <= 1.0
-
-
-def test_r27_the_service_says_how_long_to_wait() -> None:
-    busy = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=7.0)
-    talk = script(at(0.0, on.ConnectWanted()), at(0.5, busy), begin=REMOTE, until=30.0)
-    assert talk.times(do.Connect) == [0.0, 7.5]
 
 
 def test_r27_r_tries_at_once_and_end_stops_trying() -> None:
@@ -269,7 +265,7 @@ def test_r14_no_reconnect_asks_for_an_answer_and_r_does() -> None:
     assert len(talk.of(do.CreateResponse)) == 1
 
 
-def test_a_server_on_this_machine_that_says_wait_is_not_taken_for_one_that_is_starting() -> None:
+def test_a_rate_limited_local_server_is_not_taken_for_one_that_is_starting() -> None:
     busy = on.LineFailed(1, "too many", status=429, code="rate_limit_exceeded", retryable=True, retry_after=9.0)
     talk = script(at(0.0, on.ConnectWanted()), at(0.5, busy), begin=LOCAL, until=1.0)
     assert talk.state.connection.phase == "refused"

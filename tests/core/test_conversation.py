@@ -101,7 +101,7 @@ def test_every_order_of_arrival_ends_in_the_order_of_the_server(order: tuple[int
     assert [text for _, text in talk.said()] == ["1", "2", "3", "4"]
 
 
-def test_a_turn_that_learns_late_whom_it_follows_moves_down_with_those_that_follow_it() -> None:
+def test_a_turn_with_a_late_previous_item_moves_with_its_followers() -> None:
     talk = connected().hear(committed("u2"), committed("u3", "u2"), committed("u1"))
     talk.hear(wire.ConversationItemAdded(item=item("u2"), previous_item_id="u1"))
     assert [turn.item_id for turn in talk.turns] == ["u1", "u2", "u3"]
@@ -155,7 +155,7 @@ def test_nothing_typed_is_no_turn() -> None:
     assert connected().tell(on.TextEntered("  \n")).turns == ()
 
 
-def test_final_words_replace_the_deltas_and_the_end_of_the_response_has_the_last_word() -> None:
+def test_final_transcript_replaces_the_deltas_and_response_done_replaces_it() -> None:
     talk = connected(speaker="").hear(created("r1"), words("r1", "a1", "I am wel"))
     talk.hear(wire.ResponseOutputAudioTranscriptDone(response_id="r1", item_id="a1", transcript="I am well."))
     assert talk.said() == [("assistant", "I am well.")]
@@ -261,17 +261,6 @@ def test_a_note_stands_where_it_happened_and_its_repeats_only_count() -> None:
     assert [(note.count, note.level, note.detail) for note in notes] == [(3, "error", "odd")]
     asked(talk, 2).hear(wire.ServerError(error=ErrorDetail(code="odd", message="Something odd")))
     assert [turn.who for turn in talk.views] == ["you", "note", "you", "note"]
-
-
-def test_harmless_races_never_become_notes() -> None:
-    talk = connected()
-    for code in (
-        "response_cancel_not_active",
-        "conversation_already_has_active_response",
-        "input_audio_buffer_commit_empty",
-    ):
-        talk.hear(wire.ServerError(error=ErrorDetail(code=code, message=code)))
-    assert talk.turns == ()
 
 
 def test_a_fresh_start_empties_the_transcript_and_gives_out_no_key_twice() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from tests.support.each import each
-from tests.support.script import Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
+from tests.support.script import At, Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
 from voicechat.core import events as on
 from voicechat.core.effects import CancelResponse, ChangeItem, CreateResponse, SendByHand
 from voicechat.core.turn_viewing import turn_views
@@ -107,33 +107,28 @@ def test_r15_a_second_answer_by_hand_is_refused_and_the_first_goes_on() -> None:
     assert told(talk) == ["The service refused your response.create: already has one"]
 
 
-def test_a_refused_answer_by_hand_frees_the_slot_and_is_told_once() -> None:
-    no = refused("invalid_value", event_id="hand-1-1", message="bad voice")
-    talk = script(at(0.0, on.RawEventEntered(CREATE)), at(0.2, no), at(1.0, on.TextEntered("a")), until=1.1)
-    assert len(told(talk)) == 1
-    assert "bad voice" in told(talk)[0]
-    assert len(talk.of(CreateResponse)) == 1
+DELETE = '{"type": "conversation.item.delete", "item_id": "i"}'
+SIDE = '{"type": "response.create", "response": {"conversation": "none"}}'
+NO_ITEM = refused("item_delete_invalid_item_id", event_id="hand-1-1", message="no such item")
+BAD_VOICE = refused("invalid_value", event_id="hand-1-1", message="bad voice")
+TOO_LARGE = on.SendRefused(1, "session.update", "too large", "hand-1-1")
+HANDS: list[tuple[str, str, tuple[At[on.Event], ...], list[float], list[str]]] = [
+    ("a refused answer frees the slot", CREATE, (at(0.2, BAD_VOICE), at(1.0, on.TextEntered("a"))), [1.0],
+     ["The service refused to answer: bad voice."]),
+    ("a side answer leaves the slot to the talk", SIDE, (at(0.1, on.TextEntered("a")),), [0.1], []),
+    ("even a harmless refusal is told", DELETE, (at(0.1, NO_ITEM),), [],
+     ["The service refused your conversation.item.delete: no such item"]),
+    ("what was not sent is told", '{"type": "session.update"}', (at(0.1, TOO_LARGE),), [],
+     ["session.update was not sent: too large."]),
+]  # fmt: skip
 
 
-def test_a_side_answer_by_hand_leaves_the_slot_to_the_talk() -> None:
-    side = '{"type": "response.create", "response": {"conversation": "none"}}'
-    talk = script(at(0.0, on.RawEventEntered(side)), at(0.1, on.TextEntered("a")), until=0.2)
-    assert len(talk.of(CreateResponse)) == 1
-
-
-def test_even_a_harmless_refusal_is_told_to_whom_it_concerns() -> None:
-    talk = script(
-        at(0.0, on.RawEventEntered('{"type": "conversation.item.delete", "item_id": "i"}')),
-        at(0.1, refused("item_delete_invalid_item_id", event_id="hand-1-1", message="no such item")),
-        until=1.0,
-    )
-    assert told(talk) == ["The service refused your conversation.item.delete: no such item"]
-
-
-def test_an_event_that_the_line_did_not_take_is_told_once() -> None:
-    no = on.SendRefused(1, "session.update", "too large", "hand-1-1")
-    talk = script(at(0.0, on.RawEventEntered('{"type": "session.update"}')), at(0.1, no), until=1.0)
-    assert told(talk) == ["session.update was not sent: too large."]
+@each(("name", "text", "events", "creates", "texts"), HANDS)
+def test_a_manual_event_that_fails_is_told_once_and_the_talk_goes_on(
+    name: str, text: str, events: tuple[At[on.Event], ...], creates: list[float], texts: list[str]
+) -> None:
+    talk = script(at(0.0, on.RawEventEntered(text)), *events, until=1.1)
+    assert (talk.times(CreateResponse), told(talk)) == (creates, texts)
 
 
 def test_a_deleted_turn_goes_when_the_service_has_deleted_it() -> None:
@@ -182,12 +177,6 @@ def test_a_system_text_is_sent_at_the_end_and_stands_as_a_note() -> None:
     assert (note.who, note.text) == ("note", "system: be brief")
 
 
-def test_an_item_is_fetched() -> None:
-    talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
-    talk.at(0.2).tell(on.ItemRetrievalAsked(key_of(talk, "i1")))
-    assert talk.of(ChangeItem)[0].what.event == ConversationItemRetrieve(item_id="i1")
-
-
 def sounding(transport: str = "WebRTC") -> Talk:
     delta = wire(ResponseOutputAudioTranscriptDelta(response_id="r1", item_id="a1", delta="a long answer"))
     begin = opened(transport="WebSocket" if transport == "WebSocket" else "WebRTC")
@@ -209,8 +198,10 @@ def test_an_interrupted_answer_is_cut_where_it_was_heard() -> None:
     assert cut == ConversationItemTruncate(item_id="a1", content_index=0, audio_end_ms=1500)
 
 
-def test_what_cannot_be_cut_is_told() -> None:
+def test_an_item_is_fetched_and_what_is_no_answer_cannot_be_cut() -> None:
     talk = script(at(0.0, wire(item("i1", "one"))), until=0.1)
+    talk.at(0.2).tell(on.ItemRetrievalAsked(key_of(talk, "i1")))
+    assert talk.of(ChangeItem)[0].what.event == ConversationItemRetrieve(item_id="i1")
     talk.at(0.2).tell(on.ItemTruncationAsked(key_of(talk, "i1")))
     assert "Only an answer" in told(talk)[0]
 

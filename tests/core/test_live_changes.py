@@ -338,7 +338,7 @@ def test_what_is_chosen_while_connecting_is_sent_when_the_line_is_up(choice: Eve
     assert ([time for time, _ in sent(talk)], detection(talk)) == ([3.0], expected)
 
 
-def test_the_wish_survives_a_lost_line() -> None:
+def test_changed_settings_survive_a_lost_connection() -> None:
     events = (choose(1.0, SILENCE, 200), updated(1.5), at(2.0, on.LineLost(1, "gone")), at(3.0, on.AgainPressed()))
     talk = script(*events, at(4.0, on.LineOpened(2, configured=True)), begin=begin(), until=9.0)
     assert talk.of(Connect)[-1].what.session["audio"]["input"]["turn_detection"]["silence_duration_ms"] == 200

@@ -11,10 +11,7 @@ from voicechat.core.rendering import LONG, PAUSE
 from voicechat.core.state import Wishes
 from voicechat.core.viewing import view
 from voicechat.protocol.codec import encode
-from voicechat.protocol.server_events import (
-    SessionInputTranscriptDelta,
-    SessionOutputTranscriptDelta,
-)
+from voicechat.protocol.server_events import SessionInputTranscriptDelta, SessionOutputTranscriptDelta
 from voicechat.session.perform import client_event
 
 POLICY = policy_for(CONTINUOUS)
@@ -107,7 +104,7 @@ def test_a_silent_microphone_offers_no_typing_which_it_does_not_take() -> None:
     assert "gives only silence" in note and "type" not in note
 
 
-def test_a_new_line_asks_for_the_same_session_is_told_nothing_and_hears_the_last_moments_again() -> None:
+def test_a_new_connection_repeats_the_session_and_the_last_seconds_of_sound_only() -> None:
     events = [at(1.0, you("Old words. ")), at(15.0, on.VoiceBegan(12.0)), at(20.0, on.LineLost(1, "gone"))]
     talk = translated(*events, at(20.5, on.LineOpened(2, "WebSocket")), until=30.0)
     assert talk.of(do.RememberItem) == [] and talk.of(do.Connect)[-1].what.session == WISH

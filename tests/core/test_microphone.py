@@ -122,15 +122,13 @@ def test_r2_no_reopen_delay_means_none() -> None:
     assert talk.of(OpenMic) == [at(2.0, OpenMic())]
 
 
-def test_who_answers_within_the_reopening_delay_keeps_the_first_word() -> None:
+def test_speech_within_the_reopening_delay_keeps_its_first_word() -> None:
     talk = script(*spoken(STOPPED), voice(2.05, 4.0)[0], until=3.0)
     assert talk.of(OpenMic) == [at(2.2, OpenMic(pre_roll=nearly(0.3)))]
 
 
 @each(("began", "pre_roll"), [(1.95, 0.3), (1.85, 0.0)], ids=["after the last sample", "under the assistant"])
-def test_nothing_from_before_the_last_sample_of_the_assistant_is_sent_without_a_grant(
-    began: float, pre_roll: float
-) -> None:
+def test_the_pre_roll_begins_after_the_last_audible_sample_without_a_grant(began: float, pre_roll: float) -> None:
     talk = script(*spoken(STOPPED), begin=HALF_DUPLEX, until=2.19)
     talk.state = step(talk.state, on.VoiceBegan(began), 2.19, talk.policy).state
     assert step(talk.state, on.TimePassed(), 2.2, talk.policy).effects == (OpenMic(pre_roll=nearly(pre_roll)),)
@@ -196,7 +194,7 @@ def test_r5_what_a_closed_mic_still_has_on_its_way_out_is_dropped_by_a_mute() ->
     assert talk.of(CloseMic) == [at(1.2, CloseMic()), at(1.25, CloseMic(drop=True))]
 
 
-def test_r5_nothing_said_with_nobody_at_the_screen_is_ever_sent() -> None:
+def test_r5_nothing_said_while_no_screen_is_attached_is_ever_sent() -> None:
     events = (at(1.0, on.TalkPressed()), at(2.0, on.AttendanceChanged(False)), at(5.0, on.AttendanceChanged(True)))
     again = at(5.1, on.TalkPressed())
     talk = script(*events, again, begin=opened(turn_mode="push-to-talk", transport="WebSocket"), until=6.0)

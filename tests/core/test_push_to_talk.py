@@ -202,7 +202,7 @@ def test_r27_a_turn_that_was_committed_into_a_dead_line_is_sent_again() -> None:
     assert len(talk.of(CommitInput)) == 2
 
 
-def test_r6_in_hands_free_a_press_interrupts_and_opens_but_the_server_decides_on_turns() -> None:
+def test_r6_in_hands_free_a_press_interrupts_and_opens_and_commits_nothing() -> None:
     talk = script(*ANSWER, press(1.0), release(3.0), begin=opened(), until=9.0)
     assert talk.of(ClearInput, CommitInput) == []
     assert (talk.times(OpenMic), talk.reason) == ([1.0], "")

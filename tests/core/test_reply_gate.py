@@ -56,7 +56,7 @@ def test_r13_a_failed_transcript_waits_for_again() -> None:
     assert talk.of(UpdateSession) == []
 
 
-def test_r13_a_missing_transcript_is_told_and_from_the_next_turn_on_the_server_replies() -> None:
+def test_r13_a_missing_transcript_is_told_and_then_the_server_replies() -> None:
     talk = script(at(1.0, committed("u1")), begin=BEGIN, policy=STEADY, until=6.1)
     assert talk.notices == ["transcript_missing"]
     assert talk.times(CreateResponse) == []
@@ -187,10 +187,6 @@ def test_the_mic_is_open_without_a_key_and_can_be_paused() -> None:
 
 
 def test_after_it_an_answer_may_be_asked_for_again() -> None:
-    events = (
-        at(1.0, on.TurnModeChosen("hands-free")),
-        at(8.0, committed("u1")),
-        at(8.4, transcribed("u1", "Hello.")),
-    )
+    events = (at(1.0, on.TurnModeChosen("hands-free")), at(8.0, committed("u1")), at(8.4, transcribed("u1", "Hello.")))
     talk = writing(*events, policy=STEADY)
     assert len(talk.of(CreateResponse)) == 1

@@ -135,13 +135,13 @@ def test_a_tool_is_told_with_its_output() -> None:
     assert (items[0].arguments, items[1].output) == ('{"city": "Ulm"}', "rain")
 
 
-def test_a_system_message_is_told_and_a_notice_is_not() -> None:
+def test_a_system_message_is_sent_again_and_a_notice_is_not() -> None:
     item = Item(id="s1", type="message", role="system", content=(ContentPart(type="input_text", text="Be brief."),))
     events = (at(0.0, wire(wires.ConversationItemAdded(item=item))), at(1.0, refused("odd", message="Something odd.")))
     assert told(reconnected(*events)) == [("system", "input_text", "Be brief.")]
 
 
-def test_a_service_that_takes_no_items_is_complained_of_once() -> None:
+def test_a_service_that_rejects_items_is_noticed_once() -> None:
     talk = reconnected(*said("u1", "hello", 0.0), *answered("r1", "Hi.", 2.0))
     for one in talk.of(RememberItem):
         talk.at(21.0).tell(refused("invalid_value", event_id=one.what.event_id, connection=2))
@@ -149,7 +149,7 @@ def test_a_service_that_takes_no_items_is_complained_of_once() -> None:
     assert "invalid_value" not in talk.notices
 
 
-def test_a_new_talk_is_told_nothing() -> None:
+def test_a_new_talk_sends_no_earlier_items() -> None:
     events = (*said("u1", "hello", 0.0), at(20.0, on.NewAsked()), at(20.3, on.LineOpened(2, configured=True)))
     assert script(*events, until=30.0).of(RememberItem) == []
 
@@ -360,7 +360,7 @@ def test_only_what_was_said_and_heard_goes_on() -> None:
     assert all(turn.at == 100.0 and turn.connection == 0 and turn.done for turn in turns)
 
 
-def test_the_first_line_is_told_once_and_nobody_is_greeted() -> None:
+def test_the_first_connection_gets_the_conversation_once_and_no_greeting() -> None:
     state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
     state, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
     told = [effect.item for effect in effects if isinstance(effect, RememberItem)]
@@ -373,7 +373,7 @@ def test_the_first_line_is_told_once_and_nobody_is_greeted() -> None:
     assert any("goes on from an earlier talk" in turn.text for turn in state.conversation.turns)
 
 
-def test_a_talk_with_nothing_before_it_greets_as_wished() -> None:
+def test_a_talk_without_an_earlier_one_greets() -> None:
     state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices())
     _, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
     assert any(isinstance(effect, CreateResponse) for effect in effects)

@@ -173,10 +173,13 @@ def test_r15_busy_without_an_end_is_told() -> None:
     assert [(one.time, one.what.code) for one in talk.news(on.Noticed)] == [(8.2, "no_answer")]
 
 
-@each("code", ["response_cancel_not_active", "input_audio_buffer_commit_empty"])
-def test_r15_harmless_races_are_notes_not_errors(code: str) -> None:
+RACES = ["response_cancel_not_active", "input_audio_buffer_commit_empty", "conversation_already_has_active_response"]
+
+
+@each("code", RACES)
+def test_r15_harmless_races_are_neither_told_nor_acted_on(code: str) -> None:
     talk = script(at(1.0, refused(code)))
-    assert (talk.notices, talk.effects) == ([], [])
+    assert (talk.notices, talk.effects, talk.turns) == ([], [], ())
 
 
 def test_r15_no_answer_within_8_seconds_frees_the_slot_and_says_so() -> None:
@@ -348,7 +351,7 @@ def test_an_item_that_was_played_to_its_end_is_left_alone_while_the_next_one_sou
     assert cuts(*events, at(1.5, on.StopPressed())) == [("i2", nearly(0.4))]
 
 
-def test_what_was_truncated_once_is_not_truncated_again_when_the_service_confirms_the_end() -> None:
+def test_an_item_is_truncated_once_although_the_service_confirms_the_cancel() -> None:
     events = (
         at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.StopPressed()),
         at(1.1, done(status="cancelled", reason="turn_detected")), at(1.2, on.StopPressed()),

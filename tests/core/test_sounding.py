@@ -181,7 +181,7 @@ def test_an_answer_counts_as_complete_when_done_and_silent_and_never_twice() -> 
     assert talk.at(9.0).view.completed == 1
 
 
-def test_an_answer_without_any_sound_is_complete_after_a_while_and_at_once_without_a_loudspeaker() -> None:
+def test_a_response_without_sound_is_complete_after_2_s_without_a_device_at_once() -> None:
     talk = answered(asked(connected()))
     assert talk.at(1.9).view.completed == 0
     assert talk.at(2.1).view.completed == 1
@@ -255,7 +255,7 @@ def test_late_news_of_a_flushed_sound_is_not_taken_for_a_stillborn_answer() -> N
     assert (talk.answer().text, talk.answer().cut_by, talk.answer().cut_at) == ("", "you", 0.0)
 
 
-def test_an_answer_whose_end_nobody_announced_is_ended_by_the_next() -> None:
+def test_a_response_without_response_done_is_ended_by_the_next() -> None:
     talk = asked(connected()).hear(created("r1"), words("r1", "a1", "First."))
     sounded(talk, 1.0, 2.0)
     sounded(answered(talk.at(5.0), 2, "Second."), 5.0, 6.0).at(9.0)
@@ -377,7 +377,7 @@ def test_the_word_being_spoken_counts_as_heard() -> None:
     assert heard("Hello there", 6.5 / 15) == "Hello there"
 
 
-def test_a_language_without_blanks_is_split_between_its_characters_and_marks_stay_with_them() -> None:
+def test_text_without_blanks_is_split_between_characters_and_keeps_their_marks() -> None:
     assert heard("窓際の席を二人で。お願いします。", 1.0) == "窓際の席を二"
     assert heard("二人で。お願い", 3 * 2.5 / 15) == "二人で。"
     assert heard("二「人」で", 1 * 2.5 / 15) == "二"

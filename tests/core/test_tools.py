@@ -47,7 +47,7 @@ def asked(talk: Talk) -> tuple[ToolAsk, ...]:
     return view(talk.state, talk.now, talk.policy).asked
 
 
-def test_a_tool_that_is_always_allowed_runs_when_the_answer_is_done_and_one_answer_follows() -> None:
+def test_an_always_allowed_tool_runs_at_response_done_and_one_response_follows() -> None:
     talk = script(*answered(call("c1", "add", '{"first": 1}')), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
     assert talk.of(RunTool) == [at(1.0, RunTool("c1", "add", '{"first": 1}'))]
     assert outputs(talk) == [(2.0, "c1", "2")]
@@ -208,7 +208,7 @@ def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that
     assert talk.times(CreateResponse) == []
 
 
-def test_a_call_nobody_allows_ends_after_two_minutes_and_no_timer_asks_for_an_answer() -> None:
+def test_an_unapproved_call_ends_after_two_minutes_without_a_response() -> None:
     talk = script(*answered(call("c1")), begin=BEGIN, until=1.0 + ASK_LIMIT + 1)
     assert outputs(talk) == [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")]
     assert talk.times(CreateResponse) == []

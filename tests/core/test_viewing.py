@@ -112,7 +112,7 @@ def test_the_third_lamp_waits_until_the_server_hears_you() -> None:
     assert talk.view.mic.lamps == ("yes", "yes", "yes")
 
 
-def test_the_third_lamp_takes_the_first_words_where_the_server_has_no_voice_detector() -> None:
+def test_the_third_lamp_takes_the_first_words_without_server_voice_detection() -> None:
     talk = connected(choices=PUSH_TO_TALK).at(1.0).tell(on.TalkPressed())
     talk.hear(wire.InputAudioBufferCleared()).at(2.0)
     assert talk.view.mic.lamps == ("yes", "yes", "waiting")
@@ -183,10 +183,7 @@ def test_the_reply_goes_from_listening_over_thinking_and_speaking_to_ready() -> 
 
 @each(
     ("interruption", "state", "detail"),
-    [
-        (on.StopPressed(), "stopped", "you stopped it"),
-        (on.BargeInHappened(1.0), "cut", "you cut in"),
-    ],
+    [(on.StopPressed(), "stopped", "you stopped it"), (on.BargeInHappened(1.0), "cut", "you cut in")],
 )
 def test_a_cut_answer_says_who_cut_it_for_three_seconds(interruption: on.Event, state: str, detail: str) -> None:
     talk = speaking(connected()).tell(interruption)
@@ -222,7 +219,7 @@ def test_a_running_tool_is_named_with_its_seconds() -> None:
     assert talk.at(0.4).view.reply.detail == "get_weather 0.4 s"
 
 
-def test_the_line_shows_what_the_service_uses_not_what_was_wished() -> None:
+def test_the_connection_shows_the_session_the_service_returned() -> None:
     talk = connected()
     assert (talk.view.connection.model, talk.view.connection.voice) == ("some-model", "marin")
     talk.hear(wire.SessionUpdated(session={**SESSION, "model": "other"}))

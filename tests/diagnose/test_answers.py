@@ -98,7 +98,7 @@ def test_one_turn_answered_twice_is_a_duplicate(by_text: bool) -> None:
 
 
 @each("between", ["again", "tool", "text"])
-def test_a_second_answer_that_somebody_wanted_is_no_duplicate(between: str) -> None:
+def test_a_second_response_with_a_reason_is_no_duplicate(between: str) -> None:
     reason: dict[str, Row] = {
         "again": here(3.5, "again.pressed"),
         "tool": sent(3.5, "conversation.item.create", item={"type": "function_call_output", "call_id": "x"}),
@@ -194,7 +194,7 @@ def test_an_answer_stopped_before_the_server_created_it_is_no_problem(act: str) 
 
 
 @each("timed", [True, False])
-def test_a_client_that_cuts_its_answer_with_nobody_cutting_in_is_named(timed: bool) -> None:
+def test_a_client_that_cancels_its_response_without_a_barge_in_is_named(timed: bool) -> None:
     log = [
         *opened(0, beta_session()),
         *spoken(1, "i1"),
@@ -248,7 +248,7 @@ def test_one_very_slow_answer_is_named_with_the_step_that_took_long(slow: float,
         assert "had not begun the answer" in found["slow-first-sound"].title
 
 
-def test_answers_that_are_slow_again_and_again_are_named_where_nobody_hears_the_loudspeaker() -> None:
+def test_three_slow_responses_are_named_where_the_log_has_no_playback() -> None:
     def turns(count: int) -> list[Row]:
         rows = []
         for n in range(count):
@@ -271,7 +271,7 @@ def called(t: float) -> list[Row]:
     ]
 
 
-def test_a_tool_result_that_nobody_has_answered_is_named() -> None:
+def test_a_tool_result_without_a_response_is_named() -> None:
     only("tool-output-unanswered", opened(), spoken(1, "i1"), called(3.2), until=9.5)
     went_on = [*called(3.2), *spoken(0, "i2")]
     assert codes(diagnosed(opened(), spoken(1, "i1"), went_on, timed=False)) >= {"tool-output-unanswered"}

@@ -71,7 +71,7 @@ def test_cutting_in_with_words_is_healthy() -> None:
     assert not diagnosed(log, until=30)
 
 
-def test_a_cancel_that_crosses_the_end_of_the_answer_is_the_race_everybody_meets() -> None:
+def test_a_cancel_that_crosses_response_done_is_healthy() -> None:
     log = [
         *opened(),
         *spoken(1, "u1"),

@@ -36,7 +36,7 @@ def test_another_notice_and_a_quiet_room_are_no_silent_microphone() -> None:
     assert not diagnosed(opened(), here(1, "mic.opened"), here(6, "notice", code="device_back"), until=600)
 
 
-def test_our_own_ears_report_the_echo_and_its_end() -> None:
+def test_our_own_echo_detector_reports_the_echo_and_its_end() -> None:
     heard = here(5, "echo.self_heard", level_db=-10.0, delay=0.1, cancelled_db=3.0, mode="cancelled")
     only("self-echo", opened(), heard)
     assert diagnosed(opened(), heard, here(8, "echo.changed", echo="headphones"))["self-echo"].resolved
@@ -61,7 +61,7 @@ def test_a_transcript_of_the_answers_own_words_is_an_echo(timed: bool) -> None:
 
 
 @each("words", ["and what about London tomorrow", "Paris", "stop"])
-def test_somebody_who_cuts_in_is_no_echo(words: str) -> None:
+def test_a_barge_in_is_no_echo(words: str) -> None:
     assert not diagnosed(over_the_answer(words))
 
 
@@ -139,7 +139,7 @@ def test_a_word_of_any_script_is_no_empty_transcript(words: str) -> None:
 
 
 @each("session", [ga_session(transcription=None), beta_session(input_audio_transcription=None)])
-def test_words_that_nobody_writes_down_are_explained_from_the_second_turn(session: dict[str, Any]) -> None:
+def test_transcription_that_is_off_is_explained_from_the_second_turn(session: dict[str, Any]) -> None:
     turns = [*spoken(1, "i1", None), *answered(3.4, "r1")], [*spoken(9, "i2", None), *answered(11.4, "r2")]
     assert not diagnosed(opened(0, session), turns[0])
     assert only("transcription-off", opened(0, session), *turns).severity == "info"
@@ -185,7 +185,7 @@ def test_a_mic_that_stays_closed_is_found_without_times_too() -> None:
 
 
 @each("act", ["mute.chosen", "pause.toggled", "turn_mode.chosen", "device.lost", "line.lost", "end.asked"])
-def test_a_mic_that_somebody_keeps_closed_is_not_forgotten(act: str) -> None:
+def test_a_mic_closed_by_the_user_or_a_loss_is_no_finding(act: str) -> None:
     assert "mic-never-reopened" not in codes(diagnosed(closed_for_answer(True), here(7.2, act), until=60))
 
 
@@ -234,7 +234,7 @@ def test_a_mic_opened_by_a_barge_in_or_after_the_sound_is_not_too_early() -> Non
 
 
 @each("heard", [True, False])
-def test_an_open_mic_that_hears_the_answer_is_named_where_the_server_must_not_interrupt(heard: bool) -> None:
+def test_a_mic_open_during_playback_is_named_where_the_server_must_not_interrupt(heard: bool) -> None:
     answer = answered(3.4, "r1", heard=heard)
     begins = [here(0.5, "mic.opened"), *spoken(1, "i1"), *answer[:4]]
     itself = came(5.2, "input_audio_buffer.speech_started", item_id="i2", audio_start_ms=5200)

@@ -38,7 +38,7 @@ def test_an_unknown_field_is_named_with_the_field_that_was_meant(timed: bool) ->
     assert [mark.seq for mark in finding.evidence] == [1, 2]
 
 
-def test_an_unknown_field_is_also_read_from_a_sentence_without_code_param_or_event_id() -> None:
+def test_an_unknown_field_is_read_from_the_message_alone() -> None:
     log = [
         *opened(0, beta_session()),
         update(turn_detection={"type": "server_vad", "post_speech_silence_ms": 700}),

@@ -15,14 +15,7 @@ from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import GA_NAMES
 from voicechat.protocol.server_events import SERVER_EVENTS
 from voicechat.protocol.session_dialects import GA_PATHS
-from voicechat.protocol.session_fields import (
-    AUDIO,
-    NOISE_REDUCTION,
-    REALTIME,
-    SEMANTIC_VAD,
-    SERVER_VAD,
-    TRANSCRIPTION,
-)
+from voicechat.protocol.session_fields import AUDIO, NOISE_REDUCTION, REALTIME, SEMANTIC_VAD, SERVER_VAD, TRANSCRIPTION
 from voicechat.protocol.shapes import ByKind, Fields
 from voicechat.session.local_events import EFFECT_NAMES, EVENT_NAMES
 

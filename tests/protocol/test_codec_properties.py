@@ -77,7 +77,7 @@ SAME_IN_BETA = [
 
 
 @pytest.mark.parametrize("record", SERVER_EVENTS.values(), ids=lambda record: record.__name__)
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 4)
 @given(data=st.data())
 def test_a_server_event_comes_back_equal_also_by_way_of_beta(record: type[WireEvent], data: st.DataObject) -> None:
     event = cast("ServerEvent", data.draw(records(record)))
@@ -90,7 +90,7 @@ def test_a_server_event_comes_back_equal_also_by_way_of_beta(record: type[WireEv
 
 
 @pytest.mark.parametrize("record", CLIENT_EVENTS.values(), ids=lambda record: record.__name__)
-@settings(max_examples=15)
+@settings(max_examples=settings().max_examples // 4)
 @given(data=st.data())
 def test_a_client_event_comes_back_equal_or_is_refused(record: type[WireEvent], data: st.DataObject) -> None:
     event = cast("ClientEvent", data.draw(records(record)))

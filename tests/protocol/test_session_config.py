@@ -122,13 +122,13 @@ def test_temperature_is_for_beta_only_and_has_a_range_there() -> None:
 
 
 @each("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
-def test_the_limit_of_an_answer_is_one_wish_under_any_name(name: str) -> None:
+def test_the_token_limit_is_one_setting_under_any_name(name: str) -> None:
     checked = check_session({name: 300})
     assert checked.session == {"type": "realtime", "max_output_tokens": 300}
     assert to_dialect(checked.session, "beta")[0] == {"max_response_output_tokens": 300}
 
 
-def test_one_wish_said_twice_differently_is_told() -> None:
+def test_one_setting_given_twice_differently_is_told() -> None:
     checked = check_session({"max_output_tokens": 300, "max_response_output_tokens": 500})
     assert checked.session["max_output_tokens"] == 300
     assert "differ" in said(checked)

@@ -100,7 +100,7 @@ def test_what_is_not_allowed_is_left_out_and_named(field: str, value: Any) -> No
 
 
 @each(("field", "value"), [one for one in GOOD if beta_wish(*one)])
-def test_the_beta_spelling_of_a_wish_is_the_same_wish(field: str, value: Any) -> None:
+def test_the_beta_spelling_of_a_setting_is_the_same_setting(field: str, value: Any) -> None:
     session, _ = beta_wish(field, value) or ({}, "")
     checked = check_session(session)
     assert errors(checked.problems) == []

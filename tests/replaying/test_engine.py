@@ -115,7 +115,7 @@ def test_a_pause_holds_everything_and_the_end_is_one(tmp_path: Path) -> None:
         assert isinstance(again[-1], Playing) and not again[-1].is_paused
 
 
-def test_back_in_time_everything_is_told_anew(tmp_path: Path) -> None:
+def test_a_seek_backwards_replaces_what_is_shown(tmp_path: Path) -> None:
     with watching(tmp_path) as replay:
         replay.engine.toggle()
         replay.engine.seek_to(8.0)

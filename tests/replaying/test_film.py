@@ -77,7 +77,7 @@ def test_a_tape_without_its_start_shows_what_the_wire_tells(tmp_path: Path) -> N
     assert [row.type for row in film.rows][:2] == ["session.created", "conversation.item.create"]
 
 
-def test_somebody_elses_log_is_shown_with_its_times(tmp_path: Path) -> None:
+def test_a_log_of_another_client_is_shown_with_its_times(tmp_path: Path) -> None:
     lines = [
         {"timestamp": line["t"] + 1_700_000_000, "direction": "sent" if line["dir"] == "out" else "received",
          "event": line["event"]}

@@ -108,7 +108,7 @@ async def test_an_event_that_beats_the_open_line_still_comes_after_it() -> None:
     assert house.names("local").index("line.opened") >= 0
 
 
-async def test_typed_text_leaves_as_item_and_answer_wish() -> None:
+async def test_typed_text_is_sent_as_item_and_response_create() -> None:
     async with talking() as house:
         house.session.tell(on.TextEntered("hello"))
         await house.until(lambda: house.session.state.responses.asked_at is not None)

@@ -63,7 +63,7 @@ class Seen(HTMLParser):
         self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
 
 
-def test_it_loads_nothing_and_a_strangers_words_stay_words(page: Path) -> None:
+def test_it_loads_nothing_and_markup_in_a_transcript_stays_text(page: Path) -> None:
     document = page.read_text(encoding="utf-8")
     seen = Seen(document)
     assert seen.scripts == 2

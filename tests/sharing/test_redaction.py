@@ -44,7 +44,7 @@ def test_a_redacted_tape_still_runs_through_the_core_without_a_difference(tmp_pa
 
 
 @given(st.dictionaries(st.sampled_from(["text", "whatever", "note", "title"]), st.text(min_size=1), min_size=1))
-def test_a_field_that_nobody_thought_of_is_taken_for_words(fields: dict[str, str]) -> None:
+def test_an_unknown_field_is_redacted(fields: dict[str, str]) -> None:
     for value in redacted(fields).values():
         assert not any(letter.isalpha() and letter not in "xXжა𝒙字𠀀" for letter in value)
 
@@ -64,7 +64,7 @@ def test_secrets_go_even_where_words_may_stay() -> None:
     assert "Be kind." in told and '"max_output_tokens": 100' in told
 
 
-def test_where_the_tape_lies_is_nobodys_business(tmp_path: Path) -> None:
+def test_the_folder_of_the_tape_is_not_shared(tmp_path: Path) -> None:
     note = on.SoundNoted("This talk is recorded, in /home/anna/tapes/2026 x.", "info", "tape_began")
     tape = told_tape(tmp_path, [*opening(), (0.1, lambda state, now: note), *turn(1, "Hello", "Hi.")])
     for redact in (False, True):

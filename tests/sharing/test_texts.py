@@ -34,7 +34,7 @@ def test_words_that_look_like_markdown_stay_words() -> None:
     assert "\\# \\[x\\](http://y) \\<script\\>" in told
 
 
-def test_subtitles_have_numbers_times_and_both_sides_without_what_nobody_heard() -> None:
+def test_subtitles_have_numbers_times_and_both_sides_without_unheard_text() -> None:
     you = Line("you", 61.25, 62.5, "Hello\nthere", 11)
     told = as_subtitles(story(you, CUT, Line("note", 7.0, 7.0, "The line was lost.", 18)))
     assert told.startswith("1\n00:01:01,250 --> 00:01:02,500\nYou: Hello there\n\n2\n00:00:03,000 --> ")

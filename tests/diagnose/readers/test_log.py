@@ -25,10 +25,7 @@ def test_every_format_gives_the_same_events_in_the_same_order(name: str) -> None
     assert [record.event["type"] for record in records] == expected
 
 
-@each(
-    ("name", "kind"),
-    [("bare_jsonl", "lines of JSON"), ("json_array", "JSON document"), ("console", "text")],
-)
+@each(("name", "kind"), [("bare_jsonl", "lines of JSON"), ("json_array", "JSON document"), ("console", "text")])
 def test_the_kind_of_a_file_is_known_from_its_beginning(name: str, kind: str) -> None:
     assert read(WRITERS[name](plain()))[1].kind == kind
 

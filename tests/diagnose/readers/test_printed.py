@@ -46,7 +46,7 @@ def test_the_inside_of_an_error_is_an_error() -> None:
     assert [one["error"]["code"] for one in events(line)] == ["cannot_update_voice"]
 
 
-def test_a_name_and_its_body_in_the_next_line_are_one_event_and_a_word_after_it_is_none() -> None:
+def test_a_name_and_its_body_in_the_next_line_are_one_event() -> None:
     body = '{"type": "response.created", "response": {"id": "resp_1"}}'
     assert len(events("received response.created", body)) == 1
     assert len(events(body, "handled: response.created")) == 1

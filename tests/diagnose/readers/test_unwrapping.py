@@ -89,10 +89,7 @@ def test_chinese_windows_is_told_from_utf8() -> None:
 # Times as logs write them
 
 
-@each(
-    "line",
-    ["2026-01-01T00:00:05.250Z x", "2026-01-01 00:00:05,250 x", "[2026-01-01 01:00:05.250+01:00] x"],
-)
+@each("line", ["2026-01-01T00:00:05.250Z x", "2026-01-01 00:00:05,250 x", "[2026-01-01 01:00:05.250+01:00] x"])
 def test_dates_of_any_spelling_are_the_same_moment(line: str) -> None:
     found = time_in(line)
     assert found is not None and found[0] == pytest.approx(1767225605.25)
