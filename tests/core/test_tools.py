@@ -96,33 +96,61 @@ def test_always_holds_for_the_rest_of_the_talk_and_over_a_new_line() -> None:
     assert [one.what.call_id for one in talk.of(RunTool)] == ["c1", "c2", "c3"]
 
 
-def test_outputs_leave_in_the_order_of_the_calls_and_one_answer_follows_all() -> None:
-    calls = (call("c1", "add"), call("c2", "add"), call("c3"))
-    talk = script(
-        *answered(*calls),
-        at(2.0, on.ToolFinished("c2", "two")),
-        at(3.0, on.ToolAllowed("c3")),
-        at(4.0, on.ToolFinished("c3", "three")),
-        at(5.0, on.ToolFinished("c1", "one")),
-        begin=BEGIN,
-    )
-    assert outputs(talk) == [(5.0, "c1", "one"), (5.0, "c2", "two"), (5.0, "c3", "three")]
-    assert talk.times(CreateResponse) == [5.0]
+def finished(time: float, call_id: str, output: str) -> At[on.Event]:
+    return at(time, on.ToolFinished(call_id, output))
 
 
-def test_a_slow_call_of_one_answer_does_not_hold_up_those_of_the_next() -> None:
-    talk = script(
-        *answered(call("c1", "add")),
-        at(2.0, created("r2")),
-        at(3.0, done("r2", output=(call("c2", "add"),))),
-        at(3.5, on.ToolFinished("c2", "quick")),
-        at(4.0, created("r3")),
-        at(5.0, done("r3")),
-        at(6.0, on.ToolFinished("c1", "slow")),
-        begin=BEGIN,
-    )
-    assert outputs(talk) == [(3.5, "c2", "quick"), (6.0, "c1", "slow")]
-    assert talk.times(CreateResponse) == [3.5, 6.0]
+ADD1, ADD2, ASK1, ASK2, ASK3 = call("c1", "add"), call("c2", "add"), call("c1"), call("c2"), call("c3")
+ITEM_DONE = wire(wires.ResponseOutputItemDone(response_id="r1", item=ADD1))
+SPEAKS = wire(wires.InputAudioBufferSpeechStarted(item_id="u2", audio_start_ms=0))
+UNKNOWN = "There is no tool called 'no_such'."
+Answers = list[tuple[float, str, str]]
+CALLED: list[tuple[str, State, tuple[At[on.Event], ...], list[str], Answers, list[float], list[str]]] = [
+    ("outputs leave in the order of the calls, one answer follows all", BEGIN,
+     (*answered(ADD1, ADD2, ASK3), finished(2.0, "c2", "two"), at(3.0, on.ToolAllowed("c3")),
+      finished(4.0, "c3", "three"), finished(5.0, "c1", "one"), at(6.0, created("r2")), at(7.0, done("r2"))),
+     ["c1", "c2", "c3"], [(5.0, "c1", "one"), (5.0, "c2", "two"), (5.0, "c3", "three")], [5.0], []),
+    ("a slow call does not hold up those of the next answer", BEGIN,
+     (*answered(ADD1), at(2.0, created("r2")), at(3.0, done("r2", output=(ADD2,))), finished(3.5, "c2", "quick"),
+      at(4.0, created("r3")), at(5.0, done("r3")), finished(6.0, "c1", "slow"), at(7.0, created("r4")),
+      at(8.0, done("r4"))),
+     ["c1", "c2"], [(3.5, "c2", "quick"), (6.0, "c1", "slow")], [3.5, 6.0], []),
+    ("calls are known from their items where response.done has no output", BEGIN,
+     (at(0.0, created()), at(0.5, ITEM_DONE), at(1.0, done()), finished(2.0, "c1", "2"), at(3.0, created("r2")),
+      at(4.0, done("r2"))),
+     ["c1"], [(2.0, "c1", "2")], [2.0], []),
+    ("never allowed and made up: refused at once", BEGIN,
+     (*answered(call("c1", "burn"), call("c2", "no_such")), at(2.0, created("r2")), at(3.0, done("r2"))), [],
+     [(1.0, "c1", "The user did not allow this call; it was not run."), (1.0, "c2", UNKNOWN)], [1.0], []),
+    ("made up, without any tools: refused at once", opened(),
+     (*answered(call("c1", "no_such")), at(2.0, created("r2")), at(3.0, done("r2"))), [],
+     [(1.0, "c1", UNKNOWN)], [1.0], []),
+    ("a stop runs nothing more and asks for nothing more", BEGIN,
+     (*answered(ADD1, ASK2), at(2.0, on.StopPressed()), finished(3.0, "c1", "late")), ["c1"],
+     [(3.0, "c1", "late"), (3.0, "c2", "The user stopped this before it was run.")], [], []),
+    ("a result while the user speaks is left to the answer to that", BEGIN,
+     (*answered(ADD1), at(1.5, SPEAKS), finished(2.0, "c1", "2"), at(3.0, committed("u2")), at(3.2, created("r2")),
+      at(4.0, done("r2"))),
+     ["c1"], [(2.0, "c1", "2")], [], []),
+    ("an unapproved call ends after two minutes without an answer", BEGIN,
+     (*answered(ASK1), at(ASK_LIMIT, on.TimePassed())), [],
+     [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")], [], ["tool_expired"]),
+]  # fmt: skip
+
+
+@each(("name", "begin", "events", "runs", "answers", "creates", "notices"), CALLED)
+def test_which_calls_run_and_what_the_model_gets(
+    name: str,
+    begin: State,
+    events: tuple[At[on.Event], ...],
+    runs: list[str],
+    answers: Answers,
+    creates: list[float],
+    notices: list[str],
+) -> None:
+    talk = script(*events, begin=begin)
+    assert [one.what.call_id for one in talk.of(RunTool)] == runs
+    assert (outputs(talk), talk.times(CreateResponse), talk.notices) == (answers, creates, notices)
 
 
 @each("status", ["cancelled", "failed", "incomplete"])
@@ -138,29 +166,6 @@ def test_a_call_whose_own_item_is_incomplete_is_not_run_and_the_model_is_told() 
     talk = script(*answered(call("c1", "add", '{"fir', "incomplete")), begin=BEGIN)
     assert talk.of(RunTool) == []
     assert "cut short" in str(outputs(talk)[0][2])
-    assert talk.times(CreateResponse) == [1.0]
-
-
-def test_calls_are_known_from_their_items_where_done_brings_no_output() -> None:
-    seen = wire(wires.ResponseOutputItemDone(response_id="r1", item=call("c1", "add")))
-    talk = script(at(0.0, created()), at(0.5, seen), at(1.0, done()), at(2.0, on.ToolFinished("c1", "2")), begin=BEGIN)
-    assert outputs(talk) == [(2.0, "c1", "2")]
-    assert talk.times(CreateResponse) == [2.0]
-
-
-def test_what_is_never_allowed_or_made_up_is_refused_at_once() -> None:
-    talk = script(*answered(call("c1", "burn"), call("c2", "no_such")), begin=BEGIN)
-    assert talk.of(RunTool) == []
-    assert [text for _, _, text in outputs(talk)] == [
-        "The user did not allow this call; it was not run.",
-        "There is no tool called 'no_such'.",
-    ]
-    assert talk.times(CreateResponse) == [1.0]
-
-
-def test_undeclared_call_without_any_tools_is_refused_and_answered() -> None:
-    talk = script(*answered(call("c1", "no_such")))
-    assert [text for _, _, text in outputs(talk)] == ["There is no tool called 'no_such'."]
     assert talk.times(CreateResponse) == [1.0]
 
 
@@ -180,39 +185,6 @@ def test_an_output_written_by_hand_takes_the_call_over() -> None:
     assert talk.times(CreateResponse) == [2.0]
     talk.at(40.0).tell(on.ToolAllowed("c1"))
     assert talk.of(RunTool) == []
-
-
-def test_stop_runs_nothing_more_and_asks_for_nothing_more() -> None:
-    talk = script(
-        *answered(call("c1", "add"), call("c2")),
-        at(2.0, on.StopPressed()),
-        at(3.0, on.ToolFinished("c1", "late")),
-        begin=BEGIN,
-    )
-    assert outputs(talk) == [(3.0, "c1", "late"), (3.0, "c2", "The user stopped this before it was run.")]
-    assert talk.times(CreateResponse) == []
-
-
-def test_a_result_that_comes_while_the_user_speaks_is_left_to_the_answer_to_that() -> None:
-    speaks = wire(wires.InputAudioBufferSpeechStarted(item_id="u2", audio_start_ms=0))
-    talk = script(
-        *answered(call("c1", "add")),
-        at(1.5, speaks),
-        at(2.0, on.ToolFinished("c1", "2")),
-        at(3.0, committed("u2")),
-        at(3.2, created("r2")),
-        at(4.0, done("r2")),
-        begin=BEGIN,
-    )
-    assert outputs(talk) == [(2.0, "c1", "2")]
-    assert talk.times(CreateResponse) == []
-
-
-def test_an_unapproved_call_ends_after_two_minutes_without_a_response() -> None:
-    talk = script(*answered(call("c1")), begin=BEGIN, until=1.0 + ASK_LIMIT + 1)
-    assert outputs(talk) == [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")]
-    assert talk.times(CreateResponse) == []
-    assert talk.notices == ["tool_expired"]
 
 
 def test_with_the_line_its_calls_are_forgotten() -> None:
