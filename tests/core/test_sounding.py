@@ -85,8 +85,7 @@ def test_the_servers_count_of_what_was_heard_beats_our_clock() -> None:
 
 
 def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
-    talk = unfinished()
-    talk.at(2.0).tell(on.StopPressed()).hear(words("r1", "a1", " And you?"))
+    talk = unfinished().at(2.0).tell(on.StopPressed()).hear(words("r1", "a1", " And you?"))
     talk.hear(
         done("r1", output=(item("a1", "assistant", transcript="Hello"),), status="cancelled", reason="client_cancelled")
     )
@@ -96,14 +95,12 @@ def test_cut_answer_never_loses_words_that_the_server_forgot() -> None:
 
 @each(("reason", "by"), [("turn_detected", "server"), ("client_cancelled", "you"), (None, "server")])
 def test_a_cancelled_answer_says_who_cancelled_it(reason: str | None, by: str) -> None:
-    talk = unfinished()
-    talk.at(1.5).hear(done("r1", status="cancelled", reason=reason))
+    talk = unfinished().at(1.5).hear(done("r1", status="cancelled", reason=reason))
     assert talk.answer().cut_by == by
 
 
 def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
-    talk = unfinished()
-    talk.at(2.0).tell(on.LineLost(1, "no route"))
+    talk = unfinished().at(2.0).tell(on.LineLost(1, "no route"))
     assert (talk.answer().cut_by, talk.answer().partial) == ("line", False)
     assert (talk.views[0].failed, talk.views[0].partial) == ("the line was lost", False)
     assert talk.view.completed == 0
@@ -206,8 +203,7 @@ def test_spoken_answer_without_loudspeaker_is_marked_not_heard() -> None:
 
 
 def test_answer_heard_before_the_loudspeaker_was_off_is_not_marked() -> None:
-    talk = unfinished()
-    talk.at(2.0).tell(on.DeafenChosen(True), on.AssistantFellSilent(2.0))
+    talk = unfinished().at(2.0).tell(on.DeafenChosen(True), on.AssistantFellSilent(2.0))
     assert talk.at(2.1).view.reply.state == "speaking" and talk.view.reply.unheard
     assert not talk.at(2.5).hear(done("r1")).answer().unheard
 
@@ -275,8 +271,7 @@ def test_an_answer_sounds_although_its_words_come_after_its_sound() -> None:
 
 
 def test_an_answer_that_still_sounds_is_finishing_while_the_next_is_made() -> None:
-    talk = unfinished()
-    talk.hear(done("r1", output=(item("a1", "assistant", transcript=HELLO),)))
+    talk = unfinished().hear(done("r1", output=(item("a1", "assistant", transcript=HELLO),)))
     talk.at(2.0).tell(on.TextEntered("And now?")).hear(created("r2"), words("r2", "a2", "Now"))
     assert (talk.view.reply.state, talk.view.reply.seconds) == ("finishing", 1.0)
     talk.at(3.0).tell(on.AssistantFellSilent(2.9))
@@ -304,37 +299,31 @@ def test_a_typed_answer_without_a_device_is_readable_and_marked_as_not_heard() -
     assert not talk.answer().partial
 
 
-def test_an_answer_whose_device_is_lost_for_good_is_heard_up_to_the_loss() -> None:
-    talk = audible().at(2.0).tell(LOST).at(2.3).tell(on.AssistantHeard())
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(20.0)
-    assert talk.answer().cut_by == "device" and not talk.answer().partial
-    assert talk.answer().cut_at == pytest.approx(1.0)
-    assert talk.answer().text and talk.answer().text + talk.answer().rest == HELLO
+HEARD, SILENT = on.AssistantHeard(), on.AssistantFellSilent
+LOSSES: list[tuple[str, str, tuple[tuple[float, on.Event], ...], str, float]] = [
+    ("for good", HELLO, ((2.0, LOST), (2.3, HEARD), (3.5, SILENT(3.5))), "device", 1.0),
+    ("until after the end", HELLO, ((2.0, LOST), (2.5, HEARD), (3.5, SILENT(3.5)), (4.0, RETURNED)), "device", 1.0),
+    ("for a moment", "word " * 20, ((2.0, LOST), (2.5, RETURNED), (2.6, HEARD), (6.0, SILENT(6.0))), "", 0.0),
+    ("after the end", HELLO, ((3.5, SILENT(3.5)), (3.6, LOST)), "", 0.0),
+]
+
+
+@each(("name", "text", "events", "cut_by", "cut_at"), LOSSES)
+def test_a_response_whose_device_is_lost_is_cut_at_the_loss_unless_it_sounds_to_its_end(
+    name: str, text: str, events: tuple[tuple[float, on.Event], ...], cut_by: str, cut_at: float
+) -> None:
+    talk = audible(text)
+    for time, event in events:
+        talk.at(time).tell(event)
+    answer = talk.at(20.0).answer()
+    assert (answer.cut_by, answer.cut_at, answer.partial) == (cut_by, pytest.approx(cut_at), False)
+    assert (answer.text + answer.rest, bool(answer.text), bool(answer.rest)) == (text, True, bool(cut_by))
 
 
 def test_an_answer_whose_device_is_lost_is_shown_as_cut_while_it_is_new() -> None:
     talk = audible().at(2.0).tell(LOST).at(3.5).tell(on.AssistantFellSilent(3.5))
     shown = {(reply.state, reply.detail) for reply in (talk.at(3.5 + tenths / 10).view.reply for tenths in range(80))}
     assert ("cut", "device lost") in shown
-
-
-def test_an_answer_that_sounds_again_after_a_short_loss_is_heard_to_its_end() -> None:
-    talk = audible("word " * 20).at(2.0).tell(LOST).at(2.5).tell(RETURNED).at(2.6).tell(on.AssistantHeard())
-    assert talk.answer().cut_by == ""
-    talk.at(6.0).tell(on.AssistantFellSilent(6.0)).at(20.0)
-    assert (talk.answer().rest, talk.answer().cut_by, talk.answer().partial) == ("", "", False)
-
-
-def test_an_answer_that_was_over_before_the_device_was_lost_stays_heard() -> None:
-    talk = audible().at(3.5).tell(on.AssistantFellSilent(3.5)).at(3.6).tell(LOST).at(20.0)
-    assert (talk.answer().text, talk.answer().rest, talk.answer().cut_by) == (HELLO, "", "")
-
-
-def test_an_answer_that_ends_while_the_device_is_away_is_not_heard_after_its_return() -> None:
-    talk = audible().at(2.0).tell(LOST).at(2.5).tell(on.AssistantHeard())
-    talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(4.0).tell(RETURNED).at(20.0)
-    assert talk.answer().cut_by == "device"
-    assert talk.answer().cut_at == pytest.approx(1.0)
 
 
 def test_responses_cut_by_a_lost_device_resume_when_audible_again() -> None:
