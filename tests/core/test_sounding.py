@@ -316,7 +316,8 @@ def test_a_response_whose_device_is_lost_is_cut_at_the_loss_unless_it_sounds_to_
     for time, event in events:
         talk.at(time).tell(event)
     answer = talk.at(20.0).answer()
-    assert (answer.cut_by, answer.cut_at, answer.partial) == (cut_by, pytest.approx(cut_at), False)
+    assert (answer.cut_by, answer.partial) == (cut_by, False)
+    assert answer.cut_at == pytest.approx(cut_at)
     assert (answer.text + answer.rest, bool(answer.text), bool(answer.rest)) == (text, True, bool(cut_by))
 
 
