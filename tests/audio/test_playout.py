@@ -140,14 +140,18 @@ def test_an_answer_is_heard_from_its_first_to_its_last_audible_sample(
     assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(2.0)
 
 
-def test_a_second_of_silence_ends_the_answer(loudspeaker: Loudspeaker, tone: SteadyTone) -> None:
+@pytest.mark.parametrize(("generation", "heard"), [(0, 3.6), (1, 0.5)], ids=["the same answer", "the next one"])
+def test_an_answer_goes_on_after_a_second_of_silence_and_the_next_begins_anew(
+    loudspeaker: Loudspeaker, tone: SteadyTone, generation: int, heard: float
+) -> None:
     loudspeaker.plays(2.0)
     tone.is_silent = True
     loudspeaker.plays(1.1)
     assert loudspeaker.playout.heard(loudspeaker.now) == 0.0
+    loudspeaker.playout.begin(generation)
     tone.is_silent = False
     loudspeaker.plays(0.5)
-    assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(0.5)
+    assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(heard)
 
 
 def test_after_a_flush_the_next_answer_is_counted_from_its_own_beginning(loudspeaker: Loudspeaker) -> None:

@@ -127,6 +127,19 @@ def test_r7_the_audio_callback_may_grant_once_the_answer_has_lasted() -> None:
     assert talk.of(AllowBargeIn) == [at(1.3, AllowBargeIn(True)), at(3.6, AllowBargeIn(False))]
 
 
+def test_r7_an_answer_that_goes_on_after_a_long_pause_may_be_interrupted_at_once() -> None:
+    events = [at(0.0, created()), at(0.1, heard()), at(3.0, fell_silent(3.0)), at(6.0, heard()), at(9.0, created("r2"))]
+    allowed = [(1.3, True), (5.0, False), (6.0, True)]
+    talk = script(*events, until=8.0)
+    assert talk.of(AllowBargeIn) == [at(time, AllowBargeIn(is_allowed)) for time, is_allowed in allowed]
+
+
+def test_r7_the_first_syllable_of_the_next_answer_is_not_interrupted() -> None:
+    events = [*answer(until=3.0), *answer("r2", since=6.0, until=9.0)]
+    talk = script(*events, until=12.0)
+    assert [one.time for one in talk.of(AllowBargeIn) if one.what.allowed] == [1.3, nearly(7.3)]
+
+
 def test_r7_what_the_callback_granted_is_carried_out_once() -> None:
     events = (*answer(until=15.0)[:3], at(3.0, on.VoiceBegan(3.0)), at(3.2, on.BargeInHappened(2.95)))
     talk = script(*events, until=6.0)

@@ -22,7 +22,7 @@ AUDIBLE = 10.0 ** (-60.0 / 10.0)
 """Mean square above which a block is audible. Measured before volume and duck, so that a soft setting does not turn the
 assistant's quiet syllables into silence; with the volume at zero nothing is audible."""
 ANSWER_GAP = 1.0
-"""Seconds of silence after which the next sound counts as another answer."""
+"""Seconds of silence after which no answer is running, and sound of a later generation counts as another answer."""
 _GAIN_STEP = 0.2
 """Most the gain changes in one block: full to silent in 50 ms, without a click."""
 _LOWEST, _HIGHEST = np.float32(-1.0), np.float32(1.0)
@@ -75,6 +75,8 @@ class Playout:
         self._fades_in = False
         self._gain = 1.0
         self._answer_began_at: float | None = None
+        self._answer = 0
+        """Generation of the answer that was heard last."""
 
     @property
     def is_dropping(self) -> bool:
@@ -173,8 +175,10 @@ class Playout:
 
     def _note_audible(self, now: float) -> None:
         last = self.last_audible_at
-        if self._answer_began_at is None or last is None or now - last >= ANSWER_GAP:
+        is_another = last is None or (self.generation != self._answer and now - last >= ANSWER_GAP)
+        if self._answer_began_at is None or is_another:
             self._answer_began_at = now - BLOCK_SECONDS
+        self._answer = self.generation
         self.last_audible_at = now
 
 

@@ -183,6 +183,8 @@ class Playback:
 
     audible_since: float | None = None
     """Start of the present answer's sound; None while nothing plays."""
+    first_audible_at: float | None = None
+    """First sound of the newest generation that was audible; a pause in it, however long, does not change that."""
     is_audible: bool = False
     last_audible_at: float | None = None
     started_at: float | None = None

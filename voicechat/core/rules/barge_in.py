@@ -117,11 +117,12 @@ def _is_voice_on(voice: Voice) -> bool:
 
 
 def _answer_old_enough_at(state: State, policy: TurnPolicy) -> float | None:
-    """R7: nobody interrupts a first syllable. None when there is no sound to interrupt."""
+    """R7: nobody interrupts a first syllable; what goes on after a pause has none. None: there is no sound."""
     sound = state.playback
     if sound.begun_at is None or sound.audible_since is None or sound.is_flushed:
         return None
-    return sound.audible_since + policy.min_playback
+    began = sound.audible_since if sound.first_audible_at is None else sound.first_audible_at
+    return min(began, sound.audible_since) + policy.min_playback
 
 
 def _granted(state: State, voice: Voice, now: float, policy: TurnPolicy) -> RuleResult:

@@ -243,12 +243,14 @@ def _heard(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return NOTHING
     sound = _begun(state, now, policy)
     since = now if sound.audible_since is None else sound.audible_since
+    is_first = sound.judged_generation != sound.generation or sound.first_audible_at is None
     return _changed(
         state,
         replace(
             sound,
             is_audible=True,
             audible_since=since,
+            first_audible_at=now if is_first else sound.first_audible_at,
             heard_at=now,
             last_audible_at=now,
             emptied_at=None,
