@@ -57,27 +57,12 @@ def test_invented_turn_detection_settings_are_explained(name: str, severity: str
     assert get_path(checked.session, TURNS) == {"type": "server_vad", **kept}
 
 
-def test_the_right_name_beside_the_wrong_one_counts() -> None:
-    turns: Any = {"type": "server_vad", "post_speech_silence_ms": 900, "silence_duration_ms": 400}
-    checked = check_session({"turn_detection": turns})
-    assert get_path(checked.session, (*TURNS, "silence_duration_ms")) == 400
-    assert not checked.is_valid
-
-
 @each("name", ["threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms"])
 def test_semantic_turn_detection_has_no_dials_for_silence(name: str) -> None:
     checked = check_session({"audio": {"input": {"turn_detection": {"type": "semantic_vad", name: 1}}}})
     assert get_path(checked.session, TURNS) == {"type": "semantic_vad"}
     assert "only server_vad has it" in said(checked)
     assert "eagerness" in said(checked)
-
-
-def test_idle_timeout_works_in_ga_and_not_in_beta() -> None:
-    wish: Any = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}
-    assert get_path(check_session(wish).session, (*TURNS, "idle_timeout_ms")) == 6000
-    in_beta = check_session(wish, dialect="beta")
-    assert get_path(in_beta.session, TURNS) == {"type": "server_vad"}
-    assert "does not know it" in said(in_beta)
 
 
 @each("name", ["sample_rate", "channels", "bits_per_sample", "encoding"])
@@ -109,16 +94,71 @@ def test_what_belongs_to_the_handshake_is_dropped_without_repeating_it(name: str
     assert "handshake" in said(checked) and "sk-secret" not in said(checked)
 
 
-def test_temperature_is_for_beta_only_and_has_a_range_there() -> None:
-    wish: Any = {"temperature": 0.8}
-    for dialect in (None, "ga"):
-        checked = check_session(wish, dialect=dialect)
-        assert "temperature" not in checked.session
-        assert [problem.severity for problem in checked.problems] == ["warning"]
-    assert check_session(wish, dialect="beta").session["temperature"] == 0.8
-    hot = check_session({"temperature": 1.9}, dialect="beta")
-    assert "temperature" not in hot.session
-    assert hot.problems[0].allowed == ("0.6 to 1.2",)
+IDLE: Any = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}
+TWO_NAMES: Any = {"turn_detection": {"type": "server_vad", "post_speech_silence_ms": 900, "silence_duration_ms": 400}}
+CAPTIONS: Any = {"output_modalities": ["text"], "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
+QUIET: Any = {
+    "input": {**CAPTIONS["audio"]["input"], "turn_detection": {"type": "server_vad", "create_response": False}}
+}
+WHISPER: Any = {"transcription": {"model": "gpt-realtime-whisper"}, "turn_detection": {"type": "server_vad"}}
+REASONS: Any = {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
+LANGUAGE: Any = {"model": "whisper-1", "language": "en-US"}
+
+
+def voiced(voice: str) -> Any:
+    return {"audio": {"output": {"voice": voice}}}
+
+
+def detected(**turns: Any) -> Any:
+    return {"audio": {"input": {"turn_detection": {"type": "server_vad", **turns}}}}
+
+
+CHECKED: list[tuple[str, Any, Any, Any, list[str], str]] = [
+    ("the right name counts beside the wrong one", TWO_NAMES, None,
+     detected(silence_duration_ms=400), ["error"], "post_"),
+    ("idle timeout in GA", IDLE, None, detected(idle_timeout_ms=6000), [], ""),
+    ("idle timeout in beta", IDLE, "beta", detected(), ["warning"], "does not know it"),
+    ("temperature", {"temperature": 0.8}, None, {}, ["warning"], "beta"),
+    ("temperature in GA", {"temperature": 0.8}, "ga", {}, ["warning"], "beta"),
+    ("temperature in beta", {"temperature": 0.8}, "beta", {"temperature": 0.8}, [], ""),
+    ("temperature out of its range", {"temperature": 1.9}, "beta", {}, ["error"], "0.6 to 1.2"),
+    ("a limit given twice, differently", {"max_output_tokens": 300, "max_response_output_tokens": 500}, None,
+     {"max_output_tokens": 300}, ["warning"], "differ"),
+    ("a limit given twice", {"max_output_tokens": 300, "max_response_output_tokens": 300}, None,
+     {"max_output_tokens": 300}, [], ""),
+    ("captions of a talking session", CAPTIONS, None, CAPTIONS, ["note"], "create_response"),
+    ("captions without responses", CAPTIONS | {"audio": QUIET}, None, CAPTIONS | {"audio": QUIET}, [], ""),
+    ("whisper with turn detection", {"type": "transcription", "audio": {"input": WHISPER}}, None,
+     {"audio": {"input": WHISPER}}, ["warning"], "null"),
+    ("a new voice in beta", {"voice": "marin"}, "beta", voiced("marin"), ["warning"], "may not know"),
+    ("a new voice in GA", {"voice": "marin"}, "ga", voiced("marin"), [], ""),
+    ("an old voice in beta", {"voice": "verse"}, "beta", voiced("verse"), [], ""),
+    ("an odd language", {"input_audio_transcription": LANGUAGE}, None,
+     {"audio": {"input": {"transcription": LANGUAGE}}}, ["warning"], "ISO-639-1"),
+    ("noise reduction as a word", {"input_audio_noise_reduction": "near_field"}, None,
+     {"audio": {"input": {"noise_reduction": {"type": "near_field"}}}}, ["note"], "near_field"),
+    ("noise reduction off", {"audio": {"input": {"noise_reduction": False}}}, None,
+     {"audio": {"input": {"noise_reduction": None}}}, ["warning"], "null"),
+    ("sound and text in beta", {"modalities": ["text", "audio"]}, None, {"output_modalities": ["audio"]}, [], ""),
+    ("sound and text in GA", {"output_modalities": ["text", "audio"]}, None,
+     {"output_modalities": ["audio"]}, ["warning"], "transcript"),
+    ("a modality as a word", {"modalities": "text"}, None, {"output_modalities": ["text"]}, ["note"], "text"),
+    ("half a character", {"instructions": "Hi \ud800"}, None, {"instructions": "Hi \ufffd"}, ["warning"], "character"),
+    ("turn detection merely on", {"turn_detection": True}, None, {}, ["note"], "turn_detection"),
+    ("a model that does not reason", {"model": "gpt-realtime-mini-2025-12-15", **REASONS}, None,
+     {"model": "gpt-realtime-mini-2025-12-15", **REASONS}, ["warning", "warning"], "parallel_tool_calls"),
+    ("a model that reasons", {"model": "gpt-realtime-2.1", **REASONS}, None, {"model": "gpt-realtime-2.1", **REASONS},
+     [], ""),
+]  # fmt: skip
+
+
+@each(("name", "wish", "dialect", "session", "severities", "word"), CHECKED)
+def test_what_becomes_of_a_setting_and_what_is_said_about_it(
+    name: str, wish: Any, dialect: Any, session: Any, severities: list[str], word: str
+) -> None:
+    checked = check_session(wish, dialect=dialect)
+    assert checked.session == {"type": wish.get("type", "realtime")} | session
+    assert ([problem.severity for problem in checked.problems], word in said(checked)) == (severities, True)
 
 
 @each("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
@@ -126,20 +166,6 @@ def test_the_token_limit_is_one_setting_under_any_name(name: str) -> None:
     checked = check_session({name: 300})
     assert checked.session == {"type": "realtime", "max_output_tokens": 300}
     assert to_dialect(checked.session, "beta")[0] == {"max_response_output_tokens": 300}
-
-
-def test_one_setting_given_twice_differently_is_told() -> None:
-    checked = check_session({"max_output_tokens": 300, "max_response_output_tokens": 500})
-    assert checked.session["max_output_tokens"] == 300
-    assert "differ" in said(checked)
-    assert check_session({"max_output_tokens": 300, "max_response_output_tokens": 300}).problems == ()
-
-
-def test_captions_from_a_talking_session_are_warned_of_their_answers() -> None:
-    wish: Any = {"output_modalities": ["text"], "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
-    assert "create_response" in said(check_session(wish))
-    wish["audio"]["input"]["turn_detection"] = {"type": "server_vad", "create_response": False}
-    assert check_session(wish).problems == ()
 
 
 def test_a_transcription_session_only_listens() -> None:
@@ -176,28 +202,6 @@ def test_what_a_transcription_model_cannot_do_is_doubted(transcription: dict[str
     assert checked.is_valid
     mine = check_session({"audio": {"input": {"transcription": {**transcription, "model": "my-deployment"}}}})
     assert mine.problems == ()
-
-
-def test_models_that_do_not_reason_are_not_asked_to() -> None:
-    wish: Any = {"model": "gpt-realtime-mini-2025-12-15", "reasoning": {"effort": "low"}, "parallel_tool_calls": True}
-    assert [problem.path for problem in check_session(wish).problems] == [
-        "session.reasoning",
-        "session.parallel_tool_calls",
-    ]
-    assert check_session({**wish, "model": "gpt-realtime-2.1"}).problems == ()
-
-
-def test_manual_whisper_needs_manual_turns() -> None:
-    audio: Any = {
-        "input": {"transcription": {"model": "gpt-realtime-whisper"}, "turn_detection": {"type": "server_vad"}}
-    }
-    assert "null" in said(check_session({"type": "transcription", "audio": audio}))
-
-
-def test_new_voices_are_doubted_on_beta() -> None:
-    assert "may not know" in said(check_session({"voice": "marin"}, dialect="beta"))
-    assert check_session({"voice": "marin"}, dialect="ga").problems == ()
-    assert check_session({"voice": "verse"}, dialect="beta").problems == ()
 
 
 def test_checked_for_beta_nothing_is_left_that_beta_cannot_say() -> None:
@@ -318,12 +322,6 @@ def test_turn_detection_without_a_type_is_guessed_from_its_fields() -> None:
     assert get_path(check_session({"turn_detection": "server_vad"}).session, TURNS) == {"type": "server_vad"}
 
 
-def test_turn_detection_that_is_merely_on_is_left_to_the_service() -> None:
-    checked = check_session({"turn_detection": True})
-    assert checked.session == {"type": "realtime"}
-    assert [problem.severity for problem in checked.problems] == ["note"]
-
-
 @each("name", ["input_audio_format", "output_audio_format"])
 @each(
     ("value", "is_valid", "kept"),
@@ -364,12 +362,6 @@ def test_automatic_language_is_left_out(language: str, is_beta: bool) -> None:
     assert [problem.severity for problem in checked.problems] == ["note"]
 
 
-def test_an_odd_language_is_sent_with_a_doubt() -> None:
-    checked = check_session({"input_audio_transcription": {"model": "whisper-1", "language": "en-US"}})
-    assert get_path(checked.session, ("audio", "input", "transcription", "language")) == "en-US"
-    assert "ISO-639-1" in said(checked) and checked.is_valid
-
-
 def test_transcription_is_on_by_being_there() -> None:
     on = check_session({"input_audio_transcription": {"enabled": True, "model": "whisper-1"}})
     assert on.session["audio"] == {"input": {"transcription": {"model": "whisper-1"}}}
@@ -379,23 +371,6 @@ def test_transcription_is_on_by_being_there() -> None:
     assert "model" in said(check_session({"input_audio_transcription": True}))
 
 
-def test_noise_reduction_as_a_word_or_off() -> None:
-    assert get_path(check_session({"input_audio_noise_reduction": "near_field"}).session, TURNS[:2]) == {
-        "noise_reduction": {"type": "near_field"}
-    }
-    off = check_session({"audio": {"input": {"noise_reduction": False}}})
-    assert off.session["audio"] == {"input": {"noise_reduction": None}}
-
-
-def test_sound_and_text_together_is_sound() -> None:
-    beta = check_session({"modalities": ["text", "audio"]})
-    assert (beta.session["output_modalities"], beta.problems) == (["audio"], ())
-    ga = check_session({"output_modalities": ["text", "audio"]})
-    assert ga.session["output_modalities"] == ["audio"]
-    assert "transcript" in said(ga)
-    assert check_session({"modalities": "text"}).session["output_modalities"] == ["text"]
-
-
 def test_chat_completion_tools_are_flattened() -> None:
     nested: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
     choice: Any = {"type": "function", "function": {"name": "f"}}
@@ -403,9 +378,3 @@ def test_chat_completion_tools_are_flattened() -> None:
     assert checked.session["tools"] == [{"type": "function", "name": "f", "parameters": {}}]
     assert checked.session["tool_choice"] == {"type": "function", "name": "f"}
     assert {problem.severity for problem in checked.problems} == {"note"}
-
-
-def test_half_a_character_in_the_instructions_can_be_sent_after_all() -> None:
-    checked = check_session({"instructions": "Hi \ud800"})
-    assert checked.session["instructions"] == "Hi \ufffd"
-    assert checked.is_valid
