@@ -99,7 +99,7 @@ def test_any_tape_is_shown_or_refused(lines: list[str]) -> None:
 
 
 PARTS = ["..>1", ".[]=1", ".a[0]>", ".a.b~x", "after:", "9" * 400, ":00", "turn:", "gap:>", "-", '"', "k", " "]
-FILTERS = st.lists(st.sampled_from(PARTS) | st.text(max_size=6), max_size=6).map("".join)
+FILTERS = st.lists(st.sampled_from(PARTS) | st.text(max_size=6), max_size=6).map("".join) | st.text(max_size=200)
 
 
 @given(FILTERS, LEAVES)

@@ -19,9 +19,19 @@ from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 
-_wait.SLEEP_GRANULARITY = 0.005  # after each key Textual waits two times so long; a screen is read when it is painted
+_wait.SLEEP_GRANULARITY = 0.005  # Textual waits twice as long after each key; `Keys` waits for what it has done
 PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
+
+
+class Keys(Pilot[int]):
+    """A pilot whose next key comes when the last has done its work: messages handled, focus moved, screen painted."""
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await super().press(key)
+            await self.pause(0)  # paints, and calls what waits for that
+            await self._wait_for_screen()
 
 
 def records_of(scene_name: str) -> list[FromEngine]:
@@ -39,7 +49,8 @@ async def showing(
     """A scene on a screen of that size, settled."""
     engine = FakeEngine(records_of(scene))
     app = VoiceChatApp(engine, options or UiOptions())
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size):
+        pilot = Keys(app)
         await until(pilot, lambda: app.view == cleaned(all_scenes()[scene].view))
         await at_rest(pilot)
         yield app, engine, pilot

@@ -341,8 +341,8 @@ async def test_palette_takes_one_choice_however_fast_keys_follow() -> None:
 async def test_the_palette_does_not_cover_the_deck() -> None:
     async with showing("held", (120, 36)) as (app, engine, pilot):
         await pilot.press("colon")
-        await until(pilot, lambda: app.screen is not app.talk and "Search" in text(app))  # it has its first frame
-        assert "● ON AIR" in "\n".join(text(app).splitlines()[-5:])
+        await until(pilot, lambda: app.screen is not app.talk and "Search" in text(app))
+        await until(pilot, lambda: "● ON AIR" in "\n".join(text(app).splitlines()[-5:]))
         engine.show(MICS["muted"]())
         await until(pilot, lambda: "○ MUTED" in text(app))  # and it goes on living
 
@@ -379,9 +379,3 @@ async def test_an_engine_that_goes_on_talking_does_not_disturb_the_end(attempt: 
     finally:
         over.set()
     talker.join()
-
-
-def test_a_screen_that_never_started_its_engine_can_be_made() -> None:
-    engine = FakeEngine()
-    assert VoiceChatApp(engine, UiOptions()).engine is engine
-    assert engine.starts == 0

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import pytest
 from textual.widget import Widget
 
@@ -16,23 +19,23 @@ from voicechat.ui.widgets.transcript import Transcript, TurnList
 COMPACT, NORMAL, WIDE = (80, 24), (120, 36), (180, 50)
 
 
-async def opened(stage: Stage, findings: tuple[Finding, ...] = ()) -> None:
-    app, engine, pilot = stage
-    engine.deliver(*findings)
-    await pilot.press("f2")
-    await until(pilot, lambda: app.focused is app.talk.inspector.events)
-    await at_rest(pilot)
+@asynccontextmanager
+async def developer(
+    size: tuple[int, int], findings: tuple[Finding, ...] = (), scene: str = "developer"
+) -> AsyncIterator[Stage]:
+    """The developer view with these problems and the events that led to them."""
+    async with showing(scene, size) as (app, engine, pilot):
+        engine.deliver(*findings)
+        engine.log(*happened())
+        await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
+        await pilot.press("f2")
+        await until(pilot, lambda: app.focused is app.talk.inspector.events)
+        await at_rest(pilot)
+        yield app, engine, pilot
 
 
 def in_sight(widget: Widget) -> bool:
     return bool(widget.is_on_screen and widget.region.area)
-
-
-async def with_events(stage: Stage) -> None:
-    app, engine, pilot = stage
-    engine.log(*happened())
-    await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
-    await at_rest(pilot)
 
 
 PLACES: dict[tuple[int, int], tuple[int | None, int, int]] = {
@@ -44,15 +47,16 @@ PLACES: dict[tuple[int, int], tuple[int | None, int, int]] = {
 
 
 async def test_everything_has_its_place_at_every_size_and_f2_returns_to_the_transcript() -> None:
-    async with showing("developer", COMPACT) as stage:
-        app, _, pilot = stage
+    async with showing("developer", COMPACT) as (app, _, pilot):
         talk = app.talk
         said = talk.query_one("#said")
         for size, place in PLACES.items():
             await pilot.resize_terminal(*size)
             await at_rest(pilot)
             deck = talk.query_one(Deck).region
-            await opened(stage)
+            await pilot.press("f2")
+            await until(pilot, lambda: app.focused is talk.inspector.events)
+            await at_rest(pilot)
             shown = (said.region.width if in_sight(said) else None), talk.inspector.events.size.height
             assert (*shown, talk.timeline.size.height) == place
             assert talk.query_one(Deck).region == deck
@@ -66,10 +70,7 @@ async def test_everything_has_its_place_at_every_size_and_f2_returns_to_the_tran
 
 
 async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -> None:
-    async with showing("developer", COMPACT) as stage:
-        app, _, pilot = stage
-        await opened(stage)
-        await with_events(stage)
+    async with developer(COMPACT) as (app, _, pilot):
         pane = app.talk.inspector
         await pilot.press("shift+tab")
         await until(pilot, lambda: in_sight(app.talk.query_one(Transcript)))
@@ -87,9 +88,7 @@ async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -
 
 
 async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
-    async with showing("developer", WIDE) as stage:
-        app, _, pilot = stage
-        await opened(stage)
+    async with developer(WIDE) as (app, _, pilot):
         talk = app.talk
         pane = talk.inspector
         order = [pane.filter.field, pane.detail.text, talk.problems, talk.timeline, talk.query_one(TurnList)]
@@ -101,10 +100,7 @@ async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
 
 
 async def test_focused_pane_carries_the_mark_and_details_replace_problems() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, _, pilot = stage
-        await opened(stage, FINDINGS)
-        await with_events(stage)
+    async with developer(NORMAL, FINDINGS) as (app, _, pilot):
         titles = {"PROBLEMS": app.talk.problems, "TIMELINE": app.talk.timeline, "EVENTS": app.talk.inspector.events}
         for marked, pane in titles.items():
             pane.focus()
@@ -119,10 +115,7 @@ async def test_focused_pane_carries_the_mark_and_details_replace_problems() -> N
 
 
 async def test_a_resize_keeps_keyboard_selection_and_what_was_asked_for() -> None:
-    async with showing("developer", WIDE) as stage:
-        app, _, pilot = stage
-        await opened(stage, FINDINGS)
-        await with_events(stage)
+    async with developer(WIDE, FINDINGS) as (app, _, pilot):
         await pilot.press("up", "up", "up")
         selected = app.talk.inspector.events.current
         for size in (NORMAL, COMPACT, (60, 16), WIDE):
@@ -139,18 +132,13 @@ async def test_a_resize_keeps_keyboard_selection_and_what_was_asked_for() -> Non
 
 
 async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
-    async with showing("talk", NORMAL) as stage:
-        app, _, _pilot = stage
-        await opened(stage)
+    async with developer(NORMAL, scene="talk") as (app, _, _pilot):
         assert "no problems seen in 5 turns" in text(app)
 
 
 @pytest.mark.parametrize("size", [COMPACT, NORMAL, WIDE])
 async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(size: tuple[int, int]) -> None:
-    async with showing("developer", size) as stage:
-        app, _, pilot = stage
-        await opened(stage, FINDINGS)
-        await with_events(stage)
+    async with developer(size, FINDINGS) as (app, _, pilot):
         await pilot.press("n")
         await until(pilot, lambda: app.focused is app.talk.problems and in_sight(app.talk.problems))
         await pilot.press("n", "N", "enter")
@@ -161,16 +149,15 @@ async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(si
 
 
 async def test_problems_list_errors_first_and_enter_again_shows_the_next_event() -> None:
-    async with showing("developer", WIDE) as stage:
-        app, _, pilot = stage
-        await opened(stage, FINDINGS)
+    async with developer(WIDE, FINDINGS) as (app, _, pilot):
         shown = text(app)
         assert "PROBLEMS 2 · 1 over" in shown
         assert [finding.id for finding in in_order(app.talk.findings)] == ["refused", "echo", "slow"]
         places = [shown.index(words) for words in ("Setting refused", "Did you mean", "Your loudspeaker", "An answer")]
         assert places == sorted(places)
-        await with_events(stage)
-        await pilot.press("n", "enter", "enter")
+        await pilot.press("n")
+        await until(pilot, lambda: app.focused is app.talk.problems)
+        await pilot.press("enter", "enter")
         events = app.talk.inspector.events
         await until(pilot, lambda: events.current_entry is not None and events.current_entry.t == 248.02)
 
@@ -185,11 +172,13 @@ async def test_a_new_error_is_told_once_in_the_talk() -> None:
 
 
 async def test_evidence_no_longer_kept_changes_nothing_and_esc_closes_a_drawer_first() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, _, pilot = stage
-        gone = Finding("gone", "x", "warning", "Long ago", evidence=(Evidence(99, 1.0, "error"),))
-        await opened(stage, (gone,))
-        await pilot.press("n", "enter")
+    gone = Finding("gone", "x", "warning", "Long ago", evidence=(Evidence(99, 1.0, "error"),))
+    async with showing("developer", NORMAL) as (app, engine, pilot):
+        engine.deliver(gone)
+        await pilot.press("f2", "n")
+        await until(pilot, lambda: app.focused is app.talk.problems)
+        await pilot.press("enter")
+        await at_rest(pilot)
         assert app.is_running and app.focused is app.talk.problems
         app.talk.inspector.events.focus()
         await pilot.press("d")
@@ -202,10 +191,7 @@ async def test_evidence_no_longer_kept_changes_nothing_and_esc_closes_a_drawer_f
 
 @pytest.mark.parametrize("size", [COMPACT, NORMAL, WIDE])
 async def test_hostile_text_is_harmless_in_every_pane(size: tuple[int, int]) -> None:
-    async with showing("developer-hostile", size) as stage:
-        app, _, pilot = stage
-        await opened(stage, (HOSTILE_FINDING,))
-        await with_events(stage)
+    async with developer(size, (HOSTILE_FINDING,), scene="developer-hostile") as (app, _, pilot):
         for keys in (("n",), ("enter",), ("escape",), ("shift+tab",), ("escape",)):
             await pilot.press(*keys)
             await at_rest(pilot)

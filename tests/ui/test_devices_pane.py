@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from msgspec import structs
 from textual import events
-from textual.pilot import Pilot
 
 from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import DEVICES, GONE, HOSTILE
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
@@ -22,13 +24,25 @@ from voicechat.ui.widgets.deck import Deck
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
 
+@asynccontextmanager
+async def devices(scene: str = "talk") -> AsyncIterator[Stage]:
+    """`d`, and the engine's list."""
+    async with showing(scene, (120, 36)) as (app, engine, pilot):
+        await pilot.press("d")
+        engine.deliver(DEVICES)
+        await until(pilot, lambda: "Blue Yeti" in text(app))
+        yield app, engine, pilot
+
+
 async def test_the_drawer_lists_devices_and_leaves_the_deck_alone() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         for width, height in SIZES:
             await pilot.resize_terminal(width, height)
             await at_rest(pilot)
             deck = app.talk.query_one(Deck).region
-            await opened(app, engine, pilot)
+            await pilot.press("d")
+            engine.deliver(DEVICES)
+            await until(pilot, lambda: "Blue Yeti" in text(app))
             assert "follow the system (Built-in Mic)" in text(app)
             assert app.talk.query_one(Deck).region == deck
             assert "● ON AIR" in "\n".join(lines(app)[-5:])
@@ -39,8 +53,7 @@ async def test_the_drawer_lists_devices_and_leaves_the_deck_alone() -> None:
 
 
 async def test_enter_chooses_at_once_and_the_list_stays_until_escape() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices() as (app, engine, pilot):
         await pilot.press("down", "down", "enter")
         assert engine.sent[-1] == did.DevicesChosen(mic="Blue Yeti")
         mics = structs.replace(DEVICES.mics, wish="Blue Yeti", wish_from="chosen", in_use="Blue Yeti")
@@ -50,8 +63,7 @@ async def test_enter_chooses_at_once_and_the_list_stays_until_escape() -> None:
 
 
 async def test_the_loudspeaker_and_the_sound_are_chosen_in_the_same_place() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices() as (_app, engine, pilot):
         await pilot.press(*["down"] * 6, "enter", *["down"] * 3, "enter", "left", "down", "right", "down", "enter")
         assert engine.sent[1:] == [
             did.DevicesChosen(speaker="Built-in Speakers"),
@@ -63,8 +75,7 @@ async def test_the_loudspeaker_and_the_sound_are_chosen_in_the_same_place() -> N
 
 
 async def test_space_talks_and_the_level_stands_beside_the_microphone_that_runs() -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices("ptt") as (app, engine, pilot):
         await pilot.press("space")
         assert engine.sent[-1] == did.TalkPressed()
         engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23)))
@@ -72,8 +83,7 @@ async def test_space_talks_and_the_level_stands_beside_the_microphone_that_runs(
 
 
 async def test_what_is_plugged_in_appears_and_the_cursor_stays_where_it_is() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices() as (app, engine, pilot):
         await pilot.press("down", "down")
         rows = (DeviceRow("Another"), *DEVICES.mics.rows)
         engine.deliver(structs.replace(DEVICES, mics=structs.replace(DEVICES.mics, rows=rows)))
@@ -83,8 +93,7 @@ async def test_what_is_plugged_in_appears_and_the_cursor_stays_where_it_is() -> 
 
 
 async def test_a_click_chooses_and_a_headsets_warning_and_a_missing_device_are_told() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices() as (app, engine, pilot):
         assert "telephone" in text(app)
         row = next(y for y, line in enumerate(lines(app)) if "Blue Yeti" in line)
         await pilot.click(offset=(70, row))
@@ -136,8 +145,7 @@ async def test_a_lost_device_is_chosen_anew_or_waited_for_from_the_deck() -> Non
 
 
 async def test_a_dead_engine_takes_the_list_along() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with devices() as (app, engine, pilot):
         engine.die("killed")
         await until(pilot, lambda: "Enter starts it again" in text(app))
         assert "Blue Yeti" not in text(app)
@@ -174,10 +182,3 @@ def test_a_part_of_a_name_marks_the_device_it_means() -> None:
     marked = {choice.options[0].text: choice.options[0].mark for choice in choices}
     assert [name for name, mark in marked.items() if mark != "○"] == ["Blue Yeti"]
     assert "yeti" not in marked
-
-
-async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: Pilot[int]) -> None:
-    """`d`, and the engine's list."""
-    await pilot.press("d")
-    engine.deliver(DEVICES)
-    await until(pilot, lambda: "Blue Yeti" in text(app))

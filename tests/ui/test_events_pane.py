@@ -9,35 +9,30 @@ from contextlib import asynccontextmanager
 from tests.support.event_rows import talk_rows
 from tests.support.screen import Stage, at_rest, control_characters, lines, showing, text, until
 from voicechat.engine.link import Batch, EventRow
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
-from voicechat.ui.widgets.events_pane import EventsPane
 
 ROWS = talk_rows()
 
 
 @asynccontextmanager
 async def inspecting(size: tuple[int, int] = (120, 36), options: UiOptions | None = None) -> AsyncIterator[Stage]:
-    async with showing("talk", size, options) as stage:
-        app, engine, pilot = stage
+    async with showing("talk", size, options) as (app, engine, pilot):
         engine.log(*ROWS)
         await pilot.press("f2")
         await until(pilot, lambda: f"{len(ROWS)} kept" in text(app))
         await at_rest(pilot)
-        yield stage
+        yield app, engine, pilot
 
 
-def pane_of(stage: Stage) -> EventsPane:
-    return stage[0].talk.query_one(EventsPane)
-
-
-def listed(stage: Stage) -> list[str]:
+def listed(app: VoiceChatApp) -> list[str]:
     """The lines of the list in sight."""
-    events = pane_of(stage).events
+    events = app.talk.inspector.events
     return [strip.text for strip in events.render_lines(events.size.region)]
 
 
-def current_type(stage: Stage) -> str:
-    entry = pane_of(stage).events.current_entry
+def current_type(app: VoiceChatApp) -> str:
+    entry = app.talk.inspector.events.current_entry
     assert entry is not None
     return entry.kind.type
 
@@ -47,11 +42,10 @@ def seq_of(type: str) -> int:
 
 
 async def test_audio_is_left_out_at_first_and_runs_are_one_line_with_their_text_or_size() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
+    async with inspecting() as (app, _, pilot):
         assert "output_audio.delta" not in text(app)
         assert any("transcript.delta" in line and "×15 “Of course." in line for line in lines(app))
-        pane_of(stage).set_filter("is:audio")
+        app.talk.inspector.set_filter("is:audio")
         await until(pilot, lambda: "×15 <40 500 bytes>" in text(app))
 
 
@@ -68,21 +62,19 @@ async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_
 
 
 async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_there_is() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
+    async with inspecting() as (app, _, pilot):
         await pilot.press("slash", *"type:response.done")
         await until(pilot, lambda: "/ -is:audio type:response.done" in text(app) and "EVENTS 3 shown" in text(app))
         await pilot.press("enter")
-        assert pane_of(stage).filter.field.value == "-is:audio type:response.done"
+        assert app.talk.inspector.filter.field.value == "-is:audio type:response.done"
         await pilot.press("slash", *"is:error", "enter")
         await until(pilot, lambda: "EVENTS 0 shown" in text(app))
-        assert pane_of(stage).filter.applied == "-is:audio type:response.done is:error"
+        assert app.talk.inspector.filter.applied == "-is:audio type:response.done is:error"
 
 
 async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_one() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        pane = pane_of(stage)
+    async with inspecting() as (app, _, pilot):
+        pane = app.talk.inspector
         field = pane.filter.field
         await pilot.press("tab")
         await until(pilot, lambda: app.focused is field)
@@ -101,75 +93,70 @@ async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_on
 
 
 async def test_the_cursor_stays_at_its_event_through_a_filter_and_back() -> None:
-    async with inspecting() as stage:
-        _app, _engine, pilot = stage
-        pane = pane_of(stage)
+    async with inspecting() as (app, _, pilot):
+        pane = app.talk.inspector
         assert pane.select_seq(seq_of("mic.closed"))
         pane.set_filter("dir:in")
-        await until(pilot, lambda: current_type(stage) == "error")
+        await until(pilot, lambda: current_type(app) == "error")
         pane.set_filter("-is:audio")
-        await until(pilot, lambda: current_type(stage) == "mic.closed")
+        await until(pilot, lambda: current_type(app) == "mic.closed")
 
 
 async def test_a_frozen_list_counts_what_is_newer_and_end_follows_again() -> None:
-    async with inspecting() as stage:
-        app, engine, pilot = stage
+    async with inspecting() as (app, engine, pilot):
         await pilot.press("f")
         await until(pilot, lambda: "frozen · 0 newer · End" in text(app))
-        seen = listed(stage)
+        seen = listed(app)
         engine.log(*(EventRow(1000 + n, 300.0 + n, "in", "x.y") for n in range(212)))
         await until(pilot, lambda: "frozen · 212 newer · End" in text(app))
-        assert listed(stage) == seen
+        assert listed(app) == seen
         await pilot.press("end")
-        await until(pilot, lambda: "▾ following · f freezes" in text(app) and current_type(stage) == "x.y")
+        await until(pilot, lambda: "▾ following · f freezes" in text(app) and current_type(app) == "x.y")
 
 
 async def test_an_error_leads_to_its_cause_along_a_link_and_back() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        assert pane_of(stage).select_seq(seq_of("error"))
+    async with inspecting() as (app, _, pilot):
+        assert app.talk.inspector.select_seq(seq_of("error"))
         await pilot.press("enter")
         await until(pilot, lambda: "1 caused by evt_ours_41  session.update" in text(app))
         await pilot.press("1")
         await until(pilot, lambda: "1 refused with evt_ours_41  error" in text(app))
         await pilot.press("backspace")
-        assert current_type(stage) == "error"
+        assert current_type(app) == "error"
 
 
 async def test_links_step_along_a_response_and_clear_a_filter_that_hides_the_target() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        pane = pane_of(stage)
+    async with inspecting() as (app, _, pilot):
+        pane = app.talk.inspector
         assert pane.select_seq(seq_of("response.created"))
         await pilot.press("greater_than_sign")
-        assert current_type(stage) == "response.output_item.added"
+        assert current_type(app) == "response.output_item.added"
         await pilot.press("less_than_sign")
-        assert current_type(stage) == "response.created"
+        assert current_type(app) == "response.created"
         await pilot.press("asterisk")
         await until(pilot, lambda: "/ -is:audio id:resp_6" in text(app) and "session.created" not in text(app))
-        assert current_type(stage) == "response.created"
+        assert current_type(app) == "response.created"
         pane.set_filter("is:error")
         await until(pilot, lambda: "EVENTS 1 shown" in text(app))
         assert pane.select_seq(seq_of("response.output_audio.delta"))
-        assert current_type(stage) == "response.output_audio.delta"
+        assert current_type(app) == "response.output_audio.delta"
         assert not pane.select_seq(99_999)
 
 
 async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None:
-    async with inspecting() as stage:
-        pane = pane_of(stage)
+    async with inspecting() as (app, _, pilot):
+        pane = app.talk.inspector
         assert pane.hits() == []
         pane.show_span(241.0, 243.0)
-        await until(stage[2], lambda: 0 < len(pane.events.shown.rows) < 10)
+        await until(pilot, lambda: 0 < len(pane.events.shown.rows) < 10)
         assert all(241.0 <= t < 243.0 for t in pane.hits())
         pane.show_span(250.0, 251.0)
         assert pane.filter.applied == "-is:audio after:4:10.000 before:4:11.000"
 
 
 async def test_times_count_from_the_chosen_event_and_help_has_the_filter_language() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        assert pane_of(stage).select_seq(seq_of("session.update"))
+    async with inspecting() as (app, _, pilot):
+        assert app.talk.inspector.select_seq(seq_of("session.update"))
         await pilot.press("T")
         await until(pilot, lambda: "+0:00.000" in text(app) and "−0:01.100" in text(app))
         await pilot.press("T")
@@ -180,17 +167,15 @@ async def test_times_count_from_the_chosen_event_and_help_has_the_filter_languag
 
 
 async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:
-    async with inspecting((80, 24)) as stage:
-        app, _, pilot = stage
+    async with inspecting((80, 24)) as (app, _, pilot):
         assert "+400 ms" not in text(app) and "resp.done" in text(app)
         await pilot.press("g")
         await until(pilot, lambda: "+400 ms" in text(app))
 
 
 async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
-    async with inspecting() as stage:
-        app, _, pilot = stage
-        assert pane_of(stage).select_seq(seq_of("session.update"))
+    async with inspecting() as (app, _, pilot):
+        assert app.talk.inspector.select_seq(seq_of("session.update"))
         await pilot.press("y")
         assert json.loads(app.clipboard)["event_id"] == "evt_ours_41"
         await pilot.press("P")
@@ -203,8 +188,7 @@ async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
 
 async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -> None:
     evil = "\x1b]52;c;UFdORUQ=\x07\x9b2J‮[@click=app.quit]x[/]"
-    async with inspecting((180, 50)) as stage:
-        app, engine, pilot = stage
+    async with inspecting((180, 50)) as (app, engine, pilot):
         engine.deliver(
             Batch((EventRow(5000, 400.0, "in", evil, evil, 9, json.dumps({evil: evil}), (evil, evil, evil)),))
         )
@@ -216,9 +200,8 @@ async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -
 
 
 async def test_ascii_draws_the_whole_inspector_in_ascii() -> None:
-    async with inspecting((120, 36), UiOptions(ascii=True)) as stage:
-        _app, _, pilot = stage
+    async with inspecting((120, 36), UiOptions(ascii=True)) as (app, _, pilot):
         await pilot.press("up", "up", "enter")
         await at_rest(pilot)
-        odd = {c for line in listed(stage) for c in line if ord(c) > 127}
+        odd = {c for line in listed(app) for c in line if ord(c) > 127}
         assert odd <= set("窓際の席を。"), odd

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import at_rest, lines, records_of, text, until
+from tests.support.screen import Keys, at_rest, lines, records_of, text, until
 from tests.support.tapes import LENGTH, call_tape
 from voicechat.config.settings import Settings
 from voicechat.engine.link import FromEngine, Jumped, MicSpan, Playing, Turns
@@ -55,7 +55,8 @@ class FakePlayer(FakeEngine):
 @asynccontextmanager
 async def replaying(player: Player, size: tuple[int, int] = (120, 36)) -> AsyncIterator[tuple[ReplayApp, Pilot[int]]]:
     app = ReplayApp(player, OPTIONS)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size):
+        pilot = Keys(app)
         await until(pilot, lambda: app.talk.is_built)
         await at_rest(pilot)
         yield app, pilot

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import EventRow
 from voicechat.ui.sanitise import clean, cleaned, safe, show
@@ -23,16 +23,13 @@ HOSTILE = {
     "nul": ("A\x00Z", "A\u2400Z"),
     "delete": ("A\x7fZ", "A\u2421Z"),
     "line ends": ("a\r\nb\rc", "a\nbc"),
+    "families and Persian": ("👨\u200d👩\u200d👧 می\u200cخواهم", "👨\u200d👩\u200d👧 می\u200cخواهم"),
 }
 
 
-@pytest.mark.parametrize(("dirty", "harmless"), HOSTILE.values(), ids=HOSTILE.keys())
+@each(("dirty", "harmless"), HOSTILE.values())
 def test_a_hostile_string_becomes_harmless(dirty: str, harmless: str) -> None:
     assert clean(dirty) == harmless
-
-
-def test_families_and_persian_stay_as_they_are_written() -> None:
-    assert clean("👨\u200d👩\u200d👧 می\u200cخواهم") == "👨\u200d👩\u200d👧 می\u200cخواهم"
 
 
 @given(st.text(st.characters(), max_size=60), st.integers(0, 60))
@@ -49,18 +46,15 @@ def test_a_whole_record_is_cleaned_at_any_depth() -> None:
     view = cleaned(View(mic=MicView(name="Mic\x1b[2J"), refused=("bad\x07",)))
     assert (view.mic.name, view.refused) == ("Mic", ("bad\u2407",))
     assert cleaned(EventRow(1, 0.0, "in", "x\x1bc")).type == "x"
-
-
-def test_a_clean_record_is_the_same_object() -> None:
     turn = TurnView("u1", "you", text="hello")
-    assert cleaned(turn) is turn
+    assert cleaned(turn) is turn, "a clean record is the same object"
 
 
 def test_brackets_are_text_not_markup() -> None:
     assert safe("[@click=app.quit]free[/] [/foo] [[x]]").plain == "[@click=app.quit]free[/] [/foo] [[x]]"
 
 
-@pytest.mark.parametrize("introducer", ["\x9d", "\x90", "\x1b]", "\x1bP", "\x1b[", "\x9b", "\x1b]a\x9d", "\x9d\x90"])
+@each("introducer", ["\x9d", "\x90", "\x1b]", "\x1bP", "\x1b[", "\x9b", "\x1b]a\x9d", "\x9d\x90"])
 def test_a_hundred_thousand_unended_sequences_take_a_moment(introducer: str) -> None:
     began = time.process_time()
     assert "\x9d" not in clean(introducer * 100_000)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from msgspec import structs
-from textual.pilot import Pilot
 
-from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import HOSTILE, IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
@@ -30,11 +30,14 @@ def row_of(app: VoiceChatApp, word: str) -> str:
     return next(line[left:] for line in lines(app) if line[left:].strip(" ▸").startswith(word))
 
 
-async def opened(app: VoiceChatApp, engine: FakeEngine, pilot: Pilot[int], session: SessionShown = SESSION) -> None:
+@asynccontextmanager
+async def settings(session: SessionShown = SESSION, scene: str = "talk") -> AsyncIterator[Stage]:
     """The drawer, with a session in force."""
-    engine.deliver(session)
-    await pilot.press("f4")
-    await until(pilot, lambda: "WHO DECIDES" in text(app))
+    async with showing(scene, LARGE) as (app, engine, pilot):
+        engine.deliver(session)
+        await pilot.press("f4")
+        await until(pilot, lambda: "WHO DECIDES" in text(app))
+        yield app, engine, pilot
 
 
 async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
@@ -57,8 +60,7 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
 
 
 async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         app.talk.query_one(SettingsList).cursor = SILENCE
         await pilot.press("right", "right", "left")
         chosen = [one for one in engine.sent if isinstance(one, did.SettingChosen)]
@@ -76,8 +78,7 @@ async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone(
 
 async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
     gain = "0 instead of 3 of 9 turns cut in a pause, +200 ms a turn"
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot, structs.replace(SESSION, suggested=((SILENCE, 700, gain),)))
+    async with settings(structs.replace(SESSION, suggested=((SILENCE, 700, gain),))) as (app, engine, pilot):
         assert f"700 ms: {gain}" in " ".join(text(app).split()).replace("│ ", "")
         app.talk.query_one(SettingsList).cursor = SILENCE
         await pilot.press("enter")
@@ -87,8 +88,7 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
 
 
 async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         app.talk.query_one(SettingsList).cursor = f"{VAD}.threshold"
         await pilot.press(*["right"] * 9)
         assert "0.95" in row_of(app, "threshold")
@@ -98,16 +98,14 @@ async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
 
 
 async def test_r22_the_value_shown_is_what_the_service_returned_not_what_was_asked_for() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        other = SessionShown(document=session_of(300), wish=session_of(200), was=((SILENCE, "500"),))
-        await opened(app, engine, pilot, other)
+    other = SessionShown(document=session_of(300), wish=session_of(200), was=((SILENCE, "500"),))
+    async with settings(other) as (app, _, _pilot):
         assert "300 ms" in row_of(app, "silence")
         assert "the service uses another" in text(app)
 
 
 async def test_what_does_not_apply_stays_and_says_why() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot, structs.replace(PENDING, pending=()))
+    async with settings(structs.replace(PENDING, pending=())) as (app, engine, pilot):
         assert "only with semantic" in row_of(app, "eagerness")
         assert "only in the beta dialect" in row_of(app, "temperature")
         assert "fixed over WebRTC" in row_of(app, "input as")
@@ -123,8 +121,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
 
 
 async def test_every_field_of_either_detector_can_be_reached() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         pane = app.talk.query_one(SettingsList)
         asked = {
             f"{VAD}.type": did.SettingChosen(f"{VAD}.type", "semantic_vad"),
@@ -158,8 +155,7 @@ async def test_every_field_of_either_detector_can_be_reached() -> None:
 
 
 async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         app.talk.query_one(SettingsList).cursor = "audio.input.transcription.language"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.focused, MessageField))
@@ -180,10 +176,10 @@ async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
 
 
 async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides() -> None:
-    async with showing("ptt", LARGE) as (app, engine, pilot):
-        nothing = json.loads(session_of())
-        nothing["audio"]["input"]["turn_detection"] = None
-        await opened(app, engine, pilot, SessionShown(document=json.dumps(nothing), wish=session_of()))
+    nothing = json.loads(session_of())
+    nothing["audio"]["input"]["turn_detection"] = None
+    shown = SessionShown(document=json.dumps(nothing), wish=session_of())
+    async with settings(shown, "ptt") as (app, engine, pilot):
         assert "push-to-talk: you say when" in row_of(app, "silence")
         await pilot.press("down", "space")
         assert engine.sent[-1] == did.TalkPressed()
@@ -191,8 +187,7 @@ async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides(
 
 
 async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot, structs.replace(PENDING, pending=()))
+    async with settings(structs.replace(PENDING, pending=())) as (app, engine, pilot):
         engine.deliver(Snapshot(View(FREE, connection=OPEN), Meters(input=-23, threshold=-41)))
         await until(pilot, lambda: "−23 dB" in row_of(app, "level now"))
         assert "reacts from ≈ −41 dB" in text(app)
@@ -202,8 +197,7 @@ async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> 
 
 
 async def test_the_mouse_chooses_and_drags() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         left = app.talk.query_one(SettingsPane).region.x
         y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("detector"))
         x = lines(app)[y].index("semantic")
@@ -217,8 +211,7 @@ async def test_the_mouse_chooses_and_drags() -> None:
 
 
 async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        await opened(app, engine, pilot)
+    async with settings() as (app, engine, pilot):
         pane = app.talk.query_one(SettingsList)
         pane.cursor = "theme"
         await pilot.press("right")
@@ -233,12 +226,12 @@ async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
 
 
 async def test_names_from_a_service_are_harmless() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        evil = json.loads(session_of(voice=HOSTILE))
-        evil["instructions"] = HOSTILE
-        evil["audio"]["input"]["transcription"] = {"model": HOSTILE, "language": HOSTILE, "prompt": HOSTILE}
-        document = json.dumps(evil)
-        await opened(app, engine, pilot, SessionShown(document, (), ((SILENCE, HOSTILE),), document))
+    evil = json.loads(session_of(voice=HOSTILE))
+    evil["instructions"] = HOSTILE
+    evil["audio"]["input"]["transcription"] = {"model": HOSTILE, "language": HOSTILE, "prompt": HOSTILE}
+    document = json.dumps(evil)
+    shown = SessionShown(document, (), ((SILENCE, HOSTILE),), document)
+    async with settings(shown) as (app, engine, pilot):
         assert "\x1b" not in text(app)
         engine.deliver(SessionShown("[", (), (), "nonsense"))
         await until(pilot, lambda: "500 ms" in row_of(app, "silence"))

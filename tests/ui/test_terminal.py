@@ -1,4 +1,4 @@
-"""In a real terminal (a pty): a true hold, nothing hostile on the wire, and a terminal left as it was found."""
+"""In a real terminal (a pty): true holds, its colours, nothing hostile on the wire, and left as it was found."""
 
 from __future__ import annotations
 
@@ -140,3 +140,62 @@ def test_no_hostile_string_reaches_the_terminal_and_sigterm_restores_it(tmp_path
     assert b"52;c" not in terminal.written.replace(b"\\x1b]52;c", b"").replace(b"u001b]52;c", b"")
     shown = rest.decode()
     assert not [c for c in shown if 0x7F <= ord(c) <= 0x9F or c in "\u202e\u2066\u200e"]
+
+
+WHITE = b"\x1b]11;rgb:ffff/ffff/ffff\x1b\\"
+DAYLIGHT, LAMPLIGHT = b"48;2;251;248;242", b"48;2;16;22;28"
+
+
+def demo(log: Path, background: bytes, *, late: float = 0.0, loading: float = 0.0, **environ: str) -> Terminal:
+    argv = [sys.executable, "-m", "tests.support.demo_screen", "ptt", "--still"]
+    argv += ["--log", str(log), "--loading", str(loading)]
+    return Terminal(argv, kitty=False, background=background, late=late, environ=environ)
+
+
+@pytest.mark.parametrize(
+    ("background", "paper"),
+    [(WHITE, DAYLIGHT), (b"", LAMPLIGHT)],
+    ids=["white", "silent"],
+)
+def test_screen_uses_the_theme_that_the_terminal_background_asks_for(
+    tmp_path: Path, background: bytes, paper: bytes
+) -> None:
+    with demo(tmp_path / "log", background) as terminal:
+        terminal.until_written("hold Space to speak")
+        assert terminal.written.count(b"\x1b]11;?") == 1
+        terminal.until(lambda: paper in terminal.written, repr(paper))
+        terminal.type(b"qq")
+        assert terminal.wait() == 0
+        assert terminal.echoes
+    assert (tmp_path / "log").read_text().splitlines() == ["started", "closed"]
+
+
+@pytest.mark.parametrize("late", [0.15, 1.0])
+def test_a_late_answer_is_swallowed_whenever_it_comes(tmp_path: Path, late: float) -> None:
+    with demo(tmp_path / "log", WHITE, late=late) as terminal:
+        terminal.until_written("hold Space to speak")
+        terminal.until(lambda: terminal.late_answers == 2, "the colour and the fence behind it")
+        terminal.type(b"m")
+        terminal.until(lambda: "MuteChosen" in (tmp_path / "log").read_text(), "the key behind the answer")
+        terminal.type(b"qq")
+        assert terminal.wait() == 0
+        assert terminal.echoes
+        written = terminal.written
+    assert (tmp_path / "log").read_text().splitlines() == ["started", "MuteChosen(muted=True)", "closed"]
+    assert b"rgb:ffff" not in written, "the terminal did not echo it either"
+
+
+def test_an_answer_that_comes_while_the_screen_is_loaded_costs_nothing_and_counts(tmp_path: Path) -> None:
+    with demo(tmp_path / "log", WHITE, late=0.2, loading=0.5) as terminal:
+        terminal.until(lambda: DAYLIGHT in terminal.written, "daylight")
+        terminal.type(b"qq")
+        assert terminal.wait() == 0
+
+
+def test_ctrl_c_while_it_waits_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    with demo(tmp_path / "log", WHITE, loading=30) as terminal:
+        terminal.until_written("\x1b]11;?")
+        terminal.until(lambda: not terminal.echoes, "echo off")
+        terminal.type(b"\x03")
+        terminal.wait()
+        assert terminal.echoes

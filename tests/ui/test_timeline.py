@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from textual.pilot import Pilot
 
+from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import ENDS, fill_timeline, happened
-from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.timeline.lanes import LABEL
 from voicechat.ui.widgets.timeline import PAINT_EVERY, Timeline
@@ -18,33 +23,34 @@ from voicechat.ui.widgets.timeline import PAINT_EVERY, Timeline
 NORMAL = (120, 36)
 
 
-async def opened(stage: Stage) -> Timeline:
+@asynccontextmanager
+async def opened(
+    size: tuple[int, int] = NORMAL, options: UiOptions | None = None
+) -> AsyncIterator[tuple[VoiceChatApp, FakeEngine, Pilot[int], Timeline]]:
     """The developer view with half a minute behind it."""
-    app, engine, pilot = stage
-    await pilot.press("f2")
-    engine.log(*happened())
-    await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
-    timeline = app.talk.timeline
-    fill_timeline(timeline)
-    timeline.advance()
-    await at_rest(pilot)
-    return timeline
+    async with showing("developer", size, options) as (app, engine, pilot):
+        await pilot.press("f2")
+        engine.log(*happened())
+        await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
+        timeline = app.talk.timeline
+        fill_timeline(timeline)
+        timeline.advance()
+        await at_rest(pilot)
+        yield app, engine, pilot, timeline
 
 
-def shown(stage: Stage) -> list[str]:
-    timeline = stage[0].talk.timeline
-    region = timeline.region
-    return [line[region.x : region.right] for line in lines(stage[0])[region.y : region.bottom]]
+def shown(app: VoiceChatApp) -> list[str]:
+    region = app.talk.timeline.region
+    return [line[region.x : region.right] for line in lines(app)[region.y : region.bottom]]
 
 
 async def test_it_stands_right_above_the_deck_at_every_size() -> None:
-    async with showing("developer", (80, 24)) as stage:
-        timeline = await opened(stage)
+    async with opened((80, 24)) as (app, _engine, pilot, timeline):
         for size, rows in (((80, 24), 7), (NORMAL, 8), ((180, 50), 10)):
-            await stage[2].resize_terminal(*size)
-            await at_rest(stage[2])
-            assert timeline.size.height == rows and timeline.region.bottom == stage[0].talk.query_one("Deck").region.y
-            drawn = shown(stage)
+            await pilot.resize_terminal(*size)
+            await at_rest(pilot)
+            assert timeline.size.height == rows and timeline.region.bottom == app.talk.query_one("Deck").region.y
+            drawn = shown(app)
             assert "TIMELINE" in drawn[0] and "◆ VAD" in drawn[0] and "[ ] zoom" in drawn[0]
             assert drawn[1][:LABEL].strip() == "you"
             assert any("╳ cut" in line for line in drawn) and any("380 ms" in line for line in drawn)
@@ -53,9 +59,7 @@ async def test_it_stands_right_above_the_deck_at_every_size() -> None:
 
 
 async def test_session_time_comes_with_each_state_and_draws_the_levels_there() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, engine, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, engine, pilot, timeline):
         loud = Meters(input=-12.0)
         for tick in range(1, 41):
             engine.deliver(Snapshot(app.view, loud, t=ENDS + tick * 0.05))
@@ -74,16 +78,13 @@ async def test_a_tick_without_a_report_has_no_hole_in_the_wave() -> None:
 
 
 async def test_another_engine_begins_a_new_timeline() -> None:
-    async with showing("developer", NORMAL) as stage:
-        timeline = await opened(stage)
+    async with opened() as (_app, _engine, _pilot, timeline):
         timeline.take_state(0.05, FREE, Meters(input=-20.0))
         assert timeline.history.now == pytest.approx(0.05) and not timeline.history.marks
 
 
 async def test_it_repaints_at_most_eight_times_a_second_and_only_in_sight(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with showing("developer", NORMAL) as stage:
-        _, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (_app, _engine, pilot, timeline):
         painted: list[float] = []
         monkeypatch.setattr(timeline, "refresh", lambda *_, **__: painted.append(timeline.history.now))
         for tick in range(1, 41):
@@ -100,9 +101,7 @@ async def test_it_repaints_at_most_eight_times_a_second_and_only_in_sight(monkey
 
 
 async def test_zoom_keeps_now_while_it_follows_and_the_middle_when_it_stands() -> None:
-    async with showing("developer", NORMAL) as stage:
-        _, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (_app, _engine, pilot, timeline):
         await pilot.press("right_square_bracket")
         assert timeline.is_following and timeline.step == 0.06
         await pilot.press("left_square_bracket")
@@ -117,25 +116,21 @@ async def test_zoom_keeps_now_while_it_follows_and_the_middle_when_it_stands() -
 
 
 async def test_scrolling_back_stops_following_and_end_follows_again() -> None:
-    async with showing("developer", NORMAL) as stage:
-        _, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, _engine, pilot, timeline):
         timeline.focus()
         await pilot.press("left")
         end = timeline.end
-        assert not timeline.is_following and "End follows" in shown(stage)[0]
+        assert not timeline.is_following and "End follows" in shown(app)[0]
         timeline.take_state(ENDS + 1, FREE, Meters())
         assert timeline.end == end
         await pilot.press("end")
         assert timeline.end == ENDS + 1
         await pilot.press("left", "right")
-        assert timeline.end == ENDS + 1 and "End follows" not in shown(stage)[0]
+        assert timeline.end == ENDS + 1 and "End follows" not in shown(app)[0]
 
 
 async def test_a_click_selects_the_nearest_event_and_the_list_moves_the_mark() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, _engine, pilot, timeline):
         column = timeline.frame.column(248.06)
         await pilot.click(Timeline, offset=(LABEL + column, 3))
         await until(pilot, lambda: timeline.selected is not None)
@@ -145,30 +140,26 @@ async def test_a_click_selects_the_nearest_event_and_the_list_moves_the_mark() -
         app.talk.inspector.events.focus()
         await pilot.press("up", "up")
         await until(pilot, lambda: timeline.selected != before)
-        assert shown(stage)[-1][LABEL + timeline.frame.column(timeline.selected or 0)] == "▲"
+        assert shown(app)[-1][LABEL + timeline.frame.column(timeline.selected or 0)] == "▲"
 
 
 async def test_a_drag_filters_the_list_to_the_stretch_and_esc_gives_it_up() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, _engine, pilot, timeline):
         first, last = (LABEL + timeline.frame.column(at) for at in (247.9, 248.6))
         await pilot.mouse_down(Timeline, offset=(first, 3))
         await pilot.hover(Timeline, offset=(last, 3))
         await pilot.mouse_up(Timeline, offset=(last, 3))
         shown_rows = app.talk.inspector.events.shown
         await until(pilot, lambda: len(shown_rows.rows) == 4)
-        assert "s selected" in shown(stage)[0] and "Esc releases" in shown(stage)[0]
-        assert "╵" in shown(stage)[-1]
+        assert "s selected" in shown(app)[0] and "Esc releases" in shown(app)[0]
+        assert "╵" in shown(app)[-1]
         await pilot.press("escape")
         await until(pilot, lambda: len(shown_rows.rows) > 20)
         assert timeline.span is None and app.talk.shows_events
 
 
 async def test_shift_and_arrows_select_a_stretch_from_the_keyboard() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, _, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, _engine, pilot, timeline):
         timeline.focus()
         await pilot.press("shift+left", "shift+left", "shift+left", "shift+right")
         assert timeline.span is not None
@@ -178,30 +169,26 @@ async def test_shift_and_arrows_select_a_stretch_from_the_keyboard() -> None:
 
 
 async def test_calm_timeline_is_a_page_that_fills_and_turns() -> None:
-    async with showing("developer", NORMAL, UiOptions(motion="calm")) as stage:
-        timeline = await opened(stage)
+    async with opened(NORMAL, UiOptions(motion="calm")) as (app, _engine, _pilot, timeline):
         page = timeline.end
         timeline.take_state(ENDS + 0.5, FREE, Meters())
         assert timeline.end == page > ENDS + 0.5
-        axis = shown(stage)[-1].rstrip()
+        axis = shown(app)[-1].rstrip()
         assert axis.endswith("now") and len(axis) == LABEL + timeline.frame.column(timeline._painted_now) + 1
         timeline.take_state(page + 1, FREE, Meters())
         assert timeline.end > page + 1
 
 
 async def test_ascii_has_no_other_signs() -> None:
-    async with showing("developer", NORMAL, UiOptions(ascii=True)) as stage:
-        await opened(stage)
-        assert all(line.isascii() for line in shown(stage)) and any("X cut" in line for line in shown(stage))
+    async with opened(NORMAL, UiOptions(ascii=True)) as (app, _engine, _pilot, _timeline):
+        assert all(line.isascii() for line in shown(app)) and any("X cut" in line for line in shown(app))
 
 
 async def test_a_wide_name_of_the_assistant_does_not_move_its_lane() -> None:
-    async with showing("developer", NORMAL) as stage:
-        app, engine, pilot = stage
-        timeline = await opened(stage)
+    async with opened() as (app, engine, pilot, timeline):
         view = replace(app.view, connection=replace(app.view.connection, voice="窓際の席を二人で"))
         engine.deliver(Snapshot(view, Meters(), t=ENDS))
-        await until(pilot, lambda: "窓際の" in "".join(shown(stage)))
+        await until(pilot, lambda: "窓際の" in "".join(shown(app)))
         strips = [timeline.render_line(y) for y in range(timeline.size.height)]
         assert {strip.cell_length for strip in strips} == {timeline.size.width}
         assert "窓際の" in text(app)

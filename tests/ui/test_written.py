@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from rich.cells import cell_len
 
+from tests.support.each import each
 from tests.support.scenes import WRITTEN
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import TurnView
@@ -47,7 +47,7 @@ INLINE = {
 }
 
 
-@pytest.mark.parametrize(("source", "pieces"), INLINE.items(), ids=INLINE.keys())
+@each(("source", "pieces"), INLINE.items())
 def test_marks_within_a_line(source: str, pieces: list[tuple[str, str]]) -> None:
     assert looks(source) == pieces
 
@@ -89,7 +89,7 @@ def test_a_sentence_with_a_bar_is_no_table() -> None:
     assert shown("a | b\nc | d") == ["a | b", "c | d"]
 
 
-@pytest.mark.parametrize("text", ["Plain words.", "It is 2 + 3, isn't it?", "窓際の席"])
+@each("text", ["Plain words.", "It is 2 + 3, isn't it?", "窓際の席"])
 def test_most_answers_need_no_blocks(text: str) -> None:
     assert not is_marked_up(text)
 
@@ -119,6 +119,8 @@ def test_every_piece_is_the_source_where_it_says(text: str) -> None:
 
 
 @given(TEXTS, st.integers(8, 92))
+@example(WRITTEN, 8)
+@example(WRITTEN, 60)
 def test_no_row_is_wider_than_the_screen(text: str, width: int) -> None:
     for row in laid_out(clean(text), width):
         assert sum(cell.width for cell in row.cells) <= width
@@ -146,16 +148,11 @@ MANY = {"*": 60_000, "**a ": 15_000, "[": 60_000, "`a": 30_000, "|a": 30_000, ">
         "\\": 60_000, "**a \n": 12_000}  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [mark * count for mark, count in MANY.items()], ids=[repr(mark) for mark in MANY])
-def test_hostile_marks_cost_no_more_than_their_length(text: str) -> None:
+@each(("mark", "count"), MANY.items())
+def test_hostile_marks_cost_no_more_than_their_length(mark: str, count: int) -> None:
     began = time.process_time()
-    blocks(text)
+    blocks(mark * count)
     assert time.process_time() - began < 5, "a hundred times what it takes"
-
-
-def test_the_example_is_laid_out_at_every_width() -> None:
-    for width in (8, 20, 60, 92):
-        assert all(sum(cell.width for cell in row.cells) <= width for row in laid_out(WRITTEN, width))
 
 
 CODE = "Try this:\n\n```python\nif x:\n\treturn **y**\n```\nThat is *all*."

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 
 import pytest
 
+from tests.support.each import each
 from voicechat.engine.link import EventRow
 from voicechat.ui.paint import Palette
 from voicechat.ui.timeline.history import History
@@ -90,8 +92,9 @@ def test_the_markers_stand_at_the_servers_audio_times(history: History) -> None:
     assert waits.index("┗") == 9 + math.floor(3.0 / 0.1) - (math.floor(8.0 / 0.1) - 111 + 1)
 
 
-def test_a_long_wait_is_a_warning() -> None:
+def test_an_empty_timeline_is_drawn_and_a_long_wait_is_a_warning() -> None:
     history = History()
+    assert drawn(history, Look(end=0.0))
     history.take_row(row(1.0, "voice.ended", "local", ended_at=1.0))
     history.take_row(row(2.4, "assistant.audible", "local"))
     assert "▲ 1400 ms" in lane(drawn(history, Look(end=4.0)), "waits")
@@ -105,9 +108,7 @@ def test_what_a_closed_microphone_heard_is_not_in_your_colour() -> None:
     assert rows
 
 
-@pytest.mark.parametrize("height", [6, 7, 8, 9, 10])
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("palette", [PALETTE, ASCII])
+@each(("height", "step", "palette"), itertools.product([6, 7, 8, 9, 10], STEPS, [PALETTE, ASCII]))
 def test_every_zoom_and_height_fills_its_rows_exactly(
     history: History, height: int, step: float, palette: Palette
 ) -> None:
@@ -115,10 +116,6 @@ def test_every_zoom_and_height_fills_its_rows_exactly(
         lines = drawn(history, Look(end=8.0, step=step), width, height, palette)
         if palette is ASCII:
             assert all(line.isascii() for line in lines)
-
-
-def test_nothing_happened_yet_is_drawn_as_well() -> None:
-    assert drawn(History(), Look(end=0.0))
 
 
 def test_a_stretch_far_back_shows_only_what_was_there() -> None:
