@@ -7,7 +7,6 @@ import getpass
 import io
 import json
 import os
-import pty
 import socket
 import subprocess
 import sys
@@ -213,6 +212,7 @@ def test_a_look_that_takes_long_is_told_and_a_short_one_is_not(monkeypatch: pyte
 @pytest.mark.parametrize(("answer", "verdict"), [(b"\x1b[?0u\x1b[?62c", "good"), (b"\x1b[?62c", "care"), (b"", "fact")])
 def test_a_terminal_is_asked_whether_it_tells_the_end_of_a_key_press(answer: bytes, verdict: str) -> None:
     """The probe runs in a process of its own on a real pty; this side plays the terminal."""
+    pty = pytest.importorskip("pty")  # not on Windows
     patience = 20.0 if answer else 0.2  # a machine that is busy with other tests answers late
     code = (
         f"from voicechat.cli import doctor_machine as machine; machine._ANSWER_WITHIN = {patience}; "
