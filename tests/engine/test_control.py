@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.command import Ran, environ_for, voicechat
 from tests.support.peers import eventually
+from tests.support.vaudio import until
 from voicechat.cli.watch import place_of
 from voicechat.config.load import load_settings
 from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
@@ -75,10 +76,12 @@ class Talk:
 @contextmanager
 def running(folder: Path) -> Iterator[Talk]:
     made = Talk(folder)
-    made.start()
-    yield made
-    made.engine.close()
-    shutil.rmtree(made.runtime, ignore_errors=True)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.engine.close()
+        shutil.rmtree(made.runtime, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +92,14 @@ def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
 
 
 @pytest.fixture
-def own_talk(tmp_path: Path) -> Iterator[Talk]:
-    """An engine that a test may end, start again or open to others."""
-    with running(tmp_path) as made:
-        yield made
+def open_talk(talk: Talk) -> Iterator[Talk]:
+    """The same, with a runtime folder that others may enter."""
+    door = talk.runtime / f"{talk.engine.pid}.sock"
+    mode = door.stat().st_mode
+    talk.runtime.chmod(0o755)
+    yield talk
+    talk.runtime.chmod(0o700)
+    door.chmod(mode & 0o777)
 
 
 def test_the_shell_mutes_the_talk_and_asks_how_it_is(talk: Talk) -> None:
@@ -155,35 +162,16 @@ def test_without_a_talk_ctl_says_so(tmp_path: Path) -> None:
     shutil.rmtree(nobody.runtime)
 
 
-def test_the_door_is_private_and_gone_with_the_engine(own_talk: Talk) -> None:
-    door = own_talk.runtime / f"{own_talk.engine.pid}.sock"
-    assert door.stat().st_mode & 0o077 == 0
-    own_talk.engine.close()
-    assert not door.exists()
-
-
-def test_a_door_that_a_killed_engine_left_is_removed_by_the_next(own_talk: Talk) -> None:
-    left = own_talk.runtime / "999999.sock"
-    with socket.socket(socket.AF_UNIX) as dead:
-        dead.bind(str(left))
-    own_talk.engine.restart()
-    own_talk.until(lambda message: isinstance(message, EngineHello))
-    own_talk.until(lambda message: isinstance(message, Snapshot))
-    assert not left.exists()
-
-
-def test_a_folder_that_others_may_enter_is_not_trusted(own_talk: Talk) -> None:
-    own_talk.runtime.chmod(0o755)
-    result = own_talk.ctl("status")
+def test_a_folder_that_others_may_enter_is_not_trusted(open_talk: Talk) -> None:
+    result = open_talk.ctl("status")
     assert result.code == 3
     assert "private" in result.err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs to become another user")
 @pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs a Python that every user may run")
-def test_another_user_is_sent_away_even_if_the_folder_lets_him_in(own_talk: Talk) -> None:
-    own_talk.runtime.chmod(0o755)
-    door = own_talk.runtime / f"{own_talk.engine.pid}.sock"
+def test_another_user_is_sent_away_even_if_the_folder_lets_him_in(open_talk: Talk) -> None:
+    door = open_talk.runtime / f"{open_talk.engine.pid}.sock"
     door.chmod(0o666)
     knocks = f"s.connect({str(door)!r}); print(s.recv(200).decode())"
     command = ["/usr/bin/python3", "-I", "-c", f"import socket; s = socket.socket(socket.AF_UNIX); {knocks}"]
@@ -205,29 +193,46 @@ def test_garbage_and_endless_lines_close_one_connection_and_nothing_else(talk: T
     assert talk.ctl("mute", "off").code == 0
 
 
-def test_many_connections_do_not_pile_up(own_talk: Talk) -> None:
-    doors = [own_talk.knock() for _ in range(MOST_CONNECTIONS)]
+def test_many_connections_do_not_pile_up_and_leave_room_when_they_close(talk: Talk) -> None:
+    doors = [talk.knock() for _ in range(MOST_CONNECTIONS)]
     for door in doors:
         door.sendall(b"status\n")
         assert door.recv(400).startswith(b"ok")
-    with own_talk.knock() as one_more:
+    with talk.knock() as one_more:
         assert b"too many" in one_more.recv(200)
     for door in doors:
         door.close()
 
+    def is_served() -> bool:
+        with talk.knock() as door:
+            door.sendall(b"status\n")
+            return door.recv(400).startswith(b"ok")
 
-def test_second_client_gets_history_updates_and_goodbye(own_talk: Talk) -> None:
-    watcher = WatchedEngine(str(own_talk.runtime), own_talk.engine.pid)
-    watcher.connect()
-    heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-    watcher.start(heard.put)
-    own_talk.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
-    own_talk.ctl("mute", "on")
-    own_talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
-    own_talk.engine.close()
-    last = own_talk.until(lambda message: isinstance(message, Goodbye), heard)
-    assert last == Goodbye(GONE)
-    watcher.close()
+    until(is_served, PATIENCE, "there is no room again")
+
+
+def test_second_client_gets_history_updates_and_goodbye_and_the_door_is_private_and_goes(tmp_path: Path) -> None:
+    with running(tmp_path) as own:
+        left = own.runtime / "999999.sock"
+        with socket.socket(socket.AF_UNIX) as dead:
+            dead.bind(str(left))
+        own.engine.restart()
+        own.until(lambda message: isinstance(message, EngineHello))
+        own.until(lambda message: isinstance(message, Snapshot))
+        assert not left.exists(), "what a killed engine left is removed by the next"
+        door = own.runtime / f"{own.engine.pid}.sock"
+        assert door.stat().st_mode & 0o077 == 0
+        watcher = WatchedEngine(str(own.runtime), own.engine.pid)
+        watcher.connect()
+        heard: Heard = queue.SimpleQueue()
+        watcher.start(heard.put)
+        own.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
+        own.ctl("mute", "on")
+        own.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
+        own.engine.close()
+        assert own.until(lambda message: isinstance(message, Goodbye), heard) == Goodbye(GONE)
+        watcher.close()
+        assert not door.exists()
 
 
 def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:

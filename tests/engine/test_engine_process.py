@@ -11,8 +11,11 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -37,6 +40,7 @@ from voicechat.engine.link import (
 )
 
 PATIENCE = 15.0
+Said = TypeVar("Said", bound=FromEngine)
 
 
 def closed_port() -> int:
@@ -46,7 +50,7 @@ def closed_port() -> int:
 
 
 class Client:
-    """Reads what an engine says, one message at a time."""
+    """Keeps what an engine says."""
 
     def __init__(self, tmp_path: Path) -> None:
         config = tmp_path / "config.toml"
@@ -54,23 +58,41 @@ class Client:
         flags = {"base_url": f"http://127.0.0.1:{closed_port()}/v1", "mic": "none", "speaker": "none"}
         environ = {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": "sk-secret-123456"}
         self.engine = EngineProcess(load_settings(flags, {}, config), environ, ping_every=0.3)
-        self.heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self.engine.start(self.heard.put)
+        self.heard: list[FromEngine] = []
+        self._came: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+        self.engine.start(self._came.put)
 
-    def until(self, kind: type[FromEngine] | object) -> FromEngine:
+    def until(self, kind: type[Said], is_it: Callable[[Said], bool] = lambda message: True, since: int = 0) -> Said:
+        """The first such message behind the first `since` of all."""
         deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            message = self.heard.get(timeout=PATIENCE)
-            if isinstance(message, kind):  # type: ignore[arg-type]  # a class, or a union of classes
+        for place in count(since):
+            while len(self.heard) <= place:
+                assert time.monotonic() < deadline, f"the engine never said {kind}"
+                with suppress(queue.Empty):
+                    self.heard.append(self._came.get(timeout=0.5))
+            message = self.heard[place]
+            if isinstance(message, kind) and is_it(message):
                 return message
-        raise AssertionError(f"the engine never said {kind}")
+        raise AssertionError
+
+    def now(self) -> int:
+        """How many messages have come, for `since`."""
+        while True:
+            try:
+                self.heard.append(self._came.get_nowait())
+            except queue.Empty:
+                return len(self.heard)
 
 
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[Client]:
-    made = Client(tmp_path)
-    yield made
-    made.engine.close()
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """One client for all tests that leave it with an engine that runs."""
+    made = Client(tmp_path_factory.mktemp("engine"))
+    try:
+        made.until(Snapshot)
+        yield made
+    finally:
+        made.engine.close()
 
 
 def test_engine_of_another_version_is_named_and_ended(tmp_path: Path) -> None:
@@ -105,53 +127,65 @@ def gone_within(pid: int, seconds: float) -> bool:
     return False
 
 
-def test_it_introduces_itself_and_shows_a_refused_line(client: Client) -> None:
-    hello = client.until(EngineHello)
-    assert isinstance(hello, EngineHello)
-    assert hello.pid == client.engine.pid
-    while True:
-        shown = client.until(Snapshot)
-        assert isinstance(shown, Snapshot)
-        if shown.view.connection.phase in ("lost", "refused"):
-            break
-    assert "nothing listens" in shown.view.connection.reason
-
-
-def test_a_refused_line_is_also_a_finding_with_its_cure(client: Client) -> None:
+def test_engine_introduces_itself_and_says_what_is_wrong_with_the_connection(client: Client) -> None:
+    assert client.until(Snapshot, lambda shown: "nothing listens" in shown.view.connection.reason)
     finding = client.until(Finding)
-    assert isinstance(finding, Finding)
     assert finding.code == "connection-lost" and "nothing listens" in finding.title
     assert finding.cure and finding.evidence[0].ref == "line.failed"
+    assert client.engine.pid in [message.pid for message in client.heard if isinstance(message, EngineHello)]
 
 
-def test_a_command_is_acknowledged(client: Client) -> None:
-    client.until(Snapshot)
+def test_nonsense_on_its_stdin_is_ignored_and_the_next_command_obeyed(client: Client) -> None:
+    since, process = client.now(), client.engine._process
+    assert process is not None and process.stdin is not None
+    process.stdin.write(struct.pack("<I", 5) + b"\xff\x00abc")
     client.engine.send(MuteChosen(True))
-    assert client.until(Ack) == Ack(client.engine._count, "")
-    while True:
-        shown = client.until(Snapshot)
-        assert isinstance(shown, Snapshot)
-        if shown.view.mic.muted:
-            break
+    assert client.until(Ack, since=since) == Ack(client.engine._count, "")
+    client.until(Snapshot, lambda shown: shown.view.mic.muted, since)
 
 
-def test_a_tidy_end_says_goodbye_and_leaves_no_process(client: Client) -> None:
-    client.until(Snapshot)
-    pid = client.engine.pid
-    client.engine.close()
-    assert client.until(Goodbye) == Goodbye("ended", exit_code=0)
-    assert gone_within(pid, 2.0)
+def test_a_tidy_end_says_goodbye_and_leaves_no_process_and_no_key(tmp_path: Path) -> None:
+    client = Client(tmp_path)
+    try:
+        client.until(Snapshot)
+        pid = client.engine.pid
+        client.engine.close()
+        assert client.until(Goodbye) == Goodbye("ended", exit_code=0)
+        assert gone_within(pid, 2.0)
+    finally:
+        client.engine.close()
+    logs = "".join(path.read_text(errors="replace") for path in tmp_path.glob("*.log"))
+    assert client.now() and "sk-secret" not in repr(client.heard) + logs
 
 
-def test_its_death_is_told_with_a_cause_and_it_can_be_restarted(client: Client) -> None:
-    client.until(Snapshot)
+def test_engine_that_was_killed_is_told_with_a_cause_and_can_be_restarted(client: Client) -> None:
+    since = client.now()
     os.kill(client.engine.pid, signal.SIGKILL)
-    goodbye = client.until(Goodbye)
-    assert isinstance(goodbye, Goodbye)
+    goodbye = client.until(Goodbye, since=since)
     assert f"was killed by SIGKILL (signal 9); its log: {engine_log()}" in goodbye.cause
     assert goodbye.exit_code == 5
     client.engine.restart()
-    assert isinstance(client.until(EngineHello), EngineHello)
+    client.until(EngineHello, since=since)
+
+
+def test_engine_that_hangs_is_reported_and_so_is_its_return(client: Client) -> None:
+    since = client.now()
+    os.kill(client.engine.pid, signal.SIGSTOP)
+    try:
+        client.until(Unresponsive, lambda told: told.seconds > 0, since)
+    finally:
+        os.kill(client.engine.pid, signal.SIGCONT)
+    client.until(Unresponsive, lambda told: told.seconds == 0, since)
+
+
+def test_engine_that_hangs_is_replaced_on_restart(client: Client) -> None:
+    hung, since = client.engine.pid, client.now()
+    os.kill(hung, signal.SIGSTOP)
+    client.until(Unresponsive, lambda told: told.seconds > 0, since)
+    client.engine.restart()
+    assert client.engine.pid != hung
+    assert gone_within(hung, 1.0)
+    client.until(EngineHello, since=since)
 
 
 class Talking:
@@ -246,55 +280,6 @@ time.sleep(60)
     finally:
         if holder:
             os.kill(holder, signal.SIGKILL)
-
-
-def test_nonsense_on_its_stdin_does_not_end_it(client: Client) -> None:
-    client.until(Snapshot)
-    process = client.engine._process
-    assert process is not None
-    assert process.stdin is not None
-    process.stdin.write(struct.pack("<I", 5) + b"\xff\x00abc")
-    client.engine.send(MuteChosen(True))
-    assert isinstance(client.until(Ack), Ack)
-
-
-def test_the_key_is_in_nothing_it_says_or_logs(tmp_path: Path) -> None:
-    client = Client(tmp_path)
-    said = []
-    try:
-        client.until(Snapshot)
-        client.engine.close()
-        while not client.heard.empty():
-            said.append(repr(client.heard.get()))
-    finally:
-        client.engine.close()
-    logs = "".join(path.read_text(errors="replace") for path in tmp_path.glob("*.log"))
-    assert "sk-secret" not in "".join(said) + logs
-
-
-def test_an_engine_that_hangs_is_reported_and_so_is_its_return(client: Client) -> None:
-    client.until(Snapshot)
-    os.kill(client.engine.pid, signal.SIGSTOP)
-    try:
-        silent = client.until(Unresponsive)
-        assert isinstance(silent, Unresponsive) and silent.seconds > 0
-    finally:
-        os.kill(client.engine.pid, signal.SIGCONT)
-    while True:
-        again = client.until(Unresponsive)
-        if isinstance(again, Unresponsive) and again.seconds == 0:
-            return
-
-
-def test_a_hung_engine_is_replaced_on_restart(client: Client) -> None:
-    client.until(Snapshot)
-    hung = client.engine.pid
-    os.kill(hung, signal.SIGSTOP)
-    client.until(Unresponsive)
-    client.engine.restart()
-    assert client.engine.pid != hung
-    assert gone_within(hung, 1.0)
-    client.until(EngineHello)
 
 
 def test_silence_is_noticed_within_three_seconds() -> None:

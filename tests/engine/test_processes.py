@@ -54,28 +54,19 @@ def talk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
         yield found
 
 
-def ended_by_signal(number: signal.Signals) -> Callable[[Talk], None]:
-    return lambda talk: talk.terminal.kill(number)
-
-
-def closed_window(talk: Talk) -> None:
-    talk.terminal.hang_up()
-
-
 @needs_proc
 @pytest.mark.pty
 @pytest.mark.parametrize(
     "end",
     [
-        ended_by_signal(signal.SIGTERM),
-        ended_by_signal(signal.SIGHUP),
-        ended_by_signal(signal.SIGKILL),
-        closed_window,
+        lambda terminal: terminal.kill(signal.SIGTERM),
+        lambda terminal: terminal.kill(signal.SIGKILL),
+        Terminal.hang_up,  # SIGHUP, and the terminal is gone
     ],
-    ids=["SIGTERM", "SIGHUP", "SIGKILL", "closed window"],
+    ids=["SIGTERM", "SIGKILL", "closed window"],
 )
-def test_r29_whatever_ends_the_screen_nothing_is_left(talk: Talk, end: Callable[[Talk], None]) -> None:
-    end(talk)
+def test_r29_whatever_ends_the_screen_nothing_is_left(talk: Talk, end: Callable[[Terminal], None]) -> None:
+    end(talk.terminal)
     talk.terminal.wait()
     assert left_after(talk.mark) == {}
 
