@@ -173,7 +173,9 @@ def test_r15_busy_without_an_end_is_told() -> None:
     assert [(one.time, one.what.code) for one in talk.news(on.Noticed)] == [(8.2, "no_answer")]
 
 
-RACES = ["response_cancel_not_active", "input_audio_buffer_commit_empty", "conversation_already_has_active_response"]
+RACES = """conversation_already_has_active_response response_cancel_not_active input_audio_buffer_commit_empty
+input_audio_buffer_clear_empty item_truncate_invalid_item_id item_retrieve_invalid_item_id
+item_delete_invalid_item_id item_create_duplicate_item_id""".split()
 
 
 @each("code", RACES)
