@@ -120,15 +120,8 @@ async def test_settings_of_the_script_give_way_to_the_environment_and_to_options
 
 
 async def test_a_tape_of_the_talk_is_named(tmp_path: Path, local_url: str) -> None:
-    flags = (
-        "--script",
-        written(tmp_path, STORY),
-        "--record",
-        str(tmp_path / "tapes"),
-        "--base-url",
-        local_url,
-        "--json",
-    )
+    record = ("--record", str(tmp_path / "tapes"), "--json")
+    flags = ("--script", written(tmp_path, STORY), *record, "--base-url", local_url)
     ran = await voicechat("run", *flags, environ=environ_for(tmp_path))
     assert ran.code == DONE, ran.err
     tape = Path(json.loads(ran.out)["tape"])

@@ -112,16 +112,8 @@ async def test_a_client_without_a_key_talks_through_it(tmp_path: Path, transport
         access = {"VOICECHAT_TOKEN_ACCESS": ACCESS}
         async with serving("--base-url", upstream.base_url, environ=environ_for(tmp_path, **access)) as (_, address):
             client = environ_for(tmp_path, VOICECHAT_API_KEY="", **access)
-            flags = (
-                "--base-url",
-                upstream.base_url,
-                "--token-url",
-                address,
-                "--speaker",
-                "none",
-                "--transport",
-                transport,
-            )
+            service = ("--base-url", upstream.base_url, "--token-url", address)
+            flags = (*service, "--speaker", "none", "--transport", transport)
             ran = await voicechat("run", *flags, "--text", "What is twelve times seven?", "--json", environ=client)
             wrong = await voicechat("run", *flags, "--text", "hi", environ=environ_for(tmp_path, VOICECHAT_API_KEY=""))
     assert ran.code == 0, ran.err
