@@ -37,6 +37,7 @@ class Talk:
         self.echo = echo
         self._played: list[Block] = [np.zeros(480, dtype=np.float32)] * 30
         self._delay = delay
+        self._responses = 0
 
     def delayed(self, blocks: int) -> Talk:
         """From now on the echo comes so many blocks after its sound."""
@@ -44,6 +45,9 @@ class Talk:
         return self
 
     def says(self, assistant: Sound, near: Sound) -> Talk:
+        """Play one more response while the microphone hears its echo and `near`."""
+        self._responses += 1
+        self.path.begin_playback(self._responses)
         self.path.set_source(PlayedOnce(assistant))
         for block in blocks(near):
             out = np.zeros(480, dtype=np.float32)
@@ -65,7 +69,7 @@ def quiet(seconds: float) -> Sound:
     return noise(seconds, level=0.0005)
 
 
-def test_headphones_that_are_none_are_told_with_level_and_delay_and_do_not_interrupt_the_assistant() -> None:
+def test_loudspeaker_set_as_headphones_is_reported_and_its_echo_does_not_interrupt() -> None:
     talk = Talk(WEARING, echo=0.125).says(spoken(8.0, seed=5), quiet(8.0))
     (told,) = talk.told
     assert told.level_db == pytest.approx(-18.0, abs=1.5)
@@ -79,23 +83,18 @@ def test_with_cancelling_off_the_user_learns_why_the_mic_is_shut() -> None:
     assert [told.mode for told in talk.told] == ["shut"]
 
 
-def test_a_canceller_that_lets_the_loudspeaker_through_is_told() -> None:
+def test_echo_left_by_the_canceller_is_reported_and_does_not_interrupt() -> None:
     talk = Talk(WEARING, echo=0.3)
     talk.path = AudioPath(talk.facts.append, processor=LeakyProcessor())
+    talk.path.set_barge_in(FACTS)
     talk.says(spoken(8.0, seed=5), quiet(8.0))
     (told,) = talk.told
     assert told.mode == "cancelled"
     assert told.cancelled_db < 15.0
+    assert talk.cuts == []
 
 
-def test_what_the_canceller_lets_through_and_the_level_does_not_speak_for_interrupts_nobody() -> None:
-    talk = Talk(WEARING, echo=0.3)
-    talk.path = AudioPath(talk.facts.append, processor=LeakyProcessor())
-    talk.path.set_barge_in(FACTS)
-    assert talk.says(spoken(8.0, seed=5), quiet(8.0)).cuts == []
-
-
-def test_a_canceller_that_works_is_not_complained_about_and_its_loss_is_known() -> None:
+def test_working_canceller_is_not_reported_and_its_return_loss_is_measured() -> None:
     talk = Talk(Processing(), echo=0.3).says(spoken(8.0, seed=5), quiet(8.0))
     assert talk.told == []
     snapshot = talk.path.snapshot()
@@ -134,7 +133,7 @@ def test_music_in_the_room_is_no_echo() -> None:
     assert talk.told == []
 
 
-def test_it_is_told_once_and_again_only_when_something_changed() -> None:
+def test_self_echo_is_reported_once_and_again_only_after_a_settings_change() -> None:
     talk = Talk(WEARING, echo=0.2).says(spoken(4.0, seed=5), quiet(6.0)).says(spoken(4.0, seed=6), quiet(6.0))
     assert len(talk.told) == 1
     talk.path.reset()
@@ -164,7 +163,7 @@ def test_while_nothing_is_played_nothing_is_measured() -> None:
     assert talk.path.snapshot().echo_level_db is None
 
 
-def test_the_echo_alone_is_nobody_and_a_voice_over_it_is_somebody() -> None:
+def test_echo_alone_does_not_stand_out_and_a_near_end_voice_over_it_does() -> None:
     watch, far = EchoWatch(), spoken(4.0, seed=5)
     for block in blocks(far):
         if watch.hear(0.3 * block, block, block, is_voice=False, gain_db=0.0, noise_db=-65.0):
@@ -180,14 +179,14 @@ def test_the_echo_alone_is_nobody_and_a_voice_over_it_is_somebody() -> None:
         assert not balance.stands_out
 
 
-def test_somebody_with_headphones_nobody_knows_of_is_heard_over_the_very_first_answer() -> None:
+def test_headphones_not_set_still_allow_barge_in_on_the_first_response() -> None:
     talk = Talk(Processing(), echo=0.0)
     talk.says(spoken(4.0, level=0.1), np.concatenate([quiet(2.2), spoken(1.5, level=0.05, seed=9) + quiet(1.5)]))
     assert len(talk.cuts) == 1
     assert 0.0 < talk.cuts[0].at - 2.2 < 0.8
 
 
-def test_a_loudspeaker_that_is_switched_on_in_the_middle_is_cancelled_again_and_not_taken_for_somebody() -> None:
+def test_loudspeaker_switched_on_during_a_response_is_coupled_again() -> None:
     watch, far = EchoWatch(), spoken(6.0, level=0.1)
     echo = np.concatenate([np.zeros(2_880, np.float32), 0.3 * far[:-2_880]]).astype(np.float32)
     echo[: 3 * 48_000] = 0.0
@@ -207,7 +206,7 @@ MOVES = pytest.mark.parametrize("moved", [8, 4, 2, -2, -4], ids=lambda moved: f"
 
 @MOVES
 @pytest.mark.parametrize("seed", [5, 11])
-def test_an_echo_that_comes_at_another_time_is_neither_taken_for_somebody_nor_told(moved: int, seed: int) -> None:
+def test_echo_delay_change_neither_interrupts_nor_is_reported(moved: int, seed: int) -> None:
     talk = Talk(Processing(), echo=0.3).says(spoken(8.0, level=0.1, seed=seed), quiet(8.0))
     talk.delayed(14 + moved).says(spoken(8.0, level=0.1, seed=seed + 1), quiet(8.0))
     assert talk.cuts == []
@@ -217,7 +216,7 @@ def test_an_echo_that_comes_at_another_time_is_neither_taken_for_somebody_nor_to
 
 
 @MOVES
-def test_and_you_may_cut_in_again_as_soon_as_it_has_been_found(moved: int) -> None:
+def test_barge_in_works_again_after_an_echo_delay_change(moved: int) -> None:
     talk = Talk(Processing(), echo=0.3).says(spoken(6.0, level=0.1, seed=5), quiet(6.0))
     you = np.concatenate([quiet(4.0), spoken(2.0, level=0.12, pitch=210.0, seed=9) + quiet(2.0)])
     talk.delayed(14 + moved).says(spoken(6.0, level=0.1, seed=6), you)
@@ -225,7 +224,7 @@ def test_and_you_may_cut_in_again_as_soon_as_it_has_been_found(moved: int) -> No
     assert 0.0 < talk.cuts[0].at - 10.0 < 1.0
 
 
-def test_a_voice_is_weighed_anew_when_the_echo_turns_out_to_come_at_another_time() -> None:
+def test_voice_is_rescored_after_an_echo_delay_change() -> None:
     watch, balance, far = EchoWatch(), VoiceBalance(), spoken(6.0, seed=5)
     far[np.arange(far.size) // 9_600 % 2 == 1] *= 0.05
     echo = 0.3 * far
