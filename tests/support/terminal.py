@@ -6,18 +6,25 @@ reached the terminal and in which state it was left.
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
 import struct
-import termios
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Self
+
+import pytest
+
+if sys.platform == "win32":
+    pytest.skip("a terminal of our own needs a pty", allow_module_level=True)
+else:
+    import fcntl
+    import pty
+    import termios
 
 PATIENCE = 10.0
 _QUERY = re.compile(
