@@ -154,6 +154,13 @@ def test_an_answer_goes_on_after_a_second_of_silence_and_the_next_begins_anew(
     assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(heard)
 
 
+def test_a_reopened_device_counts_the_rest_of_the_answer_from_there(loudspeaker: Loudspeaker) -> None:
+    loudspeaker.plays(2.0)
+    loudspeaker.playout.forget()
+    loudspeaker.plays(0.5)
+    assert loudspeaker.playout.heard(loudspeaker.now) == pytest.approx(0.5)
+
+
 def test_after_a_flush_the_next_answer_is_counted_from_its_own_beginning(loudspeaker: Loudspeaker) -> None:
     loudspeaker.plays(2.0)
     loudspeaker.playout.flush(loudspeaker.now)

@@ -371,6 +371,7 @@ class AudioPath:
         self._processor.reset()
         self._echo.restart()
         self._memory.forget()
+        self._playout.forget()
         self._detector.reset()
         ended = self._tracker.end(now)
         if ended is not None:

@@ -113,6 +113,10 @@ class Playout:
         self.generation = max(self.generation, generation)
         self._fades_in = self._fades_in or (was_dropping and not self.is_dropping)
 
+    def forget(self) -> None:
+        """The device was reopened: how the loudspeaker reaches the microphone has to be learnt anew, from here on."""
+        self._answer_began_at = None
+
     def heard(self, now: float) -> float:
         """Seconds from the first to the last audible sample of the running answer; 0.0 when none is running (R7)."""
         if self._answer_began_at is None or self.last_audible_at is None:
