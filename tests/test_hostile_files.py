@@ -17,14 +17,14 @@ from hypothesis import example, given, strategies as st
 from voicechat.config.load import load
 from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
-from voicechat.diagnose.report import as_plain, diagnose
 from voicechat.errors import ConfigError, TapeError
+from voicechat.insight.report import as_plain, diagnose
+from voicechat.journal.check import check
+from voicechat.journal.index import Film
+from voicechat.journal.source import open_source
+from voicechat.journal.tape import EVENTS_FILE, read_tape
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.server_events import SERVER_EVENTS
-from voicechat.recording.check import check
-from voicechat.recording.tape import EVENTS_FILE, read_tape
-from voicechat.replaying.film import Film
-from voicechat.replaying.source import open_source
 from voicechat.ui.inspector.matching import _compares
 from voicechat.ui.inspector.query import BadTerm, Query, parse
 

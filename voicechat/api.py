@@ -39,8 +39,8 @@ from voicechat.engine.commands import user_event
 from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.failures import cure_of_answer
-from voicechat.numbers.prices import read_prices
-from voicechat.session.happenings import Happening
+from voicechat.insight.metrics.prices import read_prices
+from voicechat.journal.entry import Happening
 from voicechat.tasks import spawn
 
 __all__ = ["Answer", "Approve", "Conversation", "Happening", "Settings", "ToolAsk"]

@@ -23,9 +23,9 @@ from tests.support.speech import spoken
 from voicechat.audio.blocks import BLOCK, FRAME, to_int16
 from voicechat.audio.path import AudioPath
 from voicechat.core.events import Received
+from voicechat.journal.entry import Happening
+from voicechat.journal.recorder import Recorder
 from voicechat.protocol.codec import decode_server
-from voicechat.recording.recorder import Recorder
-from voicechat.session.happenings import Happening
 
 SHARE = 1.0
 """Percent of a core (the bar)."""

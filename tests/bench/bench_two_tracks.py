@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
-from voicechat.diagnose.two_tracks import FRAME, SLOW, Moment, turn_taking
+from voicechat.insight.two_tracks import FRAME, SLOW, Moment, turn_taking
+from voicechat.journal.tape_sound import levels_of
 from voicechat.local_server.speech.voice import Voice
-from voicechat.replaying.sound_file import levels_of
 
 RATE = 24_000
 Pcm = NDArray[np.float32]

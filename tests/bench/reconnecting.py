@@ -20,8 +20,8 @@ from voicechat.config.secrets import without_keys
 from voicechat.core.events import Event
 from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
+from voicechat.journal.entry import Happening
 from voicechat.local_server.spawn import start_local_server
-from voicechat.session.happenings import Happening
 
 LOOK_EVERY = 0.005
 LIMIT = 40.0

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-import voicechat.diagnose.checks.refused
+import voicechat.insight.checks.refused
 from voicechat.core.reply_viewing import CUT_WORDS
 from voicechat.core.view import ConnectionView, MicState, MicView, ReplyState, ReplyView
 from voicechat.ui.wording import Scene, mic_words, reply_words
@@ -273,9 +273,9 @@ that is not here is never true of a walk."""
 @cache
 def _literals() -> dict[str, list[str]]:
     """Code -> the beginnings of the sentences in its check."""
-    rows = voicechat.diagnose.checks.refused.CHECKS
+    rows = voicechat.insight.checks.refused.CHECKS
     found = {row.CODE: [squeezed(text)[:50] for text in (row.title, row.cause, row.cure)] for row in rows}
-    for path in Path(voicechat.diagnose.checks.__path__[0]).glob("*_*.py"):
+    for path in Path(voicechat.insight.checks.__path__[0]).glob("*_*.py"):
         strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
         found[path.stem.replace("_", "-")] = [
             squeezed(text)[:50]

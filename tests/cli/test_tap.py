@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.command import KEY, LIMIT, ended, environ_for, logs_of, started, voicechat
 from tests.support.local_server import local_server
-from voicechat.recording.rerun import last_state
-from voicechat.recording.tape import read_tape
+from voicechat.journal.rerun import last_state
+from voicechat.journal.tape import read_tape
 
 
 @asynccontextmanager

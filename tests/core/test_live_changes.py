@@ -16,10 +16,10 @@ from voicechat.core.policy import PRESETS, policy_for
 from voicechat.core.rules.live_changes import UNCONFIRMED
 from voicechat.core.state import Configuration, State, Turn, Wishes
 from voicechat.core.user_events import SettingValue
+from voicechat.engine.perform import client_event
 from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import SessionUpdated
-from voicechat.session.perform import client_event
 
 VAD = "audio.input.turn_detection"
 SILENCE = f"{VAD}.silence_duration_ms"

@@ -10,9 +10,9 @@ from voicechat.core.policy import policy_for
 from voicechat.core.rendering import LONG, PAUSE
 from voicechat.core.state import Wishes
 from voicechat.core.viewing import view
+from voicechat.engine.perform import client_event
 from voicechat.protocol.codec import encode
 from voicechat.protocol.server_events import SessionInputTranscriptDelta, SessionOutputTranscriptDelta
-from voicechat.session.perform import client_event
 
 POLICY = policy_for(CONTINUOUS)
 WISH = {

@@ -27,6 +27,7 @@ from tests.support.script import (
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import BeginPlayback, CancelResponse, CreateResponse, SilencePlayback, TruncateItem
 from voicechat.core.viewing import view
+from voicechat.engine.perform import client_event
 from voicechat.protocol.client_events import ConversationItemTruncate
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
@@ -37,7 +38,6 @@ from voicechat.protocol.server_events import (
     SessionUpdated,
 )
 from voicechat.protocol.wire import JsonValue
-from voicechat.session.perform import client_event
 
 WEBSOCKET = opened(transport="WebSocket")
 FIRST = "answer-1-1"

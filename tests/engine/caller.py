@@ -15,9 +15,9 @@ from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core.effects import AudioEffect
 from voicechat.engine.lines import Dialect, Lines
+from voicechat.engine.session import Session
 from voicechat.engine.ways import Ways
-from voicechat.session.happenings import Happening
-from voicechat.session.session import Session
+from voicechat.journal.entry import Happening
 
 
 class Deck:

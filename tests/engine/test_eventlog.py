@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from voicechat.engine.eventlog import BATCH_LIMIT, EventLog, row_of
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 
 
 def row(event: dict[str, Any], **more: Any) -> Any:

@@ -10,7 +10,7 @@ from voicechat.config.settings import Settings
 from voicechat.core.events import BudgetBlind, BudgetNear, BudgetSpent, Event
 from voicechat.engine.figures import BitRate, Bookkeeper
 from voicechat.engine.link import FromEngine, Numbers, pack, unpack_from_engine
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 
 BEGAN = 1_000.0
 """The monotonic clock at the start of the session."""

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from voicechat.diagnose.findings import MOST_EVIDENCE
-from voicechat.diagnose.run import CHECKS, Diagnosis
 from voicechat.engine.link import Finding, FromEngine, pack, unpack_from_engine
 from voicechat.engine.problems import Problems
-from voicechat.session.happenings import Happening
+from voicechat.insight.findings import MOST_EVIDENCE
+from voicechat.insight.run import CHECKS, Diagnosis
+from voicechat.journal.entry import Happening
 
 
 class Talk:

@@ -15,10 +15,10 @@ from tests.support.local_server import local_server
 from tests.support.translating_server import TranslatingServer
 from voicechat.api import Conversation, Settings
 from voicechat.exit_codes import DONE, USAGE
-from voicechat.recording.rerun import last_state
-from voicechat.recording.tape import read_tape
-from voicechat.sharing.story import story_of
-from voicechat.sharing.texts import as_markdown, as_text
+from voicechat.journal.rerun import last_state
+from voicechat.journal.story import story_of
+from voicechat.journal.tape import read_tape
+from voicechat.journal.texts import as_markdown, as_text
 
 QUESTION = "What is twelve times seven?"
 WORDS = {QUESTION: "Was ist zwölf mal sieben?"}

@@ -19,10 +19,10 @@ from voicechat.engine.commands import user_event
 from voicechat.engine.link import FromEngine, TapeShown
 from voicechat.engine.taping import Taping
 from voicechat.errors import TapeError
-from voicechat.recording.check import check
-from voicechat.recording.history import listed
-from voicechat.recording.rerun import last_state
-from voicechat.recording.tape import Tape, read_tape
+from voicechat.journal.check import check
+from voicechat.journal.history import listed
+from voicechat.journal.rerun import last_state
+from voicechat.journal.tape import Tape, read_tape
 
 
 class Desk:

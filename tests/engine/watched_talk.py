@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from voicechat.api import Conversation
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 
 
 @dataclass

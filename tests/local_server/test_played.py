@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.support.tapes import RATE, call_lines, call_tape, write_lines
+from voicechat.journal.server_side import scripts_of
+from voicechat.journal.source import open_source
+from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.played import VOICE, Play, Script, response_of
 from voicechat.local_server.played_sound import SoundBeside, SoundInEvents, Voice
-from voicechat.replaying.server_side import scripts_of
-from voicechat.replaying.sound_file import SoundFile
-from voicechat.replaying.source import open_source
 
 CREATE = "response.create"
 

@@ -9,10 +9,10 @@ import pytest
 
 from tests.scripting.scripted_talk import BEGAN, row, snapshot
 from voicechat.core.view import TurnView
-from voicechat.diagnose.two_tracks import Moment, TurnTaking, sound_findings
 from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns
-from voicechat.numbers.ledger import Figures
-from voicechat.numbers.turns import TurnNumbers
+from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.insight.two_tracks import Moment, TurnTaking, sound_findings
 from voicechat.scripting.judging import judge, judge_sound
 from voicechat.scripting.model import Criterion, Expectation, SoundExpected, Source
 from voicechat.scripting.observed import Observed

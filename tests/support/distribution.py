@@ -25,11 +25,11 @@ _PROCESSES = {"subprocess", "multiprocessing", "pty", "tests.support.command", "
 _PROCESSES |= {
     "voicechat.engine.host",
     "voicechat.config.secrets",
-    "voicechat.replaying.player",
+    "voicechat.journal.player",
     "voicechat.tools.mcp_servers",
     "voicechat.tools.toolbox",
 }
-_SOCKETS = {"socket", "aiohttp", "aiortc", "aioice", "voicechat.api", "voicechat.session.session"}
+_SOCKETS = {"socket", "aiohttp", "aiortc", "aioice", "voicechat.api", "voicechat.engine.session"}
 _SOCKETS |= {"voicechat.rtc", "voicechat.transports", "voicechat.local_server", "voicechat.token_server"}
 _SOUND = {"voicechat.audio"}
 

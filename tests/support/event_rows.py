@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import EventRow
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 
 SAYS = "Of course. Madogiwa no seki o … that is “the seat by the window”. 窓際の席を。"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from voicechat.engine.link import Meters, Numbers
-from voicechat.numbers.ledger import Ledger
+from voicechat.insight.metrics.ledger import Ledger
 
 WAITS = (0.52, 0.66, 0.44, 0.48, 1.31, 0.56, 0.5, 0.45, 0.52, 0.43, 0.51, 0.46, 0.7, 0.44, 0.45, 0.5, 0.78, 0.55, 0.48)
 """Seconds from your last sound to the first one of the answer; the last turns of the talk are below."""

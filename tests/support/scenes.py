@@ -44,9 +44,9 @@ from voicechat.engine.link import (
     SessionShown,
     SoundFacts,
 )
-from voicechat.numbers.ledger import SideWork
-from voicechat.numbers.prices import Cost
-from voicechat.numbers.usage import Tokens, Usage
+from voicechat.insight.metrics.ledger import SideWork
+from voicechat.insight.metrics.prices import Cost
+from voicechat.insight.metrics.usage import Tokens, Usage
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.timeline.history import TICK
 from voicechat.ui.widgets.timeline import Timeline

@@ -31,19 +31,19 @@ from voicechat.core import events as on
 from voicechat.core.events import Event, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
+from voicechat.engine.local_events import described
+from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.lines import Start, effect_line, first_line, happening_line, input_line
+from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, Tape, read_tape
 from voicechat.protocol.server_events import SessionCreated
 from voicechat.protocol.wire import JsonValue, MalformedFrame, UnknownEvent
-from voicechat.recording.lines import Start, effect_line, first_line, happening_line, input_line
-from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE, Tape, read_tape
-from voicechat.session.happenings import Happening, in_session_time
-from voicechat.session.local_events import described
 
 STARTED_AT = "2026-11-21T10:00:00+00:00"
 RATE = 24_000
 POLICY = TurnPolicy()
 LENGTH = 12.0
 """Seconds of `call_tape`."""
-_CALL = Path(__file__).parents[1] / "replaying" / "call.jsonl"
+_CALL = Path(__file__).parents[1] / "journal" / "call.jsonl"
 
 
 def on_the_wire(event: object) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.call_server import Handler, listening
 from voicechat.config.settings import Settings
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 from voicechat.tap.desk import Desk
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session

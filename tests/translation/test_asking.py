@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from voicechat.numbers.usage import Tokens
+from voicechat.insight.metrics.usage import Tokens
 from voicechat.translation.asking import LONGEST_LINE, SAME, Translated, Useless, read_answer, request_body, usage_of
 
 LINE = "Good morning, how are you?"

@@ -14,7 +14,7 @@ from aiohttp import web
 from tests.support.translating_server import TranslatingServer, chat
 from voicechat.core.side_events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 from voicechat.translation.asker import LARGEST, Asker
 from voicechat.translation.asking import SAME
 from voicechat.translation.backlog import MOST_WAITING

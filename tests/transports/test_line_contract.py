@@ -19,8 +19,8 @@ from aiohttp import web
 from tests.support.call_server import Handler, RealServer, always, listening
 from tests.support.peers import FRAME, Pcm, eventually, loudness, pitch, silence, tone
 from tests.support.socket_server import Heard, SocketServer
+from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
-from voicechat.session.ports import Line
 from voicechat.transports.loopback import LoopbackLine
 from voicechat.transports.target import LineOpened, LineTarget
 from voicechat.transports.webrtc import WebRtcLine

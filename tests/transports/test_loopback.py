@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
-from voicechat.session.ports import Line
 from voicechat.transports.loopback import LoopbackLine
 from voicechat.transports.target import LineTarget
 

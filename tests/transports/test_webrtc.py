@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.call_server import RealServer, always, listening
 from tests.support.peers import Pcm, eventually, loudness, pitch, silence, tone
+from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
-from voicechat.session.ports import Line
 from voicechat.transports import webrtc
 from voicechat.transports.target import LineTarget
 from voicechat.transports.webrtc import WebRtcLine

@@ -16,10 +16,10 @@ from tests.support.talk_views import OPEN
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, Numbers
-from voicechat.numbers.ledger import Figures, Ledger, Money
-from voicechat.numbers.prices import Cost
-from voicechat.numbers.turns import TurnNumbers
-from voicechat.numbers.usage import Tokens, Usage
+from voicechat.insight.metrics.ledger import Figures, Ledger, Money
+from voicechat.insight.metrics.prices import Cost
+from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.insight.metrics.usage import Tokens, Usage
 from voicechat.ui.money_words import cost_pieces, dollars
 from voicechat.ui.numbers_rows import NumbersShown, bar_of, rows_of, typical_steps
 from voicechat.ui.paint import Palette

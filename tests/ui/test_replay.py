@@ -15,10 +15,10 @@ from tests.support.screen import Keys, at_rest, lines, records_of, text, until
 from tests.support.tapes import LENGTH, call_tape
 from voicechat.config.settings import Settings
 from voicechat.engine.link import FromEngine, Jumped, MicSpan, Playing, Turns
-from voicechat.replaying.engine import ReplayEngine
-from voicechat.replaying.sound_file import SoundFile
-from voicechat.replaying.source import open_source
-from voicechat.replaying.speaker import NoSpeaker
+from voicechat.journal.replay import ReplayEngine
+from voicechat.journal.source import open_source
+from voicechat.journal.speaker import NoSpeaker
+from voicechat.journal.tape_sound import SoundFile
 from voicechat.ui.options import Spectator, UiOptions
 from voicechat.ui.player import Player
 from voicechat.ui.replay_app import ReplayApp

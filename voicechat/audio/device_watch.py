@@ -24,7 +24,7 @@ from typing import Protocol
 
 from voicechat.audio.devices import DeviceList, decoded, encoded, list_devices
 from voicechat.audio.sound_server import SoundServer, ask_server
-from voicechat.sharing.secrets_scan import without_keys
+from voicechat.journal.secrets_scan import without_keys
 
 LOOK_EVERY = {"linux": 2.0, "darwin": 3.0}
 """Seconds between looks, by system; where the sound server reports changes they are seen at once."""

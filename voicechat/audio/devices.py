@@ -27,7 +27,7 @@ import msgspec
 from voicechat.audio.device_words import microphone_note, no_device_cure, portaudio_cure, unstarted_cure
 from voicechat.audio.sound_server import ServerEnd, SoundServer, ask_server
 from voicechat.errors import AudioDeviceError
-from voicechat.sharing.secrets_scan import without_keys
+from voicechat.journal.secrets_scan import without_keys
 
 Direction = Literal["input", "output"]
 

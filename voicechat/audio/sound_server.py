@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from voicechat.sharing.secrets_scan import without_keys
+from voicechat.journal.secrets_scan import without_keys
 
 SOURCE_VARIABLE = "PULSE_SOURCE"
 SINK_VARIABLE = "PULSE_SINK"

@@ -47,7 +47,7 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     provider = provider_of(settings)
     if settings.continue_from:
         from voicechat.config.locations import tapes_dir, tapes_root
-        from voicechat.recording.history import find_tape  # it knows the core: 60 ms
+        from voicechat.journal.history import find_tape  # it knows the core: 60 ms
 
         find_tape(settings.continue_from, (tapes_root(settings.record), tapes_dir()))
     refuse_languages(settings, environ)

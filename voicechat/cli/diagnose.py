@@ -13,13 +13,13 @@ from pathlib import Path
 
 from voicechat import exit_codes
 from voicechat.cli.diagnose_words import Words
-from voicechat.diagnose.findings import Finding
-from voicechat.diagnose.readers.log import Reading, read_log
-from voicechat.diagnose.report import Report, as_plain, diagnose, of_sound, with_quotes, with_sound
-from voicechat.diagnose.sound_against_events import Story, disagreements, story_of
-from voicechat.diagnose.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
 from voicechat.errors import TapeError
-from voicechat.recording.tape import AUDIO_FILE, EVENTS_FILE
+from voicechat.insight.findings import Finding
+from voicechat.insight.readers.log import Reading, read_log
+from voicechat.insight.report import Report, as_plain, diagnose, of_sound, with_quotes, with_sound
+from voicechat.insight.sound_against_events import Story, disagreements, story_of
+from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
+from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE
 from voicechat.ui.sanitise import clean
 
 FOUND = exit_codes.FAILED_TURN
@@ -66,7 +66,7 @@ def diagnose_command(
 
 def sound_of(path: Path) -> TurnTaking:
     """Turn taking in a 16-bit stereo WAV, the user left, the assistant right. Raises TapeError for any other file."""
-    from voicechat.replaying.sound_file import SoundFile
+    from voicechat.journal.tape_sound import SoundFile
 
     try:
         sound = SoundFile(path)

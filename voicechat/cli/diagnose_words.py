@@ -7,10 +7,10 @@ import textwrap
 from collections.abc import Iterator
 from statistics import median
 
-from voicechat.diagnose.consequences import Cause
-from voicechat.diagnose.findings import Evidence, Finding
-from voicechat.diagnose.report import Report, times_of
-from voicechat.diagnose.two_tracks import TurnTaking
+from voicechat.insight.consequences import Cause
+from voicechat.insight.findings import Evidence, Finding
+from voicechat.insight.report import Report, times_of
+from voicechat.insight.two_tracks import TurnTaking
 from voicechat.ui.sanitise import clean
 
 SIGNS = {"error": "✗", "warning": "!", "info": "·"}

@@ -10,11 +10,11 @@ from typing import Any
 
 from voicechat import exit_codes
 from voicechat.cli.tapes import tape_named
-from voicechat.plain.terminal import may_color
-from voicechat.sharing.compared_text import in_words, summed_up
-from voicechat.sharing.comparing import Comparison, Pair, compare
-from voicechat.sharing.exchanges import Exchange
-from voicechat.sharing.past_talk import PastTalk, read_talk
+from voicechat.journal.compared_text import in_words, summed_up
+from voicechat.journal.comparing import Comparison, Pair, compare
+from voicechat.journal.exchanges import Exchange
+from voicechat.journal.past_talk import PastTalk, read_talk
+from voicechat.ui.plain.terminal import may_color
 from voicechat.ui.sanitise import clean
 
 DIFFERENT = 1

@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 
 from voicechat import exit_codes
-from voicechat.explain.lookup import Explanation, everything, lookup, nearest
+from voicechat.insight.explain.lookup import Explanation, everything, lookup, nearest
 
 TITLES = {
     "server event": "What a service says",

@@ -17,10 +17,10 @@ from voicechat.core.turn_viewing import turn_views
 from voicechat.core.viewing import view
 from voicechat.engine.link import Turns
 from voicechat.errors import ConfigError, TapeError
-from voicechat.sharing.page import as_page
-from voicechat.sharing.past_talk import PastTalk, read_talk
-from voicechat.sharing.sound import SIDES, write_side
-from voicechat.sharing.texts import as_markdown, as_subtitles, as_text
+from voicechat.journal.export_sound import SIDES, write_side
+from voicechat.journal.page import as_page
+from voicechat.journal.past_talk import PastTalk, read_talk
+from voicechat.journal.texts import as_markdown, as_subtitles, as_text
 from voicechat.ui.sanitise import clean
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {

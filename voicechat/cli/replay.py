@@ -10,8 +10,8 @@ from typing import Any
 
 from voicechat import exit_codes
 from voicechat.cli.tapes import tape_named
-from voicechat.recording.check import Checked, Difference, check
-from voicechat.recording.tape import Tape, read_tape
+from voicechat.journal.check import Checked, Difference, check
+from voicechat.journal.tape import Tape, read_tape
 from voicechat.ui.sanitise import clean
 
 DIFFERS = exit_codes.FAILED_TURN

@@ -10,9 +10,9 @@ from typing import Any
 
 from voicechat.config.load import load_settings
 from voicechat.errors import ConfigError, TapeError
-from voicechat.replaying.engine import ReplayEngine
-from voicechat.replaying.source import Source, open_source
-from voicechat.replaying.speaker import NoSpeaker, PlayerProcess, Speaker
+from voicechat.journal.replay import ReplayEngine
+from voicechat.journal.source import Source, open_source
+from voicechat.journal.speaker import NoSpeaker, PlayerProcess, Speaker
 
 
 def show_replay(
@@ -45,7 +45,7 @@ def sound_of(source: Source) -> tuple[Any, Speaker]:
     """The recorded sound and what plays it; without one, the reason."""
     if source.audio_file is None:
         return None, NoSpeaker("no sound was recorded")
-    from voicechat.replaying.sound_file import SoundFile
+    from voicechat.journal.tape_sound import SoundFile
 
     try:
         sound = SoundFile(source.audio_file)

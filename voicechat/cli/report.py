@@ -25,9 +25,9 @@ from voicechat.config.load import load_settings
 from voicechat.config.locations import engine_log
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
-from voicechat.recording.history import LAST
-from voicechat.sharing.bundle import Cleaner, Part, machine_parts, readme, talk_parts, write
-from voicechat.sharing.secrets_scan import private_values
+from voicechat.journal.bundle import Cleaner, Part, machine_parts, readme, talk_parts, write
+from voicechat.journal.history import LAST
+from voicechat.journal.secrets_scan import private_values
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Turns
 from voicechat.failures import cure_of_answer
-from voicechat.numbers.ledger import Figures
-from voicechat.numbers.usage import Tokens
+from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.metrics.usage import Tokens
 from voicechat.translation.backlog import is_awaited
 
 DEAD_ENDS = (

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicechat.errors import TapeError
+from voicechat.journal.server_side import scripts_of
+from voicechat.journal.source import open_source
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.played_session import PlayHouse
-from voicechat.replaying.server_side import scripts_of
-from voicechat.replaying.source import open_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ReplayServing:
 
 def house_of(wanted: ReplayServing) -> House:
     """Raises TapeError for a tape without a session."""
-    from voicechat.replaying.sound_file import SoundFile
+    from voicechat.journal.tape_sound import SoundFile
 
     source = open_source(wanted.tape)
     sound = None

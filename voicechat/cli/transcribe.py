@@ -23,7 +23,7 @@ from voicechat.config.load import load_settings
 from voicechat.config.providers import provider_of
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
-from voicechat.numbers.prices import read_prices
+from voicechat.insight.metrics.prices import read_prices
 from voicechat.transcription.batch import Batch, Outcome
 from voicechat.transcription.formats import FORMATS, Format
 from voicechat.transcription.service import Service

@@ -9,7 +9,7 @@ import sys
 from voicechat import exit_codes
 from voicechat.cli.transcribe_output import Output
 from voicechat.cli.transcribe_show import OneLine, Show, Silent
-from voicechat.numbers.prices import cost_of, price_of
+from voicechat.insight.metrics.prices import cost_of, price_of
 from voicechat.transcription.captions import Captions
 from voicechat.transcription.formats import Format, Result, as_text
 from voicechat.transcription.hearing import Lost

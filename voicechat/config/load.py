@@ -188,7 +188,7 @@ def price_table(table: object, document: Document) -> Prices:
         raise LineError(document, ("prices",), "must be tables", PRICES_HINT)
     if not table:
         return {}
-    from voicechat.numbers.prices import read_prices  # most users have none, and every start would pay for it
+    from voicechat.insight.metrics.prices import read_prices  # most users have none, and every start would pay for it
 
     for model, figures in table.items():
         # Unquoted, the dots of a model's name make tables in tables.

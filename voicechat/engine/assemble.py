@@ -33,13 +33,13 @@ from voicechat.engine.continuing import turns_before
 from voicechat.engine.figures import METRICS, Bookkeeper
 from voicechat.engine.lines import Dialect, Lines
 from voicechat.engine.scripted import Speaking, script_event, script_mic
+from voicechat.engine.session import Session
 from voicechat.engine.side_work import translator_for
 from voicechat.engine.sound import Sound, teller
 from voicechat.engine.sound_desk import SoundDesk
 from voicechat.engine.ways import Ways
 from voicechat.errors import ConfigError, VoiceChatError
-from voicechat.session.observers import Observers
-from voicechat.session.session import Session
+from voicechat.journal.observers import Observers
 from voicechat.tasks import sentence, spawn
 from voicechat.tools.toolbox import Toolbox
 

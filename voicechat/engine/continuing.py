@@ -8,9 +8,9 @@ from voicechat.core.continuing import turns_of
 from voicechat.core.state import Turn
 from voicechat.core.turn_viewing import turn_views
 from voicechat.errors import TapeError
-from voicechat.recording.history import find_tape
-from voicechat.recording.rerun import last_state
-from voicechat.recording.tape import read_tape
+from voicechat.journal.history import find_tape
+from voicechat.journal.rerun import last_state
+from voicechat.journal.tape import read_tape
 
 
 def turns_before(settings: Settings, now: float) -> tuple[Turn, ...]:

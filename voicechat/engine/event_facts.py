@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from voicechat.core.rules.server_errors import HARMLESS
+from voicechat.journal.entry import Happening
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import ga_name
 from voicechat.protocol.server_events import SERVER_EVENTS
-from voicechat.session.happenings import Happening
 
 LONGEST_ID = 128
 _TOOL_ITEMS = ("function_call", "function_call_output", "mcp_call", "mcp_list_tools", "mcp_approval_request")

@@ -11,7 +11,7 @@ import msgspec
 
 from voicechat.engine.event_facts import refs_of, tags_of
 from voicechat.engine.link import Batch, EventRow
-from voicechat.session.happenings import Happening, in_session_time
+from voicechat.journal.entry import Happening, in_session_time
 
 LONG_TEXT = 2_000
 """Longest string kept inside a payload."""

@@ -12,9 +12,9 @@ from voicechat.config.settings import Settings
 from voicechat.core import events as on
 from voicechat.core.events import Event
 from voicechat.engine.link import FromEngine, Numbers
-from voicechat.numbers.ledger import BudgetState, Ledger
-from voicechat.numbers.prices import read_prices
-from voicechat.session.happenings import Happening, in_session_time
+from voicechat.insight.metrics.ledger import BudgetState, Ledger
+from voicechat.insight.metrics.prices import read_prices
+from voicechat.journal.entry import Happening, in_session_time
 
 METRICS = "metrics and budget limit"
 """What the notice calls this observer."""

@@ -15,12 +15,12 @@ from voicechat.config.retired import retired_notes
 from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings
 from voicechat.core import effects as do, events as on
+from voicechat.engine.ports import Frame, Line, LineListener, Tell
 from voicechat.engine.service_target import service_target
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import SignallingError
 from voicechat.failures import by_name
 from voicechat.local_server.spawn import LocalServer, start_local_server
-from voicechat.session.ports import Frame, Line, LineListener, Tell
 from voicechat.tasks import spawn
 from voicechat.transports.credentials import secrets_of
 from voicechat.transports.target import LineOpened, LineTarget

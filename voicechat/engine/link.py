@@ -15,7 +15,7 @@ import msgspec
 from voicechat import __version__
 from voicechat.core.user_events import EchoMode
 from voicechat.core.view import TurnView, View
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 
 WishFrom = Literal["system", "settings", "remembered", "chosen"]
 """Who wished for a device: nobody; a flag, the environment or the configuration; a choice, earlier or in this talk."""

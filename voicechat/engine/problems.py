@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from voicechat.diagnose import findings
-from voicechat.diagnose.records import Record, record_of
-from voicechat.diagnose.run import Diagnosis
 from voicechat.engine.link import Evidence, Finding, FromEngine
-from voicechat.session.happenings import Happening
+from voicechat.insight import findings
+from voicechat.insight.records import Record, record_of
+from voicechat.insight.run import Diagnosis
+from voicechat.journal.entry import Happening
 
 SILENCE = "audio.input.turn_detection.silence_duration_ms"
 MOST_WAITING = 20_000

@@ -12,9 +12,9 @@ from voicechat.audio.files import read_wav
 from voicechat.audio.script_mic import ScriptMic, is_script, room_of
 from voicechat.core import events as on
 from voicechat.core.user_events import SpeechGiven
+from voicechat.engine.ports import Tell
 from voicechat.errors import AudioDeviceError
-from voicechat.session.happenings import Happening
-from voicechat.session.ports import Tell
+from voicechat.journal.entry import Happening
 from voicechat.tasks import spawn
 
 

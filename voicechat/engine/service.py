@@ -54,7 +54,7 @@ from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
 from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
-from voicechat.session.happenings import Happening, Watch
+from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import is_send_after_close
 
 TICK = 0.05

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from voicechat.config.settings import Settings
 from voicechat.core.turn_viewing import turn_views
-from voicechat.session.happenings import Watch
-from voicechat.session.session import Session
+from voicechat.engine.session import Session
+from voicechat.journal.entry import Watch
 
 if TYPE_CHECKING:
     from voicechat.translation.translator import Translator

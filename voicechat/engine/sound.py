@@ -12,8 +12,8 @@ from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
+from voicechat.engine.ports import Line
 from voicechat.engine.sound_desk import CHOSEN, REFUSED
-from voicechat.session.ports import Line
 
 
 class Sound:

@@ -20,7 +20,7 @@ from voicechat.config.settings import Settings
 from voicechat.core import events as on, user_events as did
 from voicechat.core.user_events import EchoMode, SoundWish, SpeechGiven
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, SoundFacts, WishFrom
-from voicechat.session.ports import Tell
+from voicechat.engine.ports import Tell
 from voicechat.tasks import sentence, spawn
 
 LOOK_EVERY = 1.0

@@ -9,7 +9,7 @@ from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
 from voicechat.engine.figures import BitRate
 from voicechat.engine.link import Devices, Meters, Received, SoundFacts
-from voicechat.session.ports import Line, ReceiveCounts
+from voicechat.engine.ports import Line, ReceiveCounts
 
 QUIET = -90.0
 """dBFS shown as no sound at all."""

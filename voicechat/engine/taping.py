@@ -14,11 +14,11 @@ from voicechat.core.events import SoundNoted
 from voicechat.engine.assemble import Talk
 from voicechat.engine.link import TapeShown
 from voicechat.errors import TapeError
-from voicechat.recording.lines import Start
-from voicechat.recording.recorder import Recorder, TapeWish
-from voicechat.recording.shelf import DAY, Limits
-from voicechat.recording.writer import TOO_SLOW
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
+from voicechat.journal.lines import Start
+from voicechat.journal.recorder import Recorder, TapeWish
+from voicechat.journal.shelf import DAY, Limits
+from voicechat.journal.writer import TOO_SLOW
 from voicechat.tasks import sentence
 
 P = ParamSpec("P")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import cache
 
-from voicechat.explain.local_events import LOCAL
-from voicechat.explain.server_events import BETA_ONLY, CLIENT, SERVER
+from voicechat.insight.explain.local_events import LOCAL
+from voicechat.insight.explain.server_events import BETA_ONLY, CLIENT, SERVER
 from voicechat.scripting.complaints import Table
 from voicechat.scripting.model import ANSWER_AUDIBLE, ANSWER_ENDED, Wanted
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, cast, get_args
 
-from voicechat.explain.problems import PROBLEMS
+from voicechat.insight.explain.problems import PROBLEMS
 from voicechat.scripting.complaints import Table, nearest_hint
 from voicechat.scripting.event_names import misspelt
 from voicechat.scripting.model import DEFAULT_WITHIN, Criterion, Expectation, Source

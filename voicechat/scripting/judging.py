@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from voicechat.core.view import TurnView
-from voicechat.diagnose.findings import Finding
-from voicechat.diagnose.two_tracks import TurnTaking
+from voicechat.insight.findings import Finding
+from voicechat.insight.two_tracks import TurnTaking
 from voicechat.scripting.model import Criterion, Expectation, SoundExpected
 from voicechat.scripting.observed import Observed, payload_of
 from voicechat.scripting.words import word_errors

@@ -14,7 +14,7 @@ from typing import Any
 
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Batch, EventRow, Finding, FromEngine, Numbers, Snapshot, Turns
-from voicechat.numbers.turns import TurnNumbers
+from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.scripting.model import ANSWER_AUDIBLE, ANSWER_ENDED, Wanted
 
 MOST_EVENTS = 50_000

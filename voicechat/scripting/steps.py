@@ -11,7 +11,7 @@ from voicechat.audio.files import read_wav
 from voicechat.core import user_events as did
 from voicechat.core.user_events import UserAct
 from voicechat.errors import AudioDeviceError
-from voicechat.explain.fields import FIELDS
+from voicechat.insight.explain.fields import FIELDS
 from voicechat.local_server.speech.voice import FASTEST, SLOWEST
 from voicechat.protocol.hand_written import read_event
 from voicechat.scripting.complaints import Complain, Table, nearest_hint

@@ -13,7 +13,7 @@ import aiohttp
 from voicechat.config.settings import Settings
 from voicechat.engine.taping import wish_of
 from voicechat.errors import TapeError
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 from voicechat.tap.later import Later
 from voicechat.tap.session import Caller, Session, Transport
 from voicechat.tap.tape import SessionTape

@@ -16,7 +16,7 @@ from voicechat.config.settings import Settings
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.engine.service import TICK
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
 from voicechat.tap.desk import Desk
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session

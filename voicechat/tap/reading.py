@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from voicechat.engine.eventlog import elided
-from voicechat.recording.lines import AUDIO_TYPES
-from voicechat.recording.redact import concealer
+from voicechat.journal.lines import AUDIO_TYPES
+from voicechat.journal.redact import concealer
 
 LARGE = 65_536
 """Bytes from which strings are shortened before anything is searched in them."""

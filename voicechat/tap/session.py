@@ -15,9 +15,9 @@ from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import Finding, FromEngine, Numbers
 from voicechat.engine.problems import Problems
-from voicechat.recording.lines import AUDIO_TYPES, without_audio
-from voicechat.session.happenings import Happening
-from voicechat.session.observers import Observers
+from voicechat.journal.entry import Happening
+from voicechat.journal.lines import AUDIO_TYPES, without_audio
+from voicechat.journal.observers import Observers
 from voicechat.tap.delays import Delays
 from voicechat.tap.later import Later
 from voicechat.tap.picture import Picture

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.blocks import to_float
-from voicechat.recording.recorder import Recorder, TapeWish
-from voicechat.recording.sound_file import SoundFile
-from voicechat.session.happenings import Happening
+from voicechat.journal.entry import Happening
+from voicechat.journal.recorder import Recorder, TapeWish
+from voicechat.journal.sound_file import SoundFile
 
 
 class SessionTape:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from voicechat.errors import ConfigError, EngineError, SignallingError, VoiceChatError
-from voicechat.numbers.prices import Price
+from voicechat.insight.metrics.prices import Price
 from voicechat.transcription.formats import Result
 from voicechat.transcription.service import Service
 from voicechat.transcription.sound import Recording

@@ -11,8 +11,8 @@ import numpy as np
 
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.errors import SignallingError
-from voicechat.numbers.prices import Price, cost_of, price_of
-from voicechat.numbers.usage import Usage
+from voicechat.insight.metrics.prices import Price, cost_of, price_of
+from voicechat.insight.metrics.usage import Usage
 from voicechat.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from voicechat.protocol.codec import encode
 from voicechat.transcription.agreement import Agreement

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from voicechat.numbers.usage import NOTHING, Usage, read_usage
+from voicechat.insight.metrics.usage import NOTHING, Usage, read_usage
 
 SAME = "[[SAME]]"
 """What the model answers for a line that is in the language already: no translation of anything looks like it."""

@@ -12,8 +12,8 @@ from typing import Literal
 
 from voicechat.core.side_events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
-from voicechat.numbers.usage import NOTHING, Usage
-from voicechat.session.happenings import Happening, Watch
+from voicechat.insight.metrics.usage import NOTHING, Usage
+from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import sentence, spawn
 from voicechat.translation.asker import Asker, Failed, Outcome
 from voicechat.translation.asking import Translated, Useless

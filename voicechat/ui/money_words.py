@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 
 Piece = tuple[str, str, bool]
 """Text, colour name, bold."""

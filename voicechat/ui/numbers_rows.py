@@ -12,8 +12,8 @@ from statistics import median
 
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Meters
-from voicechat.numbers.ledger import Figures, RateLimit
-from voicechat.numbers.turns import TurnNumbers
+from voicechat.insight.metrics.ledger import Figures, RateLimit
+from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.money_words import dollars, grouped, is_free, limit_words
 from voicechat.ui.paint import Palette, Row, clock
 

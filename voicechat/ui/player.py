@@ -1,4 +1,4 @@
-"""A replay as the screen knows it: an engine that can be moved about in time. `replaying.engine` has the real one."""
+"""A replay as the screen knows it: an engine that can be moved about in time. `journal.replay` has the real one."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from voicechat.engine.link import Numbers
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui import messages
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.inspector.entries import KEEP_OF_TAPE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from voicechat.engine.link import Numbers
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui import messages
 from voicechat.ui.app import VoiceChatApp, run_screen
 from voicechat.ui.engine_client import Engine

@@ -8,7 +8,7 @@ from functools import lru_cache
 @lru_cache(maxsize=512)
 def meaning_of(name: str) -> tuple[str, str]:
     """The two sentences; empty ones where there is no text about it."""
-    from voicechat.explain.lookup import lookup  # its tables are read when first asked for
+    from voicechat.insight.explain.lookup import lookup  # its tables are read when first asked for
 
     found = lookup(name)
     return (found.meaning, found.next) if found is not None else ("", "")

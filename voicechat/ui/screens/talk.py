@@ -16,7 +16,7 @@ from textual.widgets import Static
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, TapeShown, Turns
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui.cards import CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts

@@ -11,8 +11,8 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
 from voicechat.engine.link import Meters, Numbers, Received
-from voicechat.numbers.ledger import Figures
-from voicechat.numbers.turns import TurnNumbers
+from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.money_words import dollars, grouped, is_free
 from voicechat.ui.numbers_rows import EDGES, STEPS, bar_cell, latency_color
 from voicechat.ui.paint import Painted, Palette, Row, clock

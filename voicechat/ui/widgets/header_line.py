@@ -6,7 +6,7 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Numbers, TapeShown
-from voicechat.numbers.ledger import Figures
+from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui.money_words import cost_pieces, limit_words
 from voicechat.ui.paint import Painted, Palette, Row, clock
 

@@ -13,10 +13,10 @@ from textual.timer import Timer
 
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Meters, Numbers
-from voicechat.numbers.export import as_csv
-from voicechat.numbers.ledger import Figures
-from voicechat.numbers.prices import Cost
-from voicechat.numbers.turns import TurnNumbers
+from voicechat.insight.metrics.export import as_csv
+from voicechat.insight.metrics.ledger import Figures
+from voicechat.insight.metrics.prices import Cost
+from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.numbers_rows import NumbersShown, rows_of, turns_told
 from voicechat.ui.paint import Painted, Palette, Row
 

@@ -1,0 +1,138 @@
+"""Whatever stands in a log has an explanation, and finds it under every name it goes by."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+from tests.support.each import each
+from voicechat.core.rules.server_errors import HARMLESS
+from voicechat.engine.local_events import EFFECT_NAMES, EVENT_NAMES
+from voicechat.insight.explain.lookup import everything, lookup, nearest
+from voicechat.insight.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
+from voicechat.insight.run import CODES
+from voicechat.protocol.client_events import CLIENT_EVENTS
+from voicechat.protocol.dialects import GA_NAMES
+from voicechat.protocol.server_events import SERVER_EVENTS
+from voicechat.protocol.session_dialects import GA_PATHS
+from voicechat.protocol.session_fields import AUDIO, NOISE_REDUCTION, REALTIME, SEMANTIC_VAD, SERVER_VAD, TRANSCRIPTION
+from voicechat.protocol.shapes import ByKind, Fields
+
+SYNONYMS = {*AUTH, *EXPIRED_TOKEN, *RATE} - {
+    "invalid_api_key",
+    "token_expired",
+    "rate_limit_exceeded",
+    "inference_rate_limit_exceeded",
+}
+"""Words of other services for what has a name already."""
+_VAD = "session.audio.input.turn_detection"
+
+
+def members(shape: object) -> list[str]:
+    """Names of the fields of a part of a session."""
+    table = shape.table if isinstance(shape, ByKind) else shape
+    assert isinstance(table, Fields)
+    return list(table.members)
+
+
+def paths() -> list[str]:
+    """Every field that a session may have, as a GA path."""
+    parts: dict[str, list[object]] = {
+        "session": [REALTIME],
+        "session.audio.input": [AUDIO.members["input"]],
+        "session.audio.output": [AUDIO.members["output"]],
+        _VAD: [SERVER_VAD, SEMANTIC_VAD],
+        "session.audio.input.transcription": [TRANSCRIPTION],
+        "session.audio.input.noise_reduction": [NOISE_REDUCTION],
+    }
+    return [f"{path}.{name}" for path, shapes in parts.items() for shape in shapes for name in members(shape)]
+
+
+OURS = {*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}
+EXPLAINED = [
+    *(
+        (name, name, "client event" if name in CLIENT_EVENTS else "server event")
+        for name in SERVER_EVENTS | CLIENT_EVENTS
+    ),
+    *((name, name, "local event") for name in sorted(OURS)),
+    *((path, path, "session field") for path in paths()),
+    *((path.removeprefix("session."), None, None) for path in paths()),
+    *((f"session.{name}", ".".join(("session", *place)), "session field") for name, place in GA_PATHS.items()),
+    *((code, None, None) for code in sorted({*HARMLESS, *FAILURE_CODES} - SYNONYMS)),
+    *((code, None, "problem") for code in CODES),
+]
+
+
+@each(("word", "name", "kind"), EXPLAINED)
+def test_whatever_stands_in_a_log_is_explained(word: str, name: str | None, kind: str | None) -> None:
+    found = lookup(word)
+    assert found is not None
+    assert (name or found.name, kind or found.kind) == (found.name, found.kind)
+
+
+@each("name", sorted(GA_NAMES))
+def test_every_beta_spelling_leads_to_the_same_explanation_and_says_so(name: str) -> None:
+    found = lookup(name)
+    assert found is not None and found.name == GA_NAMES[name]
+    assert name in found.note
+
+
+def test_every_explanation_is_a_plain_sentence_and_a_line() -> None:
+    every = everything()
+    assert len(every) > 250
+    for one in every:
+        assert one.meaning.endswith((".", ".)")), one
+        assert one.next and "\n" not in one.meaning + one.next
+        assert 8 < len(one.meaning) <= 160 and len(one.next) <= 140, one
+
+
+@each(
+    ("word", "name"),
+    [
+        ("speech_started", "input_audio_buffer.speech_started"),
+        ("silence_duration_ms", f"{_VAD}.silence_duration_ms"),
+        ("session.turn_detection.threshold", f"{_VAD}.threshold"),
+        ("voice", "session.audio.output.voice"),
+        (" Response.Done ", "response.done"),
+        ("'session.temperature'", "session.temperature"),
+        ("4000", "4000"),
+        ("turn_detected", "turn_detected"),
+        ("max_speech_ms", "max_speech_ms"),
+    ],
+)
+def test_short_and_sloppy_names_are_understood(word: str, name: str) -> None:
+    found = lookup(word)
+    assert found is not None and found.name == name
+
+
+@each(
+    ("word", "first"),
+    [
+        ("response.crated", "response.created"),
+        ("silense_duration_ms", f"{_VAD}.silence_duration_ms"),
+        ("mic-silence", "mic-silent"),
+        ("conversation_has_active_response", "conversation_already_has_active_response"),
+    ],
+)
+def test_an_unknown_word_gets_the_name_that_was_meant(word: str, first: str) -> None:
+    assert lookup(word) is None
+    assert first in nearest(word)
+
+
+@each("word", ["", "x", "zzzzqqqq", "\x1b[2J", "created" * 100])
+def test_nonsense_has_neither_explanation_nor_neighbours(word: str) -> None:
+    assert lookup(word) is None
+    assert not nearest(word)
+
+
+def test_the_screen_can_afford_the_explanations() -> None:
+    code = "import voicechat.insight.explain.lookup as l; l.lookup('response.done'); import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"textual", "numpy", "asyncio", "typer", "msgspec", "voicechat.insight.run", "voicechat.core"}
+
+
+def test_no_explanation_names_a_rule_by_its_number() -> None:
+    texts = [f"{one.meaning} {one.next} {one.note}" for one in everything()]
+    assert [text for text in texts if re.search(r"\bR\d{1,2}\b", text)] == []

@@ -1,0 +1,101 @@
+"""Did the line break, or could none be opened?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.insight.findings import Ended, Finding, found
+from voicechat.insight.records import Record, number, text
+from voicechat.insight.refusals import problem_of
+from voicechat.insight.refused_field import failure_as
+from voicechat.insight.session_model import SessionModel
+
+CODE = "connection-lost"
+ON = ("line.lost", "line.failed", "line.opened", "session.closed")
+NORMAL = (1000, 1001)
+"""Close codes of an end in order."""
+FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
+"""Failures after which the service closes the line: they are the cause, the lost line only follows."""
+
+
+def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    if record.type == "line.opened":
+        yield Ended(CODE, record.mark())
+        yield Ended(f"{CODE}:never", record.mark())
+    elif record.type == "session.closed":
+        if failure_as(CODE, model, record) is not None:
+            yield _lost_at_the_service(record)
+    elif record.type == "line.lost" and number(record.event, "close_code") in NORMAL:
+        if not model.is_ended and not _worked(model) and not _has_another_cause(model):
+            yield _closed_at_once(record)
+    elif record.type == "line.lost" and not model.is_ended and not _has_another_cause(model):
+        reason = text(record.event, "reason")
+        yield found(
+            CODE,
+            "error",
+            f"The line was lost{f': {reason}' if reason else ''}.",
+            cause="The network, or the service, ended the connection; the session at the service is gone with it.",
+            cure="Reconnect: a new session, the same configuration, the conversation as text. If it repeats, look "
+            "at the network, and at firewalls that forget UDP.",
+            evidence=(model.last["line.opened"], record.mark()),
+            ours="r reconnects.",
+            rests_on="sessions cannot be resumed",
+            confidence=0.95,
+        )
+    elif record.type == "line.failed" and model.failure is not None and not problem_of(model.failure, model):
+        yield found(
+            CODE,
+            "error",
+            f"No line could be opened: {model.failure.message or 'no reason given'}.",
+            cause=f"The handshake failed ({model.failure.code or model.failure.status or 'no code'}).",
+            cure=text(record.event, "hint") or "Check base_url and the network, then reconnect.",
+            evidence=(record.mark(),),
+            rests_on="what can be retried is retried with a growing pause",
+            confidence=0.93,
+            key="never",
+        )
+
+
+def _has_another_cause(model: SessionModel) -> bool:
+    failure = model.failure
+    newest = model.newest
+    if failure is None or problem_of(failure, model) not in FATAL:
+        return False
+    return newest is None or newest.created.seq < failure.at.seq
+
+
+def _worked(model: SessionModel) -> bool:
+    """Something was said in this session, or is not in this log, so that its end may be what somebody wanted."""
+    if "session.created" not in model.witness.seen:
+        return True
+    answered = any(one.status == "completed" or one.first_output is not None for one in model.answers.values())
+    return answered or any(one.transcript for one in model.segments.values())
+
+
+def _closed_at_once(record: Record) -> Finding:
+    return found(
+        CODE,
+        "error",
+        "The connection was closed in order (1000) before anything was said in it.",
+        cause="One side ended it on purpose: the service after something it did not accept, or the client's own code "
+        "(a deallocated socket, a component that was unmounted, a task that was cancelled).",
+        cure="Keep the socket in an object that lives as long as the talk, log who calls close, and print every event "
+        "before the close, errors above all.",
+        evidence=(record.mark(),),
+        rests_on="1000 is a close frame that somebody sent",
+        confidence=0.75,
+        key="normal",
+    )
+
+
+def _lost_at_the_service(record: Record) -> Finding:
+    return found(
+        CODE,
+        "error",
+        "The service closed the session because it had lost the connection to the client.",
+        cause="session.closed came with reason connection_lost.",
+        cure="Start a new session with the history in session.input, or fork a stored one.",
+        evidence=(record.mark(),),
+        rests_on="GPT-Live: session.closed says why",
+        confidence=0.95,
+    )

@@ -1,0 +1,162 @@
+"""What the session model keeps of answers, of what you said, and of refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicechat.insight.findings import Evidence
+
+LONGEST_ANSWER = 4_000
+"""Characters of an answer that are kept, to know its words when they come back as an echo."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """One response. `asked` is our `response.create`; None: the server answered by itself."""
+
+    id: str
+    created: Evidence
+    asked: Evidence | None = None
+    is_aside: bool = False
+    """Out of band (`conversation: none`): it neither speaks nor counts as the active one."""
+    is_queued: bool = False
+    """It was created while another one was running or audible, so its sound had to wait."""
+    first_output: Evidence | None = None
+    first_sound: Evidence | None = None
+    cancel: Evidence | None = None
+    """Our `response.cancel`."""
+    speech: Evidence | None = None
+    """The first `speech_started` while it was made or played."""
+    done: Evidence | None = None
+    status: str = ""
+    reason: str = ""
+    calls: int = 0
+    """Function calls it made."""
+    words: str = ""
+    is_implied: bool = False
+    """Its beginning is not in the log: it was first seen by a delta, an item or its end."""
+    after_tool: Evidence | None = None
+    """The newest tool output it was to speak about."""
+    output_items: int | None = None
+    """In `response.done`; None where the log leaves them out."""
+    audio_seconds: float = 0.0
+    """Sound it brought over a WebSocket, as far as the log holds it (16 bit, 24 kHz)."""
+
+    @property
+    def is_active(self) -> bool:
+        return self.done is None
+
+
+@dataclass(slots=True)
+class Segment:
+    """One piece of your speech, from the server's `speech_started` (or our commit) to its transcript."""
+
+    item: str
+    started: Evidence | None = None
+    start_ms: float | None = None
+    stopped: Evidence | None = None
+    end_ms: float | None = None
+    committed: Evidence | None = None
+    after: Answer | None = None
+    """Where the log does not tell when it began: the answer before its transcript."""
+    over_answer: Answer | None = None
+    """The answer that was audible when it began."""
+    transcript: str | None = None
+    transcribed: Evidence | None = None
+    failed: Evidence | None = None
+    answer: Answer | None = None
+    """The answer that followed it."""
+
+    @property
+    def length(self) -> float | None:
+        """Seconds, on the clock of the input audio where it is known."""
+        if self.start_ms is not None and self.end_ms is not None:
+            return (self.end_ms - self.start_ms) / 1000
+        if self.started is None or self.stopped is None or self.started.t is None or self.stopped.t is None:
+            return None
+        return self.stopped.t - self.started.t
+
+    @property
+    def is_empty(self) -> bool:
+        """A transcript came, and holds neither letter nor digit of any script (R13)."""
+        return self.transcript is not None and not any(mark.isalnum() for mark in self.transcript)
+
+
+@dataclass(slots=True)
+class Said:
+    """A client event that may still be refused."""
+
+    at: Evidence
+    type: str
+    event: Mapping[str, Any]
+    is_answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A refusal or breakdown, whatever event told it: `error`, a failed response, a line that could not be opened."""
+
+    at: Evidence
+    told_by: str
+    code: str = ""
+    kind: str = ""
+    """`error.type`."""
+    message: str = ""
+    param: str = ""
+    status: int | None = None
+    """HTTP, of a handshake."""
+    said: Said | None = None
+    """The client event it answers, as far as that is known."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Services put the telling word into `code` or into `type`."""
+        return self.code, self.kind
+
+
+@dataclass(slots=True)
+class Playback:
+    """What is known of the loudspeaker and of the server's playout."""
+
+    audible: Evidence | None = None
+    """Since when the loudspeaker is heard; None: silent, or nobody told."""
+    playing: Evidence | None = None
+    """Since when the server plays (`output_audio_buffer.started`)."""
+    ended: Evidence | None = None
+    """The last end of sound, told by either."""
+    began: Evidence | None = None
+    """The first sound of the answer that plays or was played last."""
+    is_told_locally: bool = False
+    """Our own ears report; they beat what the server says of its playout."""
+
+
+@dataclass(slots=True)
+class Mic:
+    """The gate, as far as the client tells it."""
+
+    is_open: bool | None = None
+    changed: Evidence | None = None
+    closed_for_answer: Evidence | None = None
+    """It was closed because the assistant speaks, and nobody else has a reason to keep it closed."""
+    reopened_after: Evidence | None = None
+    """The `closed_for_answer` that this opening ended."""
+    is_opened_by_key: bool = False
+    is_held_by_user: bool = False
+    """Muted, paused, push-to-talk: it is the user's to open."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """The last event of each kind that checks ask for."""
+
+    marks: dict[str, Evidence] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Evidence | None:
+        return self.marks.get(name)
+
+    def newest(self, *names: str) -> Evidence | None:
+        """The latest of several kinds."""
+        seen = [mark for name in names if (mark := self.marks.get(name)) is not None]
+        return max(seen, key=lambda mark: mark.seq, default=None)

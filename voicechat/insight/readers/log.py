@@ -1,0 +1,309 @@
+"""Any log as records: which kind of file it is, and its events one by one, each with its line and its time.
+
+A file of one JSON object a line is streamed: a million events take no more memory than one. A whole JSON document
+(an array, a HAR file, an export) is read at once, up to a limit; everything else is text.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice, pairwise
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+from voicechat.insight.client import Client, client_of
+from voicechat.insight.readers.decoding import encoding_of, mended
+from voicechat.insight.readers.printed import Printed
+from voicechat.insight.readers.shapes import Shapes
+from voicechat.insight.readers.timing import Clock, second_of_id, unit_of
+from voicechat.insight.readers.unwrapping import Found, time_within, unwrapped
+from voicechat.insight.records import Record, record_of
+
+Kind = Literal["tape", "lines of JSON", "JSON document", "text", "sound"]
+SAMPLE = 256 * 1024
+LARGEST_DOCUMENT = 256 * 1024 * 1024
+"""Bytes of a JSON document that is read whole."""
+LOOKED_AT = 1024
+"""Bytes of an object that is no event in which words about a failure are looked for."""
+LOOKED_AT_FOR_UNIT = 500
+"""Events from which the unit of bare numbers is told."""
+LONGEST_LINE = 16 * 1024 * 1024
+_decoder = msgspec.json.Decoder()
+_ID = re.compile(r'"(event|item|resp|sess|call|conv)_[0-9A-Za-z]{13,}')
+
+
+@dataclass(slots=True)
+class Reading:
+    """What became of a log; complete when its records have been walked through."""
+
+    kind: Kind = "text"
+    encoding: str = "utf-8"
+    lines: int = 0
+    events: int = 0
+    unread: int = 0
+    """Lines that should have been JSON and were not."""
+    has_times: bool = False
+    ended_at: float | None = None
+    """Session time of the last line that had one, also if it told of nothing."""
+    times_from_ids: bool = False
+    """No line had a time; seconds come from when the service made its ids."""
+    types: Counter[str] = field(default_factory=Counter)
+    last_time: float | None = None
+    """As the log tells it."""
+    client: Client = field(default_factory=Client)
+    """Who wrote it, as far as it tells."""
+    doubts: list[tuple[int, str]] = field(default_factory=list)
+    """Lines that tell of an error and were not understood."""
+    _line_of: array[int] = field(default_factory=lambda: array("q"))
+
+    def line_of(self, seq: int) -> int:
+        """The line of the file that the record with this number stands in, from 1."""
+        return self._line_of[seq] if 0 <= seq < len(self._line_of) else 0
+
+
+def read_log(stream: BinaryIO, reading: Reading) -> Iterator[Record]:
+    """The records of a log, in order, and `reading` filled on the way. Nothing in a log raises."""
+    sample = stream.read(SAMPLE)
+    reading.encoding = encoding_of(sample)
+    source = _Rejoined(sample, stream)
+    text = sample.decode(reading.encoding, "replace")
+    reading.kind = kind_of(text, is_whole=len(sample) < SAMPLE)
+    if reading.kind != "tape":
+        reading.client = client_of(text)
+    if reading.kind == "JSON document":
+        found = _of_document(source.read_all(LARGEST_DOCUMENT).decode(reading.encoding, "replace"))
+    elif reading.kind == "text":
+        found = _of_text(source, reading)
+    else:
+        found = _of_json_lines(source, reading)
+    yield from _records(found, reading)
+
+
+def kind_of(sample: str, *, is_whole: bool) -> Kind:
+    """The kind of a file that begins like this."""
+    head = sample.lstrip("\ufeff \t\r\n")
+    first, _, rest = head.partition("\n")
+    if first.startswith('{"tape":'):
+        return "tape"
+    if head[:1] not in ("{", "["):
+        return "text"
+    is_line = _is_json(first)
+    if is_line and (first.lstrip()[:1] == "{") and (not rest.strip() or rest.lstrip()[:1] == "{"):
+        return "lines of JSON"
+    if is_whole:
+        return "JSON document" if _is_json(head) else "text"
+    return "JSON document" if (head[:1] == "[" and head[1:].lstrip()[:1] in ("{", '"')) or not is_line else "text"
+
+
+def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[Record]:
+    """Numbered, with session time, in the words of the checks."""
+    clock, ids = Clock(), Clock()
+    head = list(islice(found, LOOKED_AT_FOR_UNIT))
+    unit = unit_of([(one.t, _made_at(one)) for _, one in head])
+    for seq, (line, one) in enumerate(chain(head, found)):
+        if one.t is not None:
+            t = clock.tell(one.t * unit)
+            reading.has_times = True
+        elif reading.has_times:
+            t = None
+        else:
+            t = ids.tell(_made_at(one))
+            reading.times_from_ids = reading.times_from_ids or t is not None
+        record = record_of(seq, t, one.dir, one.event, one.stream)
+        reading._line_of.append(line)
+        reading.events = seq + 1
+        reading.types[record.type] += 1
+        yield record
+    if reading.has_times:
+        reading.ended_at = None if reading.last_time is None else clock.tell(reading.last_time * unit)
+
+
+def _made_at(one: Found) -> float | None:
+    """The second of a server's event, by the ids it made."""
+    if one.dir != "in":
+        return None
+    for name in ("event_id", "item_id", "response_id"):
+        said = one.event.get(name)
+        if isinstance(said, str) and (made := second_of_id(said)) is not None:
+            return made
+    for name in ("item", "response", "session"):
+        inner = one.event.get(name)
+        if isinstance(inner, Mapping) and isinstance(inner.get("id"), str):
+            made = second_of_id(inner["id"])
+            if made is not None:
+                return made
+    return None
+
+
+def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
+    printed, shapes = Printed(doubts=reading.doubts), Shapes()
+    is_plain = reading.encoding in ("utf-8", "utf-8-sig")
+    for number, raw in source.lines():
+        reading.lines = number
+        value = _value_of(raw if is_plain else raw.decode(reading.encoding, "replace").encode())
+        if value is _NOTHING:
+            if raw.strip():
+                reading.unread += 1
+                for line in printed.read(number, raw.decode(reading.encoding, "replace")):
+                    yield line.number, line.found
+            continue
+        if reading.kind == "tape" and isinstance(value, dict) and "event" not in value:
+            continue
+        quick = shapes.quickly(value)
+        if quick is not None:
+            yield number, quick
+            continue
+        told = list(_told_in(value, number, printed))
+        if not told and isinstance(value, dict):
+            text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
+            told = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
+            if not told:
+                printed.doubt(number, text)
+        if len(told) == 1:
+            shapes.learn(value, told[0][1])
+        yield from told
+
+
+def _told_in(value: Any, number: int, printed: Printed) -> Iterator[tuple[int, Found]]:
+    """Events of one value; sentences in it are read as lines of text are."""
+    for one in unwrapped(value):
+        if isinstance(one, Found):
+            yield number, one
+            continue
+        for line in printed.read(number, one.text):
+            found = line.found
+            yield number, Found(found.event, found.t if found.t is not None else one.t, found.dir, one.stream)
+
+
+def _of_document(text: str) -> Iterator[tuple[int, Found]]:
+    try:
+        value = json.loads(mended_document(text))
+    except (ValueError, RecursionError):
+        return
+    printed = Printed()
+    places = _Places(text)
+    told: list[tuple[int, Found]] = []
+    for one in unwrapped(value):
+        if isinstance(one, Found):
+            told.append((places.line_of(one.event), one))
+            continue
+        for line in printed.read(places.line, one.text):
+            t = line.found.t if line.found.t is not None else one.t
+            told.append((places.line, Found(line.found.event, t, line.found.dir, one.stream)))
+    yield from reversed(told) if _is_newest_first(told) else told
+
+
+def _is_newest_first(told: list[tuple[int, Found]]) -> bool:
+    """Lists on a page often grow at their top."""
+    times = [one.t for _, one in told if one.t is not None]
+    if len(times) < 2:
+        times = [made for _, one in told if (made := _made_at(one)) is not None]
+    steps = [later - earlier for earlier, later in pairwise(times)]
+    back, on = sum(step < 0 for step in steps), sum(step > 0 for step in steps)
+    if back or on:
+        return back > 2 * on
+    kinds = [str(one.event.get("type")) for _, one in told]
+    return "session.created" in kinds[1:] and kinds[0] != "session.created" and kinds[-1] == "session.created"
+
+
+def mended_document(text: str) -> str:
+    """Without a byte order mark, and with the letters it was meant to have."""
+    text = text.removeprefix("\ufeff")
+    return text if text.isascii() else "\n".join(mended(line) for line in text.split("\n"))
+
+
+def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
+    printed = Printed(doubts=reading.doubts)
+    t: float | None = None
+    for number, raw in source.lines(reading.encoding):
+        reading.lines = number
+        text = raw.decode(reading.encoding, "replace") if isinstance(raw, bytes) else raw
+        for line in printed.read(number, text):
+            t = line.found.t = line.found.t if line.found.t is not None else t
+            yield line.number, line.found
+        reading.last_time = printed.last_time if printed.last_time is not None else reading.last_time
+    for line in printed.end():
+        line.found.t = line.found.t if line.found.t is not None else t
+        yield line.number, line.found
+
+
+class _Places:
+    """Lines of the events of a document: each is looked for behind the one before."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self.line = 1
+
+    def line_of(self, event: Mapping[str, Any]) -> int:
+        for mark in (event.get("event_id"), event.get("type")):
+            if not isinstance(mark, str) or not mark:
+                continue
+            found = self._text.find(f'"{mark}', self._at)
+            if found < 0:
+                found = self._text.find(mark, self._at)
+            if found >= 0:
+                self.line += self._text.count("\n", self._at, found)
+                self._at = found + 1
+                return self.line
+        return self.line
+
+
+class _Rejoined:
+    """A stream whose beginning was read already."""
+
+    def __init__(self, head: bytes, rest: BinaryIO) -> None:
+        self._head = head
+        self._rest = rest
+
+    def read_all(self, most: int) -> bytes:
+        return self._head + self._rest.read(max(0, most - len(self._head)))
+
+    def lines(self, encoding: str = "utf-8") -> Iterator[tuple[int, bytes]]:
+        """(number, line) from 1; a line beyond the limit counts as several."""
+        if encoding.startswith("utf-16"):
+            text = self.read_all(LARGEST_DOCUMENT).decode(encoding, "replace")
+            yield from ((number, line.encode(encoding)) for number, line in enumerate(text.splitlines(), 1))
+            return
+        number = 0
+        last = b""
+        for last in io.BytesIO(self._head):
+            if last.endswith(b"\n"):
+                number += 1
+                yield number, last
+        if not last.endswith(b"\n"):
+            number += 1
+            yield number, last + self._rest.readline(LONGEST_LINE)
+        while raw := self._rest.readline(LONGEST_LINE):
+            number += 1
+            yield number, raw
+
+
+_NOTHING = object()
+
+
+def _value_of(raw: bytes) -> Any:
+    """The JSON of a line, strictly and then forgivingly; `_NOTHING` for none."""
+    try:
+        return _decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return _NOTHING
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

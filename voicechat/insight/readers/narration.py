@@ -1,0 +1,215 @@
+"""What a client says of itself in its log: it mutes, it waits, a timer of its own fires, it asks somebody else.
+
+These sentences are evidence as good as events, and some causes show nowhere else. A sentence about what will be done,
+or is waited for, is not told as done. Every event that is made of a sentence keeps it as `told`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from voicechat.insight.readers import phrases as say
+from voicechat.insight.refusals import ANY_SAYING, CODES
+
+LONGEST = 400
+"""Characters of a line that are looked at."""
+_CLAUSES = re.compile(
+    r"[,，;；。()（）—–|]|(?=\bwill\b)|(?=\buntil\b)|(?=\bwaiting\b)|(?=直到)|(?=等待)|(?=将)|->|=>|→"
+)
+_BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a-z_.]+")
+_DENIED = re.compile(r"\bnot\b|并非|不是")
+_CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
+_REFUSED = re.compile(
+    r"(?:unknown parameter|invalid type for|invalid value|missing required parameter|unsupported value|"
+    r"invalid (?=modalities\b|['\"`](?:session|response)\b))\W{0,4}"
+    r"['\"`]?(?:session|response)?",
+    re.I,
+)
+_CODEC_NAMES = {"alaw": "alaw", "a-law": "alaw", "g711_alaw": "alaw", "pcma": "alaw"}
+
+Told = Mapping[str, Any]
+
+
+def narrated(line: str) -> Iterator[Told]:
+    """The local events that a sentence tells of; none for most sentences."""
+    yield from map(dict, _narrated(line[:LONGEST]))
+
+
+@lru_cache(maxsize=512)
+def _narrated(said: str) -> tuple[Told, ...]:
+    """A log repeats its sentences."""
+    return tuple(_acts_of(said))
+
+
+def _acts_of(said: str) -> Iterator[Told]:
+    is_trouble = _may_be_trouble(said)
+    if is_trouble and (error := _refusal(said) or _of_client(said)):
+        yield error
+        return
+    yield from _of_microphone(said)
+    yield from _of_waiting(said)
+    if say.ZEROS.search(said) and not _DENIED.search(said):
+        yield {"type": "mic.flat", "told": said}
+    if say.SKIPPED.search(said):
+        yield {"type": "client.skipped", "told": said}
+    if say.SIDE.search(said):
+        yield {"type": "client.asked_aside", "told": said}
+    yield from _of_format(said)
+    yield from _of_playback(said)
+    yield from _of_acts(said)
+    if is_trouble:
+        yield from _of_line(said)
+
+
+def looks_like_an_error(line: str) -> bool:
+    """Whether somebody meant this line to tell of a failure; a traceback's inner lines do not count."""
+    return say.ERROR_LINE.search(line) is not None and say.NO_ERROR.search(line) is None
+
+
+def failures_in(text: str) -> Iterator[Told]:
+    """What an object or a text that is no event tells of refusals and lost lines; acts are not looked for in it."""
+    said = text[:LONGEST]
+    if not _may_be_trouble(said):
+        return
+    if error := _refusal(said) or _of_client(said):
+        yield error
+        return
+    yield from _of_line(said)
+
+
+def _may_be_trouble(said: str) -> bool:
+    return say.TROUBLE.search(said) is not None or say.TROUBLE_IN_NUMBERS.search(said) is not None
+
+
+def _refusal(said: str) -> Told | None:
+    """An `error` of the service that a handler printed as a sentence."""
+    if say.LISTED.search(said) or (say.SUCCEEDED.search(said) and not say.FAILS.search(said)):
+        return None
+    code = _CODES.search(said)
+    refused = _REFUSED.search(said)
+    if refused is not None:
+        return {
+            "type": "error",
+            "error": {"code": code[1] if code else None, "message": said[refused.start() :].strip()},
+        }
+    if code is not None or ANY_SAYING.search(said):
+        return {"type": "error", "error": {"code": code[1] if code else None, "message": said.strip()}}
+    return None
+
+
+def _of_client(said: str) -> Told | None:
+    """A library's own failure, where the service never saw anything."""
+    if say.LISTED.search(said):
+        return None
+    for code, told in (("client-unknown-event", say.UNKNOWN_EVENT), ("sends-without-connection", say.UNSENT)):
+        if told.search(said):
+            return {"type": "client.failed", "code": code, "message": said.strip(), "told": said}
+    if say.NO_REPLY.search(said) and say.FAILS.search(said):
+        return {"type": "client.failed", "code": "no-response", "message": said.strip(), "told": said}
+    if say.REFUSED_OFFER.search(said):
+        return {"type": "client.failed", "code": "handshake-refused", "message": said.strip(), "told": said}
+    return None
+
+
+def _of_microphone(said: str) -> Iterator[Told]:
+    for clause in _CLAUSES.split(said):
+        told = _gate(clause)
+        if told is None:
+            continue
+        is_own_end = say.RECORDING_STOPPED.search(said) is not None
+        for_answer = (say.ANSWER_HEARD if is_own_end else say.FOR_ANSWER).search(said) is not None
+        by_user = say.BY_USER.search(said) is not None and not for_answer
+        if told == "mic.closed":
+            if by_user:
+                yield {"type": "mute.chosen", "muted": True, "told": said}
+            yield {"type": told, "why": "answer" if for_answer else "", "told": said}
+        else:
+            if by_user:
+                yield {"type": "mute.chosen", "muted": False, "told": said}
+            yield {"type": told, "told": said}
+
+
+def _gate(clause: str) -> str | None:
+    """What one clause says was done to the microphone."""
+    if (flag := say.MIC_SET.search(clause)) is not None:
+        enabled = flag[1].lower() == "true" if flag[1] else flag[2].lower() == "false"
+        return "mic.opened" if enabled else "mic.closed"
+    if say.UNDONE.search(clause) or say.OF_OTHERS.search(clause):
+        return None
+    if say.MIC_OPENED.search(clause):
+        return "mic.opened"
+    return "mic.closed" if say.MIC_CLOSED.search(clause) else None
+
+
+def _of_waiting(said: str) -> Iterator[Told]:
+    if say.FALLBACK.search(said):
+        yield {"type": "client.fell_back", "told": said}
+    elif say.WAITS.search(said) and (say.MIC_OPENED.search(said) or _BUFFER.search(said)):
+        awaited = _BUFFER.search(said)
+        yield {"type": "client.waits", "awaited": awaited[0] if awaited else "", "told": said}
+
+
+def _of_format(said: str) -> Iterator[Told]:
+    rate, codec = say.RATE.search(said), say.CODEC.search(said)
+    if rate is None and codec is None:
+        return
+    sides = say.RECORDS.search(said) is not None, say.PLAYS_AT.search(said) is not None
+    if sides[0] == sides[1]:
+        return  # neither, or both: nobody knows which is meant
+    told: dict[str, Any] = {"type": "format.told", "side": "input" if sides[0] else "output", "told": said}
+    if rate is not None:
+        told["rate"] = _hertz(rate[1] or rate[2])
+    if codec is not None:
+        name = codec[1].lower()
+        told["codec"] = _CODEC_NAMES.get(name, "pcm" if name.startswith("pcm") and name != "pcmu" else "ulaw")
+    yield told
+
+
+def _hertz(said: str) -> int:
+    return round(float(said[:-1]) * 1000) if said[-1] in "kK" else int(said)
+
+
+def _of_playback(said: str) -> Iterator[Told]:
+    if say.UNDONE.search(said):
+        return
+    if say.CUT.search(said):
+        yield {"type": "playback.cut", "told": said}
+    elif say.PLAYED.search(said):
+        yield {"type": "playback.ended", "told": said}
+    elif say.PLAYS.search(said):
+        yield {"type": "playback.began", "told": said}
+
+
+def _of_acts(said: str) -> Iterator[Told]:
+    if say.KEY_DOWN.search(said):
+        yield {"type": "talk.pressed", "told": said}
+    elif say.ENDS.search(said):
+        yield {"type": "end.asked", "told": said}
+    elif say.ACTS.search(said):
+        yield {"type": "stop.pressed", "told": said}
+
+
+def _of_line(said: str) -> Iterator[Told]:
+    if (asked := say.MODEL_ASKED.search(said)) is not None:
+        if say.REALTIME_MODEL.search(asked[1]) is None:
+            message = f"{asked[1]} was asked for at /v1/realtime"
+            yield {"type": "client.failed", "code": "model-cannot-do-realtime", "message": message, "told": said}
+    status = say.STATUS.search(said)
+    if status is not None and say.HANDSHAKE.search(said):
+        yield {
+            "type": "line.failed",
+            "status": int(next(group for group in status.groups() if group)),
+            "message": said,
+            "told": said,
+        }
+    elif say.OF_ANOTHER_SERVICE.search(said):
+        return
+    elif say.LOST.search(said) and not say.MENDED.search(said):
+        code = say.CLOSE_CODE.search(said)
+        closed = int(code[1]) if code else None
+        yield {"type": "line.lost", "reason": said.strip()[:160], "close_code": closed, "told": said}
+    elif say.CLOSED_NORMALLY.search(said):
+        yield {"type": "line.lost", "reason": said.strip()[:160], "close_code": 1000, "told": said}

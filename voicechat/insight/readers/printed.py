@@ -1,0 +1,466 @@
+"""Lines of text -> what was printed in them: whole events, the bare name of one, or a sentence about the client.
+
+An event may be printed over many lines, with the console's prefix on each, or be cut off. Its name may be told in one
+line and its body in the next. The same event may be printed twice, by the socket and by a handler.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import msgspec
+
+from voicechat.insight.readers.decoding import mended
+from voicechat.insight.readers.loose import Loose, read_loose
+from voicechat.insight.readers.naming import (
+    CLIENT,
+    IN_TEXT,
+    SERVER,
+    WireDirection,
+    direction_of,
+    is_name,
+    spelled_in,
+)
+from voicechat.insight.readers.narration import failures_in, looks_like_an_error, narrated
+from voicechat.insight.readers.shapes import bare_event
+from voicechat.insight.readers.timing import time_in
+from voicechat.insight.readers.unwrapping import Found, Told, unwrapped
+from voicechat.insight.records import NAMED
+from voicechat.journal.redact import without_keys
+
+MOST_LINES = 600
+"""Lines that one printed object may take."""
+LONGEST_LINE = 1_000_000
+SEEN = 64
+"""Events that are remembered to know the second printing of one."""
+NEAR = 4
+"""Lines between an event and what a handler says of it."""
+_ANSI = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]|[\u200b\u200e\u200f\ufeff]")
+_CURLY = re.compile(r"[{\[,:]\s?[\u2018\u2019\u201c\u201d]\w{1,40}[\u2018\u2019\u201c\u201d]\s?:")
+_STRAIGHT = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+_STARS = re.compile(r"(['\"])\*\*(\w{1,40})\*\*\1")
+"""A word in bold type inside a program's quotation marks."""
+_HEAD_WORD = re.compile(r"[A-Za-z]{2,}")
+MOST_HEAD_WORDS = 4
+"""Before a time: a level, a thread, the name of a logger."""
+_LOGCAT = re.compile(
+    r"^(?:[VDIWEF]/[\w.-]+\s*\(\s*\d+\):|[VDIWEF]\s+[\w.-]+\s*:|flutter:|\d+\s+\d+\s+[VDIWEF]\s+[\w.-]+\s*:)\s?"
+)
+_SENDS = re.compile(
+    r"(?:^|\W)(?:send(?:ing|s)?|sent|out(?:going|bound)?|client|emit(?:ting)?|>+|→|->|⬆|📤|发送|上行)(?:\W|$)", re.I
+)
+_RECEIVES = re.compile(
+    r"(?:^|\W)(?:receiv(?:e|ed|ing)|recv|got|in(?:coming|bound)?|server|<+|←|<-|⬇|📥|收到|接收|下行)(?:\W|$)", re.I
+)
+_WAITED_FOR = re.compile(
+    r"(?:wait(?:ing|s)? (?:for|on)|until|before|expect(?:ing|ed)?|no|never|without|missing|after|when|once|on|"
+    r"handle[rs]?|listen\w{0,20}|subscribe\w{0,20}|ignor\w{1,20}|unknown|unhandled|due to|because of|等待|直到|没有|"
+    r"未收到|忽略)"
+    r"(?:\s*+[:'\"`\[(])?\s*+$",
+    re.I,
+)
+_BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bnever\b|\bwithout\b|\btimeout\b)[^{]{0,40}$", re.I)
+_TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
+_INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
+"""How a line goes on that belongs to the object before it."""
+_IDS = {
+    "item_id": re.compile(r"\b(?:item_id\W{0,4})?((?:item|msg)_[A-Za-z0-9]{4,})"),
+    "response_id": re.compile(r"\b(resp_[A-Za-z0-9]{4,})"),
+    "event_id": re.compile(r"\b(event_[A-Za-z0-9]{4,})"),
+    "call_id": re.compile(r"\b(call_[A-Za-z0-9]{4,})"),
+}
+_STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
+_OUTPUTS = re.compile(r"\boutput(?:s|_count|_items|_length)?\W{1,4}(\d{1,3})\b")
+_REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
+_CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
+_QUOTED = re.compile(r"[:：=]\s*[\"'“「]")
+"""Before the words behind the name, where no field is named."""
+_SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?")
+_CLOSING = ("'", '"', "”", "」")
+LONGEST_SAYING = 2000
+MOST_DOUBTS = 20
+LONGEST_DOUBT = 200
+"""Characters of a line that is kept as not understood."""
+_VARIABLE = re.compile(r"[\d\W_]+")
+LONGEST_SENTENCE = 8000
+"""Characters of a printed line, beside its objects, that are read as a sentence."""
+_NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
+_CLOSES = re.compile(r"[}\])]")
+_OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
+_HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
+"""How names of events end that no table knows; `session.tools` is a field."""
+_STREAM = re.compile(r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ ]?id)?[=#]\s?([\w-]*\d[\w-]*)", re.I)
+"""`[conn=42]`, `session#3`: what tells several sessions in one log apart."""
+TAG_WITHIN = 100
+"""Characters at the start of a line in which that is looked for."""
+_CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
+_ENUM = re.compile(r"[A-Z]\w*(?:\.\w+)*\.[a-z]\w*|Cancelled|Completed|Failed|Incomplete|InProgress")
+_CUT = re.compile(r"\.\.\.|…")
+_WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\{\s*$|\[\s*$|\($")
+
+
+@dataclass(slots=True)
+class Line:
+    """Something that a line told."""
+
+    number: int
+    found: Found
+
+
+@dataclass(slots=True)
+class _Open:
+    """An object whose brackets are not closed yet."""
+
+    number: int
+    text: str
+    t: float | None
+    told: WireDirection | None
+    lines: int = 1
+
+
+@dataclass(slots=True)
+class Printed:
+    """Reads lines one by one; `end` gives what was still open."""
+
+    last_time: float | None = None
+    """Of the last line that had one."""
+    doubts: list[tuple[int, str]] = field(default_factory=list)
+    """Lines (by number) that tell of an error, and of nothing that is understood."""
+    _doubted: set[str] = field(default_factory=set)
+    _record_time: float | None = None
+    _open: _Open | None = None
+    _held: Line | None = None
+    """An event that was only named; its body may stand in the next line."""
+    _whole: dict[str, int] = field(default_factory=dict)
+    """The line in which an event of each kind was last printed with its fields."""
+    _seen: dict[tuple[str, str], None] = field(default_factory=dict)
+
+    def read(self, number: int, raw: str) -> Iterator[Line]:
+        """What one line tells, which may be the end of an object that began some lines before."""
+        line = raw[:LONGEST_LINE].rstrip("\r\n")
+        if "\x1b" in line or not line.isascii():
+            line = _ANSI.sub("", mended(line)).rstrip("\r\n")
+            # A web page makes typographic quotation marks out of a program's.
+            if _CURLY.search(line):
+                line = line.translate(_STRAIGHT)
+        if "**" in line:
+            line = _STARS.sub(r"\1\2\1", line)
+        if self._is_of_a_list(number, line):
+            return
+        stamp = time_in(line)
+        rest = _LOGCAT.sub("", _without_time(line, stamp[1], stamp[2]) if stamp else line)
+        t = stamp[0] if stamp else None
+        if stamp is None and self._record_time is not None:
+            t = self._record_time  # the lines of one record, of which the first one is its time
+        elif stamp is not None:
+            self.last_time = t
+            self._record_time = t if not line[stamp[2] :].strip() else None
+        head = line[:TAG_WITHIN]
+        tag = _STREAM.search(head) if "=" in head or "#" in head else None
+        is_told = self._open is not None
+        for told in self._go_on(number, rest, t) if self._open is not None else self._begin(number, rest, t):
+            is_told = True
+            if tag is not None and not told.found.stream:
+                told.found.stream = tag[1]
+            yield from self._tell(told)
+        if not is_told and self._open is None:
+            self.doubt(number, line)
+        if self._held is not None and self._open is None and self._held.number < number:
+            yield from self._let_go()
+
+    def doubt(self, number: int, line: str) -> None:
+        """Keep a line that tells of an error in words that nobody here understands; the same words once."""
+        said = without_keys(line.strip())[:LONGEST_DOUBT]
+        if len(self.doubts) >= MOST_DOUBTS or not looks_like_an_error(said):
+            return
+        plain = _VARIABLE.sub("", said)
+        if plain not in self._doubted:
+            self._doubted.add(plain)
+            self.doubts.append((number, said))
+
+    def _is_of_a_list(self, number: int, line: str) -> bool:
+        """The list of events of a console, copied as text: who sent it, its name and its time, a line each."""
+        held = self._held
+        if held is None or held.number != number - 1 or self._open is not None:
+            return False
+        time = _TIME_LINE.fullmatch(line)
+        if time is not None:
+            t = int(time[1] or 0) * 3600 + int(time[2]) * 60 + float(time[3])
+            held.found = Found(held.found.event, t, held.found.dir)
+            held.number += 1
+        return time is not None
+
+    def end(self) -> Iterator[Line]:
+        """The log ends; half an object is told as far as it goes."""
+        if self._open is not None:
+            for told in self._close(self._open):
+                yield from self._tell(told)
+        yield from self._let_go()
+
+    def _tell(self, line: Line) -> Iterator[Line]:
+        """An event, unless it was printed a moment ago; one that was only named gives way to its body."""
+        event = line.found.event
+        kind, id = str(event.get("type")), str(event.get("event_id") or "")
+        if id and (kind, id) in self._seen:
+            return
+        if _is_only_named(event) and line.number - self._whole.get(kind, -NEAR) < NEAR:
+            return  # a handler's word about what was just printed as a whole
+        if not _is_only_named(event):
+            self._whole[kind] = line.number
+        if id:
+            self._seen[kind, id] = None
+            if len(self._seen) > SEEN:
+                del self._seen[next(iter(self._seen))]
+        held = self._held
+        if held is not None and held.found.event.get("type") == kind and not _is_only_named(event):
+            self._held = None
+        else:
+            yield from self._let_go()
+        if _is_only_named(event):
+            self._held = line
+        else:
+            yield line
+
+    def _let_go(self) -> Iterator[Line]:
+        held, self._held = self._held, None
+        if held is not None:
+            yield held
+
+    def _go_on(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
+        open_ = self._open
+        assert open_ is not None
+        is_new = IN_TEXT.search(rest) is not None and _INSIDE.match(rest) is None
+        if is_new or open_.lines >= MOST_LINES or len(open_.text) > LONGEST_LINE:
+            yield from self._close(open_)
+            yield from self._begin(number, rest, t)
+            return
+        open_.text += "\n" + rest
+        open_.lines += 1
+        if _CLOSES.search(rest) is None:
+            return
+        value = _object_in(open_.text)
+        if value is not None and value.is_whole:
+            yield from self._close(open_)
+
+    def _close(self, open_: _Open) -> Iterator[Line]:
+        self._open = None
+        value = _object_in(open_.text)
+        events = [] if value is None else list(self._events(open_.number, value.value, open_.t, open_.told))
+        yield from events or self.failures(open_.number, " ".join(open_.text.split()), open_.t)
+
+    def failures(self, number: int, text: str, t: float | None) -> Iterator[Line]:
+        """What an object that is no event tells of refusals and lost lines."""
+        for told in failures_in(text):
+            yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
+
+    def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
+        if not rest.strip():
+            return
+        told = _direction(rest)
+        if '\\"type\\"' in rest:
+            rest = rest.replace('\\"', '"')
+        value = _object_in(rest)
+        if value is None:
+            yield from self._of_sentence(number, rest, t, told)
+            return
+        if not value.is_whole and _CUT.search(rest) is None and len(rest) < LONGEST_LINE:
+            self._open = _Open(number, rest, t, told)
+            return
+        events = list(self._events(number, value.value, t, told))
+        if not events and isinstance(value.value, Mapping):
+            events = list(self._named_beside(number, rest, value, t, told))
+        yield from events or self._of_sentence(number, rest, t, told)
+
+    def _named_beside(
+        self, number: int, rest: str, value: Loose, t: float | None, told: WireDirection | None
+    ) -> Iterator[Line]:
+        """`responseDone(...)`, `response.done {...}`: the name stands before the body."""
+        named = self._name_in(rest) or spelled_in(rest)
+        if not named:
+            return
+        body = snaked(value.value)
+        inner = named.partition(".")[0]
+        if inner in ("response", "session") and inner not in body and ("status" in body or "id" in body):
+            body = {inner: body}
+        elif named == "error" and "error" not in body:
+            body = {"error": body}
+        event = {**_fields(named, rest), **body, "type": named}
+        yield Line(number, Found(event, t, direction_of(named, told)))
+
+    def _events(self, number: int, value: Any, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        if (bare := bare_event(value)) is not None:
+            event = _without_cut_ids(value)
+            yield Line(number, Found(event, t, bare))
+            return
+        for one in unwrapped(value, t, told):
+            if isinstance(one, Told):
+                yield from self._of_words(number, one)
+            if isinstance(one, Found):
+                event = _without_cut_ids(one.event)
+                yield Line(number, Found(event, t if t is not None else one.t, one.dir))
+
+    def _of_words(self, number: int, told: Told) -> Iterator[Line]:
+        """A sentence out of an object that was printed."""
+        value = _object_in(told.text)
+        if value is not None and value.is_whole:
+            for one in unwrapped(value.value, told.t):
+                if isinstance(one, Found):
+                    yield Line(number, one)
+            return
+        yield from self._of_sentence(number, told.text, told.t, None)
+
+    def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+        rest = rest[:LONGEST_SENTENCE]
+        name = self._name_in(rest)
+        if name and (refused := _refused_instead(name, rest)) is not None:
+            yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
+            return
+        if name:
+            event = _fields(name, rest) | {NAMED: True}
+            yield Line(number, Found(event, t, direction_of(name, told)))
+        for act in narrated(IN_TEXT.sub(" ", rest) if name else rest):
+            if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
+                continue
+            yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))
+
+    def _name_in(self, rest: str) -> str:
+        """The event that a sentence is about, if it says that it came or left."""
+        for match in IN_TEXT.finditer(rest):
+            name = match[0].rstrip(".")
+            if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
+                continue
+            before = rest[max(0, match.start() - 80) : match.start()]
+            if _WAITED_FOR.search(before) or _BESIDE.search(before):
+                continue
+            return name
+        return ""
+
+
+def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
+    """A sentence that an event was refused, or that a library does not know it: it tells of no such event."""
+    told = next(failures_in(rest), None)
+    if told is None or told["type"] not in ("error", "client.failed"):
+        return None
+    return told if name in CLIENT or told["type"] == "client.failed" else None
+
+
+def _object_in(text: str) -> Loose | None:
+    """The first object in a line that may be an event, strictly read if it can be."""
+    begin = text.find("{")
+    if begin >= 0 and text.endswith("}") and "[" not in (head := text[:begin]) and "(" not in head:
+        try:
+            return Loose(_quick.decode(text[begin:]), len(text), True)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            pass
+    for match in islice(_OBJECT.finditer(text), 6):
+        at = match.start()
+        if text[at] == "[" and _looks_like_a_tag(text, at):
+            continue
+        try:
+            value, end = _decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            if isinstance(value, dict | list) and value:
+                return Loose(value, end, True)
+            continue
+        if not _WORTH.search(text[at : at + 4000]) and not IN_TEXT.search(text[:at]):
+            continue
+        loose = read_loose(text, at)
+        if loose is not None and loose.value:
+            return loose
+        if loose is not None and not loose.is_whole:
+            return loose
+    return None
+
+
+def snaked(value: Any) -> Any:
+    """`audioStartMs` as `audio_start_ms`, and an enum's value without the enum."""
+    if isinstance(value, Mapping):
+        return {_CAMEL.sub(r"_\1", str(name)).lower(): snaked(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [snaked(part) for part in value]
+    if isinstance(value, str) and _ENUM.fullmatch(value):
+        return _CAMEL.sub(r"_\1", value.rsplit(".", 1)[-1]).lower()
+    return value
+
+
+def _without_cut_ids(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A log that shortens its lines makes many ids one."""
+    ids = [(name, event[name]) for name in _IDS if name in event]
+    cut = [name for name, id in ids if isinstance(id, str) and ("..." in id or "…" in id)]
+    return {name: part for name, part in event.items() if name not in cut} if cut else event
+
+
+def _without_time(line: str, start: int, end: int) -> str:
+    """A line without its time and what stands before that, unless a sentence does."""
+    head = line[:start]
+    rest = line[end:].lstrip(" ]|)\t")
+    return f"{head} {rest}" if len(_HEAD_WORD.findall(head)) > MOST_HEAD_WORDS else rest
+
+
+def _is_only_named(event: Mapping[str, Any]) -> bool:
+    return event.get(NAMED) is True
+
+
+def _looks_like_a_tag(text: str, at: int) -> bool:
+    """`[INFO]`, `[12:00:01]`, `[Realtime]`: a prefix, not a list."""
+    end = text.find("]", at)
+    return 0 < end - at < 40 and "{" not in text[at:end] and '"' not in text[at:end]
+
+
+def _direction(rest: str) -> WireDirection | None:
+    head = rest[:60]
+    if _SENDS.search(head):
+        return "out"
+    return "in" if _RECEIVES.search(head) else None
+
+
+def _fields(name: str, rest: str) -> dict[str, Any]:
+    """The event as far as the sentence tells it: ids, a status, a reason, a transcript."""
+    event: dict[str, Any] = {"type": name}
+    for field_, pattern in _IDS.items():
+        if match := pattern.search(rest):
+            event[field_] = match[1]
+    for match in _NUMBERS.finditer(rest):
+        event[match[1]] = int(match[2])
+    if name in ("response.created", "response.done"):
+        event["response"] = _response(event, rest)
+    elif name.endswith(("transcription.completed", "transcript.done", ".delta")):
+        if (said := _said_in(rest)) is not None:
+            event["delta" if name.endswith(".delta") else "transcript"] = said
+    return event
+
+
+def _said_in(rest: str) -> str | None:
+    """The words at the end of a line, behind a field's name or in quotation marks; None where there are none."""
+    line = rest.rstrip()
+    words = line[:-1] if line[-1:] in _CLOSING else line
+    from_ = max(line.rfind("\n") + 1, len(words) - LONGEST_SAYING)
+    found = next((head for head in _SAID.finditer(line) if head.end() >= from_), None)
+    if found is None and words != line:
+        found = next((head for head in _QUOTED.finditer(words) if head.end() >= from_), None)
+    return words[found.end() :] if found is not None else None
+
+
+def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
+    response: dict[str, Any] = {"id": event.get("response_id", "")}
+    if status := _STATUS.search(rest):
+        response["status"] = status[1] or status[2]
+    if outputs := _OUTPUTS.search(rest):
+        response["output"] = [{}] * min(int(outputs[1]), 20)
+    details: dict[str, Any] = {}
+    if reason := _REASON.search(rest):
+        details["reason"] = reason[1]
+    if code := _CODE.search(rest):
+        details["error"] = {"code": code[1], "message": rest.strip()[:300]}
+    return response | ({"status_details": details} if details else {})
+
+
+_decoder = json.JSONDecoder(strict=False)
+_quick = msgspec.json.Decoder(dict[str, Any])

@@ -1,0 +1,483 @@
+"""The session as the checks see it: facts taken from events one by one, in a bounded memory.
+
+Fed by the running engine and by readers of logs alike. It judges nothing: `failures` sorts refusals, the checks derive
+what is wrong. Times may be missing; order never is.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from voicechat.insight.configured import Configured
+from voicechat.insight.facts import LONGEST_ANSWER, Answer, Failure, Said, Segment
+from voicechat.insight.findings import Evidence
+from voicechat.insight.records import NAMED, Record, elapsed, number, part, text
+from voicechat.insight.refusals import failure_of
+from voicechat.insight.sound_model import SoundModel
+from voicechat.insight.witness import Witness
+
+KEEP = 64
+"""Answers and pieces of speech that are remembered."""
+AT_ONCE = 0.5
+"""Seconds within which two lines tell of the same event."""
+KEEP_SPEECH = 2_000
+KEEP_SAID = 256
+"""Client events that a late error may still name."""
+USER_ACTS = (
+    "talk.pressed",
+    "stop.pressed",
+    "barge_in.happened",
+    "text.entered",
+    "again.pressed",
+    "end.asked",
+    "new.asked",
+    "mute.chosen",
+    "pause.toggled",
+    "turn_mode.chosen",
+)
+"""Local events in which the user (or a voice that cut in) decided something."""
+OUTPUT = (
+    "response.output_audio_transcript.delta",
+    "response.output_audio.delta",
+    "response.output_text.delta",
+    "response.function_call_arguments.delta",
+)
+_SPOKEN = "response.output_audio_transcript.done"
+_NOTED = (
+    "budget.spent",
+    "line.hanging_up",
+    "go_on.chosen",
+    "playback.began",
+    "client.asked_aside",
+    "client.waits",
+    "client.fell_back",
+    "conversation.item.truncate",
+    "output_audio_buffer.clear",
+    "mcp_list_tools.failed",
+)
+"""Of these only the last one is remembered."""
+BYTES_A_SECOND = 48_000
+"""Of 16 bit samples at 24 kHz."""
+MOST_RETIRED = 512
+Fact = TypeVar("Fact")
+
+
+class SessionModel(SoundModel):
+    """Facts of one session. Read its fields; change it through `feed` only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.segments: OrderedDict[str, Segment] = OrderedDict()
+        self.speech: deque[tuple[float, float]] = deque(maxlen=KEEP_SPEECH)
+        """Beginning and end of each piece of speech, in ms of the input audio."""
+        self.said: OrderedDict[str, Said] = OrderedDict()
+        self.unanswered: deque[Said] = deque(maxlen=32)
+        """`response.create` events that were neither answered nor refused."""
+        self.configured = Configured()
+        self.failure: Failure | None = None
+        """The newest one."""
+        self.tool_output: Evidence | None = None
+        """A tool's result was handed over and no answer was asked for since."""
+        self.calls_told: OrderedDict[str, Evidence] = OrderedDict()
+        """Calls that the client itself put into the conversation: a new line is told what the old one held."""
+        self.call: Evidence | None = None
+        """An answer called a tool, and neither its result nor another answer came since."""
+        self.tool_said: Evidence | None = None
+        """A tool's result was handed over and no answer has begun since."""
+        self.new_input: Evidence | None = None
+        """The newest thing an answer could be about: an item of ours, or something you said."""
+        self.false_alarms: deque[Evidence] = deque(maxlen=8)
+        """Barge-ins that were noise (R11)."""
+        self.skipped: deque[Evidence] = deque(maxlen=8)
+        """A client says that a transcript was empty and is not answered."""
+        self.is_ended = False
+        """The user ended the talk; what then breaks was meant to."""
+        self.delegations: OrderedDict[str, Evidence] = OrderedDict()
+        """GPT-Live: what was handed to the client and not answered yet."""
+        self.has_worked = False
+        """An answer came to its end, or something that was said was written down."""
+        self.witness = Witness()
+        self.retired: dict[str, Evidence] = {}
+        """Ids of answers and pieces of speech of earlier sessions, with the event each was first seen in."""
+        self._handlers: dict[str, Callable[[Record], None]] = self._table()
+
+    @property
+    def events(self) -> frozenset[str]:
+        """The types that change anything here."""
+        return frozenset(self._handlers)
+
+    def feed(self, record: Record) -> None:
+        """Take in the facts of one event."""
+        handler = self._handlers.get(record.type)
+        if handler is not None:
+            handler(record)
+
+    def _table(self) -> dict[str, Callable[[Record], None]]:
+        table: dict[str, Callable[[Record], None]] = {
+            "session.update": self._update_sent,
+            "session.created": self._session_created,
+            "session.updated": self._session_updated,
+            "response.create": self._create_sent,
+            "response.cancel": self._cancel_sent,
+            "response.created": self._created,
+            "response.done": self._done,
+            "conversation.item.create": self._item_sent,
+            "input_audio_buffer.commit": self._remember_said,
+            "input_audio_buffer.clear": self._remember_said,
+            "input_audio_buffer.speech_started": self._speech_started,
+            "input_audio_buffer.speech_stopped": self._speech_stopped,
+            "input_audio_buffer.committed": self._committed,
+            "conversation.item.input_audio_transcription.completed": self._transcribed,
+            "conversation.item.input_audio_transcription.failed": self._not_transcribed,
+            "output_audio_buffer.started": self._playout_began,
+            "output_audio_buffer.stopped": self._playout_ended,
+            "output_audio_buffer.cleared": self._playout_ended,
+            "assistant.audible": self._audible,
+            "assistant.silent": self._silent,
+            "playback.flushed": self._silent,
+            "mic.opened": self._mic_opened,
+            "mic.closed": self._mic_closed,
+            "line.connecting": self._new_line,
+            "line.opened": self._line_opened,
+            "line.lost": self._line_ended,
+            "line.failed": self._failed,
+            "error": self._failed,
+            "client.failed": self._failed,
+            "session.closed": self._live_closed,
+            "notice": self._noticed,
+            "playback.ended": self._playout_ended,
+            "client.skipped": lambda record: self.skipped.append(record.mark()),
+            "playback.cut": self._playout_ended,
+            "format.told": self._format_told,
+            "session.start": self._update_sent,
+            "session.started": self._session_created,
+            "session.delegation.created": self._delegated,
+            "session.commentary.append": self._delegation_answered,
+            "session.thinking.append": self._delegation_answered,
+            "session.output_transcript.delta": self._live_spoke,
+            "attendance.changed": self._mic_is_the_users,
+            "device.lost": self._device_lost,
+            "device.missing": self._device_lost,
+        }
+        table |= dict.fromkeys(OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
+        table |= dict.fromkeys(_NOTED, self._note)
+        return table | dict.fromkeys(USER_ACTS, self._user_act)
+
+    # configuration
+    def _update_sent(self, record: Record) -> None:
+        said = self._remember(record)
+        self.configured.pending = said
+        self.configured.last_sent = said
+        self.configured.first_sent = self.configured.first_sent or said
+
+    def _session_created(self, record: Record) -> None:
+        if self.configured.created is not None:
+            self._new_line(record)
+        session = part(record.event, "session")
+        self.configured.in_force = self.configured.at_creation = session
+        self.configured.created = record.mark()
+
+    def _session_updated(self, record: Record) -> None:
+        session, pause = part(record.event, "session"), self.configured.vad("silence_duration_ms")
+        self.configured.in_force = session or self.configured.in_force
+        if self.configured.vad("silence_duration_ms") != pause:
+            self.speech.clear()  # what was said before was cut by another pause
+        self.configured.updated = self.configured.updated or record.mark()
+        self._note(record)
+        if self.configured.pending is not None:
+            self.configured.pending.is_answered = True
+            self.configured.pending = None
+
+    # answers
+    def _create_sent(self, record: Record) -> None:
+        said = self._remember(record)
+        self._note(record)
+        if part(record.event, "response").get("conversation") != "none":
+            self.tool_output = None
+        self.unanswered.append(said)
+
+    def _cancel_sent(self, record: Record) -> None:
+        self._remember_said(record)
+        named = text(record.event, "response_id")
+        answer = self.answers.get(named) if named else self.active
+        if answer is not None and answer.is_active and answer.cancel is None:
+            answer.cancel = record.mark(answer.id)
+
+    def _created(self, record: Record) -> None:
+        response = part(record.event, "response")
+        id = text(response, "id") or f"answer-{record.seq}"
+        known = self.answers.get(id)
+        if id in self.retired or (known is not None and known.is_active):
+            return  # printed twice, or of an old line
+        if not text(response, "id") and self.active is not None and NAMED in record.event:
+            return  # a word about the one that runs
+        said = self.unanswered.popleft() if self.unanswered else None
+        conversation = part(said.event, "response").get("conversation") if said is not None else None
+        is_aside = conversation == "none" or response.get("conversation_id", "") is None
+        self._begin(Answer(id, record.mark(text(response, "id")), said.at if said is not None else None, is_aside))
+        if not is_aside:
+            self._note(record)
+
+    def _implied(self, record: Record, id: str) -> Answer:
+        """An answer whose beginning is not in the log."""
+        said = self.unanswered.popleft() if self.unanswered else None
+        is_aside = part(record.event, "response").get("conversation_id", "") is None
+        known = id or f"answer-{record.seq}"
+        answer = Answer(known, record.mark(id), said.at if said is not None else None, is_aside, is_implied=True)
+        cancel, newest = self.last["response.cancel"], self.newest
+        if cancel is not None and (newest is None or newest.done is None or cancel.seq > newest.done.seq):
+            answer.cancel = cancel
+        self._begin(answer)
+        return answer
+
+    def _begin(self, answer: Answer) -> None:
+        answer.is_queued = self.sounding is not None or self.active is not None or self._had_to_wait(answer.asked)
+        answer.after_tool = self.tool_said
+        _put(self.answers, answer.id, answer, KEEP)
+        if answer.is_aside:
+            return
+        self.tool_output = self.tool_said = self.call = None
+        segment = next(reversed(self.segments.values()), None)
+        if segment is not None and segment.committed is not None and segment.answer is None:
+            segment.answer = answer
+
+    def _answer_of(self, record: Record, id: str) -> Answer | None:
+        """The answer an event belongs to; one that was never seen to begin begins here."""
+        if id in self.retired:
+            return None
+        if id and id in self.answers:
+            return self.answers[id]
+        active, newest = self.active, self.newest
+        if active is not None and (not id or active.id.startswith("answer-")):
+            return active
+        if not id and newest is not None and newest.done is not None:
+            apart = elapsed(newest.done, record.mark())
+            is_old = self.new_input is None or self.new_input.seq < newest.done.seq
+            if is_old and (apart is None or apart < AT_ONCE):
+                return None  # printed twice: once by the socket, once by a handler
+        return self._implied(record, id)
+
+    def _had_to_wait(self, asked: Evidence | None) -> bool:
+        """Another answer was still made or played when this one was asked for."""
+        done = self.newest.done if self.newest is not None else None
+        ends = [mark.seq for mark in (done, self.playback.ended) if mark is not None]
+        return asked is not None and max(ends, default=-1) > asked.seq
+
+    def _done(self, record: Record) -> None:
+        response = part(record.event, "response")
+        answer = self._answer_of(record, text(response, "id"))
+        if answer is None or answer.done is not None:
+            return
+        details = part(response, "status_details")
+        answer.done = record.mark(text(response, "id"))
+        answer.status = text(response, "status")
+        answer.reason = text(details, "reason")
+        output = response.get("output")
+        items = output if isinstance(output, list) else []
+        answer.output_items = len(items) if isinstance(output, list) else None
+        answer.words = answer.words or _words_of(items)
+        answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
+        if answer.status == "completed" or (answer.first_output is not None and answer.status != "failed"):
+            self.has_worked = True
+        if answer.calls:
+            self.call = answer.done
+        self._note(record)
+        if answer.status == "failed":
+            self._failed(record)
+
+    def _output(self, record: Record) -> None:
+        named = record.event.get("response_id")
+        answer = self.answers.get(named) if type(named) is str else None  # nine in ten events are deltas
+        if answer is None or named in self.retired:
+            answer = self._answer_of(record, text(record.event, "response_id"))
+        if answer is None:
+            return
+        if answer.first_output is None:
+            answer.first_output = record.mark(text(record.event, "response_id"))
+        delta = record.event.get("delta")
+        if not isinstance(delta, str):
+            return
+        if record.type == OUTPUT[0] and len(answer.words) < LONGEST_ANSWER:
+            answer.words += delta[:200]
+        elif record.type == OUTPUT[1]:
+            answer.audio_seconds += len(delta) * 3 / 4 / BYTES_A_SECOND
+
+    def _output_spoken(self, record: Record) -> None:
+        """The words as a whole; a log may leave the deltas out."""
+        self._note(record)
+        answer = self._answer_of(record, text(record.event, "response_id"))
+        if answer is None:
+            return
+        answer.first_output = answer.first_output or record.mark(answer.id)
+        answer.words = text(record.event, "transcript", LONGEST_ANSWER) or answer.words
+
+    def _item_sent(self, record: Record) -> None:
+        self._remember(record)
+        self.new_input = record.mark()
+        item = part(record.event, "item")
+        call = text(item, "call_id")
+        if item.get("type") == "function_call":  # a new line is told of a call of the old one; its result is old too
+            _put(self.calls_told, call, record.mark(call), KEEP)
+        elif item.get("type") == "function_call_output":
+            self.call = None
+        if item.get("type") == "function_call_output" and call not in self.calls_told:
+            self.tool_output = self.tool_said = record.mark(call)
+
+    # your speech
+    def _segment(self, record: Record) -> Segment:
+        id = text(record.event, "item_id")
+        known = self.segments.get(id)
+        if known is None and not id and self.segments and not record.type.endswith("speech_started"):
+            return next(reversed(self.segments.values()))  # a log that leaves the ids out
+        if known is None:
+            known = Segment(id)
+            _put(self.segments, id or f"speech-{record.seq}", known, KEEP)
+        return known
+
+    def _speech_started(self, record: Record) -> None:
+        segment = self._segment(record)
+        segment.started = record.mark(segment.item)
+        segment.start_ms = number(record.event, "audio_start_ms")
+        self._note(record)
+        self.new_input = record.mark(segment.item)
+        heard, active = self.sounding, self.active
+        newest = self.newest
+        if heard is not None:
+            segment.over_answer = newest
+        answer = newest if heard is not None else active
+        if answer is not None and answer.speech is None:
+            answer.speech = record.mark(segment.item)
+
+    def _speech_stopped(self, record: Record) -> None:
+        segment = self._segment(record)
+        segment.stopped = record.mark(segment.item)
+        segment.end_ms = number(record.event, "audio_end_ms")
+        if segment.start_ms is not None and segment.end_ms is not None:
+            self.speech.append((segment.start_ms, segment.end_ms))
+        self._note(record)
+
+    def _committed(self, record: Record) -> None:
+        segment = self._segment(record)
+        segment.committed = record.mark(segment.item)
+        self._note(record)
+        self.new_input = record.mark(segment.item)
+
+    def _transcribed(self, record: Record) -> None:
+        segment = self._segment(record)
+        if "transcript" in record.event:  # a log may only tell that there is one
+            segment.transcript = text(record.event, "transcript", 2_000)
+        segment.transcribed = record.mark(segment.item)
+        if segment.started is None and "input_audio_buffer.speech_started" not in self.witness.seen:
+            segment.after = self.newest
+        self.has_worked = self.has_worked or not segment.is_empty
+        self._note(record)
+
+    def _not_transcribed(self, record: Record) -> None:
+        self._segment(record).failed = record.mark(text(record.event, "item_id"))
+
+    # acts
+    def _user_act(self, record: Record) -> None:
+        self._note(record)
+        if record.type in ("end.asked", "new.asked"):
+            self.is_ended = True
+        if record.type == "text.entered":
+            self.new_input = record.mark()
+        if record.type in ("mute.chosen", "pause.toggled", "turn_mode.chosen", "talk.pressed", "end.asked"):
+            self._mic_is_the_users(record)
+
+    def _noticed(self, record: Record) -> None:
+        if text(record.event, "code") == "false_alarm":
+            self.false_alarms.append(record.mark("false_alarm"))
+
+    # line
+    def _new_line(self, record: Record) -> None:
+        """Ids of the old connection are forgotten (R27); what it left unanswered will never be."""
+        self.unanswered.clear()
+        for answer in self.answers.values():
+            if not answer.id.startswith("answer-"):
+                self.retired[answer.id] = answer.created
+        self.retired |= {one.item: one.started for one in self.segments.values() if one.item and one.started}
+        while len(self.retired) > MOST_RETIRED:
+            self.retired.pop(next(iter(self.retired)))
+        self.answers.clear()
+        self.segments.clear()
+        self.said.clear()
+        self.configured = Configured()
+        self.playback.playing = None
+        self.tool_output = self.tool_said = self.call = None
+        self.is_ended = False
+
+    def _line_opened(self, record: Record) -> None:
+        self.configured.by_handshake = record.event.get("configured") is True
+        self._note(record)
+
+    def _line_ended(self, record: Record) -> None:
+        self._note(record)
+        self._mic_is_the_users(record)
+        self.unanswered.clear()
+        self.tool_output = self.tool_said = None
+        self.playback.playing = None
+        for answer in self.answers.values():
+            answer.done = answer.done or record.mark(answer.id)
+
+    def _device_lost(self, record: Record) -> None:
+        self._note(record)
+        self._mic_is_the_users(record)
+
+    def _failed(self, record: Record) -> None:
+        failure = failure_of(record, self)
+        self.failure = failure
+        said = failure.said
+        if said is None:
+            return
+        said.is_answered = True
+        if said in self.unanswered:
+            self.unanswered.remove(said)
+        if self.configured.pending is said:
+            self.configured.pending = None
+
+    # GPT-Live
+    def _delegated(self, record: Record) -> None:
+        delegation = part(record.event, "delegation")
+        if text(delegation, "target") in ("client", ""):
+            id = text(delegation, "id")
+            _put(self.delegations, id, record.mark(id), KEEP)
+
+    def _delegation_answered(self, record: Record) -> None:
+        self.delegations.pop(text(record.event, "delegation_id"), None)
+
+    def _live_closed(self, record: Record) -> None:
+        self._failed(record)
+        self.is_ended = True
+
+    def _live_spoke(self, _: Record) -> None:
+        self.has_worked = True
+
+    # memory
+    def _remember_said(self, record: Record) -> None:
+        self._remember(record)
+        self._note(record)
+
+    def _remember(self, record: Record) -> Said:
+        id = text(record.event, "event_id")
+        said = Said(record.mark(id), record.type, record.event)
+        _put(self.said, id or f"said-{record.seq}", said, KEEP_SAID)
+        return said
+
+
+def _words_of(items: Sequence[Any]) -> str:
+    """What an answer said, out of the items of its end."""
+    messages = [item for item in items[:20] if isinstance(item, Mapping)]
+    contents = [item.get("content") for item in messages]
+    pieces = [one for content in contents if isinstance(content, list) for one in content[:20]]
+    said = (text(one, "transcript", LONGEST_ANSWER) for one in pieces if isinstance(one, Mapping))
+    return " ".join(filter(None, said))[:LONGEST_ANSWER]
+
+
+def _put(store: OrderedDict[str, Fact], id: str, fact: Fact, most: int) -> None:
+    store[id] = fact
+    store.move_to_end(id)
+    if len(store) > most:
+        store.popitem(last=False)

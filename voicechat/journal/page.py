@@ -1,0 +1,199 @@
+"""One self-contained page of a talk: transcript, timeline, sound, events, findings, numbers.
+
+It loads nothing from anywhere and is allowed nothing: its policy names the two inline texts it may use by their hashes,
+so a word of a stranger could not become a script even if it were not escaped. Without a script it reads and prints.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from importlib.resources import files
+
+from voicechat import __version__
+from voicechat.journal.export_sound import OPUS_BITS, Levels, as_opus, levels
+from voicechat.journal.markup import Markup, data_block, el
+from voicechat.journal.page_events import events_of
+from voicechat.journal.page_parts import dollars, findings, numbers, transcript
+from voicechat.journal.page_timeline import lane_names, timeline
+from voicechat.journal.past_talk import PastTalk
+from voicechat.journal.texts import clock
+
+LARGEST_SOUND = 30_000_000
+"""Characters of base64 that a page carries; a longer talk is shown without its sound."""
+LONG_TALK = 900.0
+"""Seconds from which levels are drawn in coarser steps."""
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Crect width='16' height='16' "
+    "rx='3' fill='%2310161c'/%3E%3Cpath d='M2 7V5h2v2zM5 7V3h2v4zM8 7V4h2v3zM11 7V5h2v2z' fill='%23eeb96e'/%3E%3Cpath "
+    "d='M2 9v2h2V9zM5 9v3h2V9zM8 9v4h2V9zM11 9v2h2V9z' fill='%237fc4de'/%3E%3C/svg%3E"
+)
+
+
+def as_page(talk: PastTalk) -> str:
+    """The whole document. Raises TapeError for a sound that is none."""
+    style, script = _asset("page.css"), _asset("page.js")
+    sound, why = _sound(talk)
+    voice = voice_of(talk)
+    head = el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", http_equiv="Content-Security-Policy", content=policy(style, script)),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("meta", name="referrer", content="no-referrer"),
+        el("title", f"{title_of(talk)} · voicechat"),
+        el("link", rel="icon", href=ICON),
+        el("style", Markup(style)),
+    )
+    body = el(
+        "body",
+        _top(talk, voice),
+        _stage(talk, voice, sound, why),
+        el(
+            "main",
+            el("section", el("h2", "Transcript"), transcript(talk, voice), class_="talk", aria_label="Transcript"),
+            el("section", el("h2", "Findings"), findings(talk.findings), class_="findings"),
+            el("section", el("h2", "Numbers"), numbers(talk), class_="numbers"),
+        ),
+        _events(talk),
+        el("footer", f"Made by voicechat {__version__} from a tape. This page loads nothing and sends nothing."),
+        el("script", Markup(script)),
+    )
+    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
+
+
+def policy(style: str, script: str) -> str:
+    """Nothing but these two texts, and sound and pictures inside the page."""
+    allowed = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; media-src data:"
+    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+
+
+def title_of(talk: PastTalk) -> str:
+    """The day and the hour of the talk, where it says them."""
+    try:
+        began = datetime.fromisoformat(talk.story.started_at)
+    except ValueError:
+        return talk.story.title
+    return f"{began.day} {began:%B %Y, %H:%M}"
+
+
+def voice_of(talk: PastTalk) -> str:
+    """What the assistant is called: the name of its voice."""
+    return talk.story.voice[:20] or "assistant"
+
+
+def _asset(name: str) -> str:
+    return files("voicechat.journal").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _top(talk: PastTalk, voice: str) -> Markup:
+    story = talk.story
+    spoken = sum(line.who == "you" for line in story.lines)
+    cuts = sum(bool(line.cut_by) for line in story.lines)
+    half = talk.figures.percentiles.p50
+    cost = talk.figures.money.cost
+    facts = [
+        ("length", clock(talk.length)),
+        ("turns", str(spoken)),
+        ("first sound", "—" if half is None else f"{half * 1000:.0f} ms"),
+        ("cut", str(cuts)),
+        ("cost", "—" if cost is None else dollars(cost)),
+    ]
+    parts = (story.model, voice, story.provider, talk.state.connection.transport)
+    return el(
+        "header",
+        el("p", _mark(), el("b", "voicechat"), class_="brand"),
+        el("div", el("h1", title_of(talk)), el("p", " · ".join(filter(None, parts)), class_="quiet")),
+        el("dl", [el("div", el("dt", name), el("dd", value)) for name, value in facts], class_="facts"),
+        el("button", "◐", id="theme", type="button", title="light or dark", aria_label="Light or dark", hidden=True),
+        el("p", f"▲ Read in part: {talk.problem}", class_="problem") if talk.problem else "",
+        class_="top",
+    )
+
+
+def _mark() -> Markup:
+    """Two mirrored waves: you above the line, the assistant below."""
+    up = "".join(f"M{x} 9v-{h}h3v{h}z" for x, h in zip(range(0, 30, 5), (3, 6, 4, 8, 5, 2), strict=True))
+    down = "".join(f"M{x} 11v{h}h3v-{h}z" for x, h in zip(range(0, 30, 5), (2, 4, 7, 5, 8, 3), strict=True))
+    waves = (el("path", d=up, class_="you"), el("path", d=down, class_="assistant"))
+    return el("svg", *waves, class_="mark", viewBox="0 0 28 20", width=28, height=20, aria_hidden="true")
+
+
+def _stage(talk: PastTalk, voice: str, sound: Markup, why: str) -> Markup:
+    choices = [el("option", f"{speed}×", value=speed, selected=speed == "1") for speed in ("0.5", "1", "1.5", "2")]
+    speeds = el("select", choices, id="speed", title="speed")
+    bar = el(
+        "div",
+        el("button", "▶", id="play", type="button", aria_label="Play or pause", disabled=not sound),
+        el("output", el("span", "0:00.0", id="now"), el("span", f" of {clock(talk.length)}", class_="quiet")),
+        speeds if sound else "",
+        el("span", why, class_="quiet why"),
+        el("span", class_="space"),
+        el("button", "−", id="out", type="button", aria_label="Zoom out"),
+        el("button", "+", id="in", type="button", aria_label="Zoom in"),
+        el("button", "fit", id="fit", type="button", aria_label="All of it"),
+        class_="player",
+        id="player",
+        hidden=True,
+    )
+    lanes = el("div", lane_names(voice), class_="lanes")
+    picture = el("div", timeline(talk, _levels(talk), voice), class_="scroll", id="lanes", tabindex=0)
+    return el("section", bar, sound, el("div", lanes, picture, class_="grid"), class_="stage", data_length=talk.length)
+
+
+def _levels(talk: PastTalk) -> Levels | None:
+    if talk.audio_file is None:
+        return None
+    return levels(talk.audio_file, 0.05 if talk.length < LONG_TALK else 0.2)
+
+
+def _sound(talk: PastTalk) -> tuple[Markup, str]:
+    """The player's element, and why there is none."""
+    file = talk.audio_file
+    if file is None:
+        return Markup(""), "no sound was recorded"
+    too_long = "the sound is too long for this page: voicechat export --format wav has it"
+    if talk.length * OPUS_BITS / 8 * 4 / 3 > LARGEST_SOUND:
+        return Markup(""), too_long
+    try:
+        kind, raw = "audio/webm", as_opus(file)
+    except (ImportError, OSError):
+        if file.stat().st_size * 4 / 3 > LARGEST_SOUND:
+            return Markup(""), too_long
+        kind, raw = "audio/wav", file.read_bytes()
+    if len(raw) * 4 / 3 > LARGEST_SOUND:
+        return Markup(""), too_long
+    address = f"data:{kind};base64,{base64.b64encode(raw).decode()}"
+    return el("audio", id="sound", src=address, preload="auto"), ""
+
+
+def _events(talk: PastTalk) -> Markup:
+    rows, left_out = events_of(talk)
+    chips = [
+        el("button", name, type="button", class_="chip", data_filter=asked, aria_pressed="false")
+        for name, asked in (
+            ("from the server", "dir:in"),
+            ("sent", "dir:out"),
+            ("here", "dir:local"),
+            ("errors", "is:error"),
+            ("no pieces", "-delta"),
+        )
+    ]
+    search = el("input", id="filter", type="search", placeholder="words, -without, dir:in", aria_label="Filter events")
+    more = f"{left_out} more are on the tape: voicechat export --format jsonl has all." if left_out else ""
+    return el(
+        "section",
+        el("h2", "Events ", el("span", f"{len(talk.rows)}", id="count", class_="quiet")),
+        el("noscript", el("p", "The list of events needs JavaScript.", class_="empty")),
+        el("div", search, chips, class_="filters", id="filters", hidden=True),
+        el("ol", id="rows", class_="rows", hidden=True),
+        el("p", more, class_="quiet"),
+        el("script", data_block(rows), type="application/json", id="events"),
+        class_="events",
+    )

@@ -1,1 +1,0 @@
-"""What can be done with a tape beside looking at it: compare two, hand one on, report a bug."""

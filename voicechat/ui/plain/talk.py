@@ -1,0 +1,345 @@
+"""One plain talk: lines in, lines out, the engine between them.
+
+With a terminal the user is there: words act at once, and nothing but `quit` or the end of input leaves. A pipe is a
+script: its words are obeyed in order, a message waits until the answer before it is complete, and what makes an answer
+impossible ends the talk with its own exit status.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from voicechat import exit_codes
+from voicechat.core import user_events as did
+from voicechat.core.view import View
+from voicechat.engine.link import Ack, Batch, Devices, FromEngine, Goodbye, Snapshot, SoundFacts, Turns, Unresponsive
+from voicechat.translation.backlog import is_awaited
+from voicechat.ui.engine_client import Engine
+from voicechat.ui.plain.lines import Line, Narrator, device_lines, event_line, settings_lines
+from voicechat.ui.plain.terminal import Printer
+from voicechat.ui.plain.words import HELP, Acts, Ask, Meaning, Message, Unfit, meaning
+from voicechat.ui.sanitise import clean, cleaned
+
+Signal = Literal["end of input", "interrupted"]
+AT_REST = ("ready", "finished", "cut", "stopped", "no-session")
+REST = 1.5
+"""Seconds at rest after a recording has ended: its last words may still be on their way to an answer."""
+GIVES_UP = 20.0
+"""Seconds at rest without the answer that was asked for, after the input has ended."""
+TRANSLATION_WAIT = 25.0
+"""Seconds at rest in which the last lines may still be translated: two requests and a little."""
+LINE_WAIT = 30.0
+"""Seconds for which a script waits for a line that was up and comes back by itself."""
+TICK = 0.2
+GOODBYE_WAIT = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class PlainOptions:
+    """What the talk must know of its surroundings."""
+
+    is_terminal: bool
+    """Somebody types; otherwise a script or another program."""
+    mic: str = "default"
+    speaker: str = "default"
+    greets: bool = False
+    language: str = ""
+    """What finished lines are translated to; empty: they are not."""
+
+
+class PlainTalk:
+    """From the first record of the engine to the exit status. `now` is any steady clock, seconds."""
+
+    def __init__(
+        self, engine: Engine, printer: Printer, options: PlainOptions, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine = engine
+        self._printer = printer
+        self._options = options
+        self._now = now
+        self.inbox: queue.SimpleQueue[FromEngine | str | Signal] = queue.SimpleQueue()
+        self._input: deque[str] = deque()
+        self._narrator = Narrator(
+            repeats_typed=not options.is_terminal, expects_mic=options.mic != "none", language=options.language
+        )
+        self._sound = SoundFacts()
+        self._has_view = False
+        self._input_ended = False
+        self._asked = int(options.greets)
+        """Answers that were asked for in writing, or by the greeting."""
+        self._spoke = options.greets
+        self._failed = False
+        self._recording_ended = not options.mic.lower().endswith(".wav")
+        self._device_missing: tuple[str, str, str] | None = None
+        self._refused_setting = False
+        self._restless_at = now()
+        self._lost_at: float | None = None
+        self._renewing = False
+        self._denied: set[str] = set()
+        self._untranslated: set[str] = set()
+        """Keys of finished lines whose translation is still to come."""
+        self._wants_devices = self._shows_events = self._has_cues = False
+
+    # the loop
+    def go(self) -> int:
+        """Talk until it is over. The exit status."""
+        self._engine.start(self.inbox.put)
+        code: int | None = None
+        try:
+            while code is None:
+                try:
+                    code = self._take(self.inbox.get(timeout=TICK))
+                except queue.Empty:
+                    pass
+                if code is None:
+                    code = self._go_on()
+        finally:
+            self._engine.send(did.EndAsked())
+            self._engine.close()
+            self._drain()
+        return code
+
+    def line(self, text: str) -> None:
+        """Somebody wrote a line; from any thread."""
+        self.inbox.put(f"> {text}")
+
+    def signal(self, what: Signal) -> None:
+        """The input ended, or the user interrupts; from any thread, or a signal handler."""
+        self.inbox.put(what)
+
+    @property
+    def view(self) -> View:
+        """What the session is like now."""
+        return self._narrator.view
+
+    def _take(self, what: FromEngine | str) -> int | None:
+        match what:
+            case "interrupted":
+                return exit_codes.INTERRUPTED
+            case "end of input":
+                self._input_ended = True
+                self._restless_at = self._now()
+            case str():
+                self._input.append(what[2:])
+            case Goodbye():
+                self._printer.write(Line("error", clean(what.cause), "error"))
+                return what.exit_code or exit_codes.ENGINE_DIED
+            case _:
+                self._hear(what)
+        return None
+
+    def _drain(self) -> None:
+        while not self.inbox.empty():
+            what = self.inbox.get()
+            if isinstance(what, Turns):
+                self._hear(what)
+
+    # the engine
+    def _hear(self, record: FromEngine) -> None:
+        match record:
+            case Snapshot():
+                self._see(cleaned(record.view), record.sound)
+            case Turns():
+                turns = cleaned(record)
+                self._failed = self._failed or any(t.who == "assistant" and bool(t.failed) for t in turns.changed)
+                self._spoke = self._spoke or any(t.who == "you" for t in turns.changed)
+                for turn in turns.changed if self._options.language else ():
+                    (self._untranslated.add if is_awaited([turn]) else self._untranslated.discard)(turn.key)
+                self._printer.write(*self._narrator.take(turns))
+            case Batch():
+                self._note_facts(record)
+                if self._shows_events:
+                    self._printer.write(*(event_line(row) for row in record.rows))
+            case Unresponsive(seconds=seconds) if seconds:
+                mic = replace(self.view.mic, state="unknown", is_on_air=False)
+                self._see(replace(self.view, mic=mic), self._sound)
+            case Ack(reason=reason) if reason:
+                self._failed = True
+                self._printer.write(Line("error", clean(reason, one_line=True), "error"))
+            case Devices() if self._wants_devices:
+                self._wants_devices = False
+                self._engine.send(did.DevicesAsked(False))
+                self._printer.write(*device_lines(cleaned(record)))
+
+    def _see(self, view: View, sound: SoundFacts) -> None:
+        was_on_air = self.view.mic.is_on_air
+        if view.completed < self.view.completed:
+            self._asked = 0  # another session
+        self._has_view, self._sound = True, sound
+        self._lost_at = None if view.connection.phase == "open" else self._lost_at or self._now()
+        self._renewing = self._renewing and view.connection.phase in ("open", "lost", "refused")
+        self._printer.write(*self._narrator.see(view))
+        if self._has_cues and view.mic.is_on_air and not was_on_air:
+            self._printer.ring()
+        if view.reply.state not in AT_REST:
+            self._restless_at = self._now()
+        if not self._options.is_terminal:
+            self._deny(view)
+
+    def _deny(self, view: View) -> None:
+        """A pipe cannot be asked; what may run has to be said beforehand."""
+        for ask in view.asked:
+            if ask.call_id not in self._denied:
+                self._denied.add(ask.call_id)
+                self._engine.send(did.ToolDenied(ask.call_id, "Nobody was there to ask."))
+                how = f"--allow-tools {ask.name} allows it" if not ask.server else "require_approval allows it"
+                self._printer.write(Line("tool", f"{ask.name} was not allowed to run; {how}", "warning"))
+
+    def _note_facts(self, batch: Batch) -> None:
+        for row in batch.rows:
+            if row.type == "mic.file_ended":
+                self._recording_ended = True
+                self._restless_at = self._now()
+            elif row.type == "device.missing":
+                self._device_missing = _missing(row.payload)
+            elif row.type == "device.opened":
+                self._device_missing = None
+            elif row.type == "line.failed":
+                self._refused_setting = _text(row.payload, "code") == "config"
+
+    # the words
+    def _go_on(self) -> int | None:
+        if self._printer.is_gone:
+            return exit_codes.DONE
+        if not self._has_view:
+            return None
+        while self._input and self._may_act(what := meaning(self._input[0], self.view)):
+            self._input.popleft()
+            if what is not None and (code := self._obey(what)) is not None:
+                return code
+        if self._options.is_terminal and not self._input_ended:
+            return None
+        return self._hopeless() if (code := self._over()) is None else code
+
+    def _may_act(self, what: Meaning | None) -> bool:
+        """Whether the turn of this word has come."""
+        is_patient = not self._options.is_terminal
+        match what:
+            case Message():
+                return self._is_ready and (not is_patient or self._is_answered)
+            case Ask("quit"):
+                return not is_patient or self._is_answered
+            case Acts((did.EndAsked() | did.NewAsked(),)):
+                return not is_patient or (self._is_ready and self._is_answered)
+        return True
+
+    def _obey(self, what: Meaning) -> int | None:
+        match what:
+            case Message(text):
+                self._asked += 1
+                self._spoke = True
+                self._restless_at = self._now()
+                self._engine.send(did.TextEntered(clean(text)))
+            case Acts(events):
+                if self._options.is_terminal or self._input_has_talk(events):
+                    self._renewing = self._renewing or did.NewAsked() in events
+                    for event in events:
+                        self._engine.send(event)
+            case Unfit(reason):
+                self._printer.write(Line("help", clean(reason), "warning"))
+            case Ask("quit"):
+                return exit_codes.FAILED_TURN if self._failed and not self._options.is_terminal else exit_codes.DONE
+            case Ask():
+                self._show(what)
+        return None
+
+    @staticmethod
+    def _input_has_talk(events: tuple[did.UserAct, ...]) -> bool:
+        """An empty line in a script is an empty line, and no talk key."""
+        return not isinstance(events[0], did.TalkPressed | did.TalkReleased | did.PauseToggled)
+
+    def _show(self, ask: Ask) -> None:
+        match ask.what:
+            case "help":
+                self._printer.write(*(Line("help", text, "quiet") for text in HELP))
+            case "settings":
+                self._printer.write(*settings_lines(self.view, self._sound))
+            case "devices":
+                self._wants_devices = True
+                self._engine.send(did.DevicesAsked(True))
+            case "events on" | "events off":
+                self._shows_events = ask.what == "events on"
+            case "cues on" | "cues off":
+                self._has_cues = ask.what == "cues on"
+
+    # the end
+    @property
+    def _is_ready(self) -> bool:
+        """The line is open and what was agreed is in force: user input will be obeyed."""
+        view = self.view
+        has_tools = view.has_all_tools or self._options.is_terminal  # a script cannot ask once more
+        is_open = view.connection.phase == "open" and view.mic.state != "configuring"
+        return is_open and has_tools and not self._renewing
+
+    @property
+    def _is_answered(self) -> bool:
+        return self.view.completed >= self._asked
+
+    @property
+    def _rested(self) -> float:
+        """Seconds for which nothing has been under way."""
+        return self._now() - self._restless_at if self.view.reply.state in AT_REST else 0.0
+
+    def _over(self) -> int | None:
+        """After the end of the input: everything was said and answered."""
+        if not self._input_ended or self._input:
+            return None
+        done = exit_codes.FAILED_TURN if self._failed else exit_codes.DONE
+        if self.view.connection.phase == "ended":
+            return done
+        if self._wants_devices and self._rested < GIVES_UP:
+            return None
+        if self._untranslated and self._rested < TRANSLATION_WAIT:
+            return None
+        if not self._recording_ended:
+            return None
+        if not self._spoke and self._options.is_terminal:
+            return done
+        if self._options.mic.lower().endswith(".wav") and self._rested < REST:
+            return None
+        if not self._spoke:
+            self._printer.write(Line("error", "nobody said anything; pipe a message in", "error"))
+            return exit_codes.USAGE
+        return done if self._is_answered and self.view.reply.state in AT_REST else None
+
+    def _hopeless(self) -> int | None:
+        """Nobody is there who could help: no line, no device, no answer."""
+        phase = self.view.connection.phase
+        if phase == "refused" or (phase == "lost" and not self._comes_back):
+            return exit_codes.USAGE if self._refused_setting else exit_codes.CONNECTION
+        if self._device_missing is not None and self._needs(self._device_missing[0]):
+            self._printer.write(Line("error", "; ".join(filter(None, self._device_missing[1:])), "error"))
+            return exit_codes.AUDIO
+        has_answer_missing = self._input_ended and (self.view.reply.state == "no-answer" or self._rested > GIVES_UP)
+        return exit_codes.FAILED_TURN if (has_answer_missing and phase == "open") or self._failed else None
+
+    @property
+    def _comes_back(self) -> bool:
+        """The line is tried again, and not for too long already."""
+        waited = self._now() - self._lost_at if self._lost_at is not None else 0.0
+        return self.view.connection.next_try_in is not None and waited < LINE_WAIT
+
+    def _needs(self, part: str) -> bool:
+        if part == "microphone":
+            return self._options.mic != "none"
+        return part == "loudspeaker" and self._options.speaker not in ("default", "none")
+
+
+def _missing(payload: str) -> tuple[str, str, str]:
+    return _text(payload, "part"), clean(_text(payload, "reason")), clean(_text(payload, "hint"))
+
+
+def _text(payload: str, name: str) -> str:
+    """A string field of an event of our own engine."""
+    import json
+
+    try:
+        value = json.loads(payload).get(name, "")
+    except (ValueError, AttributeError):
+        return ""
+    return value if isinstance(value, str) else ""
