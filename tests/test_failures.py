@@ -19,7 +19,7 @@ import pytest
 import voicechat.failures
 from tests.support.each import each
 from tests.support.script import Talk, at, audio, created, heard, opened, script, sound_started
-from voicechat.audio.device_words import refusal_words
+from voicechat.audio.devices import refusal_words
 from voicechat.audio.echo import HalfDuplexProcessor
 from voicechat.cli.doctor_sound import _echo_check
 from voicechat.core.effects import Connect

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from voicechat.audio.arrival_delay import ArrivalDelay
+from voicechat.audio.playout_delay import ArrivalDelay
 
 
 def fed(transits: list[float]) -> ArrivalDelay:

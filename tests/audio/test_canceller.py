@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.support.speech import Sound, blocks, noise, silence, spoken
-from voicechat.audio.canceller import Canceller, DelayLine
+from voicechat.audio.echo import Canceller, DelayLine
 
 
 def heard(canceller: Canceller, mic: Sound, far: Sound) -> Sound:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicechat.audio.delay_keeper import DelayKeeper
+from voicechat.audio.playout_delay import DelayKeeper
 
 PAUSE: NDArray[np.int16] = np.full(1_920, 10, np.int16)
 NOISE: NDArray[np.int16] = np.random.default_rng(1).integers(-8_000, 8_000, 1_920).astype(np.int16)

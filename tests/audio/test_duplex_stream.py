@@ -15,7 +15,7 @@ from tests.support.sources import SteadyTone
 from tests.support.vaudio import until
 from voicechat.audio import facts as fact
 from voicechat.audio.buffering import Buffering
-from voicechat.audio.device_words import BLUETOOTH_NOTE
+from voicechat.audio.devices import BLUETOOTH_NOTE
 from voicechat.audio.portaudio import OpenStream
 from voicechat.audio.stream_counters import OUTPUT_UNDERFLOW
 from voicechat.errors import AudioDeviceError

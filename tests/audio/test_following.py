@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from voicechat.audio.device_watch import Follower, OpenEnds, as_moved, fallbacks, halves, reason_to_switch
 from voicechat.audio.devices import Device, DeviceList
-from voicechat.audio.following import Follower, OpenEnds, as_moved, fallbacks, halves, reason_to_switch
 
 
 def end(name: str, *, host: str = "Core Audio", is_default: bool = False, route: str = "", behind: str = "") -> Device:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from voicechat.audio.g711 import Law, decode, encode, levels
+from voicechat.audio.sound_format import Law, g711_decode, g711_encode, levels
 from voicechat.local_server.sound_formats import read_sound
 
 LAWS: tuple[Law, ...] = ("pcmu", "pcma")
@@ -25,19 +25,19 @@ LAWS: tuple[Law, ...] = ("pcmu", "pcma")
     ],
 )
 def test_codes_mean_the_levels_of_the_standard(law: Law, code: int, level: int) -> None:
-    assert decode(law, bytes([code])).tolist() == [level]
+    assert g711_decode(law, bytes([code])).tolist() == [level]
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_every_level_comes_back_as_itself(law: Law) -> None:
     table = levels(law)
-    assert (decode(law, encode(law, table)) == table).all()
+    assert (g711_decode(law, g711_encode(law, table)) == table).all()
 
 
 @pytest.mark.parametrize("law", LAWS)
 def test_every_sample_gets_the_nearest_level(law: Law) -> None:
     samples = np.arange(-32_768, 32_768, 7).astype(np.int16)
-    got = decode(law, encode(law, samples)).astype(np.int64)
+    got = g711_decode(law, g711_encode(law, samples)).astype(np.int64)
     best = np.abs(levels(law).astype(np.int64)[None, :] - samples.astype(np.int64)[:, None]).min(axis=1)
     assert (np.abs(got - samples) == best).all()
 
@@ -47,4 +47,4 @@ def test_it_agrees_with_the_local_servers_own_tables(law: Law) -> None:
     codes = bytes(range(256))
     theirs = read_sound(f"audio/{law}", codes)
     assert not isinstance(theirs, str)
-    assert (decode(law, codes) == np.rint(theirs * 32_768).astype(np.int16)).all()
+    assert (g711_decode(law, codes) == np.rint(theirs * 32_768).astype(np.int16)).all()

@@ -12,10 +12,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from voicechat.audio.alsa import MIC_ROOM, make_mic_room
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import Device, DeviceList
-from voicechat.audio.portaudio import OpenStream, PortAudioOpener, Samples, close_in_time
+from voicechat.audio.portaudio import MIC_ROOM, OpenStream, PortAudioOpener, Samples, close_in_time, make_mic_room
 from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
 from voicechat.errors import AudioDeviceError
 

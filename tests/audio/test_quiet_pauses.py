@@ -9,8 +9,7 @@ from tests.support.sources import PlayedOnce
 from tests.support.speech import Sound, blocks, noise, silence, spoken
 from voicechat.audio.blocks import to_float
 from voicechat.audio.echo import Processing, make_processor
-from voicechat.audio.path import AudioPath
-from voicechat.audio.quiet_pauses import QuietPauses
+from voicechat.audio.path import AudioPath, QuietPauses
 
 VOICE = np.full(480, 0.5, np.float32)
 SUPPRESSED = np.full(480, 0.1, np.float32)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.speech import Sound
-from voicechat.audio.resample import RateBridge, Resampler
+from voicechat.audio.sound_format import RateBridge, Resampler
 
 
 def tone(rate: int, seconds: float) -> Sound:

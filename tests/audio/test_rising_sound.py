@@ -7,7 +7,7 @@ import pytest
 
 from tests.bench.noises import noise as kind_of_noise
 from tests.support.speech import Sound, blocks, noise, silence
-from voicechat.audio.rising_sound import RisingSound
+from voicechat.audio.path import RisingSound
 
 
 def risen(watch: RisingSound, mic: Sound) -> list[bool]:

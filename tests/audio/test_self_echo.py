@@ -8,11 +8,10 @@ import pytest
 from tests.support.sources import PlayedOnce
 from tests.support.speech import Sound, blocks, noise, silence, spoken
 from voicechat.audio import facts as fact
+from voicechat.audio.barge_in import EchoWatch, VoiceBalance
 from voicechat.audio.blocks import Block
 from voicechat.audio.echo import Processing, WebRtcProcessor, make_processor
 from voicechat.audio.path import AudioPath, BargeInFacts
-from voicechat.audio.self_echo import EchoWatch
-from voicechat.audio.voice_trial import VoiceBalance
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)
 WEARING = Processing(headphones=True)

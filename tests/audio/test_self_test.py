@@ -12,9 +12,8 @@ from tests.support.speech import Sound, noise, spoken
 from voicechat.audio.barge_in import BargeInFacts
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
 from voicechat.audio.echo import Processing, make_processor
-from voicechat.audio.self_test import CHIRPS, SHORTEST, SelfTest, make_plan, run_in_room
-from voicechat.audio.self_test_figures import Figures, measure
-from voicechat.audio.self_test_signals import chirp, find_chirp, made_voice
+from voicechat.audio.self_test import CHIRPS, SHORTEST, SelfTest, chirp, find_chirp, made_voice, make_plan, run_in_room
+from voicechat.audio.self_test_verdict import Figures, measure
 from voicechat.audio.voice_activity import make_detector
 
 FACTS = BargeInFacts(min_playback=1.2, min_voice=0.25, cold_extra=0.2, cold_for=2.0, duck_after=0.1)

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.each import each
-from voicechat.audio.device_words import BLUETOOTH_NOTE
-from voicechat.audio.self_test_figures import Figures
-from voicechat.audio.self_test_verdict import Setup, half_duplex_holds, judge
+from voicechat.audio.devices import BLUETOOTH_NOTE
+from voicechat.audio.self_test_verdict import Figures, Setup, half_duplex_holds, judge
 from voicechat.cli.doctor_loopback import Loopback, lines
 
 SETUP = Setup(

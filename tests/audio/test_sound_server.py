@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from voicechat.audio.device_words import BLUETOOTH_NOTE
-from voicechat.audio.devices import arrange, find_device
+from voicechat.audio.devices import BLUETOOTH_NOTE, arrange, find_device
 from voicechat.audio.sound_server import ask_server, parse
 
 INFO = "Server Name: PulseAudio (on PipeWire 1.2.7)\nDefault Sink: alsa_output.pci\nDefault Source: bluez_input.AA_BB\n"

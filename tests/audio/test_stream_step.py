@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from tests.support.sources import SteadyTone
+from voicechat.audio.duplex_stream import StreamStep, mono
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.paced_stream import FileEnds
 from voicechat.audio.path import AudioPath
-from voicechat.audio.stream_step import StreamStep, mono
 
 Signal = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ from tests.audio.sound_machine import Machine, machine
 from tests.support.sources import SteadyTone
 from voicechat.audio import facts as fact
 from voicechat.audio.stream_counters import OUTPUT_UNDERFLOW
-from voicechat.audio.stutter import Stutter
+from voicechat.audio.stream_watchdog import Stutter
 
 __all__ = ["machine"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicechat.audio.time_stretch import is_quiet, lengthen, shorten
+from voicechat.audio.playout_delay import is_quiet, lengthen, shorten
 
 Pcm = NDArray[np.int16]
 

@@ -11,8 +11,7 @@ import pytest
 
 from tests.support.vaudio import VirtualAudio, virtual_audio
 from voicechat.audio.buffering import BALANCED
-from voicechat.audio.portaudio import PortAudioOpener, Samples
-from voicechat.audio.urgency import urgent_threads
+from voicechat.audio.portaudio import PortAudioOpener, Samples, urgent_threads
 
 __all__ = ["virtual_audio"]
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
 from voicechat.audio.files import WavMic
-from voicechat.audio.resample import Resampler
+from voicechat.audio.sound_format import Resampler
 
 Sound = npt.NDArray[np.float32]
 

@@ -16,14 +16,23 @@ import threading
 import time
 from collections.abc import Callable
 
-from voicechat.audio import stutter
+import numpy as np
+
+from voicechat.audio.blocks import BLOCK, SAMPLE_RATE, Block, silent_block
 from voicechat.audio.buffering import BALANCED, BUFFERING, Buffering
-from voicechat.audio.device_watch import DeviceWatcher
-from voicechat.audio.device_words import BLUETOOTH_NOTE
-from voicechat.audio.devices import Device
+from voicechat.audio.device_watch import (
+    DeviceWatcher,
+    Follower,
+    OpenEnds,
+    Wishes,
+    fallbacks,
+    halves,
+    wished,
+    worth_trying,
+)
+from voicechat.audio.devices import BLUETOOTH_NOTE, Device
 from voicechat.audio.facts import DeviceHint, DeviceProblem, StreamLost, StreamRestored
 from voicechat.audio.files import WavSpeaker
-from voicechat.audio.following import Follower, OpenEnds, Wishes, fallbacks, halves, wished, worth_trying
 from voicechat.audio.paced_stream import FileEnds, MicSource, Pacer
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import (
@@ -35,11 +44,76 @@ from voicechat.audio.portaudio import (
     StreamOpener,
     close_in_time,
 )
+from voicechat.audio.sound_format import RateBridge
 from voicechat.audio.stream_counters import GAP, StreamCounters, Tally
-from voicechat.audio.stream_step import StreamStep
-from voicechat.audio.stream_watchdog import StreamWatchdog
-from voicechat.audio.stutter import Stutter
+from voicechat.audio.stream_watchdog import STUTTER_CURE, STUTTER_UNAVOIDABLE, STUTTERS, StreamWatchdog, Stutter
 from voicechat.errors import AudioDeviceError
+
+_EARS = 2
+"""Channels of a microphone that count, and of a loudspeaker that are filled: further ones of a studio card carry other
+instruments, and those of a surround receiver other walls."""
+
+
+class StreamStep:
+    """One open stream's rate and channels, between its callback and the path.
+
+    What one callback of the device does: bring its block to the path's shape, step the path, bring the answer back.
+
+    On the audio thread: no lock, no log, nothing that grows.
+    """
+
+    def __init__(self, path: AudioPath, ends: FileEnds, rate: int) -> None:
+        self._path = path
+        self._ends = ends
+        self._out = silent_block()
+        self._bridge = RateBridge(rate) if rate != SAMPLE_RATE else None
+
+    def run(self, heard: Samples | None, fill: Samples | None, now: float) -> None:
+        """`heard` is float32[n, channels] or None, `fill` is filled for the loudspeaker or None; n is the device's."""
+        mic = mono(heard) if heard is not None else None
+        size = len(mic) if mic is not None else len(fill) if fill is not None else 0
+        if self._bridge is not None or size % BLOCK:
+            self._bridged(mic, fill, now)
+            return
+        for begin in range(0, size, BLOCK):
+            self._once(mic[begin : begin + BLOCK] if mic is not None else None, now)
+            if fill is not None:
+                _spread(fill[begin : begin + BLOCK], self._out)
+
+    def _bridged(self, mic: Block | None, fill: Samples | None, now: float) -> None:
+        """Another rate: the microphone's blocks set the pace, or the loudspeaker's where there is no microphone."""
+        bridge = self._bridge = self._bridge or RateBridge(SAMPLE_RATE)
+        if mic is not None:
+            for block in bridge.capture(mic):
+                self._once(block, now)
+                bridge.deliver(self._out)
+        while mic is None and fill is not None and bridge.ready < len(fill):
+            self._once(None, now)
+            bridge.deliver(self._out)
+        played = bridge.take(len(fill) if fill is not None else bridge.ready)
+        if fill is not None:
+            _spread(fill, played)
+
+    def _once(self, mic: Block | None, now: float) -> None:
+        real = mic is not None and self._ends.mic is None
+        self._path.process(mic if mic is not None and real else self._ends.read(), self._out, now)
+        self._ends.write(self._out)
+
+
+def mono(samples: Samples) -> Block:
+    """float32[n, channels] to float32[n]; a copy, because PortAudio takes its buffer back."""
+    if samples.shape[1] == 1:
+        return samples[:, 0].copy()
+    mixed: Block = samples[:, :_EARS].mean(axis=1, dtype=np.float32)
+    return mixed
+
+
+def _spread(fill: Samples, block: Block) -> None:
+    """One channel to both ears, and silence to whatever else there is."""
+    fill[:, :_EARS] = block[:, np.newaxis]
+    if fill.shape[1] > _EARS:
+        fill[:, _EARS:] = 0.0
+
 
 BACK_OFF = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each attempt to reopen; the last one repeats (R26), so a device is used 3 s after its return."""
@@ -360,8 +434,8 @@ class DuplexStream:
 
     def _look_around(self, now: float) -> None:
         if self._stutter.is_news(self._tally.underflows, now, is_quiet=self._path.is_quiet):
-            cure = stutter.ENOUGH if self._buffering == BUFFERING["high"] else stutter.MORE
-            self._path.post(DeviceHint(now, stutter.WORDS, cure))
+            cure = STUTTER_UNAVOIDABLE if self._buffering == BUFFERING["high"] else STUTTER_CURE
+            self._path.post(DeviceHint(now, STUTTERS, cure))
         if self._attempts and now - self._watchdog.started_at >= HEALTHY_AFTER:
             self._attempts = 0
         if now - self._began_at < FOLLOW_AFTER:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE, Block, Frame, to_float, to_int16
-from voicechat.audio.resample import Resampler
+from voicechat.audio.sound_format import Resampler
 from voicechat.errors import AudioDeviceError
 
 LARGEST_FILE = 512 * 2**20

@@ -15,26 +15,99 @@ belongs to the thread that calls `pull`. Time is passed in, in seconds of one cl
 
 Words: *order* and *stamp* are a packet's place in the one time line that `RtpStream` makes, *slack* how long after its
 ideal arrival it is used: what is left of it is what jitter may eat.
+
+Joining pieces of sound without a click. Mono int16, 48 kHz; pure.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.audio.arrival_delay import ArrivalDelay
-from voicechat.audio.delay_keeper import DelayKeeper
-from voicechat.audio.jitter_stats import JitterStats
-from voicechat.audio.joins import FADE, SEAM, faded_in, faded_out, joined
+from voicechat.audio.playout_delay import ArrivalDelay, DelayKeeper
 from voicechat.audio.rtp_stream import RATE, Arrived, Packet, RtpStream, Unwanted
+
+
+@dataclass(frozen=True, slots=True)
+class JitterStats:
+    """What became of the packets since the start.
+
+    What became of the packets of a line: the counters of the receive buffer, for the screen and for benchmarks.
+    """
+
+    played: int = 0
+    """Packets decoded."""
+    fec: int = 0
+    """Holes repaired from what the next packet carried."""
+    concealed: int = 0
+    """Frames (20 ms) of sound that was invented."""
+    stretched: int = 0
+    """Times that the sound was made shorter or longer."""
+    dropped: int = 0
+    """Packets thrown away unplayed: by a flush, from a backlog of more than a second, of a sender that was replaced."""
+    late: int = 0
+    """Packets that came after their place had been played or filled."""
+    repeated: int = 0
+    """Packets that came once more."""
+    silence: int = 0
+    """Blocks without anything to play, comfort noise included."""
+    invented: float = 0.0
+    """Seconds of concealment."""
+    heard: float = 0.0
+    """Seconds of sound: received, repaired and invented."""
+    expanded: float = 0.0
+    """Seconds put in by stretching."""
+    accelerated: float = 0.0
+    """Seconds taken out by stretching."""
+    depth: float = 0.0
+    """Seconds that a sound stays in here now, its own 20 ms included; 0 while nothing plays."""
+    target: float = 0.0
+    """What `depth` should be."""
+
+
+Pcm = NDArray[np.int16]
+
+FADE = 240
+"""5 ms: into and out of silence."""
+SEAM = 120
+"""2.5 ms: from an invention into what was really said. Longer ones soften the onsets of words (10 ms: a quarter of a
+point of word errors at 19 % loss), shorter ones gain nothing."""
+
+
+def faded_out(pcm: Pcm) -> Pcm:
+    """The last 5 ms going down to silence."""
+    out = pcm.copy()
+    n = min(FADE, out.size)
+    out[out.size - n :] = (out[out.size - n :] * np.linspace(1.0, 0.0, n)).astype(np.int16)
+    return out
+
+
+def faded_in(pcm: Pcm) -> Pcm:
+    """The first 5 ms coming up from silence."""
+    out = pcm.copy()
+    n = min(FADE, out.size)
+    out[:n] = (out[:n] * np.linspace(0.0, 1.0, n)).astype(np.int16)
+    return out
+
+
+def joined(old: Pcm, new: Pcm) -> Pcm:
+    """`new`, cross-faded from `old` in its beginning."""
+    n = min(old.size, new.size)
+    if n == 0:
+        return new
+    out = new.copy()
+    rising = np.linspace(0.0, 1.0, n, dtype=np.float32)
+    out[:n] = np.rint(old[:n] * (1.0 - rising) + new[:n] * rising).astype(np.int16)
+    return out
+
 
 __all__ = ["FRAME", "Decoder", "JitterBuffer", "JitterStats"]
 
-Pcm = NDArray[np.int16]
 _NOTHING: Pcm = np.zeros(0, np.int16)
 
 FRAME = 960

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE, Block, Frame, energy_db, mean_square, to_int16
-from voicechat.audio.canceller import FAR_AUDIBLE
+from voicechat.audio.echo import FAR_AUDIBLE
 
 _Samples = NDArray[np.float32]
 _Spectrum = NDArray[np.complex128]

@@ -3,15 +3,46 @@
 `sounddevice` is imported only inside functions: importing it opens every sound device of the system once, and the
 screen and `--help` must not pay for that. It prints to stderr on some systems; the owner of the process sends that
 to a log.
+
+What ALSA's half of PortAudio must be told so that a stalled stream neither spins nor stays late.
+
+PortAudio gives the microphone as much room as the loudspeaker. When the sound server stalls for 25 ms or more, what the
+microphone heard meanwhile waits in that room for good, because both sides then move at the same pace. Once it is nearly
+full PortAudio stops waiting for the loudspeaker to drop a period of the microphone; for a stream that is read instead
+of mapped that drops nothing, and it asks again at once, with all of a core (`PaAlsaStream_WaitForFrames`, 19.6). After
+21 stalls of 22 to 45 ms: 5 to 8 spins and up to 3 dead streams with equal room, none with more for the microphone.
+
+More room alone would make the period longer, PortAudio takes a quarter of it: hence the number of periods.
+
+The sound's own threads go before what can wait, where the system allows it.
+
+CoreAudio and WASAPI make their threads urgent themselves; ALSA leaves it to us. Two threads must run in turn for every
+block: PortAudio's, and libpulse's `threaded-ml` inside ALSA. Both begin while a stream is opened and started, and a
+thread on Linux inherits its class, so it is the opening that is made urgent. One of the two alone is worse than none:
+PortAudio's then spins while it waits for the other. Silence in 20 s of an answer beside two or four busy programs on
+two cores, with a sound server that is itself an ordinary program:
+
+| threads                       | silence in each try, s             |
+|-------------------------------|------------------------------------|
+| both ordinary                 | 0.3, 1.9                           |
+| both at nice -11              | 0.7, 1.1, 1.5, 4.0                 |
+| PortAudio's alone real-time   | 3.5, 7.2                           |
+| both real-time                | 0.00, 0.00, 0.02, 0.03, 0.04, 0.84 |
+
+Where the server is real-time, as desktops make it, none was heard with either.
 """
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import math
+import os
 import re
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol
@@ -19,15 +50,56 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from voicechat.audio.alsa import MIC_ROOM, make_mic_room
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.audio.buffering import Buffering
-from voicechat.audio.device_words import refusal_words
-from voicechat.audio.devices import Device, find_device, list_devices, load_sounddevice
+from voicechat.audio.devices import Device, find_device, list_devices, load_sounddevice, refusal_words
 from voicechat.audio.sound_server import routed
 from voicechat.audio.stream_counters import INPUT_OVERFLOW, OUTPUT_UNDERFLOW
-from voicechat.audio.urgency import urgent_threads
 from voicechat.errors import AudioDeviceError
+
+MIC_ROOM = 0.16
+"""Seconds that the microphone may fall behind before PortAudio spins; usually nothing waits there. One start in eight
+begins 48 ms behind, and each stall adds its own length until the watchdog has dropped the lot: with 0.08 four stalls of
+25 to 40 ms ended in a spin 4 times in 44, with this never in 24."""
+_PERIODS = 20
+"""At least as many as MIC_ROOM and PortAudio's own block more have blocks, or the period doubles; on a card that has
+fewer the microphone comes in longer ones."""
+
+
+def make_mic_room(module: ModuleType) -> bool:
+    """Let buffers have many periods; `module` is sounddevice. False: this PortAudio cannot, leave the room alone."""
+    try:
+        library = ctypes.CDLL(module._libname)  # the one that is loaded already
+        library.PaAlsa_SetNumPeriods(_PERIODS)
+    except (AttributeError, OSError):
+        return False
+    return True
+
+
+PRIORITY = 4
+"""Of the real-time class (sched(7)), one below what PulseAudio takes for itself."""
+
+
+@contextmanager
+def urgent_threads() -> Iterator[bool]:
+    """Threads that begin inside are urgent, the calling one only meanwhile. False: refused, all is as it was.
+
+    Root may, and those to whom /etc/security/limits.d gives `rtprio`, often the group `audio`.
+    """
+    if sys.platform != "linux":
+        yield False
+        return
+    before = os.sched_getscheduler(0), os.sched_getparam(0)  # of this thread, not of the process
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(PRIORITY))
+    except OSError:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.sched_setscheduler(0, *before)
+
 
 Samples = npt.NDArray[np.float32]
 """float32[frames, channels]."""

@@ -22,10 +22,8 @@ from voicechat.audio.devices import list_devices
 from voicechat.audio.echo import make_processor
 from voicechat.audio.open import RunningAudio, is_file, open_audio
 from voicechat.audio.path import BargeInFacts
-from voicechat.audio.self_test import Plan, SelfTest, make_plan
-from voicechat.audio.self_test_figures import Figures, measure
-from voicechat.audio.self_test_signals import at_voice_level
-from voicechat.audio.self_test_verdict import Setup, Verdict, half_duplex_holds, judge
+from voicechat.audio.self_test import Plan, SelfTest, at_voice_level, make_plan
+from voicechat.audio.self_test_verdict import Figures, Setup, Verdict, half_duplex_holds, judge, measure
 from voicechat.cli.doctor_looks import Check, Mark
 from voicechat.cli.doctor_sound import processing_of, wished_device
 from voicechat.config.settings import Settings

@@ -6,12 +6,19 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
-from voicechat.audio.device_words import no_device_cure
-from voicechat.audio.devices import Device, DeviceList, Direction, find_device, list_devices, load_sounddevice
+from voicechat.audio.devices import (
+    Device,
+    DeviceList,
+    Direction,
+    find_device,
+    list_devices,
+    load_sounddevice,
+    no_device_cure,
+)
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
 from voicechat.audio.open import is_file
+from voicechat.audio.portaudio import urgent_threads
 from voicechat.audio.sound_server import SoundServer, ask_server
-from voicechat.audio.urgency import urgent_threads
 from voicechat.audio.voice_activity import make_detector
 from voicechat.cli.doctor_looks import Check
 from voicechat.config.device_memory import DeviceMemory, read_memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from voicechat.audio import facts
-from voicechat.audio.device_words import silent_cure
+from voicechat.audio.devices import silent_cure
 from voicechat.audio.facts import AudioFact
 from voicechat.audio.path import AudioPath, BargeInFacts
 from voicechat.core import effects as do, events as on
