@@ -1,0 +1,428 @@
+"""GPT-Live, translated: a continuous session seen as the turns of the Realtime API, our client events as its commands.
+
+A Live session has no items, responses or turns: both transcripts come in fragments that nothing ends, its output
+audio is one stream at real-time pace, silence included, and it stops speaking by itself. `LiveSession` makes turns of
+that, so that nothing behind the codec knows the difference:
+
+* A fragment of the input transcript begins a user item; 0.8 s without one (on the model's clock, or 1.6 s on ours), or
+  the assistant's next words, end it.
+* Output that is not silence, or a fragment of the output transcript, begins a response; 0.8 s without either ends it.
+* A function call of a delegated Responses stream is a response of its own, complete when the stream is. A delegation
+  to the client is a call of the function `delegate`, whose argument is what the user said last.
+
+What the service cannot do is not an error: `sent` returns no command for it, and `CANNOT` has the sentence. Pure and
+without a clock: times are seconds of the caller's monotonic clock. Source: `openai.types.live` (openai 3.54).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Json: TypeAlias = dict[str, Any]
+Media: TypeAlias = Literal["websocket", "webrtc"]
+
+QUIET = 0.8
+"""Seconds without output, or on the model's clock without input, after which a turn is over (as other clients do)."""
+INPUT_QUIET = 1.6
+"""Seconds on our clock without a fragment of the input transcript after which the user's turn is over."""
+SILENCE_PEAK = 64
+"""Largest sample of 16 bits that still counts as silence: -54 dBFS; the service sends zeros where it is silent."""
+RATE = 24_000
+"""Samples a second of the audio both ways."""
+MOST_CHARACTERS = 1_500
+"""Of one append: the service takes 500 tokens, at least three characters each in the languages it speaks."""
+MOST_HISTORY = 128
+"""Messages of the history that a session may begin with."""
+_STREAM_ENDS = ("response.completed", "response.incomplete", "response.failed")
+DELEGATE = "delegate"
+"""The function that a delegation to the client calls."""
+ENDS = {
+    "close_requested": "",
+    "expired": "the session reached its longest duration",
+    "content": "the service ended the session: its safety filter stopped the conversation",
+    "remote_hangup": "the other side hung up",
+    "connection_lost": "the service lost its connection",
+}
+"""What a `session.closed` reason means; empty where we asked for it."""
+CANNOT = {
+    "response.cancel": "GPT-Live cannot be told to stop an answer; its sound is silenced here",
+    "conversation.item.truncate": "",
+    "output_audio_buffer.clear": "",
+    "input_audio_buffer.clear": "",
+    "input_audio_buffer.commit": "",
+    "conversation.item.delete": "GPT-Live keeps no items that could be deleted",
+    "conversation.item.retrieve": "GPT-Live keeps no items that could be looked at",
+}
+"""Client events of ours for which Live has no command, and what to tell the user where it matters."""
+_FIXED = ("model", "instructions", "audio")
+FIXED = "GPT-Live fixes {what} when the session starts; reconnect to change it"
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What one client event becomes on the wire."""
+
+    commands: tuple[Json, ...] = ()
+    events: tuple[Json, ...] = ()
+    """Server events of the Realtime API that it amounts to here and now."""
+    reason: str = ""
+    """Why the service cannot do it, for the user; empty where it was done, or where nobody needs to know."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A user item or a response that grows."""
+
+    item_id: str
+    response_id: str = ""
+    text: str = ""
+    seen_at: float = 0.0
+    """Our clock: when something of it came last."""
+    end_ms: int = 0
+    """The model's clock: where its last fragment ends."""
+    has_audio: bool = False
+
+
+@dataclass(slots=True)
+class LiveSession:
+    """One Live session. Feed it every server event in order, and ask it for every client event before it is sent."""
+
+    media: Media = "websocket"
+    session: Json = field(default_factory=dict)
+    """The session as the service resolved it, in the Realtime API's form; empty before it started."""
+    end: str | None = None
+    """Why the service closed the session (`ENDS`); None while it has not."""
+    _user: _Turn | None = None
+    _answer: _Turn | None = None
+    _turns: int = 0
+    _calls: dict[str, Literal["responses", "client"]] = field(default_factory=dict)
+    """Calls without an output yet, by call id, with whom the answer is for."""
+    _stream: list[Json] = field(default_factory=list)
+    """Function calls of the delegated response that still streams."""
+    _heard: str = ""
+    """What the user said last."""
+    _owes_response: bool = False
+    """An output was sent to the Responses backend, which waits for `response.create`."""
+
+    # server -> core
+    def received(self, event: Mapping[str, Any], now: float) -> tuple[Json, ...]:
+        """The events of the Realtime API that one server event amounts to; most often one, none or a few."""
+        return tuple(self._received(event, now))
+
+    def passed(self, now: float) -> tuple[Json, ...]:
+        """The ends of turns that are due at `now`."""
+        done: list[Json] = []
+        if self._user is not None and now >= self._user.seen_at + INPUT_QUIET:
+            done += self._end_user()
+        if self._answer is not None and now >= self._answer.seen_at + QUIET:
+            done += self._end_answer()
+        return tuple(done)
+
+    def deadline(self) -> float | None:
+        """When `passed` has something to tell, if nothing comes; None while no turn is open."""
+        due = [turn.seen_at + quiet for turn, quiet in ((self._user, INPUT_QUIET), (self._answer, QUIET)) if turn]
+        return min(due, default=None)
+
+    def _received(self, event: Mapping[str, Any], now: float) -> Iterator[Json]:
+        match event:
+            case {"type": "session.started", "session": Mapping() as session}:
+                self.session = realtime_session(session)
+                yield {"type": "session.created", "session": self.session}
+            case {"type": "session.updated", "session": Mapping() as session}:
+                self.session = realtime_session(session)
+                yield {"type": "session.updated", "session": self.session}
+            case {"type": "session.closed"}:
+                yield from self._end_user()
+                yield from self._end_answer()
+                reason = event.get("reason")
+                self.end = ENDS.get(reason, str(reason)) if isinstance(reason, str) else ""
+            case {"type": "session.input_transcript.delta", "delta": str() as text}:
+                yield from self._input(text, _ms(event, "start_ms"), _ms(event, "end_ms"), now)
+            case {"type": "session.output_transcript.delta", "delta": str() as text}:
+                yield from self._begin_answer(now)
+                yield from self._output(text, now)
+            case {"type": "session.output_audio.delta", "delta": str() as audio}:
+                yield from self._sound(audio, now)
+            case {"type": "session.delegation.created", "delegation": Mapping() as delegation}:
+                if delegation.get("target") == "client":
+                    yield from self._delegated(str(delegation.get("id", "")), now)
+            case {"type": "response.event", "event": Mapping() as nested}:
+                yield from self._nested(nested)
+            case {"type": "error", "error": Mapping() as error}:
+                yield {"type": "error", "error": {**error, "event_id": error.get("client_event_id")}}
+            case _:
+                pass
+
+    def _input(self, text: str, start_ms: int, end_ms: int, now: float) -> Iterator[Json]:
+        if self._user is not None and start_ms - self._user.end_ms > QUIET * 1000:
+            yield from self._end_user()
+        if self._user is None:
+            if not text.strip():
+                return
+            self._user = _Turn(self._next("user"))
+            yield _item_event("added", self._user.item_id, "user", [{"type": "input_audio", "transcript": None}])
+        turn = self._user
+        turn.text, turn.seen_at, turn.end_ms = turn.text + text, now, max(turn.end_ms, end_ms)
+        yield {
+            "type": "conversation.item.input_audio_transcription.delta",
+            "item_id": turn.item_id,
+            "content_index": 0,
+            "delta": text,
+        }
+
+    def _end_user(self) -> Iterator[Json]:
+        turn, self._user = self._user, None
+        if turn is None:
+            return
+        self._heard = turn.text.strip()
+        yield {
+            "type": "conversation.item.input_audio_transcription.completed",
+            "item_id": turn.item_id,
+            "content_index": 0,
+            "transcript": self._heard,
+        }
+        content = [{"type": "input_audio", "transcript": self._heard}]
+        yield _item_event("done", turn.item_id, "user", content)
+
+    def _begin_answer(self, now: float) -> Iterator[Json]:
+        if self._answer is not None:
+            self._answer.seen_at = now
+            return
+        yield from self._end_user()
+        turn = self._answer = _Turn(self._next("item"), response_id=self._next("resp"), seen_at=now)
+        yield {"type": "response.created", "response": _response(turn.response_id, "in_progress", [])}
+        item = _item(turn.item_id, "assistant", [], "in_progress")
+        yield {"type": "response.output_item.added", "response_id": turn.response_id, "output_index": 0, "item": item}
+        yield _item_event("added", turn.item_id, "assistant", [])
+
+    def _output(self, text: str, now: float) -> Iterator[Json]:
+        turn = self._answer
+        if turn is not None and text:
+            turn.text, turn.seen_at = turn.text + text, now
+            yield self._part("response.output_audio_transcript.delta", delta=text)
+
+    def _sound(self, audio: str, now: float) -> Iterator[Json]:
+        """One piece of the continuous stream: it belongs to a response from the first sound to the last silence."""
+        if not is_silent(audio):
+            yield from self._begin_answer(now)
+        if self._answer is not None:
+            self._answer.has_audio = True
+            yield self._part("response.output_audio.delta", delta=audio)
+        yield from self.passed(now)
+
+    def _end_answer(self) -> Iterator[Json]:
+        turn = self._answer
+        if turn is None:
+            return
+        text = turn.text.strip()
+        if turn.has_audio:
+            yield self._part("response.output_audio.done")
+        yield self._part("response.output_audio_transcript.done", transcript=text)
+        item = _item(turn.item_id, "assistant", [{"type": "output_audio", "transcript": text}], "completed")
+        yield {"type": "response.output_item.done", "response_id": turn.response_id, "output_index": 0, "item": item}
+        yield {"type": "conversation.item.done", "item": item}
+        yield {"type": "response.done", "response": _response(turn.response_id, "completed", [item])}
+        self._answer = None
+
+    def _part(self, kind: str, **fields: object) -> Json:
+        turn = self._answer
+        assert turn is not None  # every caller has looked
+        place = {"response_id": turn.response_id, "item_id": turn.item_id, "output_index": 0, "content_index": 0}
+        return {"type": kind, **place, **fields}
+
+    def _delegated(self, delegation_id: str, now: float) -> Iterator[Json]:
+        yield from self._end_user()
+        arguments = json.dumps({"task": self._heard}, ensure_ascii=False)
+        call = {"id": self._next("call"), "type": "function_call", "call_id": delegation_id, "name": DELEGATE}
+        self._calls[delegation_id] = "client"
+        yield from self._called([call | {"arguments": arguments, "status": "completed"}], self._next("resp"), None)
+
+    def _nested(self, event: Mapping[str, Any]) -> Iterator[Json]:
+        match event:
+            case {"type": "response.output_item.done", "item": {"type": "function_call"} as item}:
+                if isinstance(item.get("call_id"), str):
+                    self._stream.append(dict(item))
+            case {
+                "type": "response.completed" | "response.incomplete" | "response.failed",
+                "response": Mapping() as made,
+            }:
+                calls, self._stream = self._stream, []
+                self._calls |= {call["call_id"]: "responses" for call in calls}
+                usage = made.get("usage")
+                if calls or usage:
+                    yield from self._called(calls, str(made.get("id") or self._next("resp")), usage)
+            case _:
+                pass
+
+    def _called(self, calls: Sequence[Json], response_id: str, usage: object) -> Iterator[Json]:
+        """A response that consists of calls, from its beginning to its end."""
+        yield from self._end_answer()
+        yield {"type": "response.created", "response": _response(response_id, "in_progress", [])}
+        for index, call in enumerate(calls):
+            place = {"response_id": response_id, "output_index": index}
+            yield {"type": "response.output_item.added", **place, "item": call | {"status": "in_progress"}}
+            yield {"type": "conversation.item.added", "item": call | {"status": "in_progress"}}
+            yield {"type": "response.output_item.done", **place, "item": call}
+            yield {"type": "conversation.item.done", "item": call}
+        done = _response(response_id, "completed", list(calls))
+        yield {"type": "response.done", "response": done | ({"usage": usage} if usage else {})}
+
+    def _next(self, kind: str) -> str:
+        self._turns += 1
+        return f"live_{kind}_{self._turns}"
+
+    # core -> server
+    def start(self, session: Mapping[str, Any], event_id: str = "") -> Json:
+        """The first message on a WebSocket. WebRTC sends `live_session` with its offer instead, and never this."""
+        return _with_id({"type": "session.start", "session": live_session(session, self.media)}, event_id)
+
+    def sent(self, event: Mapping[str, Any]) -> Commands:
+        """The commands of one client event of the Realtime API."""
+        event_id = str(event.get("event_id") or "")
+        match event:
+            case {"type": "input_audio_buffer.append", "audio": str() as audio}:
+                return Commands((_with_id({"type": "session.input_audio.append", "audio": audio}, event_id),))
+            case {"type": "session.update", "session": Mapping() as session}:
+                return self._update(session, event_id)
+            case {"type": "conversation.item.create", "item": Mapping() as item}:
+                return self._item_sent(item, event_id)
+            case {"type": "response.create"}:
+                owed, self._owes_response = self._owes_response and not self._calls, False
+                return Commands((_with_id({"type": "response.create"}, event_id),) if owed else ())
+            case {"type": "session.close" | "session.input_audio.mute" | "session.input_audio.unmute"}:
+                return Commands((dict(event),))
+            case _:
+                return Commands(reason=CANNOT.get(str(event.get("type")), "GPT-Live has no such command"))
+
+    def muted(self, muted: bool, event_id: str = "") -> Json:
+        """The command that closes the microphone at the service, or opens it."""
+        return _with_id({"type": f"session.input_audio.{'mute' if muted else 'unmute'}"}, event_id)
+
+    def _update(self, session: Mapping[str, Any], event_id: str) -> Commands:
+        """Only delegation may change while a session runs; all else is answered with what is in force."""
+        asked, now = live_session(session, self.media), live_session(self.session, self.media)
+        fixed = [name for name in _FIXED if name in asked and asked[name] != now.get(name)]
+        reason = FIXED.format(what=" and ".join(fixed)) if fixed else ""
+        if (delegation := asked.get("delegation")) is not None and delegation != now.get("delegation"):
+            command = {"type": "session.update", "session": {"delegation": delegation}}
+            return Commands((_with_id(command, event_id),), reason=reason)
+        return Commands(events=({"type": "session.updated", "session": self.session},), reason=reason)
+
+    def _item_sent(self, item: Mapping[str, Any], event_id: str) -> Commands:
+        if item.get("type") == "function_call_output":
+            return self._output_sent(str(item.get("call_id", "")), str(item.get("output", "")), event_id)
+        text = " ".join(part["text"] for part in item.get("content") or () if isinstance(part.get("text"), str))
+        if not text.strip():
+            return Commands(reason="GPT-Live takes text only")
+        spoken = f"The user typed this message; answer it as if it had been said: {text}"
+        role = "instructions" if item.get("role") == "user" else "thinking"
+        content = spoken if role == "instructions" else text
+        commands = tuple(_append(role, piece, None, event_id) for piece in pieces(content))
+        shown = dict(item) | {"id": item.get("id") or self._next("user"), "status": "completed"}
+        events = tuple({"type": f"conversation.item.{name}", "item": shown} for name in ("added", "done"))
+        return Commands(commands, events)
+
+    def _output_sent(self, call_id: str, output: str, event_id: str) -> Commands:
+        owner = self._calls.pop(call_id, "responses")
+        if owner == "client":
+            content = output or "Done."
+            return Commands(tuple(_append("commentary", piece, call_id, event_id) for piece in pieces(content)))
+        self._owes_response = True
+        item = {"type": "function_call_output", "call_id": call_id, "output": output}
+        return Commands((_with_id({"type": "response.item.create", "item": item}, event_id),))
+
+
+def is_silent(audio: str) -> bool:
+    """Whether base64 of 16-bit little-endian PCM holds no sound. What is no such base64 is not sound either."""
+    try:
+        data = base64.b64decode(audio, validate=True)
+    except (binascii.Error, ValueError):
+        return True
+    samples = array("h", data[: len(data) // 2 * 2])
+    return not samples or max(max(samples), -min(samples)) <= SILENCE_PEAK
+
+
+def pieces(text: str) -> list[str]:
+    """`text` in parts that one append may hold, cut between words."""
+    parts: list[str] = []
+    while len(text) > MOST_CHARACTERS:
+        cut = text.rfind(" ", 1, MOST_CHARACTERS)
+        cut = MOST_CHARACTERS if cut < 1 else cut
+        parts.append(text[:cut])
+        text = text[cut:].lstrip()
+    return [*parts, text]
+
+
+def live_session(session: Mapping[str, Any], media: Media) -> Json:
+    """A session of the Realtime API as Live names its parts. What Live has no place for is left out."""
+    output = _mapping(_mapping(session.get("audio")).get("output"))
+    made: Json = {name: session[name] for name in ("model", "instructions", "input", "store") if session.get(name)}
+    audio: Json = {}
+    if media == "websocket":
+        audio["format"] = {"type": "audio/pcm", "rate": RATE}
+    if voice := output.get("voice"):
+        audio["output"] = {"voice": voice}
+    if audio:
+        made["audio"] = audio
+    if (delegation := session.get("delegation")) is not None:
+        made["delegation"] = delegation
+    elif tools := [tool for tool in session.get("tools") or () if tool.get("name") != DELEGATE]:
+        backend = str(session.get("delegation_model") or "gpt-5.4-mini")
+        made["delegation"] = {"type": "responses", "responses": {"model": backend, "tools": list(tools)}}
+    if "input" in made:
+        made["input"] = made["input"][-MOST_HISTORY:]
+    return made
+
+
+def realtime_session(session: Mapping[str, Any]) -> Json:
+    """A Live session in the Realtime API's form, for everything that shows or compares sessions."""
+    audio = _mapping(session.get("audio"))
+    made: Json = {"type": "realtime", "output_modalities": ["audio"]}
+    made |= {name: session[name] for name in ("id", "model", "instructions", "expires_at") if session.get(name)}
+    sound = {"type": "audio/pcm", "rate": RATE}
+    made["audio"] = {
+        "input": {"format": audio.get("format", sound), "turn_detection": None},
+        "output": {"format": audio.get("format", sound), "voice": _mapping(audio.get("output")).get("voice", "marin")},
+    }
+    delegation = _mapping(session.get("delegation"))
+    if delegation:
+        made["delegation"] = dict(delegation)
+        made["tools"] = list(_mapping(delegation.get("responses")).get("tools") or ())
+    return made
+
+
+def _append(kind: str, content: str, delegation_id: str | None, event_id: str) -> Json:
+    command = {"type": f"session.{kind}.append", "content": content, "delegation_id": delegation_id}
+    return _with_id(command, event_id)
+
+
+def _with_id(command: Json, event_id: str) -> Json:
+    return command | {"event_id": event_id} if event_id else command
+
+
+def _item(item_id: str, role: str, content: list[Json], status: str) -> Json:
+    return {"id": item_id, "type": "message", "role": role, "status": status, "content": content}
+
+
+def _item_event(name: str, item_id: str, role: str, content: list[Json]) -> Json:
+    status = "completed" if name == "done" else "in_progress"
+    return {"type": f"conversation.item.{name}", "item": _item(item_id, role, content, status)}
+
+
+def _response(response_id: str, status: str, output: list[Json]) -> Json:
+    return {"id": response_id, "object": "realtime.response", "status": status, "output": output}
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _ms(event: Mapping[str, Any], name: str) -> int:
+    value = event.get(name)
+    return int(value) if isinstance(value, int | float) else 0
