@@ -171,7 +171,7 @@ def test_a_delegation_to_the_client_is_a_call_with_what_was_said_last() -> None:
         (1.5, created | {"delegation": {"id": "del_1", "target": "client", "type": "delegation"}}),
     )
     item = made[-1]["response"]["output"][0]
-    assert (item["name"], json.loads(item["arguments"])) == ("delegate", {"task": "Book a table."})
+    assert (item["name"], json.loads(item["arguments"])) == ("delegate", {"request": "Book a table."})
     answered = live.sent(
         {
             "type": "conversation.item.create",

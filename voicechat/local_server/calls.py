@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import MOST_SESSIONS, House, first_config
+from voicechat.local_server.live import LiveSession, configured
+from voicechat.local_server.live_commands import OFFER
 from voicechat.local_server.playout import FRAME
 from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig
@@ -40,6 +42,8 @@ class Call:
     config: SessionConfig
     dialect: Dialect
     calls: dict[str, Call]
+    live: Fields | None = None
+    """The session that the offer of a Live client asked for."""
     session: ClientSession | None = None
     _waiting: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -96,7 +100,11 @@ class Call:
         if refusal := self.house.enter(self):
             self.hang_up(1013, refusal.message)
             return
-        session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
+        session: ClientSession
+        if self.live is not None:
+            session = LiveSession(self, self.house, "webrtc", self.live, self.call_id)
+        else:
+            session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
         self.house.sessions.add(session)
         self.peer.receive.flush()
         self.session = session
@@ -137,27 +145,57 @@ class CallDesk:
             asked = await _read_request(request, self._house)
         if isinstance(asked, web.Response):
             return asked
+        started = first_config(asked.session, asked.model, asked.dialect, new_id("sess"))
+        if isinstance(started, Refusal):
+            return refusal_response(400, started)
+        call = Call(new_id("rtc"), self._house, *started, self._calls)
+        answer = await self._answered(call, asked.offer)
+        if isinstance(answer, web.Response):
+            return answer
+        headers = {"Location": f"/v1/realtime/calls/{call.call_id}"}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def take_live(self, request: web.Request) -> web.Response:
+        """`POST /v1/live/sessions`: the session and the offer as JSON, the session's id and the answer as JSON."""
+        if fault := await self._faulty():
+            return fault
+        async with sent_in_time():
+            body = await _read_body(request)
+        try:
+            asked = json.loads(body) if body else None
+        except (ValueError, RecursionError):
+            asked = None
+        if not isinstance(asked, dict):
+            return refusal_response(400, Refusal("invalid_json", "The body is not a JSON object."))
+        if refusal := OFFER(asked, ""):
+            return refusal_response(400, refusal)
+        session, call_id = asked["session"], new_id("live")
+        config = configured(session, call_id)
+        if isinstance(config, Refusal):
+            return refusal_response(400, config)
+        call = Call(call_id, self._house, config, "ga", self._calls, live=session)
+        answer = await self._answered(call, asked["transport"]["sdp"])
+        if isinstance(answer, web.Response):
+            return answer
+        transport = {"type": "webrtc", "sdp": answer}
+        return web.json_response({"session": {"id": call_id}, "transport": transport}, status=201)
+
+    async def _answered(self, call: Call, offer: str) -> str | web.Response:
+        """The description that answers an offer, or why there is no call."""
         full = self._house.why_full()
         if full is None and len(self._calls) >= 2 * MOST_SESSIONS:
             full = Refusal("session_limit_reached", "Too many calls are being set up.", type="server_error")
         if full:
             return refusal_response(503, full)
-        call_id = new_id("rtc")
-        started = first_config(asked.session, asked.model, asked.dialect, new_id("sess"))
-        if isinstance(started, Refusal):
-            return refusal_response(400, started)
-        call = Call(call_id, self._house, *started, self._calls)
-        self._calls[call_id] = call
+        self._calls[call.call_id] = call
         try:
-            sdp = await call.answer(asked.offer)
+            sdp = await call.answer(offer)
         except BaseException as error:
             await call.close()
             if not isinstance(error, SignallingError):
                 raise
             return refusal_response(400, Refusal("invalid_offer", f"{error.message}.", "sdp"))
-        headers = {"Location": f"/v1/realtime/calls/{call_id}"}
-        text = self._house.fault.change_answer(sdp)
-        return web.Response(status=201, text=text, content_type="application/sdp", headers=headers)
+        return self._house.fault.change_answer(sdp)
 
     async def hang_up(self, request: web.Request) -> web.Response:
         """`POST .../{id}/hangup` or `DELETE .../{id}`."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from voicechat.local_server.brain.base import Brain
 from voicechat.local_server.brain.choose import choose_brain
@@ -18,7 +19,12 @@ from voicechat.local_server.session_config import Fields, SessionConfig, dialect
 from voicechat.local_server.shapes import Refusal
 from voicechat.protocol.dialects import Dialect
 
+if TYPE_CHECKING:
+    from voicechat.local_server.live import LiveSession
+
 MODEL = "voicechat-local"
+LIVE_MODEL = "local-live"
+"""The model of GPT-Live sessions."""
 MOST_SESSIONS = 8
 """Each costs a tenth of a core while its user speaks."""
 _TOKEN_LIFE = 600.0
@@ -42,6 +48,8 @@ class House:
     brain_model: str = ""
     fault: Fault = NO_FAULT
     sessions: set[ClientSession] = field(default_factory=set)
+    live: dict[str, LiveSession] = field(default_factory=dict)
+    """Running Live sessions by id, for sidebands."""
     _lines: list[Line] = field(default_factory=list)
     """Lines with a place: those of sessions, and those whose session is being opened."""
     _tokens: dict[str, _Token] = field(default_factory=dict)

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from voicechat.local_server.calls import CallDesk
 from voicechat.local_server.doors import cors_headers, refusal_response, why_not
-from voicechat.local_server.house import MODEL, House, first_config
+from voicechat.local_server.house import LIVE_MODEL, MODEL, House, first_config
 from voicechat.local_server.session import new_id
 from voicechat.local_server.session_config import Fields
 from voicechat.local_server.shapes import Refusal, invalid
-from voicechat.local_server.websocket import serve_websocket
+from voicechat.local_server.websocket import attach_live, serve_live, serve_websocket
 from voicechat.protocol.session_dialects import in_dialect
 from voicechat.visitors import arrived, listen, sent_in_time
 
@@ -49,6 +49,10 @@ class Server:
                 web.post("/v1/realtime/calls/{call_id}/hangup", self._desk.hang_up),
                 web.delete("/v1/realtime/calls/{call_id}", self._desk.hang_up),
                 web.get("/v1/realtime", self._websocket),
+                web.get("/v1/live/sessions", self._live),
+                web.post("/v1/live/sessions", self._desk.take_live),
+                web.get("/v1/live/sessions/{session_id}/attach", self._attach),
+                web.post("/v1/live/sessions/{call_id}/hangup", self._desk.hang_up),
                 web.post("/v1/realtime/client_secrets", self._client_secret),
                 web.post("/v1/realtime/sessions", self._beta_secret),
                 web.get("/v1/models", self._models),
@@ -72,6 +76,12 @@ class Server:
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         return await serve_websocket(request, self.house)
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        return await serve_live(request, self.house)
+
+    async def _attach(self, request: web.Request) -> web.StreamResponse:
+        return await attach_live(request, self.house)
 
     async def _client_secret(self, request: web.Request) -> web.Response:
         """`POST /v1/realtime/client_secrets`: a key that carries a session's configuration."""
@@ -99,8 +109,9 @@ class Server:
         return web.json_response({**in_dialect(started[0].session, "beta").session, "client_secret": secret})
 
     async def _models(self, request: web.Request) -> web.Response:
-        model = {"id": MODEL, "object": "model", "created": 0, "owned_by": "voicechat"}
-        return web.json_response({"object": "list", "data": [model]})
+        model = {"object": "model", "created": 0, "owned_by": "voicechat"}
+        models = [{"id": name, **model} for name in (MODEL, LIVE_MODEL)]
+        return web.json_response({"object": "list", "data": models})
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"status": self.house.state, "sessions": len(self.house.sessions)})

@@ -93,7 +93,7 @@ _FUNCTION = record(
     },
     required=("name",),
 )
-_TOOLS = array(tagged({"function": _FUNCTION, "mcp": refused("this server runs no MCP servers.")}), 128)
+TOOLS = array(tagged({"function": _FUNCTION, "mcp": refused("this server runs no MCP servers.")}), 128)
 _TOOL_CHOICE = either(
     one_of("none", "auto", "required"),
     _is_text,
@@ -140,7 +140,7 @@ GA_SESSION: Shape = record(
         "output_modalities": array(one_of("audio", "text"), 1, fewest=1),
         "audio": record({"input": _GA_INPUT, "output": _GA_OUTPUT}),
         "max_output_tokens": _TOKENS,
-        "tools": _TOOLS,
+        "tools": TOOLS,
         "tool_choice": _TOOL_CHOICE,
         "parallel_tool_calls": boolean,
         "reasoning": _NO_REASONING,
@@ -205,7 +205,7 @@ BETA_SESSION: Shape = record(
         "speed": number(0.25, 1.5),
         "max_response_output_tokens": _TOKENS,
         "temperature": number(0.6, 1.2),
-        "tools": _TOOLS,
+        "tools": TOOLS,
         "tool_choice": _BETA_TOOL_CHOICE,
         "tracing": _TRACING,
         "include": _NO_LOGPROBS,
@@ -264,7 +264,7 @@ GA_RESPONSE: Shape = nullable(
             "output_modalities": array(one_of("audio", "text"), 1, fewest=1),
             "audio": record({"output": record({"format": _FORMAT, "voice": _VOICE})}),
             "max_output_tokens": _TOKENS,
-            "tools": _TOOLS,
+            "tools": TOOLS,
             "tool_choice": _TOOL_CHOICE,
             "parallel_tool_calls": boolean,
             "reasoning": _NO_REASONING,
@@ -286,7 +286,7 @@ BETA_RESPONSE: Shape = nullable(
             "output_audio_format": _BETA_FORMAT,
             "max_response_output_tokens": _TOKENS,
             "temperature": number(0.6, 1.2),
-            "tools": _TOOLS,
+            "tools": TOOLS,
             "tool_choice": _BETA_TOOL_CHOICE,
             "metadata": _METADATA,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
@@ -13,7 +14,8 @@ from voicechat.errors import VoiceChatError
 from voicechat.local_server.calls import spoken_dialect
 from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import House, first_config
-from voicechat.local_server.session import ClientSession, new_id
+from voicechat.local_server.live import LiveSession
+from voicechat.local_server.session import ClientSession, Line, new_id
 from voicechat.local_server.shapes import Refusal
 from voicechat.tasks import spawn
 
@@ -69,6 +71,47 @@ class WebSocketLine:
 
 async def serve_websocket(request: web.Request, house: House) -> web.StreamResponse:
     """`GET /v1/realtime`: one session, as long as the socket is open."""
+    dialect = spoken_dialect(request)
+    if "openai-beta.realtime-v1" in request.headers.get("Sec-WebSocket-Protocol", ""):
+        dialect = "beta"
+    started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
+    assert not isinstance(started, Refusal)
+    return await _serve(request, house, lambda line: house.open_session(line, "websocket", started[0], dialect))
+
+
+async def serve_live(request: web.Request, house: House) -> web.StreamResponse:
+    """`GET /v1/live/sessions`: one Live session, which the first message starts."""
+
+    async def opened(line: Line) -> ClientSession:
+        return LiveSession(line, house, "websocket")
+
+    return await _serve(request, house, opened)
+
+
+async def attach_live(request: web.Request, house: House) -> web.StreamResponse:
+    """`GET /v1/live/sessions/{id}/attach`: a sideband, which sees a Live session and may command it."""
+    session = house.live.get(request.match_info["session_id"])
+    if session is None:
+        return refusal_response(404, Refusal("not_found", "There is no such Live session.", "session_id"))
+    socket = web.WebSocketResponse(heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False)
+    if not socket.can_prepare(request).ok:
+        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
+    await socket.prepare(request)
+    line = WebSocketLine(socket)
+    writing = spawn(line.write())
+    session.viewers.append(line)
+    try:
+        with contextlib.suppress(ConnectionError):
+            await _listen(socket, session)
+    finally:
+        session.viewers.remove(line)
+        writing.cancel()
+    return socket
+
+
+async def _serve(
+    request: web.Request, house: House, open_session: Callable[[Line], Awaitable[ClientSession]]
+) -> web.StreamResponse:
     # Browsers pass the key as a subprotocol; only `realtime` is a protocol, and one must be selected for them.
     socket = web.WebSocketResponse(
         protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
@@ -77,22 +120,20 @@ async def serve_websocket(request: web.Request, house: House) -> web.StreamRespo
     if (refused := _refusal(request, house, line)) is not None:
         return refused
     try:
-        return await _serve(request, house, line)
+        return await _talk(request, house, line, open_session)
     finally:
         house.leave(line)
 
 
-async def _serve(request: web.Request, house: House, line: WebSocketLine) -> web.StreamResponse:
+async def _talk(
+    request: web.Request, house: House, line: WebSocketLine, open_session: Callable[[Line], Awaitable[ClientSession]]
+) -> web.StreamResponse:
     socket = line.socket
-    offered = request.headers.get("Sec-WebSocket-Protocol", "")
-    dialect = "beta" if "openai-beta.realtime-v1" in offered else spoken_dialect(request)
-    started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
-    assert not isinstance(started, Refusal)
     await socket.prepare(request)
     writing = spawn(line.write())
     session: ClientSession | None = None
     try:
-        session = await house.open_session(line, "websocket", started[0], dialect)
+        session = await open_session(line)
         house.sessions.add(session)
         session.start()
         with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more

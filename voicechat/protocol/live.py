@@ -238,7 +238,7 @@ class LiveSession:
 
     def _delegated(self, delegation_id: str, now: float) -> Iterator[Json]:
         yield from self._end_user()
-        arguments = json.dumps({"task": self._heard}, ensure_ascii=False)
+        arguments = json.dumps({"request": self._heard}, ensure_ascii=False)
         call = {"id": self._next("call"), "type": "function_call", "call_id": delegation_id, "name": DELEGATE}
         self._calls[delegation_id] = "client"
         yield from self._called([call | {"arguments": arguments, "status": "completed"}], self._next("resp"), None)
