@@ -11,7 +11,7 @@ from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Meters, 
 
 
 class FakeEngine:
-    """Fits `voicechat.ui.engine_client.Engine`. `first` is delivered when the screen starts it."""
+    """Fits `voicechat.ui.options.Engine`. `first` is delivered when the screen starts it."""
 
     def __init__(self, first: Sequence[FromEngine] = ()) -> None:
         self.first = list(first)

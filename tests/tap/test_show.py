@@ -17,7 +17,7 @@ from voicechat.core.user_events import MuteChosen
 from voicechat.engine.link import Batch, FromEngine, Jumped, Snapshot, Turns
 from voicechat.tap.show import NOT_OURS, Show
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
-from voicechat.ui.tap_app import TapApp
+from voicechat.ui.viewers import TapApp
 
 HELLO: tuple[dict[str, Any], ...] = (
     {

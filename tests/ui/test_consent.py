@@ -9,7 +9,7 @@ import pytest
 from tests.support.scenes import ASK, HOSTILE_ASK, all_scenes
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
 from voicechat.core import user_events as did
-from voicechat.ui.consent import consent_lines
+from voicechat.ui.cards import consent_lines
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
 

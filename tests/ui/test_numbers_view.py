@@ -20,12 +20,11 @@ from voicechat.insight.metrics.ledger import Figures, Ledger, Money
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.metrics.usage import Tokens, Usage
-from voicechat.ui.money_words import cost_pieces, dollars
-from voicechat.ui.numbers_rows import NumbersShown, bar_of, rows_of, typical_steps
 from voicechat.ui.paint import Palette
 from voicechat.ui.widgets.header_line import clock_words
-from voicechat.ui.widgets.numbers_view import NumbersView
+from voicechat.ui.widgets.numbers_view import NumbersShown, NumbersView, bar_of, rows_of, typical_steps
 from voicechat.ui.widgets.transcript import Transcript
+from voicechat.ui.wording import cost_pieces, dollars
 
 TURN = TurnNumbers(1, began_at=0.0, ended_at=2.0, stopped_at=2.2, first_delta_at=2.45, first_sound_at=2.5)
 

@@ -14,8 +14,7 @@ from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.view import ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import Meters, Turns
-from voicechat.ui.pace import Circumstances, is_urgent, unhurried
-from voicechat.ui.screens.slices import still_connection
+from voicechat.ui.pace import Circumstances, is_urgent, still_connection, unhurried
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.header_line import HeaderLine
 

@@ -19,11 +19,9 @@ from voicechat.journal.replay import ReplayEngine
 from voicechat.journal.source import open_source
 from voicechat.journal.speaker import NoSpeaker
 from voicechat.journal.tape_sound import SoundFile
-from voicechat.ui.options import Spectator, UiOptions
-from voicechat.ui.player import Player
-from voicechat.ui.replay_app import ReplayApp
+from voicechat.ui.options import Player, Spectator, UiOptions
+from voicechat.ui.viewers import ReplayApp, ReplayLine
 from voicechat.ui.widgets.composer import Composer
-from voicechat.ui.widgets.replay_line import ReplayLine
 from voicechat.ui.widgets.transcript import Transcript
 
 OPTIONS = UiOptions(spectator=Spectator("REPLAY", "this is a replay"))

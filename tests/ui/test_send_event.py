@@ -16,9 +16,8 @@ from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
-from voicechat.ui.completing import complete
 from voicechat.ui.keyboard import KeyMoved
-from voicechat.ui.widgets.send_event import SendEvent
+from voicechat.ui.widgets.send_event import SendEvent, complete
 
 
 async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:

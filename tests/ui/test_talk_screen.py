@@ -17,7 +17,7 @@ from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
-from voicechat.ui.sizes import size_class
+from voicechat.ui.paint import size_class
 from voicechat.ui.widgets.composer import MessageField
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList

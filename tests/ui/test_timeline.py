@@ -16,8 +16,8 @@ from tests.support.screen import at_rest, lines, showing, text, until
 from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot
 from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.lanes import LABEL
 from voicechat.ui.options import UiOptions
-from voicechat.ui.timeline.lanes import LABEL
 from voicechat.ui.widgets.timeline import PAINT_EVERY, Timeline
 
 NORMAL = (120, 36)

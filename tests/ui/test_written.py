@@ -14,9 +14,8 @@ from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import TurnView
 from voicechat.ui.options import UiOptions
 from voicechat.ui.sanitise import clean
-from voicechat.ui.widgets.blocks import laid_out
+from voicechat.ui.widgets.blocks import Piece, Table, Written, blocks, is_marked_up, laid_out
 from voicechat.ui.widgets.turn import Turn
-from voicechat.ui.written import Piece, Table, Written, blocks, is_marked_up
 
 
 def shown(text: str, width: int = 60) -> list[str]:

@@ -14,7 +14,7 @@ from voicechat.journal.compared_text import in_words, summed_up
 from voicechat.journal.comparing import Comparison, Pair, compare
 from voicechat.journal.exchanges import Exchange
 from voicechat.journal.past_talk import PastTalk, read_talk
-from voicechat.ui.plain.terminal import may_color
+from voicechat.ui.plain.talk import may_color
 from voicechat.ui.sanitise import clean
 
 DIFFERENT = 1

@@ -31,8 +31,7 @@ def plain_command(settings: Settings, why: str, environ: Mapping[str, str] | Non
     """Talk in lines until the input ends. `environ` is the engine's. The exit status."""
     from voicechat.config.interpreting import side_language
     from voicechat.engine.host import EngineProcess
-    from voicechat.ui.plain.talk import PlainOptions, PlainTalk
-    from voicechat.ui.plain.terminal import Printer, may_color, read_lines
+    from voicechat.ui.plain.talk import PlainOptions, PlainTalk, Printer, may_color, read_lines
 
     if why:
         print(f"voicechat: {why}", file=sys.stderr)

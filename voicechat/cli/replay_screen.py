@@ -27,7 +27,7 @@ def show_replay(
     from voicechat.cli.chat import ui_options
     from voicechat.ui.app import run_screen
     from voicechat.ui.options import Spectator
-    from voicechat.ui.replay_app import ReplayApp
+    from voicechat.ui.viewers import ReplayApp
 
     settings = load_settings(flags, os.environ, config)
     source = open_source(path)

@@ -40,7 +40,7 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
     from voicechat.tap.wish import TapWish
     from voicechat.transports.endpoint import endpoint
     from voicechat.ui.options import Spectator
-    from voicechat.ui.tap_app import run_tap_app
+    from voicechat.ui.viewers import run_tap_app
 
     base = endpoint(options.upstream, "")
     port = free_port(options.port)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from voicechat.core.view import View
+from voicechat.core.view import ConnectionView, View
 from voicechat.engine.link import Received
 
 FULL, CALM, AWAY = 12.0, 4.0, 2.0
@@ -73,3 +73,8 @@ def settled(counts: Received | None) -> Received | None:
         return None
     depth, target = (round(seconds * 200) / 200 for seconds in (counts.depth, counts.target))
     return structs.replace(counts, played=counts.played // 50 * 50, depth=depth, target=target)
+
+
+def still_connection(connection: ConnectionView) -> ConnectionView:
+    """Without the clocks."""
+    return replace(connection, seconds=0.0, session_seconds=0.0, next_try_in=None, lost_for=None, ends_in=None)

@@ -21,7 +21,7 @@ from voicechat.ui.bindings import ACTIONS, Action, keys_of, spoken
 from voicechat.ui.sanitise import clean
 
 if TYPE_CHECKING:
-    from voicechat.ui.actions import ActionsApp
+    from voicechat.ui.app import VoiceChatApp
 
 SYSTEM = "system:"
 BY_TITLE, BY_WORDS = 1.0, 0.5
@@ -55,7 +55,7 @@ def title_of(action: Action) -> str:
     return action.command or action.words[:1].upper() + action.words[1:]
 
 
-def commands(app: ActionsApp) -> Iterator[Command]:
+def commands(app: VoiceChatApp) -> Iterator[Command]:
     """Every action with the key it has now, then templates, themes and devices by name."""
     for action in ACTIONS:
         keys = keys_of(action.id, app.keymap)
@@ -72,7 +72,7 @@ def commands(app: ActionsApp) -> Iterator[Command]:
     yield from _devices(app, "Loudspeaker", app.talk.devices.speakers)
 
 
-def _devices(app: ActionsApp, name: str, side: DeviceSide) -> Iterator[Command]:
+def _devices(app: VoiceChatApp, name: str, side: DeviceSide) -> Iterator[Command]:
     """Devices by name, as far as they were asked for: the drawer (`d`) makes the list."""
     for wish in ("default", "none", *(row.name for row in side.rows)):
         chosen = did.DevicesChosen(mic=wish) if name == "Microphone" else did.DevicesChosen(speaker=wish)
@@ -80,7 +80,7 @@ def _devices(app: ActionsApp, name: str, side: DeviceSide) -> Iterator[Command]:
         yield Command(f"{name}: {shown}", "use this device", _telling(app, chosen), "device", False)
 
 
-def _acting(app: ActionsApp, action: str) -> Callable[[], Awaitable[None]]:
+def _acting(app: VoiceChatApp, action: str) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
         await app.run_action(action)
 
@@ -94,11 +94,11 @@ def _calling(act: Callable[[], object]) -> Callable[[], Awaitable[None]]:
     return run
 
 
-def _theming(app: ActionsApp, name: str) -> Callable[[], Awaitable[None]]:
+def _theming(app: VoiceChatApp, name: str) -> Callable[[], Awaitable[None]]:
     return _calling(lambda: setattr(app, "theme", name))
 
 
-def _telling(app: ActionsApp, event: did.UserAct) -> Callable[[], Awaitable[None]]:
+def _telling(app: VoiceChatApp, event: did.UserAct) -> Callable[[], Awaitable[None]]:
     return _calling(lambda: app.tell(event))
 
 
@@ -118,8 +118,8 @@ class Palette(Provider):
     """The search behind Textual's command palette."""
 
     @property
-    def _app(self) -> ActionsApp:
-        return cast("ActionsApp", self.app)
+    def _app(self) -> VoiceChatApp:
+        return cast("VoiceChatApp", self.app)
 
     async def discover(self) -> Hits:
         """What is shown before anything is typed."""

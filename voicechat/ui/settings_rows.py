@@ -1,9 +1,19 @@
-"""Every setting of the drawer, group by group, with its values and what is said where it does not apply. Pure."""
+"""Every setting of the drawer, group by group, with its values and what is said where it does not apply. Pure.
+
+The rows behind F4: what can be set, between which values, and what holds now. Pure: records in, rows out.
+
+A value shown is the one the service returned (R22); while a change is under way it is the one asked for. What does not
+apply stays in its place and says why.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
+from typing import Literal, TypeAlias
+
+import msgspec
 
 from voicechat.core.user_events import (
     BargeInChosen,
@@ -14,24 +24,263 @@ from voicechat.core.user_events import (
     SettingChosen,
     SettingValue,
     TurnModeChosen,
+    UserAct,
 )
-from voicechat.ui.settings_choices import (
-    PRESET,
-    TRANSCRIPTION,
-    VAD,
-    Act,
-    Facts,
-    Group,
-    Json,
-    Look,
-    Option,
-    Setting,
-    Values,
-    placed,
-    slider,
-    text_row,
-    words,
-)
+from voicechat.core.view import MicView
+from voicechat.engine.link import SessionShown, SoundFacts
+from voicechat.ui.wording import Keys
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Standing = Literal["", "waiting", "refused", "kept", "other", "suggested"]
+"""What became of the user's choice: under way, not taken, taken for the next session, or the service chose else. Where
+nothing was chosen: the diagnosis suggests another value."""
+
+VAD = "audio.input.turn_detection"
+TRANSCRIPTION = "audio.input.transcription"
+PRESET = "preset"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A wish that concerns the screen alone."""
+
+    what: Literal["theme", "motion", "devices"]
+    value: str = ""
+
+
+Act: TypeAlias = "UserAct | Look"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One word of a row that can be chosen."""
+
+    text: str
+    act: Act
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row the cursor can stand on: several words side by side, a slider, a text, or a door to elsewhere."""
+
+    key: str
+    """Its path in the session, or a name of its own."""
+    label: str
+    text: str = ""
+    """The value in words."""
+    options: tuple[Option, ...] = ()
+    chosen: int = -1
+    """Which option holds; -1: none of them."""
+    slides: bool = False
+    """The options are steps of a slider."""
+    edits: str | None = None
+    """Enter edits this text."""
+    door: Act | None = None
+    """Enter goes there."""
+    why: str = ""
+    """It does not apply, because."""
+    note: str = ""
+    was: str = ""
+    standing: Standing = ""
+    reason: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be changed now."""
+        return not self.why
+
+    def next(self, step: int) -> Act | None:
+        """What the neighbour of the present value does; the ends hold, words go round."""
+        if not self.options or not self.is_open:
+            return None
+        if not self.slides:
+            return self.options[(self.chosen + step) % len(self.options)].act
+        at = min(len(self.options) - 1, max(0, self.chosen + step))
+        return self.options[at].act if at != self.chosen else None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A titled group of rows."""
+
+    title: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything the rows are made of."""
+
+    shown: SessionShown = field(default_factory=SessionShown)
+    mic: MicView = field(default_factory=MicView)
+    sound: SoundFacts = field(default_factory=SoundFacts)
+    is_line_up: bool = False
+    theme: str = ""
+    themes: tuple[str, ...] = ()
+    is_calm: bool = False
+    keys: Keys = field(default_factory=Keys)
+    moved: Mapping[str, SettingValue] = field(default_factory=dict)
+    """What was just moved here and is not known to the engine yet."""
+
+
+@lru_cache(maxsize=8)
+def document(text: str) -> dict[str, Json]:
+    """The JSON of a session; an empty one for anything else."""
+    try:
+        decoded: dict[str, Json] = msgspec.json.decode(text, type=dict)
+        return decoded
+    except msgspec.MsgspecError:
+        return {}
+
+
+def at_path(session: Mapping[str, Json], path: str) -> Json:
+    """What stands at a path; None where nothing does."""
+    value: Json = dict(session)
+    for name in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+class Values:
+    """Answers what holds now, path by path."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.shown = facts.shown
+        self._in_force = document(self.shown.document)
+        self._wish = document(self.shown.wish)
+        self._was = {path: document(f'{{"was":{text}}}').get("was") for path, text in self.shown.was}
+        self._refused = dict(self.shown.refused)
+        self.suggested = {path: (value, gain) for path, value, gain in self.shown.suggested}
+        self.turns_are_ours = facts.mic.turn_mode == "push-to-talk" or self.shown.local_detection
+        self.is_beta = self.shown.dialect == "beta"
+
+    def now(self, path: str) -> Json:
+        """The service's word, or ours while it has none."""
+        if path in self.facts.moved:
+            return _plain(self.facts.moved[path])
+        kept = self.turns_are_ours and path.startswith(f"{VAD}.")
+        is_told = self.facts.is_line_up and bool(self._in_force) and path not in self.shown.pending
+        return at_path(self._in_force if is_told and not kept else self._wish, path)
+
+    def wished(self, path: str) -> Json:
+        """What the next session would be asked for."""
+        return at_path(self._wish, path)
+
+    def was(self, path: str) -> Json:
+        """What undo goes back to; None where nothing was changed."""
+        return self._was.get(path)
+
+    def is_changed(self, path: str) -> bool:
+        """Whether it was changed in this talk."""
+        return path in self._was
+
+    def standing(self, path: str) -> tuple[Standing, str]:
+        """What became of a choice made in this talk, and why."""
+        if path in self.shown.pending or path in self.facts.moved:
+            return ("waiting", "") if self.facts.is_line_up else ("kept", "kept, sent with the next session")
+        if path in self._refused:
+            return "refused", self._refused[path]
+        if path not in self._was or path == PRESET:
+            return "", ""
+        if not self.facts.is_line_up:
+            return "kept", "kept, sent with the next session"
+        if self.turns_are_ours and path.startswith(VAD):
+            return "", ""
+        wished, in_force = at_path(self._wish, path), at_path(self._in_force, path)
+        if wished == in_force or wished is None:
+            return "", ""
+        fixed = path == "audio.output.voice" and self.shown.voice_fixed
+        return ("kept", f"{wished} comes with the next session") if fixed else ("other", "the service uses another")
+
+
+def placed(values: Values, setting: Setting, was: str = "") -> Setting:
+    """The row with what became of it."""
+    standing, reason = values.standing(setting.key)
+    return replace(setting, standing=standing, reason=reason, was=was if was != setting.text else "")
+
+
+def words(
+    values: Values, path: str, label: str, choices: Sequence[tuple[str, SettingValue]], *, why: str = "", note: str = ""
+) -> Setting:
+    """A row of words. A value that none of them stands for is shown as it is, in front."""
+    now, was = values.now(path), values.was(path)
+    listed = list(choices)
+    if isinstance(now, str) and now and not any(same(value, now) for _, value in choices):
+        listed.insert(0, (now, now))
+    options = tuple(Option(text, SettingChosen(path, value)) for text, value in listed)
+    chosen = next((at for at, (_, value) in enumerate(listed) if same(value, now)), -1)
+    before = next((text for text, value in listed if same(value, was)), was if isinstance(was, str) else "")
+    if not values.is_changed(path):
+        before = ""
+    text = options[chosen].text if chosen >= 0 else ""
+    return placed(values, Setting(path, label, text, options, chosen, why=why, note=note), before)
+
+
+def slider(
+    values: Values,
+    path: str,
+    label: str,
+    steps: Sequence[tuple[str, SettingValue]],
+    *,
+    why: str = "",
+    default: Json = None,
+) -> Setting:
+    """A row of steps; a value between two of them lies at the nearest and keeps its own word."""
+    now = values.now(path)
+    now = default if now is None else now
+    chosen = nearest(now, [_plain(value) for _, value in steps])
+    options = tuple(Option(text, SettingChosen(path, value)) for text, value in steps)
+    text = worded(now, steps)
+    before = worded(values.was(path), steps) if values.is_changed(path) else ""
+    row = placed(values, Setting(path, label, text, options, chosen, slides=True, why=why), before)
+    if row.standing or why or path not in values.suggested:
+        return row
+    better, gain = values.suggested[path]
+    said = f"{worded(better, steps)}: {gain} · Enter takes it"
+    return replace(row, door=SettingChosen(path, better), standing="suggested", reason=said)
+
+
+def text_row(values: Values, path: str, label: str, empty: str, *, why: str = "") -> Setting:
+    """A row whose value is typed."""
+    now = values.now(path)
+    text = now if isinstance(now, str) else ""
+    was = values.was(path)
+    setting = Setting(path, label, text, edits=text, why=why, note="" if text else empty)
+    return placed(values, setting, (was if len(was) <= 12 else "") if isinstance(was, str) else "")
+
+
+def same(choice: SettingValue, value: Json) -> bool:
+    """Whether a choice is what holds; a service may add members of its own to an object."""
+    if isinstance(choice, dict) and isinstance(value, dict):
+        return all(value.get(name) == one for name, one in choice.items())
+    return _plain(choice) == value
+
+
+def worded(value: Json, steps: Sequence[tuple[str, SettingValue]]) -> str:
+    """A value in the words of its slider: `200 ms`."""
+    exact = next((text for text, step in steps if _plain(step) == value), "")
+    if exact or not isinstance(value, int | float) or isinstance(value, bool):
+        return exact
+    unit = next((text.partition(" ")[2] for text, step in reversed(steps) if isinstance(step, int | float)), "")
+    return f"{value:g} {unit}".strip()
+
+
+def nearest(value: Json, steps: Sequence[Json]) -> int:
+    """Which step a value is, or lies at; the ends are what has no number (`off`, `no limit`)."""
+    if value in steps:
+        return list(steps).index(value)
+    if not isinstance(value, int | float):
+        return 0
+    numbers = [(at, step) for at, step in enumerate(steps) if isinstance(step, int | float)]
+    return min(numbers, key=lambda one: abs(float(one[1]) - float(value)))[0] if numbers else 0
+
+
+def _plain(value: SettingValue) -> Json:
+    return value  # type: ignore[return-value]  # a narrower spelling of the same type
+
 
 Steps = tuple[tuple[str, SettingValue], ...]
 

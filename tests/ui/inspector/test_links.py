@@ -6,8 +6,7 @@ import ast
 import json
 
 from tests.ui.inspector.test_matching import store_of
-from voicechat.ui.inspector.copying import as_json, as_python, as_tape
-from voicechat.ui.inspector.links import Link, links_of, step_along
+from voicechat.ui.inspector.details import Link, as_json, as_python, as_tape, links_of, step_along
 
 
 def test_an_error_leads_to_the_event_that_caused_it_and_back() -> None:

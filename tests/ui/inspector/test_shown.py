@@ -7,13 +7,9 @@ import random
 
 from tests.ui.inspector.test_entries import row
 from voicechat.engine.link import EventRow
-from voicechat.ui.inspector.copying import excerpt
-from voicechat.ui.inspector.entries import SLAB, EventStore
-from voicechat.ui.inspector.json_lines import LONGEST_PAYLOAD, json_lines
-from voicechat.ui.inspector.matching import matching
-from voicechat.ui.inspector.query import Query, parse
-from voicechat.ui.inspector.shown import Shown
-from voicechat.ui.inspector.words import gap_words, relative_time, session_time
+from voicechat.ui.inspector.details import LONGEST_PAYLOAD, excerpt, json_lines
+from voicechat.ui.inspector.entries import SLAB, EventStore, gap_words, relative_time, session_time
+from voicechat.ui.inspector.query import Query, Shown, matching, parse
 
 DELTA = "response.output_text.delta"
 

@@ -17,8 +17,7 @@ from voicechat.core import user_events as did
 from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Snapshot, Turns
 from voicechat.exit_codes import CONNECTION, DONE, ENGINE_DIED, FAILED_TURN, INTERRUPTED, USAGE
-from voicechat.ui.plain.talk import PlainOptions, PlainTalk
-from voicechat.ui.plain.terminal import Printer, read_lines
+from voicechat.ui.plain.talk import PlainOptions, PlainTalk, Printer, read_lines
 
 READY = replace(MICS["hands-free"](), reply=ReplyView("ready"))
 REFUSED = replace(READY, connection=replace(READY.connection, phase="refused", reason="no such key", hint="set one"))

@@ -8,7 +8,7 @@ import pytest
 
 from voicechat.core import user_events as did
 from voicechat.core.view import ConnectionView, MicView, ToolAsk, View
-from voicechat.ui.plain.words import Acts, Ask, Message, Unfit, meaning
+from voicechat.ui.plain.lines import Acts, Ask, Message, Unfit, meaning
 
 OPEN = View(MicView(turn_mode="push-to-talk", state="idle"), connection=ConnectionView(phase="open"))
 

@@ -5,27 +5,42 @@ It decides only what is visible: size class, which view, which card, who has the
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from msgspec import structs
 from textual import events
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.reactive import var
+from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
-from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View, counts_anew
-from voicechat.engine.link import Devices, Finding, Meters, Numbers, SessionShown, SoundFacts, TapeShown, Turns
+from voicechat.core.user_events import DevicesAsked
+from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View, counts_anew
+from voicechat.engine.link import (
+    Batch,
+    Devices,
+    Finding,
+    Jumped,
+    Meters,
+    Numbers,
+    SessionShown,
+    SoundFacts,
+    TapeShown,
+    Turns,
+)
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui.cards import CardFacts
-from voicechat.ui.messages import TOLD_BY_THE_TALK
+from voicechat.ui.messages import TOLD_BY_THE_TALK, UserDid
 from voicechat.ui.options import WelcomeFacts
-from voicechat.ui.pace import settled
-from voicechat.ui.paint import Backdrop, palette_of
-from voicechat.ui.screens.asking import AskingScreen
-from voicechat.ui.screens.developer import DEVELOPER_CLASSES
-from voicechat.ui.sizes import SIZE_CLASSES
-from voicechat.ui.widgets.area import Area, SideBySide
+from voicechat.ui.pace import settled, still_connection
+from voicechat.ui.paint import SIZE_CLASSES, Area, Backdrop, SideBySide, SizeClass, palette_of, size_class
+from voicechat.ui.sanitise import clean
 from voicechat.ui.widgets.card import Card, ConsentBox, KeyCard, QuitBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
@@ -38,18 +53,54 @@ from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name, with_hint
 
 if TYPE_CHECKING:
+    from voicechat.ui.widgets.devices_pane import DevicesPane
+    from voicechat.ui.widgets.events_pane import EventsPane
     from voicechat.ui.widgets.numbers_view import NumbersView
+    from voicechat.ui.widgets.problems_pane import ProblemsPane
+    from voicechat.ui.widgets.settings_pane import SettingsPane
+    from voicechat.ui.widgets.timeline import Timeline
 
 
+Face = Literal["transcript", "list", "details", "problems"]
+FACES: tuple[Face, ...] = ("transcript", "list", "details", "problems")
+DEVELOPER_CLASSES = frozenset({*(f"-face-{face}" for face in FACES), "-details"})
+"""Classes of the screen that tell the style sheet what stands in a place that is shared."""
+ARMED_AFTER = 0.5
+"""Seconds for which a new question takes no answer: a key that was already on its way must not run code."""
 MANAGED = DEVELOPER_CLASSES | {"-talk-view", "-events-view", "-ribbon", *(f"-{name}" for name in SIZE_CLASSES)}
 """Classes that the arrangement sets; every other class is left alone."""
 
 
-class TalkScreen(AskingScreen, Backdrop):
+class TalkScreen(Screen[None], Backdrop):
     """One variable a slice, bound to the widgets that show it; equal slices repaint nothing."""
 
     ESCAPE_TO_MINIMIZE = False
     AUTO_FOCUS = "TurnList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next_pane(1)", show=False),
+        Binding("shift+tab", "next_pane(-1)", show=False),
+        # The answers to a question, nearer than the app's own y, a and n; out of their way while nothing is asked.
+        Binding("y", "app.consent('once')", "allow", show=False),
+        Binding("a", "app.consent('always')", "always", show=False),
+        Binding("n", "app.consent('no')", "no", show=False),
+    ]
+
+    # Slices of the session. They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint
+    # everything. Each value that a binding hands on costs as much as a painted row, and clocks run in most slices: the
+    # `still_` ones are equal as long as no word would change, those of drawers stand still while none is open.
+    mic: var[MicView] = var(MicView())
+    reply: var[ReplyView] = var(ReplyView())
+    connection: var[ConnectionView] = var(ConnectionView())
+    meters: var[Meters] = var(Meters())
+    still_mic: var[MicView] = var(MicView())
+    still_reply: var[ReplyView] = var(ReplyView())
+    still_connection: var[ConnectionView] = var(ConnectionView())
+    drawer_mic: var[MicView] = var(MicView())
+    drawer_meters: var[Meters] = var(Meters())
+    asked: var[tuple[ToolAsk, ...]] = var[tuple[ToolAsk, ...]](())
+    """Calls of tools that wait for the user's word."""
+    armed: var[bool] = var(False)
+    """The question has been on the screen for `ARMED_AFTER`, and a key answers it."""
 
     release: var[Release] = var[Release]("unknown")
     keys: var[Keys] = var(Keys())
@@ -94,6 +145,26 @@ class TalkScreen(AskingScreen, Backdrop):
         self.set_reactive(TalkScreen.facts, CardFacts(view=first, welcome=welcome, keys=keys))
         self._died: str | None = None
         self._may_restart = True
+        self._has_state = False
+        """The engine has shown a state, so it takes commands."""
+        self.is_built = False
+        """The panes that are not part of the first frame are there."""
+        self._is_building = False
+        self._early: list[Batch] = []
+        """Events that came before the list was there."""
+        self._when_built: list[Callable[[], object]] = []
+        """Views that were asked for before they were there."""
+        self.shows_events = False
+        """The developer view has the main area."""
+        self.face: Face = "list"
+        self._tinted_for = ""
+        """The filter whose hits the timeline shows."""
+        self._details_come_with_size = False
+        """The details are there because the screen is wide, not because they were opened."""
+        self.clock: Callable[[], float] = time.monotonic
+        self._shown_call = ""
+        self.decided: set[str] = set()
+        """Calls that were answered, which a state from before the answer may still ask about."""
 
     def compose(self) -> ComposeResult:
         """Header, main area, ribbon, deck, composer, footer; boxes float above the main area only."""
@@ -407,3 +478,394 @@ class TalkScreen(AskingScreen, Backdrop):
         else:
             self.place = self.hand_place or "talk"
         self.feed_drawers()
+
+    def take_slices(self, view: View, meters: Meters) -> None:
+        """A new state of the session."""
+        if view.mic != self.mic:
+            self.still_mic = replace(view.mic, seconds=0.0, remaining=None)
+        if view.reply != self.reply:
+            self.still_reply = replace(view.reply, seconds=0.0)
+        if view.connection != self.connection:
+            self.still_connection = still_connection(view.connection)
+        self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
+        self.feed_drawers()
+
+    def feed_drawers(self) -> None:
+        """What a drawer shows of the session, while one is open."""
+        if self.drawer_place:
+            self.drawer_mic, self.drawer_meters = self.mic, self.meters
+
+    @cached_property
+    def problems(self) -> ProblemsPane:
+        """What went wrong."""
+        from voicechat.ui.widgets.problems_pane import ProblemsPane
+
+        return ProblemsPane()
+
+    @cached_property
+    def inspector(self) -> EventsPane:
+        """The events, and below them details and problems."""
+        from voicechat.ui.widgets.events_pane import EventsPane
+
+        return EventsPane(self.problems)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The lanes above the deck."""
+        from voicechat.ui.widgets.timeline import Timeline
+
+        return Timeline()
+
+    def build(self) -> None:
+        """Make the panes that are not part of the first frame, once."""
+        if not self._is_building:
+            self._is_building = True
+            self.place_panes()
+            self.call_after_refresh(self._begin_panes)
+
+    def when_built(self, action: Callable[[], object]) -> None:
+        """Do this as soon as the panes are there."""
+        self._when_built.append(action)
+        self.call_later(self.build)
+
+    def _begin_panes(self) -> None:
+        """They are mounted, children and all: from here on they are told what happens."""
+        self.is_built = True
+        early, self._early = self._early, []
+        for batch in early:
+            self.take_batch(batch)
+        self.fit_details()
+        self.rearrange()
+        waiting, self._when_built = self._when_built, []
+        for action in waiting:
+            action()
+
+    # what comes in
+    def take_state(self, t: float, mic: MicView, meters: Meters) -> None:
+        """Every report of the engine, also those that the screen does not show for lack of time."""
+        if self.is_built:
+            self.timeline.take_state(t, mic, meters)
+
+    def take_batch(self, batch: Batch) -> None:
+        """New events."""
+        if not self.is_built:
+            self._early.append(batch)
+            return
+        self.inspector.take(batch)
+        self.timeline.take_rows(batch.rows)
+
+    def jump_panes(self, jumped: Jumped) -> None:
+        """The list forgets what is void; the timeline is told of the stretch that nobody watched."""
+        if not self.is_built:
+            if jumped.anew:
+                self._early.clear()
+            self.when_built(lambda: self.timeline.jump(jumped))
+            return
+        if jumped.anew:
+            self.inspector.begin_anew()
+        self.timeline.jump(jumped)
+
+    def advance_timeline(self) -> None:
+        """With each state that is shown: one frame for deck and timeline."""
+        if self.is_built:
+            self._mark_selected()
+            self.timeline.advance()
+
+    def _mark_selected(self) -> None:
+        """While the list follows nothing is selected: the newest event is where now is."""
+        listed = self.inspector.events
+        entry = None if listed.follow else listed.current_entry
+        self.timeline.selected = entry.t if entry is not None else None
+        if self._tinted_for != self.inspector.filter.applied:
+            self._tinted_for = self.inspector.filter.applied
+            self.timeline.refresh()
+
+    # what is shown
+    @property
+    def size_class(self) -> SizeClass:
+        """Of the whole screen."""
+        return size_class(*self.app.size)
+
+    def developer_classes(self) -> set[str]:
+        """For the style sheet, while this view is shown."""
+        return {f"-face-{self.face}", *(["-details"] if self.inspector.detail.display else [])}
+
+    def show_events(self, wanted: bool) -> None:
+        """The developer view, or back to the talk."""
+        if not self.is_built:
+            if wanted:
+                self.when_built(lambda: self.show_events(True))
+            return
+        self.shows_events = wanted
+        self.face = "list"
+        if wanted:
+            self.inspector.flush()
+            self.fit_details()
+        self.rearrange()
+        if wanted:
+            self.inspector.events.focus()
+        else:
+            self.focus_transcript()
+
+    def fit_details(self) -> None:
+        """Wide screens have room for the details at all times; elsewhere they are there when they were asked for."""
+        if not self.is_built:
+            return
+        detail, is_wide = self.inspector.detail, self.size_class == "wide"
+        if is_wide and self.shows_events and not detail.display:
+            self._details_come_with_size = True
+            self.inspector.show_details(True)
+        elif not is_wide and self._details_come_with_size:
+            self._details_come_with_size = False
+            if not detail.text.has_focus:
+                self.inspector.show_details(False)
+
+    def close_developer(self) -> bool:
+        """Close one thing of this view; False: nothing but the view itself is left."""
+        if self.timeline.release():
+            self.inspector.release_span()
+        elif self.size_class == "compact" and self.face in ("transcript", "problems"):
+            self.turn_to(self.inspector.events)
+        elif self.size_class == "wide" and self.inspector.detail.text.has_focus:
+            self.inspector.events.focus()
+        elif self.size_class == "wide" and self.inspector.filter.is_default and not self.inspector.filter.is_typing:
+            return False
+        else:
+            return self.inspector.close_one(keep_details=self.size_class == "wide")
+        return True
+
+    # the keyboard
+    def stops(self) -> list[Widget]:
+        """Where Tab goes: transcript, events, filter, details, problems, timeline, drawer."""
+        pane, transcript = self.inspector, self.query_one(Transcript)
+        wanted: list[Widget] = [transcript.turn_list] if transcript.display else []
+        wanted += [pane.events, pane.filter.field]
+        wanted += [pane.detail.text] if pane.detail.display else []
+        if self.size_class != "normal" or not pane.detail.display:
+            wanted.append(self.problems)
+        return [*wanted, self.timeline, *self._drawers()]
+
+    def _drawers(self) -> list[Widget]:
+        """What is open above the main area and takes keys."""
+        boxes = [child for child in self.query_one("#main").children if child.id != "talk" and child.display]
+        able = [[part for part in box.query("*").results(Widget) if part.can_focus and part.display] for box in boxes]
+        return [
+            box if box.can_focus else parts[0] for box, parts in zip(boxes, able, strict=True) if box.can_focus or parts
+        ]
+
+    def action_next_pane(self, by: int) -> None:
+        """The keyboard to the next pane; outside the developer view, to the next widget."""
+        stops = self.stops() if self.shows_events else []
+        here = next((place for place, stop in enumerate(stops) if stop is self.focused), None)
+        if here is None:
+            self.focus_next() if by > 0 else self.focus_previous()
+        else:
+            self.turn_to(stops[(here + by) % len(stops)])
+
+    def turn_to(self, pane: Widget) -> None:
+        """Show a pane and give it the keyboard."""
+        self._turn_face(pane)
+        self.call_after_refresh(self.set_focus, pane)
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """The pane with the keyboard is the one a compact screen shows."""
+        if self.shows_events:
+            self._turn_face(event.widget)
+
+    def _turn_face(self, widget: Widget) -> None:
+        face = self._face_of(widget)
+        if face is not None and face != self.face:
+            self.face = face
+            self.rearrange()
+
+    def _face_of(self, widget: Widget) -> Face | None:
+        from voicechat.ui.widgets.event_list import EventList
+        from voicechat.ui.widgets.events_pane import DetailPane
+        from voicechat.ui.widgets.filter_line import FilterLine
+        from voicechat.ui.widgets.problems_pane import ProblemsPane
+
+        for ancestor in widget.ancestors_with_self:
+            match ancestor:
+                case Transcript():
+                    return "transcript"
+                case EventList() | FilterLine():
+                    return "list"
+                case DetailPane():
+                    return "details"
+                case ProblemsPane():
+                    return "problems"
+                case _:
+                    pass
+        return None
+
+    # what the panes say
+    def on_events_pane_details_shown(self) -> None:
+        """They came or went: on a compact screen in place of the list, on a normal one in place of the problems."""
+        shown = bool(self.inspector.detail.display)
+        if self.size_class == "compact" and self.shows_events and (shown or self.face == "details"):
+            self.turn_to(self.inspector.detail.text if shown else self.inspector.events)
+        self.rearrange()
+
+    def on_event_list_selected(self) -> None:
+        """The mark on the timeline goes along."""
+        self._mark_selected()
+
+    def on_timeline_picked(self, message: Timeline.Picked) -> None:
+        """The event nearest to a moment."""
+        self.inspector.select_time(message.t)
+        self._mark_selected()
+
+    def on_timeline_span_chosen(self, message: Timeline.SpanChosen) -> None:
+        """Only what happened there."""
+        self.inspector.show_span(message.start, message.end)
+        self.call_after_refresh(self._mark_selected)
+
+    def on_problems_pane_evidence_wanted(self, message: ProblemsPane.EvidenceWanted) -> None:
+        """To the event that shows a problem, and what it says."""
+        if not self.shows_events:
+            self.show_events(True)
+        if not self.inspector.select_seq(message.evidence.seq):
+            return
+        if message.evidence.t is not None:
+            self.timeline.show_moment(message.evidence.t)
+        self.inspector.show_details(True)
+        self._mark_selected()
+        if self.size_class != "wide":  # the details stand where the problems stood
+            self.turn_to(self.inspector.detail.text if self.size_class == "compact" else self.inspector.events)
+
+    # keys that work anywhere in this view
+    def zoom(self, by: int) -> None:
+        """The timeline, closer (1) or wider (-1)."""
+        if self.shows_events:
+            self.timeline.zoom(by)
+
+    def next_problem(self, by: int) -> None:
+        """The next (1) or previous (-1) problem; in sight on every size."""
+        if self.shows_events and self.problems.move(by):
+            if self.size_class == "normal" and self.inspector.detail.display:
+                self.inspector.show_details(False)
+            self.turn_to(self.problems)
+
+    @cached_property
+    def devices_pane(self) -> DevicesPane:
+        """The drawer of microphones and loudspeakers."""
+        from voicechat.ui.widgets.devices_pane import DevicesPane
+
+        return DevicesPane()
+
+    @cached_property
+    def settings_pane(self) -> SettingsPane:
+        """The drawer of the session's settings."""
+        from voicechat.ui.widgets.settings_pane import SettingsPane
+
+        return SettingsPane()
+
+    @property
+    def drawer_place(self) -> str:
+        """The drawer or the question that has the keyboard; empty: there is none."""
+        if self.is_built and self.devices_pane.display:
+            return "devices"
+        if self.is_built and self.settings_pane.display:
+            return "setting" if self.settings_pane.is_editing else "settings"
+        return "consent" if self.asked else ""
+
+    def close_drawer(self) -> bool:
+        """One thing at a time: the text that is being typed, then the drawer. False: none was open."""
+        return self.is_built and (self.settings_pane.close_field() or self.close_drawers())
+
+    def close_drawers(self) -> bool:
+        """False: none was open."""
+        if not self.is_built:
+            return False
+        devices, settings = self.devices_pane, self.settings_pane
+        if not devices.display and not settings.display:
+            return False
+        if devices.display:
+            self.post_message(UserDid(DevicesAsked(False)))
+        settings.close_field()
+        devices.display = settings.display = False
+        self.remove_class("-settings")
+        self.inspector.events.focus() if self.shows_events else self.focus_transcript()
+        self.refresh_place()
+        return True
+
+    def toggle_devices(self) -> bool:
+        """The drawer of devices, or away with it. False: this screen is too small for it."""
+        if self.size_class == "tiny":
+            return False
+        if not self.is_built:
+            self.when_built(self.toggle_devices)
+            return True
+        pane = self.devices_pane
+        was_open = bool(pane.display)
+        self.close_drawers()
+        if not was_open:
+            pane.cursor, pane.display = "", True
+            pane.focus()
+            self.ask_for_devices()
+            self.refresh_place()
+        return True
+
+    def toggle_settings(self) -> bool:
+        """The drawer of settings, or away with it. False: this screen is too small for it."""
+        if self.size_class == "tiny":
+            return False
+        if not self.is_built:
+            self.when_built(self.toggle_settings)
+            return True
+        pane = self.settings_pane
+        was_open = bool(pane.display)
+        self.close_drawers()
+        if not was_open:
+            self.add_class("-settings")  # the talk makes room for it
+            pane.open()
+            self.refresh_place()
+        return True
+
+    def ask_for_devices(self) -> None:
+        """An engine that has not shown a state yet takes no wishes; the first state asks again."""
+        if self._has_state and self.is_built and self.devices_pane.display:
+            self.post_message(UserDid(DevicesAsked(True)))
+
+    def on_settings_pane_editing(self) -> None:
+        """The footer tells which keys a text field leaves."""
+        self.refresh_place()
+
+    def take_asked(self, asked: tuple[ToolAsk, ...]) -> None:
+        """What the engine asks now."""
+        self.decided &= {ask.call_id for ask in asked}
+        self.asked = tuple(ask for ask in asked if ask.call_id not in self.decided)
+
+    @property
+    def question(self) -> str:
+        """The oldest one in a line, for a screen that has room for no more."""
+        if not self.asked:
+            return ""
+        keys = "y allow · a always · n no" if self.armed else "…"
+        return f"May {clean(self.asked[0].name, one_line=True)} run? {keys}"
+
+    def watch_asked(self) -> None:
+        """Other keys work while a tool waits for its word."""
+        call = self.asked[0].call_id if self.asked else ""
+        if call != self._shown_call:
+            self._shown_call, self.armed = call, False
+            self.call_after_refresh(self._arm_at, call, None)
+        if self.is_mounted:
+            if self.size_class == "tiny":
+                self.show_last()
+            self.refresh_place()
+
+    def watch_armed(self) -> None:
+        """A tiny screen says so too."""
+        if self.is_mounted and self.size_class == "tiny":
+            self.show_last()
+
+    def _arm_at(self, call: str, due: float | None) -> None:
+        """Arm the question about `call` at `due`; None: `ARMED_AFTER` from now on, when it has just been painted."""
+        if not call or call != self._shown_call:
+            return
+        now = self.clock()
+        due = now + ARMED_AFTER if due is None else due
+        self.armed = now >= due
+        if not self.armed:
+            self.set_timer(max(0.01, due - now), lambda: self._arm_at(call, due))

@@ -9,9 +9,21 @@ from textual.reactive import reactive
 
 from voicechat.core.view import ToolAsk
 from voicechat.ui.bindings import ACTIONS, CHANGING, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
-from voicechat.ui.cards import CardFacts, CardName, Line, Word, choose, lines_of
-from voicechat.ui.consent import MOST_ROWS, SMALL, consent_lines, consent_title
-from voicechat.ui.key_cards import event_key_card, key_card, replay_card
+from voicechat.ui.cards import (
+    MOST_ROWS,
+    SMALL,
+    CardFacts,
+    CardName,
+    Line,
+    Word,
+    choose,
+    consent_lines,
+    consent_title,
+    event_key_card,
+    key_card,
+    lines_of,
+    replay_card,
+)
 from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
 from voicechat.ui.wording import Keys, Release
 

@@ -13,10 +13,9 @@ from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView
 from voicechat.engine.link import Meters, Numbers, Received
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.turns import TurnNumbers
-from voicechat.ui.money_words import dollars, grouped, is_free
-from voicechat.ui.numbers_rows import EDGES, STEPS, bar_cell, latency_color
 from voicechat.ui.paint import Painted, Palette, Row, clock
-from voicechat.ui.wording import ReplyWords, Scene, reply_words
+from voicechat.ui.widgets.numbers_view import EDGES, STEPS, bar_cell, latency_color
+from voicechat.ui.wording import ReplyWords, Scene, dollars, grouped, is_free, reply_words
 
 LABEL = 9
 WHOLE = 58

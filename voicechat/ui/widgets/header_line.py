@@ -7,8 +7,8 @@ from textual.reactive import reactive
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Numbers, TapeShown
 from voicechat.insight.metrics.ledger import Figures
-from voicechat.ui.money_words import cost_pieces, limit_words
 from voicechat.ui.paint import Painted, Palette, Row, clock
+from voicechat.ui.wording import cost_pieces, limit_words
 
 LAST_MINUTES = 300.0
 """Seconds before the service ends the line from which the clock tells the end as well."""

@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from voicechat.engine.link import Evidence, Finding
-from voicechat.ui.inspector.words import session_time
+from voicechat.ui.inspector.entries import session_time
 from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
 
 GLYPHS = {"error": ("✕", "error"), "warning": ("▲", "warning"), "info": ("·", "quiet")}

@@ -20,12 +20,11 @@ from textual.style import Style as VisualStyle
 from textual.visual import Visual
 
 from voicechat.core.view import TurnView
-from voicechat.ui.consent import pretty
+from voicechat.ui.cards import pretty
 from voicechat.ui.paint import Lined, Palette, Row, clock, keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
-from voicechat.ui.widgets.blocks import block_strips
+from voicechat.ui.widgets.blocks import block_strips, is_marked_up
 from voicechat.ui.wording import Keys, cut_words
-from voicechat.ui.written import is_marked_up
 
 ARROW = "  →  "
 """Between the arguments and the result of a call."""

@@ -5,21 +5,106 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
 
-from voicechat.engine.link import Numbers
+from voicechat.engine.link import Numbers, Playing
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui import messages
-from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.app import VoiceChatApp, run_screen
 from voicechat.ui.inspector.entries import KEEP_OF_TAPE
-from voicechat.ui.options import UiOptions
-from voicechat.ui.player import Player
+from voicechat.ui.options import Engine, Player, UiOptions
+from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.widgets.card import KeyCard
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.footer import Foot
-from voicechat.ui.widgets.replay_line import ReplayLine
 from voicechat.ui.widgets.transcript import Transcript, TurnList
+
+
+class TapApp(VoiceChatApp):
+    """Shows; nobody is on air here.
+
+    The screen of a tap: the same as a talk's, begun anew with every client that calls.
+    """
+
+    def on_jumped_arrived(self, message: messages.JumpedArrived) -> None:
+        """Another client: what was shown of the one before it goes."""
+        if not self.is_shown:
+            return
+        self.talk.findings = ()
+        self.talk.numbers = Numbers(0.0, Figures())
+        self.talk.query_one(Transcript).begin_anew()
+        self.talk.jump_panes(message.jumped)
+
+    async def action_quit(self) -> None:
+        """Leave; nobody is on air."""
+        self.leave(0)
+
+
+def run_tap_app(engine: Engine, options: UiOptions) -> int:
+    """Run the screen until the user leaves. The exit status."""
+    return run_screen(TapApp(engine, options))
+
+
+SHORTEST_BAR = 12
+"""Columns below which the bar says nothing."""
+
+
+class ReplayLine(Painted):
+    """Takes what the replay tells of itself; a click goes to that moment.
+
+    One row above the deck: where a replay is, how fast it goes, and what cannot be had of it.
+    """
+
+    playing: reactive[Playing] = reactive(Playing(0.0, 0.0))
+
+    class Wanted(Message):
+        """Go on from here, seconds of session time."""
+
+        def __init__(self, t: float) -> None:
+            super().__init__()
+            self.t = t
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._bar = (0, 0)
+        """First column and width of the bar, as it was painted."""
+
+    def on_click(self, event: events.Click) -> None:
+        """The moment under the pointer."""
+        first, width = self._bar
+        if first <= event.x < first + width and width > 1:
+            self.post_message(self.Wanted((event.x - first) / (width - 1) * self.playing.length))
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        """State, position and length, bar, speed; the remark where there is room."""
+        now = self.playing
+        row = Row(palette, width, "panel").own(" ")
+        if now.is_paused:
+            row.own("‖ paused ", "warning", bold=True)
+        else:
+            row.own("▶ ", "success", bold=True)
+        row.own(position(now.at, now.length), bold=True).own(f" / {clock(now.length)} ")
+        right = row.part().own(f" ×{now.speed:g} ", "foreground", bold=now.speed != 1.0)
+        if now.remark and row.cells + right.cells + len(now.remark) + SHORTEST_BAR + 2 <= width:
+            right.own(f"· {now.remark} ", "quiet")
+        elif now.known < 1.0 and width >= 60:
+            right.own(f"· {now.known:.0%} read ", "quiet")
+        room = width - row.cells - right.cells
+        self._bar = (row.cells, room) if room >= SHORTEST_BAR else (0, 0)
+        if room >= SHORTEST_BAR:
+            past = round(room * min(1.0, now.at / now.length)) if now.length else 0
+            row.own("━" * past, "accent").own("─" * (room - past), "rule")
+        return [row.end_with(right)]
+
+
+def position(at: float, length: float) -> str:
+    """`4:12.3`: a step from event to event must be seen."""
+    return f"{clock(at)}.{int(at * 10) % 10}" if length < 36_000 else clock(at)
+
 
 LEAP = 5.0
 """Seconds of one press of an arrow."""

@@ -10,9 +10,8 @@ import pytest
 
 from tests.support.each import each
 from voicechat.engine.link import EventRow
+from voicechat.ui.lanes import STEPS, History, Look, timeline_rows
 from voicechat.ui.paint import Palette
-from voicechat.ui.timeline.history import History
-from voicechat.ui.timeline.lanes import STEPS, Look, timeline_rows
 
 NAMES = (
     "foreground", "background", "quiet", "rule", "you", "assistant", "success", "warning", "error", "mic-live",

@@ -1,1 +1,0 @@
-"""The conversation over time: what happened in each lane (`history`) and how it is drawn (`lanes`)."""
