@@ -20,8 +20,17 @@ ROUNDS = 20
 class Nobody:
     """Listens to nothing."""
 
-    def on_text(self, text: str) -> None: ...
+    def on_text(self, text: str, *, translated: bool = False) -> None: ...
     def on_closed(self, reason: str) -> None: ...
+
+    def on_received(self, text: str) -> None:
+        """Nothing is translated here."""
+
+    def on_sent(self, text: str) -> None:
+        """Nothing is sent by the line itself."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """Nothing is noted here."""
 
 
 async def peers_seconds() -> float:

@@ -130,6 +130,17 @@ async def test_a_voice_over_the_answer_ends_it() -> None:
         assert silent == 3, "the answer went on for 4 s"
 
 
+async def test_an_instruction_to_stop_speaking_is_obeyed_at_once() -> None:
+    async with local_server("Tell me a long story.") as server, live_client(server, SESSION) as client:
+        await client.say()
+        while loudness(await client.until("session.output_audio.delta")) < 300:
+            pass
+        await client.send("session.instructions.append", content="Stop speaking now.", delegation_id=None)
+        await client.until("session.instructions.appended")
+        await client.until("session.output_audio.delta")
+        assert max([loudness(await client.until("session.output_audio.delta")) for _ in range(8)]) <= 64
+
+
 async def test_a_muted_microphone_is_not_heard_and_an_unmuted_one_is() -> None:
     async with local_server() as server, live_client(server, SESSION) as client:
         await client.send("session.input_audio.mute", event_id="m")
@@ -179,7 +190,7 @@ async def test_a_responses_delegation_waits_for_every_output() -> None:
         assert created["target"] == "responses" and created["response_id"]
 
 
-MISTAKES = [
+MISTAKES: list[tuple[str, Json, str]] = [
     ("session.start", {"session": SESSION}, "session_already_started"),
     ("session.start", {}, "missing_required_parameter"),
     ("session.update", {"session": {"instructions": "x"}}, "unknown_parameter"),

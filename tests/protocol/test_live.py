@@ -202,13 +202,14 @@ COMMANDS: list[Json] = [
     {"type": "conversation.item.create", "item": {"type": "function_call_output", "call_id": "c", "output": "1"}},
     {"type": "session.update", "session": SESSION},
     {"type": "session.close"},
+    {"type": "response.cancel"},
 ]
 
 
 @each("event", COMMANDS)
 def test_every_command_is_valid_for_the_package(event: Json) -> None:
     live = LiveSession()
-    feed(live, (0.0, STARTED))
+    feed(live, (0.0, STARTED), (0.1, sound()))
     commands = live.sent(event | {"event_id": "ours"}).commands
     assert commands
     for command in (*commands, live.muted(True), live.muted(False), live.start(SESSION)):
@@ -255,3 +256,28 @@ def test_an_error_names_the_command_it_answers() -> None:
 @each("event", [{}, {"type": 3}, {"type": "session.started"}, {"type": "response.event", "event": 1}])
 def test_what_makes_no_sense_is_ignored(event: Json) -> None:
     assert LiveSession().received(event, 0.0) == ()
+
+
+def test_a_stopped_response_ends_and_what_the_model_still_says_of_it_is_dropped() -> None:
+    live = LiveSession()
+    feed(live, (0.0, sound()), (0.1, said("One two", 0, 100, "output")))
+    ended = live.sent({"type": "response.cancel"}, 0.2).events
+    assert ended[-1]["response"]["status"] == "cancelled"
+    assert feed(live, (0.3, sound()), (0.3, said(" three", 100, 200, "output")), (0.4, sound(SILENT))) == []
+    assert feed(live, (0.5, sound()), (0.6, sound(SILENT)), (0.9, sound(SILENT))) == []
+    assert types(feed(live, (1.0, sound())))[0] == "response.created"
+
+
+def test_a_model_that_never_pauses_is_heard_again_some_seconds_after_it_was_stopped() -> None:
+    live = LiveSession()
+    feed(live, (0.0, sound()))
+    live.sent({"type": "response.cancel"}, 0.2)
+    assert feed(live, (6.1, sound())) == [] and feed(live, (6.3, sound()))
+
+
+def test_a_commit_names_the_item_that_the_next_words_belong_to() -> None:
+    live = LiveSession()
+    committed = live.sent({"type": "input_audio_buffer.commit"}).events[0]
+    made = feed(live, (0.5, said("Hello.", 0, 200)))
+    assert made[0]["item"]["id"] == committed["item_id"]
+    assert live.sent({"type": "input_audio_buffer.commit"}).events[0]["item_id"] == committed["item_id"]

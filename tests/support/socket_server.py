@@ -99,7 +99,7 @@ class Heard:
     shown: list[str] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
-    def on_text(self, text: str) -> None:
+    def on_text(self, text: str, *, translated: bool = False) -> None:
         self.texts.put_nowait(text)
 
     def on_closed(self, reason: str, code: str = "") -> None:
@@ -112,6 +112,9 @@ class Heard:
 
     def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
         self.played.append((item_id, seconds, moving))
+
+    def on_received(self, text: str) -> None:
+        """Nothing is translated here."""
 
     def on_sent(self, text: str) -> None:
         self.shown.append(text)

@@ -18,11 +18,20 @@ class Heard:
         self.texts: list[str] = []
         self.ends: list[str] = []
 
-    def on_text(self, text: str) -> None:
+    def on_text(self, text: str, *, translated: bool = False) -> None:
         self.texts.append(text)
 
     def on_closed(self, reason: str) -> None:
         self.ends.append(reason)
+
+    def on_received(self, text: str) -> None:
+        """Nothing is translated here."""
+
+    def on_sent(self, text: str) -> None:
+        """Nothing is sent by the line itself."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """Nothing is noted here."""
 
 
 def line(heard: Heard) -> LoopbackLine:

@@ -14,25 +14,12 @@ import pytest
 
 from tests.support.call_server import RealServer, always, listening
 from tests.support.peers import Pcm, eventually, loudness, pitch, silence, tone
+from tests.support.socket_server import Heard
 from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
 from voicechat.transports import webrtc
 from voicechat.transports.target import LineTarget
 from voicechat.transports.webrtc import WebRtcLine
-
-
-class Heard:
-    """A listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.texts: asyncio.Queue[str] = asyncio.Queue()
-        self.ends: asyncio.Queue[str] = asyncio.Queue()
-
-    def on_text(self, text: str) -> None:
-        self.texts.put_nowait(text)
-
-    def on_closed(self, reason: str) -> None:
-        self.ends.put_nowait(reason)
 
 
 def target(url: str) -> LineTarget:

@@ -41,6 +41,8 @@ def engine_checks(environ: Mapping[str, str]) -> list[Check]:
         took = time.monotonic() - began
         if isinstance(hello, EngineHello) and answer is not None:
             return [Check("engine", "good", f"starts and answers in {took:.1f} s")]
+        with suppress(subprocess.TimeoutExpired):  # its pipe ends a moment before itself
+            process.wait(timeout=1.0)
         code = process.poll()
         said = epitaph(code) if code is not None else f"it did not answer within {ANSWER_WITHIN:g} s"
         return [Check("engine", "bad", said, "run python -m voicechat.engine by hand to see what it says")]

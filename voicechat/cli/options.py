@@ -29,7 +29,7 @@ Handshake = Annotated[
         "--handshake", metavar="auto|multipart|sdp|client_secret|sessions", help="How a WebRTC call is begun."
     ),
 ]
-Dialect = Annotated[str | None, typer.Option("--dialect", metavar="auto|ga|beta", help="Spelling of the events.")]
+Dialect = Annotated[str | None, typer.Option("--dialect", metavar="auto|ga|beta|live", help="Protocol of the service.")]
 AuthStyle = Annotated[
     str | None, typer.Option("--auth-style", metavar="bearer|api-key|query", help="Where the key travels.")
 ]

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-Dialect = Literal["auto", "ga", "beta"]
+Dialect = Literal["auto", "ga", "beta", "live"]
 Encoding = Literal["pcm16", "pcmu", "pcma"]
 
 HANDSHAKES = ("auto", "multipart", "sdp", "client_secret", "sessions")
 TRANSPORTS = ("auto", "webrtc", "websocket")
 AUTH_STYLES = ("bearer", "api-key", "query")
-DIALECTS = ("auto", "ga", "beta")
+DIALECTS = ("auto", "ga", "beta", "live")
 ENCODINGS = ("pcm16", "pcmu", "pcma")
 QUIRKS = {
     "commit_after_stop": "the service hears the end of a turn and still waits to be told to commit it",
@@ -41,7 +41,7 @@ class Provider:
     key_hosts: tuple[str, ...] = ()
     """Domains that the keys of `key_variables` belong to; empty: wherever the user sends them."""
     auth_style: Literal["bearer", "api-key", "query"] = "bearer"
-    handshake: Literal["auto", "multipart", "sdp", "client_secret", "sessions"] = "auto"
+    handshake: Literal["auto", "multipart", "sdp", "client_secret", "sessions", "live"] = "auto"
     dialect: Dialect = "auto"
     transport: Literal["auto", "webrtc", "websocket"] = "auto"
     websocket_url: str = ""

@@ -54,7 +54,7 @@ class Settings:
     resource: str = setting("", "name of your Azure resource, instead of its address")
     transport: str = setting("auto", "WebRTC or WebSocket; auto: what connects", choices=TRANSPORTS)
     handshake: str = setting("auto", "how the offer of a WebRTC call travels; auto: what works", choices=HANDSHAKES)
-    dialect: str = setting("auto", "spelling of the events", choices=DIALECTS)
+    dialect: str = setting("auto", "protocol: ga, beta, live (GPT-Live); auto: by what is there", choices=DIALECTS)
     auth_style: str = setting("bearer", "where the key travels", choices=AUTH_STYLES)
     headers: Mapping[str, str] = table("headers for every request; a value env:NAME is read from the environment")
     query: Mapping[str, str] = table("query for every request; a value env:NAME is read from the environment")

@@ -26,6 +26,7 @@ from voicechat.core.state import Choices, Wishes
 from voicechat.errors import ConfigError
 from voicechat.protocol.session_config import Problem, check_session
 from voicechat.transports.endpoint import is_loopback
+from voicechat.transports.live import is_live_model
 
 MAX_SESSION_FILE = 1024 * 1024
 COMMIT_AFTER_STOP = 2.0
@@ -54,6 +55,8 @@ def plan(settings: Settings) -> Plan:
     preset = preset_of(settings)
     own, remarks = session_of_file(settings.session)
     session = merged(defaults(settings, provider, preset), own)
+    if is_live(settings, provider, session):
+        provider = replace(provider, dialect="live", handshake="live")
     if is_interpreting(settings):
         session["instructions"] = interpreter_instructions(settings)
     explicit(session, settings, turn_detection_of(preset))
@@ -63,13 +66,15 @@ def plan(settings: Settings) -> Plan:
     policy = policy_for(preset)
     if "commit_after_stop" in provider.quirks:
         policy = replace(policy, commit_after_stop=COMMIT_AFTER_STOP)
-    if isinstance(detection, dict) and detection.get("create_response") is False:
+    if provider.dialect == "live":  # it decides by itself when to speak, and listens while it does
+        policy = replace(policy, full_duplex=True, reply_to_transcript_only=False)
+    elif isinstance(detection, dict) and detection.get("create_response") is False:
         policy = replace(policy, reply_to_transcript_only=True)
     return Plan(
         wishes=Wishes(
             session=session,
             greeting=settings.greet,
-            dialect=provider.dialect,
+            dialect="ga" if provider.dialect == "live" else provider.dialect,
             provider=provider.title,
             model=session.get("model", ""),
             voice=str(voice_of(session)),
@@ -86,6 +91,13 @@ def plan(settings: Settings) -> Plan:
         provider=provider,
         remarks=remarks,
     )
+
+
+def is_live(settings: Settings, provider: Provider, session: Mapping[str, Any]) -> bool:
+    """Whether this talk is a GPT-Live session: by the setting, else by the model's name."""
+    if provider.dialect != "auto":
+        return provider.dialect == "live"
+    return is_live_model(settings.model or str(session.get("model", "")))
 
 
 def translation_plan(settings: Settings, provider: Provider) -> Plan:

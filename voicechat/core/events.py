@@ -9,7 +9,7 @@ answers of an old connection can be told from today's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from voicechat.core.announcements import (
     AnswerAskedByHand as AnswerAskedByHand,
@@ -225,6 +225,8 @@ class Received:
     connection: int
     event: ServerEvent
     notes: tuple[str, ...] = field(default=())
+    translated: dict[str, Any] | None = field(default=None, repr=False)
+    """The event as it was made here of what another protocol said; None for one that came as it is."""
 
 
 LineEvent = ConnectWanted | LineStep | LineNoted | LineOpened | LineFailed | LineLost | SendRefused | Received

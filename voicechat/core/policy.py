@@ -113,6 +113,9 @@ class TurnPolicy:
     """Speech that began while the mic was closed is sent if the mic opens so soon after it; else the user is told."""
     keep_before_line: float = 10.0
     """Speech kept while no line is up."""
+    full_duplex: bool = False
+    """The service listens while it speaks and stops by itself (GPT-Live): the mic stays open, and a voice over the
+    answer silences it here at once as well."""
     lease: float = 30.0
     """Longest press that a control socket may hold without renewing it."""
 

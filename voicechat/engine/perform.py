@@ -20,7 +20,7 @@ from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffect, WireEffect
 from voicechat.engine.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
 from voicechat.errors import ConfigError, SignallingError, VoiceChatError
-from voicechat.journal.entry import Happening, Watch
+from voicechat.journal.entry import TRANSLATED, Happening, Watch
 from voicechat.protocol import client_events as say
 from voicechat.protocol.client_events import ClientEvent
 from voicechat.protocol.codec import Decoded, decode_server, encode
@@ -68,6 +68,7 @@ class Performer:
         self._clock = clock
         self._wall = wall
         self._line: Line | None = None
+        self._listener: Listener | None = None
         self._number = 0
         self._opening: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -114,6 +115,8 @@ class Performer:
         if reason:
             self._refused(kind, reason, event_id)
             return
+        if self._listener is not None and self._listener.translates:
+            tags += TRANSLATED
         self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text.encode()), tags=tags))
 
     def _refused(self, kind: str, reason: str, event_id: str) -> None:
@@ -129,7 +132,7 @@ class Performer:
         number = effect.connection
         if self.secrets is not None:
             effect = replace(effect, session=self.secrets.revealed_session(effect.session))
-        listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
+        listener = self._listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
         try:
             line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
         except SignallingError as error:
@@ -261,6 +264,8 @@ class Listener:
         self._clock = clock
         self._redact = redact
         self._waiting: list[Callable[[], None]] | None = []
+        self.translates = False
+        """The service speaks another protocol, and what is sent is shown by the line as it leaves."""
         self._spoke = asyncio.Event()
 
     async def first_word(self, limit: float) -> None:
@@ -274,13 +279,8 @@ class Listener:
         for report in waiting or ():
             report()
 
-    def on_text(self, text: str) -> None:
-        if self._waiting is not None:
-            if len(self._waiting) == MAX_EVENTS_BEFORE_OPEN:
-                reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the line was open"
-                self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
-            elif len(self._waiting) < MAX_EVENTS_BEFORE_OPEN:
-                self._waiting.append(lambda: self.on_text(text))
+    def on_text(self, text: str, *, translated: bool = False) -> None:
+        if self._has_to_wait(lambda: self.on_text(text, translated=translated)):
             self._spoke.set()
             return
         began = self._clock()
@@ -289,8 +289,29 @@ class Listener:
         if (took := self._clock() - began) > SLOW_FRAME:
             notes += (f"took {round(1000 * took)} ms to read",)
         shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
-        self._tell(on.Received(self._number, decoded.event, notes))
-        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=notes))
+        self._tell(on.Received(self._number, decoded.event, notes, decoded.raw if translated else None))
+        tags = TRANSLATED if translated else ()
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=notes, tags=tags))
+
+    def on_received(self, text: str) -> None:
+        """What really came, where it was translated: shown as it is, and told to nobody."""
+        self.translates = True
+        if self._has_to_wait(lambda: self.on_received(text)):
+            return
+        decoded = decode_redacted(text, self._redact)
+        shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size))
+
+    def _has_to_wait(self, report: Callable[[], None]) -> bool:
+        """Whether the line is not known to be open yet; then `report` is kept until it is."""
+        if self._waiting is None:
+            return False
+        if len(self._waiting) == MAX_EVENTS_BEFORE_OPEN:
+            reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the line was open"
+            self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
+        elif len(self._waiting) < MAX_EVENTS_BEFORE_OPEN:
+            self._waiting.append(report)
+        return True
 
     def on_closed(self, reason: str, code: str = "") -> None:
         if self._waiting is not None:

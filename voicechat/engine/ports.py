@@ -87,7 +87,12 @@ class Secrets(Protocol):
 class LineListener(Protocol):
     """How a line reports. Called on the event loop."""
 
-    def on_text(self, text: str) -> None: ...
+    def on_text(self, text: str, *, translated: bool = False) -> None:
+        """An event of the service; `translated`: made of what another protocol said."""
+
+    def on_received(self, text: str) -> None:
+        """What really came, where that was translated."""
+
     def on_closed(self, reason: str, code: str = "") -> None:
         """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
 

@@ -37,7 +37,9 @@ class Problems:
         self._started_at = at
 
     def watch(self, happening: Happening, seq: int) -> None:
-        """Put one event aside, if the checks have any use for it."""
+        """Put one event aside, if the checks have any use for it. They judge what really crossed the wire."""
+        if "translated" in happening.tags:
+            return
         record = record_of(seq, happening.at - self._started_at, happening.dir, happening.event)
         if record.type in self._diagnosis.interest:
             self._waiting.append(record)

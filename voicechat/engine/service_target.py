@@ -43,6 +43,7 @@ def service_target(
         output_format=(provider.output_format, provider.output_rate),
         chunk=provider.chunk,
         translates=session.get("type") == "translation",
+        is_live=provider.dialect == "live",
         insecure=settings.insecure,
         quirks=provider.quirks,
     )

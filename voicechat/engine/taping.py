@@ -86,7 +86,7 @@ class Taping:
         return ""
 
     def watch(self, happening: Happening) -> None:
-        if self._recorder is not None:
+        if self._recorder is not None and "translated" not in happening.tags:
             self._guarded(self._recorder, self._recorder.watch)(happening)
 
     def end(self) -> None:

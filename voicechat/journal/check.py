@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from voicechat.core.step import step
-from voicechat.journal.lines import effect_as_plain, input_of, start_of
+from voicechat.journal.lines import effect_as_plain, input_of, is_wire_event, start_of
 from voicechat.journal.redact import concealer, redacted
 from voicechat.journal.tape import Entry, Tape
 
@@ -52,7 +52,7 @@ def check(tape: Tape) -> Checked:
     is_redacted = tape.head.get("redacted") is True
     inputs = effects = 0
     for taken, recorded, is_last in steps(tape, wires):
-        wire = wires.popleft() if taken.data.get("type") == "Received" and wires else None
+        wire = wires.popleft() if is_wire_event(taken.data) and wires else None
         result = step(state, input_of(taken.data, wire), taken.at or 0.0, start.policy)
         state = result.state
         decided = tuple(as_on_tape(effect_as_plain(effect), is_redacted=is_redacted) for effect in result.effects)

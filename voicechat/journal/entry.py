@@ -25,6 +25,10 @@ class Happening:
     """Seconds that a tap has kept it before it was passed on."""
 
 
+TRANSLATED = ("translated",)
+"""The tag of events that were made here of what another protocol said: what really came or left stands beside them."""
+
+
 Watch = Callable[[Happening], None]
 
 

@@ -7,7 +7,8 @@
 
 `t` counts from the start of the session, for readers. `at` is the very number the core was given: a re-run must compare
 the same floats. A server event is written once, as the wire event; its input line only says when the core met it
-(`Received` and the connection), and the two kinds come in the same order.
+(`Received` and the connection), and the two kinds come in the same order. Where the service speaks another protocol
+(GPT-Live), the wire event stands there as it came, and the input line has the event that was made of it.
 
 Sound is not in here: base64 audio is replaced by its length, which is all that the core ever looks at.
 """
@@ -35,7 +36,15 @@ from voicechat.protocol.wire import MalformedFrame, number_within
 
 VERSION = 2
 """2: flushes name generations. Tapes of version 1 are read, and compared without what they could not say."""
-AUDIO_TYPES = ("input_audio_buffer.append", "response.output_audio.delta", "response.audio.delta")
+AUDIO_TYPES = (
+    "input_audio_buffer.append",
+    "session.input_audio_buffer.append",
+    "session.input_audio.append",
+    "session.output_audio.fixture.play",
+    "response.output_audio.delta",
+    "response.audio.delta",
+    "session.output_audio.delta",
+)
 """Events that carry sound at their top level, in `audio` or `delta`."""
 NO_NUMBERS = ("nan", "inf", "-inf")
 _ELIDED = re.compile(r"<(\d{1,8}) bytes of base64>")
@@ -77,6 +86,8 @@ def input_line(event: Event, now: float, t: float) -> dict[str, Any]:
     """An input of the core, met at `now` on the session's clock."""
     if isinstance(event, on.Received):
         told: dict[str, Any] = {"connection": event.connection}
+        if event.translated is not None:
+            told["event"] = without_audio(event.translated)
     else:
         told = msgspec.to_builtins(event)
     return {"t": round(t, 6), "at": now, "input": {"type": type(event).__name__} | renamed(finite(told))}
@@ -129,6 +140,10 @@ def input_of(told: Mapping[str, Any], wire: Mapping[str, Any] | None) -> Event:
     if kind is None:
         raise TapeError(f"the tape has an input {name!r} that this version does not know", hint="update voicechat")
     if kind is on.Received:
+        translated = told.get("event")
+        if isinstance(translated, Mapping):
+            connection = int(number_within(told.get("connection"), 0, 1e9) or 0)
+            return on.Received(connection, server_event(translated), (), dict(translated))
         if wire is None:
             raise TapeError("a server event is missing on the tape", hint="it was cut or edited")
         return on.Received(int(number_within(told.get("connection"), 0, 1e9) or 0), server_event(wire))
@@ -143,6 +158,11 @@ def input_of(told: Mapping[str, Any], wire: Mapping[str, Any] | None) -> Event:
     return event
 
 
+def is_wire_event(told: Mapping[str, Any]) -> bool:
+    """Whether an input is the next wire event of the tape, and not one that was made of it here."""
+    return told.get("type") == "Received" and "event" not in told
+
+
 def server_event(wire: Mapping[str, Any]) -> Any:
     """The event of the protocol out of its JSON; sound has its length again, and silence in it."""
     if wire.get("type") == "malformed":
@@ -154,7 +174,7 @@ def without_audio(event: dict[str, Any]) -> dict[str, Any]:
     """The event with base64 sound replaced by its length."""
     kind = event.get("type")
     if kind in AUDIO_TYPES:
-        name = "audio" if kind == AUDIO_TYPES[0] else "delta"
+        name = "audio" if "audio" in event else "delta"
         sound = event.get(name)
         return event | {name: f"<{len(sound)} bytes of base64>"} if isinstance(sound, str) else event
     item = event.get("item")

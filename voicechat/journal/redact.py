@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 WORDS = frozenset(
-    "text transcript arguments output instructions greeting greet prompt query keywords detail token image_url "
+    "text transcript content arguments output instructions greeting greet prompt query keywords detail token image_url "
     "file_data filename".split()
 )
 """Fields that hold what somebody said or wrote, wherever they stand."""

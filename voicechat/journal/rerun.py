@@ -15,7 +15,7 @@ from voicechat.core.events import ConnectWanted, Event, LineOpened, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.core.step import step
-from voicechat.journal.lines import Start, input_of, server_event, start_of
+from voicechat.journal.lines import Start, input_of, is_wire_event, server_event, start_of
 from voicechat.journal.tape import Entry, Tape
 
 
@@ -56,7 +56,7 @@ def _as_it_was(entries: Iterable[Entry], start: Start) -> Iterator[tuple[Entry, 
         if entry.kind == "event" and entry.dir == "in":
             wires.append(entry.data)
         elif entry.kind == "input":
-            wire = wires.popleft() if entry.data.get("type") == "Received" and wires else None
+            wire = wires.popleft() if is_wire_event(entry.data) and wires else None
             event, now = input_of(entry.data, wire), entry.at or 0.0
             state = step(state, event, now, start.policy).state
             past = Past(entry.t, now, entry.line, state, start.policy, event)

@@ -318,6 +318,10 @@ class LiveSession:
             output: Fields = {"type": "function_call_output", "call_id": delegation_id, "output": content}
             self._ask({"type": "conversation.item.create", "item": output}, {"type": "response.create"})
             return None
+        if kind == "session.instructions.append" and content.lower().startswith("stop speaking"):
+            self._wanted.clear()
+            self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
+            return None
         role = "system" if is_silent or kind.startswith("session.commentary") else "user"
         part: Fields = {"type": "input_text", "text": quoted(content)}
         item: Fields = {"type": "message", "role": role, "content": [part]}

@@ -7,6 +7,8 @@ that, so that nothing behind the codec knows the difference:
 * A fragment of the input transcript begins a user item; 0.8 s without one (on the model's clock, or 1.6 s on ours), or
   the assistant's next words, end it.
 * Output that is not silence, or a fragment of the output transcript, begins a response; 0.8 s without either ends it.
+* No command stops the model. Stopping a response ends it here, asks the model to stop, and drops what it still says
+  until it pauses.
 * A function call of a delegated Responses stream is a response of its own, complete when the stream is. A delegation
   to the client is a call of the function `delegate`, whose argument is what the user said last.
 
@@ -29,6 +31,11 @@ Media: TypeAlias = Literal["websocket", "webrtc"]
 
 QUIET = 0.8
 """Seconds without output, or on the model's clock without input, after which a turn is over (as other clients do)."""
+YIELDS_WITHIN = 6.0
+"""Seconds after a stopped response within which output still belongs to it, unless a pause came before."""
+PAUSE = 0.3
+"""Seconds without sound that are a pause of the model, and not of its breath."""
+STOP = "Stop speaking now. The user has interrupted you; wait for what they say next."
 INPUT_QUIET = 1.6
 """Seconds on our clock without a fragment of the input transcript after which the user's turn is over."""
 SILENCE_PEAK = 64
@@ -51,11 +58,10 @@ ENDS = {
 }
 """What a `session.closed` reason means; empty where we asked for it."""
 CANNOT = {
-    "response.cancel": "GPT-Live cannot be told to stop an answer; its sound is silenced here",
+    "response.cancel": "",
     "conversation.item.truncate": "",
     "output_audio_buffer.clear": "",
     "input_audio_buffer.clear": "",
-    "input_audio_buffer.commit": "",
     "conversation.item.delete": "GPT-Live keeps no items that could be deleted",
     "conversation.item.retrieve": "GPT-Live keeps no items that could be looked at",
 }
@@ -94,8 +100,10 @@ class LiveSession:
     """One Live session. Feed it every server event in order, and ask it for every client event before it is sent."""
 
     media: Media = "websocket"
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    """The session as it was asked for, in the Realtime API's form: what Live has no word for is as it was asked."""
     session: Json = field(default_factory=dict)
-    """The session as the service resolved it, in the Realtime API's form; empty before it started."""
+    """The session as the service resolved it, in that form; empty before it started."""
     end: str | None = None
     """Why the service closed the session (`ENDS`); None while it has not."""
     _user: _Turn | None = None
@@ -107,6 +115,14 @@ class LiveSession:
     """Function calls of the delegated response that still streams."""
     _heard: str = ""
     """What the user said last."""
+    _stopped_at: float | None = None
+    """When the user stopped a response that the service may go on speaking; None once it paused."""
+    _typed: str = ""
+    """The id of the last typed message: once the service has taken it, what comes may be its answer."""
+    _quiet_since: float | None = None
+    """Since when the output is silent, after a stop."""
+    _committed: str = ""
+    """The id that the next user item gets, because a commit promised it."""
     _owes_response: bool = False
     """An output was sent to the Responses backend, which waits for `response.create`."""
 
@@ -132,11 +148,13 @@ class LiveSession:
     def _received(self, event: Mapping[str, Any], now: float) -> Iterator[Json]:
         match event:
             case {"type": "session.started", "session": Mapping() as session}:
-                self.session = realtime_session(session)
+                self.session = realtime_session(session, self.asked)
                 yield {"type": "session.created", "session": self.session}
             case {"type": "session.updated", "session": Mapping() as session}:
-                self.session = realtime_session(session)
+                self.session = realtime_session(session, self.asked)
                 yield {"type": "session.updated", "session": self.session}
+            case {"type": "session.instructions.appended", "client_event_id": str() as name} if name == self._typed:
+                self._stopped_at = self._quiet_since = None
             case {"type": "session.closed"}:
                 yield from self._end_user()
                 yield from self._end_answer()
@@ -145,6 +163,8 @@ class LiveSession:
             case {"type": "session.input_transcript.delta", "delta": str() as text}:
                 yield from self._input(text, _ms(event, "start_ms"), _ms(event, "end_ms"), now)
             case {"type": "session.output_transcript.delta", "delta": str() as text}:
+                if self._is_yielding(now, is_quiet=False):
+                    return
                 yield from self._begin_answer(now)
                 yield from self._output(text, now)
             case {"type": "session.output_audio.delta", "delta": str() as audio}:
@@ -165,7 +185,7 @@ class LiveSession:
         if self._user is None:
             if not text.strip():
                 return
-            self._user = _Turn(self._next("user"))
+            self._user, self._committed = _Turn(self._committed or self._next("user")), ""
             yield _item_event("added", self._user.item_id, "user", [{"type": "input_audio", "transcript": None}])
         turn = self._user
         turn.text, turn.seen_at, turn.end_ms = turn.text + text, now, max(turn.end_ms, end_ms)
@@ -209,14 +229,28 @@ class LiveSession:
 
     def _sound(self, audio: str, now: float) -> Iterator[Json]:
         """One piece of the continuous stream: it belongs to a response from the first sound to the last silence."""
-        if not is_silent(audio):
+        is_quiet = is_silent(audio)
+        if self._is_yielding(now, is_quiet=is_quiet):
+            return
+        if not is_quiet:
             yield from self._begin_answer(now)
         if self._answer is not None:
             self._answer.has_audio = True
             yield self._part("response.output_audio.delta", delta=audio)
         yield from self.passed(now)
 
-    def _end_answer(self) -> Iterator[Json]:
+    def _is_yielding(self, now: float, *, is_quiet: bool) -> bool:
+        """Whether what comes is the rest of a response that was stopped."""
+        if self._stopped_at is None:
+            return False
+        self._quiet_since = (self._quiet_since or now) if is_quiet else None
+        has_paused = self._quiet_since is not None and now >= self._quiet_since + PAUSE
+        if has_paused or now >= self._stopped_at + YIELDS_WITHIN:
+            self._stopped_at = self._quiet_since = None
+            return False
+        return True
+
+    def _end_answer(self, status: str = "completed") -> Iterator[Json]:
         turn = self._answer
         if turn is None:
             return
@@ -224,10 +258,11 @@ class LiveSession:
         if turn.has_audio:
             yield self._part("response.output_audio.done")
         yield self._part("response.output_audio_transcript.done", transcript=text)
-        item = _item(turn.item_id, "assistant", [{"type": "output_audio", "transcript": text}], "completed")
+        kept = "completed" if status == "completed" else "incomplete"
+        item = _item(turn.item_id, "assistant", [{"type": "output_audio", "transcript": text}], kept)
         yield {"type": "response.output_item.done", "response_id": turn.response_id, "output_index": 0, "item": item}
         yield {"type": "conversation.item.done", "item": item}
-        yield {"type": "response.done", "response": _response(turn.response_id, "completed", [item])}
+        yield {"type": "response.done", "response": _response(turn.response_id, status, [item])}
         self._answer = None
 
     def _part(self, kind: str, **fields: object) -> Json:
@@ -282,7 +317,7 @@ class LiveSession:
         """The first message on a WebSocket. WebRTC sends `live_session` with its offer instead, and never this."""
         return _with_id({"type": "session.start", "session": live_session(session, self.media)}, event_id)
 
-    def sent(self, event: Mapping[str, Any]) -> Commands:
+    def sent(self, event: Mapping[str, Any], now: float = 0.0) -> Commands:
         """The commands of one client event of the Realtime API."""
         event_id = str(event.get("event_id") or "")
         match event:
@@ -292,6 +327,13 @@ class LiveSession:
                 return self._update(session, event_id)
             case {"type": "conversation.item.create", "item": Mapping() as item}:
                 return self._item_sent(item, event_id)
+            case {"type": "response.cancel"}:
+                if self._answer is None:
+                    return Commands()
+                self._stopped_at, self._quiet_since = now, None
+                return Commands((_append("instructions", STOP, None, event_id),), tuple(self._end_answer("cancelled")))
+            case {"type": "input_audio_buffer.commit"}:
+                return Commands(events=({"type": "input_audio_buffer.committed", "item_id": self._commit()},))
             case {"type": "response.create"}:
                 owed, self._owes_response = self._owes_response and not self._calls, False
                 return Commands((_with_id({"type": "response.create"}, event_id),) if owed else ())
@@ -300,16 +342,22 @@ class LiveSession:
             case _:
                 return Commands(reason=CANNOT.get(str(event.get("type")), "GPT-Live has no such command"))
 
+    def _commit(self) -> str:
+        """The id of the user item that a commit makes: the one that grows, else the next one."""
+        if self._user is None and not self._committed:
+            self._committed = self._next("user")
+        return self._user.item_id if self._user is not None else self._committed
+
     def muted(self, muted: bool, event_id: str = "") -> Json:
         """The command that closes the microphone at the service, or opens it."""
         return _with_id({"type": f"session.input_audio.{'mute' if muted else 'unmute'}"}, event_id)
 
     def _update(self, session: Mapping[str, Any], event_id: str) -> Commands:
         """Only delegation may change while a session runs; all else is answered with what is in force."""
-        asked, now = live_session(session, self.media), live_session(self.session, self.media)
-        fixed = [name for name in _FIXED if name in asked and asked[name] != now.get(name)]
+        asked, ours = live_session(session, self.media), live_session(self.session, self.media)
+        fixed = [name for name in _FIXED if name in asked and asked[name] != ours.get(name)]
         reason = FIXED.format(what=" and ".join(fixed)) if fixed else ""
-        if (delegation := asked.get("delegation")) is not None and delegation != now.get("delegation"):
+        if (delegation := asked.get("delegation")) is not None and delegation != ours.get("delegation"):
             command = {"type": "session.update", "session": {"delegation": delegation}}
             return Commands((_with_id(command, event_id),), reason=reason)
         return Commands(events=({"type": "session.updated", "session": self.session},), reason=reason)
@@ -320,10 +368,11 @@ class LiveSession:
         text = " ".join(part["text"] for part in item.get("content") or () if isinstance(part.get("text"), str))
         if not text.strip():
             return Commands(reason="GPT-Live takes text only")
-        spoken = f"The user typed this message; answer it as if it had been said: {text}"
+        spoken = f'The user typed a message; answer it as if it had been said: "{text}"'
         role = "instructions" if item.get("role") == "user" else "thinking"
         content = spoken if role == "instructions" else text
         commands = tuple(_append(role, piece, None, event_id) for piece in pieces(content))
+        self._typed = event_id
         shown = dict(item) | {"id": item.get("id") or self._next("user"), "status": "completed"}
         events = tuple({"type": f"conversation.item.{name}", "item": shown} for name in ("added", "done"))
         return Commands(commands, events)
@@ -372,7 +421,7 @@ def live_session(session: Mapping[str, Any], media: Media) -> Json:
         made["audio"] = audio
     if (delegation := session.get("delegation")) is not None:
         made["delegation"] = delegation
-    elif tools := [tool for tool in session.get("tools") or () if tool.get("name") != DELEGATE]:
+    elif tools := [tool for tool in session.get("tools") or () if tool.get("type") == "function"]:
         backend = str(session.get("delegation_model") or "gpt-5.4-mini")
         made["delegation"] = {"type": "responses", "responses": {"model": backend, "tools": list(tools)}}
     if "input" in made:
@@ -380,20 +429,15 @@ def live_session(session: Mapping[str, Any], media: Media) -> Json:
     return made
 
 
-def realtime_session(session: Mapping[str, Any]) -> Json:
-    """A Live session in the Realtime API's form, for everything that shows or compares sessions."""
-    audio = _mapping(session.get("audio"))
-    made: Json = {"type": "realtime", "output_modalities": ["audio"]}
+def realtime_session(session: Mapping[str, Any], asked: Mapping[str, Any]) -> Json:
+    """A Live session in the Realtime API's form, with what Live has no word for as it was `asked` for."""
+    made: Json = {"type": "realtime", "output_modalities": ["audio"], **asked}
     made |= {name: session[name] for name in ("id", "model", "instructions", "expires_at") if session.get(name)}
-    sound = {"type": "audio/pcm", "rate": RATE}
-    made["audio"] = {
-        "input": {"format": audio.get("format", sound), "turn_detection": None},
-        "output": {"format": audio.get("format", sound), "voice": _mapping(audio.get("output")).get("voice", "marin")},
-    }
-    delegation = _mapping(session.get("delegation"))
-    if delegation:
-        made["delegation"] = dict(delegation)
-        made["tools"] = list(_mapping(delegation.get("responses")).get("tools") or ())
+    live, mine = _mapping(session.get("audio")), _mapping(asked.get("audio"))
+    sound = {"format": live.get("format", {"type": "audio/pcm", "rate": RATE})}
+    voice = _mapping(live.get("output")).get("voice", "marin")
+    heard = {"turn_detection": {"type": "server_vad"}, **_mapping(mine.get("input")), **sound}
+    made["audio"] = {"input": heard, "output": {**_mapping(mine.get("output")), **sound, "voice": voice}}
     return made
 
 

@@ -175,7 +175,7 @@ class _Listening:
     def __init__(self) -> None:
         self.events: asyncio.Queue[str | Closing] = asyncio.Queue()
 
-    def on_text(self, text: str) -> None:
+    def on_text(self, text: str, *, translated: bool = False) -> None:
         self.events.put_nowait(text)
 
     def on_closed(self, reason: str, code: str = "") -> None:
@@ -186,6 +186,9 @@ class _Listening:
 
     def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
         """Nothing is played here."""
+
+    def on_received(self, text: str) -> None:
+        """Nothing is translated here."""
 
     def on_sent(self, text: str) -> None:
         """Pieces of the microphone are not shown here."""

@@ -32,7 +32,8 @@ class Service:
         self.settings = settings
         self.provider: Provider = provider_of(settings)
         self.is_call = settings.transport == "webrtc"
-        self.dialect: Dialect | None = None if self.provider.dialect == "auto" else self.provider.dialect
+        known = self.provider.dialect
+        self.dialect: Dialect | None = known if known == "ga" or known == "beta" else None
         self._environ = environ
         self._realtime = realtime
         self._server: asyncio.Task[LocalServer] | None = None

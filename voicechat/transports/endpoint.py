@@ -16,7 +16,7 @@ from voicechat.failures import by_name
 
 _SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 _VERSION = re.compile(r"v\d++[a-z0-9]*")
-_PASTED_ENDPOINT = re.compile(r"/realtime(/(calls|sessions|client_secrets|translations))?$")
+_PASTED_ENDPOINT = re.compile(r"/(realtime(/(calls|sessions|client_secrets|translations))?|live/sessions)$")
 
 
 def endpoint(base_url: str, path: str) -> str:

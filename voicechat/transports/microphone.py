@@ -20,7 +20,8 @@ EVENT_ID = "mic-"
 """How the ids of our appends begin; a service that refuses one quotes it."""
 APPEND = "input_audio_buffer.append"
 TRANSLATION_APPEND = "session.input_audio_buffer.append"
-"""What a message is called; a translation session has a name of its own."""
+LIVE_APPEND = "session.input_audio.append"
+"""What a message is called; translation and Live sessions have names of their own."""
 SHORTEST, LONGEST = 0.02, 0.2
 """Seconds of sound in one message; beyond the longest a turn's end would be noticed late."""
 _SHOW_EVERY = 1.0

@@ -37,6 +37,7 @@ _WORDS: dict[Handshake, str] = {
     "sdp": "SDP",
     "client_secret": "client_secrets and SDP",
     "sessions": "sessions and SDP",
+    "live": "GPT-Live",
 }
 
 

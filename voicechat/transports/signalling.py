@@ -20,6 +20,7 @@ from voicechat.errors import SignallingError
 from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
 from voicechat.transports.http_post import Body, Reply, post
+from voicechat.transports.live import SESSIONS, offer_of
 from voicechat.transports.refusals import refused
 from voicechat.transports.target import Handshake, LineTarget
 from voicechat.transports.tokens import Token, fetched, mint, with_living_token
@@ -29,6 +30,7 @@ _HANG_UP_TIMEOUT = 2.0
 ABSENT = frozenset({404, 405})
 """Statuses of an address that is not there."""
 _SDP = {"Accept": "application/sdp", "Content-Type": "application/sdp"}
+_JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 _LEAST = ("type", "model")
 """What every service knows of a session's configuration."""
 
@@ -78,6 +80,8 @@ async def exchange_sdp(
     match handshake:
         case "multipart":
             return await _multipart(http, target, offer)
+        case "live":
+            return await _live(http, target, offer)
         case "sdp":
             return await _bare(http, target, offer, handshake, None, configured=False)
         case _:
@@ -94,6 +98,24 @@ async def _multipart(http: aiohttp.ClientSession, target: LineTarget, offer: str
         if error.status not in (400, 422) or error.code not in _FIELD_CODES or least == session:
             raise
     return await _form(http, target, offer, least, configured=False)
+
+
+async def _live(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> CallAnswer:
+    """Offer and session as JSON, which begins a GPT-Live session; its id stands in the answer."""
+    url = target.webrtc_url or endpoint(target.base_url, SESSIONS)
+    headers, query = credentials(url, target)
+    body = json.dumps(offer_of(target.session or {}, offer)).encode()
+    reply = await post(http, url, headers | _JSON, query, lambda: body, target.connect_timeout)
+    answer = _answer(reply, target, target.key, "live", configured=True)
+    return replace(answer, call_id=_session_id(reply.body))
+
+
+def _session_id(body: str) -> str:
+    """`session.id` of the answer, a plain name; empty where there is none."""
+    made = json.loads(body)
+    session = made.get("session") if isinstance(made, dict) else None
+    name = session.get("id") if isinstance(session, dict) else None
+    return name if isinstance(name, str) and _CALL_ID.fullmatch(name) else ""
 
 
 _FIELD_CODES = ("unknown_parameter", "invalid_value", "invalid_type", "missing_required_parameter")
@@ -170,7 +192,7 @@ def _address(target: LineTarget, handshake: Handshake) -> str:
 
 def path_of(handshake: Handshake) -> str:
     """Where a handshake sends the offer, below the base URL."""
-    return "realtime" if handshake == "sessions" else "realtime/calls"
+    return {"sessions": "realtime", "live": SESSIONS}.get(handshake, "realtime/calls")
 
 
 def _session(target: LineTarget) -> dict[str, object]:
@@ -221,7 +243,8 @@ def _described(body: str) -> str:
         wrapped = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    sdp = wrapped.get("sdp") if isinstance(wrapped, dict) else None
+    transport = wrapped.get("transport") if isinstance(wrapped, dict) else None
+    sdp = (transport if isinstance(transport, dict) else wrapped).get("sdp") if isinstance(wrapped, dict) else None
     return sdp if isinstance(sdp, str) else ""
 
 

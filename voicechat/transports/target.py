@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-Handshake = Literal["multipart", "sdp", "client_secret", "sessions"]
+Handshake = Literal["multipart", "sdp", "client_secret", "sessions", "live"]
 """How the offer of a WebRTC call travels.
 
 multipart: offer and session configuration in one request, with a standard key. sdp: the offer alone, as
 application/sdp, the model in the query. client_secret: a short-lived key is minted with the configuration (GA), then
-sdp with that key. sessions: the same at the beta's addresses.
+sdp with that key. sessions: the same at the beta's addresses. live: offer and session as JSON, which begins a GPT-Live
+session.
 """
-HandshakeWish = Literal["auto", "multipart", "sdp", "client_secret", "sessions"]
+HandshakeWish = Literal["auto", "multipart", "sdp", "client_secret", "sessions", "live"]
 """auto: each in turn until the service takes one (see `probing`)."""
 AuthStyle = Literal["bearer", "api-key", "query"]
 """Where a key travels: the Authorization header, a header of its own, or the query (`api-key`)."""
@@ -60,6 +61,8 @@ class LineTarget:
     """Seconds of microphone in one message on a WebSocket: 0.02 to 0.04, 0.2 in a translation session."""
     translates: bool = False
     """A translation session is wanted, which has addresses and events of its own (WebSocket only)."""
+    is_live: bool = False
+    """A GPT-Live session is wanted, which has addresses, events and a handshake of its own."""
     insecure: bool = False
     """The user allowed a key to travel unencrypted."""
     quirks: frozenset[str] = frozenset()
@@ -90,8 +93,19 @@ class LineOpened:
 class LineListener(Protocol):
     """How a line reports. Called on the event loop; not after `close()`."""
 
-    def on_text(self, text: str) -> None: ...
+    def on_text(self, text: str, *, translated: bool = False) -> None:
+        """An event of the service; `translated`: made here of what another protocol said."""
+
     def on_closed(self, reason: str) -> None: ...
+
+    def on_received(self, text: str) -> None:
+        """What really came, where that was translated."""
+
+    def on_sent(self, text: str) -> None:
+        """A text that the line made itself: a piece of the microphone, or what was translated; to be shown."""
+
+    def on_noted(self, text: str, code: str) -> None:
+        """Something the user should know, in one sentence."""
 
 
 class SoundListener(LineListener, Protocol):
@@ -105,9 +119,3 @@ class SoundListener(LineListener, Protocol):
 
     def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
         """By `at` (the clock of `pull`) so many seconds of this item had left; `moving`: and it went on."""
-
-    def on_sent(self, text: str) -> None:
-        """An event that the line made itself: one of many pieces of the microphone, to be shown."""
-
-    def on_noted(self, text: str, code: str) -> None:
-        """Something the user should know, in one sentence."""

@@ -20,6 +20,7 @@ import aiohttp
 from voicechat.errors import SignallingError
 from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
+from voicechat.transports.live import SESSIONS
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import fetched, with_living_token
@@ -70,6 +71,8 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
     Raises SignallingError for no address at all.
     """
     if not target.websocket_url:
+        if target.is_live:  # the model stands in the session; a query is refused
+            return endpoint(target.base_url, SESSIONS), {}
         query = {"model": target.model} if target.model else {}
         return endpoint(target.base_url, TRANSLATIONS if target.translates else "realtime"), query
     try:
@@ -85,7 +88,7 @@ def address(target: LineTarget) -> tuple[str, dict[str, str]]:
             code="invalid",
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if target.model:
+    if target.model and not target.is_live:
         query.setdefault("model", target.model)
     return urlunsplit((scheme, parts.netloc, parts.path, "", "")), query
 

@@ -19,6 +19,8 @@ from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.peer import Peer
+from voicechat.tasks import spawn
+from voicechat.transports.live import LiveCodec
 from voicechat.transports.probing import call_service
 from voicechat.transports.signalling import CallAnswer, hang_up
 from voicechat.transports.target import LineListener, LineOpened, LineTarget
@@ -29,6 +31,8 @@ _LEAST_FOR_MEDIA = 2.0
 _NO_PATH_AFTER = 2.5
 """Seconds after the answer within which a packet must have gone there and back: ICE tries four times until then, and
 who has no way for UDP has no use for more (R27: the first word through WebSocket within five seconds)."""
+_LOOK_EVERY = 0.1
+"""Seconds between two looks for turns of a Live session that have ended."""
 _LABEL = "oai-events"
 """Some servers accept no other name for the channel."""
 
@@ -52,6 +56,8 @@ class WebRtcLine:
         self._http: aiohttp.ClientSession | None = None
         self._target: LineTarget | None = None
         self._call: CallAnswer | None = None
+        self._codec: LiveCodec | None = None
+        self._ending_turns: asyncio.Task[None] | None = None
 
     async def open(self, target: LineTarget) -> LineOpened:
         """Call the service; returns when events can be sent. Raises SignallingError, with nothing left open."""
@@ -65,7 +71,28 @@ class WebRtcLine:
 
     def send(self, text: str) -> str:
         """Queue one client event; returns why it could not be sent, or an empty string."""
-        return self._peer.send(text) if self._peer is not None else "the line is not open"
+        peer, codec = self._peer, self._codec
+        if peer is None:
+            return "the line is not open"
+        if codec is None:
+            return peer.send(text)
+        leaving, events = codec.write(text)
+        loop = asyncio.get_running_loop()
+        for event in events:
+            # Behind what is being decided now: its consequences must not overtake it.
+            loop.call_soon(self._tell_translated, codec, event)
+        return next((reason for one in leaving if (reason := peer.send(one))), "")
+
+    def _tell_translated(self, codec: LiveCodec, event: str) -> None:
+        if self._codec is codec:
+            self._heard.on_text(event, translated=True)
+
+    async def _end_turns(self, codec: LiveCodec) -> None:
+        """A Live session says nothing when a turn is over; it is looked for."""
+        while self._codec is codec:
+            for event in codec.passed():
+                self._tell_translated(codec, event)
+            await asyncio.sleep(_LOOK_EVERY)
 
     def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
         """The next `samples` of remote sound, mono, 48 kHz; silence while no line is open."""
@@ -87,7 +114,9 @@ class WebRtcLine:
     async def close(self, *, hang_up: bool) -> None:
         """End the call, and tell the service so when `hang_up`. Any number of times; nothing is reported for it."""
         peer, http, call = self._peer, self._http, self._call
-        self._peer, self._http, self._call = None, None, None
+        self._peer, self._http, self._call, self._codec = None, None, None, None
+        if self._ending_turns is not None:
+            self._ending_turns.cancel()
         try:
             if peer is not None:
                 await peer.close()
@@ -99,6 +128,9 @@ class WebRtcLine:
 
     async def _connect(self, target: LineTarget) -> LineOpened:
         began = self._clock()
+        if target.is_live:
+            self._codec = LiveCodec("webrtc", target.session or {}, self._heard, self._clock)
+            self._ending_turns = spawn(self._end_turns(self._codec))
         opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         peer = self._peer = self._new_peer(target, opened)
         offer = await peer.offer()
@@ -131,15 +163,20 @@ class WebRtcLine:
 
         def on_closed(reason: str) -> None:
             if opened.done():
-                self._heard.on_closed(reason)
+                self._heard.on_closed((self._codec.end if self._codec is not None else "") or reason)
             else:
                 opened.set_exception(_no_media(reason, target))
 
         unwrapper = Unwrapper()
 
         def on_message(text: str) -> None:
-            if (event := unwrapper.take(text)) is not None:
+            if (event := unwrapper.take(text)) is None:
+                return
+            if (codec := self._codec) is None:
                 self._heard.on_text(event)
+                return
+            for made in codec.read(event):
+                self._tell_translated(codec, made)
 
         return Peer(
             role="client",

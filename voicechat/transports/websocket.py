@@ -30,7 +30,8 @@ from voicechat.rtc.line_stats import LineStats
 from voicechat.tasks import sentence, spawn
 from voicechat.transports.close_codes import Closing, closing
 from voicechat.transports.credentials import secrets_of, without_secrets
-from voicechat.transports.microphone import APPEND, EVENT_ID, TRANSLATION_APPEND, Microphone
+from voicechat.transports.live import LiveCodec
+from voicechat.transports.microphone import APPEND, EVENT_ID, LIVE_APPEND, TRANSLATION_APPEND, Microphone
 from voicechat.transports.outbox import Outbox
 from voicechat.transports.pulse import LOOK_EVERY, Pulse
 from voicechat.transports.refusals import unreachable
@@ -149,6 +150,7 @@ class _Session:
         self.queue = StreamQueue(self._tell)
         self._answers = SpokenAnswers(self.queue, SoundFormat(*target.output_format), self._note)
         self._answers.on_session = self._session_said
+        self._codec = LiveCodec("websocket", target.session or {}, heard, clock) if target.is_live else None
         self._answers.on_error = self._error_said
         self._microphone = Microphone(
             uplink,
@@ -159,15 +161,17 @@ class _Session:
             clock=clock,
             show=lambda text: self._report(lambda: heard.on_sent(text)),
             note=self._note,
-            event=TRANSLATION_APPEND if target.translates else APPEND,
+            event=LIVE_APPEND if target.is_live else TRANSLATION_APPEND if target.translates else APPEND,
         )
-        self._goodbye = '{"type":"session.close"}' if target.translates else ""
+        self._goodbye = '{"type":"session.close"}' if target.translates or target.is_live else ""
         self._pinging: asyncio.Task[object] | None = None
         self._talking: asyncio.Task[object] | None = None
         self._serving = [self._task(one) for one in (self._read(), self._outbox.write(socket.socket), self._watch())]
 
     async def greet(self, host: str) -> None:
         """Until the service said something. Raises SignallingError if it closes instead, or closes upon an error."""
+        if self._codec is not None:
+            self._outbox.put(self._codec.opening())
         await self._wait(_FIRST_WORD)
         if self._said.message or self._said.code or self._said.type:
             self._greeted.clear()
@@ -186,11 +190,23 @@ class _Session:
     def send(self, text: str) -> str:
         if self._ended.done() or not self._is_reporting:
             return "the line is not open"
+        if self._codec is not None:
+            return self._send_translated(self._codec, text)
         if _ASKS_FORMAT.search(text) and "format" in text:
             self._microphone.hold(_FORMAT_ANSWER)
         else:
             self._microphone.send_part()
         return self._outbox.put(text)
+
+    def _send_translated(self, codec: LiveCodec, text: str) -> str:
+        leaving, events = codec.write(text)
+        for event in events:
+            # Behind what is being decided now: its consequences must not overtake it.
+            self._loop.call_soon(self._tell_translated, event)
+        return next((reason for one in leaving if (reason := self._outbox.put(one))), "")
+
+    def _tell_translated(self, event: str) -> None:
+        self._report(lambda: self._heard.on_text(event, translated=True))
 
     def stats(self) -> LineStats:
         queued = self.queue.queued
@@ -205,7 +221,7 @@ class _Session:
         )
 
     async def close(self, *, hang_up: bool) -> None:
-        if self._goodbye and hang_up and not self.send(self._goodbye):
+        if self._goodbye and hang_up and not self.send(self._goodbye) and self._codec is None:
             self._report(lambda: self._heard.on_sent(self._goodbye))
         self._is_reporting = False
         if hang_up and not self._ended.done():
@@ -239,15 +255,26 @@ class _Session:
         """Sound first: it is wanted at once, and what the session makes of the event may be to flush it."""
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
         self._received += len(data)
+        if self._codec is not None:
+            await self._take_translated(self._codec.read(text))
+            self._greeted.set()
+            return
         await self._answers.read(text)
         self._greeted.set()
         self._report(lambda: self._heard.on_text(text))
+
+    async def _take_translated(self, events: list[str]) -> None:
+        for event in events:
+            await self._answers.read(event)
+            self._tell_translated(event)
 
     async def _watch(self) -> None:
         """Ping, and end the line when nothing comes back."""
         pulse, socket = self._pulse, self._socket.socket
         while True:
             now = self._clock()
+            if self._codec is not None:
+                await self._take_translated(self._codec.passed())
             pulse.look(now)
             if (quiet := self._socket.quiet_for()) is not None and pulse.rtt is not None:
                 pulse.heard(now - quiet)
@@ -263,6 +290,10 @@ class _Session:
         socket = self._socket.socket
         if message.type is aiohttp.WSMsgType.ERROR and socket.close_code == 1009:
             return Closing(f"the service sent a message of more than {LARGEST_MESSAGE} bytes", "close 1009", "", False)
+        if self._codec is not None and self._codec.end:
+            return Closing(
+                self._codec.end, "session_expired" if "longest" in self._codec.end else "line_lost", "", True
+            )
         reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE and isinstance(message.extra, str) else ""
         is_recent = self._clock() - self._said_at < _CLOSES_UPON
         said = (self._said.code or self._said.type or "") if is_recent else ""
@@ -289,7 +320,7 @@ class _Session:
     def _session_said(self, now: InForce) -> None:
         self._said = SaidError()
         self._microphone.use(now.input or self._microphone.form)
-        if now.turns_are_ours is not None:
+        if now.turns_are_ours is not None and self._codec is None:  # a Live session wants a stream that never pauses
             self._microphone.turns_are_ours = now.turns_are_ours
 
     def _error_said(self, error: SaidError) -> None:

@@ -109,7 +109,7 @@ def _may_listen(state: State, policy: TurnPolicy) -> bool:
         return False
     if mic.muted or mic.paused or mic.missing or mic.lost_at is not None or not is_ready(state):
         return False
-    return not is_mic_open_during_playback(state, policy)
+    return policy.full_duplex or not is_mic_open_during_playback(state, policy)
 
 
 def _is_voice_on(voice: Voice) -> bool:

@@ -31,6 +31,8 @@ def is_mic_open_during_playback(state: State, policy: TurnPolicy) -> bool:
     """
     if is_translation(state):
         return state.microphone.hears_over_playback
+    if policy.full_duplex:
+        return state.microphone.hears_over_playback and state.choices.turn_mode != "push-to-talk"
     return policy.mic_open_during_playback and state.choices.barge_in and not state.choices.turns_are_ours
 
 
