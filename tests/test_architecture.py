@@ -47,10 +47,8 @@ def test_the_bare_package_costs_nothing() -> None:
 
 
 @each("path", sorted((ROOT / "voicechat").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_file_says_what_it_is_and_stays_small(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert text.startswith('"""'), "a module begins with its docstring"
-    assert text.count("\n") <= 600, "one file, one thing"
+def test_every_file_says_what_it_is(path: Path) -> None:
+    assert path.read_text(encoding="utf-8").startswith('"""'), "a module begins with its docstring"
 
 
 OWN_TASKS = {
