@@ -25,7 +25,8 @@ from voicechat.journal.source import open_source
 from voicechat.journal.tape import EVENTS_FILE, read_tape
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.server_events import SERVER_EVENTS
-from voicechat.ui.inspector.query import BadTerm, Query, _compares, parse
+from voicechat.ui.inspector.matching import _compares
+from voicechat.ui.inspector.query import BadTerm, Query, parse
 
 LONG = int("9" * 400)
 NUMBERS = st.sampled_from([0, -1, 0.5, 1e17, -1e300, LONG, -LONG, 1_790_000_000_000, 2**63, True])

@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 from tests.bench.bars import Figure, judge
 from voicechat.engine.link import EventRow
-from voicechat.ui.lanes import STEPS, TICK, History, Look, timeline_rows
+from voicechat.ui.history import TICK, History
+from voicechat.ui.lanes import STEPS, Look, timeline_rows
 from voicechat.ui.paint import Palette
 
 BAR_MS = 5.0

@@ -37,7 +37,7 @@ class Watcher:
 
     def look(self) -> None:
         """The screen's own timer calls this."""
-        pane = self._talk.inspector
+        pane = self._talk.developer.inspector
         entries = (pane.store.entry(seq) for seq in range(self._looked_at, pane.store.end))
         self._flooded += sum(entry is not None and entry.kind.type == FLOOD for entry in entries)
         self._looked_at = pane.store.end

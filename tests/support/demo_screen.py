@@ -89,7 +89,7 @@ async def paint(engine: DemoEngine, options: UiOptions, size: tuple[int, int], p
         app.post_message(KeyboardKnown(27 if scene.release == "true" else None))
         fill_ribbon(app.talk.query_one(Ribbon), scene)
         if scene.t:
-            fill_timeline(app.talk.timeline, scene.t)
+            fill_timeline(app.talk.developer.timeline, scene.t)
         await pilot.press(*scene.keys)
         await at_rest(pilot)
         path.write_text(app.export_screenshot(), encoding="utf-8")

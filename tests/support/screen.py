@@ -93,14 +93,14 @@ def control_characters(shown: str) -> list[str]:
 def is_at_rest(talk: TalkScreen) -> bool:
     """Nothing that came in waits for its moment: no turn, no event, no filter, no layout, no question."""
     waits: list[object] = [
-        talk.asked and not talk.armed,
+        talk.consent.asked and not talk.consent.armed,
         talk.query_one(Transcript)._timer,
         talk._callbacks,
         talk._layout_required,
         talk._dirty_widgets,
     ]
-    if talk.inspector.is_mounted:
-        pane = talk.inspector
+    if talk.developer.inspector.is_mounted:
+        pane = talk.developer.inspector
         waits += [pane._waiting, pane._details_timer, pane.filter._timer, pane.events._flushed < pane.store.end - 1]
     return not any(waits)
 

@@ -70,14 +70,14 @@ async def test_the_talk_key_is_the_talk_key_and_a_written_message_keeps_its_lett
 async def test_keys_pressed_before_a_question_is_armed_are_ignored(size: tuple[int, int]) -> None:
     now = [100.0]
     async with showing("tools", size) as (app, engine, pilot):
-        app.talk.clock = lambda: now[0]
+        app.talk.consent.clock = lambda: now[0]
         engine.show(all_scenes()["consent"].view)
         await until(pilot, lambda: "send_mail" in text(app))
         for at in (100.0, 100.49):
             now[0] = at
             await pilot.press("y", "a", "n", "enter", "escape")
             assert (engine.sent, app.talk.query_one(Composer).is_open, app.talk.notice) == ([], False, "")
-            assert app.talk.asked and not app.talk.armed
+            assert app.talk.consent.asked and not app.talk.consent.armed
         now[0] = 100.51
         await until(pilot, lambda: "y allow" in text(app) and "in a moment" not in text(app))
         await pilot.press("y")
@@ -87,11 +87,11 @@ async def test_keys_pressed_before_a_question_is_armed_are_ignored(size: tuple[i
 async def test_a_second_question_is_not_answered_by_the_key_for_the_first() -> None:
     now = [100.0]
     async with showing("consents", (120, 36)) as (app, engine, pilot):
-        app.talk.clock = lambda: now[0]
+        app.talk.consent.clock = lambda: now[0]
         await pilot.press("y", "y", "y")
         await until(pilot, lambda: "1 of 2" not in text(app))
         assert engine.sent == [did.ToolAllowed("call_2")]
-        assert len(app.talk.asked) == 1
+        assert len(app.talk.consent.asked) == 1
 
 
 async def test_without_a_question_the_keys_do_what_they_always_do_and_a_call_unfolds() -> None:

@@ -27,9 +27,9 @@ async def developer(
     async with showing(scene, size) as (app, engine, pilot):
         engine.deliver(*findings)
         engine.log(*happened())
-        await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
+        await until(pilot, lambda: len(app.talk.developer.inspector.store) == len(happened()))
         await pilot.press("f2")
-        await until(pilot, lambda: app.focused is app.talk.inspector.events)
+        await until(pilot, lambda: app.focused is app.talk.developer.inspector.events)
         await at_rest(pilot)
         yield app, engine, pilot
 
@@ -55,30 +55,30 @@ async def test_everything_has_its_place_at_every_size_and_f2_returns_to_the_tran
             await at_rest(pilot)
             deck = talk.query_one(Deck).region
             await pilot.press("f2")
-            await until(pilot, lambda: app.focused is talk.inspector.events)
+            await until(pilot, lambda: app.focused is talk.developer.inspector.events)
             await at_rest(pilot)
-            shown = (said.region.width if in_sight(said) else None), talk.inspector.events.size.height
-            assert (*shown, talk.timeline.size.height) == place
+            shown = (said.region.width if in_sight(said) else None), talk.developer.inspector.events.size.height
+            assert (*shown, talk.developer.timeline.size.height) == place
             assert talk.query_one(Deck).region == deck
-            assert in_sight(talk.problems) == (size != COMPACT)
-            assert in_sight(talk.inspector.detail) == (size == WIDE)
+            assert in_sight(talk.developer.problems) == (size != COMPACT)
+            assert in_sight(talk.developer.inspector.detail) == (size == WIDE)
             if size == WIDE:
-                assert talk.problems.region.width == 58 and talk.problems.region.height == 16
+                assert talk.developer.problems.region.width == 58 and talk.developer.problems.region.height == 16
             await pilot.press("f2")
             await until(pilot, lambda: isinstance(app.focused, TurnList))
-            assert not in_sight(talk.timeline) and not in_sight(talk.inspector)
+            assert not in_sight(talk.developer.timeline) and not in_sight(talk.developer.inspector)
 
 
 async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -> None:
     async with developer(COMPACT) as (app, _, pilot):
-        pane = app.talk.inspector
+        pane = app.talk.developer.inspector
         await pilot.press("shift+tab")
         await until(pilot, lambda: in_sight(app.talk.query_one(Transcript)))
-        assert not in_sight(pane.events) and in_sight(app.talk.timeline)
+        assert not in_sight(pane.events) and in_sight(app.talk.developer.timeline)
         assert "Slower, please." in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: in_sight(pane.events))
-        assert app.focused is pane.events and app.talk.shows_events
+        assert app.focused is pane.events and app.talk.developer.is_shown
         await pilot.press("up", "enter")
         await until(pilot, lambda: app.focused is pane.detail.text)
         assert pane.detail.region.width == 80 and not in_sight(pane.events)
@@ -90,8 +90,14 @@ async def test_compact_screen_shows_list_transcript_or_details_one_at_a_time() -
 async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
     async with developer(WIDE) as (app, _, pilot):
         talk = app.talk
-        pane = talk.inspector
-        order = [pane.filter.field, pane.detail.text, talk.problems, talk.timeline, talk.query_one(TurnList)]
+        pane = talk.developer.inspector
+        order = [
+            pane.filter.field,
+            pane.detail.text,
+            talk.developer.problems,
+            talk.developer.timeline,
+            talk.query_one(TurnList),
+        ]
         for stop in [*order, pane.events]:
             await pilot.press("tab")
             await until(pilot, lambda stop=stop: app.focused is stop)  # type: ignore[misc]
@@ -101,34 +107,40 @@ async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
 
 async def test_focused_pane_carries_the_mark_and_details_replace_problems() -> None:
     async with developer(NORMAL, FINDINGS) as (app, _, pilot):
-        titles = {"PROBLEMS": app.talk.problems, "TIMELINE": app.talk.timeline, "EVENTS": app.talk.inspector.events}
+        titles = {
+            "PROBLEMS": app.talk.developer.problems,
+            "TIMELINE": app.talk.developer.timeline,
+            "EVENTS": app.talk.developer.inspector.events,
+        }
         for marked, pane in titles.items():
             pane.focus()
             await until(pilot, lambda marked=marked: f"▎{marked}" in text(app))  # type: ignore[misc]
             assert not any(f"▎{other}" in text(app) for other in titles if other != marked)
-        assert in_sight(app.talk.problems)
+        assert in_sight(app.talk.developer.problems)
         await pilot.press("up", "enter")
-        await until(pilot, lambda: in_sight(app.talk.inspector.detail) and not in_sight(app.talk.problems))
+        await until(
+            pilot, lambda: in_sight(app.talk.developer.inspector.detail) and not in_sight(app.talk.developer.problems)
+        )
         await pilot.press("escape")
-        await until(pilot, lambda: in_sight(app.talk.problems))
-        assert app.talk.shows_events
+        await until(pilot, lambda: in_sight(app.talk.developer.problems))
+        assert app.talk.developer.is_shown
 
 
 async def test_a_resize_keeps_keyboard_selection_and_what_was_asked_for() -> None:
     async with developer(WIDE, FINDINGS) as (app, _, pilot):
         await pilot.press("up", "up", "up")
-        selected = app.talk.inspector.events.current
+        selected = app.talk.developer.inspector.events.current
         for size in (NORMAL, COMPACT, (60, 16), WIDE):
             await pilot.resize_terminal(*size)
             await at_rest(pilot)
-            assert app.focused is app.talk.inspector.events
-            assert app.talk.inspector.events.current == selected
-            assert in_sight(app.talk.inspector.detail) == (size == WIDE)
-        app.talk.problems.focus()
+            assert app.focused is app.talk.developer.inspector.events
+            assert app.talk.developer.inspector.events.current == selected
+            assert in_sight(app.talk.developer.inspector.detail) == (size == WIDE)
+        app.talk.developer.problems.focus()
         await at_rest(pilot)
         await pilot.resize_terminal(*COMPACT)
-        await until(pilot, lambda: in_sight(app.talk.problems))
-        assert app.focused is app.talk.problems
+        await until(pilot, lambda: in_sight(app.talk.developer.problems))
+        assert app.focused is app.talk.developer.problems
 
 
 async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
@@ -140,12 +152,12 @@ async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
 async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(size: tuple[int, int]) -> None:
     async with developer(size, FINDINGS) as (app, _, pilot):
         await pilot.press("n")
-        await until(pilot, lambda: app.focused is app.talk.problems and in_sight(app.talk.problems))
+        await until(pilot, lambda: app.focused is app.talk.developer.problems and in_sight(app.talk.developer.problems))
         await pilot.press("n", "N", "enter")
-        await until(pilot, lambda: in_sight(app.talk.inspector.detail))
-        entry = app.talk.inspector.events.current_entry
+        await until(pilot, lambda: in_sight(app.talk.developer.inspector.detail))
+        entry = app.talk.developer.inspector.events.current_entry
         assert entry is not None and entry.kind.type == "error"
-        assert app.talk.timeline.selected == pytest.approx(248.06)
+        assert app.talk.developer.timeline.selected == pytest.approx(248.06)
 
 
 async def test_problems_list_errors_first_and_enter_again_shows_the_next_event() -> None:
@@ -156,9 +168,9 @@ async def test_problems_list_errors_first_and_enter_again_shows_the_next_event()
         places = [shown.index(words) for words in ("Setting refused", "Did you mean", "Your loudspeaker", "An answer")]
         assert places == sorted(places)
         await pilot.press("n")
-        await until(pilot, lambda: app.focused is app.talk.problems)
+        await until(pilot, lambda: app.focused is app.talk.developer.problems)
         await pilot.press("enter", "enter")
-        events = app.talk.inspector.events
+        events = app.talk.developer.inspector.events
         await until(pilot, lambda: events.current_entry is not None and events.current_entry.t == 248.02)
 
 
@@ -176,17 +188,17 @@ async def test_evidence_no_longer_kept_changes_nothing_and_esc_closes_a_drawer_f
     async with showing("developer", NORMAL) as (app, engine, pilot):
         engine.deliver(gone)
         await pilot.press("f2", "n")
-        await until(pilot, lambda: app.focused is app.talk.problems)
+        await until(pilot, lambda: app.focused is app.talk.developer.problems)
         await pilot.press("enter")
         await at_rest(pilot)
-        assert app.is_running and app.focused is app.talk.problems
-        app.talk.inspector.events.focus()
+        assert app.is_running and app.focused is app.talk.developer.problems
+        app.talk.developer.inspector.events.focus()
         await pilot.press("d")
         await until(pilot, lambda: app.talk.place == "devices")
-        assert app.talk.stops()[-1] is app.focused, "a drawer is the last stop of Tab"
+        assert app.talk.developer.stops()[-1] is app.focused, "a drawer is the last stop of Tab"
         await pilot.press("escape")
-        await until(pilot, lambda: app.focused is app.talk.inspector.events)
-        assert app.talk.shows_events
+        await until(pilot, lambda: app.focused is app.talk.developer.inspector.events)
+        assert app.talk.developer.is_shown
 
 
 @pytest.mark.parametrize("size", [COMPACT, NORMAL, WIDE])

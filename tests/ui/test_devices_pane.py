@@ -127,7 +127,7 @@ async def test_a_long_list_follows_the_cursor_on_a_small_screen() -> None:
 async def test_palette_switches_echo_noise_and_gain_and_k_needs_a_lost_device() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         await pilot.press("k")
-        for action in ("echo('headphones')", "noise", "gain"):
+        for action in ("switch('echo', 'headphones')", "switch('noise')", "switch('gain')"):
             await app.run_action(action)
         await pilot.pause()
         assert engine.sent == [did.EchoChosen("headphones"), did.NoiseChosen(False), did.GainChosen(False)]

@@ -27,12 +27,12 @@ async def inspecting(size: tuple[int, int] = (120, 36), options: UiOptions | Non
 
 def listed(app: VoiceChatApp) -> list[str]:
     """The lines of the list in sight."""
-    events = app.talk.inspector.events
+    events = app.talk.developer.inspector.events
     return [strip.text for strip in events.render_lines(events.size.region)]
 
 
 def current_type(app: VoiceChatApp) -> str:
-    entry = app.talk.inspector.events.current_entry
+    entry = app.talk.developer.inspector.events.current_entry
     assert entry is not None
     return entry.kind.type
 
@@ -45,7 +45,7 @@ async def test_audio_is_left_out_at_first_and_runs_are_one_line_with_their_text_
     async with inspecting() as (app, _, pilot):
         assert "output_audio.delta" not in text(app)
         assert any("transcript.delta" in line and "×15 “Of course." in line for line in lines(app))
-        app.talk.inspector.set_filter("is:audio")
+        app.talk.developer.inspector.set_filter("is:audio")
         await until(pilot, lambda: "×15 <40 500 bytes>" in text(app))
 
 
@@ -58,7 +58,7 @@ async def test_a_filter_is_applied_as_it_is_typed_and_a_bad_term_keeps_the_last_
         assert "EVENTS 1 shown" in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: "EVENTS 47 shown" in text(app))
-        assert app.talk.shows_events and "typ:x" not in text(app)
+        assert app.talk.developer.is_shown and "typ:x" not in text(app)
 
 
 async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_there_is() -> None:
@@ -66,15 +66,15 @@ async def test_what_is_typed_after_slash_is_a_term_of_its_own_beside_the_filter_
         await pilot.press("slash", *"type:response.done")
         await until(pilot, lambda: "/ -is:audio type:response.done" in text(app) and "EVENTS 3 shown" in text(app))
         await pilot.press("enter")
-        assert app.talk.inspector.filter.field.value == "-is:audio type:response.done"
+        assert app.talk.developer.inspector.filter.field.value == "-is:audio type:response.done"
         await pilot.press("slash", *"is:error", "enter")
         await until(pilot, lambda: "EVENTS 0 shown" in text(app))
-        assert app.talk.inspector.filter.applied == "-is:audio type:response.done is:error"
+        assert app.talk.developer.inspector.filter.applied == "-is:audio type:response.done is:error"
 
 
 async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_one() -> None:
     async with inspecting() as (app, _, pilot):
-        pane = app.talk.inspector
+        pane = app.talk.developer.inspector
         field = pane.filter.field
         await pilot.press("tab")
         await until(pilot, lambda: app.focused is field)
@@ -94,7 +94,7 @@ async def test_tab_and_a_click_lead_into_the_filter_and_up_recalls_an_earlier_on
 
 async def test_the_cursor_stays_at_its_event_through_a_filter_and_back() -> None:
     async with inspecting() as (app, _, pilot):
-        pane = app.talk.inspector
+        pane = app.talk.developer.inspector
         assert pane.select_seq(seq_of("mic.closed"))
         pane.set_filter("dir:in")
         await until(pilot, lambda: current_type(app) == "error")
@@ -116,7 +116,7 @@ async def test_a_frozen_list_counts_what_is_newer_and_end_follows_again() -> Non
 
 async def test_an_error_leads_to_its_cause_along_a_link_and_back() -> None:
     async with inspecting() as (app, _, pilot):
-        assert app.talk.inspector.select_seq(seq_of("error"))
+        assert app.talk.developer.inspector.select_seq(seq_of("error"))
         await pilot.press("enter")
         await until(pilot, lambda: "1 caused by evt_ours_41  session.update" in text(app))
         await pilot.press("1")
@@ -127,7 +127,7 @@ async def test_an_error_leads_to_its_cause_along_a_link_and_back() -> None:
 
 async def test_links_step_along_a_response_and_clear_a_filter_that_hides_the_target() -> None:
     async with inspecting() as (app, _, pilot):
-        pane = app.talk.inspector
+        pane = app.talk.developer.inspector
         assert pane.select_seq(seq_of("response.created"))
         await pilot.press("greater_than_sign")
         assert current_type(app) == "response.output_item.added"
@@ -145,7 +145,7 @@ async def test_links_step_along_a_response_and_clear_a_filter_that_hides_the_tar
 
 async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None:
     async with inspecting() as (app, _, pilot):
-        pane = app.talk.inspector
+        pane = app.talk.developer.inspector
         assert pane.hits() == []
         pane.show_span(241.0, 243.0)
         await until(pilot, lambda: 0 < len(pane.events.shown.rows) < 10)
@@ -156,7 +156,7 @@ async def test_a_span_of_the_timeline_filters_and_hits_are_told_for_it() -> None
 
 async def test_times_count_from_the_chosen_event_and_help_has_the_filter_language() -> None:
     async with inspecting() as (app, _, pilot):
-        assert app.talk.inspector.select_seq(seq_of("session.update"))
+        assert app.talk.developer.inspector.select_seq(seq_of("session.update"))
         await pilot.press("T")
         await until(pilot, lambda: "+0:00.000" in text(app) and "−0:01.100" in text(app))
         await pilot.press("T")
@@ -175,7 +175,7 @@ async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:
 
 async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
     async with inspecting() as (app, _, pilot):
-        assert app.talk.inspector.select_seq(seq_of("session.update"))
+        assert app.talk.developer.inspector.select_seq(seq_of("session.update"))
         await pilot.press("y")
         assert json.loads(app.clipboard)["event_id"] == "evt_ours_41"
         await pilot.press("P")

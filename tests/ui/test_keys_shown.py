@@ -95,7 +95,7 @@ async def test_the_events_key_of_the_configuration_stands_in_footer_and_welcome(
         assert text(app).count("F3") == 2
         assert "F2" not in text(app)
         await pilot.press("f3")
-        await until(pilot, lambda: app.talk.shows_events)
+        await until(pilot, lambda: app.talk.developer.is_shown)
         assert "F3 back to talk" in text(app)
 
 

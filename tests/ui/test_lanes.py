@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.each import each
 from voicechat.engine.link import EventRow
-from voicechat.ui.lanes import STEPS, History, Look, timeline_rows
+from voicechat.ui.history import History
+from voicechat.ui.lanes import STEPS, Look, timeline_rows
 from voicechat.ui.paint import Palette
 
 NAMES = (

@@ -55,7 +55,7 @@ async def replaying(player: Player, size: tuple[int, int] = (120, 36)) -> AsyncI
     app = ReplayApp(player, OPTIONS)
     async with app.run_test(size=size):
         pilot = Keys(app)
-        await until(pilot, lambda: app.talk.is_built)
+        await until(pilot, lambda: app.talk.developer.is_built)
         await at_rest(pilot)
         yield app, pilot
 
@@ -111,26 +111,26 @@ async def test_the_line_tells_position_length_and_speed_at_every_size() -> None:
 async def test_arrows_seek_in_the_event_list_and_not_while_a_filter_is_typed() -> None:
     async with scripted() as (app, player, pilot):
         await pilot.press("f2")
-        await until(pilot, lambda: app.focused is app.talk.inspector.events)
+        await until(pilot, lambda: app.focused is app.talk.developer.inspector.events)
         await pilot.press("left", "home", "space")
         moves = [("by", -5.0), ("toggle", 0)]
         assert player.requests == moves
         await pilot.press("slash", "a", "left", "comma", "full_stop", "home")
-        assert app.talk.inspector.filter.is_typing and player.requests == moves
+        assert app.talk.developer.inspector.filter.is_typing and player.requests == moves
 
 
 async def test_back_in_time_the_panes_forget_what_is_not_yet() -> None:
     async with scripted() as (app, player, pilot):
         player.log(*rows())
         await pilot.press("f2")
-        await until(pilot, lambda: len(app.talk.inspector.store) > 5)
+        await until(pilot, lambda: len(app.talk.developer.inspector.store) > 5)
         kept = rows()[:3]
         player.deliver(Jumped(4.0, True, 0.0, (MicSpan(0.0, False, "closed"),), bytes(80), bytes(80)), Turns((), ()))
         player.log(*kept)
-        await until(pilot, lambda: len(app.talk.inspector.store) == len(kept))
+        await until(pilot, lambda: len(app.talk.developer.inspector.store) == len(kept))
         await until(pilot, lambda: not app.talk.query_one(Transcript).has_talk)
-        await until(pilot, lambda: len(app.talk.inspector.events.shown.rows) <= len(kept))
-        assert app.talk.timeline.history.you.loudest(1.0, 2.0) == 0
+        await until(pilot, lambda: len(app.talk.developer.inspector.events.shown.rows) <= len(kept))
+        assert app.talk.developer.timeline.history.you.loudest(1.0, 2.0) == 0
         assert app.talk.findings == ()
 
 
@@ -138,8 +138,8 @@ async def test_the_window_is_never_called_on_air_and_leaving_asks_nothing() -> N
     player = FakePlayer([*records_of("held"), Playing(1.0, 2.0)])
     async with replaying(player) as (app, pilot):
         await until(pilot, lambda: app.view.mic.is_on_air)
-        app._away = True
-        app._name_window()
+        app.away = True
+        app.name_window()
         assert app.title == "voicechat replay"
         await pilot.press("ctrl+q")
         await until(pilot, lambda: player.is_closed)
@@ -158,11 +158,11 @@ async def test_a_real_tape_is_shown_sought_and_stepped_through(tmp_path: Path) -
         await pilot.press("space", "f2", "end")
         engine.seek_to(7.0)
         await until(pilot, lambda: "input_audio_buffer.speech_started" in types_of(app))
-        before = len(app.talk.inspector.store)
+        before = len(app.talk.developer.inspector.store)
         await pilot.press("full_stop")
-        await until(pilot, lambda: len(app.talk.inspector.store) == before + 1)
+        await until(pilot, lambda: len(app.talk.developer.inspector.store) == before + 1)
 
 
 def types_of(app: ReplayApp) -> list[str]:
     """The events in the list."""
-    return [entry.kind.type for entry in app.talk.inspector.store.entries]
+    return [entry.kind.type for entry in app.talk.developer.inspector.store.entries]

@@ -21,8 +21,8 @@ from voicechat.ui.widgets.send_event import SendEvent, complete
 
 
 async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:
-    app.open_send_event(prefill)
-    await until(pilot, lambda: app.send_form is not None and app.send_form.is_mounted and app.focused is not None)
+    app.manual.open_form(prefill)
+    await until(pilot, lambda: app.manual.form is not None and app.manual.form.is_mounted and app.focused is not None)
     form = app.talk.query_one(SendEvent)
     await until(pilot, lambda: form.editor.has_focus)
     await at_rest(pilot)
@@ -96,7 +96,7 @@ async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: py
 
     monkeypatch.setattr(SendEvent, "_compose", composed_late)
     async with showing("ptt", (120, 36)) as (app, _, pilot):
-        app.open_send_event('{"type": "response.cancel"}')
+        app.manual.open_form('{"type": "response.cancel"}')
         await until(pilot, lambda: app.focused is not None and app.focused.id == "event-editor")
         assert "response.cancel" in text(app)
 
@@ -105,15 +105,15 @@ async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         engine.log(EventRow(1, 1.0, "local", "mic.opened", payload='{"type":"mic.opened"}'))
         await pilot.press("f2")
-        await until(pilot, lambda: "mic.opened" in app.talk.inspector.copied("json"))
+        await until(pilot, lambda: "mic.opened" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
         await until(pilot, lambda: "ours: no service knows this event" in " ".join(text(app).split()))
-        assert app.send_form is None
+        assert app.manual.form is None
         payload = '{"type":"response.create","event_id":"e1"}'
         engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))
-        await until(pilot, lambda: "response.create" in app.talk.inspector.copied("json"))
+        await until(pilot, lambda: "response.create" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
-        await until(pilot, lambda: app.send_form is not None and app.talk.query_one(SendEvent).editor.has_focus)
+        await until(pilot, lambda: app.manual.form is not None and app.talk.query_one(SendEvent).editor.has_focus)
         await until(pilot, lambda: json.loads(app.talk.query_one(SendEvent).editor.text) == {"type": "response.create"})
         assert sent(engine) == []
 
@@ -173,7 +173,7 @@ async def test_a_huge_paste_is_cut_and_the_form_stays_quick_enough_to_close() ->
 async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         form = await form_of(app, pilot, '{"type": "x"}')
-        app.has_release = True
+        app.talker.has_release = True
         app.post_message(KeyMoved("space", "press"))
         await pilot.press("m", "space", "q")
         await at_rest(pilot)

@@ -31,8 +31,8 @@ async def opened(
     async with showing("developer", size, options) as (app, engine, pilot):
         await pilot.press("f2")
         engine.log(*happened())
-        await until(pilot, lambda: len(app.talk.inspector.store) == len(happened()))
-        timeline = app.talk.timeline
+        await until(pilot, lambda: len(app.talk.developer.inspector.store) == len(happened()))
+        timeline = app.talk.developer.timeline
         fill_timeline(timeline)
         timeline.advance()
         await at_rest(pilot)
@@ -40,7 +40,7 @@ async def opened(
 
 
 def shown(app: VoiceChatApp) -> list[str]:
-    region = app.talk.timeline.region
+    region = app.talk.developer.timeline.region
     return [line[region.x : region.right] for line in lines(app)[region.y : region.bottom]]
 
 
@@ -134,10 +134,10 @@ async def test_a_click_selects_the_nearest_event_and_the_list_moves_the_mark() -
         column = timeline.frame.column(248.06)
         await pilot.click(Timeline, offset=(LABEL + column, 3))
         await until(pilot, lambda: timeline.selected is not None)
-        entry = app.talk.inspector.events.current_entry
+        entry = app.talk.developer.inspector.events.current_entry
         assert entry is not None and abs(entry.t - 248.06) <= 0.1
         before = timeline.selected
-        app.talk.inspector.events.focus()
+        app.talk.developer.inspector.events.focus()
         await pilot.press("up", "up")
         await until(pilot, lambda: timeline.selected != before)
         assert shown(app)[-1][LABEL + timeline.frame.column(timeline.selected or 0)] == "▲"
@@ -149,13 +149,13 @@ async def test_a_drag_filters_the_list_to_the_stretch_and_esc_gives_it_up() -> N
         await pilot.mouse_down(Timeline, offset=(first, 3))
         await pilot.hover(Timeline, offset=(last, 3))
         await pilot.mouse_up(Timeline, offset=(last, 3))
-        shown_rows = app.talk.inspector.events.shown
+        shown_rows = app.talk.developer.inspector.events.shown
         await until(pilot, lambda: len(shown_rows.rows) == 4)
         assert "s selected" in shown(app)[0] and "Esc releases" in shown(app)[0]
         assert "╵" in shown(app)[-1]
         await pilot.press("escape")
         await until(pilot, lambda: len(shown_rows.rows) > 20)
-        assert timeline.span is None and app.talk.shows_events
+        assert timeline.span is None and app.talk.developer.is_shown
 
 
 async def test_shift_and_arrows_select_a_stretch_from_the_keyboard() -> None:
@@ -165,7 +165,7 @@ async def test_shift_and_arrows_select_a_stretch_from_the_keyboard() -> None:
         assert timeline.span is not None
         start, end = timeline.span
         assert end == timeline.history.now and 0.3 < end - start < 1.5
-        await until(pilot, lambda: "after:" in app.talk.inspector.filter.applied)
+        await until(pilot, lambda: "after:" in app.talk.developer.inspector.filter.applied)
 
 
 async def test_calm_timeline_is_a_page_that_fills_and_turns() -> None:

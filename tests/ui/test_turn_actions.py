@@ -108,7 +108,7 @@ async def test_a_retrieved_item_opens_in_the_details() -> None:
         await until(pilot, lambda: engine.sent == [did.ItemRetrievalAsked("t1")])
         payload = '{"type":"conversation.item.retrieved","item":{"id":"i1","content":[{"text":"from the service"}]}}'
         engine.log(EventRow(7, 1.0, "in", "conversation.item.retrieved", payload=payload, refs=("", "i1", "")))
-        await until(pilot, lambda: app.talk.shows_events and "from the service" in text(app))
+        await until(pilot, lambda: app.talk.developer.is_shown and "from the service" in text(app))
 
 
 async def test_a_text_is_put_behind_the_turn_in_the_role_that_was_chosen() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from voicechat.journal.export_sound import Levels
 from voicechat.journal.markup import Markup, el, joined
 from voicechat.journal.past_talk import PastTalk
-from voicechat.ui.lanes import Mark, Span
+from voicechat.ui.history import Mark, Span
 
 SCALE = 48.0
 """Pixels a second before anybody zooms."""

@@ -18,7 +18,7 @@ from voicechat.journal.index import Film
 from voicechat.journal.redaction import Guarded
 from voicechat.journal.source import Source, open_source
 from voicechat.journal.story import Story, story_told
-from voicechat.ui.lanes import History
+from voicechat.ui.history import History
 
 
 @dataclass(frozen=True, slots=True)

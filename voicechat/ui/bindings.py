@@ -7,6 +7,7 @@ values with a reason; the default stays.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,68 +61,118 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("vc.ptt", "space", "talk", "hold to talk, tap to latch", "TALK", "Talk"),
     Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "the same, also while typing", "TALK", everywhere=True),
-    Action("vc.mute", "m", "mute", "mute, and unmute", "TALK", "Mute"),
-    Action("vc.turn_mode", "o", "turn_mode", "open mic / push-to-talk", "TALK", "Turn mode"),
+    Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
+    Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
     Action("vc.back", "escape", "back", "back, or stop the answer", "TALK", "Back"),
     Action("vc.stop", "f9", "stop", "stop the answer, anywhere", "TALK", "Stop the answer", everywhere=True),
-    Action("vc.barge_in", "b", "barge_in", "barge-in on / off", "TALK", "Barge-in"),
+    Action("vc.barge_in", "b", "switch('barge_in')", "barge-in on / off", "TALK", "Barge-in"),
     Action("vc.type", "i", "type", "type a message", "WRITE", "Type a message"),
     Action("vc.events", "f2,e", "events", "watch the events", "LOOK", "Events"),
     Action("vc.numbers", "f7,t", "numbers", "times, tokens, money", "LOOK", "Numbers"),
     Action("vc.export_numbers", "", "export_numbers", "the turns as a CSV file", "", "Export the numbers as CSV"),
     Action("vc.go_on", "", "go_on", "although the budget is spent", "", "continue: beyond the budget"),
-    Action("vc.find", "slash", "find", "filter the events", "EVENTS", "Filter the events"),
-    Action("vc.freeze", "f", "freeze", "freeze, and follow again", "EVENTS", "Freeze the events"),
-    Action("vc.zoom_out", "left_square_bracket", "zoom(-1)", "the timeline: more time", "", "Timeline: more time"),
-    Action("vc.zoom", "right_square_bracket", "zoom(1)", "the timeline closer", "", "Timeline: closer"),
-    Action("vc.problem", "n", "problem(1)", "next problem", "", "Next problem"),
-    Action("vc.problem_back", "N", "problem(-1)", "previous problem", "", "Previous problem"),
-    Action("vc.mark", "M", "mark", "mark the event", "EVENTS", "Mark the event"),
-    Action("vc.reference", "T", "time_reference", "times from here on", "EVENTS", "Count times from this event"),
-    Action("vc.gaps", "g", "gaps", "times since the line above", "EVENTS", "Times since the line above"),
-    Action("vc.same_id", "asterisk", "same_id", "only what has its ids", "EVENTS", "Only events with the same ids"),
+    Action("vc.find", "slash", "pane('find')", "filter the events", "EVENTS", "Filter the events"),
+    Action("vc.freeze", "f", "pane('freeze')", "freeze, and follow again", "EVENTS", "Freeze the events"),
+    Action(
+        "vc.zoom_out",
+        "left_square_bracket",
+        "pane('zoom', -1)",
+        "the timeline: more time",
+        "",
+        "Timeline: more time",
+    ),
+    Action("vc.zoom", "right_square_bracket", "pane('zoom', 1)", "the timeline closer", "", "Timeline: closer"),
+    Action("vc.problem", "n", "pane('next_problem', 1)", "next problem", "", "Next problem"),
+    Action("vc.problem_back", "N", "pane('next_problem', -1)", "previous problem", "", "Previous problem"),
+    Action("vc.mark", "M", "pane('mark')", "mark the event", "EVENTS", "Mark the event"),
+    Action(
+        "vc.reference",
+        "T",
+        "pane('time_reference')",
+        "times from here on",
+        "EVENTS",
+        "Count times from this event",
+    ),
+    Action("vc.gaps", "g", "pane('gaps')", "times since the line above", "EVENTS", "Times since the line above"),
+    Action(
+        "vc.same_id",
+        "asterisk",
+        "pane('same_id')",
+        "only what has its ids",
+        "EVENTS",
+        "Only events with the same ids",
+    ),
     Action("vc.copy_python", "P", "copy_event('python')", "copy it as Python", "EVENTS", "Copy the event as Python"),
     Action("vc.copy_event", "", "copy_event('json')", "copy the event", "", "Copy the event as JSON"),
     Action("vc.copy_tape", "", "copy_tape", "the marked, or all shown", "", "Copy the events as a tape"),
-    Action("vc.step_back", "less_than_sign", "step(-1)", "back along its response", "EVENTS"),
-    Action("vc.step", "greater_than_sign", "step(1)", "on along its response", "EVENTS"),
-    Action("vc.jump_back", "backspace", "jump_back", "back from a link", "EVENTS"),
+    Action("vc.step_back", "less_than_sign", "pane('step', -1)", "back along its response", "EVENTS"),
+    Action("vc.step", "greater_than_sign", "pane('step', 1)", "on along its response", "EVENTS"),
+    Action("vc.jump_back", "backspace", "pane('jump_back')", "back from a link", "EVENTS"),
     *(
         Action(
             f"vc.link_{n}",
             f"{n}",
-            f"follow_link({n})",
+            f"pane('follow_link', {n})",
             f"follow link {n} of the details",
             "",
             f"Follow link {n} of the details",
         )
         for n in range(1, 7)
     ),
-    Action("vc.send_event", "c", "send_event", "write an event by hand", "EVENTS", "Send an event"),
-    Action("vc.resend", "x", "resend", "fill the form with it", "EVENTS", "Send the event again"),
-    Action("vc.delete_turn", "delete", "delete_turn", "delete the selected turn", "", "Delete the selected turn"),
-    Action("vc.truncate_turn", "X", "truncate_turn", "cut it where it was heard", "", "Cut the selected answer here"),
-    Action("vc.retrieve_turn", "R", "retrieve_turn", "its item at the service", "", "Retrieve the selected turn"),
-    Action("vc.insert_after", "a", "insert_after", "put a text behind it", "", "Insert a text after the selected turn"),
-    Action("vc.system_text", "S", "system_text", "a text of the system", "", "system: tell the model something"),
+    Action("vc.send_event", "c", "manual('send_event')", "write an event by hand", "EVENTS", "Send an event"),
+    Action("vc.resend", "x", "manual('resend')", "fill the form with it", "EVENTS", "Send the event again"),
+    Action(
+        "vc.delete_turn", "delete", "manual('delete_turn')", "delete the selected turn", "", "Delete the selected turn"
+    ),
+    Action(
+        "vc.truncate_turn",
+        "X",
+        "manual('truncate_turn')",
+        "cut it where it was heard",
+        "",
+        "Cut the selected answer here",
+    ),
+    Action(
+        "vc.retrieve_turn", "R", "manual('retrieve_turn')", "its item at the service", "", "Retrieve the selected turn"
+    ),
+    Action(
+        "vc.insert_after",
+        "a",
+        "manual('insert_after')",
+        "put a text behind it",
+        "",
+        "Insert a text after the selected turn",
+    ),
+    Action(
+        "vc.system_text", "S", "manual('system_text')", "a text of the system", "", "system: tell the model something"
+    ),
     Action("vc.fold", "enter", "fold", "unfold, fold", "", "Unfold"),
     Action("vc.copy", "y", "copy", "copy this turn", "LOOK", "Copy this turn"),
     Action("vc.copy_all", "Y", "copy_all", "copy everything", "", "Copy everything"),
     Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK", "Follow the newest"),
     Action("vc.help", "question_mark", "help", "every key", "", "Keys"),
     Action("vc.commands", "colon", "commands", "every command by name", "", "Commands: this list"),
-    Action("vc.volume_down", "minus", "volume(-0.1)", "quieter", "", "Quieter"),
-    Action("vc.volume", "equals_sign,plus", "volume(0.1)", "louder, - quieter", "HEAR", "Louder"),
-    Action("vc.deafen", "D", "deafen", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
+    Action("vc.volume_down", "minus", "switch('volume', -0.1)", "quieter", "", "Quieter"),
+    Action("vc.volume", "equals_sign,plus", "switch('volume', 0.1)", "louder, - quieter", "HEAR", "Louder"),
+    Action("vc.deafen", "D", "switch('deafen')", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
     Action("vc.devices", "d", "devices", "microphone, loudspeaker", "TALK", "Devices"),
     Action("vc.settings", "f4,comma", "settings", "session, voice, sound, looks", "LOOK", "Settings"),
-    Action("vc.keep_waiting", "k", "keep_waiting", "wait for a lost device", "", "Keep waiting for a lost device"),
+    Action(
+        "vc.keep_waiting", "k", "switch('keep_waiting')", "wait for a lost device", "", "Keep waiting for a lost device"
+    ),
     Action("vc.record", "w", "record", "make a tape, end the tape", "WRITE", "Record: make a tape, end the tape"),
-    Action("vc.echo", "", "echo('on')", "cancel the loudspeaker's echo", "", "Echo cancelling"),
-    Action("vc.headphones", "", "echo('headphones')", "no echo to cancel", "", "Headphones"),
-    Action("vc.half_duplex", "", "echo('off')", "the mic shuts while it plays", "", "No echo cancelling: half duplex"),
-    Action("vc.noise", "", "noise", "suppress background noise", "", "Noise suppression on or off"),
-    Action("vc.gain", "", "gain", "level the microphone", "", "Gain control on or off"),
+    Action("vc.echo", "", "switch('echo', 'on')", "cancel the loudspeaker's echo", "", "Echo cancelling"),
+    Action("vc.headphones", "", "switch('echo', 'headphones')", "no echo to cancel", "", "Headphones"),
+    Action(
+        "vc.half_duplex",
+        "",
+        "switch('echo', 'off')",
+        "the mic shuts while it plays",
+        "",
+        "No echo cancelling: half duplex",
+    ),
+    Action("vc.noise", "", "switch('noise')", "suppress background noise", "", "Noise suppression on or off"),
+    Action("vc.gain", "", "switch('gain')", "level the microphone", "", "Gain control on or off"),
     Action("vc.allow", "", "consent('once')", "let the tool run", "", "allow: this call of a tool"),
     Action("vc.allow_always", "", "consent('always')", "and each time it is called", "", "allow always: this tool"),
     Action("vc.deny", "", "consent('no')", "do not let the tool run", "", "deny: this call of a tool"),
@@ -132,6 +183,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", "", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
+_OF_A_PART = re.compile(r"(?:app\.)?(?:switch|pane|manual)\(+'(\w+)'")
+
+
+def name_of(action: str) -> str:
+    """What an action does: `mute` for `switch('mute')`, `zoom` for `pane('zoom', 1)`, `talk` for `app.talk`."""
+    part = _OF_A_PART.match(action)
+    return part[1] if part else action.partition("(")[0].removeprefix("app.")
+
+
 ACTING = frozenset(
     {"mute", "turn_mode", "barge_in", "volume", "deafen", "keep_waiting", "echo", "noise", "gain", "stop", "consent"}
     | {"again", "end", "new", "type", "go_on", "send_event", "resend", "template", "delete_turn", "truncate_turn"}
@@ -139,7 +199,7 @@ ACTING = frozenset(
 )
 """Actions that would change a talk, or begin to."""
 CHANGING = frozenset(
-    action.id for action in ACTIONS if action.action.partition("(")[0] in ACTING | {"talk", "devices", "settings"}
+    action.id for action in ACTIONS if name_of(action.action) in ACTING | {"talk", "devices", "settings"}
 )
 """Bindings that a read-only viewer has no use for."""
 LEFT_GROUPS, RIGHT_GROUPS = ("TALK", "WRITE"), ("LOOK", "HEAR", "LEAVE")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from textual.message import Message
 
 from voicechat.core.user_events import UserAct
@@ -26,144 +23,28 @@ from voicechat.engine.link import (
     Unresponsive,
 )
 
-
-class SnapshotArrived(Message, bubble=False):
-    """The newest state; an older one still waiting is worth nothing."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        super().__init__()
-        self.snapshot = snapshot
-
-    def can_replace(self, message: Message) -> bool:
-        """Latest wins."""
-        return isinstance(message, SnapshotArrived)
-
-
-class TurnsArrived(Message, bubble=False):
-    """Changed entries of the transcript. Never replaced: each carries only what changed."""
-
-    def __init__(self, turns: Turns) -> None:
-        super().__init__()
-        self.turns = turns
-
-
-class BatchArrived(Message, bubble=False):
-    """New events for the list."""
-
-    def __init__(self, batch: Batch) -> None:
-        super().__init__()
-        self.batch = batch
-
-
-class DevicesArrived(Message, bubble=False):
-    """What there is to choose from; the newest list is the whole truth."""
-
-    def __init__(self, devices: Devices) -> None:
-        super().__init__()
-        self.devices = devices
-
-    def can_replace(self, message: Message) -> bool:
-        """Latest wins."""
-        return isinstance(message, DevicesArrived)
-
-
-class SessionArrived(Message, bubble=False):
-    """The configuration as it is now; the newest is the whole truth."""
-
-    def __init__(self, session: SessionShown) -> None:
-        super().__init__()
-        self.session = session
-
-    def can_replace(self, message: Message) -> bool:
-        """Latest wins."""
-        return isinstance(message, SessionArrived)
-
-
+NEWEST_ONLY = frozenset({Snapshot, Devices, SessionShown, Numbers, Playing})
+"""Records of which the newest is the whole truth: an older one that still waits is dropped."""
+SHOWN = NEWEST_ONLY | {Turns, Batch, Finding, TapeShown, Jumped, EngineHello, Unresponsive, Goodbye, Ack}
+"""Records that concern a screen."""
 TOLD_BY_THE_TALK = frozenset(
     {"mic-silent", "self-echo", "connection-lost", "auth-failed", "quota-or-billing", "rate-limited", "session-expired"}
     | {"response-failed", "no-response", "transcription-failed"}
 )
-"""Findings whose happening already has a note of its own in the transcript: nobody needs two."""
+"""Findings whose happening already has a note of its own in the transcript."""
 
 
-class FindingArrived(Message, bubble=False):
-    """A problem was found, has changed or has ended. Never replaced: each tells of one problem only."""
+class Arrived(Message, bubble=False):
+    """A record of the engine."""
 
-    def __init__(self, finding: Finding) -> None:
+    def __init__(self, record: FromEngine) -> None:
         super().__init__()
-        self.finding = finding
-
-
-class TapeArrived(Message, bubble=False):
-    """A tape is being made, or no more."""
-
-    def __init__(self, tape: TapeShown) -> None:
-        super().__init__()
-        self.tape = tape
-
-
-class NumbersArrived(Message, bubble=False):
-    """Times, tokens and money; the newest figures are the whole truth."""
-
-    def __init__(self, numbers: Numbers) -> None:
-        super().__init__()
-        self.numbers = numbers
+        self.record = record
 
     def can_replace(self, message: Message) -> bool:
-        """Latest wins."""
-        return isinstance(message, NumbersArrived)
-
-
-class JumpedArrived(Message, bubble=False):
-    """A replay goes on at another moment. Never replaced: what follows builds on it."""
-
-    def __init__(self, jumped: Jumped) -> None:
-        super().__init__()
-        self.jumped = jumped
-
-
-class PlayingArrived(Message, bubble=False):
-    """Where a replay is; the newest is the whole truth."""
-
-    def __init__(self, playing: Playing) -> None:
-        super().__init__()
-        self.playing = playing
-
-    def can_replace(self, message: Message) -> bool:
-        """Latest wins."""
-        return isinstance(message, PlayingArrived)
-
-
-class EngineBegan(Message, bubble=False):
-    """The engine said hello."""
-
-    def __init__(self, hello: EngineHello) -> None:
-        super().__init__()
-        self.hello = hello
-
-
-class EngineEnded(Message, bubble=False):
-    """The engine said goodbye, or died and its host said it for it."""
-
-    def __init__(self, goodbye: Goodbye) -> None:
-        super().__init__()
-        self.goodbye = goodbye
-
-
-class CommandRefused(Message, bubble=False):
-    """The engine did not do what the user asked for."""
-
-    def __init__(self, ack: Ack) -> None:
-        super().__init__()
-        self.reason = ack.reason
-
-
-class EngineSilent(Message, bubble=False):
-    """The engine has answered no ping for `seconds`; 0: it answers again."""
-
-    def __init__(self, record: Unresponsive) -> None:
-        super().__init__()
-        self.seconds = record.seconds
+        """Latest wins where the newest is the whole truth."""
+        kind = type(self.record)
+        return kind in NEWEST_ONLY and isinstance(message, Arrived) and type(message.record) is kind
 
 
 class UserDid(Message):
@@ -180,29 +61,3 @@ class BadgePressed(Message):
 
 class BadgeReleased(Message):
     """The mouse came up, wherever the pointer was: send."""
-
-
-_ARRIVALS: dict[type[FromEngine], Callable[[Any], Message]] = {
-    Snapshot: SnapshotArrived,
-    Turns: TurnsArrived,
-    Batch: BatchArrived,
-    Devices: DevicesArrived,
-    Finding: FindingArrived,
-    SessionShown: SessionArrived,
-    Numbers: NumbersArrived,
-    TapeShown: TapeArrived,
-    Jumped: JumpedArrived,
-    Playing: PlayingArrived,
-    EngineHello: EngineBegan,
-    Unresponsive: EngineSilent,
-    Goodbye: EngineEnded,
-    Ack: CommandRefused,
-}
-
-
-def message_of(record: FromEngine) -> Message | None:
-    """The message that carries one record to the screen; None for what concerns no screen."""
-    if isinstance(record, Ack) and not record.reason:
-        return None
-    arrival = _ARRIVALS.get(type(record))
-    return arrival(record) if arrival is not None else None

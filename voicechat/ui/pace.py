@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 
 from msgspec import structs
 
-from voicechat.core.view import ConnectionView, View
+from voicechat.core.view import ConnectionView, ReplyView, View
 from voicechat.engine.link import Received
+from voicechat.ui.wording import Keys
 
+RESTARTABLE_AFTER = 10.0
+"""Seconds without a response after which Enter kills the engine and starts it again."""
 FULL, CALM, AWAY = 12.0, 4.0, 2.0
 _TENTHS_OF_MIC = ("keeping", "held", "latched", "remote", "tail", "flat", "device-lost")
 _TENTHS_OF_REPLY = ("listening", "thinking", "speaking", "finished", "cut")
@@ -78,3 +81,31 @@ def settled(counts: Received | None) -> Received | None:
 def still_connection(connection: ConnectionView) -> ConnectionView:
     """Without the clocks."""
     return replace(connection, seconds=0.0, session_seconds=0.0, next_try_in=None, lost_for=None, ends_in=None)
+
+
+def after_death(view: View, keys: Keys) -> View:
+    """What is left of a session whose engine is gone: names, and a closed microphone."""
+    mic = replace(
+        view.mic,
+        state="ended",
+        is_on_air=False,
+        reason="the engine has ended, and the microphone is closed",
+        hint=f"{keys.of('fold')} starts it again",
+        lamps=("no", "no", "no"),
+    )
+    return View(mic, ReplyView(), replace(view.connection, phase="ended"))
+
+
+def without_response(view: View, seconds: float, keys: Keys) -> View:
+    """The last known session of an engine that does not respond: nothing is known of its microphone."""
+    hint = f"{keys.of('fold')} restarts it" if seconds >= RESTARTABLE_AFTER else ""
+    mic = replace(
+        view.mic,
+        state="unknown",
+        is_on_air=False,
+        reason="the engine does not respond",
+        hint=hint,
+        seconds=float(int(seconds)),
+        lamps=("waiting", "waiting", "waiting"),
+    )
+    return replace(view, mic=mic, reply=ReplyView(), asked=())

@@ -64,7 +64,9 @@ def commands(app: VoiceChatApp) -> Iterator[Command]:
         run = "record(True)" if action.id == "vc.record" else action.action
         yield Command(title_of(action), words, _acting(app, run), also)
     for kind in client_types(app.talk.connection.dialect):
-        yield Command(f"Send event: {kind}", "open the form with it", _acting(app, f"template({kind!r})"), "", False)
+        yield Command(
+            f"Send event: {kind}", "open the form with it", _acting(app, f"manual('template', {kind!r})"), "", False
+        )
     yield Command("Theme", "choose the colours", _calling(app.action_change_theme))
     for name in sorted(app.available_themes):
         yield Command(f"Theme: {name}", "use these colours", _theming(app, name), "theme colours", False)

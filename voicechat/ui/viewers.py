@@ -10,18 +10,54 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from voicechat.engine.link import Numbers, Playing
+from voicechat.engine.link import FromEngine, Jumped, Numbers, Playing
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui import messages
 from voicechat.ui.app import VoiceChatApp, run_screen
+from voicechat.ui.feed import Feed
 from voicechat.ui.inspector.entries import KEEP_OF_TAPE
 from voicechat.ui.options import Engine, Player, UiOptions
 from voicechat.ui.paint import Painted, Palette, Row, clock
+from voicechat.ui.screens.talk import TalkScreen
+from voicechat.ui.talker import Talker
 from voicechat.ui.widgets.card import KeyCard
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.transcript import Transcript, TurnList
+
+
+def begin_anew(talk: TalkScreen, jumped: Jumped) -> None:
+    """Another talk, or the same from the start: nothing that was shown of it counts."""
+    talk.findings = ()
+    talk.numbers = Numbers(0.0, Figures())
+    talk.query_one(Transcript).begin_anew()
+    talk.developer.jump(jumped)
+
+
+class NoTalker(Talker):
+    """The talk key of a replay: its releases mean nothing, and it arrives as any other key."""
+
+    def is_talk_key(self, key: str) -> bool:
+        """None is."""
+        return False
+
+
+class ViewerFeed(Feed):
+    """The records of a talk that is led elsewhere, or was."""
+
+    def take(self, record: FromEngine) -> None:
+        """At a jump the panes forget what is void, or learn what was left out."""
+        match record:
+            case Playing():
+                self.app.query_one(ReplayLine).playing = record
+                self.app.talk.query_one(Foot).replay = "paused" if record.is_paused else "playing"
+            case Jumped() if record.anew:
+                begin_anew(self.app.talk, record)
+            case Jumped():
+                self.app.talk.developer.jump(record)
+            case _:
+                super().take(record)
 
 
 class TapApp(VoiceChatApp):
@@ -30,17 +66,10 @@ class TapApp(VoiceChatApp):
     The screen of a tap: the same as a talk's, begun anew with every client that calls.
     """
 
-    def on_jumped_arrived(self, message: messages.JumpedArrived) -> None:
-        """Another client: what was shown of the one before it goes."""
-        if not self.is_shown:
-            return
-        self.talk.findings = ()
-        self.talk.numbers = Numbers(0.0, Figures())
-        self.talk.query_one(Transcript).begin_anew()
-        self.talk.jump_panes(message.jumped)
+    FEED = ViewerFeed
 
     async def action_quit(self) -> None:
-        """Leave; nobody is on air."""
+        """Leave without a question: the microphone is not ours."""
         self.leave(0)
 
 
@@ -116,6 +145,7 @@ class ReplayApp(VoiceChatApp):
     """Space pauses, arrows leap, comma and full stop (or shift and the arrows) go from event to event, + and - change
     the speed."""
 
+    FEED = ViewerFeed
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the lists, which would scroll sideways with them; `check_action` leaves them to who needs them.
         Binding("left", f"replay_by(-{LEAP})", show=False, priority=True),
@@ -131,6 +161,7 @@ class ReplayApp(VoiceChatApp):
     def __init__(self, player: Player, options: UiOptions) -> None:
         super().__init__(player, options)
         self.player = player
+        self.talker = NoTalker(self)
         self._line = ReplayLine(id="replay-line")
         self.acting = self.acting - {"volume"} | {"devices"}  # the one is the speed here, the other nothing at all
 
@@ -141,7 +172,7 @@ class ReplayApp(VoiceChatApp):
         self.talk.query_one(Foot).replay = "playing"
         self.talk.query_one(KeyCard).replay = True
         self.talk.add_class("-replay")
-        self.talk.inspector.store.keep = KEEP_OF_TAPE
+        self.talk.developer.inspector.store.keep = KEEP_OF_TAPE
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A pane with a use of its own for these keys keeps them."""
@@ -169,9 +200,12 @@ class ReplayApp(VoiceChatApp):
         """The talk key pauses."""
         self.player.toggle()
 
-    def action_volume(self, by: float) -> None:
+    def action_switch(self, name: str, *args: object) -> None:
         """Louder is faster."""
-        self.player.faster(1 if by > 0 else -1)
+        if name == "volume":
+            self.player.faster(-1 if args == (-0.1,) else 1)
+        else:
+            super().action_switch(name, *args)
 
     def on_replay_line_wanted(self, message: ReplayLine.Wanted) -> None:
         """A click on the bar."""
@@ -188,29 +222,10 @@ class ReplayApp(VoiceChatApp):
         message.stop()
         message.prevent_default()
 
-    def on_playing_arrived(self, message: messages.PlayingArrived) -> None:
-        """Where the replay is."""
-        if self.is_shown:
-            self._line.playing = message.playing
-            self.talk.query_one(Foot).replay = "paused" if message.playing.is_paused else "playing"
-
-    def on_jumped_arrived(self, message: messages.JumpedArrived) -> None:
-        """The panes forget what lies ahead, or learn what was left out."""
-        if not self.is_shown:
-            return
-        if message.jumped.anew:
-            self.talk.findings = ()
-            self.talk.numbers = Numbers(0.0, Figures())
-            self.talk.query_one(Transcript).begin_anew()
-        self.talk.jump_panes(message.jumped)
-
     # what is different where nobody is on air
-    def _is_talk_key(self, key: str) -> bool:
-        return False  # a true release means nothing here: the key arrives as any other
-
     async def action_quit(self) -> None:
-        """Leave; nobody is on air."""
+        """Leave without a question."""
         self.leave(0)
 
-    def _name_window(self) -> None:
+    def name_window(self) -> None:
         """Never the sign of somebody who is on air."""

@@ -9,19 +9,8 @@ import pytest
 from tests.support.each import each
 from voicechat.engine.link import EventRow
 from voicechat.ui.inspector.entries import SLAB, EventStore
-from voicechat.ui.inspector.query import (
-    Amount,
-    BadTerm,
-    Field,
-    Moment,
-    Path,
-    Query,
-    Sought,
-    Turn,
-    Words,
-    matching,
-    parse,
-)
+from voicechat.ui.inspector.matching import matching
+from voicechat.ui.inspector.query import Amount, BadTerm, Field, Moment, Path, Query, Sought, Turn, Words, parse
 
 Sample = tuple[str, str, dict[str, object], tuple[str, str, str], tuple[str, ...]]
 EVENTS: tuple[Sample, ...] = (

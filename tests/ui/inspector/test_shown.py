@@ -9,7 +9,8 @@ from tests.ui.inspector.test_entries import row
 from voicechat.engine.link import EventRow
 from voicechat.ui.inspector.details import LONGEST_PAYLOAD, excerpt, json_lines
 from voicechat.ui.inspector.entries import SLAB, EventStore, gap_words, relative_time, session_time
-from voicechat.ui.inspector.query import Query, Shown, matching, parse
+from voicechat.ui.inspector.matching import Shown, matching
+from voicechat.ui.inspector.query import Query, parse
 
 DELTA = "response.output_text.delta"
 

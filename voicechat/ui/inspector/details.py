@@ -22,7 +22,7 @@ from typing import Literal
 from rich.cells import cell_len, chop_cells
 
 from voicechat.ui.inspector.entries import Entry, EventStore, IdName, gap_words, session_time
-from voicechat.ui.inspector.query import gap_before
+from voicechat.ui.inspector.matching import gap_before
 from voicechat.ui.sanitise import show
 from voicechat.ui.wording import grouped
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 
 from rich.cells import cell_len
+from textual.message import Message
 from textual.reactive import reactive
 
+from voicechat.core.user_events import ToolAllowed, ToolDenied
 from voicechat.core.view import ToolAsk
 from voicechat.ui.bindings import ACTIONS, CHANGING, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
 from voicechat.ui.cards import (
@@ -24,7 +27,9 @@ from voicechat.ui.cards import (
     lines_of,
     replay_card,
 )
+from voicechat.ui.messages import UserDid
 from voicechat.ui.paint import Painted, Palette, Row, keys_of_app
+from voicechat.ui.sanitise import clean
 from voicechat.ui.wording import Keys, Release
 
 WIDEST = 76
@@ -146,19 +151,74 @@ class KeyCard(Box):
         return rows
 
 
+ARMED_AFTER = 0.5
+"""Seconds for which a new question takes no answer: a key that was already on its way must not run code."""
+
+
 class ConsentBox(Box):
-    """A tool's call that waits for the user's word. It takes no focus: talking and typing go on beneath it."""
+    """Calls of tools that wait for an answer. It takes no focus: talking and typing go on beneath it."""
 
     asked: reactive[tuple[ToolAsk, ...]] = reactive[tuple[ToolAsk, ...]](())
     place: reactive[str] = reactive("consent")
     """What has the keyboard."""
     armed: reactive[bool] = reactive(False)
-    """A key answers."""
+    """The question has been on the screen for `ARMED_AFTER`, and a key answers it."""
+
+    class Changed(Message):
+        """Another question, none any more, or a key answers now."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock: Callable[[], float] = monotonic
+        self._shown_call = ""
+        self._decided: set[str] = set()
+        """Calls that were answered, which a state from before the answer may still ask about."""
+
+    def take(self, asked: tuple[ToolAsk, ...]) -> None:
+        """What the engine asks now."""
+        self._decided &= {ask.call_id for ask in asked}
+        self.asked = tuple(ask for ask in asked if ask.call_id not in self._decided)
+
+    def answer(self, word: str) -> None:
+        """Answer the oldest call that waits, which leaves the screen at once. A key that comes too early is ignored."""
+        if not self.asked or not self.armed:
+            return
+        ask, *rest = self.asked
+        self._decided.add(ask.call_id)
+        self.asked = tuple(rest)
+        act = ToolDenied(ask.call_id) if word == "no" else ToolAllowed(ask.call_id, word == "always")
+        self.post_message(UserDid(act))
+
+    @property
+    def in_one_line(self) -> str:
+        """The oldest question, for a screen that has room for no more."""
+        keys = "y allow · a always · n no" if self.armed else "…"
+        return f"May {clean(self.asked[0].name, one_line=True)} run? {keys}" if self.asked else ""
 
     def watch_asked(self) -> None:
         """As high as the question is, and gone without one."""
+        call = self.asked[0].call_id if self.asked else ""
+        if call != self._shown_call:
+            self._shown_call, self.armed = call, False
+            self.call_after_refresh(self._arm_at, call, None)
         if self.is_attached:
             self._fit()
+            self.post_message(self.Changed())
+
+    def watch_armed(self) -> None:
+        """Its keys are shown as they are."""
+        if self.is_attached:
+            self.post_message(self.Changed())
+
+    def _arm_at(self, call: str, due: float | None) -> None:
+        """Arm the question about `call` at `due`; None: `ARMED_AFTER` from now on, when it has just been painted."""
+        if not call or call != self._shown_call:
+            return
+        now = self.clock()
+        due = now + ARMED_AFTER if due is None else due
+        self.armed = now >= due
+        if not self.armed:
+            self.set_timer(max(0.01, due - now), lambda: self._arm_at(call, due))
 
     def on_resize(self) -> None:
         """Other widths wrap the arguments differently."""

@@ -17,7 +17,8 @@ from textual.reactive import reactive
 from textual.strip import Strip
 
 from voicechat.ui.inspector.entries import Entry, EventStore, Run, gap_words, relative_time, session_time
-from voicechat.ui.inspector.query import Query, Shown, is_error
+from voicechat.ui.inspector.matching import Shown, is_error
+from voicechat.ui.inspector.query import Query
 from voicechat.ui.paint import LineView, Palette, Row, keys_of_app
 from voicechat.ui.sanitise import show
 from voicechat.ui.wording import grouped

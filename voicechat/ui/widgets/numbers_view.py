@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 from typing import ClassVar
 
@@ -412,3 +414,17 @@ class NumbersView(Painted, can_focus=True):
         now = self.numbers.t + self.clock() - self.came_at
         shown = NumbersShown(self.numbers.figures, self.figures, self.connection, now)
         return [title, *rows_of(shown, palette, width, height - 1)]
+
+
+def write_private(folder: Path, text: str, stamp: str) -> Path:
+    """A new file that only the user may read; never over another. Raises OSError."""
+    for number in range(100):
+        path = folder / f"numbers-{stamp}{f'-{number}' if number else ''}.csv"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            continue
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+    raise FileExistsError(17, "too many files of this second")

@@ -17,7 +17,8 @@ from textual.reactive import reactive
 
 from voicechat.core.view import MicView
 from voicechat.engine.link import EventRow, Jumped, Meters
-from voicechat.ui.lanes import LABEL, STEPS, TICK, Frame, History, Look, timeline_rows
+from voicechat.ui.history import TICK, History
+from voicechat.ui.lanes import LABEL, STEPS, Frame, Look, timeline_rows
 from voicechat.ui.paint import Painted, Palette, Row, clock, keys_of_app
 
 PAINT_EVERY = 0.125

@@ -1,0 +1,320 @@
+"""What the timeline remembers: levels in ticks of 50 ms, spans and marks by lane, in session time (seconds).
+
+Filled from the events that flow and from the state of the microphone; hours of talk stay small (one byte a tick and
+voice), and what is in sight is found by bisection.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from voicechat.engine.link import EventRow
+from voicechat.ui.sanitise import clean
+
+TICK = 0.05
+"""Seconds of one level; as often as the engine reports them."""
+SILENT = -100
+"""dBFS kept for no sound at all."""
+HOLD = 4
+"""Ticks that one report may stand for."""
+KEEP_HOURS = 8
+LONGEST_LANE = 20_000
+"""Spans or marks a lane keeps; the oldest half goes when it is full."""
+
+Kind = Literal["vad", "open", "closed", "waiting", "generating", "playing", "answer", "silence"]
+MarkKind = Literal["started", "stopped", "committed", "cut", "failed", "error"]
+
+
+@dataclass(slots=True)
+class Span:
+    """Something that lasts: from `start` to `end`, or until now."""
+
+    kind: Kind
+    start: float
+    end: float | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at one moment."""
+
+    kind: MarkKind
+    at: float
+    words: str = ""
+
+
+@dataclass(slots=True)
+class Lane:
+    """Spans that follow each other, oldest first."""
+
+    spans: list[Span] = field(default_factory=list)
+
+    def begin(self, kind: Kind, at: float, words: str = "") -> Span:
+        """A new span; one that is still open ends here."""
+        self.finish(at)
+        if len(self.spans) >= LONGEST_LANE:
+            del self.spans[: LONGEST_LANE // 2]
+        self.spans.append(Span(kind, at, None, words))
+        return self.spans[-1]
+
+    def finish(self, at: float) -> Span | None:
+        """End the open span, if there is one."""
+        last = self.open
+        if last is not None:
+            last.end = max(at, last.start)
+        return last
+
+    @property
+    def open(self) -> Span | None:
+        """The span that goes on."""
+        return self.spans[-1] if self.spans and self.spans[-1].end is None else None
+
+    def between(self, start: float, end: float) -> list[Span]:
+        """Every span that touches this stretch."""
+        first = bisect_left(self.spans, start, key=lambda span: span.start)
+        while first > 0 and (self.spans[first - 1].end is None or (self.spans[first - 1].end or 0.0) >= start):
+            first -= 1
+        return self.spans[first : bisect_right(self.spans, end, key=lambda span: span.start)]
+
+
+class Levels:
+    """The loudest sample of each tick, dBFS, one byte each."""
+
+    def __init__(self) -> None:
+        self._levels = array("b")
+
+    def put(self, at: float, level: float | None) -> None:
+        """`level` dBFS (None: silence) since the report before; a longer gap than `HOLD` was silent."""
+        place = int(at / TICK)
+        if place < 0 or place > KEEP_HOURS * 3600 / TICK:
+            return
+        value = SILENT if level is None else max(SILENT, min(0, round(level)))
+        missing = place - len(self._levels) + 1
+        if missing > 0:
+            self._levels.extend([value if missing <= HOLD else SILENT] * missing)
+        self._levels[place] = max(self._levels[place], value)
+
+    def fill(self, start: float, levels: bytes) -> None:
+        """Levels from `start` on, one signed byte a tick."""
+        place, more = round(start / TICK), array("b", levels)
+        if not more or place + len(more) > KEEP_HOURS * 3600 / TICK:
+            return
+        self._levels.extend([SILENT] * max(0, place - len(self._levels)))
+        self._levels[place : place + len(more)] = more
+
+    def loudest(self, start: float, end: float) -> int:
+        """dBFS of the loudest tick that begins in [start, end)."""
+        first = max(0, int(start / TICK + 0.999))
+        last = max(first + 1, int(end / TICK + 0.999))
+        return max(self._levels[first:last], default=SILENT)
+
+
+class History:
+    """Every lane. `take_row`, `take_levels` and `take_mic` fill it; `lanes` draws it."""
+
+    def __init__(self) -> None:
+        self.you = Levels()
+        self.sent = Levels()
+        """Your level while it left this machine; what a closed mic heard is only in `you`."""
+        self.assistant = Levels()
+        self.vad = Lane()
+        self.mic = Lane()
+        self.reply = Lane()
+        self.waits: list[Span] = []
+        self.marks: list[Mark] = []
+        self.now = 0.0
+        self._audio_zero: float | None = None
+        self._vad_began_ms: object = None
+        self._voice_ended: float | None = None
+        self._cut_from: float | None = None
+        self._cut_by = ""
+
+    def take_levels(self, at: float, you: float | None, assistant: float | None, *, sent: bool) -> None:
+        """One report of the meters, dBFS."""
+        self.now = max(self.now, at)
+        self.you.put(at, you)
+        if sent:
+            self.sent.put(at, you)
+        self.assistant.put(at, assistant)
+
+    def fill(self, start: float, you: bytes, assistant: bytes) -> None:
+        """Levels of a whole stretch, one signed byte a tick; `take_mic` has told already what of it was sent."""
+        self.you.fill(start, you)
+        self.assistant.fill(start, assistant)
+        first, end = int(start / TICK), int(start / TICK) + len(you)
+        for span in self.mic.between(start, start + len(you) * TICK):
+            if span.kind == "open":
+                began = max(first, int(span.start / TICK))
+                until = end if span.end is None else min(end, int(span.end / TICK))
+                self.sent.fill(began * TICK, you[began - first : max(0, until - first)])
+
+    def take_mic(self, at: float, *, is_open: bool, reason: str) -> None:
+        """The state of the microphone; only a change begins a new span."""
+        self.now = max(self.now, at)
+        kind: Kind = "open" if is_open else "closed"
+        last = self.mic.open
+        if last is None or last.kind != kind or last.words != reason:
+            self.mic.begin(kind, at, reason)
+
+    def take_row(self, row: EventRow) -> None:
+        """One event. Only the few types that a lane shows are looked into."""
+        self.now = max(self.now, row.t)
+        handler = _HANDLERS.get(row.type)
+        if handler is not None:
+            handler(self, row, _parsed(row.payload))
+        elif row.type == "error" and "harmless" not in row.tags:
+            self._mark("error", row.t, row.summary)
+
+    # What each event means for the lanes.
+
+    def _speech_started(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self._vad_began_ms = event.get("audio_start_ms")
+        at = self._audio_time(self._vad_began_ms, row.t)
+        self.vad.begin("vad", at)
+        self._mark("started", at)
+
+    def _speech_stopped(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        at = self._audio_time(event.get("audio_end_ms"), row.t)
+        self._move_start(self._audio_time(self._vad_began_ms, at))
+        self.vad.finish(at)
+        self._mark("stopped", at)
+        self._wait_for_answer(row.t)
+
+    def _move_start(self, at: float) -> None:
+        """The end may have shown that the server's clock began earlier than its start had allowed."""
+        span = self.vad.open
+        if span is not None and at < span.start:
+            self.marks = [mark for mark in self.marks if (mark.kind, mark.at) != ("started", span.start)]
+            span.start = at
+            self._mark("started", at)
+
+    def _committed(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self._mark("committed", row.t)
+        self._wait_for_answer(row.t)
+
+    def _asked(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        if row.dir == "out":
+            self._wait_for_answer(row.t)
+
+    def _created(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self.reply.begin("generating", row.t, _short(row.refs[0]))
+
+    def _done(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        running = self.reply.open
+        if running is None or running.kind != "generating" or running.words != _short(row.refs[0]):
+            return
+        response = event.get("response")
+        status = response.get("status") if isinstance(response, Mapping) else ""
+        if status == "completed":
+            self.reply.begin("playing", row.t, running.words)
+            return
+        self.reply.finish(row.t)
+        if status in ("failed", "incomplete"):
+            self._mark("failed", row.t, str(status))
+        elif status == "cancelled":
+            self._mark("cut", row.t, "cut")
+
+    def _played_out(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        running = self.reply.open
+        if running is not None and running.kind == "playing":
+            self.reply.finish(row.t)
+
+    def _cleared(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        running = self.reply.open
+        if running is not None and running.kind == "playing":
+            self.reply.finish(row.t)
+            self._mark("cut", row.t, "cut")
+
+    def _voice_over(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        ended = event.get("ended_at")
+        self._voice_ended = float(ended) if isinstance(ended, int | float) and 0 <= ended <= row.t else row.t
+
+    def _typed(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self._voice_ended = row.t
+        self._wait_for_answer(row.t)
+
+    def _audible(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        if self._voice_ended is not None and row.t - self._voice_ended < 60.0:
+            self._wait("answer", self._voice_ended, row.t)
+        self._voice_ended = None
+
+    def _silent(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self._played_out(row, event)
+        since, self._cut_from = self._cut_from, None
+        last = event.get("last_audible_at")
+        at = float(last) if isinstance(last, int | float) and 0 <= last <= row.t else row.t
+        if since is not None and at - since < 10.0:
+            self._wait("silence", since, max(since, at))
+
+    def _stopped_by_key(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        self._cut_from = row.t
+
+    def _barged_in(self, row: EventRow, event: Mapping[str, Any]) -> None:
+        began = event.get("voice_began_at")
+        self._cut_from = float(began) if isinstance(began, int | float) and 0 <= began <= row.t else row.t
+
+    def _wait_for_answer(self, at: float) -> None:
+        if self.reply.open is None:
+            self.reply.begin("waiting", at)
+
+    def _wait(self, kind: Kind, start: float, end: float) -> None:
+        if len(self.waits) >= LONGEST_LANE:
+            del self.waits[: LONGEST_LANE // 2]
+        self.waits.append(Span(kind, start, end))
+
+    def _mark(self, kind: MarkKind, at: float, words: str = "") -> None:
+        if len(self.marks) >= LONGEST_LANE:
+            del self.marks[: LONGEST_LANE // 2]
+        place = bisect_right(self.marks, at, key=lambda mark: mark.at)
+        self.marks.insert(place, Mark(kind, at, words))
+
+    def _audio_time(self, milliseconds: object, arrived: float) -> float:
+        """A moment of the server's audio clock in session time.
+
+        The clock's zero is not told; an event cannot arrive before what it tells of, so the earliest zero that any
+        event allows is taken, and the distance from the end of the wave to the end of the span is the server's wait.
+        """
+        if not isinstance(milliseconds, int | float) or isinstance(milliseconds, bool):
+            return arrived
+        zero = arrived - milliseconds / 1000
+        if self._audio_zero is None or zero < self._audio_zero or zero > self._audio_zero + 60.0:
+            self._audio_zero = zero
+        return max(0.0, self._audio_zero + milliseconds / 1000)
+
+
+def _short(id: str) -> str:
+    """`resp_8`, or the end of a long id."""
+    id = clean(id, one_line=True)
+    return id if len(id) <= 10 else "…" + id[-6:]
+
+
+def _parsed(payload: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(payload or "{}", strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+_HANDLERS: Mapping[str, Callable[[History, EventRow, Mapping[str, Any]], None]] = {
+    "input_audio_buffer.speech_started": History._speech_started,
+    "input_audio_buffer.speech_stopped": History._speech_stopped,
+    "input_audio_buffer.committed": History._committed,
+    "response.create": History._asked,
+    "response.created": History._created,
+    "response.done": History._done,
+    "output_audio_buffer.stopped": History._played_out,
+    "output_audio_buffer.cleared": History._cleared,
+    "voice.ended": History._voice_over,
+    "text.entered": History._typed,
+    "assistant.audible": History._audible,
+    "assistant.silent": History._silent,
+    "stop.pressed": History._stopped_by_key,
+    "barge_in.happened": History._barged_in,
+}
