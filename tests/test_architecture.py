@@ -53,15 +53,15 @@ def test_every_file_says_what_it_is(path: Path) -> None:
 
 OWN_TASKS = {
     "tasks.py": (1, "the helper itself"),
-    "engine/lines.py": (1, "the starting server: awaited by each attempt to connect"),
+    "engine/assemble.py": (1, "the starting server: awaited by each attempt to connect"),
     "engine/service.py": (1, "the start of the talk: its exception is looked at with each tick"),
     "local_server/calls.py": (2, "a done callback logs the exception and ends the call"),
     "local_server/house.py": (1, "the loading engine: awaited by each session"),
     "local_server/session.py": (2, "done callbacks turn the exception into an error event"),
     "local_server/spawn.py": (1, "awaited below, in the same function"),
     "rtc/peer.py": (2, "closing and gathering: awaited through a shield"),
-    "tap/leg.py": (1, "closing: awaited through a shield"),
-    "tap/websocket.py": (2, "awaited below, in the same function"),
+    "tap/calls.py": (1, "closing: awaited through a shield"),
+    "tap/server.py": (2, "awaited below, in the same function"),
     "tools/mcp_servers.py": (4, "awaited, or hands every exception to a future"),
     "transcription/batch.py": (1, "gathered in the same function"),
     "transcription/hearing.py": (1, "a done callback ends the hearing with the exception"),

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import voicechat.insight.checks.refused
-from voicechat.core.reply_viewing import CUT_WORDS
 from voicechat.core.view import ConnectionView, MicState, MicView, ReplyState, ReplyView
+from voicechat.core.viewing import CUT_WORDS
 from voicechat.ui.wording import Scene, mic_words, reply_words
 
 AGREE = 1.0

@@ -215,7 +215,7 @@ def test_a_terminal_is_asked_whether_it_tells_the_end_of_a_key_press(answer: byt
     pty = pytest.importorskip("pty")  # not on Windows
     patience = 20.0 if answer else 0.2  # a machine that is busy with other tests answers late
     code = (
-        f"from voicechat.cli import doctor_machine as machine; machine._ANSWER_WITHIN = {patience}; "
+        f"from voicechat.cli import doctor_steps as machine; machine._ANSWER_WITHIN = {patience}; "
         "mark = machine._releases({'TERM': 'xterm-kitty'}).mark; print('\\nmark is', mark)"
     )
     master, slave = pty.openpty()
@@ -240,7 +240,7 @@ async def test_an_engine_that_cannot_start_is_a_row_with_its_last_words(tmp_path
     environ = environ_for(tmp_path)
     code = (
         "import sys, voicechat.engine.host as host; "
-        "from voicechat.cli import doctor_engine; "
+        "from voicechat.cli import doctor_steps as doctor_engine; "
         "host.sys = type('S', (), {'executable': '/bin/false'}); "
         "print(doctor_engine.engine_checks({})[0])"
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from voicechat.cli.lean import lean
-from voicechat.cli.main import app
+from voicechat.cli.main import app, lean
 
 RUN = CliRunner()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voicechat.cli.doctor_machine import config_checks
+from voicechat.cli.doctor_steps import config_checks
 from voicechat.config.locations import engine_log, state_dir
 
 

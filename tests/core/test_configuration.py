@@ -8,8 +8,8 @@ from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import At, Talk, at, opened, refused, script, wire
 from voicechat.core import events as on
-from voicechat.core.announcements import Noticed
 from voicechat.core.effects import OpenMic, UpdateSession
+from voicechat.core.events import Noticed
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.configuration import wanted_session
 from voicechat.core.state import Choices, State, Wishes

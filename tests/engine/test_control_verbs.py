@@ -11,7 +11,7 @@ from voicechat.core import user_events as did
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Microphone, State, Talk
 from voicechat.core.viewing import view
-from voicechat.engine.control_verbs import LEASE, Obeyed, Refused, understood
+from voicechat.engine.control import LEASE, Obeyed, Refused, understood
 
 
 def say(line: str, state: State | None = None) -> Obeyed | Refused:

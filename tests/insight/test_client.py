@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 from tests.support.each import each
-from voicechat.cli.diagnose_words import Words
+from voicechat.cli.diagnose import Words
 from voicechat.insight.client import client_of
 from voicechat.insight.report import diagnose
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.each import each
-from voicechat.cli.diagnose import diagnose_command, logs_in
-from voicechat.cli.diagnose_words import Words
+from voicechat.cli.diagnose import Words, diagnose_command, logs_in
 from voicechat.errors import TapeError
 from voicechat.insight.report import diagnose
 

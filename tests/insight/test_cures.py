@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.each import each
-from voicechat.cli.diagnose_words import Words, folded
+from voicechat.cli.diagnose import Words, folded
 from voicechat.insight.consequences import FOLLOWS_FROM, by_cause
 from voicechat.insight.cures import CURES, cure_of
 from voicechat.insight.findings import Evidence, Finding, found

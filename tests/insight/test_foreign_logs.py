@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.insight.foreign_logs import BROKEN, HEALTHY, WRITERS, Session, all_written, double_encoded, foreign_session
 from tests.support.each import each
-from voicechat.cli.diagnose_words import Words
+from voicechat.cli.diagnose import Words
 from voicechat.insight.records import record_of
 from voicechat.insight.report import Report, as_plain, diagnose
 from voicechat.insight.run import Diagnosis

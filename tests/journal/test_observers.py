@@ -115,7 +115,7 @@ async def test_an_unexpected_error_while_connecting_is_a_refused_line(
     async def failing(*args: Any, **kwargs: Any) -> None:
         raise KeyError("a defect of the line")
 
-    monkeypatch.setattr("voicechat.engine.lines.Lines._open", failing)
+    monkeypatch.setattr("voicechat.engine.assemble.Lines._open", failing)
     talk = Conversation(settings_for("http://127.0.0.1:9"), {"VOICECHAT_STATE_DIR": str(tmp_path)})
     began = time.monotonic()
     with pytest.raises(Exception, match=r"unexpected error: KeyError: 'a defect of the line'"):

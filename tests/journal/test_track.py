@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.journal.track import Samples, Track
+from voicechat.journal.sound_file import Samples, Track
 
 CLOSE = round(0.02 * SAMPLE_RATE)
 

@@ -13,9 +13,7 @@ from aiohttp import web
 from tests.local_server.guide_talk import NOON, said
 from voicechat.errors import ConfigError
 from voicechat.local_server.brain.base import Brain, CallTool, FunctionTool, Output, Say, StartTimer, ToolOutput, Turn
-from voicechat.local_server.brain.chat_messages import WithoutThoughts, piece_in
-from voicechat.local_server.brain.chat_server import ChatServer
-from voicechat.local_server.brain.choose import chat_model, choose_brain
+from voicechat.local_server.brain.choose import ChatServer, WithoutThoughts, chat_model, choose_brain, piece_in
 from voicechat.local_server.brain.guide import Guide
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

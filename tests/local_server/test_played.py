@@ -14,7 +14,7 @@ from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
 from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.played import VOICE, Play, Script, response_of
-from voicechat.local_server.played_sound import SoundBeside, SoundInEvents, Voice
+from voicechat.local_server.played_session import SoundBeside, SoundInEvents, Voice
 
 CREATE = "response.create"
 

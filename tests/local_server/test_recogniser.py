@@ -7,9 +7,14 @@ import pytest
 
 from tests.local_server.built_in_voice import engine, silence, spoken_words
 from tests.support.word_errors import word_error_rate
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech.engine import (
+    SEGMENT_LIMIT,
+    Recogniser,
+    engine_is_missing,
+    is_hallucination,
+    split_at_quiet,
+)
 from voicechat.local_server.speech.moonshine import Moonshine, model_folder, read_tokens, unknown_files, without_loops
-from voicechat.local_server.speech.recogniser import SEGMENT_LIMIT, Recogniser, is_hallucination, split_at_quiet
 
 needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")
 

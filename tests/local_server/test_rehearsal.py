@@ -12,8 +12,8 @@ import pytest
 from tests.local_server.dialogue_talk import Talk
 from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.guide import Guide
-from voicechat.local_server.rehearsal import Rehearsal
 from voicechat.local_server.resample import Samples
+from voicechat.local_server.session import Rehearsal
 from voicechat.local_server.speech.sentences import split_sentences
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

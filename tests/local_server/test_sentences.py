@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.each import each
 from voicechat.local_server.speech.sentences import LONGEST, SentenceSplitter, split_sentences
-from voicechat.local_server.speech.spoken_text import spoken_text
+from voicechat.local_server.speech.voice import spoken_text
 
 
 def test_a_sentence_is_ready_when_the_next_has_begun() -> None:

@@ -21,11 +21,10 @@ from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat import visitors
 from voicechat.local_server.house import MOST_SESSIONS
-from voicechat.local_server.server import Server
+from voicechat.local_server.server import Server, WebSocketLine
 from voicechat.local_server.session import Session
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech.engine import engine_is_missing
-from voicechat.local_server.websocket import WebSocketLine
 
 TIMEOUT = 20.0
 TRANSCRIBED: Any = {"type": "realtime", "audio": {"input": {"transcription": {"model": "any"}}}}

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 
 from tests.support.peers import call, eventually, silence, tone
-from voicechat.rtc.liveness import Liveness
+from voicechat.rtc.peer import Liveness
 
 LOOK = 0.1
 

@@ -11,8 +11,8 @@ from aiortc.rtp import HeaderExtensions, HeaderExtensionsMap, RtpPacket
 from hypothesis import given, strategies as st
 
 from tests.support.peers import Side, call, eventually, pitch, tone
-from voicechat.rtc import short_way
-from voicechat.rtc.short_way import Packet, read, why_too_long
+from voicechat.rtc import receive_path
+from voicechat.rtc.receive_path import Packet, read, why_too_long
 
 
 def receiver_of(side: Side) -> RTCRtpReceiver:
@@ -45,7 +45,7 @@ async def test_after_the_first_packet_todays_aiortc_is_passed_by() -> None:
 
 
 async def test_where_aiortc_has_changed_sound_takes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(short_way, "why_too_long", lambda receiver: "changed")
+    monkeypatch.setattr(receive_path, "why_too_long", lambda receiver: "changed")
     async with call(tone(440), tone(880)) as (client, _):
         await hears_its_peer(client)
 
@@ -67,7 +67,7 @@ async def test_what_was_received_is_still_reported_to_the_sender() -> None:
     """Every second packet is lost on the way to the server, whose reports are made of what the short way counts."""
     async with call(tone(440), tone(880)) as (client, server):
         await eventually(lambda: server.peer.receive.arrivals.packets > 10)
-        socket = short_way._socket_of(receiver_of(server))
+        socket = receive_path._socket_of(receiver_of(server))
         came = socket.data_received  # type: ignore[attr-defined]
         count = 0
 
@@ -84,7 +84,7 @@ async def test_what_was_received_is_still_reported_to_the_sender() -> None:
 async def test_what_is_repeated_or_forged_is_dropped_without_a_word() -> None:
     async with call(tone(440), tone(880)) as (client, _):
         await hears_its_peer(client)
-        receive, socket = client.peer.receive, short_way._socket_of(receiver_of(client))
+        receive, socket = client.peer.receive, receive_path._socket_of(receiver_of(client))
         kept: list[bytes] = []
         came = socket.data_received  # type: ignore[attr-defined]
 

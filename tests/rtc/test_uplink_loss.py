@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from voicechat.rtc.uplink_loss import STEPS, Protection, UplinkLoss
+from voicechat.rtc.peer import STEPS, Protection, UplinkLoss
 
 
 def after(reports: list[float]) -> UplinkLoss:

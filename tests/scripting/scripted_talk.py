@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from voicechat.core.user_events import SpeechGiven, TalkPressed, UserAct
 from voicechat.core.view import ConnectionView, MicView, ReplyState, ReplyView, TurnView, View
-from voicechat.engine.event_facts import refs_of
+from voicechat.engine.eventlog import refs_of
 from voicechat.engine.link import Batch, EventRow, FromEngine, Meters, Snapshot, Turns
 from voicechat.scripting.model import Script, Sound
 from voicechat.scripting.observed import Observed

@@ -20,8 +20,7 @@ from voicechat.core.user_events import (
 )
 from voicechat.scripting.expected import CRITERIA, MODIFIERS
 from voicechat.scripting.model import Do, Hold, Say, Script, Silence, SoundExpected
-from voicechat.scripting.reading import Reading, read_script
-from voicechat.scripting.steps import KNOWN
+from voicechat.scripting.reading import KNOWN, Reading, read_script
 
 
 def read(folder: Path, text: str) -> Reading:

@@ -31,7 +31,7 @@ from voicechat.core import events as on
 from voicechat.core.events import Event, Received
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
-from voicechat.engine.local_events import described
+from voicechat.engine.session import described
 from voicechat.journal.entry import Happening, in_session_time
 from voicechat.journal.lines import Start, effect_line, first_line, happening_line, input_line
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, Tape, read_tape

@@ -15,7 +15,7 @@ from tests.support.screen import text, until
 from tests.tap.tapped import Tapped, tapping
 from voicechat.core.user_events import MuteChosen
 from voicechat.engine.link import Batch, FromEngine, Jumped, Snapshot, Turns
-from voicechat.tap.show import NOT_OURS, Show
+from voicechat.tap.service import NOT_OURS, Show
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
 from voicechat.ui.viewers import TapApp
 

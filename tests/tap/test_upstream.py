@@ -6,8 +6,8 @@ import pytest
 from multidict import CIMultiDict
 
 from voicechat.errors import SignallingError
-from voicechat.tap.offers import carried
-from voicechat.tap.reading import Reader
+from voicechat.tap.calls import carried
+from voicechat.tap.session import Reader
 from voicechat.tap.upstream import Upstream, passed_on, secrets_of, shown_path
 
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from voicechat.errors import ConfigError
-from voicechat.tools import functions
-from voicechat.tools.functions import load_file, tools_of
+from voicechat.tools import toolbox
 from voicechat.tools.policy import Rule, rule_for
 from voicechat.tools.threads import LoopThread
 from voicechat.tools.tool import Tool
+from voicechat.tools.toolbox import load_file, tools_of
 
 GOOD = '''
 """Mine."""
@@ -91,7 +91,7 @@ async def test_a_file_that_is_not_there_and_one_that_never_ends_are_told(
 ) -> None:
     with pytest.raises(ConfigError, match="there is no file"):
         await load_file(tmp_path / "none.py")
-    monkeypatch.setattr(functions, "LOAD_LIMIT", 0.2)
+    monkeypatch.setattr(toolbox, "LOAD_LIMIT", 0.2)
     with pytest.raises(ConfigError, match="took more than"):
         await load_file(written(tmp_path, "import threading\nthreading.Event().wait(20)\n"))
 

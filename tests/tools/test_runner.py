@@ -13,9 +13,8 @@ import pytest
 
 from voicechat.core.effects import DropTools, RunTool
 from voicechat.core.events import ToolFinished
-from voicechat.tools.functions import LoadedFile, tools_of
-from voicechat.tools.runner import Runner
 from voicechat.tools.threads import LoopThread
+from voicechat.tools.toolbox import LoadedFile, Runner, tools_of
 
 
 class Bench:

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from voicechat.insight.metrics.usage import Tokens
-from voicechat.translation.asking import LONGEST_LINE, SAME, Translated, Useless, read_answer, request_body, usage_of
+from voicechat.translation.translator import (
+    LONGEST_LINE,
+    SAME,
+    Translated,
+    Useless,
+    read_answer,
+    request_body,
+    usage_of,
+)
 
 LINE = "Good morning, how are you?"
 

@@ -15,10 +15,8 @@ from tests.support.translating_server import TranslatingServer, chat
 from voicechat.core.side_events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.journal.entry import Happening
-from voicechat.translation.asker import LARGEST, Asker
-from voicechat.translation.asking import SAME
 from voicechat.translation.backlog import MOST_WAITING
-from voicechat.translation.translator import MOST_TRIES, WAITS, Translator
+from voicechat.translation.translator import LARGEST, MOST_TRIES, SAME, WAITS, Asker, Translator
 from voicechat.translation.wish import Endpoint, Wish
 
 KEY = "sk-of-the-translator"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.support.nearly import nearly
-from voicechat.transports.pulse import LOOK_EVERY, Pulse
+from voicechat.transports.websocket import LOOK_EVERY, Pulse
 
 
 def dies_at(answer_after: Callable[[float], float | None], until: float = 60.0) -> float | None:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.support.scripted_service import wrapped
-from voicechat.transports.wrapped_messages import Unwrapper
+from voicechat.transports.webrtc import Unwrapper
 
 EVENT = json.dumps({"type": "session.created", "session": {"instructions": "grüß dich " * 200}})
 

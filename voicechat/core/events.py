@@ -4,6 +4,14 @@ Four families: what the *user* did (in `user_events`, which the screen imports w
 noticed, what the *line* did, and what rules *announce* to each other inside one step. All times are seconds on the
 session's monotonic clock; a field ending in `_at` is such a time. Wire events arrive wrapped in `Received`, so that the
 answers of an old connection can be told from today's.
+
+What happens to the tools of a talk, and what the rules tell each other about calls. A part of `events`.
+
+What rules announce to each other, handled in the same step; the last family of `events`.
+
+What the audio path noticed, as frozen records in the past tense; one of the families of `events`.
+
+Times are seconds on the session's monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,57 +19,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from voicechat.core.announcements import (
-    AnswerAskedByHand as AnswerAskedByHand,
-    AnswerInterrupted as AnswerInterrupted,
-    ConfigurationInForce as ConfigurationInForce,
-    FalseAlarm as FalseAlarm,
-    Interrupter as Interrupter,
-    LineReleased as LineReleased,
-    Noticed as Noticed,
-    ReplyWanted as ReplyWanted,
-    TalkBegan as TalkBegan,
-    TalkDropped as TalkDropped,
-    TalkEnded as TalkEnded,
-    TurnSpoken as TurnSpoken,
-    TurnsRemembered as TurnsRemembered,
-)
-from voicechat.core.audio_events import (
-    AssistantFellSilent as AssistantFellSilent,
-    AssistantHeard as AssistantHeard,
-    AudioEvent as AudioEvent,
-    BargeInHappened as BargeInHappened,
-    DeviceLost as DeviceLost,
-    DeviceMissing as DeviceMissing,
-    DeviceOpened as DeviceOpened,
-    EchoChanged as EchoChanged,
-    MicClosed as MicClosed,
-    MicFileEnded as MicFileEnded,
-    MicFlat as MicFlat,
-    MicLive as MicLive,
-    PlaybackDucked as PlaybackDucked,
-    PlaybackEmptied as PlaybackEmptied,
-    PlaybackFlushed as PlaybackFlushed,
-    PlaybackMoved as PlaybackMoved,
-    SelfEchoHeard as SelfEchoHeard,
-    SoundNoted as SoundNoted,
-    UplinkDrained as UplinkDrained,
-    VoiceBegan as VoiceBegan,
-    VoiceEnded as VoiceEnded,
-)
 from voicechat.core.side_events import (
     SideNoted as SideNoted,
     TurnTranslated as TurnTranslated,
-)
-from voicechat.core.tool_events import (
-    ToolAnswered as ToolAnswered,
-    ToolFinished as ToolFinished,
-    ToolMoved as ToolMoved,
-    ToolOffer as ToolOffer,
-    ToolPolicy as ToolPolicy,
-    ToolsCalled as ToolsCalled,
-    ToolsNoted as ToolsNoted,
-    ToolsOffered as ToolsOffered,
 )
 from voicechat.core.user_events import (
     AgainPressed as AgainPressed,
@@ -95,8 +55,347 @@ from voicechat.core.user_events import (
     VolumeChosen as VolumeChosen,
 )
 
-if TYPE_CHECKING:  # scripts share this vocabulary and must not pay for the wire's at their start
+if TYPE_CHECKING:
     from voicechat.protocol.server_events import ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantHeard:
+    """The loudspeaker is playing something other than silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantFellSilent:
+    """The loudspeaker plays silence; its last audible sample left at `last_audible_at`."""
+
+    last_audible_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEmptied:
+    """The playback queue of this connection is empty (WebSocket: the client owns the queue)."""
+
+    connection: int | None = None
+    """None: of the present one, as tapes of version 1 have it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackMoved:
+    """By `at`, so many seconds of an item of this connection had left for the loudspeaker (WebSocket: only the client
+    knows). `moving`: and it went on."""
+
+    connection: int
+    item_id: str
+    played: float
+    at: float
+    moving: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceBegan:
+    """Local voice, measured after echo cancellation and upstream of the mic gate."""
+
+    began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceEnded:
+    """`ended_at` is the last voiced moment; `voiced` the seconds of voice in between."""
+
+    ended_at: float
+    voiced: float
+    near_end: bool = False
+    """Whether it is surely the user's: the loudspeaker's echo does not explain how loud it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class BargeInHappened:
+    """The audio callback granted a barge-in from facts the core had set, and has silenced the loudspeaker."""
+
+    voice_began_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackFlushed:
+    """The loudspeaker fell silent, and sound of generations up to `through` is dropped. Told of every flush: also of
+    those that the reader thread (stop key) and the audio callback (barge-in) applied ahead of the core."""
+
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackDucked:
+    """The audio callback turned the loudspeaker down for a voice that may become an interruption, or up again."""
+
+    ducked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MicClosed:
+    """The thread that reads keys has closed the gate ahead of the core (mute, R5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class UplinkDrained:
+    """The last sample queued before the mic closed has left (R6: then the commit may go)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicFlat:
+    """Bit-exact zeros for `seconds` from an open mic (R26)."""
+
+    seconds: float
+    cure: str = ""
+    """What helps on this system."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicLive:
+    """Sound comes in again after `MicFlat`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicFileEnded:
+    """A sound file stands in for the microphone and has ended. No rule cares; scripts do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOpened:
+    mic: str
+    speaker: str
+    echo: str = ""
+    """What cancels echo: `AEC3`, or why nothing does."""
+    detector: str = ""
+    hears_over_playback: bool | None = None
+    """As in `EchoChanged`; None: as before."""
+    why: str = ""
+    """What brought these devices about, where nobody chose them: one is there again, the default changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    """No callback for 500 ms, or the stream ended; the audio side reopens by itself (R26)."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceMissing:
+    """There is no microphone or no loudspeaker to open. The talk goes on in text."""
+
+    reason: str
+    hint: str = ""
+    part: Literal["microphone", "loudspeaker"] = "microphone"
+
+
+@dataclass(frozen=True, slots=True)
+class EchoChanged:
+    """Echo is treated in another way from now on, on the same devices; in the words of `DeviceOpened`."""
+
+    echo: str
+    hears_over_playback: bool = True
+    """Whether talking over the assistant can be noticed; without it the talk is half duplex, whatever was chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SelfEchoHeard:
+    """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per situation."""
+
+    level_db: float
+    """The echo in the microphone against what was played, dB."""
+    delay: float
+    """Seconds from the loudspeaker's sample to its return."""
+    cancelled_db: float
+    """How much of it is taken out, dB."""
+    mode: Literal["cancelled", "headphones", "shut"]
+    """How the loudspeaker should have been kept apart: by the canceller, by headphones, by shutting the mic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundNoted:
+    """Something about a device that the user should read: what is the case, then the next step."""
+
+    text: str
+    level: Literal["info", "warning", "error"] = "warning"
+    code: str = "sound"
+
+
+AudioEvent = (
+    AssistantHeard
+    | AssistantFellSilent
+    | PlaybackEmptied
+    | PlaybackMoved
+    | VoiceBegan
+    | VoiceEnded
+    | BargeInHappened
+    | PlaybackFlushed
+    | PlaybackDucked
+    | MicClosed
+    | UplinkDrained
+    | MicFlat
+    | MicLive
+    | MicFileEnded
+    | DeviceOpened
+    | DeviceLost
+    | DeviceMissing
+    | EchoChanged
+    | SelfEchoHeard
+    | SoundNoted
+)
+
+
+Interrupter = Literal["you", "barge-in", "push-to-talk", "server", "line", "device"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyWanted:
+    """Somebody may want an answer to `item_id` (empty: to the conversation as it stands)."""
+
+    item_id: str = ""
+    why: Literal["transcript", "push-to-talk", "local", "text", "tool", "greeting", "again"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAskedByHand:
+    """A `response.create` written by hand is on its way; the answer it brings has the one slot (R12)."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInterrupted:
+    """The running answer ends here. `pre_roll` seconds before now are the user's and must reach the server."""
+
+    by: Interrupter
+    pre_roll: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TalkBegan:
+    """A press was accepted; what the server has heard before is not part of this turn (R6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded:
+    """The last sample of a push-to-talk turn has left. `spoken` seconds lay between press and release (R18)."""
+
+    spoken: float
+
+
+@dataclass(frozen=True, slots=True)
+class TalkDropped:
+    """A push-to-talk turn is given up: muted, or never heard by a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class FalseAlarm:
+    """R11: the barge-in granted at `granted_at` was noise."""
+
+    granted_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LineReleased:
+    """R30: whatever ran is ended, the line may go. `anew`: and a new one is wanted."""
+
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnsRemembered:
+    """R27: these turns of the old line were given to the new one as text items: (key of the turn, id of the item)."""
+
+    items: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSpoken:
+    """A push-to-talk turn or a locally detected segment was committed; the server will name its item."""
+
+    by: Literal["push-to-talk", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationInForce:
+    """R21: user audio may flow from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something the user should read: what happened, then the next step. Repeats collapse."""
+
+    level: Literal["info", "warning", "error"]
+    text: str
+    code: str = ""
+
+
+ToolPolicy = Literal["ask", "always", "never"]
+"""Whether a tool runs only when the user allows the call, at once, or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOffer:
+    """A tool that can be run here, by the name the model calls it."""
+
+    name: str
+    policy: ToolPolicy = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsOffered:
+    """What can be run here from now on, and all of it: `definitions` is what the session says of it (GA)."""
+
+    offers: tuple[ToolOffer, ...]
+    definitions: tuple[dict[str, Any], ...] = ()
+    are_all: bool = True
+    """False: more are on their way (a server that is still starting)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsNoted:
+    """Something about the tools that the user should read."""
+
+    text: str
+    level: Literal["info", "warning", "error"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFinished:
+    """A call that was run has ended. `output` goes to the model; `failed` says why it did not work, for the user."""
+
+    call_id: str
+    output: str
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolsCalled:
+    """An answer ended with calls of these ids that are answered here; the reply waits for all of them (R13)."""
+
+    call_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolMoved:
+    """A call waits for the user's word, runs, or will never be answered (`dropped`, and why)."""
+
+    call_id: str
+    stage: Literal["asked", "running", "dropped"]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """The output of a call has left as `item_id`. `asks`: an answer to it is wanted, once all are there (R13)."""
+
+    call_id: str
+    item_id: str
+    output: str = ""
+    failed: str = ""
+    seconds: float | None = None
+    """How long it ran; None if it never did."""
+    asks: bool = True
 
 
 # time

@@ -2,6 +2,10 @@
 
 Slices store facts ("the last audible sample left at 2.1"), never verdicts that would have to be kept in step. What the
 screen shows is derived in `view.py`; deadlines are derived in each rule.
+
+Calls of tools that are answered here, as facts. A part of the state; changed by `rules/tools.py` alone.
+
+What the user asked of a talk: the wishes it begins with, and the choices that may change while talking.
 """
 
 from __future__ import annotations
@@ -9,15 +13,112 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from voicechat.core.events import Interrupter, TalkSource
-from voicechat.core.tool_calls import ToolCall as ToolCall, Tools as Tools
+from voicechat.core.events import Interrupter, TalkSource, ToolOffer
+from voicechat.core.policy import TurnMode, TurnPolicy
 from voicechat.core.turn_records import (
     Conversation as Conversation,
     Cut as Cut,
     Part as Part,
     Turn as Turn,
 )
-from voicechat.core.wishes import Choices as Choices, Wishes as Wishes
+from voicechat.protocol.items import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user asked of the session, before any server had a say."""
+
+    session: dict[str, Any] = field(default_factory=dict)
+    """The whole configuration in the GA dialect, turn detection included."""
+    greeting: str = ""
+    """Ask for a first answer with these instructions once the configuration is in force (R13)."""
+    dialect: Literal["auto", "ga", "beta"] = "auto"
+    provider: str = "local"
+    model: str = ""
+    voice: str = ""
+    session_limit: float | None = None
+    """Seconds a session may last, where the service does not say it itself (R28)."""
+    transport: Literal["auto", "webrtc", "websocket"] = "auto"
+    """auto: WebRTC, and WebSocket where that cannot connect (R27)."""
+    is_loopback: bool = False
+    """The service runs on this machine: it is asked again every second at least (R27)."""
+    tools: tuple[ToolOffer, ...] = ()
+    """What can be run here; their definitions stand in `session`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user may switch while talking."""
+
+    turn_mode: TurnMode = "hands-free"
+    """push-to-talk: the mic is open only while held. transcribe: open mic, and nobody answers (R13 never asks)."""
+    barge_in: bool = True
+    """Talking over the assistant cuts in (R7). Off: half duplex."""
+    local_detection: bool = False
+    """Hands-free with turn detection of our own (null on the wire), for servers that have none (R17)."""
+    policy: TurnPolicy | None = None
+    """The numbers of a preset, or of a single option, chosen while talking; None: those of the start (R23)."""
+
+    @property
+    def turns_are_ours(self) -> bool:
+        """Turn detection is null on the wire: we commit (R17-R19)."""
+        return self.turn_mode == "push-to-talk" or self.local_detection
+
+    @property
+    def is_open_mic(self) -> bool:
+        """The mic is open without a key."""
+        return self.turn_mode != "push-to-talk"
+
+    @property
+    def only_writes(self) -> bool:
+        """What is said is written down and not answered."""
+        return self.turn_mode == "transcribe"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call that is answered here, or one of the service's own that it wants allowed."""
+
+    call_id: str
+    """Of an approval: the id of the request."""
+    name: str
+    arguments: str = ""
+    """JSON, as the model wrote it."""
+    kind: Literal["function", "approval"] = "function"
+    server: str = ""
+    """Label of the MCP server, of approvals."""
+    response_id: str = ""
+    stage: Literal["asked", "running", "finished"] = "asked"
+    since: float = 0.0
+    """When it got there."""
+    output: str = ""
+    failed: str = ""
+    seconds: float | None = None
+    """How long it ran; None if it never did."""
+    asks: bool = True
+    """An answer to its output is wanted (R13)."""
+
+    @property
+    def allowance(self) -> str:
+        """What `always` remembers: a tool of a server is not one of the same name here."""
+        return f"{self.server}/{self.name}" if self.kind == "approval" else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Calls of tools, from the end of the answer that made them until their outputs have left."""
+
+    seen: tuple[tuple[str, Item], ...] = ()
+    """(response id, call) of the running answer, for services that leave `response.done.output` empty."""
+    calls: tuple[ToolCall, ...] = ()
+    """In the order in which the model made them."""
+    always: tuple[str, ...] = ()
+    """What may run unasked for the rest of the talk."""
+    are_all: bool = True
+    """Nothing that could be run here is still on its way."""
+    sent: int = 0
+    """Counts outputs; numbers their items."""
+
 
 Transport = Literal["auto", "WebRTC", "WebSocket"]
 Phase = Literal["idle", "connecting", "open", "lost", "refused", "ended"]

@@ -23,6 +23,7 @@ from voicechat import __version__
 from voicechat.config.private_values import with_private
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
+from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State
 from voicechat.core.user_events import RecordingToggled, SoundWish
 from voicechat.core.view import View
@@ -32,7 +33,7 @@ from voicechat.engine.audience import Audience
 from voicechat.engine.commands import user_event
 from voicechat.engine.control import Control
 from voicechat.engine.eventlog import EventLog
-from voicechat.engine.figures import METRICS
+from voicechat.engine.figures import METRICS, BitRate
 from voicechat.engine.link import (
     LINK_VERSION,
     MAX_FRAME,
@@ -40,22 +41,134 @@ from voicechat.engine.link import (
     Bye,
     ClientHello,
     Command,
+    Devices,
     EngineHello,
     FromClient,
     Goodbye,
+    Meters,
     Ping,
     Pong,
+    Received,
+    SoundFacts,
     unpack_from_client,
 )
 from voicechat.engine.outbox import Outbox
+from voicechat.engine.ports import Line, ReceiveCounts
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
-from voicechat.engine.talk_scene import TalkScene
 from voicechat.engine.taping import Taping
 from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import is_send_after_close
+
+QUIET = -90.0
+"""dBFS shown as no sound at all."""
+REACTED_MARGIN = 12.0
+"""dB above the noise that count as the server's threshold until it has reacted three times."""
+FIGURES_EVERY = 0.5
+"""Seconds between looks at the line's figures, which are shown once or twice a second; levels are drawn with each."""
+
+
+class TalkScene:
+    """The `Scene` of a talk that goes on.
+
+    A running talk as it is shown: its state, and the meters of its sound and its line.
+    """
+
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
+        self._reactions: list[float] = []
+        self._heard = 0
+        self._rate_in, self._rate_out = BitRate(), BitRate()
+        self._figures: tuple[Line | None, float, Meters] | None = None
+
+    @property
+    def started_at(self) -> float:
+        return self._talk.started_at
+
+    def clock(self) -> float:
+        return self._talk.session.clock()
+
+    @property
+    def state(self) -> State:
+        return self._talk.session.state
+
+    @property
+    def policy(self) -> TurnPolicy:
+        return self._talk.session.policy
+
+    @property
+    def sound(self) -> SoundFacts:
+        return self._talk.desk.facts
+
+    @property
+    def devices(self) -> Devices | None:
+        return self._talk.desk.devices
+
+    def meters(self, now: float) -> Meters:
+        """Levels, and how the line is."""
+        sound = self._talk.path.snapshot()
+        has_mic = self._talk.path.mic_name != "none"
+        return msgspec.structs.replace(
+            self._figures_of(self._talk.session.performer.line, now),
+            input=round(sound.in_db, 1) if has_mic else None,
+            input_peak=round(sound.in_peak_db, 1) if has_mic else None,
+            clipped=round(sound.in_clipped, 3),
+            output=round(sound.out_db, 1) if sound.out_db > QUIET else None,
+            threshold=round(self._threshold(sound.noise_db, sound.in_db), 1) if has_mic else None,
+        )
+
+    def _figures_of(self, line: Line | None, now: float) -> Meters:
+        """Everything but the levels; anew every `FIGURES_EVERY`, and for another line at once."""
+        known = self._figures
+        if known is None or known[0] is not line or now - known[1] >= FIGURES_EVERY:
+            known = self._figures = (line, now, self._line_figures(line, now))
+        return known[2]
+
+    def _line_figures(self, line: Line | None, now: float) -> Meters:
+        stats = line.stats() if line is not None else None
+        served = self._talk.counters().total
+        return Meters(
+            rtt=stats.rtt if stats else None,
+            underruns=served.output_underflows,
+            overruns=served.input_overflows,
+            late=served.late,
+            restarts=served.restarts,
+            lost=served.lost,
+            buffer=stats.buffer if stats else None,
+            loss=stats.loss if stats else None,
+            concealed=stats.concealed if stats else None,
+            jitter=round(stats.jitter, 3) if stats and stats.jitter is not None else None,
+            codec=stats.codec if stats else "",
+            kbit_in=self._rate_in.of(stats.bytes_received if stats else None, now),
+            kbit_out=self._rate_out.of(stats.bytes_sent if stats else None, now),
+            received=received(stats.receive) if stats else None,
+        )
+
+    def _threshold(self, noise: float, level: float) -> float:
+        """The lowest level that made the server react so far; an estimate before three turns."""
+        heard = sum(turn.speech_began_ms is not None for turn in self._talk.session.state.conversation.turns[-50:])
+        if heard > self._heard:
+            self._reactions.append(level)
+            del self._reactions[:-20]
+        self._heard = heard
+        return min(self._reactions) if len(self._reactions) >= 3 else noise + REACTED_MARGIN
+
+
+def received(counts: ReceiveCounts) -> Received:
+    """The receive path's counts for the link."""
+    return Received(
+        counts.played,
+        counts.fec,
+        counts.concealed,
+        counts.stretched,
+        counts.dropped,
+        counts.late,
+        round(counts.depth, 3),
+        round(counts.target, 3),
+    )
+
 
 TICK = 0.05
 """Snapshots, transcript changes and event batches leave at most 20 times a second."""

@@ -4,29 +4,254 @@ GA services refuse a whole update for one bad field, so nothing is sent unchecke
 either dialect, with the wrong names that guides pass on, wrapped in an event or bare; the result is always a GA session
 holding the valid part, and a list of problems in plain words. Check again with `dialect` once the service has shown
 which one it speaks: some wishes exist in one dialect only.
+
+Session values as guides, chat answers and the other dialect write them, brought into GA form before the check.
+
+Names are the business of `session_fields`; this is about values: a format as a word or as an object, turn detection
+switched off with false, `language: auto`, tools in the chat-completion shape. What is only another spelling is noted;
+what takes a guess is a warning.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from voicechat.protocol.dialects import Dialect, detect_dialect
-from voicechat.protocol.problems import Absent, Problem as Problem, Report, beta_path, canonical_path
+from voicechat.protocol.dialects import Dialect, detect_dialect, modalities_to_ga
+from voicechat.protocol.problems import (
+    ABSENT,
+    Absent,
+    Checked,
+    Problem as Problem,
+    Report,
+    beta_path,
+    canonical_path,
+    kind_of,
+    nearest,
+)
 from voicechat.protocol.session_advice import advise, beta_doubts
 from voicechat.protocol.session_dialects import (
+    BETA_NAMES,
+    FORMATS,
     GA_PATHS,
+    Path,
+    flat_tool_choice,
+    flat_tools,
     get_path,
     has_path,
     in_dialect,
     session_to_beta,
     set_path,
 )
-from voicechat.protocol.session_fields import BETA_SHAPES, REALTIME, TEMPERATURE, TRANSCRIPTION_SESSION
-from voicechat.protocol.session_repair import EVENT_KINDS, repaired, unwrapped
-from voicechat.protocol.shapes import Fields, check_member
+from voicechat.protocol.session_fields import (
+    BETA_SHAPES,
+    REALTIME,
+    TEMPERATURE,
+    TRANSCRIPTION_MODELS,
+    TRANSCRIPTION_SESSION,
+)
+from voicechat.protocol.shapes import Fields, check_member, named
 from voicechat.protocol.wire import JsonValue
+
+Repair: TypeAlias = "Callable[[JsonValue, str, Report], Checked]"
+
+EVENT_KINDS = {
+    f"{prefix}session.{verb}": "transcription" if prefix else "realtime"
+    for prefix in ("", "transcription_")
+    for verb in ("update", "created", "updated")
+}
+"""Types of events that carry a session, and the kind of session they speak of."""
+_OFF_WORDS = ("none", "off", "disabled", "null", "manual")
+_GA_FORMATS = ("audio/pcm", "audio/pcmu", "audio/pcma")
+
+
+def unwrapped(config: object, report: Report) -> tuple[dict[str, JsonValue], str]:
+    """The session inside what was pasted, and the type of the event it was pasted with (empty if it was bare)."""
+    if not isinstance(config, Mapping):
+        report.refused(config, "session", f"is {kind_of(config)}, where an object belongs")
+        return {}, ""
+    fields = {str(name): value for name, value in config.items()}
+    kind = fields.get("type")
+    event = kind if isinstance(kind, str) and kind in EVENT_KINDS else ""
+    inner = fields.get("session")
+    if event and "session" not in fields:
+        report.warn("session", "is missing: its fields stand beside type", "they were wrapped in session")
+        return {name: value for name, value in fields.items() if name not in ("type", "event_id")}, event
+    if "session" not in fields:
+        return fields, ""
+    if not isinstance(inner, Mapping):
+        report.refused(inner, "session", f"is {kind_of(inner)}, where an object belongs")
+        return {}, event
+    session = {str(name): value for name, value in inner.items()}
+    for name, value in fields.items():
+        if name not in ("type", "event_id", "session"):
+            _take_in(session, name, value, report)
+    return session, event
+
+
+def _take_in(session: dict[str, JsonValue], name: str, value: JsonValue, report: Report) -> None:
+    """A field found beside `session`."""
+    if (name in REALTIME.members or name in BETA_NAMES.values()) and name not in session:
+        report.warn(f"session.{name}", "stood beside session", "it was moved inside")
+        session[name] = value
+    else:
+        report.warn(named(name), "stands beside session and is no part of it; left out")
+
+
+def repaired(session: Mapping[str, JsonValue], report: Report) -> dict[str, JsonValue]:
+    """The session with the values of known fields in GA form, wherever they stand; the given one is not changed."""
+    result = dict(session)
+    for path, repair in _REPAIRS.items():
+        _repair_at(result, path, repair, "session", report)
+        if path in BETA_NAMES:
+            _repair_at(result, (BETA_NAMES[path],), repair, "session", report)
+    return result
+
+
+def _repair_at(parent: dict[str, JsonValue], path: Path, repair: Repair, where: str, report: Report) -> None:
+    name = path[0]
+    if name not in parent:
+        return
+    value, here = parent[name], f"{where}.{name}"
+    if len(path) > 1:
+        if isinstance(value, Mapping):
+            inner = dict(value)
+            _repair_at(inner, path[1:], repair, here, report)
+            parent[name] = inner
+        return
+    fixed = repair(value, here, report)
+    if isinstance(fixed, Absent):
+        del parent[name]
+    else:
+        parent[name] = fixed
+
+
+def _is_beta_place(path: str) -> bool:
+    return ".audio." not in path
+
+
+def _format(value: JsonValue, path: str, report: Report) -> Checked:
+    """Beta says a word, GA an object; guides put the word into the object and the object where the word belongs."""
+    allowed = tuple(FORMATS) if _is_beta_place(path) else _GA_FORMATS
+    if isinstance(value, str):
+        if value in FORMATS or value in _GA_FORMATS:
+            if not (value in FORMATS and _is_beta_place(path)):
+                report.note(path, f"is the word {value!r}, where GA has an object; translated")
+            return dict(FORMATS.get(value, {"type": value}))
+        hint = nearest(value, allowed)
+        return report.refused(value, path, f"is {value[:60]!r}, which no service knows", hint, allowed)
+    if not isinstance(value, Mapping):
+        return value
+    words = [word for name in ("type", "format", "encoding", "codec") if isinstance(word := value.get(name), str)]
+    if words and words[0] in _GA_FORMATS and _is_beta_place(path):
+        report.note(path, "is an object, where the beta dialect has one word; translated")
+        return dict(value)
+    known = next((word for word in words if word in FORMATS), "")
+    if known:
+        report.warn(path, "is an object with a beta word in it; sound has a fixed shape", f"taken for {known}", allowed)
+        return dict(FORMATS[known])
+    if _is_beta_place(path) or not words:
+        message = "is an object, where the beta dialect has one word" if _is_beta_place(path) else "has no type"
+        return report.refused(None, path, message, "leave it out over WebRTC", allowed)
+    return dict(value)
+
+
+def _turn_detection(value: JsonValue, path: str, report: Report) -> Checked:
+    if isinstance(value, Mapping):
+        off = value.get("enabled") is False or str(value.get("type", "server_vad")).lower() in _OFF_WORDS
+    else:
+        off = value is False or (isinstance(value, str) and value.lower() in _OFF_WORDS)
+    if off:
+        report.warn(path, "is switched off", "sent as null, which is how the service says so")
+        return None
+    if value is True:
+        report.note(path, "is true; it is on anyway and was left out")
+        return ABSENT
+    if isinstance(value, str) and value in ("server_vad", "semantic_vad"):
+        report.note(path, f"is the word {value!r}, where an object belongs; translated")
+        return {"type": value}
+    return value
+
+
+def _transcription(value: JsonValue, path: str, report: Report) -> Checked:
+    if value is False or (isinstance(value, Mapping) and value.get("enabled") is False):
+        report.warn(path, "is switched off", "sent as null, which is how the service says so")
+        return None
+    if value is True:
+        hint = f'write {{"model": "{TRANSCRIPTION_MODELS[0]}"}}'
+        return report.refused(value, path, "is true, where an object with a model belongs", hint)
+    if isinstance(value, str):
+        report.warn(path, f"is text, where an object belongs; {value[:60]!r} was taken for the model")
+        return {"model": value}
+    if not isinstance(value, Mapping):
+        return value
+    fields = dict(value)
+    if fields.pop("enabled", None) is not None:
+        report.warn(f"{path}.enabled", "is left out: the object itself switches transcription on, null switches it off")
+    _language(fields, path, report)
+    return fields
+
+
+def _language(fields: dict[str, JsonValue], path: str, report: Report) -> None:
+    """No language means that the service finds out; `auto` would be taken for a language."""
+    language = fields.get("language")
+    if not isinstance(language, str):
+        return
+    if language.strip().lower() in ("auto", "", "detect", "multi"):
+        report.note(f"{path}.language", f"is {language!r}; left out, for then the service finds out by itself")
+        del fields["language"]
+    elif not (len(language) in (2, 3) and language.isalpha() and language.islower()):
+        report.warn(f"{path}.language", f"is {language[:60]!r}; ISO-639-1 has two small letters, such as en")
+
+
+def _noise_reduction(value: JsonValue, path: str, report: Report) -> Checked:
+    off = value is False or (isinstance(value, str) and value.lower() in _OFF_WORDS)
+    if off:
+        report.warn(path, "is switched off", "sent as null, which is how the service says so")
+        return None
+    if isinstance(value, str):
+        report.note(path, f"is the word {value[:60]!r}, where an object belongs; translated")
+        return {"type": value}
+    return value
+
+
+def _modalities(value: JsonValue, path: str, report: Report) -> Checked:
+    if isinstance(value, str):
+        report.note(path, f"is the word {value[:60]!r}, where a list belongs; translated")
+        return [value]
+    if isinstance(value, list) and "audio" in value and len(value) > 1:
+        if path.endswith(".output_modalities"):
+            report.warn(path, "asks for sound and text", 'sent as ["audio"]: sound always carries its transcript')
+        return ["audio"] if set(map(str, value)) <= {"audio", "text"} else value
+    return modalities_to_ga(value)
+
+
+def _tools(value: JsonValue, path: str, report: Report) -> Checked:
+    flat = flat_tools(value)
+    if flat != value:
+        report.note(path, "nests name and parameters in function, as chat completions do; translated")
+    return flat
+
+
+def _tool_choice(value: JsonValue, path: str, report: Report) -> Checked:
+    flat = flat_tool_choice(value)
+    if flat != value:
+        report.note(path, "nests the name in function, as chat completions do; translated")
+    return flat
+
+
+_REPAIRS: dict[Path, Repair] = {
+    ("audio", "input", "format"): _format,
+    ("audio", "output", "format"): _format,
+    ("audio", "input", "turn_detection"): _turn_detection,
+    ("audio", "input", "transcription"): _transcription,
+    ("audio", "input", "noise_reduction"): _noise_reduction,
+    ("output_modalities",): _modalities,
+    ("tools",): _tools,
+    ("tool_choice",): _tool_choice,
+}
+
 
 SessionKind = Literal["realtime", "transcription"]
 

@@ -1,20 +1,186 @@
-"""The tap's address on loopback: WebSockets, calls over WebRTC and every other request of the service's clients."""
+"""The tap's address on loopback: WebSockets, calls over WebRTC and every other request of the service's clients.
+
+A WebSocket through the tap: two sockets, and every frame from one to the other as it came.
+
+Text, binary, ping, pong and close frames are passed on with the very bytes they carried; nothing is answered here. The
+service is asked first, so that its refusal (status, headers, body) is what the client gets, and so is the subprotocol.
+When one side goes without a close frame, so does the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import struct
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 
-from aiohttp import web
+import aiohttp
+from aiohttp import WSMsgType, web
+from multidict import CIMultiDict
+from yarl import URL
 
 from voicechat.errors import SignallingError
 from voicechat.local_server.doors import cors_headers, why_not
-from voicechat.tap.answers import problem
+from voicechat.tap.answers import answer_of, problem
 from voicechat.tap.calls import CallDesk
-from voicechat.tap.desk import Desk
+from voicechat.tap.desk import CONNECT_LIMIT, Desk
 from voicechat.tap.rest import LARGEST, forward
-from voicechat.tap.websocket import relay
+from voicechat.tap.session import Direction, Session
+from voicechat.tap.upstream import offered, passed_on, shown_protocols
+from voicechat.transports.endpoint import proxy_for
+from voicechat.transports.refusals import unreachable
 from voicechat.visitors import arrived, listen
+
+LARGEST_REFUSAL = 4 * 1024 * 1024
+"""Bytes of a refusal's body."""
+NO_CODE = 1005
+"""What stands for a close frame without a code (RFC 6455 7.1.5); it is never sent."""
+Socket = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
+
+
+class _Answered(Exception):
+    """The service answered the handshake with something else than a WebSocket."""
+
+    def __init__(self, status: int, reason: str, headers: CIMultiDict[str], body: bytes) -> None:
+        super().__init__(status)
+        self.response = answer_of(status, reason, headers, body)
+        self.status, self.body = status, body
+
+
+class _Handshake:
+    """What aiohttp would not tell of the service's answer."""
+
+    def __init__(self) -> None:
+        self.headers: CIMultiDict[str] = CIMultiDict()
+
+    def trace(self) -> aiohttp.TraceConfig:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_end.append(self._ended)
+        trace.on_request_redirect.append(self._redirected)
+        return trace
+
+    async def _ended(
+        self, http: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+    ) -> None:
+        response = params.response
+        self.headers = CIMultiDict(response.headers)
+        if response.status != 101:
+            raise _Answered(response.status, response.reason or "", self.headers, await _body(response))
+
+    async def _redirected(
+        self, http: aiohttp.ClientSession, context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        response = params.response
+        raise _Answered(response.status, response.reason or "", CIMultiDict(response.headers), await _body(response))
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    raw = b""
+    with contextlib.suppress(aiohttp.ClientError, OSError):
+        while len(raw) < LARGEST_REFUSAL and (part := await response.content.read(LARGEST_REFUSAL)):
+            raw += part
+    return raw
+
+
+async def relay(request: web.Request, desk: Desk) -> web.StreamResponse:
+    """One client, until one of the two sides ends it."""
+    session = desk.call("WebSocket", request.headers, request.raw_path)
+    handshake = _Handshake()
+    async with desk.http(handshake.trace()) as http:
+        try:
+            there = await _connect(request, desk, http)
+        except _Answered as refused:
+            session.refused(refused.status, refused.body)
+            return refused.response
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, SignallingError) as error:
+            met = error if isinstance(error, SignallingError) else unreachable(desk.upstream.host, error, CONNECT_LIMIT)
+            why = met.message
+            session.ended("upstream", f"The service cannot be reached: {why}.")
+            return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
+        session.opened("upgrade")
+        protocols = (there.protocol,) if there.protocol else ()
+        here = web.WebSocketResponse(
+            autoping=False, autoclose=False, max_msg_size=0, compress=False, protocols=protocols
+        )
+        here.headers.extend(passed_on(handshake.headers))
+        try:
+            await here.prepare(request)
+            if there.protocol:
+                session.noted("tap.subprotocol", chosen=shown_protocols(protocols)[0])
+            await _both_ways(here, there, session)
+        finally:
+            session.ended("tap", "The call was broken off.")
+            if request.transport is not None:
+                request.transport.close()
+        return here
+
+
+async def _connect(request: web.Request, desk: Desk, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
+    url = desk.upstream.url(request.raw_path)
+    return await http.ws_connect(
+        URL(url, encoded=True),
+        headers=passed_on(request.headers),
+        protocols=offered(request.headers),
+        proxy=proxy_for(url),
+        autoping=False,
+        autoclose=False,
+        max_msg_size=0,
+        compress=0,
+    )
+
+
+async def _both_ways(here: web.WebSocketResponse, there: aiohttp.ClientWebSocketResponse, session: Session) -> None:
+    """Until both sides have said goodbye, or one is gone."""
+    ways = [
+        asyncio.ensure_future(_pass_on(here, there, "out", session)),
+        asyncio.ensure_future(_pass_on(there, here, "in", session)),
+    ]
+    try:
+        done, rest = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        said_goodbye = all(one.result() for one in done)
+        if said_goodbye and rest:
+            await asyncio.wait(rest, timeout=10.0)
+    finally:
+        for one in ways:
+            one.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+
+async def _pass_on(source: Socket, sink: Socket, direction: Direction, session: Session) -> bool:
+    """Frames of one direction, until its close frame (True) or until the line is gone (False)."""
+    who = "client" if direction == "out" else "upstream"
+    clock = session.clock
+    while True:
+        message = await source.receive()
+        came_at = clock()
+        kind, data = message.type, message.data
+        try:
+            match kind:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+                    await sink.send_frame(raw, kind)
+                    session.saw(direction, raw, came_at, clock(), is_text=kind is WSMsgType.TEXT)
+                case WSMsgType.PING | WSMsgType.PONG:
+                    await sink.send_frame(bytes(data), kind)
+                case WSMsgType.CLOSE:
+                    await sink.send_frame(_close_frame(data, message.extra), kind)
+                    session.closed(who, data or NO_CODE, message.extra or "")
+                    return True
+                case _:
+                    session.ended(who, f"The {who} went away without a close frame.", code=1006)
+                    return False
+        except (ConnectionError, aiohttp.ClientError, RuntimeError):
+            other = "upstream" if direction == "out" else "client"
+            session.ended(other, f"The {other} went away without a close frame.", code=1006)
+            return False
+
+
+def _close_frame(code: object, reason: object) -> bytes:
+    if not isinstance(code, int) or code in (0, NO_CODE):
+        return b""
+    return struct.pack("!H", code) + (reason.encode() if isinstance(reason, str) else b"")
+
 
 HOST = "127.0.0.1"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -6,24 +6,232 @@ the service says.
 
 from __future__ import annotations
 
+import base64
+import binascii
+import math
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from voicechat.audio.opus import SAMPLE_RATE, OpusDecoder, opus_is_available
+from voicechat.audio.sound_format import HIGHEST_RATE, LOWEST_RATE, SoundDecoder, SoundFormat
 from voicechat.config.settings import Settings
-from voicechat.engine.eventlog import EventLog
+from voicechat.engine.eventlog import EventLog, elided
 from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import Finding, FromEngine, Numbers
 from voicechat.engine.problems import Problems
 from voicechat.journal.entry import Happening
 from voicechat.journal.lines import AUDIO_TYPES, without_audio
 from voicechat.journal.observers import Observers
-from voicechat.tap.delays import Delays
+from voicechat.journal.redact import concealer
+from voicechat.protocol.session_dialects import get_path, session_to_ga
 from voicechat.tap.later import Later
 from voicechat.tap.picture import Picture
-from voicechat.tap.reading import Reader
-from voicechat.tap.sides import Side, learn_formats
 from voicechat.tap.tape import SessionTape
+
+LOUD = -50.0
+"""dBFS from which something is said."""
+SILENT = -99.0
+SHOWN_FOR = 0.25
+"""Seconds for which a level stays without new sound."""
+PIECE = SAMPLE_RATE // 50
+"""Samples that are measured at once: 20 ms."""
+MOST_PIECES = 50 * 600
+"""Ten minutes of an answer that waits to be played."""
+Pcm = NDArray[np.int16]
+
+
+class Side:
+    """One side of a call. Times are seconds on the tap's clock, samples mono at 48 kHz.
+
+    The sound of the two sides, out of what passes by: how loud it is now, and when which samples are heard.
+
+    Over WebRTC a packet is heard when it comes. Over WebSocket a service sends its answer faster than it is spoken;
+    nobody but the client knows what it plays, so the pieces are taken to be played one after the other, until it cuts
+    them off.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: deque[tuple[float, Pcm]] = deque(maxlen=MOST_PIECES)
+        self._until = 0.0
+        self._level, self._level_at = SILENT, -math.inf
+        self._opus: OpusDecoder | None = None
+        self._decoder = SoundDecoder(SoundFormat())
+        self.on_heard: Callable[[float, Pcm], None] = lambda at, pcm: None
+        """Gets every piece at its moment."""
+
+    def packet(self, payload: bytes, at: float) -> None:
+        """An Opus packet passed."""
+        if self._opus is None:
+            if opus_is_available():
+                return
+            self._opus = OpusDecoder()
+        pcm = self._opus.decode(payload)
+        if pcm.size:
+            self._heard(at, pcm)
+
+    def base64(self, text: object, at: float) -> None:
+        """A piece of sound in an event came; it is heard after the one before it."""
+        try:
+            data = base64.b64decode(text) if isinstance(text, str) else b""
+        except (binascii.Error, ValueError):
+            return
+        pcm, begins = self._decoder.decode(data), max(at, self._until)
+        for start in range(0, len(pcm), PIECE):
+            self._ahead.append((begins + start / SAMPLE_RATE, pcm[start : start + PIECE]))
+        self._until = begins + len(pcm) / SAMPLE_RATE
+
+    def cut(self, now: float) -> None:
+        """What was to be played is not played any more."""
+        self.look(now)
+        self._ahead.clear()
+        self._until = now
+
+    def look(self, now: float) -> float | None:
+        """The level now, dBFS; None while nothing sounds."""
+        while self._ahead and self._ahead[0][0] <= now:
+            self._heard(*self._ahead.popleft())
+        return self._level if self._level > SILENT and now - self._level_at <= SHOWN_FOR else None
+
+    def use(self, form: SoundFormat) -> None:
+        """What comes from now on has this format."""
+        if form != self._decoder.form:
+            self._decoder = SoundDecoder(form)
+
+    def _heard(self, at: float, pcm: Pcm) -> None:
+        self._level, self._level_at = decibels(pcm), at
+        self.on_heard(at, pcm)
+
+
+def learn_formats(you: Side, assistant: Side, session: Mapping[str, Any]) -> None:
+    """Take over the formats that a session has in force."""
+    whole = session_to_ga(dict(session)).session
+    for side, name in ((you, "input"), (assistant, "output")):
+        if (form := _format(get_path(whole, ("audio", name, "format")))) is not None:
+            side.use(form)
+
+
+def _format(told: object) -> SoundFormat | None:
+    if not isinstance(told, Mapping):
+        return None
+    rate = told.get("rate")
+    match told.get("type"):
+        case "audio/pcm":
+            return SoundFormat(
+                "pcm16", rate if isinstance(rate, int) and LOWEST_RATE <= rate <= HIGHEST_RATE else 24_000
+            )
+        case "audio/pcmu":
+            return SoundFormat("pcmu")
+        case "audio/pcma":
+            return SoundFormat("pcma")
+        case _:
+            return None
+
+
+def decibels(pcm: Pcm) -> float:
+    """Root mean square, dBFS."""
+    energy = float(np.mean(np.square(pcm.astype(np.float32) / 32768.0))) if pcm.size else 0.0
+    return round(10 * math.log10(energy), 1) if energy > 1e-10 else SILENT
+
+
+LARGE = 65_536
+"""Bytes from which strings are shortened before anything is searched in them."""
+HIDDEN = "[hidden]"
+_PRIVATE = frozenset("client_secret authorization api_key apikey access_token headers".split())
+"""Fields whose value is nobody's business, wherever they stand (an MCP tool has `authorization` and `headers`)."""
+_decoder = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
+
+
+class Reader:
+    """Reads messages of one session, whose secrets it knows.
+
+    Messages of a client and its service, as events to be shown: decoded, without secrets, never raising.
+    """
+
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self.secrets = list(secrets)
+        self._conceal: Callable[[bytes], bytes] = concealer(lambda: self.secrets)
+
+    def event(self, raw: bytes, *, is_text: bool = True) -> dict[str, Any]:
+        """The event of one message. What is no JSON object becomes one that says so (`malformed`)."""
+        try:
+            event = _decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            return self._odd(raw, f"no JSON: {error}" if is_text else "binary")
+        if not isinstance(event, dict):
+            return self._odd(raw, "no JSON object")
+        return event if event.get("type") in AUDIO_TYPES else self.concealed(event, len(raw))
+
+    def concealed(self, event: Mapping[str, Any], size: int = 0) -> dict[str, Any]:
+        """The event without secrets, whatever their names are."""
+        kept = elided(event, is_audio=False) if size > LARGE else event
+        without: dict[str, Any] = _decoder.decode(self._conceal(_encoder.encode(_without(kept, 0))))
+        return without
+
+    def text(self, said: str) -> str:
+        """A text of the other side without secrets."""
+        return self._conceal(said.encode("utf-8", "replace")).decode("utf-8", "replace")
+
+    def _odd(self, raw: bytes, reason: str) -> dict[str, Any]:
+        return {"type": "malformed", "reason": reason, "bytes": len(raw), "begins": self.text(repr(raw[:80]))}
+
+
+def _without(value: Any, depth: int) -> Any:
+    if depth > 60:
+        return "<deeper>"
+    if isinstance(value, Mapping):
+        return {
+            name: _hidden(inner) if isinstance(name, str) and name.lower() in _PRIVATE else _without(inner, depth + 1)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_without(one, depth + 1) for one in value]
+    return value
+
+
+def _hidden(value: Any) -> Any:
+    """As little as shows that there was something."""
+    if isinstance(value, Mapping):
+        return dict.fromkeys(value, HIDDEN)
+    return value if value is None else HIDDEN
+
+
+KEPT = 2_000
+
+
+@dataclass
+class Delays:
+    """The newest delays of one kind.
+
+    What the tap costs: seconds between the arrival of something and the moment it was passed on.
+    """
+
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT))
+    count: int = 0
+
+    def add(self, seconds: float) -> None:
+        """One more, in seconds."""
+        self.newest.append(seconds)
+        self.count += 1
+
+    def share(self, part: float) -> float | None:
+        """The delay that this share (0 to 1) of the newest does not exceed, seconds; None before the first."""
+        if not self.newest:
+            return None
+        ordered = sorted(self.newest)
+        return ordered[min(len(ordered) - 1, round(part * (len(ordered) - 1)))]
+
+    def words(self) -> str:
+        """`0.3 ms (p95 0.9)`; empty before the first."""
+        middle, most = self.share(0.5), self.share(0.95)
+        return "" if middle is None or most is None else f"{middle * 1000:.1f} ms (p95 {most * 1000:.1f})"
+
 
 Direction = Literal["in", "out"]
 Transport = Literal["WebRTC", "WebSocket"]

@@ -3,12 +3,18 @@
 `GET /session` answers in one body that clients of both interfaces understand: `value`, `expires_at` and `session` as
 `client_secrets` has them, and `client_secret: {value, expires_at}` as the beta `sessions` had it. `?shape=ga` and
 `?shape=beta` leave the other half away. Every refusal is `{"error": code, "message": sentence}`.
+
+What a client is told when the service behind the token server does not give a token.
+
+The service's own words stay here: they quote parts of keys and names of organisations, and the client can do nothing
+about either. What it gets is a status, a code and a sentence of ours.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from math import ceil
@@ -16,12 +22,88 @@ from math import ceil
 from aiohttp import web
 
 from voicechat.errors import SignallingError
-from voicechat.token_server.counts import Counts
+from voicechat.failures import failure_of
 from voicechat.token_server.doors import Doors, Refused
 from voicechat.token_server.rates import Rates, client_of
-from voicechat.token_server.upstream import told
 from voicechat.transports.tokens import Token
 from voicechat.visitors import LOG, NO_LOG
+
+
+@dataclass(slots=True)
+class Counts:
+    """Everything since the start, and what of it was told already.
+
+    What happened at a token server, in numbers only: no address, no token, no word of anybody.
+    """
+
+    minted: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    """Refusals by their code."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Failures of the service behind us, by the code that the client got."""
+    turned_away: int = 0
+    """Connections beyond the number that is served at once."""
+    _told: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+
+    def as_plain(self, bursts: int, clients: int) -> dict[str, object]:
+        """For `GET /stats`."""
+        return {
+            "minted": self.minted,
+            "refused": dict(sorted(self.refused.items())),
+            "failed": dict(sorted(self.failed.items())),
+            "turned_away": self.turned_away,
+            "bursts": bursts,
+            "clients": clients,
+        }
+
+    def line(self, bursts: int, clients: int) -> str:
+        """Everything in one line, for stderr."""
+        refused = ", ".join(f"{name} {count}" for name, count in sorted(self.refused.items())) or "none"
+        failed = ", ".join(f"{name} {count}" for name, count in sorted(self.failed.items())) or "none"
+        return (
+            f"minted {self.minted} · refused: {refused} · upstream failures: {failed} · "
+            f"bursts {bursts} · clients {clients} · connections turned away {self.turned_away}"
+        )
+
+    def has_news(self, bursts: int) -> bool:
+        """Whether anything happened since this was last asked."""
+        now = (self.minted, self.refused.total(), self.failed.total(), self.turned_away, bursts)
+        before, self._told = self._told, now
+        return now != before
+
+
+def told(error: SignallingError) -> Refused:
+    """The answer for a client. 5xx throughout: the client did nothing wrong.
+
+    503 says that waiting helps (the service is busy or limits us), 504 that it did not answer in time, 502 everything
+    else. Codes by which clients decide not to try again (no quota, no such model) are passed on as they are.
+    """
+    failure = failure_of(error.code, error.status, error.message)
+    if error.code in failure.codes and failure.name in _PASSED_ON:
+        return Refused(502, error.code, f"The service will give no token: {_PASSED_ON[failure.name]}")
+    if failure.is_about_account or error.status in (401, 403):
+        message = "The service does not accept the key of this token server. Whoever runs it has to look after it."
+        return Refused(502, "upstream_key_refused", message)
+    if error.status == 429:
+        message = "The service limits this token server for now."
+        return Refused(503, "upstream_rate_limited", message, error.retry_after or 5.0)
+    if error.code == "timeout" or error.status in (408, 504):
+        return Refused(504, "upstream_timeout", "The service did not answer in time.")
+    if error.status is not None and error.status >= 500:
+        message = "The service has trouble of its own."
+        return Refused(503, "upstream_failed", message, error.retry_after or 5.0)
+    if error.status is None:
+        return Refused(502, "upstream_unreachable", "The service cannot be reached from this token server.")
+    message = f"The service answered with something that is no token ({error.status})."
+    return Refused(502, "upstream_refused", message)
+
+
+_PASSED_ON = {
+    "quota": "the account behind this token server cannot be used now.",
+    "model": "it does not know the model that this token server asks for.",
+}
+"""Classes of failures that a client may know by their codes."""
+
 
 Mint = Callable[[], Awaitable[Token]]
 """Gets a new token of the service, or raises SignallingError."""

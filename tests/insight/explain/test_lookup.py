@@ -8,7 +8,7 @@ import sys
 
 from tests.support.each import each
 from voicechat.core.rules.server_errors import HARMLESS
-from voicechat.engine.local_events import EFFECT_NAMES, EVENT_NAMES
+from voicechat.engine.session import EFFECT_NAMES, EVENT_NAMES
 from voicechat.insight.explain.lookup import everything, lookup, nearest
 from voicechat.insight.refusals import AUTH, CODES as FAILURE_CODES, EXPIRED_TOKEN, RATE
 from voicechat.insight.run import CODES

@@ -2,6 +2,8 @@
 
 Only this computer is probed, never an address of the network, and for at most 300 ms in all. Call it once a session:
 a chat server started meanwhile is noticed at the next one.
+
+What is sent to a chat server and what comes back, as plain data: messages, functions, pieces of an answer.
 """
 
 from __future__ import annotations
@@ -9,15 +11,281 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.brain.base import Brain
-from voicechat.local_server.brain.chat_server import ChatServer
-from voicechat.local_server.brain.guide import Guide
+from voicechat.local_server.brain.base import Brain, CallTool, Output, Say, Turn
+from voicechat.local_server.brain.guide import EXACT_SKILLS, Guide
+from voicechat.local_server.speech.sentences import SentenceSplitter
+
+SPOKEN_STYLE = (
+    "Your answers are spoken aloud by a voice. Answer in one to three short plain sentences, without markdown, lists, "
+    "emoji or code. Speak English. The user's words come from a speech recogniser and may be misheard."
+)
+_MOST_HISTORY = 40
+_LONGEST_ARGUMENTS = 100_000
+
+
+def request_of(turn: Turn, model: str) -> dict[str, object]:
+    """The body of `POST /v1/chat/completions` for this turn, streaming."""
+    body: dict[str, object] = {"model": model, "messages": _messages(turn), "stream": True}
+    if turn.tools and turn.tool_choice != "none":
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "parameters": dict(tool.parameters) or {"type": "object", "properties": {}},
+                },
+            }
+            for tool in turn.tools
+        ]
+        named = turn.tool_choice not in ("auto", "required")
+        choice: object = {"type": "function", "function": {"name": turn.tool_choice}} if named else turn.tool_choice
+        body["tool_choice"] = "auto" if turn.tool_outputs else choice
+    return body
+
+
+def _messages(turn: Turn) -> list[dict[str, object]]:
+    system = f"{turn.instructions}\n\n{SPOKEN_STYLE}\nIt is {turn.now:%A, %d %B %Y, %H:%M}.".strip()
+    messages: list[dict[str, object]] = [{"role": "system", "content": system}]
+    messages += [{"role": role, "content": text} for role, text in turn.history[-_MOST_HISTORY:] if text.strip()]
+    if turn.text.strip():
+        messages.append({"role": "user", "content": turn.text})
+    for output in turn.tool_outputs:
+        call = {"id": output.call_id, "type": "function"}
+        call_made = {**call, "function": {"name": output.name, "arguments": output.arguments}}
+        messages.append({"role": "assistant", "content": "", "tool_calls": [call_made]})
+        messages.append({"role": "tool", "tool_call_id": output.call_id, "content": output.output})
+    return messages
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One server-sent event of a streamed answer, as far as we use it."""
+
+    text: str = ""
+    calls: tuple[tuple[int, str, str], ...] = ()
+    """Parts of function calls: index, name (or empty), a piece of the arguments."""
+    error: str = ""
+
+
+def piece_in(line: str) -> Piece | None:
+    """The piece in one line of the stream; None for blanks, comments, `[DONE]` and what is no JSON object."""
+    data = line.strip().removeprefix("data:").strip()
+    if not line.startswith("data:") or data in ("", "[DONE]"):
+        return None
+    try:
+        event: object = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(event, Mapping):
+        return None
+    if error := event.get("error"):
+        return Piece(error=str(error.get("message", error) if isinstance(error, Mapping) else error)[:200])
+    delta = _delta(event)
+    content = delta.get("content")
+    return Piece(content if isinstance(content, str) else "", _calls(delta.get("tool_calls")))
+
+
+def _delta(event: Mapping[object, object]) -> Mapping[object, object]:
+    choices = event.get("choices")
+    first: object = choices[0] if isinstance(choices, list) and choices else None
+    delta: object = first.get("delta") if isinstance(first, Mapping) else None
+    return delta if isinstance(delta, Mapping) else {}
+
+
+def _calls(calls: object) -> tuple[tuple[int, str, str], ...]:
+    found = []
+    for at, call in enumerate(calls if isinstance(calls, list) else []):
+        function: object = call.get("function") if isinstance(call, Mapping) else None
+        if isinstance(call, Mapping) and isinstance(function, Mapping):
+            index = call.get("index")
+            name, arguments = function.get("name"), function.get("arguments")
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
+            found.append((index if isinstance(index, int) else at, name if isinstance(name, str) else "", text))
+    return tuple(found)
+
+
+@dataclass
+class CallsInPieces:
+    """Function calls put together from their pieces."""
+
+    _names: dict[int, str] = field(default_factory=dict)
+    _arguments: dict[int, str] = field(default_factory=dict)
+
+    def add(self, piece: Piece) -> None:
+        """Take what the piece has."""
+        for index, name, arguments in piece.calls:
+            self._names[index] = self._names.get(index, "") or name
+            self._arguments[index] = (self._arguments.get(index, "") + arguments)[:_LONGEST_ARGUMENTS]
+
+    def whole(self) -> tuple[CallTool, ...]:
+        """The calls, in the model's order."""
+        return tuple(
+            CallTool(name, self._arguments[index] or "{}") for index, name in sorted(self._names.items()) if name
+        )
+
+
+@dataclass
+class WithoutThoughts:
+    """Drops `<think>...</think>`, which some local models write before they answer, from a stream of text."""
+
+    _held: str = ""
+    _thinking: bool = False
+
+    def feed(self, text: str) -> str:
+        """The part of the text so far that is meant to be heard."""
+        self._held += text
+        spoken = ""
+        while self._held:
+            tag = "</think>" if self._thinking else "<think>"
+            before, found, after = self._held.partition(tag)
+            if found:
+                spoken += "" if self._thinking else before
+                self._held, self._thinking = after, not self._thinking
+                continue
+            keep = next((size for size in range(len(tag) - 1, 0, -1) if self._held.endswith(tag[:size])), 0)
+            cut = len(self._held) - keep
+            spoken += "" if self._thinking else self._held[:cut]
+            self._held = self._held[cut:]
+            break
+        return spoken
+
+    def finish(self) -> str:
+        """What was held back because it might have become a tag."""
+        held, self._held = self._held, ""
+        return "" if self._thinking else held
+
+
+FIRST_WORD_LIMIT = 20.0
+"""Seconds a model may take before its first word: it may have to be loaded first."""
+_NEXT_WORD_LIMIT = 10.0
+_LONGEST_LINE = 2**18
+_LONGEST_ANSWER = 20_000
+"""Characters; a model that has lost itself would talk for ever."""
+
+
+class _Failed(Exception):
+    """The server gave no answer; the argument says why, in words that may be spoken."""
+
+
+class ChatServer:
+    """Answers with a language model; knows timers, measurements and the program's keys by the guide.
+
+    A brain behind an OpenAI-compatible chat server, mostly one on this computer: Ollama, LM Studio, llama.cpp, vLLM.
+
+    The answer is streamed and cut at sentence ends, so that the voice begins while the model still writes. When the
+    server fails, that is said in one sentence and the built-in guide answers: the user is never left in silence.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        label: str,
+        *,
+        guide: Guide | None = None,
+        first_word_limit: float = FIRST_WORD_LIMIT,
+    ) -> None:
+        """`base_url` is the address up to and including `/v1`."""
+        self._url = f"{base_url.rstrip('/')}/chat/completions"
+        self._model = model
+        self._label = label
+        self._guide = guide or Guide()
+        self._first_word_limit = first_word_limit
+
+    @property
+    def label(self) -> str:
+        """`ollama/<model>` and the like."""
+        return self._label
+
+    async def answer(self, turn: Turn) -> AsyncIterator[Output]:
+        """Yield the model's sentences as they are written, then its function calls."""
+        known = None if turn.tool_outputs else self._guide.reply(turn, EXACT_SKILLS) if turn.text.strip() else None
+        if known is not None:
+            for output in known:
+                yield output
+            return
+        said_any = False
+        try:
+            async with aclosing(self._sentences(turn)) as outputs:
+                async for output in outputs:
+                    said_any = True
+                    yield output
+        except _Failed as reason:
+            yield Say(f"The language model {self._label} {reason}.")
+            if not said_any:
+                async for output in self._guide.answer(turn):
+                    yield output
+
+    async def _sentences(self, turn: Turn) -> AsyncGenerator[Output, None]:
+        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
+        length, anything = 0, False
+        async with aclosing(self._pieces(turn)) as pieces:
+            async for piece in pieces:
+                if piece.error:
+                    raise _Failed("reported an error")
+                calls.add(piece)
+                length += len(piece.text)
+                for sentence in splitter.feed(thoughts.feed(piece.text)):
+                    anything = True
+                    yield Say(sentence)
+                if length > _LONGEST_ANSWER:
+                    break
+        for sentence in [*splitter.feed(thoughts.finish()), *splitter.finish()]:
+            anything = True
+            yield Say(sentence)
+        for call in calls.whole():
+            anything = True
+            yield call
+        if not anything:
+            raise _Failed("gave an empty answer")
+
+    async def _pieces(self, turn: Turn) -> AsyncGenerator[Piece, None]:
+        """The stream's pieces. Raises _Failed for every way in which a server may fail."""
+        clock = asyncio.get_running_loop()
+        deadline = clock.time() + self._first_word_limit
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=_LONGEST_LINE) as client,
+                await self._posted(client, turn, deadline) as response,
+            ):
+                while line := await _next_line(response, deadline):
+                    if piece := piece_in(line):
+                        yield piece
+                        deadline = clock.time() + _NEXT_WORD_LIMIT
+        except TimeoutError:
+            raise _Failed("took too long") from None
+        except aiohttp.ClientConnectorError as error:
+            raise _Failed("cannot be reached") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Failed("broke off") from error
+
+    async def _posted(self, client: aiohttp.ClientSession, turn: Turn, deadline: float) -> aiohttp.ClientResponse:
+        async with asyncio.timeout_at(deadline):
+            response = await client.post(self._url, json=request_of(turn, self._model), allow_redirects=False)
+        if response.status == 200:
+            return response
+        response.close()
+        raise _Failed(f"refused with status {response.status}")
+
+
+async def _next_line(response: aiohttp.ClientResponse, deadline: float) -> str:
+    """The next line with its end; empty at the end of the stream. The deadline never runs while a piece is spoken."""
+    async with asyncio.timeout_at(deadline):
+        try:
+            return (await response.content.readline()).decode("utf-8", "replace")
+        except (ValueError, HttpProcessingError) as error:
+            raise _Failed("sent something I cannot read") from error
+
 
 PROBE_LIMIT = 0.3
 NAMED_LIMIT = 3.0

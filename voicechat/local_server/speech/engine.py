@@ -2,16 +2,119 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import re
+import threading
+from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from voicechat.errors import ConfigError
-from voicechat.local_server.speech.moonshine import model_folder
+from voicechat.local_server.speech.moonshine import Moonshine, model_folder, unknown_files
 from voicechat.local_server.speech.ort import Session
-from voicechat.local_server.speech.recogniser import Recogniser
-from voicechat.local_server.speech.vad import SileroVad, load_vad_model
+from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, SileroVad, load_vad_model
 from voicechat.local_server.speech.voice import Voice
+
+SEGMENT_LIMIT = 15.0
+"""Seconds of audio shown to the model at once."""
+SHORTEST_VOICE = 0.25
+"""Seconds of voice below which there is nothing to recognise."""
+_VOICE = 0.4
+"""Probability that counts as voice here: lower than a turn needs, so that soft words are kept."""
+_PADDING = 0.3
+_EARLIEST_CUT = 8.0
+_QUIET_WINDOW = 0.1
+_PIECES_KEPT = 32
+"""Texts of pieces remembered: some five minutes of speech."""
+_HALLUCINATIONS = {"you", "mm", "mmm", "mhm", "hmm", "mm hmm", "thank you for watching", "you you"}
+"""What the model says when it heard nothing, when it is all it says."""
+
+
+class Recogniser:
+    """Moonshine tiny-en with our rules. `transcribe` may be called from any thread, also from several at once.
+
+    What was said: 16 kHz samples in, English text out. The rules around the model, each for a fault it was seen to
+    have.
+
+    Moonshine answers "You" to silence, noise and tones, so sound without 250 ms of voice is not shown to it; silence
+    around the voice is cut away, because a push-to-talk turn may be mostly silence; and audio is cut at about 15 s,
+    since its cost and memory grow with length (620 MB at 53 s) and long input makes it skip words.
+    """
+
+    def __init__(self, vad_model: Session | None = None) -> None:
+        """Load the model (0.3 s, 120 MB). Raises ConfigError when the extra `local` is not installed."""
+        folder = model_folder()
+        if folder is None:
+            raise ConfigError(
+                "The offline engine's speech recognition is not installed.",
+                hint='run pip install ".[local]" in the folder of voicechat',
+            )
+        strange = unknown_files(folder)
+        self.warning = f"speech recognition uses files we have not tested: {', '.join(strange)}" if strange else ""
+        """One sentence for the user; empty when all is well."""
+        self._vad_model = vad_model or load_vad_model()
+        self._model = Moonshine(folder)
+        self._known: OrderedDict[bytes, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def transcribe(self, pcm: NDArray[np.float32]) -> str:
+        """The text of these samples (16 kHz mono, [-1, 1]); empty when nobody speaks in them."""
+        samples = np.nan_to_num(np.asarray(pcm, np.float32).reshape(-1))
+        voiced = self._voiced(samples)
+        if voiced is None:
+            return ""
+        *complete, last = split_at_quiet(voiced)
+        texts = [*(self._text_once(piece) for piece in complete), self._model.text_of(last)]
+        return " ".join(text for text in texts if not is_hallucination(text))
+
+    def _text_once(self, piece: NDArray[np.float32]) -> str:
+        """The text of a complete piece. A growing turn is asked for again and again; its first pieces stay equal."""
+        key = hashlib.blake2b(piece.tobytes(), digest_size=16).digest()
+        with self._lock:
+            known = self._known.get(key)
+        if known is not None:
+            return known
+        text = self._model.text_of(piece)
+        with self._lock:
+            self._known[key] = text
+            while len(self._known) > _PIECES_KEPT:
+                self._known.popitem(last=False)
+        return text
+
+    def _voiced(self, samples: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """The samples from the first voice to the last, with a little air; None when there is too little voice."""
+        vad = SileroVad(self._vad_model)
+        whole = len(samples) // FRAME
+        frames = [i for i in range(whole) if vad.probability(samples[i * FRAME : (i + 1) * FRAME]) >= _VOICE]
+        if len(frames) * FRAME < SHORTEST_VOICE * SAMPLE_RATE:
+            return None
+        air = int(_PADDING * SAMPLE_RATE)
+        return samples[max(0, frames[0] * FRAME - air) : (frames[-1] + 1) * FRAME + air]
+
+
+def is_hallucination(text: str) -> bool:
+    """Whether the model says this when it heard nothing: a lone "You", "Mm", or no letter or digit at all."""
+    words = re.sub(r"[^\w']+", " ", text).strip().lower()
+    return not words or words in _HALLUCINATIONS
+
+
+def split_at_quiet(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Pieces of at most 15 s, cut where it is quietest between 8 and 15 s: between words, if there is such a place."""
+    limit, window = int(SEGMENT_LIMIT * SAMPLE_RATE), int(_QUIET_WINDOW * SAMPLE_RATE)
+    pieces = []
+    while len(samples) > limit:
+        first = int(_EARLIEST_CUT * SAMPLE_RATE)
+        power = np.square(samples[first:limit], dtype=np.float64)
+        energy = np.convolve(power, np.ones(window), "valid")[:: window // 4]
+        cut = first + int(energy.argmin()) * (window // 4) + window // 2
+        pieces.append(samples[:cut])
+        samples = samples[cut:]
+    return [*pieces, samples]
+
 
 INSTALL = 'run pip install ".[local]" in the folder of voicechat'
 
