@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import bisect
+import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
-import voicechat.insight.checks.refused
 from voicechat.core.view import ConnectionView, MicState, MicView, ReplyState, ReplyView
 from voicechat.core.viewing import CUT_WORDS
+from voicechat.insight.checks.refusals import Refused
+from voicechat.insight.run import CHECKS
 from voicechat.ui.wording import Scene, mic_words, reply_words
 
 AGREE = 1.0
@@ -273,15 +275,21 @@ that is not here is never true of a walk."""
 @cache
 def _literals() -> dict[str, list[str]]:
     """Code -> the beginnings of the sentences in its check."""
-    rows = voicechat.insight.checks.refused.CHECKS
-    found = {row.CODE: [squeezed(text)[:50] for text in (row.title, row.cause, row.cure)] for row in rows}
-    for path in Path(voicechat.insight.checks.__path__[0]).glob("*_*.py"):
-        strings = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
-        found[path.stem.replace("_", "-")] = [
-            squeezed(text)[:50]
-            for text in strings
-            if isinstance(text, str) and text.count(" ") > 4 and "\n" not in text
-        ]
+    found: dict[str, list[str]] = {}
+    for check in CHECKS:
+        if isinstance(check, Refused):
+            found[check.code] = [squeezed(text)[:50] for text in (check.title, check.cause, check.cure)]
+            continue
+        tree = ast.parse(Path(inspect.getfile(check.look)).read_text())
+        functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        names, strings = [check.look.__name__], []
+        for name in names:
+            for node in ast.walk(functions[name]):
+                if isinstance(node, ast.Name) and node.id in functions and node.id not in names:
+                    names.append(node.id)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    strings.append(node.value)
+        found[check.code] = [squeezed(text)[:50] for text in strings if text.count(" ") > 4 and "\n" not in text]
     return found
 
 

@@ -78,8 +78,8 @@ def test_what_does_not_happen_is_found_by_the_ticks_alone() -> None:
 
 def test_a_check_that_fails_takes_neither_the_others_findings_nor_the_next_events_with_it() -> None:
     class Broken:
-        CODE = "broken"
-        ON = ("mic.live",)
+        code = "broken"
+        on = ("mic.live",)
 
         def look(self, model: object, record: object) -> Any:
             return iter([1 // 0])

@@ -12,7 +12,7 @@ from voicechat.insight.records import record_of
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.insight.session_model import KEEP, KEEP_SAID, SessionModel
 
-NAMES = sorted({*SessionModel().events, *(name for check in CHECKS for name in check.ON)})
+NAMES = sorted({*SessionModel().events, *(name for check in CHECKS for name in check.on)})
 IDS = st.sampled_from(["a", "b", "", None, 7])
 LEAF = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=4), IDS)
 VALUE = st.recursive(

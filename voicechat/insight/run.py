@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Protocol, cast
+from typing import Protocol
 
-from voicechat.insight import checks
+from voicechat.insight.checks import audio, connection, microphone, refusals, responses, session, tools, transcripts
 from voicechat.insight.findings import Board, Ended, Finding
 from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record
 from voicechat.insight.session_model import OUTPUT, SessionModel
@@ -26,13 +24,13 @@ LOOK_EVERY = 0.5
 
 
 class Check(Protocol):
-    """A module of `checks`, or a row of one."""
+    """A row of a module of `checks`."""
 
     @property
-    def CODE(self) -> str: ...
+    def code(self) -> str: ...
 
     @property
-    def ON(self) -> tuple[str, ...]:
+    def on(self) -> tuple[str, ...]:
         """Types of records it looks at."""
         ...
 
@@ -41,15 +39,11 @@ class Check(Protocol):
         ...
 
 
-def _every_check() -> tuple[Check, ...]:
-    """Each module of `checks`, by name, and the rows of a table: a check is there as soon as its file is."""
-    names = sorted(module.name for module in iter_modules(checks.__path__))
-    modules = [import_module(f"{checks.__name__}.{name}") for name in names]
-    return tuple(cast(Check, check) for module in modules for check in getattr(module, "CHECKS", (module,)))
-
-
-CHECKS = _every_check()
-CODES = tuple(check.CODE for check in CHECKS)
+_MODULES = (audio, connection, microphone, refusals, responses, session, tools, transcripts)
+CHECKS: tuple[Check, ...] = tuple(
+    sorted((check for module in _MODULES for check in module.CHECKS), key=lambda check: check.code)
+)
+CODES = tuple(check.code for check in CHECKS)
 
 
 class Diagnosis:
@@ -62,7 +56,7 @@ class Diagnosis:
         self._board = Board()
         self._checks: dict[str, list[Check]] = {}
         for check in asked:
-            for name in check.ON:
+            for name in check.on:
                 self._checks.setdefault(name, []).append(check)
         self.interest = frozenset(self._checks) | self.model.events
         """Types of records that matter; others need not be fed."""

@@ -1,5 +1,19 @@
-"""One question a file, and every file a check: it has `CODE`, `ON` and `look`, and is found by being here.
+"""The checks of a diagnosis, by subject: each looks at one event and at the model, which has taken it in already."""
 
-A check looks at one event and at the model (which has taken the event in already). What checks share is beside this
-package.
-"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from voicechat.insight.findings import Ended, Finding
+from voicechat.insight.records import Record
+from voicechat.insight.session_model import SessionModel
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question: its code, the types of records it looks at, and what a record shows."""
+
+    code: str
+    on: tuple[str, ...]
+    look: Callable[[SessionModel, Record], Iterator[Finding | Ended]]

@@ -25,7 +25,7 @@ _MINUTES = re.compile(r"\b(\d{1,3}) ?min")
 class Refused:
     """One problem that is told in words."""
 
-    CODE: str
+    code: str
     severity: Severity
     title: str
     """`{name}` is the code or status in brackets, `{minutes}` the number that the message names, else 60."""
@@ -40,16 +40,16 @@ class Refused:
     """Types of records after which it is over."""
 
     @property
-    def ON(self) -> tuple[str, ...]:
+    def on(self) -> tuple[str, ...]:
         """Whatever tells of a failure, and what ends this one."""
         return tuple(dict.fromkeys((*FAILURES, *(one.partition(" ")[0] for one in self.ends))))
 
     def look(self, model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         """A finding for a failure of this kind."""
-        failure = failure_as(self.CODE, model, record)
+        failure = failure_as(self.code, model, record)
         if failure is None:
             if self._ends(record):
-                yield Ended(self.CODE, record.mark())
+                yield Ended(self.code, record.mark())
             return
         name = failure.code or failure.kind or (f"HTTP {failure.status}" if failure.status else "")
         minutes = _MINUTES.search(failure.message)
@@ -58,7 +58,7 @@ class Refused:
         for sign, words in filled.items():
             title, cure = title.replace(sign, words), cure.replace(sign, words)
         yield found(
-            self.CODE,
+            self.code,
             self.severity,
             title,
             cause=failure.message or self.cause,
@@ -76,7 +76,7 @@ class Refused:
 
     def _before(self, model: SessionModel) -> Evidence | None:
         """What makes the refusal plain: the first sound before a voice is locked, the clear before a commit."""
-        match self.CODE:
+        match self.code:
             case "voice-locked":
                 return next((one.first_output for one in model.answers.values() if one.first_output), None)
             case "empty-commit":

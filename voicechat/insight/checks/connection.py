@@ -1,29 +1,30 @@
-"""Did the line break, or could none be opened?"""
+"""The connection: lost, never made, left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from voicechat.insight.checks import Check
 from voicechat.insight.findings import Ended, Finding, found
-from voicechat.insight.records import Record, number, text
+from voicechat.insight.records import Record, number, part, text
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import SessionModel
 
-CODE = "connection-lost"
-ON = ("line.lost", "line.failed", "line.opened", "session.closed")
+CONNECTION_LOST = "connection-lost"
 NORMAL = (1000, 1001)
 """Close codes of an end in order."""
 FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", "beta-retired", "session-limit"}
 """Failures after which the service closes the line: they are the cause, the lost line only follows."""
 
 
-def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+def connection_lost(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Did the line break, or could none be opened?"""
     if record.type == "line.opened":
-        yield Ended(CODE, record.mark())
-        yield Ended(f"{CODE}:never", record.mark())
+        yield Ended(CONNECTION_LOST, record.mark())
+        yield Ended(f"{CONNECTION_LOST}:never", record.mark())
     elif record.type == "session.closed":
-        if failure_as(CODE, model, record) is not None:
+        if failure_as(CONNECTION_LOST, model, record) is not None:
             yield _lost_at_the_service(record)
     elif record.type == "line.lost" and number(record.event, "close_code") in NORMAL:
         if not model.is_ended and not _worked(model) and not _has_another_cause(model):
@@ -31,7 +32,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     elif record.type == "line.lost" and not model.is_ended and not _has_another_cause(model):
         reason = text(record.event, "reason")
         yield found(
-            CODE,
+            CONNECTION_LOST,
             "error",
             f"The line was lost{f': {reason}' if reason else ''}.",
             cause="The network, or the service, ended the connection; the session at the service is gone with it.",
@@ -44,7 +45,7 @@ def look(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         )
     elif record.type == "line.failed" and model.failure is not None and not problem_of(model.failure, model):
         yield found(
-            CODE,
+            CONNECTION_LOST,
             "error",
             f"No line could be opened: {model.failure.message or 'no reason given'}.",
             cause=f"The handshake failed ({model.failure.code or model.failure.status or 'no code'}).",
@@ -74,7 +75,7 @@ def _worked(model: SessionModel) -> bool:
 
 def _closed_at_once(record: Record) -> Finding:
     return found(
-        CODE,
+        CONNECTION_LOST,
         "error",
         "The connection was closed in order (1000) before anything was said in it.",
         cause="One side ended it on purpose: the service after something it did not accept, or the client's own code "
@@ -90,7 +91,7 @@ def _closed_at_once(record: Record) -> Finding:
 
 def _lost_at_the_service(record: Record) -> Finding:
     return found(
-        CODE,
+        CONNECTION_LOST,
         "error",
         "The service closed the session because it had lost the connection to the client.",
         cause="session.closed came with reason connection_lost.",
@@ -99,3 +100,49 @@ def _lost_at_the_service(record: Record) -> Finding:
         rests_on="GPT-Live: session.closed says why",
         confidence=0.95,
     )
+
+
+SOCKET_LEAKED = "socket-leaked"
+
+
+def socket_leaked(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Is an old connection still open while a new one is in use?"""
+    created = model.configured.created
+    if created is None or not model.retired or model.witness.is_ours:
+        return
+    event = record.event
+    ids = (text(event, "response_id"), text(event, "item_id"), text(part(event, "response"), "id"))
+    old = next((id for id in ids if id in model.retired), "")
+    if not old:
+        return
+    yield found(
+        SOCKET_LEAKED,
+        "error",
+        "The connection of an earlier session is still open: it goes on sending events into the new one.",
+        cause="A new session was begun without closing the old connection (a reconnect, a page that mounts twice, a "
+        "hot reload); two assistants listen and speak, and both are paid for.",
+        cure="Close the old WebSocket or RTCPeerConnection, stop its tracks and take its handlers away before you open "
+        "another; open it in one place, and drop events of a connection that is not the current one.",
+        evidence=(model.retired[old], created, record.mark(old)),
+        rests_on="ids of the old connection are forgotten; one connection at a time",
+        confidence=0.93,
+    )
+
+
+CHECKS = (
+    Check(CONNECTION_LOST, ("line.lost", "line.failed", "line.opened", "session.closed"), connection_lost),
+    Check(
+        SOCKET_LEAKED,
+        (
+            "response.output_audio.delta",
+            "response.output_audio_transcript.delta",
+            "response.output_text.delta",
+            "response.done",
+            "input_audio_buffer.speech_stopped",
+            "input_audio_buffer.committed",
+            "output_audio_buffer.stopped",
+            "conversation.item.input_audio_transcription.completed",
+        ),
+        socket_leaked,
+    ),
+)

@@ -1,0 +1,373 @@
+"""The microphone and the loudspeaker: echo, barge-in, when the microphone is open and when it is not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from voicechat.insight.checks import Check
+from voicechat.insight.facts import Answer, Segment
+from voicechat.insight.findings import Ended, Evidence, Finding, found
+from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, number, text
+from voicechat.insight.session_model import USER_ACTS, SessionModel
+
+SELF_ECHO = "self-echo"
+SELF_ECHO_CURE = (
+    "Wear headphones, or keep echo cancellation on and lower the loudspeaker; without either, close the mic (or send "
+    "silence) while the assistant is audible."
+)
+FEWEST_WORDS = 3
+SHARE = 0.6
+"""Of the words in the transcript that the answer had just said."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Does the assistant's own voice set off the speech detection?"""
+    if record.type == "echo.changed":
+        yield Ended(SELF_ECHO, record.mark())
+    elif record.type == "echo.self_heard":
+        cancelled = number(record.event, "cancelled_db")
+        taken = f" (only {cancelled:.0f} dB of it is taken out)" if cancelled is not None else ""
+        yield _self_echo_finding(
+            f"The loudspeaker, not you, sets off the voice detection{taken}.",
+            0.9,
+            record.mark(text(record.event, "mode")),
+        )
+    else:
+        segment = model.segments.get(text(record.event, "item_id"))
+        if segment is not None and repeats_the_answer(segment):
+            answer = segment.over_answer or segment.after
+            yield _self_echo_finding(
+                "What was taken for your speech repeats what the assistant was just saying.",
+                0.9,
+                answer.first_output if answer else None,
+                segment.started,
+                segment.transcribed,
+            )
+
+
+def _self_echo_finding(title: str, confidence: float, *evidence: object) -> Finding:
+    return found(
+        SELF_ECHO,
+        "error",
+        title,
+        cause="The microphone hears the loudspeaker, and nothing takes the assistant's voice out again.",
+        cure=SELF_ECHO_CURE,
+        ours='--headphones, echo_cancel = "on", or preset = "balanced" or "steady" with barge_in = false.',
+        evidence=evidence,  # type: ignore[arg-type]  # every caller gives marks
+        rests_on="what the assistant says must not reach the server as your speech",
+        confidence=confidence,
+    )
+
+
+def repeats_the_answer(segment: Segment) -> bool:
+    """It began while the answer was audible (or nobody says when), and most of its words are the answer's."""
+    answer = segment.over_answer or segment.after
+    if answer is None or not segment.transcript:
+        return False
+    heard = _WORD.findall(segment.transcript.lower())
+    if len(set(heard)) < FEWEST_WORDS:
+        return False
+    spoken = set(_WORD.findall(answer.words.lower()))
+    return sum(word in spoken for word in heard) >= SHARE * len(heard)
+
+
+BARGE_IN_TOO_EAGER = "barge-in-too-eager"
+SHORT = 0.7
+"""Seconds of speech, the server's padding included: no word is that short."""
+SHORT_TIMES = 3
+CLICK = 0.35
+"""Seconds: shorter than the padding that the server adds in front (prefix_padding_ms, 300), so once is enough."""
+BARGE_IN_TOO_EAGER_CURE = (
+    "Set session.audio.input.turn_detection.interrupt_response to false and let voice of 250 ms after 1.2 s of answer "
+    "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
+)
+RESTS_ON = "nobody interrupts a first syllable, a cough is not an interruption"
+TIMES = 2
+"""A single false alarm happens to everybody."""
+
+
+def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Are answers cut by noise?"""
+    if record.type == "notice":
+        if text(record.event, "code") == "false_alarm":
+            marks = (*model.false_alarms, model.last["barge_in.happened"])
+            if len(model.false_alarms) >= TIMES:
+                yield _barge_in_too_eager_finding(
+                    marks,
+                    "Keep barge-in off in loud rooms, wear a headset, or lower the microphone's gain.",
+                    "a grant with no transcript and no further voice was noise",
+                )
+        return
+    if record.type == LOG_ENDED:
+        short = [one for one in model.segments.values() if _is_short(one) and not one.transcript]
+        clicks = [one for one in short if one.length is not None and one.length <= CLICK]
+        if len(short) >= SHORT_TIMES or clicks:
+            yield _barge_in_too_eager_finding(_ends(short), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+        elif dropped := _mostly_cut(model):
+            yield _barge_in_too_eager_finding(tuple(one.done for one in dropped), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+        return
+    cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
+    if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
+        yield _barge_in_too_eager_finding((*_ends(cut), cut[-1].transcribed), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+
+
+def _mostly_cut(model: SessionModel) -> list[Answer]:
+    """The server cut most answers, and no words of the user are there to say that they meant it."""
+    ended = [one for one in model.answers.values() if one.done is not None and not one.is_aside]
+    cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
+    has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
+    is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
+    return cut if is_pattern and not has_words and not model.witness.is_ours else []
+
+
+def _ends(cut: list[Segment]) -> tuple[Evidence | None, ...]:
+    return tuple(mark for one in cut for mark in (one.started, one.over_answer.done if one.over_answer else None))
+
+
+def _is_short(segment: Segment) -> bool:
+    """Too short for a word, and it ended an answer."""
+    length = segment.length
+    return _did_cut(segment) and length is not None and 0 < length <= SHORT
+
+
+def _cut_for_nothing(segment: Segment) -> bool:
+    """It ended an answer as `cancelled`, and held no word."""
+    return _did_cut(segment) and segment.is_empty and not repeats_the_answer(segment)
+
+
+def _did_cut(segment: Segment) -> bool:
+    """It is what an answer was cancelled for."""
+    answer = segment.over_answer
+    if answer is None or answer.status != "cancelled" or answer.speech is None:
+        return False
+    return segment.started is not None and answer.speech.seq == segment.started.seq
+
+
+def _barge_in_too_eager_finding(marks: tuple[Evidence | None, ...], cure: str, rests_on: str) -> Finding:
+    return found(
+        BARGE_IN_TOO_EAGER,
+        "warning",
+        "Answers are cut again and again by sounds in which nobody said a word.",
+        cause="Noise, a cough or what is left of the loudspeaker's echo counts as an interruption.",
+        cure=cure,
+        evidence=marks,
+        rests_on=rests_on,
+        confidence=0.85,
+    )
+
+
+MIC_NEVER_REOPENED = "mic-never-reopened"
+LIMIT = 3.5
+"""Seconds after the end of the sound: R4's 2 s, the reopening delay, and a second for a busy machine."""
+SOUND_AFTER_DONE = 20.0
+"""Seconds the sound may go on after response.done, where nobody tells of its end."""
+EVENTS = 8
+"""Without times: so many events after the end of the sound, and still closed."""
+
+
+def mic_never_reopened(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was the mic closed for an answer and never opened again?"""
+    if record.type == "mic.opened":
+        yield Ended(MIC_NEVER_REOPENED, record.mark())
+        return
+    closed = model.mic.closed_for_answer
+    if model.configured.turn_detection is None and not model.witness.is_ours:
+        return  # push-to-talk: the user opens it
+    committed = model.last["input_audio_buffer.commit"]
+    if closed is not None and committed is not None and 0 < committed.seq - closed.seq <= 3:
+        return  # so it was the end of a turn of the client's
+    if closed is None or model.sounding is not None or model.is_ended:
+        return
+    done = model.newest.done if model.newest is not None else None
+    ended = _later(model.playback.ended, closed)
+    over = ended or _later(done, closed)
+    if over is None or not _is_overdue(over, LIMIT if ended else SOUND_AFTER_DONE, record):
+        return
+    yield found(
+        MIC_NEVER_REOPENED,
+        "error",
+        "The mic was closed while the assistant spoke, and never opened again.",
+        cause="The client waits for an event that did not come (some services never send output_audio_buffer.*, and "
+        "cleared does not come when nobody cut in), or a handler that should open it did not run.",
+        cure="Open the mic at the first of: output_audio_buffer.stopped, output_audio_buffer.cleared, response.done "
+        "and 600 ms of silence from the loudspeaker, 2 s without an audible sample, a lost connection.",
+        evidence=(closed, done, ended),
+        rests_on="it reopens after the first of these; it is never closed for more than 2 s of silence",
+        confidence=0.92 if ended else 0.8,
+    )
+
+
+def _later(mark: Evidence | None, than: Evidence) -> Evidence | None:
+    return mark if mark is not None and mark.seq > than.seq else None
+
+
+def _is_overdue(over: Evidence, limit: float, record: Record) -> bool:
+    waited = elapsed(over, record.mark())
+    if waited is not None:
+        return waited > limit
+    return record.type == LOG_ENDED and record.seq - over.seq >= EVENTS
+
+
+MIC_OPEN_DURING_PLAYBACK = "mic-open-during-playback"
+UNDER_WAY = 0.6
+"""Seconds: speech that began before the answer is reported so late."""
+
+
+def mic_open_during_playback(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Does the open mic hear the answer, and the server take it for you?"""
+    heard = model.sounding
+    if heard is None or model.mic.is_open is not True or model.mic.changed is None:
+        return
+    if model.mic.changed.seq > heard.seq or model.configured.vad("interrupt_response") is not False:
+        return  # opened since by whatever cut in, or meant to stay open: the server interrupts
+    after = elapsed(heard, record.mark())
+    act = model.last.newest(*USER_ACTS)
+    if (after is not None and after < UNDER_WAY) or (act is not None and act.seq > heard.seq):
+        return
+    yield found(
+        MIC_OPEN_DURING_PLAYBACK,
+        "warning",
+        "The mic stayed open while the assistant spoke, and the server heard speech in it.",
+        cause="Nothing closes the mic during an answer, and the server must not interrupt either, so what the mic "
+        "hears of the answer becomes a turn of yours.",
+        cure="Close the mic when the assistant becomes audible, or let the server interrupt: "
+        "turn_detection.interrupt_response true, with echo cancellation on.",
+        ours="The presets balanced and steady close it.",
+        evidence=(model.mic.changed, heard, record.mark()),
+        rests_on="the gate closes when the assistant becomes audible",
+        confidence=0.8,
+    )
+
+
+MIC_REOPENED_TOO_EARLY = "mic-reopened-too-early"
+CLOSE_BY = 0.5
+"""Seconds: a mic that opens so shortly before the last sound took the end of the sound for its own."""
+
+
+def mic_reopened_too_early(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was the mic opened while the answer was still audible?"""
+    if record.type == "playback.ended":
+        yield from _before_its_end(model, record)
+    elif record.type != "mic.opened":
+        yield from _before_the_services_end(model, record)
+    elif model.witness.is_ours:
+        yield from _now(model, record)
+
+
+def _now(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """Our own ears tell whether the loudspeaker is heard at this moment."""
+    closed, heard = model.mic.reopened_after, model.sounding
+    if closed is None or heard is None:
+        return
+    act = model.last.newest(*USER_ACTS, "answer.interrupted")
+    if act is None or act.seq <= min(closed.seq, heard.seq):
+        yield _mic_reopened_too_early_finding(model, closed, heard, record.mark())
+
+
+def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """In another client's log: the answer was still made or played when the mic opened, as its end shows later."""
+    opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
+    if model.witness.is_ours or not model.mic.is_open or opened is None or closed is None or newest is None:
+        return
+    began = newest.first_output if record.type == "response.done" else model.playback.began
+    began = began or model.playback.began
+    if began is None or not began.seq < opened.seq < record.seq:
+        return
+    apart = elapsed(opened, record.mark())
+    act = model.last.newest(*USER_ACTS)
+    spoke = model.last["input_audio_buffer.speech_started"]
+    cut_in = spoke is not None and closed.seq < spoke.seq < opened.seq
+    if cut_in or (apart is not None and apart < CLOSE_BY) or (act is not None and act.seq > closed.seq):
+        return
+    yield _mic_reopened_too_early_finding(model, closed, began, opened)
+
+
+def _before_its_end(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """The client tells of the end of its playback, and had opened the mic before."""
+    opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
+    if not model.mic.is_open or opened is None or closed is None or newest is None or newest.first_output is None:
+        return
+    apart = elapsed(opened, record.mark())
+    act = model.last.newest(*USER_ACTS)
+    if closed.seq < newest.first_output.seq or (apart is not None and apart < CLOSE_BY) or apart is None:
+        return
+    if act is None or act.seq < closed.seq:
+        yield _mic_reopened_too_early_finding(model, closed, newest.first_output, opened)
+
+
+def _mic_reopened_too_early_finding(
+    model: SessionModel, closed: Evidence, heard: Evidence, opened: Evidence
+) -> Finding:
+    done = model.newest.done if model.newest is not None else None
+    is_by_done = done is not None and closed.seq < done.seq
+    return found(
+        MIC_REOPENED_TOO_EARLY,
+        "warning",
+        "The mic was opened while the assistant was still audible.",
+        cause="response.done was taken for the end of the sound; over WebRTC it comes seconds before it."
+        if is_by_done
+        else "A timer opened it, or a pause inside the answer was taken for its end.",
+        cure="Open it at output_audio_buffer.stopped (or cleared), or after 600 ms without an audible sample, and then "
+        "300 ms later; never at response.done alone.",
+        evidence=(closed, heard, done if is_by_done else None, opened),
+        rests_on="response.done alone never reopens the mic",
+        confidence=0.88,
+    )
+
+
+MIC_SILENT = "mic-silent"
+
+
+def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Does the open microphone give nothing but zeros?"""
+    if record.type not in ("mic.flat", "notice"):
+        yield Ended(MIC_SILENT, record.mark())
+        return
+    if record.type == "notice" and text(record.event, "code") != "mic_flat":
+        return
+    if model.mic.is_open is False and not model.witness.is_ours:
+        return  # the client closed it itself
+    seconds = number(record.event, "seconds")
+    yield found(
+        MIC_SILENT,
+        "error",
+        f"The microphone is open and gives only zeros{f' for {seconds:.0f} s' if seconds else ''}.",
+        cause="It is switched off or muted in hardware, the wrong device is in use, or the system keeps this terminal "
+        "from hearing it.",
+        cure="Choose another device, allow the microphone for this program in the system's privacy settings, and look "
+        "for a mute switch.",
+        ours='d shows the devices (or mic = "NAME"; `voicechat devices` lists them).',
+        evidence=(record.mark(), model.mic.changed),
+        rests_on="five seconds of bit-exact zeros are no quiet room",
+        confidence=0.97,
+    )
+
+
+CHECKS = (
+    Check(
+        SELF_ECHO,
+        ("echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed"),
+        self_echo,
+    ),
+    Check(
+        BARGE_IN_TOO_EAGER,
+        ("notice", "conversation.item.input_audio_transcription.completed", LOG_ENDED),
+        barge_in_too_eager,
+    ),
+    Check(MIC_NEVER_REOPENED, (TIME_PASSED, LOG_ENDED, "mic.opened"), mic_never_reopened),
+    Check(MIC_OPEN_DURING_PLAYBACK, ("input_audio_buffer.speech_started",), mic_open_during_playback),
+    Check(
+        MIC_REOPENED_TOO_EARLY,
+        (
+            "mic.opened",
+            "playback.ended",
+            "output_audio_buffer.stopped",
+            "output_audio_buffer.cleared",
+            "response.done",
+        ),
+        mic_reopened_too_early,
+    ),
+    Check(MIC_SILENT, ("mic.flat", "notice", "mic.live", "device.opened", "voice.began"), mic_silent),
+)

@@ -1,0 +1,487 @@
+"""Responses: asked for, cancelled, refused, late, or never made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from voicechat.insight.checks import Check
+from voicechat.insight.configured import UNKNOWN
+from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
+from voicechat.insight.facts import Answer
+from voicechat.insight.findings import Ended, Evidence, Finding, found
+from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, part, text
+from voicechat.insight.refused_field import failure_as
+from voicechat.insight.session_model import SessionModel
+
+ACTIVE_RESPONSE_CONFLICT = "active-response-conflict"
+
+
+def active_response_conflict(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was an answer asked for while another one was running?"""
+    failure = failure_as(ACTIVE_RESPONSE_CONFLICT, model, record)
+    if failure is None:
+        return
+    running = model.active or model.newest
+    both_ask = model.configured.server_replies and running is not None and running.asked is None
+    yield found(
+        ACTIVE_RESPONSE_CONFLICT,
+        "warning",
+        "response.create was refused: an answer is already running.",
+        cause="The server answers by itself after each of your turns (create_response), and the client asks too."
+        if both_ask
+        else "The client asks again before response.done of the running answer has come.",
+        cure="Either set session.audio.input.turn_detection.create_response to false and go on sending "
+        "response.create, or leave it and send none after speech."
+        if both_ask
+        else "Wait for response.done (or cancel first), then send response.create once, from one place.",
+        evidence=(running.created if running else None, failure.said.at if failure.said else None, failure.at),
+        rests_on="one active response in the default conversation; busy means wait for response.done",
+        confidence=0.95,
+        key="both" if both_ask else "",
+    )
+
+
+CANCEL_WITHOUT_RESPONSE = "cancel-without-response"
+RACE = 1.0
+"""Seconds after the end of an answer in which the refusal may be that race, where the cancel is not in the log."""
+
+
+def cancel_without_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was an answer cancelled that was over already?"""
+    failure = failure_as(CANCEL_WITHOUT_RESPONSE, model, record)
+    if failure is None:
+        return
+    newest = model.newest
+    sent = failure.said.at if failure.said is not None else None
+    if newest is not None and (newest.done is None or (sent is not None and newest.done.seq > sent.seq)):
+        return  # it ended while the cancel was on its way: the race that every client meets
+    if sent is None and newest is not None and newest.done is not None:
+        after = elapsed(newest.done, failure.at)
+        if failure.at.seq - newest.done.seq <= 2 if after is None else after < RACE:
+            return
+    yield found(
+        CANCEL_WITHOUT_RESPONSE,
+        "info",
+        "response.cancel was sent although no answer was running.",
+        cause="The client takes the end of the sound for the end of the answer, or cancels at every key and every "
+        "speech_started without looking.",
+        cure="Send response.cancel only between response.created and response.done; to silence sound that still plays "
+        "use output_audio_buffer.clear (WebRTC) or stop it yourself and truncate (WebSocket).",
+        evidence=(newest.done if newest else None, sent, failure.at),
+        rests_on="cancel if a response is active",
+        confidence=0.9 if sent is not None else 0.8,
+    )
+
+
+CANCELLED_AT_BIRTH = "cancelled-at-birth"
+CANCELLED_AT_BIRTH_AT_ONCE = 0.3
+"""Seconds: no answer has words so soon."""
+CANCELLED_AT_BIRTH_TIMES = 2
+"""An answer that the server drops because somebody goes on talking happens to everybody; twice it is a pattern."""
+
+
+def cancelled_at_birth(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was an answer cancelled before it had said a word?"""
+    judged = [one for one in cut_answers(model, record) if was_at_birth(model, one)]
+    for answer in judged:
+        if cut_by_client(model, answer) and not had_a_reason(model, answer):
+            yield _by_client(answer)
+    if not judged:
+        return
+    dropped = [one for one in model.answers.values() if one.status == "cancelled" and was_at_birth(model, one)]
+    dropped = [one for one in dropped if not cut_by_client(model, one) and not one.is_aside]
+    least = 1 if _is_all_there_was(model, record) else CANCELLED_AT_BIRTH_TIMES
+    if len(dropped) >= least and not any(was_meant(model, one) for one in dropped):
+        yield _by_server([mark for one in dropped for mark in (one.created, one.speech, one.done)])
+
+
+def _is_all_there_was(model: SessionModel, record: Record) -> bool:
+    """In somebody else's log that ends here, no answer came to its end, and all were seen to begin."""
+    if record.type != LOG_ENDED or model.witness.is_ours:
+        return False
+    return not any(one.status == "completed" or one.is_implied for one in model.answers.values())
+
+
+def was_at_birth(model: SessionModel, answer: Answer) -> bool:
+    """Nothing of it came, and this log would have told."""
+    if answer.first_output is not None:
+        return False
+    if answer.output_items == 0 or model.witness.is_ours:
+        return not (answer.is_implied and model.witness.is_ours)
+    if answer.is_implied:
+        return False
+    lived = elapsed(answer.created, answer.cancel or answer.done)
+    if lived is not None and lived < CANCELLED_AT_BIRTH_AT_ONCE:
+        return True
+    if lived is None and answer.cancel is not None and answer.cancel.seq == answer.created.seq + 1:
+        return True
+    return prints_output(model)
+
+
+def _by_client(answer: Answer) -> Finding:
+    return found(
+        CANCELLED_AT_BIRTH,
+        "error",
+        "The client cancelled an answer before it had said a word.",
+        cause="Some handler or timer sent response.cancel right after the answer was created, although nobody cut "
+        "in: often a handler of speech or mic events, or a second one that wants to ask again.",
+        cure="Send response.cancel from one place only: on a granted barge-in, on push-to-talk, on a stop key.",
+        evidence=(answer.asked, answer.created, answer.speech, answer.cancel, answer.done),
+        rests_on="one author creates and cancels; no timer and no mic event does",
+        confidence=0.9,
+        key="client",
+    )
+
+
+def _by_server(seen: list[Evidence | None]) -> Finding:
+    return found(
+        CANCELLED_AT_BIRTH,
+        "info",
+        "The server dropped answers before their first word, because it heard speech again.",
+        cause="You paused longer than silence_duration_ms and went on, or noises were taken for speech.",
+        cure="Set session.audio.input.turn_detection.silence_duration_ms to 700 or more against pauses, a higher "
+        "threshold against noise; with interrupt_response false the server does not drop answers.",
+        evidence=tuple(seen),
+        rests_on="a cancelled answer says who cancelled it (status_details.reason turn_detected)",
+        confidence=0.75,
+        key="server",
+    )
+
+
+CANCELLED_BY_CLIENT = "cancelled-by-client"
+
+
+def cancelled_by_client(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Did the client cut its own answer, although nobody cut in?"""
+    for answer in cut_answers(model, record):
+        if not cut_by_client(model, answer) or was_at_birth(model, answer) or had_a_reason(model, answer):
+            continue
+        why = model.last.newest("client.fell_back", "client.waits", "mic.opened", "mic.closed")
+        near = why if why is not None and answer.cancel is not None and 0 < answer.cancel.seq - why.seq <= 3 else None
+        is_seen = answer.cancel is not None
+        who = "response.cancel" + (" (the event is in the evidence)" if is_seen else ", which this log does not show,")
+        yield found(
+            CANCELLED_BY_CLIENT,
+            "error",
+            "The client stopped its own answer in the middle, and nobody had cut in.",
+            cause="response.cancel was sent without a user's act or speech before it: by a timer, a reconnect, a mic "
+            "event or a side request."
+            + ("" if is_seen else " The service says so: status_details.reason is client_cancelled."),
+            cure=f"Find who sends {who} and let only a barge-in, a key or the end of the talk send it.",
+            evidence=(answer.created, near, answer.cancel, answer.done),
+            rests_on="a timer, a reconnect, a mic event or a side request never cancels a response",
+            confidence=0.88 if is_seen else 0.78,
+        )
+
+
+DUPLICATE_CREATE = "duplicate-create"
+CLOSE_BY = 3
+"""Events between the end of the first answer and the second request, where there are no times."""
+DUPLICATE_CREATE_AT_ONCE = 3.0
+"""Seconds: what is asked again later may be a second thought."""
+
+
+def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Was the same turn answered twice?"""
+    answers = [one for one in model.answers.values() if not one.is_aside]
+    if len(answers) < 2 or answers[-1].id != text(part(record.event, "response"), "id"):
+        return
+    first, second = answers[-2:]
+    if second.asked is None or first.calls or first.status in ("cancelled", "failed", "incomplete"):
+        return
+    since = first.asked or first.created
+    if model.new_input is not None and model.new_input.seq > min(since.seq, first.created.seq):
+        return
+    again = model.last["again.pressed"]
+    if again is not None and again.seq > since.seq:
+        return
+    if not _is_at_once(since, first, second):
+        return
+    yield found(
+        DUPLICATE_CREATE,
+        "warning",
+        "One turn got two answers: response.create was sent twice for it.",
+        cause="Two places in the client ask for the answer to the same item, or a timer asks once more.",
+        cure="One item, one response: let one place send response.create, and remember the item it was sent for.",
+        evidence=(first.asked, first.created, second.asked, second.created),
+        rests_on="one item, one response; one author creates",
+        confidence=0.88,
+    )
+
+
+def _is_at_once(since: Evidence, first: Answer, second: Answer) -> bool:
+    """Asked so soon that nobody can have thought about it."""
+    if first.done is None or second.asked is None:
+        return False  # this log does not tell when answers end
+    apart = elapsed(since, second.asked)
+    if apart is not None:
+        return apart <= DUPLICATE_CREATE_AT_ONCE
+    after = elapsed(first.done, second.created)
+    if after is not None:
+        return after <= DUPLICATE_CREATE_AT_ONCE / 2
+    return second.asked.seq - first.done.seq <= CLOSE_BY
+
+
+NO_RESPONSE = "no-response"
+LIMIT = 8.0
+"""Seconds (R15)."""
+EVENTS = 12
+"""Without times: so many events later, and still none."""
+
+
+def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Did an answer that was due never begin?"""
+    if record.type == "client.failed":
+        yield from _given_up(model, record)
+    elif record.type in ("response.created", "response.done"):
+        for key in ("asked", "server", "nobody"):
+            yield Ended(f"{NO_RESPONSE}:{key}", record.mark())
+    elif not model.is_ended and model.active is None and model.witness.prints_answers:
+        yield from _asked_in_vain(model, record)
+        yield from _turn_without_answer(model, record)
+
+
+def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """The client says itself that it waited in vain."""
+    failure = failure_as(NO_RESPONSE, model, record)
+    if failure is None:
+        return
+    yield found(
+        NO_RESPONSE,
+        "error",
+        "The client asked for an answer, and gave up waiting for it.",
+        cause=failure.message,
+        cure="See whether response.create left and what came back: an error event, nothing at all (a lost connection), "
+        "or an answer later than the client's own limit; raise that limit, or reconnect.",
+        evidence=(failure.at,),
+        rests_on="response.create is answered by response.created or an error",
+        confidence=0.85,
+        key="given-up",
+    )
+
+
+def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
+    for said in model.unanswered:
+        if _is_overdue(said.at, record):
+            yield found(
+                NO_RESPONSE,
+                "error",
+                f"response.create got no answer: neither response.created nor an error within {LIMIT:.0f} s.",
+                cause="The service is stuck, or it dropped the request without a word.",
+                cure="Ask again, and take no answer within 8 s for none. If it repeats, look at the service's state, "
+                "or reconnect.",
+                ours="r asks again.",
+                evidence=(said.at,),
+                rests_on="response.create with no response.created in 8 s frees the slot",
+                confidence=0.9,
+                key="asked",
+            )
+            return
+
+
+def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:
+    segment = next(reversed(model.segments.values()), None)
+    if model.failure is not None and model.failure.told_by != "error" and segment is not None and segment.committed:
+        if model.failure.at.seq > segment.committed.seq:
+            return  # the answer was refused, and that is told elsewhere
+    if segment is None or segment.answer is not None or segment.is_empty or model.unanswered:
+        return
+    if model.last.newest("budget.spent", "go_on.chosen") not in (None, model.last["go_on.chosen"]):
+        return  # the user's budget is used up, so nobody asks
+    config = model.configured
+    detects = "input_audio_buffer.speech_stopped" in model.witness.seen and not model.witness.is_ours
+    if config.turn_detection is UNKNOWN and detects and _waited(segment.committed, record) > LIMIT:
+        yield found(
+            NO_RESPONSE,
+            "error",
+            "Your turn was committed, and no answer was begun.",
+            cause="The server did not answer by itself, and the client did not ask; no line here shows which was due.",
+            cure="See session.updated: with create_response true the server answers, else send response.create.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="after a turn comes response.created",
+            confidence=0.6,
+            key="server",
+        )
+    elif config.server_replies and _is_overdue(segment.committed, record):
+        yield found(
+            NO_RESPONSE,
+            "error",
+            "Your turn was committed, and the server never began to answer.",
+            cause="With this turn detection the server answers by itself, and it did not.",
+            cure="Ask again with response.create. If it repeats, look at the service's state and its limits.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="after input_audio_buffer.committed comes response.created, where create_response is true",
+            confidence=0.75,
+            key="server",
+        )
+    elif config.vad("create_response") is False and segment.transcript and _is_overdue(segment.transcribed, record):
+        yield found(
+            NO_RESPONSE,
+            "error",
+            "Your turn has its transcript, and nobody asked for an answer.",
+            cause="create_response is false, so the client has to send response.create, and it did not.",
+            cure="Send response.create after a transcript with words in it, or set "
+            "session.audio.input.turn_detection.create_response to true.",
+            evidence=(segment.committed, segment.transcribed),
+            rests_on="when the client decides, it creates the response",
+            confidence=0.8,
+            key="nobody",
+        )
+
+
+def _waited(since: Evidence | None, record: Record) -> float:
+    return elapsed(since, record.mark()) or 0.0
+
+
+def _is_overdue(since: Evidence | None, record: Record) -> bool:
+    if since is None:
+        return False
+    waited = elapsed(since, record.mark())
+    if waited is not None:
+        return waited > LIMIT
+    return record.type == LOG_ENDED and record.seq - since.seq >= EVENTS
+
+
+RESPONSE_INCOMPLETE = "response-incomplete"
+REASONS = {
+    "max_output_tokens": (
+        "It reached the limit of max_output_tokens; words and sound count alike (a second of speech is 20 tokens).",
+        'Set session.max_output_tokens to "inf" or higher, or ask for shorter answers in the instructions.',
+    ),
+    "content_filter": (
+        "The service's content filter stopped it.",
+        "Say it differently; no setting of the session turns the filter off.",
+    ),
+}
+
+
+def response_incomplete(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Did an answer stop before its end by itself?"""
+    if record.type == "session.closed":
+        if failure_as(RESPONSE_INCOMPLETE, model, record) is not None:
+            yield _closed_for_content(record)
+        return
+    response = part(record.event, "response")
+    answer = model.answers.get(text(response, "id"))
+    if text(response, "status") != "incomplete":
+        return
+    reason = text(part(response, "status_details"), "reason")
+    cause, cure = REASONS.get(
+        reason, (f"The service says: {reason or 'no reason'}.", "Ask again with response.create.")
+    )
+    yield found(
+        RESPONSE_INCOMPLETE,
+        "warning",
+        f"An answer stopped before its end{f' ({reason})' if reason else ''}.",
+        cause=cause,
+        cure=cure,
+        evidence=(answer.created if answer else None, record.mark(text(response, "id"))),
+        rests_on="response.done with status incomplete says why in status_details.reason",
+        confidence=0.97,
+        key=reason if reason in REASONS else "",
+    )
+
+
+def _closed_for_content(record: Record) -> Finding:
+    return found(
+        RESPONSE_INCOMPLETE,
+        "warning",
+        "The service's content filter ended the session.",
+        cause="session.closed came with reason content.",
+        cure="Start a new session; no setting turns the filter off.",
+        evidence=(record.mark(),),
+        rests_on="GPT-Live: session.closed says why",
+        confidence=0.95,
+        key="session",
+    )
+
+
+SLOW_FIRST_SOUND = "slow-first-sound"
+SLOW = 2.0
+"""Seconds from the end of speech to the first sound; two are felt as a pause."""
+VERY_SLOW = 4.0
+"""Seconds that are a finding even once."""
+ELSEWHERE = 6.0
+"""The same in another client's log, whose times may be whole seconds, and which may not tell of tools."""
+SLOW_FIRST_SOUND_TIMES, OF = 3, 5
+STEPS = {
+    "created": (
+        "the service had not begun the answer (response.created)",
+        "Check silence_duration_ms and, if the answer waits for the transcript, take a faster transcription model.",
+    ),
+    "made": (
+        "the model had not made its first words",
+        "Use a faster model, less reasoning effort, shorter instructions, fewer tools.",
+    ),
+    "heard": (
+        "the first words were there and the sound was not",
+        'Look at the line (numbers: rtt, loss, buffer) and at the loudspeaker\'s buffering: latency = "low".',
+    ),
+}
+
+
+def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Does it take too long from your last word to the first sound of the answer, and where?"""
+    newest = model.newest
+    if newest is None or _first(model, newest) is None or not _is_news(newest, record):
+        return
+    took = _wait(model, newest)
+    if took is None or took < SLOW:
+        return
+    recent = [one for one in list(model.answers.values())[-OF:] if not one.is_aside]
+    waits = [(one, wait) for one in recent if (wait := _wait(model, one)) is not None]
+    slow = [one for one, wait in waits if wait >= SLOW]
+    alone = VERY_SLOW if model.witness.is_ours else ELSEWHERE
+    if took < alone and len(slow) < SLOW_FIRST_SOUND_TIMES:
+        return
+    step, cure = STEPS[_longest(model, newest)]
+    yield found(
+        SLOW_FIRST_SOUND,
+        "warning",
+        f"The first sound came {took:.1f} s after your last word; most of the time {step}.",
+        cause=f"Of the last {len(waits)} answers {len(slow)} took longer than {SLOW:.0f} s.",
+        cure=cure,
+        evidence=(_since(model, newest), newest.created, newest.first_output, _first(model, newest)),
+        rests_on="a second is felt as an answer at once, two as a pause",
+        confidence=0.9,
+    )
+
+
+def _is_news(answer: Answer, record: Record) -> bool:
+    mark = answer.first_sound if record.type == "assistant.audible" else answer.done
+    return mark is not None and mark.seq == record.seq
+
+
+def _first(model: SessionModel, answer: Answer) -> Evidence | None:
+    """The first sound; where nobody hears the loudspeaker, the first words."""
+    return answer.first_sound if model.playback.is_told_locally else answer.first_output
+
+
+def _since(model: SessionModel, answer: Answer) -> Evidence | None:
+    segment = next((one for one in model.segments.values() if one.answer is answer), None)
+    return segment.stopped or segment.committed if segment is not None else answer.asked
+
+
+def _wait(model: SessionModel, answer: Answer) -> float | None:
+    return None if answer.is_queued else elapsed(_since(model, answer), _first(model, answer))
+
+
+def _longest(model: SessionModel, answer: Answer) -> str:
+    steps = {
+        "created": elapsed(_since(model, answer), answer.created),
+        "made": elapsed(answer.created, answer.first_output),
+        "heard": elapsed(answer.first_output, answer.first_sound),
+    }
+    return max(steps, key=lambda name: steps[name] or 0.0)
+
+
+CHECKS = (
+    Check(ACTIVE_RESPONSE_CONFLICT, ("error",), active_response_conflict),
+    Check(CANCEL_WITHOUT_RESPONSE, ("error",), cancel_without_response),
+    Check(CANCELLED_AT_BIRTH, ("response.done", "response.created", LOG_ENDED), cancelled_at_birth),
+    Check(CANCELLED_BY_CLIENT, ("response.done", "response.created", LOG_ENDED), cancelled_by_client),
+    Check(DUPLICATE_CREATE, ("response.created",), duplicate_create),
+    Check(NO_RESPONSE, (TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed"), no_response),
+    Check(RESPONSE_INCOMPLETE, ("response.done", "session.closed"), response_incomplete),
+    Check(SLOW_FIRST_SOUND, ("assistant.audible", "response.done"), slow_first_sound),
+)

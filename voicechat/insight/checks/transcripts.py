@@ -1,0 +1,364 @@
+"""What the user said, and what became of it: segments, transcripts, transcription."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from itertools import pairwise
+
+from voicechat.insight.checks import Check
+from voicechat.insight.configured import UNKNOWN, Configured, value_at
+from voicechat.insight.facts import Segment
+from voicechat.insight.findings import Ended, Evidence, Finding, found
+from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, part, text
+from voicechat.insight.session_model import SessionModel
+
+SEGMENTS_TOO_SHORT = "segments-too-short"
+PIECES = 3
+LONGEST_PIECE = 1.2
+"""Seconds, the server's padding included; what is longer holds a whole thought."""
+LONGEST_GAP = 1.2
+"""Seconds between the pieces of one sentence (R17 joins up to this)."""
+
+
+def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Is one sentence cut into pieces, because pauses inside it end the turn?"""
+    recent = list(model.segments.values())[-PIECES:]
+    if len(recent) < PIECES or not all(_is_short(one) for one in recent):
+        return
+    if not all(_follows(before, after) for before, after in pairwise(recent)):
+        return
+    lengths = ", ".join(f"{one.length:.1f} s" for one in recent if one.length is not None)
+    silence = model.configured.vad("silence_duration_ms")
+    now = "" if silence is UNKNOWN else f" (it is {silence} now)"
+    yield found(
+        SEGMENTS_TOO_SHORT,
+        "warning",
+        f"One sentence became {PIECES} turns: pieces of {lengths} with short pauses between them.",
+        cause="A short pause inside the sentence counts as its end, so the server commits fragments; they are hard to "
+        "understand and are answered too early.",
+        cure=f"Set session.audio.input.turn_detection.silence_duration_ms to 700 or more{now}, or use semantic_vad; "
+        "with your own detection commit only after 500 ms of silence and join pieces under 900 ms.",
+        evidence=tuple(mark for one in recent for mark in (one.started, one.committed)),
+        rests_on="a piece under 900 ms is joined to what follows",
+        confidence=0.85,
+    )
+
+
+def _is_short(segment: Segment) -> bool:
+    length = segment.length
+    return length is not None and 0 < length <= LONGEST_PIECE and segment.committed is not None
+
+
+def _follows(before: Segment, after: Segment) -> bool:
+    if before.end_ms is not None and after.start_ms is not None:
+        return after.start_ms - before.end_ms <= LONGEST_GAP * 1000
+    gap = elapsed(before.stopped, after.started)
+    return gap is not None and gap <= LONGEST_GAP
+
+
+EMPTY_TRANSCRIPT = "empty-transcript"
+TIMES = 2
+"""Unanswered ones that make a finding; an answered one is a finding by itself."""
+
+
+def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Does the server take sounds without words for turns?"""
+    if record.type == "client.skipped":
+        yield from _skipped(model, record)
+        return
+    empty = [one for one in model.segments.values() if one.is_empty and one.over_answer is None]
+    answered = [one for one in empty if one.answer is not None and one.answer.asked is None]
+    newest = empty[-1] if empty else None
+    if newest is None or newest is not next(reversed(model.segments.values())):
+        return
+    if newest in answered:
+        yield _empty_transcript_finding(
+            "The server answered a sound in which nobody had said a word.", "warning", [newest]
+        )
+    elif len(empty) >= TIMES and record.type != "response.created":
+        yield _empty_transcript_finding("Sounds without a word were taken for turns.", "info", empty)
+
+
+def _skipped(model: SessionModel, record: Record) -> Iterator[Finding]:
+    """The client says itself that there was nothing to answer; the events beside it may not be in the log."""
+    if len(model.skipped) < TIMES or any(one.is_empty for one in model.segments.values()):
+        return
+    yield _told("Sounds without a word were taken for turns.", "info", tuple(model.skipped))
+
+
+def _empty_transcript_finding(title: str, severity: str, segments: list[Segment]) -> Finding:
+    marks = tuple(
+        mark
+        for one in segments
+        for mark in (one.committed, one.transcribed, one.answer.created if one.answer else None)
+    )
+    return _told(title, severity, marks)
+
+
+def _told(title: str, severity: str, marks: tuple[Evidence | None, ...]) -> Finding:
+    return found(
+        EMPTY_TRANSCRIPT,
+        "warning" if severity == "warning" else "info",
+        title,
+        cause="Noise passes the threshold of the turn detection; its transcript holds neither letter nor digit.",
+        cure="Answer only to transcripts with words (create_response false, and response.create after a transcript "
+        "with a letter or digit in it), or raise turn_detection.threshold.",
+        ours='preset = "steady" does it.',
+        evidence=marks,
+        rests_on="an answer only for an item whose transcript holds at least one letter or digit",
+        confidence=0.88,
+    )
+
+
+TRANSCRIPT_HALLUCINATED = "transcript-hallucinated"
+FEWEST_WORDS = 3
+ALIKE = 0.9
+"""Share of a transcript that is word for word in the prompt."""
+CREDITS = re.compile(
+    r"amara\.org|thanks? (?:you )?for watching|(?:please|like and) subscribe|subtitles? (?:by|made)|captions? by|"
+    r"sous-titr\w{1,4} (?:réalisés|par|st'?|fr)|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
+    r"legendas? (?:pela|por)|sottotitoli (?:creati|a cura)|субтитры|продолжение следует|ご視聴ありがとう|"
+    r"字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스",
+    re.I,
+)
+"""What speech recognition learned from films, and writes where there is silence or noise."""
+SCRIPTS = {
+    "latin": re.compile(r"[A-Za-z\u00c0-\u024f]"),
+    "cyrillic": re.compile(r"[\u0400-\u04ff]"),
+    "arabic": re.compile(r"[\u0600-\u06ff]"),
+    "han": re.compile(r"[\u4e00-\u9fff]"),
+    "kana": re.compile(r"[\u3040-\u30ff]"),
+    "hangul": re.compile(r"[\uac00-\ud7af]"),
+    "devanagari": re.compile(r"[\u0900-\u097f]"),
+    "thai": re.compile(r"[\u0e00-\u0e7f]"),
+}
+OF_LANGUAGE = {"ru": "cyrillic", "uk": "cyrillic", "ar": "arabic", "zh": "han", "ja": "kana", "ko": "hangul"}
+OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "cs", "tr", "fi", "ro", "hu", "id", "vi"}
+_WORD = re.compile(r"[^\W_]+")
+
+
+def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """The prompt may stand behind the transcript in a log, so both are waited for."""
+    wish = _transcription(model)
+    prompt = text(wish, "prompt", 4_000)
+    newest = model.segments.get(text(record.event, "item_id")) if record.type.endswith("completed") else None
+    for segment in [newest] if newest is not None else model.segments.values():
+        said = segment.transcript or ""
+        if not said or segment.transcribed is None:
+            continue
+        if prompt and repeats(said, prompt):
+            yield _transcript_hallucinated_finding(segment, "It repeats the prompt of the transcription", "prompt", 0.9)
+        elif CREDITS.search(said) and len(said) < 120:
+            yield _transcript_hallucinated_finding(
+                segment, "It is a phrase out of films and their subtitles", "credits", 0.8
+            )
+        elif (language := text(wish, "language")) and _is_of_another_script(said, language):
+            yield _transcript_hallucinated_finding(
+                segment, f"It is not in the language that was set ({language})", "language", 0.8
+            )
+
+
+def _transcription(model: SessionModel) -> Mapping[str, object]:
+    """What is in force, and what was asked for."""
+    config = model.configured
+    asked = config.last_sent.event.get("session") if config.last_sent is not None else None
+    for session in (asked, config.in_force):
+        wish = value_at(session, "audio", "input", "transcription") if isinstance(session, Mapping) else None
+        if isinstance(wish, Mapping):
+            return wish
+    return {}
+
+
+def repeats(said: str, prompt: str) -> bool:
+    """Nearly all of the transcript stands in the prompt, word for word and in this order."""
+    words, asked = _WORD.findall(said.lower())[:200], _WORD.findall(prompt.lower())[:600]
+    if len(words) < FEWEST_WORDS:
+        return False
+    same = SequenceMatcher(None, words, asked, autojunk=False).find_longest_match()
+    return same.size >= ALIKE * len(words)
+
+
+def _is_of_another_script(said: str, language: str) -> bool:
+    counts = {name: len(letters.findall(said)) for name, letters in SCRIPTS.items()}
+    most = max(counts, key=lambda name: counts[name])
+    if counts[most] < FEWEST_WORDS:
+        return False
+    short = language.lower()[:2]
+    if short in OF_LATIN:
+        return most != "latin"
+    wanted = OF_LANGUAGE.get(short)
+    return wanted is not None and most not in (wanted, "latin") and not ({most, wanted} <= {"han", "kana"})
+
+
+def _transcript_hallucinated_finding(segment: Segment, why: str, key: str, confidence: float) -> Finding:
+    return found(
+        TRANSCRIPT_HALLUCINATED,
+        "warning",
+        f"A transcript was written of words that nobody said: \u201c{(segment.transcript or '')[:80]}\u201d",
+        cause=f"{why}: speech recognition writes such words where it hears silence, noise or too little speech.",
+        cure="Drop transcripts that repeat the prompt or are such phrases; keep the prompt to a few names and terms, "
+        "set language, raise turn_detection.threshold, and send no sound while nobody speaks.",
+        evidence=(segment.started, segment.committed, segment.transcribed),
+        rests_on="a transcription model completes what it is given; on silence it repeats its prompt",
+        confidence=confidence,
+        key=key,
+    )
+
+
+TRANSCRIPTION_FAILED = "transcription-failed"
+
+
+def transcription_failed(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Could the service not write down what you said?"""
+    if record.type.endswith("completed"):
+        yield Ended(TRANSCRIPTION_FAILED, record.mark())
+        return
+    error = part(record.event, "error")
+    code = text(error, "code") or text(error, "type")
+    segment = model.segments.get(text(record.event, "item_id"))
+    is_unclear = code == "audio_unintelligible"
+    yield found(
+        TRANSCRIPTION_FAILED,
+        "warning",
+        f"What you said could not be written down{f' ({code})' if code else ''}.",
+        cause=text(error, "message", 300) or "The service gave no reason.",
+        cure="Speak closer to the microphone, and look at its level."
+        if is_unclear
+        else "Check session.audio.input.transcription.model: does this service have it (at Azure: is it the name of a "
+        "deployment)? Leave language out if it is not an ISO 639-1 code.",
+        evidence=(segment.committed if segment else None, record.mark(text(record.event, "item_id"))),
+        rests_on="a failed transcription shows in place; it is never repeated as an error event",
+        confidence=0.97,
+    )
+
+
+TRANSCRIPTION_LATE = "transcription-late"
+DONE = "conversation.item.input_audio_transcription.completed"
+LATE = 5.0
+"""Seconds after the commit (R13)."""
+
+
+def transcription_late(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Do transcripts come too late to be waited for?"""
+    if record.type in (TIME_PASSED, LOG_ENDED):
+        segment = next(reversed(model.segments.values()), None)
+        if segment is not None and _is_missing(model, segment, record.mark()):
+            yield _transcription_late_finding(model, segment, f"No transcript came within {LATE:.0f} s.")
+        return
+    segment = model.segments.get(text(record.event, "item_id"))
+    took = elapsed(segment.committed, segment.transcribed) if segment is not None else None
+    if segment is None or took is None:
+        return
+    if took > LATE:
+        yield _transcription_late_finding(model, segment, f"A transcript came {took:.1f} s after the turn.")
+    else:
+        yield Ended(TRANSCRIPTION_LATE, record.mark())
+
+
+def _is_missing(model: SessionModel, segment: Segment, now: Evidence) -> bool:
+    if model.configured.transcription in (None, UNKNOWN) or segment.transcribed or segment.failed or model.is_ended:
+        return False
+    if not model.witness.prints(DONE, DONE.replace("completed", "failed")):
+        return False
+    waited = elapsed(segment.committed, now)
+    return waited is not None and waited > LATE
+
+
+def _transcription_late_finding(model: SessionModel, segment: Segment, title: str) -> Finding:
+    waits = model.configured.vad("create_response") is False
+    return found(
+        TRANSCRIPTION_LATE,
+        "warning" if waits else "info",
+        title,
+        cause="The service writes down slowly, or sends no transcripts at all."
+        + (" The answer waits for the transcript, so it is as late." if waits else ""),
+        cure="Take a faster session.audio.input.transcription.model (gpt-live-transcribe, gpt-realtime-whisper)"
+        + (", or let the server answer by itself (create_response true)." if waits else "."),
+        evidence=(segment.committed, segment.transcribed),
+        rests_on="no transcript 5 s after the commit, and the turn waits for the user",
+        confidence=0.85,
+    )
+
+
+TRANSCRIPTION_OFF = "transcription-off"
+TURNS = 2
+
+
+def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
+    """Are there no words of yours because nobody writes them down?"""
+    config = model.configured
+    if record.type != "input_audio_buffer.committed":
+        if config.transcription not in (None, UNKNOWN):
+            yield Ended(TRANSCRIPTION_OFF, record.mark())
+        return
+    if config.transcription is not None or config.pending is not None:
+        return
+    committed = [one for one in model.segments.values() if one.committed is not None]
+    is_waited_for = config.vad("create_response") is False
+    was_asked = config.first_sent is not None and _asks(config.first_sent.event.get("session"))
+    is_all_text = _is_all_text(config)
+    is_sure = is_waited_for or was_asked or is_all_text
+    if any(one.transcribed for one in committed) or (len(committed) < TURNS and not is_sure):
+        return
+    if not (is_sure or model.witness.is_ours):
+        return  # another client may do well without
+    yield found(
+        TRANSCRIPTION_OFF,
+        "error" if is_waited_for else "warning" if was_asked else "info",
+        "What you say is not written down: transcription is off in this session.",
+        cause="session.audio.input.transcription is null"
+        + (", although it was asked for." if was_asked else ": it is off unless a session.update sets it.")
+        + (" A client that waits for the transcript before it answers waits for ever." if is_waited_for else ""),
+        cure='Send session.update with {"audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}.',
+        evidence=(
+            config.first_sent.at if was_asked and config.first_sent else None,
+            config.updated or config.created,
+            *(one.committed for one in committed[-TURNS:]),
+        ),
+        rests_on="the gate forces transcription on; services have it off by default",
+        confidence=0.95 if is_waited_for or was_asked else 0.75,
+    )
+
+
+def _is_all_text(config: Configured) -> bool:
+    """A session that answers in text only, or only transcribes: its words are what it is there for."""
+    if config.is_transcription:
+        return True
+    wished = config.value("output_modalities")
+    return isinstance(wished, list) and wished == ["text"]
+
+
+def _asks(session: object) -> bool:
+    wished = value_at(session, "audio", "input", "transcription") if isinstance(session, dict) else UNKNOWN
+    return isinstance(wished, dict)
+
+
+CHECKS = (
+    Check(SEGMENTS_TOO_SHORT, ("input_audio_buffer.committed",), segments_too_short),
+    Check(
+        EMPTY_TRANSCRIPT,
+        ("conversation.item.input_audio_transcription.completed", "response.created", "client.skipped"),
+        empty_transcript,
+    ),
+    Check(
+        TRANSCRIPT_HALLUCINATED,
+        ("conversation.item.input_audio_transcription.completed", "session.update", "session.updated", LOG_ENDED),
+        transcript_hallucinated,
+    ),
+    Check(
+        TRANSCRIPTION_FAILED,
+        (
+            "conversation.item.input_audio_transcription.failed",
+            "conversation.item.input_audio_transcription.completed",
+        ),
+        transcription_failed,
+    ),
+    Check(TRANSCRIPTION_LATE, (DONE, TIME_PASSED, LOG_ENDED), transcription_late),
+    Check(
+        TRANSCRIPTION_OFF,
+        ("input_audio_buffer.committed", "session.updated", "conversation.item.input_audio_transcription.completed"),
+        transcription_off,
+    ),
+)
