@@ -63,10 +63,9 @@ OWN_TASKS = {
     "tap/calls.py": (1, "closing: awaited through a shield"),
     "tap/server.py": (2, "awaited below, in the same function"),
     "tools/mcp_servers.py": (4, "awaited, or hands every exception to a future"),
-    "transcription/batch.py": (1, "gathered in the same function"),
+    "transcription/carriers.py": (1, "the starting server: awaited by each attempt to connect"),
     "transcription/hearing.py": (1, "a done callback ends the hearing with the exception"),
-    "transcription/service.py": (1, "the starting server: awaited by each attempt to connect"),
-    "transcription/writing.py": (1, "awaited through a shield"),
+    "transcription/writing.py": (2, "gathered in the same function; awaited through a shield"),
 }
 """Where a task is made without `tasks.spawn`: how many, and who reads its exception."""
 

@@ -15,10 +15,9 @@ from tests.support.local_server import local_server
 from tests.support.translating_server import TranslatingServer
 from voicechat.api import Conversation, Settings
 from voicechat.exit_codes import DONE, USAGE
+from voicechat.journal.past_talk import as_markdown, as_text, story_of
 from voicechat.journal.rerun import last_state
-from voicechat.journal.story import story_of
 from voicechat.journal.tape import read_tape
-from voicechat.journal.texts import as_markdown, as_text
 
 QUESTION = "What is twelve times seven?"
 WORDS = {QUESTION: "Was ist zwölf mal sieben?"}

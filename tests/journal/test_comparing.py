@@ -8,8 +8,7 @@ import pytest
 
 from tests.support.tapes import opening, told_tape, turn
 from voicechat.journal import comparing
-from voicechat.journal.compared_text import WIDTH, in_words, summed_up
-from voicechat.journal.comparing import Comparison, compare, word_diff
+from voicechat.journal.comparing import WIDTH, Comparison, compare, in_words, summed_up, word_diff
 from voicechat.journal.past_talk import PastTalk, read_talk
 from voicechat.protocol.wire import JsonValue
 

@@ -12,8 +12,7 @@ import pytest
 from tests.support.tapes import RATE, opening, told_tape, turn, write_sound
 from voicechat.errors import TapeError
 from voicechat.journal.export_sound import as_opus, levels, write_side
-from voicechat.journal.story import Line, Story, story_of
-from voicechat.journal.texts import as_markdown, as_subtitles, as_text, stamp
+from voicechat.journal.past_talk import Line, Story, as_markdown, as_subtitles, as_text, stamp, story_of
 
 
 def story(*lines: Line) -> Story:

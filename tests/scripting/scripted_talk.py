@@ -13,10 +13,9 @@ from voicechat.core.user_events import SpeechGiven, TalkPressed, UserAct
 from voicechat.core.view import ConnectionView, MicView, ReplyState, ReplyView, TurnView, View
 from voicechat.engine.eventlog import refs_of
 from voicechat.engine.link import Batch, EventRow, FromEngine, Meters, Snapshot, Turns
+from voicechat.scripting.judging import Observed
 from voicechat.scripting.model import Script, Sound
-from voicechat.scripting.observed import Observed
-from voicechat.scripting.playing import Hands, Player, TalkOver
-from voicechat.scripting.results import Result
+from voicechat.scripting.playing import Hands, Player, Result, TalkOver
 
 BEGAN = 1000.0
 """The reader's clock when the talk began."""

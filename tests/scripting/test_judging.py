@@ -13,9 +13,8 @@ from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.two_tracks import Moment, TurnTaking, sound_findings
-from voicechat.scripting.judging import judge, judge_sound
+from voicechat.scripting.judging import Observed, judge, judge_sound
 from voicechat.scripting.model import Criterion, Expectation, SoundExpected, Source
-from voicechat.scripting.observed import Observed
 
 YOU = TurnView("you", "you", text="What is twelve times 7?")
 CUT = TurnView("cut", "assistant", text="On a hill", rest=" above the sea", cut_by="barge-in", cut_at=2.1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.scripting.scripted_talk import row
 from voicechat.scripting.model import Script
-from voicechat.scripting.results import Result, Results, as_json, as_junit, evidence_of
+from voicechat.scripting.playing import Result, Results, as_json, as_junit, evidence_of
 
 SCRIPT = Script(Path("talk.toml"), "my <talk>", ())
 HELD = Result(1, "ask", 'say "Hello & bye"', "held", 3, 1.5, 0.25)

@@ -9,8 +9,7 @@ import numpy as np
 
 from voicechat.audio.opus import OpusEncoder
 from voicechat.tap.calls import parameters_of, with_parameters
-from voicechat.tap.later import MOST_BYTES, Later
-from voicechat.tap.session import Side
+from voicechat.tap.session import MOST_BYTES, Later, Side
 
 TONE = (8_000 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 24_000)).astype("<i2")
 

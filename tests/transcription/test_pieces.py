@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicechat.transcription.pieces import LONGEST_SPOKEN, LONGEST_WHOLE, Cutter, Piece
 from voicechat.transcription.wish import Commits
+from voicechat.transcription.writing import LONGEST_SPOKEN, LONGEST_WHOLE, Cutter, Piece
 
 RATE = 48_000
 _NOISE = np.random.default_rng(7)

@@ -12,12 +12,11 @@ from tests.support.local_server import local_server
 from tests.transcription.scribe import WORDS, Scribe, completed, encoded, hum, turn, words_of
 from voicechat.config.load import load_settings
 from voicechat.errors import AudioDeviceError, SignallingError
-from voicechat.transcription.batch import Batch
+from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Result
-from voicechat.transcription.service import Service
 from voicechat.transcription.sound import Recording
 from voicechat.transcription.wish import Wish, agreed, read_commits
-from voicechat.transcription.writing import Progress, Writing
+from voicechat.transcription.writing import Batch, Progress, Writing
 
 TWO_TURNS = Recording("two.wav", None, encoded(hum(1.0, 1.0, 1.0, 1.0), "wav", "pcm_s16le", 24_000))
 

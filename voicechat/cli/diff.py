@@ -10,9 +10,7 @@ from typing import Any
 
 from voicechat import exit_codes
 from voicechat.cli.tapes import tape_named
-from voicechat.journal.compared_text import in_words, summed_up
-from voicechat.journal.comparing import Comparison, Pair, compare
-from voicechat.journal.exchanges import Exchange
+from voicechat.journal.comparing import Comparison, Exchange, Pair, compare, in_words, summed_up
 from voicechat.journal.past_talk import PastTalk, read_talk
 from voicechat.ui.plain.talk import may_color
 from voicechat.ui.sanitise import clean

@@ -19,8 +19,7 @@ from voicechat.engine.link import Turns
 from voicechat.errors import ConfigError, TapeError
 from voicechat.journal.export_sound import SIDES, write_side
 from voicechat.journal.page import as_page
-from voicechat.journal.past_talk import PastTalk, read_talk
-from voicechat.journal.texts import as_markdown, as_subtitles, as_text
+from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_text, read_talk
 from voicechat.ui.sanitise import clean
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {

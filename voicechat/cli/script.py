@@ -31,12 +31,10 @@ from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, TapeError
-from voicechat.scripting.judging import Verdict, judge_sound
+from voicechat.scripting.judging import Observed, Verdict, judge_sound
 from voicechat.scripting.model import Script, Sound, SoundExpected
-from voicechat.scripting.observed import Observed
-from voicechat.scripting.playing import PUMP, Hands, Player, TalkOver
+from voicechat.scripting.playing import PUMP, Hands, Outcome, Player, Result, Results, TalkOver, as_json, as_junit
 from voicechat.scripting.reading import Reading, read_script
-from voicechat.scripting.results import Outcome, Result, Results, as_json, as_junit
 from voicechat.scripting.speech import Speaker
 from voicechat.ui.sanitise import clean
 

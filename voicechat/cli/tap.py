@@ -36,8 +36,7 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
     from dataclasses import replace
 
     from voicechat.cli.chat import ui_options
-    from voicechat.tap.host import TapProcess
-    from voicechat.tap.wish import TapWish
+    from voicechat.tap.host import TapProcess, TapWish
     from voicechat.transports.endpoint import endpoint
     from voicechat.ui.options import Spectator
     from voicechat.ui.viewers import run_tap_app

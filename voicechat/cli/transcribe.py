@@ -24,11 +24,11 @@ from voicechat.config.providers import provider_of
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
 from voicechat.insight.metrics.prices import read_prices
-from voicechat.transcription.batch import Batch, Outcome
+from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import FORMATS, Format
-from voicechat.transcription.service import Service
 from voicechat.transcription.sound import LARGEST_STDIN, Recording
 from voicechat.transcription.wish import Agreed, Wish, agreed, read_commits
+from voicechat.transcription.writing import Batch, Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from voicechat.cli.transcribe_output import Output
 from voicechat.cli.transcribe_show import OneLine, Show, Silent
 from voicechat.insight.metrics.prices import cost_of, price_of
 from voicechat.transcription.captions import Captions
+from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Format, Result, as_text
 from voicechat.transcription.hearing import Lost
 from voicechat.transcription.minutes import Passage
-from voicechat.transcription.service import Service
 from voicechat.transcription.wish import Agreed
 
 

@@ -16,13 +16,12 @@ from typing import Any, BinaryIO
 import msgspec
 
 from voicechat.errors import ConfigError
-from voicechat.journal.past_talk import read_talk
+from voicechat.journal.past_talk import as_text, read_talk
 from voicechat.journal.recorder import what_made_it
 from voicechat.journal.redaction import Guarded, redacted, without_secrets
 from voicechat.journal.secrets_scan import leaks, scrubbed
 from voicechat.journal.source import open_source
 from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, EVENTS_FILE, Entry
-from voicechat.journal.texts import as_text
 
 PACKAGES = ("textual", "aiortc", "av", "numpy", "sounddevice", "msgspec", "aiohttp", "onnxruntime")
 LAST_LINES = 300

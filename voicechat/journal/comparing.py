@@ -7,18 +7,302 @@ nor does the order of events that raced, which is told all the same.
 from __future__ import annotations
 
 import re
+import textwrap
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
 
 import msgspec
+from rich.cells import cell_len
 
-from voicechat.journal.exchanges import Exchange, exchanges_of
-from voicechat.journal.past_talk import PastTalk
+from voicechat.insight.metrics.turns import TurnNumbers
+from voicechat.journal.page import title_of
+from voicechat.journal.past_talk import NOTHING, Line, PastTalk, clock
 from voicechat.journal.redaction import SECRET
+from voicechat.ui.sanitise import clean
+
+PASSING = frozenset(
+    "assistant.audible assistant.silent voice.began voice.ended mic.drained playback.ducked playback.resumed "
+    "playback.began playback.flush_applied mic.close_applied "
+    "tape.began tape.stopped line.step rate_limits.updated end.asked line.hanging_up mic.opened mic.closed".split()
+)
+"""Events that come with the sound of the moment, between turns as well as in them; comparing them says nothing. What is
+wrong with a microphone is among the findings."""
+EARLY = 0.05
+"""Seconds by which what begins an exchange may come before its first line."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """From one thing you said to the next. The one before the first (`lines` empty) is the opening of the talk.
+
+    A talk in exchanges: what you said, what came of it, and the events and times that belong to it.
+    """
+
+    t: float
+    lines: list[Line] = field(default_factory=list)
+    types: list[str] = field(default_factory=list)
+    """Kinds of events in order; pieces of one kind count once."""
+    numbers: TurnNumbers | None = None
+
+    def said(self, who: str) -> str:
+        """All words of one side."""
+        return " ".join(line.text for line in self.lines if line.who == who)
+
+    @property
+    def cut(self) -> Line | None:
+        """The answer that was cut."""
+        return next((line for line in self.lines if line.cut_by), None)
+
+
+def exchanges_of(talk: PastTalk) -> list[Exchange]:
+    """The opening, then every exchange in order."""
+    made = [Exchange(0.0)]
+    for line in talk.story.lines:
+        is_answer = line.who != "you" and len(made) > 1
+        if is_answer or line.who == "note":
+            made[-1].lines.append(line)
+        else:
+            made.append(Exchange(line.t, [line]))
+    _give_events(talk, made)
+    _give_numbers(talk, made)
+    return made
+
+
+def _give_events(talk: PastTalk, made: list[Exchange]) -> None:
+    """By the ids an event names, else by its time."""
+    owner: dict[str, int] = {}
+    for place, exchange in enumerate(made):
+        owner |= {id: place for line in exchange.lines for id in (line.item_id, line.response_id) if id}
+    starts = [exchange.t - EARLY for exchange in made]
+    for row in talk.rows:
+        ids = [id for id in row.refs if id]
+        known = next((owner[id] for id in ids if id in owner), None)
+        place = max(0, bisect_right(starts, row.t) - 1) if known is None else known
+        for id in ids:
+            owner.setdefault(id, place)
+        name = f"{row.type} ({row.dir})" if row.dir == "out" else row.type
+        is_piece = row.type.endswith(".delta") or row.type == "input_audio_buffer.append"
+        if row.type not in PASSING and not (is_piece and name in made[place].types):
+            made[place].types.append(name)
+
+
+def _give_numbers(talk: PastTalk, made: list[Exchange]) -> None:
+    """By the answer, else by when you began to speak."""
+    free = {turn.number: turn for turn in talk.figures.turns}
+    for exchange in made:
+        answers = {line.response_id for line in exchange.lines if line.response_id}
+        found = next((turn for turn in free.values() if turn.response and turn.response in answers), None)
+        if found is not None:
+            exchange.numbers = free.pop(found.number)
+    for exchange in made[1:]:
+        if exchange.numbers is None:
+            near = (turn for turn in free.values() if turn.began_at is not None and abs(turn.began_at - exchange.t) < 1)
+            found = next(near, None)
+            exchange.numbers = free.pop(found.number) if found is not None else None
+
+
+WIDTH = 80
+COLORS = {"a": "31", "b": "32", "head": "36", "quiet": "2", "mark": "33", "bold": "1"}
+LABEL = 11
+"""Columns of `  assistant` and its like."""
+MOST_SAME = 2
+"""Lines of words that did not change; they are only there to tell which turn it is."""
+
+
+class Lines:
+    """Makes lines, coloured or plain.
+
+    A comparison as it reads in a terminal of 80 columns: like a diff, and coloured like one where colours may be.
+
+    Colour never stands alone: what only a has is in `[-...-]` or behind `-`, what only b has in `{+...+}` or behind
+    `+`.
+    """
+
+    def __init__(self, *, colors: bool) -> None:
+        self._colors = colors
+
+    def paint(self, words: str, look: str) -> str:
+        """Some words in a colour."""
+        return f"\x1b[{COLORS[look]}m{words}\x1b[0m" if self._colors and look in COLORS and words else words
+
+    def wrapped(self, label: str, parts: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """(word, look) one after the other, within the width, under each other behind the label."""
+        line, used, prefix = "", LABEL + 1, f"{label:<{LABEL}} "
+        for word, look in parts:
+            size = cell_len(word)
+            if line and used + 1 + size > WIDTH:
+                yield prefix + line
+                line, used, prefix = "", LABEL + 1, " " * (LABEL + 1)
+            line += (" " if line else "") + self.paint(word, look)
+            used += size + 1
+        if line:
+            yield prefix + line
+
+
+def in_words(a: PastTalk, b: PastTalk, comparison: Comparison, names: tuple[str, str], *, colors: bool) -> str:
+    """Both talks, then everything that differs, then one line that sums up."""
+    lines = Lines(colors=colors)
+    told = [
+        lines.paint(_about("--- ", names[0], a), "a"),
+        lines.paint(_about("+++ ", names[1], b), "b"),
+        *_configuration_lines(comparison, lines),
+        *_findings(comparison, lines),
+        *_pairs(comparison.pairs, lines),
+        "",
+        *(lines.paint(line, "bold") for line in textwrap.wrap(summed_up(comparison), WIDTH)),
+    ]
+    return "\n".join(told)
+
+
+def summed_up(comparison: Comparison) -> str:
+    """`3 turns compared · 1 only in b · 2 say something else`."""
+    turns = comparison.pairs[1:]
+    both = [pair for pair in turns if pair.a is not None and pair.b is not None]
+    counts = (
+        (sum(pair.b is None for pair in turns), "only in a"),
+        (sum(pair.a is None for pair in turns), "only in b"),
+        (sum(_says_else(pair) for pair in both), "with other words"),
+        (sum(bool(pair.missing or pair.extra) for pair in comparison.pairs), "with other events"),
+        (sum(any(one.differs for one in pair.timings) for pair in both), "with other timings"),
+        (sum(pair.cut_a != pair.cut_b for pair in both), "cut otherwise"),
+        (len(comparison.configuration), "of the configuration"),
+        (len(comparison.findings_a) + len(comparison.findings_b), "of the findings"),
+    )
+    compared = f"{len(both)} turn{'' if len(both) == 1 else 's'} compared"
+    differing = [f"{count} {what}" for count, what in counts if count]
+    return " · ".join([compared, *(differing or ["equal"])])
+
+
+def _about(sign: str, name: str, talk: PastTalk) -> str:
+    story = talk.story
+    turns = sum(line.who == "you" for line in story.lines)
+    counted = f"{turns} turn{'' if turns == 1 else 's'}"
+    parts = [name, title_of(talk), story.model, story.voice, clock(talk.length), counted]
+    told = clean(" · ".join(dict.fromkeys(filter(None, parts))), one_line=True)
+    return sign + textwrap.shorten(told, WIDTH - len(sign), placeholder="…")
+
+
+def _configuration_lines(comparison: Comparison, lines: Lines) -> Iterator[str]:
+    if comparison.configuration:
+        yield from ("", lines.paint("@@ configuration @@", "head"))
+    for name, a, b in comparison.configuration:
+        for sign, value, look in (("-", a, "a"), ("+", b, "b")):
+            if value:
+                yield lines.paint(_clipped(f"{sign} {name}  {value}"), look)
+
+
+def _findings(comparison: Comparison, lines: Lines) -> Iterator[str]:
+    if comparison.findings_a or comparison.findings_b:
+        yield from ("", lines.paint("@@ findings @@", "head"))
+    yield from (lines.paint(f"- {code}", "a") for code in comparison.findings_a)
+    yield from (lines.paint(f"+ {code}", "b") for code in comparison.findings_b)
+
+
+def _pairs(pairs: Sequence[Pair], lines: Lines) -> Iterator[str]:
+    equal: list[Pair] = []
+    for pair in pairs:
+        if pair.is_equal and not pair.moved:
+            equal.append(pair)
+            continue
+        yield from _equal(equal, lines)
+        equal = []
+        yield from ("", lines.paint(f"@@ {_place(pair)} @@", "head"))
+        yield from _alone(pair, lines) if pair.a is None or pair.b is None else _differences(pair, lines)
+    yield from _equal(equal, lines)
+
+
+def _equal(pairs: Sequence[Pair], lines: Lines) -> Iterator[str]:
+    numbers = [pair.number_a for pair in pairs if pair.number_a]
+    if numbers:
+        which = f"turn {numbers[0]}" if len(numbers) == 1 else f"turns {numbers[0]} to {numbers[-1]}"
+        yield from ("", lines.paint(f"   {which}: equal", "quiet"))
+
+
+def _place(pair: Pair) -> str:
+    if pair.number_a == 0:
+        return "before the first turn"
+    times = [
+        f"{side} {number} at {clock(one.t)}"
+        for side, number, one in (("a", pair.number_a, pair.a), ("b", pair.number_b, pair.b))
+        if one is not None
+    ]
+    if len(times) == 1:
+        return f"turn {times[0]}, only there"
+    return f"turn {' · '.join(times)}"
+
+
+def _alone(pair: Pair, lines: Lines) -> Iterator[str]:
+    exchange, look, sign = (pair.a, "a", "-") if pair.a is not None else (pair.b, "b", "+")
+    for line in exchange.lines if exchange is not None else ():
+        words = [(word, look) for word in clean(line.text or NOTHING, one_line=True).split()]
+        yield from lines.wrapped(f"{sign} {line.who}", words)
+
+
+def _differences(pair: Pair, lines: Lines) -> Iterator[str]:
+    yield from _words("you", pair.you, lines)
+    yield from _words("assistant", pair.assistant, lines)
+    if any(timing.differs for timing in pair.timings):
+        yield f"  {'seconds':<22}{'a':>8}{'b':>9}"
+        yield from (_timing(timing, lines) for timing in pair.timings)
+    if pair.cut_a != pair.cut_b:
+        yield f"  {'cut by':<22}{pair.cut_a or '—':>8}  {pair.cut_b or '—'}"
+    events = (("- events", pair.missing, "a"), ("+ events", pair.extra, "b"))
+    for label, changed, look in events:
+        told = [(f"{name}{f' ×{count}' if count > 1 else ''},", look) for name, count in changed]
+        yield from lines.wrapped(label, _without_last_comma(told))
+    moved = [(f"{name},", "quiet") for name in pair.moved]
+    yield from lines.wrapped("~ in other", [("order:", "quiet"), *_without_last_comma(moved)] if moved else [])
+
+
+def _without_last_comma(told: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [*told[:-1], (told[-1][0].rstrip(","), told[-1][1])] if told else []
+
+
+def _words(who: str, parts: tuple[Words, ...], lines: Lines) -> Iterator[str]:
+    if all(part.kind == "same" for part in parts):
+        shown = [(word, "quiet") for part in parts for word in clean(part.text, one_line=True).split()]
+        wrapped = list(lines.wrapped(f"  {who}", shown))
+        yield from wrapped[:MOST_SAME]
+        if len(wrapped) > MOST_SAME:
+            yield " " * (LABEL + 1) + lines.paint("…", "quiet")
+        return
+    yield from lines.wrapped(f"  {who}", _marked(parts))
+
+
+def _marked(parts: tuple[Words, ...]) -> Iterator[tuple[str, str]]:
+    for part in parts:
+        words = clean(part.text, one_line=True).split()
+        opening, closing = {"a": ("[-", "-]"), "b": ("{+", "+}")}.get(part.kind, ("", ""))
+        for place, word in enumerate(words):
+            first = opening if place == 0 else ""
+            last = closing if place == len(words) - 1 else ""
+            yield f"{first}{word}{last}", part.kind
+
+
+def _timing(timing: Timing, lines: Lines) -> str:
+    a, b = ("—" if at is None else f"{at:.2f}" for at in (timing.a, timing.b))
+    row = f"  {timing.name:<22}{a:>8}{b:>9}"
+    if not timing.differs:
+        return row
+    if timing.a is None or timing.b is None:
+        return row + lines.paint("   ▲", "mark")
+    by = timing.b - timing.a
+    return row + lines.paint(f"   {'▲' if by > 0 else '▼'} {by:+.2f}", "mark")
+
+
+def _says_else(pair: Pair) -> bool:
+    return any(part.kind != "same" for part in (*pair.you, *pair.assistant))
+
+
+def _clipped(line: str) -> str:
+    line = clean(line, one_line=True)
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
 
 PASSING_FIELDS = frozenset(("id", "object", "expires_at", "client_secret"))
 IN_STEP = 0.25
@@ -207,8 +491,8 @@ def _timings(a: Exchange, b: Exchange, threshold: float) -> Iterator[Timing]:
         ("first words", "first_delta_at"),
         ("first sound", "first_sound_at"),
     )
-    for name, field in marks:
-        x, y = _since(a, field), _since(b, field)
+    for name, mark in marks:
+        x, y = _since(a, mark), _since(b, mark)
         if x is not None or y is not None:
             yield Timing(name, x, y, _differs(x, y, threshold))
     x, y = (one.numbers.silent_in if one.numbers is not None else None for one in (a, b))

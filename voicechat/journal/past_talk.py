@@ -1,24 +1,224 @@
 """Everything that a tape or a log tells of a session, read once: what can be exported, compared and reported.
 
-A log of somebody else's client is read by the readers of `diagnose`; it has fewer facts and the same shape.
+A log of another client is read by the readers of `diagnose`; it has fewer facts and the same shape. The transcript is
+not kept on the tape: the core makes it once more from the events. It is exported as Markdown, plain text or subtitles.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import State
+from voicechat.core.state import State, Turn
+from voicechat.core.turn_viewing import split
 from voicechat.engine.link import EventRow, Finding
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.journal.index import Film
-from voicechat.journal.redaction import Guarded
+from voicechat.journal.redaction import ABOUT_TAPE, Guarded
+from voicechat.journal.rerun import last_state
 from voicechat.journal.source import Source, open_source
-from voicechat.journal.story import Story, story_told
+from voicechat.journal.tape import Tape
 from voicechat.ui.history import History
+
+Who = Literal["you", "assistant", "tool", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One turn. Times are session time, seconds."""
+
+    who: Who
+    t: float
+    until: float
+    text: str
+    """All of it; of a tool its name."""
+    heard: int
+    """Characters of `text` that were heard; all of them unless an answer was cut."""
+    detail: str = ""
+    """Of a tool: arguments and result. Of a note: its code."""
+    cut_by: str = ""
+    latency: float | None = None
+    typed: bool = False
+    failed: str = ""
+    item_id: str = ""
+    response_id: str = ""
+    cut_at: float = 0.0
+    """Seconds of a cut answer that were heard."""
+    level: str = "info"
+    """Of a note."""
+    translation: str = ""
+    """Of what was heard, in the language of `--translate`."""
+
+    @property
+    def said(self) -> str:
+        """What was heard."""
+        return self.text[: self.heard]
+
+    @property
+    def unheard(self) -> str:
+        """What was made and never heard."""
+        return self.text[self.heard :]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A whole session."""
+
+    title: str
+    started_at: str
+    provider: str
+    model: str
+    voice: str
+    length: float
+    lines: tuple[Line, ...]
+
+
+def story_of(tape: Tape) -> Story:
+    """Raises TapeError for a tape that cannot be read or run."""
+    past = last_state(tape)
+    if past is None:
+        return Story(tape.folder.name, tape.started_at, "", "", "", 0.0, ())
+    return story_told(tape.folder.name, tape.started_at, past.state, past.now, past.now - past.t)
+
+
+def story_told(title: str, started_at: str, state: State, now: float, zero: float) -> Story:
+    """The story of a session that ended in this state at `now`; `zero` is the moment on that clock that times count
+    from."""
+    rate = state.conversation.chars_per_second
+    lines = tuple(line_of(turn, now, zero, rate) for turn in state.conversation.turns if _is_worth_telling(turn))
+    wishes = state.wishes
+    length = max((line.until for line in lines), default=now - zero)
+    return Story(title, started_at, wishes.provider, wishes.model, wishes.voice, length, lines)
+
+
+def line_of(turn: Turn, now: float, zero: float, rate: float) -> Line:
+    """One turn at the end of its session, in session time; `rate` characters a second where nothing is known."""
+    began = turn.at if turn.first_sound_at is None else turn.first_sound_at
+    if turn.who == "you":
+        began = min(began, turn.at)
+    heard = split(turn, now, rate) if turn.cut is not None else len(turn.text)
+    return Line(
+        who=turn.who,
+        t=max(0.0, round(began - zero, 3)),
+        until=max(0.0, round(_end_of(turn, began, heard / rate) - zero, 3)),
+        text=turn.text,
+        heard=heard,
+        detail=turn.detail,
+        cut_by=turn.cut.by if turn.cut is not None else "",
+        latency=turn.latency,
+        typed=turn.typed,
+        failed=turn.failed,
+        item_id=turn.item_id,
+        response_id=turn.response_id,
+        cut_at=round(turn.cut.heard, 2) if turn.cut is not None else 0.0,
+        level=turn.level,
+        translation=turn.translation or "",
+    )
+
+
+def _end_of(turn: Turn, began: float, spoken: float) -> float:
+    """The end of its sound where that is known, else as long as its words take."""
+    known = turn.complete_at if turn.who == "tool" else turn.last_sound_at
+    return began + spoken if known is None else max(began, known)
+
+
+def _is_worth_telling(turn: Turn) -> bool:
+    """Words, a failure, or speech of yours of which nothing was understood; not where the tape lies."""
+    if turn.who == "note" and turn.detail.startswith(ABOUT_TAPE):
+        return False
+    return bool(turn.text or turn.failed) or (turn.who == "you" and turn.committed)
+
+
+SHORTEST_SUBTITLE = 0.8
+"""Seconds; what flashes by cannot be read."""
+NOTHING = "…"
+"""Stands for speech of which no words came."""
+NAMES = {"you": "You", "assistant": "Assistant", "tool": "Tool", "note": "Note"}
+
+
+def as_markdown(story: Story) -> str:
+    """For a wiki or an issue: the unheard part of a cut answer is struck out."""
+    head = [f"# {story.title}", "", _about(story), ""]
+    return "\n".join([*head, *(_markdown_line(line) for line in story.lines)]).rstrip() + "\n"
+
+
+def as_text(story: Story) -> str:
+    """For reading anywhere: the unheard part stands in brackets."""
+    return "\n".join([f"{story.title} · {_about(story)}", "", *(_text_line(line) for line in story.lines)]) + "\n"
+
+
+def as_subtitles(story: Story) -> str:
+    """SubRip: both sides, where they were heard; notes and tools are not."""
+    spoken = [line for line in story.lines if line.who in ("you", "assistant") and line.said.strip()]
+    return "\n".join(_subtitle(number, line) for number, line in enumerate(spoken, 1))
+
+
+def stamp(seconds: float, mark: str = ",") -> str:
+    """`00:01:02,345`."""
+    whole = round(seconds * 1000)
+    minutes, rest = divmod(whole, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{mark}{rest % 1000:03}"
+
+
+def clock(seconds: float) -> str:
+    """`1:02`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _about(story: Story) -> str:
+    parts = (story.started_at, " ".join(part for part in (story.provider, story.model, story.voice) if part))
+    return " · ".join(part for part in (*parts, f"{clock(story.length)} min") if part)
+
+
+def _markdown_line(line: Line) -> str:
+    said = _escaped(line.said) or NOTHING
+    if line.unheard.strip():
+        said += f" ~~{_escaped(line.unheard.strip())}~~"
+    if line.who == "tool":
+        return f"- `{clock(line.t)}` **{NAMES['tool']}** `{line.text}` {_escaped(line.detail)}{_failed(line)}\n"
+    if line.who == "note":
+        return f"> `{clock(line.t)}` {said}\n"
+    beneath = f"  \n*↳ {_escaped(line.translation)}*" if line.translation else ""
+    return f"**{NAMES[line.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}{beneath}\n"
+
+
+def _text_line(line: Line) -> str:
+    unheard = f" [not heard: {line.unheard.strip()}]" if line.unheard.strip() else ""
+    detail = f" {line.detail}" if line.who == "tool" and line.detail else ""
+    beneath = f"\n{'':>19}↳ {line.translation}" if line.translation else ""
+    told = f"{line.said or NOTHING}{detail}{unheard}{_asides(line)}{_failed(line)}"
+    return f"{clock(line.t):>6}  {NAMES[line.who] + ':':<10} {told}{beneath}"
+
+
+def _asides(line: Line) -> str:
+    told = ["typed"] if line.typed else []
+    told += [f"cut by {line.cut_by}"] if line.cut_by else []
+    told += [f"after {line.latency:.2f} s"] if line.latency is not None and line.who == "assistant" else []
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _failed(line: Line) -> str:
+    return f" (failed: {line.failed})" if line.failed else ""
+
+
+def _subtitle(number: int, line: Line) -> str:
+    until = max(line.until, line.t + SHORTEST_SUBTITLE)
+    return f"{number}\n{stamp(line.t)} --> {stamp(until)}\n{NAMES[line.who]}: {' '.join(line.said.split())}\n"
+
+
+def _escaped(text: str) -> str:
+    """Words that would be taken for Markdown stay words."""
+    return "".join(_marks(text))
+
+
+def _marks(text: str) -> Iterator[str]:
+    for mark in " ".join(text.split()):
+        yield f"\\{mark}" if mark in "\\`*_{}[]<>#|~" else mark
 
 
 @dataclass(frozen=True, slots=True)

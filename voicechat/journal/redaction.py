@@ -13,7 +13,6 @@ from typing import Any
 
 from voicechat.journal.redact import masked
 from voicechat.journal.source import Source
-from voicechat.journal.story import ABOUT_TAPE
 from voicechat.journal.tape import Entry
 
 KEPT = frozenset(
@@ -31,6 +30,8 @@ _ELIDED = re.compile(r"<\d+ (?:bytes of base64|characters)>")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?|nan|-?inf")
 _PATH = re.compile(r"(?:[A-Za-z]:)?[/\\~].*", re.DOTALL)
 HIDDEN = "[secret]"
+ABOUT_TAPE = "tape_"
+"""How the codes of notes begin that tell of the tape itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,15 @@ from voicechat.errors import AudioDeviceError, ConfigError
 from voicechat.insight.explain.fields import FIELDS
 from voicechat.local_server.speech.voice import FASTEST, SLOWEST
 from voicechat.protocol.hand_written import read_event
-from voicechat.scripting.complaints import Complain, Complaint, Table, nearest_hint
-from voicechat.scripting.event_names import read_wanted
-from voicechat.scripting.expected import read_codes, read_expectations
+from voicechat.scripting.expected import (
+    Complain,
+    Complaint,
+    Table,
+    nearest_hint,
+    read_codes,
+    read_expectations,
+    read_wanted,
+)
 from voicechat.scripting.model import (
     DEFAULT_LIMIT,
     Act,

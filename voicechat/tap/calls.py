@@ -44,9 +44,8 @@ from av import Packet
 from voicechat.errors import SignallingError
 from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.receive_path import why_not_tapped
-from voicechat.tap.answers import problem
 from voicechat.tap.desk import Desk
-from voicechat.tap.rest import ask
+from voicechat.tap.rest import ask, problem
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import passed_on
 from voicechat.tasks import spawn

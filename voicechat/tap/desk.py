@@ -14,9 +14,7 @@ from voicechat.config.settings import Settings
 from voicechat.engine.taping import wish_of
 from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
-from voicechat.tap.later import Later
-from voicechat.tap.session import Caller, Session, Transport
-from voicechat.tap.tape import SessionTape
+from voicechat.tap.session import Caller, Later, Session, SessionTape, Transport
 from voicechat.tap.upstream import Upstream, secrets_of, shown_path
 
 KEPT = 20

@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from voicechat.config.settings import Settings
 from voicechat.engine.host import EngineProcess, spawn
-from voicechat.tap.wish import TapWish
+
+
+@dataclass(frozen=True, slots=True)
+class TapWish:
+    """The service's base URL, where to listen, and where tapes go (empty: nowhere).
+
+    What the user asked of a tap; it travels to the tap's process beside the settings.
+    """
+
+    upstream: str
+    port: int = 8765
+    record: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """For the link."""
+        return asdict(self)
+
+
+def wish_of(plain: object) -> TapWish:
+    """The inverse of `plain`; what is missing has its default."""
+    told = plain if isinstance(plain, dict) else {}
+    known = {name: told[name] for name in ("upstream", "port", "record") if name in told}
+    return TapWish(**{"upstream": "", **known})
 
 
 class TapProcess(EngineProcess):

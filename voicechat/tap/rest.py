@@ -1,6 +1,11 @@
-"""Requests beside the calls (keys, models, hang-up, preflights): passed on and back as they are, and named."""
+"""Requests beside the calls (keys, models, hang-up, preflights): passed on and back as they are, and named.
+
+HTTP answers: the service's as they came, and the tap's own where there is none.
+"""
 
 from __future__ import annotations
+
+import json
 
 import aiohttp
 import msgspec
@@ -9,12 +14,23 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from voicechat.errors import SignallingError
-from voicechat.tap.answers import answer_of, problem
 from voicechat.tap.desk import CONNECT_LIMIT, Desk
 from voicechat.tap.upstream import passed_on, secrets_of, shown_path
 from voicechat.transports.endpoint import proxy_for
 from voicechat.transports.refusals import unreachable
 from voicechat.visitors import sent_in_time
+
+
+def answer_of(status: int, reason: str, headers: CIMultiDict[str], body: bytes) -> web.Response:
+    """The service's answer for the client, body byte for byte."""
+    return web.Response(status=status, reason=reason or None, headers=passed_on(headers), body=body)
+
+
+def problem(status: int, code: str, message: str) -> web.Response:
+    """An error of the tap itself, in the form that clients of the protocol read."""
+    error = {"message": message, "type": "tap_error", "code": code, "param": None}
+    return web.json_response({"error": error}, status=status, dumps=json.dumps)
+
 
 LARGEST = 32 * 1024 * 1024
 """Bytes of a body, either way."""

@@ -22,10 +22,9 @@ from yarl import URL
 
 from voicechat.errors import SignallingError
 from voicechat.local_server.doors import cors_headers, why_not
-from voicechat.tap.answers import answer_of, problem
 from voicechat.tap.calls import CallDesk
 from voicechat.tap.desk import CONNECT_LIMIT, Desk
-from voicechat.tap.rest import LARGEST, forward
+from voicechat.tap.rest import LARGEST, answer_of, forward, problem
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import offered, passed_on, shown_protocols
 from voicechat.transports.endpoint import proxy_for

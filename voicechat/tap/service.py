@@ -51,11 +51,11 @@ from voicechat.engine.showing import Showing
 from voicechat.errors import VoiceChatError
 from voicechat.exit_codes import ENGINE_DIED, exit_code
 from voicechat.tap.desk import Desk
+from voicechat.tap.host import wish_of
 from voicechat.tap.picture import nobody
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.upstream import Upstream
-from voicechat.tap.wish import wish_of
 
 
 class TapScene:

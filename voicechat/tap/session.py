@@ -6,18 +6,24 @@ the service says.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import math
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from voicechat.audio.blocks import to_float
 from voicechat.audio.opus import SAMPLE_RATE, OpusDecoder, opus_is_available
 from voicechat.audio.sound_format import HIGHEST_RATE, LOWEST_RATE, SoundDecoder, SoundFormat
 from voicechat.config.settings import Settings
@@ -28,11 +34,139 @@ from voicechat.engine.problems import Problems
 from voicechat.journal.entry import Happening
 from voicechat.journal.lines import AUDIO_TYPES, without_audio
 from voicechat.journal.observers import Observers
+from voicechat.journal.recorder import Recorder, TapeWish
 from voicechat.journal.redact import concealer
+from voicechat.journal.sound_file import SoundFile
 from voicechat.protocol.session_dialects import get_path, session_to_ga
-from voicechat.tap.later import Later
 from voicechat.tap.picture import Picture
-from voicechat.tap.tape import SessionTape
+
+PORTION = 0.001
+"""Seconds of work at a time."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of messages that wait to be looked at; what comes beyond it is passed on and counted, and not shown."""
+
+
+class Later:
+    """Does things in order, soon. Event loop only.
+
+    Work that may wait: what the tap makes of what it has passed on.
+
+    Showing an event costs more than passing it on. So it is done afterwards, in portions of a millisecond between which
+    the loop serves whatever has come in: a flood of events is shown late, and relayed at once.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._bytes = 0
+        self._is_working = False
+        self.skipped = 0
+        """Messages that were not looked at."""
+
+    def do(self, work: Callable[[], None], size: int = 0) -> None:
+        """Have it done after everything that waits; `size` is what it keeps in memory until then."""
+        if self._bytes + size > MOST_BYTES and size:
+            self.skipped += 1
+            return
+        self._waiting.append((size, work))
+        self._bytes += size
+        if not self._is_working:
+            self._is_working = True
+            asyncio.get_running_loop().call_soon(self._work)
+
+    def finish(self) -> None:
+        """Do all of it now."""
+        while self._waiting:
+            self._next()
+
+    def _work(self) -> None:
+        self._is_working = False
+        until = self._clock() + PORTION
+        while self._waiting:
+            self._next()
+            if self._waiting and self._clock() >= until:
+                self._is_working = True
+                # Not call_soon: a selector with nothing but ready callbacks still looks at its sockets, and every
+                # socket that is ready goes first.
+                asyncio.get_running_loop().call_soon(self._work)
+                return
+
+    def _next(self) -> None:
+        size, work = self._waiting.popleft()
+        self._bytes -= size
+        try:
+            work()
+        except BaseException:
+            if self._waiting and not self._is_working:
+                self._is_working = True
+                asyncio.get_running_loop().call_soon(self._work)
+            raise
+
+
+class SessionTape:
+    """Begins with the session. Raises TapeError where no tape can be made.
+
+    The tape of one tapped session: what flowed and how it sounded. The core made no decisions, so it holds none.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        about: dict[str, object],
+        *,
+        wish: TapeWish,
+        started_at: float,
+        clock: Callable[[], float],
+        hidden: Callable[[], Sequence[str]],
+        on_stop: Callable[[str], None],
+    ) -> None:
+        began = datetime.now().astimezone() - timedelta(seconds=clock() - started_at)
+        self._recorder: Recorder | None = Recorder(
+            root,
+            None,
+            about,
+            started_at=started_at,
+            clock=clock,
+            now=began,
+            on_stop=on_stop,
+            wish=wish,
+            hidden=hidden,
+        )
+        self.folder = self._recorder.folder
+        self._ending: threading.Thread | None = None
+
+    @property
+    def sound(self) -> SoundFile | None:
+        """Where sound goes, if it is recorded."""
+        return self._recorder.sound if self._recorder is not None else None
+
+    def watch(self, happening: Happening) -> None:
+        if self._recorder is not None:
+            self._recorder.watch(happening)
+
+    def sent(self, at: float, pcm: NDArray[np.int16]) -> None:
+        """The client's sound, mono, 48 kHz."""
+        if (sound := self.sound) is not None:
+            sound.sent(at, pcm)
+
+    def played(self, at: float, pcm: NDArray[np.int16]) -> None:
+        """The service's sound, mono, 48 kHz."""
+        if (sound := self.sound) is not None:
+            sound.played(at, to_float(pcm))
+
+    def end(self) -> None:
+        """Nothing is taken afterwards. The rest is written by a thread of its own: a slow disk may not delay whoever
+        else is being tapped."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            self._ending = threading.Thread(target=recorder.close, name="tape-end")
+            self._ending.start()
+
+    def wait(self, seconds: float) -> None:
+        """Until the tape is whole, if it is by then."""
+        if self._ending is not None:
+            self._ending.join(seconds)
+
 
 LOUD = -50.0
 """dBFS from which something is said."""

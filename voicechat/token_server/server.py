@@ -23,8 +23,7 @@ from aiohttp import web
 
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of
-from voicechat.token_server.doors import Doors, Refused
-from voicechat.token_server.rates import Rates, client_of
+from voicechat.token_server.doors import Doors, Rates, Refused, client_of
 from voicechat.transports.tokens import Token
 from voicechat.visitors import LOG, NO_LOG
 

@@ -15,10 +15,9 @@ from voicechat.errors import AudioDeviceError
 from voicechat.insight.metrics.usage import Usage
 from voicechat.protocol.client_events import InputAudioBufferCommit
 from voicechat.protocol.codec import encode
-from voicechat.transcription.agreement import Agreement
-from voicechat.transcription.hearing import Hearing, Lost
+from voicechat.transcription.carriers import Service
+from voicechat.transcription.hearing import Agreement, Hearing, Lost
 from voicechat.transcription.minutes import Minutes, Passage
-from voicechat.transcription.service import Service
 from voicechat.transcription.wish import SILENCE, Agreed
 
 _LAST_WORDS = 4.0

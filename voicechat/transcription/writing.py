@@ -1,28 +1,239 @@
-"""One recording, written down: read, sent, listened to, and gone on with in a new session where one was lost."""
+"""One recording, written down: read, sent, listened to, and gone on with in a new session where one was lost.
+
+Where to cut a recording into items: at pauses, and never in a word unless somebody speaks without one. Pure.
+
+The level of the sound decides, against the quietest stretch of the last seconds: recordings have noise floors of every
+height, and a cut wants the quietest place near, not a verdict about voices.
+
+Many recordings, a few at a time: results in the order of the inputs, failures kept apart, nothing lost.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from voicechat.audio.blocks import SAMPLE_RATE
-from voicechat.errors import SignallingError
+from voicechat.errors import ConfigError, EngineError, SignallingError, VoiceChatError
 from voicechat.insight.metrics.prices import Price, cost_of, price_of
 from voicechat.insight.metrics.usage import Usage
 from voicechat.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from voicechat.protocol.codec import encode
-from voicechat.transcription.agreement import Agreement
+from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Result
-from voicechat.transcription.hearing import Hearing, Lost
+from voicechat.transcription.hearing import Agreement, Hearing, Lost
 from voicechat.transcription.minutes import Minutes, Passage
-from voicechat.transcription.pieces import Cutter, Piece
-from voicechat.transcription.service import Service
 from voicechat.transcription.sound import Pcm, Recording, duration, read_sound
 from voicechat.transcription.wish import SILENCE, Agreed, Commits
+
+STEP = 960
+"""Samples (20 ms) that are judged together."""
+STEP_SECONDS = STEP / SAMPLE_RATE
+LONGEST_SPOKEN = 30.0
+"""Seconds of an item that ends at a pause of the speaker."""
+LONGEST_WHOLE = 300.0
+"""Seconds of an item that is a whole recording: no service takes a longer one for sure."""
+_ABOVE_FLOOR_DB = 10.0
+_QUIETEST_DB, _LOUDEST_FLOOR_DB = -60.0, -40.0
+"""dBFS between which a noise floor is believed; below the first nothing is a voice."""
+_FLOOR_WINDOW = 500
+"""Steps (10 s) whose quietest tenth is the floor."""
+_MARGIN = 0.3
+"""Seconds of quiet that are kept before a voice and behind it: the first consonant is quiet, too."""
+_LEAST_VOICE = 0.08
+"""Seconds: less is a click."""
+_GAP = 0.2
+"""Seconds over which the quietest place for a forced cut is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of the recording that becomes one item."""
+
+    start: float
+    """Seconds from where the cutter began."""
+    samples: Pcm = field(repr=False)
+
+    @property
+    def end(self) -> float:
+        return self.start + len(self.samples) / SAMPLE_RATE
+
+
+class Cutter:
+    """Takes sound in pieces of any length and gives back items; what has no voice in it is left out."""
+
+    def __init__(self, commits: Commits) -> None:
+        self._longest = {"vad": LONGEST_SPOKEN, "whole": LONGEST_WHOLE}.get(commits.by, commits.seconds)
+        self._at_pauses = commits.by == "vad"
+        self._rest = np.zeros(0, np.int16)
+        self._kept: list[Pcm] = []
+        self._levels: list[float] = []
+        self._history: list[float] = []
+        self._floor = _QUIETEST_DB
+        self._position = 0
+        """Steps before the first that is kept."""
+
+    def feed(self, samples: Pcm) -> list[Piece]:
+        """The items that are complete by now."""
+        self._rest = np.concatenate([self._rest, samples])
+        count = len(self._rest) // STEP
+        steps = self._rest[: count * STEP].reshape(count, STEP)
+        self._rest = self._rest[count * STEP :]
+        made: list[Piece] = []
+        for step in steps:
+            self._take(step)
+            if (cut := self._cut()) > 0:
+                made += self._cut_off(cut)
+        return made
+
+    def finish(self) -> list[Piece]:
+        """The last items."""
+        if len(self._rest):
+            self._take(np.pad(self._rest, (0, STEP - len(self._rest))))
+            self._rest = np.zeros(0, np.int16)
+        return self._cut_off(len(self._kept))
+
+    def _take(self, step: Pcm) -> None:
+        power = float(np.mean(np.square(step.astype(np.float32) / 32768.0)))
+        self._levels.append(10.0 * float(np.log10(power + 1e-10)))
+        self._history.append(self._levels[-1])
+        if len(self._history) > _FLOOR_WINDOW:
+            del self._history[: _FLOOR_WINDOW // 5]
+        if len(self._history) % 10 == 1:
+            self._floor = min(max(float(np.percentile(self._history, 10)), _QUIETEST_DB), _LOUDEST_FLOOR_DB)
+        self._kept.append(step)
+
+    def _cut(self) -> int:
+        """Steps that make an item now; 0: not yet."""
+        count, quiet = len(self._kept), _steps(SILENCE)
+        voice = self._floor + _ABOVE_FLOOR_DB
+        if self._at_pauses and count > quiet and max(self._levels[-quiet:]) <= voice:
+            is_silence = max(self._levels) <= voice
+            return count - _steps(_MARGIN if is_silence else SILENCE - _MARGIN)
+        return self._quietest(count // 2, count) if count >= round(self._longest / STEP_SECONDS) else 0
+
+    def _quietest(self, first: int, last: int) -> int:
+        """The middle of the quietest stretch; the later one of two that are equal, so that items are long."""
+        width = _steps(_GAP)
+        means = np.convolve(self._levels[first:last], np.ones(width) / width, "valid")
+        best = len(means) - 1 - int(np.argmin(np.round(means[::-1], 1)))
+        return first + best + width // 2
+
+    def _cut_off(self, count: int) -> list[Piece]:
+        """The first `count` steps as an item, without the quiet at its ends."""
+        loud = np.flatnonzero(np.array(self._levels[:count]) > self._floor + _ABOVE_FLOOR_DB)
+        made: list[Piece] = []
+        if len(loud) * STEP_SECONDS >= _LEAST_VOICE:
+            first = max(0, int(loud[0]) - _steps(_MARGIN))
+            last = min(count, int(loud[-1]) + 1 + _steps(_MARGIN))
+            made.append(Piece((self._position + first) * STEP_SECONDS, np.concatenate(self._kept[first:last])))
+        self._position += count
+        del self._kept[:count], self._levels[:count]
+        return made
+
+
+def _steps(seconds: float) -> int:
+    return round(seconds / STEP_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one recording."""
+
+    recording: Recording
+    result: Result
+    error: VoiceChatError | None = None
+    """Why there is no result at all."""
+    was_interrupted: bool = False
+
+    @property
+    def is_good(self) -> bool:
+        return self.error is None and self.result.is_complete
+
+
+class Batch:
+    """Writes recordings down. `ended` is called with the number of each as soon as it is done, `finished` once for each
+    in order, when all before it are."""
+
+    def __init__(
+        self,
+        recordings: Sequence[Recording],
+        service: Service,
+        agreed: Agreed,
+        *,
+        jobs: int = 1,
+        prices: Mapping[str, Price] | None = None,
+        finished: Callable[[Outcome], None] = lambda outcome: None,
+        changed: Callable[[int, Progress], None] = lambda index, progress: None,
+        ended: Callable[[int], None] = lambda index: None,
+    ) -> None:
+        self._recordings = recordings
+        self._service = service
+        self._finished = finished
+        self._changed = changed
+        self._ended = ended
+        self._writings = [
+            Writing(one, service, agreed, prices=dict(prices or {}), changed=partial(self._tell, index))
+            for index, one in enumerate(recordings)
+        ]
+        self._slots = asyncio.Semaphore(max(1, jobs))
+        self._outcomes: dict[int, Outcome] = {}
+        self._told = 0
+        self._no_line: SignallingError | ConfigError | EngineError | None = None
+
+    @property
+    def no_line(self) -> VoiceChatError | None:
+        """Why there was never a session; None once there was one."""
+        return None if any(one.has_connected for one in self._writings) else self._no_line
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [self._outcomes[index] for index in sorted(self._outcomes)]
+
+    async def run(self) -> None:
+        """Until all are done. When cancelled, what is written down by then counts as finished."""
+        tasks = [asyncio.ensure_future(self._one(index)) for index in range(len(self._writings))]
+        try:
+            await asyncio.gather(*tasks)
+        except asyncio.CancelledError:
+            # They were cancelled with us; a second time would end their closing of lines half way.
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for index in range(len(self._writings)):
+                if index not in self._outcomes:
+                    self._end(index, None, was_interrupted=True)
+            raise
+
+    async def _one(self, index: int) -> None:
+        async with self._slots:
+            if self._no_line is not None and self.no_line is not None:
+                self._end(index, self._no_line)
+                return
+            try:
+                await self._writings[index].run()
+            except (SignallingError, ConfigError, EngineError) as error:
+                self._no_line = error
+                self._end(index, error)
+            except VoiceChatError as error:
+                self._end(index, error)
+            else:
+                self._end(index, None)
+
+    def _end(self, index: int, error: VoiceChatError | None, *, was_interrupted: bool = False) -> None:
+        result = self._writings[index].result()
+        self._outcomes[index] = Outcome(self._recordings[index], result, error, was_interrupted)
+        self._ended(index)
+        while self._told in self._outcomes:
+            self._told += 1
+            self._finished(self._outcomes[self._told - 1])
+
+    def _tell(self, index: int) -> None:
+        self._changed(index, self._writings[index].progress)
+
 
 _BATCH = SAMPLE_RATE // 2
 """Samples that are decoded in one go, on a thread."""
