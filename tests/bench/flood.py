@@ -22,7 +22,7 @@ from tests.support.levels import levels
 from tests.support.talk_views import FREE, OPEN, READY
 from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import LINK_VERSION, Batch, Command, EngineHello, EventRow, Meters, Snapshot, Turns, pack
-from voicechat.engine.service import frames
+from voicechat.engine.pipe import frames
 
 TICK = 0.05
 WORDS = "the quick brown fox jumps over the lazy dog while nobody is looking and everything goes on as before".split()

@@ -9,17 +9,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-import struct
-import sys
-import threading
-import traceback
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import msgspec
 
-from voicechat import __version__
 from voicechat.config.private_values import with_private
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
@@ -35,32 +28,21 @@ from voicechat.engine.control import Control
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import METRICS, BitRate
 from voicechat.engine.link import (
-    LINK_VERSION,
-    MAX_FRAME,
-    Ack,
-    Bye,
     ClientHello,
     Command,
     Devices,
-    EngineHello,
-    FromClient,
     Goodbye,
     Meters,
-    Ping,
-    Pong,
     Received,
     SoundFacts,
-    unpack_from_client,
 )
-from voicechat.engine.outbox import Outbox
+from voicechat.engine.pipe import TICK, PipeServer, note_defect
 from voicechat.engine.ports import Line, ReceiveCounts
 from voicechat.engine.problems import Problems
 from voicechat.engine.showing import Showing
 from voicechat.engine.taping import Taping
-from voicechat.errors import AudioDeviceError, EngineError, VoiceChatError
-from voicechat.exit_codes import ENGINE_DIED, exit_code
-from voicechat.journal.entry import Happening, Watch
-from voicechat.tasks import is_send_after_close
+from voicechat.errors import AudioDeviceError
+from voicechat.journal.entry import Happening
 
 QUIET = -90.0
 """dBFS shown as no sound at all."""
@@ -170,69 +152,30 @@ def received(counts: ReceiveCounts) -> Received:
     )
 
 
-TICK = 0.05
-"""Snapshots, transcript changes and event batches leave at most 20 times a second."""
 DEAD_MAN = 3.0
 """So long without a ping closes the mic: the client was stopped (Ctrl+Z) or hangs."""
-LAST_WORDS = 0.3
-"""Seconds the last frames may take to leave."""
 CLOSING = 1.5
 """Seconds a tidy end may take."""
 CHECKS = "problem checks"
 """Two observers of a talk, as a notice names them: they also look at the time that passes."""
 
 
-class Service:
+class Service(PipeServer):
     """The engine's side of the link."""
 
+    name = "engine"
+
     def __init__(self, link_in: int, link_out: int) -> None:
-        self._in = link_in
-        self._outbox = Outbox(link_out)
-        self._audience = Audience(self._outbox.post)
+        super().__init__(link_in, link_out)
+        self._audience = Audience(self.post)
         self.post = self._audience.post
-        self._loop = asyncio.get_running_loop()
-        self._has_ended = False
-        self._resting: asyncio.Future[None] | None = None
-        self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
         self._talk: Talk | None = None
         self._showing: Showing | None = None
         self._taping: Taping | None = None
         self._ticks: tuple[Callable[[], None], ...] = ()
-        self._pinged_at = self._loop.time()
         self._attended = True
-        self._parent = os.getppid()
-
-    async def run(self) -> int:
-        """Serve until the client leaves. Returns the process's exit status."""
-        with contextlib.suppress(NotImplementedError):
-            self._loop.add_signal_handler(signal.SIGTERM, self._end)
-        threading.Thread(target=self._read, name="link-reader", daemon=True).start()
-        self.post(EngineHello(LINK_VERSION, os.getpid(), __version__))
-        try:
-            hello = await self._hello
-            return 0 if hello is None else await self._serve(hello)
-        except VoiceChatError as error:
-            code = exit_code(error)
-            cause = " · ".join(part for part in (error.message, error.hint) if part)
-            is_stuck = isinstance(error, AudioDeviceError) and error.retryable
-            self.post(Goodbye(cause, exit_code=code, restart=is_stuck))
-            return code
-
-    def close(self) -> None:
-        """Let what was said last reach the client, if it still listens."""
-        self._outbox.close(LAST_WORDS)
-
-    def _end(self) -> None:
-        """The client is gone, or wants us to be."""
-        self._has_ended = True
-        if self._resting is not None:
-            wake(self._resting)
-        if not self._hello.done():
-            self._hello.set_result(None)
 
     async def _serve(self, hello: ClientHello) -> int:
-        if hello.version != LINK_VERSION:
-            raise EngineError("the engine and the screen are of different versions", hint="start voicechat again")
         log = EventLog()
         self._audience.recent = lambda: log.recent
         problems = Problems(self.post)
@@ -285,7 +228,7 @@ class Service:
                     raise error
                 if talk.is_sound_stuck:
                     raise AudioDeviceError("the sound library hangs", hint="start again", retryable=True)
-                await self._rest()
+                await self._rest(TICK)
         finally:
             starting.cancel()
 
@@ -293,37 +236,20 @@ class Service:
         for tick in self._ticks:
             tick()
 
-    async def _rest(self) -> None:
-        """Until the next tick or the end. `asyncio.wait_for` would make a task each time, twenty times a second."""
-        self._resting = self._loop.create_future()
-        timer = self._loop.call_later(TICK, wake, self._resting)
-        try:
-            await self._resting
-        finally:
-            timer.cancel()
-
     def _seen(self, talk: Talk) -> tuple[State, View]:
         """The talk as it is now, for whoever asks at the door."""
         session = talk.session
         return session.state, view(session.state, session.clock(), session.policy)
 
     def _watch_client(self, talk: Talk) -> None:
-        if os.getppid() != self._parent:  # it died, and somebody else holds the pipe open
-            self._end()
         attended = self._loop.time() - self._pinged_at < DEAD_MAN
         if attended != self._attended:
             self._attended = attended
             talk.session.tell(on.AttendanceChanged(attended))
 
-    def _read(self) -> None:
-        """On the reader thread, until the pipe ends."""
-        for message in frames(self._in):
-            if isinstance(message, Command):
-                self._apply_at_once(message)
-            self._loop.call_soon_threadsafe(self._take, message)
+    def _pipe_closed(self) -> None:
         if self._talk is not None:
             self._talk.path.close_mic(drop=True)
-        self._loop.call_soon_threadsafe(self._end)
 
     def _apply_at_once(self, command: Command) -> None:
         talk = self._talk
@@ -333,20 +259,6 @@ class Service:
             talk.path.flush()
         elif command.name == "MuteChosen" and command.args.get("muted"):
             talk.path.close_mic(drop=True, is_told=True)
-
-    def _take(self, message: FromClient) -> None:
-        self._pinged_at = self._loop.time()
-        match message:
-            case ClientHello() if not self._hello.done():
-                self._hello.set_result(message)
-            case Command(id=number):
-                self.post(Ack(number, self._obey(message)))
-            case Ping(id=number):
-                self.post(Pong(number))
-            case Bye():
-                self._end()
-            case _:
-                pass
 
     def _obey(self, command: Command) -> str:
         if self._talk is None:
@@ -371,46 +283,3 @@ async def _wind_up(talk: Talk, taping: Taping) -> None:
             await asyncio.wait_for(talk.close(), CLOSING)
     finally:
         taping.end()
-
-
-def wake(resting: asyncio.Future[None]) -> None:
-    """Let whoever rests go on, once."""
-    if not resting.done():
-        resting.set_result(None)
-
-
-def note_defect(watch: Watch, now: float, context: Mapping[str, Any]) -> None:
-    """An exception nobody expected: the log keeps its traceback, the event list its sentence, and the talk goes on.
-
-    No traceback for what a library still sent to a peer that is gone: the lost line is told by itself.
-    """
-    error = context.get("exception")
-    if isinstance(error, BaseException) and not is_send_after_close(error):
-        traceback.print_exception(error, file=sys.stderr)
-    told = f"{type(error).__name__}: {error}" if error else str(context.get("message", ""))
-    watch(Happening(now, "local", {"type": "engine.defect", "message": told}))
-
-
-def frames(descriptor: int) -> Iterator[FromClient]:
-    """Every message until the pipe ends; what is no message of a client is skipped."""
-    with os.fdopen(descriptor, "rb") as stream:
-        while len(header := stream.read(4)) == 4:
-            (length,) = struct.unpack("<I", header)
-            body = stream.read(length) if length <= MAX_FRAME else b""
-            if len(body) != length:
-                return
-            with contextlib.suppress(msgspec.DecodeError):
-                yield unpack_from_client(body)
-
-
-async def serve(link_in: int, link_out: int) -> int:
-    """The process edge: whatever goes wrong is told to the client and written to the log."""
-    service = Service(link_in, link_out)
-    try:
-        return await service.run()
-    except Exception as error:
-        traceback.print_exc(file=sys.stderr)
-        service.post(Goodbye(f"the engine failed: {type(error).__name__}: {error}", exit_code=ENGINE_DIED))
-        return ENGINE_DIED
-    finally:
-        service.close()

@@ -15,7 +15,7 @@ from voicechat import exit_codes
 from voicechat.config.settings import Settings
 from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
-from voicechat.engine.service import TICK
+from voicechat.engine.pipe import TICK
 from voicechat.journal.entry import Happening
 from voicechat.tap.desk import Desk
 from voicechat.tap.server import TapServer

@@ -8,7 +8,7 @@ import threading
 
 from voicechat.core.view import View
 from voicechat.engine.link import Ack, FromEngine, Goodbye, Meters, Snapshot, unpack_from_engine
-from voicechat.engine.outbox import Outbox
+from voicechat.engine.pipe import Outbox
 
 
 def read_all(descriptor: int) -> list[FromEngine]:
