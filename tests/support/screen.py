@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from time import monotonic
 
 from textual import _wait
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
@@ -76,7 +77,11 @@ async def until(pilot: Pilot[int], is_true: Callable[[], bool]) -> None:
 
 def lines(app: VoiceChatApp) -> list[str]:
     """What is on the screen, row by row; what waits for the next frame is painted first."""
-    app.screen._on_timer_update()
+    for screen in [*app._background_screens, app.screen]:
+        screen._on_timer_update()
+    visible_screen_stack.set(app._background_screens)
+    if app.screen is not app.talk:
+        app.screen._set_dirty()
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 

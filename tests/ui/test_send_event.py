@@ -23,7 +23,7 @@ from voicechat.ui.widgets.send_event import SendEvent, complete
 async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:
     app.manual.open_form(prefill)
     await until(pilot, lambda: app.manual.form is not None and app.manual.form.is_mounted and app.focused is not None)
-    form = app.talk.query_one(SendEvent)
+    form = app.screen.query_one(SendEvent)
     await until(pilot, lambda: form.editor.has_focus)
     await at_rest(pilot)
     return form
@@ -113,8 +113,10 @@ async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local
         engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))
         await until(pilot, lambda: "response.create" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
-        await until(pilot, lambda: app.manual.form is not None and app.talk.query_one(SendEvent).editor.has_focus)
-        await until(pilot, lambda: json.loads(app.talk.query_one(SendEvent).editor.text) == {"type": "response.create"})
+        await until(pilot, lambda: app.manual.form is not None and app.screen.query_one(SendEvent).editor.has_focus)
+        await until(
+            pilot, lambda: json.loads(app.screen.query_one(SendEvent).editor.text) == {"type": "response.create"}
+        )
         assert sent(engine) == []
 
 
@@ -167,7 +169,7 @@ async def test_a_huge_paste_is_cut_and_the_form_stays_quick_enough_to_close() ->
         await until(pilot, lambda: len(form.editor.text) > 100_000)
         assert len(form.editor.text) <= 131_072
         await pilot.press("escape")
-        await until(pilot, lambda: not form.display)
+        await until(pilot, lambda: app.screen is app.talk)
 
 
 async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:

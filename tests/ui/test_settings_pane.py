@@ -16,6 +16,7 @@ from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, SessionShown, Snapshot
 from voicechat.ui.app import VoiceChatApp
+from voicechat.ui.screens.overlays import QuitScreen
 from voicechat.ui.widgets.composer import MessageField
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.settings_pane import SettingsList, SettingsPane
@@ -26,7 +27,7 @@ LARGE = (120, 60)
 
 def row_of(app: VoiceChatApp, word: str) -> str:
     """The drawer's row that begins with a word."""
-    left = app.talk.query_one(SettingsPane).region.x
+    left = app.screen.query_one(SettingsPane).region.x
     return next(line[left:] for line in lines(app) if line[left:].strip(" ▸").startswith(word))
 
 
@@ -52,7 +53,7 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
             assert app.talk.query_one(Deck).region == deck
             assert "● ON AIR" in "\n".join(lines(app)[-5:])
             assert all(len(line) <= width for line in lines(app))
-            assert app.talk.query_one(SettingsPane).region.width == (58 if width >= 100 else width)
+            assert app.screen.query_one(SettingsPane).region.width == (58 if width >= 100 else width)
             await pilot.press("escape")
             assert "WHO DECIDES" not in text(app)
         await pilot.press("comma")
@@ -61,7 +62,7 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
 
 async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
     async with settings() as (app, engine, pilot):
-        app.talk.query_one(SettingsList).cursor = SILENCE
+        app.screen.query_one(SettingsList).cursor = SILENCE
         await pilot.press("right", "right", "left")
         chosen = [one for one in engine.sent if isinstance(one, did.SettingChosen)]
         assert chosen == [did.SettingChosen(SILENCE, value) for value in (550, 600, 550)]
@@ -80,7 +81,7 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
     gain = "0 instead of 3 of 9 turns cut in a pause, +200 ms a turn"
     async with settings(structs.replace(SESSION, suggested=((SILENCE, 700, gain),))) as (app, engine, pilot):
         assert f"700 ms: {gain}" in " ".join(text(app).split()).replace("│ ", "")
-        app.talk.query_one(SettingsList).cursor = SILENCE
+        app.screen.query_one(SettingsList).cursor = SILENCE
         await pilot.press("enter")
         assert did.SettingChosen(SILENCE, 700) in engine.sent
         await until(pilot, lambda: "700 ms" in row_of(app, "silence"))
@@ -89,7 +90,7 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
 
 async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
     async with settings() as (app, engine, pilot):
-        app.talk.query_one(SettingsList).cursor = f"{VAD}.threshold"
+        app.screen.query_one(SettingsList).cursor = f"{VAD}.threshold"
         await pilot.press(*["right"] * 9)
         assert "0.95" in row_of(app, "threshold")
         engine.deliver(REFUSED)
@@ -111,7 +112,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         assert "fixed over WebRTC" in row_of(app, "input as")
         assert "fixed once heard" in row_of(app, "voice")
         count = len(engine.sent)
-        app.talk.query_one(SettingsList).cursor = "temperature"
+        app.screen.query_one(SettingsList).cursor = "temperature"
         await pilot.press("right", "enter")
         assert len(engine.sent) == count
         engine.deliver(structs.replace(SESSION, dialect="beta"))
@@ -122,7 +123,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
 
 async def test_every_field_of_either_detector_can_be_reached() -> None:
     async with settings() as (app, engine, pilot):
-        pane = app.talk.query_one(SettingsList)
+        pane = app.screen.query_one(SettingsList)
         asked = {
             f"{VAD}.type": did.SettingChosen(f"{VAD}.type", "semantic_vad"),
             f"{VAD}.prefix_padding_ms": did.SettingChosen(f"{VAD}.prefix_padding_ms", 350),
@@ -156,7 +157,7 @@ async def test_every_field_of_either_detector_can_be_reached() -> None:
 
 async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
     async with settings() as (app, engine, pilot):
-        app.talk.query_one(SettingsList).cursor = "audio.input.transcription.language"
+        app.screen.query_one(SettingsList).cursor = "audio.input.transcription.language"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.focused, MessageField))
         await pilot.press("backspace", "backspace", "d", "e", "enter")
@@ -198,7 +199,7 @@ async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> 
 
 async def test_the_mouse_chooses_and_drags() -> None:
     async with settings() as (app, engine, pilot):
-        left = app.talk.query_one(SettingsPane).region.x
+        left = app.screen.query_one(SettingsPane).region.x
         y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("detector"))
         x = lines(app)[y].index("semantic")
         await pilot.click(offset=(x, y))
@@ -212,7 +213,7 @@ async def test_the_mouse_chooses_and_drags() -> None:
 
 async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
     async with settings() as (app, engine, pilot):
-        pane = app.talk.query_one(SettingsList)
+        pane = app.screen.query_one(SettingsList)
         pane.cursor = "theme"
         await pilot.press("right")
         assert app.theme == "daylight"
@@ -239,7 +240,6 @@ async def test_names_from_a_service_are_harmless() -> None:
 
 async def test_the_question_before_quitting_on_air_is_not_covered_by_the_drawer() -> None:
     async with showing("settings", (120, 36)) as (app, _, pilot):
-        app.talk.ask_to_quit(True)
-        await pilot.pause()
-        assert app.talk.drawer_place == ""
-        assert app.talk.is_asking
+        await pilot.press("f4", "ctrl+q")
+        assert isinstance(app.screen, QuitScreen)
+        assert "YOU ARE ON AIR" in text(app)

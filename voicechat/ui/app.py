@@ -19,6 +19,7 @@ from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.screen import ModalScreen
 from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
@@ -45,6 +46,7 @@ from voicechat.ui.options import Engine, UiOptions
 from voicechat.ui.pace import RESTARTABLE_AFTER, after_death
 from voicechat.ui.paint import AsciiScrollBarRender
 from voicechat.ui.sanitise import clean
+from voicechat.ui.screens.overlays import DevicesScreen, HelpScreen, Overlay, QuitScreen, SettingsScreen
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
     from voicechat.ui.widgets.settings_pane import LookChosen
 
+TOO_SMALL = "Terminal too small for {} (needs 60x16)"
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 COLLECT_EVERY = 60.0
@@ -209,7 +212,7 @@ class VoiceChatApp(App[int]):
         message.stop()
         match message.look.what, message.look.value:
             case "devices", _:
-                self.talk.toggle_devices()
+                self.action_devices()
             case "theme", "":
                 self.action_change_theme()
             case "theme", name:
@@ -219,11 +222,9 @@ class VoiceChatApp(App[int]):
                 self.talk.calm = motion == "calm"
 
     def action_fold(self) -> None:
-        """Enter: answers the question that is open, restarts an engine that died or hangs, else unfolds."""
+        """Enter: restarts an engine that died or hangs, else unfolds."""
         hangs = self.feed.silent_for >= RESTARTABLE_AFTER
-        if self.talk.is_asking:
-            self.leave(0)
-        elif self.died is None and not hangs:
+        if self.died is None and not hangs:
             pane = self.talk.developer.shown_pane
             pane.choose() if pane is not None else self.transcript.toggle_fold()
         elif self.feed.may_restart():
@@ -337,13 +338,11 @@ class VoiceChatApp(App[int]):
     # the sound
     def action_devices(self) -> None:
         """Microphone and loudspeaker, and back."""
-        if self.died is None and not self.talk.toggle_devices():
-            self.notice("60x16 or more shows the devices")
+        self.show_overlay(DevicesScreen, "devices")
 
     def action_settings(self) -> None:
         """What can be set while talking, and back."""
-        if self.died is None and not self.talk.toggle_settings():
-            self.notice("60x16 or more shows the settings")
+        self.show_overlay(SettingsScreen, "the settings")
 
     # the answer and the session
     def action_stop(self) -> None:
@@ -365,7 +364,9 @@ class VoiceChatApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys of an answer are those of other actions while nothing is asked; `type` is a letter in a field."""
-        if action == "type" and (isinstance(self.focused, Input | TextArea) or self.screen is not self.talk):
+        if action == "type" and (
+            isinstance(self.focused, Input | TextArea) or isinstance(self.screen, ModalScreen | QuitScreen)
+        ):
             return False
         return bool(self.talk.consent.asked) if action == "consent" else super().check_action(action, parameters)
 
@@ -385,16 +386,28 @@ class VoiceChatApp(App[int]):
     def action_type(self) -> None:
         """Open the message field."""
         if self.died is None:
+            self.talk.close_overlays()
             self.talk.open_composer()
 
     def action_events(self) -> None:
         """The list of events, and back."""
+        self.talk.close_overlays()
         self.talk.close_composer()  # the list takes the keyboard, and the footer must not say otherwise
         self.talk.developer.show(not self.talk.developer.is_shown)
 
     def action_help(self) -> None:
         """The key card."""
-        self.talk.toggle_keys()
+        self.show_overlay(HelpScreen, "the keys")
+
+    def show_overlay(self, kind: type[Overlay], name: str) -> None:
+        """Open it above the talk, or close it where it is open."""
+        was_open = isinstance(self.screen, kind)
+        if self.talk.size_class == "tiny" and not was_open:
+            self.notice(TOO_SMALL.format(name))
+        elif self.died is None or kind is HelpScreen:
+            self.talk.close_overlays()
+            if not was_open:
+                self.push_screen(kind())
 
     def action_commands(self) -> None:
         """Every command by name."""
@@ -437,8 +450,8 @@ class VoiceChatApp(App[int]):
     # leaving
     async def action_quit(self) -> None:
         """Leave; on air, ask once."""
-        if self.view.mic.is_on_air and not self.talk.is_asking and self.died is None:
-            self.talk.ask_to_quit(True)
+        if self.view.mic.is_on_air and not isinstance(self.screen, QuitScreen) and self.died is None:
+            self.push_screen(QuitScreen())
         else:
             self.leave(0)
 
@@ -488,14 +501,9 @@ class VoiceChatApp(App[int]):
             whole = "" if copy.events == copy.wanted else f"newest of {grouped(copy.wanted)} "
             self.notice(f"{grouped(copy.events)} {whole}events copied as a tape")
 
-    def on_send_event_closed(self) -> None:
-        """Esc in the form."""
-        self.manual.close_form()
-
-    # the selected turn
     def on_transcript_selected(self) -> None:
         """The keys for a turn work, or no longer."""
-        self.manual.place_changed()
+        self.talk.hand_place = "turn" if self.transcript.selected else ""
 
     @property
     def transcript(self) -> Transcript:
@@ -509,8 +517,9 @@ class VoiceChatApp(App[int]):
 
     def action_numbers(self) -> None:
         """The numbers, and back."""
+        self.talk.close_overlays()
         if not self.talk.toggle_numbers():
-            self.notice("60x16 or more shows the numbers")
+            self.notice(TOO_SMALL.format("the numbers"))
 
     def action_go_on(self) -> None:
         """Talk on beyond the budget."""

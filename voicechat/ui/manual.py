@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from textual.css.query import NoMatches
-
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Batch, Turns
+from voicechat.ui.screens.overlays import SendEventScreen
 from voicechat.ui.widgets.composer import Composer, Insertion
 
 if TYPE_CHECKING:
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
 REFUSED = "hand_refused"
 """The code of the core's notes about what was done by hand."""
+SENDING = "send-event"
 RETRIEVED = "conversation.item.retrieved"
 
 
@@ -32,19 +32,33 @@ class Manual:
     # the form
     @property
     def form(self) -> SendEvent | None:
-        """The form, once it was opened. Its class is named here, not asked for: asking would load it."""
-        try:
-            return self.app.talk.query_one("#send-event")  # type: ignore[return-value]  # the id is given in one place
-        except NoMatches:
-            return None
+        """The form, while it is open."""
+        screen = self.app.screen
+        return screen.form if isinstance(screen, SendEventScreen) and screen.is_mounted else None
 
     def send_event(self) -> None:
         """Open the form, or close it."""
-        form = self.form
-        if form is not None and form.display:
-            self.close_form()
+        if isinstance(self.app.screen, SendEventScreen):
+            self.app.talk.close_overlays()
         else:
             self.open_form()
+
+    def open_form(self, prefill: str = "") -> None:
+        """Show the form, with another text in it if one is given; nothing is sent by that."""
+        if self.app.talk.size_class == "tiny" or self.app.died is not None:
+            too_small = "Terminal too small for the form (needs 60x16)"
+            self.app.notice(too_small if self.app.died is None else "the engine has ended")
+            return
+        if not self.app.is_screen_installed(SENDING):
+            self.app.install_screen(SendEventScreen(), SENDING)
+        screen = self.app.get_screen(SENDING, SendEventScreen)
+        if self.app.screen is not screen:
+            self.app.talk.close_overlays()
+            self.app.push_screen(screen)
+        screen.call_later(self._form_ready, screen, prefill)  # its own queue: behind its first composition
+
+    def _form_ready(self, screen: SendEventScreen, prefill: str) -> None:
+        screen.form.begin(self._item_id, readable(prefill) if prefill else "")
 
     def resend(self) -> None:
         """The event under the cursor in the form; Ctrl+S is still the user's to press."""
@@ -64,39 +78,6 @@ class Manual:
 
         found = next((one.text for one in templates(self.app.talk.connection.dialect) if one.type == name), "")
         self.open_form(found.replace(ANY_ITEM, self._item_id or ANY_ITEM))
-
-    def open_form(self, prefill: str = "") -> None:
-        """Show the form, with another text in it if one is given; nothing is sent by that."""
-        if self.app.talk.size_class == "tiny" or self.app.died is not None:
-            self.app.notice("60x16 or more shows the form" if self.app.died is None else "the engine has ended")
-            return
-        form = self.form
-        if form is None:
-            # Made at the first use: the editor and the whole table of the protocol cost the start 50 ms.
-            from voicechat.ui.widgets.send_event import SendEvent
-
-            form = SendEvent()
-            form.item_id = self._item_id
-            self.app.talk.query_one("#main").mount(form)
-        form.item_id = self._item_id
-        form.display = True
-        self.app.talk.hand_place = "sending"
-        form.call_later(self._form_ready, form, prefill)  # its own queue: behind its first composition
-
-    def _form_ready(self, form: SendEvent, prefill: str) -> None:
-        if prefill:
-            form.fill(readable(prefill))
-        form.editor.focus()
-
-    def close_form(self) -> bool:
-        """Hide the form, its text stays; False: it was not open."""
-        form = self.form
-        if form is None or not form.display:
-            return False
-        form.display = False
-        self.place_changed()
-        self.app.talk.focus_main()
-        return True
 
     @property
     def _item_id(self) -> str:
@@ -162,8 +143,6 @@ class Manual:
     def close(self) -> bool:
         """Esc: the form, a question, then the selection; False: there was none of them."""
         transcript = self.app.transcript
-        if self.close_form():
-            return True
         if self.app.talk.query_one(Composer).is_open:
             return False
         if transcript.question:
@@ -178,8 +157,8 @@ class Manual:
     def take_turns(self, turns: Turns) -> None:
         """A refusal belongs into the form that hides the transcript."""
         refused = [turn.text for turn in turns.changed if turn.who == "note" and turn.detail == REFUSED]
-        form = self.form if refused else None  # looking for it costs, and turns change many times a second
-        if form is not None and form.display:
+        form = self.form if refused else None
+        if form is not None:
             for text in refused:
                 form.refused(text)
 
@@ -199,12 +178,6 @@ class Manual:
         inspector.set_filter("")
         if inspector.select_seq(seq):
             inspector.show_details(True)
-
-    def place_changed(self) -> None:
-        """The keys for a turn work, or no longer."""
-        form = self.form
-        is_sending = form is not None and form.display
-        self.app.talk.hand_place = "sending" if is_sending else "turn" if self.app.transcript.selected else ""
 
 
 def readable(payload: str) -> str:

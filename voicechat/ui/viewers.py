@@ -20,7 +20,6 @@ from voicechat.ui.options import Engine, Player, UiOptions
 from voicechat.ui.paint import Painted, Palette, Row, clock
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talker import Talker
-from voicechat.ui.widgets.card import KeyCard
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.footer import Foot
@@ -170,7 +169,6 @@ class ReplayApp(VoiceChatApp):
         self.title = TITLE
         self.talk.mount(self._line, before=self.talk.query_one(Deck))
         self.talk.query_one(Foot).replay = "playing"
-        self.talk.query_one(KeyCard).replay = True
         self.talk.add_class("-replay")
         self.talk.developer.inspector.store.keep = KEEP_OF_TAPE
 

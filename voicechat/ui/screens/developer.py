@@ -189,22 +189,14 @@ class Developer:
 
     # the keyboard
     def stops(self) -> list[Widget]:
-        """Where Tab goes: transcript, events, filter, details, problems, timeline, drawer."""
+        """Where Tab goes: transcript, events, filter, details, problems, timeline."""
         pane, transcript = self.inspector, self.screen.query_one(Transcript)
         wanted: list[Widget] = [transcript.turn_list] if transcript.display else []
         wanted += [pane.events, pane.filter.field]
         wanted += [pane.detail.text] if pane.detail.display else []
         if self.screen.size_class != "normal" or not pane.detail.display:
             wanted.append(self.problems)
-        return [*wanted, self.timeline, *self._drawers()]
-
-    def _drawers(self) -> list[Widget]:
-        """What is open above the main area and takes keys."""
-        boxes = [child for child in self.screen.query_one("#main").children if child.id != "talk" and child.display]
-        able = [[part for part in box.query("*").results(Widget) if part.can_focus and part.display] for box in boxes]
-        return [
-            box if box.can_focus else parts[0] for box, parts in zip(boxes, able, strict=True) if box.can_focus or parts
-        ]
+        return [*wanted, self.timeline]
 
     def next_pane(self, by: int) -> None:
         """The keyboard to the next pane; outside the developer view, to the next widget."""

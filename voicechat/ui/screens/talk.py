@@ -17,7 +17,6 @@ from textual.reactive import var
 from textual.screen import Screen
 from textual.widgets import Static
 
-from voicechat.core.user_events import DevicesAsked
 from voicechat.core.view import ConnectionView, MicView, ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import (
     Devices,
@@ -31,12 +30,13 @@ from voicechat.engine.link import (
 )
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui.cards import CardFacts
-from voicechat.ui.messages import TOLD_BY_THE_TALK, UserDid
+from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.pace import settled, still_connection
 from voicechat.ui.paint import SIZE_CLASSES, Area, Backdrop, SideBySide, SizeClass, palette_of, size_class
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES, Developer
-from voicechat.ui.widgets.card import Card, ConsentBox, KeyCard, QuitBox
+from voicechat.ui.screens.overlays import Overlay
+from voicechat.ui.widgets.card import Card, ConsentBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
@@ -48,10 +48,8 @@ from voicechat.ui.widgets.turn import body_content
 from voicechat.ui.wording import Keys, Release, assistant_name, with_hint
 
 if TYPE_CHECKING:
-    from voicechat.ui.widgets.devices_pane import DevicesPane
     from voicechat.ui.widgets.numbers_view import NumbersView
     from voicechat.ui.widgets.problems_pane import ProblemsPane
-    from voicechat.ui.widgets.settings_pane import SettingsPane
     from voicechat.ui.widgets.timeline import Timeline
 
 
@@ -75,7 +73,7 @@ class TalkScreen(Screen[None], Backdrop):
 
     # Slices of the session. They are `var`, not `reactive`: the screen itself has nothing to repaint, and would repaint
     # everything. Each value that a binding hands on costs as much as a painted row, and clocks run in most slices: the
-    # `still_` ones are equal as long as no word would change, those of drawers stand still while none is open.
+    # `still_` ones are equal as long as no word would change.
     mic: var[MicView] = var(MicView())
     reply: var[ReplyView] = var(ReplyView())
     connection: var[ConnectionView] = var(ConnectionView())
@@ -83,8 +81,8 @@ class TalkScreen(Screen[None], Backdrop):
     still_mic: var[MicView] = var(MicView())
     still_reply: var[ReplyView] = var(ReplyView())
     still_connection: var[ConnectionView] = var(ConnectionView())
-    drawer_mic: var[MicView] = var(MicView())
-    drawer_meters: var[Meters] = var(Meters())
+    has_state: var[bool] = var(False)
+    """The engine has shown a state, so it takes commands."""
 
     release: var[Release] = var[Release]("unknown")
     keys: var[Keys] = var(Keys())
@@ -102,7 +100,7 @@ class TalkScreen(Screen[None], Backdrop):
     looked_at: var[bool] = var(True)
     place: var[str] = var("talk")
     hand_place: var[str] = var("")
-    """`sending` while the form for events is open, `turn` while a turn is selected."""
+    """`turn` while a turn is selected."""
     turns_spoken: var[int] = var(0)
     facts: var[CardFacts] = var(CardFacts())
     answers: var[Answers] = var(Answers())
@@ -129,8 +127,8 @@ class TalkScreen(Screen[None], Backdrop):
         self.set_reactive(TalkScreen.facts, CardFacts(view=first, welcome=welcome, keys=keys))
         self._died: str | None = None
         self._may_restart = True
-        self._has_state = False
-        """The engine has shown a state, so it takes commands."""
+        self.last_setting = ""
+        """Where the cursor of the settings was left."""
         self.developer = Developer(self)
         self.consent = ConsentBox()
 
@@ -146,8 +144,6 @@ class TalkScreen(Screen[None], Backdrop):
                     yield Card(id="card").data_bind(cls.facts)
                 glance = Glance().data_bind(cls.reply, cls.connection, cls.answers, cls.figures, cls.numbers)
                 yield glance.data_bind(notes=cls.troubles)
-            yield KeyCard().data_bind(cls.keymap, cls.release, cls.keys, cls.read_only)
-            yield QuitBox()
         yield self.consent.data_bind(cls.place)
         yield Static("", id="last", markup=False)
         yield Static("60x16 or more shows the talk", id="too-small", markup=False)
@@ -178,10 +174,6 @@ class TalkScreen(Screen[None], Backdrop):
         self.query_one("#talk").mount(
             self.numbers_view.data_bind(cls.numbers, cls.connection, cls.figures), self.developer.inspector
         )
-        seen = {"mic": cls.drawer_mic, "meters": cls.drawer_meters}
-        self.devices_pane.data_bind(cls.devices, cls.sound, **seen)
-        settings = self.settings_pane.data_bind(cls.sound, cls.is_line_up, cls.calm, **seen)
-        self.query_one("#main").mount(self.devices_pane, settings.data_bind(shown=cls.session), before=0)
         self.mount(self.developer.timeline.data_bind(cls.voice, cls.calm), before=self.query_one(Ribbon))
         self.developer.timeline.hits = self.developer.inspector.hits
 
@@ -190,9 +182,7 @@ class TalkScreen(Screen[None], Backdrop):
         """A new state of the session."""
         self.sound, self.writes = sound, view.mic.turn_mode == "transcribe"
         self.hangs = view.mic.state == "unknown"
-        if not self._has_state:
-            self._has_state = True
-            self.ask_for_devices()
+        self.has_state = True
         self.take_slices(view, meters)
         self.is_line_up = self.query_one(Composer).is_online = view.connection.phase == "open"
         self.consent.take(() if self.read_only else view.asked)
@@ -255,8 +245,8 @@ class TalkScreen(Screen[None], Backdrop):
         self._died, self._may_restart = cause, may_restart
         if cause is not None:
             self.close_composer()
-            self.close_drawers()
-            self._has_state = False
+            self.close_overlays()
+            self.has_state = False
             self.developer.show(False)
         self._refresh_facts()
         self.refresh_place()
@@ -385,36 +375,18 @@ class TalkScreen(Screen[None], Backdrop):
         """The numbers have the main area; events, when they are shown, come before them."""
         return self.has_class("-numbers") and not self.developer.is_shown
 
-    def toggle_keys(self) -> None:
-        """The key card, or away with it."""
-        card = self.query_one(KeyCard)
-        card.developer = self.developer.is_shown
-        card.display = not card.display
+    def on_screen_resume(self) -> None:
+        """Nothing stands above it any more."""
         self.refresh_place()
 
-    def ask_to_quit(self, wanted: bool) -> None:
-        """The question of somebody who is on air; no drawer may cover it or take its Enter."""
-        if wanted:
-            self.close_drawers()
-        self.query_one(QuitBox).display = wanted
-        self.refresh_place()
-
-    @property
-    def is_asking(self) -> bool:
-        """The question is open."""
-        return bool(self.query_one(QuitBox).display)
+    def close_overlays(self) -> None:
+        """Nothing stands above the talk any more."""
+        while isinstance(self.app.screen, Overlay):
+            self.app.pop_screen()
 
     def close_topmost(self) -> bool:
         """Close one thing; False: nothing was open."""
-        if self.is_asking:
-            self.ask_to_quit(False)
-            return True
         if self.close_composer():
-            return True
-        if self.query_one(KeyCard).display:
-            self.toggle_keys()
-            return True
-        if self.close_drawer():
             return True
         if self.developer.is_shown:
             if not self.developer.close():
@@ -441,23 +413,18 @@ class TalkScreen(Screen[None], Backdrop):
         """What has the keyboard, for the footer."""
         if self._died is not None:
             self.place = "died"
-        elif self.is_asking:
-            self.place = "asking"
-        elif self.hand_place == "sending":
-            self.place = "sending"
+        elif isinstance(self.app.screen, Overlay):
+            self.place = self.app.screen.place
         elif self.query_one(Composer).is_open:
             self.place = "typing"
-        elif self.query_one(KeyCard).display:
-            self.place = "help"
-        elif self.drawer_place:
-            self.place = self.drawer_place
+        elif self.consent.asked:
+            self.place = "consent"
         elif self.developer.is_shown:
             self.place = "filter" if self.developer.inspector.filter.is_typing else "events"
         elif self.shows_numbers:
             self.place = "numbers"
         else:
             self.place = self.hand_place or "talk"
-        self.feed_drawers()
 
     def take_slices(self, view: View, meters: Meters) -> None:
         """A new state of the session."""
@@ -468,12 +435,6 @@ class TalkScreen(Screen[None], Backdrop):
         if view.connection != self.connection:
             self.still_connection = still_connection(view.connection)
         self.mic, self.reply, self.connection, self.meters = view.mic, view.reply, view.connection, meters
-        self.feed_drawers()
-
-    def feed_drawers(self) -> None:
-        """What a drawer shows of the session, while one is open."""
-        if self.drawer_place:
-            self.drawer_mic, self.drawer_meters = self.mic, self.meters
 
     # what is shown
     @property
@@ -484,91 +445,6 @@ class TalkScreen(Screen[None], Backdrop):
     def on_event_list_selected(self) -> None:
         """The mark on the timeline goes along."""
         self.developer.mark_selected()
-
-    @cached_property
-    def devices_pane(self) -> DevicesPane:
-        """The drawer of microphones and loudspeakers."""
-        from voicechat.ui.widgets.devices_pane import DevicesPane
-
-        return DevicesPane()
-
-    @cached_property
-    def settings_pane(self) -> SettingsPane:
-        """The drawer of the session's settings."""
-        from voicechat.ui.widgets.settings_pane import SettingsPane
-
-        return SettingsPane()
-
-    @property
-    def drawer_place(self) -> str:
-        """The drawer or the question that has the keyboard; empty: there is none."""
-        if self.developer.is_built and self.devices_pane.display:
-            return "devices"
-        if self.developer.is_built and self.settings_pane.display:
-            return "setting" if self.settings_pane.is_editing else "settings"
-        return "consent" if self.consent.asked else ""
-
-    def close_drawer(self) -> bool:
-        """One thing at a time: the text that is being typed, then the drawer. False: none was open."""
-        return self.developer.is_built and (self.settings_pane.close_field() or self.close_drawers())
-
-    def close_drawers(self) -> bool:
-        """False: none was open."""
-        if not self.developer.is_built:
-            return False
-        devices, settings = self.devices_pane, self.settings_pane
-        if not devices.display and not settings.display:
-            return False
-        if devices.display:
-            self.post_message(UserDid(DevicesAsked(False)))
-        settings.close_field()
-        devices.display = settings.display = False
-        self.remove_class("-settings")
-        self.focus_main()
-        self.refresh_place()
-        return True
-
-    def toggle_devices(self) -> bool:
-        """The drawer of devices, or away with it. False: this screen is too small for it."""
-        if self.size_class == "tiny":
-            return False
-        if not self.developer.is_built:
-            self.developer.when_built(self.toggle_devices)
-            return True
-        pane = self.devices_pane
-        was_open = bool(pane.display)
-        self.close_drawers()
-        if not was_open:
-            pane.cursor, pane.display = "", True
-            pane.focus()
-            self.ask_for_devices()
-            self.refresh_place()
-        return True
-
-    def toggle_settings(self) -> bool:
-        """The drawer of settings, or away with it. False: this screen is too small for it."""
-        if self.size_class == "tiny":
-            return False
-        if not self.developer.is_built:
-            self.developer.when_built(self.toggle_settings)
-            return True
-        pane = self.settings_pane
-        was_open = bool(pane.display)
-        self.close_drawers()
-        if not was_open:
-            self.add_class("-settings")  # the talk makes room for it
-            pane.open()
-            self.refresh_place()
-        return True
-
-    def ask_for_devices(self) -> None:
-        """An engine that has not shown a state yet takes no wishes; the first state asks again."""
-        if self._has_state and self.developer.is_built and self.devices_pane.display:
-            self.post_message(UserDid(DevicesAsked(True)))
-
-    def on_settings_pane_editing(self) -> None:
-        """The footer tells which keys a text field leaves."""
-        self.refresh_place()
 
     # what the panes of the developer view say
     def action_next_pane(self, by: int) -> None:

@@ -242,7 +242,7 @@ class Deck(Painted):
     # the badge as a button
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Down on the badge: talk."""
-        if event.button == 1 and self._on_badge(event.x, event.y):
+        if event.button == 1 and self.is_badge(event.x, event.y):
             event.stop()
             self._pressed = True
             self.capture_mouse()
@@ -256,7 +256,8 @@ class Deck(Painted):
             self.release_mouse()
             self.post_message(BadgeReleased())
 
-    def _on_badge(self, x: int, y: int) -> bool:
+    def is_badge(self, x: int, y: int) -> bool:
+        """Whether a place in the deck is on the badge."""
         if self.size.height <= 2:
             words = mic_words(self.scene)
             return y == 0 and 1 <= x <= len(words.badge) + 5

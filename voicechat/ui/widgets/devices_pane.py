@@ -161,6 +161,10 @@ class DevicesPane(Painted, can_focus=True):
         super().__init__(id=id)
         self._shown: list[Shown] = []
 
+    def on_mount(self) -> None:
+        """It has the keyboard."""
+        self.focus()
+
     @property
     def _blocks(self) -> tuple[Block, ...]:
         return blocks(self.devices, self.sound, self.mic.echo)

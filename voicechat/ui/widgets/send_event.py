@@ -24,6 +24,7 @@ from textual.containers import Container
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
@@ -297,11 +298,7 @@ class SendEvent(Container):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "send", show=False),
         Binding("ctrl+t", "next_template", show=False),
-        Binding("escape", "close", show=False),
     ]
-
-    class Closed(Message):
-        """Esc."""
 
     def __init__(self) -> None:
         super().__init__(id="send-event")
@@ -323,10 +320,22 @@ class SendEvent(Container):
 
     def on_mount(self) -> None:
         """Judge anew when the line or the answer changes: what is right now may be refused in a second."""
-        self.watch(self.screen, "connection", lambda: self._judge(), init=False)
-        self.watch(self.screen, "reply", lambda: self._judge(), init=False)
-        if not self.editor.text:
+        self.watch(self._talk, "connection", lambda: self._judge(), init=False)
+        self.watch(self._talk, "reply", lambda: self._judge(), init=False)
+
+    def begin(self, item_id: str, prefill: str) -> None:
+        """Take the keyboard: with another text, the one that was left here, or the first template."""
+        self.item_id = item_id
+        if prefill:
+            self.fill(prefill)
+        elif not self.editor.text:
             self.use_template(0)
+        self.editor.focus()
+
+    @property
+    def _talk(self) -> Screen[object]:
+        """The screen that knows connection and answer."""
+        return self.app.screen_stack[0]
 
     @property
     def editor(self) -> EventEditor:
@@ -336,8 +345,8 @@ class SendEvent(Container):
     @property
     def situation(self) -> Situation:
         """The line as the screen knows it."""
-        line: ConnectionView = getattr(self.screen, "connection", ConnectionView())
-        reply: ReplyView = getattr(self.screen, "reply", ReplyView())
+        line: ConnectionView = getattr(self._talk, "connection", ConnectionView())
+        reply: ReplyView = getattr(self._talk, "reply", ReplyView())
         answering = reply.state in ("thinking", "speaking")
         is_websocket = line.transport.startswith("WebSocket")
         return Situation(
@@ -426,10 +435,6 @@ class SendEvent(Container):
         """The core, the line or the service did not take it."""
         self._sent = words
         self._show_verdict()
-
-    def action_close(self) -> None:
-        """Away with the form, not with its text."""
-        self.post_message(self.Closed())
 
     # completion
     def on_event_editor_completion_asked(self, event: EventEditor.CompletionAsked) -> None:

@@ -375,8 +375,6 @@ class SettingsList(Painted, can_focus=True):
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         """The title, then as much as there is room for around the cursor."""
-        if self.parent is None or not self.parent.display:  # hidden, it has nothing to do 20 times a second
-            return []
         current = self.current.key
         now = Now(current, self._touched, self.meters)
         lines = Lines(palette, width, now).of(self.groups)
@@ -414,10 +412,9 @@ class SettingsPane(Vertical):
     class Editing(Message):
         """A text field opened or closed."""
 
-    def open(self) -> None:
-        """Where it was left the last time."""
-        self.display = True
-        self.listed.refresh(layout=True)
+    def on_mount(self) -> None:
+        """The list has the keyboard."""
+        self.query_one(MessageField).display = False
         self.listed.focus()
 
     @property

@@ -1,0 +1,194 @@
+"""What stands above the main area for a while: help, devices, settings, the form for events, the question on leaving.
+
+Each is a screen on Textual's stack with a background that lets the talk through: deck, composer and footer behind it
+stay in sight and alive, the keys of the talk work on (they are the app's), and Esc takes the topmost one away.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from voicechat.core.user_events import DevicesAsked
+from voicechat.ui.messages import BadgePressed, BadgeReleased, UserDid
+from voicechat.ui.widgets.card import KeyCard, QuitBox
+from voicechat.ui.widgets.deck import Deck
+from voicechat.ui.widgets.footer import Foot
+
+if TYPE_CHECKING:
+    from voicechat.ui.app import VoiceChatApp
+    from voicechat.ui.screens.talk import TalkScreen
+    from voicechat.ui.widgets.send_event import SendEvent
+    from voicechat.ui.widgets.settings_pane import SettingsPane
+
+
+class Overlay(Screen[None]):
+    """As large as the main area of the talk screen behind it."""
+
+    place: ClassVar[str] = ""
+    """What the footer calls it."""
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", show=False, id="vc.back")]
+    _is_badge_down = False
+
+    @property
+    def talk(self) -> TalkScreen:
+        """The screen behind it."""
+        return cast("VoiceChatApp", self.app).talk
+
+    def follow(self, widget: Widget, *same: str, **others: str) -> None:
+        """Keep reactives of `widget` equal to variables of the talk screen, by the same or by another name there."""
+        for mine, theirs in ({name: name for name in same} | others).items():
+            self.watch(self.talk, theirs, partial(_set, widget, mine))
+
+    def on_mount(self) -> None:
+        """Stand where the main area is, also when that has changed."""
+        self.talk.screen_layout_refresh_signal.subscribe(self, lambda _: self._fit(), immediate=True)
+        self._fit()
+
+    def on_screen_resume(self) -> None:
+        """It has the keyboard."""
+        self.talk.refresh_place()
+
+    def _fit(self) -> None:
+        # A margin of the box, not a padding of the screen: that would move what is seen through its background.
+        main, box = self.talk.query_one("#main").region, self.children[0]
+        margin = (main.y, 0, max(0, self.talk.size.height - main.bottom), 0)
+        if tuple(box.styles.margin) != margin:
+            box.styles.margin = margin
+            box.styles.max_height = main.height
+        self.set_class(self.talk.size_class == "compact", "-compact")
+
+    def action_close(self) -> None:
+        """Back to what is behind it."""
+        self.dismiss()
+
+    # the badge of the deck behind
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Down on the badge: talk."""
+        deck = self.talk.query_one(Deck)
+        at = event.screen_offset - deck.region.offset
+        if event.button == 1 and deck.region.contains_point(event.screen_offset) and deck.is_badge(at.x, at.y):
+            self._is_badge_down = True
+            self.post_message(BadgePressed())
+
+    def on_mouse_up(self) -> None:
+        """Up, wherever the pointer is by now: send."""
+        if self._is_badge_down:
+            self._is_badge_down = False
+            self.post_message(BadgeReleased())
+
+
+def _set(widget: Widget, name: str, value: object) -> None:
+    setattr(widget, name, value)
+
+
+class HelpScreen(Overlay):
+    """`?`: the keys that work here."""
+
+    place = "help"
+
+    def compose(self) -> ComposeResult:
+        """The key card."""
+        card = KeyCard()
+        card.developer, card.replay = self.talk.developer.is_shown, bool(self.talk.query_one(Foot).replay)
+        self.follow(card, "keymap", "release", "keys", "read_only")
+        yield card
+
+
+class QuitScreen(Overlay):
+    """Asked once while the microphone is open: modal, so that only the talk key, the answer and Esc do something."""
+
+    place = "asking"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "app.quit", show=False, id="vc.fold"),
+        Binding("space", "app.talk", show=False, id="vc.ptt"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._modal = True
+
+    def compose(self) -> ComposeResult:
+        """The question."""
+        yield QuitBox()
+
+
+class DevicesScreen(Overlay):
+    """`d`: which microphone, which loudspeaker, and what is done to the sound."""
+
+    place = "devices"
+
+    def compose(self) -> ComposeResult:
+        """The list, on the right."""
+        from voicechat.ui.widgets.devices_pane import DevicesPane
+
+        pane = DevicesPane()
+        self.follow(pane, "devices", "sound", "mic", "meters")
+        yield pane
+
+    def on_mount(self) -> None:
+        """Ask what there is; an engine that has not shown a state yet is asked when it does."""
+        self.watch(self.talk, "has_state", self._ask)
+
+    def _ask(self, has_state: bool) -> None:
+        if has_state:
+            self.post_message(UserDid(DevicesAsked(True)))
+
+    def on_unmount(self) -> None:
+        """The engine need not look any longer."""
+        self.app.post_message(UserDid(DevicesAsked(False)))
+
+
+class SettingsScreen(Overlay):
+    """F4: what can be set while talking."""
+
+    def compose(self) -> ComposeResult:
+        """The list, on the right."""
+        from voicechat.ui.widgets.settings_pane import SettingsPane
+
+        self.pane: SettingsPane = SettingsPane()
+        self.follow(self.pane, "sound", "is_line_up", "calm", "mic", "meters", shown="session")
+        yield self.pane
+
+    @property
+    def place(self) -> str:  # type: ignore[override]  # it depends on what is being done
+        """A text is being typed, or a row chosen."""
+        return "setting" if self.pane.is_editing else "settings"
+
+    def on_mount(self) -> None:
+        """The talk makes room for it, and the cursor is where it was left."""
+        self.talk.add_class("-settings")
+        self.pane.listed.cursor = self.talk.last_setting
+
+    def on_unmount(self) -> None:
+        """And takes the room back."""
+        self.talk.remove_class("-settings")
+
+    def on_settings_pane_editing(self) -> None:
+        """The footer tells which keys a text field leaves."""
+        self.talk.refresh_place()
+
+    def action_close(self) -> None:
+        """First the text that is being typed."""
+        self.talk.last_setting = self.pane.listed.cursor
+        if not self.pane.close_field():
+            super().action_close()
+
+
+class SendEventScreen(Overlay):
+    """`c`: an event is written by hand. The screen is kept when it is closed, and so is the text."""
+
+    place = "sending"
+
+    def compose(self) -> ComposeResult:
+        """The form."""
+        from voicechat.ui.widgets.send_event import SendEvent
+
+        self.form: SendEvent = SendEvent()
+        yield self.form
