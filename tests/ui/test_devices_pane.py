@@ -182,3 +182,13 @@ def test_a_part_of_a_name_marks_the_device_it_means() -> None:
     marked = {choice.options[0].text: choice.options[0].mark for choice in choices}
     assert [name for name, mark in marked.items() if mark != "○"] == ["Blue Yeti"]
     assert "yeti" not in marked
+
+
+async def test_until_the_list_has_come_it_says_that_it_is_looking_and_not_none() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: text(app).count("looking for devices …") == 2)
+        assert "none: you only type" not in text(app)
+        engine.deliver(DEVICES)
+        await until(pilot, lambda: "none: you only type" in text(app))
+        assert "looking" not in text(app)

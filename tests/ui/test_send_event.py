@@ -107,7 +107,7 @@ async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local
         await pilot.press("f2")
         await until(pilot, lambda: "mic.opened" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
-        await until(pilot, lambda: "ours: no service knows this event" in " ".join(text(app).split()))
+        await until(pilot, lambda: "local event: cannot be sent" in " ".join(text(app).split()))
         assert app.manual.form is None
         payload = '{"type":"response.create","event_id":"e1"}'
         engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))

@@ -37,7 +37,7 @@ async def settings(session: SessionShown = SESSION, scene: str = "talk") -> Asyn
     async with showing(scene, LARGE) as (app, engine, pilot):
         engine.deliver(session)
         await pilot.press("f4")
-        await until(pilot, lambda: "WHO DECIDES" in text(app))
+        await until(pilot, lambda: "TURN DETECTION" in text(app))
         yield app, engine, pilot
 
 
@@ -49,15 +49,15 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
             await at_rest(pilot)
             deck = app.talk.query_one(Deck).region
             await pilot.press("f4")
-            await until(pilot, lambda: "WHO DECIDES" in text(app))
+            await until(pilot, lambda: "TURN DETECTION" in text(app))
             assert app.talk.query_one(Deck).region == deck
             assert "● ON AIR" in "\n".join(lines(app)[-5:])
             assert all(len(line) <= width for line in lines(app))
             assert app.screen.query_one(SettingsPane).region.width == (58 if width >= 100 else width)
             await pilot.press("escape")
-            assert "WHO DECIDES" not in text(app)
+            assert "TURN DETECTION" not in text(app)
         await pilot.press("comma")
-        assert "WHO DECIDES" in text(app)
+        assert "TURN DETECTION" in text(app)
 
 
 async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
@@ -116,7 +116,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         await pilot.press("right", "enter")
         assert len(engine.sent) == count
         engine.deliver(structs.replace(SESSION, dialect="beta"))
-        await until(pilot, lambda: "beta dialect" in row_of(app, "nudge after"))
+        await until(pilot, lambda: "beta dialect" in row_of(app, "idle timeout"))
         await pilot.press("right")
         assert engine.sent[-1] == did.SettingChosen("temperature", 0.85)
 
@@ -184,7 +184,7 @@ async def test_under_push_to_talk_space_talks_and_the_detector_says_who_decides(
         assert "push-to-talk: you say when" in row_of(app, "silence")
         await pilot.press("down", "space")
         assert engine.sent[-1] == did.TalkPressed()
-        assert "WHO DECIDES" in text(app)
+        assert "TURN DETECTION" in text(app)
 
 
 async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> None:

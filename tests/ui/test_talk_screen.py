@@ -58,7 +58,7 @@ SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
     (
         "talk",
         (59, 15),
-        ["And how would I ask for the bi", "60x16 or more shows the talk", "ON AIR"],
+        ["And how would I ask for the bi", "Too small for the talk: needs 60x16", "ON AIR"],
         ["Slower, please"],
     ),
     ("talk", WIDE, ["p50 455 ms", "p95 1 310 ms"], []),
@@ -122,7 +122,7 @@ async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:
         app.post_message(KeyboardKnown(27))
         await until(pilot, lambda: "Your terminal reports when Space is released" in text(app))
         app.post_message(KeyboardKnown(None))
-        await until(pilot, lambda: "Releases are guessed here" in text(app))
+        await until(pilot, lambda: "Key release is guessed" in text(app))
 
 
 async def test_the_welcome_card_leaves_at_the_first_word() -> None:

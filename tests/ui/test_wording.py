@@ -84,7 +84,7 @@ REPLIES = {
     "finished": "○ finished · 1.0 s heard",
     "cut": "╳ rate limit at 1.0 s",
     "stopped": "╳ stopped by you",
-    "cancelled-at-birth": "╳ cancelled at birth: see F2",
+    "cancelled-at-birth": "╳ cancelled at start: F2 why",
     "failed": "✕ failed: rate limit",
     "incomplete": "▲ incomplete: rate limit",
     "no-answer": "▲ no answer · r asks again",

@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from voicechat.ui.widgets.settings_pane import LookChosen
 
-TOO_SMALL = "Terminal too small for {} (needs 60x16)"
+TOO_SMALL = "{} 60x16 or more"
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 COLLECT_EVERY = 60.0
@@ -338,11 +338,11 @@ class VoiceChatApp(App[int]):
     # the sound
     def action_devices(self) -> None:
         """Microphone and loudspeaker, and back."""
-        self.show_overlay(DevicesScreen, "devices")
+        self.show_overlay(DevicesScreen, "the devices need")
 
     def action_settings(self) -> None:
         """What can be set while talking, and back."""
-        self.show_overlay(SettingsScreen, "the settings")
+        self.show_overlay(SettingsScreen, "the settings need")
 
     # the answer and the session
     def action_stop(self) -> None:
@@ -397,7 +397,7 @@ class VoiceChatApp(App[int]):
 
     def action_help(self) -> None:
         """The key card."""
-        self.show_overlay(HelpScreen, "the keys")
+        self.show_overlay(HelpScreen, "the keys need")
 
     def show_overlay(self, kind: type[Overlay], name: str) -> None:
         """Open it above the talk, or close it where it is open."""
@@ -519,7 +519,7 @@ class VoiceChatApp(App[int]):
         """The numbers, and back."""
         self.talk.close_overlays()
         if not self.talk.toggle_numbers():
-            self.notice(TOO_SMALL.format("the numbers"))
+            self.notice(TOO_SMALL.format("the numbers need"))
 
     def action_go_on(self) -> None:
         """Talk on beyond the budget."""

@@ -365,7 +365,7 @@ def _checks(facts: CardFacts) -> list[Line]:
     if facts.release == "true":
         lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.talk} is released")))
     elif facts.release != "unknown":
-        lines.append((Word("◉ ", "warning"), Word("Releases are guessed here; the badge held with the mouse is exact")))
+        lines.append((Word("◉ ", "warning"), Word("Key release is guessed; hold the badge with the mouse to be exact")))
     return lines
 
 
@@ -470,9 +470,9 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
     if connection.hint:
         lines += [*_wrapped(as_sentence(connection.hint), width), ()]
     if connection.next_try_in is None:
-        lines.append(_text("Nothing is tried again by itself: that would not help.", "quiet"))
+        lines.append(_text("Not retrying: the same request would fail again.", "quiet"))
     else:
-        when = f"Tried again by itself in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
+        when = f"Retrying in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
         lines.append(_text(when, "quiet"))
     lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline(facts.keys.of("quit"), " leaves")))
     return lines
@@ -483,8 +483,8 @@ def _died(facts: CardFacts, width: int) -> list[Line]:
         lines = [_text("This talk has ended", bold=True), (), *_wrapped(facts.died or "", width), ()]
         lines.append(_text("What was said stays on this screen.", "quiet"))
     else:
-        lines = [_text("✕ The engine has ended", "error", bold=True), ()]
-        lines += [*_wrapped(facts.died or "no last word from it", width), ()]
+        lines = [_text("✕ The audio engine stopped. The call is over.", "error", bold=True), ()]
+        lines += [*_wrapped(facts.died or "It gave no reason.", width), ()]
         lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
     if facts.may_restart:
         words = " looks for it again   " if facts.welcome.instead else " starts it again, with the conversation   "

@@ -46,8 +46,8 @@ class Manual:
     def open_form(self, prefill: str = "") -> None:
         """Show the form, with another text in it if one is given; nothing is sent by that."""
         if self.app.talk.size_class == "tiny" or self.app.died is not None:
-            too_small = "Terminal too small for the form (needs 60x16)"
-            self.app.notice(too_small if self.app.died is None else "the engine has ended")
+            too_small = "the form needs 60x16 or more"
+            self.app.notice(too_small if self.app.died is None else "the audio engine has stopped")
             return
         if not self.app.is_screen_installed(SENDING):
             self.app.install_screen(SendEventScreen(), SENDING)
@@ -68,7 +68,7 @@ class Manual:
         ):
             return
         if entry.kind.dir == "local":
-            self.app.notice("ours: no service knows this event")
+            self.app.notice("local event: cannot be sent")
         else:
             self.open_form(self.app.talk.developer.inspector.copied("json"))
 
@@ -112,7 +112,7 @@ class Manual:
         if turn is None:
             return
         if turn.who != "assistant" or not (turn.cut_by or turn.partial):
-            self.app.notice("only an answer that was cut, or sounds")
+            self.app.notice("heard to its end: nothing to truncate")
             return
         self.app.tell(did.ItemTruncationAsked(turn.key))
         self.app.notice("cutting it where it was heard")

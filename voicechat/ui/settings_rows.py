@@ -312,7 +312,7 @@ def groups(facts: Facts) -> tuple[Group, ...]:
     values = Values(facts)
     return (
         Group("TURNS", _turns(values)),
-        Group("WHO DECIDES YOU ARE DONE", _detector(values)),
+        Group("TURN DETECTION", _detector(values)),
         Group("VOICE", _voice(values)),
         Group("SOUND", _sound(values)),
         Group("LOOKS", _looks(facts)),
@@ -355,11 +355,11 @@ def _detector(values: Values) -> tuple[Setting, ...]:
         Setting("level", "level now"),
         slider(values, f"{VAD}.threshold", "threshold", THRESHOLD, why=server, default=0.5),
         slider(values, f"{VAD}.silence_duration_ms", "silence", SILENCE, why=server, default=500),
-        slider(values, f"{VAD}.prefix_padding_ms", "keep before", PADDING, why=server, default=300),
-        slider(values, f"{VAD}.idle_timeout_ms", "nudge after", IDLE, why=server or beta),
+        slider(values, f"{VAD}.prefix_padding_ms", "prefix pad", PADDING, why=server, default=300),
+        slider(values, f"{VAD}.idle_timeout_ms", "idle timeout", IDLE, why=server or beta),
         words(values, f"{VAD}.eagerness", "eagerness", EAGERNESS, why=semantic),
         words(values, f"{VAD}.create_response", "answers", answers, why=nobody if kind is None else ""),
-        words(values, f"{VAD}.interrupt_response", "server cuts", interrupts, why=nobody if kind is None else cut),
+        words(values, f"{VAD}.interrupt_response", "interrupts", interrupts, why=nobody if kind is None else cut),
     )
 
 

@@ -299,7 +299,7 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         case "paused":
             return f"paused by you · {key.talk} opens it again", _devices(mic)
         case "barge-in-ready":
-            kept = f"kept here until it is surely you · {key.stop} stops the answer"
+            kept = f"held until voice is confirmed · {key.stop} stops the answer"
             return f"{voice} is speaking · talk over it to cut in", kept
         case "half-duplex":
             cure = f"barge-in off: {key.barge_in} turns it on · {key.stop} stops the answer"
@@ -456,7 +456,7 @@ def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tu
         case "stopped":
             return "╳", "quiet", "stopped by you"
         case "cancelled-at-birth":
-            return "╳", "quiet", f"cancelled at birth: see {keys.of('events')}"
+            return "╳", "quiet", f"cancelled at start: {keys.of('events')} why"
         case "failed":
             return "✕", "error", _join_reason("failed", reply.detail)
         case "incomplete":

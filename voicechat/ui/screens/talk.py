@@ -146,7 +146,7 @@ class TalkScreen(Screen[None], Backdrop):
                 yield glance.data_bind(notes=cls.troubles)
         yield self.consent.data_bind(cls.place)
         yield Static("", id="last", markup=False)
-        yield Static("60x16 or more shows the talk", id="too-small", markup=False)
+        yield Static("Too small for the talk: needs 60x16", id="too-small", markup=False)
         still = {"mic": cls.still_mic, "reply": cls.still_reply, "connection": cls.still_connection}
         yield Ribbon().data_bind(cls.meters, cls.calm, cls.looked_at, **still)
         yield Deck().data_bind(

@@ -77,10 +77,15 @@ class Block:
 def blocks(devices: Devices, sound: SoundFacts, echo: str) -> tuple[Block, ...]:
     """Microphones, loudspeakers and what is done to the sound. `echo`: what really becomes of it (`MicView.echo`)."""
     return (
-        Block("MICROPHONE", FROM_WORDS[devices.mics.wish_from], _device_choices("mic", devices.mics)),
-        Block("LOUDSPEAKER", FROM_WORDS[devices.speakers.wish_from], _device_choices("speaker", devices.speakers)),
+        Block("MICROPHONE", _remark(devices, devices.mics), _device_choices("mic", devices.mics)),
+        Block("LOUDSPEAKER", _remark(devices, devices.speakers), _device_choices("speaker", devices.speakers)),
         Block("SOUND", "for this talk", _switches(sound, echo)),
     )
+
+
+def _remark(devices: Devices, side: DeviceSide) -> str:
+    """Who chose the device; before the first list has come, that it is being made."""
+    return "looking for devices …" if devices == Devices() else FROM_WORDS[side.wish_from]
 
 
 def _device_choices(side: Side, listed: DeviceSide) -> tuple[Choice, ...]:
@@ -88,6 +93,8 @@ def _device_choices(side: Side, listed: DeviceSide) -> tuple[Choice, ...]:
     follows = listed.in_use if listed.wish == "default" and listed.in_use not in ("", "none") else listed.default
     system = f"follow the system ({follows})" if follows else "follow the system"
     rows = [_device(side, "default", system, listed, chosen)]
+    if listed == DeviceSide():  # nothing is known of this side yet: "none" would read as an answer
+        return tuple(rows)
     rows += [_device(side, row.name, row.name, listed, chosen, row.note) for row in listed.rows]
     if chosen not in ("default", "none", *(row.name for row in listed.rows)):
         is_file = listed.wish.lower().endswith(".wav")

@@ -61,7 +61,10 @@ class PaneTitle(Painted):
         """The row."""
         row = Row(palette, width, "panel").own("▎" if self.focused_pane else " ", "accent")
         row.spoken(f"{self.left[0]} ", bold=True).spoken(palette.glyphs(self.left[1]), "quiet")
-        right = row.part().own(f" {self.right} " if self.right else "", "quiet")
+        keys = self.right.split(" · ") if self.right else []
+        while len(keys) > 1 and row.cells + len(" · ".join(keys)) + 2 > width:
+            keys.pop()  # the title is never cut for a key
+        right = row.part().own(f" {' · '.join(keys)} " if keys else "", "quiet")
         return [row.cut_to(width - right.cells).end_with(right)]
 
 
@@ -200,7 +203,7 @@ class DetailPane(Container):
         parts = [f"{steps} along the {along.name}"] if along is not None else []
         if width >= 60:
             parts = [f"{keys.of('copy')} copy", f"{keys.of('same_id')} same id", *parts]
-        return " · ".join([*parts, f"{keys.stop} closes"])
+        return " · ".join([f"{keys.stop} closes", *parts])
 
 
 SLICE = 100
