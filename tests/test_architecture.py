@@ -64,7 +64,7 @@ OWN_TASKS = {
     "tap/server.py": (2, "awaited below, in the same function"),
     "tools/mcp_servers.py": (4, "awaited, or hands every exception to a future"),
     "transcription/carriers.py": (1, "the starting server: awaited by each attempt to connect"),
-    "transcription/hearing.py": (1, "a done callback ends the hearing with the exception"),
+    "transcription/session.py": (1, "a done callback ends the session with the exception"),
     "transcription/writing.py": (2, "gathered in the same function; awaited through a shield"),
 }
 """Where a task is made without `tasks.spawn`: how many, and who reads its exception."""

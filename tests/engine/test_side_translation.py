@@ -15,7 +15,7 @@ from tests.support.local_server import local_server
 from tests.support.translating_server import TranslatingServer
 from voicechat.api import Conversation, Settings
 from voicechat.exit_codes import DONE, USAGE
-from voicechat.journal.past_talk import as_markdown, as_text, story_of
+from voicechat.journal.past_talk import as_markdown, as_text, transcript_of
 from voicechat.journal.rerun import last_state
 from voicechat.journal.tape import read_tape
 
@@ -44,7 +44,7 @@ async def test_a_run_ends_with_both_sides_translated_and_tells_what_it_used(tmp_
     assert "usage" not in ran.summary or ran.summary["usage"]["input_tokens"].get("text", 0) != 120
     assert all(KEY not in json.dumps([asked.headers, asked.query, asked.body]) for asked in server.asked)
     tape = read_tape(next((tmp_path / "tapes").iterdir()))
-    story = story_of(tape)
+    story = transcript_of(tape)
     assert [line.translation for line in story.lines if line.who != "note"] == [
         yours["translation"],
         answer["translation"],

@@ -12,14 +12,22 @@ import pytest
 from tests.support.tapes import RATE, opening, told_tape, turn, write_sound
 from voicechat.errors import TapeError
 from voicechat.journal.export_sound import as_opus, levels, write_side
-from voicechat.journal.past_talk import Line, Story, as_markdown, as_subtitles, as_text, stamp, story_of
+from voicechat.journal.past_talk import (
+    Transcript,
+    TranscriptLine,
+    as_markdown,
+    as_subtitles,
+    as_text,
+    stamp,
+    transcript_of,
+)
 
 
-def story(*lines: Line) -> Story:
-    return Story("a talk", "2026-11-21T10:00:00+00:00", "openai", "some-model", "marin", 75.0, lines)
+def story(*lines: TranscriptLine) -> Transcript:
+    return Transcript("a talk", "2026-11-21T10:00:00+00:00", "openai", "some-model", "marin", 75.0, lines)
 
 
-CUT = Line("assistant", 3.0, 5.5, "You can say *this* or that.", 18, cut_by="barge-in", latency=0.41)
+CUT = TranscriptLine("assistant", 3.0, 5.5, "You can say *this* or that.", 18, cut_by="barge-in", latency=0.41)
 
 
 def test_the_unheard_part_is_struck_in_markdown_and_bracketed_in_text() -> None:
@@ -29,19 +37,19 @@ def test_the_unheard_part_is_struck_in_markdown_and_bracketed_in_text() -> None:
 
 
 def test_words_that_look_like_markdown_stay_words() -> None:
-    told = as_markdown(story(Line("you", 0.0, 1.0, "# [x](http://y) <script>", 24)))
+    told = as_markdown(story(TranscriptLine("you", 0.0, 1.0, "# [x](http://y) <script>", 24)))
     assert "\\# \\[x\\](http://y) \\<script\\>" in told
 
 
 def test_subtitles_have_numbers_times_and_both_sides_without_unheard_text() -> None:
-    you = Line("you", 61.25, 62.5, "Hello\nthere", 11)
-    told = as_subtitles(story(you, CUT, Line("note", 7.0, 7.0, "The line was lost.", 18)))
+    you = TranscriptLine("you", 61.25, 62.5, "Hello\nthere", 11)
+    told = as_subtitles(story(you, CUT, TranscriptLine("note", 7.0, 7.0, "The line was lost.", 18)))
     assert told.startswith("1\n00:01:01,250 --> 00:01:02,500\nYou: Hello there\n\n2\n00:00:03,000 --> ")
     assert "or that" not in told and "line was lost" not in told
 
 
 def test_tools_tell_what_they_were_asked_and_why_they_failed() -> None:
-    call = Line("tool", 2.0, 2.4, "get_weather", 11, detail='{"city": "Oslo"}  →  sun', failed="timeout")
+    call = TranscriptLine("tool", 2.0, 2.4, "get_weather", 11, detail='{"city": "Oslo"}  →  sun', failed="timeout")
     assert 'get_weather {"city": "Oslo"}  →  sun (failed: timeout)' in as_text(story(call))
     assert "`get_weather`" in as_markdown(story(call))
 
@@ -61,7 +69,7 @@ ANSWER = "Nothing much is new, and that is all there is to it."
 
 
 def test_a_cut_answer_is_split_where_it_was_heard(tmp_path: Path) -> None:
-    story = story_of(told_tape(tmp_path, [*opening(), *turn(1, "What is new?", ANSWER, cut=True)]))
+    story = transcript_of(told_tape(tmp_path, [*opening(), *turn(1, "What is new?", ANSWER, cut=True)]))
     you, answer = story.lines
     assert (you.who, you.text, you.heard) == ("you", "What is new?", len("What is new?"))
     assert answer.cut_by == "barge-in"
@@ -71,7 +79,7 @@ def test_a_cut_answer_is_split_where_it_was_heard(tmp_path: Path) -> None:
 
 def test_times_are_those_of_the_sound(tmp_path: Path) -> None:
     tape = told_tape(tmp_path, [*opening(), *turn(1, "Hello", "Hi.")])
-    you, answer = story_of(tape).lines
+    you, answer = transcript_of(tape).lines
     audible = next(entry.t for entry in tape.entries() if entry.data.get("type") == "assistant.audible")
     assert answer.t == audible
     assert you.t < you.until < answer.t < answer.until
@@ -79,14 +87,14 @@ def test_times_are_those_of_the_sound(tmp_path: Path) -> None:
 
 
 def test_speech_of_which_nothing_was_understood_is_told(tmp_path: Path) -> None:
-    story = story_of(told_tape(tmp_path, [*opening(), *turn(1, "", "I did not hear you.")]))
+    story = transcript_of(told_tape(tmp_path, [*opening(), *turn(1, "", "I did not hear you.")]))
     assert [line.who for line in story.lines] == ["you", "assistant"]
     assert "You:       …" in as_text(story)
     assert "You:" not in as_subtitles(story)
 
 
 def test_an_empty_tape_is_an_empty_story(tmp_path: Path) -> None:
-    assert story_of(told_tape(tmp_path, [])).lines == ()
+    assert transcript_of(told_tape(tmp_path, [])).lines == ()
 
 
 # The sound of a tape can be split, drawn, and made small

@@ -13,9 +13,9 @@ from voicechat.core.user_events import SpeechGiven, TalkPressed, UserAct
 from voicechat.core.view import ConnectionView, MicView, ReplyState, ReplyView, TurnView, View
 from voicechat.engine.eventlog import refs_of
 from voicechat.engine.link import Batch, EventRow, FromEngine, Meters, Snapshot, Turns
-from voicechat.scripting.judging import Observed
+from voicechat.scripting.judging import TalkObserver
 from voicechat.scripting.model import Script, Sound
-from voicechat.scripting.playing import Hands, Player, Result, TalkOver
+from voicechat.scripting.playing import Player, Result, TalkControls, TalkOver
 
 BEGAN = 1000.0
 """The reader's clock when the talk began."""
@@ -46,14 +46,14 @@ class Talk:
     sent: list[tuple[float, UserAct]] = field(default_factory=list)
     told: list[Result] = field(default_factory=list)
     coming: list[tuple[float, FromEngine]] = field(default_factory=list)
-    seen: Observed = field(default_factory=Observed)
+    seen: TalkObserver = field(default_factory=TalkObserver)
 
     def __post_init__(self) -> None:
         clips = {sound: Path(f"{place}.wav") for place, sound in enumerate(self.script.sounds)}
         self.clips: dict[Sound, Path] = clips
         self.seen.take(snapshot(0.0), self.now)
-        hands = Hands(self.send, self.pump, lambda: self.now, self.told.append)
-        self.player = Player(self.script, clips, self.seen, hands)
+        controls = TalkControls(self.send, self.pump, lambda: self.now, self.told.append)
+        self.player = Player(self.script, clips, self.seen, controls)
 
     @property
     def t(self) -> float:

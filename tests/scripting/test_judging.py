@@ -13,17 +13,17 @@ from voicechat.engine.link import Batch, Evidence, Finding, Numbers, Turns
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.two_tracks import Moment, TurnTaking, sound_findings
-from voicechat.scripting.judging import Observed, judge, judge_sound
-from voicechat.scripting.model import Criterion, Expectation, SoundExpected, Source
+from voicechat.scripting.judging import TalkObserver, judge, judge_sound
+from voicechat.scripting.model import Criterion, Expectation, SoundExpectation, Source
 
 YOU = TurnView("you", "you", text="What is twelve times 7?")
 CUT = TurnView("cut", "assistant", text="On a hill", rest=" above the sea", cut_by="barge-in", cut_at=2.1)
 LATER = TurnView("later", "assistant", text="It is 84", rest=".")
 
 
-def seen(*turns: TurnView, at: float = 5.0) -> Observed:
+def seen(*turns: TurnView, at: float = 5.0) -> TalkObserver:
     """A talk in which these entries came at `at`, and the cut of an answer with them."""
-    talk = Observed()
+    talk = TalkObserver()
     talk.take(snapshot(0.0), BEGAN)
     talk.take(Turns(turns, tuple(turn.key for turn in turns)), BEGAN + at)
     talk.take(Batch((row(at, "answer.interrupted"),)), BEGAN + at)
@@ -31,7 +31,7 @@ def seen(*turns: TurnView, at: float = 5.0) -> Observed:
 
 
 def state(
-    talk: Observed, criterion: str, value: Any, *, source: str = "answer", since: float = 4.0, **more: Any
+    talk: TalkObserver, criterion: str, value: Any, *, source: str = "answer", since: float = 4.0, **more: Any
 ) -> str:
     expected = Expectation(cast(Criterion, criterion), value, cast(Source, source), **more)
     return judge(expected, talk, since).state
@@ -100,13 +100,15 @@ def test_findings_count_when_their_evidence_is_of_this_turn() -> None:
 def test_sound_is_judged_by_its_longest_wait_and_its_findings() -> None:
     heard = TurnTaking(30.0, (), (), (), (Moment("wait", 3.0, 0.8), Moment("dead air", 9.0, 6.0)))
     wrong = sound_findings(heard)
-    told = [(what, verdict.state, verdict.text) for what, verdict in judge_sound(SoundExpected((), 5.0), heard, wrong)]
+    told = [
+        (what, verdict.state, verdict.text) for what, verdict in judge_sound(SoundExpectation((), 5.0), heard, wrong)
+    ]
     assert told == [
         ("no findings", "broken", "no-response: Nobody answered the user for 6.0 s."),
         ("wait below 5 s", "broken", "the longest took 6.00 s"),
     ]
-    lenient = SoundExpected(("talk-over",), wait_below=7.0)
+    lenient = SoundExpectation(("talk-over",), wait_below=7.0)
     assert [verdict.state for _, verdict in judge_sound(lenient, heard, wrong)] == ["held", "held"]
     silent = TurnTaking(30.0, (), (), (), ())
-    (told_of,) = [verdict for _, verdict in judge_sound(SoundExpected(None, 1.0), silent, [])]
+    (told_of,) = [verdict for _, verdict in judge_sound(SoundExpectation(None, 1.0), silent, [])]
     assert (told_of.state, told_of.text) == ("broken", "no answer was waited for")

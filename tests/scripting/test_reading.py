@@ -19,7 +19,7 @@ from voicechat.core.user_events import (
     TurnModeChosen,
 )
 from voicechat.scripting.expected import CRITERIA, MODIFIERS
-from voicechat.scripting.model import Do, Hold, Say, Script, Silence, SoundExpected
+from voicechat.scripting.model import Do, Hold, Say, Script, Silence, SoundExpectation
 from voicechat.scripting.reading import KNOWN, Reading, read_script
 
 
@@ -247,6 +247,6 @@ def test_sound_of_the_talk_is_expected_in_a_table_of_its_own(tmp_path: Path) -> 
     step = '\n[[step]]\nsay = "Hello."\n'
     assert good(tmp_path, step).sound is None
     told = good(tmp_path, '[sound]\nno_findings = true\nwait_below = "800 ms"' + step).sound
-    assert told == SoundExpected((), wait_below=0.8)
+    assert told == SoundExpectation((), wait_below=0.8)
     assert "did you mean self-echo?" in only_complaint(tmp_path, '[sound]\nno_findings = ["self-eco"]' + step)
     assert "nothing is expected of the sound" in only_complaint(tmp_path, "[sound]" + step)

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.support.call_server import Handler, listening
 from voicechat.config.settings import Settings
 from voicechat.journal.entry import Happening
-from voicechat.tap.desk import Desk
+from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.upstream import Upstream
@@ -21,34 +21,34 @@ class Tapped:
     """A running tap and everything it has seen."""
 
     base_url: str
-    desk: Desk
+    registry: SessionRegistry
     sessions: list[Session] = field(default_factory=list)
     happened: list[Happening] = field(default_factory=list)
 
     def types(self, *directions: str) -> list[str]:
         """Types of what was seen so far, in order."""
-        self.desk.later.finish()
+        self.registry.later.finish()
         return [str(one.event.get("type")) for one in self.happened if not directions or one.dir in directions]
 
     def find(self, kind: str) -> dict[str, object]:
         """The first event of a type."""
-        self.desk.later.finish()
+        self.registry.later.finish()
         return next(one.event for one in self.happened if one.event.get("type") == kind)
 
 
 @asynccontextmanager
 async def tapping(upstream: str, record: Path | None = None) -> AsyncIterator[Tapped]:
     """A tap of a service."""
-    desk = Desk(Upstream(upstream), Settings(), record=record)
-    server = TapServer(desk)
+    registry = SessionRegistry(Upstream(upstream), Settings(), record=record)
+    server = TapServer(registry)
     await server.start()
-    tapped = Tapped(server.base_url, desk)
+    tapped = Tapped(server.base_url, registry)
 
     def follow(session: Session) -> None:
         tapped.sessions.append(session)
         session.on_event = tapped.happened.append
 
-    desk.on_session, desk.on_request = follow, tapped.happened.append
+    registry.on_session, registry.on_request = follow, tapped.happened.append
     try:
         yield tapped
     finally:

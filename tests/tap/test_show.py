@@ -15,7 +15,7 @@ from tests.support.screen import text, until
 from tests.tap.tapped import Tapped, tapping
 from voicechat.core.user_events import MuteChosen
 from voicechat.engine.link import Batch, FromEngine, Jumped, Snapshot, Turns
-from voicechat.tap.service import NOT_OURS, Show
+from voicechat.tap.service import NOT_OURS, ScreenFeed
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
 from voicechat.ui.viewers import TapApp
 
@@ -45,12 +45,12 @@ async def told_of_a_talk(times: int = 1) -> list[FromEngine]:
     """What the screen is told while clients call one after the other."""
     said: list[FromEngine] = []
     async with local_server() as server, tapping(server.base_url) as tapped:
-        show = Show(tapped.desk, said.append)
+        show = ScreenFeed(tapped.registry, said.append)
         show.waiting()
         for _ in range(times):
             await a_talk(tapped)
-            await eventually(lambda: not [one for one in tapped.desk.sessions if not one.is_over])
-            tapped.desk.later.finish()
+            await eventually(lambda: not [one for one in tapped.registry.sessions if not one.is_over])
+            tapped.registry.later.finish()
             show.tick()
     return said
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from voicechat.audio.opus import OpusEncoder
 from voicechat.tap.calls import parameters_of, with_parameters
-from voicechat.tap.session import MOST_BYTES, Later, Side
+from voicechat.tap.session import MOST_BYTES, DeferredWork, Side
 
 TONE = (8_000 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 24_000)).astype("<i2")
 
@@ -42,7 +42,7 @@ def test_an_opus_packet_has_a_level() -> None:
 
 async def test_work_that_may_wait_is_done_in_order_and_lets_others_in_between() -> None:
     now, done = [0.0], list[str]()
-    later = Later(lambda: now[0])
+    later = DeferredWork(lambda: now[0])
 
     def slow(name: str) -> None:
         done.append(name)
@@ -57,7 +57,7 @@ async def test_work_that_may_wait_is_done_in_order_and_lets_others_in_between() 
 
 
 async def test_what_no_memory_is_left_for_is_counted_and_not_kept() -> None:
-    later = Later()
+    later = DeferredWork()
     later.do(lambda: None, MOST_BYTES)
     later.do(lambda: None, 1)
     later.finish()

@@ -49,7 +49,7 @@ async def test_a_session_with_the_local_server_goes_through_and_is_seen_from_bot
         await eventually(lambda: "tap.ended" in tapped.types())
         assert tapped.types("in")[0] == "session.created" and tapped.types("out") == ["input_audio_buffer.clear"]
         assert tapped.find("tap.ended")["by"] == "client"
-        assert tapped.sessions[0].picture.state.connection.phase == "ended"
+        assert tapped.sessions[0].model.state.connection.phase == "ended"
 
 
 async def test_the_openai_package_talks_through_it() -> None:
@@ -63,7 +63,7 @@ async def test_the_openai_package_talks_through_it() -> None:
                 while (await connection.recv()).type != "response.done":
                     pass
         await eventually(lambda: "tap.ended" in tapped.types())
-        turns = tapped.sessions[0].picture.state.conversation.turns
+        turns = tapped.sessions[0].model.state.conversation.turns
         assert any("C, A, T" in turn.text for turn in turns) and tapped.find("tap.ended")["code"] == 1000
 
 
@@ -127,7 +127,7 @@ async def test_a_frame_of_twenty_megabytes_goes_there_and_back_whole() -> None:
         async with http.ws_connect(f"{tapped.base_url}/realtime", max_msg_size=0) as socket:
             await socket.send_str(huge)
             assert await socket.receive_str(timeout=30) == huge
-        tapped.desk.later.finish()
+        tapped.registry.later.finish()
         assert all(len(row.payload) < 5_000 for row in tapped.sessions[0].log.recent)
 
 
@@ -246,4 +246,4 @@ async def test_every_client_has_a_session_of_its_own() -> None:
                 await socket.receive_json(timeout=TIMEOUT)
         await eventually(lambda: tapped.types().count("tap.ended") == 2)
         assert [one.caller.number for one in tapped.sessions] == [1, 2]
-        assert len({one.picture.state.configuration.effective["id"] for one in tapped.sessions}) == 2
+        assert len({one.model.state.configuration.effective["id"] for one in tapped.sessions}) == 2

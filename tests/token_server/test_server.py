@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.call_server import Seen, always, listening
-from voicechat.token_server.doors import Doors
+from voicechat.token_server.access import AccessRules
 from voicechat.token_server.server import TokenServer
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import Token, from_token_url, mint
@@ -57,14 +57,14 @@ class Service:
 
 
 @asynccontextmanager
-async def tokens_of(upstream: str, doors: Doors | None = None, **more: Any) -> AsyncIterator[Service]:
+async def tokens_of(upstream: str, access_rules: AccessRules | None = None, **more: Any) -> AsyncIterator[Service]:
     target = LineTarget(upstream, KEY, "gpt-realtime", "client_secret", connect_timeout=more.pop("patience", 5.0))
     async with aiohttp.ClientSession() as http:
 
         async def fresh() -> Token:
             return await mint(http, target, time.time())
 
-        server = TokenServer(fresh, doors or Doors(), **more)
+        server = TokenServer(fresh, access_rules or AccessRules(), **more)
         await server.start("127.0.0.1", 0)
         try:
             yield Service(server, http)
@@ -170,7 +170,10 @@ async def test_who_comes_too_often_waits_and_is_counted() -> None:
 async def test_behind_a_proxy_each_visitor_of_it_is_counted_alone() -> None:
     handler, _ = good()
     proxies = frozenset({"127.0.0.1"})
-    async with listening(handler) as upstream, tokens_of(upstream, Doors(ACCESS), per_minute=1, proxies=proxies) as s:
+    async with (
+        listening(handler) as upstream,
+        tokens_of(upstream, AccessRules(ACCESS), per_minute=1, proxies=proxies) as s,
+    ):
         access = f"Bearer {ACCESS}"
         asked = ["1.1.1.1", "1.1.1.1", "2.2.2.2", "9.9.9.9, 1.1.1.1"]
         statuses = [(await s.get(Authorization=access, X_Forwarded_For=who)).status for who in asked]
@@ -186,7 +189,7 @@ async def test_without_a_proxy_nobody_changes_who_he_is() -> None:
 
 async def test_the_access_token_guards_tokens_and_counts_but_not_health() -> None:
     handler, seen = good()
-    async with listening(handler) as upstream, tokens_of(upstream, Doors(ACCESS)) as service:
+    async with listening(handler) as upstream, tokens_of(upstream, AccessRules(ACCESS)) as service:
         assert [(await service.get(path)).status for path in ("/session", "/stats", "/healthz")] == [401, 401, 200]
         got = await service.get(Authorization="Bearer wrong-0123456789abc")
         assert (got.status, got.body["error"]) == (401, "access_required")
@@ -197,7 +200,7 @@ async def test_the_access_token_guards_tokens_and_counts_but_not_health() -> Non
 
 async def test_access_tokens_cannot_be_tried_out() -> None:
     handler, _ = good()
-    async with listening(handler) as upstream, tokens_of(upstream, Doors(ACCESS)) as service:
+    async with listening(handler) as upstream, tokens_of(upstream, AccessRules(ACCESS)) as service:
         statuses = [(await service.get(Authorization=f"Bearer guess-{n}")).status for n in range(32)]
         right = await service.get(Authorization=f"Bearer {ACCESS}")
     assert statuses == [401] * 30 + [429] * 2 and right.status == 429
@@ -205,9 +208,9 @@ async def test_access_tokens_cannot_be_tried_out() -> None:
 
 async def test_a_browser_asks_first_and_then_reads_the_answer_of_a_named_page_only() -> None:
     handler, seen = good()
-    doors = Doors(ACCESS, frozenset({PAGE}))
+    access_rules = AccessRules(ACCESS, frozenset({PAGE}))
     asks = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "authorization"}
-    async with listening(handler) as upstream, tokens_of(upstream, doors) as service:
+    async with listening(handler) as upstream, tokens_of(upstream, access_rules) as service:
         asked = await service.get(method="OPTIONS", Origin=PAGE, **asks)
         answered = await service.get(Origin=PAGE, Authorization=f"Bearer {ACCESS}")
         stranger = await service.get(method="OPTIONS", Origin="https://evil.example", **asks)

@@ -6,7 +6,7 @@ import json
 from itertools import pairwise
 
 from voicechat.transcription.formats import Result, cues, rendered
-from voicechat.transcription.minutes import Passage
+from voicechat.transcription.transcript import Passage
 
 TALK = Result(
     name="talk.wav",

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from voicechat.transcription.wish import Commits
-from voicechat.transcription.writing import LONGEST_SPOKEN, LONGEST_WHOLE, Cutter, Piece
+from voicechat.transcription.options import Commits
+from voicechat.transcription.writing import LONGEST_SPOKEN, LONGEST_WHOLE, AudioSegment, Segmenter
 
 RATE = 48_000
 _NOISE = np.random.default_rng(7)
@@ -24,8 +24,8 @@ def quiet(seconds: float, level: float = 0.0005) -> NDArray[np.int16]:
     return np.asarray(_NOISE.normal(0, level * 32767, round(seconds * RATE)), np.int16)
 
 
-def cut(commits: Commits, *sounds: NDArray[np.int16], step: int = 7_001) -> list[Piece]:
-    sound, cutter = np.concatenate(sounds), Cutter(commits)
+def cut(commits: Commits, *sounds: NDArray[np.int16], step: int = 7_001) -> list[AudioSegment]:
+    sound, cutter = np.concatenate(sounds), Segmenter(commits)
     made = [piece for at in range(0, len(sound), step) for piece in cutter.feed(sound[at : at + step])]
     return made + cutter.finish()
 

@@ -14,8 +14,8 @@ from tests.support.call_server import Event
 from tests.transcription.scribe import Scribe, completed, encoded, hum
 from tests.transcription.test_writing import service_at
 from voicechat.transcription.formats import Result
+from voicechat.transcription.options import TranscriptionOptions, read_commits, resolve_options
 from voicechat.transcription.sound import Recording
-from voicechat.transcription.wish import Wish, agreed, read_commits
 from voicechat.transcription.writing import Writing
 
 TURNS = 6
@@ -98,8 +98,8 @@ def short_lived(**wishes: Any) -> ShortLived:
 
 async def written(url: str, commit: str) -> Result:
     service = service_at(url)
-    wish = Wish(service.settings.transcription_model, commits=read_commits(commit))
-    writing = Writing(numbered(), service, agreed(wish, sound=service.sound))
+    wish = TranscriptionOptions(service.settings.transcription_model, commits=read_commits(commit))
+    writing = Writing(numbered(), service, resolve_options(wish, sound=service.sound))
     async with asyncio.timeout(60):
         await writing.run()
     return writing.result()

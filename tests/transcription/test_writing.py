@@ -14,8 +14,8 @@ from voicechat.config.load import load_settings
 from voicechat.errors import AudioDeviceError, SignallingError
 from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Result
+from voicechat.transcription.options import TranscriptionOptions, read_commits, resolve_options
 from voicechat.transcription.sound import Recording
-from voicechat.transcription.wish import Wish, agreed, read_commits
 from voicechat.transcription.writing import Batch, Progress, Writing
 
 TWO_TURNS = Recording("two.wav", None, encoded(hum(1.0, 1.0, 1.0, 1.0), "wav", "pcm_s16le", 24_000))
@@ -28,8 +28,8 @@ def service_at(url: str, **flags: Any) -> Service:
 
 async def written(url: str, commit: str = "vad", recording: Recording = TWO_TURNS, **flags: Any) -> Result:
     service = service_at(url, **flags)
-    wish = Wish(service.settings.transcription_model, commits=read_commits(commit))
-    writing = Writing(recording, service, agreed(wish, sound=service.sound))
+    wish = TranscriptionOptions(service.settings.transcription_model, commits=read_commits(commit))
+    writing = Writing(recording, service, resolve_options(wish, sound=service.sound))
     async with asyncio.timeout(20):
         await writing.run()
     return writing.result()
@@ -136,7 +136,9 @@ async def test_partial_words_are_told_while_they_come() -> None:
     seen: list[str] = []
     async with Scribe(on_commit=commit).serving() as url:
         service = service_at(url)
-        made = agreed(Wish("gpt-transcribe", commits=read_commits("whole")), sound=service.sound)
+        made = resolve_options(
+            TranscriptionOptions("gpt-transcribe", commits=read_commits("whole")), sound=service.sound
+        )
         writing = Writing(TWO_TURNS, service, made, changed=lambda: seen.append(writing.progress.partial))
         await writing.run()
     assert "Good" in seen and "Good morning" in seen and seen[-1] == ""
@@ -230,7 +232,7 @@ async def test_many_recordings_come_in_order_and_one_that_fails_stops_nobody() -
     progress: list[Progress] = []
     async with Scribe().serving() as url:
         service = service_at(url)
-        made = agreed(Wish("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
+        made = resolve_options(TranscriptionOptions("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
         batch = Batch(
             [TWO_TURNS, bad, TWO_TURNS],
             service,
@@ -248,7 +250,7 @@ async def test_where_nobody_answers_only_one_recording_asks() -> None:
     scribe = Scribe(refuses=401)
     async with scribe.serving() as url:
         service = service_at(url)
-        made = agreed(Wish("gpt-transcribe"), sound=service.sound)
+        made = resolve_options(TranscriptionOptions("gpt-transcribe"), sound=service.sound)
         batch = Batch([TWO_TURNS] * 4, service, made, jobs=1)
         await batch.run()
     assert batch.no_line is not None and len(scribe.queries) == 1
@@ -266,7 +268,7 @@ async def test_an_interruption_keeps_what_was_written_down() -> None:
 
     async with Scribe(on_commit=commit).serving() as url:
         service = service_at(url)
-        made = agreed(Wish("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
+        made = resolve_options(TranscriptionOptions("gpt-transcribe", commits=read_commits("vad")), sound=service.sound)
         batch = Batch([TWO_TURNS, TWO_TURNS], service, made, jobs=1)
         running = asyncio.ensure_future(batch.run())
         async with asyncio.timeout(10):

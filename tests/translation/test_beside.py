@@ -26,6 +26,6 @@ def test_the_translator_never_loads_effects_rules_sound_or_lines() -> None:
     assert not [name for name in loaded if name.startswith((*FORBIDDEN, *ROOMS))]
 
 
-@pytest.mark.parametrize("module", ["voicechat.translation.wish", "voicechat.translation.backlog"])
+@pytest.mark.parametrize("module", ["voicechat.translation.options", "voicechat.translation.backlog"])
 def test_what_the_screen_needs_of_it_is_light(module: str) -> None:
     assert not modules_after(module) & {"aiohttp", "numpy", "textual", "aiortc"}

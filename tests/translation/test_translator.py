@@ -16,8 +16,8 @@ from voicechat.core.side_events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.journal.entry import Happening
 from voicechat.translation.backlog import MOST_WAITING
-from voicechat.translation.translator import LARGEST, MOST_TRIES, SAME, WAITS, Asker, Translator
-from voicechat.translation.wish import Endpoint, Wish
+from voicechat.translation.options import Endpoint, TranslationOptions
+from voicechat.translation.translator import LARGEST, MOST_TRIES, SAME, WAITS, TranslationClient, Translator
 
 KEY = "sk-of-the-translator"
 
@@ -75,7 +75,7 @@ async def desk_at(
     url: str, *, limit: float = 10.0, endpoint: Endpoint | None = None, turns: Sequence[TurnView] = ()
 ) -> AsyncIterator[Desk]:
     at = endpoint or Endpoint(f"{url}/chat/completions", f"{url}/responses", f"{url}/models", "m", KEY)
-    wish = Wish("German", at)
+    wish = TranslationOptions("German", at)
     clock = itertools.count()
 
     async def pause(seconds: float) -> None:
@@ -92,7 +92,7 @@ async def desk_at(
         tell,
         lambda: float(next(clock)),
         lambda happening: desk.happened.append(happening),
-        asker=Asker(wish, limit=limit),
+        client=TranslationClient(wish, limit=limit),
         pause=pause,
     )
     desk = Desk(translator, list(turns))

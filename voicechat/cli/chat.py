@@ -82,9 +82,9 @@ def refuse_languages(settings: Settings, environ: Mapping[str, str]) -> None:
         for remark in unused(settings):
             print(f"voicechat: {remark}", file=sys.stderr)
     if settings.translate:
-        from voicechat.translation.wish import translation_wish  # most talks have none
+        from voicechat.translation.options import translation_options  # most talks have none
 
-        translation_wish(settings, environ)
+        translation_options(settings, environ)
 
 
 def ui_options(settings: Settings, environ: Mapping[str, str], *, is_light: bool = False) -> Any:

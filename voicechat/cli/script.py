@@ -31,9 +31,19 @@ from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, TapeError
-from voicechat.scripting.judging import Observed, Verdict, judge_sound
-from voicechat.scripting.model import Script, Sound, SoundExpected
-from voicechat.scripting.playing import PUMP, Hands, Outcome, Player, Result, Results, TalkOver, as_json, as_junit
+from voicechat.scripting.judging import TalkObserver, Verdict, judge_sound
+from voicechat.scripting.model import Script, Sound, SoundExpectation
+from voicechat.scripting.playing import (
+    PUMP,
+    Outcome,
+    Player,
+    Result,
+    Results,
+    TalkControls,
+    TalkOver,
+    as_json,
+    as_junit,
+)
 from voicechat.scripting.reading import Reading, read_script
 from voicechat.scripting.speech import Speaker
 from voicechat.ui.sanitise import clean
@@ -131,9 +141,9 @@ class ScriptRun:
         self._inbox: queue.SimpleQueue[tuple[float, FromEngine]] = queue.SimpleQueue()
         self._engine = EngineProcess(settings, environ)
         self._progress = Progress()
-        self._seen = Observed()
-        hands = Hands(self._engine.send, self._pump, time.monotonic, self._tell)
-        self._player = Player(script, clips, self._seen, hands)
+        self._seen = TalkObserver()
+        controls = TalkControls(self._engine.send, self._pump, time.monotonic, self._tell)
+        self._player = Player(script, clips, self._seen, controls)
         self._denied: set[str] = set()
         self._is_interrupted = False
         self._patience = options.timeout or script.timeout
@@ -164,7 +174,7 @@ class ScriptRun:
         self._finish(results, code, summary | self._progress.used())
         return code
 
-    def _judge_sound(self, expected: SoundExpected, results: Results) -> None:
+    def _judge_sound(self, expected: SoundExpectation, results: Results) -> None:
         """The recording of the whole talk, against what the script expects of it."""
         step = len(self._script.steps) + 1
         try:

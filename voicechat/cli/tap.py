@@ -36,14 +36,14 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
     from dataclasses import replace
 
     from voicechat.cli.chat import ui_options
-    from voicechat.tap.host import TapProcess, TapWish
+    from voicechat.tap.host import TapProcess, TapSettings
     from voicechat.transports.endpoint import endpoint
     from voicechat.ui.options import Spectator
     from voicechat.ui.viewers import run_tap_app
 
     base = endpoint(options.upstream, "")
     port = free_port(options.port)
-    wish = TapWish(options.upstream, port, settings.record)
+    wish = TapSettings(options.upstream, port, settings.record)
     engine = TapProcess(settings, wish)
     address = f"http://127.0.0.1:{port}/{base.split('/', 3)[3]}".rstrip("/")
     shown = replace(ui_options(settings, os.environ), spectator=Spectator("TAP", SENTENCE))

@@ -64,7 +64,7 @@ def token_server_command(flags: Mapping[str, Any], options: ServerOptions, confi
 
 def refuse_the_unsafe(options: ServerOptions, access: str) -> None:
     """Raises ConfigError for a server that would give keys to anybody who finds it."""
-    from voicechat.token_server.doors import SHORTEST_ACCESS, is_loopback
+    from voicechat.token_server.access import SHORTEST_ACCESS, is_loopback
 
     hint = f"set {TOKEN_ACCESS} to at least {SHORTEST_ACCESS} random characters, and give it to those who may ask"
     if access and (len(access) < SHORTEST_ACCESS or not access.isascii() or not access.isprintable() or " " in access):
@@ -94,7 +94,7 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     import aiohttp
 
     from voicechat.engine.service_target import service_target
-    from voicechat.token_server.doors import Doors, is_loopback, read_origin
+    from voicechat.token_server.access import AccessRules, is_loopback, read_origin
     from voicechat.token_server.server import TokenServer
     from voicechat.transports.tokens import Token, mint
 
@@ -106,9 +106,9 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     async def fresh() -> Token:
         return await mint(http, target, time.time(), life=options.life)
 
-    doors = Doors(access, frozenset(read_origin(origin) for origin in options.origins))
+    access_rules = AccessRules(access, frozenset(read_origin(origin) for origin in options.origins))
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=provider.connect_timeout)) as http:
-        server = TokenServer(fresh, doors, options.per_minute, frozenset(options.proxies))
+        server = TokenServer(fresh, access_rules, options.per_minute, frozenset(options.proxies))
         try:
             await server.start(options.host, options.port)
         except OSError as error:

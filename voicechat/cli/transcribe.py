@@ -26,8 +26,8 @@ from voicechat.errors import ConfigError
 from voicechat.insight.metrics.prices import read_prices
 from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import FORMATS, Format
+from voicechat.transcription.options import ResolvedOptions, TranscriptionOptions, read_commits, resolve_options
 from voicechat.transcription.sound import LARGEST_STDIN, Recording
-from voicechat.transcription.wish import Agreed, Wish, agreed, read_commits
 from voicechat.transcription.writing import Batch, Outcome
 
 
@@ -60,7 +60,7 @@ def transcribe_command(flags: Mapping[str, Any], config: Path | None, options: T
     settings, environ = settings_for(flags, config, options)
     form = form_of(options.format)
     service = Service(settings, environ, realtime=options.realtime)
-    made = agreed(wish_of(settings, options), sound=service.sound)
+    made = resolve_options(wish_of(settings, options), sound=service.sound)
     for remark in made.remarks:
         print(f"voicechat: {remark}", file=sys.stderr)
     if options.mic:
@@ -86,9 +86,9 @@ def settings_for(
     return replace(settings, transcription_model=model), environ
 
 
-def wish_of(settings: Settings, options: TranscribeOptions) -> Wish:
+def wish_of(settings: Settings, options: TranscribeOptions) -> TranscriptionOptions:
     keywords = tuple(word.strip() for text in options.keywords for word in text.split(",") if word.strip())
-    return Wish(
+    return TranscriptionOptions(
         model=settings.transcription_model,
         language=settings.language,
         prompt=options.prompt,
@@ -132,7 +132,7 @@ class Run:
         self._last_error = ""
 
     async def go(
-        self, recordings: list[Recording], service: Service, made: Agreed, jobs: int, prices: Mapping[str, Any]
+        self, recordings: list[Recording], service: Service, made: ResolvedOptions, jobs: int, prices: Mapping[str, Any]
     ) -> int:
         """The exit status."""
         async with service:

@@ -13,23 +13,25 @@ from voicechat.insight.metrics.prices import cost_of, price_of
 from voicechat.transcription.captions import Captions
 from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Format, Result, as_text
-from voicechat.transcription.hearing import Lost
-from voicechat.transcription.minutes import Passage
-from voicechat.transcription.wish import Agreed
+from voicechat.transcription.options import ResolvedOptions
+from voicechat.transcription.session import SessionLost
+from voicechat.transcription.transcript import Passage
 
 
-def captions(service: Service, agreed: Agreed, form: Format, out: str, seconds: float, *, quiet: bool) -> int:
+def captions(
+    service: Service, resolved: ResolvedOptions, form: Format, out: str, seconds: float, *, quiet: bool
+) -> int:
     """Until Ctrl+C, which is how captions end and no failure, or for so many seconds. The exit status."""
     output = Output(form, out, ("microphone",))
     show = OneLine(sys.stderr) if sys.stderr.isatty() and not quiet else None
-    return asyncio.run(Live(service, agreed, output, show, is_text=form == "text" and not out).run(seconds))
+    return asyncio.run(Live(service, resolved, output, show, is_text=form == "text" and not out).run(seconds))
 
 
 class Live:
     """What is heard, as it is shown."""
 
     def __init__(
-        self, service: Service, agreed: Agreed, output: Output, line: OneLine | None, *, is_text: bool
+        self, service: Service, resolved: ResolvedOptions, output: Output, line: OneLine | None, *, is_text: bool
     ) -> None:
         self._service = service
         self._output = output
@@ -38,7 +40,7 @@ class Live:
         self._is_text = is_text
         self._speaker = ""
         self._captions = Captions(
-            service, agreed, final=self._final, partial=self._partial, ready=self._ready, say=self._show.say
+            service, resolved, final=self._final, partial=self._partial, ready=self._ready, say=self._show.say
         )
 
     async def run(self, seconds: float) -> int:
@@ -49,7 +51,7 @@ class Live:
         async with self._service:
             try:
                 await self._captions.run(seconds)
-            except Lost as lost:
+            except SessionLost as lost:
                 self._show.say(f"voicechat: the line was lost: {lost.message}")
                 code = exit_codes.CONNECTION
             finally:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import Protocol, TextIO
 
-from voicechat.transcription.minutes import clock
+from voicechat.transcription.transcript import clock
 from voicechat.transcription.writing import Progress
 from voicechat.ui.sanitise import clean
 

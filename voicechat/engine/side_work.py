@@ -18,10 +18,10 @@ def translator_for(settings: Settings, environ: Mapping[str, str], session: Sess
     """Who translates finished lines; None without `translate`. Raises ConfigError where nobody could."""
     if not settings.translate:
         return None
+    from voicechat.translation.options import translation_options
     from voicechat.translation.translator import Translator  # most talks have none
-    from voicechat.translation.wish import translation_wish
 
-    wish = translation_wish(settings, environ)
-    if wish is None:
+    options = translation_options(settings, environ)
+    if options is None:
         return None
-    return Translator(wish, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
+    return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)

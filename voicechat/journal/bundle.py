@@ -18,7 +18,7 @@ import msgspec
 from voicechat.errors import ConfigError
 from voicechat.journal.past_talk import as_text, read_talk
 from voicechat.journal.recorder import what_made_it
-from voicechat.journal.redaction import Guarded, redacted, without_secrets
+from voicechat.journal.redaction import RedactedSource, redacted, without_secrets
 from voicechat.journal.secrets_scan import leaks, scrubbed
 from voicechat.journal.source import open_source
 from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, EVENTS_FILE, Entry
@@ -52,7 +52,7 @@ class Cleaner:
 def talk_parts(path: Path, cleaner: Cleaner, *, words: bool, audio: bool) -> Iterator[Part]:
     """The talk: its tape, what was found in it and, if asked for, what was said. Raises TapeError."""
     talk = read_talk(path, redact=not words)
-    source = Guarded.of(open_source(path), words=words)
+    source = RedactedSource.of(open_source(path), words=words)
     found = [msgspec.to_builtins(one) for one in talk.findings]
     yield _text("findings.json", f"what diagnose found: {len(found)}", _json(found), cleaner)
     shape = "its events, with its words" if words else "its events; every letter of what was said is an x"
@@ -108,7 +108,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _tape(source: Guarded) -> str:
+def _tape(source: RedactedSource) -> str:
     head = dict(source.head) if "tape" in source.head else {"tape": 1, **source.head}
     lines = [head, *(_line(entry) for entry in source.entries())]
     return "".join(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n" for line in lines)

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.journal.page import title_of
-from voicechat.journal.past_talk import NOTHING, Line, PastTalk, clock
+from voicechat.journal.past_talk import NOTHING, PastTalk, TranscriptLine, clock
 from voicechat.journal.redaction import SECRET
 from voicechat.ui.sanitise import clean
 
@@ -44,7 +44,7 @@ class Exchange:
     """
 
     t: float
-    lines: list[Line] = field(default_factory=list)
+    lines: list[TranscriptLine] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
     """Kinds of events in order; pieces of one kind count once."""
     numbers: TurnNumbers | None = None
@@ -54,7 +54,7 @@ class Exchange:
         return " ".join(line.text for line in self.lines if line.who == who)
 
     @property
-    def cut(self) -> Line | None:
+    def cut(self) -> TranscriptLine | None:
         """The answer that was cut."""
         return next((line for line in self.lines if line.cut_by), None)
 

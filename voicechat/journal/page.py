@@ -24,7 +24,7 @@ from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.journal.export_sound import OPUS_BITS, Levels, as_opus, levels
 from voicechat.journal.markup import Markup, data_block, el, joined
 from voicechat.journal.page_timeline import lane_names, timeline
-from voicechat.journal.past_talk import NOTHING, Line, PastTalk, clock
+from voicechat.journal.past_talk import NOTHING, PastTalk, TranscriptLine, clock
 from voicechat.ui.sanitise import escaped, show
 
 CUT = {
@@ -49,7 +49,7 @@ def transcript(talk: PastTalk, voice: str) -> Markup:
     return joined(_turn(number, line, voice) for number, line in enumerate(talk.story.lines, 1))
 
 
-def _turn(number: int, line: Line, voice: str) -> Markup:
+def _turn(number: int, line: TranscriptLine, voice: str) -> Markup:
     who = {"you": "you", "assistant": voice, "tool": "tool", "note": "note"}[line.who]
     key = f"t{number}"
     return el(
@@ -64,7 +64,7 @@ def _turn(number: int, line: Line, voice: str) -> Markup:
     )
 
 
-def _body(line: Line) -> Iterator[Markup]:
+def _body(line: TranscriptLine) -> Iterator[Markup]:
     if line.who == "tool":
         yield _tool(line)
     elif line.who == "note":
@@ -78,7 +78,7 @@ def _body(line: Line) -> Iterator[Markup]:
         yield el("p", f"✕ failed: {line.failed}", class_="failed")
 
 
-def _unheard(line: Line) -> Iterator[Markup]:
+def _unheard(line: TranscriptLine) -> Iterator[Markup]:
     if not line.cut_by:
         return
     yield el("span", f" ╳ {CUT.get(line.cut_by, 'it was cut')} at {line.cut_at:.1f} s", class_="cut")
@@ -87,14 +87,14 @@ def _unheard(line: Line) -> Iterator[Markup]:
         yield el("del", line.unheard.strip())
 
 
-def _tool(line: Line) -> Markup:
+def _tool(line: TranscriptLine) -> Markup:
     arguments, _, result = line.detail.partition(ARROW)
     head = el("summary", el("b", line.text), " ", el("code", arguments[:120]))
     parts = [el("pre", arguments), el("pre", result, class_="result")] if result else [el("pre", arguments)]
     return el("details", head, parts)
 
 
-def _beside(line: Line) -> Iterator[Markup]:
+def _beside(line: TranscriptLine) -> Iterator[Markup]:
     if line.typed:
         yield el("span", "typed")
     if line.latency is None:

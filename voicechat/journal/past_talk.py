@@ -19,7 +19,7 @@ from voicechat.core.turn_viewing import split
 from voicechat.engine.link import EventRow, Finding
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.journal.index import Film
-from voicechat.journal.redaction import ABOUT_TAPE, Guarded
+from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
 from voicechat.journal.rerun import last_state
 from voicechat.journal.source import Source, open_source
 from voicechat.journal.tape import Tape
@@ -29,7 +29,7 @@ Who = Literal["you", "assistant", "tool", "note"]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TranscriptLine:
     """One turn. Times are session time, seconds."""
 
     who: Who
@@ -66,7 +66,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class Transcript:
     """A whole session."""
 
     title: str
@@ -75,34 +75,34 @@ class Story:
     model: str
     voice: str
     length: float
-    lines: tuple[Line, ...]
+    lines: tuple[TranscriptLine, ...]
 
 
-def story_of(tape: Tape) -> Story:
+def transcript_of(tape: Tape) -> Transcript:
     """Raises TapeError for a tape that cannot be read or run."""
     past = last_state(tape)
     if past is None:
-        return Story(tape.folder.name, tape.started_at, "", "", "", 0.0, ())
-    return story_told(tape.folder.name, tape.started_at, past.state, past.now, past.now - past.t)
+        return Transcript(tape.folder.name, tape.started_at, "", "", "", 0.0, ())
+    return transcript_from(tape.folder.name, tape.started_at, past.state, past.now, past.now - past.t)
 
 
-def story_told(title: str, started_at: str, state: State, now: float, zero: float) -> Story:
+def transcript_from(title: str, started_at: str, state: State, now: float, zero: float) -> Transcript:
     """The story of a session that ended in this state at `now`; `zero` is the moment on that clock that times count
     from."""
     rate = state.conversation.chars_per_second
     lines = tuple(line_of(turn, now, zero, rate) for turn in state.conversation.turns if _is_worth_telling(turn))
     wishes = state.wishes
     length = max((line.until for line in lines), default=now - zero)
-    return Story(title, started_at, wishes.provider, wishes.model, wishes.voice, length, lines)
+    return Transcript(title, started_at, wishes.provider, wishes.model, wishes.voice, length, lines)
 
 
-def line_of(turn: Turn, now: float, zero: float, rate: float) -> Line:
+def line_of(turn: Turn, now: float, zero: float, rate: float) -> TranscriptLine:
     """One turn at the end of its session, in session time; `rate` characters a second where nothing is known."""
     began = turn.at if turn.first_sound_at is None else turn.first_sound_at
     if turn.who == "you":
         began = min(began, turn.at)
     heard = split(turn, now, rate) if turn.cut is not None else len(turn.text)
-    return Line(
+    return TranscriptLine(
         who=turn.who,
         t=max(0.0, round(began - zero, 3)),
         until=max(0.0, round(_end_of(turn, began, heard / rate) - zero, 3)),
@@ -141,18 +141,18 @@ NOTHING = "…"
 NAMES = {"you": "You", "assistant": "Assistant", "tool": "Tool", "note": "Note"}
 
 
-def as_markdown(story: Story) -> str:
+def as_markdown(story: Transcript) -> str:
     """For a wiki or an issue: the unheard part of a cut answer is struck out."""
     head = [f"# {story.title}", "", _about(story), ""]
     return "\n".join([*head, *(_markdown_line(line) for line in story.lines)]).rstrip() + "\n"
 
 
-def as_text(story: Story) -> str:
+def as_text(story: Transcript) -> str:
     """For reading anywhere: the unheard part stands in brackets."""
     return "\n".join([f"{story.title} · {_about(story)}", "", *(_text_line(line) for line in story.lines)]) + "\n"
 
 
-def as_subtitles(story: Story) -> str:
+def as_subtitles(story: Transcript) -> str:
     """SubRip: both sides, where they were heard; notes and tools are not."""
     spoken = [line for line in story.lines if line.who in ("you", "assistant") and line.said.strip()]
     return "\n".join(_subtitle(number, line) for number, line in enumerate(spoken, 1))
@@ -170,12 +170,12 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _about(story: Story) -> str:
+def _about(story: Transcript) -> str:
     parts = (story.started_at, " ".join(part for part in (story.provider, story.model, story.voice) if part))
     return " · ".join(part for part in (*parts, f"{clock(story.length)} min") if part)
 
 
-def _markdown_line(line: Line) -> str:
+def _markdown_line(line: TranscriptLine) -> str:
     said = _escaped(line.said) or NOTHING
     if line.unheard.strip():
         said += f" ~~{_escaped(line.unheard.strip())}~~"
@@ -187,7 +187,7 @@ def _markdown_line(line: Line) -> str:
     return f"**{NAMES[line.who]}** `{clock(line.t)}`{_asides(line)}  \n{said}{_failed(line)}{beneath}\n"
 
 
-def _text_line(line: Line) -> str:
+def _text_line(line: TranscriptLine) -> str:
     unheard = f" [not heard: {line.unheard.strip()}]" if line.unheard.strip() else ""
     detail = f" {line.detail}" if line.who == "tool" and line.detail else ""
     beneath = f"\n{'':>19}↳ {line.translation}" if line.translation else ""
@@ -195,18 +195,18 @@ def _text_line(line: Line) -> str:
     return f"{clock(line.t):>6}  {NAMES[line.who] + ':':<10} {told}{beneath}"
 
 
-def _asides(line: Line) -> str:
+def _asides(line: TranscriptLine) -> str:
     told = ["typed"] if line.typed else []
     told += [f"cut by {line.cut_by}"] if line.cut_by else []
     told += [f"after {line.latency:.2f} s"] if line.latency is not None and line.who == "assistant" else []
     return f" ({', '.join(told)})" if told else ""
 
 
-def _failed(line: Line) -> str:
+def _failed(line: TranscriptLine) -> str:
     return f" (failed: {line.failed})" if line.failed else ""
 
 
-def _subtitle(number: int, line: Line) -> str:
+def _subtitle(number: int, line: TranscriptLine) -> str:
     until = max(line.until, line.t + SHORTEST_SUBTITLE)
     return f"{number}\n{stamp(line.t)} --> {stamp(until)}\n{NAMES[line.who]}: {' '.join(line.said.split())}\n"
 
@@ -226,7 +226,7 @@ class PastTalk:
     """One session, over. Times are session time, seconds."""
 
     source: Source
-    story: Story
+    story: Transcript
     rows: tuple[EventRow, ...]
     """Every event, as the event list shows it; a row's `seq` is its place."""
     history: History
@@ -254,7 +254,7 @@ def read_talk(path: Path, *, redact: bool = False) -> PastTalk:
     Raises TapeError for what cannot be read at all.
     """
     source = open_source(path)
-    film = Film(Guarded.of(source, words=not redact), Settings())
+    film = Film(RedactedSource.of(source, words=not redact), Settings())
     film.develop(math.inf)
     shot = film.shot(film.length)
     # Some checks look at words: of a redacted session they would say what is not so.
@@ -264,7 +264,7 @@ def read_talk(path: Path, *, redact: bool = False) -> PastTalk:
     began = started_at if isinstance(started_at, str) else ""
     return PastTalk(
         source=film.source,
-        story=story_told(source.name, began, shot.state, shot.now, film.zero),
+        story=transcript_from(source.name, began, shot.state, shot.now, film.zero),
         rows=tuple(film.rows),
         history=history_of(film),
         findings=findings,

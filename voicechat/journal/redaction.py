@@ -35,13 +35,13 @@ ABOUT_TAPE = "tape_"
 
 
 @dataclass(frozen=True, slots=True)
-class Guarded(Source):
+class RedactedSource(Source):
     """A source without secrets; one without words has no sound either."""
 
     has_words: bool = True
 
     @classmethod
-    def of(cls, source: Source, *, words: bool) -> Guarded:
+    def of(cls, source: Source, *, words: bool) -> RedactedSource:
         """The same session, made fit to be shared while it is read."""
         head = without_secrets(source.head) if words else redacted(source.head) | {"redacted": True}
         audio = source.audio_file if words else None

@@ -23,9 +23,9 @@ from voicechat.scripting.model import (
     ANSWER_ENDED,
     DEFAULT_WITHIN,
     Criterion,
+    EventPattern,
     Expectation,
     Source,
-    Wanted,
 )
 
 SIMPLE = (str, int, float, bool)
@@ -48,7 +48,7 @@ def misspelt(name: str) -> str:
     return near[0] if near else "" if "." in name else ANSWER_ENDED
 
 
-def read_wanted(table: Table, key: str) -> Wanted:
+def read_event_pattern(table: Table, key: str) -> EventPattern:
     """The event under `key`, with the values of its fields under `where`."""
     name = table.text(key)
     if not name:
@@ -59,7 +59,7 @@ def read_wanted(table: Table, key: str) -> Wanted:
     if not isinstance(where, dict) or not all(isinstance(value, SIMPLE) for value in where.values()):
         table.complain("where", "where holds fields and values", 'for example where = { "response.status" = "failed" }')
         where = {}
-    return Wanted(name, where)
+    return EventPattern(name, where)
 
 
 _DURATION = re.compile(r"\s*(-?\d+(?:\.\d+)?)\s*(ms|s|min)\s*")

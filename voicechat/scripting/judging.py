@@ -22,7 +22,14 @@ from voicechat.insight import findings
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.two_tracks import TurnTaking
 from voicechat.local_server.brain.numbers import with_digits
-from voicechat.scripting.model import ANSWER_AUDIBLE, ANSWER_ENDED, Criterion, Expectation, SoundExpected, Wanted
+from voicechat.scripting.model import (
+    ANSWER_AUDIBLE,
+    ANSWER_ENDED,
+    Criterion,
+    EventPattern,
+    Expectation,
+    SoundExpectation,
+)
 
 MOST_EVENTS = 50_000
 """Kept of a talk; the oldest go first."""
@@ -43,7 +50,7 @@ EARLY = 0.5
 
 
 @dataclass(slots=True)
-class AnswerSeen:
+class ResponseTimes:
     """One response of the service, as the listener has it."""
 
     id: str
@@ -60,12 +67,12 @@ class AnswerSeen:
         return self.audible_at is not None or self.has_words or self.status in AT_LAST
 
 
-class Observed:
+class TalkObserver:
     """Give it every message of the engine."""
 
     def __init__(self) -> None:
         self.events: list[EventRow] = []
-        self.answers: list[AnswerSeen] = []
+        self.answers: list[ResponseTimes] = []
         self.view: View | None = None
         self.findings: dict[str, Finding] = {}
         self.numbers: tuple[TurnNumbers, ...] = ()
@@ -120,7 +127,7 @@ class Observed:
         first = bisect_left(self.events, at - OUT_OF_ORDER, key=lambda row: row.t)
         return (row for row in islice(self.events, first, None) if row.t >= at)
 
-    def find(self, wanted: Wanted, since: float, *, again: bool = False) -> EventRow | None:
+    def find(self, wanted: EventPattern, since: float, *, again: bool = False) -> EventRow | None:
         """The first such event since then. It is found once only, unless `again`."""
         for row in self._moments(wanted.type, since):
             if (again or row.seq not in self._taken) and fits(row, wanted):
@@ -168,7 +175,7 @@ class Observed:
 
     def _create(self, row: EventRow) -> None:
         before = self.answers[-1] if self.answers else None
-        answer = AnswerSeen(row.refs[0], row.t)
+        answer = ResponseTimes(row.refs[0], row.t)
         self.answers.append(answer)
         early = self._sounds_since is not None and row.t - self._sounds_since <= EARLY
         if early and (before is None or before.ended_at is not None):
@@ -221,7 +228,7 @@ def payload_of(row: EventRow) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
-def fits(row: EventRow, wanted: Wanted) -> bool:
+def fits(row: EventRow, wanted: EventPattern) -> bool:
     """Whether an event has the fields that are asked for."""
     if row.type != wanted.type:
         return False
@@ -274,13 +281,13 @@ class Verdict:
     """What was found instead, or the figure that was measured."""
 
 
-def judge(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def judge(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     """`since`: session time from which on events count."""
     return JUDGES[expected.criterion](expected, seen, since)
 
 
 def judge_sound(
-    expected: SoundExpected, heard: TurnTaking, found: Sequence[findings.Finding]
+    expected: SoundExpectation, heard: TurnTaking, found: Sequence[findings.Finding]
 ) -> Iterator[tuple[str, Verdict]]:
     """(what was expected of the recording, whether it holds); `found`: what is wrong with its sound."""
     if expected.no_findings is not None:
@@ -294,7 +301,7 @@ def judge_sound(
         yield f"wait below {expected.wait_below:g} s", Verdict("held" if is_held else "broken", text)
 
 
-def words_of(expected: Expectation, seen: Observed, since: float) -> tuple[str | None, str]:
+def words_of(expected: Expectation, seen: TalkObserver, since: float) -> tuple[str | None, str]:
     """(the words, how they are called in a sentence); None: there are none yet."""
     match expected.source:
         case "you":
@@ -309,14 +316,14 @@ def words_of(expected: Expectation, seen: Observed, since: float) -> tuple[str |
     return (turn.text + turn.rest if turn else None), "the answer"
 
 
-def cut_answer(seen: Observed, since: float) -> TurnView | None:
+def cut_answer(seen: TalkObserver, since: float) -> TurnView | None:
     """The newest answer that was cut since then; it may have begun earlier."""
     if not any(row.type == "answer.interrupted" for row in seen.since(since - EDGE)):
         return None
     return next((turn for turn in reversed(seen.turns) if turn.who == "assistant" and turn.cut_by), None)
 
 
-def _newest(seen: Observed, since: float, is_it: Callable[[TurnView], bool]) -> TurnView | None:
+def _newest(seen: TalkObserver, since: float, is_it: Callable[[TurnView], bool]) -> TurnView | None:
     return next((turn for turn in reversed(seen.turns_since(since)) if is_it(turn)), None)
 
 
@@ -324,7 +331,7 @@ def _shown(text: str) -> str:
     return json.dumps(text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…", ensure_ascii=False)
 
 
-def _text(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _text(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     words, name = words_of(expected, seen, since)
     if words is None:
         return Verdict(
@@ -341,7 +348,7 @@ def _text(expected: Expectation, seen: Observed, since: float) -> Verdict:
     return Verdict("held" if is_there else "open", found)
 
 
-def _said(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _said(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     turns = [turn for turn in seen.turns_since(since) if turn.who == "you" and not turn.partial]
     heard = " ".join(turn.text for turn in turns)
     if not heard:
@@ -351,7 +358,7 @@ def _said(expected: Expectation, seen: Observed, since: float) -> Verdict:
     return Verdict("held" if wrong <= expected.word_errors else "open", found)
 
 
-def _cut_by(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _cut_by(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     turn = cut_answer(seen, since)
     if expected.value == "nobody":
         return Verdict("held", "nobody") if turn is None else Verdict("broken", f"it was cut by {turn.cut_by}")
@@ -361,7 +368,7 @@ def _cut_by(expected: Expectation, seen: Observed, since: float) -> Verdict:
     return Verdict("held" if turn.cut_by == expected.value else "open", found)
 
 
-def _latency(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _latency(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     seconds: float | None = None
     what = {
         "first_sound_below": "no answer was heard",
@@ -383,7 +390,7 @@ def _latency(expected: Expectation, seen: Observed, since: float) -> Verdict:
     return Verdict("held" if seconds < expected.value else "broken", f"it took {seconds:.3f} s")
 
 
-def _events(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _events(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     """In this order, with anything between them."""
     missing = list(expected.value)
     for row in seen.since(since):
@@ -396,20 +403,20 @@ def _events(expected: Expectation, seen: Observed, since: float) -> Verdict:
     return Verdict("open", f"there was no {missing[0]}{behind}")
 
 
-def _no_events(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _no_events(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     for row in seen.since(since):
         if row.type in expected.value:
             return Verdict("broken", f"{row.type} at {row.t:.3f} s: {row.summary}")
     return Verdict("held")
 
 
-def _findings(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _findings(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     found = {finding.code for finding in seen.findings.values() if _is_since(finding.evidence, since)}
     missing = [code for code in expected.value if code not in found]
     return Verdict("open", f"{missing[0]} was not found") if missing else Verdict("held")
 
 
-def _no_findings(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _no_findings(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     for finding in seen.findings.values():
         is_asked = finding.code in expected.value if expected.value else finding.severity != "info"
         if is_asked and _is_since(finding.evidence, since):
@@ -421,7 +428,7 @@ def _is_since(evidence: tuple[object, ...], since: float) -> bool:
     return not evidence or any(getattr(one, "t", 0.0) >= since for one in evidence)
 
 
-def _tool(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _tool(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     calls: list[str] = []
     for row in seen.since(since):
         item = payload_of(row).get("item") if row.type == "response.output_item.done" else None
@@ -442,12 +449,12 @@ def _arguments(text: object) -> Mapping[str, object]:
     return args if isinstance(args, dict) else {}
 
 
-def _mic(expected: Expectation, seen: Observed, since: float) -> Verdict:
+def _mic(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
     state = seen.view.mic.state if seen.view is not None else "no-line"
     return Verdict("held" if state == expected.value else "open", f"the microphone is {state}")
 
 
-JUDGES: dict[Criterion, Callable[[Expectation, Observed, float], Verdict]] = {
+JUDGES: dict[Criterion, Callable[[Expectation, TalkObserver, float], Verdict]] = {
     "contains": _text,
     "contains_any": _text,
     "not_contains": _text,
@@ -467,7 +474,7 @@ JUDGES: dict[Criterion, Callable[[Expectation, Observed, float], Verdict]] = {
 }
 
 
-def told(expected: Expectation) -> str:
+def expectation_text(expected: Expectation) -> str:
     """The expectation in a few words, as it stands in results."""
     whose = {"answer": "answer", "heard": "heard", "unheard": "unheard", "you": "you"}[expected.source]
     match expected.criterion:

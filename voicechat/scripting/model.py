@@ -19,7 +19,7 @@ ANSWER_AUDIBLE, ANSWER_ENDED = "answer.audible", "answer.ended"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventPattern:
     """An event that is waited for: its type and the values that some of its fields must have."""
 
     type: str
@@ -31,7 +31,7 @@ class Wanted:
 class When:
     """The moment of an act: so many seconds after an event of this turn."""
 
-    after: Wanted
+    after: EventPattern
     seconds: float = 0.0
 
 
@@ -89,7 +89,7 @@ Act = Say | Do | Hold | Silence
 class Wait:
     """Go on when this has happened; it is a failure when it has not within `limit`."""
 
-    wanted: Wanted
+    wanted: EventPattern
     limit: float = DEFAULT_LIMIT
 
 
@@ -150,7 +150,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class SoundExpected:
+class SoundExpectation:
     """What the recording of the whole talk must show; None: not asked."""
 
     no_findings: tuple[str, ...] | None = None
@@ -170,7 +170,7 @@ class Script:
     room: Room = field(default_factory=Room)
     timeout: float = 120.0
     """Seconds the whole talk may take."""
-    sound: SoundExpected | None = None
+    sound: SoundExpectation | None = None
 
     @property
     def sounds(self) -> tuple[Sound, ...]:

@@ -17,10 +17,11 @@ from typing import Any, Literal
 
 from voicechat.core.user_events import SpeechGiven, TalkPressed, TalkReleased, UserAct
 from voicechat.engine.link import EventRow
-from voicechat.scripting.judging import Observed, Verdict, judge, told
+from voicechat.scripting.judging import TalkObserver, Verdict, expectation_text, judge
 from voicechat.scripting.model import (
     DEFAULT_LIMIT,
     Do,
+    EventPattern,
     Expectation,
     Hold,
     Say,
@@ -29,7 +30,6 @@ from voicechat.scripting.model import (
     Sound,
     Step,
     Wait,
-    Wanted,
 )
 
 Outcome = Literal["held", "failed", "skipped"]
@@ -187,7 +187,7 @@ class _Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Hands:
+class TalkControls:
     """What a player can do."""
 
     send: Callable[[UserAct], None]
@@ -201,12 +201,12 @@ class Hands:
 class Player:
     """Plays the steps in order. A turn of yours begins with what you say, type, press or send."""
 
-    def __init__(self, script: Script, clips: Mapping[Sound, Path], seen: Observed, hands: Hands) -> None:
+    def __init__(self, script: Script, clips: Mapping[Sound, Path], seen: TalkObserver, controls: TalkControls) -> None:
         self.results = Results(script)
         self._script = script
         self._clips = clips
         self._seen = seen
-        self._hands = hands
+        self._controls = controls
         self._turn_began = 0.0
         self._key_is_down = False
         self._said = 0
@@ -240,7 +240,7 @@ class Player:
             self._pass_over(step)
 
     def _play(self, step: Step) -> None:
-        begun = self._hands.clock()
+        begun = self._controls.clock()
         if step.label:
             self._began[step.label] = self._now()
         problem = found = ""
@@ -283,7 +283,7 @@ class Player:
                     self._key_is_down = isinstance(act, TalkPressed) or (
                         self._key_is_down and not isinstance(act, TalkReleased)
                     )
-                    self._hands.send(act)
+                    self._controls.send(act)
 
     def _moment(self, step: Step) -> float | None:
         """Session time at which the act is due; None: at once."""
@@ -300,19 +300,19 @@ class Player:
         if say.holds_key:
             self._until(at)
             self._press()
-            self._find(Wanted("talk.pressed"), SPEAKS_WITHIN)
+            self._find(EventPattern("talk.pressed"), SPEAKS_WITHIN)
             at = None
         asked = self._now()
-        self._hands.send(SpeechGiven(str(self._clips[say.sound]), label, at))
+        self._controls.send(SpeechGiven(str(self._clips[say.sound]), label, at))
         due = max(0.0, 0.0 if at is None else at - asked)
-        began = self._find(Wanted("script.began", {"label": label}), due + SPEAKS_WITHIN, since=asked)
+        began = self._find(EventPattern("script.began", {"label": label}), due + SPEAKS_WITHIN, since=asked)
         if began is None:
             raise _Failed("the scripted microphone did not speak")
         if not self._key_is_down:
             self._turn_began = began
         if say.in_background:
             return
-        if self._find(Wanted("script.ended", {"label": label}), 600.0, since=asked) is None:
+        if self._find(EventPattern("script.ended", {"label": label}), 600.0, since=asked) is None:
             raise _Failed("the scripted microphone did not come to an end")
         if say.holds_key:
             self._release()
@@ -320,20 +320,20 @@ class Player:
     def _press(self) -> None:
         self._turn_began = self._now()
         self._key_is_down = True
-        self._hands.send(TalkPressed("control"))
+        self._controls.send(TalkPressed("control"))
 
     def _release(self) -> None:
         self._key_is_down = False
-        self._hands.send(TalkReleased("control"))
+        self._controls.send(TalkReleased("control"))
 
     def _until(self, at: float | None) -> None:
         if at is not None:
             self._pass(at - self._now())
 
     def _pass(self, seconds: float) -> None:
-        end = self._hands.clock() + seconds
-        while (left := end - self._hands.clock()) > 0:
-            self._hands.pump(min(PUMP, left))
+        end = self._controls.clock() + seconds
+        while (left := end - self._controls.clock()) > 0:
+            self._controls.pump(min(PUMP, left))
 
     # Waits
 
@@ -343,34 +343,43 @@ class Player:
             raise _Failed(f"{in_words(wait.wanted)} did not come within {wait.limit:g} s")
         return f"at {found:.3f} s"
 
-    def _find(self, wanted: Wanted, limit: float, *, again: bool = False, since: float | None = None) -> float | None:
+    def _find(
+        self, wanted: EventPattern, limit: float, *, again: bool = False, since: float | None = None
+    ) -> float | None:
         """The time of an event since this turn began, waited for; None: it did not come."""
-        end = self._hands.clock() + limit
+        end = self._controls.clock() + limit
         while True:
             row = self._seen.find(wanted, self._turn_began if since is None else since, again=again)
             if row is not None:
                 if not again:
                     self._seen.use_up(row)
                 return row.t
-            left = end - self._hands.clock()
+            left = end - self._controls.clock()
             if left <= 0:
                 return None
-            self._hands.pump(min(PUMP, left))
+            self._controls.pump(min(PUMP, left))
 
     # Expectations
 
     def _expect(self, step: Step, expected: Expectation) -> bool:
-        begun = self._hands.clock()
+        begun = self._controls.clock()
         since = self._since(expected)
         patience = expected.within
         if expected.criterion in NEGATIVE:
             self._pass(min(SETTLING, patience))
         verdict = judge(expected, self._seen, since)
-        while verdict.state == "open" and self._hands.clock() - begun < patience:
-            self._hands.pump(PUMP)
+        while verdict.state == "open" and self._controls.clock() - begun < patience:
+            self._controls.pump(PUMP)
             verdict = judge(expected, self._seen, since)
         is_held = verdict.state == "held"
-        self._note(step, told(expected), "held" if is_held else "failed", begun, found_of(verdict, expected), expected)
+        self._note(
+            step,
+            expectation_text(expected),
+            "held" if is_held else "failed",
+            begun,
+            found_of(verdict, expected),
+            expected,
+        )
         return is_held
 
     def _since(self, expected: Expectation) -> float:
@@ -381,7 +390,7 @@ class Player:
     # Results
 
     def _now(self) -> float:
-        return self._seen.session_time(self._hands.clock())
+        return self._seen.session_time(self._controls.clock())
 
     def _note(
         self, step: Step, what: str, outcome: Outcome, begun: float, found: str, expected: Expectation | None = None
@@ -389,16 +398,16 @@ class Player:
         at = self._now()
         evidence = evidence_of(self._seen.events, at) if outcome == "failed" else ()
         is_soft = expected is not None and expected.is_soft
-        seconds = self._hands.clock() - begun
+        seconds = self._controls.clock() - begun
         result = Result(step.number, step.label, what, outcome, step.line, at, seconds, found, is_soft, evidence)
         self._noted += 1
         self.results.results.append(result)
-        self._hands.tell(result)
+        self._controls.tell(result)
 
     def _pass_over(self, step: Step) -> None:
         """What a step would have brought and did not."""
         own = [what_of(step)] if step.act is not None or step.wait is not None else []
-        for what in [*own, *map(told, step.expectations)][self._noted :]:
+        for what in [*own, *map(expectation_text, step.expectations)][self._noted :]:
             self.results.results.append(Result(step.number, step.label, what, "skipped", step.line))
 
 
@@ -412,7 +421,7 @@ def what_of(step: Step) -> str:
     return ", ".join(parts)
 
 
-def in_words(wanted: Wanted) -> str:
+def in_words(wanted: EventPattern) -> str:
     """The event, with what it must hold."""
     where = ", ".join(f"{path} = {value}" for path, value in wanted.where.items())
     return f"{wanted.type} ({where})" if where else wanted.type

@@ -35,8 +35,8 @@ from voicechat.scripting.expected import (
     Table,
     nearest_hint,
     read_codes,
+    read_event_pattern,
     read_expectations,
-    read_wanted,
 )
 from voicechat.scripting.model import (
     DEFAULT_LIMIT,
@@ -47,7 +47,7 @@ from voicechat.scripting.model import (
     Script,
     Silence,
     Sound,
-    SoundExpected,
+    SoundExpectation,
     Step,
     Wait,
     When,
@@ -107,7 +107,7 @@ class StepReader:
             self._when(table),
             self._wait(table),
             read_expectations(table, frozenset(self._labels)),
-            told(asked, values),
+            act_text(asked, values),
         )
 
     def _act(self, name: str, table: Table) -> Act | None:
@@ -217,7 +217,7 @@ class StepReader:
             )
             return None
         inner = _inner(table, "when", value, ("after", "where", "seconds"))
-        return When(read_wanted(inner, "after"), inner.seconds("seconds", 0.0, high=600.0))
+        return When(read_event_pattern(inner, "after"), inner.seconds("seconds", 0.0, high=600.0))
 
     def _wait(self, table: Table) -> Wait | None:
         limit = table.seconds("limit", DEFAULT_LIMIT, low=0.01, high=3600.0)
@@ -232,7 +232,7 @@ class StepReader:
             table.complain("wait", "wait must be an event or a table", 'for example wait = "answer.ended"')
             return None
         inner = _inner(table, "wait", value, ("event", "where", "limit"))
-        return Wait(read_wanted(inner, "event"), inner.seconds("limit", limit, low=0.01, high=3600.0))
+        return Wait(read_event_pattern(inner, "event"), inner.seconds("limit", limit, low=0.01, high=3600.0))
 
 
 def _inner(table: Table, name: str, values: Mapping[str, Any], known: tuple[str, ...]) -> Table:
@@ -240,7 +240,7 @@ def _inner(table: Table, name: str, values: Mapping[str, Any], known: tuple[str,
     return Table(values, lambda key, message, hint: table.complain(f"{name}.{key}", f"{name}: {message}", hint), known)
 
 
-def told(asked: list[str], values: Mapping[str, Any]) -> str:
+def act_text(asked: list[str], values: Mapping[str, Any]) -> str:
     """The act in a few words: `say "What is…"`, `press`."""
     if not asked:
         return ""
@@ -402,12 +402,12 @@ class _Reader:
         delay = room.seconds("delay", 0.06, low=0.0, high=LONGEST_DELAY)
         return Room(room.level("echo", None), delay, room.level("noise", None))
 
-    def _sound(self) -> SoundExpected:
+    def _sound(self) -> SoundExpectation:
         table = self._section("sound", ("no_findings", "wait_below"))
         if not table.values:
             table.complain("", "nothing is expected of the sound", "for example no_findings = true")
         wait = table.seconds("wait_below", 1.0, low=0.001, high=600.0) if "wait_below" in table else None
-        return SoundExpected(read_codes("no_findings", table) if "no_findings" in table else None, wait)
+        return SoundExpectation(read_codes("no_findings", table) if "no_findings" in table else None, wait)
 
     def _settings(self) -> dict[str, Any]:
         """`[talk]`, checked as the configuration file is."""

@@ -44,7 +44,7 @@ from av import Packet
 from voicechat.errors import SignallingError
 from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.receive_path import why_not_tapped
-from voicechat.tap.desk import Desk
+from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.rest import ask, problem
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import passed_on
@@ -504,11 +504,11 @@ class Call:
         task.add_done_callback(self._tasks.discard)
 
 
-class CallDesk:
+class WebRtcCalls:
     """Takes offers."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, registry: SessionRegistry) -> None:
+        self._registry = registry
         self._calls: set[Call] = set()
 
     async def take(self, request: web.Request) -> web.Response | None:
@@ -518,13 +518,13 @@ class CallDesk:
         offer = carried(request.headers.get("Content-Type", ""), body)
         if offer is None:
             return None
-        session = self._desk.call("WebRTC", request.headers, request.raw_path)
+        session = self._registry.call("WebRTC", request.headers, request.raw_path)
         call = Call(session, self._calls)
         try:
             await call.client.accept_offer(offer.sdp)
             ours = await call.service.offer(parameters_of(offer.sdp))
             headers = passed_on(request.headers)
-            reply = await ask(self._desk, "POST", request.raw_path, headers, offer.with_sdp(ours))
+            reply = await ask(self._registry, "POST", request.raw_path, headers, offer.with_sdp(ours))
             body = reply.body if isinstance(reply.body, bytes) else b""
             answer = carried(reply.headers.get("Content-Type", ""), body) if reply.status < 300 else None
             if answer is None:

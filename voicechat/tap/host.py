@@ -12,7 +12,7 @@ from voicechat.engine.host import EngineProcess, spawn
 
 
 @dataclass(frozen=True, slots=True)
-class TapWish:
+class TapSettings:
     """The service's base URL, where to listen, and where tapes go (empty: nowhere).
 
     What the user asked of a tap; it travels to the tap's process beside the settings.
@@ -27,22 +27,22 @@ class TapWish:
         return asdict(self)
 
 
-def wish_of(plain: object) -> TapWish:
+def tap_settings(plain: object) -> TapSettings:
     """The inverse of `plain`; what is missing has its default."""
     told = plain if isinstance(plain, dict) else {}
     known = {name: told[name] for name in ("upstream", "port", "record") if name in told}
-    return TapWish(**{"upstream": "", **known})
+    return TapSettings(**{"upstream": "", **known})
 
 
 class TapProcess(EngineProcess):
     """An `EngineProcess` with a tap in it."""
 
-    def __init__(self, settings: Settings, wish: TapWish, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: Settings, options: TapSettings, environ: Mapping[str, str] | None = None) -> None:
         super().__init__(settings, environ)
-        self._wish = wish
+        self._options = options
 
     def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return spawn(environ, "voicechat.tap")
 
     def _hello(self) -> dict[str, Any]:
-        return super()._hello() | {"tap": self._wish.plain()}
+        return super()._hello() | {"tap": self._options.plain()}

@@ -17,7 +17,7 @@ from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.engine.pipe import TICK
 from voicechat.journal.entry import Happening
-from voicechat.tap.desk import Desk
+from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.upstream import Upstream
@@ -34,21 +34,21 @@ def print_tap(settings: Settings, upstream: str, port: int, record: str, *, as_j
 
 
 async def _run(settings: Settings, upstream: str, port: int, record: str, *, as_json: bool) -> None:
-    desk = Desk(Upstream(upstream), settings, record=Path(record).expanduser() if record else None)
-    server = TapServer(desk)
+    registry = SessionRegistry(Upstream(upstream), settings, record=Path(record).expanduser() if record else None)
+    server = TapServer(registry)
     printer = Printer(sys.stdout, as_json=as_json)
-    desk.on_session, desk.on_request = printer.follow, printer.request
+    registry.on_session, registry.on_request = printer.follow, printer.request
     await server.start(port)
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, ended.set)
-    narrate(server.base_url, desk.upstream.base_url)
+    narrate(server.base_url, registry.upstream.base_url)
     printer.on_gone = ended.set
     try:
         while not ended.is_set():
-            for session in desk.sessions:
-                session.tick(desk.clock())
+            for session in registry.sessions:
+                session.tick(registry.clock())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), TICK)
     finally:

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from voicechat.errors import SignallingError
-from voicechat.tap.desk import CONNECT_LIMIT, Desk
+from voicechat.tap.registry import CONNECT_LIMIT, SessionRegistry
 from voicechat.tap.upstream import passed_on, secrets_of, shown_path
 from voicechat.transports.endpoint import proxy_for
 from voicechat.transports.refusals import unreachable
@@ -36,26 +36,28 @@ LARGEST = 32 * 1024 * 1024
 """Bytes of a body, either way."""
 
 
-async def forward(request: web.Request, desk: Desk) -> web.Response:
+async def forward(request: web.Request, registry: SessionRegistry) -> web.Response:
     """Any request that is no call."""
-    began = desk.clock()
+    began = registry.clock()
     async with sent_in_time():
         body = await request.read()
-    answer = await ask(desk, request.method, request.raw_path, passed_on(request.headers), body)
-    _learn_keys(desk, answer)
-    seconds = round(desk.clock() - began, 4)
+    answer = await ask(registry, request.method, request.raw_path, passed_on(request.headers), body)
+    _learn_keys(registry, answer)
+    seconds = round(registry.clock() - began, 4)
     key = "given" if secrets_of(request.headers, request.raw_path) else "none"
     path = shown_path(request.raw_path)
-    desk.asked(method=request.method, path=path, status=answer.status, seconds=seconds, key=key)
+    registry.asked(method=request.method, path=path, status=answer.status, seconds=seconds, key=key)
     return answer
 
 
-async def ask(desk: Desk, method: str, path: str, headers: CIMultiDict[str], body: bytes) -> web.Response:
+async def ask(
+    registry: SessionRegistry, method: str, path: str, headers: CIMultiDict[str], body: bytes
+) -> web.Response:
     """The service's answer, or 502 with the reason."""
-    url = desk.upstream.url(path)
+    url = registry.upstream.url(path)
     try:
         async with (
-            desk.http() as http,
+            registry.http() as http,
             http.request(
                 method,
                 URL(url, encoded=True),
@@ -70,7 +72,7 @@ async def ask(desk: Desk, method: str, path: str, headers: CIMultiDict[str], bod
                 return problem(502, "upstream_too_large", f"voicechat tap: an answer of more than {LARGEST} bytes")
             return answer_of(reply.status, reply.reason or "", CIMultiDict(reply.headers), raw)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-        why = unreachable(desk.upstream.host, error, CONNECT_LIMIT).message
+        why = unreachable(registry.upstream.host, error, CONNECT_LIMIT).message
         return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
     except SignallingError as error:
         return problem(502, "upstream_unreachable", f"voicechat tap: {error.message}")
@@ -85,7 +87,7 @@ async def _read(reply: aiohttp.ClientResponse) -> bytes | None:
     return bytes(raw)
 
 
-def _learn_keys(desk: Desk, answer: web.Response) -> None:
+def _learn_keys(registry: SessionRegistry, answer: web.Response) -> None:
     """A short-lived key in the answer is a secret from now on."""
     if not isinstance(answer.body, bytes) or not answer.content_type.endswith("json"):
         return
@@ -98,4 +100,4 @@ def _learn_keys(desk: Desk, answer: web.Response) -> None:
     secret = told.get("client_secret")
     for value in (told.get("value"), secret.get("value") if isinstance(secret, dict) else secret):
         if isinstance(value, str) and len(value) >= 6:
-            desk.issued(value)
+            registry.issued(value)

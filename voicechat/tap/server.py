@@ -22,8 +22,8 @@ from yarl import URL
 
 from voicechat.errors import SignallingError
 from voicechat.local_server.doors import cors_headers, why_not
-from voicechat.tap.calls import CallDesk
-from voicechat.tap.desk import CONNECT_LIMIT, Desk
+from voicechat.tap.calls import WebRtcCalls
+from voicechat.tap.registry import CONNECT_LIMIT, SessionRegistry
 from voicechat.tap.rest import LARGEST, answer_of, forward, problem
 from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import offered, passed_on, shown_protocols
@@ -82,18 +82,22 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return raw
 
 
-async def relay(request: web.Request, desk: Desk) -> web.StreamResponse:
+async def relay(request: web.Request, registry: SessionRegistry) -> web.StreamResponse:
     """One client, until one of the two sides ends it."""
-    session = desk.call("WebSocket", request.headers, request.raw_path)
+    session = registry.call("WebSocket", request.headers, request.raw_path)
     handshake = _Handshake()
-    async with desk.http(handshake.trace()) as http:
+    async with registry.http(handshake.trace()) as http:
         try:
-            there = await _connect(request, desk, http)
+            there = await _connect(request, registry, http)
         except _Answered as refused:
             session.refused(refused.status, refused.body)
             return refused.response
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, SignallingError) as error:
-            met = error if isinstance(error, SignallingError) else unreachable(desk.upstream.host, error, CONNECT_LIMIT)
+            met = (
+                error
+                if isinstance(error, SignallingError)
+                else unreachable(registry.upstream.host, error, CONNECT_LIMIT)
+            )
             why = met.message
             session.ended("upstream", f"The service cannot be reached: {why}.")
             return problem(502, "upstream_unreachable", f"voicechat tap: {why}")
@@ -115,8 +119,10 @@ async def relay(request: web.Request, desk: Desk) -> web.StreamResponse:
         return here
 
 
-async def _connect(request: web.Request, desk: Desk, http: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse:
-    url = desk.upstream.url(request.raw_path)
+async def _connect(
+    request: web.Request, registry: SessionRegistry, http: aiohttp.ClientSession
+) -> aiohttp.ClientWebSocketResponse:
+    url = registry.upstream.url(request.raw_path)
     return await http.ws_connect(
         URL(url, encoded=True),
         headers=passed_on(request.headers),
@@ -188,9 +194,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class TapServer:
     """`start` it, point a client at `base_url`, `stop` it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._calls = CallDesk(desk)
+    def __init__(self, registry: SessionRegistry) -> None:
+        self._registry = registry
+        self._calls = WebRtcCalls(registry)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self.port = 0
@@ -198,7 +204,7 @@ class TapServer:
     @property
     def base_url(self) -> str:
         """What a client is given in place of the service's base URL."""
-        return f"http://{HOST}:{self.port}{self._desk.upstream.base_path}"
+        return f"http://{HOST}:{self.port}{self._registry.upstream.base_path}"
 
     async def start(self, port: int = 0) -> None:
         """Listen; 0 picks a free port. Raises SignallingError when the port is taken."""
@@ -220,16 +226,16 @@ class TapServer:
         if self._listener is not None:
             self._listener.close()
         await self._calls.close()
-        self._desk.close()
+        self._registry.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
-            return await relay(request, self._desk)
+            return await relay(request, self._registry)
         if request.method == "POST" and (called := await self._calls.take(request)) is not None:
             return called
-        return await forward(request, self._desk)
+        return await forward(request, self._registry)
 
 
 @web.middleware

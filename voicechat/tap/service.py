@@ -32,9 +32,9 @@ from voicechat.engine.link import (
 )
 from voicechat.engine.pipe import TICK, PipeServer, note_defect
 from voicechat.engine.showing import Showing
-from voicechat.tap.desk import Desk
-from voicechat.tap.host import wish_of
-from voicechat.tap.picture import nobody
+from voicechat.tap.host import tap_settings
+from voicechat.tap.model import idle_state
+from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.upstream import Upstream
@@ -59,11 +59,11 @@ class TapScene:
 
     @property
     def state(self) -> State:
-        return self._session.picture.state
+        return self._session.model.state
 
     @property
     def policy(self) -> TurnPolicy:
-        return self._session.picture.policy
+        return self._session.model.policy
 
     def meters(self, now: float) -> Meters:
         """How loud the client's and the service's sound is."""
@@ -75,26 +75,26 @@ NOT_OURS = "the microphone is the client's"
 ONLY_SHOWN = "this screen only shows what passes by"
 
 
-class Show:
+class ScreenFeed:
     """`tick` many times a second; what is said goes to `post`."""
 
-    def __init__(self, desk: Desk, post: Callable[[FromEngine], None]) -> None:
-        self._desk = desk
+    def __init__(self, registry: SessionRegistry, post: Callable[[FromEngine], None]) -> None:
+        self._registry = registry
         self._post = post
         self._session: Session | None = None
         self._showing: Showing | None = None
-        desk.on_session = self._begin
+        registry.on_session = self._begin
 
     def waiting(self) -> None:
         """Nobody has called yet."""
-        state = nobody(self._desk.upstream.host)
-        seen = view(state, self._desk.clock(), TurnPolicy())
+        state = idle_state(self._registry.upstream.host)
+        seen = view(state, self._registry.clock(), TurnPolicy())
         self._post(Snapshot(replace(seen, mic=clients_mic(seen.mic, False)), Meters()))
 
     def tick(self) -> None:
         """Time has passed."""
-        now = self._desk.clock()
-        for session in self._desk.sessions:
+        now = self._registry.clock()
+        for session in self._registry.sessions:
             session.tick(now)
         if self._showing is not None:
             self._showing.tick()
@@ -102,13 +102,13 @@ class Show:
     def defect(self, context: Mapping[str, Any]) -> None:
         """An exception nobody expected: its traceback goes to the log, its sentence into the event list."""
         log = self._session.log if self._session is not None else EventLog()
-        note_defect(log.watch, self._desk.clock(), context)
+        note_defect(log.watch, self._registry.clock(), context)
 
     def _begin(self, session: Session) -> None:
         if self._session is not None:
             self._session.post = lambda message: None
         self._session = session
-        self._showing = Showing(TapScene(session, self._desk.clock), session.log, self._shown)
+        self._showing = Showing(TapScene(session, self._registry.clock), session.log, self._shown)
         self._post(Jumped(t=0.0, anew=True))
         self._post(Turns((), ()))
         session.post = self._post
@@ -150,11 +150,11 @@ class TapService(PipeServer):
     name = "tap"
 
     async def _serve(self, hello: ClientHello) -> int:
-        wish = wish_of(hello.settings.get("tap"))
-        record = Path(wish.record).expanduser() if wish.record else None
-        desk = Desk(Upstream(wish.upstream), from_plain(hello.settings), record=record)
-        show, server = Show(desk, self.post), TapServer(desk)
-        await server.start(wish.port)
+        options = tap_settings(hello.settings.get("tap"))
+        record = Path(options.record).expanduser() if options.record else None
+        registry = SessionRegistry(Upstream(options.upstream), from_plain(hello.settings), record=record)
+        show, server = ScreenFeed(registry, self.post), TapServer(registry)
+        await server.start(options.port)
         self._loop.set_exception_handler(lambda loop, context: show.defect(context))
         show.waiting()
         try:

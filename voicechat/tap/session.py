@@ -1,7 +1,7 @@
-"""One client's session with the service, as it is watched: its events, its picture, its problems, its tape.
+"""One client's session with the service, as it is watched: its events, its conversation, its problems, its tape.
 
-Everything here happens after a message was passed on (`Later`). `dir` is the client's: `out` is what it says, `in` what
-the service says.
+Everything here happens after a message was passed on (`DeferredWork`). `dir` is the client's: `out` is what it sends,
+`in` what the service sends.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from voicechat.journal.recorder import Recorder, TapeWish
 from voicechat.journal.redact import concealer
 from voicechat.journal.sound_file import SoundFile
 from voicechat.protocol.session_dialects import get_path, session_to_ga
-from voicechat.tap.picture import Picture
+from voicechat.tap.model import TappedConversation
 
 PORTION = 0.001
 """Seconds of work at a time."""
@@ -46,7 +46,7 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of messages that wait to be looked at; what comes beyond it is passed on and counted, and not shown."""
 
 
-class Later:
+class DeferredWork:
     """Does things in order, soon. Event loop only.
 
     Work that may wait: what the tap makes of what it has passed on.
@@ -395,14 +395,14 @@ class Session:
         provider: str,
         settings: Settings,
         *,
-        later: Later,
+        later: DeferredWork,
         clock: Callable[[], float],
         tape: SessionTape | None = None,
     ) -> None:
         self.caller = caller
         self.clock = clock
         self.started_at = clock()
-        self.picture = Picture(provider)
+        self.model = TappedConversation(provider)
         self.reader = Reader(caller.secrets)
         self.log = EventLog()
         self.event_delays, self.audio_delays = Delays(), Delays()
@@ -430,7 +430,7 @@ class Session:
         self._tick_metrics = observers.guarded("metrics", self._book.tick)
         if tape is not None and tape.sound is not None:
             self.you.on_heard, self.assistant.on_heard = tape.sent, tape.played
-        self.picture.connecting(self.started_at)
+        self.model.connecting(self.started_at)
 
     @property
     def standing(self) -> tuple[FromEngine, ...]:
@@ -457,8 +457,8 @@ class Session:
     def opened(self, name: str = "upstream") -> None:
         """Both lines are up."""
         now = self.clock()
-        self.picture.reached(name, now - self.started_at, now)
-        self.picture.opened(self.caller.transport, now)
+        self.model.reached(name, now - self.started_at, now)
+        self.model.opened(self.caller.transport, now)
         self.noted("tap.opened", transport=self.caller.transport, seconds=round(now - self.started_at, 4))
 
     def ended(self, by: str, why: str, **facts: object) -> None:
@@ -500,7 +500,7 @@ class Session:
         self.you.look(now)
         level = self.assistant.look(now)
         if not self.is_over:
-            self.picture.sounds(level is not None, now)
+            self.model.sounds(level is not None, now)
             self._tick_checks(now)
         self._tick_metrics(now)
 
@@ -515,7 +515,7 @@ class Session:
 
     def _close(self, why: str) -> None:
         now = self.clock()
-        self.picture.ended(why, now)
+        self.model.ended(why, now)
         self._tick_checks(now)
         self._tick_metrics(now, last=True)
         if self._tape is not None:
@@ -525,7 +525,7 @@ class Session:
         event = self.reader.event(raw, is_text=is_text)
         self._watch(Happening(at, direction, event, size=len(raw), added=added))
         if direction == "in":
-            self.picture.server_said(raw, at)
+            self.model.server_said(raw, at)
         self._listen(direction, event, at)
 
     def _listen(self, direction: Direction, event: Mapping[str, Any], at: float) -> None:
@@ -551,7 +551,7 @@ class Session:
 
     def _observer_stopped(self, name: str) -> None:
         notice = f"The {name} stopped after an error; the call goes on."
-        self.picture.noticed(notice, self.clock())
+        self.model.noticed(notice, self.clock())
         self.noted("observer.stopped", message=notice)
 
     def _tell(self, message: FromEngine) -> None:

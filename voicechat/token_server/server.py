@@ -23,7 +23,7 @@ from aiohttp import web
 
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of
-from voicechat.token_server.doors import Doors, Rates, Refused, client_of
+from voicechat.token_server.access import AccessRules, Rates, Refused, client_of
 from voicechat.transports.tokens import Token
 from voicechat.visitors import LOG, NO_LOG
 
@@ -123,7 +123,7 @@ class TokenServer:
     """A running token server: `start` it, `stop` it."""
 
     mint: Mint
-    doors: Doors
+    access_rules: AccessRules
     per_minute: int = 10
     proxies: frozenset[str] = frozenset()
     """Addresses whose X-Forwarded-For is believed."""
@@ -200,7 +200,7 @@ class TokenServer:
             )
             response = self._refuse(Refused(error.status, word, sentence))
         response.headers.update({"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"})
-        response.headers.update(self.doors.cors(request.headers))
+        response.headers.update(self.access_rules.cors(request.headers))
         response.force_close()
         return response
 
@@ -209,17 +209,17 @@ class TokenServer:
     ) -> web.StreamResponse:
         if request.path == "/healthz":
             return await handler(request)
-        if (refused := self.doors.why_not(request.headers)) is not None:
+        if (refused := self.access_rules.refusal(request.headers)) is not None:
             return self._refuse(refused)
         if request.method == "OPTIONS":
-            granted = self.doors.preflight(request.headers)
+            granted = self.access_rules.preflight(request.headers)
             if granted is None:
                 return self._refuse(Refused(403, "origin_not_allowed", "Only pages that were allowed may ask."))
             return web.Response(status=204, headers=granted)
         client, now = self._client(request), self.clock()
         if self._tries.is_spent(client, now):
             return self._refuse(Refused(429, "rate_limited", "Too many wrong access tokens; wait a minute.", 60.0))
-        if not self.doors.has_access(request.headers):
+        if not self.access_rules.has_access(request.headers):
             self._tries.wait(client, now)
             return self._refuse(Refused(401, "access_required", "Show the access token: Authorization: Bearer ..."))
         return await handler(request)

@@ -16,9 +16,9 @@ from voicechat.insight.metrics.usage import Usage
 from voicechat.protocol.client_events import InputAudioBufferCommit
 from voicechat.protocol.codec import encode
 from voicechat.transcription.carriers import Service
-from voicechat.transcription.hearing import Agreement, Hearing, Lost
-from voicechat.transcription.minutes import Minutes, Passage
-from voicechat.transcription.wish import SILENCE, Agreed
+from voicechat.transcription.options import SILENCE, ResolvedOptions
+from voicechat.transcription.session import Negotiation, SessionLost, TranscriptionSession
+from voicechat.transcription.transcript import Passage, Transcript
 
 _LAST_WORDS = 4.0
 """Seconds in which words that were said before the end may still come."""
@@ -35,7 +35,7 @@ class Captions:
     def __init__(
         self,
         service: Service,
-        agreed: Agreed,
+        resolved: ResolvedOptions,
         *,
         final: Callable[[Passage], None],
         partial: Callable[[str], None] = lambda text: None,
@@ -44,7 +44,7 @@ class Captions:
     ) -> None:
         """`final` and `partial` get what is heard; `ready` is called when the microphone opens, each time."""
         self._service = service
-        self._agreed = agreed
+        self._resolved = resolved
         self._final = final
         self._partial = partial
         self._ready = ready
@@ -75,7 +75,7 @@ class Captions:
         self._stopped.set()
 
     async def run(self, seconds: float = 0.0) -> None:
-        """Raises AudioDeviceError without a microphone, SignallingError without a line, Lost for one that breaks."""
+        """Raises AudioDeviceError without a microphone, SignallingError and SessionLost without a connection."""
         audio = await asyncio.to_thread(open_audio, self._path, self._service.settings.mic, "none")
         await asyncio.to_thread(audio.start)
         try:
@@ -90,7 +90,7 @@ class Captions:
                 before = len(self.passages)
                 try:
                     await self._session()
-                except Lost as lost:
+                except SessionLost as lost:
                     fruitless = fruitless + 1 if len(self.passages) == before else 0
                     if not lost.retryable or fruitless >= _FRUITLESS or self._stopped.is_set():
                         raise
@@ -100,53 +100,55 @@ class Captions:
 
     async def _session(self) -> None:
         """One session, until the end or until it is lost."""
-        minutes = Minutes()
-        carrier = await self._service.open_live(self._agreed, self._path.pull, self._waiting)
-        agreement = Agreement(self._agreed.session, self._service.dialect)
-        hearing = Hearing(carrier, agreement, minutes, changed=lambda text: self._heard(minutes, text))
+        transcript = Transcript()
+        carrier = await self._service.open_live(self._resolved, self._path.pull, self._waiting)
+        negotiation = Negotiation(self._resolved.session, self._service.dialect)
+        session = TranscriptionSession(
+            carrier, negotiation, transcript, changed=lambda text: self._heard(transcript, text)
+        )
         self._told = 0
         try:
-            await hearing.agree()
-            for remark in agreement.remarks:
+            await session.agree()
+            for remark in negotiation.remarks:
                 self._say(f"voicechat: {remark}")
             # The session's clock runs from now on, or with a call from a little earlier: captions are told by our own.
-            minutes.start = minutes.base = time.monotonic() - self._began_at
+            transcript.start = transcript.base = time.monotonic() - self._began_at
             self._path.open_mic(0.0)
             self._ready()
-            await self._listen(hearing, minutes)
+            await self._listen(session, transcript)
         finally:
             self._path.close_mic(drop=True)
-            self._heard(minutes, "")
-            self.usage += minutes.usage
+            self._heard(transcript, "")
+            self.usage += transcript.usage
             self.lasted = time.monotonic() - self._began_at
-            await hearing.close()
+            await session.close()
 
-    async def _listen(self, hearing: Hearing, minutes: Minutes) -> None:
+    async def _listen(self, session: TranscriptionSession, transcript: Transcript) -> None:
         cuts = _Cuts()
         while not self._stopped.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), _LOOK_EVERY)
-            await hearing.until(lambda: True)
-            if self._agreed.commits.by != "server":
+            await session.until(lambda: True)
+            if self._resolved.commits.by != "server":
                 now = time.monotonic() - self._began_at
                 if span := cuts.look(now, speaks=self._speaks):
-                    await self._commit(hearing, *span)
+                    await self._commit(session, *span)
         self._path.close_mic()
         now = time.monotonic() - self._began_at
-        if self._agreed.commits.by != "server" and (span := cuts.look(now, speaks=False, is_over=True)):
-            await self._commit(hearing, *span)
-        elif minutes.is_in_speech:
-            await hearing.carrier.say(encode(InputAudioBufferCommit(), hearing.agreement.dialect))
-        with contextlib.suppress(TimeoutError, Lost):
+        if self._resolved.commits.by != "server" and (span := cuts.look(now, speaks=False, is_over=True)):
+            await self._commit(session, *span)
+        elif transcript.is_in_speech:
+            await session.carrier.say(encode(InputAudioBufferCommit(), session.negotiation.dialect))
+        with contextlib.suppress(TimeoutError, SessionLost):
             async with asyncio.timeout(_LAST_WORDS):
-                await hearing.until(lambda: not minutes.pending)
+                await session.until(lambda: not transcript.pending)
 
-    async def _commit(self, hearing: Hearing, start: float, end: float) -> None:
-        number = hearing.claimed(start, end)
-        await hearing.carrier.say(encode(InputAudioBufferCommit(event_id=number), hearing.agreement.dialect))
+    async def _commit(self, session: TranscriptionSession, start: float, end: float) -> None:
+        number = session.claimed(start, end)
+        await session.carrier.say(encode(InputAudioBufferCommit(event_id=number), session.negotiation.dialect))
 
-    def _heard(self, minutes: Minutes, text: str) -> None:
-        passages = minutes.passages(until_gap=True)
+    def _heard(self, transcript: Transcript, text: str) -> None:
+        passages = transcript.passages(until_gap=True)
         for passage in passages[self._told :]:
             self.passages.append(passage)
             self._final(passage)

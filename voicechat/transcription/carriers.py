@@ -33,7 +33,7 @@ from voicechat.errors import SignallingError
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.protocol.dialects import Dialect
 from voicechat.tasks import sentence, spawn
-from voicechat.transcription.wish import Agreed, model_in_address
+from voicechat.transcription.options import ResolvedOptions, model_in_address
 from voicechat.transports.close_codes import Closing, closing
 from voicechat.transports.credentials import secrets_of
 from voicechat.transports.refusals import unreachable
@@ -85,11 +85,11 @@ class Service:
         if isinstance(server, LocalServer):
             await server.stop()
 
-    async def open(self, agreed: Agreed) -> Carrier:
+    async def open(self, resolved: ResolvedOptions) -> Carrier:
         """A session for a recording. Raises SignallingError when it was tried often enough."""
         waits = iter(_WAITS)
         while True:
-            target = await self._target(agreed)
+            target = await self._target(resolved)
             try:
                 if self.is_call:
                     return await CallCarrier.open(target)
@@ -100,17 +100,17 @@ class Service:
                     raise
                 await asyncio.sleep(min(error.retry_after or wait, _LONGEST_WAIT))
 
-    async def open_live(self, agreed: Agreed, uplink: Uplink, waiting: Waiting) -> Carrier:
+    async def open_live(self, resolved: ResolvedOptions, uplink: Uplink, waiting: Waiting) -> Carrier:
         """A session for a microphone. Raises SignallingError."""
-        return await LiveCarrier.open(await self._target(agreed), uplink, waiting, is_call=self.is_call)
+        return await LiveCarrier.open(await self._target(resolved), uplink, waiting, is_call=self.is_call)
 
-    async def _target(self, agreed: Agreed) -> LineTarget:
+    async def _target(self, resolved: ResolvedOptions) -> LineTarget:
         """Raises ConfigError for a header whose variable is not set, SignallingError where our server does not run."""
         base_url = self.provider.base_url
         if self._server is not None:
             base_url = (await asyncio.shield(self._server)).base_url
         _, key = find_key(self._environ, self.settings.provider, self.settings.base_url)
-        made = service_target(self.settings, self.provider, key, self._environ, base_url, agreed.session)
+        made = service_target(self.settings, self.provider, key, self._environ, base_url, resolved.session)
         model = model_in_address(self.provider.name, self.settings.transcription_model)
         query = dict(made.query) if self.is_call else {**made.query, "intent": "transcription"}
         return replace(made, model=model, query=query)

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Literal
 
-from voicechat.transcription.minutes import Passage
+from voicechat.transcription.transcript import Passage
 from voicechat.ui.sanitise import clean
 
 Format = Literal["text", "srt", "vtt", "json"]

@@ -26,10 +26,10 @@ from voicechat.protocol.client_events import InputAudioBufferClear, InputAudioBu
 from voicechat.protocol.codec import encode
 from voicechat.transcription.carriers import Service
 from voicechat.transcription.formats import Result
-from voicechat.transcription.hearing import Agreement, Hearing, Lost
-from voicechat.transcription.minutes import Minutes, Passage
+from voicechat.transcription.options import SILENCE, Commits, ResolvedOptions
+from voicechat.transcription.session import Negotiation, SessionLost, TranscriptionSession
 from voicechat.transcription.sound import Pcm, Recording, duration, read_sound
-from voicechat.transcription.wish import SILENCE, Agreed, Commits
+from voicechat.transcription.transcript import Passage, Transcript
 
 STEP = 960
 """Samples (20 ms) that are judged together."""
@@ -52,7 +52,7 @@ _GAP = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class AudioSegment:
     """A stretch of the recording that becomes one item."""
 
     start: float
@@ -64,7 +64,7 @@ class Piece:
         return self.start + len(self.samples) / SAMPLE_RATE
 
 
-class Cutter:
+class Segmenter:
     """Takes sound in pieces of any length and gives back items; what has no voice in it is left out."""
 
     def __init__(self, commits: Commits) -> None:
@@ -78,20 +78,20 @@ class Cutter:
         self._position = 0
         """Steps before the first that is kept."""
 
-    def feed(self, samples: Pcm) -> list[Piece]:
+    def feed(self, samples: Pcm) -> list[AudioSegment]:
         """The items that are complete by now."""
         self._rest = np.concatenate([self._rest, samples])
         count = len(self._rest) // STEP
         steps = self._rest[: count * STEP].reshape(count, STEP)
         self._rest = self._rest[count * STEP :]
-        made: list[Piece] = []
+        made: list[AudioSegment] = []
         for step in steps:
             self._take(step)
             if (cut := self._cut()) > 0:
                 made += self._cut_off(cut)
         return made
 
-    def finish(self) -> list[Piece]:
+    def finish(self) -> list[AudioSegment]:
         """The last items."""
         if len(self._rest):
             self._take(np.pad(self._rest, (0, STEP - len(self._rest))))
@@ -124,14 +124,14 @@ class Cutter:
         best = len(means) - 1 - int(np.argmin(np.round(means[::-1], 1)))
         return first + best + width // 2
 
-    def _cut_off(self, count: int) -> list[Piece]:
+    def _cut_off(self, count: int) -> list[AudioSegment]:
         """The first `count` steps as an item, without the quiet at its ends."""
         loud = np.flatnonzero(np.array(self._levels[:count]) > self._floor + _ABOVE_FLOOR_DB)
-        made: list[Piece] = []
+        made: list[AudioSegment] = []
         if len(loud) * STEP_SECONDS >= _LEAST_VOICE:
             first = max(0, int(loud[0]) - _steps(_MARGIN))
             last = min(count, int(loud[-1]) + 1 + _steps(_MARGIN))
-            made.append(Piece((self._position + first) * STEP_SECONDS, np.concatenate(self._kept[first:last])))
+            made.append(AudioSegment((self._position + first) * STEP_SECONDS, np.concatenate(self._kept[first:last])))
         self._position += count
         del self._kept[:count], self._levels[:count]
         return made
@@ -164,7 +164,7 @@ class Batch:
         self,
         recordings: Sequence[Recording],
         service: Service,
-        agreed: Agreed,
+        resolved: ResolvedOptions,
         *,
         jobs: int = 1,
         prices: Mapping[str, Price] | None = None,
@@ -178,7 +178,7 @@ class Batch:
         self._changed = changed
         self._ended = ended
         self._writings = [
-            Writing(one, service, agreed, prices=dict(prices or {}), changed=partial(self._tell, index))
+            Writing(one, service, resolved, prices=dict(prices or {}), changed=partial(self._tell, index))
             for index, one in enumerate(recordings)
         ]
         self._slots = asyncio.Semaphore(max(1, jobs))
@@ -266,20 +266,20 @@ class Writing:
         self,
         recording: Recording,
         service: Service,
-        agreed: Agreed,
+        resolved: ResolvedOptions,
         *,
         prices: dict[str, Price] | None = None,
         changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._recording = recording
         self._service = service
-        self._agreed = agreed
+        self._resolved = resolved
         self._prices = prices
         self._changed = changed
         self._passages: list[Passage] = []
         self._problems: list[str] = []
         self._usage = Usage()
-        self._minutes = Minutes()
+        self._transcript = Transcript()
         self._is_complete = False
         self._total: float | None = None
         self._sent = 0.0
@@ -292,20 +292,20 @@ class Writing:
 
     def result(self) -> Result:
         """What is written down by now."""
-        usage = self._usage + self._minutes.usage
+        usage = self._usage + self._transcript.usage
         transcription = self._model()
         price = price_of(transcription, self._prices)
         has_usage = bool(usage.total or usage.seconds)
         return Result(
             name=self._recording.name,
-            passages=(*self._passages, *self._minutes.passages()),
+            passages=(*self._passages, *self._transcript.passages()),
             duration=self._sent,
             model=transcription,
             language=self._service.settings.language,
             seconds_billed=usage.seconds,
             tokens=usage.total,
             usd=round(cost_of(usage, price).usd, 6) if price and has_usage else None,
-            problems=(*self._problems, *self._minutes.problems),
+            problems=(*self._problems, *self._transcript.problems),
             is_complete=self._is_complete,
         )
 
@@ -319,14 +319,14 @@ class Writing:
         await asyncio.to_thread(lambda: next(read_sound(self._recording), None))
         fruitless = 0
         for _ in range(_MOST_SESSIONS):
-            start = self._minutes.start
+            start = self._transcript.start
             try:
                 await self._session(start)
-                self._is_complete = not self._minutes.problems
+                self._is_complete = not self._transcript.problems
                 return
-            except Lost as lost:
+            except SessionLost as lost:
                 self._turn_page()
-                fruitless = fruitless + 1 if self._minutes.start <= start else 0
+                fruitless = fruitless + 1 if self._transcript.start <= start else 0
                 if not lost.retryable or fruitless >= _FRUITLESS:
                     self._problems.append(f"the session was lost: {lost.message}")
                     return
@@ -334,72 +334,72 @@ class Writing:
 
     def _turn_page(self) -> None:
         """Keep what a lost session has written without a gap; the next one goes on behind it."""
-        until = self._minutes.done_until()
-        self._passages += [one for one in self._minutes.passages() if one.start < until]
-        self._problems += self._minutes.problems
-        self._usage += self._minutes.usage
-        self._minutes = Minutes(until)
+        until = self._transcript.done_until()
+        self._passages += [one for one in self._transcript.passages() if one.start < until]
+        self._problems += self._transcript.problems
+        self._usage += self._transcript.usage
+        self._transcript = Transcript(until)
 
     async def _session(self, start: float) -> None:
         try:
-            carrier = await self._service.open(self._agreed)
+            carrier = await self._service.open(self._resolved)
         except SignallingError as error:
             if not self.has_connected:
                 raise
-            raise Lost(error.message, retryable=False) from error
+            raise SessionLost(error.message, retryable=False) from error
         self.has_connected = True
-        hearing = Hearing(
-            carrier, Agreement(self._agreed.session, self._service.dialect), self._minutes, changed=self._heard
+        session = TranscriptionSession(
+            carrier, Negotiation(self._resolved.session, self._service.dialect), self._transcript, changed=self._heard
         )
         try:
-            await hearing.agree()
-            self._problems += [one for one in hearing.agreement.remarks if one not in self._problems]
+            await session.agree()
+            self._problems += [one for one in session.negotiation.remarks if one not in self._problems]
             with contextlib.closing(read_sound(self._recording, start)) as sound:
-                if self._agreed.commits.by == "server":
-                    await self._stream(hearing, sound, start)
+                if self._resolved.commits.by == "server":
+                    await self._stream(session, sound, start)
                 else:
-                    await self._piecewise(hearing, sound, start)
+                    await self._piecewise(session, sound, start)
         finally:
-            await hearing.close()
+            await session.close()
 
-    async def _stream(self, hearing: Hearing, sound: Iterator[Pcm], start: float) -> None:
+    async def _stream(self, session: TranscriptionSession, sound: Iterator[Pcm], start: float) -> None:
         """Everything as it is; the service finds the turns. Our own look for a voice tells when it should be done."""
-        look, voice_until = Cutter(Commits("vad")), 0.0
+        look, voice_until = Segmenter(Commits("vad")), 0.0
         while (batch := await _next(sound)) is not None:
-            await self._room(hearing)
-            await hearing.carrier.sound(batch)
+            await self._room(session)
+            await session.carrier.sound(batch)
             # The session's clock began with the line, over WebRTC before the recording did.
-            self._minutes.base = start - hearing.carrier.lead
+            self._transcript.base = start - session.carrier.lead
             self._advance(len(batch))
             voice_until = max([voice_until, *(piece.end for piece in look.feed(batch))])
         voice_until = max([voice_until, *(piece.end for piece in look.finish())])
-        await hearing.carrier.sound(np.zeros(round(_TAIL * SAMPLE_RATE), np.int16))
-        await hearing.carrier.drained()
-        await hearing.settle(start + voice_until if voice_until else 0.0)
+        await session.carrier.sound(np.zeros(round(_TAIL * SAMPLE_RATE), np.int16))
+        await session.carrier.drained()
+        await session.settle(start + voice_until if voice_until else 0.0)
 
-    async def _piecewise(self, hearing: Hearing, sound: Iterator[Pcm], start: float) -> None:
+    async def _piecewise(self, session: TranscriptionSession, sound: Iterator[Pcm], start: float) -> None:
         """Items that we cut; what has no voice in it is never sent."""
-        cutter = Cutter(self._agreed.commits)
+        cutter = Segmenter(self._resolved.commits)
         while (batch := await _next(sound)) is not None:
             for piece in cutter.feed(batch):
-                await self._commit(hearing, piece, start)
+                await self._commit(session, piece, start)
             self._advance(len(batch))
         for piece in cutter.finish():
-            await self._commit(hearing, piece, start)
-        await hearing.settle(0.0, asks=False)
+            await self._commit(session, piece, start)
+        await session.settle(0.0, asks=False)
 
-    async def _commit(self, hearing: Hearing, piece: Piece, start: float) -> None:
-        await self._room(hearing)
+    async def _commit(self, session: TranscriptionSession, piece: AudioSegment, start: float) -> None:
+        await self._room(session)
         if self._service.is_call:  # silence has flowed since the last commit
-            await hearing.carrier.say(encode(InputAudioBufferClear(), hearing.agreement.dialect))
+            await session.carrier.say(encode(InputAudioBufferClear(), session.negotiation.dialect))
         missing = max(0, _SHORTEST - len(piece.samples))
-        await hearing.carrier.sound(np.pad(piece.samples, (0, missing)))
-        await hearing.carrier.drained()
-        number = hearing.claimed(start + piece.start, start + piece.end)
-        await hearing.carrier.say(encode(InputAudioBufferCommit(event_id=number), hearing.agreement.dialect))
+        await session.carrier.sound(np.pad(piece.samples, (0, missing)))
+        await session.carrier.drained()
+        number = session.claimed(start + piece.start, start + piece.end)
+        await session.carrier.say(encode(InputAudioBufferCommit(event_id=number), session.negotiation.dialect))
 
-    async def _room(self, hearing: Hearing) -> None:
-        await hearing.until(lambda: self._minutes.pending <= _MOST_PENDING)
+    async def _room(self, session: TranscriptionSession) -> None:
+        await session.until(lambda: self._transcript.pending <= _MOST_PENDING)
 
     def _advance(self, samples: int) -> None:
         self._sent += samples / SAMPLE_RATE

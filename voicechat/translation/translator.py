@@ -29,7 +29,7 @@ from voicechat.insight.metrics.usage import NOTHING, Usage, read_usage
 from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import sentence, spawn
 from voicechat.translation.backlog import Backlog, Fresh, Line, Side
-from voicechat.translation.wish import Endpoint, Wish
+from voicechat.translation.options import Endpoint, TranslationOptions
 from voicechat.transports.endpoint import proxy_for
 
 SAME = "[[SAME]]"
@@ -189,13 +189,13 @@ _REFUSED_KEY = Failed(
 )
 
 
-class Asker:
+class TranslationClient:
     """Asks for translations into one language. Use on one loop; `close` at the end."""
 
-    def __init__(self, wish: Wish, *, limit: float = LIMIT) -> None:
-        self._language = wish.language
-        self._at: Endpoint = wish.endpoint
-        self._kind: Kind = "chat" if wish.endpoint.chat_url else "responses"
+    def __init__(self, options: TranslationOptions, *, limit: float = LIMIT) -> None:
+        self._language = options.language
+        self._at: Endpoint = options.endpoint
+        self._kind: Kind = "chat" if options.endpoint.chat_url else "responses"
         self._limit = limit
         self._http: aiohttp.ClientSession | None = None
 
@@ -347,17 +347,17 @@ class Translator:
 
     def __init__(
         self,
-        wish: Wish,
+        options: TranslationOptions,
         turns: Callable[[], Sequence[TurnView]],
         tell: Callable[[TurnTranslated | SideNoted], None],
         clock: Callable[[], float],
         watch: Watch = lambda happening: None,
         *,
-        asker: Asker | None = None,
+        client: TranslationClient | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`turns` is the transcript now; `pause` waits so many seconds (a test does it without)."""
-        self._asker = asker or Asker(wish)
+        self._client = client or TranslationClient(options)
         self._turns = turns
         self._tell = tell
         self._clock = clock
@@ -382,7 +382,7 @@ class Translator:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._asker.close()
+        await self._client.close()
 
     def look(self) -> None:
         """Take the lines that have become whole."""
@@ -445,10 +445,10 @@ class Translator:
         return outcome
 
     async def _counted(self, line: Line) -> Outcome:
-        outcome = await self._asker.ask(line.text)
+        outcome = await self._client.ask(line.text)
         usage = NOTHING if isinstance(outcome, Failed) else outcome.usage
         if usage.total:
-            self._watch(Happening(self._clock(), "local", used_event(self._asker.model, usage)))
+            self._watch(Happening(self._clock(), "local", used_event(self._client.model, usage)))
         return outcome
 
     def _next_wait(self, outcome: Outcome) -> float:
@@ -480,9 +480,9 @@ class Translator:
         if isinstance(outcome, Failed):
             ending = {"never": " Lines stay as they are.", "wait": " It is asked less often."}.get(outcome.kind, "")
             hint = f" Next step: {outcome.hint.rstrip('.?')}." if outcome.hint else ""
-            self._note(outcome.kind, f"Translation: {self._asker.host} {outcome.why}.{ending}{hint}")
+            self._note(outcome.kind, f"Translation: {self._client.host} {outcome.why}.{ending}{hint}")
         elif isinstance(outcome, Useless):
-            self._note("useless", f"Translation: {self._asker.host} did not translate: {outcome.why}.")
+            self._note("useless", f"Translation: {self._client.host} did not translate: {outcome.why}.")
 
     def _note(self, kind: str, text: str) -> None:
         if kind not in self._noted:

@@ -62,7 +62,7 @@ class Entry:
         return final if self.is_done else self.deltas.strip()
 
 
-class Minutes:
+class Transcript:
     """The items of one session, which begins at `start` seconds of the recording."""
 
     def __init__(self, start: float = 0.0) -> None:

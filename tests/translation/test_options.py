@@ -6,7 +6,7 @@ import pytest
 
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
-from voicechat.translation.wish import Endpoint, translation_wish
+from voicechat.translation.options import Endpoint, translation_options
 
 KEYS = {
     "VOICECHAT_API_KEY": "vc-key",
@@ -19,17 +19,17 @@ OWN = {**KEYS, "VOICECHAT_TRANSLATE_KEY": "own-key"}
 
 def endpoint_of(environ: dict[str, str] = KEYS, **said: object) -> Endpoint:
     settings = Settings(translate="de", given=frozenset(said), **said)  # type: ignore[arg-type]  # names of settings
-    wish = translation_wish(settings, environ)
+    wish = translation_options(settings, environ)
     assert wish is not None
     return wish.endpoint
 
 
 def test_without_a_language_nothing_is_translated() -> None:
-    assert translation_wish(Settings(), KEYS) is None
+    assert translation_options(Settings(), KEYS) is None
 
 
 def test_the_language_is_told_by_its_name() -> None:
-    wish = translation_wish(Settings(translate="pt-BR", provider="openai"), KEYS)
+    wish = translation_options(Settings(translate="pt-BR", provider="openai"), KEYS)
     assert wish is not None and wish.language == "Portuguese (BR)"
 
 
@@ -112,7 +112,7 @@ def test_an_address_names_its_kind_or_leaves_both_open(address: str, chat: str, 
 
 def test_the_local_server_needs_a_text_endpoint_and_says_so() -> None:
     with pytest.raises(ConfigError, match="needs a text endpoint") as raised:
-        translation_wish(Settings(translate="German"), {})
+        translation_options(Settings(translate="German"), {})
     assert "--translate-url" in raised.value.hint
 
 

@@ -46,7 +46,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TranslationOptions:
     """A talk whose lines are translated."""
 
     language: str
@@ -54,7 +54,7 @@ class Wish:
     endpoint: Endpoint
 
 
-def translation_wish(settings: Settings, environ: Mapping[str, str]) -> Wish | None:
+def translation_options(settings: Settings, environ: Mapping[str, str]) -> TranslationOptions | None:
     """None: no side translation. Raises ConfigError for a language that is none and where no endpoint is known."""
     language = side_language(settings)
     if not language:
@@ -71,7 +71,7 @@ def translation_wish(settings: Settings, environ: Mapping[str, str]) -> Wish | N
     if not at.model and not is_loopback(urlsplit(at.models_url).hostname or ""):
         # The first of a long list may be the dearest.
         raise ConfigError(f"which model of {at.host} is to translate?", hint="add --translate-model NAME")
-    return Wish(language, at)
+    return TranslationOptions(language, at)
 
 
 def _addresses(address: str, model: str) -> Endpoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicechat.errors import ConfigError
-from voicechat.token_server.doors import Doors, names_this_computer, read_origin
+from voicechat.token_server.access import AccessRules, names_this_computer, read_origin
 
 ACCESS = "access-0123456789abcdef"
 HERE = {"Host": "127.0.0.1:8766"}
@@ -13,7 +13,7 @@ PAGE = "https://app.example"
 
 
 def test_a_program_of_this_computer_is_let_in() -> None:
-    assert Doors().why_not(HERE) is None and Doors().has_access(HERE)
+    assert AccessRules().refusal(HERE) is None and AccessRules().has_access(HERE)
 
 
 @pytest.mark.parametrize(
@@ -28,27 +28,27 @@ def test_a_program_of_this_computer_is_let_in() -> None:
     ],
 )
 def test_pages_from_elsewhere_are_not(headers: dict[str, str], error: str) -> None:
-    refused = Doors().why_not(headers)
+    refused = AccessRules().refusal(headers)
     assert refused is not None and (refused.status, refused.error) == (403, error)
 
 
 def test_a_page_that_was_named_is_let_in_and_may_read_the_answer() -> None:
-    doors = Doors(origins=frozenset({PAGE}))
+    access_rules = AccessRules(origins=frozenset({PAGE}))
     headers = {**HERE, "Origin": PAGE, "Sec-Fetch-Site": "cross-site"}
-    assert doors.why_not(headers) is None
-    assert doors.cors(headers)["Access-Control-Allow-Origin"] == PAGE
-    assert "Access-Control-Allow-Origin" not in doors.cors({**HERE, "Origin": "https://app.example.evil"})
+    assert access_rules.refusal(headers) is None
+    assert access_rules.cors(headers)["Access-Control-Allow-Origin"] == PAGE
+    assert "Access-Control-Allow-Origin" not in access_rules.cors({**HERE, "Origin": "https://app.example.evil"})
 
 
 def test_a_preflight_grants_get_and_the_access_header_only() -> None:
-    granted = Doors(origins=frozenset({PAGE})).preflight(
+    granted = AccessRules(origins=frozenset({PAGE})).preflight(
         {"Origin": PAGE, "Access-Control-Request-Private-Network": "true"}
     )
     assert granted is not None
     assert granted["Access-Control-Allow-Methods"] == "GET"
     assert granted["Access-Control-Allow-Headers"] == "Authorization"
     assert granted["Access-Control-Allow-Private-Network"] == "true"
-    assert Doors(origins=frozenset({PAGE})).preflight({"Origin": "https://evil.example"}) is None
+    assert AccessRules(origins=frozenset({PAGE})).preflight({"Origin": "https://evil.example"}) is None
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_preflight_grants_get_and_the_access_header_only() -> None:
     ],
 )
 def test_the_access_token_must_be_shown_whole(shown: str, is_right: bool) -> None:
-    assert Doors(ACCESS).has_access({"Authorization": shown} if shown else {}) is is_right
-    assert ACCESS not in repr(Doors(ACCESS))
+    assert AccessRules(ACCESS).has_access({"Authorization": shown} if shown else {}) is is_right
+    assert ACCESS not in repr(AccessRules(ACCESS))
 
 
 def test_with_an_access_token_any_name_of_the_server_will_do() -> None:
-    assert Doors(ACCESS).why_not({"Host": "tokens.example"}) is None
+    assert AccessRules(ACCESS).refusal({"Host": "tokens.example"}) is None
 
 
 @pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8766"])

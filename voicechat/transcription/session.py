@@ -1,4 +1,4 @@
-"""One transcription session as it runs: what the service says goes into the minutes, and when it is done is known.
+"""One transcription session as it runs: what the service says goes into the transcript, and when it is done is known.
 
 A service is done when it has answered a question that was asked behind the last sample, and owes no words. The question
 is the configuration once more: every service answers that, and it changes nothing.
@@ -20,7 +20,7 @@ from voicechat.protocol.server_events import ServerError, ServerEvent, SessionCr
 from voicechat.protocol.session_config import without
 from voicechat.protocol.wire import JsonValue
 from voicechat.transcription.carriers import Carrier
-from voicechat.transcription.minutes import Minutes
+from voicechat.transcription.transcript import Transcript
 from voicechat.transports.close_codes import Closing
 from voicechat.transports.refusals import one_line
 
@@ -34,10 +34,10 @@ _BETA_WORDS = ("session.modalities", "session.input_audio_", "session.turn_detec
 _NEEDED = ("type", "model", "transcription", "input", "audio", "format", "input_audio_transcription")
 
 
-class Agreement:
+class Negotiation:
     """One session's configuration on its way.
 
-    Coming to an agreement about a transcription session, in the dialect that the service turns out to speak. Pure.
+    The dialect is the one that the service turns out to speak. Pure.
 
     The configuration is sent when the service has greeted, and nothing is said before it is in force. A refused field
     is left out (R22), a refused spelling is tried in the other dialect once; a session that will not listen ends the
@@ -119,7 +119,7 @@ _OPEN_END = 1.5
 """Seconds by which the service's end of the last turn may lie before ours."""
 
 
-class Lost(Exception):
+class SessionLost(Exception):
     """The session ended before the recording did."""
 
     def __init__(self, message: str, *, retryable: bool) -> None:
@@ -128,21 +128,21 @@ class Lost(Exception):
         self.retryable = retryable
 
 
-class Hearing:
+class TranscriptionSession:
     """Reads the events of one session. `close` it in any case."""
 
     def __init__(
         self,
         carrier: Carrier,
-        agreement: Agreement,
-        minutes: Minutes,
+        negotiation: Negotiation,
+        transcript: Transcript,
         *,
         changed: Callable[[str], None] = lambda partial: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.carrier = carrier
-        self.agreement = agreement
-        self._minutes = minutes
+        self.negotiation = negotiation
+        self._transcript = transcript
         self._changed = changed
         self._clock = clock
         self._lost: BaseException | None = None
@@ -155,19 +155,19 @@ class Hearing:
         self._reading.add_done_callback(self._ended)
 
     async def agree(self) -> None:
-        """Until the configuration is in force, or nobody answered. Raises SignallingError, Lost."""
+        """Until the configuration is in force, or nobody answered. Raises SignallingError, SessionLost."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GREETING_LIMIT):
-                await self.until(lambda: self.agreement.has_asked)
-        if not self.agreement.has_asked:
-            await self.carrier.say(self.agreement.ask())
+                await self.until(lambda: self.negotiation.has_asked)
+        if not self.negotiation.has_asked:
+            await self.carrier.say(self.negotiation.ask())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(ANSWER_LIMIT):
-                await self.until(lambda: self.agreement.is_settled)
+                await self.until(lambda: self.negotiation.is_settled)
 
     def claimed(self, start: float, end: float) -> str:
         """We commit this stretch of the recording: the id for the event."""
-        self._minutes.claim(start, end)
+        self._transcript.claim(start, end)
         self._commits += 1
         return f"{_COMMIT}{self._commits}"
 
@@ -185,7 +185,7 @@ class Hearing:
         """Until the service owes nothing. `voice_until`: where in the recording we heard the last voice, 0: nowhere."""
         self._is_answered = not asks
         if asks:
-            await self.carrier.say(self.agreement.ask(_QUESTION))
+            await self.carrier.say(self.negotiation.ask(_QUESTION))
         asked_at = self._clock()
         has_committed = False
         while True:
@@ -194,20 +194,20 @@ class Hearing:
             quiet = self._clock() - max(self._heard_at, asked_at)
             answered = self._is_answered or quiet > ANSWER_LIMIT
             if quiet >= _PATIENCE:
-                raise Lost(f"the last words did not come within {_PATIENCE:.0f} s", retryable=False)
-            if answered and not self._minutes.pending:
+                raise SessionLost(f"the last words did not come within {_PATIENCE:.0f} s", retryable=False)
+            if answered and not self._transcript.pending:
                 is_covered = self._covers(voice_until)
                 if quiet >= (_QUIET if is_covered else _DOUBT):
                     return
-            if answered and self._minutes.is_in_speech and quiet >= _ENDLESS and asks and not has_committed:
+            if answered and self._transcript.is_in_speech and quiet >= _ENDLESS and asks and not has_committed:
                 has_committed = True
-                await self.carrier.say(encode(InputAudioBufferCommit(), self.agreement.dialect))
+                await self.carrier.say(encode(InputAudioBufferCommit(), self.negotiation.dialect))
             self._news.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), _QUIET)
 
     def _covers(self, until: float) -> bool:
-        ends = [entry.end for entry in self._minutes.entries if entry.end is not None]
+        ends = [entry.end for entry in self._transcript.entries if entry.end is not None]
         return not until or max(ends, default=0.0) >= until - _OPEN_END
 
     async def close(self) -> None:
@@ -221,7 +221,7 @@ class Hearing:
             said = await self.carrier.next()
             self._heard_at = self._clock()
             if isinstance(said, Closing):
-                raise Lost(said.reason, retryable=said.retryable and not is_about_account(self._said))
+                raise SessionLost(said.reason, retryable=said.retryable and not is_about_account(self._said))
             await self._take(decode_server(said))
             self._news.set()
 
@@ -233,13 +233,13 @@ class Hearing:
 
     async def _take(self, decoded: Decoded[ServerEvent]) -> None:
         event = decoded.event
-        if not self.agreement.is_settled and (answer := self.agreement.take(decoded)):
+        if not self.negotiation.is_settled and (answer := self.negotiation.take(decoded)):
             await self.carrier.say(answer)
         if isinstance(event, SessionUpdated):
             self._is_answered = True
         if isinstance(event, ServerError):
             self._refused(event)
-        if (entry := self._minutes.take(event)) is not None:
+        if (entry := self._transcript.take(event)) is not None:
             self._changed("" if entry.is_done else entry.text)
 
     def _refused(self, event: ServerError) -> None:
@@ -249,7 +249,7 @@ class Hearing:
         self._said = error.code or error.type or ""
         if given == _QUESTION:
             self._is_answered = True
-        elif given.startswith(_COMMIT) or (self._said == "input_audio_buffer_commit_empty" and self._minutes.claims):
-            self._minutes.unclaim()
+        elif given.startswith(_COMMIT) or (self._said == "input_audio_buffer_commit_empty" and self._transcript.claims):
+            self._transcript.unclaim()
         elif is_about_account(self._said):
-            raise Lost(one_line(error.message or self._said), retryable=False)
+            raise SessionLost(one_line(error.message or self._said), retryable=False)

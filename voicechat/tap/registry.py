@@ -14,7 +14,7 @@ from voicechat.config.settings import Settings
 from voicechat.engine.taping import wish_of
 from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
-from voicechat.tap.session import Caller, Later, Session, SessionTape, Transport
+from voicechat.tap.session import Caller, DeferredWork, Session, SessionTape, Transport
 from voicechat.tap.upstream import Upstream, secrets_of, shown_path
 
 KEPT = 20
@@ -26,7 +26,7 @@ CONNECT_LIMIT = 20.0
 """Seconds in which the service must answer a connection attempt."""
 
 
-class Desk:
+class SessionRegistry:
     """`call` begins a session; `on_session` hears of it. Everything on the event loop."""
 
     def __init__(
@@ -39,7 +39,7 @@ class Desk:
     ) -> None:
         self.upstream = upstream
         self.clock = clock
-        self.later = Later(clock)
+        self.later = DeferredWork(clock)
         self.on_session: Callable[[Session], None] = lambda session: None
         self.on_request: Callable[[Happening], None] = lambda happening: None
         self.sessions: list[Session] = []

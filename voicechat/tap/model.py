@@ -32,7 +32,7 @@ from voicechat.protocol.wire import JsonValue
 TURN_DETECTION = ("audio", "input", "turn_detection")
 
 
-class Picture:
+class TappedConversation:
     """`state` is how the conversation stands."""
 
     def __init__(self, provider: str) -> None:
@@ -92,6 +92,6 @@ class Picture:
         self.state = step(self.state, event, now, self.policy).state
 
 
-def nobody(provider: str) -> State:
+def idle_state(provider: str) -> State:
     """Before the first client."""
     return State(wishes=Wishes(provider=provider), choices=Choices())

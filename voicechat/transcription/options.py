@@ -1,6 +1,6 @@
 """What is asked of a transcription session, and what of it the chosen model can do. Pure.
 
-A model that does not have a wish refuses the whole session, so a wish that cannot be fulfilled is left out and said in
+A model without an option refuses the whole session, so an option that cannot be met is left out and said in
 one sentence; only where nothing useful would be left, or the user would get something else than asked, it is refused.
 """
 
@@ -42,7 +42,7 @@ class Commits:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class TranscriptionOptions:
     """What the user asked for; empty: not asked."""
 
     model: str = ""
@@ -55,7 +55,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreed:
+class ResolvedOptions:
     """What will be sent, and what became of the rest."""
 
     session: dict[str, JsonValue]
@@ -82,14 +82,14 @@ def read_commits(text: str) -> Commits:
             return Commits("every", seconds)
 
 
-def agreed(wish: Wish, *, sound: tuple[str, int] | None = None) -> Agreed:
-    """The session for a wish. `sound`: encoding and rate of the sound in the events; None over WebRTC.
+def resolve_options(options: TranscriptionOptions, *, sound: tuple[str, int] | None = None) -> ResolvedOptions:
+    """The session for the options. `sound`: encoding and rate of the sound in the events; None over WebRTC.
 
     Raises ConfigError for what cannot be done at all.
     """
     remarks: list[str] = []
-    commits = _commits(wish)
-    transcription = _transcription(wish, remarks)
+    commits = _commits(options)
+    transcription = _transcription(options, remarks)
     heard: dict[str, JsonValue] = {
         "transcription": transcription,
         "turn_detection": dict(_DETECTION) if commits.by == "server" else None,
@@ -105,7 +105,7 @@ def agreed(wish: Wish, *, sound: tuple[str, int] | None = None) -> Agreed:
     session = checked.session
     if rates and sound is not None:  # a provider with a rate of its own: its settings know better than our table
         set_path(session, ("audio", "input", "format"), _format(*sound))
-    return Agreed(session, commits, tuple(remarks))
+    return ResolvedOptions(session, commits, tuple(remarks))
 
 
 def is_about(model: str, name: str) -> bool:
@@ -113,44 +113,45 @@ def is_about(model: str, name: str) -> bool:
     return model == name or model.startswith(f"{name}-20")
 
 
-def _commits(wish: Wish) -> Commits:
-    manual = any(is_about(wish.model, one) for one in MANUAL_ONLY)
-    if wish.commits is None:
+def _commits(options: TranscriptionOptions) -> Commits:
+    manual = any(is_about(options.model, one) for one in MANUAL_ONLY)
+    if options.commits is None:
         return Commits("vad" if manual else "server")
-    if manual and wish.commits.by == "server":
+    if manual and options.commits.by == "server":
         raise ConfigError(
-            f"{wish.model} detects no turns", hint="--commit vad ends an item at each pause; whole or seconds work too"
+            f"{options.model} detects no turns",
+            hint="--commit vad ends an item at each pause; whole or seconds work too",
         )
-    return wish.commits
+    return options.commits
 
 
-def _transcription(wish: Wish, remarks: list[str]) -> dict[str, JsonValue]:
-    made: dict[str, JsonValue] = {"model": wish.model} if wish.model else {}
-    if wish.language:
-        made["language"] = wish.language
-    prompt, keywords = wish.prompt, list(wish.keywords)
-    if keywords and _lacks(wish.model, "keywords"):
-        if is_about(wish.model, "whisper-1") and not prompt:
+def _transcription(options: TranscriptionOptions, remarks: list[str]) -> dict[str, JsonValue]:
+    made: dict[str, JsonValue] = {"model": options.model} if options.model else {}
+    if options.language:
+        made["language"] = options.language
+    prompt, keywords = options.prompt, list(options.keywords)
+    if keywords and _lacks(options.model, "keywords"):
+        if is_about(options.model, "whisper-1") and not prompt:
             prompt = ", ".join(keywords)
             remarks.append("whisper-1 has no keywords; they are sent as its prompt, which is a list of words")
         else:
-            remarks.append(_left_out("--keywords", wish.model, "keywords"))
+            remarks.append(_left_out("--keywords", options.model, "keywords"))
         keywords = []
-    if prompt and any(is_about(wish.model, one) for one in NO_PROMPT):
-        remarks.append(f"--prompt is left out: {wish.model} takes none")
+    if prompt and any(is_about(options.model, one) for one in NO_PROMPT):
+        remarks.append(f"--prompt is left out: {options.model} takes none")
         prompt = ""
-    if wish.delay:
-        _add_delay(made, wish, remarks)
+    if options.delay:
+        _add_delay(made, options, remarks)
     return made | ({"prompt": prompt} if prompt else {}) | ({"keywords": list(keywords)} if keywords else {})
 
 
-def _add_delay(made: dict[str, JsonValue], wish: Wish, remarks: list[str]) -> None:
-    if wish.delay not in EFFORTS:
-        raise ConfigError(f"--delay {wish.delay} is not known", hint=f"one of {', '.join(EFFORTS)}")
-    if _lacks(wish.model, "delay"):
-        remarks.append(_left_out("--delay", wish.model, "delay"))
+def _add_delay(made: dict[str, JsonValue], options: TranscriptionOptions, remarks: list[str]) -> None:
+    if options.delay not in EFFORTS:
+        raise ConfigError(f"--delay {options.delay} is not known", hint=f"one of {', '.join(EFFORTS)}")
+    if _lacks(options.model, "delay"):
+        remarks.append(_left_out("--delay", options.model, "delay"))
     else:
-        made["delay"] = wish.delay
+        made["delay"] = options.delay
 
 
 def _lacks(model: str, field: str) -> bool:

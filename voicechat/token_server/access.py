@@ -108,7 +108,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Doors:
+class AccessRules:
     """The rules of one server."""
 
     access: str = field(default="", repr=False)
@@ -116,7 +116,7 @@ class Doors:
     origins: frozenset[str] = frozenset()
     """Web pages that may ask, as `https://host[:port]`."""
 
-    def why_not(self, headers: Mapping[str, str]) -> Refused | None:
+    def refusal(self, headers: Mapping[str, str]) -> Refused | None:
         """Why a request is turned away before anything is counted; None where it may go on."""
         origin = headers.get("Origin", "")
         if not self.access and not names_this_computer(headers.get("Host", "")):
