@@ -21,7 +21,7 @@ from tests.support.each import each
 from tests.support.script import Talk, at, audio, created, heard, opened, script, sound_started
 from voicechat.audio.devices import refusal_words
 from voicechat.audio.echo import HalfDuplexProcessor
-from voicechat.cli.doctor_sound import _echo_check
+from voicechat.cli.doctor_services import _echo_check
 from voicechat.core.effects import Connect
 from voicechat.core.events import (
     ConnectWanted,
@@ -41,9 +41,8 @@ from voicechat.core.events import (
 from voicechat.core.state import State, Wishes
 from voicechat.errors import SignallingError
 from voicechat.failures import FAILURES, UNKNOWN, as_sentence, by_name, failure_of
-from voicechat.transports.close_codes import closing
 from voicechat.transports.endpoint import proxy_for
-from voicechat.transports.refusals import refused, refused_redirect, unreachable
+from voicechat.transports.refusals import closing, refused, refused_redirect, unreachable
 
 HOST = "api.example"
 KEY: Any = SimpleNamespace(host=HOST, port=443, ssl=True, is_ssl=True)

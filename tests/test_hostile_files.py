@@ -19,8 +19,8 @@ from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, TapeError
 from voicechat.insight.report import as_plain, diagnose
-from voicechat.journal.check import check
 from voicechat.journal.index import Film
+from voicechat.journal.rerun import check
 from voicechat.journal.source import open_source
 from voicechat.journal.tape import EVENTS_FILE, read_tape
 from voicechat.protocol.client_events import CLIENT_EVENTS

@@ -35,7 +35,7 @@ from voicechat.core.transcript import answer_to, is_awaited
 from voicechat.core.view import ConnectionView, ToolAsk, TurnView, View
 from voicechat.core.viewing import turn_views, view
 from voicechat.engine.assemble import Talk
-from voicechat.engine.commands import user_event
+from voicechat.engine.control import user_event
 from voicechat.engine.taping import Taping
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
 from voicechat.failures import cure_of_answer

@@ -32,7 +32,7 @@ from tests.bench.first_words import Clip, human_clips, spoken_clips
 from tests.bench.rooms import SPEECH
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.engine import SpeechEngine, engine_is_missing, load_engine
 
 ANSWER = (

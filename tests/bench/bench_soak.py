@@ -24,7 +24,7 @@ from tests.support.command import environ_for
 from tests.support.processes import children_of
 from tests.support.terminal import Terminal
 from tests.support.vaudio import VirtualAudio
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.voice import Voice
 
 WARM_UP = 600.0

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from tests.support.script import committed, connected, created, done, item, transcribed, words
 from voicechat.core.rules import conversation
-from voicechat.core.turn_viewing import turn_views
+from voicechat.core.viewing import turn_views
 
 TURNS = 1000
 ROUNDS = 2000

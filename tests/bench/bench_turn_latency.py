@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
 from tests.support.realtime_call import FRAME, RealtimeCall, realtime_call
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech.voice import Voice
 

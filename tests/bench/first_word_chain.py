@@ -24,12 +24,12 @@ from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 from voicechat.audio.path import AudioPath
-from voicechat.local_server.actions import Out, Recognise
+from voicechat.local_server.answer import Out, Recognise
 from voicechat.local_server.dialogue import Dialogue
-from voicechat.local_server.ears import Ears
 from voicechat.local_server.house import first_config
-from voicechat.local_server.resample import Resampler
+from voicechat.local_server.listening import Ears
 from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.sound_formats import Resampler
 from voicechat.local_server.speech.engine import SpeechEngine
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,

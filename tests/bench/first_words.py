@@ -14,7 +14,7 @@ from tests.bench.rooms import read
 from tests.bench.sayings import transcripts
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.voice import Voice
 
 COMMANDS = (

@@ -18,7 +18,7 @@ from tests.bench.rooms import read
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
 from voicechat.errors import VoiceChatError
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.engine import Recogniser, engine_is_missing
 
 _BEFORE, _PAUSE = 2.0, 1.2

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.bench.rooms import ESPEAK, Sound, level, read, recordings
 from voicechat.audio.blocks import SAMPLE_RATE
-from voicechat.local_server.resample import resampled
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.voice import Voice
 
 SPOKEN = {

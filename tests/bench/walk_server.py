@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 
 from tests.support.local_server import AlwaysHears, Hums, LoudIsVoice
-from voicechat.local_server.ears import Ears
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
-from voicechat.local_server.resample import Samples
+from voicechat.local_server.listening import Ears
 from voicechat.local_server.server import Server
 from voicechat.local_server.session import Senses, Session
+from voicechat.local_server.sound_formats import Samples
 from voicechat.local_server.speech.vad import SAMPLE_RATE, VadEvent
 from voicechat.protocol.server_events import ServerEvent, type_of
 from voicechat.tasks import report

@@ -14,7 +14,7 @@ import pytest
 from tests.support.command import environ_for, voicechat
 from tests.support.vaudio import VirtualAudio, virtual_audio
 from voicechat.audio.devices import Device, DeviceList
-from voicechat.cli import doctor_sound
+from voicechat.cli import doctor_services
 from voicechat.cli.doctor import DoctorOptions, doctor_command
 from voicechat.cli.doctor_looks import Check, Page, worst
 from voicechat.errors import ConfigError
@@ -33,7 +33,7 @@ def no_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def show(monkeypatch: pytest.MonkeyPatch, devices: DeviceList, *, as_json: bool = False) -> int:
-    monkeypatch.setattr(doctor_sound, "list_devices", lambda: devices)
+    monkeypatch.setattr(doctor_services, "list_devices", lambda: devices)
     return doctor_command({}, DoctorOptions(as_json=as_json, sections=("sound",)))
 
 

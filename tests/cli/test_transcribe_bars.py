@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from voicechat.cli.transcribe_bars import ManyBars, many_bars
+from voicechat.cli.transcribe import ManyBars, many_bars
 from voicechat.transcription.writing import Progress
 
 LONG = "recordings/one whose name goes on and on until no terminal of this width holds it.wav"

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from voicechat.config.interpreting import INTERPRETER, side_language
-from voicechat.config.languages import LANGUAGES, language_name, language_pair
 from voicechat.config.load import load_settings
+from voicechat.config.translation import INTERPRETER, LANGUAGES, language_name, language_pair, side_language
 from voicechat.config.wish import Plan, plan
 from voicechat.core.policy import PRESETS
 from voicechat.errors import ConfigError

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from voicechat.config.live_translation import language_code
 from voicechat.config.load import load_settings
+from voicechat.config.translation import language_code
 from voicechat.config.wish import plan
 from voicechat.errors import ConfigError
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from voicechat.config.load import load_settings
-from voicechat.config.private_values import filled, private_environ, with_private
-from voicechat.config.secrets import without_keys
+from voicechat.config.secrets import filled, private_environ, with_private, without_keys
 from voicechat.config.settings import as_plain, from_plain
 from voicechat.errors import ConfigError
 

@@ -328,4 +328,4 @@ def test_trouble_with_it_is_a_note() -> None:
 @each("name", ["TurnTranslated", "SideNoted"])
 def test_only_the_transcript_knows_of_side_work(name: str) -> None:
     knowing = {path.name for path in RULES.parent.rglob("*.py") if name in path.read_text(encoding="utf-8")}
-    assert knowing == {"conversation.py", "side_events.py", "events.py"}
+    assert knowing == {"conversation.py", "events.py"}

@@ -8,7 +8,7 @@ from tests.support.each import each
 from tests.support.script import At, Talk, at, created, done, fell_silent, heard, opened, refused, script, wire
 from voicechat.core import events as on
 from voicechat.core.effects import CancelResponse, ChangeItem, CreateResponse, SendByHand
-from voicechat.core.turn_viewing import turn_views
+from voicechat.core.viewing import turn_views
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
     ConversationItemDelete,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tests.support.each import each
 from tests.support.script import Talk, at, heard, opened, script, voice, wire
-from voicechat.config.live_translation import CONTINUOUS
+from voicechat.config.translation import CONTINUOUS
 from voicechat.core import effects as do, events as on
+from voicechat.core.continuous import LONG, PAUSE
 from voicechat.core.policy import policy_for
-from voicechat.core.rendering import LONG, PAUSE
 from voicechat.core.state import Wishes
 from voicechat.core.viewing import view
 from voicechat.engine.perform import client_event

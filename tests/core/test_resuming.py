@@ -25,10 +25,10 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import events as on
-from voicechat.core.continuing import begun, turns_of
 from voicechat.core.effects import Connect, CreateItem, CreateResponse, Effect, OpenMic, RememberItem, SendKept
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.remembering import begun, turns_of
 from voicechat.core.spoken_text import word_end
 from voicechat.core.state import (
     Choices,
@@ -43,8 +43,8 @@ from voicechat.core.state import (
     Wishes,
 )
 from voicechat.core.step import step
-from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import TurnView
+from voicechat.core.viewing import turn_views
 from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import ContentPart, Item
 

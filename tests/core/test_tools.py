@@ -12,9 +12,8 @@ from voicechat.core import events as on
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
 from voicechat.core.rules.tools import ASK_LIMIT, MOST_CALLS
 from voicechat.core.state import State, Wishes
-from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import ToolAsk
-from voicechat.core.viewing import view
+from voicechat.core.viewing import turn_views, view
 from voicechat.protocol import server_events as wires
 from voicechat.protocol.items import Item
 

@@ -8,7 +8,7 @@ import pytest
 
 from voicechat.core.events import MuteChosen, TalkPressed, TextEntered
 from voicechat.core.user_events import DevicesChosen, EchoChosen, UserAct
-from voicechat.engine.commands import LONGEST_TEXT, LONGEST_WISH, user_event
+from voicechat.engine.control import LONGEST_TEXT, LONGEST_WISH, user_event
 
 ACTS = [
     TalkPressed("control", lease=3.0),

@@ -14,7 +14,7 @@ from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.api import Conversation, Settings
-from voicechat.journal.check import check
+from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
 
 TRANSPORTS = ["websocket", "webrtc"]

@@ -9,7 +9,7 @@ import pytest
 
 from voicechat.engine.link import Finding, FromEngine, pack, unpack_from_engine
 from voicechat.engine.problems import Problems
-from voicechat.insight.findings import MOST_EVIDENCE
+from voicechat.insight.records import MOST_EVIDENCE
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.journal.entry import Happening
 

@@ -22,7 +22,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.step import next_deadline, step
 from voicechat.engine.link import Command
 from voicechat.engine.service import Service
-from voicechat.engine.sound import Sound, core_event
+from voicechat.engine.sound_desk import Sound, core_event
 
 LOUD = 0.1
 SILENT = 0.001

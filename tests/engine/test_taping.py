@@ -15,14 +15,13 @@ from tests.support.peers import eventually
 from voicechat.api import Conversation, Settings
 from voicechat.core.user_events import RecordingToggled
 from voicechat.engine.audience import Audience
-from voicechat.engine.commands import user_event
+from voicechat.engine.control import user_event
 from voicechat.engine.link import FromEngine, TapeShown
 from voicechat.engine.taping import Taping
 from voicechat.errors import TapeError
-from voicechat.journal.check import check
-from voicechat.journal.history import listed
-from voicechat.journal.rerun import last_state
+from voicechat.journal.rerun import check, last_state
 from voicechat.journal.tape import Tape, read_tape
+from voicechat.journal.tapes import listed
 
 
 class Desk:

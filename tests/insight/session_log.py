@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from voicechat.insight.findings import Finding
-from voicechat.insight.records import Direction, record_of
+from voicechat.insight.records import Direction, Finding, record_of
 from voicechat.insight.run import Diagnosis
 
 Row = tuple[float, Direction, dict[str, Any]]

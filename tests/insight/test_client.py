@@ -6,7 +6,7 @@ import io
 
 from tests.support.each import each
 from voicechat.cli.diagnose import Words
-from voicechat.insight.client import client_of
+from voicechat.insight.cures import client_of
 from voicechat.insight.report import diagnose
 
 REFUSED = "{'type': 'error', 'error': {'type': 'invalid_request_error', 'code': 'input_audio_buffer_commit_empty'}}"

@@ -16,10 +16,9 @@ from tests.support.each import each
 from voicechat.cli.diagnose import Words, folded
 from voicechat.insight.consequences import FOLLOWS_FROM, by_cause
 from voicechat.insight.cures import CURES, cure_of
-from voicechat.insight.findings import Evidence, Finding, found
+from voicechat.insight.records import Evidence, Finding, found
 from voicechat.insight.report import as_plain, diagnose
-from voicechat.insight.run import CODES
-from voicechat.insight.what_if import what_if
+from voicechat.insight.run import CODES, what_if
 
 
 def test_every_finding_has_its_cure() -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 from hypothesis import given, strategies as st
 
-from voicechat.insight.findings import MOST_FINDINGS, Board, found
-from voicechat.insight.records import record_of
+from voicechat.insight.records import MOST_FINDINGS, Board, found, record_of
 from voicechat.insight.run import CHECKS, Diagnosis
 from voicechat.insight.session_model import KEEP, KEEP_SAID, SessionModel
 

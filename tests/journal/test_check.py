@@ -16,7 +16,7 @@ from voicechat.core.events import ConnectWanted, LineOpened
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
 from voicechat.errors import TapeError
-from voicechat.journal.check import check
+from voicechat.journal.rerun import check
 from voicechat.journal.tape import EVENTS_FILE, Tape, read_tape
 
 WISHES = Wishes(session={"type": "realtime", "model": "m", "audio": {"input": {"turn_detection": None}}}, greeting="Hi")

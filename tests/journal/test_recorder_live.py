@@ -22,11 +22,10 @@ from tests.support.peers import eventually
 from tests.support.speech import spoken
 from voicechat.api import Conversation, Settings
 from voicechat.core.user_events import StopPressed
-from voicechat.journal.check import Checked, check
-from voicechat.journal.history import Listed, listed
-from voicechat.journal.rerun import last_state
+from voicechat.journal.rerun import Checked, check, last_state
 from voicechat.journal.sound_file import RATE
 from voicechat.journal.tape import Tape, read_tape
+from voicechat.journal.tapes import Listed, listed
 
 STORY = "Please tell me a long story about the sea."
 TRANSPORTS = ["webrtc", "websocket"]

@@ -16,8 +16,8 @@ from voicechat.core import user_events as did
 from voicechat.core.events import ConnectWanted, LineOpened
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Wishes
-from voicechat.journal.check import check
 from voicechat.journal.redact import concealer, masked, redacted
+from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
 
 BY_HAND = (

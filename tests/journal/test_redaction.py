@@ -10,9 +10,9 @@ from hypothesis import given, strategies as st
 from tests.support.tapes import opening, told_tape, turn, typed
 from voicechat.core import events as on
 from voicechat.journal.bundle import Cleaner, talk_parts
-from voicechat.journal.check import check
 from voicechat.journal.past_talk import read_talk
 from voicechat.journal.redaction import redacted, without_secrets
+from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
 
 

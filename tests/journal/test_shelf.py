@@ -10,9 +10,8 @@ import pytest
 
 from tests.support.tapes import write_lines
 from voicechat.errors import TapeError
-from voicechat.journal.history import find_tape, listed
-from voicechat.journal.shelf import DAY, Limits, is_in_use, make_room, tapes_in
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE
+from voicechat.journal.tapes import DAY, Limits, find_tape, is_in_use, listed, make_room, tapes_in
 from voicechat.journal.writer import LineFile
 
 HEAD = {"tape": 1, "started_at": "2026-11-21T10:00:00+00:00", "start": {"wishes": {"model": "m", "provider": "p"}}}

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.local_server import LoudIsVoice
-from voicechat.local_server.actions import Out, Recognise, Reply, StopReply
+from voicechat.local_server.answer import Out, Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport
-from voicechat.local_server.ears import Ears
 from voicechat.local_server.house import first_config
+from voicechat.local_server.listening import Ears
 from voicechat.local_server.playout import Pcm
 from voicechat.local_server.session_config import Fields
 from voicechat.local_server.shapes import Refusal

@@ -7,7 +7,7 @@ import base64
 import numpy as np
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.actions import Reply, StopReply
+from voicechat.local_server.answer import Reply, StopReply
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemTruncated,

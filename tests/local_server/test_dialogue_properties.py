@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.local_server.dialogue_talk import Talk
-from voicechat.local_server.actions import Recognise, Reply, StopReply
+from voicechat.local_server.answer import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Transport
 from voicechat.protocol.codec import decode_server, encode
 from voicechat.protocol.dialects import name_in

@@ -11,7 +11,7 @@ import pytest
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from tests.support.each import each
-from voicechat.local_server.actions import Recognise
+from voicechat.local_server.answer import Recognise
 from voicechat.local_server.sound_formats import write_sound
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import (

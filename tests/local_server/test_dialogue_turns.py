@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.actions import Recognise, Reply
+from voicechat.local_server.answer import Recognise, Reply
 from voicechat.local_server.replies import STILL_THERE
 from voicechat.protocol.server_events import (
     ConversationItemAdded,

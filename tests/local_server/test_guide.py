@@ -19,7 +19,7 @@ from voicechat.local_server.brain.base import (
     ToolOutput,
     Turn,
 )
-from voicechat.local_server.brain.skills.jokes import JOKES
+from voicechat.local_server.brain.skills.small_talk import JOKES
 
 WEATHER = FunctionTool(
     "get_weather",

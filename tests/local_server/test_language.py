@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.each import each
-from voicechat.local_server.speech.language import english_only, foreign_language
+from voicechat.local_server.speech.text import english_only, foreign_language
 
 FOREIGN = {
     "German": "Wie spät ist es bitte? | Hallo, wie geht es dir?"

@@ -13,8 +13,7 @@ from tests.support.tapes import RATE, call_lines, call_tape, write_lines
 from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
 from voicechat.journal.tape_sound import SoundFile
-from voicechat.local_server.played import VOICE, Play, Script, response_of
-from voicechat.local_server.played_session import SoundBeside, SoundInEvents, Voice
+from voicechat.local_server.played_session import VOICE, Play, Script, SoundBeside, SoundInEvents, Voice, response_of
 
 CREATE = "response.create"
 

@@ -12,9 +12,9 @@ import pytest
 from tests.local_server.dialogue_talk import Talk
 from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.guide import Guide
-from voicechat.local_server.resample import Samples
 from voicechat.local_server.session import Rehearsal
-from voicechat.local_server.speech.sentences import split_sentences
+from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.speech.text import split_sentences
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

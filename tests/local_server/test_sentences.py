@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.each import each
-from voicechat.local_server.speech.sentences import LONGEST, SentenceSplitter, split_sentences
+from voicechat.local_server.speech.text import LONGEST, SentenceSplitter, split_sentences
 from voicechat.local_server.speech.voice import spoken_text
 
 

@@ -7,10 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.support.local_server import LoudIsVoice
-from voicechat.local_server.ears import LONGEST_MEMORY, Ears
+from voicechat.local_server.listening import LONGEST_MEMORY, Ears
 from voicechat.local_server.playout import Moved, Pcm, Playout, Started, Stopped
-from voicechat.local_server.resample import Resampler, resampled
-from voicechat.local_server.sound_formats import RATES, read_sound, write_sound
+from voicechat.local_server.sound_formats import RATES, Resampler, read_sound, resampled, write_sound
 from voicechat.local_server.speech.vad import SpeechBegan
 
 RATIOS = [(48_000, 16_000), (24_000, 16_000), (8_000, 16_000), (24_000, 48_000), (24_000, 8_000)]

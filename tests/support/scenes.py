@@ -45,8 +45,7 @@ from voicechat.engine.link import (
     SoundFacts,
 )
 from voicechat.insight.metrics.ledger import SideWork
-from voicechat.insight.metrics.prices import Cost
-from voicechat.insight.metrics.usage import Tokens, Usage
+from voicechat.insight.metrics.prices import Cost, Tokens, Usage
 from voicechat.ui.history import TICK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.widgets.timeline import Timeline

@@ -36,9 +36,8 @@ from voicechat.core.policy import TurnMode, TurnPolicy
 from voicechat.core.rules.microphone import closed_reason
 from voicechat.core.state import Choices, Microphone, State, Turn, Wishes
 from voicechat.core.step import Step, next_deadline, step
-from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import TurnView, View
-from voicechat.core.viewing import view
+from voicechat.core.viewing import turn_views, view
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Response, StatusDetails
 from voicechat.protocol.server_events import (
     ConversationItemAdded,

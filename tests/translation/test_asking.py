@@ -7,7 +7,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from voicechat.insight.metrics.usage import Tokens
+from voicechat.insight.metrics.prices import Tokens
 from voicechat.translation.translator import (
     LONGEST_LINE,
     SAME,

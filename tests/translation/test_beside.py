@@ -22,7 +22,7 @@ def modules_after(module: str) -> set[str]:
 
 def test_the_translator_never_loads_effects_rules_sound_or_lines() -> None:
     loaded = modules_after("voicechat.translation.translator")
-    assert "voicechat.core.side_events" in loaded
+    assert "voicechat.core.events" in loaded
     assert not [name for name in loaded if name.startswith((*FORBIDDEN, *ROOMS))]
 
 

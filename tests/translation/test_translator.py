@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.translating_server import TranslatingServer, chat
-from voicechat.core.side_events import SideNoted, TurnTranslated
+from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.journal.entry import Happening
 from voicechat.translation.backlog import MOST_WAITING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.each import each
 from voicechat.failures import failure_of
-from voicechat.transports.close_codes import closing
+from voicechat.transports.refusals import closing
 
 
 @each(

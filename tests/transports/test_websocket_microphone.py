@@ -14,7 +14,7 @@ from tests.support.peers import Pcm, eventually, pitch, silence, tone
 from tests.support.socket_server import SocketServer
 from tests.transports.socket_talk import Looks, formats, hum, talking
 from voicechat.audio.sound_format import SoundFormat
-from voicechat.transports import microphone, outbox
+from voicechat.transports import microphone
 
 
 async def test_sound_is_appended_in_small_pieces_at_the_pace_of_a_voice() -> None:
@@ -120,7 +120,7 @@ async def test_a_service_that_refuses_the_microphone_is_not_asked_fifty_times_a_
 
 
 async def test_a_service_that_does_not_read_is_told_once_and_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "LONGEST_SOUND", 0.2)
+    monkeypatch.setattr(microphone, "LONGEST_SOUND", 0.2)
     async with talking(SocketServer(reads=False, answers_pings=False), uplink=tone(440)) as talk:
         for _ in range(40):  # fill what the two systems buffer
             talk.line.send(json.dumps({"type": "x", "much": "y" * 400_000}))

@@ -17,9 +17,8 @@ from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, Numbers
 from voicechat.insight.metrics.ledger import Figures, Ledger, Money
-from voicechat.insight.metrics.prices import Cost
+from voicechat.insight.metrics.prices import Cost, Tokens, Usage
 from voicechat.insight.metrics.turns import TurnNumbers
-from voicechat.insight.metrics.usage import Tokens, Usage
 from voicechat.ui.paint import Palette
 from voicechat.ui.widgets.header_line import clock_words
 from voicechat.ui.widgets.numbers_view import NumbersShown, NumbersView, bar_of, rows_of, typical_steps

@@ -47,7 +47,7 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     provider = provider_of(settings)
     if settings.continue_from:
         from voicechat.config.locations import tapes_dir, tapes_root
-        from voicechat.journal.history import find_tape  # it knows the core: 60 ms
+        from voicechat.journal.tapes import find_tape  # it knows the core: 60 ms
 
         find_tape(settings.continue_from, (tapes_root(settings.record), tapes_dir()))
     refuse_languages(settings, environ)
@@ -69,14 +69,14 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
 def refuse_languages(settings: Settings, environ: Mapping[str, str]) -> None:
     """Languages that are none, and a translation that nobody could make. Raises ConfigError."""
     if settings.interpreter or settings.preset == "interpreter":
-        from voicechat.config.interpreting import interpreter_instructions
+        from voicechat.config.translation import interpreter_instructions
 
         interpreter_instructions(settings)
         if settings.provider == "local" and settings.brain_url.lower() in ("", "none", "off", "built-in"):
             why = "the local server interprets only with a language model behind it: Ollama and the like, or brain_url"
             print(f"voicechat: {why}", file=sys.stderr)
     if settings.live_translate or settings.model == TRANSLATION_MODEL:
-        from voicechat.config.live_translation import refuse_live_translation, unused
+        from voicechat.config.translation import refuse_live_translation, unused
 
         refuse_live_translation(settings, provider_of(settings))
         for remark in unused(settings):

@@ -9,8 +9,8 @@ from __future__ import annotations
 import socket
 import sys
 
-from voicechat.config.runtime_dir import runtime_dir, sessions
-from voicechat.engine.door import knock, listed, reachable
+from voicechat.config.locations import runtime_dir, sessions
+from voicechat.engine.control import knock, listed, reachable
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 

@@ -17,8 +17,8 @@ from statistics import median
 from voicechat import exit_codes
 from voicechat.errors import TapeError
 from voicechat.insight.consequences import Cause
-from voicechat.insight.findings import Evidence, Finding
 from voicechat.insight.readers.log import Reading, read_log
+from voicechat.insight.records import Evidence, Finding
 from voicechat.insight.report import Report, as_plain, diagnose, of_sound, times_of, with_quotes, with_sound
 from voicechat.insight.sound_against_events import Story, disagreements, story_of
 from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking

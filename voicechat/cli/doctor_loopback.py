@@ -25,7 +25,7 @@ from voicechat.audio.path import BargeInFacts
 from voicechat.audio.self_test import Plan, SelfTest, at_voice_level, make_plan
 from voicechat.audio.self_test_verdict import Figures, Setup, Verdict, half_duplex_holds, judge, measure
 from voicechat.cli.doctor_looks import Check, Mark
-from voicechat.cli.doctor_sound import processing_of, wished_device
+from voicechat.cli.doctor_services import processing_of, wished_device
 from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.errors import ConfigError

@@ -28,8 +28,7 @@ from typing import Any, TextIO
 
 from voicechat import __version__
 from voicechat.cli.doctor_looks import Check
-from voicechat.cli.doctor_network import key_checks, network_checks, provider_checks
-from voicechat.cli.doctor_sound import sound_checks
+from voicechat.cli.doctor_services import key_checks, network_checks, provider_checks, sound_checks
 from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
 from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings

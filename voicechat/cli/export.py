@@ -11,10 +11,9 @@ from typing import Any, BinaryIO
 
 from voicechat import exit_codes
 from voicechat.cli.out_file import opened
-from voicechat.cli.run_summary import Progress
+from voicechat.cli.run import Progress
 from voicechat.cli.tapes import tape_named
-from voicechat.core.turn_viewing import turn_views
-from voicechat.core.viewing import view
+from voicechat.core.viewing import turn_views, view
 from voicechat.engine.link import Turns
 from voicechat.errors import ConfigError, TapeError
 from voicechat.journal.export_sound import SIDES, write_side

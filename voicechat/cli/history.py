@@ -13,9 +13,8 @@ from pathlib import Path
 from voicechat import exit_codes
 from voicechat.cli.tapes import shelves, tape_named
 from voicechat.errors import TapeError
-from voicechat.journal.history import Listed, listed
-from voicechat.journal.shelf import is_in_use, remove, tapes_in
 from voicechat.journal.tape import EVENTS_FILE
+from voicechat.journal.tapes import Listed, is_in_use, listed, remove, tapes_in
 from voicechat.ui.sanitise import clean
 
 

@@ -20,7 +20,7 @@ from typer.models import CommandInfo
 
 from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
-from voicechat.cli.config import app as config_app
+from voicechat.cli.config_commands import app as config_app
 from voicechat.cli.edge import guarded
 from voicechat.cli.session import app as session_app
 from voicechat.cli.sharing import add_to as add_sharing
@@ -188,7 +188,7 @@ def serve(
 
     played = None
     if replay:
-        from voicechat.cli.serve_replay import ReplayServing
+        from voicechat.cli.serve import ReplayServing
         from voicechat.cli.tapes import tape_named
 
         played = ReplayServing(tape_named(replay, config), speed, by_time)

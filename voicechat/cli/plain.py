@@ -29,7 +29,7 @@ def why_plain(settings: Settings, environ: Mapping[str, str]) -> str | None:
 
 def plain_command(settings: Settings, why: str, environ: Mapping[str, str] | None = None) -> int:
     """Talk in lines until the input ends. `environ` is the engine's. The exit status."""
-    from voicechat.config.interpreting import side_language
+    from voicechat.config.translation import side_language
     from voicechat.engine.host import EngineProcess
     from voicechat.ui.plain.talk import PlainOptions, PlainTalk, Printer, may_color, read_lines
 

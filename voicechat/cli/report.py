@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
-from voicechat.cli.config_actions import check_command
+from voicechat.cli.config_commands import check_command
 from voicechat.cli.doctor import VERDICTS, redactor
 from voicechat.cli.doctor_loopback import quiet_libraries
 from voicechat.cli.doctor_redact import Redactor
@@ -26,8 +26,8 @@ from voicechat.config.locations import engine_log
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
 from voicechat.journal.bundle import Cleaner, Part, machine_parts, readme, talk_parts, write
-from voicechat.journal.history import LAST
 from voicechat.journal.secrets_scan import private_values
+from voicechat.journal.tapes import LAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,7 @@ from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.diagnose import sound_report
-from voicechat.cli.run import GOODBYE_WAIT, deny_the_unallowed, print_json
-from voicechat.cli.run_summary import Progress
+from voicechat.cli.run import GOODBYE_WAIT, Progress, deny_the_unallowed, print_json
 from voicechat.config.load import load_settings
 from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings

@@ -7,14 +7,50 @@ import contextlib
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 from voicechat import exit_codes
-from voicechat.errors import ConfigError, SignallingError
+from voicechat.errors import ConfigError, SignallingError, TapeError
+from voicechat.journal.server_side import scripts_of
+from voicechat.journal.source import open_source
+from voicechat.local_server.house import House, load_senses
+from voicechat.local_server.played_session import PlayHouse
 from voicechat.tasks import report
 
-if TYPE_CHECKING:
-    from voicechat.cli.serve_replay import ReplayServing
+
+@dataclass(frozen=True, slots=True)
+class ReplayServing:
+    """What is played. `speed` 1 is as fast as it was; `by_time`: without waiting for what the client does.
+
+    `voicechat serve --replay TAPE`: a server that answers as the one on the tape did, for the tests of any client.
+    """
+
+    tape: Path
+    speed: float = 1.0
+    by_time: bool = False
+
+
+def house_of(wanted: ReplayServing) -> House:
+    """Raises TapeError for a tape without a session."""
+    from voicechat.journal.tape_sound import SoundFile
+
+    source = open_source(wanted.tape)
+    sound = None
+    if source.audio_file is not None:
+        try:
+            sound = SoundFile(source.audio_file)
+        except TapeError as error:
+            print(f"voicechat: {error}", file=sys.stderr)
+    scripts = scripts_of(source, sound)
+    return PlayHouse(load_senses, scripts=scripts, speed=wanted.speed, by_time=wanted.by_time)
+
+
+def words_of(wanted: ReplayServing) -> str:
+    """What a reader of stderr should know."""
+    how = "at the recorded times" if wanted.by_time else "upon what the client does"
+    pace = "" if wanted.speed == 1.0 else f", {wanted.speed:g} times as fast"
+    return f"It plays the server's side of {wanted.tape.name}, {how}{pace}."
 
 
 def serve_command(
@@ -53,8 +89,6 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay
         house = House(load_senses, brain_url, brain_model, read_fault(fault))
         about = f"Brain: {(await choose_brain(brain_url, brain_model)).label}."
     else:
-        from voicechat.cli.serve_replay import house_of, words_of
-
         house, about = house_of(replay), words_of(replay)
     asyncio.get_running_loop().set_exception_handler(report)
     server = Server(house)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from voicechat.config.load import load_settings
 from voicechat.config.locations import tapes_dir, tapes_root
-from voicechat.journal.history import find_tape
+from voicechat.journal.tapes import find_tape
 
 
 def shelves(config: Path | None = None) -> tuple[Path, ...]:

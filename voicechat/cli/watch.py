@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
-from voicechat.config.runtime_dir import runtime_dir, sessions
-from voicechat.engine.door import listed, reachable
+from voicechat.config.locations import runtime_dir, sessions
+from voicechat.engine.control import listed, reachable
 from voicechat.errors import ConfigError, EngineError
 
 WELCOME = (

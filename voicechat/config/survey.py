@@ -8,9 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voicechat.config.document import Document, LineError, entries, mode_remarks, read_document, shape_problem
 from voicechat.config.key_lines import Keys
-from voicechat.config.load import file_layers, finish, merged, price_table, setting_of
+from voicechat.config.load import (
+    Document,
+    LineError,
+    entries,
+    file_layers,
+    finish,
+    merged,
+    mode_remarks,
+    price_table,
+    read_document,
+    setting_of,
+    shape_problem,
+)
 from voicechat.config.tool_tables import tool_entries
 from voicechat.errors import ConfigError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voicechat.config.document import Document, LineError
 from voicechat.config.key_lines import Keys
+from voicechat.config.load import Document, LineError
 from voicechat.config.settings import resolve_path
 
 FILES = "files"

@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from voicechat.config.interpreting import interpreter_instructions, is_interpreting, preset_of
-from voicechat.config.live_translation import (
+from voicechat.config.providers import Provider, provider_of
+from voicechat.config.session_file import read_session_text
+from voicechat.config.settings import Settings
+from voicechat.config.translation import (
     CHUNK,
     CONTINUOUS,
+    interpreter_instructions,
+    is_interpreting,
     is_translating,
+    preset_of,
     refuse_live_translation,
     translation_session,
     unused,
 )
-from voicechat.config.providers import Provider, provider_of
-from voicechat.config.session_file import read_session_text
-from voicechat.config.settings import Settings
 from voicechat.core.choosing import turn_detection_of
 from voicechat.core.policy import Preset, TurnPolicy, policy_for
 from voicechat.core.state import Choices, Wishes

@@ -26,8 +26,8 @@ from voicechat.core.transcript import (
     with_parts,
 )
 from voicechat.protocol.items import ContentPart, Item, Response
-from voicechat.protocol.response_events import InContent
 from voicechat.protocol.server_events import (
+    InContent,
     ResponseContentPartAdded,
     ResponseContentPartDone,
     ResponseCreated,

@@ -12,6 +12,11 @@ What rules announce to each other, handled in the same step; the last family of 
 What the audio path noticed, as frozen records in the past tense; one of the families of `events`.
 
 Times are seconds on the session's monotonic clock.
+
+What work beside the talk has to say (R24): a part of `events`.
+
+The conversation rule alone hears these. They add words beneath a turn, or a note; no rule makes sound, an answer or
+anything else for the service out of them, which a property test holds.
 """
 
 from __future__ import annotations
@@ -19,10 +24,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from voicechat.core.side_events import (
-    SideNoted as SideNoted,
-    TurnTranslated as TurnTranslated,
-)
 from voicechat.core.user_events import (
     AgainPressed as AgainPressed,
     BargeInChosen as BargeInChosen,
@@ -57,6 +58,29 @@ from voicechat.core.user_events import (
 
 if TYPE_CHECKING:
     from voicechat.protocol.server_events import ServerEvent
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTranslated:
+    """What a turn (by its key) means in the other language, as far as it was heard.
+
+    An empty `text` says that nothing will be shown, and `why`. When it turns out that more of an answer was heard, it
+    is told once more.
+    """
+
+    key: str
+    text: str
+    why: Literal["", "same", "failed", "dropped"] = ""
+    """The words are in that language already; it could not be done; there was no time for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SideNoted:
+    """Something about work beside the talk that the user should read."""
+
+    text: str
+    code: str = ""
+    level: Literal["info", "warning", "error"] = "warning"
 
 
 @dataclass(frozen=True, slots=True)

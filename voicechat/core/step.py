@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from voicechat.core.continuous import why_not
 from voicechat.core.effects import Effect
 from voicechat.core.events import (
     Announcement,
@@ -54,7 +55,6 @@ from voicechat.core.rules import (
 )
 from voicechat.core.rules.result import RuleResult
 from voicechat.core.state import State
-from voicechat.core.translating import why_not
 from voicechat.errors import LocalProtocolError
 
 OnEvent = Callable[[State, AnyEvent, float, TurnPolicy], RuleResult]

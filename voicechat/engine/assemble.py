@@ -33,30 +33,28 @@ from voicechat.config.service_memory import ServiceMemory
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.core import effects as do, events as on
-from voicechat.core.continuing import turns_of
+from voicechat.core.remembering import turns_of
 from voicechat.core.state import Turn
-from voicechat.core.turn_viewing import turn_views
 from voicechat.core.view import TurnView
+from voicechat.core.viewing import turn_views
 from voicechat.engine.figures import METRICS, Bookkeeper
 from voicechat.engine.ports import Frame, Line, LineListener, Tell
 from voicechat.engine.scripted import Speaking, script_event, script_mic
 from voicechat.engine.service_target import service_target
 from voicechat.engine.session import Session
 from voicechat.engine.side_work import translator_for
-from voicechat.engine.sound import Sound, teller
-from voicechat.engine.sound_desk import SoundDesk
+from voicechat.engine.sound_desk import Sound, SoundDesk, teller
 from voicechat.engine.ways import Way, Ways
 from voicechat.errors import ConfigError, SignallingError, TapeError, VoiceChatError
 from voicechat.failures import by_name
-from voicechat.journal.history import find_tape
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import last_state
 from voicechat.journal.tape import read_tape
+from voicechat.journal.tapes import find_tape
 from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.tasks import sentence, spawn
 from voicechat.tools.toolbox import Toolbox
-from voicechat.transports.credentials import secrets_of
-from voicechat.transports.target import LineOpened, LineTarget
+from voicechat.transports.target import LineOpened, LineTarget, secrets_of
 from voicechat.transports.webrtc import WebRtcLine
 
 Dialect = Literal["", "ga", "beta"]

@@ -7,6 +7,10 @@ asked for his user id by the kernel; where there are no Unix sockets a token out
 What may be said at an engine's door, as one line of words: `ptt down`, `mute toggle`, `say Hello there`, `status`.
 
 Pure: a line and the present state give the user's acts, or what is to be answered.
+
+Knocking at the door of a running engine. Standard library only: `ctl` has to be fast.
+
+Commands from clients become acts of the user, checked by name and field. Nothing else can be commanded.
 """
 
 from __future__ import annotations
@@ -21,27 +25,140 @@ import secrets
 import socket
 import struct
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args
 
-from voicechat.config.runtime_dir import PORT, SOCKET, runtime_dir, sessions
+import msgspec
+
+from voicechat.config.locations import PORT, SOCKET, runtime_dir, sessions
 from voicechat.core.state import State
 from voicechat.core.user_events import (
     BargeInChosen,
+    DevicesChosen,
     EndAsked,
+    ItemTextEntered,
     MuteChosen,
+    RawEventEntered,
+    SettingChosen,
     StopPressed,
     TalkPressed,
     TalkReleased,
     TalkTapped,
     TextEntered,
+    UserAct,
     UserEvent,
 )
 from voicechat.core.view import View
 from voicechat.engine.audience import Audience
-from voicechat.engine.commands import user_event
 from voicechat.engine.link import EventRow
+from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
+
+PATIENCE = 2.0
+"""Seconds an engine may take to answer."""
+
+
+def knock(folder: str, number: int) -> socket.socket:
+    """A connection to the engine with this process id. Raises OSError or ValueError where nobody is at home."""
+    path = os.path.join(folder, f"{number}{SOCKET}")
+    if os.path.exists(path):
+        door = socket.socket(socket.AF_UNIX)
+        door.settimeout(PATIENCE)
+        try:
+            door.connect(path)
+        except OSError:
+            door.close()
+            raise
+        return door
+    with open(os.path.join(folder, f"{number}{PORT}"), encoding="ascii") as file:
+        port, token = file.read().split()
+    door = socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE)
+    door.sendall(token.encode() + b"\n")
+    return door
+
+
+def reachable(folder: str) -> dict[int, socket.socket]:
+    """Connections to all running engines by process id, the newest first; sockets of killed ones are removed."""
+    found: dict[int, socket.socket] = {}
+    for number in sessions(folder):
+        try:
+            found[number] = knock(folder, number)
+        except ConnectionRefusedError:
+            for ending in (SOCKET, PORT):
+                with contextlib.suppress(OSError):
+                    os.unlink(os.path.join(folder, f"{number}{ending}"))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def listed(folder: str, talks: dict[int, socket.socket]) -> str:
+    """A line for each talk: process id, when it began, what it says of itself."""
+    return "".join(f"\n  {number}  {since(folder, number)}  {_status(door)}".rstrip() for number, door in talks.items())
+
+
+def since(folder: str, number: int) -> str:
+    """When a talk began, as its socket says."""
+    for ending in (SOCKET, PORT):
+        with contextlib.suppress(OSError):
+            began = os.stat(os.path.join(folder, f"{number}{ending}")).st_mtime
+            return f"since {time.strftime('%H:%M', time.localtime(began))}"
+    return ""
+
+
+def _status(door: socket.socket) -> str:
+    try:
+        door.sendall(b"status\n")
+        with door.makefile("r", encoding="utf-8", errors="replace") as answers:
+            line = answers.readline().rstrip("\n")
+    except OSError:
+        return "does not answer"
+    return "".join(c for c in line.removeprefix("ok ") if c.isprintable())[:120]
+
+
+COMMANDS: dict[str, type] = {event.__name__: event for event in get_args(UserAct)}
+LONGEST_TEXT = 32_000
+"""Characters of one typed message."""
+LONGEST_WISH = 512
+"""Characters of a device's name."""
+MOST_PARTS = 32
+"""Members of a setting's value."""
+
+
+def user_event(name: str, args: Mapping[str, Any]) -> UserAct | str:
+    """The event, or the reason why this is none."""
+    kind = COMMANDS.get(name)
+    if kind is None:
+        return f"{name!r} is not a command"
+    known = {field.name for field in fields(kind)}
+    if unknown := set(args) - known:
+        return f"{name} has no field {sorted(unknown)[0]!r}"
+    try:
+        event: UserAct = msgspec.convert(dict(args), kind)
+    except msgspec.ValidationError as error:
+        return f"{name}: {error}"
+    if isinstance(event, TextEntered | ItemTextEntered) and len(event.text) > LONGEST_TEXT:
+        return f"a message may have {LONGEST_TEXT} characters"
+    if isinstance(event, RawEventEntered) and len(event.text) > LONGEST_BY_HAND:
+        return f"an event written by hand may have {LONGEST_BY_HAND} characters"
+    if isinstance(event, DevicesChosen) and max(len(event.mic), len(event.speaker)) > LONGEST_WISH:
+        return f"a device's name may have {LONGEST_WISH} characters"
+    if isinstance(event, SettingChosen) and (reason := _too_large(event)):
+        return reason
+    return event
+
+
+def _too_large(event: SettingChosen) -> str:
+    """A setting is a field, not a document."""
+    said = event.value.values() if isinstance(event.value, dict) else event.value
+    parts = [said] if isinstance(said, str) else list(said) if isinstance(said, Iterable) else []
+    if len(event.path) > LONGEST_WISH or len(parts) > MOST_PARTS:
+        return f"a setting has a path of at most {LONGEST_WISH} characters and at most {MOST_PARTS} parts"
+    if sum(len(part) for part in parts if isinstance(part, str)) > LONGEST_TEXT:
+        return f"a setting may have {LONGEST_TEXT} characters"
+    return ""
+
 
 LEASE = 30.0
 """Seconds a press lasts that nobody ends or renews (R6)."""

@@ -22,7 +22,7 @@ from typing import IO, Any
 import msgspec
 
 from voicechat.config.locations import engine_log
-from voicechat.config.private_values import private_environ
+from voicechat.config.secrets import private_environ
 from voicechat.config.settings import Settings, as_plain
 from voicechat.core.user_events import UserAct
 from voicechat.core.view import MicView, TurnView, View

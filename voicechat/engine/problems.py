@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from voicechat.engine.link import Evidence, Finding, FromEngine
-from voicechat.insight import findings
+from voicechat.insight import records
 from voicechat.insight.records import Record, record_of
 from voicechat.insight.run import Diagnosis
 from voicechat.journal.entry import Happening
@@ -46,7 +46,7 @@ class Problems:
 
     def tick(self, now: float) -> None:
         """Look at what came since the last tick, and at what did not come. Sends findings that are new or changed."""
-        changed: dict[str, findings.Finding] = {}
+        changed: dict[str, records.Finding] = {}
         try:
             while self._waiting:
                 collect(changed, self._diagnosis.feed(self._waiting.popleft()))
@@ -63,13 +63,13 @@ class Problems:
             self.suggested = ((SILENCE, best.silence_ms, told.gain),) if told is not None and best is not None else ()
 
 
-def collect(changed: dict[str, findings.Finding], more: Iterable[findings.Finding]) -> None:
+def collect(changed: dict[str, records.Finding], more: Iterable[records.Finding]) -> None:
     """The newest state of each finding is all that has to be told."""
     for finding in more:
         changed[finding.id] = finding
 
 
-def on_link(finding: findings.Finding) -> Finding:
+def on_link(finding: records.Finding) -> Finding:
     """The finding in the words of the link. In a running talk every event has its time."""
     return Finding(
         id=finding.id,

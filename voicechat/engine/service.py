@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from voicechat.config.private_values import with_private
+from voicechat.config.secrets import with_private
 from voicechat.config.settings import from_plain
 from voicechat.core import events as on
 from voicechat.core.policy import TurnPolicy
@@ -23,8 +23,7 @@ from voicechat.core.view import View
 from voicechat.core.viewing import view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.audience import Audience
-from voicechat.engine.commands import user_event
-from voicechat.engine.control import Control
+from voicechat.engine.control import Control, user_event
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import METRICS, BitRate
 from voicechat.engine.link import (

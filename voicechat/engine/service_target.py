@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from voicechat.config.private_values import filled
 from voicechat.config.providers import Provider, address
-from voicechat.config.secrets import TOKEN_ACCESS
+from voicechat.config.secrets import TOKEN_ACCESS, filled
 from voicechat.config.settings import Settings
 from voicechat.transports.target import LineTarget
 

@@ -16,10 +16,10 @@ from dataclasses import fields
 from typing import Any
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.continuing import begun
 from voicechat.core.effects import Effect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, overdue, step
 from voicechat.engine.perform import OpenLine, Performer

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from voicechat.config.settings import Settings
-from voicechat.core.turn_viewing import turn_views
+from voicechat.core.viewing import turn_views
 from voicechat.engine.session import Session
 from voicechat.journal.entry import Watch
 

@@ -17,7 +17,7 @@ from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
 from voicechat.journal.lines import Start
 from voicechat.journal.recorder import Recorder, TapeWish
-from voicechat.journal.shelf import DAY, Limits
+from voicechat.journal.tapes import DAY, Limits
 from voicechat.journal.writer import TOO_SLOW
 from voicechat.tasks import sentence
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from voicechat.insight.findings import Evidence, Finding
-from voicechat.insight.records import elapsed
+from voicechat.insight.records import Evidence, Finding, elapsed
 
 _REFUSED_CONFIG = (
     "transcription-off",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from voicechat.insight.facts import Answer
-from voicechat.insight.findings import Evidence
-from voicechat.insight.records import LOG_ENDED, Record, elapsed, part, text
+from voicechat.insight.records import LOG_ENDED, Evidence, Record, elapsed, part, text
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 MEANT_WITHIN = 5.0

@@ -9,8 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from voicechat.insight.configured import UNKNOWN
-from voicechat.insight.facts import Failure, Said
+from voicechat.insight.facts import UNKNOWN, Failure, Said
 from voicechat.insight.readers.phrases import Phrase
 from voicechat.insight.records import Record, number, part, text
 from voicechat.protocol.dialects import detect_dialect

@@ -10,10 +10,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from voicechat.insight.configured import Configured
-from voicechat.insight.facts import LONGEST_ANSWER, Answer, Failure, Said, Segment
-from voicechat.insight.findings import Evidence
-from voicechat.insight.records import NAMED, Record, elapsed, number, part, text
+from voicechat.insight.facts import LONGEST_ANSWER, Answer, Configured, Failure, Said, Segment
+from voicechat.insight.records import NAMED, Evidence, Record, elapsed, number, part, text
 from voicechat.insight.refusals import failure_of
 from voicechat.insight.sound_model import SoundModel
 from voicechat.insight.witness import Witness

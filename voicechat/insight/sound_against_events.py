@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from voicechat.insight.findings import Evidence, Finding, found
-from voicechat.insight.records import Record
+from voicechat.insight.records import Evidence, Finding, Record, found
 from voicechat.insight.two_tracks import Span, TurnTaking
 
 CODE = "sound-disagrees"

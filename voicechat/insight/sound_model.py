@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from voicechat.insight.facts import Answer, Memory, Mic, Playback
-from voicechat.insight.findings import Evidence
-from voicechat.insight.records import Record, elapsed, text
+from voicechat.insight.records import Evidence, Record, elapsed, text
 
 AT_ONCE = 1.0
 """Seconds after the first sound in which a client closes its mic by itself."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from voicechat.insight.findings import Evidence, Finding, found
+from voicechat.insight.records import Evidence, Finding, found
 
 FRAME = 0.01
 """Seconds a level stands for."""

@@ -24,10 +24,10 @@ from typing import Any, get_args
 import msgspec
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.continuing import begun
 from voicechat.core.effects import Effect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, State, Turn, Wishes
 from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening, in_session_time

@@ -15,7 +15,7 @@ from typing import Literal
 from voicechat.config.settings import Settings
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import State, Turn
-from voicechat.core.turn_viewing import split
+from voicechat.core.viewing import split
 from voicechat.engine.link import EventRow, Finding
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.journal.index import Film

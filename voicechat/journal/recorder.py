@@ -20,9 +20,9 @@ from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
 from voicechat.journal.lines import Start, effect_line, first_line, happening_line, input_line
 from voicechat.journal.redact import concealer, redacted
-from voicechat.journal.shelf import Limits, make_room
 from voicechat.journal.sound_file import SoundFile
 from voicechat.journal.tape import ABOUT_FILE, AUDIO_FILE, ENDED, EVENTS_FILE
+from voicechat.journal.tapes import Limits, make_room
 from voicechat.journal.writer import LineFile, TapeThread
 
 

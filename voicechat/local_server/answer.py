@@ -3,6 +3,13 @@
 Text goes out as it comes. A spoken answer's words are queued with the place in the sound where they begin: over
 WebSocket they go out with the sound, over WebRTC when the sound is about to be heard (`advance`), `AHEAD` seconds early
 at most. So `response.done` precedes the end of the sound there, as it does at the real service.
+
+Token counts as the service would give them, estimated: this server has no tokeniser, and nothing costs anything.
+
+Sound is exact by the published rates (the user's 10 tokens a second, the assistant's 20); text is four characters a
+token, which is right to about a quarter for English.
+
+What the dialogue asks of the session around it: the few things that take time or a connection.
 """
 
 from __future__ import annotations
@@ -11,16 +18,26 @@ import base64
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from voicechat.local_server.actions import Out
+from voicechat.local_server.brain.base import Turn
 from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
-from voicechat.local_server.resample import Resampler, Samples
-from voicechat.local_server.sound_formats import RATES, int16, write_sound
-from voicechat.local_server.usage import response_usage, spoken_tokens, text_tokens
-from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Response, StatusDetails
+from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, write_sound
+from voicechat.protocol.items import (
+    CachedTokensDetails,
+    ContentPart,
+    ErrorDetail,
+    InputTokenDetails,
+    Item,
+    OutputTokenDetails,
+    Response,
+    StatusDetails,
+    Usage,
+)
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemDone,
@@ -38,8 +55,91 @@ from voicechat.protocol.server_events import (
     ResponseOutputItemDone,
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
+    ServerEvent,
 )
 from voicechat.protocol.wire import JsonValue
+
+_CHARACTERS_PER_TOKEN = 4
+_HEARD_PER_SECOND = 10
+_SPOKEN_PER_SECOND = 20
+
+
+def text_tokens(text: str) -> int:
+    """Estimated tokens of a text."""
+    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+
+
+def spoken_tokens(seconds: float) -> int:
+    """Tokens of the assistant's sound."""
+    return round(seconds * _SPOKEN_PER_SECOND)
+
+
+def heard_tokens(seconds: float) -> int:
+    """Tokens of the user's sound."""
+    return round(seconds * _HEARD_PER_SECOND)
+
+
+def response_usage(text_in: int, audio_in: int, text_out: int, audio_out: int) -> Usage:
+    """What one response took; nothing is ever cached here."""
+    return Usage(
+        total_tokens=text_in + audio_in + text_out + audio_out,
+        input_tokens=text_in + audio_in,
+        output_tokens=text_out + audio_out,
+        input_token_details=InputTokenDetails(
+            text_tokens=text_in,
+            audio_tokens=audio_in,
+            image_tokens=0,
+            cached_tokens=0,
+            cached_tokens_details=CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0),
+        ),
+        output_token_details=OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
+    )
+
+
+def transcription_usage(seconds: float) -> Usage:
+    """What one transcription took."""
+    return Usage(type="duration", seconds=round(seconds, 3))
+
+
+Tag: TypeAlias = tuple[int, int]
+"""Which voice a recognition has seen: (bursts of voice, milliseconds of voice in the last). Equal tags, equal words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Turn sound into words, then call `Dialogue.recognised` with the same id and tag."""
+
+    item_id: str
+    tag: Tag
+    samples: NDArray[np.int16]
+    """16 kHz mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Make an answer: first say `preamble` (if any), then what the brain says to `turn` (if any).
+
+    Pieces go to `Dialogue.wrote` or, spoken, to `Dialogue.voiced`; the end is `Dialogue.answered`.
+    """
+
+    response_id: str
+    turn: Turn | None
+    preamble: str = ""
+    is_spoken: bool = True
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class StopReply:
+    """Nobody wants the rest of this answer: stop thinking and synthesising."""
+
+    response_id: str
+
+
+Action: TypeAlias = Recognise | Reply | StopReply
+Out: TypeAlias = ServerEvent | Action
+"""What a step of the dialogue yields, in order: events for the client, actions for the session."""
+
 
 AHEAD = 1.0
 """Seconds by which "generation" runs ahead of the sound over WebRTC."""

@@ -10,14 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voicechat.local_server.actions import Out, Reply, StopReply
-from voicechat.local_server.answer import AHEAD, VOICE_RATE, Answer, AnswerRequest
+from voicechat.local_server.answer import AHEAD, VOICE_RATE, Answer, AnswerRequest, Out, Reply, StopReply
 from voicechat.local_server.brain.base import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.playout import RATE, Moved, Pcm, Playout, Started, Stopped
-from voicechat.local_server.resample import Samples, resampled
 from voicechat.local_server.shapes import Refusal
-from voicechat.local_server.sound_formats import int16
+from voicechat.local_server.sound_formats import Samples, int16, resampled
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import (
     ConversationItemTruncated,

@@ -19,19 +19,17 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from voicechat.local_server.actions import Out, Recognise, Tag
+from voicechat.local_server.answer import Out, Recognise, Tag
 from voicechat.local_server.answering import Answering
 from voicechat.local_server.brain.base import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
-from voicechat.local_server.ears import Ears
-from voicechat.local_server.listening import Listening
+from voicechat.local_server.listening import Ears, Listening
 from voicechat.local_server.playout import Pcm, Playout
 from voicechat.local_server.replies import STILL_THERE, Measured, Replies, default_wish, input_entries, read_wish
-from voicechat.local_server.resample import Resampler, Samples, resampled
 from voicechat.local_server.session_config import SessionConfig, dialect_of, read_update, updated, voice_name
 from voicechat.local_server.session_shape import BETA_RESPONSE, CLIENT_EVENTS, GA_RESPONSE
 from voicechat.local_server.shapes import Refusal, invalid, missing, one_of
-from voicechat.local_server.sound_formats import RATES, int16, read_sound, write_sound
+from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, read_sound, resampled, write_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded, VadEvent
 from voicechat.protocol.client_events import (
     ConversationItemCreate,

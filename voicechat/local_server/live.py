@@ -26,11 +26,10 @@ from voicechat.errors import VoiceChatError
 from voicechat.local_server.house import House
 from voicechat.local_server.live_commands import COMMANDS
 from voicechat.local_server.playout import FRAME, RATE
-from voicechat.local_server.resample import Resampler
 from voicechat.local_server.session import ClientSession, Line, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, read_update, updated
 from voicechat.local_server.shapes import Refusal, invalid
-from voicechat.local_server.sound_formats import RATES, int16, read_sound, write_sound
+from voicechat.local_server.sound_formats import RATES, Resampler, int16, read_sound, write_sound
 from voicechat.protocol.wire import JsonValue
 from voicechat.tasks import spawn
 

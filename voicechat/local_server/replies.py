@@ -12,8 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from voicechat.local_server.actions import Out
-from voicechat.local_server.answer import AnswerRequest
+from voicechat.local_server.answer import AnswerRequest, Out, heard_tokens, text_tokens
 from voicechat.local_server.answering import Answering
 from voicechat.local_server.brain.base import FunctionTool, Role, SessionFacts, ToolOutput, Turn
 from voicechat.local_server.conversation import Conversation, Entry
@@ -25,8 +24,7 @@ from voicechat.local_server.session_config import (
     voice_name,
 )
 from voicechat.local_server.shapes import Refusal
-from voicechat.local_server.speech.language import english_only, foreign_language
-from voicechat.local_server.usage import heard_tokens, text_tokens
+from voicechat.local_server.speech.text import english_only, foreign_language
 from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.wire import JsonValue
 

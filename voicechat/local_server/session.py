@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import LocalProtocolError
-from voicechat.local_server.actions import Action, Out, Recognise, Reply, StopReply
+from voicechat.local_server.answer import Action, Out, Recognise, Reply, StopReply
 from voicechat.local_server.brain.base import Brain, CallTool, Say, StartTimer, StopTimers, Turn
 from voicechat.local_server.brain.guide import Guide
 from voicechat.local_server.dialogue import Dialogue, Transport
-from voicechat.local_server.ears import Detector, Ears
 from voicechat.local_server.faults import NO_FAULT, Fault
+from voicechat.local_server.listening import Detector, Ears
 from voicechat.local_server.playout import FRAME, RATE
-from voicechat.local_server.resample import Resampler, Samples
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.speech.sentences import split_sentences
+from voicechat.local_server.sound_formats import Resampler, Samples
+from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in

@@ -15,9 +15,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any, cast, get_args
 
-from voicechat.insight.explain.local_events import LOCAL
-from voicechat.insight.explain.problems import PROBLEMS
-from voicechat.insight.explain.server_events import BETA_ONLY, CLIENT, SERVER
+from voicechat.insight.explain.events import BETA_ONLY, CLIENT, LOCAL, SERVER
+from voicechat.insight.explain.lookup import PROBLEMS
 from voicechat.scripting.model import (
     ANSWER_AUDIBLE,
     ANSWER_ENDED,

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import Batch, EventRow, Finding, FromEngine, Numbers, Snapshot, Turns
-from voicechat.insight import findings
+from voicechat.insight import records
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.two_tracks import TurnTaking
 from voicechat.local_server.brain.numbers import with_digits
@@ -287,7 +287,7 @@ def judge(expected: Expectation, seen: TalkObserver, since: float) -> Verdict:
 
 
 def judge_sound(
-    expected: SoundExpectation, heard: TurnTaking, found: Sequence[findings.Finding]
+    expected: SoundExpectation, heard: TurnTaking, found: Sequence[records.Finding]
 ) -> Iterator[tuple[str, Verdict]]:
     """(what was expected of the recording, whether it holds); `found`: what is wrong with its sound."""
     if expected.no_findings is not None:

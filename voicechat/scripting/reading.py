@@ -20,13 +20,12 @@ from typing import Any
 
 from voicechat.audio.files import read_wav
 from voicechat.audio.script_mic import LONGEST_DELAY, Room
-from voicechat.config.document import Document, LineError
 from voicechat.config.key_lines import key_lines, line_of
-from voicechat.config.load import setting_of
+from voicechat.config.load import Document, LineError, setting_of
 from voicechat.core import user_events as did
 from voicechat.core.user_events import UserAct
 from voicechat.errors import AudioDeviceError, ConfigError
-from voicechat.insight.explain.fields import FIELDS
+from voicechat.insight.explain.events import FIELDS
 from voicechat.local_server.speech.voice import FASTEST, SLOWEST
 from voicechat.protocol.hand_written import read_event
 from voicechat.scripting.expected import (

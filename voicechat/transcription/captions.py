@@ -12,7 +12,7 @@ from voicechat.audio.facts import AudioFact, VoiceBegan, VoiceEnded
 from voicechat.audio.open import open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.errors import AudioDeviceError
-from voicechat.insight.metrics.usage import Usage
+from voicechat.insight.metrics.prices import Usage
 from voicechat.protocol.client_events import InputAudioBufferCommit
 from voicechat.protocol.codec import encode
 from voicechat.transcription.carriers import Service

@@ -34,10 +34,8 @@ from voicechat.local_server.spawn import LocalServer, start_local_server
 from voicechat.protocol.dialects import Dialect
 from voicechat.tasks import sentence, spawn
 from voicechat.transcription.options import ResolvedOptions, model_in_address
-from voicechat.transports.close_codes import Closing, closing
-from voicechat.transports.credentials import secrets_of
-from voicechat.transports.refusals import unreachable
-from voicechat.transports.target import LineTarget
+from voicechat.transports.refusals import Closing, closing, unreachable
+from voicechat.transports.target import LineTarget, secrets_of
 from voicechat.transports.upgrade import Upgraded, address, upgrade
 from voicechat.transports.webrtc import WebRtcLine
 from voicechat.transports.websocket import WebSocketLine

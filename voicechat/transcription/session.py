@@ -21,8 +21,7 @@ from voicechat.protocol.session_config import without
 from voicechat.protocol.wire import JsonValue
 from voicechat.transcription.carriers import Carrier
 from voicechat.transcription.transcript import Transcript
-from voicechat.transports.close_codes import Closing
-from voicechat.transports.refusals import one_line
+from voicechat.transports.refusals import Closing, one_line
 
 GREETING_LIMIT = 2.0
 """Seconds in which a service may greet; then it is asked all the same."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from voicechat.insight.metrics.usage import Tokens, Usage
+from voicechat.insight.metrics.prices import Tokens, Usage
 from voicechat.protocol.items import Usage as WireUsage
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted as Completed,

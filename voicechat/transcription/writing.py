@@ -20,8 +20,7 @@ import numpy as np
 
 from voicechat.audio.blocks import SAMPLE_RATE
 from voicechat.errors import ConfigError, EngineError, SignallingError, VoiceChatError
-from voicechat.insight.metrics.prices import Price, cost_of, price_of
-from voicechat.insight.metrics.usage import Usage
+from voicechat.insight.metrics.prices import Price, Usage, cost_of, price_of
 from voicechat.protocol.client_events import InputAudioBufferClear, InputAudioBufferCommit
 from voicechat.protocol.codec import encode
 from voicechat.transcription.carriers import Service

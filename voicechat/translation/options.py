@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
-from voicechat.config.interpreting import side_language
 from voicechat.config.provider_presets import PROVIDERS
 from voicechat.config.providers import provider_of
 from voicechat.config.secrets import belongs, find_key
 from voicechat.config.settings import Settings
+from voicechat.config.translation import side_language
 from voicechat.errors import ConfigError, SignallingError
-from voicechat.transports.credentials import OPEN_HEADERS, OPEN_QUERY
 from voicechat.transports.endpoint import endpoint, is_loopback, is_same_service, may_carry_key
+from voicechat.transports.target import OPEN_HEADERS, OPEN_QUERY
 
 KEY_VARIABLE = "VOICECHAT_TRANSLATE_KEY"
 """A key for the endpoint of `translate_url` alone; there is no flag and no file for it."""

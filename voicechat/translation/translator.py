@@ -22,10 +22,10 @@ from typing import Any, Literal
 
 import aiohttp
 
-from voicechat.core.side_events import SideNoted, TurnTranslated
+from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.errors import SignallingError
-from voicechat.insight.metrics.usage import NOTHING, Usage, read_usage
+from voicechat.insight.metrics.prices import NOTHING, Usage, read_usage
 from voicechat.journal.entry import Happening, Watch
 from voicechat.tasks import sentence, spawn
 from voicechat.translation.backlog import Backlog, Fresh, Line, Side

@@ -17,11 +17,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from voicechat.errors import SignallingError
-from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
 from voicechat.transports.live import SESSIONS, offer_of
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
-from voicechat.transports.target import Handshake, LineTarget
+from voicechat.transports.target import Handshake, LineTarget, credentials, secrets_of, without_secrets
 from voicechat.transports.tokens import Token, fetched, mint, with_living_token
 
 LARGEST_BODY = 262_144

@@ -25,10 +25,9 @@ import aiohttp
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of, is_about_account
 from voicechat.protocol.session_dialects import in_dialect
-from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, may_carry_key, proxy_for
 from voicechat.transports.refusals import one_line, refused, unreachable
-from voicechat.transports.target import LineTarget
+from voicechat.transports.target import LineTarget, credentials, secrets_of, without_secrets
 
 T = TypeVar("T")
 TokenKind = Literal["client_secret", "sessions"]

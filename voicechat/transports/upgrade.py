@@ -18,11 +18,10 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 import aiohttp
 
 from voicechat.errors import SignallingError
-from voicechat.transports.credentials import credentials, secrets_of, without_secrets
 from voicechat.transports.endpoint import endpoint, followed, is_same_service, proxy_for
 from voicechat.transports.live import SESSIONS
 from voicechat.transports.refusals import refused, refused_redirect, unreachable
-from voicechat.transports.target import LineTarget
+from voicechat.transports.target import LineTarget, credentials, secrets_of, without_secrets
 from voicechat.transports.tokens import fetched, with_living_token
 
 LARGEST_MESSAGE = 16 * 1024 * 1024

@@ -28,14 +28,11 @@ from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
 from voicechat.errors import SignallingError
 from voicechat.rtc.line_stats import LineStats
 from voicechat.tasks import sentence, spawn
-from voicechat.transports.close_codes import Closing, closing
-from voicechat.transports.credentials import secrets_of, without_secrets
 from voicechat.transports.live import LiveCodec
-from voicechat.transports.microphone import APPEND, EVENT_ID, LIVE_APPEND, TRANSLATION_APPEND, Microphone
-from voicechat.transports.outbox import Outbox
-from voicechat.transports.refusals import unreachable
+from voicechat.transports.microphone import APPEND, EVENT_ID, LIVE_APPEND, TRANSLATION_APPEND, Microphone, Outbox
+from voicechat.transports.refusals import Closing, closing, unreachable
 from voicechat.transports.spoken_answers import InForce, SaidError, SpokenAnswers, silence
-from voicechat.transports.target import LineOpened, LineTarget, SoundListener
+from voicechat.transports.target import LineOpened, LineTarget, SoundListener, secrets_of, without_secrets
 from voicechat.transports.upgrade import LARGEST_MESSAGE, Upgraded, address, upgrade
 
 EVERY = 0.4

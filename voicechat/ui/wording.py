@@ -214,7 +214,7 @@ class Scene:
 
 def language_words(code: str) -> str:
     """A language in words where its code is known; imported here because most talks have none."""
-    from voicechat.config.languages import language_name
+    from voicechat.config.translation import language_name
 
     try:
         return language_name(code)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicechat.insight.metrics.prices import Cost, Price, cost_of, price_of, read_prices
-from voicechat.insight.metrics.usage import Tokens, Usage, read_usage
+from voicechat.insight.metrics.prices import Cost, Price, Tokens, Usage, cost_of, price_of, read_prices, read_usage
 
 FULL = {
     "total_tokens": 1636,

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from tests.support.each import each
-from voicechat.insight.readers.decoding import encoding_of, mended
-from voicechat.insight.readers.naming import direction_of, is_name, spelled_in
-from voicechat.insight.readers.shapes import Shapes
+from voicechat.insight.readers.loose import Shapes
+from voicechat.insight.readers.narration import direction_of, is_name, spelled_in
 from voicechat.insight.readers.timing import Clock, second_of_id, time_in, time_of, unit_of
-from voicechat.insight.readers.unwrapping import Found, unwrapped
+from voicechat.insight.readers.unwrapping import Found, encoding_of, mended, unwrapped
 
 EVENT: dict[str, Any] = {"type": "response.done", "response": {"id": "r1"}}
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core import answers, rendering, sounding, tool_turns, user_turns
+from voicechat.core import answers, continuous, sounding, tool_turns, user_turns
+from voicechat.core.continuous import is_translation
 from voicechat.core.events import (
     AnswerInterrupted,
     AnyEvent,
@@ -41,7 +42,6 @@ from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.core.state import Conversation, State, Turn
 from voicechat.core.transcript import added, changed, find_item, next_key, removed
-from voicechat.core.translating import is_translation
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -95,7 +95,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When an answer is taken for over (silence after it was done, or no sound at all), or a translated passage."""
     if is_translation(state):
-        return rendering.pause_due(state)
+        return continuous.pause_due(state)
     return sounding.completion_due(state, policy)
 
 
@@ -103,7 +103,7 @@ def _on_local(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> 
     conversation = state.conversation
     match event:
         case TimePassed() if is_translation(state):
-            return rendering.paused(state, now)
+            return continuous.paused(state, now)
         case TimePassed():
             return sounding.completed(conversation, state, now, policy, ended=False)
         case AssistantHeard():
@@ -151,7 +151,7 @@ def _on_session(state: State, event: AnyEvent, now: float) -> Conversation:
             started_at = now if conversation.started_at is None else conversation.started_at
             return replace(conversation, started_at=started_at, side_responses=(), conversation_named=False)
         case LineLost() | LineReleased(anew=False) if is_translation(state):
-            return rendering.closed(state, now)
+            return continuous.closed(state, now)
         case LineLost():
             ended = sounding.line_ended(state, "line", now)
             ended = user_turns.said_again(ended, state.connection.number, state.resumption.again_from)
@@ -173,9 +173,9 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
         case ResponseOutputAudioDelta() | SessionOutputAudioDelta():
             return state.conversation
         case SessionInputTranscriptDelta(delta=delta):
-            return rendering.grown(state, "you", delta, now)
+            return continuous.grown(state, "you", delta, now)
         case SessionOutputTranscriptDelta(delta=delta):
-            return rendering.grown(state, "assistant", delta, now)
+            return continuous.grown(state, "assistant", delta, now)
         case (
             ConversationItemInputAudioTranscriptionDelta()
             | ConversationItemInputAudioTranscriptionCompleted()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicechat.core.continuous import is_translation
 from voicechat.core.effects import CloseMic, Effect, OpenDevices, OpenMic, SendKept, SetVolume
 from voicechat.core.events import (
     AgainPressed,
@@ -42,7 +43,6 @@ from voicechat.core.rules.playback import ends_at
 from voicechat.core.rules.push_to_talk import is_talking, waits_for_clear
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Microphone, State
-from voicechat.core.translating import is_translation
 from voicechat.failures import by_name
 
 MUTED = "muted by you"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicechat.core.continuous import is_translation
 from voicechat.core.effects import BeginPlayback, Effect, SilencePlayback
 from voicechat.core.events import (
     AnswerInterrupted,
@@ -33,7 +34,6 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.sounding import has_loudspeaker
 from voicechat.core.state import ItemSound, Playback, State
-from voicechat.core.translating import is_translation
 from voicechat.failures import by_name
 from voicechat.protocol.items import Response
 from voicechat.protocol.server_events import (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicechat.core.continuous import is_translation
 from voicechat.core.effects import RememberItem
 from voicechat.core.events import (
     AnyEvent,
@@ -21,7 +22,6 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import PREFIX, Memory, memory_of
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Resumption, State
-from voicechat.core.translating import is_translation
 from voicechat.core.user_turns import SERVER_LAG
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicechat.core.continuous import is_translation
 from voicechat.core.events import AnyEvent, LineLost, Noticed
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.playback import ends_at as sound_ends_at
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State
-from voicechat.core.translating import is_translation
 
 SHORTEST, LONGEST = 20.0, 86_400.0
 """Seconds; an end further away, or nearly now, is a wall clock that is wrong and not an end."""

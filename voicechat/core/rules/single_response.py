@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from voicechat.core.continuous import is_translation
 from voicechat.core.effects import CancelResponse, ClearOutputAudio, CreateResponse, Effect, TruncateItem
 from voicechat.core.events import (
     Announcement,
@@ -32,7 +33,6 @@ from voicechat.core.rules.playback import unheard_items
 from voicechat.core.rules.reply_gate import client_decides, has_words
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Responses, State
-from voicechat.core.translating import is_translation
 from voicechat.failures import as_sentence, cure_of_answer
 from voicechat.protocol.items import ErrorDetail, Response
 from voicechat.protocol.server_events import (

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from voicechat.core.continuous import is_translation, only_audio
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.reply_gate import TRANSCRIPTION, client_decides
 from voicechat.core.state import State
-from voicechat.core.translating import is_translation, only_audio
 from voicechat.protocol.session_config import without
 from voicechat.protocol.session_dialects import get_path, set_path
 from voicechat.protocol.session_fields import SEMANTIC_VAD, SERVER_VAD

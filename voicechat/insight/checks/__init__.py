@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from voicechat.insight.findings import Ended, Finding
-from voicechat.insight.records import Record
+from voicechat.insight.records import Ended, Finding, Record
 from voicechat.insight.session_model import SessionModel
 
 

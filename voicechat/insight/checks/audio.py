@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from voicechat.insight.checks import Check
-from voicechat.insight.configured import UNKNOWN, value_at
-from voicechat.insight.facts import Answer
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import Record, elapsed, number, part, text
+from voicechat.insight.facts import UNKNOWN, Answer, value_at
+from voicechat.insight.records import Ended, Evidence, Finding, Record, elapsed, found, number, part, text
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 ANSWER_WITHOUT_AUDIO = "answer-without-audio"

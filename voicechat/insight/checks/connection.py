@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.insight.checks import Check
-from voicechat.insight.findings import Ended, Finding, found
-from voicechat.insight.records import Record, number, part, text
+from voicechat.insight.records import Ended, Finding, Record, found, number, part, text
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import SessionModel

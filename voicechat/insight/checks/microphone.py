@@ -7,8 +7,18 @@ from collections.abc import Iterator
 
 from voicechat.insight.checks import Check
 from voicechat.insight.facts import Answer, Segment
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, number, text
+from voicechat.insight.records import (
+    LOG_ENDED,
+    TIME_PASSED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    elapsed,
+    found,
+    number,
+    text,
+)
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 SELF_ECHO = "self-echo"

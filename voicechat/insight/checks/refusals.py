@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicechat.insight.findings import Ended, Evidence, Finding, Severity, found
-from voicechat.insight.records import Record, part
+from voicechat.insight.records import Ended, Evidence, Finding, Record, Severity, found, part
 from voicechat.insight.refusals import FAILURES
 from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import SessionModel

@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.insight.checks import Check
-from voicechat.insight.configured import UNKNOWN
 from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
-from voicechat.insight.facts import Answer
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, part, text
+from voicechat.insight.facts import UNKNOWN, Answer
+from voicechat.insight.records import (
+    LOG_ENDED,
+    TIME_PASSED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    elapsed,
+    found,
+    part,
+    text,
+)
 from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import SessionModel
 

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from voicechat.insight.checks import Check
-from voicechat.insight.configured import UNKNOWN, value_at
-from voicechat.insight.facts import Answer, Said
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import TIME_PASSED, Record, elapsed, number, part, text
+from voicechat.insight.facts import UNKNOWN, Answer, Said, value_at
+from voicechat.insight.records import TIME_PASSED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
 from voicechat.insight.refusals import GA_ONLY
 from voicechat.insight.refused_field import failure_as, field_cure
 from voicechat.insight.session_model import USER_ACTS, SessionModel

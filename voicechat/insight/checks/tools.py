@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.insight.checks import Check
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, number, part, text
+from voicechat.insight.records import (
+    LOG_ENDED,
+    TIME_PASSED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    elapsed,
+    found,
+    number,
+    part,
+    text,
+)
 from voicechat.insight.session_model import SessionModel
 
 DELEGATION_UNANSWERED = "delegation-unanswered"

@@ -8,10 +8,19 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from voicechat.insight.checks import Check
-from voicechat.insight.configured import UNKNOWN, Configured, value_at
-from voicechat.insight.facts import Segment
-from voicechat.insight.findings import Ended, Evidence, Finding, found
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Record, elapsed, part, text
+from voicechat.insight.facts import UNKNOWN, Configured, Segment, value_at
+from voicechat.insight.records import (
+    LOG_ENDED,
+    TIME_PASSED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    elapsed,
+    found,
+    part,
+    text,
+)
 from voicechat.insight.session_model import SessionModel
 
 SEGMENTS_TOO_SHORT = "segments-too-short"

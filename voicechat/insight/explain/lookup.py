@@ -1,6 +1,8 @@
 """Finds the explanation of a word, however it is written: beta or GA, short or whole, with a slip of the keyboard.
 
 Codes of errors, of closings and of HTTP, and the states and reasons of answers: what happened, what helps.
+
+The codes of findings: what each means, and the first thing to check.
 """
 
 from __future__ import annotations
@@ -11,10 +13,85 @@ from functools import cache
 from typing import Literal
 
 from voicechat.failures import FAILURES, as_sentence
-from voicechat.insight.explain.fields import FIELDS, WRONG_FIELDS
-from voicechat.insight.explain.local_events import LOCAL
-from voicechat.insight.explain.problems import PROBLEMS
-from voicechat.insight.explain.server_events import BETA_ONLY, CLIENT, SERVER
+from voicechat.insight.explain.events import BETA_ONLY, CLIENT, FIELDS, LOCAL, SERVER, WRONG_FIELDS
+
+PROBLEMS: dict[str, tuple[str, str]] = {
+    "mic-silent": ("The open microphone gives only zeros.", "Device, permission, hardware mute."),
+    "self-echo": (
+        "The assistant's own voice is taken for yours.",
+        "Headphones, echo cancellation, less volume.",
+    ),
+    "segments-too-short": ("One sentence becomes several turns.", "Raise silence_duration_ms."),
+    "unknown-session-field": (
+        "An update was refused for a field nobody knows.",
+        "`voicechat session check FILE`.",
+    ),
+    "wrong-field-type": ("An update was refused for a value.", "`voicechat session check FILE`."),
+    "dialect-mismatch": ("Client and service use different spellings, beta and GA.", 'dialect = "auto".'),
+    "beta-retired": ("The beta interface was asked for where it is switched off.", "Leave the header OpenAI-Beta out."),
+    "model-retired": ("The model asked for has been switched off.", "Choose a current one."),
+    "voice-locked": ("The voice was to change after it had been heard.", "Leave it out of later updates."),
+    "config-too-late": ("The first answer came before the configuration.", "Wait for session.updated."),
+    "cancelled-at-birth": ("An answer was cancelled before its first word.", "Who sent response.cancel?"),
+    "cancelled-by-client": ("The client cut its own answer.", "Who sent response.cancel?"),
+    "barge-in-too-eager": ("Noise cuts answers.", "interrupt_response, threshold, headset."),
+    "active-response-conflict": (
+        "Two answers at a time were asked for.",
+        "One place asks; wait for response.done.",
+    ),
+    "cancel-without-response": ("Nothing was there to cancel.", "Cancel only between created and done."),
+    "duplicate-create": ("One turn got two answers.", "One item, one response."),
+    "empty-commit": ("Less than 100 ms of sound were committed.", "Clear instead of commit."),
+    "commit-with-server-vad": ("The client commits although the server detects turns.", "Leave commit out."),
+    "empty-transcript": ("Sounds without words count as turns.", 'threshold, or preset = "steady".'),
+    "transcription-off": ("Your words are not written down.", "Set audio.input.transcription."),
+    "transcription-failed": ("Your words could not be written down.", "The transcription model and language."),
+    "transcription-late": ("Transcripts come later than 5 s.", "A faster transcription model."),
+    "mic-never-reopened": ("The mic stays closed after an answer.", "Which event does the client wait for?"),
+    "mic-reopened-too-early": ("The mic opened while the answer was audible.", "Never at response.done alone."),
+    "mic-open-during-playback": ("The open mic hears the answer.", "Close it while the assistant is audible."),
+    "no-response": ("An answer that was due never began.", "Does anybody ask? Does the service live?"),
+    "response-failed": ("The service could not make an answer.", "status_details.error in response.done."),
+    "response-incomplete": ("An answer stopped before its end.", "max_output_tokens, or the content filter."),
+    "quota-or-billing": ("Out of quota or money.", "The billing page; retrying changes nothing."),
+    "rate-limited": ("Too many requests or tokens.", "Wait as the service says."),
+    "auth-failed": ("The key is not accepted.", "Complete, for this service, valid?"),
+    "token-expired": ("A short-lived token had run out.", "Fetch one right before each connect."),
+    "session-expired": ("The session reached its longest time.", "Begin a new one at 55 minutes."),
+    "session-limit": ("The session's end is near, or the server is full.", "A new session; or end another one."),
+    "slow-first-sound": ("The first sound of answers comes late.", "The numbers say which step takes long."),
+    "tool-output-unanswered": ("A tool's result got no answer.", "One response.create after all outputs."),
+    "connection-lost": ("The line broke, or none could be opened.", "The network; r reconnects."),
+    "socket-leaked": ("An old connection is still open beside the new one.", "Close it before you open another."),
+    "truncate-without-clear": (
+        "A truncated answer was heard to its end.",
+        "output_audio_buffer.clear over WebRTC.",
+    ),
+    "audio-tail-missing": ("The ends of answers are cut off.", "Who stops playback at response.done?"),
+    "audio-format-mismatch": ("Another kind of sound is sent than was agreed on.", "Codec and rate, 24 kHz mono."),
+    "empty-response-after-tool": ("The answer to a tool's result is empty.", "call_id, output as a string."),
+    "mcp-no-tools": ("A tool server gives no tools.", "server_url, authorization, allowed_tools."),
+    "handshake-refused": (
+        "The service refused the connection's request.",
+        "URL, deployment, model, content type, SDP.",
+    ),
+    "client-sends-invalid-json": ("The service could not read what was sent.", "JSON text frames; audio as base64."),
+    "model-cannot-do-realtime": ("The model is not one of the Realtime API.", "Choose a realtime model."),
+    "sends-without-connection": ("The client sent without an open connection.", "Wait for open; stop at close."),
+    "client-unknown-event": ("A library failed on an event it does not know.", "Update it; pass over unknown types."),
+    "truncate-past-the-end": ("A truncation behind the answer's end.", "audio_end_ms at most what was received."),
+    "unknown-call-id": ("A tool's result for a call nobody made.", "call_id of the function_call, same session."),
+    "transcript-hallucinated": ("A transcript of words nobody said.", "prompt, language, threshold."),
+    "delegation-unanswered": ("GPT-Live handed over a task and got nothing.", "commentary.append or thinking.append."),
+    "fixed-after-start": ("GPT-Live keeps this from the session's start.", "Give it with session.start."),
+    "answer-without-audio": ("An answer came as text though sound was asked for.", "History, output_modalities."),
+    "talk-over": ("The assistant went on while the user spoke.", "interrupt_response; clear what is queued."),
+    "turn-ended-early": ("An answer began in the middle of a sentence.", "silence_duration_ms, or semantic_vad."),
+    "sound-disagrees": ("A tape's sound and its events differ.", "Device, buffers, turn_detection.threshold."),
+    "side-request-interferes": ("A side request stops answers.", "conversation none, or a text endpoint."),
+}
+"""Code of a finding -> what it means, what to check."""
+
 
 _STALE = "Harmless: the item is of an old connection, or is gone. Forget ids when the connection changes."
 

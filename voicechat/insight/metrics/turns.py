@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from voicechat.insight.metrics.usage import Usage, read_usage
+from voicechat.insight.metrics.prices import Usage, read_usage
 
 KEEP = 500
 """Turns whose figures are kept."""

@@ -18,12 +18,11 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
-from voicechat.insight.client import Client, client_of
-from voicechat.insight.readers.decoding import encoding_of, mended
+from voicechat.insight.cures import Client, client_of
+from voicechat.insight.readers.loose import Shapes
 from voicechat.insight.readers.printed import Printed
-from voicechat.insight.readers.shapes import Shapes
 from voicechat.insight.readers.timing import Clock, second_of_id, unit_of
-from voicechat.insight.readers.unwrapping import Found, time_within, unwrapped
+from voicechat.insight.readers.unwrapping import Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Record, record_of
 
 Kind = Literal["tape", "lines of JSON", "JSON document", "text", "sound"]

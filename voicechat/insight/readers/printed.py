@@ -15,21 +15,21 @@ from typing import Any
 
 import msgspec
 
-from voicechat.insight.readers.decoding import mended
-from voicechat.insight.readers.loose import Loose, read_loose
-from voicechat.insight.readers.naming import (
+from voicechat.insight.readers.loose import Loose, bare_event, read_loose
+from voicechat.insight.readers.narration import (
     CLIENT,
     IN_TEXT,
     SERVER,
     WireDirection,
     direction_of,
+    failures_in,
     is_name,
+    looks_like_an_error,
+    narrated,
     spelled_in,
 )
-from voicechat.insight.readers.narration import failures_in, looks_like_an_error, narrated
-from voicechat.insight.readers.shapes import bare_event
 from voicechat.insight.readers.timing import time_in
-from voicechat.insight.readers.unwrapping import Found, Told, unwrapped
+from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
 from voicechat.insight.records import NAMED
 from voicechat.journal.redact import without_keys
 

@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from voicechat.errors import ConfigError
 from voicechat.local_server.brain.base import Brain, CallTool, Output, Say, Turn
 from voicechat.local_server.brain.guide import EXACT_SKILLS, Guide
-from voicechat.local_server.speech.sentences import SentenceSplitter
+from voicechat.local_server.speech.text import SentenceSplitter
 
 SPOKEN_STYLE = (
     "Your answers are spoken aloud by a voice. Answer in one to three short plain sentences, without markdown, lists, "

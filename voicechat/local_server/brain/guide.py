@@ -13,22 +13,12 @@ from random import Random
 
 from voicechat.local_server.brain.base import Output, Say, Turn
 from voicechat.local_server.brain.skill import Ask, Memory, Reply, Skill, say
-from voicechat.local_server.brain.skills.about import about
-from voicechat.local_server.brain.skills.app_help import app_help
-from voicechat.local_server.brain.skills.arithmetic import arithmetic
-from voicechat.local_server.brain.skills.chance import chance
+from voicechat.local_server.brain.skills.app_topics import app_help
+from voicechat.local_server.brain.skills.arithmetic import arithmetic, units
 from voicechat.local_server.brain.skills.client_tools import described_tool, named_tool, tool_results
-from voicechat.local_server.brain.skills.clock import clock
-from voicechat.local_server.brain.skills.echo import echo
-from voicechat.local_server.brain.skills.guessing import guessing
-from voicechat.local_server.brain.skills.jokes import jokes
-from voicechat.local_server.brain.skills.reading import reading
-from voicechat.local_server.brain.skills.remember import relearn, remember
-from voicechat.local_server.brain.skills.session_facts import session_facts
-from voicechat.local_server.brain.skills.small_talk import small_talk
-from voicechat.local_server.brain.skills.spelling import spelling
-from voicechat.local_server.brain.skills.timers import timers
-from voicechat.local_server.brain.skills.units import units
+from voicechat.local_server.brain.skills.clock import clock, relearn, remember, session_facts, timers
+from voicechat.local_server.brain.skills.games import chance, guessing, reading, spelling
+from voicechat.local_server.brain.skills.small_talk import about, echo, jokes, small_talk
 from voicechat.local_server.brain.words import Heard
 
 SKILLS: tuple[Skill, ...] = (

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.speech.moonshine import Moonshine, model_folder, unknown_files
-from voicechat.local_server.speech.ort import Session
+from voicechat.local_server.speech.moonshine import Moonshine, Session, model_folder, unknown_files
 from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, SileroVad, load_vad_model
 from voicechat.local_server.speech.voice import Voice
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.speech.ort import Session, open_model
+from voicechat.local_server.speech.moonshine import Session, open_model
 
 SAMPLE_RATE = 16_000
 FRAME = 512

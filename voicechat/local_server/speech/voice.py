@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.speech.sentences import split_sentences
+from voicechat.local_server.speech.text import split_sentences
 
 _FENCE = re.compile(r"```\w*\n?|```")
 _LINK = re.compile(r"!?\[([^\]\n]{0,200})\]\([^)\s]{0,500}\)")

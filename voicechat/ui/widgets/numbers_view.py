@@ -18,8 +18,7 @@ from textual.timer import Timer
 
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Meters, Numbers
-from voicechat.insight.metrics.export import as_csv
-from voicechat.insight.metrics.ledger import Figures, RateLimit
+from voicechat.insight.metrics.ledger import Figures, RateLimit, as_csv
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.paint import Painted, Palette, Row, clock

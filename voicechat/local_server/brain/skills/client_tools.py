@@ -3,6 +3,8 @@
 There is no language model here, so the match is by words: all words of the function's name were said, or enough words
 of its description. Arguments are filled from the utterance by the shape of their schema; what cannot be filled is asked
 for, never invented.
+
+Turns what a client's function returned, mostly JSON, into words.
 """
 
 from __future__ import annotations
@@ -13,7 +15,38 @@ from collections.abc import Mapping
 
 from voicechat.local_server.brain.base import CallTool, FunctionTool, ToolOutput
 from voicechat.local_server.brain.skill import Ask, Reply, say
-from voicechat.local_server.brain.skills.tool_results import spoken_result
+from voicechat.local_server.brain.words import listed
+
+_LONGEST = 600
+_MOST_ITEMS = 8
+_DEEPEST = 3
+
+
+def spoken_result(output: ToolOutput) -> str:
+    """One or more sentences that say the result, at most 600 characters."""
+    name = output.name.replace("_", " ") or "the function"
+    try:
+        value: object = json.loads(output.output)
+    except (ValueError, RecursionError):
+        value = output.output.strip()
+    text = _in_words(value, 0)[:_LONGEST].strip()
+    return f"{name[:1].upper()}{name[1:]} says: {text}." if text else f"{name[:1].upper()}{name[1:]} is done."
+
+
+def _in_words(value: object, depth: int) -> str:
+    if value is None or depth > _DEEPEST:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        parts = [
+            (str(key).replace("_", " "), _in_words(part, depth + 1)) for key, part in list(value.items())[:_MOST_ITEMS]
+        ]
+        return ", ".join(f"{key} {part}" for key, part in parts if part)
+    if isinstance(value, list):
+        return listed([word for word in (_in_words(part, depth + 1) for part in value[:_MOST_ITEMS]) if word])
+    return str(value).strip().rstrip(".")
+
 
 _VERBS = frozenset("get set do make fetch find lookup look read show give tell run call use query check "
                    "request current my the a an is it to of for in on "
