@@ -60,7 +60,15 @@ class Action:
 
 ACTIONS: tuple[Action, ...] = (
     Action("vc.ptt", "space", "talk", "hold to talk, tap to latch", "TALK", "Talk"),
-    Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "the same, also while typing", "TALK", everywhere=True),
+    Action(
+        "vc.ptt_any",
+        "f8,ctrl+space,ctrl+@",
+        "talk",
+        "the same, also while typing",
+        "TALK",
+        "Talk, while typing too",
+        True,
+    ),
     Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
     Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
     Action("vc.back", "escape", "back", "back, or stop the answer", "TALK", "Back"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList
 
@@ -34,15 +35,24 @@ class Command:
     title: str
     words: str
     run: Callable[[], Awaitable[None]]
+    key: str = ""
+    """How its key is called now."""
     also: str = ""
     """Further words it is found by: its id, its key."""
     is_listed: bool = True
     """Stands in the palette before anything is typed."""
 
+    @property
+    def line(self) -> Content:
+        """What stands in the palette, in one row: the title, its key and, where it says more, what it does."""
+        more = self.words if self.words.lower() not in self.title.lower() else ""
+        key = (f"  {self.key}", "bold") if self.key else ""
+        return Content.assemble(self.title, key, (f"  {more}", "dim") if more else "")
+
     def score(self, query: str) -> float:
         """How well it fits, 0 for not at all. Every word of the query has to be there."""
         wanted = query.lower().split()
-        title, all_of_it = self.title.lower(), f"{self.title} {self.words} {self.also}".lower()
+        title, all_of_it = self.title.lower(), f"{self.title} {self.words} {self.key} {self.also}".lower()
         if not wanted or not all(word in all_of_it for word in wanted):
             return 0.0
         in_title = sum(word in title for word in wanted) / len(wanted)
@@ -59,17 +69,16 @@ def commands(app: VoiceChatApp) -> Iterator[Command]:
     """Every action with the key it has now, then templates, themes and devices by name."""
     for action in ACTIONS:
         keys = keys_of(action.id, app.keymap)
-        words = f"{action.words}  ({spoken(keys)})" if keys else action.words
         also = f"{action.id} {keys.replace(',', ' ')}"
         run = "record(True)" if action.id == "vc.record" else action.action
-        yield Command(title_of(action), words, _acting(app, run), also)
+        key = spoken(keys) if keys else ""
+        yield Command(title_of(action), action.words, _acting(app, run), key, also)
     for kind in client_types(app.talk.connection.dialect):
-        yield Command(
-            f"Send event: {kind}", "open the form with it", _acting(app, f"manual('template', {kind!r})"), "", False
-        )
+        run = _acting(app, f"manual('template', {kind!r})")
+        yield Command(f"Send event: {kind}", "open the form with it", run, is_listed=False)
     yield Command("Theme", "choose the colours", _calling(app.action_change_theme))
     for name in sorted(app.available_themes):
-        yield Command(f"Theme: {name}", "use these colours", _theming(app, name), "theme colours", False)
+        yield Command(f"Theme: {name}", "use these colours", _theming(app, name), also="theme colours", is_listed=False)
     yield from _devices(app, "Microphone", app.talk.devices.mics)
     yield from _devices(app, "Loudspeaker", app.talk.devices.speakers)
 
@@ -79,7 +88,7 @@ def _devices(app: VoiceChatApp, name: str, side: DeviceSide) -> Iterator[Command
     for wish in ("default", "none", *(row.name for row in side.rows)):
         chosen = did.DevicesChosen(mic=wish) if name == "Microphone" else did.DevicesChosen(speaker=wish)
         shown = {"default": "follow the system", "none": "none at all"}.get(wish, clean(wish, one_line=True))
-        yield Command(f"{name}: {shown}", "use this device", _telling(app, chosen), "device", False)
+        yield Command(f"{name}: {shown}", "use this device", _telling(app, chosen), also="device", is_listed=False)
 
 
 def _acting(app: VoiceChatApp, action: str) -> Callable[[], Awaitable[None]]:
@@ -127,7 +136,7 @@ class Palette(Provider):
         """What is shown before anything is typed."""
         for command in commands(self._app):
             if command.is_listed:
-                yield DiscoveryHit(command.title, command.run, help=command.words)
+                yield DiscoveryHit(command.line, command.run, text=command.title)
 
     async def search(self, query: str) -> Hits:
         """What fits; `system: …` is a command by itself."""
@@ -136,7 +145,7 @@ class Palette(Provider):
         for command in commands(self._app):
             score = command.score(query)
             if score > 0:
-                yield Hit(score, command.title, command.run, help=command.words)
+                yield Hit(score, command.line, command.run, text=command.title)
 
     async def _system(self, query: str) -> AsyncIterator[Hit]:
         if query.lower().startswith(SYSTEM) and (text := query[len(SYSTEM) :].strip()):
