@@ -74,8 +74,8 @@ def commands(app: VoiceChatApp) -> Iterator[Command]:
         key = spoken(keys) if keys else ""
         yield Command(title_of(action), action.words, _acting(app, run), key, also)
     for kind in client_types(app.talk.connection.dialect):
-        run = _acting(app, f"manual('template', {kind!r})")
-        yield Command(f"Send event: {kind}", "open the form with it", run, is_listed=False)
+        fill = _acting(app, f"manual('template', {kind!r})")
+        yield Command(f"Send event: {kind}", "open the form with it", fill, is_listed=False)
     yield Command("Theme", "choose the colours", _calling(app.action_change_theme))
     for name in sorted(app.available_themes):
         yield Command(f"Theme: {name}", "use these colours", _theming(app, name), also="theme colours", is_listed=False)
