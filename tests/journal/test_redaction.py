@@ -25,10 +25,10 @@ def test_no_word_of_the_talk_is_left_and_times_stay(tmp_path: Path) -> None:
         tmp_path, [*opening(), *turn(1, "Zebras gallop", "Indeed they gallop.", cut=True), *typed("quietly")]
     )
     plain, hidden = read_talk(tape.folder), read_talk(tape.folder, redact=True)
-    told = repr(hidden.rows) + repr(hidden.story)
+    told = repr(hidden.rows) + repr(hidden.transcript)
     assert not [word for word in ("Zebras", "zebras", "gallop", "Indeed", "quietly") if word in told]
-    assert [(line.who, line.t, line.until, line.heard) for line in hidden.story.lines] == [
-        (line.who, line.t, line.until, line.heard) for line in plain.story.lines
+    assert [(line.who, line.t, line.until, line.heard) for line in hidden.transcript.lines] == [
+        (line.who, line.t, line.until, line.heard) for line in plain.transcript.lines
     ]
     assert hidden.audio_file is None
 
@@ -70,4 +70,4 @@ def test_the_folder_of_the_tape_is_not_shared(tmp_path: Path) -> None:
     for redact in (False, True):
         told = read_talk(tape.folder, redact=redact)
         assert "anna" not in repr(told.rows)
-        assert [line.who for line in told.story.lines] == ["you", "assistant"]
+        assert [line.who for line in told.transcript.lines] == ["you", "assistant"]

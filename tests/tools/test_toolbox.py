@@ -122,12 +122,12 @@ async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alon
     assert definition["allowed_tools"] == ["search"]
     session = {"type": "realtime", "tools": [definition]}
     assert "tok" not in json.dumps(session)
-    assert "tok" not in repr(desk.box.stand_ins)
-    assert desk.box.stand_ins.revealed_session(session)["tools"][0]["authorization"] == 'tok"en-123456'
+    assert "tok" not in repr(desk.box.placeholders)
+    assert desk.box.placeholders.revealed_session(session)["tools"][0]["authorization"] == 'tok"en-123456'
     event = json.dumps({"type": "session.update", "session": session})
-    revealed = json.loads(desk.box.stand_ins.revealed(event))
+    revealed = json.loads(desk.box.placeholders.revealed(event))
     assert revealed["session"]["tools"][0]["authorization"] == 'tok"en-123456'
-    assert desk.box.stand_ins.secrets == ('tok"en-123456',)
+    assert desk.box.placeholders.secrets == ('tok"en-123456',)
 
 
 async def test_a_token_that_is_not_set_is_named() -> None:

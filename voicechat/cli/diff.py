@@ -49,8 +49,13 @@ def as_plain(a: PastTalk, b: PastTalk, comparison: Comparison, threshold: float)
 
 
 def _talk(talk: PastTalk) -> dict[str, Any]:
-    story = talk.story
-    return {"title": story.title, "started_at": story.started_at, "model": story.model, "length": talk.length}
+    transcript = talk.transcript
+    return {
+        "title": transcript.title,
+        "started_at": transcript.started_at,
+        "model": transcript.model,
+        "length": talk.length,
+    }
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

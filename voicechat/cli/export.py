@@ -22,9 +22,9 @@ from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_
 from voicechat.ui.sanitise import clean
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {
-    "md": lambda talk: as_markdown(talk.story),
-    "txt": lambda talk: as_text(talk.story),
-    "srt": lambda talk: as_subtitles(talk.story),
+    "md": lambda talk: as_markdown(talk.transcript),
+    "txt": lambda talk: as_text(talk.transcript),
+    "srt": lambda talk: as_subtitles(talk.transcript),
     "html": as_page,
 }
 FORMATS = (*TEXTS, "jsonl", "wav")
@@ -58,7 +58,7 @@ def export_command(tape: str, options: ExportOptions) -> int:
         print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
     if options.format == "html" and talk.audio_file is not None and talk.length > LONG_TALK:
         print("voicechat: making the sound small enough for a page …", file=sys.stderr)
-    name = options.out or f"{talk.story.title}{f'-{options.side}' if options.side else ''}.{options.format}"
+    name = options.out or f"{talk.transcript.title}{f'-{options.side}' if options.side else ''}.{options.format}"
     with opened(name, force=options.force) as out:
         _write(talk, options, out)
     if name != "-":

@@ -280,7 +280,7 @@ class Talk:
         self.observers.add(METRICS, self.metrics.watch)
         self.session.performer.on_line = self.sound.play
         self.toolbox = Toolbox(settings, environ, self.session.tell, functions)
-        self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.stand_ins
+        self.session.performer.tools, self.session.performer.secrets = self.toolbox, self.toolbox.placeholders
         self._secrets = self.lines.secrets()
         if self._secrets or settings.mcp:
             self.session.performer.redact = lambda text: hide(text, *self.hidden())
@@ -296,8 +296,8 @@ class Talk:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def hidden(self) -> tuple[str, ...]:
-        """What nobody may see: keys, and the values that stand-ins stand for."""
-        return (*self._secrets, *self.toolbox.stand_ins.secrets)
+        """What nobody may see: keys, and the values that placeholders stand for."""
+        return (*self._secrets, *self.toolbox.placeholders.secrets)
 
     def _observer_stopped(self, name: str) -> None:
         notice = f"The {name} stopped after an error; the talk goes on."

@@ -61,7 +61,7 @@ def talk_parts(path: Path, cleaner: Cleaner, *, words: bool, audio: bool) -> Ite
     if (facts := _about(about, words=words)) is not None:
         yield _text(f"tape/{ABOUT_FILE}", "what made the tape", _json(facts), cleaner)
     if words:
-        yield _text("transcript.txt", "what was said", as_text(talk.story), cleaner)
+        yield _text("transcript.txt", "what was said", as_text(talk.transcript), cleaner)
     if audio and (sound := open_source(path).audio_file) is not None:
         yield Part(f"tape/{AUDIO_FILE}", "its sound, both sides", sound.read_bytes())
 

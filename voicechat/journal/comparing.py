@@ -62,7 +62,7 @@ class Exchange:
 def exchanges_of(talk: PastTalk) -> list[Exchange]:
     """The opening, then every exchange in order."""
     made = [Exchange(0.0)]
-    for line in talk.story.lines:
+    for line in talk.transcript.lines:
         is_answer = line.who != "you" and len(made) > 1
         if is_answer or line.who == "note":
             made[-1].lines.append(line)
@@ -179,10 +179,10 @@ def summed_up(comparison: Comparison) -> str:
 
 
 def _about(sign: str, name: str, talk: PastTalk) -> str:
-    story = talk.story
-    turns = sum(line.who == "you" for line in story.lines)
+    transcript = talk.transcript
+    turns = sum(line.who == "you" for line in transcript.lines)
     counted = f"{turns} turn{'' if turns == 1 else 's'}"
-    parts = [name, title_of(talk), story.model, story.voice, clock(talk.length), counted]
+    parts = [name, title_of(talk), transcript.model, transcript.voice, clock(talk.length), counted]
     told = clean(" · ".join(dict.fromkeys(filter(None, parts))), one_line=True)
     return sign + textwrap.shorten(told, WIDTH - len(sign), placeholder="…")
 

@@ -44,9 +44,9 @@ STEPS = (("end of speech", "step1"), ("answer created", "step2"), ("first words"
 
 def transcript(talk: PastTalk, voice: str) -> Markup:
     """Every turn with its rail; `data-a` and `data-b` are where it sounds."""
-    if not talk.story.lines:
+    if not talk.transcript.lines:
         return el("p", "Nothing was said in this talk.", class_="empty")
-    return joined(_turn(number, line, voice) for number, line in enumerate(talk.story.lines, 1))
+    return joined(_turn(number, line, voice) for number, line in enumerate(talk.transcript.lines, 1))
 
 
 def _turn(number: int, line: TranscriptLine, voice: str) -> Markup:
@@ -322,15 +322,15 @@ def policy(style: str, script: str) -> str:
 def title_of(talk: PastTalk) -> str:
     """The day and the hour of the talk, where it says them."""
     try:
-        began = datetime.fromisoformat(talk.story.started_at)
+        began = datetime.fromisoformat(talk.transcript.started_at)
     except ValueError:
-        return talk.story.title
+        return talk.transcript.title
     return f"{began.day} {began:%B %Y, %H:%M}"
 
 
 def voice_of(talk: PastTalk) -> str:
     """What the assistant is called: the name of its voice."""
-    return talk.story.voice[:20] or "assistant"
+    return talk.transcript.voice[:20] or "assistant"
 
 
 def _asset(name: str) -> str:
@@ -342,9 +342,9 @@ def _hash(text: str) -> str:
 
 
 def _top(talk: PastTalk, voice: str) -> Markup:
-    story = talk.story
-    spoken = sum(line.who == "you" for line in story.lines)
-    cuts = sum(bool(line.cut_by) for line in story.lines)
+    session = talk.transcript
+    spoken = sum(line.who == "you" for line in session.lines)
+    cuts = sum(bool(line.cut_by) for line in session.lines)
     half = talk.figures.percentiles.p50
     cost = talk.figures.money.cost
     facts = [
@@ -354,7 +354,7 @@ def _top(talk: PastTalk, voice: str) -> Markup:
         ("cut", str(cuts)),
         ("cost", "—" if cost is None else dollars(cost)),
     ]
-    parts = (story.model, voice, story.provider, talk.state.connection.transport)
+    parts = (session.model, voice, session.provider, talk.state.connection.transport)
     return el(
         "header",
         el("p", _mark(), el("b", "voicechat"), class_="brand"),

@@ -87,8 +87,7 @@ def transcript_of(tape: Tape) -> Transcript:
 
 
 def transcript_from(title: str, started_at: str, state: State, now: float, zero: float) -> Transcript:
-    """The story of a session that ended in this state at `now`; `zero` is the moment on that clock that times count
-    from."""
+    """The transcript of a session that ended in this state at `now`; times count from `zero` on the same clock."""
     rate = state.conversation.chars_per_second
     lines = tuple(line_of(turn, now, zero, rate) for turn in state.conversation.turns if _is_worth_telling(turn))
     wishes = state.wishes
@@ -141,20 +140,23 @@ NOTHING = "…"
 NAMES = {"you": "You", "assistant": "Assistant", "tool": "Tool", "note": "Note"}
 
 
-def as_markdown(story: Transcript) -> str:
+def as_markdown(transcript: Transcript) -> str:
     """For a wiki or an issue: the unheard part of a cut answer is struck out."""
-    head = [f"# {story.title}", "", _about(story), ""]
-    return "\n".join([*head, *(_markdown_line(line) for line in story.lines)]).rstrip() + "\n"
+    head = [f"# {transcript.title}", "", _about(transcript), ""]
+    return "\n".join([*head, *(_markdown_line(line) for line in transcript.lines)]).rstrip() + "\n"
 
 
-def as_text(story: Transcript) -> str:
+def as_text(transcript: Transcript) -> str:
     """For reading anywhere: the unheard part stands in brackets."""
-    return "\n".join([f"{story.title} · {_about(story)}", "", *(_text_line(line) for line in story.lines)]) + "\n"
+    return (
+        "\n".join([f"{transcript.title} · {_about(transcript)}", "", *(_text_line(line) for line in transcript.lines)])
+        + "\n"
+    )
 
 
-def as_subtitles(story: Transcript) -> str:
+def as_subtitles(transcript: Transcript) -> str:
     """SubRip: both sides, where they were heard; notes and tools are not."""
-    spoken = [line for line in story.lines if line.who in ("you", "assistant") and line.said.strip()]
+    spoken = [line for line in transcript.lines if line.who in ("you", "assistant") and line.said.strip()]
     return "\n".join(_subtitle(number, line) for number, line in enumerate(spoken, 1))
 
 
@@ -170,9 +172,12 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _about(story: Transcript) -> str:
-    parts = (story.started_at, " ".join(part for part in (story.provider, story.model, story.voice) if part))
-    return " · ".join(part for part in (*parts, f"{clock(story.length)} min") if part)
+def _about(transcript: Transcript) -> str:
+    parts = (
+        transcript.started_at,
+        " ".join(part for part in (transcript.provider, transcript.model, transcript.voice) if part),
+    )
+    return " · ".join(part for part in (*parts, f"{clock(transcript.length)} min") if part)
 
 
 def _markdown_line(line: TranscriptLine) -> str:
@@ -226,7 +231,7 @@ class PastTalk:
     """One session, over. Times are session time, seconds."""
 
     source: Source
-    story: Transcript
+    transcript: Transcript
     rows: tuple[EventRow, ...]
     """Every event, as the event list shows it; a row's `seq` is its place."""
     history: History
@@ -264,7 +269,7 @@ def read_talk(path: Path, *, redact: bool = False) -> PastTalk:
     began = started_at if isinstance(started_at, str) else ""
     return PastTalk(
         source=film.source,
-        story=transcript_from(source.name, began, shot.state, shot.now, film.zero),
+        transcript=transcript_from(source.name, began, shot.state, shot.now, film.zero),
         rows=tuple(film.rows),
         history=history_of(film),
         findings=findings,

@@ -22,6 +22,8 @@ from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from voicechat.errors import ConfigError
 from voicechat.tools.policy import APPROVALS, FIELDS, problem_in
 from voicechat.tools.tool import fits_as_name
@@ -46,17 +48,17 @@ class LocalServer:
 
 @dataclass(frozen=True, slots=True)
 class RemoteServer:
-    """A server that the service calls; `token_env` names the variable with its token."""
+    """A server that the service calls; `authorization_env` names the variable with its token."""
 
     name: str
     url: str
-    token_env: str = ""
+    authorization_env: str = ""
     require_approval: str = "always"
     allowed_tools: tuple[str, ...] = ()
     description: str = ""
 
     def definition(self, token: str) -> dict[str, Any]:
-        """What the session says of it (GA). `token` is a stand-in: see `secrets`."""
+        """What the session says of it (GA). `token` is a placeholder: see `secrets`."""
         told: dict[str, Any] = {"type": "mcp", "server_label": self.name, "server_url": self.url}
         told["require_approval"] = self.require_approval
         if token:
@@ -75,29 +77,12 @@ def servers_of(table: Table) -> tuple[tuple[LocalServer, ...], tuple[RemoteServe
     for name, entry in table.items():
         if problem := entry_problem(name, entry):
             raise ConfigError(f"[mcp.{name}] {problem}", hint='for example command = ["python", "server.py"]')
+        rest = {key: value for key, value in entry.items() if key not in FIELDS}
         if "command" in entry:
             rule = {key: entry[key] for key in FIELDS if key in entry}
-            local.append(
-                LocalServer(
-                    name,
-                    tuple(entry["command"]),
-                    tuple(entry.get("pass_env", ())),
-                    entry.get("env"),
-                    entry.get("cwd", ""),
-                    rule,
-                )
-            )
+            local.append(msgspec.convert({"name": name, "rule": rule, **rest}, LocalServer))
         else:
-            remote.append(
-                RemoteServer(
-                    name,
-                    entry["url"],
-                    entry.get("authorization_env", ""),
-                    entry.get("require_approval", "always"),
-                    tuple(entry.get("allowed_tools", ())),
-                    entry.get("description", ""),
-                )
-            )
+            remote.append(msgspec.convert({"name": name, **rest}, RemoteServer))
     return tuple(local), tuple(remote)
 
 

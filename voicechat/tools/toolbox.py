@@ -321,19 +321,19 @@ async def call(function: Function, signature: Signature, loop: LoopThread, given
 _MARK = "voicechat-secret:{name}:{number}"
 
 
-class StandIns:
+class SecretPlaceholders:
     """Secrets of this talk, each with the text that stands for it everywhere but on the wire.
 
-    Stand-ins for secrets: the session that is kept, shown and recorded holds these, only the line gets the secret.
+    Placeholders for secrets: the session that is kept, shown and recorded holds these, only the line gets the secret.
     """
 
     def __init__(self) -> None:
         self._secrets: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        return f"StandIns({len(self._secrets)})"
+        return f"SecretPlaceholders({len(self._secrets)})"
 
-    def stand_in(self, name: str, secret: str) -> str:
+    def placeholder(self, name: str, secret: str) -> str:
         """The text to use instead of a secret."""
         mark = _MARK.format(name=name, number=len(self._secrets) + 1)
         self._secrets[mark] = secret
@@ -387,7 +387,7 @@ class Toolbox:
         self._awaited = 0
         """Local servers that are still starting."""
         self._servers: list[Any] = []
-        self.stand_ins = StandIns()
+        self.placeholders = SecretPlaceholders()
         self._remote_definitions: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -431,13 +431,13 @@ class Toolbox:
 
     def _definition_of(self, server: RemoteServer) -> dict[str, Any]:
         token = ""
-        if server.token_env:
-            secret = self._environ.get(server.token_env, "").strip()
+        if server.authorization_env:
+            secret = self._environ.get(server.authorization_env, "").strip()
             if not secret:
                 raise ConfigError(
-                    f"[mcp.{server.name}] {server.token_env} is not set", hint="export it, then try again"
+                    f"[mcp.{server.name}] {server.authorization_env} is not set", hint="export it, then try again"
                 )
-            token = self.stand_ins.stand_in(server.name, secret)
+            token = self.placeholders.placeholder(server.name, secret)
         return server.definition(token)
 
     def _offer(self) -> None:
