@@ -37,6 +37,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert not loaded & set(HEAVY)
 
 
+def test_working_a_talk_from_outside_imports_nothing_heavy() -> None:
+    loaded = modules_after("import voicechat.cli.ctl, voicechat.__main__")
+    assert not loaded & {"asyncio", "msgspec", "platformdirs", "typer", *HEAVY}
+
+
 def test_the_screen_process_never_loads_sound_or_webrtc() -> None:
     loaded = modules_after("import voicechat.ui.app, voicechat.engine.host")
     assert not loaded & {"aiortc", "av", "sounddevice", "numpy", "aiohttp", "openai", "onnxruntime", "typer"}

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.bench.bars import Figure, judge
 from voicechat.config.load import load_settings
-from voicechat.engine.control import knock
+from voicechat.engine.door import knock
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import FromEngine, Snapshot
 

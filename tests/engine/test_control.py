@@ -25,7 +25,8 @@ from voicechat.cli.watch import place_of
 from voicechat.config.load import load_settings
 from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
 from voicechat.engine.audience import Audience
-from voicechat.engine.control import MOST_CONNECTIONS, Control, knock
+from voicechat.engine.control import MOST_CONNECTIONS, Control
+from voicechat.engine.door import knock
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, EngineHello, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
 from voicechat.errors import ConfigError, EngineError
@@ -301,7 +302,7 @@ def test_watch_picks_the_talk_that_lives_and_removes_the_socket_of_a_killed_one(
         with socket.socket(socket.AF_UNIX) as second:
             second.bind(str(tmp_path / "222.sock"))
             second.listen()
-            monkeypatch.setattr("voicechat.engine.control.PATIENCE", 0.05)
+            monkeypatch.setattr("voicechat.engine.door.PATIENCE", 0.05)
             with pytest.raises(ConfigError) as refused:
                 place_of(0)
     assert refused.value.message.startswith("2 talks are running, newest first:\n  222  since ")

@@ -10,7 +10,7 @@ import socket
 import sys
 
 from voicechat.config.locations import runtime_dir, sessions
-from voicechat.engine.control import knock, listed, reachable
+from voicechat.engine.door import knock, listed, reachable
 
 HELP = """Usage: voicechat ctl [--session PID] COMMAND
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from voicechat.config.load import load_settings
 from voicechat.config.locations import runtime_dir, sessions
-from voicechat.engine.control import listed, reachable
+from voicechat.engine.door import listed, reachable
 from voicechat.errors import ConfigError, EngineError
 
 WELCOME = (

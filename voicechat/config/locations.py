@@ -10,8 +10,6 @@ import stat
 import sys
 from pathlib import Path
 
-import platformdirs
-
 SOCKET = ".sock"
 PORT = ".port"
 """Where there are no Unix sockets: a private file with a port of this machine and a token."""
@@ -52,6 +50,8 @@ APP = "voicechat"
 
 
 def config_dir() -> Path:
+    import platformdirs  # 20 ms, which `ctl` has no use for
+
     return Path(os.environ.get("VOICECHAT_CONFIG_DIR") or platformdirs.user_config_dir(APP, appauthor=False))
 
 
@@ -65,6 +65,8 @@ def user_themes_dir() -> Path:
 
 def wished_state_dir() -> Path:
     """Where logs, tapes and what is remembered should lie."""
+    import platformdirs
+
     return Path(os.environ.get("VOICECHAT_STATE_DIR") or platformdirs.user_state_dir(APP, appauthor=False))
 
 

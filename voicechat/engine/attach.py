@@ -6,7 +6,7 @@ import socket
 import threading
 
 from voicechat.core.user_events import UserAct
-from voicechat.engine.control import knock
+from voicechat.engine.door import knock
 from voicechat.engine.host import Deliver, frames
 from voicechat.engine.link import EngineHello, FromEngine, Goodbye, mismatch
 from voicechat.errors import EngineError

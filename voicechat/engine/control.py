@@ -8,8 +8,6 @@ What may be said at an engine's door, as one line of words: `ptt down`, `mute to
 
 Pure: a line and the present state give the user's acts, or what is to be answered.
 
-Knocking at the door of a running engine. Standard library only: `ctl` has to be fast.
-
 Commands from clients become acts of the user, checked by name and field. Nothing else can be commanded.
 """
 
@@ -25,7 +23,6 @@ import secrets
 import socket
 import struct
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
@@ -54,68 +51,6 @@ from voicechat.core.view import View
 from voicechat.engine.audience import Audience
 from voicechat.engine.link import EventRow
 from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
-
-PATIENCE = 2.0
-"""Seconds an engine may take to answer."""
-
-
-def knock(folder: str, number: int) -> socket.socket:
-    """A connection to the engine with this process id. Raises OSError or ValueError where nobody is at home."""
-    path = os.path.join(folder, f"{number}{SOCKET}")
-    if os.path.exists(path):
-        door = socket.socket(socket.AF_UNIX)
-        door.settimeout(PATIENCE)
-        try:
-            door.connect(path)
-        except OSError:
-            door.close()
-            raise
-        return door
-    with open(os.path.join(folder, f"{number}{PORT}"), encoding="ascii") as file:
-        port, token = file.read().split()
-    door = socket.create_connection(("127.0.0.1", int(port)), timeout=PATIENCE)
-    door.sendall(token.encode() + b"\n")
-    return door
-
-
-def reachable(folder: str) -> dict[int, socket.socket]:
-    """Connections to all running engines by process id, the newest first; sockets of killed ones are removed."""
-    found: dict[int, socket.socket] = {}
-    for number in sessions(folder):
-        try:
-            found[number] = knock(folder, number)
-        except ConnectionRefusedError:
-            for ending in (SOCKET, PORT):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(folder, f"{number}{ending}"))
-        except (OSError, ValueError):
-            continue
-    return found
-
-
-def listed(folder: str, talks: dict[int, socket.socket]) -> str:
-    """A line for each talk: process id, when it began, what it says of itself."""
-    return "".join(f"\n  {number}  {since(folder, number)}  {_status(door)}".rstrip() for number, door in talks.items())
-
-
-def since(folder: str, number: int) -> str:
-    """When a talk began, as its socket says."""
-    for ending in (SOCKET, PORT):
-        with contextlib.suppress(OSError):
-            began = os.stat(os.path.join(folder, f"{number}{ending}")).st_mtime
-            return f"since {time.strftime('%H:%M', time.localtime(began))}"
-    return ""
-
-
-def _status(door: socket.socket) -> str:
-    try:
-        door.sendall(b"status\n")
-        with door.makefile("r", encoding="utf-8", errors="replace") as answers:
-            line = answers.readline().rstrip("\n")
-    except OSError:
-        return "does not answer"
-    return "".join(c for c in line.removeprefix("ok ") if c.isprintable())[:120]
-
 
 COMMANDS: dict[str, type] = {event.__name__: event for event in get_args(UserAct)}
 LONGEST_TEXT = 32_000
