@@ -156,6 +156,7 @@ MET: dict[str, Met] = {
     "protocol": Met(closed(1002), "broke the protocol", ONCE),
     "unreadable": Met(closed(1007), "could not read", ONCE),
     "too large": Met(closed(1009), "too large", ONCE),
+    "huge message": Met(own("message_too_large"), "nothing came through", ONCE),
     "policy": Met(closed(1008), "rules do not allow", ONCE),
     "own code": Met(closed(4321), "a code of its own (4321)", ONCE),
     "dialect": Met(closed(4000), "beta dialect", ONCE),
@@ -164,6 +165,8 @@ MET: dict[str, Met] = {
     "session time": Met(closed(1001, "session_expired"), "longest time", 3),
     "too many sessions": Met(closed(1008, "Too many connections"), "as many sessions", AGAIN),
     "rate limit": Met(http(429, "rate_limit_exceeded"), "refusing calls", AGAIN),
+    "closed": Met(own("session_closed"), "nothing came through", ONCE),
+    "filter": Met(own("content_filter"), "nothing came through", ONCE),
     "ended": Met(closed(1000), "ended the session", AGAIN),
 }
 """Row -> how it is met on a line."""

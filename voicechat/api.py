@@ -128,17 +128,21 @@ class Conversation:
     async def say(self, text: str, timeout: float = 60.0) -> Answer:
         """Type a message and wait for the whole answer to this message; one that sounds already is not it.
 
-        Raises ConfigError for an empty or too long text and where the budget is spent, TimeoutError, SignallingError
-        when the line is lost, RemoteProtocolError when the answer failed, was refused or will not come.
+        Raises ConfigError for an empty or too long text and where the budget is spent, TimeoutError after `timeout`
+        seconds, SignallingError when the line is lost, RemoteProtocolError when the answer failed, was refused or will
+        not come.
         """
         if isinstance(event := user_event("TextEntered", {"text": text}), str) or not text.strip():
             raise ConfigError(event if isinstance(event, str) else "a message needs words", hint="change the text")
-        async with asyncio.timeout(timeout):
-            item_id = await self._typed(text)
-            while is_awaited(self._live().session.state, item_id):
-                self._raise_if_lost()
-                self._raise_if_spent()
-                await self._next_change()
+        try:
+            async with asyncio.timeout(timeout):
+                item_id = await self._typed(text)
+                while is_awaited(self._live().session.state, item_id):
+                    self._raise_if_lost()
+                    self._raise_if_spent()
+                    await self._next_change()
+        except TimeoutError as error:
+            raise TimeoutError(f"no whole answer came within {timeout:g} s") from error
         key = answer_to(self._live().session.state, item_id)
         turn = next((turn for turn in self.transcript() if turn.key == key), None)
         if turn is None or turn.cut_by == "line":
@@ -237,8 +241,13 @@ class Conversation:
             await asyncio.wait_for(self._changed.wait(), 0.1)
 
     async def _until_ready(self, timeout: float) -> None:
-        async with asyncio.timeout(timeout):
-            await self._ready()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._ready()
+        except TimeoutError as error:
+            missing = "its tools are not loaded" if not self.view().has_all_tools else "the session is not configured"
+            message = f"the conversation was not ready after {timeout:g} s: {missing}"
+            raise SignallingError(message, hint="`voicechat doctor` says more", retryable=True) from error
 
     async def _ready(self) -> None:
         while not self._is_ready(self.view()):

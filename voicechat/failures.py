@@ -198,6 +198,8 @@ FAILURES: tuple[Failure, ...] = (
          "if it worked", closes=(1007,)),
     _row("configuration", "too large", "{who} was sent a message too large for it", "send less at once",
          "if it worked", closes=(1009,)),
+    _row("configuration", "huge message", "{who} sent a message too large to be read",
+         "look at what it sends; it is no message of the protocol", "if it worked", "message_too_large"),
     _row("configuration", "policy", "{who} says that its rules do not allow this",
          "check the key, the model and the account", "if it worked", closes=(1008,)),
     _row("configuration", "own code", "{who} ended the session with a code of its own", "its documentation may say why",
@@ -252,6 +254,10 @@ FAILURES: tuple[Failure, ...] = (
          "wait a little, or look at the limits of your account", "back-off",
          "rate_limit_exceeded inference_rate_limit_exceeded requests tokens slow_down", (425, 429), closes=(4429,),
          words=r"rate.?limit|too many requests|client is too slow"),
+    _row("session", "closed", "{who} closed the session because it was asked to", "begin a new one", "never",
+         "session_closed"),
+    _row("session", "filter", "{who} ended the session: its safety filter stopped the conversation",
+         "begin a new one and say it in other words", "never", "content_filter"),
     _row("session", "ended", "{who} ended the session", "begin a new one", "back-off", closes=(1000,)),
 )  # fmt: skip
 """The table. The first row that fits holds; codes are looked at before statuses."""

@@ -244,7 +244,10 @@ def test_the_reason_for_the_end_is_kept_and_open_turns_are_closed() -> None:
     feed(live, (0.0, STARTED), (1.0, sound()))
     closed = {"type": "session.closed", "event_id": "e", "reason": "expired", "usage": {"seconds": 60.0}}
     made = feed(live, (1.1, closed | {"session": STARTED["session"]}))
-    assert types(made)[-1] == "response.done" and live.end == "the session reached its longest duration"
+    assert types(made)[-1] == "response.done" and live.end == (
+        "session_expired",
+        "the session reached its longest duration",
+    )
 
 
 def test_an_error_names_the_command_it_answers() -> None:
@@ -253,7 +256,7 @@ def test_an_error_names_the_command_it_answers() -> None:
     assert made[0]["error"]["event_id"] == "ours"
 
 
-@each("event", [{}, {"type": 3}, {"type": "session.started"}, {"type": "response.event", "event": 1}])
+@each("event", [{}, {"type": 3}, {"type": "response.event", "event": 1}])
 def test_what_makes_no_sense_is_ignored(event: Json) -> None:
     assert LiveSession().received(event, 0.0) == ()
 
@@ -281,3 +284,24 @@ def test_a_commit_names_the_item_that_the_next_words_belong_to() -> None:
     made = feed(live, (0.5, said("Hello.", 0, 200)))
     assert made[0]["item"]["id"] == committed["item_id"]
     assert live.sent({"type": "input_audio_buffer.commit"}).events[0]["item_id"] == committed["item_id"]
+
+
+def test_tokens_of_a_delegated_response_without_a_call_are_counted_with_the_next_response() -> None:
+    usage = {"input_tokens": 5, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1}}
+    completed = nested({"type": "response.completed", "response": {"id": "resp_9", "usage": usage}})
+    live = LiveSession()
+    assert feed(live, (0.0, STARTED), (1.0, completed), (1.1, completed))[1:] == []
+    made = feed(live, (2.0, said("Noon.", 1500, 1700, "output")))
+    done = [*made, *live.passed(9.0)][-1]
+    assert done["type"] == "response.done"
+    assert done["response"]["usage"] == {
+        "input_tokens": 10,
+        "output_tokens": 4,
+        "input_tokens_details": {"cached_tokens": 2},
+    }
+
+
+def test_a_delegated_response_that_fails_is_an_error_in_the_services_words() -> None:
+    failed = {"id": "resp_9", "status": "failed", "error": {"code": "server_error", "message": "Overloaded."}}
+    made = feed(LiveSession(), (0.0, STARTED), (1.0, nested({"type": "response.failed", "response": failed})))
+    assert made[-1]["type"] == "error" and made[-1]["error"]["message"] == "Overloaded."

@@ -21,7 +21,7 @@ class Heard:
     def on_text(self, text: str, *, translated: bool = False) -> None:
         self.texts.append(text)
 
-    def on_closed(self, reason: str) -> None:
+    def on_closed(self, reason: str, code: str = "") -> None:
         self.ends.append(reason)
 
     def on_received(self, text: str) -> None:

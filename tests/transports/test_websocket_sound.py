@@ -96,7 +96,7 @@ async def test_a_message_beyond_all_measure_ends_the_line_with_the_reason(monkey
     monkeypatch.setattr(upgrade, "LARGEST_MESSAGE", 100_000)
     async with talking() as talk:
         await talk.server.say(delta(bytes(200_000)))
-        assert "a message of more than" in await talk.heard.end() and talk.heard.codes == ["close 1009"]
+        assert "a message of more than" in await talk.heard.end() and talk.heard.codes == ["message_too_large"]
 
 
 async def test_an_endless_answer_is_cut_and_the_user_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

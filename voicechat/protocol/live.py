@@ -46,17 +46,16 @@ MOST_CHARACTERS = 1_500
 """Of one append: the service takes 500 tokens, at least three characters each in the languages it speaks."""
 MOST_HISTORY = 128
 """Messages of the history that a session may begin with."""
-_STREAM_ENDS = ("response.completed", "response.incomplete", "response.failed")
 DELEGATE = "delegate"
 """The function that a delegation to the client calls."""
 ENDS = {
-    "close_requested": "",
-    "expired": "the session reached its longest duration",
-    "content": "the service ended the session: its safety filter stopped the conversation",
-    "remote_hangup": "the other side hung up",
-    "connection_lost": "the service lost its connection",
+    "close_requested": ("session_closed", "the service ended the session because it was asked to"),
+    "expired": ("session_expired", "the session reached its longest duration"),
+    "content": ("content_filter", "the service ended the session: its safety filter stopped the conversation"),
+    "remote_hangup": ("session_closed", "the other side hung up"),
+    "connection_lost": ("line_lost", "the service lost its connection"),
 }
-"""What a `session.closed` reason means; empty where we asked for it."""
+"""What a `session.closed` reason means: a code of the table of failures, and a sentence."""
 CANNOT = {
     "response.cancel": "",
     "conversation.item.truncate": "",
@@ -104,8 +103,10 @@ class LiveSession:
     """The session as it was asked for, in the Realtime API's form: what Live has no word for is as it was asked."""
     session: Json = field(default_factory=dict)
     """The session as the service resolved it, in that form; empty before it started."""
-    end: str | None = None
+    end: tuple[str, str] | None = None
     """Why the service closed the session (`ENDS`); None while it has not."""
+    refusal: tuple[str, str] | None = None
+    """Code and message of an error that came before the session started; None while there was none."""
     _user: _Turn | None = None
     _answer: _Turn | None = None
     _turns: int = 0
@@ -113,6 +114,8 @@ class LiveSession:
     """Calls without an output yet, by call id, with whom the answer is for."""
     _stream: list[Json] = field(default_factory=list)
     """Function calls of the delegated response that still streams."""
+    _usage: Json = field(default_factory=dict)
+    """Tokens of delegated responses without a call; they are counted with the next response of ours."""
     _heard: str = ""
     """What the user said last."""
     _stopped_at: float | None = None
@@ -147,8 +150,8 @@ class LiveSession:
 
     def _received(self, event: Mapping[str, Any], now: float) -> Iterator[Json]:
         match event:
-            case {"type": "session.started", "session": Mapping() as session}:
-                self.session = realtime_session(session, self.asked)
+            case {"type": "session.started"}:
+                self.session = realtime_session(_mapping(event.get("session")), self.asked)
                 yield {"type": "session.created", "session": self.session}
             case {"type": "session.updated", "session": Mapping() as session}:
                 self.session = realtime_session(session, self.asked)
@@ -158,8 +161,7 @@ class LiveSession:
             case {"type": "session.closed"}:
                 yield from self._end_user()
                 yield from self._end_answer()
-                reason = event.get("reason")
-                self.end = ENDS.get(reason, str(reason)) if isinstance(reason, str) else ""
+                self.end = ENDS.get(str(event.get("reason")), ("line_lost", "the service ended the session"))
             case {"type": "session.input_transcript.delta", "delta": str() as text}:
                 yield from self._input(text, _ms(event, "start_ms"), _ms(event, "end_ms"), now)
             case {"type": "session.output_transcript.delta", "delta": str() as text}:
@@ -170,11 +172,13 @@ class LiveSession:
             case {"type": "session.output_audio.delta", "delta": str() as audio}:
                 yield from self._sound(audio, now)
             case {"type": "session.delegation.created", "delegation": Mapping() as delegation}:
-                if delegation.get("target") == "client":
-                    yield from self._delegated(str(delegation.get("id", "")), now)
+                if delegation.get("target") == "client" and isinstance(delegation.get("id"), str):
+                    yield from self._delegated(delegation["id"])
             case {"type": "response.event", "event": Mapping() as nested}:
                 yield from self._nested(nested)
             case {"type": "error", "error": Mapping() as error}:
+                if not self.session:
+                    self.refusal = str(error.get("code") or ""), str(error.get("message") or "")
                 yield {"type": "error", "error": {**error, "event_id": error.get("client_event_id")}}
             case _:
                 pass
@@ -262,7 +266,7 @@ class LiveSession:
         item = _item(turn.item_id, "assistant", [{"type": "output_audio", "transcript": text}], kept)
         yield {"type": "response.output_item.done", "response_id": turn.response_id, "output_index": 0, "item": item}
         yield {"type": "conversation.item.done", "item": item}
-        yield {"type": "response.done", "response": _response(turn.response_id, status, [item])}
+        yield self._done(_response(turn.response_id, status, [item]))
         self._answer = None
 
     def _part(self, kind: str, **fields: object) -> Json:
@@ -271,31 +275,35 @@ class LiveSession:
         place = {"response_id": turn.response_id, "item_id": turn.item_id, "output_index": 0, "content_index": 0}
         return {"type": kind, **place, **fields}
 
-    def _delegated(self, delegation_id: str, now: float) -> Iterator[Json]:
+    def _delegated(self, delegation_id: str) -> Iterator[Json]:
         yield from self._end_user()
         arguments = json.dumps({"request": self._heard}, ensure_ascii=False)
         call = {"id": self._next("call"), "type": "function_call", "call_id": delegation_id, "name": DELEGATE}
         self._calls[delegation_id] = "client"
-        yield from self._called([call | {"arguments": arguments, "status": "completed"}], self._next("resp"), None)
+        yield from self._called([call | {"arguments": arguments, "status": "completed"}], self._next("resp"))
 
     def _nested(self, event: Mapping[str, Any]) -> Iterator[Json]:
         match event:
             case {"type": "response.output_item.done", "item": {"type": "function_call"} as item}:
-                if isinstance(item.get("call_id"), str):
-                    self._stream.append(dict(item))
+                if isinstance(item.get("call_id"), str) and isinstance(item.get("name"), str):
+                    self._stream.append({"arguments": "{}", **item})
             case {
-                "type": "response.completed" | "response.incomplete" | "response.failed",
+                "type": "response.completed" | "response.incomplete" | "response.failed" as kind,
                 "response": Mapping() as made,
             }:
                 calls, self._stream = self._stream, []
                 self._calls |= {call["call_id"]: "responses" for call in calls}
-                usage = made.get("usage")
-                if calls or usage:
-                    yield from self._called(calls, str(made.get("id") or self._next("resp")), usage)
+                self._usage = _sum(self._usage, _mapping(made.get("usage")))
+                if kind == "response.failed":
+                    yield {"type": "error", "error": {"type": "server_error", **_mapping(made.get("error"))}}
+                if calls:
+                    yield from self._called(calls, str(made.get("id") or self._next("resp")))
+            case {"type": "error"}:
+                yield {"type": "error", "error": {**event, "type": "server_error"}}
             case _:
                 pass
 
-    def _called(self, calls: Sequence[Json], response_id: str, usage: object) -> Iterator[Json]:
+    def _called(self, calls: Sequence[Json], response_id: str) -> Iterator[Json]:
         """A response that consists of calls, from its beginning to its end."""
         yield from self._end_answer()
         yield {"type": "response.created", "response": _response(response_id, "in_progress", [])}
@@ -305,8 +313,11 @@ class LiveSession:
             yield {"type": "conversation.item.added", "item": call | {"status": "in_progress"}}
             yield {"type": "response.output_item.done", **place, "item": call}
             yield {"type": "conversation.item.done", "item": call}
-        done = _response(response_id, "completed", list(calls))
-        yield {"type": "response.done", "response": done | ({"usage": usage} if usage else {})}
+        yield self._done(_response(response_id, "completed", list(calls)))
+
+    def _done(self, response: Json) -> Json:
+        usage, self._usage = self._usage, {}
+        return {"type": "response.done", "response": response | ({"usage": usage} if usage else {})}
 
     def _next(self, kind: str) -> str:
         self._turns += 1
@@ -465,6 +476,17 @@ def _response(response_id: str, status: str, output: list[Json]) -> Json:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _sum(one: Mapping[str, Any], other: Mapping[str, Any]) -> Json:
+    """Two counts of tokens, added up."""
+    made: Json = dict(one)
+    for name, value in other.items():
+        if isinstance(value, Mapping):
+            made[name] = _sum(_mapping(made.get(name)), value)
+        elif isinstance(value, int):
+            made[name] = value + (made[name] if isinstance(made.get(name), int) else 0)
+    return made
 
 
 def _ms(event: Mapping[str, Any], name: str) -> int:

@@ -11,8 +11,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from voicechat.errors import SignallingError
+from voicechat.failures import failure_of
 from voicechat.protocol.json_text import read_json
 from voicechat.protocol.live import Commands, LiveSession, Media, live_session
+from voicechat.transports.refusals import one_line
 
 MODELS = ("gpt-live", "local-live")
 """How the names of models begin that speak Live."""
@@ -49,9 +52,29 @@ class LiveCodec:
         self._noted: set[str] = set()
 
     @property
-    def end(self) -> str | None:
-        """Why the service closed the session; empty where we asked for it, None while it has not."""
+    def end(self) -> tuple[str, str] | None:
+        """Why the service closed the session: a code of the table of failures and a sentence; None while it has not."""
         return self._live.end
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the service has started the session, refused it or closed it: until then nothing may be sent."""
+        return bool(self._live.session or self._live.refusal or self._live.end)
+
+    def check_started(self, host: str, waited: float) -> None:
+        """Raises SignallingError where the session has not started within `waited` seconds, with the reason."""
+        live, words = self._live, ""
+        if live.end is not None:
+            code, message = live.end[0], f"{host} started no session: {live.end[1]}"
+        elif live.session:
+            return
+        elif live.refusal is not None:
+            code, words = live.refusal
+            message = f"{host} refused the session: {one_line(words or code or 'it does not say why')}"
+        else:
+            code, message = "timeout", f"{host} took the connection and started no session within {waited:.0f} s"
+        failure = failure_of(code, None, words)
+        raise SignallingError(message, hint=failure.cure, code=code, retryable=not failure.is_fatal)
 
     def opening(self) -> str:
         """The first text on a WebSocket."""

@@ -201,7 +201,10 @@ async def _live(http: aiohttp.ClientSession, target: LineTarget, offer: str) -> 
 
 def _session_id(body: str) -> str:
     """`session.id` of the answer, a plain name; empty where there is none."""
-    made = json.loads(body)
+    try:
+        made = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
     session = made.get("session") if isinstance(made, dict) else None
     name = session.get("id") if isinstance(session, dict) else None
     return name if isinstance(name, str) and _CALL_ID.fullmatch(name) else ""

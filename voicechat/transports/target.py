@@ -171,7 +171,8 @@ class LineListener(Protocol):
     def on_text(self, text: str, *, translated: bool = False) -> None:
         """An event of the service; `translated`: made here of what another protocol said."""
 
-    def on_closed(self, reason: str) -> None: ...
+    def on_closed(self, reason: str, code: str = "") -> None:
+        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
 
     def on_received(self, text: str) -> None:
         """What really came, where that was translated."""
@@ -185,9 +186,6 @@ class LineListener(Protocol):
 
 class SoundListener(LineListener, Protocol):
     """How a line reports that carries sound in its events, so that only we know what was played."""
-
-    def on_closed(self, reason: str, code: str = "") -> None:
-        """`code`: what the failure table knows of it, such as `session_expired` or `close 1006`."""
 
     def on_emptied(self) -> None:
         """Everything that was received has left for the loudspeaker."""

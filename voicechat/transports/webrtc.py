@@ -12,6 +12,7 @@ import binascii
 import json
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import aiohttp
 import numpy as np
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from voicechat.audio.jitter_buffer import FRAME
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
+from voicechat.failures import by_name
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
@@ -129,9 +131,9 @@ class WebRtcLine:
         self._target = target
         try:
             return await self._connect(target)
-        finally:
-            if self._peer is None or self._peer.milestones.opened_at is None:
-                await self.close(hang_up=True)
+        except BaseException:
+            await self.close(hang_up=True)
+            raise
 
     def send(self, text: str) -> str:
         """Queue one client event; returns why it could not be sent, or an empty string."""
@@ -211,7 +213,10 @@ class WebRtcLine:
                     raise _no_media(peer.why_not_open(), target)
                 await opened
         except TimeoutError as error:
-            raise _no_media(peer.why_not_open(), target) from error
+            if self._codec is None or peer.milestones.opened_at is None:
+                raise _no_media(peer.why_not_open(), target) from error
+        if self._codec is not None:
+            self._codec.check_started(urlsplit(target.base_url).netloc, left)
         return LineOpened(
             call_id=answer.call_id,
             steps=_steps(peer, began, offered, answered),
@@ -222,14 +227,15 @@ class WebRtcLine:
 
     def _new_peer(self, target: LineTarget, opened: asyncio.Future[None]) -> Peer:
         def on_open() -> None:
-            if not opened.done():
+            if self._codec is None and not opened.done():  # a Live session is open once the service has started it
                 opened.set_result(None)
 
         def on_closed(reason: str) -> None:
-            if opened.done():
-                self._heard.on_closed((self._codec.end if self._codec is not None else "") or reason)
-            else:
-                opened.set_exception(_no_media(reason, target))
+            if not opened.done():
+                is_late = self._codec is not None and peer.milestones.opened_at is not None
+                opened.set_exception(_no_media(reason, target) if not is_late else _left(target))
+            elif self._codec is None or self._codec.end is None:  # else it was told when the service said so
+                self._heard.on_closed(reason)
 
         unwrapper = Unwrapper()
 
@@ -239,10 +245,16 @@ class WebRtcLine:
             if (codec := self._codec) is None:
                 self._heard.on_text(event)
                 return
+            had_ended = codec.end is not None
             for made in codec.read(event):
                 self._tell_translated(codec, made)
+            if not opened.done() and codec.is_settled:
+                opened.set_result(None)
+            elif codec.end is not None and not had_ended:
+                code, reason = codec.end
+                self._heard.on_closed(reason, code)
 
-        return Peer(
+        peer = Peer(
             role="client",
             uplink=self._uplink,
             on_message=on_message,
@@ -253,6 +265,7 @@ class WebRtcLine:
             waiting=self._waiting,
             clock=self._clock,
         )
+        return peer
 
     async def _tell_service(self, http: aiohttp.ClientSession, call: CallAnswer) -> None:
         if self._target is not None:
@@ -267,6 +280,13 @@ def _no_media(reason: str, target: LineTarget) -> SignallingError:
         retryable=True,
         code="no_media",
     )
+
+
+def _left(target: LineTarget) -> SignallingError:
+    """The channel was open, and the service closed it before it had started the session."""
+    host, failure = urlsplit(target.base_url).netloc, by_name("line lost")
+    message = f"{host} closed the connection before the session had started"
+    return SignallingError(message, hint="try again in a moment", retryable=True, code=failure.codes[0])
 
 
 def _steps(peer: Peer, began: float, offered: float, answered: float) -> tuple[tuple[str, float], ...]:

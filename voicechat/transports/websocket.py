@@ -229,6 +229,7 @@ class _Session:
         self._answers = SpokenAnswers(self.queue, SoundFormat(*target.output_format), self._note)
         self._answers.on_session = self._session_said
         self._codec = LiveCodec("websocket", target.session or {}, heard, clock) if target.is_live else None
+        self._patience = target.connect_timeout
         self._answers.on_error = self._error_said
         self._microphone = Microphone(
             uplink,
@@ -250,7 +251,11 @@ class _Session:
         """Until the service said something. Raises SignallingError if it closes instead, or closes upon an error."""
         if self._codec is not None:
             self._outbox.put(self._codec.opening())
-        await self._wait(_FIRST_WORD)
+            await self._wait(self._patience)
+            if self._codec.is_settled or not self._ended.done():
+                self._codec.check_started(host, self._patience)
+        else:
+            await self._wait(_FIRST_WORD)
         if self._said.message or self._said.code or self._said.type:
             self._greeted.clear()
             await self._wait(_LAST_WORD)
@@ -335,7 +340,10 @@ class _Session:
         self._received += len(data)
         if self._codec is not None:
             await self._take_translated(self._codec.read(text))
-            self._greeted.set()
+            if self._codec.is_settled:
+                self._greeted.set()
+            if self._codec.end is not None:
+                self._end(_closed(self._codec.end))
             return
         await self._answers.read(text)
         self._greeted.set()
@@ -367,11 +375,10 @@ class _Session:
     def _why(self, message: aiohttp.WSMessage) -> Closing:
         socket = self._socket.socket
         if message.type is aiohttp.WSMsgType.ERROR and socket.close_code == 1009:
-            return Closing(f"the service sent a message of more than {LARGEST_MESSAGE} bytes", "close 1009", "", False)
-        if self._codec is not None and self._codec.end:
-            return Closing(
-                self._codec.end, "session_expired" if "longest" in self._codec.end else "line_lost", "", True
-            )
+            most = f"{LARGEST_MESSAGE // 2**20} MiB"
+            return Closing(f"the service sent a message of more than {most}", "message_too_large", "", False)
+        if self._codec is not None and self._codec.end is not None:
+            return _closed(self._codec.end)
         reason = message.extra if message.type is aiohttp.WSMsgType.CLOSE and isinstance(message.extra, str) else ""
         is_recent = self._clock() - self._said_at < _CLOSES_UPON
         said = (self._said.code or self._said.type or "") if is_recent else ""
@@ -429,6 +436,12 @@ class _Session:
 
     def _task(self, work: Coroutine[object, object, object]) -> asyncio.Task[object]:
         return spawn(work, self._failed)
+
+
+def _closed(end: tuple[str, str]) -> Closing:
+    """The end of a Live session, which the service has explained."""
+    code, reason = end
+    return Closing(reason, code, "", True)
 
 
 async def _ping(socket: aiohttp.ClientWebSocketResponse, token: bytes) -> None:
