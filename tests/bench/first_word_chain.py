@@ -73,7 +73,6 @@ class Server:
             ears=Ears(engine.new_vad()),
             new_id=lambda kind: f"{kind}_{next(numbers)}",
             local_time=lambda: datetime(2026, 11, 21, tzinfo=UTC),
-            now=0.0,
         )
 
     def take(self, number: int, payload: bytes, now: float) -> None:

@@ -17,7 +17,7 @@ from voicechat.ui.bindings import ACTIONS, key_name
 Step = list[Any]
 Plan = dict[str, Any]
 
-QUESTIONS = ("What is twelve times seven?", "How many miles are ten kilometres?", "Tell me a joke.", "What can you do?")
+QUESTIONS = ("What is twelve times seven?", "What time is it?", "Tell me a long story.", "What can you do?")
 TEXTS = ("hello there", "x y z", "session", "mute", "42", "type:response", "日本語 ok", "/", "new", "echo")
 SIZES = ((120, 36), (80, 24), (40, 12), (60, 16), (160, 50), (200, 60), (100, 30), (30, 8))
 FAULTS = ("closes-after=3", "slow-first-sound", "fails-responses", "no-responses", "mute", "nonsense", "no-transcripts",

@@ -240,7 +240,7 @@ async def test_a_new_engine_continues_the_conversation_of_one_that_was_killed(tm
             await asyncio.to_thread(talk.engine.restart)
             await eventually(lambda: talk.turns, 4 * PATIENCE)
             assert talk.said() == said
-            assert "Otto" in await talk.ask("What is my name?")
+            assert "Otto" in await talk.ask("What did I say?")
             assert talk.said()[: len(said)] == said
             assert talk.view.mic.muted and talk.view.mic.turn_mode == "push-to-talk"
         finally:

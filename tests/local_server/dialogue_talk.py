@@ -46,7 +46,6 @@ class Talk:
             ears=Ears(LoudIsVoice()),
             new_id=lambda kind: f"{kind}_{next(counters.setdefault(kind, itertools.count(1)))}",
             local_time=lambda: datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
-            now=self.now,
         )
         self.outs: list[Out] = []
         self.take(self.dialogue.opened())

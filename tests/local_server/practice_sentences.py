@@ -5,7 +5,19 @@ With `TOOLS` offered. Every row of `NEVER` is a negation, a question about a thi
 
 from __future__ import annotations
 
-from voicechat.local_server.brain.base import FunctionTool
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from voicechat.local_server.brain import FunctionTool, Output, Say
+
+NOON = datetime(2026, 11, 21, 15, 7, tzinfo=ZoneInfo("Europe/Berlin"))
+"""Saturday, 3:07 in the afternoon."""
+
+
+def said(outputs: Iterable[Output]) -> str:
+    """The spoken part of an answer."""
+    return " ".join(output.text for output in outputs if isinstance(output, Say))
 
 
 def _tool(name: str, description: str, **properties: dict[str, object]) -> FunctionTool:
@@ -91,8 +103,8 @@ MUST: dict[str, str] = {
     "model": """How do I get a better model? | How can I make you smarter? | How do I use Ollama?
         | Can I use a language model?""",
     'get_weather {"city": "Paris"}': """What is the weather in Paris? | What's the weather like in Paris today?
-        | Tell me the weather in Paris. | Could you get the weather for Paris, please? | Call get weather with city Paris.
-        | How is the weather in Paris?""",
+        | Tell me the weather in Paris. | Could you get the weather for Paris, please?
+        | Call get weather with city Paris. | How is the weather in Paris?""",
     'get_weather {"city": "New York"}': "What is the weather in New York right now?",
     'set_timer {"minutes": 5}': "Set a timer for five minutes. | Please set a 5 minute timer. | set timer minutes 5",
     "lock_door {}": "Lock the door. | Please lock the door. | Could you lock the door for me? | Call lock door.",

@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from tests.local_server.guide_talk import NOON, said
+from tests.local_server.practice_sentences import NOON, said
 from voicechat.errors import ConfigError
-from voicechat.local_server.brain.base import Brain, CallTool, FunctionTool, Output, Say, StartTimer, ToolOutput, Turn
-from voicechat.local_server.brain.choose import ChatServer, WithoutThoughts, chat_model, choose_brain, piece_in
-from voicechat.local_server.brain.guide import Guide
+from voicechat.local_server.brain import Brain, CallTool, FunctionTool, Output, Say, ToolOutput, Turn
+from voicechat.local_server.brain.chat_server import ChatServer, WithoutThoughts, chat_model, choose_brain, piece_in
+from voicechat.local_server.brain.partner import Partner
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -127,13 +127,11 @@ async def test_thoughts_of_the_model_are_not_spoken() -> None:
         assert said(await outputs_of(brain_at(port), Turn("Is it?", NOON))) == "Yes. It is < 5."
 
 
-async def test_timers_and_keys_are_answered_by_the_guide_even_with_a_model() -> None:
+@pytest.mark.parametrize("text", ["Stop.", "What time is it?", "Lock the door.", "Who are you?"])
+async def test_with_a_model_the_practice_partner_is_not_asked(text: str) -> None:
+    tools = (FunctionTool("lock_door"),)
     async with served(streamed({"content": "I am a model."})) as port:
-        brain = brain_at(port)
-        timer = await outputs_of(brain, Turn("set a timer for five minutes", NOON))
-        assert isinstance(timer[0], StartTimer)
-        assert "Press M" in said(await outputs_of(brain, Turn("How do I mute the microphone?", NOON)))
-        assert said(await outputs_of(brain, Turn("hello", NOON))) == "I am a model."
+        assert await outputs_of(brain_at(port), Turn(text, NOON, tools=tools)) == [Say("I am a model.")]
 
 
 async def refuse(request: web.Request) -> web.StreamResponse:
@@ -157,11 +155,11 @@ async def redirect(request: web.Request) -> web.StreamResponse:
 
 
 @pytest.mark.parametrize("answer", [refuse, send_error, send_nothing, send_rubbish, redirect])
-async def test_a_failing_model_is_named_and_the_guide_answers_instead(answer: Handler) -> None:
+async def test_a_failing_model_is_named_and_no_other_answers_in_its_place(answer: Handler) -> None:
     async with served(answer) as port:
         text = said(await outputs_of(brain_at(port), Turn("What is twelve times seven?", NOON)))
     assert text.startswith("The language model ollama/m ")
-    assert "84" in text and "secret" not in text
+    assert "84" not in text and "secret" not in text
 
 
 async def test_a_model_that_is_gone_or_silent_is_not_waited_for() -> None:
@@ -174,9 +172,9 @@ async def test_a_model_that_is_gone_or_silent_is_not_waited_for() -> None:
     async with served(wait) as port:
         text = said(await outputs_of(brain_at(port, limit=0.05), Turn("hello", NOON)))
         release.set()
-    assert "took too long" in text and "Echo guide" in text
+    assert "took too long" in text
     text = said(await outputs_of(brain_at(port), Turn("hello", NOON)))
-    assert "cannot be reached" in text and "Echo guide" in text
+    assert "cannot be reached" in text
 
 
 async def test_an_answer_can_be_dropped_in_the_middle() -> None:
@@ -220,10 +218,10 @@ async def test_a_server_that_hangs_does_not_hold_up_the_session() -> None:
         port = server.sockets[0].getsockname()[1]
         async with asyncio.timeout(5):
             brain = await choose_brain(servers=(("ollama", port),))
-    assert connected.is_set() and isinstance(brain, Guide)
+    assert connected.is_set() and isinstance(brain, Partner)
 
 
-async def test_the_guide_can_be_asked_for() -> None:
+async def test_the_practice_partner_can_be_asked_for() -> None:
     assert (await choose_brain("none")).label == "built-in"
 
 

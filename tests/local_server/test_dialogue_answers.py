@@ -287,25 +287,6 @@ def test_an_answer_stops_at_the_token_limit_and_is_incomplete() -> None:
     assert "StopReply" in names(outs)
 
 
-def test_a_timer_rings_in_an_answer_of_its_own_when_nobody_speaks() -> None:
-    talk = Talk("webrtc")
-    talk.dialogue.start_timer(5.0, "Ring, ring!", talk.now)
-    assert not talk.wait(4.9)
-    typed(talk)
-    talk.answer(SENTENCE, seconds=2.0)
-    assert "response.created" not in events(talk.wait(0.2))
-    talk.play(2.2)
-    assert talk.last(Reply).preamble == "Ring, ring!" and talk.last(Reply).turn is None
-    assert len(talk.all(ResponseCreated)) == 2
-
-
-def test_stopped_timers_do_not_ring() -> None:
-    talk = Talk()
-    talk.dialogue.start_timer(1.0, "Ring!", talk.now)
-    talk.dialogue.stop_timers()
-    assert not talk.wait(5.0)
-
-
 def test_g711_sound_goes_out_at_8_khz() -> None:
     talk = Talk()
     talk.update(audio={"output": {"format": {"type": "audio/pcmu"}}})
@@ -313,17 +294,6 @@ def test_g711_sound_goes_out_at_8_khz() -> None:
     outs = talk.answer(SENTENCE, seconds=1.0)
     sound = b"".join(base64.b64decode(delta.delta) for delta in talk.all(ResponseOutputAudioDelta, outs))
     assert abs(len(sound) - 8_000) <= 2
-
-
-def test_the_session_facts_tell_how_fast_the_last_answer_came() -> None:
-    talk = Talk()
-    talk.user_says("Hello.")
-    talk.answer("Hi.", seconds=0.5)
-    talk.now += 1.0
-    talk.user_says("How fast was that?")
-    facts = talk.last(Reply).turn.facts  # type: ignore[union-attr]
-    assert facts.user_turns == 2 and facts.answers >= 1
-    assert facts.last_user_speech is not None and 0.8 < facts.last_user_speech < 1.2
 
 
 def test_the_final_item_is_the_same_in_every_event_that_shows_it() -> None:

@@ -57,7 +57,7 @@ ALL: list[tuple[str, Any]] = [
     *(("words", words) for words in ("", "Hello there.", "...")),
     *(("guess", words) for words in ("", "Hello", "Hello there")),
     *(("say", seconds) for seconds in (0.0, 0.5, 4.0)),
-    *((kind, 0) for kind in ("finish", "call", "fail", "timer")),
+    *((kind, 0) for kind in ("finish", "call", "fail")),
     *(("send", event) for event in SENT),
 ]
 USUAL: list[tuple[str, Any]] = [
@@ -101,8 +101,6 @@ def step(talk: Talk, kind: str, value: Any, transport: Transport) -> None:
             talk.take(talk.dialogue.called(reply.response_id, "lamp", "{}"))
         case "fail" if reply:
             talk.take(talk.dialogue.answer_failed(reply.response_id, "broken", talk.now))
-        case "timer":
-            talk.dialogue.start_timer(1.0, "Ring!", talk.now)
 
 
 @pytest.mark.parametrize("transport", ["webrtc", "websocket"])

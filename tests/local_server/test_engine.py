@@ -46,7 +46,7 @@ def test_everything_is_loaded_without_a_warning() -> None:
 
 def test_nothing_heavy_is_imported_before_it_is_needed() -> None:
     code = (
-        "import sys, voicechat.local_server.speech.engine as e, voicechat.local_server.brain.guide\n"
+        "import sys, voicechat.local_server.speech.engine as e, voicechat.local_server.brain.partner\n"
         "e.engine_is_missing()\n"
         "print([m for m in ('onnxruntime', 'hibari', 'moonshine_voice', 'sounddevice', 'torch') if m in sys.modules])"
     )

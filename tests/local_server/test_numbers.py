@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from tests.support.each import each
 from voicechat.local_server.brain.numbers import as_digits, with_digits
-from voicechat.local_server.brain.words import Heard
+from voicechat.local_server.brain.partner import understood
 
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -50,8 +50,6 @@ def test_every_number_in_words_is_understood(number: int, joiner: str) -> None:
         ("point five", "0.5"),
         ("3 hundred", "300"),
         ("2.5 million", "2500000"),
-        ("a dozen", "12"),
-        ("two dozen eggs", "24 eggs"),
         ("1,234,567", "1234567"),
         ("five and ten", "5 and 10"),
         ("two three four", "2 3 4"),
@@ -63,7 +61,7 @@ def test_every_number_in_words_is_understood(number: int, joiner: str) -> None:
     ],
 )
 def test_numbers_become_digits_and_nothing_else_does(said: str, line: str) -> None:
-    assert Heard(said).line == line
+    assert understood(said) == line
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from tests.local_server.dialogue_talk import Talk
-from voicechat.local_server.brain.base import Output, Say, Turn
-from voicechat.local_server.brain.guide import Guide
+from voicechat.local_server.brain import Output, Say, Turn
+from voicechat.local_server.brain.partner import Partner
 from voicechat.local_server.session import Rehearsal
 from voicechat.local_server.sound_formats import Samples
-from voicechat.local_server.speech.text import split_sentences
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -34,43 +33,26 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield threads
 
 
-async def answer(brain: Guide, turn: Turn) -> str:
+async def answer(brain: Partner, turn: Turn) -> str:
     return " ".join([output.text async for output in brain.answer(turn) if isinstance(output, Say)])
 
 
 async def test_a_rehearsed_sentence_is_not_made_twice(pool: ThreadPoolExecutor) -> None:
-    voice, guide = Voice(), Guide()
-    rehearsal = Rehearsal(guide, voice, pool)
+    voice, partner = Voice(), Partner()
+    rehearsal = Rehearsal(partner, voice, pool)
     turn = Turn("What is twelve times seven?", NOON)
-    await rehearsal.prepare(turn, 1.0)
-    said = await answer(guide, turn)
+    rehearsal.prepare(turn, 1.0)
+    said = await answer(partner, turn)
     assert len(await rehearsal.sound_of(said, 1.0)) == len(said)
     assert voice.said == [said]
 
 
-async def test_a_dice_thrown_in_rehearsal_falls_the_same_way_in_the_answer(pool: ThreadPoolExecutor) -> None:
-    voice, guide = Voice(), Guide()
-    rehearsal = Rehearsal(guide, voice, pool)
-    turn = Turn("Roll a dice.", NOON)
-    await rehearsal.prepare(turn, 1.0)
-    said = await answer(guide, turn)
-    for sentence in split_sentences(said):
-        await rehearsal.sound_of(sentence, 1.0)
-    assert voice.said == split_sentences(said)
-
-
 async def test_another_answer_or_pace_is_made_anew(pool: ThreadPoolExecutor) -> None:
     voice = Voice()
-    rehearsal = Rehearsal(Guide(), voice, pool)
-    await rehearsal.prepare(Turn("What is twelve times seven?", NOON), 1.0)
+    rehearsal = Rehearsal(Partner(), voice, pool)
+    rehearsal.prepare(Turn("What is twelve times seven?", NOON), 1.0)
     assert (await rehearsal.sound_of("Something else.", 1.0)).size
     assert voice.said[-1] == "Something else."
-
-
-async def test_what_is_only_rehearsed_is_not_remembered(pool: ThreadPoolExecutor) -> None:
-    guide = Guide()
-    await Rehearsal(guide, Voice(), pool).prepare(Turn("My name is Ada.", NOON), 1.0)
-    assert "Ada" not in await answer(guide, Turn("What is my name?", NOON))
 
 
 async def test_a_chat_server_is_never_asked_in_rehearsal(pool: ThreadPoolExecutor) -> None:
@@ -81,7 +63,7 @@ async def test_a_chat_server_is_never_asked_in_rehearsal(pool: ThreadPoolExecuto
             yield Say("I was asked.")
 
     voice = Voice()
-    await Rehearsal(Remote(), voice, pool).prepare(Turn("Hello.", NOON), 1.0)
+    Rehearsal(Remote(), voice, pool).prepare(Turn("Hello.", NOON), 1.0)
     assert not voice.said
 
 

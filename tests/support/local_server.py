@@ -43,7 +43,7 @@ class Hums:
 
 @asynccontextmanager
 async def local_server(words: str = "What is twelve times seven?", fault: str = "") -> AsyncIterator[Server]:
-    """A server that listens; every utterance is heard as `words`, the built-in guide answers."""
+    """A server that listens; every utterance is heard as `words`, the practice partner answers."""
 
     def load(pool: ThreadPoolExecutor) -> Senses:
         return Senses(LoudIsVoice, AlwaysHears(words), Hums(), pool)

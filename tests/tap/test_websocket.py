@@ -56,7 +56,11 @@ async def test_the_openai_package_talks_through_it() -> None:
     async with local_server() as server, tapping(server.base_url) as tapped:
         client = AsyncOpenAI(api_key=KEY, base_url=tapped.base_url)
         async with client, client.realtime.connect(model="any") as connection:
-            item: Any = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Spell cat."}]}
+            item: Any = {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_text", "text": "12 times 7?"}],
+            }
             await connection.conversation.item.create(item=item)
             await connection.response.create(response={"output_modalities": ["text"]})
             async with asyncio.timeout(TIMEOUT):
@@ -64,7 +68,7 @@ async def test_the_openai_package_talks_through_it() -> None:
                     pass
         await eventually(lambda: "tap.ended" in tapped.types())
         turns = tapped.sessions[0].model.state.conversation.turns
-        assert any("C, A, T" in turn.text for turn in turns) and tapped.find("tap.ended")["code"] == 1000
+        assert any("84" in turn.text for turn in turns) and tapped.find("tap.ended")["code"] == 1000
 
 
 async def test_headers_query_and_subprotocols_reach_the_service_as_the_client_sent_them(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def serve_command(
 
 
 async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay: ReplayServing | None) -> None:
-    from voicechat.local_server.brain.choose import choose_brain
+    from voicechat.local_server.brain.chat_server import choose_brain
     from voicechat.local_server.faults import read_fault
     from voicechat.local_server.house import House, load_senses
     from voicechat.local_server.server import Server

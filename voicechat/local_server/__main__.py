@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from voicechat.errors import VoiceChatError
 from voicechat.heap import trim_regularly
-from voicechat.local_server.brain.choose import choose_brain
+from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server

@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.brain.base import Turn
+from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
 from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, write_sound
 from voicechat.protocol.items import (

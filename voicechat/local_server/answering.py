@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from voicechat.local_server.answer import AHEAD, VOICE_RATE, Answer, AnswerRequest, Out, Reply, StopReply
-from voicechat.local_server.brain.base import Turn
+from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.playout import RATE, Moved, Pcm, Playout, Started, Stopped
 from voicechat.local_server.shapes import Refusal
@@ -56,11 +56,8 @@ class Answering:
         """Answers with sound in the playout, oldest first; they stay after their `response.done`."""
         self._playing: _Playing | None = None
         self._last_played = ""
-        self.first_sound_at: float | None = None
-        """When the last answer began to be heard."""
         self.quiet_since: float | None = None
         """When the last sound ends or ended: measured (WebRTC), or reckoned from its length (WebSocket)."""
-        self.interruptions = 0
         self.has_spoken = False
         """Some answer had sound: the voice is locked from then on."""
 
@@ -92,7 +89,6 @@ class Answering:
             is_paced=self._playout is not None,
         )
         self._active[answer.id] = answer
-        self.first_sound_at = None
         return answer.id, answer.created()
 
     def reply(self, response_id: str, turn: Turn | None, preamble: str = "") -> list[Out]:
@@ -118,7 +114,6 @@ class Answering:
         if answer.limit_reached:
             return self._checked(answer, outs)
         if self._playout is None:
-            self.first_sound_at = self.first_sound_at or now
             self.quiet_since = max(self.quiet_since or now, now) + seconds
         elif len(samples) and answer.spoken_entry:
             self._audible.setdefault(response_id, answer.spoken_entry)
@@ -160,7 +155,6 @@ class Answering:
         main = self.main
         if main is None and not self._audible:
             return []
-        self.interruptions += 1
         outs = self._silence(now, "turn_detected")
         if main and main.id in self._active:
             outs += self._end(main, "cancelled", "turn_detected")
@@ -184,7 +178,6 @@ class Answering:
             match mark:
                 case Started(response_id):
                     self._last_played = response_id
-                    self.first_sound_at = now
                     outs.append(OutputAudioBufferStarted(response_id=response_id))
                 case Moved(response_id, played):
                     self._playing = _Playing(response_id, played)

@@ -21,11 +21,11 @@ import numpy as np
 
 from voicechat.local_server.answer import Out, Recognise, Tag
 from voicechat.local_server.answering import Answering
-from voicechat.local_server.brain.base import Turn
+from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.listening import Ears, Listening
 from voicechat.local_server.playout import Pcm, Playout
-from voicechat.local_server.replies import STILL_THERE, Measured, Replies, default_wish, input_entries, read_wish
+from voicechat.local_server.replies import STILL_THERE, Replies, default_wish, input_entries, read_wish
 from voicechat.local_server.session_config import SessionConfig, dialect_of, read_update, updated, voice_name
 from voicechat.local_server.session_shape import BETA_RESPONSE, CLIENT_EVENTS, GA_RESPONSE
 from voicechat.local_server.shapes import Refusal, invalid, missing, one_of
@@ -181,7 +181,6 @@ class Dialogue:
         ears: Ears,
         new_id: Callable[[str], str],
         local_time: Callable[[], datetime],
-        now: float,
     ) -> None:
         self.transport = transport
         self.config = config
@@ -192,8 +191,7 @@ class Dialogue:
         playout = Playout() if transport == "webrtc" else None
         self._answering = Answering(self._conversation, self._conversation_id, new_id, playout)
         self._listening = Listening(ears, self._conversation, new_id)
-        self._measured = Measured(opened_at=now)
-        self._replies = Replies(self._answering, self._conversation, local_time, self._measured)
+        self._replies = Replies(self._answering, self._conversation, local_time)
         self._to_ears: tuple[str, Resampler] | None = None
         self._idle_told_for: float | None = None
         self._use(None, config)
@@ -217,26 +215,24 @@ class Dialogue:
         event_id = given_id if isinstance(given_id, str) else None
         result = _misshapen(decoded.raw) or self._obey(decoded.event, decoded.raw, now)
         outs: list[Out] = [_error(result, event_id)] if isinstance(result, Refusal) else result
-        return [*outs, *self._follow_up(now)]
+        return [*outs, *self._follow_up()]
 
     def heard(self, samples: Samples, now: float) -> list[Out]:
         """Sound of the user came (float32, 16 kHz, any length)."""
         outs: list[Out] = []
         for event in self._listening.hear(samples):
             outs += self._take(event, now)
-        return [*outs, *self._follow_up(now)]
+        return [*outs, *self._follow_up()]
 
     def recognised(self, item_id: str, tag: Tag, text: str, now: float) -> list[Out]:
         """The answer to a `Recognise` action."""
-        outs, is_final = self._listening.recognised(item_id, tag, text, self.config)
-        if is_final:
-            self._words_known(now)
-        return [*outs, *self._follow_up(now)]
+        outs, _ = self._listening.recognised(item_id, tag, text, self.config)
+        return [*outs, *self._follow_up()]
 
     def recognition_failed(self, item_id: str, message: str, now: float) -> list[Out]:
         """The other answer to a `Recognise` action."""
         outs, _ = self._listening.recognition_failed(item_id, message, self.config)
-        return [*outs, *self._follow_up(now)]
+        return [*outs, *self._follow_up()]
 
     def likely_turn(self, item_id: str, text: str) -> Turn | None:
         """What the brain will be asked if these words, recognised in a pause, were the user's last."""
@@ -253,13 +249,12 @@ class Dialogue:
 
     def wrote(self, response_id: str, text: str, now: float) -> list[Out]:
         """A piece of a text answer."""
-        return [*self._answering.wrote(response_id, text), *self._follow_up(now)]
+        return [*self._answering.wrote(response_id, text), *self._follow_up()]
 
     def voiced(self, response_id: str, text: str, samples: Samples, now: float) -> list[Out]:
         """A sentence of a spoken answer and its sound (float32, 24 kHz)."""
         outs = self._answering.voiced(response_id, text, samples, now)
-        self._answer_heard()
-        return [*outs, *self._follow_up(now)]
+        return [*outs, *self._follow_up()]
 
     def called(self, response_id: str, name: str, arguments: str) -> list[Out]:
         """An answer wants a function of the client's to be run."""
@@ -267,31 +262,22 @@ class Dialogue:
 
     def answered(self, response_id: str, now: float) -> list[Out]:
         """An answer is complete as far as the brain is concerned."""
-        return [*self._answering.answered(response_id), *self._follow_up(now)]
+        return [*self._answering.answered(response_id), *self._follow_up()]
 
     def answer_failed(self, response_id: str, message: str, now: float) -> list[Out]:
         """An answer cannot be made."""
-        return [*self._answering.failed(response_id, message), *self._follow_up(now)]
-
-    def start_timer(self, seconds: float, text: str, now: float) -> None:
-        """Say `text` after so many seconds, when nobody speaks."""
-        self._replies.start_timer(seconds, text, now)
-
-    def stop_timers(self) -> None:
-        """Forget all timers."""
-        self._replies.stop_timers()
+        return [*self._answering.failed(response_id, message), *self._follow_up()]
 
     def pull(self, now: float) -> tuple[Pcm, list[Out]]:
         """WebRTC: the next 20 ms for the track (960 samples, 48 kHz, int16) and what its passing means."""
         frame, outs = self._answering.pull(now)
         if outs:
-            self._answer_heard()
-            outs += self._follow_up(now)
+            outs += self._follow_up()
         return frame, outs
 
     def time_passed(self, now: float) -> list[Out]:
-        """Nothing happened, but timers and the idle timeout may be due. Call it every 100 ms or so."""
-        return [*self._idle(now), *self._follow_up(now)]
+        """Nothing happened, but the idle timeout may be due. Call it every 100 ms or so."""
+        return [*self._idle(now), *self._follow_up()]
 
     def _take(self, event: VadEvent, now: float) -> list[Out]:
         turns = self.config.turn_detection
@@ -307,31 +293,11 @@ class Dialogue:
             case SpeechEnded():
                 outs, item_id = self._listening.ended(event, self.config)
                 if item_id and turns:
-                    self._turn_ended(event.voice_ms, now - turns.silence_duration_ms / 1000)
                     self._replies.owed_to = item_id if turns.create_response else None
-                    if not any(isinstance(out, Recognise) for out in outs):
-                        self._words_known(now)
                 return outs
 
-    def _turn_ended(self, voice_ms: int, ended_at: float) -> None:
-        measured = self._measured
-        measured.user_turns += 1
-        measured.user_speech += voice_ms / 1000
-        measured.last_user_speech = voice_ms / 1000
-        measured.speech_ended_at = ended_at
-        measured.last_answered_after = None
-
-    def _words_known(self, now: float) -> None:
-        if self._measured.speech_ended_at is not None:
-            self._measured.last_heard_after = max(0.0, now - self._measured.speech_ended_at)
-
-    def _answer_heard(self) -> None:
-        first, ended = self._answering.first_sound_at, self._measured.speech_ended_at
-        if first is not None and ended is not None and self._measured.last_answered_after is None:
-            self._measured.last_answered_after = max(0.0, first - ended)
-
-    def _follow_up(self, now: float) -> list[Out]:
-        return self._replies.follow_up(self.config, now, user_is_speaking=self._listening.is_speaking)
+    def _follow_up(self) -> list[Out]:
+        return self._replies.follow_up(self.config)
 
     def _idle(self, now: float) -> list[Out]:
         """The idle timeout: it counts from the end of the last answer's sound, and fires once for each."""

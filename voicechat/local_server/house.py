@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from voicechat.local_server.brain.base import Brain
-from voicechat.local_server.brain.choose import choose_brain
+from voicechat.local_server.brain import Brain
+from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.session import ClientSession, Line, Senses, Session

@@ -1,4 +1,4 @@
-"""When an answer is made and what it is told: the reply that a turn is owed, the one a client asks for, a timer's ring.
+"""When an answer is made and what it is told: the reply that a turn is owed, or the one a client asks for.
 
 A turn that was found by the detector is answered when its words are known and hold any: a cough makes an item but no
 answer. A response that the client creates is created at once and waits for the words it depends on.
@@ -14,7 +14,7 @@ import msgspec
 
 from voicechat.local_server.answer import AnswerRequest, Out, heard_tokens, text_tokens
 from voicechat.local_server.answering import Answering
-from voicechat.local_server.brain.base import FunctionTool, Role, SessionFacts, ToolOutput, Turn
+from voicechat.local_server.brain import FunctionTool, Role, ToolOutput, Turn
 from voicechat.local_server.conversation import Conversation, Entry
 from voicechat.local_server.session_config import (
     SessionConfig,
@@ -99,7 +99,6 @@ def _tool_outputs(items: Sequence[Entry]) -> tuple[ToolOutput, ...]:
     return tuple(outputs)
 
 
-MOST_TIMERS = 32
 NOT_HEARD = "I did not hear any words. Please say that again."
 STILL_THERE = "Are you still there? I am listening."
 """What is said when the idle timeout fires; a brain has nothing to go by then."""
@@ -122,38 +121,16 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Measured:
-    """What was measured for `SessionFacts`; moments on the session's clock, lengths in seconds."""
-
-    opened_at: float
-    user_turns: int = 0
-    user_speech: float = 0.0
-    last_user_speech: float | None = None
-    speech_ended_at: float | None = None
-    last_heard_after: float | None = None
-    last_answered_after: float | None = None
-    answers: int = 0
-
-
-@dataclass(slots=True)
-class _Timer:
-    rings_at: float
-    text: str
-
-
-@dataclass(slots=True)
 class Replies:
     """Decides on answers for one session."""
 
     answering: Answering
     conversation: Conversation
     local_time: Callable[[], datetime]
-    measured: Measured
     owed_to: str | None = None
     """The user's item that the server has promised to answer."""
     _waiting: dict[str, Wish] = field(default_factory=dict)
     """Created responses that wait for words."""
-    _timers: list[_Timer] = field(default_factory=list)
     _wished_language: str = ""
     _has_told_language: bool = False
 
@@ -172,24 +149,9 @@ class Replies:
         self._waiting[response_id] = wish
         return [*outs, *self._begin()]
 
-    def follow_up(self, config: SessionConfig, now: float, *, user_is_speaking: bool) -> list[Out]:
-        """Whatever has become possible: begin what waited for words, answer what is owed, ring what is due."""
-        outs = self._begin()
-        if config.kind != "realtime":
-            return outs
-        outs += self._answer_owed(config)
-        if self.answering.is_quiet(now) and not user_is_speaking and not self.owed_to:
-            outs += self._ring(config, now)
-        return outs
-
-    def start_timer(self, seconds: float, text: str, now: float) -> None:
-        """Say `text` when the time is up and nobody speaks."""
-        if len(self._timers) < MOST_TIMERS:
-            self._timers.append(_Timer(now + seconds, text))
-
-    def stop_timers(self) -> None:
-        """Forget all timers."""
-        self._timers.clear()
+    def follow_up(self, config: SessionConfig) -> list[Out]:
+        """Whatever has become possible: begin what waited for words, answer what is owed."""
+        return [*self._begin(), *(self._answer_owed(config) if config.kind == "realtime" else [])]
 
     def likely_turn(self, text: str, config: SessionConfig) -> Turn | None:
         """What the brain would be asked if the user, who has just paused, said no more; None if nothing would be."""
@@ -220,16 +182,6 @@ class Replies:
         made = self.create(default_wish(config))
         return [] if isinstance(made, Refusal) else made
 
-    def _ring(self, config: SessionConfig, now: float) -> list[Out]:
-        due = next((timer for timer in self._timers if timer.rings_at <= now), None)
-        if due is None:
-            return []
-        made = self.create(default_wish(config), due.text)
-        if isinstance(made, Refusal):
-            return []
-        self._timers.remove(due)
-        return made
-
     def _begin(self) -> list[Out]:
         outs: list[Out] = []
         for response_id, wish in list(self._waiting.items()):
@@ -241,13 +193,12 @@ class Replies:
 
     def _reply(self, response_id: str, wish: Wish, entries: tuple[Entry, ...]) -> list[Out]:
         context = read_context(entries, wish.instructions)
-        self.measured.answers += 1
         turn = self._turn(wish, context)
         if context.by_voice and not context.text and not context.tool_outputs:
             return self.answering.reply(response_id, None, NOT_HEARD)
         foreign = foreign_language(context.text)
         notice = self._language_notice(foreign)
-        # Words of another language are answered by the notice alone: the guide could only say that it is at a loss.
+        # Words of another language are answered by the notice alone: the brain could only say that it is at a loss.
         return self.answering.reply(response_id, None if notice and foreign else turn, notice)
 
     def _turn(self, wish: Wish, context: Context) -> Turn:
@@ -259,7 +210,6 @@ class Replies:
             tools=wish.tools,
             tool_choice=wish.tool_choice,
             tool_outputs=context.tool_outputs,
-            facts=self.facts(),
             by_voice=context.by_voice,
         )
 
@@ -275,19 +225,6 @@ class Replies:
         short = code.lower().split("-")[0]
         self._wished_language = (
             "" if short in ("", "en", "eng", "english") else _LANGUAGES.get(short, f"the language {code!r}")
-        )
-
-    def facts(self) -> SessionFacts:
-        """What was measured so far."""
-        m = self.measured
-        return SessionFacts(
-            user_turns=m.user_turns,
-            user_speech=m.user_speech,
-            last_user_speech=m.last_user_speech,
-            last_heard_after=m.last_heard_after,
-            last_answered_after=m.last_answered_after,
-            answers=m.answers,
-            interruptions=self.answering.interruptions,
         )
 
 

@@ -7,7 +7,6 @@ touched from the loop. Nothing of what is said is logged.
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
 import secrets
 import time
@@ -23,8 +22,8 @@ from numpy.typing import NDArray
 
 from voicechat.errors import LocalProtocolError
 from voicechat.local_server.answer import Action, Out, Recognise, Reply, StopReply
-from voicechat.local_server.brain.base import Brain, CallTool, Say, StartTimer, StopTimers, Turn
-from voicechat.local_server.brain.guide import Guide
+from voicechat.local_server.brain import Brain, CallTool, Say, Turn
+from voicechat.local_server.brain.partner import Partner, answer_to
 from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
@@ -48,28 +47,24 @@ class Rehearsal:
 
     Makes the first sentence of the likely answer while the server still waits to see whether the user goes on speaking.
 
-    The words are known 200 ms into the silence that ends a turn after 500 ms, and the built-in guide is quick and
-    deterministic, so a copy of it can be asked what it would say, and that can be spoken into a drawer. If the user
+    The words are known 200 ms into the silence that ends a turn after 500 ms, and the practice partner is quick and
+    keeps nothing, so it can be asked what it would say, and that can be spoken into a drawer. If the user
     does go on, or the answer turns out otherwise, the drawer is thrown away. It takes the voice's 25 ms (150 on a
     busy machine) out of every answer. A chat server is never rehearsed with: it would be asked twice.
     """
 
     def __init__(self, brain: Brain, speak: Speak, pool: Executor) -> None:
-        self._brain = brain if isinstance(brain, Guide) else None
+        self._brain = brain if isinstance(brain, Partner) else None
         self._speak = speak
         self._pool = pool
         self._drawer: tuple[str, float, asyncio.Future[Samples]] | None = None
 
-    async def prepare(self, turn: Turn, speed: float) -> None:
+    def prepare(self, turn: Turn, speed: float) -> None:
         """Begin to speak the first sentence of what would be answered now; does not wait for the sound."""
         if self._brain is None:
             return
-        # The guide remembers what it was told and throws dice; a copy does both without consequences.
-        answer = copy.deepcopy(self._brain).answer(turn)
-        text = ""
-        async for output in answer:
-            text = output.text if isinstance(output, Say) else ""
-            break
+        first = next(iter(answer_to(turn)), None)
+        text = first.text if isinstance(first, Say) else ""
         for sentence in split_sentences(text)[:1]:
             self._drawer = (sentence, speed, self._made(sentence, speed))
 
@@ -182,7 +177,6 @@ class Session:
             ears=Ears(self.senses.new_detector()),
             new_id=new_id,
             local_time=lambda: datetime.now().astimezone(),
-            now=self.clock(),
         )
 
     def start(self) -> None:
@@ -283,7 +277,7 @@ class Session:
             return
         self._perform(self.dialogue.recognised(action.item_id, action.tag, text, self.clock()))
         if turn := self.dialogue.likely_turn(action.item_id, text):
-            await self._rehearsal.prepare(turn, self.dialogue.config.speed)
+            self._rehearsal.prepare(turn, self.dialogue.config.speed)
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
         began = self.clock()
@@ -314,10 +308,6 @@ class Session:
                     case CallTool(name, arguments):
                         has_called = True
                         self._perform(self.dialogue.called(reply.response_id, name, arguments))
-                    case StartTimer(seconds):
-                        self.dialogue.start_timer(seconds, output.ring_text, self.clock())
-                    case StopTimers():
-                        self.dialogue.stop_timers()
         self._perform(self.dialogue.answered(reply.response_id, self.clock()))
 
     async def _say(self, reply: Reply, text: str) -> None:

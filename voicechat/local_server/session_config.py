@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from voicechat.local_server.brain.base import FunctionTool
+from voicechat.local_server.brain import FunctionTool
 from voicechat.local_server.session_shape import BETA_SESSION, GA_SESSION, GA_TRANSCRIPTION_SESSION
 from voicechat.local_server.shapes import Refusal, missing
 from voicechat.protocol.dialects import Dialect, detect_dialect

@@ -5,26 +5,15 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_SMALL = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen "
-        "eighteen nineteen".split()
-    )
-} | {"nought": 0, "oh": 0}
-_TENS = {
-    word: 10 * value
-    for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
-} | {"fourty": 40}
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = {word: value for value, word in enumerate(_UNITS)} | {word: 20 + 10 * at for at, word in enumerate(_TENS)}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": Fraction(1, 2), "quarter": Fraction(1, 4), "third": Fraction(1, 3)}
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
-
-HOMOPHONES = {"to": 2, "too": 2, "for": 4, "fore": 4, "won": 1, "ate": 8, "sex": 6, "tree": 3, "free": 3, "tin": 10}
-"""What the recogniser writes for numbers; only to be believed where a number must stand."""
-
-_DECIMALS = 6
 _FULL_DIGITS = 10**15
 
 
@@ -47,114 +36,57 @@ def is_exact(number: Fraction) -> bool:
 
 
 def _places(value: Fraction) -> int:
-    return _DECIMALS if abs(value) < 1 else 4
+    return 6 if abs(value) < 1 else 4
 
 
 def with_digits(words: list[str]) -> list[str]:
     """The same words, with each number phrase replaced by one word of digits."""
     out, at = [], 0
     while at < len(words):
-        found = number_at(words, at)
-        if found is None:
-            out.append(words[at])
-            at += 1
-        else:
-            value, at = found
-            out.append(_plain(value))
+        value, end = _number_at(words, at)
+        out.append(words[at] if end == at else _plain(value))
+        at = max(end, at + 1)
     return out
 
 
-def number_at(words: list[str], at: int) -> tuple[Fraction, int] | None:
-    """The number phrase that begins at this word, and where it ends; None if there is none."""
-    found = _whole(words, at)
-    if found is None:
-        if words[at] == "point" and (decimals := _decimals(words, at + 1)):
-            return decimals
-        return None
-    value, end = found
-    if _word(words, end) == "point" and (decimals := _decimals(words, end + 1)):
-        return value + decimals[0], decimals[1]
-    if _word(words, end) == "and" and _word(words, end + 1) in ("a", "1", "one", "three", "3"):
-        part = _PARTS.get(_word(words, end + 2).removesuffix("s"))
-        if part is not None:
-            return value + part * (3 if _word(words, end + 1) in ("three", "3") else 1), end + 3
+def _number_at(words: list[str], at: int) -> tuple[Fraction, int]:
+    """The number phrase that begins at this word, and where it ends; where it begins if there is none."""
+    total, end = Fraction(0), at
+    group: Fraction | None = None
+    room: float = float("inf")
+    """What may still be added must be below this: 100 behind "hundred", 10 behind "twenty"."""
+    while end < len(words):
+        joined = words[end] == "and" and end > at and room >= 100
+        word, after = _word(words, end + joined), _word(words, end + joined + 1)
+        number = Fraction(word) if _DIGITS.fullmatch(word) else _WORDS.get(word)
+        if number is None and end == at and word in ("a", "an") and after in ("hundred", *_SCALES):
+            number = 1
+        if number is not None and number < room:
+            group, room = (group or 0) + Fraction(number), 10 if word in _TENS else 0
+        elif word == "hundred" and group is not None and room != 100 and not joined:
+            group, room = group * 100, 100
+        elif word in _SCALES and group is not None and not joined:
+            total, group, room = total + group * _SCALES[word], None, 1000
+        else:
+            break
+        end += 1 + joined
+    return _with_part(words, total + (group or 0), end, is_number=end > at)
+
+
+def _with_part(words: list[str], value: Fraction, end: int, *, is_number: bool) -> tuple[Fraction, int]:
+    """ "point one four" is .14, "and a half" is .5."""
+    digits, at = "", end + 1
+    while _word(words, end) == "point" and (word := _word(words, at)) and (word.isdecimal() or word in _WORDS):
+        digits, at = digits + (word if word.isdecimal() else str(_WORDS[word])), at + 1
+    if digits:
+        return value + Fraction(f"0.{digits}"), at
+    if is_number and _word(words, end) == "and" and _word(words, end + 1) == "a" and _word(words, end + 2) in _PARTS:
+        return value + _PARTS[words[end + 2]], end + 3
     return value, end
 
 
-def _whole(words: list[str], at: int) -> tuple[Fraction, int] | None:
-    """ "two million three hundred thousand and five", also with digits in it ("3 hundred", "2.5 million")."""
-    total, end = Fraction(0), at
-    group: Fraction | None = None
-    while end < len(words):
-        word = words[end]
-        if word in _SCALES and (group is not None):
-            total, group, end = total + group * _SCALES[word], None, end + 1
-        elif group is None and (step := _group(words, end, first=end == at)) is not None:
-            group, end = step
-        elif word == "and" and end > at and group is None and _joins(words, end + 1):
-            end += 1
-        else:
-            break
-    if end == at:
-        return None
-    return total + (group or 0), end
-
-
-def _joins(words: list[str], after: int) -> bool:
-    """Whether an "and" belongs to the number: it does after thousand or million, before a smaller number."""
-    return (step := _group(words, after, first=False)) is not None and step[0] < 1000
-
-
-def _group(words: list[str], at: int, *, first: bool) -> tuple[Fraction, int] | None:
-    """A number below a thousand ("a hundred and five"), or digits."""
-    word, after = _word(words, at), _word(words, at + 1)
-    if word in ("a", "an") and first and after in ("hundred", "dozen", *_SCALES):
-        return (Fraction(1), at + 1) if after in _SCALES else _hundreds(words, Fraction(1), at + 1)
-    if word == "hundred" and first:
-        return _hundreds(words, Fraction(1), at)
-    if _DIGITS.fullmatch(word):
-        return _hundreds(words, Fraction(word), at + 1)
-    if word in _SMALL and word != "oh":
-        return _hundreds(words, Fraction(_SMALL[word]), at + 1)
-    if word in _TENS:
-        unit = _SMALL.get(after, 0)
-        return (Fraction(_TENS[word] + unit), at + 2) if 0 < unit < 10 else (Fraction(_TENS[word]), at + 1)
-    return None
-
-
-def _hundreds(words: list[str], value: Fraction, at: int) -> tuple[Fraction, int]:
-    if _word(words, at) == "dozen":
-        return value * 12, at + 1
-    if _word(words, at) != "hundred":
-        return value, at
-    value, at = value * 100, at + 1
-    skip = 1 if _word(words, at) == "and" else 0
-    rest = _group(words, at + skip, first=False)
-    if rest is not None and rest[0] < 100:
-        return value + rest[0], rest[1]
-    return value, at
-
-
-def _decimals(words: list[str], at: int) -> tuple[Fraction, int] | None:
-    """ "one four" after "point" is .14; so are "14" and "fourteen"."""
-    digits, end = "", at
-    while end < len(words):
-        word = words[end]
-        if word.isdigit():
-            digits += word
-        elif word in _SMALL:
-            digits += str(_SMALL[word])
-        elif word in _TENS:
-            digits += str(_TENS[word] + _SMALL.get(_word(words, end + 1), 0))
-            end += 1 if _word(words, end + 1) in _SMALL else 0
-        else:
-            break
-        end += 1
-    return (Fraction(f"0.{digits}"), end) if digits else None
-
-
 def _word(words: list[str], at: int) -> str:
-    return words[at] if 0 <= at < len(words) else ""
+    return words[at] if at < len(words) else ""
 
 
 def _plain(value: Fraction) -> str:

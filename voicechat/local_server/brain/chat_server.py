@@ -1,4 +1,4 @@
-"""Chooses who answers: the chat server that was named, one found on this computer, or the built-in guide.
+"""Chooses who answers: the chat server that was named, one found on this computer, or the practice partner.
 
 Only this computer is probed, never an address of the network, and for at most 300 ms in all. Call it once a session:
 a chat server started meanwhile is noticed at the next one.
@@ -20,8 +20,8 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.brain.base import Brain, CallTool, Output, Say, Turn
-from voicechat.local_server.brain.guide import EXACT_SKILLS, Guide
+from voicechat.local_server.brain import Brain, CallTool, Output, Say, Turn
+from voicechat.local_server.brain.partner import Partner
 from voicechat.local_server.speech.text import SentenceSplitter
 
 SPOKEN_STYLE = (
@@ -178,28 +178,17 @@ class _Failed(Exception):
 
 
 class ChatServer:
-    """Answers with a language model; knows timers, measurements and the program's keys by the guide.
-
-    A brain behind an OpenAI-compatible chat server, mostly one on this computer: Ollama, LM Studio, llama.cpp, vLLM.
+    """Answers with a language model behind an OpenAI-compatible server: Ollama, LM Studio, llama.cpp, vLLM.
 
     The answer is streamed and cut at sentence ends, so that the voice begins while the model still writes. When the
-    server fails, that is said in one sentence and the built-in guide answers: the user is never left in silence.
+    server fails, that is said in one sentence: the user is never left in silence, and never answered by a lesser brain.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        model: str,
-        label: str,
-        *,
-        guide: Guide | None = None,
-        first_word_limit: float = FIRST_WORD_LIMIT,
-    ) -> None:
+    def __init__(self, base_url: str, model: str, label: str, *, first_word_limit: float = FIRST_WORD_LIMIT) -> None:
         """`base_url` is the address up to and including `/v1`."""
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._model = model
         self._label = label
-        self._guide = guide or Guide()
         self._first_word_limit = first_word_limit
 
     @property
@@ -209,22 +198,12 @@ class ChatServer:
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the model's sentences as they are written, then its function calls."""
-        known = None if turn.tool_outputs else self._guide.reply(turn, EXACT_SKILLS) if turn.text.strip() else None
-        if known is not None:
-            for output in known:
-                yield output
-            return
-        said_any = False
         try:
             async with aclosing(self._sentences(turn)) as outputs:
                 async for output in outputs:
-                    said_any = True
                     yield output
         except _Failed as reason:
             yield Say(f"The language model {self._label} {reason}.")
-            if not said_any:
-                async for output in self._guide.answer(turn):
-                    yield output
 
     async def _sentences(self, turn: Turn) -> AsyncGenerator[Output, None]:
         splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
@@ -300,11 +279,11 @@ async def choose_brain(url: str = "", model: str = "", *, servers: Sequence[tupl
     """The brain for one session.
 
     `url` (up to and including `/v1`, or without it) and `model` are what the user named; either may be empty. A named
-    server is used even if it does not answer now (its failure is then spoken); `url` "none" means the guide.
+    server is used even if it does not answer now (its failure is then spoken); `url` "none" means the practice partner.
     Raises ConfigError if the URL is not one.
     """
     if url.strip().lower() in ("none", "off", "built-in"):
-        return Guide()
+        return Partner()
     if url:
         return await _named(_checked(url), model)
     async with aiohttp.ClientSession() as client:
@@ -314,7 +293,7 @@ async def choose_brain(url: str = "", model: str = "", *, servers: Sequence[tupl
         chosen = model if model in models else "" if model else chat_model(models)
         if chosen:
             return ChatServer(f"http://127.0.0.1:{port}/v1", chosen, f"{name}/{chosen}")
-    return Guide()
+    return Partner()
 
 
 def chat_model(models: Sequence[str]) -> str:

@@ -1,0 +1,613 @@
+"""The practice partner: answers where no thinking model is, so that a talk can be tried with nothing else installed.
+
+It acts only on what it surely understood: every rule must match the whole utterance, so a negation, a question about a
+thing or a half-heard command matches none, and what was heard is told instead. It keeps nothing: the same `Turn` always
+gets the same answer, and "go on" or "what did I say" are read from the turn's history.
+
+A function of the client's is called when the utterance is a command (or, for functions that fetch, a question) that
+holds every word of the function's name, and when what remains are its arguments. What is missing is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from voicechat.local_server.brain import CallTool, FunctionTool, Output, Say, ToolOutput, Turn
+from voicechat.local_server.brain.numbers import as_digits, is_exact, with_digits
+
+Answer = tuple[Output, ...]
+
+LONGEST_TEXT = 1_500
+"""Characters of an utterance that are looked at."""
+_LONGEST_QUOTE = 200
+
+# What it says.
+
+HOW_TO_THINK = "A model that thinks is one command away: ollama run llama3.2, and then a new talk."
+_WHO = (
+    "I am Echo, the practice partner of voicechat: a small program with few answers, so that you can try the sound.",
+    "Try: what is twelve times seven, what time is it, or: repeat after me, and some words.",
+    "Or say: tell me a long story, and talk over me. When you say stop, I am quiet. Question mark shows the keys.",
+    HOW_TO_THINK,
+)
+_MODELS = (
+    "I look for a language model on this computer when a talk begins, and it answers in my place.",
+    "With Ollama that is one command: ollama run llama3.2. With LM Studio: lms server start.",
+    "With llama dot cpp: llama-server -hf ggml-org/gemma-3-1b-it-GGUF. With vLLM: vllm serve and the name of a model.",
+    "Another address goes into --brain-url, and with a key voicechat --provider openai talks with OpenAI.",
+)
+STORY = (
+    "Long ago, in a valley where the wind never rested, there lived a girl named Mira who collected echoes.",
+    "She carried a basket up into the mountains, called into every cave, and waited for the answer.",
+    "Some echoes came back at once, sharp and bright, like a stone dropped into a well.",
+    "Others took so long that she had time to eat her bread before they arrived.",
+    "She gave each of them a name, and she never forgot one.",
+    "One morning she found a cave that she had never seen before, hidden behind a curtain of ivy.",
+    "She called her own name into the dark, and nothing came back.",
+    "She waited until noon, and she waited until the shadows grew long, and still there was no answer.",
+    "So she did what she had never done before: she asked the cave a question.",
+    "Are you lonely, she asked.",
+    "And very softly, from deep inside the mountain, a voice said: not any more.",
+    "It was not an echo, for it had not used her words.",
+    "Mira sat down at the mouth of the cave, and the two of them began to talk.",
+    "The voice told her of rivers under the earth, and of crystals that grew one finger's width in a thousand years.",
+    "Mira told it of the wind, of the market in the valley, and of the taste of bread with honey.",
+    "When the stars came out, she had to go home, but she promised to return.",
+    "She kept her promise for seventy years.",
+    "And if you walk through that valley today and call into the right cave, you may hear two voices, laughing.",
+)
+"""75 seconds: long enough to be interrupted."""
+
+
+class Partner:
+    """The brain that is always there."""
+
+    label = "built-in"
+
+    async def answer(self, turn: Turn) -> AsyncIterator[Output]:
+        """Yield the answer's sentences and calls; at once, for there is nothing to wait for."""
+        for output in answer_to(turn):
+            yield output
+
+
+def answer_to(turn: Turn) -> Answer:
+    """What is said and done upon a turn. Empty: told to be quiet, aloud."""
+    if turn.tool_outputs:
+        return tuple(Say(_spoken_result(output)) for output in turn.tool_outputs)
+    if turn.tools and turn.tool_choice not in ("auto", "none"):
+        return _call(turn, must=True) or _at_a_loss(turn)
+    if not turn.text.strip():
+        return _opening(turn)
+    if (echoed := _repeated(turn.text)) is not None:
+        return (Say(echoed),)
+    line = understood(turn.text)
+    for pattern, rule in _RULES:
+        if match := pattern.fullmatch(line):
+            return rule(turn, match)
+    if (result := worked_out(line)) is not None:
+        return (Say(result),)
+    called = _call(turn) if turn.tools and turn.tool_choice != "none" else None
+    return called or _at_a_loss(turn)
+
+
+def _at_a_loss(turn: Turn) -> Answer:
+    """What was heard, so that the user knows whether hearing or knowing failed; once, how to get more."""
+    quote = " ".join(turn.text.split())[:_LONGEST_QUOTE].rstrip(" .!?")
+    heard = f"{'I heard' if turn.by_voice else 'You wrote'}: {quote}."
+    if any(role == "assistant" and HOW_TO_THINK[:24] in text for role, text in turn.history):
+        return (Say(heard), Say("I have no answer to that. Ask what I can do."))
+    return (
+        Say(heard),
+        Say("I am a practice partner, and have no answer to that. Ask what I can do."),
+        Say(HOW_TO_THINK),
+    )
+
+
+_TOLD_TO_SAY = re.compile(
+    r"\b(?:say|repeat|read)\b[^\"“]{0,80}[\"“]([^\"”]{1,500})[\"”]"
+    r"|^\W*(?:please )?(?:say|repeat|read)\b[^\"“:\n]{0,80}:\s*(\S.{0,500})",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _opening(turn: Turn) -> Answer:
+    """An answer was asked for without a question: what the instructions want said, or a greeting."""
+    if told := _TOLD_TO_SAY.search(turn.instructions):
+        return (Say((told[1] or told[2]).strip()),)
+    return (Say(f"{_time_of_day(turn)}! I am Echo, the practice partner of voicechat. Ask what I can do."),)
+
+
+# What it understands.
+
+_TOKEN = re.compile(r"\d{1,2}:\d{2}|\d+(?:\.\d+)?(?:st|nd|rd|th)?(?!\d)|[^\W\d_]+(?:'[^\W\d_]+)*|[-+*/^%√²³×÷]")
+_SPELLINGS = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"[’‘]", "'"),
+        (r"−", "-"),
+        (r"\bwon't\b", "will not"),
+        (r"\bcan't\b|\bcannot\b", "can not"),
+        (r"n't\b", " not"),
+        (r"\blet's\b", "let us"),
+        (r"\b(what|who|how|that|it|there)'s\b", r"\1 is"),
+        (r"\bi'd\b", "i would"),
+        (r"\bi'm\b", "i am"),
+        (r"\bokay\b", "ok"),
+        (r"(?<=\d),(?=\d{3}\b)", ""),
+        (r"(?<=\d)\s*x\s*(?=\d)", " times "),
+        (r"(?<=[a-z])-(?=[a-z])", " "),
+    )
+)
+_FILLERS = frozenset("um uh er erm uhm please kindly just".split())
+_OPENING = re.compile(
+    r"^(?:(?:ok|so|well|now|and|then|hey|alright|oh|ah|yes|yeah|echo) (?=\S)|(?:can|could|would|will) you (?=\S+ \S)"
+    r"|i (?:want|need|would like) you to )+"
+)
+_ENDING = re.compile(r"(?: (?:for me|right now|now|thanks|thank you))+$")
+
+
+def understood(text: str) -> str:
+    """The utterance for rules: small letters, numbers as digits, without punctuation, fillers and politeness."""
+    text = text[:LONGEST_TEXT].lower()
+    for pattern, words in _SPELLINGS:
+        text = pattern.sub(words, text)
+    plain = " ".join(token for token in _TOKEN.findall(text) if token not in _FILLERS)
+    return " ".join(with_digits(_ENDING.sub("", _OPENING.sub("", plain)).split()))
+
+
+_STOP = (
+    r"(?:stop|quiet|silence|hush|shush|enough|pause|wait|cancel|shut up|be quiet|be silent|hold on|hang on|never mind"
+    r"|stop (?:it|that|this|talking|speaking|the story)|(?:that is|it is) enough|that will do)"
+)
+_AFTER_STOP = r"(?: (?:a|1) (?:moment|minute|second)| (?:here|it|already|there))?"
+
+
+def _said(*sentences: str) -> Callable[[Turn, re.Match[str]], Answer]:
+    return lambda turn, match: tuple(Say(sentence) for sentence in sentences)
+
+
+def _quiet(turn: Turn, match: re.Match[str]) -> Answer:
+    return () if turn.by_voice else (Say("OK."),)
+
+
+def _time_of_day(turn: Turn) -> str:
+    hour = turn.now.hour
+    return "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
+
+
+def _time(turn: Turn, match: re.Match[str]) -> Answer:
+    return (Say(f"It is {turn.now.hour % 12 or 12}:{turn.now.minute:02} {'AM' if turn.now.hour < 12 else 'PM'}."),)
+
+
+def _date(turn: Turn, match: re.Match[str]) -> Answer:
+    return (Say(f"Today is {turn.now:%A, %B} {turn.now.day}, {turn.now.year}."),)
+
+
+def _story(turn: Turn, match: re.Match[str]) -> Answer:
+    return tuple(Say(sentence) for sentence in STORY)
+
+
+def _go_on(turn: Turn, match: re.Match[str]) -> Answer:
+    """The rest of the story, from the sentence that was cut."""
+    heard = _letters(" ".join(text for role, text in turn.history if role == "assistant"))
+    told = sum(_letters(sentence) in heard for sentence in STORY)
+    has_begun = any(_letters(text).startswith(_letters(STORY[0])[:20]) for role, text in turn.history)
+    if not has_begun and not told:
+        return (Say("There is nothing to go on with. Say: tell me a story."),)
+    return tuple(Say(sentence) for sentence in STORY[told:]) or (Say("That was all of it."),)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z]", "", text.lower())
+
+
+def _last(role: str, prefix: str, nothing: str) -> Callable[[Turn, re.Match[str]], Answer]:
+    """What was said last by one side, again."""
+
+    def rule(turn: Turn, match: re.Match[str]) -> Answer:
+        found = next((text for who, text in reversed(turn.history) if who == role and text.strip()), "")
+        return (Say(f"{prefix}{found.strip()[:LONGEST_TEXT]}" if found else nothing),)
+
+    return rule
+
+
+_HELLO = r"(?:hello|hallo|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
+_RULES: tuple[tuple[re.Pattern[str], Callable[[Turn, re.Match[str]], Answer]], ...] = tuple(
+    (re.compile(pattern), rule)
+    for pattern, rule in (
+        (rf"(?:no )?{_STOP}{_AFTER_STOP}(?: (?:and )?{_STOP}{_AFTER_STOP})*", _quiet),
+        (rf"(?:{_HELLO} ?)+(?:there|echo|again|you)*(?: how are you)?", lambda turn, match: _opening(turn)),
+        (
+            r"(?:(?:do you know|tell me) )?(?:what time (?:is it|it is)|(?:what is )?the (?:current |exact )?time)"
+            r"|do you have the time|what is the time|what time do we have",
+            _time,
+        ),
+        (
+            r"(?:tell me )?(?:what|which) (?:day|date|weekday|day of the week) (?:is (?:it|today)|it is|do we have)"
+            r"(?: today)?|(?:tell me |what is )(?:the|today's) (?:date|day)(?: (?:today|of today))?|what is today",
+            _date,
+        ),
+        (
+            r"(?:(?:tell|read|give) (?:me |us )?|i (?:want|would like) (?:to hear )?)?(?:a|another|1|the|your)"
+            r"(?: (?:very|really))?(?: (?:long|short|good|nice|little|bedtime))? story(?: about (?:\w+ ){0,3}\w+)?"
+            r"|(?:tell|read) (?:me )?(?:something|anything) long|talk for a (?:while|minute|bit)|keep talking",
+            _story,
+        ),
+        (r"(?:go on|continue|carry on|go ahead|keep going|proceed|what (?:then|happened next))(?: the story)?", _go_on),
+        (
+            r"(?:say|repeat) (?:that|it|this|yourself|what you said)(?: again| once more)?|what did you(?: just)? say"
+            r"|pardon|pardon me|come again|say again|repeat",
+            _last("assistant", "", "I have not said anything yet."),
+        ),
+        (
+            r"what (?:did i(?: just)? say|did you (?:hear|understand)|have i said)|repeat what (?:i said|you heard)",
+            _last("user", "You said: ", "You have not said anything before that."),
+        ),
+        (
+            r"(?:tell me )?what (?:else )?(?:can|could|do) (?:you|i|we) (?:do|say|ask|try)(?: here)?|help(?: me)?"
+            r"|i need help|who (?:are you|is this)|what are you|what is your name|introduce yourself|how does this work"
+            r"|tell me about yourself|what should i (?:say|ask|try|do)|are you (?:a |an )?(?:human|robot|machine|ai)",
+            _said(*_WHO),
+        ),
+        (
+            r"(?:how (?:do|can) (?:i|we) |can (?:i|you|we) )?(?:get|use|install|start|add|connect|make|run)(?: you)?"
+            r"(?: (?:a|an|the|better|real|thinking|smarter|local|other|another|large))*"
+            r" (?:ollama|llm|ai|language model|chat model|model|assistant|brain|lm studio|vllm|llama cpp|openai"
+            r"|chat server|smarter|better)(?: here| with you)?",
+            _said(*_MODELS),
+        ),
+        (r"(?:can you|do you) hear me|are you there|(?:mic(?:rophone)? )?(?:test|testing|check)(?: 1 2(?: 3)?)?",
+         _said("Yes, I hear you.")),
+        (r"how are you(?: doing)?(?: today)?", _said("Everything here is working, thank you. What can I do for you?")),
+        (r"(?:thanks|thank you)(?: (?:so|very) much| a lot| echo)?", _said("You are welcome.")),
+        (r"(?:bye|goodbye|good bye|bye bye|see you|good night)(?: echo| later)?", _said("Goodbye!")),
+    )
+)  # fmt: skip
+"""Each must match the whole of `understood`; the first that does answers."""
+
+_REPEAT = re.compile(
+    r"^\W*(?:(?:ok|okay|now|hey|please|can you|could you|would you)\b[,\s]*)*"
+    r"(?:(?:repeat|say)(?: this| the following)? after me\b[\s,.:;\"“'-]*"
+    r"|(?:repeat|say|read)(?: exactly)? (?:the following|this|these|the)(?: (?:text|sentence|words?|phrase|line))?"
+    r"(?: exactly| to me)?\s*[:;,.\"“-][\s\"“]*"
+    r"|say the (?:words?|sentence)\b[\s,:\"“]*)"
+    r"(\S.*?)[\s\"”]*$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _repeated(text: str) -> str | None:
+    """The words that are to be said; None when nothing is."""
+    match = _REPEAT.match(text.strip()[:LONGEST_TEXT])
+    words = match[1].strip() if match else ""
+    return words if any(char.isalnum() for char in words) and words.lower() != "please" else None
+
+
+# Sums.
+
+_N = r"(-?\d+(?:\.\d+)?)"
+_SUM_WORDS = tuple(
+    (re.compile(rf"(?<!\S)(?:{pattern})(?!\S)"), words)
+    for pattern, words in (
+        (rf"add {_N} (?:and|to|plus) {_N}|the sum of {_N} and {_N}", r"\1\3 + \2\4"),
+        (rf"(?:subtract|take) {_N} from {_N}", r"\2 - \1"),
+        (rf"multiply {_N} (?:by|and|with) {_N}", r"\1 * \2"),
+        (rf"divide {_N} by {_N}", r"\1 / \2"),
+        (r"(?:the )?(?:square root of|√)", "sqrt"),
+        (r"(?:percent|%) of", "/ 100 *"),
+        (r"(?:a |1 |the )?half of", "0.5 *"),
+        (r"twice|double", "2 *"),
+        (r"multiplied by|times|×", "*"),
+        (r"divided by|over|÷", "/"),
+        (r"to the power of", "^"),
+        (r"squared|²", "^ 2"),
+        (r"cubed|³", "^ 3"),
+        (r"plus", "+"),
+        (r"minus|less", "-"),
+    )
+)
+_SUM_OPENING = re.compile(
+    r"^(?:(?:tell me |do you know )?(?:what|how much)(?: is| are| does| do)?|calculate|compute|work out) "
+)
+_SUM_ENDING = re.compile(r" (?:is|makes?|equals?|=)$")
+_OPERATORS: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "^": lambda a, b: a**b.numerator,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+}
+_SPOKEN = {"*": "times", "/": "divided by", "+": "plus", "-": "minus", "^": "to the power of"}
+_LARGEST_POWER = 64
+
+
+def worked_out(line: str) -> str | None:
+    """The answer to a sum, as a sentence; None for anything that is not wholly a sum."""
+    asked = _SUM_ENDING.sub("", _SUM_OPENING.sub("", line))
+    line = re.sub(r"^minus (?=\d)", "-", asked)
+    for pattern, words in _SUM_WORDS:
+        line = pattern.sub(words, line)
+    items: list[str | Fraction] = []
+    for token in line.split():
+        if re.fullmatch(_N, token):
+            number = Fraction(token)
+            root = items and items[-1] == "sqrt"
+            items[-1:] = [_square_root(number)] if root else [*items[-1:], number]
+        elif token in _OPERATORS or token == "sqrt":
+            items.append(token)
+        else:
+            return None
+    is_sum = len(items) > 1 or "square root" in asked or "√" in asked
+    shaped = all(isinstance(item, Fraction) == (at % 2 == 0) and item != "sqrt" for at, item in enumerate(items))
+    if not items or not is_sum or not shaped or len(items) % 2 == 0:
+        return None
+    try:
+        value = _evaluated(items)
+    except ZeroDivisionError:
+        return "Nothing can be divided by zero."
+    if value is None:
+        return "That is too large or too odd a power for me."
+    said = " ".join(_SPOKEN.get(word, word) for word in asked.split())
+    said = re.sub(rf"-(?={_N})", "minus ", said)
+    return f"{said[:1].upper()}{said[1:]} is {'' if is_exact(value) else 'about '}{as_digits(value)}."
+
+
+def _evaluated(items: list[str | Fraction]) -> Fraction | None:
+    """Numbers and operators in turn, by precedence, from the left; None for a power out of bounds."""
+    for operators in ("^", "*/", "+-"):
+        left: list[str | Fraction] = [items[0]]
+        for at in range(1, len(items), 2):
+            operator, a, b = str(items[at]), left[-1], items[at + 1]
+            assert isinstance(a, Fraction) and isinstance(b, Fraction)
+            if operator not in operators:
+                left += [operator, b]
+            elif operator == "^" and (b.denominator != 1 or abs(b) > _LARGEST_POWER or abs(a) > 10**6):
+                return None
+            else:
+                left[-1] = _OPERATORS[operator](a, b)
+        items = left
+    (value,) = items
+    assert isinstance(value, Fraction)
+    return value
+
+
+def _square_root(value: Fraction) -> Fraction | str:
+    return Fraction(float(value) ** 0.5).limit_denominator(10**9) if value >= 0 else "sqrt"
+
+
+# Functions of the client's.
+
+_NEGATIONS = frozenset("not no never none nobody nothing without neither nor unless except".split())
+_GETTERS = frozenset("get fetch read check find lookup query show current".split())
+_SWITCHES = frozenset("set turn switch toggle put control".split())
+_VERBS = (
+    _GETTERS
+    | _SWITCHES
+    | frozenset(
+        "add book call cancel change close convert create delete list lock make multiply open order pause ping play "
+        "record remove roll run save search send start stop subtract take tell translate unlock update use write "
+        "flip toss schedule remind transfer look".split()
+    )
+)
+_GLUE = frozenset("the a an my our to for of in on at with by like it today now tonight please and is percent".split())
+"""Words that may remain when everything else is understood."""
+_FUNCTION_WORDS = frozenset(
+    "i you he she we they me him us them my your his her our their this that these those is are was were be been do "
+    "does did have has had will would can could should may might must and or but if when why how what who the a an so "
+    "in on at of to for with by from it as".split()
+) | _NEGATIONS  # fmt: skip
+_GENERAL = frozenset("tool function current info data status the a an of for in by to user value".split())
+_PLACES = frozenset("city location place town country region address".split())
+_FREE_TEXT = frozenset("query text message question prompt content input request task topic".split())
+"""Names of arguments for which the whole utterance will do when the function itself was named."""
+_PREPOSITIONS = frozenset("in at for of from to near on about with".split())
+_QUESTION = re.compile(r"(?:what is|what are|how is|how are|show me|tell me|give me) (?:the|my|our|today's)")
+_NAMED = re.compile(r"(?:call|run|use|execute|invoke)(?: the)?(?: tool| function)?")
+
+
+class _Missing(Exception):
+    """A required argument that was not said; the argument is its name."""
+
+
+def _call(turn: Turn, *, must: bool = False) -> Answer | None:
+    """The function that the utterance surely wants, or a question for what it lacks; None for neither.
+
+    `must`: the client demands a call, of the function it named, of the one whose name was said, or of its first.
+    """
+    words = _spaced(turn)
+    low = [word.lower() for word in words]
+    if not must and any(word in _NEGATIONS or word.endswith("n't") for word in low):
+        return None
+    tools = [tool for tool in turn.tools if tool.name == turn.tool_choice] or list(turn.tools)
+    wanted = [(tool, left) for tool in tools if (left := _without_name(tool, words, low)) is not None]
+    question: Answer | None = None
+    for tool, left in wanted or ([(tools[0], words)] if must else []):
+        try:
+            arguments, rest = _arguments(tool, left)
+        except _Missing as missing:
+            if str(missing) in _FREE_TEXT and words and (must or (_NAMED.match(" ".join(low)) and not left)):
+                return (CallTool(tool.name, json.dumps({str(missing): turn.text.strip()}, ensure_ascii=False)),)
+            need = f"{tool.name.replace('_', ' ')}, but it needs the {str(missing).replace('_', ' ')}"
+            question = question or (Say(f"I could use {need}. Say it all in one sentence."),)
+            continue
+        if must or all(word.lower() in _GLUE for word in rest):
+            return (CallTool(tool.name, json.dumps(arguments, ensure_ascii=False)),)
+    return question
+
+
+def _spaced(turn: Turn) -> list[str]:
+    """The utterance's words in their own case, numbers as digits, names of functions and arguments as words."""
+    text = " ".join(turn.text[:LONGEST_TEXT].replace("=", " ").replace("’", "'").split())
+    for name in (name for tool in turn.tools for name in (tool.name, *_properties(tool))):
+        if not name.isalpha():
+            text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", " ".join(_name_words(name)), text)
+    text = re.sub(r"(?i)\bwhat's\b", "what is", re.sub(r"(?i)\bhow's\b", "how is", text))
+    words = [word.strip(",.;:?!\"'“”()") for word in text.split()]
+    words = [word for word in words if word and word.lower() not in _FILLERS]
+    if opening := _OPENING.match(" ".join(words).lower() + " "):
+        words = words[len(opening[0].split()) :]
+    if ending := _ENDING.search(" ".join(words).lower()):
+        words = words[: len(words) - len(ending[0].split())]
+    return with_digits([*(word.lower() for word in words[:1]), *words[1:]])
+
+
+def _name_words(name: str) -> list[str]:
+    return [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)]
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s") if len(word) > 3 else word
+
+
+def _without_name(tool: FunctionTool, words: Sequence[str], low: Sequence[str]) -> list[str] | None:
+    """What remains of the utterance when it asks for this function; None when it does not.
+
+    A prefix in the name (`functions.`, `mcp__house__`, `Plugin-`) need not be said.
+    """
+    name = _name_words(tool.name)
+    line = " ".join(low)
+    if named := _NAMED.match(line):
+        after = len(named[0].split())
+        for skip in range(len(name)):
+            size = len(name) - skip
+            if list(low[after : after + size]) == name[skip:]:
+                return list(words[after + size :])
+    if (question := _QUESTION.match(line)) and (getter := next((word for word in name if word in _GETTERS), "")):
+        return _all_said(name[name.index(getter) + 1 :], words[len(question[0].split()) :])
+    verb = low[0] if low else ""
+    same = _SWITCHES if verb in _SWITCHES else _GETTERS if verb in _GETTERS else {verb}
+    at = next((at for at, word in enumerate(name) if word == verb or word in same), None)
+    if verb not in _VERBS | {name[0] if name else ""} or at is None:
+        return None
+    return _all_said(name[at + 1 :] or name[:at], words[1:])
+
+
+def _all_said(needed: Iterable[str], words: Sequence[str]) -> list[str] | None:
+    """The words without the needed ones; None when one of those was not said."""
+    left = list(words)
+    for one in needed:
+        if one in _GENERAL:
+            continue
+        at = next((at for at, word in enumerate(left) if _stem(word.lower()) == _stem(one)), None)
+        if at is None:
+            return None
+        del left[at]
+    return left
+
+
+def _properties(tool: FunctionTool) -> dict[str, Mapping[str, object]]:
+    found = tool.parameters.get("properties")
+    entries = list(found.items())[:20] if isinstance(found, Mapping) else []
+    return {str(name): schema if isinstance(schema, Mapping) else {} for name, schema in entries}
+
+
+def _arguments(tool: FunctionTool, words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+    """What the words give the function, and the words that gave nothing. Raises _Missing for a required argument."""
+    left, arguments = list(words), dict[str, object]()
+    properties, required = _properties(tool), tool.parameters.get("required")
+    for name, schema in properties.items():
+        value, left = _value(name, schema, left, list(properties), isinstance(required, list) and name in required)
+        if value is not None:
+            arguments[name] = value
+        elif isinstance(required, list) and name in required:
+            raise _Missing(name)
+    return arguments, left
+
+
+def _value(
+    name: str, schema: Mapping[str, object], words: list[str], names: list[str], is_needed: bool
+) -> tuple[object, list[str]]:
+    """The argument in these words (None: not there), and the words without it."""
+    kind, choices = schema.get("type"), schema.get("enum")
+    low = [word.lower() for word in words]
+    if isinstance(choices, list):
+        for choice in choices:
+            parts = str(choice).lower().split()
+            if parts and (at := _found(parts, low)) is not None:
+                return choice, words[:at] + words[at + len(parts) :]
+        return None, words
+    if kind == "boolean":
+        at = next((at for at, word in enumerate(low) if word in ("on", "off", "true", "false")), None)
+        return (None, words) if at is None else (low[at] in ("on", "true"), words[:at] + words[at + 1 :])
+    if kind in ("integer", "number"):
+        at = next((at for at, word in enumerate(low) if re.fullmatch(_N, word)), None)
+        if at is None:
+            return None, words
+        number = float(words[at])
+        own = {_stem(word) for word in _name_words(name)}
+        rest = [word for index, word in enumerate(words) if index != at and _stem(low[index]) not in own]
+        return (int(number) if kind == "integer" or number.is_integer() else number), rest
+    if kind != "string" or not is_needed:
+        return None, words
+    return _text(name, words, low, names)
+
+
+def _text(name: str, words: list[str], low: list[str], names: list[str]) -> tuple[object, list[str]]:
+    """The words behind the argument's name, or behind a preposition."""
+    own = _name_words(name)
+    at = _found(own, low)
+    if at is not None:
+        start = at + len(own)
+        start += start < len(low) and low[start] in ("is", "as", "to")
+        ends = [found for other in names if other != name and (found := _found(_name_words(other), low, start))]
+        end = min(ends, default=len(words))
+        end -= end > start and low[end - 1] in ("and", "with")
+    else:
+        at = next((at for at, word in enumerate(low) if word in _PREPOSITIONS), len(words))
+        start, end = at + 1, len(words)
+        start += start < end and low[start] == "the"
+        while end > start and low[end - 1] in ("today", "now", "tonight", "tomorrow", "like"):
+            end -= 1
+    value = words[start:end]
+    if not value or not _may_be(name, value, is_sentence=words != low):
+        return None, words
+    return " ".join(value)[:1000], words[:at] + words[end:]
+
+
+def _may_be(name: str, value: list[str], *, is_sentence: bool) -> bool:
+    """Whether these words can be this argument: a place has a capital where the writer uses any, and no small words."""
+    low = [word.lower() for word in value]
+    if low[0] in _FUNCTION_WORDS or low[-1] in _FUNCTION_WORDS:
+        return False
+    if not _PLACES & set(_name_words(name)):
+        return True
+    has_capital = value[0][:1].isupper() or not is_sentence
+    return has_capital and len(value) <= 4 and not _FUNCTION_WORDS & set(low)
+
+
+def _found(parts: Sequence[str], low: Sequence[str], start: int = 0) -> int | None:
+    """Where these words stand in a row."""
+    places = range(start, len(low) - len(parts) + 1)
+    return next((at for at in places if list(low[at : at + len(parts)]) == list(parts)), None)
+
+
+_MOST_ITEMS = 8
+_DEEPEST = 3
+
+
+def _spoken_result(output: ToolOutput) -> str:
+    """One sentence that says what a function gave back, at most 600 characters."""
+    name = " ".join(_name_words(output.name)) or "the function"
+    try:
+        value: object = json.loads(output.output)
+    except (ValueError, RecursionError):
+        value = output.output.strip()
+    text = _in_words(value, 0)[:600].strip()
+    return f"{name[:1].upper()}{name[1:]} says: {text}." if text else f"{name[:1].upper()}{name[1:]} is done."
+
+
+def _in_words(value: object, depth: int) -> str:
+    if value is None or depth > _DEEPEST:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        parts = [(str(key).replace("_", " "), _in_words(part, depth + 1)) for key, part in value.items()]
+        return ", ".join(f"{key} {part}" for key, part in parts[:_MOST_ITEMS] if part)
+    if isinstance(value, list):
+        said = [word for word in (_in_words(part, depth + 1) for part in value[:_MOST_ITEMS]) if word]
+        return " and ".join([", ".join(said[:-1]), said[-1]]) if len(said) > 1 else "".join(said)
+    return str(value).strip().rstrip(".")
