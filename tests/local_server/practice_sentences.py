@@ -71,7 +71,8 @@ HALF_HEARD = """
 What is twelve times | Twelve times | Times seven | What is the square root of | Lock the | The door
 Set a timer for | Timer five | Turn on the | The kitchen | Tell me a | Tell me a long | What time | What is the
 Weather in | What is the weather in the | Repeat after | Stop the | Search documents about the | Switch on the light in
-Set a kite for five minutes | Lock the drawer | Turn on the chicken light | Call add with twenty
+What's the weather in winter? | Set a kite for five minutes | Lock the drawer
+Turn on the chicken light | Call add with twenty
 """
 
 

@@ -426,7 +426,7 @@ def _call(turn: Turn, *, must: bool = False) -> Answer | None:
     question: Answer | None = None
     for tool, left in wanted or ([(tools[0], words)] if must else []):
         try:
-            arguments, rest = _arguments(tool, left)
+            arguments, rest = _arguments(tool, left, has_capitals=turn.text != turn.text.lower())
         except _Missing as missing:
             if str(missing) in _FREE_TEXT and words and (must or (_NAMED.match(" ".join(low)) and not left)):
                 return (CallTool(tool.name, json.dumps({str(missing): turn.text.strip()}, ensure_ascii=False)),)
@@ -480,7 +480,8 @@ def _without_name(tool: FunctionTool, words: Sequence[str], low: Sequence[str]) 
     verb = low[0] if low else ""
     same = _SWITCHES if verb in _SWITCHES else _GETTERS if verb in _GETTERS else {verb}
     at = next((at for at, word in enumerate(name) if word == verb or word in same), None)
-    if verb not in _VERBS | {name[0] if name else ""} or at is None:
+    is_command = verb in _VERBS or (name[:1] == [verb] and len(words) > len(name) > 1)  # "door lock" is none
+    if not is_command or at is None:
         return None
     return _all_said(name[at + 1 :] or name[:at], words[1:])
 
@@ -504,22 +505,24 @@ def _properties(tool: FunctionTool) -> dict[str, Mapping[str, object]]:
     return {str(name): schema if isinstance(schema, Mapping) else {} for name, schema in entries}
 
 
-def _arguments(tool: FunctionTool, words: Sequence[str]) -> tuple[dict[str, object], list[str]]:
+def _arguments(tool: FunctionTool, words: Sequence[str], *, has_capitals: bool) -> tuple[dict[str, object], list[str]]:
     """What the words give the function, and the words that gave nothing. Raises _Missing for a required argument."""
     left, arguments = list(words), dict[str, object]()
     properties, required = _properties(tool), tool.parameters.get("required")
     for name, schema in properties.items():
-        value, left = _value(name, schema, left, list(properties), isinstance(required, list) and name in required)
+        is_needed = isinstance(required, list) and name in required
+        if schema.get("type") == "string" and not isinstance(schema.get("enum"), list):
+            value, left = _text(name, left, list(properties), has_capitals) if is_needed else (None, left)
+        else:
+            value, left = _value(name, schema, left)
         if value is not None:
             arguments[name] = value
-        elif isinstance(required, list) and name in required:
+        elif is_needed:
             raise _Missing(name)
     return arguments, left
 
 
-def _value(
-    name: str, schema: Mapping[str, object], words: list[str], names: list[str], is_needed: bool
-) -> tuple[object, list[str]]:
+def _value(name: str, schema: Mapping[str, object], words: list[str]) -> tuple[object, list[str]]:
     """The argument in these words (None: not there), and the words without it."""
     kind, choices = schema.get("type"), schema.get("enum")
     low = [word.lower() for word in words]
@@ -532,22 +535,18 @@ def _value(
     if kind == "boolean":
         at = next((at for at, word in enumerate(low) if word in ("on", "off", "true", "false")), None)
         return (None, words) if at is None else (low[at] in ("on", "true"), words[:at] + words[at + 1 :])
-    if kind in ("integer", "number"):
-        at = next((at for at, word in enumerate(low) if re.fullmatch(_N, word)), None)
-        if at is None:
-            return None, words
-        number = float(words[at])
-        own = {_stem(word) for word in _name_words(name)}
-        rest = [word for index, word in enumerate(words) if index != at and _stem(low[index]) not in own]
-        return (int(number) if kind == "integer" or number.is_integer() else number), rest
-    if kind != "string" or not is_needed:
+    at = next((at for at, word in enumerate(low) if re.fullmatch(_N, word)), None)
+    if kind not in ("integer", "number") or at is None:
         return None, words
-    return _text(name, words, low, names)
+    number = float(words[at])
+    own = {_stem(word) for word in _name_words(name)}
+    rest = [word for index, word in enumerate(words) if index != at and _stem(low[index]) not in own]
+    return (int(number) if kind == "integer" or number.is_integer() else number), rest
 
 
-def _text(name: str, words: list[str], low: list[str], names: list[str]) -> tuple[object, list[str]]:
+def _text(name: str, words: list[str], names: list[str], has_capitals: bool) -> tuple[object, list[str]]:
     """The words behind the argument's name, or behind a preposition."""
-    own = _name_words(name)
+    own, low = _name_words(name), [word.lower() for word in words]
     at = _found(own, low)
     if at is not None:
         start = at + len(own)
@@ -562,20 +561,20 @@ def _text(name: str, words: list[str], low: list[str], names: list[str]) -> tupl
         while end > start and low[end - 1] in ("today", "now", "tonight", "tomorrow", "like"):
             end -= 1
     value = words[start:end]
-    if not value or not _may_be(name, value, is_sentence=words != low):
+    if not value or not _may_be(name, value, has_capitals):
         return None, words
     return " ".join(value)[:1000], words[:at] + words[end:]
 
 
-def _may_be(name: str, value: list[str], *, is_sentence: bool) -> bool:
+def _may_be(name: str, value: list[str], has_capitals: bool) -> bool:
     """Whether these words can be this argument: a place has a capital where the writer uses any, and no small words."""
     low = [word.lower() for word in value]
     if low[0] in _FUNCTION_WORDS or low[-1] in _FUNCTION_WORDS:
         return False
     if not _PLACES & set(_name_words(name)):
         return True
-    has_capital = value[0][:1].isupper() or not is_sentence
-    return has_capital and len(value) <= 4 and not _FUNCTION_WORDS & set(low)
+    is_name = value[0][:1].isupper() or not has_capitals
+    return is_name and len(value) <= 4 and not _FUNCTION_WORDS & set(low)
 
 
 def _found(parts: Sequence[str], low: Sequence[str], start: int = 0) -> int | None:
