@@ -1,6 +1,6 @@
-"""What the `voicechat config` commands do. stdout is data, stderr tells; nothing that may be secret is printed.
+"""What `voicechat config init|show|check|path` do: the configuration file, and why the settings are what they are.
 
-`voicechat config init|show|check|path`: the configuration file, and why the settings are what they are.
+stdout is data, stderr tells; nothing that may be secret is printed.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from voicechat.cli import options as opt
 from voicechat.config.load import Loaded, load
 from voicechat.config.locations import config_file
 from voicechat.config.providers import provider_of
@@ -25,51 +22,6 @@ from voicechat.config.survey import Wrong, survey
 from voicechat.errors import ConfigError
 from voicechat.exit_codes import DONE, USAGE
 from voicechat.ui.sanitise import clean
-
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-
-
-@app.callback()
-def config() -> None:
-    """Write, look at and check the configuration file."""
-
-
-@app.command()
-def path(config: opt.Config = None) -> None:
-    """Print where the configuration file is, or would be."""
-
-    raise typer.Exit(path_command(config))
-
-
-@app.command()
-def init(
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-    config: opt.Config = None,
-) -> None:
-    """Write a file with every setting in it, commented out; only you can read it."""
-
-    raise typer.Exit(init_command(config, force=force))
-
-
-@app.command()
-@opt.takes(opt.SCREEN)
-def show(flags: dict[str, Any], json: AsJson = False, config: opt.Config = None) -> None:
-    """Print the settings of a talk with these options, and where each value comes from."""
-
-    raise typer.Exit(show_command(flags, config, as_json=json))
-
-
-@app.command()
-def check(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Instead of your own file.")] = None,
-    json: AsJson = False,
-    config: opt.Config = None,
-) -> None:
-    """Say everything that is wrong with the file, with its line; exit 2 when anything is."""
-
-    raise typer.Exit(check_command(file or config, as_json=json))
-
 
 HIDDEN = "[hidden]"
 OF_PROVIDER = ("base_url", "model", "voice", "transcription_model", "handshake", "dialect", "transport", "auth_style")

@@ -20,8 +20,9 @@ from typer.models import CommandInfo
 
 from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
-from voicechat.cli.config_commands import app as config_app
+from voicechat.cli.config import app as config_app
 from voicechat.cli.edge import guarded
+from voicechat.cli.help import CONFIGURATION, DEBUGGING, REFERENCE, SERVERS, TALK, TAPES, App
 from voicechat.cli.session import app as session_app
 from voicechat.cli.sharing import add_to as add_sharing
 
@@ -64,17 +65,17 @@ def _named_alike(callback: Callable[..., object]) -> Callable[[], None]:
 
 Flags = dict[str, Any]
 
-app = typer.Typer(
+app = App(
     name="voicechat",
     help="Talk with a Realtime assistant in your terminal, and see everything that flows.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
+    epilog="voicechat COMMAND --help explains a command, voicechat explain keys the keys of the screen (or scripts, "
+    "configuration, audio, troubleshooting, ...), voicechat man everything.",
     no_args_is_help=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(config_app, name="config", help="Write, look at and check the configuration file.")
-app.add_typer(session_app, name="session", help="Look at a session configuration before a server does.")
+app.add_typer(
+    config_app, name="config", help="Write, show and check the configuration file.", rich_help_panel=REFERENCE
+)
+app.add_typer(session_app, name="session", help="Check a session configuration file.", rich_help_panel=REFERENCE)
 
 
 def version(asked: bool) -> None:
@@ -90,7 +91,10 @@ def root(
     flags: Flags,
     config: opt.Config = None,
     show_version: Annotated[
-        bool, typer.Option("--version", "-V", callback=version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", "-V", callback=version, is_eager=True, help="Print the version.", rich_help_panel=CONFIGURATION
+        ),
     ] = False,
 ) -> None:
     """Without a command: talk. The same as `voicechat chat`."""
@@ -106,7 +110,7 @@ def root(
         raise typer.BadParameter(f"write {option} behind the command: voicechat {context.invoked_subcommand} {option}")
 
 
-@app.command()
+@app.command(rich_help_panel=TALK)
 @opt.takes(opt.SCREEN)
 def chat(flags: Flags, config: opt.Config = None) -> None:
     """Talk on the screen."""
@@ -115,36 +119,39 @@ def chat(flags: Flags, config: opt.Config = None) -> None:
     raise typer.Exit(chat_command(flags, config))
 
 
-@app.command()
+@app.command(rich_help_panel=TALK)
 @opt.takes(opt.TALK)
 def run(
     flags: Flags,
     text: Annotated[
-        list[str] | None, typer.Option("--text", metavar="TEXT", help="Say this in writing; may be repeated.")
+        list[str] | None, typer.Option("--text", metavar="TEXT", help="Send a typed message; may be repeated.")
     ] = None,
-    turns: Annotated[int | None, typer.Option("--turns", min=1, max=1000, help="Answers to wait for.")] = None,
+    turns: Annotated[
+        int | None, typer.Option("--turns", metavar="N", min=1, max=1000, help="Number of answers to wait for.")
+    ] = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", min=1, max=86400, help="Seconds until it gives up (60).")
+        float | None,
+        typer.Option("--timeout", metavar="SECONDS", min=1, max=86400, help="Longest run (60)."),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object per event, then a summary; of a script, one with all.")
+        bool, typer.Option("--json", help="Print one JSON object per event, then a summary; with --script, one object.")
     ] = False,
     script: Annotated[
         Path | None,
-        typer.Option("--script", metavar="FILE", help="Drive and judge the talk by a script; --script-example."),
+        typer.Option("--script", metavar="FILE", help="Run and check a scripted talk: explain scripts."),
     ] = None,
     script_example: Annotated[
-        bool, typer.Option("--script-example", help="Print a commented script that runs, and end.")
+        bool, typer.Option("--script-example", help="Print a commented script to start from.")
     ] = False,
-    check_script: Annotated[bool, typer.Option("--check-script", help="Only say what is wrong in the script.")] = False,
+    check_script: Annotated[bool, typer.Option("--check-script", help="Check the script and run nothing.")] = False,
     junit: Annotated[
         Path | None, typer.Option("--junit", metavar="FILE", help="Write the script's results as JUnit XML.")
     ] = None,
     config: opt.Config = None,
 ) -> None:
-    """Talk without a screen: a script, a test, a measurement.
+    """Talk without a screen: for scripts, tests and measurements.
 
-    --script-example prints a commented script for --script.
+    `voicechat run --script-example` prints a commented script; `voicechat explain scripts` is its reference.
     """
     if script_example:
         from voicechat.scripting.reading import EXAMPLE
@@ -167,19 +174,23 @@ def run(
     raise typer.Exit(run_command(flags, config, options))
 
 
-@app.command()
+@app.command(rich_help_panel=SERVERS)
 def serve(
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8765,
-    brain_url: Annotated[str, typer.Option("--brain-url", metavar="URL", help="A chat server to think with.")] = "",
-    brain_model: Annotated[str, typer.Option("--brain-model", metavar="NAME", help="Its model.")] = "",
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free port.")] = 8765,
+    brain_url: Annotated[
+        str, typer.Option("--brain-url", metavar="URL", help="Chat-completions server that writes the answers.")
+    ] = "",
+    brain_model: Annotated[str, typer.Option("--brain-model", metavar="NAME", help="Model of that server.")] = "",
     fault: Annotated[str, typer.Option("--fault", metavar="NAME", help="Misbehave on purpose, to test clients.")] = "",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log sessions to stderr.")] = False,
     replay: Annotated[
         str, typer.Option("--replay", metavar="TAPE", help="Play the server's side of a tape, without an engine.")
     ] = "",
-    speed: Annotated[float, typer.Option("--speed", min=0.25, max=100, help="Of the replay.")] = 1.0,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="FACTOR", min=0.25, max=100, help="Speed of the replay.")
+    ] = 1.0,
     by_time: Annotated[
-        bool, typer.Option("--by-time", help="At the recorded times, without waiting for what the client does.")
+        bool, typer.Option("--by-time", help="Keep to the recorded times, without waiting for the client.")
     ] = False,
     config: opt.Config = None,
 ) -> None:
@@ -199,39 +210,53 @@ def serve(
     )
 
 
-@app.command("token-server")
+@app.command("token-server", rich_help_panel=SERVERS)
 @opt.takes(opt.SERVICE)
 def token_server(
     flags: Flags,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8766,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free port.")] = 8766,
     host: Annotated[
-        str, typer.Option("--host", metavar="ADDRESS", help="Beyond this computer only with VOICECHAT_TOKEN_ACCESS.")
+        str,
+        typer.Option(
+            "--host",
+            metavar="ADDRESS",
+            help="Address to listen on; others than this computer need VOICECHAT_TOKEN_ACCESS.",
+        ),
     ] = "127.0.0.1",
     behind_proxy: Annotated[
         list[str] | None,
-        typer.Option("--behind-proxy", metavar="ADDRESS", help="Believe X-Forwarded-For of this proxy alone."),
+        typer.Option("--behind-proxy", metavar="ADDRESS", help="Trust X-Forwarded-For of this proxy."),
     ] = None,
     origin: Annotated[
         list[str] | None,
-        typer.Option("--origin", metavar="URL", help="A web page that may ask; may be repeated. None by default."),
+        typer.Option("--origin", metavar="URL", help="Web page that may ask; may be repeated."),
     ] = None,
-    per_minute: Annotated[int, typer.Option("--per-minute", min=1, max=1000, help="Tokens for one client.")] = 10,
+    per_minute: Annotated[
+        int, typer.Option("--per-minute", metavar="N", min=1, max=1000, help="Tokens a minute for one client.")
+    ] = 10,
     life: Annotated[
-        int, typer.Option("--life", min=0, max=7200, help="Seconds a token lives, from 10; 0: as the service has it.")
+        int,
+        typer.Option(
+            "--life",
+            metavar="SECONDS",
+            min=0,
+            max=7200,
+            help="Lifetime of a token, at least 10; 0: the service decides.",
+        ),
     ] = 0,
     config: opt.Config = None,
 ) -> None:
-    """Give out short-lived keys, so that the standard key stays on this computer alone."""
+    """Give out short-lived keys, so that the API key stays on this computer."""
     from voicechat.cli.token_server import ServerOptions, token_server_command
 
     options = ServerOptions(host, port, tuple(behind_proxy or ()), tuple(origin or ()), per_minute, life)
     raise typer.Exit(token_server_command(flags, options, config))
 
 
-@app.command()
+@app.command(rich_help_panel=REFERENCE)
 def devices(
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Go on and print what comes and goes.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Keep running and print changes.")] = False,
 ) -> None:
     """List microphones and loudspeakers."""
     from voicechat.cli.devices import devices_command
@@ -239,7 +264,7 @@ def devices(
     raise typer.Exit(devices_command(json, watch))
 
 
-@app.command()
+@app.command(rich_help_panel=DEBUGGING)
 @opt.takes(opt.DOCTOR)
 def doctor(
     flags: Flags,
@@ -248,87 +273,96 @@ def doctor(
         typer.Argument(metavar="[SECTION]...", help="python config terminal engine sound key network service; or all."),
     ] = None,
     online: Annotated[
-        bool, typer.Option("--online", help="Show the key to the service, by something that is free.")
+        bool, typer.Option("--online", help="Check the API key with a request that costs nothing.")
     ] = False,
     loopback: Annotated[
-        bool, typer.Option("--loopback", help="Play and listen, and say whether talking over the assistant works.")
+        bool, typer.Option("--loopback", help="Play test sounds and measure echo, delay and barge-in.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    seconds: Annotated[float, typer.Option("--seconds", min=10, max=120, help="Length of the loopback test.")] = 12.0,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Begin to play at once.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="SECONDS", min=10, max=120, help="Length of the loopback test.")
+    ] = 12.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before playing.")] = False,
     config: opt.Config = None,
 ) -> None:
-    """Say whether everything for a talk is here; with --loopback, measure the sound. Fit to be pasted anywhere."""
+    """Check everything a talk needs; --loopback measures the sound.
+
+    The output holds no key and no name of you or your computers: it may be pasted into a bug report.
+    """
     from voicechat.cli.doctor import DoctorOptions, doctor_command
 
     options = DoctorOptions(loopback, json, seconds, at_once=yes, online=online, sections=tuple(sections or ()))
     raise typer.Exit(doctor_command(flags, options, config))
 
 
-@app.command()
+@app.command(rich_help_panel=TALK)
 @opt.takes(opt.LOOKS)
 def watch(
     flags: Flags,
-    session: Annotated[int, typer.Option("--session", metavar="PID", help="Which talk; `voicechat ctl sessions`.")] = 0,
+    session: Annotated[
+        int, typer.Option("--session", metavar="PID", help="Which talk; `voicechat ctl sessions` lists them.")
+    ] = 0,
     config: opt.Config = None,
 ) -> None:
-    """Watch a talk that runs in another terminal: the same screen, read-only."""
+    """Watch a talk that runs in another terminal, read-only."""
     from voicechat.cli.watch import watch_command
 
     raise typer.Exit(watch_command(flags, config, session))
 
 
-@app.command()
+@app.command(rich_help_panel=DEBUGGING)
 @opt.takes(opt.TAPE)
 def tap(
     flags: Flags,
     upstream: Annotated[str, typer.Option("--upstream", metavar="URL", help="The service's base URL.")],
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 chooses a free one.")] = 8765,
+    port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free port.")] = 8765,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per event, no screen.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="One line per event, no screen.")] = False,
     config: opt.Config = None,
 ) -> None:
-    """Stand between your own client and its service, pass everything on unchanged, and show it."""
+    """Proxy between your client and its service: shows every event, changes none."""
     from voicechat.cli.tap import TapOptions, tap_command
 
     options = TapOptions(upstream, port, as_json=json, plain=plain)
     raise typer.Exit(tap_command(flags, options, config))
 
 
-@app.command()
+@app.command(rich_help_panel=TALK)
 def ctl() -> None:
-    """Work a running talk from outside: ptt, mute, stop, say, status, events (`voicechat ctl --help`)."""
+    """Control a running talk: ptt, mute, stop, say, status, events."""
 
 
-@app.command()
+@app.command(rich_help_panel=DEBUGGING)
 def diagnose(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE...]", help="Tapes or logs of any client; - reads standard input."),
+        typer.Argument(metavar="[FILE...]", help="Tapes or logs of any client; -: standard input."),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     min_confidence: Annotated[
-        float, typer.Option("--min-confidence", metavar="0..1", help="Leave out what is less sure than this.")
+        float, typer.Option("--min-confidence", metavar="0..1", help="Hide findings with less confidence.")
     ] = 0.0,
     sound: Annotated[
         list[str] | None,
-        typer.Option("--sound", metavar="FILE", help="A stereo WAV, user left, assistant right: judged by ear alone."),
+        typer.Option("--sound", metavar="FILE", help="Stereo WAV, user left, assistant right, checked without a log."),
     ] = None,
 ) -> None:
-    """Say what went wrong in a session, and how to cure it: from a tape, or from the log of any client."""
+    """Find what went wrong in a tape or in the log of any client, and the cure."""
     from voicechat.cli.diagnose import diagnose_command
 
     raise typer.Exit(diagnose_command(files or (), as_json=json, min_confidence=min_confidence, sounds=sound or ()))
 
 
-@app.command()
+@app.command(rich_help_panel=TAPES)
 def history(
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="A folder of tapes, instead of yours.")] = None,
-    most: Annotated[int, typer.Option("--most", min=0, help="So many of the newest; 0: all.")] = 20,
-    rm: Annotated[
-        list[str] | None, typer.Option("--rm", metavar="TAPE", help="Take a tape off the disk; may be repeated.")
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="Folder of tapes; without it your own.")
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    most: Annotated[int, typer.Option("--most", metavar="N", min=0, help="Number of tapes listed; 0: all.")] = 20,
+    rm: Annotated[
+        list[str] | None, typer.Option("--rm", metavar="TAPE", help="Delete a tape; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     config: opt.Config = None,
 ) -> None:
     """List the tapes of your talks, the newest first."""
@@ -337,53 +371,59 @@ def history(
     raise typer.Exit(history_command(HistoryOptions(folder, most, json, tuple(rm or ())), config))
 
 
-@app.command()
+@app.command(rich_help_panel=TAPES)
 @opt.takes(opt.LOOKS)
 def replay(
     flags: Flags,
     tape: Annotated[str, typer.Argument(metavar="TAPE", help="A folder made by --record, its name, or last.")],
     check: Annotated[
-        bool, typer.Option("--check", help="Run the core over it again, and say which decision differs first.")
+        bool, typer.Option("--check", help="Recompute every decision and name the first that differs.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="The result of --check as JSON.")] = False,
-    speed: Annotated[float, typer.Option("--speed", min=0.25, max=16, help="How fast; sound at 1 alone.")] = 1.0,
-    at: Annotated[float, typer.Option("--at", metavar="SECONDS", min=0, help="Begin there.")] = 0.0,
+    speed: Annotated[
+        float, typer.Option("--speed", metavar="FACTOR", min=0.25, max=16, help="Speed; sound only at 1.")
+    ] = 1.0,
+    at: Annotated[float, typer.Option("--at", metavar="SECONDS", min=0, help="Where to start.")] = 0.0,
     config: opt.Config = None,
 ) -> None:
-    """Watch a tape on the screen as if it happened now; with --check, test the core against it."""
+    """Play a tape on the screen; --check tests the core against it."""
     from voicechat.cli.replay import ReplayOptions, replay_command
 
     raise typer.Exit(replay_command(tape, flags, ReplayOptions(check, json, speed, at), config))
 
 
-@app.command()
+@app.command(rich_help_panel=TALK)
 @opt.takes(opt.TRANSCRIBE)
 def transcribe(
     flags: Flags,
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE...]", help="Sound or video files; - reads standard input.")
     ] = None,
-    mic: Annotated[bool, typer.Option("--mic", help="Write down what the microphone of the settings hears.")] = False,
-    seconds: Annotated[float, typer.Option("--seconds", min=0, max=86400, help="How long; 0: until Ctrl+C.")] = 0.0,
+    mic: Annotated[bool, typer.Option("--mic", help="Transcribe the microphone.")] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", metavar="SECONDS", min=0, max=86400, help="How long; 0: until Ctrl+C.")
+    ] = 0.0,
     model: Annotated[str, typer.Option("--model", metavar="NAME", help="Transcription model; any is passed on.")] = "",
-    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="What it is about, if the model asks.")] = "",
+    prompt: Annotated[str, typer.Option("--prompt", metavar="TEXT", help="Context for the model.")] = "",
     keywords: Annotated[
-        list[str] | None, typer.Option("--keywords", metavar="WORD,...", help="Words to listen for; may be repeated.")
+        list[str] | None, typer.Option("--keywords", metavar="WORD,...", help="Words to expect; may be repeated.")
     ] = None,
     delay: Annotated[
-        str, typer.Option("--delay", metavar="minimal|low|medium|high|xhigh", help="How long a live model may think.")
+        str, typer.Option("--delay", metavar="minimal|low|medium|high|xhigh", help="Delay a live model may use.")
     ] = "",
     commit: Annotated[
-        str, typer.Option("--commit", metavar="server|whole|vad|SECONDS", help="Who divides the sound, and where.")
+        str, typer.Option("--commit", metavar="server|whole|vad|SECONDS", help="How the sound is divided.")
     ] = "",
-    realtime: Annotated[bool, typer.Option("--realtime", help="Send files no faster than they play.")] = False,
-    form: Annotated[str, typer.Option("--format", "-f", metavar="text|srt|vtt|json", help="How it comes.")] = "text",
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE|DIR", help="Write there, not to stdout.")] = "",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, max=32, help="Files at the same time.")] = 2,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing while it runs.")] = False,
+    realtime: Annotated[bool, typer.Option("--realtime", help="Send files in real time.")] = False,
+    form: Annotated[str, typer.Option("--format", "-f", metavar="text|srt|vtt|json", help="Output format.")] = "text",
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE|DIR", help="Write here instead of stdout.")] = "",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", metavar="N", min=1, max=32, help="Number of files at a time.")
+    ] = 2,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     config: opt.Config = None,
 ) -> None:
-    """Write down recordings, or what the microphone hears: text, subtitles or JSON."""
+    """Transcribe recordings or the microphone: text, subtitles or JSON."""
     from voicechat.cli.transcribe import TranscribeOptions, transcribe_command
 
     options = TranscribeOptions(
@@ -407,22 +447,22 @@ def transcribe(
 add_sharing(app)  # diff, export, report
 
 
-@app.command()
+@app.command(rich_help_panel=REFERENCE)
 def themes(
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List themes, and say which files could not be read."""
+    """List the themes of the screen."""
     from voicechat.cli.themes import themes_command
 
     raise typer.Exit(themes_command(as_json=json))
 
 
-@app.command()
+@app.command(rich_help_panel=REFERENCE)
 def explain(
     word: Annotated[
         str, typer.Argument(metavar="[EVENT|FIELD|ERROR]", help="An event, a session field, an error or a finding.")
     ] = "",
-    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what a word of the protocol means, and what normally follows. Without one: list them."""
     from voicechat.cli.explain import explain_command
@@ -437,7 +477,7 @@ def run_cli(arguments: Sequence[str]) -> int:
 
 def obey(arguments: Sequence[str]) -> int:
     try:
-        result = lean(app, arguments)(args=list(arguments), standalone_mode=False)
+        result = lean(app, arguments)(args=list(arguments), prog_name="voicechat", standalone_mode=False)
     except typer.Abort:
         return exit_codes.INTERRUPTED
     except Exception as error:

@@ -1,10 +1,11 @@
-"""Options that several commands share, each written once, and the decorator that gives them to a command.
+"""Options that several commands share, each written once, in the panel of `--help` where it stands.
 
 A value of None means: not given.
 """
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -13,204 +14,148 @@ from typing import Annotated, Any
 
 import typer
 
-Provider = Annotated[
-    str | None,
-    typer.Option("--provider", metavar="NAME", help="Who answers: local, openai, azure, newapi, custom, ..."),
-]
-BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="Address of a Realtime service, with or without /v1.")
-]
-Transport = Annotated[
-    str | None, typer.Option("--transport", metavar="auto|webrtc|websocket", help="How sound and events travel.")
-]
-Handshake = Annotated[
-    str | None,
-    typer.Option(
-        "--handshake", metavar="auto|multipart|sdp|client_secret|sessions", help="How a WebRTC call is begun."
-    ),
-]
-Dialect = Annotated[str | None, typer.Option("--dialect", metavar="auto|ga|beta|live", help="Protocol of the service.")]
-AuthStyle = Annotated[
-    str | None, typer.Option("--auth-style", metavar="bearer|api-key|query", help="Where the key travels.")
-]
-Headers = Annotated[
-    list[str] | None,
-    typer.Option("--header", metavar="NAME=VALUE", help="A header for every request; =env:VARIABLE hides a secret."),
-]
-Query = Annotated[
-    list[str] | None, typer.Option("--query", metavar="NAME=VALUE", help="The same for the query of every address.")
-]
-IceServers = Annotated[
-    list[str] | None,
-    typer.Option("--ice-server", metavar="URL", help="stun:host or turn:user:password@host; again for more."),
-]
-Insecure = Annotated[
-    bool | None, typer.Option("--insecure", help="Let keys travel unencrypted, for everybody on the way to read.")
-]
-Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Model; any name is passed on.")]
-Voice = Annotated[str | None, typer.Option("--voice", metavar="NAME", help="Voice; any name is passed on.")]
-Instructions = Annotated[
-    str | None, typer.Option("--instructions", metavar="TEXT", help="What the assistant should be and do.")
-]
-Language = Annotated[str | None, typer.Option("--language", metavar="CODE", help="Language you speak, such as en.")]
-Output = Annotated[str | None, typer.Option("--output", metavar="audio|text", help="How answers come.")]
-Greet = Annotated[str | None, typer.Option("--greet", metavar="TEXT", help="The assistant speaks first, like this.")]
-TurnMode = Annotated[
-    str | None,
-    typer.Option(
-        "--turn-mode",
-        metavar="hands-free|push-to-talk|transcribe",
-        help="When the microphone is open; transcribe only writes down.",
-    ),
-]
-BargeIn = Annotated[
-    bool | None, typer.Option("--barge-in/--no-barge-in", help="Whether talking over the assistant cuts in.")
-]
-PresetOption = Annotated[
-    str | None, typer.Option("--preset", metavar="balanced|steady|quick|interpreter", help="How turns are taken.")
-]
-SessionFile = Annotated[
-    str | None, typer.Option("--session", metavar="FILE", help="Session configuration: JSON with comments, or TOML.")
-]
-Mic = Annotated[
-    str | None, typer.Option("--mic", metavar="NAME", help="Microphone (part of its name), a WAV file, or none.")
-]
-Speaker = Annotated[
-    str | None, typer.Option("--speaker", metavar="NAME", help="Loudspeaker (part of its name), a WAV file, or none.")
-]
-Echo = Annotated[
-    bool | None,
-    typer.Option("--echo/--no-echo", help="Cancel the loudspeaker's echo; without it the mic shuts while it plays."),
-]
-Headphones = Annotated[
-    bool | None, typer.Option("--headphones", help="You wear headphones: no echo to cancel, talk over it freely.")
-]
-Noise = Annotated[bool | None, typer.Option("--noise/--no-noise", help="Suppress background noise.")]
-Gain = Annotated[bool | None, typer.Option("--gain/--no-gain", help="Level the microphone.")]
-Latency = Annotated[
-    str | None, typer.Option("--latency", metavar="low|balanced|high", help="How much sound the devices buffer.")
-]
-Budget = Annotated[float | None, typer.Option("--budget", metavar="USD", help="What this talk may cost at most.")]
-BudgetStop = Annotated[
-    bool | None, typer.Option("--budget-stop/--no-budget-stop", help="Whether to stop when the budget is spent.")
-]
-Tools = Annotated[
-    list[str] | None,
-    typer.Option("--tools", metavar="FILE", help="Python file whose functions the model may call; may be repeated."),
-]
-AllowTools = Annotated[
-    list[str] | None,
-    typer.Option("--allow-tools", metavar="NAME|all", help="A tool that runs without asking; may be repeated."),
-]
-Translate = Annotated[
-    str | None,
-    typer.Option("--translate", metavar="LANG", help="Show finished lines in this language too: a name or ISO code."),
-]
-TranslateUrl = Annotated[
-    str | None,
-    typer.Option("--translate-url", metavar="URL", help="Chat-completions or responses endpoint that translates them."),
-]
-TranslateModel = Annotated[str | None, typer.Option("--translate-model", metavar="NAME", help="Its model.")]
-Interpreter = Annotated[
-    str | None,
-    typer.Option("--interpreter", metavar="A:B", help="Let the assistant interpret between two languages."),
-]
-LiveTranslate = Annotated[
-    str | None,
-    typer.Option(
-        "--live-translate",
-        metavar="LANG",
-        help="Speak what you say in this language while you speak: a translation session, no assistant.",
-    ),
-]
-Record = Annotated[
-    str | None, typer.Option("--record", metavar="DIR", help="Make a tape of the talk in this folder; default: ours.")
-]
-ContinueFrom = Annotated[
-    str | None, typer.Option("--continue", metavar="TAPE", help="Go on with the talk on this tape; last: the newest.")
-]
-Redact = Annotated[
-    bool | None, typer.Option("--redact", help="No words on the tape, and of the sound only how loud it was.")
-]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file (TOML).")]
-Profile = Annotated[str | None, typer.Option("--profile", metavar="NAME", help="A profile of the configuration file.")]
-Theme = Annotated[str | None, typer.Option("--theme", metavar="NAME", help="A theme; `voicechat themes` lists them.")]
-Ascii = Annotated[bool | None, typer.Option("--ascii", help="Draw with ASCII characters only.")]
-Plain = Annotated[
-    bool | None, typer.Option("--plain", help="Talk in lines of text: for screen readers, pipes and plain terminals.")
-]
+from voicechat.cli import help as panel
 
-TokenUrl = Annotated[
-    str | None,
-    typer.Option("--token-url", metavar="URL", help="A token server (voicechat token-server): no key is needed here."),
-]
 
-TALK: Mapping[str, Any] = {
-    "provider": Provider,
-    "base_url": BaseUrl,
-    "transport": Transport,
-    "handshake": Handshake,
-    "dialect": Dialect,
-    "auth_style": AuthStyle,
-    "headers": Headers,
-    "query": Query,
-    "ice_servers": IceServers,
-    "insecure": Insecure,
-    "model": Model,
-    "voice": Voice,
-    "instructions": Instructions,
-    "language": Language,
-    "output": Output,
-    "greet": Greet,
-    "turn_mode": TurnMode,
-    "barge_in": BargeIn,
-    "preset": PresetOption,
-    "session": SessionFile,
-    "mic": Mic,
-    "speaker": Speaker,
-    "echo_cancel": Echo,
-    "headphones": Headphones,
-    "noise_suppression": Noise,
-    "gain_control": Gain,
-    "latency": Latency,
-    "budget": Budget,
-    "budget_stop": BudgetStop,
-    "token_url": TokenUrl,
-    "tools": Tools,
-    "allow_tools": AllowTools,
-    "record": Record,
-    "translate": Translate,
-    "translate_url": TranslateUrl,
-    "translate_model": TranslateModel,
-    "interpreter": Interpreter,
-    "live_translate": LiveTranslate,
-    "redact": Redact,
-    "continue_from": ContinueFrom,
-    "profile": Profile,
+def _text(option: str, metavar: str, about: str) -> Any:
+    return Annotated[str | None, typer.Option(option, metavar=metavar, help=about)]
+
+
+def _texts(option: str, metavar: str, about: str) -> Any:
+    return Annotated[list[str] | None, typer.Option(option, metavar=metavar, help=f"{about}; may be repeated.")]
+
+
+def _switch(option: str, about: str) -> Any:
+    return Annotated[bool | None, typer.Option(option, help=about)]
+
+
+_PANELS: Mapping[str, Mapping[str, Any]] = {
+    panel.SESSION: {
+        "provider": _text("--provider", "NAME", "Service that answers: local, openai, azure, newapi, custom, ..."),
+        "model": _text("--model", "NAME", "Model; any name is passed on."),
+        "voice": _text("--voice", "NAME", "Voice; any name is passed on."),
+        "instructions": _text("--instructions", "TEXT", "What the assistant should be and do."),
+        "turn_mode": _text(
+            "--turn-mode", "hands-free|push-to-talk|transcribe", "When the mic is open; transcribe only writes down."
+        ),
+        "preset": _text("--preset", "balanced|steady|quick|interpreter", "How turns are taken: explain presets."),
+        "barge_in": _switch("--barge-in/--no-barge-in", "Talking over the assistant interrupts it, or does not."),
+        "language": _text("--language", "CODE", "Language you speak, such as en."),
+        "output": _text("--output", "audio|text", "Answers as speech or as text."),
+        "greet": _text("--greet", "TEXT", "The assistant speaks first, along these lines."),
+        "session": _text("--session", "FILE", "Session configuration: JSON with comments, or TOML."),
+        "continue_from": _text("--continue", "TAPE", "Continue the talk of this tape; last: the newest."),
+    },
+    panel.SOUND: {
+        "mic": _text("--mic", "NAME", "Microphone: part of its name, a WAV file, or none."),
+        "speaker": _text("--speaker", "NAME", "Loudspeaker: part of its name, a WAV file, or none."),
+        "headphones": _switch("--headphones", "You wear headphones: no echo cancellation is needed."),
+        "echo_cancel": _switch("--echo/--no-echo", "Cancel echo; off: the mic is closed while the assistant speaks."),
+        "noise_suppression": _switch("--noise/--no-noise", "Suppress background noise."),
+        "gain_control": _switch("--gain/--no-gain", "Adjust the level of the microphone."),
+        "latency": _text("--latency", "low|balanced|high", "Sound buffered by the devices; high: fewer dropouts."),
+    },
+    panel.CONNECTION: {
+        "base_url": _text("--base-url", "URL", "Address of a Realtime service, with or without /v1."),
+        "token_url": _text("--token-url", "URL", "Address of a token server: no key is needed here."),
+        "transport": _text("--transport", "auto|webrtc|websocket", "How sound and events travel."),
+        "handshake": _text("--handshake", "auto|multipart|sdp|client_secret|sessions", "How the WebRTC offer is sent."),
+        "dialect": _text("--dialect", "auto|ga|beta|live", "Protocol of the service."),
+        "auth_style": _text("--auth-style", "bearer|api-key|query", "How the API key is sent."),
+        "headers": _texts("--header", "NAME=VALUE", "Header of every request; NAME=env:VARIABLE keeps a secret out"),
+        "query": _texts("--query", "NAME=VALUE", "Query parameter of every address; env:VARIABLE as above"),
+        "ice_servers": _texts("--ice-server", "URL", "stun:host or turn:user:password@host"),
+        "insecure": _switch("--insecure", "Allow API keys over unencrypted connections."),
+    },
+    panel.TOOLS: {
+        "tools": _texts("--tools", "FILE", "Python file with functions the model may call: explain tools"),
+        "allow_tools": _texts("--allow-tools", "NAME|all", "Tool that runs without asking you"),
+    },
+    panel.TRANSLATION: {
+        "translate": _text("--translate", "LANG", "Show each line in this language too: a name or ISO code."),
+        "translate_url": _text("--translate-url", "URL", "Chat-completions or responses endpoint that translates."),
+        "translate_model": _text("--translate-model", "NAME", "Model of that endpoint."),
+        "interpreter": _text("--interpreter", "A:B", "The assistant interprets between two languages, as en:de."),
+        "live_translate": _text("--live-translate", "LANG", "Speak your words in this language; no assistant."),
+    },
+    panel.RECORDING: {
+        "record": _text("--record", "DIR", "Record a tape of the talk in this folder, or in `default`."),
+        "redact": _switch("--redact", "Record no words, and of the sound only the level."),
+    },
+    panel.MONEY: {
+        "budget": Annotated[
+            float | None, typer.Option("--budget", metavar="USD", help="What this talk may cost, in US dollars.")
+        ],
+        "budget_stop": _switch("--budget-stop/--no-budget-stop", "Stop when the budget is spent, or only say so."),
+    },
+    panel.SCREEN: {
+        "theme": _text("--theme", "NAME", "A theme; `voicechat themes` lists them."),
+        "ascii": _switch("--ascii", "Draw with ASCII characters only."),
+        "plain": _switch("--plain", "Lines of text, no screen: for screen readers, pipes and plain terminals."),
+    },
+    panel.CONFIGURATION: {"profile": _text("--profile", "NAME", "A profile of the configuration file.")},
 }
-"""Everything that says how a talk is to be, by the name of its setting."""
-SCREEN: Mapping[str, Any] = {**TALK, "theme": Theme, "ascii": Ascii, "plain": Plain}
-"""The same for a talk that is shown."""
-LOOKS: Mapping[str, Any] = {name: SCREEN[name] for name in ("theme", "ascii", "profile")}
+MOST_USED = (
+    *("provider", "base_url", "model", "voice", "instructions"),
+    *("mic", "speaker", "turn_mode", "tools", "record"),
+)
+"""The ten that stand first in the help of a talk."""
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Configuration file (TOML).", rich_help_panel=panel.CONFIGURATION),
+]
+
+
+def _in_panels() -> dict[str, Any]:
+    """Every option by the name of its setting; each knows its panel."""
+    options: dict[str, Any] = {}
+    for name, some in _PANELS.items():
+        for setting, option in some.items():
+            option.__metadata__[0].rich_help_panel = name
+            options[setting] = option
+    return options
+
+
+def _first(option: Any) -> Any:
+    """The same option in the panel that comes first."""
+    about = copy.copy(option.__metadata__[0])
+    about.rich_help_panel = None
+    return Annotated[option.__origin__, about]
+
+
+_ALL = _in_panels()
+SCREEN: Mapping[str, Any] = {name: _first(_ALL[name]) for name in MOST_USED} | {
+    name: one for name, one in _ALL.items() if name not in MOST_USED
+}
+"""Everything that says how a talk is to be and how it is shown."""
+TALK: Mapping[str, Any] = {name: one for name, one in SCREEN.items() if name not in ("theme", "ascii", "plain")}
+"""The same for a talk without a screen."""
+
+
+def _some(*names: str) -> dict[str, Any]:
+    return {name: _ALL[name] for name in names}
+
+
+LOOKS: Mapping[str, Any] = _some("theme", "ascii", "profile")
 """What concerns the screen alone."""
-TAPE: Mapping[str, Any] = {**LOOKS, "record": Record, "redact": Redact}
+TAPE: Mapping[str, Any] = {**LOOKS, **_some("record", "redact")}
 """The screen, and a tape of what it shows."""
-SOUND: Mapping[str, Any] = {
-    name: TALK[name] for name in ("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
-}
+SOUND: Mapping[str, Any] = _some("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
 """What concerns the devices alone."""
-_NAMES = ("provider", "base_url", "model", "voice", "instructions", "session", "handshake", "auth_style", "headers")
-SERVICE: Mapping[str, Any] = {name: TALK[name] for name in (*_NAMES, "query", "insecure", "profile")}
+SERVICE: Mapping[str, Any] = _some(
+    *("provider", "base_url", "model", "voice", "instructions", "session", "handshake", "auth_style", "headers"),
+    *("query", "insecure", "profile"),
+)
 """Which service, for commands that only deal with it."""
-
 DOCTOR: Mapping[str, Any] = {
     **SOUND,
-    **{name: TALK[name] for name in ("provider", "base_url", "model", "token_url", "transport", "insecure")},
+    **_some("provider", "base_url", "model", "token_url", "transport", "insecure"),
 }
 """What the doctor wants to know of a talk."""
-
-_HEARS = ("provider", "base_url", "transport", "handshake", "dialect", "auth_style", "headers", "query", "ice_servers")
-TRANSCRIBE: Mapping[str, Any] = {name: TALK[name] for name in (*_HEARS, "insecure", "language", "token_url", "profile")}
+TRANSCRIBE: Mapping[str, Any] = _some(
+    *("provider", "base_url", "transport", "handshake", "dialect", "auth_style", "headers", "query", "ice_servers"),
+    *("insecure", "language", "token_url", "profile"),
+)
 """Which service, for a session that only listens."""
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from voicechat import exit_codes
+from voicechat.cli.help import App
 from voicechat.errors import ConfigError
 
 if TYPE_CHECKING:
     from voicechat.protocol.session_config import CheckedSession, Problem
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app = App()
 
 MAX_BYTES = 4 * 1024 * 1024
 """More is not read: a million characters, the limit of a session text, never take more."""
