@@ -21,6 +21,7 @@ from typer.models import CommandInfo
 from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
 from voicechat.cli.config import app as config_app
+from voicechat.cli.debug import app as debug_app
 from voicechat.cli.edge import guarded
 from voicechat.cli.help import CONFIGURATION, DEBUGGING, REFERENCE, SERVERS, TALK, TAPES, App
 from voicechat.cli.session import app as session_app
@@ -38,9 +39,9 @@ def lean(app: Typer, arguments: Sequence[str]) -> Typer:
     light.registered_groups = []
     for group in app.registered_groups:
         inner = group.typer_instance
-        if inner is not None and group.name not in words:
+        if inner is not None:
             group = copy.copy(group)
-            group.typer_instance = lean(inner, ())
+            group.typer_instance = lean(inner, arguments if group.name in words else ())
         light.registered_groups.append(group)
     return light
 
@@ -76,6 +77,7 @@ app.add_typer(
     config_app, name="config", help="Write, show and check the configuration file.", rich_help_panel=REFERENCE
 )
 app.add_typer(session_app, name="session", help="Check a session configuration file.", rich_help_panel=REFERENCE)
+app.add_typer(debug_app, name="debug", help="Drive a session from a shell, turn by turn.", rich_help_panel=DEBUGGING)
 
 
 def version(asked: bool) -> None:
@@ -330,6 +332,14 @@ def tap(
 @app.command(rich_help_panel=TALK)
 def ctl() -> None:
     """Control a running talk: ptt, mute, stop, say, status, events."""
+
+
+@app.command(rich_help_panel=SERVERS)
+def mcp() -> None:
+    """Serve `voicechat debug` to coding agents, as a Model Context Protocol server over stdin and stdout."""
+    from voicechat.cli.mcp_server import mcp_command
+
+    raise typer.Exit(mcp_command())
 
 
 @app.command(rich_help_panel=DEBUGGING)

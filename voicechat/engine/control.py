@@ -23,7 +23,7 @@ import secrets
 import socket
 import struct
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
 
@@ -51,6 +51,7 @@ from voicechat.core.view import View
 from voicechat.engine.audience import Audience
 from voicechat.engine.link import EventRow
 from voicechat.protocol.hand_written import LONGEST as LONGEST_BY_HAND
+from voicechat.tasks import spawn
 
 COMMANDS: dict[str, type] = {event.__name__: event for event in get_args(UserAct)}
 LONGEST_TEXT = 32_000
@@ -218,13 +219,28 @@ MOST_BEHIND = 4 * 1024 * 1024
 """Bytes that a reader of `events` may be behind; then it is dropped, never waited for."""
 
 
+async def no_debugging(request: str) -> str:
+    """For a talk that nobody can debug."""
+    return '{"outcome": "usage", "reason": "this talk cannot be debugged"}'
+
+
+LEFT_WITHIN = 0.5
+"""Seconds after which a client that left is noticed while it waits."""
+
+
 class Control:
     """`open` the door, `show` events to whoever follows them, `close` it."""
 
     def __init__(
-        self, look: Callable[[], tuple[State, View]], tell: Callable[[UserEvent], None], audience: Audience
+        self,
+        look: Callable[[], tuple[State, View]],
+        tell: Callable[[UserEvent], None],
+        audience: Audience,
+        debug: Callable[[str], Coroutine[None, None, str]] = no_debugging,
     ) -> None:
+        """`debug` answers the requests of `voicechat debug`, which may wait for a response."""
         self._audience = audience
+        self._debug = debug
         self._look = look
         self._tell = tell
         self._server: asyncio.Server | None = None
@@ -327,8 +343,24 @@ class Control:
                 self._audience.join(writer)
                 limit = None
                 continue
-            writer.write(self._obey(said).encode("utf-8", "replace") + b"\n")
+            if said.startswith("debug "):
+                answer = await self._unless_gone(self._debug(said.removeprefix("debug ")), reader)
+            else:
+                answer = self._obey(said)
+            writer.write(answer.encode("utf-8", "replace") + b"\n")
             await writer.drain()
+
+    async def _unless_gone(self, answer: Coroutine[None, None, str], reader: asyncio.StreamReader) -> str:
+        """An answer that takes its time, given up when the client leaves: it may have been Ctrl+C."""
+        work = spawn(answer)
+        try:
+            while not work.done() and not reader.at_eof():
+                await asyncio.wait((work,), timeout=LEFT_WITHIN)
+            if work.done() and work.exception() is None:
+                return f"ok {work.result()}"
+            return "error the engine failed at this; its log tells why"
+        finally:
+            work.cancel()
 
     def _obey(self, said: str) -> str:
         result = understood(said, *self._look())

@@ -92,8 +92,15 @@ class EngineProcess:
     """One engine child. `deliver` is called from the reader thread; the last message is always a Goodbye."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str] | None = None, *, ping_every: float = PING_EVERY
+        self,
+        settings: Settings,
+        environ: Mapping[str, str] | None = None,
+        *,
+        ping_every: float = PING_EVERY,
+        outlives: float = 0.0,
     ) -> None:
+        """`outlives`: see `ClientHello`; `leave` ends this client then, and not the engine."""
+        self._outlives = outlives
         self._settings = settings
         self._environ = dict(os.environ if environ is None else environ)
         self._process: subprocess.Popen[bytes] | None = None
@@ -129,7 +136,7 @@ class EngineProcess:
         pinging = (self._stop_pings, self._responses)
         threading.Thread(target=self._ping, args=pinging, name="engine-ping", daemon=True).start()
         is_muted = self._mic is not None and (self._mic.muted or self._mic.state == "paused")
-        self._post(ClientHello(LINK_VERSION, self._hello(), tuple(self._turns.values()), muted=is_muted))
+        self._post(ClientHello(LINK_VERSION, self._hello(), tuple(self._turns.values()), is_muted, self._outlives))
 
     def _spawn(self, environ: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return spawn(environ)
@@ -167,6 +174,15 @@ class EngineProcess:
             process.wait(timeout=1.0)
         if self._reader is not None and self._reader is not threading.current_thread():
             self._reader.join(timeout=1.0)
+
+    def leave(self) -> None:
+        """Let the engine go on alone."""
+        process, self._process = self._process, None
+        self._stop_pings.set()
+        if process is not None:
+            if process.stdin:
+                process.stdin.close()
+            process.returncode = 0  # nobody here waits for its end, nor is warned that nobody does
 
     def _post(self, message: FromClient) -> None:
         if self._process is not None:

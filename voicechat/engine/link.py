@@ -318,6 +318,8 @@ class ClientHello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
     """Of an engine that ended, in their order: the conversation continues with them."""
     muted: bool = False
     """The microphone begins muted."""
+    outlives: float = 0.0
+    """More than 0: the engine goes on without this client, until nobody debugs it for so many seconds."""
 
 
 class Command(msgspec.Struct, frozen=True, tag_field="kind", tag="command"):

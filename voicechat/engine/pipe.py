@@ -127,6 +127,8 @@ class PipeServer:
         self._hello: asyncio.Future[ClientHello | None] = self._loop.create_future()
         self._pinged_at = self._loop.time()
         self._parent = os.getppid()
+        self._outlives = False
+        """The client may leave, and this process goes on."""
 
     async def _serve(self, hello: ClientHello) -> int:
         """Serve until `_has_ended`. Returns the exit status."""
@@ -176,7 +178,8 @@ class PipeServer:
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until the end. `asyncio.wait_for` would make a task each time, twenty times a second."""
-        if os.getppid() != self._parent:  # the client died, and another process holds the pipe open
+        is_orphan = os.getppid() != self._parent  # the client died, and another process holds the pipe open
+        if is_orphan and not self._outlives:
             self._end()
             return
         self._resting = self._loop.create_future()
@@ -191,7 +194,13 @@ class PipeServer:
         for message in frames(self._in):
             if isinstance(message, Command):
                 self._apply_at_once(message)
+            if isinstance(message, ClientHello):
+                self._outlives = message.outlives > 0.0
+            elif isinstance(message, Bye):
+                self._outlives = False
             self._loop.call_soon_threadsafe(self._take, message)
+        if self._outlives:
+            return
         self._pipe_closed()
         self._loop.call_soon_threadsafe(self._end)
 

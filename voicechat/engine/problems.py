@@ -32,6 +32,11 @@ class Problems:
         self.suggested: tuple[tuple[str, int, str], ...] = ()
         """Settings that would have served this talk better, as `SessionShown` has them."""
 
+    @property
+    def findings(self) -> tuple[records.Finding, ...]:
+        """Everything found so far, in the order it was first seen."""
+        return self._diagnosis.findings
+
     def start_at(self, at: float) -> None:
         """The moment that times count from, as in the event list."""
         self._started_at = at

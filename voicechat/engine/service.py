@@ -24,6 +24,7 @@ from voicechat.core.viewing import view
 from voicechat.engine.assemble import Talk
 from voicechat.engine.audience import Audience
 from voicechat.engine.control import Control, user_event
+from voicechat.engine.debugging import Debugger
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.figures import METRICS, BitRate
 from voicechat.engine.link import (
@@ -197,7 +198,18 @@ class Service(PipeServer):
         )
         if settings.record:
             taping.begin()
-        control = Control(lambda: self._seen(talk), talk.session.tell, self._audience)
+
+        def end() -> None:
+            """Without a client the process ends too; a client is shown that it is over."""
+            if self._outlives:
+                self._end()
+            else:
+                talk.session.tell(on.EndAsked())
+
+        debugger = Debugger(talk, log, problems, self._tick_observers, end, is_detached=self._outlives)
+        talk.session.on_change = debugger.changed
+        observers.add("debug requests", debugger.watch)
+        control = Control(lambda: self._seen(talk), talk.session.tell, self._audience, debugger.answer)
         if why := await control.open():
             observers(Happening(talk.clock(), "local", {"type": "control.missing", "reason": why}))
         followers = observers.guarded("stream of `ctl events`", control.show)
@@ -205,7 +217,7 @@ class Service(PipeServer):
         self._showing = Showing(scene, log, self.post, also=followers, suggested=lambda: problems.suggested)
         self._loop.set_exception_handler(lambda loop, context: note_defect(observers, talk.clock(), context))
         try:
-            await self._go_on(talk, self._showing)
+            await self._go_on(talk, self._showing, lambda: self._outlives and debugger.idle_for() > hello.outlives)
         finally:
             self._has_ended = True
             await _wind_up(talk, taping)
@@ -215,11 +227,11 @@ class Service(PipeServer):
         self.post(Goodbye("ended", exit_code=0))
         return 0
 
-    async def _go_on(self, talk: Talk, showing: Showing) -> None:
-        """Until the end is wanted. Raises what the start of the talk raised."""
+    async def _go_on(self, talk: Talk, showing: Showing, is_forgotten: Callable[[], bool]) -> None:
+        """Until the end is wanted, or nobody will ever want it. Raises what the start of the talk raised."""
         starting = self._loop.create_task(talk.start())
         try:
-            while not self._has_ended:
+            while not (self._has_ended or is_forgotten()):
                 showing.tick()
                 self._tick_observers()
                 self._watch_client(talk)
@@ -241,7 +253,7 @@ class Service(PipeServer):
         return session.state, view(session.state, session.clock(), session.policy)
 
     def _watch_client(self, talk: Talk) -> None:
-        attended = self._loop.time() - self._pinged_at < DEAD_MAN
+        attended = self._outlives or self._loop.time() - self._pinged_at < DEAD_MAN
         if attended != self._attended:
             self._attended = attended
             talk.session.tell(on.AttendanceChanged(attended))

@@ -7,8 +7,10 @@ is a call. The snippets speak GA; `for_beta` gives them the beta spelling where 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 _LANGUAGES = {
     "Python": r"Traceback \(most recent call last\)|File \"[^\"\n]{1,200}\.py\", line \d|\b\w{1,40}\.py:\d|\{'type': |"
@@ -448,3 +450,21 @@ def for_beta(code: str) -> str:
 def _unnested(match: re.Match[str]) -> str:
     """`{"input": {X}}` -> `X`: the fields of the input stand flat in a beta session."""
     return match[1][1:-1]
+
+
+EXAMPLES = ("unknown-session-field", "wrong-field-type", "dialect-mismatch")
+"""Findings whose snippet shows how a session is spelled; what is wrong there depends on the field."""
+
+
+def session_fields(code: str) -> tuple[tuple[str, Any], ...]:
+    """(path without `session.`, JSON value) of each session field that cures a finding; () where no field does."""
+    snippet = CURES[code].js if code in CURES and code not in EXAMPLES else ""
+    if not snippet.startswith('send({"type": "session.update"'):
+        return ()
+    path, value = "", json.loads(snippet.removeprefix("send(").removesuffix(");"))["session"]
+    del value["type"]
+    while len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
+        path, value = f"{path}{next(iter(value))}.", inner
+    if len(value) == 1 and path:  # a block that may be null is given as a whole
+        return ((path.rstrip("."), value),)
+    return tuple((f"{path}{name}", one) for name, one in value.items())
