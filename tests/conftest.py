@@ -11,6 +11,12 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
+if sys.dont_write_bytecode:  # compile each file once, for all processes: before anything large is imported
+    sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
+    sys.dont_write_bytecode = False
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
@@ -34,12 +40,7 @@ _numbers = count()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide the user's settings; compile each file once, for all commands; with `-m fast` hold the tests to it."""
-    if sys.dont_write_bytecode:
-        sys.pycache_prefix = str(config.rootpath / ".pytest_cache" / "bytecode")
-        sys.dont_write_bytecode = False
-        os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
-        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    """Hide the user's settings; with `-m fast` hold the tests to it."""
     for name in [name for name in os.environ if name.startswith(("VOICECHAT_", "OPENAI_")) and name not in OURS]:
         del os.environ[name]
     if config.option.markexpr == "fast":
@@ -61,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes share the tests."""
-    return distribution.processes(config.args)
+    return distribution.processes(config.args, config.option.markexpr)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Groups:

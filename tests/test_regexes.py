@@ -23,9 +23,9 @@ import voicechat
 parser = importlib.import_module("re._parser")
 ROOT = Path(voicechat.__file__).parent
 METHODS = {"search", "match", "fullmatch", "sub", "split", "findall", "finditer"}
-SHORT, LONG = 2000, 8000
-SLOW = 0.0004
-"""Seconds of processor time from which on a text of `SHORT` characters is tried at `LONG` too; usual are 0.00005."""
+SHORT, LONG = 1000, 4000
+SLOW = 0.0002
+"""Seconds of processor time from which on a text of `SHORT` characters is tried at `LONG` too; usual are 0.000025."""
 LINEAR = 8.0
 """Four times the text may take eight times as long; a quadratic pattern takes sixteen times as long."""
 CLASSES = {"CATEGORY_DIGIT": "5", "CATEGORY_SPACE": " ", "CATEGORY_NOT_WORD": "-"}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from time import monotonic
 
-from textual import _wait
+from textual import _callback, _wait
 from textual._context import visible_screen_stack
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
@@ -21,8 +24,24 @@ from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
 
 _wait.SLEEP_GRANULARITY = 0.005  # Textual waits twice as long after each key; `Keys` waits for what it has done
+_callback._count_parameters = lru_cache(64)(_callback._count_parameters)  # each wait asks it for one function 60 times
 PATIENCE = 15.0
 Stage = tuple[VoiceChatApp, FakeEngine, Pilot[int]]
+
+
+_parse_rules = Stylesheet._parse_rules
+_rules: dict[object, list[RuleSet]] = {}
+
+
+def _parse_once(sheet: Stylesheet, css: str, *where: object, **kind: object) -> list[RuleSet]:
+    """The rules of a text, parsed once for all apps of this process: a fifth of the start of an app."""
+    key = (css, where, *kind.items(), *sheet._variables.items())
+    if key not in _rules:
+        _rules[key] = _parse_rules(sheet, css, *where, **kind)  # type: ignore[arg-type]
+    return _rules[key]
+
+
+Stylesheet._parse_rules = _parse_once  # type: ignore[method-assign,assignment]
 
 
 class Keys(Pilot[int]):

@@ -84,7 +84,7 @@ async def test_no_pane_names_a_key_that_is_not_bound(size: tuple[int, int]) -> N
         for keys in PANES:
             for key in keys:
                 await pilot.press(REMAPPED.get(key, key))
-                await at_rest(pilot)
+            await at_rest(pilot)
             assert keys_named(lines(app)) == set(), keys
             for _ in range(3):
                 await pilot.press(REMAPPED["vc.back"])

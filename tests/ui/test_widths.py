@@ -84,7 +84,7 @@ async def test_columns_stay_where_they_are_at_every_size(names: list[str], ascii
                 await pilot.resize_terminal(*size)
                 await at_rest(pilot)
                 check(app)
-            for keys in KEYS:
+            for keys in KEYS[list(WIDE).index(name) % 2 :: 2]:  # and each pane half of them
                 await pilot.press(*keys)
                 await at_rest(pilot)
                 check(app)
