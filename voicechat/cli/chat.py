@@ -45,6 +45,10 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     ConfigError, and TapeError where the tape to go on from is not there.
     """
     provider = provider_of(settings)
+    if settings.otlp:
+        from voicechat.config.otlp import otlp_endpoint
+
+        otlp_endpoint(settings, environ)
     if settings.continue_from:
         from voicechat.config.locations import tapes_dir, tapes_root
         from voicechat.journal.tapes import find_tape  # it knows the core: 60 ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from voicechat.engine.link import Turns
 from voicechat.errors import ConfigError, TapeError
 from voicechat.journal.export_sound import SIDES, write_side
 from voicechat.journal.page import as_page
-from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_text, read_talk
+from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_text, read_talk, spans_of
+from voicechat.journal.spans import OPT_IN, as_otlp_json
 from voicechat.ui.sanitise import clean
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {
@@ -27,7 +29,7 @@ TEXTS: dict[str, Callable[[PastTalk], str]] = {
     "srt": lambda talk: as_subtitles(talk.transcript),
     "html": as_page,
 }
-FORMATS = (*TEXTS, "jsonl", "wav")
+FORMATS = (*TEXTS, "jsonl", "wav", "otlp")
 LONG_TALK = 300.0
 """Seconds from which encoding takes long enough to say so: about a minute of work for an hour of talk."""
 
@@ -41,6 +43,7 @@ class ExportOptions:
     redact: bool = False
     side: str = ""
     force: bool = False
+    otlp_words: bool = False
 
 
 def export_command(tape: str, options: ExportOptions) -> int:
@@ -58,7 +61,8 @@ def export_command(tape: str, options: ExportOptions) -> int:
         print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
     if options.format == "html" and talk.audio_file is not None and talk.length > LONG_TALK:
         print("voicechat: making the sound small enough for a page …", file=sys.stderr)
-    name = options.out or f"{talk.transcript.title}{f'-{options.side}' if options.side else ''}.{options.format}"
+    ending = "otlp.json" if options.format == "otlp" else options.format
+    name = options.out or f"{talk.transcript.title}{f'-{options.side}' if options.side else ''}.{ending}"
     with opened(name, force=options.force) as out:
         _write(talk, options, out)
     if name != "-":
@@ -72,8 +76,12 @@ def _write(talk: PastTalk, options: ExportOptions, out: BinaryIO) -> None:
     elif options.format == "jsonl":
         for line in run_lines(talk):
             out.write(json.dumps(line, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    elif options.format == "otlp":
+        conventions = os.environ.get(OPT_IN, "")
+        spans = spans_of(talk, words=options.otlp_words and not options.redact, conventions=conventions)
+        out.write(json.dumps(as_otlp_json(spans), separators=(",", ":")).encode() + b"\n")
     elif talk.audio_file is None:
-        raise TapeError("this tape has no sound", hint="--format html, md, txt, srt and jsonl work without")
+        raise TapeError("this tape has no sound", hint="--format html, md, txt, srt, jsonl and otlp work without")
     elif options.side:
         write_side(talk.audio_file, SIDES[0] if options.side == SIDES[0] else SIDES[1], out)
     else:

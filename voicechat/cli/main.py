@@ -177,7 +177,9 @@ def run(
 
 
 @app.command(rich_help_panel=SERVERS)
+@opt.takes(opt.TRACE)
 def serve(
+    flags: Flags,
     port: Annotated[int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="0: any free port.")] = 8765,
     brain_url: Annotated[
         str, typer.Option("--brain-url", metavar="URL", help="Chat-completions server that writes the answers.")
@@ -205,11 +207,7 @@ def serve(
         from voicechat.cli.tapes import tape_named
 
         played = ReplayServing(tape_named(replay, config), speed, by_time)
-    raise typer.Exit(
-        serve_command(
-            port=port, brain_url=brain_url, brain_model=brain_model, fault=fault, verbose=verbose, replay=played
-        )
-    )
+    raise typer.Exit(serve_command(flags, config, port, brain_url, brain_model, fault, verbose, played))
 
 
 @app.command("token-server", rich_help_panel=SERVERS)

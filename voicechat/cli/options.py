@@ -81,6 +81,8 @@ _PANELS: Mapping[str, Mapping[str, Any]] = {
     panel.RECORDING: {
         "record": _text("--record", "DIR", "Record a tape of the talk in this folder, or in `default`."),
         "redact": _switch("--redact", "Record no words, and of the sound only the level."),
+        "otlp": _text("--otlp", "URL", "Send a trace of the talk to this OpenTelemetry collector."),
+        "otlp_words": _switch("--otlp-words", "Send what was said with it."),
     },
     panel.MONEY: {
         "budget": Annotated[
@@ -138,8 +140,10 @@ def _some(*names: str) -> dict[str, Any]:
 
 LOOKS: Mapping[str, Any] = _some("theme", "ascii", "profile")
 """What concerns the screen alone."""
-TAPE: Mapping[str, Any] = {**LOOKS, **_some("record", "redact")}
-"""The screen, and a tape of what it shows."""
+TRACE: Mapping[str, Any] = _some("otlp", "otlp_words")
+"""A trace of each session."""
+TAPE: Mapping[str, Any] = {**LOOKS, **_some("record", "redact"), **TRACE}
+"""The screen, and a tape and a trace of what it shows."""
 SOUND: Mapping[str, Any] = _some("mic", "speaker", "echo_cancel", "headphones", "latency", "profile")
 """What concerns the devices alone."""
 SERVICE: Mapping[str, Any] = _some(

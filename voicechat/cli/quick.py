@@ -32,6 +32,7 @@ WITH_VALUE = (
     "config",
     "token_url",
     "record",
+    "otlp",
     "translate",
     "translate_url",
     "translate_model",
@@ -56,6 +57,7 @@ SWITCHES = {
     "--ascii": ("ascii", True),
     "--plain": ("plain", True),
     "--redact": ("redact", True),
+    "--otlp-words": ("otlp_words", True),
 }
 MANY = {
     "--header": "headers",

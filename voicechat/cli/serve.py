@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
+import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from voicechat import exit_codes
+from voicechat.config.load import load_settings
+from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, SignallingError, TapeError
+from voicechat.journal.entry import Happening
+from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
-from voicechat.local_server.house import House, load_senses
+from voicechat.local_server.house import House, Observed, load_senses
 from voicechat.local_server.played_session import PlayHouse
 from voicechat.tasks import report
+
+if TYPE_CHECKING:
+    from voicechat.engine.otlp import SessionTrace
+
+CHECKS = "problem checks"
+TICK = 0.25
+"""Seconds between looks of the checks at the sessions that are traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +70,8 @@ def words_of(wanted: ReplayServing) -> str:
 
 
 def serve_command(
-    *,
+    flags: Mapping[str, Any],
+    config: Path | None,
     port: int = 8765,
     brain_url: str = "",
     brain_model: str = "",
@@ -75,11 +92,13 @@ def serve_command(
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port, brain_url, brain_model, fault, replay))
+        asyncio.run(_serve(port, brain_url, brain_model, fault, replay, load_settings(flags, os.environ, config)))
     return exit_codes.DONE
 
 
-async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay: ReplayServing | None) -> None:
+async def _serve(
+    port: int, brain_url: str, brain_model: str, fault: str, replay: ReplayServing | None, settings: Settings
+) -> None:
     from voicechat.local_server.brain.chat_server import choose_brain
     from voicechat.local_server.faults import read_fault
     from voicechat.local_server.house import House, load_senses
@@ -92,6 +111,8 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay
         house, about = house_of(replay), words_of(replay)
     asyncio.get_running_loop().set_exception_handler(report)
     server = Server(house)
+    traces = Traces(settings) if settings.otlp else None
+    house.observe = traces.observe if traces is not None else None
     try:
         await server.start(port)
     except OSError as error:
@@ -105,9 +126,63 @@ async def _serve(port: int, brain_url: str, brain_model: str, fault: str, replay
     print(server.base_url, flush=True)
     _narrate(server.base_url, about, fault)
     try:
-        await ended.wait()
+        while not ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), None if traces is None else TICK)
+            if traces is not None:
+                traces.tick()
     finally:
         await server.stop()
+        if traces is not None:
+            traces.exporter.close()
+
+
+class Traces:
+    """The traces of `--otlp`: one a session, with what the checks find."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises ConfigError."""
+        from voicechat.engine.otlp import OtlpExporter  # most servers have none
+
+        self._settings = settings
+        self._running: list[tuple[Callable[[float], None], SessionTrace]] = []
+        self.exporter = OtlpExporter(settings, _say)
+
+    def observe(self) -> Observed:
+        """Who is told of the messages of one more session."""
+        from voicechat.engine.otlp import SessionTrace
+        from voicechat.engine.problems import Problems
+        from voicechat.tap.session import Reader
+
+        now = time.monotonic()
+        observers = Observers(lambda name: _say(f"The {name} stopped after an error; the session goes on."))
+        trace = SessionTrace(self.exporter, observers, self._settings, "serve", "voicechat", now)
+        problems = Problems(trace.found)
+        problems.start_at(now)
+        observers.add(CHECKS, lambda happening: problems.watch(happening, next(numbers)))
+        running, numbers, reader = (observers.guarded(CHECKS, problems.tick), trace), itertools.count(), Reader(())
+        self._running.append(running)
+
+        def tell(direction: Literal["in", "out", "local"], text: str) -> None:
+            at = time.monotonic()
+            if direction != "local":
+                observers(Happening(at, direction, reader.event(text.encode("utf-8", "replace")), len(text)))
+            elif running in self._running:
+                self._running.remove(running)
+                trace.end(at)
+
+        return tell
+
+    def tick(self) -> None:
+        """Time has passed."""
+        now = time.monotonic()
+        for check, trace in self._running:
+            check(now)
+            trace.tick(now)
+
+
+def _say(sentence: str) -> None:
+    print(f"voicechat: {sentence}", file=sys.stderr, flush=True)
 
 
 def _narrate(base_url: str, about: str, fault: str) -> None:

@@ -38,7 +38,7 @@ def diff(
 def export(
     tape: Annotated[str, typer.Argument(metavar="TAPE", help="A tape, or a log of any client.")],
     format: Annotated[
-        str, typer.Option("--format", metavar="md|html|txt|srt|jsonl|wav", help="Output format.")
+        str, typer.Option("--format", metavar="md|html|txt|srt|jsonl|wav|otlp", help="Output format.")
     ] = "html",
     out: Annotated[
         str, typer.Option("--out", "-o", metavar="FILE", help="-: stdout; without it a file named like the tape.")
@@ -46,11 +46,12 @@ def export(
     redact: Annotated[bool, typer.Option("--redact", help="Leave out words and sound.")] = False,
     side: Annotated[str, typer.Option("--side", metavar="you|assistant", help="Only this side, for wav.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+    otlp_words: Annotated[bool, typer.Option("--otlp-words", help="Leave in what was said, for otlp.")] = False,
 ) -> None:
-    """Export a tape as HTML, text, subtitles, events or sound."""
+    """Export a tape as HTML, text, subtitles, events, sound or a trace."""
     from voicechat.cli.export import ExportOptions, export_command
 
-    raise typer.Exit(export_command(tape, ExportOptions(format, out, redact, side, force)))
+    raise typer.Exit(export_command(tape, ExportOptions(format, out, redact, side, force, otlp_words)))
 
 
 @opt.takes(opt.DOCTOR)

@@ -29,6 +29,10 @@ class TapOptions:
 def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | None) -> int:
     """Tap until the user leaves. Raises SignallingError for an address or a port that is no good."""
     settings = load_settings(flags, os.environ, config)
+    if settings.otlp:
+        from voicechat.config.otlp import otlp_endpoint
+
+        otlp_endpoint(settings, os.environ)
     if options.as_json or options.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         from voicechat.tap.printing import print_tap
 

@@ -119,7 +119,7 @@ COMMAND_LIMIT = 5.0
 KEYRING_LIMIT = 10.0
 """Seconds: a keyring may ask for its password, and one that hangs must not hang us for ever."""
 LONGEST_KEY = 16_384
-_PRIVATE_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_TOKEN_ACCESS", "_TRANSLATE_KEY")
+_PRIVATE_ENDINGS = ("_API_KEY", "_TOKEN", "_SECRET", "_TOKEN_ACCESS", "_TRANSLATE_KEY", "_OTLP_HEADERS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ def key_lying_about(environ: Mapping[str, str]) -> str:
 
 def without_keys(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for a child that has no business with keys (the local server)."""
-    private = {variable(name) for name in PRIVATE}
+    private = {variable(name) for name in PRIVATE} | {"OTEL_EXPORTER_OTLP_TRACES_HEADERS"}
     return {
         name: value for name, value in environ.items() if not name.endswith(_PRIVATE_ENDINGS) and name not in private
     }

@@ -99,6 +99,8 @@ class Settings:
     tape_gb: float = setting(2.0, "gigabytes of one tape's sound, and of its events", low=0.001, high=4)
     tapes_gb: float = setting(20.0, "gigabytes of all tapes of a folder, the oldest go; 0: no limit", low=0, high=1e6)
     tapes_days: float = setting(0.0, "days after which a tape is removed; 0: never", low=0, high=36_500)
+    otlp: str = setting("", "OpenTelemetry collector (OTLP/HTTP) that gets a trace of every talk; empty: none")
+    otlp_words: bool = setting(False, "what was said is in the trace too")
     budget: float = setting(0.0, "US dollars this talk may cost; 0: no budget", low=0.0, high=1e6)
     budget_stop: bool = setting(True, "when the budget is spent, stop and ask; off: only say so")
     tools: tuple[str, ...] = texts("Python files whose public functions the model may call")

@@ -31,6 +31,7 @@ from voicechat.engine.link import (
     ClientHello,
     Command,
     Devices,
+    FromEngine,
     Goodbye,
     Meters,
     Received,
@@ -178,9 +179,16 @@ class Service(PipeServer):
     async def _serve(self, hello: ClientHello) -> int:
         log = EventLog()
         self._audience.recent = lambda: log.recent
-        problems = Problems(self.post)
         settings = with_private(from_plain(hello.settings), os.environ)
         talk = Talk(settings, os.environ, shown=hello.turns)
+        trace = exporter = None
+        if settings.otlp:
+            from voicechat.engine.otlp import OtlpExporter, SessionTrace  # most talks have none
+
+            tell = talk.session.tell
+            exporter = OtlpExporter(settings, lambda text: tell(on.SoundNoted(text, "warning", "otlp_failed")))
+            trace = SessionTrace(exporter, talk.observers, settings, "talk", settings.provider, talk.started_at)
+        problems = Problems(self.post if trace is None else both(trace.found, self.post))
         if hello.muted:
             talk.session.tell(on.MuteChosen(True))
         for part in (log, problems):
@@ -195,6 +203,7 @@ class Service(PipeServer):
         self._ticks = (
             observers.guarded(METRICS, lambda: talk.metrics.tick(talk.clock(), last=self._has_ended)),
             observers.guarded(CHECKS, lambda: problems.tick(talk.clock())),
+            *(() if trace is None else (lambda: trace.tick(talk.clock()),)),
         )
         if settings.record:
             taping.begin()
@@ -223,6 +232,9 @@ class Service(PipeServer):
             await _wind_up(talk, taping)
             self._showing.tick()
             self._tick_observers()
+            if trace is not None and exporter is not None:
+                trace.end(talk.clock())
+                await asyncio.to_thread(exporter.close)
             await control.close()
         self.post(Goodbye("ended", exit_code=0))
         return 0
@@ -284,6 +296,16 @@ class Service(PipeServer):
         else:
             self._talk.session.tell(event)
         return ""
+
+
+def both(*posts: Callable[[FromEngine], None]) -> Callable[[FromEngine], None]:
+    """A message for each of them."""
+
+    def post(message: FromEngine) -> None:
+        for one in posts:
+            one(message)
+
+    return post
 
 
 async def _wind_up(talk: Talk, taping: Taping) -> None:

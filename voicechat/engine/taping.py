@@ -22,7 +22,7 @@ from voicechat.journal.writer import TOO_SLOW
 from voicechat.tasks import sentence
 
 P = ParamSpec("P")
-UNTOLD = ("api_key_command", "keys", "source", "remarks", "mcp")
+UNTOLD = ("api_key_command", "keys", "source", "remarks", "mcp", "otlp")
 """Settings that are nobody's business who gets the tape."""
 
 

@@ -6,9 +6,11 @@ not kept on the tape: the core makes it once more from the events. It is exporte
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +24,7 @@ from voicechat.journal.index import Film
 from voicechat.journal.redaction import ABOUT_TAPE, RedactedSource
 from voicechat.journal.rerun import last_state
 from voicechat.journal.source import Source, open_source
+from voicechat.journal.spans import About, SessionSpans, Span
 from voicechat.journal.tape import Tape
 from voicechat.ui.history import History
 
@@ -291,3 +294,24 @@ def history_of(film: Film) -> History:
         history.take_mic(span.t, is_open=span.is_open, reason=span.reason)
     history.now = max(history.now, film.length)
     return history
+
+
+def spans_of(talk: PastTalk, *, words: bool, conventions: str) -> list[Span]:
+    """The spans of a tape or a log; the same ones each time."""
+    source = talk.source
+    began_at = source.file.stat().st_mtime - talk.length
+    with contextlib.suppress(ValueError):
+        began_at = datetime.fromisoformat(talk.transcript.started_at).timestamp()
+    seed = f"{source.name} {began_at} {talk.length} {len(talk.rows)}"
+    made = SessionSpans(About(began_at, seed, "tape", talk.transcript.provider, words, conventions))
+    for finding in talk.findings:
+        made.found(finding)
+    spans: list[Span] = []
+    for entry in source.entries():
+        translated = entry.data.get("event") if entry.kind == "input" else None
+        if entry.kind == "event":
+            made.feed(entry.t, entry.dir, entry.data)
+        elif isinstance(translated, dict):  # GPT-Live: what was made of its events
+            made.feed(entry.t, "in", translated)
+        spans += made.finished(entry.t)
+    return spans + made.end(talk.length)

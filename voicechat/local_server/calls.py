@@ -105,7 +105,7 @@ class Call:
             session = LiveSession(self, self.house, "webrtc", self.live, self.call_id)
         else:
             session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
-        self.house.sessions.add(session)
+        session = self.house.admit(session)
         self.peer.receive.flush()
         self.session = session
         session.start()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from voicechat.local_server.brain import Brain
 from voicechat.local_server.brain.chat_server import choose_brain
@@ -39,6 +39,34 @@ class _Token:
     dies_at: float
 
 
+Observed = Callable[[Literal["in", "out", "local"], str], None]
+"""Gets each message of a session: what it sends (`in`, as the client sees it), what it is sent, and `local` its end."""
+
+
+@dataclass(eq=False)
+class WatchedSession:
+    """A session and its line, each message of which is told."""
+
+    session: ClientSession
+    tell: Observed
+
+    def __post_init__(self) -> None:
+        self.line, self.session.line = self.session.line, self
+        self.start, self.exchange, self.hang_up = self.session.start, self.session.exchange, self.line.hang_up
+
+    def send(self, text: str) -> str:
+        self.tell("in", text)
+        return self.line.send(text)
+
+    def client_said(self, text: str) -> None:
+        self.tell("out", text)
+        self.session.client_said(text)
+
+    async def close(self) -> None:
+        await self.session.close()
+        self.tell("local", "")
+
+
 @dataclass
 class House:
     """The server apart from its doors."""
@@ -50,6 +78,8 @@ class House:
     sessions: set[ClientSession] = field(default_factory=set)
     live: dict[str, LiveSession] = field(default_factory=dict)
     """Running Live sessions by id, for sidebands."""
+    observe: Callable[[], Observed] | None = None
+    """Asked for each session who is told its messages."""
     _lines: list[Line] = field(default_factory=list)
     """Lines with a place: those of sessions, and those whose session is being opened."""
     _tokens: dict[str, _Token] = field(default_factory=dict)
@@ -71,6 +101,13 @@ class House:
         """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
         brain, senses = await asyncio.gather(self.brain(), self.senses())
         return Session(line, senses, brain, transport, config, dialect, self.fault)
+
+    def admit(self, session: ClientSession) -> ClientSession:
+        """Count it, and have its messages told where somebody wants them."""
+        if self.observe is not None:
+            session = WatchedSession(session, self.observe())
+        self.sessions.add(session)
+        return session
 
     async def brain(self) -> Brain:
         """A brain for one session."""

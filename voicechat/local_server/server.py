@@ -140,8 +140,7 @@ async def _talk(
     writing = spawn(line.write())
     session: ClientSession | None = None
     try:
-        session = await open_session(line)
-        house.sessions.add(session)
+        session = house.admit(await open_session(line))
         session.start()
         with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more
             await _listen(socket, session)

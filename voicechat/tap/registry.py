@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -16,6 +17,9 @@ from voicechat.errors import TapeError
 from voicechat.journal.entry import Happening
 from voicechat.tap.session import Caller, DeferredWork, Session, SessionTape, Transport
 from voicechat.tap.upstream import Upstream, secrets_of, shown_path
+
+if TYPE_CHECKING:
+    from voicechat.engine.otlp import OtlpExporter
 
 KEPT = 20
 """Requests beside the calls that the next session's event list begins with."""
@@ -51,6 +55,12 @@ class SessionRegistry:
         self._issued: deque[str] = deque(maxlen=MOST_SECRETS)
         self._newest: Session | None = None
         self._tapes: deque[SessionTape] = deque(maxlen=KEPT)
+        self._exporter: OtlpExporter | None = None
+        if settings.otlp:
+            from voicechat.engine.otlp import OtlpExporter  # most taps have none
+
+            loop = asyncio.get_running_loop()
+            self._exporter = OtlpExporter(settings, lambda text: loop.call_soon_threadsafe(self._untraced, text))
 
     def http(self, *tracing: aiohttp.TraceConfig) -> aiohttp.ClientSession:
         """A client that adds nothing of its own to a request."""
@@ -75,6 +85,7 @@ class SessionRegistry:
             later=self.later,
             clock=self.clock,
             tape=tape,
+            exporter=self._exporter,
         )
         self.sessions = [one for one in self.sessions if not one.is_over] + [session]
         session.replay(tuple(self._requests))
@@ -111,6 +122,14 @@ class SessionRegistry:
         self.later.finish()
         for tape in self._tapes:
             tape.wait(LAST_LINES)
+        if self._exporter is not None:
+            self._exporter.close()
+
+    def _untraced(self, notice: str) -> None:
+        if self._newest is not None:
+            self._newest.noticed(notice)
+        else:
+            self.on_request(Happening(self.clock(), "local", {"type": "otlp.failed", "message": notice}))
 
     def _tape(self, caller: Caller) -> tuple[SessionTape | None, str]:
         if self._record is None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import numpy as np
@@ -39,6 +39,9 @@ from voicechat.journal.redact import concealer
 from voicechat.journal.sound_file import SoundFile
 from voicechat.protocol.session_dialects import get_path, session_to_ga
 from voicechat.tap.model import TappedConversation
+
+if TYPE_CHECKING:
+    from voicechat.engine.otlp import OtlpExporter, SessionTrace
 
 PORTION = 0.001
 """Seconds of work at a time."""
@@ -398,6 +401,7 @@ class Session:
         later: DeferredWork,
         clock: Callable[[], float],
         tape: SessionTape | None = None,
+        exporter: OtlpExporter | None = None,
     ) -> None:
         self.caller = caller
         self.clock = clock
@@ -425,6 +429,11 @@ class Session:
         if tape is not None:
             observers.add("recording", tape.watch)
         self._observers = observers
+        self._trace: SessionTrace | None = None
+        if exporter is not None:
+            from voicechat.engine.otlp import SessionTrace  # most taps have none
+
+            self._trace = SessionTrace(exporter, observers, settings, "tap", provider, self.started_at)
         self._check = observers.guarded("problem checks", self._problems.watch)
         self._tick_checks = observers.guarded("problem checks", self._problems.tick)
         self._tick_metrics = observers.guarded("metrics", self._book.tick)
@@ -453,6 +462,11 @@ class Session:
         """Something about the tap itself, for the event list."""
         at = self.clock()
         self._later.do(lambda: self._watch(Happening(at, "local", {"type": kind, **facts})))
+
+    def noticed(self, notice: str, kind: str = "otlp.failed") -> None:
+        """A sentence about the tap itself, for the transcript and the event list."""
+        self.model.noticed(notice, self.clock())
+        self.noted(kind, message=notice)
 
     def opened(self, name: str = "upstream") -> None:
         """Both lines are up."""
@@ -503,6 +517,8 @@ class Session:
             self.model.sounds(level is not None, now)
             self._tick_checks(now)
         self._tick_metrics(now)
+        if self._trace is not None and not self.is_over:
+            self._trace.tick(now)
 
     def finish(self) -> None:
         """The tap itself ends."""
@@ -518,6 +534,8 @@ class Session:
         self.model.ended(why, now)
         self._tick_checks(now)
         self._tick_metrics(now, last=True)
+        if self._trace is not None:
+            self._trace.end(now)
         if self._tape is not None:
             self._tape.end()
 
@@ -550,14 +568,14 @@ class Session:
             self._check(happening, self.log.newest)
 
     def _observer_stopped(self, name: str) -> None:
-        notice = f"The {name} stopped after an error; the call goes on."
-        self.model.noticed(notice, self.clock())
-        self.noted("observer.stopped", message=notice)
+        self.noticed(f"The {name} stopped after an error; the call goes on.", "observer.stopped")
 
     def _tell(self, message: FromEngine) -> None:
         match message:
             case Finding(id=id):
                 self._known[id] = message
+                if self._trace is not None:
+                    self._trace.found(message)
             case Numbers():
                 self._known["numbers"] = message
             case _:

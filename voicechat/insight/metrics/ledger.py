@@ -200,12 +200,17 @@ class Ledger:
         """Something was used that has no price, so no budget can be kept."""
         return self._has_unpriced
 
+    @property
+    def turns(self) -> Sequence[TurnNumbers]:
+        """Every turn that is kept, the newest last."""
+        return self._clock.turns
+
     def figures(self, last: int = 60) -> Figures:
         """The newest `last` turns and the sums of the whole session."""
         turns = tuple(self._clock.turns[-last:])
         return Figures(
             turns=turns,
-            costs=tuple(self._turn_cost(turn) for turn in turns),
+            costs=tuple(self.cost_of_turn(turn) for turn in turns),
             percentiles=percentiles(self._clock.turns),
             usage=self._usage,
             transcription=self._transcription,
@@ -272,7 +277,8 @@ class Ledger:
     def _spend(self, cost: Cost) -> None:
         self._cost = (self._cost or Cost()) + cost
 
-    def _turn_cost(self, turn: TurnNumbers) -> Cost | None:
+    def cost_of_turn(self, turn: TurnNumbers) -> Cost | None:
+        """None where the service told no usage or the model has no price."""
         price = price_of(self.model, self._prices)
         return cost_of(turn.usage, price) if turn.usage is not None and price is not None else None
 

@@ -1,0 +1,182 @@
+"""Spans of a session: valid OTLP, a span a turn with its waits, findings, usage and tools, and no word unasked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.support.collector import facts, from_json, problems_of
+from tests.support.tapes import call_tape, opening, told_tape, turn
+from voicechat.cli.main import app
+from voicechat.engine.link import Evidence, Finding
+from voicechat.insight.metrics.turns import Direction
+from voicechat.journal.spans import About, Point, SessionSpans, Span, as_otlp_json
+
+SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")
+DIRECTIONS: tuple[Direction, ...] = ("in", "out", "local")
+BEGAN = 1_700_000_000.0
+
+
+def talk(**about: Any) -> SessionSpans:
+    """A turn with a tool call and an error in it, an answer to the tool's output, and a turn that is cut."""
+    made = SessionSpans(About(BEGAN, "seed", "talk", "OpenAI", **about))
+    usage = {"input_tokens": 100, "output_tokens": 40, "output_token_details": {"audio_tokens": 40}}
+
+    def on(at: float, direction: Any, name: str, **event: Any) -> None:
+        made.feed(at, direction, {"type": name, **event})
+
+    on(0.2, "local", "line.opened", transport="WebRTC")
+    on(0.3, "in", "session.created", session={"id": "sess_1", "model": "gpt-realtime-2.1", "voice": "marin"})
+    on(1.1, "local", "voice.began", began_at=1.0)
+    on(1.2, "in", "input_audio_buffer.speech_started", item_id="u1")
+    on(2.1, "local", "voice.ended", ended_at=2.0)
+    on(2.5, "in", "input_audio_buffer.committed", item_id="u1")
+    on(2.6, "in", "conversation.item.input_audio_transcription.completed", item_id="u1", transcript="zebra crossing")
+    on(2.7, "in", "response.created", response={"id": "r1"})
+    call = {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"at": "quince"}'}
+    on(2.8, "in", "response.output_item.done", response_id="r1", item=call)
+    on(2.9, "in", "response.done", response={"id": "r1", "status": "completed", "usage": usage, "output": [call]})
+    output = {"type": "function_call_output", "call_id": "c1", "output": "marmalade"}
+    on(3.9, "out", "conversation.item.create", item=output)
+    on(4.0, "in", "response.created", response={"id": "r2"})
+    on(4.1, "in", "response.output_audio_transcript.delta", response_id="r2", delta="kumquat")
+    on(4.2, "in", "response.output_audio.delta", response_id="r2", delta="AAAA")
+    on(4.3, "local", "assistant.audible")
+    on(4.4, "in", "response.output_audio_transcript.done", response_id="r2", transcript="kumquat jam")
+    on(4.5, "in", "response.done", response={"id": "r2", "status": "completed", "usage": usage})
+    on(4.6, "in", "error", error={"code": "a pomelo is no code", "type": "invalid_request_error", "message": "pomelo"})
+    on(6.0, "local", "assistant.silent", last_audible_at=5.9)
+    return made
+
+
+def finding(at: float, code: str = "no_answer") -> Finding:
+    return Finding(code, code, "warning", "the zebra", "a quince", "eat it", (Evidence(1, at, "x"),), "", 0.8)
+
+
+def named(spans: list[Span], name: str) -> list[Span]:
+    return [span for span in spans if span.name.startswith(name)]
+
+
+def as_proto(spans: list[Span]) -> list[Any]:
+    return from_json(json.dumps(as_otlp_json(spans)))
+
+
+def test_a_turn_is_a_span_with_its_waits_as_events_and_its_tool_below_it() -> None:
+    made = talk()
+    made.found(finding(4.0))
+    spans = made.end(7.0)
+    assert problems_of(as_proto(spans)) == []
+    (root,), (one,), (tool,) = (named(spans, name) for name in ("voicechat.session", "voicechat.turn", "execute_tool"))
+    assert (one.parent_id, tool.parent_id) == (root.span_id, one.span_id)
+    assert (one.start, one.end) == (1_700_000_001 * 10**9, round((BEGAN + 5.9) * 10) * 10**8)
+    told = {name.removeprefix("voicechat."): round(at / 1e9 - BEGAN, 1) for at, name, _ in one.events}
+    waits = {"end_of_speech": 2.0, "committed": 2.5, "transcript": 2.6, "response_created": 2.7, "first_text": 4.1}
+    assert told == waits | {"first_audio": 4.2, "first_sound": 4.3, "error": 4.6, "finding": 4.0}
+    assert one.attributes["voicechat.turn_id"] == "sess_1/1"
+    assert one.attributes["voicechat.wait.first_sound"] == pytest.approx(2.3)
+    assert one.attributes["voicechat.wait.first_text"] == pytest.approx(2.1)
+    assert one.attributes["gen_ai.usage.output_tokens"] == 80
+    assert one.attributes["voicechat.usage.output.audio_tokens"] == 80
+    assert tool.attributes["gen_ai.tool.name"] == "weather" and tool.attributes["voicechat.tool.outcome"] == "ok"
+    assert (tool.end - tool.start) / 1e9 == pytest.approx(1.1)
+    found = next(facts for _, name, facts in one.events if name == "voicechat.finding")
+    assert found["voicechat.finding.code"] == "no_answer" and found["voicechat.turn_id"] == "sess_1/1"
+    assert root.attributes["voicechat.finding_codes"] == ("no_answer",)
+    assert root.attributes["voicechat.transport"] == "WebRTC"
+
+
+def test_no_word_is_told_by_default_and_with_words_all_are_below_one_prefix() -> None:
+    made = talk()
+    made.found(finding(4.0))
+    assert not any(word in json.dumps(as_otlp_json(made.end(7.0))) for word in SECRET_WORDS)
+    made = talk(words=True)
+    made.found(finding(4.0))
+    spans = made.end(7.0)
+    words = json.dumps(as_otlp_json(spans))
+    assert all(word in words for word in SECRET_WORDS)
+
+    def dropped(attributes: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in attributes.items() if not key.startswith("voicechat.content.")}
+
+    left = [(dropped(span.attributes), [dropped(facts) for _, _, facts in span.events], span.name) for span in spans]
+    assert not any(word in json.dumps(left) for word in SECRET_WORDS)
+
+
+def test_names_of_the_conventions_follow_the_switch() -> None:
+    old, new = (
+        named(talk(conventions=switch).end(7.0), "voicechat.turn")[0].attributes
+        for switch in ("", "http,gen_ai_latest_experimental")
+    )
+    assert old["gen_ai.system"] == new["gen_ai.provider.name"] == "openai"
+    assert "gen_ai.provider.name" not in old and "gen_ai.system" not in new
+    assert "gen_ai.usage.cache_read.input_tokens" in new
+    assert old["voicechat.turn_id"] == new["voicechat.turn_id"]
+
+
+def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
+    made = talk()
+    assert made.finished(7.0) == []
+    spans = made.finished(9.0)
+    assert [span.name for span in spans] == ["voicechat.turn", "execute_tool weather"]
+    made.found(finding(4.0))
+    rest = made.end(10.0)
+    assert [span.name for span in rest] == ["voicechat.session"]
+    late: list[Point] = [one for one in rest[0].events if one[1] == "voicechat.finding"]
+    assert late[0][2]["voicechat.turn_id"] == "sess_1/1"
+    assert problems_of(as_proto(spans + rest)) == []
+
+
+def test_a_failed_answer_and_a_tool_without_output_are_marked_as_failed() -> None:
+    made = SessionSpans(About(BEGAN, "seed", "tap"))
+    made.feed(1.0, "in", {"type": "response.created", "response": {"id": "r1"}})
+    call = {"type": "function_call", "call_id": "c1", "name": "weather"}
+    made.feed(1.1, "in", {"type": "response.output_item.done", "response_id": "r1", "item": call})
+    failed = {"id": "r1", "status": "failed", "status_details": {"error": {"code": "server_error"}}}
+    made.feed(2.0, "in", {"type": "response.done", "response": failed})
+    spans = made.end(3.0)
+    one, tool = named(spans, "voicechat.turn")[0], named(spans, "execute_tool")[0]
+    assert one.failed and one.attributes["error.type"] == "server_error"
+    assert tool.failed and tool.attributes["voicechat.tool.outcome"] == "unanswered"
+    assert problems_of(as_proto(spans)) == []
+
+
+@pytest.mark.parametrize("event", [{}, {"type": 3}, {"type": "response.done"}, {"type": "response.created"}])
+def test_events_of_another_shape_raise_nothing(event: dict[str, Any]) -> None:
+    made = talk()
+    for direction in DIRECTIONS:
+        made.feed(6.5, direction, event)
+        made.feed(6.5, direction, event | {"response": 3, "item": [], "error": "x", "session": None})
+    assert problems_of(as_proto(made.end(7.0))) == []
+
+
+def export(tape: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(app, ["export", str(tape), "--format", "otlp", "-o", "-", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_export_of_a_tape_is_one_valid_trace_the_same_each_time(tmp_path: Path) -> None:
+    steps = [*opening(), *turn(1, "zebra crossing", "quince jelly."), *turn(2, "marmalade", "kumquat.", cut=True)]
+    told_tape(tmp_path / "tape", steps)
+    text = export(tmp_path / "tape")
+    spans = from_json(text)
+    assert problems_of(spans) == []
+    assert not any(word in text for word in SECRET_WORDS)
+    turns = [facts(span) for span in spans if span.name == "voicechat.turn"]
+    assert [one["voicechat.turn"] for one in turns] == [1, 2]
+    assert turns[1]["voicechat.interrupted_by"] == "barge_in"
+    assert all(one["voicechat.wait.first_sound"] > 0 for one in turns)
+    assert export(tmp_path / "tape") == text
+    with_words = export(tmp_path / "tape", "--otlp-words")
+    assert "zebra" in with_words and "kumquat" in with_words
+    assert "zebra" not in export(tmp_path / "tape", "--otlp-words", "--redact")
+
+
+def test_export_of_a_real_call_is_valid(tmp_path: Path) -> None:
+    spans = from_json(export(call_tape(tmp_path / "call", with_sound=False)))
+    assert problems_of(spans) == []
+    assert sum(span.name == "voicechat.turn" for span in spans) == 2

@@ -1,0 +1,168 @@
+"""Spans to an OpenTelemetry collector over OTLP/HTTP, by the SDK: off the audio path, and never in the talk's way.
+
+The SDK's variables hold (`OTEL_EXPORTER_OTLP_HEADERS`, `_TIMEOUT`, `_CERTIFICATE`, `OTEL_BSP_*`, samplers, proxies) but
+for the endpoint: nothing leaves without `--otlp`. Its log is not printed: it quotes what a collector said.
+Imported only with `--otlp`: the SDK is an extra, and takes 0.2 s to load.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
+
+from voicechat import __version__
+from voicechat.config.otlp import otlp_endpoint
+from voicechat.config.settings import Settings
+from voicechat.engine.link import Finding, FromEngine
+from voicechat.insight.metrics.prices import read_prices
+from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.observers import Observers
+from voicechat.journal.spans import MADE_BY, OPT_IN, About, SessionSpans, Span, Via
+
+TRACES = "trace export"
+"""What a notice calls this observer."""
+FLUSH = 1.0
+"""Seconds the last spans may take; the engine has 1.5 in all before its client ends it."""
+PROBE = 2.0
+"""Seconds in which a collector must answer the empty request at the start."""
+LOOK = 0.5
+"""Seconds between looks for turns that are over."""
+
+
+class _Ids(IdGenerator):
+    """The ids of the span that is being made."""
+
+    trace = span = 0
+
+    def generate_span_id(self) -> int:
+        return self.span
+
+    def generate_trace_id(self) -> int:
+        return self.trace
+
+
+class _ToldOnce(SpanExporter):
+    """The SDK's exporter; the first failure is told."""
+
+    def __init__(self, url: str, notice: Callable[[str], object]) -> None:
+        self._exporter = OTLPSpanExporter(url)
+        self._probe = OTLPSpanExporter(url, timeout=PROBE)
+        self._notice: Callable[[str], object] | None = notice
+        parts = urlsplit(url)
+        self._where = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        self.works = False
+
+    def probe(self) -> None:
+        """An empty request: what is wrong is told at the start of a talk, not behind its end."""
+        self._judge(self._probe.export(()))
+        self._probe.shutdown()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._judge(self._exporter.export(spans))
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def _judge(self, result: SpanExportResult) -> SpanExportResult:
+        self.works = result is SpanExportResult.SUCCESS
+        if not self.works and self._notice is not None:
+            notice, self._notice = self._notice, None
+            notice(f"{self._where} does not take the traces; the talk goes on. Check --otlp and its keys.")
+        return result
+
+
+class OtlpExporter:
+    """`send` spans of any session, `close` at the end. Requests are made by threads of their own."""
+
+    def __init__(self, settings: Settings, notice: Callable[[str], object]) -> None:
+        """`notice` gets, once and on any thread, that the collector takes nothing. Raises ConfigError."""
+        url = otlp_endpoint(settings, os.environ)
+        log = logging.getLogger("opentelemetry")
+        log.propagate, log.handlers = False, [logging.NullHandler()]
+        self._ids = _Ids()
+        self._provider = TracerProvider(
+            resource=Resource.create(dict(MADE_BY)), shutdown_on_exit=False, id_generator=self._ids
+        )
+        self._target = _ToldOnce(url, notice)
+        self._provider.add_span_processor(BatchSpanProcessor(self._target))
+        self._tracer = self._provider.get_tracer("voicechat", __version__)
+        threading.Thread(target=self._target.probe, name="otlp-probe", daemon=True).start()
+
+    def send(self, spans: Sequence[Span]) -> None:
+        """Queue them. Event loop only."""
+        for span in spans:
+            self._ids.trace, self._ids.span = int(span.trace_id, 16), int(span.span_id, 16)
+            sampled = self._provider.sampler.should_sample(None, self._ids.trace, span.name).decision.is_sampled()
+            flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+            up = SpanContext(self._ids.trace, int(span.parent_id or "0", 16), is_remote=False, trace_flags=flags)
+            made = self._tracer.start_span(
+                span.name,
+                set_span_in_context(NonRecordingSpan(up)),
+                SpanKind[span.kind.upper()],
+                span.attributes,
+                start_time=span.start,
+            )
+            for at, name, facts in span.events:
+                made.add_event(name, facts, at)
+            if span.failed:
+                made.set_status(StatusCode.ERROR)
+            made.end(span.end)
+
+    def close(self) -> None:
+        """Send what is left, for `FLUSH` seconds at most; a collector that takes nothing is not waited for."""
+        closing = threading.Thread(target=self._provider.shutdown, name="otlp-flush", daemon=True)
+        closing.start()
+        closing.join(FLUSH if self._target.works else FLUSH / 4)
+
+
+class SessionTrace:
+    """One session's spans: it watches with the other observers, and is told the rest. Event loop only."""
+
+    def __init__(
+        self,
+        exporter: OtlpExporter,
+        observers: Observers,
+        settings: Settings,
+        via: Via,
+        provider: str,
+        started_at: float,
+    ) -> None:
+        """`started_at`: the zero of session time on the monotonic clock."""
+        zero, conventions = time.time() - (time.monotonic() - started_at), os.environ.get(OPT_IN, "")
+        words, prices = settings.otlp_words and not settings.redact, read_prices(settings.prices)[0]
+        about = About(zero, secrets.token_hex(16), via, provider, words, conventions, prices)
+        self._exporter, self._started_at, self._due_at = exporter, started_at, 0.0
+        self._spans = SessionSpans(about)
+        observers.add(TRACES, self._watch)
+        self.found = observers.guarded(TRACES, self._found)
+        self.tick = observers.guarded(TRACES, self._tick)
+        self.end = observers.guarded(TRACES, self._end)
+
+    def _watch(self, happening: Happening) -> None:
+        is_local = happening.dir == "local"
+        event = in_session_time(happening.event, self._started_at) if is_local else happening.event
+        self._spans.feed(happening.at - self._started_at, happening.dir, event)
+
+    def _found(self, message: FromEngine) -> None:
+        if isinstance(message, Finding):
+            self._spans.found(message)
+
+    def _tick(self, now: float) -> None:
+        if now >= self._due_at:
+            self._due_at = now + LOOK
+            self._exporter.send(self._spans.finished(now - self._started_at))
+
+    def _end(self, now: float) -> None:
+        self._exporter.send(self._spans.end(now - self._started_at))

@@ -1,0 +1,504 @@
+"""A session as OpenTelemetry spans: one for the session, one a turn below it, one a tool call below its turn.
+
+`SessionSpans` is fed with the events of a session in the order they flowed and returns spans as turns end. It is pure,
+so that a running talk, a tap, the local server and a tape bring the same spans.
+
+Names are ours (`voicechat.*`), with those of the GenAI conventions beside them: version 1.36, or the newest draft with
+`OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental`. What was said, written or found in words stands under
+`voicechat.content.` alone and only where it was asked for: a collector that deletes that prefix has nothing personal.
+Every other text from outside must look like an identifier or is left out: a sentence in a code is a sentence too.
+
+A wait is an event at the moment it ended, and an attribute `voicechat.wait.*`: seconds from the end of the user's
+speech. What did not happen is absent. `voicechat.turn_id` is the session's id and the turn's number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from voicechat import __version__
+from voicechat.engine.link import Finding
+from voicechat.insight.metrics.ledger import Ledger
+from voicechat.insight.metrics.prices import Cost, Price, Usage
+from voicechat.insight.metrics.turns import Direction, TurnNumbers
+from voicechat.journal.redact import without_keys
+
+Via: TypeAlias = Literal["talk", "tap", "serve", "tape"]
+Value: TypeAlias = str | bool | int | float | tuple[str, ...]
+Attributes: TypeAlias = dict[str, Value]
+Point: TypeAlias = tuple[float, str, Attributes]
+"""(session time, name, attributes) of an event of a span."""
+CONTENT = "voicechat.content."
+OPT_IN, LATEST = "OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_latest_experimental"
+LONGEST_CONTENT = 8_000
+"""Characters of one text."""
+SETTLED = 3.0
+"""Seconds of silence after an answer from which its turn is over."""
+GRACE = 30.0
+"""Seconds after which an answer or a tool that never ended is not waited for, once the next turn has begun."""
+MOST_OPEN = 100
+MOST_POINTS = 64
+"""Errors of one turn, and findings of one span; the SDK keeps 128 events."""
+MADE_BY: Attributes = {"service.name": "voicechat", "service.version": __version__}
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:/@+\-]{1,200}")
+_TEXTS = ("output_audio_transcript", "output_text", "audio_transcript", "text")
+_FIRST_TEXT = frozenset(f"response.{name}.delta" for name in _TEXTS)
+_FIRST_AUDIO = frozenset(("response.output_audio.delta", "response.audio.delta", "output_audio_buffer.started"))
+_TEXT_DONE = frozenset(f"response.{name}.done" for name in _TEXTS)
+_OF_CONNECTION = ("line.opened", "line.failed", "line.lost", "tap.opened", "tap.ended")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A finished span: ids in lower-case hex (16 and 8 bytes; no parent: empty), times in nanoseconds since 1970."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    kind: Literal["internal", "server", "client"]
+    start: int
+    end: int
+    attributes: Attributes
+    events: tuple[tuple[int, str, Attributes], ...]
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What spans are made with. `began_at`: seconds since 1970 of session time 0; `seed`: what ids are made from."""
+
+    began_at: float
+    seed: str
+    via: Via
+    provider: str = ""
+    words: bool = False
+    """Put in what was said, written and found."""
+    conventions: str = ""
+    """The value of OTEL_SEMCONV_STABILITY_OPT_IN."""
+    prices: Mapping[str, Price] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Tool:
+    name: str
+    kind: Literal["function", "extension"]
+    began: float
+    ended: float | None = None
+    outcome: str = "unanswered"
+    arguments: object = None
+    output: object = None
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What is known of a turn beside its `TurnNumbers`; times are session time, seconds."""
+
+    last: float
+    marks: dict[str, float] = field(default_factory=dict)
+    running: dict[str, bool] = field(default_factory=dict)
+    """Responses by id: whether more is to come."""
+    reasons: list[str] = field(default_factory=list)
+    error: str = ""
+    tools: dict[str, _Tool] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    words: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def awaits(self) -> bool:
+        return any(self.running.values()) or any(tool.ended is None for tool in self.tools.values())
+
+
+class SessionSpans:
+    """`feed` every event and tell what was `found`; `finished` and `end` return spans, each once."""
+
+    def __init__(self, about: About) -> None:
+        self._about = about
+        self._trace = hashlib.sha256(about.seed.encode("utf-8", "replace")).hexdigest()[:32]
+        self._ledger = Ledger(prices=about.prices)
+        self._open: dict[int, _Turn] = {}
+        self._newest = 0
+        self._turn_of_id: dict[str, int] = {}
+        """The turn of each response and of each item of the user's."""
+        self._sounds: set[str] = set()
+        self._session = ""
+        self._told: Attributes = {"voicechat.via": about.via}
+        self._points: list[Point] = []
+        self._findings: dict[str, Finding] = {}
+        self._placed: set[str] = set()
+        self._last = 0.0
+        self._counts = {"turns": 0, "interruptions": 0, "failed_turns": 0, "tool_calls": 0}
+
+    def feed(self, at: float, direction: Direction, event: Mapping[str, Any]) -> None:
+        """Take in one event at session time `at`, seconds; what a local event says of times is session time too."""
+        self._last = max(self._last, at)
+        self._ledger.feed(at, direction, event)
+        name, turns = event.get("type"), self._ledger.turns
+        if turns and turns[-1].number > self._newest:
+            self._newest = turns[-1].number
+            self._open[self._newest] = _Turn(at)
+        if not isinstance(name, str):
+            return
+        if direction == "local":
+            self._happened(at, name, event)
+        elif direction == "in":
+            self._came(at, name, event)
+        elif name == "conversation.item.create":
+            self._sent(at, _part(event, "item"))
+
+    def found(self, finding: Finding) -> None:
+        """A finding, new or changed."""
+        self._findings[finding.id] = finding
+
+    def finished(self, now: float) -> list[Span]:
+        """The spans of turns of which nothing more is awaited at session time `now`."""
+        over = [number for number in self._open if self._is_over(number, now)]
+        return [span for number in over for span in self._turn_spans(number)]
+
+    def end(self, now: float) -> list[Span]:
+        """The session is over: the spans of the turns that are left, then its own."""
+        spans = [span for number in tuple(self._open) for span in self._turn_spans(number)]
+        figures, end = self._ledger.figures(last=1), max(now, self._last)
+        told = self._named() | self._told | {f"voicechat.{name}": count for name, count in self._counts.items()}
+        told |= _usage(figures.usage, figures.money.cost)
+        if self._findings:
+            told["voicechat.finding_codes"] = tuple(sorted({one.code for one in self._findings.values()}))
+        rest = [self._finding(one, end) for one in self._findings.values() if one.id not in self._placed]
+        failed = "voicechat.connection.failed" in (name for _, name, _ in self._points)
+        points = self._points + rest[:MOST_POINTS]
+        return [*spans, self._span("voicechat.session", "session", "", (0.0, end), told, points, failed)]
+
+    # what flowed
+    def _happened(self, at: float, name: str, event: Mapping[str, Any]) -> None:
+        turn = self._open.get(self._newest)
+        if name == "assistant.audible":
+            self._sounds.add("loudspeaker")
+        elif name == "assistant.silent":
+            self._sounds.discard("loudspeaker")
+            _extend(turn, _seconds(event.get("last_audible_at"), at))
+        elif name == "text.entered":
+            self._say(turn, "user", event.get("text"))
+        elif name == "tool.finished":
+            self._tool_ended(event.get("call_id"), at, event.get("failed"), event.get("output"))
+        elif name == "tool.moved" and event.get("stage") == "dropped":
+            self._tool_ended(event.get("call_id"), at, "dropped", None)
+        elif name in _OF_CONNECTION:
+            known = {key: _identifier(event.get(key)) for key in ("transport", "code", "handshake", "by")}
+            facts: Attributes = {f"voicechat.connection.{key}": value for key, value in known.items() if value}
+            _note(self._points, (at, f"voicechat.connection.{name.partition('.')[2]}", facts))
+            self._told |= {"voicechat.transport": known["transport"]} if known["transport"] else {}
+
+    def _sent(self, at: float, item: Mapping[str, Any]) -> None:
+        if item.get("type") == "function_call_output":
+            self._tool_ended(item.get("call_id"), at, None, item.get("output"))
+        elif item.get("role") == "user" and isinstance(parts := item.get("content"), list):
+            for part in parts:
+                self._say(self._open.get(self._newest), "user", part.get("text") if isinstance(part, dict) else None)
+
+    def _came(self, at: float, name: str, event: Mapping[str, Any]) -> None:
+        if name in _FIRST_TEXT or name in _FIRST_AUDIO:
+            if (turn := self._turn_of(event)) is not None:
+                turn.marks.setdefault("first_text" if name in _FIRST_TEXT else "first_audio", at)
+                if self._about.words and name in _FIRST_TEXT:
+                    turn.words.setdefault("assistant", []).append(_text(event.get("delta")))
+            if name == "output_audio_buffer.started":
+                self._sounds.add("service")
+            return
+        newest, response = self._open.get(self._newest), _part(event, "response")
+        match name:
+            case "session.created" | "session.updated":
+                session = _part(event, "session")
+                self._session = self._session or _identifier(session.get("id"))
+                voice = _identifier(_part(_part(session, "audio"), "output").get("voice") or session.get("voice"))
+                self._told |= {"voicechat.voice": voice} if voice else {}
+            case "input_audio_buffer.speech_started" | "input_audio_buffer.committed":
+                self._turn_of_id[_text(event.get("item_id"))] = self._newest
+            case "conversation.item.input_audio_transcription.completed":
+                number = self._turn_of_id.get(_text(event.get("item_id")), self._newest)
+                self._say(self._open.get(number), "user", event.get("transcript"))
+            case "response.created" if newest is not None:
+                self._turn_of_id[_text(response.get("id"))] = self._newest
+                newest.running[_text(response.get("id"))] = True
+            case "response.output_item.added" | "response.output_item.done":
+                self._called(at, self._turn_of(event), _part(event, "item"), is_done=name.endswith("done"))
+            case "response.function_call_arguments.done":
+                self._called(at, self._turn_of(event), {**event, "type": "function_call"}, is_done=True)
+            case "response.done":
+                self._answered(at, self._turn_of(event), response)
+            case "error":
+                error = _part(event, "error")
+                facts = {"error.type": _code(error)} | self._content("error", error.get("message"))
+                _note(self._points if newest is None else newest.points, (at, "voicechat.error", facts))
+                _extend(newest, at)
+            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
+                self._sounds.discard("service")
+                _extend(self._turn_of(event), at)
+            case _ if (
+                name in _TEXT_DONE and (turn := self._turn_of(event)) is not None and "assistant" not in turn.words
+            ):
+                self._say(turn, "assistant", event.get("transcript") or event.get("text"))  # no deltas came
+
+    def _answered(self, at: float, turn: _Turn | None, response: Mapping[str, Any]) -> None:
+        if turn is None:
+            return
+        _extend(turn, at)
+        turn.running[_text(response.get("id"))] = False
+        status, details = _identifier(response.get("status")), _part(response, "status_details")
+        reason = _identifier(details.get("reason")) or ("stop" if status == "completed" else status)
+        turn.reasons += [reason] if reason else []
+        turn.error = _code(_part(details, "error")) if status == "failed" else turn.error
+        output = response.get("output")
+        for item in output if isinstance(output, list) else ():
+            self._called(at, turn, item if isinstance(item, dict) else {}, is_done=True)
+
+    def _called(self, at: float, turn: _Turn | None, item: Mapping[str, Any], *, is_done: bool) -> None:
+        """A tool call as the model makes it, told up to three times; one of the service's own ends with its item."""
+        is_ours = item.get("type") == "function_call"
+        if turn is None or not ((is_ours and is_done) or item.get("type") == "mcp_call"):
+            return
+        call = _text(item.get("call_id") if is_ours else item.get("id"))
+        tool = turn.tools.setdefault(call, _Tool("", "function" if is_ours else "extension", at))
+        tool.name = tool.name or _identifier(item.get("name"))
+        tool.arguments = item.get("arguments") or tool.arguments
+        if is_done and not is_ours:
+            self._tool_ended(call, at, item.get("error"), item.get("output"))
+
+    def _tool_ended(self, call: object, at: float, problem: object, output: object) -> None:
+        for turn in self._open.values():
+            tool = turn.tools.get(_text(call))
+            if tool is not None and tool.ended is None:
+                outcome = "dropped" if problem == "dropped" else "failed" if problem else "ok"
+                tool.ended, tool.outcome, tool.output = at, outcome, output
+                _extend(turn, at)
+
+    def _turn_of(self, event: Mapping[str, Any]) -> _Turn | None:
+        id = event.get("response_id") or _part(event, "response").get("id")
+        return self._open.get(self._turn_of_id.get(_text(id), 0))
+
+    def _say(self, turn: _Turn | None, who: str, said: object) -> None:
+        if self._about.words and turn is not None and isinstance(said, str):
+            said_before = turn.words.setdefault(who, [])
+            said_before += [said] if said.strip() and said not in said_before else []
+
+    # what is told
+    def _is_over(self, number: int, now: float) -> bool:
+        turn = self._open[number]
+        if number == self._newest:
+            return bool(turn.running) and not turn.awaits and not self._sounds and now - turn.last >= SETTLED
+        newest = self._open.get(self._newest, turn)
+        return not turn.awaits or now - max(turn.last, newest.last) >= GRACE or len(self._open) > MOST_OPEN
+
+    def _turn_spans(self, number: int) -> Iterator[Span]:
+        """The spans of one turn, which is forgotten with it."""
+        turn, turns = self._open.pop(number), self._ledger.turns
+        self._turn_of_id = {id: other for id, other in self._turn_of_id.items() if other != number}
+        place = number - turns[0].number
+        if not 0 <= place < len(turns):
+            return  # the ledger keeps the newest 500
+        numbers = turns[place]
+        waits = _waits(turn, numbers)
+        known = [at for at in (numbers.began_at, numbers.created_at, *waits.values(), turn.last) if at is not None]
+        start, end = min(known), max(known)
+        following = turns[place + 1].began_at if place + 1 < len(turns) else None
+        points = [*((at, f"voicechat.{name}", {}) for name, at in waits.items()), *turn.points]
+        for finding in [one for one in self._findings.values() if one.id not in self._placed][:MOST_POINTS]:
+            if start <= (seen := self._finding(finding, end))[0] <= max(end, following or end):
+                self._placed.add(finding.id)
+                points.append(seen)
+        counted = (1, bool(numbers.cut_by), bool(turn.error), len(turn.tools))
+        self._counts = {name: count + more for (name, count), more in zip(self._counts.items(), counted, strict=True)}
+        told = self._named() | self._turn_told(number, turn, numbers, waits)
+        path = f"turn/{number}"
+        yield self._span("voicechat.turn", path, "session", (start, end), told, points, bool(turn.error))
+        for call, tool in turn.tools.items():
+            made = (f"execute_tool {tool.name}".strip(), f"{path}/{call}", path)
+            ended = end if tool.ended is None else tool.ended
+            yield self._span(*made, (tool.began, ended), self._tool_told(number, call, tool), (), tool.outcome != "ok")
+
+    def _turn_told(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Attributes:
+        responses = tuple(id for id in map(_identifier, turn.running) if id)[:MOST_OPEN]
+        since, usage = numbers.ended_at, numbers.usage
+        known: dict[str, Value | None] = {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.response.id": responses[0] if responses else None,
+            "gen_ai.response.finish_reasons": tuple(turn.reasons[:MOST_OPEN]) or None,
+            "gen_ai.output.type": "speech" if {"first_audio", "first_sound"} & waits.keys() else "text",
+            "error.type": turn.error or None,
+            "voicechat.response_ids": responses or None,
+            "voicechat.status": _identifier(numbers.status) or None,
+            "voicechat.interrupted_by": _slug(numbers.cut_by) or None,
+            "voicechat.user_speech": numbers.spoken,
+            "voicechat.wait.silence_after_interruption": numbers.silent_in,
+            "voicechat.wait.approval": numbers.approval_wait or None,
+        }
+        if since is not None:
+            known |= {f"voicechat.wait.{name}": at - since for name, at in waits.items() if at > since}
+            known["voicechat.wait.first_sound"] = numbers.total
+        if usage is not None:
+            known |= _usage(usage, self._ledger.cost_of_turn(numbers))
+            known["gen_ai.usage.input_tokens"] = usage.input.total
+            known["gen_ai.usage.output_tokens"] = usage.output.total
+            known["gen_ai.usage.cache_read.input_tokens"] = usage.cached.total if self._is_latest else None
+        for who, said in turn.words.items():
+            known |= self._content(who, ("" if who == "assistant" else " ").join(said))
+        rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in known.items()}
+        return self._numbered(number) | {name: value for name, value in rounded.items() if value is not None}
+
+    def _tool_told(self, number: int, call: str, tool: _Tool) -> Attributes:
+        told = self._named() | self._numbered(number) | {"gen_ai.operation.name": "execute_tool"}
+        named = (("gen_ai.tool.name", tool.name), ("gen_ai.tool.call.id", _identifier(call)))
+        told |= {"gen_ai.tool.type": tool.kind} | {name: value for name, value in named if value}
+        told |= {"voicechat.tool.outcome": tool.outcome} | (
+            {"error.type": tool.outcome} if tool.outcome != "ok" else {}
+        )
+        return told | self._content("tool.arguments", tool.arguments) | self._content("tool.output", tool.output)
+
+    @property
+    def _is_latest(self) -> bool:
+        return LATEST in self._about.conventions.replace(",", " ").split()
+
+    def _named(self) -> Attributes:
+        """What every span has, so that it can be found without its parent."""
+        id, provider = self._session or self._trace, _slug(self._about.provider)
+        told: Attributes = {"voicechat.session_id": id, "gen_ai.conversation.id": id}
+        if provider:
+            told |= {"gen_ai.provider.name" if self._is_latest else "gen_ai.system": provider}
+        return told | ({"gen_ai.request.model": model} if (model := _identifier(self._ledger.model)) else {})
+
+    def _numbered(self, number: int) -> Attributes:
+        return {"voicechat.turn_id": f"{self._session or self._trace}/{number}", "voicechat.turn": number}
+
+    def _finding(self, finding: Finding, otherwise: float) -> Point:
+        """At its newest evidence."""
+        at = max((one.t for one in finding.evidence), default=otherwise)
+        about = [turn.number for turn in self._ledger.turns if turn.began_at is not None and turn.began_at <= at]
+        told = self._numbered(about[-1]) if about else {}
+        for name in ("code", "severity", "confidence", "resolved"):
+            told[f"voicechat.finding.{name}"] = getattr(finding, name)
+        for name in ("title", "cause", "cure"):
+            told |= self._content(f"finding.{name}", getattr(finding, name))
+        return at, "voicechat.finding", told
+
+    def _content(self, name: str, said: object) -> Attributes:
+        """Something personal, where that was asked for: without keys, and of bounded length."""
+        if not self._about.words or not isinstance(said, str) or not said:
+            return {}
+        return {CONTENT + name: without_keys(said[:LONGEST_CONTENT]).encode("utf-8", "replace").decode()}
+
+    def _span(
+        self, name: str, path: str, parent: str, times: tuple[float, float], told: Attributes, points: Iterable[Point],
+        failed: bool,
+    ) -> Span:  # fmt: skip
+        """Times are session time: nothing begins before the session, or ends or happens outside its span."""
+        start = max(0.0, times[0])
+        end = max(start, times[1])
+        inside = sorted(((min(max(at, start), end), name, facts) for at, name, facts in points), key=lambda one: one[0])
+        zero = round(self._about.began_at * 1e6) * 1_000
+        first, last = (zero + round(at * 1e9) for at in (start, end))
+        events = tuple((zero + round(at * 1e9), name, facts) for at, name, facts in inside)
+        ids = [hashlib.sha256(f"{self._trace}/{one}".encode("utf-8", "replace")).hexdigest() for one in (path, parent)]
+        kind: Any = "internal" if name != "voicechat.turn" else "server" if self._about.via == "serve" else "client"
+        up = ids[1][:16] if parent else ""
+        return Span(name, self._trace, ids[0][:16], up, kind, first, last, told, events, failed)
+
+
+def as_otlp_json(spans: Iterable[Span]) -> dict[str, Any]:
+    """A TracesData message as OTLP/JSON has it: ids in hex, 64-bit integers as text."""
+    told = [
+        {
+            "traceId": span.trace_id,
+            "spanId": span.span_id,
+            "parentSpanId": span.parent_id,
+            "flags": 1,
+            "name": span.name,
+            "kind": 1 + ("internal", "server", "client").index(span.kind),
+            "startTimeUnixNano": str(span.start),
+            "endTimeUnixNano": str(span.end),
+            "attributes": _pairs(span.attributes),
+            "events": [
+                {"timeUnixNano": str(at), "name": name, "attributes": _pairs(of)} for at, name, of in span.events
+            ],
+            "status": {"code": 2} if span.failed else {},
+        }
+        for span in spans
+    ]
+    scope = {"scope": {"name": "voicechat", "version": __version__}, "spans": told}
+    return {"resourceSpans": [{"resource": {"attributes": _pairs(MADE_BY)}, "scopeSpans": [scope]}]}
+
+
+def _pairs(attributes: Attributes) -> list[dict[str, Any]]:
+    return [{"key": key, "value": _any_value(value)} for key, value in attributes.items()]
+
+
+def _any_value(value: Value) -> dict[str, Any]:
+    if isinstance(value, tuple):
+        return {"arrayValue": {"values": [_any_value(one) for one in value]}}
+    kinds = {bool: "boolValue", int: "intValue", float: "doubleValue", str: "stringValue"}
+    return {kinds[type(value)]: str(value) if type(value) is int else value}
+
+
+def _waits(turn: _Turn, numbers: TurnNumbers) -> dict[str, float]:
+    """What happened in a turn, at which session time; in the order of a healthy one."""
+    known = {
+        "end_of_speech": numbers.ended_at,
+        "committed": numbers.stopped_at,
+        "transcript": numbers.transcript_at,
+        "response_created": numbers.created_at,
+        **turn.marks,
+        "first_sound": numbers.first_sound_at,
+    }
+    return {name: at for name, at in known.items() if at is not None}
+
+
+def _usage(usage: Usage, cost: Cost | None) -> Attributes:
+    sides = {"input": usage.input, "cached": usage.cached, "output": usage.output}
+    told: Attributes = {
+        f"voicechat.usage.{side}.{kind}_tokens": count
+        for side, tokens in sides.items()
+        for kind in ("text", "audio", "image")
+        if (count := getattr(tokens, kind))
+    }
+    if cost is not None and usage.total:
+        told |= {"voicechat.usage.cost_usd": round(cost.usd, 6), "voicechat.usage.cost_is_estimate": cost.is_estimate}
+    return told
+
+
+def _extend(turn: _Turn | None, at: float) -> None:
+    if turn is not None:
+        turn.last = max(turn.last, at)
+
+
+def _note(points: list[Point], point: Point) -> None:
+    if len(points) < MOST_POINTS // 2:
+        points.append(point)
+
+
+def _part(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = event.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _code(error: Mapping[str, Any]) -> str:
+    return _identifier(error.get("code")) or _identifier(error.get("type")) or "unknown"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _identifier(value: object) -> str:
+    """A text from outside that can be no sentence; empty for everything else."""
+    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else ""
+
+
+def _slug(name: str) -> str:
+    """`OpenAI` as `openai`, as the conventions write providers."""
+    return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")[:100]
+
+
+def _seconds(value: object, otherwise: float) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
