@@ -378,6 +378,14 @@ url = "wss://api.openai.com/v1/realtime?model=gpt-realtime-2.1"   # no other pat
         'ws.send(JSON.stringify({type: "input_audio_buffer.append", audio: base64}));   // text, never the raw bytes',
         'await ws.send(json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(pcm).decode()}))',
     ),
+    "client-event-refused": _both(
+        "on('error', e => console.error(e.error.param, e.error.message, e.error.event_id));   // the field it names",
+        'print(error["param"], error["message"], error["event_id"])   # the field it names',
+    ),
+    "audio-buffer-full": _both(
+        'ws.send(JSON.stringify({type: "input_audio_buffer.commit"}));   // or .clear, long before the limit',
+        'await ws.send(json.dumps({"type": "input_audio_buffer.commit"}))   # or .clear, long before the limit',
+    ),
     "model-cannot-do-realtime": CURES["model-retired"],
     "sends-without-connection": _both(
         "if (ws.readyState === WebSocket.OPEN && isConfigured) ws.send(text); else recorder.pause();",

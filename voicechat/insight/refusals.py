@@ -102,6 +102,11 @@ SAYINGS = tuple(
         ),
         (r"passing a .{0,40}session update event to a .{0,40}session is not allowed", "dialect-mismatch"),
         (r"the server had an error (?:while )?processing", "response-failed"),
+        (
+            r"audio buffer (?:\(?\w{1,20}\)? )?(?:exceed(?:s|ed)|overflow|(?:is )?full\b)|"
+            r"(?:exceed(?:s|ed)|over) (?:the )?(?:max\w{0,4}|limit).{0,24}audio buffer",
+            "audio-buffer-full",
+        ),
     )
 )
 """For services that give a sentence and no code."""
@@ -219,6 +224,8 @@ def problem_of(failure: Failure, model: SessionModel) -> str:
         return "fixed-after-start"
     if failure.told_by == "error" and failure.param == "type" and failure.code.startswith("invalid"):
         return "client-sends-invalid-json"
+    if failure.told_by == "error" and failure.kind == "invalid_request_error" and failure.param:
+        return "client-event-refused"
     return "response-failed" if failure.told_by == "response.done" or failure.kind == "server_error" else ""
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cached_cell_len
+from rich.segment import Segment
 from textual import events
 from textual.actions import ActionParseResult
 from textual.app import App
@@ -168,7 +169,9 @@ class VoiceChatApp(App[int]):
         gc.enable()  # whoever started us may have spared the first frame the collector
 
     def _collect(self) -> None:
-        cached_cell_len.cache_clear()  # the width of every line that was ever shown, 4,096 of them
+        # What Rich keeps of texts that were shown once: 4,096 widths, and 16,384 segments that were cut in two.
+        cached_cell_len.cache_clear()
+        Segment._split_cells.cache_clear()
         gc.collect()
         heap.trim()
 

@@ -11,7 +11,6 @@ Size classes of the screen: one place for the breakpoints.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from itertools import zip_longest
 from typing import ClassVar, Literal, Self
 
@@ -447,7 +446,6 @@ class Painted(Lined):
         return [row.strip() for row in self.paint(palette, width, height)]
 
 
-@lru_cache(maxsize=4096)
 def clock(seconds: float) -> str:
     """`4:12`, or `1:04:12` from an hour on."""
     whole = max(0, int(seconds))

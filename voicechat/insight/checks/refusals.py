@@ -152,6 +152,26 @@ CHECKS = (
         0.93,
     ),
     Refused(
+        "client-event-refused",
+        "error",
+        "The service refused an event of the client, and did nothing of it{name}.",
+        "A field of it is missing, unknown or of the wrong kind.",
+        "Correct the field that the service's message names, and send the event again; the id in error.event_id is "
+        "that of the event, if the client gave it one. `voicechat explain EVENT` lists the fields of each event.",
+        "an error with a param answers one client event, which has no effect",
+        0.9,
+    ),
+    Refused(
+        "audio-buffer-full",
+        "error",
+        "More sound was sent than the service keeps, and it gave up.",
+        "Sound is appended and nothing commits or clears it: no turn detection, or one that never hears an end.",
+        "Let the server detect turns (session.audio.input.turn_detection), or send input_audio_buffer.commit or clear "
+        "long before the limit; do not send silence while nobody speaks to a service that keeps everything.",
+        "input_audio_buffer holds what was appended since the last commit or clear",
+        0.9,
+    ),
+    Refused(
         "model-cannot-do-realtime",
         "error",
         "The model asked for cannot be used here{name}.",

@@ -76,6 +76,8 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "URL, deployment, model, content type, SDP.",
     ),
     "client-sends-invalid-json": ("The service could not read what was sent.", "JSON text frames; audio as base64."),
+    "client-event-refused": ("The service refused an event for one of its fields.", "The message names the field."),
+    "audio-buffer-full": ("More sound was appended than the service keeps.", "Commit or clear; turn detection."),
     "model-cannot-do-realtime": ("The model is not one of the Realtime API.", "Choose a realtime model."),
     "sends-without-connection": ("The client sent without an open connection.", "Wait for open; stop at close."),
     "client-unknown-event": ("A library failed on an event it does not know.", "Update it; pass over unknown types."),
