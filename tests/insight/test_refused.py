@@ -22,6 +22,9 @@ from tests.insight.session_log import (
     update,
 )
 from tests.support.each import each
+from voicechat.insight.facts import Failure
+from voicechat.insight.records import Evidence
+from voicechat.insight.refusals import problem_of_words
 
 BAD_VAD = {"type": "server_vad", "max_speech_ms": 5000}
 
@@ -66,7 +69,21 @@ def test_an_unknown_field_of_a_response_is_no_session_field() -> None:
         sent(1, "response.create", event_id="c1", response={"speed": 2}),
         refused(1.1, "unknown_parameter", param="response.speed", event_id="c1"),
     ]
-    assert not codes(diagnosed(log))
+    assert codes(diagnosed(log)) == {"client-event-refused"}
+
+
+def test_a_field_that_an_item_lacks_is_told_with_the_services_words() -> None:
+    log = [
+        *opened(),
+        sent(1, "conversation.item.create", event_id="i1", item={"type": "function_call_output", "output": "4"}),
+        refused(1.1, "missing_required_parameter", param="item.call_id", event_id="i1"),
+    ]
+    assert codes(diagnosed(log)) == {"client-event-refused"}
+
+
+def test_more_sound_than_the_service_keeps_is_named_where_a_traceback_says_so() -> None:
+    said = "BufferOverflow: Realtime audio buffer exceeded max_bytes=1920000"
+    assert problem_of_words(Failure(Evidence(0, 0.0, "error"), "error", message=said)) == "audio-buffer-full"
 
 
 @each(
