@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -12,6 +13,10 @@ def main() -> None:
 
         sys.stdout.write(f"voicechat {__version__}\n")
         return
+    if "_VOICECHAT_COMPLETE" in os.environ:
+        from voicechat.cli.completion import complete
+
+        sys.exit(complete(sys.argv[1:], os.environ))
     from voicechat.cli.edge import protect_the_terminal
 
     protect_the_terminal()

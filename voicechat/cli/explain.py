@@ -1,12 +1,14 @@
-"""`voicechat explain WORD`: what an event, a field, an error or a finding means, and what to do about it."""
+"""`voicechat explain WORD`: a topic of the manual, or what an event, a field, an error or a finding means."""
 
 from __future__ import annotations
 
 import json
 import sys
 from dataclasses import asdict
+from difflib import get_close_matches
 
 from voicechat import exit_codes
+from voicechat.cli.topics import TOPICS, page
 from voicechat.insight.explain.lookup import Explanation, everything, lookup, nearest
 
 TITLES = {
@@ -26,16 +28,21 @@ def explain_command(word: str, *, as_json: bool) -> int:
     if not word:
         print(_listed_as_json() if as_json else _listed())
         return exit_codes.DONE
+    if (text := page(word)) is not None:
+        told = {"name": word, "kind": "topic", "meaning": text.partition("\n")[0], "next": "", "note": text}
+        print(json.dumps(told, ensure_ascii=False) if as_json else text)
+        return exit_codes.DONE
     found = lookup(word)
     if found is not None:
         print(json.dumps(asdict(found), ensure_ascii=False) if as_json else in_words(found))
         return exit_codes.DONE
-    near = nearest(word)
+    near = (*get_close_matches(word.lower(), TOPICS, 1, 0.75), *nearest(word))
     if as_json:
         print(json.dumps({"unknown": word[:200], "nearest": list(near)}, ensure_ascii=False))
     shown = "".join(letter if letter.isprintable() else "?" for letter in word[:80])
-    hint = f"did you mean {', '.join(near)}?" if near else "`voicechat explain` lists what there is"
-    print(f"voicechat: nobody here knows {shown!r} · {hint}", file=sys.stderr)
+    meant = f"did you mean {', '.join(near)}? " if near else ""
+    command = f"voicechat explain {near[0]}" if near else "voicechat explain"
+    print(f"voicechat: {shown!r} is not known\n  {meant}try: {command}", file=sys.stderr)
     return exit_codes.USAGE
 
 
@@ -46,9 +53,9 @@ def in_words(found: Explanation) -> str:
 
 
 def _listed() -> str:
-    lines: list[str] = []
+    lines = ["Topics", *(f"  {name:<16} {topic.title}" for name, topic in TOPICS.items())]
     for kind, title in TITLES.items():
-        lines += ["", title] if lines else [title]
+        lines += ["", title]
         lines += [f"  {one.name}" for one in everything() if one.kind == kind]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,7 +140,7 @@ def run(
     ] = False,
     script: Annotated[
         Path | None,
-        typer.Option("--script", metavar="FILE", help="Run and check a scripted talk: explain scripts."),
+        typer.Option("--script", metavar="FILE", help="Run a scripted talk (voicechat explain scripts)."),
     ] = None,
     script_example: Annotated[
         bool, typer.Option("--script-example", help="Print a commented script to start from.")
@@ -468,14 +468,47 @@ def themes(
 @app.command(rich_help_panel=REFERENCE)
 def explain(
     word: Annotated[
-        str, typer.Argument(metavar="[EVENT|FIELD|ERROR]", help="An event, a session field, an error or a finding.")
+        str, typer.Argument(metavar="[TOPIC|NAME]", help="A topic, or an event, a session field, an error, a finding.")
     ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what a word of the protocol means, and what normally follows. Without one: list them."""
+    """Explain a topic (keys, scripts, audio ...), an event, a field or an error.
+
+    Without a name it lists them all.
+    """
     from voicechat.cli.explain import explain_command
 
     raise typer.Exit(explain_command(word, as_json=json))
+
+
+@app.command(rich_help_panel=REFERENCE)
+def completion(
+    shell: Annotated[str, typer.Argument(metavar="[bash|zsh|fish]", help="Without one: the shell of $SHELL.")] = "",
+    install: Annotated[bool, typer.Option("--install", help="Install it for your user.")] = False,
+) -> None:
+    """Print or install the completion of bash, zsh or fish.
+
+    voicechat --install-completion and --show-completion do the same.
+    """
+    from voicechat.cli.completion import completion_command
+
+    raise typer.Exit(completion_command(shell, install=install))
+
+
+@app.command(rich_help_panel=REFERENCE)
+def man() -> None:
+    """Print the man page: `voicechat man | man -l -`."""
+    from voicechat.cli.man import man_command
+
+    raise typer.Exit(man_command())
+
+
+ALIASES: Mapping[str, Callable[[Sequence[str]], list[str]]] = {
+    "help": lambda rest: [*rest, "--help"],
+    "--install-completion": lambda rest: ["completion", *rest, "--install"],
+    "--show-completion": lambda rest: ["completion", *rest],
+}
+"""What people try by habit -> how it is said here."""
 
 
 def run_cli(arguments: Sequence[str]) -> int:
@@ -484,6 +517,8 @@ def run_cli(arguments: Sequence[str]) -> int:
 
 
 def obey(arguments: Sequence[str]) -> int:
+    if arguments and (alias := ALIASES.get(arguments[0])):
+        arguments = alias(arguments[1:])
     try:
         result = lean(app, arguments)(args=list(arguments), prog_name="voicechat", standalone_mode=False)
     except typer.Abort:

@@ -38,7 +38,9 @@ _PANELS: Mapping[str, Mapping[str, Any]] = {
         "turn_mode": _text(
             "--turn-mode", "hands-free|push-to-talk|transcribe", "When the mic is open; transcribe only writes down."
         ),
-        "preset": _text("--preset", "balanced|steady|quick|interpreter", "How turns are taken: explain presets."),
+        "preset": _text(
+            "--preset", "balanced|steady|quick|interpreter", "How turns are taken (voicechat explain audio)."
+        ),
         "barge_in": _switch("--barge-in/--no-barge-in", "Talking over the assistant interrupts it, or does not."),
         "language": _text("--language", "CODE", "Language you speak, such as en."),
         "output": _text("--output", "audio|text", "Answers as speech or as text."),
@@ -68,7 +70,7 @@ _PANELS: Mapping[str, Mapping[str, Any]] = {
         "insecure": _switch("--insecure", "Allow API keys over unencrypted connections."),
     },
     panel.TOOLS: {
-        "tools": _texts("--tools", "FILE", "Python file with functions the model may call: explain tools"),
+        "tools": _texts("--tools", "FILE", "Python file with functions the model may call"),
         "allow_tools": _texts("--allow-tools", "NAME|all", "Tool that runs without asking you"),
     },
     panel.TRANSLATION: {

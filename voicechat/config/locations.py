@@ -96,6 +96,11 @@ def device_memory_file() -> Path:
     return state_dir() / "devices.json"
 
 
+def device_names_file() -> Path:
+    """Names of devices as they were listed last, for the completion of `--mic` and `--speaker`."""
+    return state_dir() / "device-names.json"
+
+
 def tapes_dir() -> Path:
     """Tapes, where the user names no folder."""
     return state_dir() / "tapes"

@@ -1,0 +1,77 @@
+"""`explain TOPIC` and the man page say what the program does, because they are made from its tables."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from voicechat.cli.main import app, run_cli
+from voicechat.cli.man import man_page
+from voicechat.cli.topics import ALIASES, TOPICS, page
+from voicechat.config.settings import TABLE
+from voicechat.insight.explain.lookup import table
+from voicechat.scripting.expected import CRITERIA
+from voicechat.scripting.reading import ACTS
+from voicechat.ui.bindings import ACTIONS
+
+
+@pytest.mark.parametrize("name", TOPICS)
+def test_a_topic_has_text_of_at_most_120_columns(name: str) -> None:
+    text = page(name)
+    assert text is not None and len(text.splitlines()) > 4
+    assert max(map(len, text.splitlines())) <= 120
+
+
+def test_no_topic_hides_an_event_a_field_or_an_error() -> None:
+    assert not {*TOPICS, *ALIASES} & set(table())
+    assert all(target in TOPICS for target in ALIASES.values())
+
+
+def test_every_key_setting_act_and_criterion_is_told_with_a_sentence() -> None:
+    keys, scripts, settings = page("keys") or "", page("script") or "", page("config") or ""
+    assert all(f" {action.id}\n" in keys for action in ACTIONS)
+    assert all(f"\n  {name} " in settings for name in TABLE)
+    for name in (*ACTS, *CRITERIA):
+        assert any(line.split()[:1] == [name] and len(line.split()) > 2 for line in scripts.splitlines()), name
+
+
+def test_a_topic_is_found_by_another_word_and_by_a_near_one() -> None:
+    run = CliRunner()
+    assert run.invoke(app, ["explain", "sound"]).stdout == run.invoke(app, ["explain", "audio"]).stdout
+    missed = run.invoke(app, ["explain", "scrpts"])
+    assert missed.exit_code == 2
+    assert "try: voicechat explain scripts" in missed.stderr
+
+
+def test_the_man_page_has_every_command_and_every_option() -> None:
+    text = man_page().replace("\\-", "-")
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name, command in commands.items():
+        assert f"voicechat {name}" in text
+        options = [option for one in command.params for option in one.opts if option.startswith("--")]
+        assert not [option for option in options if option not in text]
+    assert "EXIT STATUSES" in text.upper()
+
+
+def test_groff_has_nothing_to_say_against_the_man_page() -> None:
+    if not (groff := shutil.which("groff")):
+        pytest.skip("no groff here")
+    done = subprocess.run([groff, "-man", "-ww", "-z", "-Tutf8"], input=man_page(), capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (["help", "run"], "--script-example"),
+        (["help"], "Setup and help"),
+        (["--show-completion", "fish"], "complete --c"),
+    ],
+)
+def test_what_people_try_by_habit_works(words: list[str], shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(words) == 0
+    assert shown in capsys.readouterr().out
