@@ -18,7 +18,7 @@ from voicechat import exit_codes
 from voicechat.errors import TapeError
 from voicechat.insight.consequences import Cause
 from voicechat.insight.readers.log import Reading, read_log
-from voicechat.insight.records import Evidence, Finding
+from voicechat.insight.records import Evidence, Finding, Record
 from voicechat.insight.report import Report, as_plain, diagnose, of_sound, times_of, with_quotes, with_sound
 from voicechat.insight.sound_against_events import Story, disagreements, story_of
 from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
@@ -304,32 +304,47 @@ def logs_in(name: str) -> list[str]:
     return tapes + logs
 
 
-def report_of(name: str, least: float = 0.0) -> Report:
-    """Raises TapeError for a file that cannot be read."""
+def report_of(
+    name: str,
+    least: float = 0.0,
+    *,
+    also: Callable[[Record, Reading], None] | None = None,
+    notes: list[str] | None = None,
+) -> Report:
+    """One log or tape, diagnosed. `also` sees its records; with `notes` nothing is printed, but put there.
+
+    Raises TapeError for a file that cannot be read.
+    """
     if name == "-":
         pasted = _pasted()
         report = diagnose(io.BytesIO(pasted), "standard input", least=least, told=_teller("standard input"))
         return with_quotes(report, io.BytesIO(pasted))
     try:
         with Path(name).open("rb") as stream:
-            report = diagnose(stream, name, least=least, told=_teller(name))
+            told = _teller(name) if notes is None else lambda events: None
+            report = diagnose(stream, name, least=least, told=told, also=also)
             if report.causes and stream.seekable():
                 stream.seek(0)
                 report = with_quotes(report, stream)
-        return _with_audio(report, Path(name).parent / AUDIO_FILE, least) if Path(name).name == EVENTS_FILE else report
+        is_tape = Path(name).name == EVENTS_FILE
+        return _with_audio(report, Path(name).parent / AUDIO_FILE, least, notes) if is_tape else report
     except OSError as error:
         hint = "give a log, the folder of a tape, or -"
         raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error
 
 
-def _with_audio(report: Report, audio: Path, least: float) -> Report:
+def _with_audio(report: Report, audio: Path, least: float, notes: list[str] | None) -> Report:
     """A tape's report with its audio in it; without a file, or with an unreadable one, the events stand alone."""
     if not audio.is_file():
         return report
     try:
         return with_sound(report, sound_of(audio), least, _story(audio.with_name(EVENTS_FILE)))
     except TapeError as error:
-        print(f"voicechat: {error.message}; its events are judged without it", file=sys.stderr)
+        note = f"{error.message}; its events are judged without it"
+        if notes is None:
+            print(f"voicechat: {note}", file=sys.stderr)
+        else:
+            notes.append(note)
         return report
 
 

@@ -23,6 +23,7 @@ from voicechat.cli import options as opt
 from voicechat.cli.config import app as config_app
 from voicechat.cli.debug import app as debug_app
 from voicechat.cli.edge import guarded
+from voicechat.cli.fleet import app as fleet_app
 from voicechat.cli.help import CONFIGURATION, DEBUGGING, REFERENCE, SERVERS, TALK, TAPES, App
 from voicechat.cli.session import app as session_app
 from voicechat.cli.sharing import add_to as add_sharing
@@ -78,6 +79,9 @@ app.add_typer(
 )
 app.add_typer(session_app, name="session", help="Check a session configuration file.", rich_help_panel=REFERENCE)
 app.add_typer(debug_app, name="debug", help="Drive a session from a shell, turn by turn.", rich_help_panel=DEBUGGING)
+app.add_typer(
+    fleet_app, name="fleet", help="Diagnose recorded sessions by the thousand.", rich_help_panel=TAPES
+)
 
 
 def version(asked: bool) -> None:

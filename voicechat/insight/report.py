@@ -151,13 +151,23 @@ def _spoken(diagnosis: Diagnosis) -> Dialect | None:
 
 
 def diagnose(
-    stream: BinaryIO, name: str, *, least: float = 0.0, told: Callable[[int], None] = lambda events: None
+    stream: BinaryIO,
+    name: str,
+    *,
+    least: float = 0.0,
+    told: Callable[[int], None] = lambda events: None,
+    also: Callable[[Record, Reading], None] | None = None,
 ) -> Report:
-    """Read a log to its end and ask every check. `least`: the confidence a finding must have; `told`: events so far."""
+    """Read a log to its end and ask every check. `least`: the confidence a finding must have; `told`: events so far.
+
+    `also` sees each record behind the checks, so that what else is wanted of a log needs no second reading.
+    """
     reading = Reading()
     sessions = _Sessions(reading)
     for record in read_log(stream, reading):
         sessions.feed(record)
+        if also is not None:
+            also(record, reading)
         if record.seq % TOLD_EVERY == 0:
             told(record.seq)
     sessions.finish()

@@ -127,7 +127,8 @@ class Diagnosis:
         """Types of records that matter; others need not be fed."""
         self._looked_at: float | None = None
         self._seq = 0
-        self._run: tuple[str, object] | None = None
+        self._run: dict[str, object] = {}
+        """Since the last event of another kind: of which response each kind of delta was; sound and words alternate."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -143,19 +144,22 @@ class Diagnosis:
 
     def feed(self, record: Record) -> list[Finding]:
         """Take in the next event of the session, in the order they flowed."""
-        t, last = record.t, self._looked_at
+        t, last, kind = record.t, self._looked_at, record.type
         is_due = t is not None and (last is None or not 0.0 <= t - last < LOOK_EVERY)
         changed = self.look_again(t) if t is not None and is_due else []
         self._seq = record.seq
-        run = (record.type, record.event.get("response_id")) if record.type in RUNS else None
-        if run is not None and run == self._run:
-            self.model.feed(record)
-            return changed
-        self._run = run
+        if kind in RUNS:
+            response = record.event.get("response_id")
+            if kind in self._run and self._run[kind] == response:
+                self.model.feed(record)
+                return changed
+            self._run[kind] = response
+        elif self._run:
+            self._run = {}
         self.model.witness.take(record)
-        if record.type in self.interest:
+        if kind in self.interest:
             self.model.feed(record)
-            if record.type in self._checks:
+            if kind in self._checks:
                 changed += self._ask(record)
         return changed
 

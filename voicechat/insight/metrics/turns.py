@@ -97,8 +97,10 @@ class TurnNumbers:
 class TurnClock:
     """Keeps `turns` while events are fed to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int = KEEP) -> None:
+        """`keep`: so many of the newest turns."""
         self.turns: list[TurnNumbers] = []
+        self._keep = keep
         self._by_response: dict[str, int] = {}
         self._count = 0
         self._wants_silence: float | None = None
@@ -270,8 +272,8 @@ class TurnClock:
         self.turns[place] = replace(self.turns[place], **changes)
 
     def _trim(self) -> None:
-        over = len(self.turns) - KEEP
-        if over >= KEEP // 10:
+        over = len(self.turns) - self._keep
+        if over >= self._keep // 10:
             del self.turns[:over]
             self._by_response = {id: place - over for id, place in self._by_response.items() if place >= over}
 

@@ -33,7 +33,8 @@ from voicechat.insight.readers.unwrapping import (
 MOST_SHAPES = 64
 _WRAPPING = frozenset((*TIMES, *MERE_BODIES, "dir", "direction"))
 _decoder = msgspec.json.Decoder()
-_SURE = (CLIENT | SERVER) - {"error"}
+SURE = (CLIENT | SERVER) - {"error"}
+"""Names that nothing but an event has."""
 _MERE_BODIES = frozenset(MERE_BODIES)
 
 
@@ -73,7 +74,7 @@ class Shapes:
             return None
         for name in plan.names:
             said = value[name]
-            if isinstance(said, str) and (said in _SURE or "." in said):
+            if isinstance(said, str) and (said in SURE or "." in said):
                 return None
         t = time_of(value[plan.time]) if plan.time else None
         told = value[plan.direction] if plan.direction else None
@@ -118,7 +119,7 @@ def _inside(part: Any) -> Any:
 
 def _is_sure(kind: object) -> bool:
     """Whether that is the name of an event without doubt; services were seen to send lists here."""
-    return isinstance(kind, str) and kind in _SURE
+    return isinstance(kind, str) and kind in SURE
 
 
 def _is_way(said: object) -> bool:

@@ -1,0 +1,212 @@
+"""A scan's tables: the findings are those of `diagnose`, and neither kills nor the order of reading change a byte."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import os
+import random
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench.bench_fleet import write_corpus, write_tape
+from voicechat.cli.diagnose import diagnose_command
+from voicechat.errors import ConfigError
+from voicechat.fleet import engines
+from voicechat.fleet.engines import Batch, Read, local, read_batch
+from voicechat.fleet.rows import TABLES, rows_of
+from voicechat.fleet.scan import Scanned, files_in, scan
+
+parquet = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("duckdb")
+
+
+def here(batches: Sequence[Batch]) -> Iterator[Read]:
+    """The rows of each file, without another process."""
+    for batch in batches:
+        yield from map(engines._decode, read_batch(batch))
+
+
+def scanned(*sources: Path, out: Path, engine: engines.Engine = here) -> Scanned:
+    ticks = itertools.count()
+    return scan([str(one) for one in sources], out, engine, lambda told, last: None, clock=lambda: float(next(ticks)))
+
+
+def digests(out: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((out / f"{name}.parquet").read_bytes()).hexdigest() for name in TABLES}
+
+
+def table(out: Path, name: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = parquet.read_table(out / f"{name}.parquet").to_pylist()
+    return rows
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("corpus")
+    write_corpus(root, 24)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole") / "out"
+    scanned(corpus, out=out)
+    return out
+
+
+def test_findings_are_those_of_diagnose_byte_for_byte(
+    corpus: Path, whole: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: dict[str, list[str]] = {}
+    for row in table(whole, "findings"):
+        if row["json"] is not None:
+            found.setdefault(row["file"], []).append(row["json"])
+    judged = 0
+    for session in table(whole, "sessions"):
+        if session["error"] is not None:
+            continue
+        diagnose_command([session["file"]], as_json=True)
+        told = json.loads(capsys.readouterr().out)
+        assert found.get(session["file"], []) == [json.dumps(one, ensure_ascii=False) for one in told["findings"]]
+        assert (session["verdict"], session["events"]) == (told["verdict"], told["read"]["events"])
+        judged += len(told["findings"])
+    assert judged >= 5
+
+
+def test_a_file_that_cannot_be_read_is_a_row_with_its_reason(corpus: Path, whole: Path) -> None:
+    by_name = {Path(row["file"]).name: row for row in table(whole, "sessions")}
+    assert "No such file" in by_name["gone.log"]["error"]
+    assert by_name["empty.log"]["verdict"] == by_name["noise.log"]["verdict"] == "nothing read"
+    assert len(by_name) >= 5 and by_name["gone.log"]["events"] is None
+
+
+def test_a_defect_over_one_file_is_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_tape(tmp_path, 1)
+
+    def fails(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr("voicechat.fleet.rows.report_of", fails)
+    rows = rows_of(str(tmp_path / "000" / "tape-000001" / "session.jsonl"))
+    assert "ZeroDivisionError: by nothing" in rows["sessions"][0][1] and not rows["turns"]
+
+
+def test_turns_and_usage_of_a_tape_add_up(whole: Path) -> None:
+    turns, sessions = table(whole, "turns"), table(whole, "sessions")
+    assert sum(row["turns"] or 0 for row in sessions) == len(turns) > 100
+    answered = [row for row in turns if row["status"] == "completed" and row["wait"] is not None]
+    for row in answered:
+        steps = (row["end_of_speech"], row["answer_created"], row["first_words"], row["sound_after_words"])
+        assert sum(one for one in steps if one is not None) == pytest.approx(row["wait"], abs=1e-4)
+    used = [row for row in table(whole, "usage") if row["source"] == "response"]
+    assert sum(row["output_text"] + row["output_audio"] for row in used) == sum(
+        row["output_tokens"] or 0 for row in turns
+    )
+    assert {row["name"] for row in table(whole, "tools")} <= {"get_weather"}
+
+
+def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
+    for number in range(4):
+        write_tape(tmp_path / "tapes", number)
+    first = scanned(tmp_path / "tapes", out=tmp_path / "out")
+    again = scanned(tmp_path / "tapes", out=tmp_path / "out")
+    changed = tmp_path / "tapes" / "000" / "tape-000002" / "session.jsonl"
+    changed.write_bytes(changed.read_bytes() + b'{"t":900.0,"dir":"local","event":{"type":"mic.closed"}}\n')
+    (tmp_path / "tapes" / "000" / "tape-000003" / "session.jsonl").unlink()
+    last = scanned(tmp_path / "tapes", out=tmp_path / "out")
+    fresh = scanned(tmp_path / "tapes", out=tmp_path / "fresh")
+    assert (first.read, again.read, last.read, last.kept, fresh.read) == (4, 0, 1, 2, 3)
+    assert digests(tmp_path / "out") == digests(tmp_path / "fresh")
+
+
+def test_a_killed_scan_goes_on_and_writes_the_same_tables(corpus: Path, whole: Path, tmp_path: Path) -> None:
+    read: list[str] = []
+
+    def killed(batches: Sequence[Batch]) -> Iterator[Read]:
+        for path, rows in itertools.islice(here(batches), 13):
+            read.append(path)
+            yield path, rows
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        scanned(corpus, out=tmp_path / "out", engine=killed)
+    assert not (tmp_path / "out" / "sessions.parquet").exists()
+    rest = scanned(corpus, out=tmp_path / "out")
+    assert 0 < rest.kept <= len(read) and rest.kept + rest.read == rest.files
+    assert digests(tmp_path / "out") == digests(whole)
+
+
+def test_the_order_of_reading_changes_no_byte(corpus: Path, whole: Path, tmp_path: Path) -> None:
+    def shuffled(batches: Sequence[Batch]) -> Iterator[Read]:
+        paths = [path for batch in batches for path in batch]
+        random.Random(5).shuffle(paths)
+        return here([(path,) for path in paths])
+
+    scanned(corpus, out=tmp_path / "out", engine=shuffled)
+    assert digests(tmp_path / "out") == digests(whole)
+
+
+def test_worker_processes_give_the_same_tables_though_one_is_killed(
+    corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+    begin = engines._Worker.__init__
+
+    def noted(self: engines._Worker) -> None:
+        begin(self)
+        started.append(self._process.pid)
+
+    def one_killed(batches: Sequence[Batch]) -> Iterator[Read]:
+        for count, result in enumerate(local(2)(batches)):
+            if count == 5:
+                os.kill(started[0], signal.SIGKILL)
+            yield result
+
+    monkeypatch.setattr(engines._Worker, "__init__", noted)
+    scanned(corpus, out=tmp_path / "out", engine=one_killed)
+    assert digests(tmp_path / "out") == digests(whole)
+
+
+def test_a_file_that_kills_its_reader_twice_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")  # every worker dies at once
+    results = dict(local(1)([(str(tmp_path / "a.log"), str(tmp_path / "b.log"))]))
+    reasons = {Path(path).name: rows["sessions"][0][1] for path, rows in results.items()}
+    assert reasons == dict.fromkeys(("a.log", "b.log"), "its reader died 2 times: status 1")
+
+
+def test_sources_are_walked_and_scans_and_other_files_of_a_tape_are_not(tmp_path: Path) -> None:
+    write_tape(tmp_path / "x", 1)
+    (tmp_path / "x" / "000" / "tape-000001" / "about.json").write_text("{}")
+    (tmp_path / "x" / "notes.md").write_text("none")
+    (tmp_path / "x" / "a.log").write_text("hello")
+    scanned(tmp_path / "x", out=tmp_path / "x" / "out")
+    assert [os.path.relpath(one, tmp_path / "x") for one in files_in([str(tmp_path / "x")])] == [
+        "000/tape-000001/session.jsonl",
+        "a.log",
+    ]
+    with pytest.raises(ConfigError, match="there is no"):
+        files_in([str(tmp_path / "nowhere")])
+    with pytest.raises(ConfigError, match="neither a tape nor a log"):
+        files_in([str(tmp_path / "x" / "out")])
+
+
+def test_a_folder_that_is_no_scans_is_left_alone(tmp_path: Path) -> None:
+    write_tape(tmp_path / "x", 1)
+    with pytest.raises(ConfigError, match="not empty"):
+        scanned(tmp_path / "x", out=tmp_path / "x")
+
+
+def test_half_a_character_in_a_log_is_no_crash(tmp_path: Path) -> None:
+    line = {
+        "type": "error",
+        "error": {"type": "invalid_request_error", "code": "unknown_parameter", "message": "x\ud83d"},
+    }
+    (tmp_path / "a.jsonl").write_text(json.dumps(line) + "\n")
+    scanned(tmp_path / "a.jsonl", out=tmp_path / "out")
+    assert table(tmp_path / "out", "errors")[0]["message"] == "x?"

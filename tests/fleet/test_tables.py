@@ -1,0 +1,151 @@
+"""Questions to a scan: one SELECT and nothing else; what changed, with intervals; a page that nothing breaks out of."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bench.bench_fleet import write_tape
+from tests.support.each import each
+from voicechat.cli.main import run_cli
+from voicechat.errors import ConfigError
+from voicechat.fleet.engines import _decode, read_batch
+from voicechat.fleet.page import page_of
+from voicechat.fleet.scan import scan
+from voicechat.fleet.tables import Tables, compare, wilson
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("duckdb")
+
+
+def scanned(sources: list[Path], out: Path) -> Path:
+    ticks = itertools.count()
+    scan(
+        [str(one) for one in sources],
+        out,
+        lambda batches: (_decode(one) for batch in batches for one in read_batch(batch)),
+        lambda told, last: None,
+        clock=lambda: float(next(ticks)),
+    )
+    return out
+
+
+@pytest.fixture(scope="module")
+def tapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("tapes")
+    for number in range(12):
+        write_tape(root, number)
+    return root
+
+
+@pytest.fixture(scope="module")
+def out(tapes: Path) -> Path:
+    return scanned([tapes], tapes.parent / f"{tapes.name}-out")
+
+
+@each(
+    "sql",
+    [
+        "COPY (SELECT 1) TO '{out}/turns.parquet'",
+        "EXPLAIN ANALYZE COPY (SELECT 1) TO '{out}/turns.parquet'",
+        "SELECT * FROM read_text('/etc/hostname')",
+        "SELECT * FROM '{out}/fleet.json'",
+        "SELECT * FROM glob('{out}/*')",
+        "SELECT * FROM read_parquet('{out}/segments/000000/turns.parquet')",
+        "ATTACH '{out}/x.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access=true",
+        "PRAGMA enable_profiling",
+        "CREATE TABLE x AS SELECT 1",
+        "DROP VIEW turns",
+        "SELECT 1; SELECT 2",
+        "SELECT * FROM query('COPY (SELECT 1) TO ''{out}/turns.parquet''')",
+        "nonsense",
+        "",
+    ],
+)
+def test_what_is_no_select_over_the_tables_is_refused_and_changes_nothing(out: Path, sql: str) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    tables = Tables(out)
+    with pytest.raises(ConfigError):
+        tables.all(sql.replace("{out}", str(out)))
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
+    assert tables.all("SELECT count(*) FROM sessions") == [(12,)]
+
+
+def test_ask_writes_each_form(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT file, events, healthy FROM sessions ORDER BY file LIMIT 2"
+    assert run_cli(["fleet", "ask", sql, "--tables", str(out), "-f", "json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert run_cli(["fleet", "ask", sql, "--tables", str(out), "-f", "csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "file,events,healthy"
+    assert run_cli(["fleet", "ask", sql, "--tables", str(out)]) == 0
+    assert str(rows[0]["events"]) in capsys.readouterr().out
+    assert run_cli(["fleet", "ask", sql, "--tables", str(out / "nowhere")]) == 2
+
+
+def test_wilson_is_that_of_the_textbook() -> None:
+    assert wilson(10, 100) == pytest.approx((0.0552, 0.1744), abs=2e-4)
+    assert wilson(0, 50) == pytest.approx((0.0, 0.0713), abs=2e-4)
+    assert wilson(50, 50)[1] == pytest.approx(1.0)
+
+
+def test_compare_tells_what_changed_and_only_that(tapes: Path, tmp_path: Path) -> None:
+    slower = tmp_path / "slower"
+    for number in range(12):
+        write_tape(slower, number)
+        file = slower / "000" / f"tape-{number:06}" / "session.jsonl"
+        file.write_text(
+            re.sub(r'"(audio_end_ms)":', r'"\1":', file.read_text()).replace(
+                '"dir":"in","event":{"type":"session.created"',
+                '"dir":"in","event":{"type":"error","event_id":"e","error":{"type":"tokens","code":"rate_limit_exceeded",'
+                '"message":"Rate limit."}}}\n{"t":1.45,"dir":"in","event":{"type":"session.created"',
+            )
+        )
+    a, b = Tables(scanned([tapes], tmp_path / "a")), Tables(scanned([slower], tmp_path / "b"))
+    same = compare(a, a)
+    assert same and not any(one.is_sure for one in same)
+    sure = {one.what for one in compare(a, b) if one.is_sure}
+    assert "rate-limited" in sure and not any(name.startswith("wait") for name in sure)
+    assert compare(a, b) == compare(a, b)
+
+
+def test_compare_shows_slower_waits(tmp_path: Path, tapes: Path) -> None:
+    late = tmp_path / "late"
+    for file in sorted(tapes.rglob("session.jsonl")):
+        to = late / file.parent.name / "session.jsonl"
+        to.parent.mkdir(parents=True)
+        move = re.compile(r'^\{"t":([\d.]+)', re.M)
+        to.write_text(move.sub(lambda match: f'{{"t":{float(match[1]) * 1.5:.6f}', file.read_text()))
+    changed = {
+        one.what: one
+        for one in compare(Tables(scanned([tapes], tmp_path / "a")), Tables(scanned([late], tmp_path / "b")))
+    }
+    created = changed["answer_created p50"]
+    assert created.is_sure and created.b == pytest.approx(1.5 * created.a, rel=0.02)
+    assert created.difference[0] > 0 and created.a_interval[0] <= created.a <= created.a_interval[1]
+
+
+def test_the_page_escapes_what_a_log_says_and_links_to_its_tape(tapes: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "<img src=x onerror=alert(1)>.jsonl"
+    message = "</td><script>alert(1)</script>\x1b]0;x\x07\u202e"
+    error = {"type": "invalid_request_error", "code": "rate_limit_exceeded", "message": message}
+    bad.write_text(json.dumps({"type": "error", "error": error}) + "\n")
+    page = page_of(Tables(scanned([tapes, bad], tmp_path / "out")), "<b>title</b>")
+    assert "<script" not in page and "<img" not in page and "<b>" not in page
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", page)
+    assert bad.as_uri() in page and "rate-limited" in page and "<svg" in page
+    assert "default-src 'none'" in page and "http" not in page.replace("http-equiv", "")
+
+
+def test_without_the_extra_the_command_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
+    assert run_cli(["fleet", "scan", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert 'pip install "voicechat[fleet]"' in capsys.readouterr().err

@@ -1,0 +1,168 @@
+"""One self-contained page about a scan: causes by frequency, latencies, examples that lead to their tape.
+
+It loads nothing and runs nothing: its policy allows one inline style by its hash. Whatever came from a log is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from voicechat import __version__
+from voicechat.fleet.tables import LATENCIES, Tables, wilson
+from voicechat.journal.markup import Markup, el, joined
+
+EXAMPLES = 3
+"""Sessions that are named for each cause."""
+BINS = 48
+WIDE, HIGH = 480, 96
+SEVERITIES = {"error": "✕", "warning": "▲", "info": "·"}
+TITLES = {
+    "wait": "From your last sound to the first sound of the answer",
+    "end_of_speech": "Until the server saw the end of your speech",
+    "answer_created": "From there until the answer began",
+    "transcript_in": "Until your words were written down",
+    "silent_in": "From an interruption to silence",
+}
+STYLE = """
+:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2.2rem}table{border-collapse:collapse;width:100%}
+td,th{text-align:left;padding:.3rem .6rem .3rem 0;vertical-align:top;border-bottom:1px solid #8884}
+.n{text-align:right;white-space:nowrap}.quiet{opacity:.7;font-size:.85rem}code{font-size:.9em}
+svg{max-width:100%;height:auto}rect{fill:#3a7bd5}.span{fill:#3a7bd555}line{stroke:#d5503a}text{fill:currentColor;font-size:11px}
+a{word-break:break-all}
+"""
+
+
+def page_of(tables: Tables, title: str) -> str:
+    """The page, HTML."""
+    files, unread, healthy, events, hours, cost = tables.all(
+        "SELECT count(*), count(*) FILTER (error IS NOT NULL), count(*) FILTER (healthy), coalesce(sum(events), 0), "
+        "coalesce(sum(seconds), 0) / 3600, sum(cost_usd) FROM sessions"
+    )[0]
+    judged = files - unread
+    head = f"{files:,} files, {events:,.0f} events, {hours:,.1f} hours of talk"
+    head += f"; {healthy:,} healthy ({healthy / judged:.1%})" if judged else ""
+    head += f"; {unread:,} could not be read" if unread else ""
+    head += f"; {cost:,.2f} USD by the price table" if cost else ""
+    policy = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+    return "<!doctype html>\n" + el(
+        "html",
+        el(
+            "head",
+            el("meta", charset="utf-8"),
+            el(
+                "meta", http_equiv="Content-Security-Policy", content=f"default-src 'none'; style-src 'sha256-{policy}'"
+            ),
+            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            el("meta", name="referrer", content="no-referrer"),
+            el("title", title),
+            el("style", Markup(STYLE)),
+        ),
+        el(
+            "body",
+            el("h1", title),
+            el("p", head),
+            el("h2", "Causes, by the share of sessions"),
+            el("p", "A cause counts once a session; the pale bar is Wilson's 95 % interval.", class_="quiet"),
+            _causes(tables, judged),
+            el("h2", "Latencies"),
+            *_latencies(tables),
+            el("h2", "What could not be read") if unread else "",
+            _unread(tables) if unread else "",
+            el("p", f"voicechat {__version__} fleet report", class_="quiet"),
+        ),
+        lang="en",
+    )
+
+
+def _causes(tables: Tables, judged: int) -> Markup:
+    rows = tables.all(
+        "SELECT code, any_value(severity ORDER BY file, place), any_value(title ORDER BY file, place), "
+        "count(DISTINCT file) AS many FROM findings WHERE follows IS NULL GROUP BY code ORDER BY many DESC, code"
+    )
+    examples: dict[str, list[tuple[str, int | None]]] = {}
+    for code, file, line in tables.all(
+        "SELECT code, file, line FROM (SELECT code, file, min(line) AS line, "
+        "row_number() OVER (PARTITION BY code ORDER BY max(confidence) DESC, file) AS rank FROM findings "
+        f"WHERE follows IS NULL GROUP BY code, file) WHERE rank <= {EXAMPLES} ORDER BY code, rank"
+    ):
+        examples.setdefault(code, []).append((file, line))
+    if not rows:
+        return el("p", "Nothing was found.")
+    return el(
+        "table",
+        (
+            el(
+                "tr",
+                el("td", SEVERITIES.get(severity, ""), " ", el("code", code), el("div", title, class_="quiet")),
+                el("td", f"{many:,}", el("div", f"{many / judged:.2%}", class_="quiet"), class_="n"),
+                el("td", _bar(many, judged)),
+                el("td", (el("div", _link(*one), class_="quiet") for one in examples[code])),
+            )
+            for code, severity, title, many in rows
+        ),
+    )
+
+
+def _bar(count: int, of: int) -> Markup:
+    low, high = wilson(count, of)
+    return el(
+        "svg",
+        el("rect", x=low * 160, y=3, width=max(1.0, (high - low) * 160), height=10, class_="span"),
+        el("rect", x=0, y=5, width=max(1.0, count / of * 160), height=6),
+        width=160, height=16, role="img", aria_label=f"{low:.2%} to {high:.2%}",
+    )  # fmt: skip
+
+
+def _link(file: str, line: int | None) -> Markup:
+    """To the tape's folder, or to the log."""
+    path = PurePath(file)
+    name = str(path.parent.name) if path.name == "session.jsonl" else path.name
+    return joined(el("a", name, href=Path(file).as_uri()), "" if line is None else f" line {line}")
+
+
+def _latencies(tables: Tables) -> Iterator[Markup]:
+    for column in LATENCIES:
+        count, median, late, most = tables.all(
+            f"SELECT count({column}), quantile_cont({column}, 0.5), quantile_cont({column}, 0.95), "
+            f"quantile_cont({column}, 0.99) FROM turns"
+        )[0]
+        if not count:
+            continue
+        top = max(0.1, math.ceil(most * 10) / 10)
+        bins = dict(
+            tables.all(
+                f"SELECT least({BINS - 1}, floor({column} / {top} * {BINS})::BIGINT) AS bin, count(*) FROM turns "
+                f"WHERE {column} IS NOT NULL GROUP BY bin"
+            )
+        )
+        yield el("h3", TITLES[column])
+        told = f"{count:,} turns: median {median:.2f} s, p95 {late:.2f} s, p99 {most:.2f} s; longer: in the last bar"
+        yield el("p", told, class_="quiet")
+        yield _histogram(bins, top, (("median", median), ("p95", late)))
+
+
+def _histogram(bins: dict[int, int], top: float, marks: tuple[tuple[str, float], ...]) -> Markup:
+    highest, step = max(bins.values()), WIDE / BINS
+    bars = (
+        el("rect", x=place * step, y=HIGH - many / highest * HIGH, width=step - 1, height=many / highest * HIGH)
+        for place, many in sorted(bins.items())
+    )
+    lines = (
+        joined(
+            el("line", x1=min(value / top, 1.0) * WIDE, x2=min(value / top, 1.0) * WIDE, y1=0, y2=HIGH),
+            el("text", name, x=min(value / top, 0.93) * WIDE + 3, y=10),
+        )
+        for name, value in marks
+    )
+    axis = (el("text", f"{top * part / 4:.2f} s", x=part * (WIDE - 36) / 4, y=HIGH + 14) for part in range(5))
+    return el("svg", bars, lines, axis, viewBox=f"0 0 {WIDE} {HIGH + 18}", width=WIDE, role="img")
+
+
+def _unread(tables: Tables) -> Markup:
+    rows = tables.all("SELECT file, error FROM sessions WHERE error IS NOT NULL ORDER BY file LIMIT 100")
+    return el("table", (el("tr", el("td", _link(file, None)), el("td", why)) for file, why in rows))

@@ -1,0 +1,334 @@
+"""One tape or foreign log as rows of the fleet's tables. Needs neither pyarrow nor duckdb, so a worker stays small.
+
+The findings are those of `voicechat diagnose`, by the same function; turns, tools, errors and usage are taken from the
+records it reads anyway. Times are seconds since the first event of the file; None where the log tells none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from voicechat.cli.diagnose import report_of
+from voicechat.errors import TapeError
+from voicechat.insight.metrics.prices import Cost, Usage, cost_of, price_of, read_usage
+from voicechat.insight.metrics.turns import TurnClock, TurnNumbers
+from voicechat.insight.readers.log import Reading
+from voicechat.insight.records import Record, part, text
+from voicechat.insight.refusals import failure_of
+from voicechat.insight.report import MOST_STREAMS, Report, as_plain, times_of
+from voicechat.insight.run import RUNS
+from voicechat.insight.session_model import SessionModel
+from voicechat.journal.redact import without_keys
+from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, read_lines
+
+TABLES: dict[str, dict[str, str]] = {
+    "sessions": {
+        "file": "text", "stamp": "text", "error": "text", "kind": "text", "encoding": "text", "client": "text",
+        "app": "text", "started_at": "text", "provider": "text", "model": "text", "verdict": "text", "healthy": "flag",
+        "times": "text", "seconds": "real", "bytes": "whole", "lines": "whole", "events": "whole",
+        "unread_lines": "whole", "streams": "whole", "turns": "whole", "findings": "whole", "tools": "whole",
+        "errors": "whole", "cost_usd": "real", "notes": "text",
+    },
+    "turns": {
+        "file": "text", "place": "whole", "session": "text", "turn": "whole", "began_at": "real", "spoken": "real",
+        "wait": "real", "end_of_speech": "real", "answer_created": "real", "first_words": "real",
+        "sound_after_words": "real", "transcript_in": "real", "cut_by": "text", "silent_in": "real", "heard": "real",
+        "unheard_tokens": "whole", "approval_wait": "real", "status": "text", "response": "text",
+        "input_tokens": "whole", "cached_tokens": "whole", "output_tokens": "whole", "cost_usd": "real",
+        "cost_is_estimate": "flag",
+    },
+    "findings": {
+        "file": "text", "place": "whole", "session": "text", "code": "text", "severity": "text", "follows": "text",
+        "confidence": "real", "resolved": "flag", "title": "text", "line": "whole", "t": "real", "evidence": "whole",
+        "json": "text",
+    },
+    "tools": {
+        "file": "text", "place": "whole", "session": "text", "turn": "whole", "t": "real", "call_id": "text",
+        "name": "text", "arguments_bytes": "whole", "output_bytes": "whole", "seconds": "real", "outcome": "text",
+    },
+    "errors": {
+        "file": "text", "place": "whole", "session": "text", "turn": "whole", "line": "whole", "t": "real",
+        "event": "text", "type": "text", "code": "text", "param": "text", "message": "text",
+    },
+    "usage": {
+        "file": "text", "place": "whole", "session": "text", "turn": "whole", "t": "real", "source": "text",
+        "response": "text", "model": "text", "input_text": "whole", "input_audio": "whole", "input_image": "whole",
+        "cached_text": "whole", "cached_audio": "whole", "output_text": "whole", "output_audio": "whole",
+        "seconds": "real", "cost_usd": "real", "is_estimate": "flag",
+    },
+}  # fmt: skip
+"""Columns and their types. `findings.json` is the finding as `diagnose --json` has it; what follows from another cause
+has its code in `follows` and is told inside of that one's JSON. No table holds a word of the talk but in evidence."""
+
+Rows = dict[str, list[list[Any]]]
+"""Table -> rows, without `file`."""
+MOST_TURNS = 100_000
+"""Of one session that are kept, the newest."""
+MOST_ROWS = 100_000
+_DONE = "conversation.item.input_audio_transcription.completed"
+_OF_TURNS = frozenset(
+    (
+        "input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped", "input_audio_buffer.committed", _DONE,
+        "response.created", "response.done", "conversation.item.create", "voice.began", "voice.ended", "talk.pressed",
+        "text.entered", "assistant.audible", "barge_in.happened", "stop.pressed", "assistant.silent", "tool.moved",
+    )
+)  # fmt: skip
+_FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
+_OTHERS = frozenset(
+    (*_FAILURES, "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used")
+)
+_NO_SESSION = SessionModel()
+
+
+def stamp_of(path: str) -> tuple[str, int]:
+    """What changes when a tape or log does (size and time of its events and its sound), and its bytes on disk."""
+    files = [path] + ([str(Path(path).with_name(AUDIO_FILE))] if Path(path).name == EVENTS_FILE else [])
+    marks, size = [], 0
+    for file in files:
+        try:
+            found = os.stat(file)
+        except OSError:
+            continue
+        marks.append(f"{found.st_size}:{found.st_mtime_ns}")
+        size += found.st_size
+    return " ".join(marks), size
+
+
+def rows_of(path: str) -> Rows:
+    """Everything that the tables have of one file; one that cannot be read is a row of `sessions` with its reason."""
+    stamp, size = stamp_of(path)  # before it is read: what is written meanwhile is seen the next time
+    watch, notes = _Watch(), list[str]()
+    try:
+        report = report_of(path, also=watch.take, notes=notes)
+        rows = watch.rows(report)
+        session = _session(path, report, watch, rows)
+    except TapeError as error:
+        return unread(stamp, size, error.message)
+    except Exception as error:  # the edge of a file: a defect met in one of a million must not cost the others
+        return unread(stamp, size, f"could not be judged ({type(error).__name__}: {error}); a defect, please report it")
+    session |= {"stamp": stamp, "bytes": size, "notes": "; ".join(notes) or None}
+    return rows | {"sessions": [[_plain(session.get(name)) for name in list(TABLES["sessions"])[1:]]]}
+
+
+def unread(stamp: str, size: int, reason: str) -> Rows:
+    """The rows of a file that cannot be read."""
+    told = {"stamp": stamp, "bytes": size, "error": reason}
+    return {name: [] for name in TABLES} | {"sessions": [[_plain(told.get(name)) for name in TABLES["sessions"]][1:]]}
+
+
+def _session(path: str, report: Report, watch: _Watch, rows: Rows) -> dict[str, Any]:
+    head = next(read_lines(Path(path)), (0, {}))[1] if report.reading.kind == "tape" else {}
+    wishes = part(part(head, "start"), "wishes")
+    reading, costs = report.reading, [row[-2] for row in rows["usage"] if row[-2] is not None]
+    return {
+        "kind": reading.kind, "encoding": reading.encoding, "client": reading.client.words or None,
+        "app": text(head, "app") or None, "started_at": text(head, "started_at") or None,
+        "provider": text(wishes, "provider") or None, "model": watch.model or text(wishes, "model") or None,
+        "verdict": report.verdict, "healthy": report.is_healthy, "times": times_of(reading),
+        "seconds": watch.last if reading.has_times else None, "lines": reading.lines, "events": reading.events,
+        "unread_lines": reading.unread, "streams": max(1, len(watch.clocks)), "turns": len(rows["turns"]),
+        "findings": len(report.causes), "tools": len(rows["tools"]), "errors": len(rows["errors"]),
+        "cost_usd": round(sum(costs), 9) if costs else None,
+    }  # fmt: skip
+
+
+class _Watch:
+    """Takes what the tables want from the records of one file."""
+
+    def __init__(self) -> None:
+        self.clocks: dict[str, TurnClock] = {}
+        self.last: float | None = None
+        self.model = ""
+        self._models: dict[str, str] = {}
+        self._transcribers: dict[str, str] = {}
+        self._first: dict[str, object] = {}
+        self._calls: dict[tuple[str, str], list[Any]] = {}
+        self._errors: list[list[Any]] = []
+        self._usage: list[list[Any]] = []
+
+    def take(self, record: Record, reading: Reading) -> None:
+        """One record, behind the checks."""
+        kind = record.type
+        if record.t is not None:
+            self.last = record.t
+        if kind in RUNS:
+            response = record.event.get("response_id")
+            if self._first.get(kind, self) == response:
+                return
+            self._first[kind] = response
+        elif kind not in _OF_TURNS and kind not in _OTHERS:
+            return
+        stream = record.stream
+        clock = self.clocks.get(stream)
+        if clock is None:
+            stream = stream if len(self.clocks) < MOST_STREAMS else ""
+            clock = self.clocks.setdefault(stream, TurnClock(MOST_TURNS))
+        if kind not in _OTHERS:
+            clock.feed(
+                reading.began + (record.t if record.t is not None else self.last or 0.0), record.dir, record.event
+            )
+        if kind not in RUNS:
+            self._note(record, stream, clock.turns[-1].number if clock.turns else None, reading)
+
+    def _note(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
+        event, kind = record.event, record.type
+        match kind:
+            case "session.created" | "session.updated":
+                self._learn(stream, part(event, "session"))
+            case "response.done":
+                response = part(event, "response")
+                self._use(record, stream, turn, "response", response.get("usage"), self._models.get(stream, ""))
+                output = response.get("output")
+                for item in output[:100] if isinstance(output, list) else ():
+                    self._called(record, stream, turn, item)
+                if response.get("status") == "failed":
+                    self._failed(record, stream, turn, reading)
+            case "response.output_item.done":
+                self._called(record, stream, turn, event.get("item"))
+            case "conversation.item.create":
+                item = part(event, "item")
+                if item.get("type") == "function_call_output":
+                    self._answered(record, stream, text(item, "call_id"), item.get("output"))
+            case "tool.finished":
+                call = self._calls.get((stream, text(event, "call_id")))
+                if call is not None and (why := text(event, "failed")):
+                    call[-1] = f"failed: {without_keys(why)}"
+            case "tool.moved":
+                call = self._calls.get((stream, text(event, "call_id")))
+                if call is not None and event.get("stage") == "dropped":
+                    call[-1] = f"dropped: {without_keys(text(event, 'why'))}"
+            case "translation.used":
+                self._use(record, stream, turn, "translation", event.get("usage"), text(event, "model"))
+            case _ if kind == _DONE:
+                model = self._transcribers.get(stream, "")
+                self._use(record, stream, turn, "transcription", event.get("usage"), model)
+            case _ if kind in _FAILURES:
+                self._failed(record, stream, turn, reading)
+
+    def _learn(self, stream: str, session: Mapping[str, Any]) -> None:
+        model = text(session, "model")
+        self._models[stream] = model or self._models.get(stream, "")
+        self.model = self.model or model
+        heard = part(part(session, "audio"), "input") or session
+        transcriber = text(part(heard, "transcription") or part(heard, "input_audio_transcription"), "model")
+        self._transcribers[stream] = transcriber or self._transcribers.get(stream, "")
+
+    def _use(self, record: Record, stream: str, turn: int | None, source: str, raw: object, model: str) -> None:
+        usage = read_usage(raw)
+        if usage is None or len(self._usage) >= MOST_ROWS:
+            return
+        price = price_of(model)
+        cost = cost_of(usage, price) if price is not None else None
+        got, cached, made = usage.input, usage.cached, usage.output
+        response = text(part(record.event, "response"), "id") or None
+        self._usage.append(
+            [len(self._usage), stream or None, turn, record.t, source, response, model or None, got.text, got.audio,
+             got.image, cached.text, cached.audio, made.text, made.audio, usage.seconds or None,
+             None if cost is None else cost.usd, usage.is_estimate if cost is None else cost.is_estimate]
+        )  # fmt: skip
+
+    def _called(self, record: Record, stream: str, turn: int | None, item: object) -> None:
+        if not isinstance(item, Mapping) or item.get("type") not in ("function_call", "mcp_call"):
+            return
+        is_function = item["type"] == "function_call"
+        id = text(item, "call_id") if is_function else text(item, "id")
+        if (stream, id) in self._calls or len(self._calls) >= MOST_ROWS:
+            return
+        outcome = "no output" if is_function else "failed: mcp" if item.get("error") else "answered"
+        output = None if is_function else _size(item.get("output"))
+        name, size = text(item, "name"), _size(item.get("arguments"))
+        self._calls[stream, id] = [stream or None, turn, record.t, id, name, size, output, None, outcome]
+
+    def _answered(self, record: Record, stream: str, id: str, output: object) -> None:
+        call = self._calls.get((stream, id))
+        if call is None or call[-3] is not None:
+            return
+        asked = call[2]
+        call[-3] = _size(output)
+        call[-2] = None if asked is None or record.t is None else max(0.0, round(record.t - asked, 6))
+        call[-1] = "answered" if call[-1] == "no output" else call[-1]
+
+    def _failed(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
+        if len(self._errors) >= MOST_ROWS:
+            return
+        failure = failure_of(record, _NO_SESSION)
+        code = failure.code or (str(failure.status) if failure.status is not None else "")
+        told = (failure.kind, code, failure.param, without_keys(failure.message))
+        line = reading.line_of(record.seq)
+        place = len(self._errors)
+        self._errors.append([place, stream or None, turn, line, record.t, record.type, *(one or None for one in told)])
+
+    def rows(self, report: Report) -> Rows:
+        """All tables but `sessions`."""
+        rows: Rows = {
+            "turns": [],
+            "findings": _findings(report),
+            "tools": [[place, *call] for place, call in enumerate(self._calls.values())],
+            "errors": self._errors,
+            "usage": self._usage,
+        }
+        for stream, clock in self.clocks.items():
+            for turn in clock.turns:
+                rows["turns"].append(
+                    [
+                        len(rows["turns"]),
+                        stream or None,
+                        *self._turn(turn, self._models.get(stream, ""), report.reading),
+                    ]
+                )
+        return {name: [[_plain(cell) for cell in row] for row in table] for name, table in rows.items()}
+
+    def _turn(self, turn: TurnNumbers, model: str, reading: Reading) -> list[Any]:
+        usage = turn.usage
+        price = price_of(model)
+        cost = cost_of(usage, price) if usage is not None and price is not None else None
+        times: tuple[float | None, ...] = (
+            None if turn.began_at is None else turn.began_at - reading.began, turn.spoken, turn.total, *turn.steps(),
+            turn.transcript_in,
+        )  # fmt: skip
+        apart: tuple[float | None, ...] = (turn.silent_in, turn.heard)
+        if not reading.has_times:  # seconds that were read from ids are good enough for an order, and for no wait
+            times, apart = (None,) * len(times), (None, None)
+        times, apart = tuple(map(_rounded, times)), tuple(map(_rounded, apart))
+        return [
+            turn.number, *times, turn.cut_by or None, *apart, turn.unheard_tokens, _rounded(turn.approval_wait),
+            turn.status or None, turn.response or None, *_tokens(usage), *_cost(cost),
+        ]  # fmt: skip
+
+
+def _findings(report: Report) -> list[list[Any]]:
+    rows: list[list[Any]] = []
+    for cause in as_plain(report)["findings"]:
+        said = json.dumps(cause, ensure_ascii=False)
+        for follows, one, told in ((None, cause, said), *((cause["code"], one, None) for one in cause["consequences"])):
+            mark = one["evidence"][0] if one["evidence"] else {"line": None, "t": None}
+            rows.append(
+                [len(rows), cause.get("session"), one["code"], one["severity"], follows, one["confidence"],
+                 one["resolved"], one["title"], mark["line"], mark["t"], len(one["evidence"]), told]
+            )  # fmt: skip
+    return rows
+
+
+def _tokens(usage: Usage | None) -> tuple[int | None, ...]:
+    return (None,) * 3 if usage is None else (usage.input.total, usage.cached.total, usage.output.total)
+
+
+def _cost(cost: Cost | None) -> tuple[float | None, bool | None]:
+    return (None, None) if cost is None else (cost.usd, cost.is_estimate)
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
+
+
+def _size(said: object) -> int:
+    return len(said.encode("utf-8", "surrogatepass")) if isinstance(said, str) else 0
+
+
+def _plain(cell: Any) -> Any:
+    """A half character, which JSON may name and no table can hold, becomes a question mark."""
+    return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) and not cell.isascii() else cell
