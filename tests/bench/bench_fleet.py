@@ -113,8 +113,10 @@ class Writer:
         part = ',"item":{"id":"%s","object":"realtime.item","type":"message","role":"%s","status":"%s","content":[%s]}'
         self.came(0.001, "conversation.item.added", part % (user, "user", "completed", ""))
         if fault == "empty commit":
-            self.came(0.01, "error", ',"error":{"type":"invalid_request_error","code":"input_audio_buffer_commit_empty",'
-                      '"message":"Error committing input audio buffer: buffer too small."}')  # fmt: skip
+            code = (
+                '"code":"input_audio_buffer_commit_empty","message":"Error committing input audio buffer: too small."'
+            )
+            self.came(0.01, "error", f',"error":{{"type":"invalid_request_error",{code}}}')
         if fault == "rate limit":
             self.came(0.01, "error", ',"error":{"type":"tokens","code":"rate_limit_exceeded","message":"Rate limit."}')
         if fault == "no answer":

@@ -79,9 +79,7 @@ app.add_typer(
 )
 app.add_typer(session_app, name="session", help="Check a session configuration file.", rich_help_panel=REFERENCE)
 app.add_typer(debug_app, name="debug", help="Drive a session from a shell, turn by turn.", rich_help_panel=DEBUGGING)
-app.add_typer(
-    fleet_app, name="fleet", help="Diagnose recorded sessions by the thousand.", rich_help_panel=TAPES
-)
+app.add_typer(fleet_app, name="fleet", help="Diagnose recorded sessions by the thousand.", rich_help_panel=TAPES)
 
 
 def version(asked: bool) -> None:

@@ -16,8 +16,8 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from typing import IO, Any
+from contextlib import suppress
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -117,8 +117,10 @@ class _Worker:
     def kill(self) -> str:
         """End it, if it has not ended; how it did."""
         self._process.kill()
-        with closing(self._process.stdout), closing(self._process.stdin):  # type: ignore[type-var]  # both are pipes
-            status = self._process.wait()
+        status = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):  # what it was told and did not read goes with it
+                cast(IO[bytes], pipe).close()
         return f"signal {-status}" if status < 0 else f"status {status}"
 
 
