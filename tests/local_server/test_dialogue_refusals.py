@@ -65,9 +65,8 @@ def vad(**fields: object) -> dict[str, object]:
         ({"audio": {"output": {"speed": 3}}}, "decimal_above_max_value", "session.audio.output.speed"),
         ({"max_output_tokens": 0}, "integer_below_min_value", "session.max_output_tokens"),
         ({"max_output_tokens": "many"}, "invalid_value", "session.max_output_tokens"),
-        ({"tools": [{"type": "mcp", "server_label": "x"}]}, "invalid_value", "session.tools[0]"),
         ({"tools": [{"type": "function"}]}, "missing_required_parameter", "session.tools[0].name"),
-        ({"reasoning": {"effort": "low"}}, "invalid_value", "session.reasoning"),
+        ({"reasoning": "low"}, "invalid_type", "session.reasoning"),
         ({"type": "translation"}, "invalid_value", "session.type"),
     ],
 )

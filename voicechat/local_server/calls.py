@@ -145,7 +145,7 @@ class CallDesk:
             asked = await _read_request(request, self._house)
         if isinstance(asked, web.Response):
             return asked
-        started = first_config(asked.session, asked.model, asked.dialect, new_id("sess"))
+        started = first_config(asked.of_key, asked.model, asked.dialect, new_id("sess"), asked.session)
         if isinstance(started, Refusal):
             return refusal_response(400, started)
         call = Call(new_id("rtc"), self._house, *started, self._calls)
@@ -205,6 +205,11 @@ class CallDesk:
         await call.close()
         return web.Response(status=200)
 
+    def session_of(self, call_id: str) -> ClientSession | None:
+        """The session of a call, once its channel is open."""
+        call = self._calls.get(call_id)
+        return call.session if call else None
+
     async def close(self) -> None:
         """End all calls."""
         for call in list(self._calls.values()):
@@ -224,6 +229,7 @@ class CallDesk:
 @dataclass(frozen=True, slots=True)
 class _Asked:
     offer: str
+    of_key: Fields
     session: Fields
     model: str
     dialect: Dialect
@@ -231,8 +237,10 @@ class _Asked:
 
 async def _read_request(request: web.Request, house: House) -> _Asked | web.Response:
     """The offer and the configuration, from a multipart form or a bare SDP body."""
-    key = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-    session = house.session_of(key)
+    of_key = house.session_of(key_of(request))
+    if isinstance(of_key, Refusal):
+        return refusal_response(401, of_key)
+    session = Fields()
     if request.content_type == "application/sdp":
         body = await _read_body(request)
         if body is None:
@@ -242,14 +250,13 @@ async def _read_request(request: web.Request, house: House) -> _Asked | web.Resp
         read = await _read_parts(request)
         if isinstance(read, Refusal):
             return refusal_response(400, read)
-        offer, given = read
-        session = given or session
+        offer, session = read
     else:
         text = "Unsupported content type. Send application/sdp, or multipart/form-data with the parts sdp and session."
         return refusal_response(415, Refusal("unsupported_content_type", text))
     if not offer.strip():
         return refusal_response(400, Refusal("missing_required_parameter", "Missing required parameter: 'sdp'.", "sdp"))
-    return _Asked(offer, session, request.query.get("model", "")[:256], spoken_dialect(request))
+    return _Asked(offer, of_key, session, request.query.get("model", "")[:256], spoken_dialect(request))
 
 
 async def _read_body(request: web.Request) -> bytes | None:
@@ -294,9 +301,23 @@ async def _read_part(part: BodyPartReader) -> bytes | None:
     return bytes(body)
 
 
+def key_of(request: web.Request) -> str:
+    """The key a client shows, in a header or, as browsers must, in a subprotocol of the WebSocket; may be empty."""
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    prefix = "openai-insecure-api-key."
+    in_protocol = next((one.strip() for one in offered if one.strip().startswith(prefix)), "")
+    return shown or request.headers.get("api-key", "") or in_protocol.removeprefix(prefix)
+
+
 def spoken_dialect(request: web.Request) -> Dialect:
     """Beta for clients that say so in the handshake, GA for all others."""
-    beta = request.query.get("dialect") == "beta" or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+    is_azure_preview = request.path.startswith("/openai/realtime")
+    beta = (
+        is_azure_preview
+        or request.query.get("dialect") == "beta"
+        or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+    )
     return "beta" if beta else "ga"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.local_server.shapes import Refusal
-from voicechat.protocol.items import ContentPart, Item
+from voicechat.protocol.items import Item
 
 KEPT_SOUND = 240.0
 """Seconds of sound kept for `conversation.item.retrieve`, over all items; the oldest goes first. 11 MB at most."""
@@ -132,9 +132,12 @@ class Conversation:
 
 
 def with_transcript(item: Item, transcript: str | None) -> Item:
-    """The item with another transcript in its first part."""
-    head = msgspec.structs.replace(item.content[0] if item.content else ContentPart(), transcript=transcript)
-    return msgspec.structs.replace(item, content=(head, *item.content[1:]))
+    """The item with another transcript in its first part; an item that has no part yet gets none."""
+    if not item.content:
+        return item
+    return msgspec.structs.replace(
+        item, content=(msgspec.structs.replace(item.content[0], transcript=transcript), *item.content[1:])
+    )
 
 
 def cut(entry: Entry, seconds: float) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import Literal
@@ -61,9 +62,10 @@ from voicechat.protocol.server_events import (
 from voicechat.protocol.session_dialects import response_options_to_ga
 from voicechat.protocol.wire import JsonValue
 
+Transport = Literal["webrtc", "websocket"]
 LONGEST_RETRIEVED = 100_000
-"""Bytes of sound that are sent along with a retrieved item; more would not fit into a data-channel message (262,144
-bytes with base64 and the other side's own limit)."""
+"""Bytes of sound that are sent along with an item retrieved over WebRTC; more would not fit into a data-channel message
+(262,144 bytes with base64 and the other side's own limit)."""
 
 
 def add_item(
@@ -84,7 +86,7 @@ def add_item(
     sound = _sound_of(item, config)
     if isinstance(sound, Refusal):
         return sound
-    entry = Entry(msgspec.structs.replace(item, content=tuple(_without_audio(part) for part in item.content)))
+    entry = Entry(msgspec.structs.replace(item, content=tuple(_light(part) for part in item.content)))
     if refusal := conversation.add(entry, event.previous_item_id):
         return refusal
     previous = conversation.before(entry.id)
@@ -99,15 +101,23 @@ def add_item(
     return outs
 
 
-def retrieve_item(conversation: Conversation, item_id: str | None, form: str) -> list[Out] | Refusal:
-    """`conversation.item.retrieve`: the item as the server knows it, with its sound where that is not too long."""
+def retrieve_item(
+    conversation: Conversation, item_id: str | None, form: str, transport: Transport
+) -> list[Out] | Refusal:
+    """`conversation.item.retrieve`: the item as the server knows it, with its sound where a message can hold that."""
     entry = conversation.find(item_id)
     if entry is None:
         return _not_found("retrieve", item_id)
     item, rate = entry.item, RATES[form]
     if len(entry.sound) and item.content:
         wire = write_sound(form, resampled(entry.sound.astype(np.float32) / 32768.0, entry.rate, rate))
-        if len(wire) <= LONGEST_RETRIEVED:
+        if transport == "webrtc" and len(wire) > LONGEST_RETRIEVED:
+            text = (
+                f"The sound of item '{item_id}' has {len(wire)} bytes and a data channel takes {LONGEST_RETRIEVED}: "
+                "retrieve it over WebSocket."
+            )
+            return Refusal("item_retrieve_audio_too_large", text, "item_id")
+        if len(wire):
             head = msgspec.structs.replace(item.content[0], audio=base64.b64encode(wire).decode())
             item = msgspec.structs.replace(item, content=(head, *item.content[1:]))
     return [ConversationItemRetrieved(item=item)]
@@ -144,8 +154,8 @@ def _knows_call(conversation: Conversation, call_id: str | None) -> bool:
     return any(entry.item.type == "function_call" and entry.item.call_id == call_id for entry in conversation)
 
 
-def _without_audio(part: ContentPart) -> ContentPart:
-    return msgspec.structs.replace(part, audio=None) if part.audio else part
+def _light(part: ContentPart) -> ContentPart:
+    return msgspec.structs.replace(part, audio=None, image_url=None) if part.audio or part.image_url else part
 
 
 def _sound_of(item: Item, config: SessionConfig) -> np.ndarray[tuple[int], np.dtype[np.int16]] | Refusal:
@@ -165,7 +175,8 @@ def _sound_of(item: Item, config: SessionConfig) -> np.ndarray[tuple[int], np.dt
     return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
 
 
-Transport = Literal["webrtc", "websocket"]
+_SECONDS_AT_ONCE = 3
+"""Of an append; each takes 3 to 5 ms."""
 Result = list[Out] | Refusal
 
 
@@ -193,29 +204,31 @@ class Dialogue:
         self._listening = Listening(ears, self._conversation, new_id)
         self._replies = Replies(self._answering, self._conversation, local_time)
         self._to_ears: tuple[str, Resampler] | None = None
+        self._sound_left: deque[Samples] = deque()
+        """Seconds of a long append that were not listened to yet, at the client's rate."""
         self._idle_told_for: float | None = None
         self._use(None, config)
 
     def opened(self) -> list[Out]:
         """The connection stands: the first events."""
         conversation: dict[str, JsonValue] = {"id": self._conversation_id, "object": "realtime.conversation"}
-        created: list[Out] = [SessionCreated(session=self.config.session)]
-        return (
-            created
-            if self.config.kind == "transcription"
-            else [*created, ConversationCreated(conversation=conversation)]
-        )
+        has_conversation = self.dialect == "beta" and self.config.kind == "realtime"
+        begun: list[Out] = [ConversationCreated(conversation=conversation)] if has_conversation else []
+        return [SessionCreated(session=self.config.session), *begun]
 
     def client_said(self, text: str, now: float) -> list[Out]:
         """One message of the client's."""
+        before: list[Out] = []
+        while self._sound_left:
+            before += self.hear_more(now)
         decoded = decode_client(text)
         if decoded.raw is None:
-            return [_error(Refusal("invalid_json", "The message is not a JSON object."), None)]
+            return [*before, _error(Refusal("invalid_json", "The message is not a JSON object."), None)]
         given_id = decoded.raw.get("event_id")
         event_id = given_id if isinstance(given_id, str) else None
         result = _misshapen(decoded.raw) or self._obey(decoded.event, decoded.raw, now)
         outs: list[Out] = [_error(result, event_id)] if isinstance(result, Refusal) else result
-        return [*outs, *self._follow_up()]
+        return [*before, *outs, *self._follow_up()]
 
     def heard(self, samples: Samples, now: float) -> list[Out]:
         """Sound of the user came (float32, 16 kHz, any length)."""
@@ -347,7 +360,7 @@ class Dialogue:
             case ConversationItemCreate():
                 return add_item(conversation, self._listening, event, self.config, self._new_id)
             case ConversationItemRetrieve():
-                return retrieve_item(conversation, event.item_id, self.config.input_format)
+                return retrieve_item(conversation, event.item_id, self.config.input_format, self.transport)
             case ConversationItemTruncate():
                 self._answering.told_what_was_heard(now)
                 return truncate_item(conversation, event)
@@ -391,9 +404,19 @@ class Dialogue:
             return invalid("audio", samples)
         if self._to_ears is None or self._to_ears[0] != form:
             self._to_ears = (form, Resampler(RATES[form], SAMPLE_RATE))
+        self._sound_left.extend(samples[at : at + RATES[form]] for at in range(0, len(samples), RATES[form]))
+        return self.hear_more(now)
+
+    def has_sound_left(self) -> bool:
+        """A long append is not listened to yet: call `hear_more`, before anything else the client said."""
+        return bool(self._sound_left)
+
+    def hear_more(self, now: float) -> list[Out]:
+        """Listen to the next seconds of a long append: to all of it at once other sessions would have to wait."""
         outs: list[Out] = []
-        for at in range(0, len(samples), RATES[form]):
-            piece: Samples = np.asarray(samples[at : at + RATES[form]], np.float32)
+        for _ in range(min(len(self._sound_left), _SECONDS_AT_ONCE)):
+            piece = self._sound_left.popleft()
+            assert self._to_ears is not None
             outs += self.heard(self._to_ears[1].feed(piece), now)
         return outs
 

@@ -18,6 +18,8 @@ from voicechat.local_server.shapes import Refusal
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, OpenAI-Beta, OpenAI-Safety-Identifier, X-OpenAI-Agents-SDK, X-API-Key"
 )
+RETRY_AFTER = "5"
+"""Seconds after which a client that found every session in use may ask again."""
 _METHODS = "GET, POST, DELETE, OPTIONS"
 
 
@@ -59,7 +61,8 @@ def cors_headers(origin: str, asked_headers: str) -> dict[str, str]:
 def refusal_response(status: int, refusal: Refusal) -> web.Response:
     """A refusal as the service's JSON error body."""
     error = {"message": refusal.message, "type": refusal.type, "code": refusal.code, "param": refusal.param}
-    return web.json_response({"error": error}, status=status, dumps=json.dumps)
+    headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+    return web.json_response({"error": error}, status=status, headers=headers, dumps=json.dumps)
 
 
 def _host_of(url: str) -> str:

@@ -27,7 +27,7 @@ LIVE_MODEL = "local-live"
 """The model of GPT-Live sessions."""
 MOST_SESSIONS = 8
 """Each costs a tenth of a core while its user speaks."""
-_TOKEN_LIFE = 600.0
+TOKEN_LIFE = 600.0
 _MOST_TOKENS = 256
 _THREADS = 3
 """Two for recognition (a final one must not wait behind a partial one), one for the voice."""
@@ -139,20 +139,24 @@ class House:
         """Free the place of a line, if it has one."""
         self._lines = [other for other in self._lines if other is not line]
 
-    def issue_token(self, session: Fields) -> tuple[str, float]:
+    def issue_token(self, session: Fields, life: float = TOKEN_LIFE) -> tuple[str, float]:
         """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""
         now = time.time()
         self._tokens = {name: token for name, token in self._tokens.items() if token.dies_at > now}
         while len(self._tokens) >= _MOST_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         name = f"ek_{secrets.token_hex(16)}"
-        self._tokens[name] = _Token(session, now + _TOKEN_LIFE)
-        return name, now + _TOKEN_LIFE
+        self._tokens[name] = _Token(session, now + life)
+        return name, now + life
 
-    def session_of(self, key: str) -> Fields:
-        """The configuration a key carries; empty for any other key."""
+    def session_of(self, key: str) -> Fields | Refusal:
+        """The configuration a short-lived key carries; empty for any other key, a refusal for one that is not valid."""
         token = self._tokens.get(key)
-        return token.session if token and token.dies_at > time.time() else {}
+        if token and token.dies_at > time.time():
+            return token.session
+        if not key.startswith("ek_"):
+            return {}
+        return Refusal("invalid_api_key", "This ephemeral key has expired or was not made by this server.")
 
     async def close(self) -> None:
         """End every session and the engine."""
@@ -176,14 +180,16 @@ def load_senses(pool: ThreadPoolExecutor) -> Senses:
 
 
 def first_config(
-    session: Fields, model: str, dialect: Dialect, session_id: str
+    session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
 ) -> tuple[SessionConfig, Dialect] | Refusal:
-    """The configuration a session starts with: the defaults under what the handshake asked for (may be nothing)."""
-    given = session.get("model")
-    config = fresh_config(given if isinstance(given, str) and given else model or MODEL, session_id)
-    if not session:
-        return config, dialect
-    patch = read_update(session, dialect)
-    if isinstance(patch, Refusal):
-        return patch
-    return updated(config, patch), dialect_of(session, dialect)
+    """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
+    for; either may be nothing."""
+    named = [one["model"] for one in (session, *more) if isinstance(one.get("model"), str) and one["model"]]
+    config = fresh_config(str(named[0]) if named else model or MODEL, session_id)
+    for one in (session, *more):
+        if one:
+            patch = read_update(one, dialect)
+            if isinstance(patch, Refusal):
+                return patch
+            config, dialect = updated(config, patch), dialect_of(one, dialect)
+    return config, dialect

@@ -410,6 +410,7 @@ class PlayedSession:
     script: Script
     transport: Transport
     play: Play
+    viewers: list[Line] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     _timer: asyncio.TimerHandle | None = None
     _is_closed: bool = False

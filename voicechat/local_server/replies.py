@@ -41,6 +41,7 @@ class Context:
     by_voice: bool = False
     history: tuple[tuple[Role, str], ...] = ()
     tool_outputs: tuple[ToolOutput, ...] = ()
+    has_picture: bool = False
     text_tokens: int = 0
     audio_tokens: int = 0
 
@@ -55,6 +56,7 @@ def read_context(entries: Iterable[Entry], instructions: str) -> Context:
     return Context(
         text=" ".join(entry.heard_text for entry in spoken if entry.heard_text),
         by_voice=any(entry.length > 0 for entry in spoken),
+        has_picture=any(part.type == "input_image" for entry in spoken for part in entry.item.content),
         history=_history(items[:turn_from]),
         tool_outputs=_tool_outputs(turn),
         text_tokens=tokens + text_tokens(instructions),
@@ -100,6 +102,7 @@ def _tool_outputs(items: Sequence[Entry]) -> tuple[ToolOutput, ...]:
 
 
 NOT_HEARD = "I did not hear any words. Please say that again."
+UNSEEN = "I cannot see pictures."
 STILL_THERE = "Are you still there? I am listening."
 """What is said when the idle timeout fires; a brain has nothing to go by then."""
 _LANGUAGES = {
@@ -196,6 +199,8 @@ class Replies:
         turn = self._turn(wish, context)
         if context.by_voice and not context.text and not context.tool_outputs:
             return self.answering.reply(response_id, None, NOT_HEARD)
+        if context.has_picture and not context.tool_outputs:
+            return self.answering.reply(response_id, turn if context.text else None, UNSEEN)
         foreign = foreign_language(context.text)
         notice = self._language_notice(foreign)
         # Words of another language are answered by the notice alone: the brain could only say that it is at a loss.

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from aiohttp import WSMsgType, web
 
 from voicechat.errors import VoiceChatError
-from voicechat.local_server.calls import CallDesk, spoken_dialect
+from voicechat.local_server.calls import CallDesk, key_of, spoken_dialect
 from voicechat.local_server.doors import cors_headers, refusal_response, why_not
-from voicechat.local_server.house import LIVE_MODEL, MODEL, House, first_config
+from voicechat.local_server.house import LIVE_MODEL, MODEL, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession
 from voicechat.local_server.session import ClientSession, Line, new_id
-from voicechat.local_server.session_config import Fields
-from voicechat.local_server.shapes import Refusal, invalid
+from voicechat.local_server.session_config import Fields, read_update
+from voicechat.local_server.shapes import Refusal, integer, invalid, one_of, record
 from voicechat.protocol.session_dialects import in_dialect
 from voicechat.tasks import spawn
 from voicechat.visitors import arrived, listen, sent_in_time
@@ -76,14 +76,24 @@ class WebSocketLine:
                 return
 
 
-async def serve_websocket(request: web.Request, house: House) -> web.StreamResponse:
-    """`GET /v1/realtime`: one session, as long as the socket is open."""
+async def serve_websocket(request: web.Request, house: House, desk: CallDesk) -> web.StreamResponse:
+    """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
+    if call_id := request.query.get("call_id", ""):
+        return await _attach(request, desk.session_of(call_id), "call_id")
     dialect = spoken_dialect(request)
     if "openai-beta.realtime-v1" in request.headers.get("Sec-WebSocket-Protocol", ""):
         dialect = "beta"
-    started = first_config({}, request.query.get("model", "")[:256], dialect, new_id("sess"))
-    assert not isinstance(started, Refusal)
-    return await _serve(request, house, lambda line: house.open_session(line, "websocket", started[0], dialect))
+    of_key = house.session_of(key_of(request))
+    if isinstance(of_key, Refusal):
+        return refusal_response(401, of_key)
+    asked: Fields = {"type": "transcription"} if request.query.get("intent") == "transcription" and not of_key else {}
+    model = request.query.get("model") or request.query.get("deployment", "")
+    started = first_config(of_key, model[:256], "ga" if asked else dialect, new_id("sess"), asked)
+    if isinstance(started, Refusal):
+        return refusal_response(400, started)
+    config = started[0]
+    spoken = dialect if asked else started[1]
+    return await _serve(request, house, lambda line: house.open_session(line, "websocket", config, spoken))
 
 
 async def serve_live(request: web.Request, house: House) -> web.StreamResponse:
@@ -95,12 +105,13 @@ async def serve_live(request: web.Request, house: House) -> web.StreamResponse:
     return await _serve(request, house, opened)
 
 
-async def attach_live(request: web.Request, house: House) -> web.StreamResponse:
-    """`GET /v1/live/sessions/{id}/attach`: a sideband, which sees a Live session and may command it."""
-    session = house.live.get(request.match_info["session_id"])
+async def _attach(request: web.Request, session: ClientSession | None, param: str) -> web.StreamResponse:
+    """A sideband: it sees what happens in a session that is another's, and may command it."""
     if session is None:
-        return refusal_response(404, Refusal("not_found", "There is no such Live session.", "session_id"))
-    socket = web.WebSocketResponse(heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False)
+        return refusal_response(404, Refusal("not_found", "There is no such session.", param))
+    socket = web.WebSocketResponse(
+        protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
+    )
     if not socket.can_prepare(request).ok:
         return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
     await socket.prepare(request)
@@ -163,9 +174,6 @@ def _refusal(request: web.Request, house: House, line: WebSocketLine) -> web.Res
     if (answer := house.fault.http_answer()) and answer.status >= 400:
         headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
         return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
-    if "call_id" in request.query:
-        text = "This server has no side channel into a call."
-        return refusal_response(400, Refusal("invalid_value", text, "call_id"))
     if not line.socket.can_prepare(request).ok:
         return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
     house.enter(line)
@@ -183,6 +191,8 @@ async def _listen(socket: web.WebSocketResponse, session: ClientSession) -> None
 
 HOST = "127.0.0.1"
 _LARGEST_BODY = 1_000_000
+_PREFIXES = ("/v1", "/v1/", "/openai/v1")
+"""As written, as joined by clients whose base URL ends in a slash, and as at Azure."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -205,20 +215,28 @@ class Server:
     async def start(self, port: int = 0) -> None:
         """Listen (0 picks a free port) and begin to load the engine. Raises OSError when the port is taken."""
         app = web.Application(middlewares=[_guard], client_max_size=_LARGEST_BODY)
+        for prefix in _PREFIXES:
+            app.add_routes(
+                [
+                    web.post(f"{prefix}/realtime/calls", self._desk.take),
+                    web.post(f"{prefix}/realtime", self._desk.take),
+                    web.post(f"{prefix}/realtime/calls/{{call_id}}/hangup", self._desk.hang_up),
+                    web.delete(f"{prefix}/realtime/calls/{{call_id}}", self._desk.hang_up),
+                    web.get(f"{prefix}/realtime", self._websocket),
+                    web.post(f"{prefix}/realtime/client_secrets", self._client_secret),
+                    web.post(f"{prefix}/realtime/sessions", self._beta_secret),
+                    web.post(f"{prefix}/realtime/transcription_sessions", self._beta_secret),
+                    web.get(f"{prefix}/models", self._models),
+                ]
+            )
         app.add_routes(
             [
-                web.post("/v1/realtime/calls", self._desk.take),
-                web.post("/v1/realtime", self._desk.take),
-                web.post("/v1/realtime/calls/{call_id}/hangup", self._desk.hang_up),
-                web.delete("/v1/realtime/calls/{call_id}", self._desk.hang_up),
-                web.get("/v1/realtime", self._websocket),
                 web.get("/v1/live/sessions", self._live),
                 web.post("/v1/live/sessions", self._desk.take_live),
                 web.get("/v1/live/sessions/{session_id}/attach", self._attach),
                 web.post("/v1/live/sessions/{call_id}/hangup", self._desk.hang_up),
-                web.post("/v1/realtime/client_secrets", self._client_secret),
-                web.post("/v1/realtime/sessions", self._beta_secret),
-                web.get("/v1/models", self._models),
+                web.get("/openai/realtime", self._websocket),
+                web.post("/openai/realtimeapi/sessions", self._beta_secret),
                 web.get("/health", self._health),
             ]
         )
@@ -238,13 +256,13 @@ class Server:
             await self._runner.cleanup()
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
-        return await serve_websocket(request, self.house)
+        return await serve_websocket(request, self.house, self._desk)
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         return await serve_live(request, self.house)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        return await attach_live(request, self.house)
+        return await _attach(request, self.house.live.get(request.match_info["session_id"]), "session_id")
 
     async def _client_secret(self, request: web.Request) -> web.Response:
         """`POST /v1/realtime/client_secrets`: a key that carries a session's configuration."""
@@ -256,12 +274,17 @@ class Server:
         started = first_config(session, "", "ga", new_id("sess"))
         if isinstance(started, Refusal):
             return refusal_response(400, started)
-        value, dies_at = self.house.issue_token(session)
+        life = _life_in(body)
+        if isinstance(life, Refusal):
+            return refusal_response(400, life)
+        value, dies_at = self.house.issue_token(session, life)
         return web.json_response({"value": value, "expires_at": int(dies_at), "session": started[0].session})
 
     async def _beta_secret(self, request: web.Request) -> web.Response:
-        """`POST /v1/realtime/sessions`: the same as beta clients know it."""
+        """`POST /v1/realtime/sessions` and `transcription_sessions`: the same as beta clients know it."""
         body = await _read_object(request)
+        if not isinstance(body, Refusal) and request.path.endswith("transcription_sessions"):
+            body = read_update(body, "beta", is_beta_transcription=True)
         if isinstance(body, Refusal):
             return refusal_response(400, body)
         started = first_config(body, "", "beta", new_id("sess"))
@@ -299,6 +322,18 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers.update(headers)
     return response
+
+
+_LIFE = record({"anchor": one_of("created_at"), "seconds": integer(10, 7200)})
+
+
+def _life_in(body: Fields) -> float | Refusal:
+    """Seconds that a key is to live, of `expires_after`."""
+    after = body.get("expires_after")
+    if after is None:
+        return TOKEN_LIFE
+    seconds = after.get("seconds") if isinstance(after, dict) else None
+    return _LIFE(after, "expires_after") or (float(seconds) if isinstance(seconds, int) else TOKEN_LIFE)
 
 
 async def _read_object(request: web.Request) -> Fields | Refusal:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -34,8 +35,8 @@ from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in
-from voicechat.protocol.items import ErrorDetail
-from voicechat.protocol.server_events import ServerError, ServerEvent, type_of
+from voicechat.protocol.items import ErrorDetail, RateLimit
+from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ServerError, ServerEvent, type_of
 from voicechat.tasks import spawn
 
 Speak: TypeAlias = Callable[[str, float], Samples]
@@ -81,6 +82,9 @@ class Rehearsal:
 
 log = logging.getLogger("voicechat.local_server")
 
+_UNLIMITED = tuple(
+    RateLimit(name=name, limit=10**6, remaining=10**6, reset_seconds=0.0) for name in ("requests", "tokens")
+)
 TICK = 0.1
 """Seconds between looks at timers and captions."""
 PARTIAL_EVERY = 0.5
@@ -113,6 +117,20 @@ class Senses:
     recogniser: Recogniser
     voice: Voice
     pool: Executor
+    load: Load = field(default_factory=lambda: Load())
+
+
+@dataclass(slots=True)
+class Load:
+    """What the recogniser is doing for all sessions: words that an answer waits for come before captions."""
+
+    finals: int = 0
+    partials: int = 0
+
+    @property
+    def allows_partial(self) -> bool:
+        """A guess for a caption may be made now; otherwise it is dropped, and a later one will do."""
+        return not self.finals and not self.partials
 
 
 class Line(Protocol):
@@ -131,6 +149,8 @@ class ClientSession(Protocol):
     """What the doors do with a session, whoever answers in it. `start` it when the line is open, `close` it always."""
 
     line: Line
+    viewers: list[Line]
+    """Sidebands: they get every event too."""
 
     def start(self) -> None:
         """The line is open."""
@@ -161,6 +181,9 @@ class Session:
     dialect: Dialect = "ga"
     fault: Fault = NO_FAULT
     clock: Callable[[], float] = time.monotonic
+    viewers: list[Line] = field(default_factory=list)
+    _waiting: deque[str] = field(default_factory=deque)
+    """Messages that came while a long sound is still being listened to."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: int = 0
@@ -192,7 +215,21 @@ class Session:
         """One message of the client's."""
         if self._fault_refuses(text):
             return
+        if self._waiting or self.dialogue.has_sound_left():
+            self._waiting.append(text)
+            return
         self._perform(self.dialogue.client_said(text, self.clock()))
+        if self.dialogue.has_sound_left():
+            self._run(self._hear_the_rest())
+
+    async def _hear_the_rest(self) -> None:
+        """A long sound in slices, so that the other sessions are not kept waiting; then what was said behind it."""
+        while self.dialogue.has_sound_left() or self._waiting:
+            await asyncio.sleep(0)
+            if self.dialogue.has_sound_left():
+                self._perform(self.dialogue.hear_more(self.clock()))
+            else:
+                self._perform(self.dialogue.client_said(self._waiting.popleft(), self.clock()))
 
     def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
         """WebRTC, every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
@@ -244,6 +281,10 @@ class Session:
         for frame in (*self.fault.nonsense(), text):
             if reason := self.line.send(frame):
                 log.info("not sent: %s (%s)", type_of(event), reason)
+        for viewer in self.viewers:
+            viewer.send(text)
+        if isinstance(event, ResponseCreated):
+            self._send(RateLimitsUpdated(rate_limits=_UNLIMITED))
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -261,13 +302,18 @@ class Session:
             await asyncio.sleep(TICK)
             now = self.clock()
             self._perform(self.dialogue.time_passed(now))
-            if now >= self._next_partial_at and self._partial is None and (wanted := self.dialogue.wants_partial()):
+            if now >= self._next_partial_at and self._may_caption and (wanted := self.dialogue.wants_partial()):
                 self._partial = spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
                 return
 
+    @property
+    def _may_caption(self) -> bool:
+        return self._partial is None and self.senses.load.allows_partial
+
     async def _recognise(self, action: Recognise) -> None:
         loop, samples = asyncio.get_running_loop(), _floats(action.samples)
+        self.senses.load.finals += 1
         try:
             text = await loop.run_in_executor(self.senses.pool, self.senses.recogniser.transcribe, samples)
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -275,18 +321,22 @@ class Session:
             message = "The recogniser failed on this sound."
             self._perform(self.dialogue.recognition_failed(action.item_id, message, self.clock()))
             return
+        finally:
+            self.senses.load.finals -= 1
         self._perform(self.dialogue.recognised(action.item_id, action.tag, text, self.clock()))
         if turn := self.dialogue.likely_turn(action.item_id, text):
             self._rehearsal.prepare(turn, self.dialogue.config.speed)
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
         began = self.clock()
+        self.senses.load.partials += 1
         try:
             if len(wanted.samples) >= _SHORTEST_PARTIAL:
                 loop, transcribe = asyncio.get_running_loop(), self.senses.recogniser.transcribe
                 text = await loop.run_in_executor(self.senses.pool, transcribe, _floats(wanted.samples))
                 self._perform(self.dialogue.recognised_partly(wanted.item_id, text))
         finally:
+            self.senses.load.partials -= 1
             took = self.clock() - began
             self._next_partial_at = began + max(PARTIAL_EVERY, _PARTIAL_SHARE * took)
             self._partial = None

@@ -253,6 +253,7 @@ def token_limit(value: JsonValue) -> int | None:
 def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
     """The functions in a checked list of tools."""
     tools = [_fields(tool) for tool in value] if isinstance(value, list) else []
+    tools = [tool for tool in tools if tool.get("type", "function") == "function"]
     return tuple(
         FunctionTool(_text(tool.get("name")), _text(tool.get("description")), _fields(tool.get("parameters")))
         for tool in tools

@@ -1,7 +1,7 @@
 """What a client may ask for, declared: sessions (GA and beta spelling), items, responses and every client event.
 
 Ranges are those of the published schema; where it names none, a bound is set that keeps a request from costing memory.
-What this server cannot do (MCP servers, stored prompts, reasoning, pictures, log probabilities) is refused by name.
+What has no effect here and does no harm (MCP servers, prompts, reasoning, log probabilities) is taken and echoed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ _FUNCTION = record(
     },
     required=("name",),
 )
-TOOLS = array(tagged({"function": _FUNCTION, "mcp": refused("this server runs no MCP servers.")}), 128)
+TOOLS = array(tagged({"function": _FUNCTION, "mcp": mapping(anything, 64)}), 128)
 _TOOL_CHOICE = either(
     one_of("none", "auto", "required"),
     _is_text,
@@ -118,9 +118,9 @@ _TRUNCATION = either(
         required=("type", "retention_ratio"),
     ),
 )
-_NO_REASONING = refused("this server's models do not reason.")
-_NO_PROMPT = refused("this server keeps no prompts.")
-_NO_LOGPROBS = either(array(refused("this server has no log probabilities."), 8), lambda v: v is not None, anything)
+_REASONING = nullable(mapping(anything, 16))
+_PROMPT = nullable(mapping(anything, 16))
+_INCLUDE = nullable(array(text(256), 16))
 
 _GA_INPUT = record(
     {
@@ -143,18 +143,18 @@ GA_SESSION: Shape = record(
         "tools": TOOLS,
         "tool_choice": _TOOL_CHOICE,
         "parallel_tool_calls": boolean,
-        "reasoning": _NO_REASONING,
+        "reasoning": _REASONING,
         "truncation": _TRUNCATION,
         "tracing": _TRACING,
-        "prompt": nullable(_NO_PROMPT),
-        "include": _NO_LOGPROBS,
+        "prompt": _PROMPT,
+        "include": _INCLUDE,
     },
     required=("type",),
 )
 """A GA session of type realtime, as `session.update` or the handshake gives it."""
 
 GA_TRANSCRIPTION_SESSION: Shape = record(
-    {"type": one_of("transcription"), "audio": record({"input": _GA_INPUT}), "include": _NO_LOGPROBS},
+    {"type": one_of("transcription"), "audio": record({"input": _GA_INPUT}), "include": _INCLUDE},
     required=("type",),
 )
 """A GA session that only listens."""
@@ -208,7 +208,7 @@ BETA_SESSION: Shape = record(
         "tools": TOOLS,
         "tool_choice": _BETA_TOOL_CHOICE,
         "tracing": _TRACING,
-        "include": _NO_LOGPROBS,
+        "include": _INCLUDE,
     }
 )
 """A beta session: flat, and without a type."""
@@ -217,7 +217,7 @@ _METADATA = nullable(mapping(text(512), most=16, longest_key=64))
 _USER = {
     "input_text": record({"type": anything, "text": _LONG}, required=("text",)),
     "input_audio": record({"type": anything, "audio": _AUDIO, "transcript": nullable(_LONG)}),
-    "input_image": refused("this server cannot see pictures."),
+    "input_image": record({"type": anything, "image_url": _AUDIO, "detail": nullable(text(32))}),
 }
 _ASSISTANT = {
     "output_text": record({"type": anything, "text": _LONG}, required=("text",)),
@@ -267,9 +267,9 @@ GA_RESPONSE: Shape = nullable(
             "tools": TOOLS,
             "tool_choice": _TOOL_CHOICE,
             "parallel_tool_calls": boolean,
-            "reasoning": _NO_REASONING,
+            "reasoning": _REASONING,
             "metadata": _METADATA,
-            "prompt": nullable(_NO_PROMPT),
+            "prompt": _PROMPT,
         }
     )
 )
