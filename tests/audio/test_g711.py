@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from voicechat.audio.sound_format import Law, g711_decode, g711_encode, levels
-from voicechat.local_server.sound_formats import read_sound
 
 LAWS: tuple[Law, ...] = ("pcmu", "pcma")
 
@@ -40,11 +39,3 @@ def test_every_sample_gets_the_nearest_level(law: Law) -> None:
     got = g711_decode(law, g711_encode(law, samples)).astype(np.int64)
     best = np.abs(levels(law).astype(np.int64)[None, :] - samples.astype(np.int64)[:, None]).min(axis=1)
     assert (np.abs(got - samples) == best).all()
-
-
-@pytest.mark.parametrize("law", LAWS)
-def test_it_agrees_with_the_local_servers_own_tables(law: Law) -> None:
-    codes = bytes(range(256))
-    theirs = read_sound(f"audio/{law}", codes)
-    assert not isinstance(theirs, str)
-    assert (g711_decode(law, codes) == np.rint(theirs * 32_768).astype(np.int16)).all()
