@@ -44,8 +44,8 @@ async def test_a_session_with_the_local_server_goes_through_and_is_seen_from_bot
         async with http.ws_connect(f"{tapped.base_url}/realtime?model=any") as socket:
             created = await socket.receive_json(timeout=TIMEOUT)
             await socket.send_str('{"type": "input_audio_buffer.clear"}')
-            kinds = [(await socket.receive_json(timeout=TIMEOUT))["type"] for _ in range(2)]
-        assert created["session"]["model"] == "any" and "input_audio_buffer.cleared" in kinds
+            cleared = await socket.receive_json(timeout=TIMEOUT)
+        assert created["session"]["model"] == "any" and cleared["type"] == "input_audio_buffer.cleared"
         await eventually(lambda: "tap.ended" in tapped.types())
         assert tapped.types("in")[0] == "session.created" and tapped.types("out") == ["input_audio_buffer.clear"]
         assert tapped.find("tap.ended")["by"] == "client"
