@@ -53,6 +53,7 @@ class WatchedSession:
     def __post_init__(self) -> None:
         self.line, self.session.line = self.session.line, self
         self.start, self.exchange, self.hang_up = self.session.start, self.session.exchange, self.line.hang_up
+        self.viewers = self.session.viewers
 
     def send(self, text: str) -> str:
         self.tell("in", text)
