@@ -243,12 +243,16 @@ def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:
     assert talk.ctl("status").code == 0
 
 
+async def unasked(request: str) -> str:
+    pytest.fail(f"nobody debugs: {request}")
+
+
 @asynccontextmanager
 async def control_in_this_process(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Control, Audience, str]]:
     with tempfile.TemporaryDirectory(prefix="vc", dir="/tmp") as folder:
         monkeypatch.setenv("VOICECHAT_RUNTIME_DIR", folder)
         audience = Audience(lambda message: None)
-        control = Control(lambda: pytest.fail("no command is sent"), lambda event: None, audience)
+        control = Control(lambda: pytest.fail("no command is sent"), lambda event: None, audience, unasked)
         assert await control.open() == ""
         yield control, audience, folder
         await control.close()

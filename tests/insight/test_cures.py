@@ -9,16 +9,19 @@ import shutil
 import subprocess
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.each import each
 from voicechat.cli.diagnose import Words, folded
 from voicechat.insight.consequences import FOLLOWS_FROM, by_cause
-from voicechat.insight.cures import CURES, cure_of
+from voicechat.insight.cures import CURES, cure_of, session_fields
 from voicechat.insight.records import Evidence, Finding, found
 from voicechat.insight.report import as_plain, diagnose
 from voicechat.insight.run import CODES, what_if
+from voicechat.protocol.session_config import check_session
+from voicechat.protocol.session_dialects import set_path
 
 
 def test_every_finding_has_its_cure() -> None:
@@ -159,3 +162,16 @@ def test_log_with_audio_ms_gets_a_proposal() -> None:
     assert report.what_if is not None and report.what_if.best is not None
     assert as_plain(report)["what_if"]["best"] == {"silence_ms": 700, "cut": 0, "later_ms": 500}
     assert "What if: silence_duration_ms 700 (now 200)" in Words(120).of(report)
+
+
+def test_the_fields_that_cure_a_finding_are_fields_of_a_session_in_the_right_values() -> None:
+    cured = {code: session_fields(code) for code in CURES}
+    assert cured["response-incomplete"] == (("max_output_tokens", "inf"),)
+    assert cured["transcription-off"] == (("audio.input.transcription", {"model": "gpt-4o-transcribe"}),)
+    assert ("audio.input.turn_detection.silence_duration_ms", 700) in cured["segments-too-short"]
+    assert cured["wrong-field-type"] == cured["mic-silent"] == session_fields("no-such-code") == ()
+    for fields in cured.values():
+        session: dict[str, Any] = {"type": "realtime"}
+        for path, value in fields:
+            set_path(session, tuple(path.split(".")), value)
+        assert check_session(session).problems == ()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,10 +91,8 @@ class _Sessions:
                 folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicechat-mcp-")))
                 (folder / "session.json").write_text(json.dumps(session), encoding="utf-8")
                 flags["session"] = str(folder / "session.json")
-            try:
-                engine = begin({name: value for name, value in flags.items() if value}, None)
-            except VoiceChatError as error:
-                raise _tool_error(error) from error
+            stack.enter_context(_as_tool_errors())
+            engine = begin({name: value for name, value in flags.items() if value}, None)
         self._engines[engine.pid] = engine
         return self._ask(engine.pid, {"verb": "status"})
 
@@ -109,12 +108,9 @@ class _Sessions:
         """
         if sum(map(bool, (text, spoken, wav))) != 1:
             return {"outcome": "usage", "reason": "give one of text, spoken, wav"}
-        try:
-            with sound_file(Path(wav) if wav else None, spoken) as file:
-                what = {"file": file} if file else {"text": text}
-                return self._ask(session, {"verb": "say", "timeout": timeout, **what})
-        except VoiceChatError as error:
-            raise _tool_error(error) from error
+        with _as_tool_errors(), sound_file(Path(wav) if wav else None, spoken) as file:
+            what = {"file": file} if file else {"text": text}
+            return self._ask(session, {"verb": "say", "timeout": timeout, **what})
 
     def hear(self, timeout: float = 60.0, session: int = 0) -> dict[str, Any]:
         """Wait for the end of the next (or still running) response; timeout 0 only tells what was said meanwhile."""
@@ -157,18 +153,19 @@ class _Sessions:
         return session or next(reversed(self._engines), 0)
 
     def _ask(self, session: int, request: dict[str, Any]) -> dict[str, Any]:
-        try:
+        with _as_tool_errors():
             return ask(self._newest(session), request)
-        except VoiceChatError as error:
-            raise _tool_error(error) from error
 
 
-def _tool_error(error: VoiceChatError) -> Exception:
+@contextmanager
+def _as_tool_errors() -> Iterator[None]:
     """What the client's model reads of an error: what happened and the next step."""
     from mcp.server.mcpserver.exceptions import ToolError
 
-    told: Exception = ToolError(f"{error}")
-    return told
+    try:
+        yield
+    except VoiceChatError as error:
+        raise ToolError(f"{error}") from error
 
 
 def _server(sessions: _Sessions) -> Any:

@@ -219,11 +219,6 @@ MOST_BEHIND = 4 * 1024 * 1024
 """Bytes that a reader of `events` may be behind; then it is dropped, never waited for."""
 
 
-async def no_debugging(request: str) -> str:
-    """For a talk that nobody can debug."""
-    return '{"outcome": "usage", "reason": "this talk cannot be debugged"}'
-
-
 LEFT_WITHIN = 0.5
 """Seconds after which a client that left is noticed while it waits."""
 
@@ -236,7 +231,7 @@ class Control:
         look: Callable[[], tuple[State, View]],
         tell: Callable[[UserEvent], None],
         audience: Audience,
-        debug: Callable[[str], Coroutine[None, None, str]] = no_debugging,
+        debug: Callable[[str], Coroutine[None, None, str]],
     ) -> None:
         """`debug` answers the requests of `voicechat debug`, which may wait for a response."""
         self._audience = audience

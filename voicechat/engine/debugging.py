@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -28,7 +29,7 @@ from voicechat.engine.control import UNDER_WAY, user_event
 from voicechat.engine.eventlog import EventLog
 from voicechat.engine.link import EventRow
 from voicechat.engine.problems import Problems
-from voicechat.insight.consequences import by_cause
+from voicechat.insight.consequences import Cause, by_cause
 from voicechat.insight.cures import session_fields
 from voicechat.insight.records import Finding
 from voicechat.journal.entry import Happening
@@ -47,6 +48,8 @@ LONGEST_REASON = 1_000
 """Characters of why a call was denied; the model is told."""
 WORKING = (*UNDER_WAY, "listening", "waiting")
 WORDS = (".output_text.delta", ".output_audio_transcript.delta", ".text.delta", ".audio_transcript.delta")
+MARKS = ("first_text", "first_sound", "response_done", "ended")
+"""Moments of a response that are told, in seconds since what it answers was said."""
 Result = dict[str, Any]
 
 
@@ -192,8 +195,7 @@ class Debugger:
         """
         quiet_since = self._talk.clock()
         while True:
-            now, state = self._talk.clock(), self._state
-            shown = view(state, now, self._talk.session.policy)
+            now, state, shown = self._talk.clock(), self._state, self._shown()
             fresh = [turn for turn in self._turns() if turn.who in ("you", "assistant") and is_new(turn)]
             if why := self._lost():
                 return "lost", why
@@ -238,15 +240,11 @@ class Debugger:
         first, self._told_event = self._told_event + 1, self._log.newest
         self._told = {turn.key: _content(turn) for turn in turns}
         self._told_findings = {one.id: one for one in self._problems.findings}
-        sent = self._times.get("sent")
-        marks = ("first_text", "first_sound", "response_done", "ended")
+        sent = self._times.get("sent", math.inf)
+        at = {mark: round(self._times[mark] - sent, 3) for mark in MARKS if said and self._times.get(mark, 0.0) >= sent}
         return self._status(outcome, reason) | {
             "transcript": said,
-            "times": {
-                mark: round(self._times[mark] - sent, 3)
-                for mark in marks
-                if said and sent is not None and mark in self._times
-            },
+            "times": at,
             "tools": [_tool(turn) for turn in new if turn.who == "tool"],
             "notes": [turn.text for turn in new if turn.who == "note"],
             "findings": [_brief(one) for one in findings],
@@ -257,7 +255,7 @@ class Debugger:
         return self._told.get(turn.key) != _content(turn)
 
     def _status(self, outcome: str, reason: str = "") -> Result:
-        shown = view(self._state, self._talk.clock(), self._talk.session.policy)
+        shown = self._shown()
         line = shown.connection
         return {
             "session": os.getpid(),
@@ -287,10 +285,7 @@ class Debugger:
         unsolved = any(not cause.finding.resolved and cause.finding.severity != "info" for cause in causes)
         return self._status("found" if unsolved else "done") | {
             "healthy": not unsolved,
-            "findings": [
-                _in_full(one.finding) | {"consequences": [_brief(other) for other in one.consequences]}
-                for one in causes
-            ],
+            "findings": [_in_full(cause) for cause in causes],
             "suggested": [dict(zip(("field", "value", "gain"), one, strict=True)) for one in self._problems.suggested],
             "refused_fields": [{"field": field, "reason": reason} for field, reason in config.refusals],
             "left_out_fields": list(config.refused),
@@ -309,25 +304,21 @@ class Debugger:
             return self._report("lost" if self._lost() else "refused", why)
         self._talk.session.tell(event)
         await asyncio.sleep(0)
-        answered = await self._until(lambda: self._is_settled(field), deadline)
+        answered = await self._until(lambda: field not in _unanswered(self._state), deadline)
         config, lost = self._state.configuration, self._lost()
         in_force = get_path(config.effective, tuple(field.split(".")))
         why = lost or dict(config.refusals).get(field, "")
-        if not why and in_force != value:
+        if not why and not _holds(in_force, value):
             why = "it is wished for and not in force: it holds from the next session on, or stands under another field"
         outcome = "lost" if lost else "timeout" if not answered else "refused" if why else "done"
         return self._report(outcome, why) | {"field": field, "in_force": in_force}
 
-    def _is_settled(self, field: str) -> bool:
-        config = self._state.configuration
-        return field not in {change.path for change in (*config.changed, *config.asked)}
-
     def _decide(self, call: str, reason: str, *, allow: bool) -> Result:
-        waiting = [ask.call_id for ask in view(self._state, self._talk.clock(), self._talk.session.policy).asked]
+        waiting = [ask.call_id for ask in self._shown().asked]
         if call not in waiting:
             return _refused(f"no call {call[:60]!r} waits; waiting: {', '.join(waiting) or 'none'}")
         self._talk.session.tell(did.ToolAllowed(call) if allow else did.ToolDenied(call, reason[:LONGEST_REASON]))
-        return {"session": os.getpid(), "outcome": "done", "reason": ""}
+        return self._status("done")
 
     # What is so
 
@@ -338,8 +329,11 @@ class Debugger:
     def _turns(self) -> Sequence[TurnView]:
         return turn_views(self._state, self._talk.clock())
 
+    def _shown(self) -> View:
+        return view(self._state, self._talk.clock(), self._talk.session.policy)
+
     def _lost(self) -> str:
-        line = view(self._state, self._talk.clock(), self._talk.session.policy).connection
+        line = self._shown().connection
         is_missing = line.lost_for is not None and not line.rolls_over
         if line.phase not in ("refused", "lost", "ended") and not is_missing:
             return ""
@@ -378,25 +372,31 @@ def _tool(turn: TurnView) -> Result:
     return told | {"result": result or turn.failed}
 
 
-def _brief(finding: Finding) -> Result:
-    names = ("code", "severity", "title", "cure", "resolved")
-    return {name: getattr(finding, name) for name in names} | {"repair": _repair(finding)}
-
-
-def _in_full(finding: Finding) -> Result:
-    evidence = [{"seq": mark.seq, "t": mark.t, "event": mark.ref} for mark in finding.evidence]
-    return _brief(finding) | {
-        "cause": finding.cause,
-        "rests_on": finding.rests_on,
-        "confidence": finding.confidence,
-        "evidence": evidence,
-    }
-
-
-def _repair(finding: Finding) -> list[Result]:
-    """The session fields that cure it, as `set` takes them."""
+def _brief(finding: Finding, *more: str) -> Result:
+    """A finding, and the session fields that cure it as `set` takes them."""
     fields = () if finding.resolved else session_fields(finding.code)
-    return [{"field": field, "value": value} for field, value in fields]
+    told = {name: getattr(finding, name) for name in ("code", "severity", "title", "cure", "resolved", *more)}
+    return told | {"repair": [{"field": field, "value": value} for field, value in fields]}
+
+
+def _in_full(cause: Cause) -> Result:
+    evidence = [{"seq": mark.seq, "t": mark.t, "event": mark.ref} for mark in cause.finding.evidence]
+    told = _brief(cause.finding, "cause", "rests_on", "confidence") | {"evidence": evidence}
+    return told | {"consequences": [_brief(one) for one in cause.consequences]}
+
+
+def _holds(in_force: object, wished: object) -> bool:
+    """Whether a field is as it was set; services add members to an object, and round numbers."""
+    if isinstance(wished, dict):
+        return isinstance(in_force, dict) and all(_holds(in_force.get(name), one) for name, one in wished.items())
+    if isinstance(wished, float) and isinstance(in_force, int | float):
+        return math.isclose(in_force, wished, rel_tol=1e-5)
+    return in_force == wished
+
+
+def _unanswered(state: State) -> set[str]:
+    config = state.configuration
+    return {change.path for change in (*config.changed, *config.asked)}
 
 
 def _row(row: EventRow) -> Result:
