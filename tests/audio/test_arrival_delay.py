@@ -45,7 +45,7 @@ def test_clock_drift_is_not_jitter() -> None:
         assert fed([5.0 + n * 0.02 * ppm for n in range(10_000)]).needed < 0.008
 
 
-def test_much_loss_adds_half_a_packet_of_wait_for_the_one_that_repairs_and_little_loss_nothing() -> None:
+def test_only_much_loss_adds_half_a_packet_of_wait_for_the_repair() -> None:
     delay = fed([1.0] * 300)
     for _ in range(5):
         delay.lost()
@@ -58,7 +58,7 @@ def test_much_loss_adds_half_a_packet_of_wait_for_the_one_that_repairs_and_littl
     assert delay.needed == pytest.approx(0.005)
 
 
-def test_where_a_fifth_is_lost_the_packet_that_repairs_is_waited_for_until_much_less_is_lost() -> None:
+def test_the_wait_for_repairs_ends_only_when_much_less_is_lost() -> None:
     delay, waits = fed([1.0] * 300), []
     for lost_each in (5, 5, 8, 8, 12, 12):
         for number in range(500):
@@ -110,7 +110,7 @@ def test_five_seconds_are_remembered_whatever_the_packets_hold(spacing: float) -
     assert delay.needed == pytest.approx(0.005)
 
 
-def test_a_sender_that_set_its_clock_anew_starts_a_new_reckoning_but_not_from_nothing() -> None:
+def test_a_reset_sender_clock_restarts_the_estimate_from_what_was_known() -> None:
     rng = random.Random(3)
     delay = fed([1.0 + rng.uniform(0.0, 0.05) for _ in range(300)])
     known = delay.needed

@@ -88,7 +88,7 @@ def wished(virtual_audio: VirtualAudio, plugged: list[str]) -> Iterator[Talk]:
 
 
 @pytest.mark.audio
-def test_an_unplugged_microphone_gives_way_to_the_default_and_is_taken_again_when_it_is_back(
+def test_an_unplugged_microphone_is_replaced_until_it_is_back(
     virtual_audio: VirtualAudio, plugged: list[str], wished: Talk
 ) -> None:
     assert wished.listens_to() == "usb"
@@ -120,7 +120,7 @@ def test_the_systems_new_default_is_used_and_named(virtual_audio: VirtualAudio) 
 
 
 @pytest.mark.audio
-def test_another_microphone_is_chosen_while_talking_and_a_wrong_choice_changes_nothing(
+def test_a_microphone_is_chosen_in_a_talk_and_a_wrong_choice_changes_nothing(
     virtual_audio: VirtualAudio,
 ) -> None:
     plug_in(virtual_audio)
@@ -138,7 +138,7 @@ def test_another_microphone_is_chosen_while_talking_and_a_wrong_choice_changes_n
 
 
 @pytest.mark.audio
-def test_devices_that_were_plugged_in_after_the_start_are_listed_without_touching_our_stream(
+def test_devices_plugged_in_later_are_listed_without_touching_the_stream(
     virtual_audio: VirtualAudio,
 ) -> None:
     talk = Talk(virtual_audio, mic="default")

@@ -45,7 +45,7 @@ def test_without_a_microphone_the_assistant_is_still_heard() -> None:
     machine.stream.close()
 
 
-def test_a_wished_microphone_that_is_not_there_at_the_start_gives_way_to_the_default_and_that_is_said() -> None:
+def test_a_missing_microphone_gives_way_to_the_default_with_a_note() -> None:
     opener = FakeOpener()
     opener.refused = {"usb"}
     machine = Machine(opener)

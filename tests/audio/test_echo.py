@@ -67,7 +67,7 @@ def test_headphones_mean_no_canceller_and_a_mic_that_stays_open() -> None:
     assert isinstance(make_processor(nothing), PassThroughProcessor)
 
 
-def test_without_cancelling_by_wish_the_mic_is_shut_while_the_assistant_speaks_and_noise_is_still_suppressed() -> None:
+def test_without_cancelling_the_mic_shuts_for_answers_and_noise_is_suppressed() -> None:
     processor = make_processor(Processing(echo=False, gain=False))
     assert processor.words == "echo cancelling off: half duplex"
     assert not processor.hears_over_playback

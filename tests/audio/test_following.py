@@ -81,7 +81,7 @@ class Seen:
     def close(self) -> None: ...
 
 
-def test_a_device_that_is_listed_but_will_not_open_is_tried_less_and_less_until_something_changes() -> None:
+def test_a_device_that_does_not_open_is_tried_less_until_a_change() -> None:
     seen = Seen()
     follower = Follower(seen)
     seen.latest = listed(BUILT_IN, HEADSET)

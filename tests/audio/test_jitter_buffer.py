@@ -210,7 +210,7 @@ def test_sound_without_pause_or_pitch_is_kept_near_the_present_as_well() -> None
     assert line.decoder.played[:1_480] == list(range(1_480))
 
 
-def test_a_stall_fades_to_silence_after_a_tenth_of_a_second_and_ends_without_a_click() -> None:
+def test_a_stall_fades_to_silence_in_100_ms_and_ends_without_a_click() -> None:
     line = Line()
     line.run(steady(100), 3.0)
     dry = next(i for i, frame in enumerate(line.out) if i > 50 and (frame == 500).all())

@@ -39,7 +39,7 @@ def test_a_lost_packet_counts_as_repaired_only_when_the_next_one_carried_it(spee
     assert stats.fec == 0 and stats.invented >= 0.06
 
 
-def test_invented_sound_is_counted_in_frames_of_20_ms_whatever_the_blocks_of_the_device(speech: list[bytes]) -> None:
+def test_concealed_sound_is_counted_in_20_ms_frames_at_any_block_size(speech: list[bytes]) -> None:
     buffer = JitterBuffer(OpusDecoder())
     for number in range(50):
         buffer.push(number, number * 960, speech[number], number * 0.02)
@@ -70,9 +70,7 @@ def test_what_a_flush_drops_is_counted_as_dropped_and_not_as_late(speech: list[b
 
 
 @pytest.mark.parametrize("pull", [480, 960])
-def test_after_a_bad_patch_the_delay_comes_back_within_12_seconds_of_speech_without_a_pause(
-    speech: list[bytes], pull: int
-) -> None:
+def test_the_delay_recovers_within_12_s_of_unbroken_speech(speech: list[bytes], pull: int) -> None:
     table = steady(1_500)
     rough = [a._replace(at=a.at + 0.13 * (a.number % 9 == 0)) if 200 <= a.number < 280 else a for a in table]
     latest = 0.0

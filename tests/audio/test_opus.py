@@ -109,7 +109,7 @@ def test_a_packet_that_is_only_late_loses_nothing_by_what_was_invented_meanwhile
 
 
 @pytest.mark.parametrize("offset", [0, 240])
-def test_an_onset_behind_a_lost_packet_is_not_held_down_to_the_level_of_the_invention(offset: int) -> None:
+def test_an_onset_after_a_lost_packet_keeps_its_level(offset: int) -> None:
     """libopus' own concealment lets 0.25 and 0.17 of the level through."""
     encoder, whole, lossy = OpusEncoder(), OpusDecoder(), OpusDecoder()
     said = np.concatenate((np.zeros(25 * FRAME_SAMPLES + offset, np.int16), voice(0.1)))
@@ -189,7 +189,7 @@ def decoded(packets: list[bytes]) -> Pcm:
     return np.concatenate([decoder.decode(packet) for packet in packets])
 
 
-def test_silence_that_lasts_is_not_encoded_again_and_speech_after_it_is_as_clear_as_ever(
+def test_lasting_silence_is_encoded_once_and_later_speech_is_clear(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     said = [*frames(voice(1.0)), *frames(np.zeros(3 * 48_000, np.int16)), *frames(voice(1.0))]
@@ -219,7 +219,7 @@ def test_silence_that_lasts_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert encoder.encode(voice(0.02)) == b"encoded"
 
 
-def test_a_server_that_repeats_its_silence_is_not_decoded_for_ever_and_its_next_word_is_as_clear_as_ever(
+def test_repeated_silence_is_decoded_once_and_the_next_word_is_clear(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     encoder = OpusEncoder()

@@ -65,7 +65,7 @@ def test_in_an_echo_the_suppressor_runs_through_at_once() -> None:
     assert np.array_equal(mixed(pauses, 3, may_be_voice=True, is_in_echo=True), np.tile(SUPPRESSED, 3))
 
 
-def test_what_is_sent_of_a_voice_in_noise_is_what_is_sent_without_suppression_and_the_pause_is_softer() -> None:
+def test_suppression_leaves_a_voice_in_noise_and_softens_the_pause() -> None:
     mic = noise(14.0, level=0.01)
     mic[8 * 48_000 : 10 * 48_000] += spoken(2.0)
     with_it, without = sent(mic, suppress=True), sent(mic, suppress=False)

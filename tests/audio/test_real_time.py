@@ -108,7 +108,7 @@ def test_the_watch_on_the_callback_would_notice_a_lock() -> None:
     assert met
 
 
-def test_gaps_late_calls_losses_and_restarts_are_counted_apart_and_kept_over_a_reopening(talking: Machine) -> None:
+def test_gaps_late_calls_losses_and_restarts_are_counted_over_a_reopening(talking: Machine) -> None:
     for flags in (0, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, GAP):
         talking.now += 0.01
         talking.device.call(flags=flags)

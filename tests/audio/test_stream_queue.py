@@ -111,7 +111,7 @@ def test_the_clock_is_told_ten_times_a_second_and_is_never_ahead_of_what_left() 
     assert all(mark.seconds == pytest.approx(mark.at - 100.0) for mark in told)
 
 
-def test_small_pieces_made_as_they_are_spoken_begin_after_a_cushion_and_do_not_tear_on_and_on() -> None:
+def test_small_live_pieces_start_after_a_cushion_and_play_unbroken() -> None:
     speaker = Loudspeaker()
     heard = []
     for turn in range(200):

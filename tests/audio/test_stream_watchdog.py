@@ -135,7 +135,7 @@ def test_a_busy_but_honest_thread_is_left_alone(machine: Machine, monkeypatch: p
     assert machine.device.calls == ["start"]
 
 
-def test_a_stream_that_gives_a_tenth_of_its_sound_begins_again_once_and_is_then_lost(machine: Machine) -> None:
+def test_a_stream_with_a_tenth_of_its_sound_restarts_once_then_is_lost(machine: Machine) -> None:
     run(machine, 3.0)
     run(machine, 2.5, calls=1)
     assert machine.device.calls == ["start", "abort", "start"]
@@ -219,7 +219,7 @@ def test_a_defect_in_the_path_is_told_and_survived(machine: Machine) -> None:
     assert machine.of(fact.StreamRestored)
 
 
-def test_a_lost_microphone_is_replaced_and_taken_again_within_five_seconds_of_its_return(watched: Machine) -> None:
+def test_a_lost_microphone_is_taken_again_within_5_s_of_its_return(watched: Machine) -> None:
     run(watched, 6.0)
     watched.opener.refused = {"usb"}
     watched.seen.latest = listed("default", "box")

@@ -186,7 +186,7 @@ def test_an_opinion_that_nobody_asks_for_changes_nothing(seed: int) -> None:
         assert (lazy.is_going, lazy.lasted, lazy.sure_for) == (eager.is_going, eager.lasted, eager.sure_for)
 
 
-def test_the_sound_that_led_into_the_voice_belongs_to_it_although_the_detector_was_not_sure_yet() -> None:
+def test_sound_before_the_detector_is_sure_belongs_to_the_voice() -> None:
     listening = Listening(lag=0.032).hears(1.0, 0.0, QUIET).hears(0.1, 0.1).hears(0.08, 0.9)
     assert listening.facts == [VoiceBegan(nearly(1.18), nearly(1.0))]
     assert listening.tracker.lasted == pytest.approx(0.18)

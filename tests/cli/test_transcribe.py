@@ -64,9 +64,7 @@ async def test_standard_input_becomes_json(talk: Path, tmp_path: Path) -> None:
     assert code == exit_codes.DONE and read["text"] == "Item 1. Item 2." and read["file"] == "standard input"
 
 
-async def test_many_files_go_into_a_folder_and_one_that_fails_is_told_while_the_rest_goes_on(
-    talk: Path, tmp_path: Path
-) -> None:
+async def test_of_many_files_into_a_folder_a_failing_one_is_told_and_the_rest_done(talk: Path, tmp_path: Path) -> None:
     bad, other, out = tmp_path / "bad.ogg", tmp_path / "sub" / "talk.wav", tmp_path / "out"
     bad.write_text("no sound")
     other.parent.mkdir()

@@ -52,7 +52,7 @@ def difference(patch: pytest.MonkeyPatch, name: str, functions: tuple[object, ..
     return ""
 
 
-def test_neighbours_in_the_rule_list_may_change_places_unless_one_is_declared_after_the_other(
+def test_neighbouring_rules_commute_unless_their_order_is_declared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     missing = {}

@@ -309,7 +309,7 @@ LOSSES: list[tuple[str, str, tuple[tuple[float, on.Event], ...], str, float]] = 
 
 
 @each(("name", "text", "events", "cut_by", "cut_at"), LOSSES)
-def test_a_response_whose_device_is_lost_is_cut_at_the_loss_unless_it_sounds_to_its_end(
+def test_a_response_ends_where_its_device_was_lost_unless_played_out(
     name: str, text: str, events: tuple[tuple[float, on.Event], ...], cut_by: str, cut_at: float
 ) -> None:
     talk = audible(text)

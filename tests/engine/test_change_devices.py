@@ -57,7 +57,7 @@ def plug_in(audio: VirtualAudio, name: str) -> None:
         subprocess.run(command, check=True, capture_output=True)
 
 
-def test_a_microphone_that_was_plugged_in_is_listed_chosen_and_remembered_while_talking(
+def test_a_new_microphone_is_listed_chosen_and_remembered_in_a_talk(
     virtual_audio: VirtualAudio, tmp_path: Path
 ) -> None:
     client = Client(tmp_path)

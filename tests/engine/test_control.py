@@ -211,7 +211,7 @@ def test_many_connections_do_not_pile_up_and_leave_room_when_they_close(talk: Ta
     until(is_served, PATIENCE, "there is no room again")
 
 
-def test_second_client_gets_history_updates_and_goodbye_and_the_door_is_private_and_goes(tmp_path: Path) -> None:
+def test_a_second_client_gets_history_and_goodbye_at_a_private_socket(tmp_path: Path) -> None:
     with running(tmp_path) as own:
         left = own.runtime / "999999.sock"
         with socket.socket(socket.AF_UNIX) as dead:

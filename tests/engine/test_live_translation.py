@@ -80,7 +80,7 @@ async def test_speech_goes_out_and_words_and_sound_in_the_other_language_come_ba
     assert report.is_healthy, report.findings
 
 
-async def test_the_mic_stays_open_while_the_translation_is_spoken_and_a_mute_sends_silence(tmp_path: Path) -> None:
+async def test_the_mic_stays_open_during_translation_and_mute_sends_silence(tmp_path: Path) -> None:
     async with translating(tmp_path) as one:
         await eventually(lambda: bool(np.any(one.service.sound())))
         await one.service.translated("Hola.", pcm=beep(2.0))
@@ -119,7 +119,7 @@ async def test_what_such_a_session_has_not_is_said_in_a_sentence_and_never_sent(
         assert one.service.refused == []
 
 
-async def test_a_lost_line_comes_back_as_a_session_of_the_same_kind_and_the_transcript_stays(tmp_path: Path) -> None:
+async def test_a_reconnect_keeps_the_kind_of_session_and_the_transcript(tmp_path: Path) -> None:
     async with translating(tmp_path) as one:
         await one.service.heard("Good morning.")
         await one.service.translated("Buenos días.")

@@ -67,7 +67,7 @@ async def talking(tmp_path: Path, **wishes: Any) -> AsyncIterator[Talk]:
                 yield one
 
 
-async def test_a_stopped_answer_is_truncated_at_what_was_played_and_the_transcript_shows_where(tmp_path: Path) -> None:
+async def test_a_stopped_answer_is_truncated_and_marked_where_playback_ended(tmp_path: Path) -> None:
     async with talking(tmp_path) as one:
         answer = asyncio.create_task(one.talk.say(STORY))
         await one.speaking(1.0)
@@ -85,7 +85,7 @@ async def test_a_stopped_answer_is_truncated_at_what_was_played_and_the_transcri
         assert "4" in (await one.talk.say("What is two plus two?")).text
 
 
-async def test_an_answer_that_was_heard_to_its_end_is_over_with_its_sound_and_not_truncated(tmp_path: Path) -> None:
+async def test_an_answer_played_to_its_end_is_not_truncated(tmp_path: Path) -> None:
     async with talking(tmp_path) as one:
         answer = await one.talk.say("What is two plus two?")
         assert "4" in answer.text and answer.cut_by == ""

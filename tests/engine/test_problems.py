@@ -76,7 +76,7 @@ def test_what_does_not_happen_is_found_by_the_ticks_alone() -> None:
     assert [finding.code for finding in talk.tick(9.6)] == ["no-response"]
 
 
-def test_a_check_that_fails_takes_neither_the_others_findings_nor_the_next_events_with_it() -> None:
+def test_a_failing_check_spoils_no_other_finding_and_no_later_event() -> None:
     class Broken:
         code = "broken"
         on = ("mic.live",)

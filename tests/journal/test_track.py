@@ -27,7 +27,7 @@ def test_blocks_that_come_about_when_they_should_are_laid_end_to_end() -> None:
     assert kept.tolist() == np.repeat(np.arange(1, 51), BLOCK).tolist()
 
 
-def test_where_nothing_came_there_is_silence_and_what_comes_then_lies_at_its_own_moment() -> None:
+def test_a_gap_in_the_input_is_silence_and_later_sound_keeps_its_time() -> None:
     track = Track()
     track.add(0, block(1))
     track.add(SAMPLE_RATE, block(2))

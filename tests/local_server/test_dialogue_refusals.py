@@ -97,7 +97,7 @@ def test_an_update_keeps_what_it_does_not_name_and_shows_the_whole() -> None:
     assert session["instructions"] == "" and session["id"] == "sess_1"
 
 
-def test_the_voice_is_locked_once_it_was_heard_and_the_rest_of_the_update_falls_with_it() -> None:
+def test_an_update_that_changes_a_voice_once_heard_is_refused_whole() -> None:
     talk = Talk()
     talk.update(audio={"output": {"voice": "marin"}})
     talk.send("conversation.item.create", item=USER)

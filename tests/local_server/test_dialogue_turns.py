@@ -73,7 +73,7 @@ def test_the_times_of_a_turn_are_positions_in_the_sound_with_padding_and_silence
     assert abs(end.audio_end_ms - (3000 + 500)) <= 64
 
 
-def test_recognition_starts_before_the_turn_is_over_so_that_words_do_not_delay_the_answer() -> None:
+def test_recognition_starts_before_the_turn_is_over() -> None:
     talk = Talk()
     talk.voice(1.0)
     assert "Recognise" in names(talk.silence(0.25))
@@ -111,7 +111,7 @@ def test_a_cough_makes_an_item_but_no_answer() -> None:
     assert not talk.all(ResponseCreated)
 
 
-def test_live_captions_show_what_two_guesses_agree_on_and_complete_to_the_transcript() -> None:
+def test_live_captions_show_what_two_guesses_agree_on_then_the_transcript() -> None:
     talk = Talk()
     talk.listen()
     talk.voice(1.0)

@@ -49,7 +49,7 @@ def is_act(act: str, wanted: str) -> bool:
 
 
 @each("text", NEVER)
-def test_a_negation_a_question_about_a_thing_or_a_half_heard_command_makes_it_do_nothing(text: str) -> None:
+def test_a_negation_a_question_or_a_half_heard_command_does_nothing(text: str) -> None:
     assert act_of(text) == ""
     assert act_of(text, ()) == ""
 

@@ -286,7 +286,7 @@ def test_a_commit_names_the_item_that_the_next_words_belong_to() -> None:
     assert live.sent({"type": "input_audio_buffer.commit"}).events[0]["item_id"] == committed["item_id"]
 
 
-def test_tokens_of_a_delegated_response_without_a_call_are_counted_with_the_next_response() -> None:
+def test_tokens_of_a_delegated_response_count_with_the_next_response() -> None:
     usage = {"input_tokens": 5, "output_tokens": 2, "input_tokens_details": {"cached_tokens": 1}}
     completed = nested({"type": "response.completed", "response": {"id": "resp_9", "usage": usage}})
     live = LiveSession()

@@ -70,7 +70,7 @@ async def test_names_become_numbers_and_credentials_are_kept_apart(answering: in
     assert tls.urls == f"turns:localhost:{listening}"
 
 
-async def test_a_server_that_says_nothing_is_left_out_instead_of_delaying_the_offer_by_five_seconds(
+async def test_a_silent_ice_server_does_not_delay_the_offer(
     silent: int, answering: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("voicechat.rtc.ice_servers._DEADLINE", 0.3)

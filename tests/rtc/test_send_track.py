@@ -83,7 +83,7 @@ async def test_a_short_stall_is_made_good_without_a_burst_and_without_a_lost_wor
     assert after[-1][0] - 1_000.0 == pytest.approx(149 * 0.02, abs=0.001)
 
 
-async def test_after_a_suspended_machine_the_lost_time_is_skipped_and_shows_in_the_timestamps() -> None:
+async def test_timestamps_skip_the_time_a_machine_was_suspended() -> None:
     clock = Clock()
     sender = track(clock)
     await leave_times(sender, clock, 50)

@@ -79,7 +79,7 @@ async def test_two_tools_of_one_name_are_told(file: str) -> None:
         await Desk(Settings(tools=(file,)), functions=(add,)).box.load()
 
 
-async def test_a_local_server_joins_while_the_talk_goes_on_and_a_taken_name_gets_its_servers(file: str) -> None:
+async def test_a_local_server_joins_a_running_talk_and_a_taken_name_gets_a_prefix(file: str) -> None:
     desk = Desk(Settings(tools=(file,), mcp={"sums": LOCAL}))
     await desk.box.load()
     assert len((await desk.next(ToolsOffered)).definitions) == 1

@@ -59,7 +59,7 @@ def test_keywords_for_whisper_become_its_prompt_which_is_a_list_of_words() -> No
     }
 
 
-def test_keywords_and_delay_go_only_to_models_that_are_known_to_have_them_or_not_known_at_all() -> None:
+def test_keywords_and_delay_go_to_no_model_known_to_lack_them() -> None:
     assert "keywords" not in transcription(TranscriptionOptions("gpt-4o-transcribe", keywords=("a",)))
     assert "delay" not in transcription(TranscriptionOptions("gpt-transcribe", delay="low"))
     assert transcription(TranscriptionOptions("gpt-realtime-whisper", delay="low"))["delay"] == "low"

@@ -105,7 +105,7 @@ async def test_a_refused_field_is_left_out_and_told() -> None:
     assert "turn_detection was left out" in told and "Never heard of it" in told
 
 
-async def test_a_refused_field_without_which_nothing_can_be_written_down_ends_it_in_a_sentence() -> None:
+async def test_a_refused_field_that_transcription_needs_ends_it_with_a_reason() -> None:
     async with refusing("format").serving() as url:
         with pytest.raises(SignallingError, match="Never heard of it"):
             await written(url)

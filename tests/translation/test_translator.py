@@ -174,7 +174,7 @@ async def test_a_server_that_fails_is_asked_once_more(status: int) -> None:
     assert not desk.notes and not desk.waits
 
 
-async def test_a_server_that_keeps_failing_costs_one_note_and_is_left_in_peace_for_longer_and_longer() -> None:
+async def test_a_failing_server_is_noted_once_and_asked_less_and_less() -> None:
     server = TranslatingServer(script=[web.Response(status=500) for _ in range(8)])
     async with server.serving() as url, desk_at(url) as desk:
         desk.say(*(you(number) for number in range(5)))

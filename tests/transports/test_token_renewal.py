@@ -73,7 +73,7 @@ async def call(target: LineTarget, clock: Iterator[float]) -> CallAnswer:
         return await exchange_sdp(http, target, "v=0\r\no=offer\r\n", "client_secret", wall=lambda: next(clock))
 
 
-async def test_a_token_that_expires_between_its_making_and_its_use_is_renewed_before_it_is_shown() -> None:
+async def test_a_token_that_expired_before_its_use_is_renewed() -> None:
     service = Minter()
     async with service.serving() as target:
         await call(target, service.times(0.0, 58.0))
@@ -121,7 +121,7 @@ async def test_a_call_is_hung_up_with_a_key_that_lives(after: float, key: str) -
     assert service.used[1] == key and "has run out" in without
 
 
-async def test_a_websocket_with_an_expired_token_of_a_token_server_is_opened_with_a_new_one() -> None:
+async def test_a_websocket_with_an_expired_token_is_opened_with_a_new_one() -> None:
     service = Minter(dead={"ek_1"})
     async with service.serving() as target:
         given = replace(target, key="", token_url=f"{target.base_url}/session")

@@ -27,7 +27,7 @@ async def test_sound_is_appended_in_small_pieces_at_the_pace_of_a_voice() -> Non
         assert pitch(talk.server.heard()[-24_000:]) == pytest.approx(440, abs=4)
 
 
-async def test_silence_flows_while_the_mic_is_closed_because_the_service_listens_for_the_end_of_a_turn() -> None:
+async def test_a_closed_mic_sends_silence_so_that_the_service_ends_the_turn() -> None:
     async with talking(uplink=silence) as talk:
         await eventually(lambda: len(talk.server.appended) >= 5)
         assert not any(b"".join(talk.server.appended))

@@ -206,7 +206,7 @@ def test_deltas_after_the_first_change_nothing() -> None:
     assert not ledger.feed(*wire(3.9, "response.output_audio_transcript.delta", response_id="r1", delta="course"))
 
 
-def test_a_part_without_a_price_makes_the_sum_an_estimate_and_an_answer_without_one_leaves_none() -> None:
+def test_a_part_without_a_price_makes_an_estimate_a_whole_answer_no_sum() -> None:
     heard = wire(3.8, "conversation.item.input_audio_transcription.completed", usage={"type": "duration", "seconds": 3})
     cost = after(CREATED, heard, *TURN, done(4.0, "r1")).figures().money.cost
     assert cost is not None and cost.is_estimate
