@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tests.support.each import each
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "voicechat"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+ENTRIES = ("__init__.py", "__main__.py")
+ONE_SUBJECT = 600
+"""Lines up to which two modules are read as one subject."""
 HEAVY = ("textual", "aiortc", "numpy", "sounddevice", "av", "aiohttp", "onnxruntime", "rich")
 
 
@@ -83,3 +89,60 @@ def test_a_task_outside_spawn_has_a_reader_of_its_exception() -> None:
         if count:
             found[str(path.relative_to(ROOT / "voicechat"))] = count
     assert found == {name: count for name, (count, _) in OWN_TASKS.items()}
+
+
+def importers(*, lazily: bool) -> dict[Path, set[Path]]:
+    """Which modules of the package import each of them: at their top, or inside a function."""
+    files = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+    found: dict[Path, set[Path]] = {path: set() for path in files.values()}
+    for path in files.values():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        inside = {id(node) for outer in ast.walk(tree) if isinstance(outer, FUNCTIONS) for node in ast.walk(outer)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Import | ast.ImportFrom) or (id(node) in inside) is not lazily:
+                continue
+            base = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names = [*base, *(".".join((*base, one.name)) for one in node.names)]
+            for name in names:
+                if name in files and files[name] != path:
+                    found[files[name]].add(path)
+    return found
+
+
+def module_of(path: Path) -> str:
+    """`voicechat.core.step` of its file, `voicechat.core` of the package's own."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_a_module_with_one_reader_beside_it_is_part_of_that_reader() -> None:
+    """Unless both together are no longer one subject to read, it is a program or a command, or imported when needed."""
+    at_top, when_needed = importers(lazily=False), importers(lazily=True)
+    apart = []
+    for path, readers in at_top.items():
+        if len(readers | when_needed[path]) != 1 or path.name in ENTRIES or path.parent.name == "cli":
+            continue
+        reader = next(iter(readers), path)
+        lines = sum(len(one.read_text(encoding="utf-8").splitlines()) for one in (path, reader))
+        if reader != path and reader.parent == path.parent and reader.name not in ENTRIES and lines <= ONE_SUBJECT:
+            apart.append(f"{path.name} belongs into {reader.relative_to(PACKAGE)}: {lines} lines together")
+    assert apart == []
+
+
+def test_no_class_has_its_only_subclass_beside_it() -> None:
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
+    bases = [
+        (base.id, path, node.name)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for base in node.bases
+        if isinstance(base, ast.Name)
+    ]
+    uses = Counter(node.id for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Name))
+    single = [
+        f"{name} in {path.name} is only ever {subclass}"
+        for name, path, subclass in bases
+        if uses[name] == 1 and any(isinstance(one, ast.ClassDef) and one.name == name for one in trees[path].body)
+    ]
+    assert single == []

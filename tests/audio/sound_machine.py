@@ -11,8 +11,8 @@ from tests.support.speech import Sound
 from voicechat.audio import facts as fact
 from voicechat.audio.buffering import Buffering
 from voicechat.audio.devices import Device, DeviceList
-from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
+from voicechat.audio.open import DuplexStream
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import Callback, OpenStream, StreamTimes
 from voicechat.errors import AudioDeviceError

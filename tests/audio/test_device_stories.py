@@ -11,8 +11,8 @@ from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.device_watch import DeviceWatch
 from voicechat.audio.devices import devices_now
-from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
+from voicechat.audio.open import DuplexStream
 from voicechat.audio.path import AudioPath
 
 __all__ = ["virtual_audio"]

@@ -17,8 +17,8 @@ from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
 from voicechat.audio.buffering import BALANCED
-from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
+from voicechat.audio.open import DuplexStream
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import PortAudioOpener, Samples
 

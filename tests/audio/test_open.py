@@ -10,10 +10,9 @@ from tests.support.sources import SteadyTone
 from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.devices import DeviceList
-from voicechat.audio.duplex_stream import DuplexStream
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.files import WavSpeaker
-from voicechat.audio.open import open_audio
+from voicechat.audio.open import DuplexStream, open_audio
 from voicechat.audio.path import AudioPath
 from voicechat.errors import AudioDeviceError
 

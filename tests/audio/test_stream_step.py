@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pytest
 
 from tests.support.sources import SteadyTone
-from voicechat.audio.duplex_stream import StreamStep, mono
 from voicechat.audio.echo import PassThroughProcessor
+from voicechat.audio.open import StreamStep, mono
 from voicechat.audio.paced_stream import FileEnds
 from voicechat.audio.path import AudioPath
 

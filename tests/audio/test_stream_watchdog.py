@@ -11,7 +11,7 @@ from tests.support.sources import SteadyTone
 from tests.support.vaudio import until
 from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
-from voicechat.audio.duplex_stream import BACK_OFF
+from voicechat.audio.open import BACK_OFF
 
 __all__ = ["machine", "watched"]
 

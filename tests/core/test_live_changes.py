@@ -13,10 +13,10 @@ from voicechat.core.choosing import preset_now
 from voicechat.core.effects import Connect, UpdateSession
 from voicechat.core.events import Event
 from voicechat.core.policy import PRESETS, policy_for
-from voicechat.core.rules.live_changes import UNCONFIRMED
+from voicechat.core.rules.configuration import UNCONFIRMED
 from voicechat.core.state import Configuration, State, Turn, Wishes
 from voicechat.core.user_events import SettingValue
-from voicechat.engine.perform import client_event
+from voicechat.engine.session import client_event
 from voicechat.protocol.codec import encode
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import SessionUpdated

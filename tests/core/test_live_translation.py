@@ -10,7 +10,7 @@ from voicechat.core.continuous import LONG, PAUSE
 from voicechat.core.policy import policy_for
 from voicechat.core.state import Wishes
 from voicechat.core.viewing import view
-from voicechat.engine.perform import client_event
+from voicechat.engine.session import client_event
 from voicechat.protocol.codec import encode
 from voicechat.protocol.server_events import SessionInputTranscriptDelta, SessionOutputTranscriptDelta
 

@@ -27,7 +27,7 @@ from tests.support.script import (
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import BeginPlayback, CancelResponse, CreateResponse, SilencePlayback, TruncateItem
 from voicechat.core.viewing import view
-from voicechat.engine.perform import client_event
+from voicechat.engine.session import client_event
 from voicechat.protocol.client_events import ConversationItemTruncate
 from voicechat.protocol.items import Item
 from voicechat.protocol.server_events import (

@@ -15,9 +15,8 @@ from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, State, Wishes
-from voicechat.engine.perform import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener
 from voicechat.engine.ports import Line, LineListener, Tell
-from voicechat.engine.session import Session
+from voicechat.engine.session import MAX_EVENTS_BEFORE_OPEN, SLOW_FRAME, Listener, Session
 from voicechat.errors import SignallingError
 from voicechat.journal.entry import Happening
 from voicechat.transports.loopback import LoopbackLine

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FORBIDDEN = ("voicechat.core.effects", "voicechat.core.step", "voicechat.core.rules", "voicechat.engine.perform")
+FORBIDDEN = ("voicechat.core.effects", "voicechat.core.step", "voicechat.core.rules", "voicechat.engine.session")
 ROOMS = ("voicechat.audio", "voicechat.rtc", "voicechat.engine", "voicechat.local_server", "voicechat.ui")
 
 

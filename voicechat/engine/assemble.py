@@ -16,14 +16,18 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from voicechat.audio.blocks import to_float
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import devices_now
 from voicechat.audio.echo import Processing, VoiceProcessor, make_processor
-from voicechat.audio.facts import ScriptBegan, ScriptEnded, StreamRestored
+from voicechat.audio.facts import AudioFact, ScriptBegan, ScriptEnded, StreamRestored
+from voicechat.audio.files import read_wav
 from voicechat.audio.open import RunningAudio, open_audio
 from voicechat.audio.path import AudioPath
+from voicechat.audio.script_mic import ScriptMic, is_script, room_of
 from voicechat.audio.stream_counters import StreamCounters
 from voicechat.config.locations import device_memory_file, service_memory_file, tapes_dir, tapes_root
 from voicechat.config.providers import Provider
@@ -35,18 +39,18 @@ from voicechat.config.wish import plan
 from voicechat.core import effects as do, events as on
 from voicechat.core.remembering import turns_of
 from voicechat.core.state import Turn
+from voicechat.core.user_events import SpeechGiven
 from voicechat.core.view import TurnView
 from voicechat.core.viewing import turn_views
 from voicechat.engine.figures import METRICS, Bookkeeper
 from voicechat.engine.ports import Frame, Line, LineListener, Tell
-from voicechat.engine.scripted import Speaking, script_event, script_mic
 from voicechat.engine.service_target import service_target
 from voicechat.engine.session import Session
-from voicechat.engine.side_work import translator_for
 from voicechat.engine.sound_desk import Sound, SoundDesk, teller
 from voicechat.engine.ways import Way, Ways
-from voicechat.errors import ConfigError, SignallingError, TapeError, VoiceChatError
+from voicechat.errors import AudioDeviceError, ConfigError, SignallingError, TapeError, VoiceChatError
 from voicechat.failures import by_name
+from voicechat.journal.entry import Happening, Watch
 from voicechat.journal.observers import Observers
 from voicechat.journal.rerun import last_state
 from voicechat.journal.tape import read_tape
@@ -56,6 +60,58 @@ from voicechat.tasks import sentence, spawn
 from voicechat.tools.toolbox import Toolbox
 from voicechat.transports.target import LineOpened, LineTarget, secrets_of
 from voicechat.transports.webrtc import WebRtcLine
+
+if TYPE_CHECKING:
+    from voicechat.translation.translator import Translator
+
+
+def script_mic(wish: str, post: Callable[[AudioFact], None]) -> ScriptMic | None:
+    """The microphone that is wished for, if it is a scripted one. Raises AudioDeviceError for a room that is none."""
+    return ScriptMic(room_of(wish), post) if is_script(wish) else None
+
+
+def script_event(fact: ScriptBegan | ScriptEnded) -> Happening:
+    """The fact as it stands in the list of events."""
+    name = "script.began" if isinstance(fact, ScriptBegan) else "script.ended"
+    return Happening(fact.at, "local", {"type": name, "label": fact.label})
+
+
+class Speaking:
+    """Lets a script speak. Files are read on a thread: the loop also paces the line."""
+
+    def __init__(self, mic: ScriptMic, started_at: float, tell: Tell) -> None:
+        self._mic = mic
+        self._started_at = started_at
+        self._tell = tell
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def obey(self, given: SpeechGiven) -> None:
+        """Say it at its time, or as soon as it is read."""
+        task = spawn(self._say(given))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _say(self, given: SpeechGiven) -> None:
+        try:
+            sound = await asyncio.to_thread(lambda: to_float(read_wav(Path(given.file))))
+        except AudioDeviceError as error:
+            self._tell(on.SoundNoted(error.message, code="script_note"))
+            return
+        self._mic.say(sound, given.label, 0.0 if given.at is None else self._started_at + given.at)
+
+
+def translator_for(settings: Settings, environ: Mapping[str, str], session: Session, watch: Watch) -> Translator | None:
+    """Who translates finished lines; None without `translate`. Raises ConfigError where nobody could."""
+    if not settings.translate:
+        return None
+    from voicechat.translation.options import translation_options
+    from voicechat.translation.translator import Translator  # most talks have none
+
+    options = translation_options(settings, environ)
+    if options is None:
+        return None
+    return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
+
 
 Dialect = Literal["", "ga", "beta"]
 _MOST_WAYS = 3

@@ -11,20 +11,337 @@ They stand in the same list as wire events, so a reader of a log sees why the mi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import fields
-from typing import Any
+import contextlib
+import sys
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from dataclasses import fields, replace
+from typing import Any, get_args
+
+import msgspec
 
 from voicechat.core import effects as do, events as on
-from voicechat.core.effects import Effect
+from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffect, WireEffect
 from voicechat.core.events import AnyEvent, ConnectWanted, EndAsked, Event, TimePassed
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun
 from voicechat.core.state import Choices, Turn, Wishes
 from voicechat.core.step import next_deadline, overdue, step
-from voicechat.engine.perform import OpenLine, Performer
-from voicechat.engine.ports import AudioPort
-from voicechat.journal.entry import Happening, Watch
+from voicechat.engine.ports import AudioPort, Line, LineListener, Secrets, Tell, ToolPort
+from voicechat.errors import ConfigError, SignallingError, VoiceChatError
+from voicechat.journal.entry import TRANSLATED, Happening, Watch
+from voicechat.protocol import client_events as say
+from voicechat.protocol.client_events import ClientEvent
+from voicechat.protocol.codec import Decoded, decode_server, encode
+from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.server_events import ServerEvent
+from voicechat.protocol.wire import type_of
+from voicechat.tasks import sentence, spawn
+
+OpenLine = Callable[[do.Connect, LineListener, Tell], Awaitable[tuple[Line, on.LineOpened]]]
+"""Opens a line for a connection and says what was opened; tells LineStep on the way. Raises VoiceChatError."""
+
+FIRST_WORD_LIMIT = 5.0
+"""A server that is still loading hears nothing, so the line counts as open once it has spoken (session.created), or
+after so many seconds for services that never greet."""
+
+MAX_EVENTS_BEFORE_OPEN = 5_000
+"""Events that wait for the line to be open; a server that sends more loses the line."""
+SLOW_FRAME = 0.05
+"""Seconds; whoever waits for the session's thread for longer than this hears or sees it."""
+
+AUDIO_EFFECTS = get_args(AudioEffect)
+WIRE_EFFECTS = get_args(WireEffect)
+TOOL_EFFECTS = get_args(ToolEffect)
+MINE = ("mine",)
+"""The tag of what the user sent by hand."""
+
+
+class Performer:
+    """Holds the one line and the one audio port, and carries out effects in order."""
+
+    def __init__(
+        self,
+        audio: AudioPort,
+        open_line: OpenLine,
+        tell: Tell,
+        watch: Watch,
+        clock: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`wall`: seconds since 1970, in whose terms services say when a session ends."""
+        self._audio = audio
+        self._open_line = open_line
+        self._tell = tell
+        self._watch = watch
+        self._clock = clock
+        self._wall = wall
+        self._line: Line | None = None
+        self._listener: Listener | None = None
+        self._number = 0
+        self._opening: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self.dialect: Dialect = "ga"
+        self.redact: Callable[[str], str] = lambda text: text
+        """Takes secrets out of what a server says, before anybody sees it (some quote the key they refuse)."""
+        self.tools: ToolPort | None = None
+        self.secrets: Secrets | None = None
+        """Fills in, on the way to the line alone, what the core and every log know by a stand-in."""
+        self.on_line: Callable[[Line | None], None] = lambda line: None
+        """Told whenever the line changes, so that the audio path can play it."""
+
+    @property
+    def line(self) -> Line | None:
+        return self._line
+
+    def perform(self, effect: Effect) -> None:
+        if isinstance(effect, AUDIO_EFFECTS):
+            self._audio.perform(effect)
+        elif isinstance(effect, WIRE_EFFECTS):
+            self._send(effect)
+        elif isinstance(effect, do.Connect):
+            self._connect(effect)
+        elif isinstance(effect, do.HangUp):
+            self._hang_up(tell_the_service=True)
+        elif isinstance(effect, TOOL_EFFECTS) and self.tools is not None:
+            self.tools.perform(effect)
+
+    def _send(self, effect: WireEffect) -> None:
+        if isinstance(effect, do.SendByHand):
+            self._send_text(effect.text, effect.type, effect.event_id, MINE)
+            return
+        event = client_event(effect)
+        try:
+            text = encode(event, self.dialect)
+        except VoiceChatError as error:
+            self._refused(type_of(event), error.message, effect.event_id)
+            return
+        self._send_text(text, type_of(event), effect.event_id, MINE if isinstance(effect, do.ChangeItem) else ())
+
+    def _send_text(self, text: str, kind: str, event_id: str, tags: tuple[str, ...]) -> None:
+        sent = self.secrets.revealed(text) if self.secrets is not None else text
+        reason = self._line.send(sent) if self._line else "there is no line"
+        if reason:
+            self._refused(kind, reason, event_id)
+            return
+        if self._listener is not None and self._listener.translates:
+            tags += TRANSLATED
+        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text.encode()), tags=tags))
+
+    def _refused(self, kind: str, reason: str, event_id: str) -> None:
+        self._tell(on.SendRefused(self._number, kind, reason, event_id))
+
+    def _connect(self, effect: do.Connect) -> None:
+        # A line that went dead is not closed at the service, where it would count as a session for half a minute.
+        self._hang_up(tell_the_service=True)
+        self._number = effect.connection
+        self._opening = spawn(self._open(effect), lambda error: self._opening_failed(effect.connection, error))
+
+    async def _open(self, effect: do.Connect) -> None:
+        number = effect.connection
+        if self.secrets is not None:
+            effect = replace(effect, session=self.secrets.revealed_session(effect.session))
+        listener = self._listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
+        try:
+            line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
+        except SignallingError as error:
+            self._tell(
+                on.LineFailed(
+                    number,
+                    self.redact(error.message),
+                    hint=error.hint,
+                    retryable=error.retryable,
+                    status=error.status,
+                    code=error.code,
+                    retry_after=error.retry_after,
+                )
+            )
+            return
+        except VoiceChatError as error:
+            code = "config" if isinstance(error, ConfigError) else "engine"
+            self._tell(
+                on.LineFailed(number, self.redact(error.message), hint=error.hint, retryable=error.retryable, code=code)
+            )
+            return
+        if number != self._number:
+            await line.close(hang_up=True)
+            return
+        self._line = line
+        self.on_line(line)
+        began = self._clock()
+        await listener.first_word(FIRST_WORD_LIMIT)
+        self._tell(on.LineStep(number, "session", self._clock() - began))
+        self._tell(opened if opened.unix_time is not None else replace(opened, unix_time=self._wall()))
+        listener.release()
+
+    def _opening_failed(self, number: int, error: Exception) -> None:
+        """A defect of ours while the line opened: a sentence on the screen instead of `connecting` for ever."""
+        traceback.print_exception(error, file=sys.stderr)
+        if self._line is not None:
+            self._tell(on.LineLost(number, f"an unexpected error: {self.redact(sentence(error))}"))
+            return
+        message = f"Connecting failed with an unexpected error: {self.redact(sentence(error))}"
+        self._tell(on.LineFailed(number, message, hint="r tries again; `voicechat doctor` says more", code="engine"))
+
+    def _tell_if_current(self, number: int) -> Tell:
+        def tell(event: on.Event) -> None:
+            if number == self._number:
+                self._tell(event)
+
+        return tell
+
+    def _hang_up(self, *, tell_the_service: bool) -> None:
+        self._number = -1
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        line, self._line = self._line, None
+        if line is not None:
+            self.on_line(None)
+            task = spawn(line.close(hang_up=tell_the_service))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Hang up and wait until every line is closed."""
+        self._hang_up(tell_the_service=True)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=1.0)
+
+
+def client_event(effect: ComposedEffect) -> ClientEvent:
+    """The client event that an effect stands for (GA shape; the codec spells it)."""
+    event_id = effect.event_id or None
+    match effect:
+        case do.UpdateSession(session=session):
+            return say.SessionUpdate(session=session, event_id=event_id)
+        case do.ClearInput():
+            return say.InputAudioBufferClear(event_id=event_id)
+        case do.CommitInput():
+            return say.InputAudioBufferCommit(event_id=event_id)
+        case do.CreateItem(item=item, previous_item_id=previous):
+            return say.ConversationItemCreate(item=item, previous_item_id=previous, event_id=event_id)
+        case do.AnswerCall(item=item) | do.RememberItem(item=item):
+            return say.ConversationItemCreate(item=item, event_id=event_id)
+        case do.CreateResponse(response=response):
+            return say.ResponseCreate(response=response, event_id=event_id)
+        case do.CancelResponse(response_id=response_id):
+            return say.ResponseCancel(response_id=response_id or None, event_id=event_id)
+        case do.ClearOutputAudio():
+            return say.OutputAudioBufferClear(event_id=event_id)
+        case do.TruncateItem(item_id=item_id, heard=heard):
+            return say.ConversationItemTruncate(
+                item_id=item_id, content_index=0, audio_end_ms=int(heard * 1000), event_id=event_id
+            )
+        case do.ChangeItem(event=event):
+            return msgspec.structs.replace(event, event_id=event_id)
+
+
+def decode_redacted(text: str, redact: Callable[[str], str]) -> Decoded[ServerEvent]:
+    """The event, with `redact` applied to its text and to every decoded string: JSON may spell a secret with escapes
+    (`\\u0073k-`, `\\/`), which only decoding reveals."""
+    decoded = decode_server(redact(text))
+    if "\\" not in text or decoded.raw is None:
+        return decoded
+    raw = _redacted(decoded.raw, redact)
+    if raw == decoded.raw:
+        return decoded
+    clean = decode_server(msgspec.json.encode(raw))
+    return replace(clean, notes=decoded.notes, size=decoded.size)
+
+
+def _redacted(value: Any, redact: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): _redacted(inner, redact) for name, inner in value.items()}
+    return [_redacted(inner, redact) for inner in value] if isinstance(value, list) else value
+
+
+class Listener:
+    """What a line reports, as events of its connection.
+
+    The first messages may come before the line is known to be open; they wait, so that the core meets them in order.
+    """
+
+    def __init__(
+        self, number: int, tell: Tell, watch: Watch, clock: Callable[[], float], redact: Callable[[str], str]
+    ) -> None:
+        self._number = number
+        self._tell = tell
+        self._watch = watch
+        self._clock = clock
+        self._redact = redact
+        self._waiting: list[Callable[[], None]] | None = []
+        self.translates = False
+        """The service speaks another protocol, and what is sent is shown by the line as it leaves."""
+        self._spoke = asyncio.Event()
+
+    async def first_word(self, limit: float) -> None:
+        """Until the server said something, the line closed, or `limit` seconds passed."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._spoke.wait(), limit)
+
+    def release(self) -> None:
+        """The line is known to be open: everything that waited goes through now."""
+        waiting, self._waiting = self._waiting, None
+        for report in waiting or ():
+            report()
+
+    def on_text(self, text: str, *, translated: bool = False) -> None:
+        if self._has_to_wait(lambda: self.on_text(text, translated=translated)):
+            self._spoke.set()
+            return
+        began = self._clock()
+        decoded = decode_redacted(text, self._redact)
+        notes = decoded.notes
+        if (took := self._clock() - began) > SLOW_FRAME:
+            notes += (f"took {round(1000 * took)} ms to read",)
+        shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
+        self._tell(on.Received(self._number, decoded.event, notes, decoded.raw if translated else None))
+        tags = TRANSLATED if translated else ()
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size, notes=notes, tags=tags))
+
+    def on_received(self, text: str) -> None:
+        """What really came, where it was translated: shown as it is, and told to nobody."""
+        self.translates = True
+        if self._has_to_wait(lambda: self.on_received(text)):
+            return
+        decoded = decode_redacted(text, self._redact)
+        shown = decoded.raw if decoded.raw is not None else {"type": "malformed", "reason": str(decoded.event)}
+        self._watch(Happening(self._clock(), "in", shown, size=decoded.size))
+
+    def _has_to_wait(self, report: Callable[[], None]) -> bool:
+        """Whether the line is not known to be open yet; then `report` is kept until it is."""
+        if self._waiting is None:
+            return False
+        if len(self._waiting) == MAX_EVENTS_BEFORE_OPEN:
+            reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the line was open"
+            self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
+        elif len(self._waiting) < MAX_EVENTS_BEFORE_OPEN:
+            self._waiting.append(report)
+        return True
+
+    def on_closed(self, reason: str, code: str = "") -> None:
+        if self._waiting is not None:
+            self._waiting.append(lambda: self.on_closed(reason, code))
+            self._spoke.set()
+            return
+        self._tell(on.LineLost(self._number, self._redact(reason), code))
+
+    def on_emptied(self) -> None:
+        self._tell(on.PlaybackEmptied(self._number))
+
+    def on_played(self, item_id: str, seconds: float, at: float, moving: bool) -> None:
+        self._tell(on.PlaybackMoved(self._number, item_id, seconds, at, moving))
+
+    def on_sent(self, text: str) -> None:
+        self._watch(Happening(self._clock(), "out", msgspec.json.decode(text), size=len(text)))
+
+    def on_noted(self, text: str, code: str) -> None:
+        self._tell(on.LineNoted(self._number, text, code))
+
 
 EVENT_NAMES: dict[type, str] = {
     on.TalkPressed: "talk.pressed",

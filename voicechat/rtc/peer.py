@@ -19,17 +19,20 @@ Pure.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Protocol, cast
 
+from aioice.stun import TransactionFailed, TransactionTimeout
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceTransport,
     RTCPeerConnection,
     RTCRtpSender,
     RTCRtpTransceiver,
@@ -42,13 +45,56 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from voicechat.audio.opus import OpusEncoder, opus_is_available
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.errors import SignallingError
-from voicechat.rtc import consent, loopback_candidates, sdp
+from voicechat.rtc import loopback_candidates, sdp
 from voicechat.rtc.ice_servers import resolved
 from voicechat.rtc.line_stats import LineStats
 from voicechat.rtc.receive_path import ReceivePath
 from voicechat.rtc.send_path import SendPath
 from voicechat.rtc.send_track import SendTrack
 from voicechat.tasks import sentence, spawn
+
+
+class _Protocol(Protocol):
+    async def request(
+        self, request: object, addr: tuple[str, int], integrity_key: bytes, retransmissions: int
+    ) -> object: ...
+
+
+class _Pair(Protocol):
+    protocol: _Protocol
+    remote_addr: tuple[str, int]
+
+
+class _Ice(Protocol):
+    _nominated: dict[int, _Pair]
+    remote_password: str | None
+
+    def build_request(self, pair: _Pair, nominate: bool) -> object: ...
+
+
+def can_ask(transport: RTCIceTransport) -> bool:
+    """Whether this aioice is built as expected."""
+    ice = getattr(transport, "_connection", None)
+    build = getattr(ice, "build_request", None)
+    if build is None or not isinstance(getattr(ice, "_nominated", None), dict):
+        return False
+    return list(inspect.signature(build).parameters) == ["pair", "nominate"]
+
+
+async def is_there(transport: RTCIceTransport) -> bool:
+    """Whether one question, put twice, is answered in 1.5 s over the path in use; False where there is no path."""
+    ice = cast(_Ice, transport._connection)  # can_ask() has looked
+    for pair in tuple(ice._nominated.values()):
+        key = (ice.remote_password or "").encode()
+        try:
+            await pair.protocol.request(ice.build_request(pair, False), pair.remote_addr, key, 1)
+        except (TransactionTimeout, OSError):
+            continue
+        except TransactionFailed:
+            return True  # a refusal is an answer
+        return True
+    return False
+
 
 ASK_AFTER = 0.4
 """Seconds without anything after which the other side is asked."""
@@ -467,7 +513,7 @@ class Peer:
         assert self._connection is not None
         transport = self._connection.sctp.transport.transport if self._connection.sctp is not None else None
         asked_at = self._clock()
-        if transport is not None and consent.can_ask(transport) and await consent.is_there(transport):
+        if transport is not None and can_ask(transport) and await is_there(transport):
             self._life.answered(asked_at, self._clock())
 
     def _note_report(self, entry: RTCRemoteInboundRtpStreamStats) -> None:
