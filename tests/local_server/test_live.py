@@ -13,15 +13,13 @@ import numpy as np
 import pytest
 from aiohttp import ClientSession, WSMsgType
 from openai import AsyncOpenAI
-from openai.types.live import ServerEvent
-from pydantic import TypeAdapter
 
 from tests.support.each import each
+from tests.support.live_service import check_event
 from tests.support.local_server import local_server
 from voicechat.local_server.server import Server
 
 Json = dict[str, Any]
-SERVER: TypeAdapter[Any] = TypeAdapter(ServerEvent)
 SESSION: Json = {"model": "local-live", "instructions": "Be brief."}
 CLOCK: Json = {"type": "function", "name": "look_at_the_clock", "description": "Tells the time.", "parameters": {}}
 VOICE = (0.3 * np.sin(2 * np.pi * 300 * np.arange(24_000) / 24_000) * 32767).astype("<i2").tobytes()
@@ -54,7 +52,7 @@ class Client:
                 message = await self._socket.receive()
                 assert message.type is WSMsgType.TEXT, f"no {kind}, the socket closed; got {self.types()}"
                 event = json.loads(message.data)
-                SERVER.validate_python(event, strict=True)
+                check_event(event)
                 self.events.append(event)
                 if event["type"] == kind:
                     return dict(event)

@@ -399,16 +399,18 @@ class LiveSession:
             "response_id": response_id,
         }
         self._emit({"type": "session.delegation.created", "delegation": delegation, "offset_ms": self.now_ms})
-        self._nested(response_id, "response.created", response={"id": response_id, "status": "in_progress"})
+        self._nested(response_id, "response.created", response=self._snapshot(response_id, "in_progress"))
 
     def _called(self, event: Fields) -> None:
         item, response_id = _part(event, "item"), str(event.get("response_id"))
         call_id = str(item.get("call_id"))
         if self._is_for_responses:
             self._calls[call_id] = "responses"
+            call: Fields = {name: item.get(name) for name in ("id", "type", "call_id", "name", "arguments")}
             for kind, status in (("added", "in_progress"), ("done", "completed")):
-                shown = {**item, "status": status}
-                self._nested(response_id, f"response.output_item.{kind}", output_index=0, item=shown)
+                shown: Fields = {**call, "status": status}
+                index = event.get("output_index")
+                self._nested(response_id, f"response.output_item.{kind}", output_index=index, item=shown)
             return
         self._calls[call_id] = "client"
         delegation: Fields = {"id": call_id, "type": "delegation", "target": "client"}
@@ -418,10 +420,25 @@ class LiveSession:
         self._is_answering = False
         response_id = str(response.get("id"))
         if self._delegations.get(response_id):
-            done = {"id": response_id, "status": "completed", "usage": response.get("usage")}
+            done = self._snapshot(response_id, "completed") | {"usage": tokens(_part(response, "usage"))}
             self._nested(response_id, "response.completed", response=done)
             del self._delegations[response_id]
         self._ask_on()
+
+    def _snapshot(self, response_id: str, status: str) -> Fields:
+        """A response of the Responses API at its beginning or end; those of a Live session show no output."""
+        asked = _part(_part(self._resource, "delegation"), "responses")
+        return {
+            "id": response_id,
+            "object": "response",
+            "created_at": int(time.time()),
+            "status": status,
+            "model": str(asked.get("model")),
+            "output": [],
+            "tools": [],
+            "tool_choice": "auto",
+            "parallel_tool_calls": asked.get("parallel_tool_calls") is not False,
+        }
 
     def _nested(self, response_id: str, kind: str, **fields: JsonValue) -> None:
         event: Fields = {"type": kind, "sequence_number": self._sent, **fields}
@@ -507,6 +524,13 @@ def tools(session: Fields) -> JsonValue:
     if delegation.get("type") != "responses":
         return [DELEGATE]
     return _part(delegation, "responses").get("tools") or []
+
+
+def tokens(usage: Fields) -> Fields:
+    """The usage of a Realtime response as the Responses API counts it; nothing is cached or reasoned here."""
+    counts: Fields = {f"{name}_tokens": usage.get(f"{name}_tokens") or 0 for name in ("input", "output", "total")}
+    cached: Fields = {"cached_tokens": 0, "cache_write_tokens": 0}
+    return counts | {"input_tokens_details": cached, "output_tokens_details": {"reasoning_tokens": 0}}
 
 
 def history(session: Fields) -> list[Fields]:
