@@ -97,34 +97,26 @@ async def talk_with(service: LiveService, transport: str, folder: Path) -> Outco
         )
         try:
             async with asyncio.timeout(BOUND):
-                async with Conversation(settings, {"VOICECHAT_STATE_DIR": str(folder)}) as talk:
+                talk = Conversation(settings, {"VOICECHAT_STATE_DIR": str(folder)})
+                async with talk:
                     await _two_messages(talk, service, met)
         except VoiceChatError as error:
             met.said.append(str(error))
+    async for happening in talk.events():  # what is left ends with the conversation
+        met.watch(happening)
     return met
 
 
 async def _two_messages(talk: Conversation, service: LiveService, met: Outcome) -> None:
-    watching = asyncio.create_task(_watch(talk, met))
-    try:
-        for _ in range(2):
-            try:
-                saying = asyncio.create_task(
-                    talk.say("Hi.", timeout=ANSWERS_WITHIN.get(service.misbehaviour, PATIENCE))
-                )
-                if service.misbehaviour == "goes_on_after_stop" and not met.said:
-                    await eventually(lambda: any(turn.text for turn in talk.transcript() if turn.who == "assistant"))
-                    talk.stop()
-                met.said.append((await saying).text)
-            except (VoiceChatError, TimeoutError) as error:
-                met.said.append(str(error))
-    finally:
-        watching.cancel()
-
-
-async def _watch(talk: Conversation, met: Outcome) -> None:
-    async for happening in talk.events():
-        met.watch(happening)
+    for _ in range(2):
+        try:
+            saying = asyncio.create_task(talk.say("Hi.", timeout=ANSWERS_WITHIN.get(service.misbehaviour, PATIENCE)))
+            if service.misbehaviour == "goes_on_after_stop" and not met.said:
+                await eventually(lambda: any(turn.text for turn in talk.transcript() if turn.who == "assistant"))
+                talk.stop()
+            met.said.append((await saying).text)
+        except (VoiceChatError, TimeoutError) as error:
+            met.said.append(str(error))
 
 
 def judged(name: str, service: LiveService, met: Outcome) -> Iterable[str]:
