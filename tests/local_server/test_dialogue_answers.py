@@ -301,3 +301,13 @@ def test_the_final_item_is_the_same_in_every_event_that_shows_it() -> None:
     typed(talk)
     outs = talk.answer(SENTENCE)
     assert talk.one(ResponseOutputItemDone, outs).item == talk.one(ResponseDone, outs).response.output[0]
+
+
+def test_a_typed_message_that_was_never_answered_is_no_part_of_the_next_one() -> None:
+    talk = Talk()
+    content = [{"type": "input_text", "text": "Tell me a long story."}]
+    talk.send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
+    typed(talk, "What time is it?")
+    turn = talk.last(Reply).turn
+    assert turn is not None and turn.text == "What time is it?"
+    assert turn.history == (("user", "Tell me a long story."),)

@@ -65,17 +65,23 @@ def read_context(entries: Iterable[Entry], instructions: str) -> Context:
 
 
 def _turn_start(items: Sequence[Entry]) -> int:
-    """Where the turn to be answered begins: the user's messages after the last answer.
+    """Where the turn to be answered begins: what was said since the last answer, or the message typed last.
 
-    An answer that ended in a function call is no answer yet: the turn goes on with the call's result.
+    Speech may come in several items, a typed message is whole: one that was never answered (the connection was lost) is
+    no part of the next. An answer that ended in a function call is no answer yet: the turn goes on with the call's
+    result.
     """
     at = len(items)
-    has_result = False
+    has_result = has_user = False
     while at and (items[at - 1].item.role != "assistant" or has_result):
         entry = items[at - 1]
         has_result = has_result or entry.item.type == "function_call_output"
         if has_result and entry.item.role == "user":
             return at - 1
+        if entry.item.role == "user" and entry.item.type == "message":
+            if not entry.length:
+                return at if has_user else at - 1
+            has_user = True
         at -= 1
     return at
 
