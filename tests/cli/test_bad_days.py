@@ -151,7 +151,7 @@ async def test_a_microphone_that_is_not_there_ends_a_run_that_needs_one(tmp_path
         (("--provider", "openai", *HI), {"VOICECHAT_API_KEY": ""}, "needs an API key"),
         (("--provider", "custom", *HI), {}, "--base-url"),
         (("--base-url", "http://[", *HI), {}, "--base-url is no address: 'http://['"),
-        (("--mic", "none", "--json"), {}, "there is nothing to say"),
+        (("--mic", "none", "--json"), {}, "nothing to say"),
     ],
 )
 async def test_a_wrong_setting_is_refused_before_anything_starts(

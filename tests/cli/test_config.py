@@ -102,7 +102,7 @@ async def test_check_tells_everything_with_line_key_and_nearest_name(tmp_path: P
     ):
         found = re.search(rf"^{re.escape(str(path))}:{line}: {re.escape(key)}\b.*(?:\n  .*)?", ran.out, re.MULTILINE)
         assert found and near in found[0], (line, key)
-    assert "9 things to mend" in ran.err and "sk-very-secret" not in ran.out + ran.err
+    assert "9 problems in" in ran.err and "sk-very-secret" not in ran.out + ran.err
 
 
 async def test_check_as_json_is_for_programs(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_without_a_terminal_a_chat_is_plain_and_says_so(tmp_path: Path, lo
     flags = ("--output", "text", "--speaker", "none", "--base-url", local_url)
     ran = await piped("What is five plus four?\nWhat is two plus two?\n", *flags, environ=environ_for(tmp_path))
     assert ran.code == DONE, ran.err
-    assert ran.err == "voicechat: stdout is no terminal: talking in plain lines\n"
+    assert ran.err == "voicechat: the output is not a terminal: using plain lines (--plain)\n"
     assert [line[:5] for line in ran.out.splitlines()[-4:]][::2] == ["[you]", "[you]"]
 
 

@@ -22,7 +22,7 @@ def test_a_good_file_is_called_valid(tmp_path: Path) -> None:
     file = tmp_path / "session.json"
     file.write_text(GOOD)
     result = check(str(file))
-    assert (result.exit_code, result.stdout) == (0, "Valid: a realtime session, nothing to remark.\n")
+    assert (result.exit_code, result.stdout) == (0, "Valid: a realtime session, no problems.\n")
 
 
 def test_a_mistake_is_explained_and_ends_with_status_2() -> None:
@@ -33,7 +33,7 @@ def test_a_mistake_is_explained_and_ends_with_status_2() -> None:
     assert "did you mean silence_duration_ms" in lines[1]
     assert lines[2].strip().startswith("allowed: threshold, prefix_padding_ms, silence_duration_ms")
     assert "warning: session.turn_detection.post_speech_silence_ms" in result.stdout
-    assert lines[-1] == "Not valid: a realtime session with 1 error, 1 warning. What is wrong would be left out."
+    assert lines[-1] == "Not valid: a realtime session with 1 error, 1 warning. Invalid fields would not be sent."
 
 
 def test_warnings_alone_end_with_status_0() -> None:

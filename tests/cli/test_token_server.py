@@ -80,7 +80,7 @@ async def test_the_model_and_what_was_wished_travel_in_the_token(tmp_path: Path)
         (("--behind-proxy", "everybody"), {"VOICECHAT_TOKEN_ACCESS": ACCESS}, "is no address"),
         (("--host", "0.0.0.0"), {"VOICECHAT_TOKEN_ACCESS": "short"}, "too short"),
         (("--origin", "*"), {}, "no origin"),
-        ((), {"VOICECHAT_API_KEY": ""}, "needs the standard key"),
+        ((), {"VOICECHAT_API_KEY": ""}, "needs the API key"),
     ],
 )
 async def test_what_would_not_be_safe_is_refused_before_anything_listens(

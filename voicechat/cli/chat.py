@@ -26,11 +26,11 @@ def why_plain(settings: Settings, environ: Mapping[str, str]) -> str | None:
     if settings.plain:
         return ""
     if not sys.stdout.isatty():
-        return "stdout is no terminal: talking in plain lines"
+        return "the output is not a terminal: using plain lines (--plain)"
     if not sys.stdin.isatty():
-        return "stdin is no terminal: talking in plain lines"
+        return "the input is not a terminal: using plain lines (--plain)"
     if environ.get("TERM") == "dumb":
-        return "this terminal is dumb: talking in plain lines, help lists the words"
+        return "TERM is dumb: using plain lines (--plain); type help for the commands"
     return None
 
 
@@ -75,7 +75,10 @@ def chat_command(flags: Mapping[str, Any], config: Path | None) -> int:
     settings = load_settings(flags, os.environ, config)
     environ = refuse_the_impossible(settings, os.environ)
     if settings.mic.lower().endswith(".wav") and not Path(settings.mic).is_file():
-        raise AudioDeviceError(f"there is no sound file {settings.mic}", hint="check the path behind --mic")
+        raise AudioDeviceError(
+            f"there is no sound file {settings.mic}",
+            hint="give --mic a WAV file or a device; list the devices with: voicechat devices",
+        )
     if (why := why_plain(settings, os.environ)) is not None:
         return plain_command(without_ears(settings, flags, os.environ, config), why, environ)
     gc.disable()  # 30 ms of the first frame went into collecting imports; the app switches it on after that frame

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -43,7 +44,10 @@ def init_command(config: Path | None, *, force: bool) -> int:
 
     path = config or config_file()
     if path.exists() and not force:
-        raise ConfigError(f"{path} is there already", hint="--force replaces it; voicechat config check looks at it")
+        raise ConfigError(
+            f"{path} is there already",
+            hint="check it: voicechat config check, or replace it: voicechat config init --force",
+        )
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -54,7 +58,7 @@ def init_command(config: Path | None, *, force: bool) -> int:
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink()
-        hint = "choose another place with --config FILE"
+        hint = "choose another place: voicechat config init --config FILE"
         raise ConfigError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
     print(path)
     _tell("every setting is in it, commented out; voicechat config check says whether your changes are right")
@@ -158,7 +162,8 @@ def check_command(file: Path | None, *, as_json: bool) -> int:
         profiles = f", {count} profile{'s' if count > 1 else ''}" if count else ""
         print(f"{path}: nothing is wrong{profiles}")
         return DONE
-    _tell(f"{len(wrong)} thing{'s' if len(wrong) > 1 else ''} to mend in {path}")
+    again = "voicechat config check" + (f" {shlex.quote(str(file))}" if file else "")
+    _tell(f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''} in {path}; then check again: {again}")
     return USAGE
 
 

@@ -90,7 +90,7 @@ def _told(door: socket.socket, *, follows: bool) -> int:
         try:
             answer = answers.readline().rstrip("\n")
         except OSError:
-            return _complain("the talk does not answer", UNREACHABLE)
+            return _complain("the talk does not answer\n  list the talks: voicechat ctl sessions", UNREACHABLE)
         said, _, rest = answer.partition(" ")
         if said != "ok":
             code = USAGE if rest.startswith(USAGE_MARK) else REFUSED if rest else UNREACHABLE

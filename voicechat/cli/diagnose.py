@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from voicechat import exit_codes
+from voicechat.cli.tapes import tape_named
 from voicechat.errors import TapeError
 from voicechat.insight.consequences import Cause
 from voicechat.insight.readers.log import Reading, read_log
@@ -234,7 +235,7 @@ def diagnose_command(
     2: a file cannot be read, or nothing was given to read.
     """
     if not 0.0 <= min_confidence <= 1.0:
-        print("voicechat: --min-confidence goes from 0 to 1, such as 0.8", file=sys.stderr)
+        print("voicechat: --min-confidence is a number from 0 to 1: voicechat diagnose FILE --min-confidence 0.8", file=sys.stderr)
         return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
@@ -288,8 +289,10 @@ def _story(events: Path) -> Story:
 
 
 def logs_in(name: str) -> list[str]:
-    """A file is itself, a tape its events, a folder all tapes and logs in it. Raises TapeError for an empty folder."""
+    """A file is itself, a tape (also by name, or `last`) its events, a folder all in it. Raises TapeError for none."""
     path = Path(name)
+    if name != "-" and not path.exists() and path.name == name and path.suffix.lower() not in LOGS:
+        path = tape_named(name)
     if name == "-" or not path.is_dir():
         return [name]
     if (path / EVENTS_FILE).exists():
@@ -299,7 +302,8 @@ def logs_in(name: str) -> list[str]:
     logs = [str(one) for one in inside if one.is_file() and one.suffix.lower() in LOGS]
     if not tapes and not logs:
         raise TapeError(
-            f"there is neither a tape nor a log in {clean(name)}", hint="give a log, or the folder of a tape"
+            f"there is neither a tape nor a log in {clean(name)}",
+            hint="give a log or a tape; list your tapes: voicechat history",
         )
     return tapes + logs
 
@@ -329,7 +333,7 @@ def report_of(
         is_tape = Path(name).name == EVENTS_FILE
         return _with_audio(report, Path(name).parent / AUDIO_FILE, least, notes) if is_tape else report
     except OSError as error:
-        hint = "give a log, the folder of a tape, or -"
+        hint = "give a log, a tape, or -; list your tapes: voicechat history"
         raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error
 
 

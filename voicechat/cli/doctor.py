@@ -71,7 +71,10 @@ def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Pat
         settings = load_settings(flags, os.environ, config)
         return _loopback(settings, options, settings.ascii or needs_ascii(os.environ))
     if unknown := [name for name in options.sections if name not in SECTIONS]:
-        raise ConfigError(f"there is nothing called {unknown[0]!r} to look at", hint=f"there is: {', '.join(SECTIONS)}")
+        raise ConfigError(
+            f"doctor has no section {unknown[0]!r}",
+            hint=f"sections: {', '.join(SECTIONS)}; all of them: voicechat doctor",
+        )
     settings, problem = _settings(flags, config)
     secrets: list[str] = []
     steps = steps_for(settings, os.environ, config, problem, secrets, online=options.online)

@@ -68,7 +68,9 @@ def refuse_files(settings: Settings) -> None:
     """Raises ConfigError: a sound file has no room around it."""
     for wish in (settings.mic, settings.speaker):
         if is_file(wish):
-            raise ConfigError(f"the self-test needs devices, and {wish} is a sound file", hint="voicechat devices")
+            raise ConfigError(
+                f"--loopback needs devices, and {wish} is a sound file", hint="list them: voicechat devices"
+            )
 
 
 def planned(seconds: float) -> Plan:

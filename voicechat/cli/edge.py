@@ -15,6 +15,10 @@ _OURS = re.compile(r"(\r\n|\r?\x1b\[[0-9]{0,3}[AK]|\x1b\[[0-9;]{0,20}m|\x1b\[\?2
 """What our own output needs: colours, the cursor hidden, and a line that is written again."""
 
 
+_COMMAND = re.compile(r"\b(?:voicechat(?= \w| -)|(?:apt|pip|brew|systemctl)(?= ))")
+"""A command in a sentence."""
+
+
 class _Harmless:
     """A text stream on which nothing that was quoted (an argument, a path, an exception) commands the terminal."""
 
@@ -43,6 +47,13 @@ def protect_the_terminal() -> None:
         sys.stdout = cast(TextIO, _Harmless(sys.stdout))
 
 
+def with_command(complaint: str, command: str = "") -> str:
+    """An error ends in a command to copy: its own, else the help of the command that was given."""
+    if _COMMAND.search(complaint.removeprefix("voicechat: ")):
+        return complaint
+    return f"{complaint}\n  try: {' '.join(('voicechat', *command.split(), '--help'))}"
+
+
 def _harmless(text: str) -> str:
     from voicechat.ui.sanitise import show  # most output has nothing to look at
 
@@ -51,12 +62,12 @@ def _harmless(text: str) -> str:
     return "".join(part if _OURS.fullmatch(part) else show(part) for part in _OURS.split(text))
 
 
-def guarded(act: Callable[[], int]) -> int:
-    """What `act` returns, or the status of the error that ended it."""
+def guarded(act: Callable[[], int], command: str = "") -> int:
+    """What `act` returns, or the status of the error that ended it. `command` is the one whose help is named then."""
     try:
         return act()
     except VoiceChatError as error:
-        print(f"voicechat: {error}", file=sys.stderr)
+        print(with_command(f"voicechat: {error}", command), file=sys.stderr)
         return exit_codes.exit_code(error)
     except KeyboardInterrupt:
         return exit_codes.INTERRUPTED

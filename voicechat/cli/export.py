@@ -49,13 +49,13 @@ class ExportOptions:
 def export_command(tape: str, options: ExportOptions) -> int:
     """Write one file, or to stdout. Raises TapeError for a tape that cannot be read, ConfigError for what cannot be."""
     if options.format not in FORMATS:
-        raise ConfigError(f"there is no format {options.format!r}", hint=f"there is: {', '.join(FORMATS)}")
+        raise ConfigError(f"export has no format {options.format!r}", hint=f"formats: {', '.join(FORMATS)}")
     if options.side and options.format != "wav":
-        raise ConfigError("--side is for --format wav", hint="the other formats tell both sides")
+        raise ConfigError("--side needs --format wav", hint=f"voicechat export {tape} --format wav --side you")
     if options.side and options.side not in SIDES:
-        raise ConfigError(f"there is no side {options.side!r}", hint=f"there is: {', '.join(SIDES)}")
+        raise ConfigError(f"there is no side {options.side!r}", hint=f"sides: {', '.join(SIDES)}")
     if options.redact and options.format == "wav":
-        raise ConfigError("sound cannot be redacted", hint="leave it out: export another format with --redact")
+        raise ConfigError("sound cannot be redacted", hint=f"voicechat export {tape} --format html --redact")
     talk = read_talk(tape_named(tape), redact=options.redact)
     if talk.problem:
         print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)

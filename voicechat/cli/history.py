@@ -40,12 +40,12 @@ def history_command(options: HistoryOptions, config: Path | None) -> int:
         print(json.dumps({"tapes": [as_plain(one) for one in tapes], "left_out": len(found) - len(shown)}))
         return exit_codes.DONE
     if not tapes:
-        print(f"voicechat: no tapes in {roots[0]}; --record default makes one", file=sys.stderr)
+        print(f"voicechat: no tapes in {roots[0]}; record one: voicechat --record default", file=sys.stderr)
         return exit_codes.DONE
     for line in table(tapes, shutil.get_terminal_size().columns):
         print(line)
     if len(found) > len(shown):
-        print(f"voicechat: {len(found) - len(shown)} older ones; --most 0 lists all", file=sys.stderr)
+        print(f"voicechat: {len(found) - len(shown)} older ones; list all: voicechat history --most 0", file=sys.stderr)
     return exit_codes.DONE
 
 
@@ -56,7 +56,7 @@ def remove_tapes(names: Sequence[str], config: Path | None) -> int:
         if not (folder / EVENTS_FILE).is_file():
             raise TapeError(f"{folder} is not the folder of a tape", hint="`voicechat history` lists them")
         if is_in_use(folder):
-            raise TapeError(f"{folder.name} is being recorded", hint="end that talk first")
+            raise TapeError(f"{folder.name} is being recorded", hint="end that talk first: voicechat ctl end")
     for folder in folders:
         remove(folder)
         print(f"removed {clean(str(folder), one_line=True)}")

@@ -9,6 +9,7 @@ take. A command that is not named needs its name and its one sentence, for the l
 from __future__ import annotations
 
 import copy
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from voicechat import __version__, exit_codes
 from voicechat.cli import options as opt
 from voicechat.cli.config import app as config_app
 from voicechat.cli.debug import app as debug_app
-from voicechat.cli.edge import guarded
+from voicechat.cli.edge import guarded, with_command
 from voicechat.cli.fleet import app as fleet_app
 from voicechat.cli.help import CONFIGURATION, DEBUGGING, REFERENCE, SERVERS, TALK, TAPES, App
 from voicechat.cli.session import app as session_app
@@ -49,7 +50,7 @@ def lean(app: Typer, arguments: Sequence[str]) -> Typer:
 
 def _lean_command(info: CommandInfo, words: frozenset[str]) -> CommandInfo:
     callback = info.callback
-    if callback is None or (info.name or callback.__name__.replace("_", "-")) in words:
+    if callback is None or name_of(info) in words:
         return info
     light = copy.copy(info)
     light.callback = _named_alike(callback)
@@ -111,7 +112,14 @@ def root(
         name = given[0] if given else "config"
         spellings = next((p.opts, p.secondary_opts) for p in context.command.params if p.name == name)
         option = spellings[flags.get(name) is False][0]
-        raise typer.BadParameter(f"write {option} behind the command: voicechat {context.invoked_subcommand} {option}")
+        named = str(context.invoked_subcommand)
+        target: Any = context.command.commands.get(named)  # type: ignore[attr-defined]  # it is a group
+        if not any(option in (*one.opts, *one.secondary_opts) for one in getattr(target, "params", ())):
+            raise typer.BadParameter(f"{option} is not an option of {named}; its options: voicechat {named} --help")
+        value = flags[name] if given else config
+        said = [] if isinstance(value, bool) else [value[0] if isinstance(value, list) else value]
+        moved = shlex.join(["voicechat", named, option, *map(str, said)])
+        raise typer.BadParameter(f"{option} stands behind the command: {moved}")
 
 
 @app.command(rich_help_panel=TALK)
@@ -166,10 +174,10 @@ def run(
         from voicechat.cli.script import ScriptOptions, script_command
 
         if text or turns:
-            raise typer.BadParameter("a script says everything itself: leave --text and --turns out")
+            raise typer.BadParameter("--script replaces --text and --turns: voicechat run --script FILE")
         raise typer.Exit(script_command(flags, config, ScriptOptions(script, junit, json, check_script, timeout)))
     if check_script or junit:
-        raise typer.BadParameter("--check-script and --junit belong to --script")
+        raise typer.BadParameter("--check-script and --junit need --script: voicechat run --script FILE --check-script")
     if not text:  # what follows takes a second to load
         print("Starts a conversation without a screen; Ctrl+C ends it.", file=sys.stderr, flush=True)
     from voicechat.cli.run import RunOptions, run_command
@@ -515,25 +523,69 @@ ALIASES: Mapping[str, Callable[[Sequence[str]], list[str]]] = {
 
 def run_cli(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
-    return guarded(lambda: obey(arguments))
+    return guarded(lambda: obey(arguments), commands_in(arguments))
 
 
 def obey(arguments: Sequence[str]) -> int:
     if arguments and (alias := ALIASES.get(arguments[0])):
         arguments = alias(arguments[1:])
+    announce(arguments)
     try:
         result = lean(app, arguments)(args=list(arguments), prog_name="voicechat", standalone_mode=False)
     except typer.Abort:
         return exit_codes.INTERRUPTED
     except Exception as error:
-        return complaint(error)
+        return complaint(error, commands_in(arguments))
     return result if isinstance(result, int) else exit_codes.DONE
 
 
-def complaint(error: Exception) -> int:
+def commands_in(arguments: Sequence[str]) -> str:
+    """The command that is meant, for an error that names its help: `run`, `config check`; empty: none."""
+    words = [word for word in arguments[:3] if not word.startswith("-")]
+    if not words or words[0] not in {name_of(info) for info in app.registered_commands}:
+        group = next((one for one in app.registered_groups if words and one.name == words[0]), None)
+        if group is None or group.typer_instance is None:
+            return ""
+        inner = {name_of(info) for info in group.typer_instance.registered_commands}
+        return " ".join(words[:2] if words[1:] and words[1] in inner else words[:1])
+    return words[0]
+
+
+def name_of(info: CommandInfo) -> str:
+    """How a command is called."""
+    return info.name or (info.callback.__name__.replace("_", "-") if info.callback else "")
+
+
+def complaint(error: Exception, command: str) -> int:
     """Typer's own complaints about options; anything else is not ours to handle."""
     show = getattr(error, "format_message", None)
     if show is None:
         raise error
-    print(f"voicechat: {show()}\n  try: voicechat --help", file=sys.stderr)
+    print(with_command(f"voicechat: {show()}", command), file=sys.stderr)
     return exit_codes.USAGE
+
+
+SLOW: Mapping[str, str] = {
+    "devices": "Looking for microphones and loudspeakers ...",
+    "doctor": "Checking what a talk needs ...",
+    "serve": "Starting the local Realtime server ...",
+    "token-server": "Starting the token server ...",
+    "watch": "Looking for the talk ...",
+    "tap": "Starting the tap ...",
+    "diagnose": "Reading ...",
+    "replay": "Opening the tape ...",
+    "transcribe": "Starting the transcription ...",
+    "diff": "Reading both talks ...",
+    "export": "Reading the tape ...",
+    "report": "Collecting ...",
+}
+"""What commands say on a terminal that need half a second and more until their own first word."""
+
+
+def announce(arguments: Sequence[str]) -> None:
+    """Say at once what is being done. Pipes and logs do not want it, and a help has no need of it."""
+    sentence = SLOW.get(arguments[0]) if arguments else None
+    if arguments[:1] == ["run"] and "--script" in arguments:
+        sentence = "Reading the script ..."
+    if sentence and sys.stderr.isatty() and not {"-h", "--help", "--json"} & {*arguments}:
+        print(sentence, file=sys.stderr, flush=True)

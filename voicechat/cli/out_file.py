@@ -24,14 +24,14 @@ def opened(name: str, *, force: bool) -> Iterator[BinaryIO]:
         return
     path = Path(name)
     if path.exists() and not force:
-        raise ConfigError(f"{name} is there already", hint="--force replaces it; --out names another")
+        raise ConfigError(f"{name} is there already", hint="add --force to replace it, or --out FILE for another name")
     draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
         with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as out:
             yield out
         draft.replace(path)
     except OSError as error:
-        hint = "choose another place with --out"
+        hint = "choose another place: --out FILE"
         raise ConfigError(f"cannot write {name}: {error.strerror or error}", hint=hint) from error
     finally:
         with contextlib.suppress(OSError):

@@ -266,14 +266,16 @@ def settings_for(
     for text in options.texts:
         event = user_event("TextEntered", {"text": text})
         if isinstance(event, str):
-            raise ConfigError(f"--text is too long: {event}", hint="--text may be repeated: say it in parts")
+            raise ConfigError(
+                f"--text is too long: {event}", hint='split it: voicechat run --text "part one" --text "part two"'
+            )
         if not text.strip():
-            raise ConfigError("--text is empty", hint='write a message: --text "What time is it?"')
+            raise ConfigError("--text is empty", hint='voicechat run --text "What time is it?"')
     environ = refuse_the_impossible(settings, os.environ)
     if settings.mic == "none" and not (options.texts or settings.greet):
         raise ConfigError(
-            "there is nothing to say: no text, no microphone, no greeting",
-            hint='add --text "...", --mic FILE.wav or --greet "..."',
+            "nothing to say: no text, no microphone, no greeting",
+            hint='voicechat run --text "What time is it?" (or --mic FILE.wav, or --greet TEXT)',
         )
     return settings, environ
 

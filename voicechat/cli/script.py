@@ -103,7 +103,10 @@ def settings_of(script: Script, flags: Mapping[str, Any], config: Path | None) -
     So the same script runs against any provider. Raises ConfigError.
     """
     if flags.get("mic"):
-        raise ConfigError("a script is its own microphone", hint="leave --mic out, or --script")
+        raise ConfigError(
+            "a script replaces the microphone: --mic and --script exclude each other",
+            hint="voicechat run --script FILE",
+        )
     below = {name: value for name, value in script.settings.items() if not os.environ.get(f"VOICECHAT_{name.upper()}")}
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     wanted = {"speaker": "none", **below, **given, "mic": wish_of(script.room)}
@@ -117,7 +120,10 @@ def refuse_unwritable(path: Path) -> None:
         with path.open("a", encoding="utf-8"):
             pass
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}", hint="check --junit") from error
+        raise ConfigError(
+            f"cannot write {path}: {error.strerror}",
+            hint="choose another file: voicechat run --script FILE --junit result.xml",
+        ) from error
 
 
 class ScriptRun:

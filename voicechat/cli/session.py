@@ -82,7 +82,7 @@ def _text(file: str) -> str:
                 content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(
-            f"cannot read {file}: {error.strerror}", hint="give a file, or - for standard input"
+            f"cannot read {file}: {error.strerror}", hint="voicechat session check FILE (or - for standard input)"
         ) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{file} is longer than 4 MB", hint="is this the right file?")
@@ -113,8 +113,8 @@ def _verdict(checked: CheckedSession) -> str:
     told = ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for word, number in count.items() if number)
     what = f"a {checked.kind} session"
     if not checked.is_valid:
-        return f"Not valid: {what} with {told}. What is wrong would be left out."
-    return f"Valid: {what} with {told}." if told else f"Valid: {what}, nothing to remark."
+        return f"Not valid: {what} with {told}. Invalid fields would not be sent."
+    return f"Valid: {what} with {told}." if told else f"Valid: {what}, no problems."
 
 
 def _update(checked: CheckedSession, dialect: str) -> str:

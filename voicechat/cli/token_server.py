@@ -53,10 +53,10 @@ def token_server_command(flags: Mapping[str, Any], options: ServerOptions, confi
         print(f"voicechat: {remark}", file=sys.stderr)
     if settings.provider == "local":
         hint = "choose whose: --provider openai, or --base-url URL"
-        raise ConfigError("the local server needs no keys, so there are none to give out", hint=hint)
+        raise ConfigError("the local server needs no keys", hint=hint)
     key = obtain_key(settings, os.environ, needed=True)
     if not key.value:
-        raise ConfigError("a token server needs the standard key", hint=key_hint(settings.provider))
+        raise ConfigError("a token server needs the API key of the service", hint=key_hint(settings.provider))
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(settings, options, access, key.value, key.source))
     return exit_codes.DONE

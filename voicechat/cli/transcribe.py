@@ -71,7 +71,10 @@ class Output:
         self._inputs = {Path(name).resolve() for name in inputs}
         if not out:
             if self._is_many and form in ("srt", "vtt"):
-                raise ConfigError("subtitles of several recordings are several files", hint="add --out FOLDER")
+                raise ConfigError(
+                    "subtitles of several recordings are several files",
+                    hint="voicechat transcribe FILE... --format srt --out FOLDER",
+                )
             return
         place = Path(out).expanduser()
         if self._is_many or out.endswith(("/", "\\")) or place.is_dir():
@@ -81,9 +84,11 @@ class Output:
         try:
             (self._folder or place.parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"cannot write to {out}: {error.strerror}", hint="check --out") from error
+            raise ConfigError(
+                f"cannot write to {out}: {error.strerror}", hint="choose another place: --out FILE"
+            ) from error
         if place.resolve() in self._inputs:
-            raise ConfigError("--out would overwrite the recording", hint="give another name")
+            raise ConfigError("--out would overwrite the recording", hint="choose another file: --out FILE")
 
     def write(self, result: Result) -> None:
         """Raises ConfigError where the file cannot be written."""
@@ -95,7 +100,9 @@ class Output:
         try:
             place.write_text(rendered(result, self._form), encoding="utf-8")
         except OSError as error:
-            raise ConfigError(f"cannot write {place}: {error.strerror}", hint="check --out") from error
+            raise ConfigError(
+                f"cannot write {place}: {error.strerror}", hint="choose another place: --out FILE"
+            ) from error
 
     def _on_stdout(self, result: Result) -> str:
         if not self._is_many:
@@ -414,7 +421,7 @@ def form_of(text: str) -> Format:
 def read_inputs(files: Sequence[str]) -> list[Recording]:
     """Names as given. Raises ConfigError for standard input that is too long, or asked for twice."""
     if files.count("-") > 1:
-        raise ConfigError("standard input can be read once", hint="write - once")
+        raise ConfigError("standard input can be read once", hint="voicechat transcribe - FILE...")
     made = []
     for name in files:
         if name != "-":

@@ -32,7 +32,7 @@ def watch_command(flags: Mapping[str, Any], config: Path | None, session: int) -
     from voicechat.ui.options import Spectator, WelcomeFacts
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        hint = "`voicechat ctl events` prints its events as lines"
+        hint = "print its events as lines: voicechat ctl events"
         raise ConfigError("watch shows a talk on a terminal", hint=hint)
     settings = load_settings(flags, os.environ, config)
     engine = WatchedEngine(*place_of(session))
