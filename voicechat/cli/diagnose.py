@@ -235,7 +235,10 @@ def diagnose_command(
     2: a file cannot be read, or nothing was given to read.
     """
     if not 0.0 <= min_confidence <= 1.0:
-        print("voicechat: --min-confidence is a number from 0 to 1: voicechat diagnose FILE --min-confidence 0.8", file=sys.stderr)
+        print(
+            "voicechat: --min-confidence is a number from 0 to 1: voicechat diagnose FILE --min-confidence 0.8",
+            file=sys.stderr,
+        )
         return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
