@@ -49,6 +49,7 @@ def test_a_topic_is_found_by_another_word_and_by_a_near_one() -> None:
 
 def test_the_man_page_has_every_command_and_every_option() -> None:
     text = man_page().replace("\\-", "-")
+    assert text.splitlines()[1:3] == [".SH NAME", "voicechat - " + text.splitlines()[2].partition(" - ")[2]]
     commands = get_command(app).commands  # type: ignore[attr-defined]
     for name, command in commands.items():
         assert f"voicechat {name}" in text

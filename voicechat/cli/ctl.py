@@ -55,6 +55,8 @@ def _command(arguments: list[str]) -> int:
         return _complain(f"{error.filename}: {error.strerror}", UNREACHABLE)
     if arguments == ["sessions"]:
         sys.stdout.write("".join(f"{number}\n" for number in doors))
+        if not doors:
+            sys.stderr.write("voicechat: no talk is running; start one with: voicechat\n")
         return DONE
     if session and not (session.isdigit() and int(session) in doors):
         return _complain(f"there is no talk {session}; `voicechat ctl sessions` lists them", UNREACHABLE)

@@ -14,7 +14,8 @@ from voicechat.cli.topics import TOPICS
 
 def man_command() -> int:
     """The page on stdout; on a terminal, how to read it on stderr."""
-    print(man_page())
+    for line in _lines():
+        print(line, flush=line.startswith(".SH"))
     if sys.stdout.isatty():
         print("to read it: voicechat man | man -l -", file=sys.stderr)
     return exit_codes.DONE
@@ -26,13 +27,14 @@ def man_page() -> str:
 
 
 def _lines() -> Iterator[str]:
+    yield f'.TH VOICECHAT 1 "" "voicechat {__version__}" "User commands"'
+    yield ".SH NAME"
     from typer.main import get_command
 
     from voicechat.cli.main import app
 
     root: Any = get_command(app)
-    yield f'.TH VOICECHAT 1 "" "voicechat {__version__}" "User commands"'
-    yield from (".SH NAME", f"voicechat \\- {_text(_summary(root.help)).rstrip('.').lower()}")
+    yield f"voicechat \\- {_text(_summary(root.help)).rstrip('.').lower()}"
     yield from (".SH SYNOPSIS", ".B voicechat", ".RI [ options ]", ".br", ".B voicechat", '.IR command " [" options ]')
     yield ".SH DESCRIPTION"
     yield _text(root.help)
