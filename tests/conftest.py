@@ -62,7 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes share the tests."""
-    return distribution.processes(config.args, config.option.markexpr)
+    return distribution.processes(config.args)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> distribution.Groups:

@@ -29,7 +29,6 @@ def test_a_module_stays_in_one_process_and_sound_devices_in_another() -> None:
 
 def test_the_whole_suite_has_four_processes_and_a_module_one() -> None:
     assert processes(["tests"]) == processes(["tests/core", "tests/ui/test_paint.py"]) == 4
-    assert processes(["tests"], "fast") == 2
     assert processes(["tests/ui/test_paint.py::test_x", "tests/ui/test_paint.py::test_y"]) == 0
     assert processes(["tests/ui/test_paint.py", "tests/test_api.py"]) == 2
 

@@ -34,12 +34,13 @@ _SOCKETS |= {"voicechat.rtc", "voicechat.transports", "voicechat.local_server", 
 _SOUND = {"voicechat.audio"}
 
 
-def processes(named: list[str], marks: str = "") -> int:
-    """How many share the tests: 4 for two cores, since they mostly wait (fast ones do not); a module needs none."""
+def processes(named: list[str]) -> int:
+    """How many share the tests: 4 for two cores, since they mostly wait (fast ones: 85 s, with two 137); a module needs
+    none."""
     files = {name.partition("::")[0] for name in named}
     if all(name.endswith(".py") for name in files):
         return (0, 0, 2, 3, 4)[min(4, len(files))]
-    return 2 if marks == "fast" else 4
+    return 4
 
 
 class Groups(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
