@@ -371,7 +371,7 @@ class SessionModel:
         answer.words = answer.words or _words_of(items)
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
         if answer.status == "completed" or (answer.first_output is not None and answer.status != "failed"):
-            self.has_worked = True
+            self.has_worked = self.has_worked or not self.witness.tells_turns
         if answer.calls:
             self.call = answer.done
         self._note(record)
@@ -462,7 +462,7 @@ class SessionModel:
         segment.transcribed = record.mark(segment.item)
         if segment.started is None and "input_audio_buffer.speech_started" not in self.witness.seen:
             segment.after = self.newest
-        self.has_worked = self.has_worked or not segment.is_empty
+        self.has_worked = self.has_worked or not (segment.is_empty or self.witness.tells_turns)
         self._note(record)
 
     def _not_transcribed(self, record: Record) -> None:

@@ -54,6 +54,8 @@ class Witness:
         """Our own engine tells of keys, gates and lines too, so that what it does not tell of did not happen."""
         self.narrates = False
         """A client that speaks of itself in sentences."""
+        self.tells_turns = False
+        """The conversation is told in words: who spoke when, and not whether it was heard."""
 
     def take(self, record: Record) -> None:
         """One more record of the log."""
@@ -64,6 +66,8 @@ class Witness:
                 self.narrates = True
             else:
                 self.is_ours = True
+        elif "told" in record.event:
+            self.tells_turns = True
 
     @property
     def is_live(self) -> bool:

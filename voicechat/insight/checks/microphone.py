@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 
 from voicechat.insight.checks import Check
 from voicechat.insight.facts import Answer, Segment
@@ -29,6 +30,8 @@ SELF_ECHO_CURE = (
 FEWEST_WORDS = 3
 SHARE = 0.6
 """Of the words in the transcript that the answer had just said."""
+LONG_RUN = 5
+"""Words of the answer in its own order."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -46,7 +49,7 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         )
     else:
         segment = model.segments.get(text(record.event, "item_id"))
-        if segment is not None and repeats_the_answer(segment):
+        if segment is not None and _is_echo(model, segment):
             answer = segment.over_answer or segment.after
             yield _self_echo_finding(
                 "What was taken for your speech repeats what the assistant was just saying.",
@@ -83,6 +86,18 @@ def repeats_the_answer(segment: Segment) -> bool:
     return sum(word in spoken for word in heard) >= SHARE * len(heard)
 
 
+def _is_echo(model: SessionModel, segment: Segment) -> bool:
+    """In a dialogue that is told without times people repeat some words too; not five in a row, and not twice."""
+    if not repeats_the_answer(segment):
+        return False
+    spoken = segment.after.words.lower() if segment.after is not None else ""
+    is_seen_over_it = segment.over_answer is not None or not model.witness.tells_turns
+    if is_seen_over_it or sum(map(repeats_the_answer, model.segments.values())) >= TIMES:
+        return True
+    heard = _WORD.findall((segment.transcript or "").lower())
+    return SequenceMatcher(None, heard, _WORD.findall(spoken), autojunk=False).find_longest_match().size >= LONG_RUN
+
+
 BARGE_IN_TOO_EAGER = "barge-in-too-eager"
 SHORT = 0.7
 """Seconds of speech, the server's padding included: no word is that short."""
@@ -94,6 +109,8 @@ BARGE_IN_TOO_EAGER_CURE = (
     "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
 )
 RESTS_ON = "nobody interrupts a first syllable, a cough is not an interruption"
+AT_ONCE = 2.0
+"""Seconds of an answer: nobody cuts in so soon three times, where a log may leave out what they say."""
 TIMES = 2
 """A single false alarm happens to everybody."""
 
@@ -116,7 +133,8 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
         if len(short) >= SHORT_TIMES or clicks:
             yield _barge_in_too_eager_finding(_ends(short), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
         elif dropped := _mostly_cut(model):
-            yield _barge_in_too_eager_finding(tuple(one.done for one in dropped), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+            marks = (*(one.done for one in dropped), *model.skipped)
+            yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
@@ -127,6 +145,10 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     """The server cut most answers, and no words of the user are there to say that they meant it."""
     ended = [one for one in model.answers.values() if one.done is not None and not one.is_aside]
     cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
+    if len(cut) >= TIMES <= len(model.skipped):
+        return cut  # the client dropped what was heard as no words
+    if model.witness.tells_turns:
+        cut = [one for one in cut if (elapsed(one.first_output, one.done) or AT_ONCE) < AT_ONCE]
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
     return cut if is_pattern and not has_words and not model.witness.is_ours else []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from voicechat.insight.checks import Check
 from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
@@ -234,6 +236,13 @@ def _is_at_once(since: Evidence, first: Answer, second: Answer) -> bool:
 NO_RESPONSE = "no-response"
 LIMIT = 8.0
 """Seconds (R15)."""
+PATIENCE = 4.0
+"""Seconds that a caller waits before asking whether anybody is there."""
+ANYBODY = re.compile(
+    r"\b(?:are you|you|anybody|anyone|somebody|is someone) (?:still )?there\b|\b(?:can|do|did) you hear\b|"
+    r"^\W*(?:hello|hallo|hey|allô|alô|hola|pronto|喂)\W*(?:hello|hallo)?\W*$|hören sie|hörst du|bist du (?:noch )?da",
+    re.I,
+)
 EVENTS = 12
 """Without times: so many events later, and still none."""
 
@@ -248,6 +257,8 @@ def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
         yield from _asked_in_vain(model, record)
         yield from _turn_without_answer(model, record)
+    if record.type == LOG_ENDED and model.witness.prints_answers:
+        yield from _user_asks_who_is_there(model)
 
 
 def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
@@ -267,6 +278,33 @@ def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
         confidence=0.85,
         key="given-up",
     )
+
+
+def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
+    """A turn, no answer, and the user asks whether anybody is there: the words tell what no event does."""
+    answers = [one.created.seq for one in model.answers.values()]
+    for before, after in pairwise(one for one in model.segments.values() if one.transcribed and not one.is_empty):
+        first, then = before.transcribed, after.started or after.transcribed
+        if first is None or then is None or not before.transcript or not ANYBODY.search(after.transcript or ""):
+            continue
+        if any(first.seq < seq < then.seq for seq in answers) or not any(seq < then.seq for seq in answers):
+            continue
+        waited = elapsed(first, then)
+        if before.answer is not None or (waited is not None and waited < PATIENCE):
+            continue
+        yield found(
+            NO_RESPONSE,
+            "error",
+            "A turn was not answered, and the user asked whether anybody was there.",
+            cause="No answer was begun between the two; no line shows whether the server or the client was to ask.",
+            cure="See whether response.create left after the turn and what came back; with create_response true the "
+            "server asks by itself.",
+            evidence=(first, then),
+            rests_on="after a turn comes response.created",
+            confidence=0.8,
+            key="attention",
+        )
+        return
 
 
 def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:

@@ -8,7 +8,8 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from voicechat.insight.checks import Check
-from voicechat.insight.facts import UNKNOWN, Configured, Segment, value_at
+from voicechat.insight.checks.microphone import repeats_the_answer
+from voicechat.insight.facts import UNKNOWN, Answer, Configured, Segment, value_at
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -27,31 +28,68 @@ SEGMENTS_TOO_SHORT = "segments-too-short"
 PIECES = 3
 LONGEST_PIECE = 1.2
 """Seconds, the server's padding included; what is longer holds a whole thought."""
+FIRST_WORDS = 5
+"""Of an answer, about a second and a half."""
+MEANT = re.compile(r"\b(?:stop|wait|no|cancel|enough|quiet|hold on|halt|warte|nein|attends?|non|espera)\b", re.I)
 LONGEST_GAP = 1.2
 """Seconds between the pieces of one sentence (R17 joins up to this)."""
 
 
 def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is one sentence cut into pieces, because pauses inside it end the turn?"""
+    if record.type == LOG_ENDED:
+        yield from _answered_too_soon(model)
+        return
     recent = list(model.segments.values())[-PIECES:]
     if len(recent) < PIECES or not all(_is_short(one) for one in recent):
         return
     if not all(_follows(before, after) for before, after in pairwise(recent)):
         return
     lengths = ", ".join(f"{one.length:.1f} s" for one in recent if one.length is not None)
+    yield _segments_too_short_finding(
+        model,
+        f"One sentence became {PIECES} turns: pieces of {lengths} with short pauses between them.",
+        [mark for one in recent for mark in (one.started, one.committed)],
+        0.85,
+    )
+
+
+def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
+    """Twice running the user talked on in the first words of an answer, with words of their own."""
+    answers = [one for one in model.answers.values() if not one.is_aside]
+    segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
+    if any(repeats_the_answer(one) or MEANT.search(one.transcript or "") for one in segments):
+        return  # an echo, or somebody who wants it to stop
+    for pair in pairwise(answers):
+        cut = [one for one in pair if one.reason == "turn_detected" and 0 < len(one.words.split()) <= FIRST_WORDS]
+        after = [_said_after(one, segments) for one in cut]
+        if len(cut) == len(pair) and all(after):
+            title = "Answers were cut in their first words, twice running: they came before the user had finished."
+            yield _segments_too_short_finding(model, title, [*(one.done for one in cut), *after], 0.75)
+            return
+
+
+def _said_after(answer: Answer, segments: list[Segment]) -> Evidence | None:
+    marks = (one.transcribed for one in segments)
+    return next((mark for mark in marks if mark is not None and mark.seq > answer.created.seq), None)
+
+
+def _segments_too_short_finding(
+    model: SessionModel, title: str, marks: list[Evidence | None], confidence: float
+) -> Finding:
     silence = model.configured.vad("silence_duration_ms")
     now = "" if silence is UNKNOWN else f" (it is {silence} now)"
-    yield found(
+    return found(
         SEGMENTS_TOO_SHORT,
         "warning",
-        f"One sentence became {PIECES} turns: pieces of {lengths} with short pauses between them.",
+        title,
         cause="A short pause inside the sentence counts as its end, so the server commits fragments; they are hard to "
         "understand and are answered too early.",
         cure=f"Set session.audio.input.turn_detection.silence_duration_ms to 700 or more{now}, or use semantic_vad; "
         "with your own detection commit only after 500 ms of silence and join pieces under 900 ms.",
-        evidence=tuple(mark for one in recent for mark in (one.started, one.committed)),
+        evidence=tuple(marks),
         rests_on="a piece under 900 ms is joined to what follows",
-        confidence=0.85,
+        confidence=confidence,
     )
 
 
@@ -345,7 +383,7 @@ def _asks(session: object) -> bool:
 
 
 CHECKS = (
-    Check(SEGMENTS_TOO_SHORT, ("input_audio_buffer.committed",), segments_too_short),
+    Check(SEGMENTS_TOO_SHORT, ("input_audio_buffer.committed", LOG_ENDED), segments_too_short),
     Check(
         EMPTY_TRANSCRIPT,
         ("conversation.item.input_audio_transcription.completed", "response.created", "client.skipped"),

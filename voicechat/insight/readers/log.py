@@ -22,6 +22,7 @@ from voicechat.insight.cures import Client, client_of
 from voicechat.insight.readers.loose import SURE, Shapes
 from voicechat.insight.readers.narration import CLIENT
 from voicechat.insight.readers.printed import Printed
+from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns, turn_in
 from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, unit_of
 from voicechat.insight.readers.unwrapping import MERE_BODIES, Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Direction, Record, record_of
@@ -94,7 +95,7 @@ def read_log(stream: BinaryIO, reading: Reading) -> Iterator[Record]:
         found = _of_text(source, reading)
     else:
         found = _of_json_lines(source, reading)
-    yield from _records(found, reading)
+    yield from _records(_with_turns(found, Turns(text)), reading)
 
 
 def kind_of(sample: str, *, is_whole: bool) -> Kind:
@@ -111,6 +112,18 @@ def kind_of(sample: str, *, is_whole: bool) -> Kind:
     if is_whole:
         return "JSON document" if _is_json(head) else "text"
     return "JSON document" if (head[:1] == "[" and head[1:].lstrip()[:1] in ("{", '"')) or not is_line else "text"
+
+
+def _with_turns(found: Iterator[tuple[int, Found]], turns: Turns) -> Iterator[tuple[int, Found]]:
+    """A conversation told in words becomes events, unless the log holds such events."""
+    for line, one in found:
+        kind = str(one.event.get("type"))
+        if kind.startswith(TURN):
+            told = turns.events(one.event, one.t) if turns.is_on else ()
+            yield from ((line, Found(event, one.t, "in", one.stream)) for event in told)
+            continue
+        turns.is_on = turns.is_on and OF_CONVERSATION.match(kind) is None
+        yield line, one
 
 
 def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[Record]:
@@ -269,7 +282,11 @@ class _JsonLines:
         found = list(_told_in(value, number, printed))
         if not found and isinstance(value, dict):
             text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
-            found = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
+            t = time_within(value)
+            turn = turn_in(text)
+            found = [(number, line.found) for line in printed.failures(number, text, t)]
+            if turn is not None:
+                found = [(number, Found(turn, t, "local"))]
             if not found:
                 printed.doubt(number, text)
         if len(found) == 1:

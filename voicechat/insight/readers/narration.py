@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from voicechat.insight.readers import phrases as say
+from voicechat.insight.readers.talk import turn_in
 from voicechat.insight.refusals import ANY_SAYING, CODES
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import GA_NAMES
@@ -136,6 +137,10 @@ def _acts_of(said: str) -> Iterator[Told]:
     if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
+    if (turn := turn_in(said)) is not None:
+        yield turn
+        if turn["words"]:
+            return  # what somebody says in the talk is no act of the client
     yield from _of_microphone(said)
     yield from _of_waiting(said)
     if say.ZEROS.search(said) and not _DENIED.search(said):

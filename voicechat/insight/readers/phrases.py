@@ -352,6 +352,7 @@ KEY_DOWN = pattern(
 )
 SKIPPED = pattern(
     r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript|transcription|speech|words)",
+    r"(?:drop|discard|ignor|filter|reject)\w{0,4} .{0,24}(?:phantom|hallucinat|ghost)\w{0,8}.{0,12}transcript",
     r"transcript(?:ion)? (?:is |was )?(?:empty|blank|too short)|skip(?:ping|ped)? empty",
     r"(?:转写|转录|识别|文本)(?:结果)?(?:为空|太短|过短)|空(?:转写|转录|文本)",
 )

@@ -29,6 +29,7 @@ from voicechat.insight.readers.narration import (
     is_refusal,
     is_response,
 )
+from voicechat.insight.readers.talk import turn_of_item
 from voicechat.insight.readers.timing import time_of
 
 _MARKS = (
@@ -116,6 +117,7 @@ TIMES = (
     "datetime",
     "date",
     "created",
+    "created_at",
     "at",
     "when",
     "receivedAt",
@@ -245,6 +247,9 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
     inside = _Around(time_within(value, around.t), _direction(value) or around.dir, _stream(value) or around.stream)
     if (bare := _bare(value)) is not None:
         yield Found(bare, inside.t, "in", inside.stream)
+        return
+    if (turn := turn_of_item(value)) is not None:
+        yield Found(turn, inside.t, "local", inside.stream)
         return
     named = _named(value, inside)
     if named is not None:

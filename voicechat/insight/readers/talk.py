@@ -1,0 +1,244 @@
+"""A conversation that a log tells in words, as the events it stands for.
+
+Frameworks and bridges print no events but "User started speaking", "Bot stopped speaking", "User: ..." or items of a
+chat. `turn_in` and `turn_of_item` read one line or object; `Turns` keeps who is speaking, and gives what an event log
+would hold instead: speech started and stopped, responses begun, cancelled and done, transcripts. A log that prints
+such events itself is left alone: its sentences tell the same once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from voicechat.insight.readers.phrases import Phrase, any_of, pattern
+
+TURN = "talk."
+WITHIN = 2.0
+"""Seconds from the first sound of a voice in which the assistant falls silent because of it."""
+LONGEST_TURN = 1_000
+"""Characters of one turn that are kept."""
+_USER = any_of("users?", "caller", "human", "customer", "participant", "patient", "guest")
+_BOT = any_of("bot", "assistant", "agent", "ai", "model", "voicebot", "tts")
+_NAME_ENDS = r"[ _-]?(?:has |is |was |have )?"
+_SPEAKS = r"[ _-]?(?:speaking|talking|speech|to speak|to talk)\b"
+_STATE = r"(?:[ _]?state)?[ _]?(?:changed|state)?\b.{0,60}?(?:new_state\W{1,5}|(?:->|→|=>|\bto\b)\s*['\"]?)"
+_WORDS = r"\s*[:>]+\s*(\S.*)"
+_LEAD = r"^(?:[^\w{}<]|\[[^\]]{1,40}\]|\((?=\w)[^)]{1,24}\)|\b(?:INFO|DEBUG|LOG|TRACE|I)\b){0,8}"
+_SAYS = r"(?:['’]?s)?(?: (?:said|says|transcript(?:ion)?|speech|message|input|utterance))?(?: ?\([^)]{0,24}\))?"
+_QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
+
+ROWS: tuple[tuple[str, Phrase], ...] = (
+    (
+        "user_said",
+        pattern(
+            _LEAD + any_of(_USER, "you", "user_?input") + _SAYS + _WORDS,
+            r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
+            r"\bspeech recogni[sz]ed as" + _QUOTE,
+            r"\bApplication: >> (\S.*)",
+        ),
+    ),
+    (
+        "bot_said",
+        pattern(
+            _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
+            r"\bcommitted agent (?:speech|transcript)\b" + _QUOTE,
+            r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
+            r"\bApplication: << (\S.*)",
+        ),
+    ),
+    (
+        "user_began",
+        pattern(
+            rf"\b{_USER}{_NAME_ENDS}(?:started|starts|start|began|begins){_SPEAKS}",
+            r"\bspeech[ _](?:started|start|begins?|began)\b",
+            rf"\buser{_STATE}speaking\b",
+            r"\bstarting stt by vad\b",
+            "用户开始说话|检测到用户说话",
+        ),
+    ),
+    (
+        "user_ended",
+        pattern(
+            rf"\b{_USER}{_NAME_ENDS}(?:stopped|stops|stop|finished|ended){_SPEAKS}",
+            r"\bspeech[ _](?:stopped|ended|end|stop)\b",
+            rf"\buser{_STATE}listening\b",
+            r"\bstt by vad end\b",
+            "用户停止说话|用户说完",
+        ),
+    ),
+    (
+        "bot_incomplete",
+        pattern(r"\bresponse\b.{0,24}\b(?:not complete\b.{0,24})?status\W{1,3}incomplete\b"),
+    ),
+    (
+        "bot_cut",
+        pattern(
+            rf"\b(?:{_BOT}|response|playback|audio)\b.{{0,24}}\b(?:interrupted|cut off|cancell?ed)\b"
+            r"(?!\W{1,4}(?:false|no\b))",
+            r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
+            r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
+        ),
+    ),
+    (
+        "bot_began",
+        pattern(
+            rf"\b{_BOT}{_NAME_ENDS}(?:started|starts|start|began|begins){_SPEAKS}",
+            rf"\bagent{_STATE}speaking\b",
+            r"\[(?:ai|assistant|bot)\] (?:response|speaking|playback) (?:started|began)\b|\bSTATE: speaking\b",
+            "(?:助手|机器人|AI)开始(?:说话|播放)",
+        ),
+    ),
+    (
+        "bot_ended",
+        pattern(
+            rf"\b{_BOT}{_NAME_ENDS}(?:stopped|stops|stop|finished|ended|done){_SPEAKS}",
+            rf"\bagent{_STATE}listening\b",
+            r"\[(?:ai|assistant|bot)\] (?:response|speaking|playback) (?:done|finished|ended|stopped)\b|"
+            r"\bSTATE: (?:listening|idle)\b",
+            "(?:助手|机器人|AI)(?:停止|结束)(?:说话|播放)",
+        ),
+    ),
+)
+"""What a line may tell, and the ways of saying it; the first that matches is taken."""
+_SUPPOSED = re.compile(
+    r"\b(?:will|waiting|until|once|should|would|cannot|not|never|no|if|when|whether|allow\w*)\b", re.I
+)
+_NO_SPEECH = re.compile(r"^\W*$|://|\w=|^\W*(?:undefined|null|none|true|false)\b|^[{<]|^\S{1,40}/\S|\bconnected\b")
+_CUT_TOLD = re.compile(r"['\"]interrupted['\"]\s?:\s?true")
+OF_CONVERSATION = re.compile(
+    r"\b(?:input_audio_buffer|response|conversation\.item)\.(?!create\b|cancel\b|append\b|commit\b|clear\b)[a-z_.]{3,60}|"
+    r"\b(?:Realtime)?(?:Server\w{0,10})?(?:[rR]esponse|[iI]nputAudioBuffer)(?:Created|Done|Audio|Output|Speech|Committed)"
+)
+"""An event of a conversation, as logs print its name."""
+
+
+def turn_in(said: str) -> Mapping[str, Any] | None:
+    """What a line tells of a turn, as `{type: talk.…, words, cut, told}`; None for nearly all lines."""
+    for kind, row in ROWS:
+        match = row.search(said)
+        if match is None:
+            continue
+        words = next(filter(None, match.groups()), "").strip(" \"'[]")
+        if kind.endswith("_said"):
+            if _NO_SPEECH.search(words) or not _is_said(words):
+                return None
+        elif kind != "bot_incomplete" and _SUPPOSED.search(said[: match.end()][-60:]):
+            return None
+        return {"type": TURN + kind, "words": words, "cut": _CUT_TOLD.search(said) is not None, "told": said}
+    return None
+
+
+def _is_said(words: str) -> bool:
+    """Two words, or one that ends as a sentence does: not the value of a setting."""
+    return len(words.split()) > 1 or not words.isascii() or words[-1:] in ".?!,-"
+
+
+def turn_of_item(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """An item of a chat that says whether it was interrupted, as LiveKit keeps them."""
+    role, cut = item.get("role"), item.get("interrupted")
+    if role not in ("user", "assistant") or not isinstance(cut, bool):
+        return None
+    content = item.get("content")
+    pieces = content if isinstance(content, list) else [content or item.get("text")]
+    words = " ".join(one for one in pieces[:20] if isinstance(one, str))[:LONGEST_TURN]
+    kind = "user_said" if role == "user" else "bot_said"
+    return {"type": TURN + kind, "words": words, "cut": cut, "id": item.get("id"), "told": words}
+
+
+class Turns:
+    """Who speaks, in a log that tells it line by line."""
+
+    def __init__(self, sample: str) -> None:
+        """`sample`: how the log begins."""
+        self.is_on = OF_CONVERSATION.search(sample) is None
+        """Whether nothing but its sentences tells of the conversation."""
+        self._count = 0
+        self._known: set[str] = set()
+        self._item = ""
+        self._is_speaking = False
+        self._has_words = False
+        self._over: tuple[bool, float | None] = (False, None)
+        """Whether the user began while the assistant was heard, and when."""
+        self._response = ""
+        self._is_heard = False
+        """Lines tell when the assistant begins and ends."""
+        self._words = ""
+
+    def events(self, turn: Mapping[str, Any], t: float | None) -> Iterator[Mapping[str, Any]]:
+        """The events that a turn stands for, each with the line it was `told` in."""
+        id = turn.get("id")
+        if isinstance(id, str) and id in self._known:
+            return  # a history that is printed again
+        if isinstance(id, str):
+            self._known.add(id)
+        for event in self._events(turn, t):
+            yield {**event, "told": turn["told"]}
+
+    def _events(self, turn: Mapping[str, Any], t: float | None) -> Iterator[Mapping[str, Any]]:
+        words = str(turn.get("words", ""))[:LONGEST_TURN]
+        match str(turn["type"]).removeprefix(TURN):
+            case "user_began" if not self._is_speaking:
+                yield from self._unheard_ends()
+                self._is_speaking, self._has_words = True, False
+                self._over = (bool(self._response), t)
+                self._item = self._next("item")
+                yield {"type": "input_audio_buffer.speech_started", "item_id": self._item}
+            case "user_ended" if self._is_speaking:
+                self._is_speaking = False
+                yield {"type": "input_audio_buffer.speech_stopped", "item_id": self._item}
+                yield {"type": "input_audio_buffer.committed", "item_id": self._item}
+            case "user_said":
+                yield from self._unheard_ends()
+                if not self._item or self._has_words:
+                    self._item = self._next("item")
+                self._has_words = True
+                kind = "conversation.item.input_audio_transcription.completed"
+                yield {"type": kind, "item_id": self._item, "transcript": words}
+            case "bot_began":
+                yield from self._begins(is_heard=True)
+            case "bot_said":
+                yield from self._begins(is_heard=self._is_heard and bool(self._response))
+                self._words = f"{self._words} {words}".strip()[:LONGEST_TURN]
+                kind = "response.output_audio_transcript.done"
+                yield {"type": kind, "response_id": self._response, "transcript": self._words}
+                if turn.get("cut"):
+                    yield from self._ends("cancelled")
+            case "bot_ended" if self._response:
+                yield from self._ends("cancelled" if self._is_cut_now(t) else "completed")
+            case "bot_cut" if self._response:
+                yield from self._ends("cancelled")
+            case "bot_incomplete":
+                yield from self._begins(is_heard=True)
+                yield from self._ends("incomplete")
+
+    def _is_cut_now(self, t: float | None) -> bool:
+        is_over, began = self._over
+        if not (is_over and self._is_speaking):
+            return False
+        return t is None or began is None or t - began <= WITHIN
+
+    def _begins(self, *, is_heard: bool) -> Iterator[Mapping[str, Any]]:
+        if self._response:
+            return
+        self._response, self._words, self._is_heard = self._next("answer"), "", is_heard
+        yield {"type": "response.created", "response": {"id": self._response}}
+        if is_heard:
+            yield {"type": "response.output_audio.delta", "response_id": self._response}
+
+    def _unheard_ends(self) -> Iterator[Mapping[str, Any]]:
+        """In a mere dialogue an answer lasts until the user's next turn."""
+        if self._response and not self._is_heard:
+            yield from self._ends("completed")
+
+    def _ends(self, status: str) -> Iterator[Mapping[str, Any]]:
+        response: dict[str, Any] = {"id": self._response, "status": status}
+        if status == "cancelled":
+            response["status_details"] = {"reason": "turn_detected"}
+        self._response = ""
+        yield {"type": "response.done", "response": response}
+
+    def _next(self, kind: str) -> str:
+        self._count += 1
+        return f"told-{kind}-{self._count}"
