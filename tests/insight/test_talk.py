@@ -38,6 +38,20 @@ ECHO = """User: hello there
 Assistant: Good morning, the museum opens at nine today.
 User: the museum opens at nine today
 """
+BROKEN = """Bot: Hello, can I know
+User: I would like a table please
+Bot: For how many
+User: Sorry, for what?
+Bot: Yes
+User: For six of us
+"""
+KOREAN = """AI: Hello there, how can I help you today?
+User: What is the weather like in Rome?
+AI: It is sunny, with a light wind from the sea.
+User: Thank you so much.
+AI: You are welcome.
+User: {}"""
+FALSE_ALARM = "10:00:01 DEBUG livekit.agents - resumed false interrupted speech\n"
 ASKED = """2026-01-02 10:00:01 agent: Good morning, how can I help you?
 2026-01-02 10:00:05 user: I would like to change my booking
 2026-01-02 10:00:{} {}
@@ -58,6 +72,18 @@ LIVEKIT = 'DEBUG livekit.agents - received user transcript {{"user_transcript": 
         (chat(*DATE, ("assistant", "Thank", True), ("user", "stop it", False)), ""),
         (ASKED.format("17", "user: Hello? Are you there?"), "no-response"),
         (ASKED.format("06", "agent: Sure, which one?\n2026-01-02 10:00:20 user: Are you there on Monday?"), ""),
+        (
+            "Agent: Sure, your name?\nUser: It is Ann and\nAgent: Go on.\nUser: Lee from the\nAgent: Yes?",
+            "segments-too-short",
+        ),
+        ("Agent: Sure, your name?\nUser: It is Ann and\nAgent: Go on.\nUser: Lee from Rome.\nAgent: Yes?", ""),
+        (BROKEN, "barge-in-too-eager"),
+        (BROKEN.replace("\nUser", ".\nUser"), ""),
+        (KOREAN.format("시청해 주신 여러분"), "transcript-hallucinated"),
+        (KOREAN.format("And tomorrow?"), ""),
+        (KOREAN.format("안녕하세요 반갑습니다") + "\nAI: 네, 안녕하세요!", ""),
+        (FALSE_ALARM * 2, "barge-in-too-eager"),
+        (FALSE_ALARM, ""),
         (LIVEKIT.format("Thanks for watching!"), "transcript-hallucinated"),
         (LIVEKIT.format("Thanks for the help."), ""),
         ("response done but not complete with status: incomplete", "response-incomplete"),

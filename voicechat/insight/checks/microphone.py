@@ -142,13 +142,20 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
 
 
 def _mostly_cut(model: SessionModel) -> list[Answer]:
-    """The server cut most answers, and no words of the user are there to say that they meant it."""
+    """The server cut most answers, and no words of the user are there to say that they meant it.
+
+    In a dialogue that is told in words: most end in the middle of a sentence, of a writer who sets commas.
+    """
     ended = [one for one in model.answers.values() if one.done is not None and not one.is_aside]
     cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
     if model.witness.tells_turns:
         cut = [one for one in cut if (elapsed(one.first_output, one.done) or AT_ONCE) < AT_ONCE]
+        whole = [one for one in ended if one.status == "completed" and one.words]
+        broken = [one for one in whole if one.words[-1].isalnum() or one.words[-1] in ",-"]
+        if len(broken) >= SHORT_TIMES and 2 * len(broken) > len(ended) and any(", " in one.words for one in ended):
+            return broken
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
     return cut if is_pattern and not has_words and not model.witness.is_ours else []

@@ -30,6 +30,13 @@ LONGEST_PIECE = 1.2
 """Seconds, the server's padding included; what is longer holds a whole thought."""
 FIRST_WORDS = 5
 """Of an answer, about a second and a half."""
+SHARE = 0.25
+"""Of all turns: anybody breaks off now and then."""
+UNFINISHED = re.compile(
+    r"(?:,|\w-|\s[-–—]|\b(?:and|or|but|because|the|a|an|my|your|of|und|oder|weil|der|ein|eine|mein|et|ou|les|une|mon|del|mi))$",
+    re.I,
+)
+"""How a transcript ends that a turn detection has cut; recognizers that know the end put a stop there."""
 MEANT = re.compile(r"\b(?:stop|wait|no|cancel|enough|quiet|hold on|halt|warte|nein|attends?|non|espera)\b", re.I)
 LONGEST_GAP = 1.2
 """Seconds between the pieces of one sentence (R17 joins up to this)."""
@@ -58,8 +65,15 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     """Twice running the user talked on in the first words of an answer, with words of their own."""
     answers = [one for one in model.answers.values() if not one.is_aside]
     segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
-    if any(repeats_the_answer(one) or MEANT.search(one.transcript or "") for one in segments):
-        return  # an echo, or somebody who wants it to stop
+    if any(repeats_the_answer(one) for one in segments):
+        return
+    pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
+    if len(pieces) >= max(TIMES, SHARE * len(segments)):
+        title = "Turns of the user end in the middle of a sentence, again and again."
+        yield _segments_too_short_finding(model, title, [one.transcribed for one in pieces], 0.75)
+        return
+    if any(MEANT.search(one.transcript or "") for one in segments):
+        return  # somebody who wants it to stop
     for pair in pairwise(answers):
         cut = [one for one in pair if one.reason == "turn_detected" and 0 < len(one.words.split()) <= FIRST_WORDS]
         after = [_said_after(one, segments) for one in cut]
@@ -181,6 +195,8 @@ SCRIPTS = {
     "devanagari": re.compile(r"[\u0900-\u097f]"),
     "thai": re.compile(r"[\u0e00-\u0e7f]"),
 }
+LEAST_TALK = 60
+"""Characters of the other turns that show which language is spoken."""
 OF_LANGUAGE = {"ru": "cyrillic", "uk": "cyrillic", "ar": "arabic", "zh": "han", "ja": "kana", "ko": "hangul"}
 OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "cs", "tr", "fi", "ro", "hu", "id", "vi"}
 _WORD = re.compile(r"[^\W_]+")
@@ -188,6 +204,8 @@ _WORD = re.compile(r"[^\W_]+")
 
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
+    if record.type == LOG_ENDED and (foreign := _in_a_script_of_its_own(model)) is not None:
+        yield _transcript_hallucinated_finding(foreign, "Nothing else in this talk is in that script", "script", 0.75)
     wish = _transcription(model)
     prompt = text(wish, "prompt", 4_000)
     newest = model.segments.get(text(record.event, "item_id")) if record.type.endswith("completed") else None
@@ -205,6 +223,20 @@ def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Fin
             yield _transcript_hallucinated_finding(
                 segment, f"It is not in the language that was set ({language})", "language", 0.8
             )
+
+
+def _in_a_script_of_its_own(model: SessionModel) -> Segment | None:
+    """The one transcript in a script that neither the other turns nor any answer use."""
+    segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
+    others = " ".join(one.words for one in model.answers.values())
+    for segment in segments:
+        said = segment.transcript or ""
+        rest = others + " ".join(one.transcript or "" for one in segments if one is not segment)
+        for name, letters in SCRIPTS.items():
+            is_its_own = len(letters.findall(said)) >= FEWEST_WORDS and letters.search(rest) is None
+            if name != "latin" and is_its_own and len(segments) > TIMES and len(rest) > LEAST_TALK:
+                return segment
+    return None
 
 
 def _transcription(model: SessionModel) -> Mapping[str, object]:

@@ -147,6 +147,8 @@ def _acts_of(said: str) -> Iterator[Told]:
         yield {"type": "mic.flat", "told": said}
     if say.SKIPPED.search(said):
         yield {"type": "client.skipped", "told": said}
+    if say.FALSE_ALARM.search(said):
+        yield {"type": "notice", "code": "false_alarm", "told": said}
     if say.SIDE.search(said):
         yield {"type": "client.asked_aside", "told": said}
     yield from _of_format(said)

@@ -353,9 +353,16 @@ KEY_DOWN = pattern(
 SKIPPED = pattern(
     r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript|transcription|speech|words)",
     r"(?:drop|discard|ignor|filter|reject)\w{0,4} .{0,24}(?:phantom|hallucinat|ghost)\w{0,8}.{0,12}transcript",
+    r"no[- ]text[- ]recogni[sz]ed",
     r"transcript(?:ion)? (?:is |was )?(?:empty|blank|too short)|skip(?:ping|ped)? empty",
     r"(?:转写|转录|识别|文本)(?:结果)?(?:为空|太短|过短)|空(?:转写|转录|文本)",
 )
+FALSE_ALARM = pattern(
+    r"\b(?:resum|detect|recover|ignor)\w{1,3} (?:a |from )?(?:a )?false(?:ly)?[- ]interrupt",
+    r"\bfalse[- ]interrupt\w{0,4} (?:detected|resumed|recovered|ignored)",
+    r"\bagent_false_interruption\b(?!\s?[=:(_])",
+)
+"""A framework that lets the answer go on says so."""
 RATE = Phrase(
     r"(?:sample[ _-]?rate|采样率|at|@|rate)\W{0,4}(\d{4,6}|\d{1,2}(?:\.\d)? ?k)(?:hz\b| ?hz\b|\b)|"
     r"\b(\d{4,6}|\d{1,2}(?:\.\d)? ?k) ?hz\b",

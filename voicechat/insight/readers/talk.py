@@ -122,11 +122,12 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
             continue
         words = next(filter(None, match.groups()), "").strip(" \"'[]")
         if kind.endswith("_said"):
-            if _NO_SPEECH.search(words) or not _is_said(words):
+            if _NO_SPEECH.search(words):
                 return None
         elif kind != "bot_incomplete" and _SUPPOSED.search(said[: match.end()][-60:]):
             return None
-        return {"type": TURN + kind, "words": words, "cut": _CUT_TOLD.search(said) is not None, "told": said}
+        is_cut = _CUT_TOLD.search(said) is not None
+        return {"type": TURN + kind, "words": words, "cut": is_cut, "is_bare": not _is_said(words), "told": said}
     return None
 
 
@@ -156,6 +157,8 @@ class Turns:
         """Whether nothing but its sentences tells of the conversation."""
         self._count = 0
         self._known: set[str] = set()
+        self._seen: set[str] = set()
+        """Of the two, who has said more than a word: a single one may be the value of a setting."""
         self._item = ""
         self._is_speaking = False
         self._has_words = False
@@ -178,7 +181,12 @@ class Turns:
 
     def _events(self, turn: Mapping[str, Any], t: float | None) -> Iterator[Mapping[str, Any]]:
         words = str(turn.get("words", ""))[:LONGEST_TURN]
-        match str(turn["type"]).removeprefix(TURN):
+        kind = str(turn["type"]).removeprefix(TURN)
+        if kind.endswith("_said"):
+            if turn.get("is_bare") and len(self._seen) < len(("user_said", "bot_said")):
+                return
+            self._seen.add(kind)
+        match kind:
             case "user_began" if not self._is_speaking:
                 yield from self._unheard_ends()
                 self._is_speaking, self._has_words = True, False
