@@ -87,15 +87,20 @@ def repeats_the_answer(segment: Segment) -> bool:
 
 
 def _is_echo(model: SessionModel, segment: Segment) -> bool:
-    """In a dialogue that is told without times people repeat some words too; not five in a row, and not twice."""
+    """In a dialogue that is told without times people repeat some words too; not five in a row, nor four twice."""
     if not repeats_the_answer(segment):
         return False
-    spoken = segment.after.words.lower() if segment.after is not None else ""
-    is_seen_over_it = segment.over_answer is not None or not model.witness.tells_turns
-    if is_seen_over_it or sum(map(repeats_the_answer, model.segments.values())) >= TIMES:
+    if segment.over_answer is not None or not model.witness.tells_turns:
         return True
-    heard = _WORD.findall((segment.transcript or "").lower())
-    return SequenceMatcher(None, heard, _WORD.findall(spoken), autojunk=False).find_longest_match().size >= LONG_RUN
+    runs = [_run(one) for one in model.segments.values() if repeats_the_answer(one)]
+    return _run(segment) >= LONG_RUN or sum(run >= LONG_RUN - 1 for run in runs) >= TIMES
+
+
+def _run(segment: Segment) -> int:
+    """The most words in a row that are the answer's, in its order."""
+    answer = segment.over_answer or segment.after
+    heard, spoken = (_WORD.findall(one.lower()) for one in (segment.transcript or "", answer.words if answer else ""))
+    return SequenceMatcher(None, heard, spoken, autojunk=False).find_longest_match().size
 
 
 BARGE_IN_TOO_EAGER = "barge-in-too-eager"
@@ -134,7 +139,8 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
             yield _barge_in_too_eager_finding(_ends(short), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
         elif dropped := _mostly_cut(model):
             marks = (*(one.done for one in dropped), *model.skipped)
-            yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+            confidence = 0.85 if all(one.status == "cancelled" for one in dropped) else 0.6
+            yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON, confidence)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
     if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
@@ -154,7 +160,7 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
         cut = [one for one in cut if (elapsed(one.first_output, one.done) or AT_ONCE) < AT_ONCE]
         whole = [one for one in ended if one.status == "completed" and one.words]
         broken = [one for one in whole if one.words[-1].isalnum() or one.words[-1] in ",-"]
-        if len(broken) >= SHORT_TIMES and 2 * len(broken) > len(ended) and any(", " in one.words for one in ended):
+        if len(broken) >= SHORT_TIMES and 3 * len(broken) >= 2 * len(whole) and any(", " in one.words for one in ended):
             return broken
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
@@ -184,7 +190,9 @@ def _did_cut(segment: Segment) -> bool:
     return segment.started is not None and answer.speech.seq == segment.started.seq
 
 
-def _barge_in_too_eager_finding(marks: tuple[Evidence | None, ...], cure: str, rests_on: str) -> Finding:
+def _barge_in_too_eager_finding(
+    marks: tuple[Evidence | None, ...], cure: str, rests_on: str, confidence: float = 0.85
+) -> Finding:
     return found(
         BARGE_IN_TOO_EAGER,
         "warning",
@@ -193,7 +201,7 @@ def _barge_in_too_eager_finding(marks: tuple[Evidence | None, ...], cure: str, r
         cure=cure,
         evidence=marks,
         rests_on=rests_on,
-        confidence=0.85,
+        confidence=confidence,
     )
 
 

@@ -472,12 +472,12 @@ def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | 
     newest = model.newest
     if newest is None or _first(model, newest) is None or not _is_news(newest, record):
         return
-    took = _wait(model, newest)
-    if took is None or took < SLOW:
+    took, least = _wait(model, newest), VERY_SLOW if model.witness.tells_turns else SLOW
+    if took is None or took < least:
         return
     recent = [one for one in list(model.answers.values())[-OF:] if not one.is_aside]
     waits = [(one, wait) for one in recent if (wait := _wait(model, one)) is not None]
-    slow = [one for one, wait in waits if wait >= SLOW]
+    slow = [one for one, wait in waits if wait >= least]
     alone = VERY_SLOW if model.witness.is_ours else ELSEWHERE
     if took < alone and len(slow) < SLOW_FIRST_SOUND_TIMES:
         return
@@ -486,7 +486,7 @@ def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | 
         SLOW_FIRST_SOUND,
         "warning",
         f"The first sound came {took:.1f} s after your last word; most of the time {step}.",
-        cause=f"Of the last {len(waits)} answers {len(slow)} took longer than {SLOW:.0f} s.",
+        cause=f"Of the last {len(waits)} answers {len(slow)} took longer than {least:.0f} s.",
         cure=cure,
         evidence=(_since(model, newest), newest.created, newest.first_output, _first(model, newest)),
         rests_on="a second is felt as an answer at once, two as a pause",

@@ -137,7 +137,8 @@ def _acts_of(said: str) -> Iterator[Told]:
     if is_trouble and (error := _refusal(said) or _of_client(said)):
         yield error
         return
-    if (turn := turn_in(said)) is not None:
+    lost = list(_of_line(said)) if is_trouble else []
+    if not lost and (turn := turn_in(said)) is not None:
         yield turn
         if turn["words"]:
             return  # what somebody says in the talk is no act of the client
@@ -154,8 +155,7 @@ def _acts_of(said: str) -> Iterator[Told]:
     yield from _of_format(said)
     yield from _of_playback(said)
     yield from _of_acts(said)
-    if is_trouble:
-        yield from _of_line(said)
+    yield from lost
 
 
 def looks_like_an_error(line: str) -> bool:

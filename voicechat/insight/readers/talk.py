@@ -25,16 +25,24 @@ _NAME_ENDS = r"[ _-]?(?:has |is |was |have )?"
 _SPEAKS = r"[ _-]?(?:speaking|talking|speech|to speak|to talk)\b"
 _STATE = r"(?:[ _]?state)?[ _]?(?:changed|state)?\b.{0,60}?(?:new_state\W{1,5}|(?:->|→|=>|\bto\b)\s*['\"]?)"
 _WORDS = r"\s*[:>]+\s*(\S.*)"
-_LEAD = r"^(?:[^\w{}<]|\[[^\]]{1,40}\]|\((?=\w)[^)]{1,24}\)|\b(?:INFO|DEBUG|LOG|TRACE|I)\b){0,8}"
-_SAYS = r"(?:['’]?s)?(?: (?:said|says|transcript(?:ion)?|speech|message|input|utterance))?(?: ?\([^)]{0,24}\))?"
+_LEAD = (
+    r"^(?:[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
+    r"\b(?:INFO|DEBUG|LOG|TRACE|I)\b(?: [\w.]{1,40} -)?|<(?=\w+>)){0,8}"
+)
+"""Levels, loggers, marks and tags in front of a speaker."""
+_SAYS = (
+    r"(?:['’]?s)?(?:[ _-](?:said|says|transcript(?:ion)?|speech|message|input|utterance|response|reply|answer)){0,2}"
+    r"\]?(?: ?\([^)]{0,24}\))?"
+)
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
     (
         "user_said",
         pattern(
-            _LEAD + any_of(_USER, "you", "user_?input") + _SAYS + _WORDS,
+            _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?(?=transcription:)") + _SAYS + _WORDS,
             r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
+            r"\brole\W{1,4}user\b.{0,12}?\b(?:content|text)\W{1,4}" + r"(\w[^\"\\]*)",
             r"\bspeech recogni[sz]ed as" + _QUOTE,
             r"\bApplication: >> (\S.*)",
         ),
@@ -42,7 +50,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     (
         "bot_said",
         pattern(
-            _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
+            _LEAD + any_of("bot", "assistant", "agent", "ai", "voicebot", "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
             r"\bcommitted agent (?:speech|transcript)\b" + _QUOTE,
             r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
             r"\bApplication: << (\S.*)",
@@ -52,7 +60,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         "user_began",
         pattern(
             rf"\b{_USER}{_NAME_ENDS}(?:started|starts|start|began|begins){_SPEAKS}",
-            r"\bspeech[ _](?:started|start|begins?|began)\b",
+            r"\bspeech[ _](?:started|begins|began)\b",
             rf"\buser{_STATE}speaking\b",
             r"\bstarting stt by vad\b",
             "用户开始说话|检测到用户说话",
@@ -62,7 +70,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         "user_ended",
         pattern(
             rf"\b{_USER}{_NAME_ENDS}(?:stopped|stops|stop|finished|ended){_SPEAKS}",
-            r"\bspeech[ _](?:stopped|ended|end|stop)\b",
+            r"\bspeech[ _](?:stopped|ended)\b",
             rf"\buser{_STATE}listening\b",
             r"\bstt by vad end\b",
             "用户停止说话|用户说完",
@@ -105,7 +113,11 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
 _SUPPOSED = re.compile(
     r"\b(?:will|waiting|until|once|should|would|cannot|not|never|no|if|when|whether|allow\w*)\b", re.I
 )
-_NO_SPEECH = re.compile(r"^\W*$|://|\w=|^\W*(?:undefined|null|none|true|false)\b|^[{<]|^\S{1,40}/\S|\bconnected\b")
+_NO_SPEECH = re.compile(
+    r"^\W*$|://|\w=|^\W*(?:undefined|null|none|true|false)\b|^[{<]|^\S{1,40}/\S|"
+    r"\b(?:dis)?connected\b|\b(?:joined|registered|created|version)\b|\blogged (?:in|out)\b",
+    re.I,
+)
 _CUT_TOLD = re.compile(r"['\"]interrupted['\"]\s?:\s?true")
 OF_CONVERSATION = re.compile(
     r"\b(?:input_audio_buffer|response|conversation\.item)\.(?!create\b|cancel\b|append\b|commit\b|clear\b)[a-z_.]{3,60}|"
