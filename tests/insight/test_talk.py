@@ -34,6 +34,7 @@ def chat(*items: tuple[str, str, bool]) -> str:
 
 
 DATE = (("assistant", "Could you", True), ("user", "of May", False))
+HUMMED = (("assistant", "The weather today is", True), ("user", "Mm-hmm.", False))
 ECHO = """User: hello there
 Assistant: Good morning, the museum opens at nine today.
 User: the museum opens at nine today
@@ -82,6 +83,8 @@ LIVEKIT = 'DEBUG livekit.agents - received user transcript {{"user_transcript": 
         (KOREAN.format("시청해 주신 여러분"), "transcript-hallucinated"),
         (KOREAN.format("And tomorrow?"), ""),
         (KOREAN.format("안녕하세요 반갑습니다") + "\nAI: 네, 안녕하세요!", ""),
+        (chat(*HUMMED, *HUMMED), "barge-in-too-eager"),
+        (chat(*HUMMED, ("assistant", "Six.", True), ("user", "And in Rome?", False)), ""),
         (FALSE_ALARM * 2, "barge-in-too-eager"),
         (FALSE_ALARM, ""),
         (LIVEKIT.format("Thanks for watching!"), "transcript-hallucinated"),

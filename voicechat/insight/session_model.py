@@ -460,7 +460,8 @@ class SessionModel:
         if "transcript" in record.event:  # a log may only tell that there is one
             segment.transcript = text(record.event, "transcript", 2_000)
         segment.transcribed = record.mark(segment.item)
-        if segment.started is None and "input_audio_buffer.speech_started" not in self.witness.seen:
+        is_timed = segment.started is not None or "input_audio_buffer.speech_started" in self.witness.seen
+        if segment.over_answer is None and (self.witness.tells_turns or not is_timed):
             segment.after = self.newest
         self.has_worked = self.has_worked or not (segment.is_empty or self.witness.tells_turns)
         self._note(record)

@@ -114,6 +114,8 @@ BARGE_IN_TOO_EAGER_CURE = (
     "cut in; or raise threshold (0.6 to 0.8), or use semantic_vad."
 )
 RESTS_ON = "nobody interrupts a first syllable, a cough is not an interruption"
+HUM = re.compile(r"^\W*(?:h+m+|m+h+m*|mm+|mm-?hmm+|uh-?huh|u+h+|u+m+|ah+|aha|äh+m?|嗯+|うん|ええ)\W*$", re.I)
+"""What listeners say while they listen."""
 AT_ONCE = 2.0
 """Seconds of an answer: nobody cuts in so soon three times, where a log may leave out what they say."""
 TIMES = 2
@@ -156,6 +158,10 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
+    spoken = [one for one in model.segments.values() if one.transcript]
+    hummed = [one for one in cut if (next_ := said_after(one, spoken)) and HUM.search(next_.transcript or "")]
+    if len(hummed) >= TIMES:
+        return hummed
     if model.witness.tells_turns:
         cut = [one for one in cut if (elapsed(one.first_output, one.done) or AT_ONCE) < AT_ONCE]
         whole = [one for one in ended if one.status == "completed" and one.words]
@@ -165,6 +171,11 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
     return cut if is_pattern and not has_words and not model.witness.is_ours else []
+
+
+def said_after(answer: Answer, segments: list[Segment]) -> Segment | None:
+    """The first words of the user since an answer began."""
+    return next((one for one in segments if one.transcribed and one.transcribed.seq > answer.created.seq), None)
 
 
 def _ends(cut: list[Segment]) -> tuple[Evidence | None, ...]:

@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from voicechat.insight.checks import Check
-from voicechat.insight.checks.microphone import repeats_the_answer
-from voicechat.insight.facts import UNKNOWN, Answer, Configured, Segment, value_at
+from voicechat.insight.checks.microphone import HUM, repeats_the_answer, said_after
+from voicechat.insight.facts import UNKNOWN, Configured, Segment, value_at
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -65,27 +65,27 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     """Twice running the user talked on in the first words of an answer, with words of their own."""
     answers = [one for one in model.answers.values() if not one.is_aside]
     segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
-    if any(repeats_the_answer(one) for one in segments):
-        return
+    if any(repeats_the_answer(one) or HUM.search(one.transcript or "") for one in segments):
+        return  # an echo, or hums that cut
     pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
-    if len(pieces) >= max(TIMES, SHARE * len(segments)):
+    is_running = any(before in pieces and after in pieces for before, after in pairwise(segments))
+    if is_running or len(pieces) >= max(TIMES, SHARE * len(segments)):
         title = "Turns of the user end in the middle of a sentence, again and again."
         yield _segments_too_short_finding(model, title, [one.transcribed for one in pieces], 0.75)
         return
-    if any(MEANT.search(one.transcript or "") for one in segments):
-        return  # somebody who wants it to stop
     for pair in pairwise(answers):
         cut = [one for one in pair if one.reason == "turn_detected" and 0 < len(one.words.split()) <= FIRST_WORDS]
-        after = [_said_after(one, segments) for one in cut]
-        if len(cut) == len(pair) and all(after):
+        after = [said_after(one, segments) for one in cut]
+        is_whole = all(one.words[-1] in ".?!" for one in cut)
+        if (
+            len(cut) == len(pair)
+            and not is_whole
+            and all(one is not None and not MEANT.search(one.transcript or "") for one in after)
+        ):
             title = "Answers were cut in their first words, twice running: they came before the user had finished."
-            yield _segments_too_short_finding(model, title, [*(one.done for one in cut), *after], 0.75)
+            marks = [*(one.done for one in cut), *(one.transcribed for one in after if one is not None)]
+            yield _segments_too_short_finding(model, title, marks, 0.75)
             return
-
-
-def _said_after(answer: Answer, segments: list[Segment]) -> Evidence | None:
-    marks = (one.transcribed for one in segments)
-    return next((mark for mark in marks if mark is not None and mark.seq > answer.created.seq), None)
 
 
 def _segments_too_short_finding(
