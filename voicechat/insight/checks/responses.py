@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from voicechat.insight.checks import Check
@@ -240,7 +240,7 @@ PATIENCE = 4.0
 """Seconds that a caller waits before asking whether anybody is there."""
 ANYBODY = re.compile(
     r"\b(?:are you|you|anybody|anyone|somebody|is someone) (?:still )?there\b|\b(?:can|do|did) you hear\b|"
-    r"^\W*(?:hello|hallo|hey|allô|alô|hola|pronto|喂)\W*(?:hello|hallo)?\W*$|hören sie|hörst du|bist du (?:noch )?da",
+    r"^\W*(?:hello|hallo|hey|allô|alô|hola|pronto|喂)\W*(?:hello|hallo)?[?？]|hören sie|hörst du|bist du (?:noch )?da",
     re.I,
 )
 EVENTS = 12
@@ -261,23 +261,77 @@ def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended
         yield from _user_asks_who_is_there(model)
 
 
+UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
+    "given-up": (
+        "The client asked for an answer, and gave up waiting for it.",
+        "",
+        "See whether response.create left and what came back: an error event, nothing at all (a lost connection), "
+        "or an answer later than the client's own limit; raise that limit, or reconnect.",
+        "response.create is answered by response.created or an error",
+        0.85,
+    ),
+    "attention": (
+        "A turn was not answered, and the user asked whether anybody was there.",
+        "No answer was begun between the two; no line shows whether the server or the client was to ask.",
+        "See whether response.create left after the turn and what came back; with create_response true the server asks "
+        "by itself.",
+        "after a turn comes response.created",
+        0.8,
+    ),
+    "asked": (
+        f"response.create got no answer: neither response.created nor an error within {LIMIT:.0f} s.",
+        "The service is stuck, or it dropped the request without a word.",
+        "Ask again, and take no answer within 8 s for none. If it repeats, look at the service's state, or reconnect.",
+        "response.create with no response.created in 8 s frees the slot",
+        0.9,
+    ),
+    "unknown": (
+        "Your turn was committed, and no answer was begun.",
+        "The server did not answer by itself, and the client did not ask; no line here shows which was due.",
+        "See session.updated: with create_response true the server answers, else send response.create.",
+        "after a turn comes response.created",
+        0.6,
+    ),
+    "server": (
+        "Your turn was committed, and the server never began to answer.",
+        "With this turn detection the server answers by itself, and it did not.",
+        "Ask again with response.create. If it repeats, look at the service's state and its limits.",
+        "after input_audio_buffer.committed comes response.created, where create_response is true",
+        0.75,
+    ),
+    "nobody": (
+        "Your turn has its transcript, and nobody asked for an answer.",
+        "create_response is false, so the client has to send response.create, and it did not.",
+        "Send response.create after a transcript with words in it, or set "
+        "session.audio.input.turn_detection.create_response to true.",
+        "when the client decides, it creates the response",
+        0.8,
+    ),
+}
+"""Why an answer did not begin: title, cause, cure, the rule it rests on, how sure."""
+
+
+def _unanswered(why: str, *marks: Evidence | None, said: str = "") -> Finding:
+    title, cause, cure, rests_on, confidence = UNANSWERED[why]
+    return found(
+        NO_RESPONSE,
+        "error",
+        title,
+        cause=said or cause,
+        cure=cure,
+        ours="r asks again." if why == "asked" else "",
+        evidence=marks,
+        rests_on=rests_on,
+        confidence=confidence,
+        key="server" if why == "unknown" else why,
+    )
+
+
 def _given_up(model: SessionModel, record: Record) -> Iterator[Finding]:
     """The client says itself that it waited in vain."""
     failure = failure_as(NO_RESPONSE, model, record)
-    if failure is None:
-        return
-    yield found(
-        NO_RESPONSE,
-        "error",
-        "The client asked for an answer, and gave up waiting for it.",
-        cause=failure.message,
-        cure="See whether response.create left and what came back: an error event, nothing at all (a lost connection), "
-        "or an answer later than the client's own limit; raise that limit, or reconnect.",
-        evidence=(failure.at,),
-        rests_on="response.create is answered by response.created or an error",
-        confidence=0.85,
-        key="given-up",
-    )
+    if failure is not None:
+        yield _unanswered("given-up", failure.at, said=failure.message)
 
 
 def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
@@ -290,40 +344,15 @@ def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
         if any(first.seq < seq < then.seq for seq in answers) or not any(seq < then.seq for seq in answers):
             continue
         waited = elapsed(first, then)
-        if before.answer is not None or (waited is not None and waited < PATIENCE):
-            continue
-        yield found(
-            NO_RESPONSE,
-            "error",
-            "A turn was not answered, and the user asked whether anybody was there.",
-            cause="No answer was begun between the two; no line shows whether the server or the client was to ask.",
-            cure="See whether response.create left after the turn and what came back; with create_response true the "
-            "server asks by itself.",
-            evidence=(first, then),
-            rests_on="after a turn comes response.created",
-            confidence=0.8,
-            key="attention",
-        )
-        return
+        if before.answer is None and (waited is None or waited >= PATIENCE):
+            yield _unanswered("attention", first, then)
+            return
 
 
 def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
-    for said in model.unanswered:
-        if _is_overdue(said.at, record):
-            yield found(
-                NO_RESPONSE,
-                "error",
-                f"response.create got no answer: neither response.created nor an error within {LIMIT:.0f} s.",
-                cause="The service is stuck, or it dropped the request without a word.",
-                cure="Ask again, and take no answer within 8 s for none. If it repeats, look at the service's state, "
-                "or reconnect.",
-                ours="r asks again.",
-                evidence=(said.at,),
-                rests_on="response.create with no response.created in 8 s frees the slot",
-                confidence=0.9,
-                key="asked",
-            )
-            return
+    said = next((one for one in model.unanswered if _is_overdue(one.at, record)), None)
+    if said is not None:
+        yield _unanswered("asked", said.at)
 
 
 def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Finding]:
@@ -338,42 +367,11 @@ def _turn_without_answer(model: SessionModel, record: Record) -> Iterator[Findin
     config = model.configured
     detects = "input_audio_buffer.speech_stopped" in model.witness.seen and not model.witness.is_ours
     if config.turn_detection is UNKNOWN and detects and _waited(segment.committed, record) > LIMIT:
-        yield found(
-            NO_RESPONSE,
-            "error",
-            "Your turn was committed, and no answer was begun.",
-            cause="The server did not answer by itself, and the client did not ask; no line here shows which was due.",
-            cure="See session.updated: with create_response true the server answers, else send response.create.",
-            evidence=(segment.committed, segment.transcribed),
-            rests_on="after a turn comes response.created",
-            confidence=0.6,
-            key="server",
-        )
+        yield _unanswered("unknown", segment.committed, segment.transcribed)
     elif config.server_replies and _is_overdue(segment.committed, record):
-        yield found(
-            NO_RESPONSE,
-            "error",
-            "Your turn was committed, and the server never began to answer.",
-            cause="With this turn detection the server answers by itself, and it did not.",
-            cure="Ask again with response.create. If it repeats, look at the service's state and its limits.",
-            evidence=(segment.committed, segment.transcribed),
-            rests_on="after input_audio_buffer.committed comes response.created, where create_response is true",
-            confidence=0.75,
-            key="server",
-        )
+        yield _unanswered("server", segment.committed, segment.transcribed)
     elif config.vad("create_response") is False and segment.transcript and _is_overdue(segment.transcribed, record):
-        yield found(
-            NO_RESPONSE,
-            "error",
-            "Your turn has its transcript, and nobody asked for an answer.",
-            cause="create_response is false, so the client has to send response.create, and it did not.",
-            cure="Send response.create after a transcript with words in it, or set "
-            "session.audio.input.turn_detection.create_response to true.",
-            evidence=(segment.committed, segment.transcribed),
-            rests_on="when the client decides, it creates the response",
-            confidence=0.8,
-            key="nobody",
-        )
+        yield _unanswered("nobody", segment.committed, segment.transcribed)
 
 
 def _waited(since: Evidence | None, record: Record) -> float:

@@ -21,9 +21,6 @@ LONGEST_TURN = 1_000
 """Characters of one turn that are kept."""
 _USER = any_of("users?", "caller", "human", "customer", "participant", "patient", "guest")
 _BOT = any_of("bot", "assistant", "agent", "ai", "model", "voicebot", "tts")
-_NAME_ENDS = r"[ _-]?(?:has |is |was |have )?"
-_SPEAKS = r"[ _-]?(?:speaking|talking|speech|to speak|to talk)\b"
-_STATE = r"(?:[ _]?state)?[ _]?(?:changed|state)?\b.{0,60}?(?:new_state\W{1,5}|(?:->|→|=>|\bto\b)\s*['\"]?)"
 _WORDS = r"\s*[:>]+\s*(\S.*)"
 _LEAD = (
     r"^(?:[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
@@ -35,80 +32,50 @@ _SAYS = (
     r"\]?(?: ?\([^)]{0,24}\))?"
 )
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
+_BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
+_ENDED = any_of("stop(?:ped|s)?", "finished", "ended"), any_of("stopped", "ended", "done"), "listening", "(?:停止|结束)"
+
+
+def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -> Phrase:
+    """`Bot started speaking`, `agent_state_changed: listening -> speaking`, `[AI] Response done`."""
+    does, did, becomes, does_in_chinese = verb
+    return pattern(
+        rf"\b{who}[ _-]?(?:has |is |was |have )?{does}[ _-]?(?:speaking|talking|speech|to speak|to talk)\b",
+        rf"\b{state}(?:[ _]?state)?[ _]?(?:changed|state)?\b.{{0,60}}?"
+        rf"(?:new_state\W{{1,5}}|(?:->|→|=>|\bto\b)\s*['\"]?){becomes}\b",
+        rf"{'用户' if state == 'user' else '(?:助手|机器人|AI)'}{does_in_chinese}(?:说话|播放)",
+        *rows,
+        rf"\bspeech[ _]{did}\b"
+        if state == "user"
+        else rf"\[(?:ai|assistant|bot)\] (?:response|speaking|playback) {did}\b",
+    )
+
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
-    (
-        "user_said",
-        pattern(
-            _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?(?=transcription:)") + _SAYS + _WORDS,
-            r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
-            r"\brole\W{1,4}user\b.{0,12}?\b(?:content|text)\W{1,4}" + r"(\w[^\"\\]*)",
-            r"\bspeech recogni[sz]ed as" + _QUOTE,
-            r"\bApplication: >> (\S.*)",
-        ),
-    ),
-    (
-        "bot_said",
-        pattern(
-            _LEAD + any_of("bot", "assistant", "agent", "ai", "voicebot", "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
-            r"\bcommitted agent (?:speech|transcript)\b" + _QUOTE,
-            r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
-            r"\bApplication: << (\S.*)",
-        ),
-    ),
-    (
-        "user_began",
-        pattern(
-            rf"\b{_USER}{_NAME_ENDS}(?:started|starts|start|began|begins){_SPEAKS}",
-            r"\bspeech[ _](?:started|begins|began)\b",
-            rf"\buser{_STATE}speaking\b",
-            r"\bstarting stt by vad\b",
-            "用户开始说话|检测到用户说话",
-        ),
-    ),
-    (
-        "user_ended",
-        pattern(
-            rf"\b{_USER}{_NAME_ENDS}(?:stopped|stops|stop|finished|ended){_SPEAKS}",
-            r"\bspeech[ _](?:stopped|ended)\b",
-            rf"\buser{_STATE}listening\b",
-            r"\bstt by vad end\b",
-            "用户停止说话|用户说完",
-        ),
-    ),
-    (
-        "bot_incomplete",
-        pattern(r"\bresponse\b.{0,24}\b(?:not complete\b.{0,24})?status\W{1,3}incomplete\b"),
-    ),
-    (
-        "bot_cut",
-        pattern(
-            rf"\b(?:{_BOT}|response|playback|audio)\b.{{0,24}}\b(?:interrupted|cut off|cancell?ed)\b"
-            r"(?!\W{1,4}(?:false|no\b))",
-            r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
-            r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
-        ),
-    ),
-    (
-        "bot_began",
-        pattern(
-            rf"\b{_BOT}{_NAME_ENDS}(?:started|starts|start|began|begins){_SPEAKS}",
-            rf"\bagent{_STATE}speaking\b",
-            r"\[(?:ai|assistant|bot)\] (?:response|speaking|playback) (?:started|began)\b|\bSTATE: speaking\b",
-            "(?:助手|机器人|AI)开始(?:说话|播放)",
-        ),
-    ),
-    (
-        "bot_ended",
-        pattern(
-            rf"\b{_BOT}{_NAME_ENDS}(?:stopped|stops|stop|finished|ended|done){_SPEAKS}",
-            rf"\bagent{_STATE}listening\b",
-            r"\[(?:ai|assistant|bot)\] (?:response|speaking|playback) (?:done|finished|ended|stopped)\b|"
-            r"\bSTATE: (?:listening|idle)\b",
-            "(?:助手|机器人|AI)(?:停止|结束)(?:说话|播放)",
-        ),
-    ),
-)
+    ("user_said", pattern(
+        _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?(?=transcription:)") + _SAYS + _WORDS,
+        r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
+        r"\bspeech recogni[sz]ed as" + _QUOTE,
+        r"\bApplication: >> (\S.*)",
+    )),
+    ("bot_said", pattern(
+        _LEAD + any_of("bot", "assistant", "agent", "ai", "voicebot", "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
+        r"\bcommitted agent (?:speech|transcript)\b" + _QUOTE,
+        r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
+        r"\bApplication: << (\S.*)",
+    )),
+    ("user_began", _speaks(_USER, "user", _BEGAN, r"\bstarting stt by vad\b")),
+    ("user_ended", _speaks(_USER, "user", _ENDED, r"\bstt by vad end\b")),
+    ("bot_incomplete", pattern(r"\bresponse\b.{0,24}\b(?:not complete\b.{0,24})?status\W{1,3}incomplete\b")),
+    ("bot_cut", pattern(
+        rf"\b(?:{_BOT}|response|playback|audio)\b.{{0,24}}\b(?:interrupted|cut off|cancell?ed)\b"
+        r"(?!\W{1,4}(?:false|no\b))",
+        r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
+        r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
+    )),
+    ("bot_began", _speaks(_BOT, "agent", _BEGAN, r"\bSTATE: speaking\b")),
+    ("bot_ended", _speaks(_BOT, "agent", _ENDED, r"\bSTATE: (?:listening|idle)\b")),
+)  # fmt: skip
 """What a line may tell, and the ways of saying it; the first that matches is taken."""
 _SUPPOSED = re.compile(
     r"\b(?:will|waiting|until|once|should|would|cannot|not|never|no|if|when|whether|allow\w*)\b", re.I
