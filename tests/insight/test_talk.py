@@ -35,6 +35,9 @@ def chat(*items: tuple[str, str, bool]) -> str:
 
 DATE = (("assistant", "Could you", True), ("user", "of May", False))
 HUMMED = (("assistant", "The weather today is", True), ("user", "Mm-hmm.", False))
+PHONE = """[{{"role": "agent", "message": "Hello, how can I help?", "time_in_call_secs": 0}},
+{{"role": "user", "message": "I need an appointment", "time_in_call_secs": 5}},
+{{"role": "user", "message": "{}", "time_in_call_secs": 21}}]"""
 ECHO = """User: hello there
 Assistant: Good morning, the museum opens at nine today.
 User: the museum opens at nine today
@@ -85,6 +88,8 @@ LIVEKIT = 'DEBUG livekit.agents - received user transcript {{"user_transcript": 
         (KOREAN.format("안녕하세요 반갑습니다") + "\nAI: 네, 안녕하세요!", ""),
         (chat(*HUMMED, *HUMMED), "barge-in-too-eager"),
         (chat(*HUMMED, ("assistant", "Six.", True), ("user", "And in Rome?", False)), ""),
+        (PHONE.format("Hello? Are you there?"), "no-response"),
+        (PHONE.format("On Friday, please."), ""),
         (FALSE_ALARM * 2, "barge-in-too-eager"),
         (FALSE_ALARM, ""),
         (LIVEKIT.format("Thanks for watching!"), "transcript-hallucinated"),

@@ -32,6 +32,7 @@ _SAYS = (
     r"\]?(?: ?\([^)]{0,24}\))?"
 )
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
+_LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
 _BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
 _ENDED = any_of("stop(?:ped|s)?", "finished", "ended"), any_of("stopped", "ended", "done"), "listening", "(?:停止|结束)"
 
@@ -54,13 +55,15 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
         _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?(?=transcription:)") + _SAYS + _WORDS,
+        r"\breceived user transcript\b" + _LATER,
+        r"\buser-transcription\b(?=.{0,400}final\W{1,4}true)" + _LATER,
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
         r"\bApplication: >> (\S.*)",
     )),
     ("bot_said", pattern(
         _LEAD + any_of("bot", "assistant", "agent", "ai", "voicebot", "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
-        r"\bcommitted agent (?:speech|transcript)\b" + _QUOTE,
+        r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
     )),
@@ -86,6 +89,9 @@ _NO_SPEECH = re.compile(
     re.I,
 )
 _CUT_TOLD = re.compile(r"['\"]interrupted['\"]\s?:\s?true")
+_USERS, _BOTS = ("user", "human", "caller", "customer"), ("assistant", "agent", "bot", "ai")
+_TIMES = ("created_at", "timestamp", "time", "secondsFromStart", "time_in_call_secs", "start_time")
+_TEXTS = ("content", "text", "message", "transcript")
 OF_CONVERSATION = re.compile(
     r"\b(?:input_audio_buffer|response|conversation\.item)\.(?!create\b|cancel\b|append\b|commit\b|clear\b)[a-z_.]{3,60}|"
     r"\b(?:Realtime)?(?:Server\w{0,10})?(?:[rR]esponse|[iI]nputAudioBuffer)(?:Created|Done|Audio|Output|Speech|Committed)"
@@ -116,15 +122,17 @@ def _is_said(words: str) -> bool:
 
 
 def turn_of_item(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """An item of a chat that says whether it was interrupted, as LiveKit keeps them."""
+    """An item of a chat that says when it was, or whether it was interrupted; mere messages may be a prompt."""
     role, cut = item.get("role"), item.get("interrupted")
-    if role not in ("user", "assistant") or not isinstance(cut, bool):
+    who = "user" if role in _USERS else "bot" if role in _BOTS else ""
+    if not who or not (isinstance(cut, bool) or any(isinstance(item.get(name), int | float | str) for name in _TIMES)):
         return None
-    content = item.get("content")
-    pieces = content if isinstance(content, list) else [content or item.get("text")]
+    content = next((item[name] for name in _TEXTS if isinstance(item.get(name), str | list)), "")
+    pieces = content if isinstance(content, list) else [content]
     words = " ".join(one for one in pieces[:20] if isinstance(one, str))[:LONGEST_TURN]
-    kind = "user_said" if role == "user" else "bot_said"
-    return {"type": TURN + kind, "words": words, "cut": cut, "id": item.get("id"), "told": words}
+    if words.startswith(("{", "[")) or not (words or isinstance(cut, bool)):
+        return None  # an event in a wrapper that says who sent it
+    return {"type": f"{TURN}{who}_said", "words": words, "cut": cut is True, "id": item.get("id"), "told": words}
 
 
 class Turns:

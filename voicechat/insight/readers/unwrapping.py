@@ -118,6 +118,8 @@ TIMES = (
     "date",
     "created",
     "created_at",
+    "secondsFromStart",
+    "time_in_call_secs",
     "at",
     "when",
     "receivedAt",
