@@ -257,6 +257,14 @@ def no_tool_runs_unallowed_and_each_call_is_answered_once(moments: list[Moment],
                 running.discard(effect.item.call_id or "")
 
 
+def r10_an_answer_sounds_only_while_the_loudspeaker_does(moments: list[Moment], policy: TurnPolicy) -> None:
+    """One that stays behind as sounding would be shown as speaking for the rest of the talk."""
+    for moment in moments:
+        for turn in moment.after.conversation.turns:
+            if turn.who == "assistant" and turn.sounding:
+                assert moment.after.playback.is_audible and turn.complete_at is None and turn.cut is None, moment
+
+
 CHECKS = [
     no_tool_runs_unallowed_and_each_call_is_answered_once,
     a_step_never_raises_and_no_deadline_stays,
@@ -264,6 +272,7 @@ CHECKS = [
     r3_reopening_only_opens,
     r4_a_closed_mic_has_a_reason_and_a_way_out,
     r5_a_mute_is_never_overridden,
+    r10_an_answer_sounds_only_while_the_loudspeaker_does,
     r12_never_two_creates_without_an_end_between,
     r14_only_a_wish_creates_and_only_an_interruption_cancels,
     nothing_is_asked_beyond_the_budget,

@@ -407,3 +407,13 @@ def test_one_odd_answer_cannot_spoil_the_rate() -> None:
 def test_what_was_heard_never_becomes_less(text: str, one: float, other: float, rate: float) -> None:
     early, late = sorted((one, other))
     assert 0 <= heard_length(text, early, rate) <= heard_length(text, late, rate) <= len(text)
+
+
+def test_sound_of_an_answer_that_was_given_up_ends_with_the_loudspeaker() -> None:
+    """The deck said `finishing` for the rest of the talk: nobody ended the sound of an answer that was over."""
+    talk = asked(connected()).hear(created("r1"), words("r1", "a1", HELLO), done("r1"))
+    talk.at(12.0).hear(created("r2"), words("r2", "a2", HELLO), done("r2")).tell(on.AssistantHeard())
+    talk.at(13.0).tell(on.PlaybackMoved(1, "a1", 0.0, 13.0))
+    assert talk.view.reply.state == "finishing"
+    talk.at(14.0).tell(on.AssistantFellSilent(14.0))
+    assert talk.at(30.0).view.reply.state == "ready"

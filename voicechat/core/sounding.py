@@ -114,13 +114,23 @@ def item_sounds(state: State, item_id: str, now: float) -> Conversation:
 
 
 def _sound_moved(state: State, index: int, now: float) -> Conversation:
-    """Sound that is already playing belongs to this answer from now on."""
+    """Sound that is already playing belongs to this answer from now on.
+
+    One that was taken for over is open again, or nobody would end it; one that was cut keeps its cut.
+    """
     conversation, connection = state.conversation, state.connection.number
-    for other in tuple(open_answers(conversation, connection)):
-        if other != index and conversation.turns[other].sounding and conversation.turns[other].done:
+    turn = conversation.turns[index]
+    if turn.cut is not None:
+        return conversation
+    if turn.complete_at is not None:
+        conversation = changed(conversation, index, replace(turn, complete_at=None))
+        conversation = replace(conversation, completed=conversation.completed - 1)
+    answers = tuple(open_answers(conversation, connection))
+    for other in answers:
+        if index in answers and other != index and conversation.turns[other].sounding and conversation.turns[other].done:
             conversation = changed(conversation, other, _stretch_ended(conversation.turns[other], now))
             return _sounds(state, conversation, index, now)
-    return conversation
+    return state.conversation
 
 
 def first_sound_if_playing(state: State, conversation: Conversation, index: int, now: float) -> Conversation:
