@@ -124,8 +124,7 @@ class _Sessions:
     def feed(self, record: Record) -> None:
         diagnosis = self.of.get(record.stream) or self._begin(record.stream)
         diagnosis.feed(record)
-        if not self.speaks_beta:
-            kind = record.event.get("type")
+        if not self.speaks_beta and (kind := record.event.get("type")) != record.type:
             self.speaks_beta = isinstance(kind, str) and kind in GA_NAMES
         if record.type == "error" and len(self.unexplained) < MOST_UNEXPLAINED:
             failure = diagnosis.model.failure

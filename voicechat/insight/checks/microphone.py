@@ -231,12 +231,14 @@ def mic_never_reopened(model: SessionModel, record: Record) -> Iterator[Finding 
         yield Ended(MIC_NEVER_REOPENED, record.mark())
         return
     closed = model.mic.closed_for_answer
+    if closed is None:
+        return
     if model.configured.turn_detection is None and not model.witness.is_ours:
         return  # push-to-talk: the user opens it
     committed = model.last["input_audio_buffer.commit"]
-    if closed is not None and committed is not None and 0 < committed.seq - closed.seq <= 3:
+    if committed is not None and 0 < committed.seq - closed.seq <= 3:
         return  # so it was the end of a turn of the client's
-    if closed is None or model.sounding is not None or model.is_ended:
+    if model.sounding is not None or model.is_ended:
         return
     done = model.newest.done if model.newest is not None else None
     ended = _later(model.playback.ended, closed)

@@ -337,7 +337,7 @@ def transcription_late(model: SessionModel, record: Record) -> Iterator[Finding 
 
 
 def _is_missing(model: SessionModel, segment: Segment, now: Evidence) -> bool:
-    if model.configured.transcription in (None, UNKNOWN) or segment.transcribed or segment.failed or model.is_ended:
+    if segment.transcribed or segment.failed or model.is_ended or model.configured.transcription in (None, UNKNOWN):
         return False
     if not model.witness.prints(DONE, DONE.replace("completed", "failed")):
         return False

@@ -9,8 +9,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any, Literal
+
+import msgspec
 
 from voicechat.insight.metrics.prices import Usage, read_usage
 
@@ -30,8 +31,7 @@ _FIRST_DELTAS = frozenset(
 Direction = Literal["in", "out", "local"]
 
 
-@dataclass(frozen=True, slots=True)
-class TurnNumbers:
+class TurnNumbers(msgspec.Struct, frozen=True, gc=False):
     """One turn of yours and the answer to it; an answer nobody asked for by voice has no `began_at`."""
 
     number: int
@@ -269,7 +269,7 @@ class TurnClock:
         return False
 
     def _replace(self, place: int, **changes: Any) -> None:
-        self.turns[place] = replace(self.turns[place], **changes)
+        self.turns[place] = msgspec.structs.replace(self.turns[place], **changes)
 
     def _trim(self) -> None:
         over = len(self.turns) - self._keep

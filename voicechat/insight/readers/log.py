@@ -174,6 +174,7 @@ def _of_tape(source: _Rejoined, reading: Reading) -> Iterator[Record]:
     first = seq = 0
     for block in source.blocks():
         raw: list[bytes] = []
+        kinds: list[str] = []
         told = _tape_lines(block)
         for number, line in enumerate(told, first + 1):
             if type(line) is _TapeLine:
@@ -193,7 +194,7 @@ def _of_tape(source: _Rejoined, reading: Reading) -> Iterator[Record]:
                         reading.has_times = True
                     kind, known_way = known
                     line_of.append(number)
-                    types[kind] += 1
+                    kinds.append(kind)
                     yield Record(seq, round(line.t - zero, 6), known_way, event, kind)
                     seq += 1
                     continue
@@ -209,9 +210,10 @@ def _of_tape(source: _Rejoined, reading: Reading) -> Iterator[Record]:
                     t = None if one.t is None else round(one.t - zero, 6)
                 record = record_of(seq, t, one.dir, one.event, one.stream)
                 line_of.append(place)
-                types[record.type] += 1
+                kinds.append(record.type)
                 yield record
                 seq += 1
+        types.update(kinds)
         first += len(told)
         reading.lines, reading.events = first, seq
 
