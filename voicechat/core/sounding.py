@@ -126,8 +126,8 @@ def _sound_moved(state: State, index: int, now: float) -> Conversation:
         conversation = changed(conversation, index, replace(turn, complete_at=None))
         conversation = replace(conversation, completed=conversation.completed - 1)
     answers = tuple(open_answers(conversation, connection))
-    for other in answers:
-        if index in answers and other != index and conversation.turns[other].sounding and conversation.turns[other].done:
+    for other in answers if index in answers else ():
+        if other != index and conversation.turns[other].sounding and conversation.turns[other].done:
             conversation = changed(conversation, other, _stretch_ended(conversation.turns[other], now))
             return _sounds(state, conversation, index, now)
     return state.conversation
