@@ -67,6 +67,7 @@ LIVEKIT = 'DEBUG livekit.agents - received user transcript {{"user_transcript": 
     ("log", "code"),
     [
         (ECHO, "self-echo"),
+        (ECHO.replace("User:", "[VOX] GA Transcription:").replace("Assistant:", "[VOX] GA Response:"), "self-echo"),
         (ECHO.replace("at nine today\n", "at ten I hope\n"), ""),
         ("Assistant: The small or the large one?\nUser: the large one\nAssistant: Done, goodbye.", ""),
         (cut_in_after(1.2), "barge-in-too-eager"),

@@ -22,7 +22,7 @@ from voicechat.insight.cures import Client, client_of
 from voicechat.insight.readers.loose import SURE, Shapes
 from voicechat.insight.readers.narration import CLIENT
 from voicechat.insight.readers.printed import Printed
-from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns, turn_in
+from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns
 from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, unit_of
 from voicechat.insight.readers.unwrapping import MERE_BODIES, Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Direction, Record, record_of
@@ -284,11 +284,7 @@ class _JsonLines:
         found = list(_told_in(value, number, printed))
         if not found and isinstance(value, dict):
             text = raw[:LOOKED_AT].decode(reading.encoding, "replace")
-            t = time_within(value)
-            turn = turn_in(text)
-            found = [(number, line.found) for line in printed.failures(number, text, t)]
-            if turn is not None:
-                found = [(number, Found(turn, t, "local"))]
+            found = [(number, line.found) for line in printed.failures(number, text, time_within(value))]
             if not found:
                 printed.doubt(number, text)
         if len(found) == 1:

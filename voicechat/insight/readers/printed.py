@@ -28,6 +28,7 @@ from voicechat.insight.readers.narration import (
     narrated,
     spelled_in,
 )
+from voicechat.insight.readers.talk import turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
 from voicechat.insight.records import NAMED
@@ -254,8 +255,9 @@ class Printed:
         yield from events or self.failures(open_.number, " ".join(open_.text.split()), open_.t)
 
     def failures(self, number: int, text: str, t: float | None) -> Iterator[Line]:
-        """What an object that is no event tells of refusals and lost lines."""
-        for told in failures_in(text):
+        """What an object that is no event tells of refusals, lost lines and turns."""
+        found = list(failures_in(text)) or [turn for turn in (turn_in(text),) if turn is not None]
+        for told in found:
             yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
 
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:

@@ -78,6 +78,11 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     )),
     ("bot_began", _speaks(_BOT, "agent", _BEGAN, r"\bSTATE: speaking\b")),
     ("bot_ended", _speaks(_BOT, "agent", _ENDED, r"\bSTATE: (?:listening|idle)\b")),
+    ("user_said", pattern(
+        r"\b(?:transcription|transcribed|recogni[sz]ed(?: text)?|stt result|asr result)\b: +(\w\S* \S.*)",
+        r"\btranscription['\"]?: ?['\"]((?:[^\"'\\]|\\.|'(?=\w))+)",
+    )),
+    ("bot_said", pattern(r"\bresponse: +['\"“]?([a-z]\S* \S+ .*)")),
 )  # fmt: skip
 """What a line may tell, and the ways of saying it; the first that matches is taken."""
 _SUPPOSED = re.compile(
