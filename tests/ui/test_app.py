@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 from textual import events
@@ -380,3 +381,18 @@ async def test_an_engine_that_goes_on_talking_does_not_disturb_the_end(attempt: 
     finally:
         over.set()
     talker.join()
+
+
+async def test_one_overlay_may_follow_another_before_it_is_made() -> None:
+    """F4 over the form for events ended the program on a busy machine: the footer asked for a pane not made yet."""
+    async with showing("talk", (120, 36)) as (app, _, pilot):
+        opens = [app.action_settings, app.action_devices, app.action_help, app.manual.open_form]
+        for first, then in permutations(opens, 2):
+            first()
+            await at_rest(pilot)
+            then()
+            app.talk.on_screen_resume()
+            await at_rest(pilot)
+            app.talk.close_overlays()
+            await at_rest(pilot)
+            assert app.talk.place == "talk"

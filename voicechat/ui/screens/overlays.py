@@ -148,11 +148,15 @@ class DevicesScreen(Overlay):
 class SettingsScreen(Overlay):
     """F4: what can be set while talking."""
 
-    def compose(self) -> ComposeResult:
-        """The list, on the right."""
+    def __init__(self) -> None:
         from voicechat.ui.widgets.settings_pane import SettingsPane
 
+        super().__init__()
         self.pane: SettingsPane = SettingsPane()
+        """There before the screen is composed: the talk asks for `place` as soon as it is on the stack."""
+
+    def compose(self) -> ComposeResult:
+        """The list, on the right."""
         self.follow(self.pane, "sound", "is_line_up", "calm", "mic", "meters", shown="session")
         yield self.pane
 
