@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from voicechat.errors import ConfigError
-from voicechat.token_server.access import AccessRules, names_this_computer, read_origin
+from voicechat.token_server import AccessRules, names_this_computer, read_origin
 
 ACCESS = "access-0123456789abcdef"
 HERE = {"Host": "127.0.0.1:8766"}

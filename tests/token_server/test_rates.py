@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicechat.token_server.access import Rates, client_of
+from voicechat.token_server import Rates, client_of
 
 
 def test_so_many_in_any_minute_and_then_the_time_to_wait() -> None:

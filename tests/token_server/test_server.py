@@ -17,8 +17,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.call_server import Seen, always, listening
-from voicechat.token_server.access import AccessRules
-from voicechat.token_server.server import TokenServer
+from voicechat.token_server import AccessRules, TokenServer
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import Token, from_token_url, mint
 

@@ -64,7 +64,7 @@ def token_server_command(flags: Mapping[str, Any], options: ServerOptions, confi
 
 def refuse_the_unsafe(options: ServerOptions, access: str) -> None:
     """Raises ConfigError for a server that would give keys to anybody who finds it."""
-    from voicechat.token_server.access import SHORTEST_ACCESS, is_loopback
+    from voicechat.token_server import SHORTEST_ACCESS, is_loopback
 
     hint = f"set {TOKEN_ACCESS} to at least {SHORTEST_ACCESS} random characters, and give it to those who may ask"
     if access and (len(access) < SHORTEST_ACCESS or not access.isascii() or not access.isprintable() or " " in access):
@@ -94,8 +94,7 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     import aiohttp
 
     from voicechat.engine.service_target import service_target
-    from voicechat.token_server.access import AccessRules, is_loopback, read_origin
-    from voicechat.token_server.server import TokenServer
+    from voicechat.token_server import AccessRules, TokenServer, is_loopback, read_origin
     from voicechat.transports.tokens import Token, mint
 
     provider = provider_of(settings)
