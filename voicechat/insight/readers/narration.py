@@ -226,8 +226,9 @@ def _of_microphone(said: str) -> Iterator[Told]:
             yield {"type": told, "told": said}
 
 
+@lru_cache(maxsize=512)
 def _gate(clause: str) -> str | None:
-    """What one clause says was done to the microphone."""
+    """What one clause says was done to the microphone; within a log they repeat more than whole sentences do."""
     if (flag := say.MIC_SET.search(clause)) is not None:
         enabled = flag[1].lower() == "true" if flag[1] else flag[2].lower() == "false"
         return "mic.opened" if enabled else "mic.closed"

@@ -54,7 +54,7 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
-        _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?(?=transcription:)") + _SAYS + _WORDS,
+        _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
         r"\breceived user transcript\b" + _LATER,
         r"\buser-transcription\b(?=.{0,400}final\W{1,4}true)" + _LATER,
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
