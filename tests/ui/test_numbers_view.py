@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.support.each import each
 from tests.support.numbers_talk import METERS, free_numbers, numbers
@@ -129,13 +130,13 @@ def test_a_bar_is_as_long_as_its_wait_and_a_missing_mark_joins_its_neighbour() -
     parts = bar_of(TURN, 100)
     assert [glyph for _, glyph, _ in parts] == ["━", "╌", "─"]
     assert sum(cells for cells, _, _ in parts) == 50
-    whole = replace(TURN, created_at=2.25)
+    whole = structs.replace(TURN, created_at=2.25)
     assert [cells for cells, _, _ in bar_of(whole, 100)] == [20, 5, 20, 5]
-    assert bar_of(replace(TURN, first_sound_at=None), 100) == []
+    assert bar_of(structs.replace(TURN, first_sound_at=None), 100) == []
 
 
 def test_sound_that_outruns_its_words_never_makes_a_bar_too_long() -> None:
-    early = replace(TURN, created_at=2.25, first_delta_at=2.6)
+    early = structs.replace(TURN, created_at=2.25, first_delta_at=2.6)
     assert [cells for cells, _, _ in bar_of(early, 100)] == [20, 5, 25, 0]
     assert sum(part or 0 for part in early.steps()) == pytest.approx(early.total)
     assert typical_steps((early,))[3] == 0.0
