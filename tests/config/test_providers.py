@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from voicechat.config.secrets import find_key
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.errors import ConfigError
+from voicechat.protocol.session_dialects import in_dialect
 from voicechat.transports.endpoint import endpoint
 
 TODAY = date(2026, 11, 21)
@@ -104,9 +106,39 @@ def test_azure_is_found_by_its_resource_or_its_address(tmp_path: Path) -> None:
     )
 
 
+def test_azure_voice_live_is_called_at_its_resource_and_takes_more_than_openai(tmp_path: Path) -> None:
+    file = tmp_path / "session.json"
+    wishes = {
+        "turn_detection": {"type": "azure_semantic_vad", "remove_filler_words": True},
+        "input_audio_noise_reduction": {"type": "azure_deep_noise_suppression"},
+        "input_audio_echo_cancellation": {"type": "server_echo_cancellation"},
+        "voice": {"type": "azure-standard", "name": "en-US-AvaNeural", "rate": "1.2"},
+    }
+    file.write_text(json.dumps(wishes), encoding="utf-8")
+    text = f'provider = "azure-voice-live"\nresource = "mine"\nsession = "{file}"'
+    wanted = plan(settings_of(tmp_path, text))
+    assert address(wanted.provider.websocket_url, wanted.provider.base_url, "gpt-realtime") == (
+        "https://mine.services.ai.azure.com/voice-live/realtime?api-version=2026-07-15&model=gpt-realtime"
+    )
+    sent = in_dialect(wanted.wishes.session, "beta").session
+    assert {name: sent.get(name) for name in wishes} == wishes
+    assert len([one for one in wanted.remarks if "OpenAI" in one or "provider" in one]) == len(wishes)
+    with pytest.raises(ConfigError):
+        settings_of(tmp_path, f'session = "{file}"')
+        plan(settings_of(tmp_path, f'session = "{file}"'))
+
+
+def test_a_preset_may_say_what_a_session_needs_there(tmp_path: Path) -> None:
+    wanted = plan(settings_of(tmp_path, 'provider = "glm"'))
+    sent = in_dialect(wanted.wishes.session, "beta").session
+    assert (sent["input_audio_format"], sent["beta_fields"]) == ("pcm16", {"chat_mode": "audio", "tts_source": "e2e"})
+    assert wanted.provider.input_rate == 16_000
+
+
 @pytest.mark.parametrize(
     ("text", "says", "hint"),
     [
+        ('provider = "azure-voice-live"', "needs the address of your resource", "https://NAME.services.ai.azure.com"),
         ('provider = "azure"\nmodel = "d"', "needs the address of your resource", "--base-url"),
         ('provider = "azure"\nresource = "a/b"\nmodel = "d"', "not the name of a resource", "my-resource"),
         ('provider = "azure"\nresource = "r"', "needs the name of your deployment", "--model"),

@@ -72,6 +72,50 @@ async def test_an_unknown_server_at_a_bare_address_is_found_out(
         assert known.transport == ("websocket" if steps[-1] == "websocket" else "webrtc")
 
 
+@pytest.mark.parametrize(
+    ("provider", "dialect", "path", "says"),
+    [
+        ("xai", "xai", "/v1/realtime", {"voice": "eve"}),
+        ("azure-voice-live", "beta", "/voice-live/realtime", {"input_audio_format": None}),
+        ("glm", "beta", "/v1/realtime", {"input_audio_format": "pcm16"}),
+        ("dashscope-intl", "beta", "/v1/realtime", {"modalities": ["text", "audio"]}),
+    ],
+)
+async def test_a_preset_calls_a_service_that_is_nearly_openais_as_it_wants_to_be_called(
+    tmp_path: Path, provider: str, dialect: Dialect, path: str, says: dict[str, object]
+) -> None:
+    service = ScriptedService(takes=frozenset({"websocket"}), dialect=dialect, needs_key="k")
+    async with service.serving() as url, calling(url, tmp_path, provider=provider, key="k") as caller:
+        await caller.configured()
+        assert caller.session.state.configuration.refused == ()
+        assert caller.notices() == []
+    assert [seen.path for seen in service.seen] == [path]
+    (update,) = [event for event in service.events if event["type"] == "session.update"]
+    assert {name: update["session"].get(name) for name in says} == says
+    assert "turn_detection" in update["session"]
+
+
+async def test_words_that_are_sent_whole_each_time_take_the_place_of_those_before(tmp_path: Path) -> None:
+    transcription = "conversation.item.input_audio_transcription"
+    service = ScriptedService(takes=frozenset({"websocket"}), dialect="xai")
+    async with service.serving() as url, calling(url, tmp_path, provider="xai", key="k") as caller:
+        await caller.configured()
+
+        async def hears(kind: str, words: str) -> None:
+            event = {"type": f"{transcription}.{kind}", "item_id": "item_1", "transcript": words}
+            await service.socket.send_str(json.dumps(event))
+            await caller.until(lambda: [turn.text for turn in caller.session.state.conversation.turns] == [words])
+
+        await service.socket.send_str(json.dumps({"type": "ping", "event_id": "p"}))
+        started = {"type": "input_audio_buffer.speech_started", "item_id": "item_1", "audio_start_ms": 0}
+        await service.socket.send_str(json.dumps(started))
+        await hears("updated", "Two")
+        await hears("updated", "Too plus two")
+        assert not caller.session.state.conversation.turns[0].final
+        await hears("completed", "Two plus two.")
+        assert caller.session.state.conversation.turns[0].final
+
+
 async def test_what_is_remembered_and_refused_is_forgotten(tmp_path: Path) -> None:
     service = ScriptedService(takes=frozenset({"multipart"}))
     async with service.serving() as url:

@@ -166,6 +166,73 @@ def test_include_stays_in_a_transcription_session() -> None:
     assert session_to_beta(ga).session == {"include": ["item.input_audio_transcription.logprobs"]}
 
 
+def test_xai_keeps_voice_turns_and_hints_in_places_of_its_own() -> None:
+    vad = {"type": "server_vad", "create_response": True, "threshold": 0.6}
+    ga: dict[str, Any] = {
+        "type": "realtime",
+        "instructions": "x",
+        "output_modalities": ["audio"],
+        "audio": {
+            "input": {
+                "format": {"type": "audio/pcm", "rate": 16000},
+                "transcription": {"model": "grok-transcribe", "language": "de", "keywords": ["Elbe"]},
+                "turn_detection": vad,
+            },
+            "output": {"voice": "eve", "speed": 1.2},
+        },
+    }
+    hints = {"model": "grok-transcribe", "language_hint": "de", "keyterms": ["Elbe"]}
+    xai: dict[str, Any] = {
+        "instructions": "x",
+        "modalities": ["text", "audio"],
+        "voice": "eve",
+        "turn_detection": vad,
+        "audio": {
+            "input": {"format": {"type": "audio/pcm", "rate": 16000}, "transcription": hints},
+            "output": {"speed": 1.2},
+        },
+    }
+    assert in_dialect(ga, "xai").session == xai and in_dialect(ga, "xai").lost == []
+    assert session_to_ga(xai).session == ga
+
+
+@each(
+    ("turns", "spelled", "loses"),
+    [
+        (None, None, []),
+        (
+            {"type": "server_vad", "interrupt_response": True},
+            {"type": "server_vad", "create_response": True},
+            [],
+        ),
+        (
+            {"type": "semantic_vad", "eagerness": "low", "create_response": False},
+            {"type": "server_vad", "create_response": False},
+            ["session.audio.input.turn_detection.type"],
+        ),
+    ],
+)
+def test_xai_detects_turns_by_sound_and_is_told_to_answer(turns: Any, spelled: Any, loses: list[str]) -> None:
+    done = in_dialect({"audio": {"input": {"turn_detection": turns}}}, "xai")
+    assert done.session == {"turn_detection": spelled}
+    assert [lost.path for lost in done.lost] == loses
+
+
+@each(
+    ("voice", "beta"),
+    [
+        ("en-US-AvaNeural", {"type": "azure-standard", "name": "en-US-AvaNeural"}),
+        ("en-US-Ava:DragonHDLatestNeural", {"type": "azure-standard", "name": "en-US-Ava:DragonHDLatestNeural"}),
+        ("alloy", "alloy"),
+        ("en-US-custom", "en-US-custom"),
+    ],
+)
+def test_a_voice_of_azures_is_an_object_in_beta(voice: str, beta: Any) -> None:
+    ga: dict[str, Any] = {"type": "realtime", "audio": {"output": {"voice": voice}}}
+    assert session_to_beta(ga).session == {"voice": beta}
+    assert session_to_ga({"voice": beta}).session == ga
+
+
 def test_said_in_both_spellings_ga_counts() -> None:
     both: dict[str, Any] = {"voice": "ash", "audio": {"output": {"voice": "cedar"}}}
     assert session_to_ga(both).session["audio"] == {"output": {"voice": "cedar"}}
@@ -201,4 +268,5 @@ def test_response_options_get_no_session_type() -> None:
 )
 def test_no_session_however_odd_breaks_a_translation(session: dict[str, Any]) -> None:
     assert isinstance(in_dialect(session, "beta").session, dict)
+    assert isinstance(in_dialect(session, "xai").session, dict)
     assert isinstance(in_dialect(session, "ga").session, dict)

@@ -20,12 +20,20 @@ from aiohttp import web
 from tests.support.call_server import Event, Seen, SocketService, read
 from tests.support.peers import Side, side
 
-Dialect = Literal["ga", "beta"]
+Dialect = Literal["ga", "beta", "xai"]
 ALL = frozenset({"multipart", "sdp", "client_secret", "sessions", "websocket"})
 PAGE = "<!doctype html><html><body>Welcome</body></html>"
 
 GA_SESSION: dict[str, Any] = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
 BETA_SESSION: dict[str, Any] = {"modalities": ["text", "audio"], "input_audio_format": "pcm16", "voice": "alloy"}
+XAI_SESSION: dict[str, Any] = {"voice": "ara", "turn_detection": {"type": "server_vad"}, "audio": {}}
+SESSIONS: dict[Dialect, dict[str, Any]] = {"ga": GA_SESSION, "beta": BETA_SESSION, "xai": XAI_SESSION}
+FOREIGN = {
+    "ga": ("modalities", "voice"),
+    "beta": ("type", "audio", "output_modalities"),
+    "xai": ("type", "output_modalities", "max_output_tokens"),
+}
+"""Fields that a service of each dialect does not know."""
 
 
 @dataclass
@@ -142,7 +150,7 @@ class ScriptedService(SocketService):
         return self.beta_is_off and "openai-beta" in seen.headers
 
     def _session(self) -> dict[str, Any]:
-        return dict(GA_SESSION if self.dialect == "ga" else BETA_SESSION, id="sess_1")
+        return dict(SESSIONS[self.dialect], id="sess_1")
 
     def _answers(self, event: Event) -> list[Event]:
         self.events.append(event)
@@ -154,8 +162,7 @@ class ScriptedService(SocketService):
 
     def _mistake(self, session: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first field of the other dialect, as real services refuse it: the whole update with it."""
-        foreign = ("type", "audio", "output_modalities") if self.dialect == "beta" else ("modalities", "voice")
-        name = next((name for name in foreign if name in session), "")
+        name = next((name for name in FOREIGN[self.dialect] if name in session), "")
         if not name and self.dialect == "ga" and "type" not in session:
             name = "type"
         if not name:

@@ -13,6 +13,7 @@ from voicechat.cli.help import App
 from voicechat.errors import ConfigError
 
 if TYPE_CHECKING:
+    from voicechat.protocol.dialects import Dialect
     from voicechat.protocol.session_config import CheckedSession, Problem
 
 app = App()
@@ -26,6 +27,7 @@ class DialectChoice(StrEnum):
 
     ga = "ga"
     beta = "beta"
+    xai = "xai"
 
 
 @app.callback()
@@ -39,7 +41,7 @@ def check(
         str, typer.Argument(metavar="FILE", help="JSON (comments allowed) or TOML; - reads standard input.")
     ],
     dialect: Annotated[
-        DialectChoice, typer.Option("--dialect", help="What the service speaks: ga (OpenAI today) or beta.")
+        DialectChoice, typer.Option("--dialect", help="What the service speaks: ga (OpenAI today), beta or xai.")
     ] = DialectChoice.ga,
     show: Annotated[bool, typer.Option("--show", help="Print the session.update that would be sent.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
@@ -63,13 +65,13 @@ def check(
     raise typer.Exit(exit_codes.DONE if checked.is_valid else exit_codes.USAGE)
 
 
-def _checked(file: str, dialect: str) -> CheckedSession:
+def _checked(file: str, dialect: Dialect) -> CheckedSession:
     from voicechat.config.session_file import read_session_text
     from voicechat.protocol.session_config import check_session
 
     name = "standard input" if file == "-" else file
     config = read_session_text(_text(file), name)
-    return check_session(config, dialect="beta" if dialect == "beta" else "ga")
+    return check_session(config, dialect=dialect)
 
 
 def _text(file: str) -> str:
@@ -117,7 +119,7 @@ def _verdict(checked: CheckedSession) -> str:
     return f"Valid: {what} with {told}." if told else f"Valid: {what}, no problems."
 
 
-def _update(checked: CheckedSession, dialect: str) -> str:
+def _update(checked: CheckedSession, dialect: Dialect) -> str:
     """The event as it would go over the wire, indented."""
     import json
 
@@ -125,10 +127,10 @@ def _update(checked: CheckedSession, dialect: str) -> str:
     from voicechat.protocol.codec import encode
 
     update = SessionUpdate(session=checked.session)
-    return json.dumps(json.loads(encode(update, "beta" if dialect == "beta" else "ga")), indent=2, ensure_ascii=False)
+    return json.dumps(json.loads(encode(update, dialect)), indent=2, ensure_ascii=False)
 
 
-def _as_json(checked: CheckedSession, dialect: str) -> str:
+def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
     import json
 
     return json.dumps(

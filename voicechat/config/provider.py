@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-Dialect = Literal["auto", "ga", "beta", "live"]
+Dialect = Literal["auto", "ga", "beta", "xai", "live"]
 Encoding = Literal["pcm16", "pcmu", "pcma"]
 
 HANDSHAKES = ("auto", "multipart", "sdp", "client_secret", "sessions")
 TRANSPORTS = ("auto", "webrtc", "websocket")
 AUTH_STYLES = ("bearer", "api-key", "query")
-DIALECTS = ("auto", "ga", "beta", "live")
+DIALECTS = ("auto", "ga", "beta", "xai", "live")
 ENCODINGS = ("pcm16", "pcmu", "pcma")
 QUIRKS = {
     "commit_after_stop": "the service hears the end of a turn and still waits to be told to commit it",
@@ -33,6 +33,10 @@ class Provider:
     voice: str = ""
     transcription_model: str = ""
     """Empty: left out of the session, the service decides."""
+    session: Mapping[str, Any] = field(default_factory=dict)
+    """What a session has to say there beyond our own defaults, in GA spelling."""
+    takes: tuple[str, ...] = ()
+    """Session fields (GA paths) where it takes more than OpenAI does: their values pass the check with a note."""
     needs_key: bool = False
     needs_model: str = ""
     """What a model's name is there ("the name of your deployment"), where none can be assumed."""

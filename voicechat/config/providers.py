@@ -62,7 +62,7 @@ def why_impossible(settings: Settings) -> ConfigError | None:
     if not settings.base_url and "{resource}" in provider.base_url and not settings.resource:
         return ConfigError(
             f"provider {provider.name} needs the address of your resource",
-            hint="add --base-url https://NAME.openai.azure.com/openai/v1, or write resource in the configuration file",
+            hint=f"add --base-url {provider.base_url.format(resource='NAME')}, or resource to the configuration file",
         )
     if not settings.base_url and not provider.base_url and provider.name != "local":
         return ConfigError(f"provider {provider.name} needs an address", hint="add --base-url https://host/v1")

@@ -26,7 +26,7 @@ class Known(msgspec.Struct, frozen=True):
     handshake: Literal["", "multipart", "sdp", "client_secret", "sessions"] = ""
     transport: Literal["", "webrtc", "websocket"] = ""
     """websocket only where WebRTC was refused by the service: a network without UDP is not the service's doing."""
-    dialect: Literal["", "ga", "beta"] = ""
+    dialect: Literal["", "ga", "beta", "xai"] = ""
 
 
 class ServiceMemory:

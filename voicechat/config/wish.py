@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ def plan(settings: Settings) -> Plan:
     if is_translating(settings):
         return translation_plan(settings, provider)
     preset = preset_of(settings)
-    own, remarks = session_of_file(settings.session)
+    own, remarks = session_of_file(settings.session, provider.takes)
     session = merged(defaults(settings, provider, preset), own)
     if is_live(settings, provider, session):
         provider = replace(provider, dialect="live", handshake="live")
@@ -122,8 +122,11 @@ def translation_plan(settings: Settings, provider: Provider) -> Plan:
     )
 
 
-def session_of_file(name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The checked session of `--session FILE` in the GA dialect, and what is worth telling about it."""
+def session_of_file(name: str, takes: Collection[str] = ()) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The checked session of `--session FILE` in the GA dialect, and what is worth telling about it.
+
+    `takes` are GA paths where the service takes more than OpenAI (`Provider.takes`). Raises ConfigError.
+    """
     if not name:
         return {}, ()
     path = Path(name)
@@ -133,7 +136,7 @@ def session_of_file(name: str) -> tuple[dict[str, Any], tuple[str, ...]]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"cannot read {name}: {error.strerror}", hint="check --session") from error
-    checked = check_session(read_session_text(text, name))
+    checked = check_session(read_session_text(text, name), overruled=takes)
     errors = [problem for problem in checked.problems if problem.severity == "error"]
     if errors:
         raise ConfigError(
@@ -156,7 +159,7 @@ def defaults(settings: Settings, provider: Provider, preset: Preset) -> dict[str
     if transcriber := settings.transcription_model or provider.transcription_model:
         transcription = {"model": transcriber} | ({"language": settings.language} if settings.language else {})
         heard["transcription"] = transcription if preset.transcription else None
-    return {
+    own: dict[str, Any] = {
         "type": "realtime",
         **({"model": provider.model} if provider.model else {}),
         "instructions": DEFAULT_INSTRUCTIONS,
@@ -168,6 +171,7 @@ def defaults(settings: Settings, provider: Provider, preset: Preset) -> dict[str
             "output": {"voice": provider.voice} if provider.voice else {},
         },
     }
+    return merged(own, provider.session)
 
 
 def explicit(session: dict[str, Any], settings: Settings, detection: dict[str, Any]) -> None:
@@ -210,4 +214,4 @@ def is_on_this_machine(provider: Provider) -> bool:
 
 def voice_of(session: Mapping[str, Any]) -> object:
     voice = session["audio"]["output"].get("voice", "")
-    return voice.get("id", "") if isinstance(voice, dict) else voice
+    return voice.get("id") or voice.get("name", "") if isinstance(voice, dict) else voice

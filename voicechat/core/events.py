@@ -493,7 +493,7 @@ class LineOpened:
     """The handshake that worked."""
     unix_time: float | None = None
     """The wall clock as the line opened: services say in its terms when a session ends (R28)."""
-    dialect: Literal["", "ga", "beta"] = ""
+    dialect: Literal["", "ga", "beta", "xai"] = ""
     """What this service is known to speak, until its session says otherwise; empty where nothing is known."""
 
 

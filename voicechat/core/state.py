@@ -32,7 +32,7 @@ class Wishes:
     """The whole configuration in the GA dialect, turn detection included."""
     greeting: str = ""
     """Ask for a first answer with these instructions once the configuration is in force (R13)."""
-    dialect: Literal["auto", "ga", "beta"] = "auto"
+    dialect: Literal["auto", "ga", "beta", "xai"] = "auto"
     provider: str = "local"
     model: str = ""
     voice: str = ""
@@ -179,7 +179,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    dialect: Literal["ga", "beta"] = "ga"
+    dialect: Literal["ga", "beta", "xai"] = "ga"
     dialect_switched: bool = False
     asked_at: float | None = None
     """A session.update left and is unanswered since."""

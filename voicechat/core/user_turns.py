@@ -21,6 +21,7 @@ from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionDelta,
     ConversationItemInputAudioTranscriptionFailed,
     ConversationItemInputAudioTranscriptionSegment,
+    ConversationItemInputAudioTranscriptionUpdated,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
@@ -35,6 +36,7 @@ LINE_LOST = "the line was lost"
 
 Transcription = (
     ConversationItemInputAudioTranscriptionDelta
+    | ConversationItemInputAudioTranscriptionUpdated
     | ConversationItemInputAudioTranscriptionCompleted
     | ConversationItemInputAudioTranscriptionSegment
     | ConversationItemInputAudioTranscriptionFailed
@@ -110,6 +112,8 @@ def transcribed(state: State, wire: Transcription, now: float) -> Conversation:
         case ConversationItemInputAudioTranscriptionSegment(text=text):
             blank = " " if part.text and text else ""
             turn = with_part(turn, replace(part, text=part.text + blank + text.strip()))
+        case ConversationItemInputAudioTranscriptionUpdated(transcript=text):
+            turn = with_part(turn, replace(part, text=text))
         case ConversationItemInputAudioTranscriptionDelta(delta=delta):
             turn = with_part(turn, replace(part, text=part.text + delta))
     return changed(conversation, index, turn)

@@ -114,7 +114,7 @@ class ConnectionView:
     session_limit: float | None = None
     """Seconds after which the service ends a line; None where it sets no limit."""
     receive_fallback: str = ""
-    dialect: Literal["ga", "beta"] = "ga"
+    dialect: Literal["ga", "beta", "xai"] = "ga"
     """How the service spells its events; what is written by hand has to follow."""
     why: str = ""
     """Why this transport and not the one that was asked for first."""

@@ -357,7 +357,7 @@ def connection_view(state: State, now: float) -> ConnectionView:
     effective = state.configuration.effective
     started_at = state.conversation.started_at
     voice = get_path(effective, ("audio", "output", "voice"))
-    voice = voice.get("id") if isinstance(voice, dict) else voice
+    voice = voice.get("id") or voice.get("name") if isinstance(voice, dict) else voice
     model = effective.get("model")
     return ConnectionView(
         phase=line.phase,

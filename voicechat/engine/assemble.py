@@ -113,7 +113,7 @@ def translator_for(settings: Settings, environ: Mapping[str, str], session: Sess
     return Translator(options, lambda: turn_views(session.state, session.clock()), session.tell, session.clock, watch)
 
 
-Dialect = Literal["", "ga", "beta"]
+Dialect = Literal["", "ga", "beta", "xai"]
 _MOST_WAYS = 3
 """Attempts within one: the remembered way, the one without the beta's header, and the one from scratch."""
 

@@ -211,7 +211,7 @@ class SessionShown(msgspec.Struct, frozen=True, tag_field="kind", tag="session")
     """JSON of what a session that began now would ask for."""
     was: tuple[tuple[str, str], ...] = ()
     """(path, JSON) of what `SettingUndone` goes back to, the latest last."""
-    dialect: Literal["ga", "beta"] = "ga"
+    dialect: Literal["ga", "beta", "xai"] = "ga"
     transport: str = "WebRTC"
     preset: str = ""
     """The preset whose every value holds; empty where single options overrule it."""

@@ -111,13 +111,13 @@ class Ways:
             known = Known("", "websocket", known.dialect)
         self._keep(base_url, known)
 
-    def spoke(self, base_url: str, dialect: Literal["", "ga", "beta"]) -> None:
+    def spoke(self, base_url: str, dialect: Literal["", "ga", "beta", "xai"]) -> None:
         """Keep the dialect that was spoken, if it was found out."""
         if dialect and self._provider.dialect == "auto":
             known = self._memory.known(base_url)
             self._keep(base_url, Known(known.handshake, known.transport, dialect))
 
-    def dialect(self, base_url: str) -> Literal["", "ga", "beta"]:
+    def dialect(self, base_url: str) -> Literal["", "ga", "beta", "xai"]:
         """What is spoken at first: what was remembered, or GA where beta was switched off; empty where nobody knows."""
         if self._beta_is_off:
             return "ga"

@@ -66,7 +66,7 @@ from voicechat.protocol.server_events import (
     SessionCreated,
     SessionUpdated,
 )
-from voicechat.protocol.session_dialects import in_dialect, response_options_to_beta
+from voicechat.protocol.session_dialects import in_dialect, response_options_to_beta, response_options_to_xai
 from voicechat.protocol.wire import JsonValue, MalformedFrame, UnknownEvent, WireEvent, type_of
 
 Fields: TypeAlias = dict[str, JsonValue]
@@ -198,7 +198,13 @@ def _frame(event: WireEvent, dialect: Dialect) -> dict[str, JsonValue]:
     name = name_in(type_of(event), dialect, kind)
     if name is None:
         raise LocalProtocolError(f"the {dialect} dialect has no {type_of(event)}")
-    return {"type": name, **(fields if dialect == "ga" else _to_beta(event, fields))}
+    match dialect:
+        case "ga":
+            return {"type": name, **fields}
+        case "beta":
+            return {"type": name, **_to_beta(event, fields)}
+        case "xai":
+            return {"type": name, **_to_xai(event, fields)}
 
 
 def _fields(record: msgspec.Struct) -> dict[str, JsonValue]:
@@ -238,6 +244,16 @@ def _to_beta(event: WireEvent, fields: dict[str, JsonValue]) -> dict[str, JsonVa
             return {name: value for name, value in fields.items() if name != "name"}
         case _, {"item": dict(item)}:
             return {**fields, "item": item_to_beta(item)}
+        case _:
+            return fields
+
+
+def _to_xai(event: WireEvent, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    match event, fields:
+        case SessionUpdate(), {"session": dict(session)}:
+            return {**fields, "session": in_dialect(session, "xai").session}
+        case ResponseCreate(), {"response": dict(options)}:
+            return {**fields, "response": response_options_to_xai(options)}
         case _:
             return fields
 

@@ -1,4 +1,5 @@
-"""Two spellings of one protocol: GA, and beta, which OpenAI has retired but gateways still speak.
+"""Three spellings of one protocol: GA; beta, which OpenAI has retired but gateways still speak; and xAI's, which is GA
+with a few session fields elsewhere.
 
 Inside voicechat everything is GA. What comes in is understood in either spelling whatever the service claims to speak;
 what goes out is spelled in the one dialect that was agreed on. The handshake says nothing about the dialect: it is
@@ -12,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from voicechat.protocol.wire import JsonValue
 
-Dialect: TypeAlias = Literal["ga", "beta"]
+Dialect: TypeAlias = Literal["ga", "beta", "xai"]
 
 GA_NAMES = {
     "transcription_session.update": "session.update",
@@ -68,7 +69,7 @@ def name_in(event_type: str, dialect: Dialect, session: Mapping[str, object] | N
 
     Beta names a session event after the session's kind, so `session` (GA form) decides there.
     """
-    if dialect == "ga":
+    if dialect != "beta":
         return event_type
     if event_type in _NOT_IN_BETA_EITHER or event_type.startswith(_NOT_IN_BETA):
         return None

@@ -1,4 +1,4 @@
-"""What each client event may hold, as it is written on the wire, in both dialects: for the form and its completion.
+"""What each client event may hold, as it is written on the wire, in every dialect: for the form and its completion.
 
 A session is judged by `session_config`; everything around it, items and the options of one answer, is here.
 """
@@ -88,7 +88,7 @@ def _message(parts: Mapping[str, Fields]) -> Fields:
 
 
 def _items(dialect: Dialect) -> ItemShape:
-    said = "output_text" if dialect == "ga" else "text"
+    said = "text" if dialect == "beta" else "output_text"
     messages = {"user": _USER, "assistant": {said: _INPUT_TEXT}, "system": {"input_text": _INPUT_TEXT}}
     others: dict[str, Fields] = {
         "function_call": Fields(
@@ -96,7 +96,7 @@ def _items(dialect: Dialect) -> ItemShape:
         ),
         "function_call_output": Fields({**_HEAD, "call_id": _NAME, "output": _NAME}, required=("call_id", "output")),
     }
-    if dialect == "ga":
+    if dialect != "beta":
         answer = {**_HEAD, "approval_request_id": _NAME, "approve": Flag(), "reason": _MAYBE}
         others["mcp_approval_response"] = Fields(answer, required=("approval_request_id", "approve"))
     return ItemShape({role: _message(parts) for role, parts in messages.items()}, others)
@@ -108,7 +108,7 @@ def _input(items: ItemShape) -> Shape:
     return ByKind(listing=ListOf(both), null=True)
 
 
-ITEMS: dict[Dialect, ItemShape] = {"ga": _items("ga"), "beta": _items("beta")}
+ITEMS: dict[Dialect, ItemShape] = {"ga": _items("ga"), "beta": _items("beta"), "xai": _items("xai")}
 _FOR_ONE_ANSWER: dict[str, Shape] = {
     "conversation": Word(("auto", "none")),
     "instructions": _MAYBE,
@@ -141,6 +141,7 @@ RESPONSES: dict[Dialect, Fields] = {
             "tool_choice": ByKind(text=Word(("none", "auto", "required")), table=FreeForm()),
         }
     ),
+    "xai": Fields({"instructions": _MAYBE, "modalities": ListOf(Word(("audio", "text")), at_least=1)}),
 }
 _BETA_OF_ITS_OWN: dict[str, Shape] = {
     "modalities": ListOf(Word(("audio", "text")), at_least=1),
@@ -154,7 +155,16 @@ _BETA_OF_ITS_OWN: dict[str, Shape] = {
     "tracing": TRACING,
     "include": INCLUDE,
 }
-SESSIONS: dict[Dialect, Fields] = {"ga": REALTIME, "beta": Fields({**BETA_SHAPES, **_BETA_OF_ITS_OWN})}
+_AS_IN_GA = ("model", "instructions", "audio", "tools", "tool_choice", "reasoning")
+_XAI_SESSION: dict[str, Shape] = {
+    **{name: REALTIME.members[name] for name in _AS_IN_GA},
+    **{name: BETA_SHAPES[name] for name in ("modalities", "voice", "turn_detection")},
+}
+SESSIONS: dict[Dialect, Fields] = {
+    "ga": REALTIME,
+    "beta": Fields({**BETA_SHAPES, **_BETA_OF_ITS_OWN}),
+    "xai": Fields(_XAI_SESSION),
+}
 """For completion; whether a session is right is for `check_session` to say."""
 
 TRANSCRIPTION_UPDATE = "transcription_session.update"

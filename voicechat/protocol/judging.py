@@ -68,7 +68,7 @@ def _unknown(kind: str, dialect: Dialect) -> Verdict:
     shown = kind[:60]
     if kind in SERVER_EVENTS:
         return Verdict("wrong", f"type: only a service says {shown}", kind)
-    other: Dialect = "beta" if dialect == "ga" else "ga"
+    other: Dialect = "ga" if dialect == "beta" else "beta"
     if kind in client_types(other):
         return Verdict("wrong", f"type: the {dialect} dialect has no {shown}", kind)
     if guess := nearest(kind, client_types(dialect)):
@@ -113,7 +113,7 @@ def _first_difference(written: dict[str, JsonValue], taken: dict[str, JsonValue]
     for name in written:
         if name not in taken:
             path = f"session.{name[:60]}"
-            there = canonical_path(path) if dialect == "ga" else beta_path(path)
+            there = beta_path(path) if dialect == "beta" else canonical_path(path)
             return f"{path}: not known in the {dialect} dialect" + (f", it is {there} there" if there != path else "")
     name = next((name for name in written if written[name] != taken[name]), "type")
     return f"session.{name[:60]}: written in another way in the {dialect} dialect"

@@ -53,7 +53,7 @@ class Report:
     """Collects problems while a configuration is checked."""
 
     overruled: Collection[str] = ()
-    """Canonical paths where a provider is known to allow more than OpenAI; the check only notes there."""
+    """Canonical paths where a provider is known to allow more than OpenAI; the check only notes there and below."""
     problems: list[Problem] = field(default_factory=list)
 
     def refused(self, value: object, path: str, message: str, hint: str = "", allowed: tuple[str, ...] = ()) -> Checked:

@@ -303,6 +303,16 @@ class ConversationItemInputAudioTranscriptionDelta(
     logprobs: tuple[dict[str, JsonValue], ...] | None = None
 
 
+class ConversationItemInputAudioTranscriptionUpdated(
+    WireEvent, frozen=True, kw_only=True, tag="conversation.item.input_audio_transcription.updated"
+):
+    """All of what the user said so far, in place of what came before (xAI; OpenAI sends pieces)."""
+
+    item_id: str | None = None
+    content_index: WireInt = 0
+    transcript: str = ""
+
+
 class ConversationItemInputAudioTranscriptionCompleted(
     WireEvent, frozen=True, kw_only=True, tag="conversation.item.input_audio_transcription.completed"
 ):
@@ -430,6 +440,7 @@ ServerEvent: TypeAlias = (
     | ConversationItemTruncated
     | ConversationItemDeleted
     | ConversationItemInputAudioTranscriptionDelta
+    | ConversationItemInputAudioTranscriptionUpdated
     | ConversationItemInputAudioTranscriptionCompleted
     | ConversationItemInputAudioTranscriptionSegment
     | ConversationItemInputAudioTranscriptionFailed

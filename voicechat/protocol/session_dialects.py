@@ -1,12 +1,14 @@
-"""Session and `response.create` fields in both spellings.
+"""Session and `response.create` fields in every spelling.
 
-GA nests what concerns sound under `audio.input` and `audio.output`; beta keeps everything flat. Translation to GA loses
-nothing but `temperature`; translation to beta loses what beta never knew, and says what and why.
+GA nests what concerns sound under `audio.input` and `audio.output`; beta keeps everything flat; xAI nests the formats
+only. Translation to GA loses nothing but `temperature`; translation from GA loses what the other never knew, and says
+what and why.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -42,7 +44,14 @@ _BETA_FORMATS = {"audio/pcm": "pcm16", "audio/pcmu": "g711_ulaw", "audio/pcma": 
 BETA_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse")
 """What beta services spoke with before marin and cedar."""
 
+_AZURE_VOICE = re.compile(r"[a-z]{2,3}-[A-Z][A-Za-z]{1,3}-\S+Neural")
+"""`en-US-AvaNeural`, `en-US-Ava:DragonHDLatestNeural`: Azure Voice Live takes such a voice as an object only."""
+
 _ONLY_GA = ("truncation", "prompt", "reasoning", "parallel_tool_calls")
+_NOT_IN_XAI = ("prompt", "tracing", "truncation", "include", "max_output_tokens", "parallel_tool_calls")
+_TURNS_NOT_IN_XAI = ("type", "eagerness", "interrupt_response")
+_XAI_HINTS = {"language": "language_hint", "keywords": "keyterms"}
+_GA_HINTS = {xai: ga for ga, xai in _XAI_HINTS.items()}
 _NOT_IN_BETA = {
     "noise_reduction": ("strength",),
     "turn_detection": ("idle_timeout_ms",),
@@ -134,6 +143,10 @@ def session_to_ga(session: Session) -> Translation:
     for name, path in GA_PATHS.items():
         if name in session and not has_path(session, path):
             set_path(done.session, path, _value_to_ga(name, session[name]))
+    transcription = get_path(done.session, ("audio", "input", "transcription"))
+    if isinstance(transcription, dict) and not transcription.keys().isdisjoint(_GA_HINTS):
+        named = {_GA_HINTS.get(name, name): one for name, one in transcription.items()}
+        set_path(done.session, ("audio", "input", "transcription"), named)
     if "temperature" in session:
         done.lose(("temperature",), "only beta services know it; GA refuses the whole update for it")
     if "tools" in session:
@@ -148,6 +161,8 @@ def _value_to_ga(name: str, value: JsonValue) -> JsonValue:
         return modalities_to_ga(value)
     if name.endswith("_audio_format") and isinstance(value, str):
         return dict(FORMATS.get(value, {"type": value}))
+    if name == "voice" and isinstance(value, dict) and value.keys() == {"type", "name"}:
+        return value["name"]
     return value
 
 
@@ -196,6 +211,8 @@ def _put_audio_field(done: Translation, path: Path, name: str, value: JsonValue)
     match path[-1], value:
         case "format", {"type": str(kind)}:
             _put_format(done, path, name, kind, value)
+        case "voice", str(voice) if _AZURE_VOICE.fullmatch(voice):
+            done.session[name] = {"type": "azure-standard", "name": voice}
         case "voice", {"id": _}:
             done.lose(path, "the beta dialect has no custom voices")
         case (("noise_reduction" | "turn_detection" | "transcription"), dict()):
@@ -257,6 +274,56 @@ def response_options_to_beta(options: Session) -> dict[str, JsonValue]:
     return done
 
 
+def session_to_xai(session: Session) -> Translation:
+    """A GA session for xAI: voice and turn detection at the top, hints for the transcription under names of its own.
+
+    Read off pipecat 1.14 (`services/xai/realtime/events.py`), livekit-plugins-xai 1.8.9 and LiteLLM 1.109
+    (`llms/xai/realtime`): `create_response` is said always, for there it is not on unless it was asked for.
+    """
+    done = Translation()
+    done.session = {name: value for name, value in session.items() if name not in ("type", "audio", *_NOT_IN_XAI)}
+    for name in _NOT_IN_XAI:
+        if name in session:
+            done.lose((name,), "xAI has no such field")
+    if "output_modalities" in done.session:
+        done.session["modalities"] = modalities_to_beta(done.session.pop("output_modalities"))
+    for side in ("input", "output"):
+        wishes = get_path(session, ("audio", side))
+        for name, value in wishes.items() if isinstance(wishes, dict) else ():
+            _put_xai_field(done, ("audio", side, name), value)
+    return done
+
+
+def _put_xai_field(done: Translation, path: Path, value: JsonValue) -> None:
+    match path[-1], value:
+        case "noise_reduction", _:
+            done.lose(path, "xAI has no such field")
+        case "voice", {"id": str(own)}:
+            done.session["voice"] = own
+        case "voice", _:
+            done.session["voice"] = value
+        case "turn_detection", dict():
+            if value.get("type") == "semantic_vad":
+                done.lose((*path, "type"), "xAI detects turns by sound alone (server_vad)")
+            known = {name: one for name, one in value.items() if name not in _TURNS_NOT_IN_XAI}
+            done.session["turn_detection"] = {"type": "server_vad", "create_response": True, **known}
+        case "turn_detection", _:
+            done.session["turn_detection"] = value
+        case "transcription", dict():
+            named = {_XAI_HINTS.get(name, name): one for name, one in value.items()}
+            set_path(done.session, path, named)
+        case _:
+            set_path(done.session, path, value)
+
+
+def response_options_to_xai(options: Session) -> dict[str, JsonValue]:
+    """The `response` of a `response.create` for xAI, which takes instructions and modalities."""
+    done = {name: value for name, value in options.items() if name in ("instructions", "output_modalities")}
+    if "output_modalities" in done:
+        done["modalities"] = modalities_to_beta(done.pop("output_modalities"))
+    return done
+
+
 def _each_item(items: list[JsonValue], change: Callable[[Session], dict[str, JsonValue]]) -> list[JsonValue]:
     return [change(item) if isinstance(item, dict) else item for item in items]
 
@@ -266,6 +333,8 @@ def in_dialect(session: Session, dialect: Dialect) -> Translation:
     ga = session_to_ga(session)
     if dialect == "ga":
         return ga
+    if dialect == "xai":
+        return session_to_xai(ga.session)
     done = session_to_beta(ga.session)
     if "temperature" in session:
         done.session["temperature"] = session["temperature"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from voicechat.protocol.json_text import clean_text
-from voicechat.protocol.problems import ABSENT, Absent, Checked, Report, is_json, kind_of, nearest
+from voicechat.protocol.problems import ABSENT, Absent, Checked, Report, canonical_path, is_json, kind_of, nearest
 from voicechat.protocol.wire import JsonValue
 
 
@@ -279,4 +279,13 @@ def check_member(shape: Shape, value: object, path: str, report: Report) -> Chec
     if value is None and not (isinstance(shape, ByKind) and shape.null):
         report.note(path, "is null, which says nothing here; left out")
         return ABSENT
+    if canonical_path(path) in report.overruled and is_json(value):
+        trial = Report()
+        checked = shape.check(value, path, trial)
+        wrong = next((problem for problem in trial.problems if problem.severity == "error"), None)
+        if wrong is not None:
+            report.note(path, f"is nothing that OpenAI takes ({wrong.path} {wrong.message}); this provider may")
+            return value  # type: ignore[return-value]  # proved by is_json
+        report.problems += trial.problems
+        return checked
     return shape.check(value, path, report)

@@ -74,7 +74,7 @@ _EXAMPLES: tuple[tuple[ClientEvent, str], ...] = (
 )
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def templates(dialect: Dialect) -> tuple[Template, ...]:
     """All client events of a dialect, the most useful first."""
     made = [_template(event, answer, dialect) for event, answer in _EXAMPLES if name_in(type_of(event), dialect)]

@@ -15,17 +15,15 @@ from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionDelta as Delta,
     ConversationItemInputAudioTranscriptionFailed as Failed,
     ConversationItemInputAudioTranscriptionSegment as Segment,
+    ConversationItemInputAudioTranscriptionUpdated as Updated,
     InputAudioBufferCommitted as Committed,
     InputAudioBufferSpeechStarted as SpeechStarted,
     InputAudioBufferSpeechStopped as SpeechStopped,
     ServerEvent,
-    UnknownEvent,
 )
 
 _SHORTEST = 0.2
 """Seconds that a passage lasts at least: a subtitle without length is not shown."""
-_CUMULATIVE = "conversation.item.input_audio_transcription.updated"
-"""One service's partial results: each holds all words so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +99,11 @@ class Transcript:
                 return entry
             case Committed(item_id=str(item_id), previous_item_id=previous):
                 return self._committed(item_id, previous)
-            case Delta() | Completed() | Segment() | Failed():
+            case Delta() | Updated() | Completed() | Segment() | Failed():
                 return self._words(event)
-            case UnknownEvent(type=kind, payload=payload) if kind == _CUMULATIVE:
-                named, said = payload.get("item_id"), payload.get("transcript")
-                if isinstance(named, str) and isinstance(said, str):
-                    self._entry(named).deltas = said
-                    return self._entry(named)
         return None
 
-    def _words(self, event: Delta | Completed | Segment | Failed) -> Entry | None:
+    def _words(self, event: Delta | Updated | Completed | Segment | Failed) -> Entry | None:
         if event.item_id is None:
             return None
         entry = self._entry(event.item_id)
@@ -119,6 +112,8 @@ class Transcript:
         match event:
             case Delta(delta=piece) if not entry.is_done:
                 entry.deltas += piece
+            case Updated(transcript=text) if not entry.is_done:
+                entry.deltas = text
             case Completed(content_index=index, transcript=text, usage=usage):
                 if usage is not None and index not in entry.texts:
                     self.usage += _usage(usage)

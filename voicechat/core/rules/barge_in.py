@@ -40,6 +40,7 @@ from voicechat.protocol.items import Response
 from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionUpdated,
     InputAudioBufferSpeechStarted,
     OutputAudioBufferCleared,
     ResponseDone,
@@ -195,7 +196,10 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
     match wire:
         case ConversationItemInputAudioTranscriptionDelta(delta=words) if has_words(words):
             return _confirmed(state)
-        case ConversationItemInputAudioTranscriptionCompleted(transcript=words) if has_words(words):
+        case (
+            ConversationItemInputAudioTranscriptionUpdated(transcript=words)
+            | ConversationItemInputAudioTranscriptionCompleted(transcript=words)
+        ) if has_words(words):
             return _confirmed(state)
         case InputAudioBufferSpeechStarted() if is_mic_open_during_playback(state, policy):
             return _by_server(state, now, policy)

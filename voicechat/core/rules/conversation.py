@@ -52,6 +52,7 @@ from voicechat.protocol.server_events import (
     ConversationItemInputAudioTranscriptionDelta,
     ConversationItemInputAudioTranscriptionFailed,
     ConversationItemInputAudioTranscriptionSegment,
+    ConversationItemInputAudioTranscriptionUpdated,
     ConversationItemRetrieved,
     ConversationItemTruncated,
     InputAudioBufferCleared,
@@ -178,6 +179,7 @@ def _on_wire(state: State, wire: ServerEvent, now: float, policy: TurnPolicy) ->
             return continuous.grown(state, "assistant", delta, now)
         case (
             ConversationItemInputAudioTranscriptionDelta()
+            | ConversationItemInputAudioTranscriptionUpdated()
             | ConversationItemInputAudioTranscriptionCompleted()
             | ConversationItemInputAudioTranscriptionSegment()
             | ConversationItemInputAudioTranscriptionFailed()

@@ -305,6 +305,10 @@ SERVER: dict[str, tuple[str, str]] = {
         "A piece of what you said, written down.",
         "completed follows, perhaps after the whole answer.",
     ),
+    f"{_TRANSCRIPTION}.updated": (
+        "All that you said so far, in place of what came before (xAI; OpenAI sends pieces).",
+        "completed follows, perhaps after the whole answer.",
+    ),
     f"{_TRANSCRIPTION}.completed": (
         "All that you said in one item, written down by a separate model; the answering model heard the sound itself.",
         "It may differ from what the model understood. A transcript without words is noise.",
