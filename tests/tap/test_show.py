@@ -65,11 +65,29 @@ async def test_the_transcript_and_the_events_of_a_client_are_shown_with_what_the
     rows = [row for message in said if isinstance(message, Batch) for row in message.rows]
     last = [message for message in said if isinstance(message, Snapshot)][-1].view
     assert {turn.who for turn in turns} == {"you", "assistant"}, "an ordinary end is no note"
-    assert any("84" in turn.text for turn in turns) and any(turn.text == "12 times 7?" for turn in turns)
+    assert any("84" in turn.text + turn.rest for turn in turns) and any(turn.text == "12 times 7?" for turn in turns)
     assert {row.type for row in rows} >= {"tap.called", "session.created", "response.done", "tap.ended"}
     assert all((row.added is None) == (row.dir == "local") for row in rows)
     assert last.connection.phase == "ended" and last.connection.why.startswith("events +")
     assert last.mic.reason == NOT_OURS and not last.mic.is_on_air
+
+
+async def test_an_answer_that_the_client_plays_is_shown_as_heard_to_its_end() -> None:
+    async with local_server() as server, tapping(server.base_url) as tapped:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{tapped.base_url}/realtime") as socket:
+            for event in HELLO:
+                await socket.send_str(json.dumps(event))
+            async with asyncio.timeout(10):
+                while (await socket.receive_json())["type"] != "response.done":
+                    pass
+            (session,) = tapped.sessions
+
+            def over() -> bool:
+                session.tick(session.clock())
+                turn = session.model.state.conversation.turns[-1]
+                return turn.complete_at is not None and turn.heard > 0.2 and not turn.unheard
+
+            await eventually(over)
 
 
 async def test_every_client_begins_anew() -> None:

@@ -337,6 +337,25 @@ def tap(
     raise typer.Exit(tap_command(flags, options, config))
 
 
+@app.command(rich_help_panel=DEBUGGING)
+@opt.takes(opt.ATTACH)
+def attach(
+    flags: Flags,
+    call: Annotated[str, typer.Argument(metavar="ID", help="A running call (rtc_...) or GPT-Live session.")],
+    send: Annotated[
+        list[str] | None, typer.Option("--send", metavar="EVENT", help="Send this event, as JSON; may be repeated.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per event, no screen.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="One line per event, no screen.")] = False,
+    config: opt.Config = None,
+) -> None:
+    """Look into a running call of your service over a second line."""
+    from voicechat.cli.tap import TapOptions, tap_command
+
+    options = TapOptions(as_json=json, plain=plain, attach=call, to_send=tuple(send or ()))
+    raise typer.Exit(tap_command(flags, options, config))
+
+
 @app.command(rich_help_panel=TALK)
 def ctl() -> None:
     """Control a running talk: ptt, mute, stop, say, status, events."""
@@ -572,6 +591,7 @@ SLOW: Mapping[str, str] = {
     "token-server": "Starting the token server ...",
     "watch": "Looking for the talk ...",
     "tap": "Starting the tap ...",
+    "attach": "Attaching to the call ...",
     "diagnose": "Reading ...",
     "replay": "Opening the tape ...",
     "transcribe": "Starting the transcription ...",

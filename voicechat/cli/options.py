@@ -62,7 +62,7 @@ _PANELS: Mapping[str, Mapping[str, Any]] = {
         "token_url": _text("--token-url", "URL", "Address of a token server: no key is needed here."),
         "transport": _text("--transport", "auto|webrtc|websocket", "How sound and events travel."),
         "handshake": _text("--handshake", "auto|multipart|sdp|client_secret|sessions", "How the WebRTC offer is sent."),
-        "dialect": _text("--dialect", "auto|ga|beta|live", "Protocol of the service."),
+        "dialect": _text("--dialect", "auto|ga|beta|xai|live", "Protocol of the service."),
         "auth_style": _text("--auth-style", "bearer|api-key|query", "How the API key is sent."),
         "headers": _texts("--header", "NAME=VALUE", "Header of every request; NAME=env:VARIABLE keeps a secret out"),
         "query": _texts("--query", "NAME=VALUE", "Query parameter of every address; env:VARIABLE as above"),
@@ -153,6 +153,11 @@ SERVICE: Mapping[str, Any] = _some(
     *("query", "insecure", "profile"),
 )
 """Which service, for commands that only deal with it."""
+ATTACH: Mapping[str, Any] = {
+    **TAPE,
+    **_some("provider", "base_url", "dialect", "auth_style", "headers", "query", "insecure", "profile"),
+}
+"""The screen and a tape of a call at a service."""
 DOCTOR: Mapping[str, Any] = {
     **SOUND,
     **_some("provider", "base_url", "model", "token_url", "transport", "insecure"),

@@ -1,4 +1,7 @@
-"""`voicechat tap`: a client is pointed at us, we pass everything on to its service, and show it."""
+"""`voicechat tap`: a client is pointed at us, we pass everything on to its service, and show it.
+
+`voicechat attach`: the same screen on a call that runs already, over a sideband.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,19 @@ from voicechat.config.load import load_settings
 from voicechat.errors import SignallingError
 
 SENTENCE = "this is a tap: the client acts, this screen shows"
+ATTACHED = "another's call: only events are sent"
 
 
 @dataclass(frozen=True, slots=True)
 class TapOptions:
-    """What the command line says. `port` 0: a free one."""
+    """What the command line says. `port` 0: a free one. `attach`: the id of the call to look into, instead of a tap."""
 
-    upstream: str
+    upstream: str = ""
     port: int = 8765
     as_json: bool = False
     plain: bool = False
+    attach: str = ""
+    to_send: tuple[str, ...] = ()
 
 
 def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | None) -> int:
@@ -33,22 +39,28 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
         from voicechat.config.otlp import otlp_endpoint
 
         otlp_endpoint(settings, os.environ)
+    from voicechat.tap.host import TapProcess, TapSettings
+
+    wish = TapSettings(options.upstream, options.port, settings.record, options.attach, options.to_send)
     if options.as_json or options.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         from voicechat.tap.printing import print_tap
 
-        return print_tap(settings, options.upstream, options.port, settings.record, as_json=options.as_json)
+        return print_tap(settings, wish, as_json=options.as_json)
     from dataclasses import replace
 
     from voicechat.cli.chat import ui_options
-    from voicechat.tap.host import TapProcess, TapSettings
+    from voicechat.tap.sideband import sideband_target
     from voicechat.transports.endpoint import endpoint
     from voicechat.ui.options import Spectator
     from voicechat.ui.viewers import run_tap_app
 
+    if options.attach:
+        sideband_target(settings, os.environ, options.attach)
+        looks = Spectator("ATTACHED", ATTACHED, sends=True)
+        return run_tap_app(TapProcess(settings, wish), replace(ui_options(settings, os.environ), spectator=looks))
     base = endpoint(options.upstream, "")
     port = free_port(options.port)
-    wish = TapSettings(options.upstream, port, settings.record)
-    engine = TapProcess(settings, wish)
+    engine = TapProcess(settings, replace(wish, port=port))
     address = f"http://127.0.0.1:{port}/{base.split('/', 3)[3]}".rstrip("/")
     shown = replace(ui_options(settings, os.environ), spectator=Spectator("TAP", SENTENCE))
     welcome = replace(shown.welcome, instead=how_to(address, base.rstrip("/")))

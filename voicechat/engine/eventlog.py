@@ -15,6 +15,7 @@ import msgspec
 from voicechat.core.rules.server_errors import HARMLESS
 from voicechat.engine.link import Batch, EventRow
 from voicechat.journal.entry import Happening, in_session_time
+from voicechat.journal.lines import AUDIO_TYPES
 from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import ga_name
 from voicechat.protocol.server_events import SERVER_EVENTS
@@ -37,7 +38,7 @@ def tags_of(happening: Happening) -> tuple[str, ...]:
     """`audio`, `tool`, `harmless`, `unknown`, and the ones the session gave it."""
     event, name = happening.event, str(happening.event.get("type", ""))
     tags = list(happening.tags)
-    if "audio.delta" in name or name == "input_audio_buffer.append":
+    if name in AUDIO_TYPES:
         tags.append("audio")
     if _part(event, "item").get("type") in _TOOL_ITEMS:
         tags.append("tool")

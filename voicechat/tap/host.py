@@ -13,7 +13,7 @@ from voicechat.engine.host import EngineProcess, spawn
 
 @dataclass(frozen=True, slots=True)
 class TapSettings:
-    """The service's base URL, where to listen, and where tapes go (empty: nowhere).
+    """The service's base URL, where to listen, where tapes go (empty: nowhere), and the call to attach to instead.
 
     What the user asked of a tap; it travels to the tap's process beside the settings.
     """
@@ -21,6 +21,8 @@ class TapSettings:
     upstream: str
     port: int = 8765
     record: str = ""
+    attach: str = ""
+    to_send: tuple[str, ...] = ()
 
     def plain(self) -> dict[str, Any]:
         """For the link."""
@@ -30,7 +32,7 @@ class TapSettings:
 def tap_settings(plain: object) -> TapSettings:
     """The inverse of `plain`; what is missing has its default."""
     told = plain if isinstance(plain, dict) else {}
-    known = {name: told[name] for name in ("upstream", "port", "record") if name in told}
+    known = {name: told[name] for name in ("upstream", "port", "record", "attach", "to_send") if name in told}
     return TapSettings(**{"upstream": "", **known})
 
 

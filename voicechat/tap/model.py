@@ -1,7 +1,7 @@
 """The conversation as the wire alone tells it: the core follows it, and nothing it decides is carried out.
 
-There is no microphone and no loudspeaker here, so the transcript shows an answer's words as they come. Time alone
-changes nothing: what the core would do by itself (ask again, connect again) is the client's business.
+The loudspeaker is the client's: what passes by is taken for heard at its moment. Time alone changes nothing but that an answer is over whose sound has ended: what the core would do by itself (ask again, connect
+again) is the client's business.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from voicechat.core import sounding
 from voicechat.core.events import (
     AssistantFellSilent,
     AssistantHeard,
@@ -22,13 +23,15 @@ from voicechat.core.events import (
     Received,
 )
 from voicechat.core.policy import TurnPolicy
-from voicechat.core.state import Choices, State, Wishes
+from voicechat.core.state import Microphone, State, Wishes
 from voicechat.core.step import step
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.server_events import SessionCreated, SessionUpdated
 from voicechat.protocol.session_dialects import get_path, has_path, session_to_ga
 from voicechat.protocol.wire import JsonValue
 
+CLIENTS = "the client's"
+"""What the loudspeaker is called."""
 TURN_DETECTION = ("audio", "input", "turn_detection")
 
 
@@ -37,7 +40,7 @@ class TappedConversation:
 
     def __init__(self, provider: str) -> None:
         self.policy = TurnPolicy()
-        self.state = State(wishes=Wishes(provider=provider))
+        self.state = idle_state(provider)
 
     def connecting(self, now: float) -> None:
         """A client has called, and the service is being called."""
@@ -62,6 +65,13 @@ class TappedConversation:
         """The assistant's sound came, or has not come for a while."""
         if audible != self.state.playback.is_audible:
             self._step(AssistantHeard() if audible else AssistantFellSilent(now), now)
+
+    def passed(self, now: float) -> None:
+        """An answer that has been silent for long enough is over."""
+        due = sounding.completion_due(self.state, self.policy)
+        if due is not None and now >= due:
+            over = sounding.completed(self.state.conversation, self.state, now, self.policy, ended=False)
+            self.state = replace(self.state, conversation=over)
 
     def noticed(self, text: str, now: float) -> None:
         """A sentence about the tap itself, for the transcript."""
@@ -93,5 +103,5 @@ class TappedConversation:
 
 
 def idle_state(provider: str) -> State:
-    """Before the first client."""
-    return State(wishes=Wishes(provider=provider), choices=Choices())
+    """Before the first client. It has a loudspeaker of its own, or its answers would count as not heard."""
+    return State(wishes=Wishes(provider=provider), microphone=Microphone(speaker=CLIENTS))

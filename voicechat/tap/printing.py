@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -17,33 +18,45 @@ from voicechat.engine.eventlog import row_of
 from voicechat.engine.link import Finding, FromEngine
 from voicechat.engine.pipe import TICK
 from voicechat.journal.entry import Happening
+from voicechat.tap.host import TapSettings
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
+from voicechat.tap.sideband import Sideband, sideband_target
 from voicechat.tap.upstream import Upstream
 from voicechat.ui.sanitise import clean
 
 ARROWS = {"in": "←", "out": "→", "local": "·"}
 
 
-def print_tap(settings: Settings, upstream: str, port: int, record: str, *, as_json: bool) -> int:
-    """Until Ctrl+C. Raises SignallingError for an address or a port that is no good."""
+def print_tap(settings: Settings, wish: TapSettings, *, as_json: bool) -> int:
+    """Until Ctrl+C, or until the call that was attached to is over. Raises ConfigError, SignallingError."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(settings, upstream, port, record, as_json=as_json))
+        asyncio.run(_run(settings, wish, as_json=as_json))
     return exit_codes.DONE
 
 
-async def _run(settings: Settings, upstream: str, port: int, record: str, *, as_json: bool) -> None:
-    registry = SessionRegistry(Upstream(upstream), settings, record=Path(record).expanduser() if record else None)
-    server = TapServer(registry)
+async def _run(settings: Settings, wish: TapSettings, *, as_json: bool) -> None:
+    target = sideband_target(settings, os.environ, wish.attach) if wish.attach else None
+    record = Path(wish.record).expanduser() if wish.record else None
+    registry = SessionRegistry(Upstream(target.base_url if target else wish.upstream), settings, record=record)
+    server = Sideband(registry, target, wish.to_send) if target else TapServer(registry, wish.port)
     printer = Printer(sys.stdout, as_json=as_json)
     registry.on_session, registry.on_request = printer.follow, printer.request
-    await server.start(port)
+    await server.start()
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, ended.set)
-    narrate(server.base_url, registry.upstream.base_url)
+    if isinstance(server, Sideband):
+        server.on_end = ended.set
+        narrate(f"Attached to {wish.attach} at {registry.upstream.host}.", "  leave it:           Ctrl+C")
+    else:
+        narrate(
+            f"This is a tap of {registry.upstream.base_url}, for this computer only.",
+            f"  point a client at:  {server.base_url}",
+            "  end it:             Ctrl+C",
+        )
     printer.on_gone = ended.set
     try:
         while not ended.is_set():
@@ -55,13 +68,8 @@ async def _run(settings: Settings, upstream: str, port: int, record: str, *, as_
         await server.stop()
 
 
-def narrate(address: str, upstream: str) -> None:
+def narrate(*lines: str) -> None:
     """How to use it; on stderr, because stdout is data."""
-    lines = (
-        f"This is a tap of {upstream}, for this computer only.",
-        f"  point a client at:  {address}",
-        "  end it:             Ctrl+C",
-    )
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
 

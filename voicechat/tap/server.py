@@ -194,29 +194,29 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class TapServer:
     """`start` it, point a client at `base_url`, `stop` it."""
 
-    def __init__(self, registry: SessionRegistry) -> None:
+    def __init__(self, registry: SessionRegistry, port: int = 0) -> None:
         self._registry = registry
         self._calls = WebRtcCalls(registry)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
-        self.port = 0
+        self.port = port
 
     @property
     def base_url(self) -> str:
         """What a client is given in place of the service's base URL."""
         return f"http://{HOST}:{self.port}{self._registry.upstream.base_path}"
 
-    async def start(self, port: int = 0) -> None:
-        """Listen; 0 picks a free port. Raises SignallingError when the port is taken."""
+    async def start(self) -> None:
+        """Listen; port 0 picks a free one. Raises SignallingError when the port is taken."""
         app = web.Application(middlewares=[_guard], client_max_size=LARGEST)
         app.router.add_route("*", "/{path:.*}", self._take)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         try:
-            self._listener = await listen(self._runner, HOST, port, auto_decompress=False)
+            self._listener = await listen(self._runner, HOST, self.port, auto_decompress=False)
         except OSError as error:
             raise SignallingError(
-                f"Port {port} cannot be used ({error.strerror or error}).",
+                f"Port {self.port} cannot be used ({error.strerror or error}).",
                 hint="voicechat tap --port 0 takes a free one",
             ) from error
         self.port = int(self._listener.sockets[0].getsockname()[1])

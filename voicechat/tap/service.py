@@ -5,6 +5,7 @@ What the screen is told of the newest session; with the next client it begins an
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,7 @@ from voicechat.tap.model import idle_state
 from voicechat.tap.registry import SessionRegistry
 from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
+from voicechat.tap.sideband import Sideband, sideband_target
 from voicechat.tap.upstream import Upstream
 
 
@@ -142,19 +144,30 @@ def with_delays(line: ConnectionView, session: Session) -> ConnectionView:
 
 
 ONLY_A_TAP = "this is a tap: the client that calls through it acts, not this screen"
+ONLY_ATTACHED = "this screen only looks into the call; events of your own can be sent"
 
 
 class TapService(PipeServer):
     """One screen, one tap."""
 
     name = "tap"
+    _sideband: Sideband | None = None
 
     async def _serve(self, hello: ClientHello) -> int:
         options = tap_settings(hello.settings.get("tap"))
         record = Path(options.record).expanduser() if options.record else None
-        registry = SessionRegistry(Upstream(options.upstream), from_plain(hello.settings), record=record)
-        show, server = ScreenFeed(registry, self.post), TapServer(registry)
-        await server.start(options.port)
+        settings = from_plain(hello.settings)
+        if options.attach:
+            target = sideband_target(settings, os.environ, options.attach)
+            registry = SessionRegistry(Upstream(target.base_url), settings, record=record)
+            server: Sideband | TapServer
+            server = sideband = Sideband(registry, target, options.to_send)
+            self._sideband = sideband
+        else:
+            registry = SessionRegistry(Upstream(options.upstream), settings, record=record)
+            server = TapServer(registry, options.port)
+        show = ScreenFeed(registry, self.post)
+        await server.start()
         self._loop.set_exception_handler(lambda loop, context: show.defect(context))
         show.waiting()
         try:
@@ -168,4 +181,8 @@ class TapService(PipeServer):
         return 0
 
     def _obey(self, command: Command) -> str:
-        return ONLY_A_TAP
+        if self._sideband is None:
+            return ONLY_A_TAP
+        if command.name != "RawEventEntered":
+            return ONLY_ATTACHED
+        return self._sideband.send(str(command.args.get("text", "")))

@@ -31,12 +31,13 @@ from voicechat.engine.eventlog import EventLog, elided
 from voicechat.engine.figures import Bookkeeper
 from voicechat.engine.link import Finding, FromEngine, Numbers
 from voicechat.engine.problems import Problems
-from voicechat.journal.entry import Happening
+from voicechat.journal.entry import TRANSLATED, Happening
 from voicechat.journal.lines import AUDIO_TYPES, without_audio
 from voicechat.journal.observers import Observers
 from voicechat.journal.recorder import Recorder, TapeWish
 from voicechat.journal.redact import concealer
 from voicechat.journal.sound_file import SoundFile
+from voicechat.protocol.live import Json, LiveSession
 from voicechat.protocol.session_dialects import get_path, session_to_ga
 from voicechat.tap.model import TappedConversation
 
@@ -248,6 +249,9 @@ class Side:
 def learn_formats(you: Side, assistant: Side, session: Mapping[str, Any]) -> None:
     """Take over the formats that a session has in force."""
     whole = session_to_ga(dict(session)).session
+    if (form := _format(get_path(whole, ("audio", "format")))) is not None:  # GPT-Live: one for both
+        you.use(form)
+        assistant.use(form)
     for side, name in ((you, "input"), (assistant, "output")):
         if (form := _format(get_path(whole, ("audio", name, "format")))) is not None:
             side.use(form)
@@ -372,10 +376,14 @@ class Delays:
 
 Direction = Literal["in", "out"]
 Transport = Literal["WebRTC", "WebSocket"]
+MICROPHONE = ("input_audio_buffer.append", "session.input_audio_buffer.append", "session.input_audio.append")
+SESSION_TOLD = ("session.created", "session.started", "session.updated")
 CUT = ("response.cancel", "output_audio_buffer.clear", "conversation.item.truncate")
 """What a client says when it stops an answer."""
 
 LONGEST_REFUSAL = 65_536
+LIVE_PATH = "/live/sessions"
+"""In the path of every GPT-Live session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +395,16 @@ class Caller:
     path: str
     agent: str = ""
     secrets: tuple[str, ...] = ()
+
+
+def _as_it_came(watch: Callable[[Happening], None]) -> Callable[[Happening], None]:
+    """An observer of what was really said, without the turns that were made of it."""
+
+    def observe(happening: Happening) -> None:
+        if "translated" not in happening.tags:
+            watch(happening)
+
+    return observe
 
 
 class Session:
@@ -411,6 +429,10 @@ class Session:
         self.log = EventLog()
         self.event_delays, self.audio_delays = Delays(), Delays()
         self.you, self.assistant = Side(), Side()
+        self._live: LiveSession | None = None
+        """Makes turns of a GPT-Live session, which has none."""
+        if LIVE_PATH in caller.path:
+            self._live = LiveSession("webrtc" if caller.transport == "WebRTC" else "websocket")
         self.post: Callable[[FromEngine], None] = lambda message: None
         """Findings and figures go here; whoever looks later is told by `standing`."""
         self.on_event: Callable[[Happening], None] = lambda happening: None
@@ -425,9 +447,9 @@ class Session:
         observers = Observers(self._observer_stopped)
         observers.add("event list", self.log.watch)
         observers.add("metrics", self._book.watch)
-        observers.add("printed lines", lambda happening: self.on_event(happening))
+        observers.add("printed lines", _as_it_came(lambda happening: self.on_event(happening)))
         if tape is not None:
-            observers.add("recording", tape.watch)
+            observers.add("recording", _as_it_came(tape.watch))
         self._observers = observers
         self._trace: SessionTrace | None = None
         if exporter is not None:
@@ -448,8 +470,9 @@ class Session:
 
     def saw(self, direction: Direction, raw: bytes, came_at: float, passed_at: float, *, is_text: bool = True) -> None:
         """A message was passed on."""
-        self.event_delays.add(passed_at - came_at)
-        added = passed_at - came_at
+        added = passed_at - came_at if passed_at > came_at else None
+        if added is not None:  # nothing is passed on where a call is only looked into
+            self.event_delays.add(added)
         self._later.do(lambda: self._look(direction, raw, came_at, added, is_text=is_text), len(raw))
 
     def heard(self, direction: Direction, payload: bytes, came_at: float, passed_at: float) -> None:
@@ -515,8 +538,11 @@ class Session:
         level = self.assistant.look(now)
         if not self.is_over:
             self.model.sounds(level is not None, now)
+            self.model.passed(now)
             self._tick_checks(now)
         self._tick_metrics(now)
+        if (live := self._live) is not None and not self.is_over:
+            self._later.do(lambda: self._tell_turns(live.passed(now), now))
         if self._trace is not None and not self.is_over:
             self._trace.tick(now)
 
@@ -539,25 +565,39 @@ class Session:
         if self._tape is not None:
             self._tape.end()
 
-    def _look(self, direction: Direction, raw: bytes, at: float, added: float, *, is_text: bool) -> None:
+    def _look(self, direction: Direction, raw: bytes, at: float, added: float | None, *, is_text: bool) -> None:
         event = self.reader.event(raw, is_text=is_text)
         self._watch(Happening(at, direction, event, size=len(raw), added=added))
         if direction == "in":
-            self.model.server_said(raw, at)
+            if self._live is None:
+                self.model.server_said(raw, at)
+            else:
+                self._tell_turns(self._live.received(event, at), at)
         self._listen(direction, event, at)
+
+    def _tell_turns(self, made: Sequence[Json], at: float) -> None:
+        """The conversation and the metrics hear of a GPT-Live session in turns."""
+        for event in made:
+            raw = _encoder.encode(event)
+            self._observers(Happening(at, "in", without_audio(event), size=len(raw), tags=TRANSLATED))
+            self.model.server_said(raw, at)
 
     def _listen(self, direction: Direction, event: Mapping[str, Any], at: float) -> None:
         kind = event.get("type")
         if direction == "out":
-            if kind == AUDIO_TYPES[0]:
+            if kind in MICROPHONE:
                 self.you.base64(event.get("audio"), at)
             elif kind in CUT:
                 self.assistant.cut(at)
-        elif kind in AUDIO_TYPES[1:]:
+        elif kind in MICROPHONE:  # a sideband is shown the caller's sound
+            self.you.base64(event.get("audio"), at)
+        elif kind in AUDIO_TYPES:
             self.assistant.base64(event.get("delta"), at)
         elif kind == "input_audio_buffer.speech_started" and self.caller.transport == "WebSocket":
             self.assistant.cut(at)
-        elif kind in ("session.created", "session.updated") and isinstance(event.get("session"), Mapping):
+        elif kind in ("session.created", "session.started", "session.updated") and isinstance(
+            event.get("session"), Mapping
+        ):
             learn_formats(self.you, self.assistant, event["session"])
 
     def _watch(self, happening: Happening) -> None:

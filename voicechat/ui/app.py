@@ -77,8 +77,9 @@ NOTICE_FOR = 2.0
 TWICE_WITHIN = 2.0
 
 SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
-
 """What even a spectator's screen says: it changes nothing of a talk."""
+BY_HAND = frozenset({"send_event", "resend", "template"})
+"""Actions for events written by hand."""
 
 
 def palette() -> type[Provider]:
@@ -118,7 +119,7 @@ class VoiceChatApp(App[int]):
         self.meters = Meters()
         self.sound = SoundFacts()
         self.died: Goodbye | None = None
-        self.acting = ACTING
+        self.acting = ACTING - BY_HAND if self.spectator is not None and self.spectator.sends else ACTING
         """Actions that a spectator is told in place of."""
         self.talker = Talker(self)
         self.clock: Callable[[], float] = time.monotonic
@@ -286,8 +287,9 @@ class VoiceChatApp(App[int]):
         """To the engine, in this order."""
         for event in user_events:
             if self.spectator is not None and not isinstance(event, SEEN_ONLY):
-                self.notice(self.spectator.sentence)
-                return
+                if not (self.spectator.sends and isinstance(event, did.RawEventEntered)):
+                    self.notice(self.spectator.sentence)
+                    return
             self.engine.send(event)
 
     async def run_action(

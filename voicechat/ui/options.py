@@ -79,6 +79,8 @@ class Spectator:
     """For the header: WATCHING, REPLAY, TAP."""
     sentence: str
     """What is said when a key would have acted."""
+    sends: bool = False
+    """Events written by hand are sent all the same."""
 
 
 @dataclass(frozen=True, slots=True)
