@@ -1,7 +1,7 @@
 """The conversation as the wire alone tells it: the core follows it, and nothing it decides is carried out.
 
 The loudspeaker is the client's: what passes by is taken for heard at its moment. Time alone changes nothing but that an
-answer is over whose sound has ended: what the core would do by itself (ask again, connect again) is the client's business.
+answer is over whose sound has ended: what the core would do by itself (ask or connect again) is the client's business.
 """
 
 from __future__ import annotations
