@@ -79,6 +79,21 @@ def test_what_was_said_is_told_as_text_and_in_its_order() -> None:
     assert talk.of(CreateResponse) == []
 
 
+def test_a_service_that_takes_history_at_its_start_gets_it_there_and_nowhere_else() -> None:
+    events = (*said("u1", "What is a quince?", 0.0), *answered("r1", "A fruit.", 2.0), at(20.0, on.LineLost(1, "gone")))
+    talk = script(*events, begin=opened(), until=23.0, policy=TurnPolicy(history_at_start=True))
+    (again,) = talk.of(Connect)
+    told = [(item["role"], item["content"]) for item in again.what.session["input"]]
+    assert told == [
+        ("user", [{"type": "input_text", "text": "What is a quince?"}]),
+        ("assistant", [{"type": "output_text", "text": "A fruit."}]),
+    ]
+    talk.at(23.5).tell(on.LineOpened(2, configured=True))
+    talk.at(40.0)
+    assert talk.of(RememberItem) == []
+    assert "It was told what was said." in talk.state.conversation.turns[-1].text
+
+
 def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
     words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
     cut = (

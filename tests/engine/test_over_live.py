@@ -16,6 +16,7 @@ from tests.support.peers import eventually
 from voicechat.api import Conversation, Settings
 from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
+from voicechat.local_server.server import Server
 
 TRANSPORTS = ["websocket", "webrtc"]
 STORY = "Please tell me a long story about the sea."
@@ -23,21 +24,26 @@ STORY = "Please tell me a long story about the sea."
 
 @asynccontextmanager
 async def talking(tmp_path: Path, transport: str, **wishes: Any) -> AsyncIterator[WatchedTalk]:
-    async with local_server(words=STORY) as server:
-        settings = Settings(
-            provider="custom",
-            base_url=server.base_url,
-            model="local-live",
-            transport=transport,
-            mic="none",
-            speaker=str(tmp_path / "heard.wav"),
-            given=frozenset({"transport", "model", *wishes}),
-            **wishes,
-        )
-        async with Conversation(settings, {"VOICECHAT_STATE_DIR": str(tmp_path)}) as talk:
-            one = WatchedTalk(talk)
-            async with one.watched():
-                yield one
+    async with local_server(words=STORY) as server, talking_to(server, tmp_path, transport, **wishes) as one:
+        yield one
+
+
+@asynccontextmanager
+async def talking_to(server: Server, tmp_path: Path, transport: str, **wishes: Any) -> AsyncIterator[WatchedTalk]:
+    settings = Settings(
+        provider="custom",
+        base_url=server.base_url,
+        model="local-live",
+        transport=transport,
+        mic="none",
+        speaker=str(tmp_path / "heard.wav"),
+        given=frozenset({"transport", "model", *wishes}),
+        **wishes,
+    )
+    async with Conversation(settings, {"VOICECHAT_STATE_DIR": str(tmp_path)}) as talk:
+        one = WatchedTalk(talk)
+        async with one.watched():
+            yield one
 
 
 @each("transport", TRANSPORTS)
@@ -61,6 +67,24 @@ async def test_a_stopped_live_answer_is_silent_and_the_next_one_is_heard(transpo
         heard = len(one.of("assistant.audible"))
         await one.talk.say("What is two plus two?")
         assert len(one.of("assistant.audible")) > heard and not one.of("error")
+
+
+@each("transport", TRANSPORTS)
+async def test_a_live_session_that_was_lost_goes_on_with_the_conversation_as_its_history(
+    transport: str, tmp_path: Path
+) -> None:
+    async with local_server(words=STORY) as server, talking_to(server, tmp_path, transport) as one:
+        await one.talk.say("What is two plus two?")
+        (lost,) = server.house.live.values()
+        lost.hang_up(1011, "the test ends it")
+        await eventually(lambda: len(one.of("session.started")) == 2, 20.0)
+        answer = await one.talk.say("What is three plus four?")
+        assert "7" in answer.text and not one.of("error")
+        asked = [event["content"] for event in one.of("session.instructions.append")]
+        assert len(asked) == 2 and "three plus four" in asked[1], "nothing that was said before is answered again"
+        for start in one.of("session.start")[1:]:
+            told = [(item["role"], item["content"][0]["text"]) for item in start["session"]["input"]]
+            assert told == [("user", "What is two plus two?"), ("assistant", "2 plus 2 is 4.")]
 
 
 async def test_a_tape_of_a_live_session_has_its_wire_events_and_checks(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ class TurnPolicy:
     full_duplex: bool = False
     """The service listens while it speaks and stops by itself (GPT-Live): the mic stays open, and a voice over the
     answer silences it here at once as well."""
+    history_at_start: bool = False
+    """R27: the service takes the conversation so far with the session that begins, and not as items (GPT-Live)."""
     lease: float = 30.0
     """Longest press that a control socket may hold without renewing it."""
 

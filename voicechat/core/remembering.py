@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.policy import TurnPolicy
@@ -119,6 +120,20 @@ def memory_of(state: State, now: float, policy: TurnPolicy) -> Memory:
         told.append((turn.key, items))
     pairs = tuple((key, item) for key, items in reversed(told) for item in items)
     return Memory(pairs, len(told), left_out)
+
+
+def history_of(memory: Memory) -> list[dict[str, Any]]:
+    """The memory as messages in the form of the Realtime API, for a session that begins with them; calls of tools have
+    no place there."""
+    return [
+        {
+            "type": "message",
+            "role": item.role,
+            "content": [{"type": item.content[0].type, "text": " ".join(part.text or "" for part in item.content)}],
+        }
+        for _, item in memory.items
+        if item.type == "message" and item.content
+    ]
 
 
 def renamed(conversation: Conversation, connection: int, items: tuple[tuple[str, str], ...]) -> Conversation:

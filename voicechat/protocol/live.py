@@ -436,13 +436,20 @@ def live_session(session: Mapping[str, Any], media: Media) -> Json:
         backend = str(session.get("delegation_model") or "gpt-5.4-mini")
         made["delegation"] = {"type": "responses", "responses": {"model": backend, "tools": list(tools)}}
     if "input" in made:
-        made["input"] = made["input"][-MOST_HISTORY:]
+        made["input"] = [_initial(item) for item in made["input"][-MOST_HISTORY:]]
     return made
+
+
+def _initial(item: Mapping[str, Any]) -> Json:
+    """One message of the history: a system message is the developer's here."""
+    role = "developer" if item.get("role") == "system" else item.get("role")
+    return {**item, "role": role}
 
 
 def realtime_session(session: Mapping[str, Any], asked: Mapping[str, Any]) -> Json:
     """A Live session in the Realtime API's form, with what Live has no word for as it was `asked` for."""
     made: Json = {"type": "realtime", "output_modalities": ["audio"], **asked}
+    made.pop("input", None)  # what it began with is no setting
     made |= {name: session[name] for name in ("id", "model", "instructions", "expires_at") if session.get(name)}
     live, mine = _mapping(session.get("audio")), _mapping(asked.get("audio"))
     sound = {"format": live.get("format", {"type": "audio/pcm", "rate": RATE})}

@@ -29,6 +29,7 @@ from voicechat.core.events import (
     TimePassed,
 )
 from voicechat.core.policy import TurnPolicy
+from voicechat.core.remembering import history_of, memory_of
 from voicechat.core.retries import waits_for
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.wanted import turns_now, wanted_session
@@ -81,6 +82,8 @@ def _connect(
     """One more attempt, after what `line` knows of the ones before; `instead` of the talk's transport with another."""
     tries = instead or line.asks
     session = wanted_session(state, policy)
+    if policy.history_at_start and (line.lost_at is not None or state.resumption.is_due):
+        session["input"] = history_of(memory_of(state, now, policy))
     fresh = Connection(
         phase="connecting",
         number=line.number + 1,

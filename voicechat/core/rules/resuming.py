@@ -102,6 +102,8 @@ def _last_talk(state: State, now: float, policy: TurnPolicy) -> float | None:
 def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     memory = memory_of(state, now, policy)
     effects = tuple(RememberItem(item, item.id or "") for _, item in memory.items)
+    if policy.history_at_start:  # it went with the session
+        effects = ()
     ids: dict[str, str] = {}
     for key, item in memory.items:
         ids.setdefault(key, item.id or "")
