@@ -38,8 +38,8 @@ log = logging.getLogger("voicechat.local_server")
 LIFETIME = 3600
 """Seconds from the start to `expires_at`."""
 FRAME_MS = 20
-FRAMES_A_DELTA = 5
-"""Frames in one `session.output_audio.delta`: 100 ms."""
+FRAMES_A_DELTA = 2
+"""Frames in one `session.output_audio.delta`: 40 ms. Whoever waits for more answers later."""
 LONGEST_BACKLOG = 30.0
 """Seconds of audio that a client may send ahead of real time; the same bound for a fixture."""
 USAGE_EVERY = 10_000
