@@ -111,6 +111,23 @@ def test_turns_and_usage_of_a_tape_add_up(whole: Path) -> None:
     assert {row["name"] for row in table(whole, "tools")} <= {"get_weather"}
 
 
+def test_a_live_session_has_turns_like_any_other(tmp_path: Path) -> None:
+    said = [
+        (0.0, "in", {"type": "session.started", "session": {"id": "live_1", "model": "gpt-live-1"}}),
+        (1.0, "in", {"type": "session.input_transcript.delta", "delta": "Hello?", "start_ms": 0, "end_ms": 900}),
+        (2.0, "in", {"type": "session.output_transcript.delta", "delta": "Hi", "start_ms": 1900, "end_ms": 2000}),
+        (5.0, "in", {"type": "session.input_transcript.delta", "delta": "Again?", "start_ms": 4000, "end_ms": 4900}),
+        (6.0, "in", {"type": "session.output_transcript.delta", "delta": "Yes.", "start_ms": 5900, "end_ms": 6000}),
+        (8.0, "in", {"type": "session.closed", "reason": "close_requested"}),
+    ]
+    lines = [json.dumps({"t": t, "dir": way, "event": event}) for t, way, event in said]
+    (tmp_path / "live.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    scanned(tmp_path / "live.jsonl", out=tmp_path / "out")
+    turns = table(tmp_path / "out", "turns")
+    assert [(row["turn"], row["status"]) for row in turns] == [(1, "completed"), (2, "completed")]
+    assert {row["model"] for row in table(tmp_path / "out", "sessions")} == {"gpt-live-1"}
+
+
 def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:
     for number in range(4):
         write_tape(tmp_path / "tapes", number)

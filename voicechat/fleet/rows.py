@@ -17,13 +17,14 @@ from voicechat.errors import TapeError
 from voicechat.insight.metrics.prices import Cost, Usage, cost_of, price_of, read_usage
 from voicechat.insight.metrics.turns import TurnClock, TurnNumbers
 from voicechat.insight.readers.log import Reading
-from voicechat.insight.records import Record, part, text
+from voicechat.insight.records import Record, part, record_of, text
 from voicechat.insight.refusals import failure_of
 from voicechat.insight.report import MOST_STREAMS, Report, as_plain, times_of
 from voicechat.insight.run import RUNS
 from voicechat.insight.session_model import SessionModel
 from voicechat.journal.redact import without_keys
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, read_lines
+from voicechat.protocol.live import LiveSession
 
 TABLES: dict[str, dict[str, str]] = {
     "sessions": {
@@ -81,6 +82,15 @@ _FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_a
 _OTHERS = frozenset(
     (*_FAILURES, "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used")
 )
+_OF_LIVE = frozenset(
+    (
+        "session.started", "session.closed", "session.input_transcript.delta", "session.output_transcript.delta",
+        "session.output_audio.delta", "session.delegation.created", "response.event",
+    )
+)  # fmt: skip
+"""What a GPT-Live session says of its turns."""
+_MADE = "made of GPT-Live"
+"""The member of an event that no service has said."""
 _NO_SESSION = SessionModel()
 
 
@@ -143,6 +153,7 @@ class _Watch:
         self.clocks: dict[str, TurnClock] = {}
         self.last: float | None = None
         self.model = ""
+        self._live: dict[str, LiveSession] = {}
         self._models: dict[str, str] = {}
         self._transcribers: dict[str, str] = {}
         self._first: dict[str, object] = {}
@@ -155,6 +166,12 @@ class _Watch:
         kind = record.type
         if record.t is not None:
             self.last = record.t
+        if kind == "session.started" and len(self._live) < MOST_STREAMS:
+            self._live[record.stream] = LiveSession()
+        if self._live and (live := self._live.get(record.stream)) is not None and not record.event.get(_MADE):
+            self._take_live(live, record, reading)
+            if kind in _OF_LIVE and record.dir == "in":
+                return
         if kind in RUNS:
             response = record.event.get("response_id")
             if self._first.get(kind, self) == response:
@@ -173,6 +190,13 @@ class _Watch:
             )
         if kind not in RUNS:
             self._note(record, stream, clock.turns[-1].number if clock.turns else None, reading)
+
+    def _take_live(self, live: LiveSession, record: Record, reading: Reading) -> None:
+        """GPT-Live has no turns: what the service says is taken as the turns that the screen makes of it."""
+        now = self.last or 0.0
+        told = live.received(record.event, now) if record.type in _OF_LIVE and record.dir == "in" else ()
+        for event in (*live.passed(now), *told):
+            self.take(record_of(record.seq, record.t, "in", event | {_MADE: True}, record.stream), reading)
 
     def _note(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
         event, kind = record.event, record.type
