@@ -271,6 +271,16 @@ def test_a_stopped_response_ends_and_what_the_model_still_says_of_it_is_dropped(
     assert types(feed(live, (1.0, sound())))[0] == "response.created"
 
 
+def test_over_webrtc_a_gap_on_the_models_clock_is_the_pause_after_which_it_is_heard_again() -> None:
+    live = LiveSession("webrtc")
+    live.received(said("One two", 0, 800, "output"), 1.0)
+    live.sent({"type": "response.cancel"}, 1.2)
+    assert live.received(said(" three", 800, 1_200, "output"), 1.4) == ()
+    made = live.received(said("Eighty-four.", 2_400, 3_000, "output"), 3.0)
+    assert "response.created" in [event["type"] for event in made]
+    assert made[-1]["delta"] == "Eighty-four."
+
+
 def test_a_model_that_never_pauses_is_heard_again_some_seconds_after_it_was_stopped() -> None:
     live = LiveSession()
     feed(live, (0.0, sound()))

@@ -168,6 +168,7 @@ class _Watch:
             self.last = record.t
         if kind == "session.started" and len(self._live) < MOST_STREAMS:
             self._live[record.stream] = LiveSession()
+            self.clocks.setdefault(record.stream, TurnClock(MOST_TURNS)).feed(self.last or 0.0, "in", record.event)
         if self._live and (live := self._live.get(record.stream)) is not None and not record.event.get(_MADE):
             self._take_live(live, record, reading)
             if kind in _OF_LIVE and record.dir == "in":
@@ -177,7 +178,7 @@ class _Watch:
             if self._first.get(kind, self) == response:
                 return
             self._first[kind] = response
-        elif kind not in _OF_TURNS and kind not in _OTHERS:
+        elif kind not in _OF_TURNS and kind not in _OTHERS and not record.event.get(_MADE):
             return
         stream = record.stream
         clock = self.clocks.get(stream)

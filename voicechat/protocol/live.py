@@ -120,6 +120,8 @@ class LiveSession:
     """What the user said last."""
     _stopped_at: float | None = None
     """When the user stopped a response that the service may go on speaking; None once it paused."""
+    _said_ms: int = 0
+    """The model's clock: where the last fragment of the output transcript ends."""
     _typed: str = ""
     """The id of the last typed message: once the service has taken it, what comes may be its answer."""
     _quiet_since: float | None = None
@@ -165,6 +167,10 @@ class LiveSession:
             case {"type": "session.input_transcript.delta", "delta": str() as text}:
                 yield from self._input(text, _ms(event, "start_ms"), _ms(event, "end_ms"), now)
             case {"type": "session.output_transcript.delta", "delta": str() as text}:
+                began_ms, ended_ms = _ms(event, "start_ms"), _ms(event, "end_ms")
+                if began_ms - self._said_ms > PAUSE * 1000:  # over WebRTC the sound itself does not come by here
+                    self._stopped_at = self._quiet_since = None
+                self._said_ms = max(self._said_ms, ended_ms)
                 if self._is_yielding(now, is_quiet=False):
                     return
                 yield from self._begin_answer(now)

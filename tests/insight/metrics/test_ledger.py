@@ -8,7 +8,7 @@ import pytest
 
 from voicechat.insight.metrics.ledger import Ledger
 from voicechat.insight.metrics.prices import Price
-from voicechat.insight.metrics.turns import Direction
+from voicechat.insight.metrics.turns import Direction, TurnClock
 
 Line = tuple[float, Direction, dict[str, Any]]
 
@@ -244,3 +244,23 @@ def test_a_translating_model_without_a_price_has_tokens_only() -> None:
     side = ledger.figures().side
     assert side.cost is None and side.requests == 2 and side.model == "unknown"
     assert not ledger.is_blind
+
+
+def test_a_live_turn_is_timed_by_the_voice_heard_here_and_closed_by_its_answer() -> None:
+    spoken = {"id": "u", "role": "user", "content": [{"type": "input_audio"}]}
+    clock = TurnClock()
+    lines: tuple[Line, ...] = (
+        wire(0.0, "session.started"),
+        here(1.1, "voice.began", began_at=1.0),
+        here(2.1, "voice.ended", ended_at=2.0),
+        wire(2.2, "conversation.item.added", item=spoken),
+        wire(2.6, "conversation.item.input_audio_transcription.completed"),
+        wire(2.6, "response.created", response={"id": "r"}),
+        here(2.7, "assistant.audible"),
+        here(4.0, "voice.began", began_at=3.9),  # a noise: no words of it ever come
+        here(4.2, "voice.ended", ended_at=4.1),
+    )
+    for line in lines:
+        clock.feed(*line)
+    (turn,) = clock.turns
+    assert turn.spoken == 1.0 and turn.total == pytest.approx(0.7) and turn.stopped_at == 2.6

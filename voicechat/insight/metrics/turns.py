@@ -105,6 +105,10 @@ class TurnClock:
         self._count = 0
         self._wants_silence: float | None = None
         self._voice_began: float | None = None
+        self._voice_ended: float | None = None
+        """Of the last voice that was heard here; None while it goes on."""
+        self._is_live = False
+        """GPT-Live tells of no voice: a turn begins with its first words, and with the voice that was heard here."""
         self._asked: set[str] = set()
         """Tool calls that wait for approval."""
         self._asked_since = 0.0
@@ -128,7 +132,16 @@ class TurnClock:
                 self._begin(self._voice_began if self._voice_began is not None else at)
             case "input_audio_buffer.speech_stopped" | "input_audio_buffer.committed":
                 self._mark_stop(at)
+            case "session.started":
+                self._is_live = True
+                return False
+            case "conversation.item.added" if self._is_live and _is_spoken(event.get("item")):
+                self._begin(at if self._voice_began is None else self._voice_began)
+                if self._voice_ended is not None:
+                    self._end_of_voice(self._voice_ended)
             case "conversation.item.input_audio_transcription.completed":
+                if self._is_live:
+                    self._mark_stop(at)
                 self._set_last("transcript_at", at)
             case "response.created":
                 self._answer(at, event)
@@ -143,9 +156,10 @@ class TurnClock:
     def _local(self, at: float, name: str, event: Mapping[str, Any]) -> bool:
         match name:
             case "voice.began":
-                self._voice_began = _time(event.get("began_at"), at)
+                self._voice_began, self._voice_ended = _time(event.get("began_at"), at), None
                 return False
             case "voice.ended":
+                self._voice_ended = _time(event.get("ended_at"), at)
                 self._end_of_voice(_time(event.get("ended_at"), at))
             case "talk.pressed":
                 self._begin(at)
@@ -176,7 +190,8 @@ class TurnClock:
         self.turns.append(TurnNumbers(self._count, began_at=at))
 
     def _end_of_voice(self, at: float) -> None:
-        self._voice_began = None
+        if not self._is_live:  # its first words come when the voice may be over
+            self._voice_began = None
         for place in range(len(self.turns) - 1, max(-1, len(self.turns) - 3), -1):
             turn = self.turns[place]
             if turn.began_at is not None and turn.began_at <= at and turn.first_sound_at is None:
@@ -280,3 +295,11 @@ class TurnClock:
 
 def _time(value: object, otherwise: float) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
+
+
+def _is_spoken(item: object) -> bool:
+    """Whether an item is something that the user said."""
+    if not isinstance(item, Mapping) or item.get("role") != "user":
+        return False
+    content = item.get("content")
+    return isinstance(content, list) and any(part.get("type") == "input_audio" for part in content)
