@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from voicechat.insight.metrics.ledger import Ledger
-from voicechat.insight.metrics.prices import Price
+from voicechat.insight.metrics.prices import Cost, Price
 from voicechat.insight.metrics.turns import Direction, TurnClock
 
 Line = tuple[float, Direction, dict[str, Any]]
@@ -264,3 +264,23 @@ def test_a_live_turn_is_timed_by_the_voice_heard_here_and_closed_by_its_answer()
         clock.feed(*line)
     (turn,) = clock.turns
     assert turn.spoken == 1.0 and turn.total == pytest.approx(0.7) and turn.stopped_at == 2.6
+
+
+def test_a_live_session_is_billed_by_its_seconds_against_the_budget() -> None:
+    ledger = Ledger(budget=0.1)
+    for line in (
+        wire(0.0, "session.started", session={"model": "gpt-live-1"}),
+        wire(0.0, "session.created", session={"model": "gpt-live-1"}),
+        wire(60.0, "session.usage.updated", usage={"seconds": 60.0}),
+        wire(61.0, "session.usage.updated", usage={"seconds": 60.0}),
+    ):
+        ledger.feed(*line)
+    states = [ledger.budget_state]
+    assert ledger.spent == pytest.approx(0.05)
+    ledger.feed(*wire(120.0, "session.closed", usage={"seconds": 120.0}))
+    assert ledger.spent == pytest.approx(0.1) and [*states, ledger.budget_state] == ["within", "spent"]
+    ledger.feed(*wire(130.0, "session.started", session={"model": "gpt-live-1"}))
+    ledger.feed(*wire(190.0, "session.usage.updated", usage={"seconds": 60.0}))
+    assert ledger.spent == pytest.approx(0.15), "the next session counts anew"
+    ledger.feed(*done(191.0, "r1"))
+    assert ledger.figures().money.cost == Cost(ledger.spent, is_estimate=True)

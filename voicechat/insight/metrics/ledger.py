@@ -152,6 +152,8 @@ class Ledger:
         self._transcription = NOTHING
         self._cost: Cost | None = None
         self._has_unpriced = False
+        self._billed_seconds: float | None = None
+        """Of the GPT-Live session that runs, which counts them from its start; None in other sessions."""
         self._limits: tuple[RateLimit, ...] = ()
         self._side = SideWork()
         self._began_at: float | None = None
@@ -169,6 +171,10 @@ class Ledger:
             case "session.created" | "session.updated":
                 self._learn_models(event.get("session"))
                 self._began_at = at if self._began_at is None else self._began_at
+            case "session.started":
+                self._billed_seconds = 0.0
+            case "session.usage.updated" | "session.closed":
+                return self._bill_seconds(event.get("usage")) or changed
             case "response.done":
                 response = event.get("response")
                 self._bill_response(response.get("usage") if isinstance(response, Mapping) else None)
@@ -250,10 +256,26 @@ class Ledger:
         if usage is not None:
             self._usage = self._usage + usage
             price = price_of(self.model, self._prices)
-            if price is None:
+            if self._billed_seconds is not None:  # of a model behind GPT-Live, whose name nobody tells
+                self._spend(Cost(is_estimate=True))
+            elif price is None:
                 self._has_unpriced = True
             else:
                 self._spend(cost_of(usage, price))
+
+    def _bill_seconds(self, raw: object) -> bool:
+        """GPT-Live bills time, and tells the seconds of the whole session so far."""
+        seconds = raw.get("seconds") if isinstance(raw, Mapping) else None
+        if self._billed_seconds is None or not isinstance(seconds, int | float) or seconds <= self._billed_seconds:
+            return False
+        new, self._billed_seconds = Usage(seconds=seconds - self._billed_seconds), float(seconds)
+        self._usage = self._usage + new
+        price = price_of(self.model, self._prices)
+        if price is None:
+            self._has_unpriced = True
+        else:
+            self._spend(cost_of(new, price))
+        return True
 
     def _bill_transcription(self, raw: object) -> None:
         usage = read_usage(raw)

@@ -151,7 +151,9 @@ PRICES: Mapping[str, Price] = {
     "gpt-4o-mini-transcribe": Price(minute=0.003),
     "whisper-1": Price(minute=0.006),
     "gpt-realtime-translate": Price(minute=0.034),
+    "gpt-live-1": Price(minute=0.05),
     "voicechat-local": Price(),
+    "local-live": Price(),
     "moonshine-tiny-en": Price(),
 }
 """By model. The local server costs nothing, and says so."""
