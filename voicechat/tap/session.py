@@ -595,9 +595,7 @@ class Session:
             self.assistant.base64(event.get("delta"), at)
         elif kind == "input_audio_buffer.speech_started" and self.caller.transport == "WebSocket":
             self.assistant.cut(at)
-        elif kind in ("session.created", "session.started", "session.updated") and isinstance(
-            event.get("session"), Mapping
-        ):
+        elif kind in SESSION_TOLD and isinstance(event.get("session"), Mapping):
             learn_formats(self.you, self.assistant, event["session"])
 
     def _watch(self, happening: Happening) -> None:
