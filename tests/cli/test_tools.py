@@ -103,7 +103,8 @@ async def test_on_a_real_terminal_the_screen_asks_and_y_lets_it_run(tmp_path: Pa
     sound = ("--mic", "none", "--speaker", "none", "--output", "text")
     argv = [sys.executable, "-m", "voicechat", "--tools", file, *sound]
     with Terminal(argv, kitty=False, environ=environ_for(tmp_path)) as terminal:
-        connected = re.compile(rb"\xe2\x97\x8f (\x1b\[[\d;]*m)*connected")  # a dot, and perhaps another colour
+        # a dot, perhaps another colour, and the word or, once it is known, the round trip in its place
+        connected = re.compile(rb"\xe2\x97\x8f (\x1b\[[\d;]*m)*(connected|\d+ ms)")
         await asyncio.to_thread(terminal.until, lambda: connected.search(terminal.written) is not None)
         before = len(terminal.written)
         terminal.type(b"i")
