@@ -56,6 +56,7 @@ def test_item_audio_deep_inside_is_elided_too() -> None:
             "user · message · i",
         ),
         ({"type": "input_audio_buffer.speech_started", "audio_start_ms": 1250}, "at 1.25 s of the input audio"),
+        ({"type": "conversation.item.truncated", "audio_end_ms": 2960}, "at 2.96 s of its audio"),
         ({"type": "mic.opened", "pre_roll": 0.3}, "pre_roll=0.3"),
         (
             {

@@ -69,8 +69,8 @@ async def test_a_talk_through_litellm_is_answered_over_both_transports(tmp_path:
             async with calling(url, tmp_path, provider="litellm", key="sk-proxy", transport=transport) as caller:
                 await caller.configured()
                 caller.session.tell(TextEntered("What is twelve times seven?"))
-                await caller.until(partial(has_said, caller, "84"))
+                await caller.until(partial(has_answered, caller, "84"))
 
 
-def has_said(caller: Caller, words: str) -> bool:
+def has_answered(caller: Caller, words: str) -> bool:
     return any(words in turn.text for turn in caller.session.state.conversation.turns if turn.who == "assistant")

@@ -212,7 +212,7 @@ def test_xai_keeps_voice_turns_and_hints_in_places_of_its_own() -> None:
         ),
     ],
 )
-def test_xai_detects_turns_by_sound_and_is_told_to_answer(turns: Any, spelled: Any, loses: list[str]) -> None:
+def test_xai_sessions_use_server_vad_with_create_response(turns: Any, spelled: Any, loses: list[str]) -> None:
     done = in_dialect({"audio": {"input": {"turn_detection": turns}}}, "xai")
     assert done.session == {"turn_detection": spelled}
     assert [lost.path for lost in done.lost] == loses

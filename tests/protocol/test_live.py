@@ -271,7 +271,7 @@ def test_a_stopped_response_ends_and_what_the_model_still_says_of_it_is_dropped(
     assert types(feed(live, (1.0, sound())))[0] == "response.created"
 
 
-def test_over_webrtc_a_gap_on_the_models_clock_is_the_pause_after_which_it_is_heard_again() -> None:
+def test_over_webrtc_a_transcript_gap_ends_a_stopped_response() -> None:
     live = LiveSession("webrtc")
     live.received(said("One two", 0, 800, "output"), 1.0)
     live.sent({"type": "response.cancel"}, 1.2)

@@ -35,14 +35,19 @@ OPTIONS = UiOptions(
 )
 
 
+async def answered(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """A typed question, and its answer to the end."""
+    for event in HELLO:
+        await socket.send_str(json.dumps(event))
+    async with asyncio.timeout(10):
+        while (await socket.receive_json())["type"] != "response.done":
+            pass
+
+
 async def a_talk(tapped: Tapped) -> None:
     """One typed turn of a client, to the end."""
     async with aiohttp.ClientSession() as http, http.ws_connect(f"{tapped.base_url}/realtime") as socket:
-        for event in HELLO:
-            await socket.send_str(json.dumps(event))
-        async with asyncio.timeout(10):
-            while (await socket.receive_json())["type"] != "response.done":
-                pass
+        await answered(socket)
 
 
 async def told_of_a_talk(times: int = 1) -> list[FromEngine]:
@@ -72,14 +77,10 @@ async def test_the_transcript_and_the_events_of_a_client_are_shown_with_what_the
     assert last.mic.reason == NOT_OURS and not last.mic.is_on_air
 
 
-async def test_an_answer_that_the_client_plays_is_shown_as_heard_to_its_end() -> None:
+async def test_a_tapped_answer_completes_when_its_audio_ends() -> None:
     async with local_server() as server, tapping(server.base_url) as tapped:
         async with aiohttp.ClientSession() as http, http.ws_connect(f"{tapped.base_url}/realtime") as socket:
-            for event in HELLO:
-                await socket.send_str(json.dumps(event))
-            async with asyncio.timeout(10):
-                while (await socket.receive_json())["type"] != "response.done":
-                    pass
+            await answered(socket)
             (session,) = tapped.sessions
 
             def over() -> bool:

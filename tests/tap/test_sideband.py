@@ -17,6 +17,7 @@ import pytest
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from tests.tap.tapped import tapping
+from voicechat.config.secrets import environ_with_key
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, SignallingError
 from voicechat.journal.entry import Happening
@@ -41,7 +42,7 @@ class Attached:
     def types(self, direction: str) -> list[str]:
         return [str(one.event["type"]) for one in self.happened if one.dir == direction]
 
-    def said(self) -> list[tuple[str, str]]:
+    def transcript(self) -> list[tuple[str, str]]:
         return [(turn.who, turn.text) for turn in self.session.model.state.conversation.turns]
 
 
@@ -99,8 +100,8 @@ async def test_a_live_session_is_seen_with_both_voices_and_in_turns() -> None:
             levels: list[float] = []
             seen.session.you.on_heard = lambda at, pcm: levels.append(float(np.abs(pcm).max(initial=0)))
             await speak(socket)
-            await eventually(lambda: any("84" in text for who, text in seen.said() if who == "assistant"))
-            assert ("you", "What is twelve times seven?") in seen.said()
+            await eventually(lambda: any("84" in text for who, text in seen.transcript() if who == "assistant"))
+            assert ("you", "What is twelve times seven?") in seen.transcript()
             seen.session.tick(seen.session.clock())
             assert max(levels) > 5_000
             await is_over(seen.session)
@@ -108,7 +109,7 @@ async def test_a_live_session_is_seen_with_both_voices_and_in_turns() -> None:
             assert "response.created" not in seen.types("in")
 
 
-async def test_an_event_written_by_hand_reaches_the_call_and_its_end_ends_the_look() -> None:
+async def test_an_event_sent_by_hand_reaches_the_call_and_its_end_ends_attach() -> None:
     async with local_server() as server, live_call(server.base_url) as (call_id, _):
         async with attached(server.base_url, call_id, '{"type":"session.input_audio.mute"}') as seen:
             over = asyncio.Event()
@@ -120,7 +121,7 @@ async def test_an_event_written_by_hand_reaches_the_call_and_its_end_ends_the_lo
             assert seen.sideband.send("{}") == GONE
 
 
-async def test_a_call_that_is_not_there_is_one_sentence_with_where_ids_stand() -> None:
+async def test_attach_to_an_unknown_call_is_refused_with_where_ids_stand() -> None:
     async with local_server() as server:
         for call_id in ("rtc_none", "live_none"):
             with pytest.raises(SignallingError, match="has no such call") as refused:
@@ -145,11 +146,11 @@ def test_the_id_tells_which_address_it_is_unless_the_dialect_does(
     assert sideband_target(wish, {}, call_id).websocket_url == url
 
 
-def test_what_is_missing_for_a_look_is_said_before_anybody_is_called() -> None:
+def test_attach_without_service_or_key_is_refused_before_connecting() -> None:
     with pytest.raises(ConfigError, match="not known"):
         sideband_target(Settings(), {}, "rtc_1")
     with pytest.raises(ConfigError, match="needs an API key"):
-        sideband_target(Settings(provider="openai"), {}, "rtc_1")
+        environ_with_key(Settings(provider="openai"), {"PATH": ""})
 
 
 async def test_a_live_client_of_a_tap_is_shown_in_turns() -> None:

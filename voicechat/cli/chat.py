@@ -16,9 +16,9 @@ from voicechat import exit_codes
 from voicechat.config.load import load_settings
 from voicechat.config.locations import user_themes_dir
 from voicechat.config.providers import TRANSLATION_MODEL, provider_of
-from voicechat.config.secrets import key_hint, key_lying_about, obtain_key, with_key
+from voicechat.config.secrets import environ_with_key, key_lying_about
 from voicechat.config.settings import Settings
-from voicechat.errors import AudioDeviceError, ConfigError
+from voicechat.errors import AudioDeviceError
 
 
 def why_plain(settings: Settings, environ: Mapping[str, str]) -> str | None:
@@ -98,7 +98,6 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
     Returns the environment for the engine: this one, and the key where a command or the keyring has it. Raises
     ConfigError, and TapeError where the tape to go on from is not there.
     """
-    provider = provider_of(settings)
     if settings.otlp:
         from voicechat.config.otlp import otlp_endpoint
 
@@ -118,10 +117,7 @@ def refuse_the_impossible(settings: Settings, environ: Mapping[str, str]) -> dic
             print(f"voicechat: {remark}", file=sys.stderr)
     if settings.token_url:
         return dict(environ)
-    key = obtain_key(settings, environ, needed=provider.needs_key)
-    if provider.needs_key and not key.value:
-        raise ConfigError(f"{provider.title} needs an API key", hint=key_hint(settings.provider))
-    return with_key(environ, key)
+    return environ_with_key(settings, environ)
 
 
 def refuse_languages(settings: Settings, environ: Mapping[str, str]) -> None:

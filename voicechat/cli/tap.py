@@ -41,11 +41,16 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
         otlp_endpoint(settings, os.environ)
     from voicechat.tap.host import TapProcess, TapSettings
 
+    environ: Mapping[str, str] = os.environ
+    if options.attach:
+        from voicechat.config.secrets import environ_with_key
+
+        environ = environ_with_key(settings, environ)
     wish = TapSettings(options.upstream, options.port, settings.record, options.attach, options.to_send)
     if options.as_json or options.plain or not (sys.stdout.isatty() and sys.stdin.isatty()):
         from voicechat.tap.printing import print_tap
 
-        return print_tap(settings, wish, as_json=options.as_json)
+        return print_tap(settings, wish, environ, as_json=options.as_json)
     from dataclasses import replace
 
     from voicechat.cli.chat import ui_options
@@ -55,9 +60,11 @@ def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | No
     from voicechat.ui.viewers import run_tap_app
 
     if options.attach:
-        sideband_target(settings, os.environ, options.attach)
+        sideband_target(settings, environ, options.attach)
         looks = Spectator("ATTACHED", ATTACHED, sends=True)
-        return run_tap_app(TapProcess(settings, wish), replace(ui_options(settings, os.environ), spectator=looks))
+        return run_tap_app(
+            TapProcess(settings, wish, environ), replace(ui_options(settings, os.environ), spectator=looks)
+        )
     base = endpoint(options.upstream, "")
     port = free_port(options.port)
     engine = TapProcess(settings, replace(wish, port=port))

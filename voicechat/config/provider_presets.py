@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from voicechat.config.provider import Provider
 
 HOUR = 3600.0
 BETA_HEADER = {"OpenAI-Beta": "realtime=v1"}
+
+_DASHSCOPE = Provider(
+    "dashscope",
+    "DashScope",
+    base_url="https://dashscope.aliyuncs.com/api-ws/v1",
+    model="qwen-audio-3.1-realtime-plus",
+    needs_key=True,
+    key_variables=("DASHSCOPE_API_KEY",),
+    handshake="sdp",
+    dialect="beta",
+    transport="websocket",  # its WebRTC lives at an address of the workspace: webrtc_url and transport say so
+    input_rate=16_000,
+)
 
 PROVIDERS = {
     provider.name: provider
@@ -141,29 +156,12 @@ PROVIDERS = {
             dialect="beta",
             connect_timeout=30.0,
         ),
-        Provider(
-            "dashscope-intl",
-            "DashScope (international)",
+        _DASHSCOPE,
+        replace(
+            _DASHSCOPE,
+            name="dashscope-intl",
+            title="DashScope (international)",
             base_url="https://dashscope-intl.aliyuncs.com/api-ws/v1",
-            model="qwen-audio-3.1-realtime-plus",
-            needs_key=True,
-            key_variables=("DASHSCOPE_API_KEY",),
-            handshake="sdp",
-            dialect="beta",
-            transport="websocket",
-            input_rate=16_000,
-        ),
-        Provider(
-            "dashscope",
-            "DashScope",
-            base_url="https://dashscope.aliyuncs.com/api-ws/v1",
-            model="qwen-audio-3.1-realtime-plus",
-            needs_key=True,
-            key_variables=("DASHSCOPE_API_KEY",),
-            handshake="sdp",
-            dialect="beta",
-            transport="websocket",  # its WebRTC lives at an address of the workspace: webrtc_url and transport say so
-            input_rate=16_000,
         ),
         Provider(
             "glm",

@@ -189,6 +189,18 @@ def with_key(environ: Mapping[str, str], key: Key) -> dict[str, str]:
     return found
 
 
+def environ_with_key(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment in which another process finds the key of this run, wherever it is kept.
+
+    Raises ConfigError where the provider needs one and there is none.
+    """
+    provider = PROVIDERS[settings.provider]
+    key = obtain_key(settings, environ, needed=provider.needs_key)
+    if provider.needs_key and not key.value:
+        raise ConfigError(f"{provider.title} needs an API key", hint=key_hint(settings.provider))
+    return with_key(environ, key)
+
+
 def key_of_command(command: str, environ: Mapping[str, str]) -> str:
     """The first line a command prints. No shell is involved: quotes group words, and nothing else is special.
 

@@ -230,7 +230,8 @@ def brief(value: object) -> str:
 def span_of(event: Mapping[str, Any]) -> str:
     for name in ("audio_start_ms", "audio_end_ms"):
         if isinstance(event.get(name), int | float):
-            return f"at {event[name] / 1000:.2f} s of the input audio"
+            of_what = "its audio" if event.get("type") == "conversation.item.truncated" else "the input audio"
+            return f"at {event[name] / 1000:.2f} s of {of_what}"
     return ""
 
 

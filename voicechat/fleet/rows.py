@@ -89,8 +89,6 @@ _OF_LIVE = frozenset(
     )
 )  # fmt: skip
 """What a GPT-Live session says of its turns."""
-_MADE = "made of GPT-Live"
-"""The member of an event that no service has said."""
 _NO_SESSION = SessionModel()
 
 
@@ -161,15 +159,15 @@ class _Watch:
         self._errors: list[list[Any]] = []
         self._usage: list[list[Any]] = []
 
-    def take(self, record: Record, reading: Reading) -> None:
-        """One record, behind the checks."""
+    def take(self, record: Record, reading: Reading, *, is_made: bool = False) -> None:
+        """One record, behind the checks; `is_made`: of what a GPT-Live session said."""
         kind = record.type
         if record.t is not None:
             self.last = record.t
         if kind == "session.started" and len(self._live) < MOST_STREAMS:
             self._live[record.stream] = LiveSession()
             self.clocks.setdefault(record.stream, TurnClock(MOST_TURNS)).feed(self.last or 0.0, "in", record.event)
-        if self._live and (live := self._live.get(record.stream)) is not None and not record.event.get(_MADE):
+        if not is_made and (live := self._live.get(record.stream)) is not None:
             self._take_live(live, record, reading)
             if kind in _OF_LIVE and record.dir == "in":
                 return
@@ -178,7 +176,7 @@ class _Watch:
             if self._first.get(kind, self) == response:
                 return
             self._first[kind] = response
-        elif kind not in _OF_TURNS and kind not in _OTHERS and not record.event.get(_MADE):
+        elif kind not in _OF_TURNS and kind not in _OTHERS and not is_made:
             return
         stream = record.stream
         clock = self.clocks.get(stream)
@@ -197,7 +195,7 @@ class _Watch:
         now = self.last or 0.0
         told = live.received(record.event, now) if record.type in _OF_LIVE and record.dir == "in" else ()
         for event in (*live.passed(now), *told):
-            self.take(record_of(record.seq, record.t, "in", event | {_MADE: True}, record.stream), reading)
+            self.take(record_of(record.seq, record.t, "in", event, record.stream), reading, is_made=True)
 
     def _note(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
         event, kind = record.event, record.type

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -29,15 +28,15 @@ from voicechat.ui.sanitise import clean
 ARROWS = {"in": "←", "out": "→", "local": "·"}
 
 
-def print_tap(settings: Settings, wish: TapSettings, *, as_json: bool) -> int:
+def print_tap(settings: Settings, wish: TapSettings, environ: Mapping[str, str], *, as_json: bool) -> int:
     """Until Ctrl+C, or until the call that was attached to is over. Raises ConfigError, SignallingError."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_run(settings, wish, as_json=as_json))
+        asyncio.run(_run(settings, wish, environ, as_json=as_json))
     return exit_codes.DONE
 
 
-async def _run(settings: Settings, wish: TapSettings, *, as_json: bool) -> None:
-    target = sideband_target(settings, os.environ, wish.attach) if wish.attach else None
+async def _run(settings: Settings, wish: TapSettings, environ: Mapping[str, str], *, as_json: bool) -> None:
+    target = sideband_target(settings, environ, wish.attach) if wish.attach else None
     record = Path(wish.record).expanduser() if wish.record else None
     registry = SessionRegistry(Upstream(target.base_url if target else wish.upstream), settings, record=record)
     server = Sideband(registry, target, wish.to_send) if target else TapServer(registry, wish.port)

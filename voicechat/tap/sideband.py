@@ -16,11 +16,12 @@ from urllib.parse import quote, urlencode, urlsplit
 from aiohttp import ClientError, WSMsgType
 
 from voicechat.config.providers import provider_of, why_impossible
-from voicechat.config.secrets import find_key, key_hint
+from voicechat.config.secrets import find_key
 from voicechat.config.settings import Settings
 from voicechat.engine.service_target import service_target
 from voicechat.errors import ConfigError, SignallingError
 from voicechat.tap.registry import SessionRegistry
+from voicechat.tap.server import NO_CODE
 from voicechat.tap.session import Session
 from voicechat.tasks import spawn
 from voicechat.transports.endpoint import endpoint
@@ -30,7 +31,6 @@ from voicechat.transports.upgrade import Upgraded, upgrade
 
 REALTIME_CALL = "rtc_"
 """With it the ids of Realtime calls begin."""
-NO_CODE = 1005
 GONE = "the call is over"
 
 
@@ -43,8 +43,6 @@ def sideband_target(settings: Settings, environ: Mapping[str, str], call_id: str
     if (impossible := why_impossible(replace(settings, model=settings.model or call_id))) is not None:
         raise impossible
     _, key = find_key(environ, settings.provider, settings.base_url)
-    if provider.needs_key and not key:
-        raise ConfigError(f"{provider.title} needs an API key", hint=key_hint(settings.provider))
     is_live = provider.dialect == "live" or (provider.dialect == "auto" and not call_id.startswith(REALTIME_CALL))
     if is_live:
         url = endpoint(base_url, f"{SESSIONS}/{quote(call_id, safe='')}/attach")

@@ -246,7 +246,7 @@ def test_a_translating_model_without_a_price_has_tokens_only() -> None:
     assert not ledger.is_blind
 
 
-def test_a_live_turn_is_timed_by_the_voice_heard_here_and_closed_by_its_answer() -> None:
+def test_a_live_turn_is_timed_by_local_voice_detection() -> None:
     spoken = {"id": "u", "role": "user", "content": [{"type": "input_audio"}]}
     clock = TurnClock()
     lines: tuple[Line, ...] = (

@@ -159,7 +159,7 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
     spoken = [one for one in model.segments.values() if one.transcript]
-    hummed = [one for one in cut if (next_ := said_after(one, spoken)) and HUM.search(next_.transcript or "")]
+    hummed = [one for one in cut if (next_ := segment_after(one, spoken)) and HUM.search(next_.transcript or "")]
     if len(hummed) >= TIMES:
         return hummed
     if model.witness.tells_turns:
@@ -173,7 +173,7 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     return cut if is_pattern and not has_words and not model.witness.is_ours else []
 
 
-def said_after(answer: Answer, segments: list[Segment]) -> Segment | None:
+def segment_after(answer: Answer, segments: list[Segment]) -> Segment | None:
     """The first words of the user since an answer began."""
     return next((one for one in segments if one.transcribed and one.transcribed.seq > answer.created.seq), None)
 

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from voicechat.insight.checks import Check
-from voicechat.insight.checks.microphone import HUM, repeats_the_answer, said_after
+from voicechat.insight.checks.microphone import HUM, repeats_the_answer, segment_after
 from voicechat.insight.facts import UNKNOWN, Configured, Segment, value_at
 from voicechat.insight.records import (
     LOG_ENDED,
@@ -75,7 +75,7 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
         return
     for pair in pairwise(answers):
         cut = [one for one in pair if one.reason == "turn_detected" and 0 < len(one.words.split()) <= FIRST_WORDS]
-        after = [said_after(one, segments) for one in cut]
+        after = [segment_after(one, segments) for one in cut]
         is_whole = all(one.words[-1] in ".?!" for one in cut)
         if (
             len(cut) == len(pair)
