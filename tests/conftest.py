@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -52,6 +54,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """With `-m fast`, do not import what cannot be fast: that takes as long as a fifth of the fast tests."""
     return (config.option.markexpr == "fast" and distribution.is_slow_text(collection_path)) or None
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Every process imports every test: in a fresh clone each compiles its share of them, and finds the rest compiled.
+
+    What cannot be imported is told when it is collected.
+    """
+    told = getattr(session.config, "workerinput", None)
+    if told is None or session.config.option.file_or_dir or session.config.option.markexpr:
+        return
+    number, of = int(told["workerid"].removeprefix("gw")), told["workercount"]
+    for path in sorted(Path(__file__).parent.rglob("test_*.py"))[number::of]:
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(path.relative_to(session.config.rootpath).with_suffix("").parts))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,6 +6,8 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from tests.support.each import each
@@ -82,30 +84,60 @@ OWN_TASKS = {
 
 
 def test_a_task_outside_spawn_has_a_reader_of_its_exception() -> None:
-    found: dict[str, int] = {}
-    for path in (ROOT / "voicechat").rglob("*.py"):
-        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        count = sum(isinstance(node, ast.Attribute) and node.attr in ("create_task", "ensure_future") for node in nodes)
-        if count:
-            found[str(path.relative_to(ROOT / "voicechat"))] = count
+    found = {str(path.relative_to(PACKAGE)): one.tasks for path, one in facts().items() if one.tasks}
     assert found == {name: count for name, (count, _) in OWN_TASKS.items()}
+
+
+@dataclass
+class Facts:
+    """What the tests below ask of one module; its tree would take a hundred times the memory."""
+
+    at_top: set[str] = field(default_factory=set)
+    when_needed: set[str] = field(default_factory=set)
+    """Imported inside a function."""
+    tasks: int = 0
+    """Places at which a task is made."""
+    classes: set[str] = field(default_factory=set)
+    subclasses: list[tuple[str, str]] = field(default_factory=list)
+    """(base, class)."""
+    uses: Counter[str] = field(default_factory=Counter)
+
+
+@cache
+def facts() -> dict[Path, Facts]:
+    """Of each module of the package."""
+    return {path: _facts_of(ast.parse(path.read_text(encoding="utf-8"))) for path in PACKAGE.rglob("*.py")}
+
+
+def _facts_of(tree: ast.Module) -> Facts:
+    found = Facts(classes={node.name for node in tree.body if isinstance(node, ast.ClassDef)})
+    left: list[tuple[ast.AST, bool]] = [(tree, False)]
+    while left:
+        node, is_inside = left.pop()
+        match node:
+            case ast.Name():
+                found.uses[node.id] += 1
+            case ast.Attribute(attr="create_task" | "ensure_future"):
+                found.tasks += 1
+            case ast.Import() | ast.ImportFrom():
+                base = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                names = found.when_needed if is_inside else found.at_top
+                names.update(base, (".".join((*base, one.name)) for one in node.names))
+            case ast.ClassDef():
+                found.subclasses += [(one.id, node.name) for one in node.bases if isinstance(one, ast.Name)]
+        is_inside = is_inside or isinstance(node, FUNCTIONS)
+        left += [(child, is_inside) for child in ast.iter_child_nodes(node)]
+    return found
 
 
 def importers(*, lazily: bool) -> dict[Path, set[Path]]:
     """Which modules of the package import each of them: at their top, or inside a function."""
-    files = {module_of(path): path for path in PACKAGE.rglob("*.py")}
-    found: dict[Path, set[Path]] = {path: set() for path in files.values()}
-    for path in files.values():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        inside = {id(node) for outer in ast.walk(tree) if isinstance(outer, FUNCTIONS) for node in ast.walk(outer)}
-        for node in ast.walk(tree):
-            if not isinstance(node, ast.Import | ast.ImportFrom) or (id(node) in inside) is not lazily:
-                continue
-            base = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            names = [*base, *(".".join((*base, one.name)) for one in node.names)]
-            for name in names:
-                if name in files and files[name] != path:
-                    found[files[name]].add(path)
+    files = {module_of(path): path for path in facts()}
+    found: dict[Path, set[Path]] = {path: set() for path in facts()}
+    for path, of_it in facts().items():
+        for name in of_it.when_needed if lazily else of_it.at_top:
+            if name in files and files[name] != path:
+                found[files[name]].add(path)
     return found
 
 
@@ -130,19 +162,11 @@ def test_a_module_with_one_reader_beside_it_is_part_of_that_reader() -> None:
 
 
 def test_no_class_has_its_only_subclass_beside_it() -> None:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PACKAGE.rglob("*.py")}
-    bases = [
-        (base.id, path, node.name)
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-        for base in node.bases
-        if isinstance(base, ast.Name)
-    ]
-    uses = Counter(node.id for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Name))
+    uses: Counter[str] = sum((one.uses for one in facts().values()), Counter())
     single = [
-        f"{name} in {path.name} is only ever {subclass}"
-        for name, path, subclass in bases
-        if uses[name] == 1 and any(isinstance(one, ast.ClassDef) and one.name == name for one in trees[path].body)
+        f"{base} in {path.name} is only ever {name}"
+        for path, one in facts().items()
+        for base, name in one.subclasses
+        if uses[base] == 1 and base in one.classes
     ]
     assert single == []
