@@ -4,7 +4,7 @@
 
 The questions are spoken by the engine's own voice. The end of speech is the last sample above the noise that left the
 client's microphone track; the first sound is the first 20 ms frame above -40 dB that its jitter buffer gave out.
-Target: a median of 850 ms at most. The server runs as a process of its own.
+Target: a median of 600 ms at most. The server runs as a process of its own.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def main(rounds: int) -> int:
     finally:
         await server.stop()
     print(f"heard: {heard}")
-    bars = {"first sound": 850.0}
+    bars = {"first sound": 600.0}
     figures = [Figure(name, [one[name] for one in results], "ms", "median", bars.get(name)) for name in results[0]]
     return judge("after the end of speech, local server, defaults", figures)
 

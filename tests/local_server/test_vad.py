@@ -59,6 +59,20 @@ def test_fading_word_ends_belong_to_the_turn() -> None:
     assert got[-1] == SpeechEnded(320 + 640 + 320, 960)
 
 
+def test_silence_counts_from_where_the_voice_fell_silent_not_from_where_the_model_let_go() -> None:
+    def ended_at(*after_the_voice: tuple[float, float]) -> int:
+        rule = ServerVad(0.5, 0, 320)
+        heard = [(0.9, 0.1)] * 10 + [*after_the_voice] + [(0.0, 0.0)] * 20
+        (end,) = [event for frame in heard for event in rule.feed(*frame) if isinstance(event, SpeechEnded)]
+        return end.audio_end_ms
+
+    assert ended_at() == 640
+    assert ended_at((0.9, 0.0), (0.9, 0.0)) == 640
+    assert ended_at(*[(0.9, 0.0)] * 9) == 640 + 9 * FRAME_MS - 96, "more than the model's release is a whisper"
+    assert ended_at((0.9, 0.01), (0.9, 0.01)) == 640 + 64, "a noisy room: the model decides"
+    assert ended_at((0.9, 0.0), (0.9, 0.1)) == 640 + 64, "the voice went on"
+
+
 @pytest.mark.parametrize("silence_ms", [0, 32, 100, 200, 300, 2000])
 def test_the_hint_always_comes_before_the_end(silence_ms: int) -> None:
     kinds = [type(event) for event in events(ServerVad(0.5, 300, silence_ms), (0.9, 320), (0.0, 2400))]

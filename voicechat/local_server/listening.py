@@ -106,7 +106,8 @@ class Ears:
         if len(self._frames) == self._frames.maxlen:
             self._forgotten += 1
         self._frames.append(int16(frame))
-        return self._rule.feed(self._detector.probability(frame))
+        level = float(np.sqrt(np.mean(np.square(frame))))
+        return self._rule.feed(self._detector.probability(frame), level)
 
 
 SHORTEST_COMMIT_MS = 100
