@@ -18,7 +18,7 @@ from voicechat.protocol.session_dialects import GA_PATHS
 if TYPE_CHECKING:
     from voicechat.insight.session_model import SessionModel
 
-FAILURES = ("error", "response.done", "line.failed", "client.failed", "session.closed")
+FAILURES = ("error", "response.done failed", "line.failed", "client.failed", "session.closed")
 """Event types that can tell of a failure."""
 
 QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "account_deactivated"}

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from voicechat.insight.checks import audio, connection, microphone, refusals, responses, session, tools, transcripts
-from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record
+from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
 from voicechat.insight.session_model import OUTPUT, SessionModel
 from voicechat.journal.redact import without_keys
 
@@ -96,7 +96,7 @@ class Check(Protocol):
 
     @property
     def on(self) -> tuple[str, ...]:
-        """Types of records it looks at."""
+        """Types of records it looks at; `response.done failed` is one with this status."""
         ...
 
     def look(self, model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
@@ -149,9 +149,9 @@ class Diagnosis:
         changed = self.look_again(t) if t is not None and is_due else []
         self._seq = record.seq
         if kind in RUNS:
-            response = record.event.get("response_id")
-            if kind in self._run and self._run[kind] == response:
-                self.model.feed(record)
+            response = record.event.get("response_id") or ""
+            if self._run.get(kind) == response:
+                self.model.output(record)
                 return changed
             self._run[kind] = response
         elif self._run:
@@ -159,8 +159,7 @@ class Diagnosis:
         self.model.witness.take(record)
         if kind in self.interest:
             self.model.feed(record)
-            if kind in self._checks:
-                changed += self._ask(record)
+            changed += self._ask(record)
         return changed
 
     def look_again(self, now: float) -> list[Finding]:
@@ -177,7 +176,10 @@ class Diagnosis:
 
     def _ask(self, record: Record) -> list[Finding]:
         changed = []
-        for check in self._checks.get(record.type, ()):
+        checks: Iterable[Check] = self._checks.get(record.type, ())
+        if record.type == "response.done":
+            checks = (*checks, *self._checks.get(f"response.done {part(record.event, 'response').get('status')}", ()))
+        for check in checks:
             for said in check.look(self.model, record):
                 if isinstance(said, Finding):
                     if said.ours and self.model.witness.is_ours:

@@ -79,6 +79,8 @@ class SessionModel:
 
     def __init__(self) -> None:
         self.answers: OrderedDict[str, Answer] = OrderedDict()
+        self._begun: OrderedDict[str, Answer] = OrderedDict()
+        """Those of them whose end was not seen by `response.done`; nearly always one or none."""
         self.playback = Playback()
         self.mic = Mic()
         self.last = Memory()
@@ -132,7 +134,7 @@ class SessionModel:
     @property
     def active(self) -> Answer | None:
         """The running answer of the conversation."""
-        for one in reversed(self.answers.values()):  # asked with every event; a generator takes three times as long
+        for one in reversed(self._begun.values()):  # asked with every event; a generator takes three times as long
             if one.done is None and not one.is_aside:
                 return one
         return None
@@ -252,7 +254,7 @@ class SessionModel:
             "device.lost": self._device_lost,
             "device.missing": self._device_lost,
         }
-        table |= dict.fromkeys(OUTPUT, self._output) | {_SPOKEN: self._output_spoken}
+        table |= dict.fromkeys(OUTPUT, self.output) | {_SPOKEN: self._output_spoken}
         table |= dict.fromkeys(_NOTED, self._note)
         return table | dict.fromkeys(USER_ACTS, self._user_act)
 
@@ -327,6 +329,7 @@ class SessionModel:
         answer.is_queued = self.sounding is not None or self.active is not None or self._had_to_wait(answer.asked)
         answer.after_tool = self.tool_said
         _put(self.answers, answer.id, answer, KEEP)
+        _put(self._begun, answer.id, answer, KEEP)
         if answer.is_aside:
             return
         self.tool_output = self.tool_said = self.call = None
@@ -363,6 +366,7 @@ class SessionModel:
             return
         details = part(response, "status_details")
         answer.done = record.mark(text(response, "id"))
+        self._begun.pop(answer.id, None)
         answer.status = text(response, "status")
         answer.reason = text(details, "reason")
         output = response.get("output")
@@ -378,21 +382,21 @@ class SessionModel:
         if answer.status == "failed":
             self._failed(record)
 
-    def _output(self, record: Record) -> None:
-        named = record.event.get("response_id")
+    def output(self, record: Record) -> None:
+        """Take in what an answer says, bit by bit."""
+        event, kind = record.event, record.type
+        named = event.get("response_id")
         answer = self.answers.get(named) if type(named) is str else None  # nine in ten events are deltas
-        if answer is None or named in self.retired:
-            answer = self._answer_of(record, text(record.event, "response_id"))
+        if answer is None or (self.retired and named in self.retired):
+            answer = self._answer_of(record, text(event, "response_id"))
         if answer is None:
             return
         if answer.first_output is None:
-            answer.first_output = record.mark(text(record.event, "response_id"))
-        delta = record.event.get("delta")
-        if not isinstance(delta, str):
-            return
-        if record.type == OUTPUT[0] and len(answer.words) < LONGEST_ANSWER:
-            answer.words += delta[:200]
-        elif record.type == OUTPUT[1]:
+            answer.first_output = record.mark(text(event, "response_id"))
+        if kind == OUTPUT[0]:
+            if len(answer.words) < LONGEST_ANSWER and isinstance(delta := event.get("delta"), str):
+                answer.words += delta[:200]
+        elif kind == OUTPUT[1] and isinstance(delta := event.get("delta"), str):
             answer.audio_seconds += len(delta) * 3 / 4 / BYTES_A_SECOND
 
     def _output_spoken(self, record: Record) -> None:
@@ -494,6 +498,7 @@ class SessionModel:
         while len(self.retired) > MOST_RETIRED:
             self.retired.pop(next(iter(self.retired)))
         self.answers.clear()
+        self._begun.clear()
         self.segments.clear()
         self.said.clear()
         self.configured = Configured()

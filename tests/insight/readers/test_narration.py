@@ -125,6 +125,15 @@ def test_a_phrase_finds_whatever_its_pattern_matches(name: str, data: strategies
 
 
 def test_a_phrase_knows_words_it_cannot_do_without() -> None:
-    assert phrases.Phrase(r"\bdrop(?:ped|s)? (?:the )?(?:line|call)\b|连接(?:已)?断开").words == ("drop", "连")
+    assert phrases.Phrase(r"\bdrop(?:ped|s)? (?:the )?(?:line|call)\b|连接(?:已)?断开").words == ("drop", "连接")
     assert phrases.Phrase(r"\d+|line").words == ()
     assert all(phrase.words for phrase in PHRASES.values())
+
+
+def test_a_phrase_of_two_words_is_not_searched_where_one_of_them_is_repeated() -> None:
+    phrase = phrases.Phrase("(?:mic|audio).{0,40}?(?:muted|closed)|unmuted")
+    phrase.pattern = None  # type: ignore[assignment]
+    assert phrase.search("mic " * 90) is None
+    assert phrase.search("closed " * 90) is None
+    with pytest.raises(AttributeError):
+        phrase.search("closed the mic")

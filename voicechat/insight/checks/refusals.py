@@ -41,7 +41,7 @@ class Refused:
     @property
     def on(self) -> tuple[str, ...]:
         """Whatever tells of a failure, and what ends this one."""
-        return tuple(dict.fromkeys((*FAILURES, *(one.partition(" ")[0] for one in self.ends))))
+        return tuple(dict.fromkeys((*FAILURES, *self.ends)))
 
     def look(self, model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
         """A finding for a failure of this kind."""

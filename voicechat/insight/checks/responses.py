@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from voicechat.insight.checks import Check
 from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
@@ -194,10 +194,10 @@ DUPLICATE_CREATE_AT_ONCE = 3.0
 
 def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the same turn answered twice?"""
-    answers = [one for one in model.answers.values() if not one.is_aside]
-    if len(answers) < 2 or answers[-1].id != text(part(record.event, "response"), "id"):
+    newest = list(islice((one for one in reversed(model.answers.values()) if not one.is_aside), 2))
+    if len(newest) < 2 or newest[0].id != text(part(record.event, "response"), "id"):
         return
-    first, second = answers[-2:]
+    second, first = newest
     if second.asked is None or first.calls or first.status in ("cancelled", "failed", "incomplete"):
         return
     since = first.asked or first.created

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from voicechat.insight.checks import Check
 from voicechat.insight.checks.microphone import HUM, repeats_the_answer, segment_after
@@ -47,7 +47,7 @@ def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding 
     if record.type == LOG_ENDED:
         yield from _answered_too_soon(model)
         return
-    recent = list(model.segments.values())[-PIECES:]
+    recent = [*islice(reversed(model.segments.values()), PIECES)][::-1]
     if len(recent) < PIECES or not all(_is_short(one) for one in recent):
         return
     if not all(_follows(before, after) for before, after in pairwise(recent)):
@@ -129,11 +129,11 @@ def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | 
     if record.type == "client.skipped":
         yield from _skipped(model, record)
         return
+    newest = next(reversed(model.segments.values()), None)
+    if newest is None or not newest.is_empty or newest.over_answer is not None:
+        return
     empty = [one for one in model.segments.values() if one.is_empty and one.over_answer is None]
     answered = [one for one in empty if one.answer is not None and one.answer.asked is None]
-    newest = empty[-1] if empty else None
-    if newest is None or newest is not next(reversed(model.segments.values())):
-        return
     if newest in answered:
         yield _empty_transcript_finding(
             "The server answered a sound in which nobody had said a word.", "warning", [newest]

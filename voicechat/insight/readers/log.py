@@ -13,8 +13,8 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice, pairwise
-from typing import Any, BinaryIO, Literal
+from itertools import islice, pairwise
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -23,7 +23,7 @@ from voicechat.insight.readers.loose import SURE, Shapes
 from voicechat.insight.readers.narration import CLIENT
 from voicechat.insight.readers.printed import Printed
 from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns
-from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, unit_of
+from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, time_of, unit_of
 from voicechat.insight.readers.unwrapping import MERE_BODIES, Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Direction, Record, record_of
 from voicechat.protocol.dialects import GA_NAMES
@@ -38,6 +38,7 @@ LOOKED_AT_FOR_UNIT = 500
 """Events from which the unit of bare numbers is told."""
 LONGEST_LINE = 16 * 1024 * 1024
 _decoder = msgspec.json.Decoder()
+_Line = TypeVar("_Line")
 _MERE_BODIES = frozenset(MERE_BODIES)
 _KNOWN: dict[str, tuple[str, Direction]] = {
     name: (GA_NAMES.get(name, name), "out" if name in CLIENT else "in") for name in SURE
@@ -89,13 +90,17 @@ def read_log(stream: BinaryIO, reading: Reading) -> Iterator[Record]:
     if reading.kind == "tape" and reading.encoding == "utf-8":
         yield from _of_tape(source, reading)
         return
+    turns = Turns(text)
+    if reading.kind == "lines of JSON" and reading.encoding == "utf-8":
+        yield from _of_wrapped_lines(source, reading, turns)
+        return
     if reading.kind == "JSON document":
         found = _of_document(source.read_all(LARGEST_DOCUMENT).decode(reading.encoding, "replace"))
     elif reading.kind == "text":
         found = _of_text(source, reading)
     else:
         found = _of_json_lines(source, reading)
-    yield from _records(_with_turns(found, Turns(text)), reading)
+    yield from _records(_with_turns(found, turns), reading)
 
 
 def kind_of(sample: str, *, is_whole: bool) -> Kind:
@@ -128,26 +133,57 @@ def _with_turns(found: Iterator[tuple[int, Found]], turns: Turns) -> Iterator[tu
 
 def _records(found: Iterator[tuple[int, Found]], reading: Reading) -> Iterator[Record]:
     """Numbered, with session time, in the words of the checks."""
-    clock, ids = Clock(), Clock()
-    head = list(islice(found, LOOKED_AT_FOR_UNIT))
-    unit = unit_of([(one.t, _made_at(one)) for _, one in head])
-    for seq, (line, one) in enumerate(chain(head, found)):
+    numbers = _Numbers(reading)
+    yield from numbers.begin(list(islice(found, LOOKED_AT_FOR_UNIT)))
+    for line, one in found:
+        yield numbers.record(line, one)
+    numbers.end()
+
+
+class _Numbers:
+    """Gives each event of a log its number and its session time."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading, self._unit = reading, 1.0
+        self._clock, self._ids = Clock(), Clock()
+        self.next = 0
+        self.has_unit = False
+        """It has seen enough to know what 1 stands for in the times of the log."""
+
+    def begin(self, head: list[tuple[int, Found]]) -> Iterator[Record]:
+        """The first events, from which the unit of bare numbers is told."""
+        self._unit, self.has_unit = unit_of([(one.t, _made_at(one)) for _, one in head]), True
+        for line, one in head:
+            yield self.record(line, one)
+
+    def time(self, raw: float) -> float | None:
+        """Session time of a time that the log tells."""
+        return self._clock.tell(raw * self._unit)
+
+    def record(self, line: int, one: Found) -> Record:
+        """The next event, which stands in this line."""
+        reading, seq = self._reading, self.next
         if one.t is not None:
-            t = clock.tell(one.t * unit)
+            t = self._clock.tell(one.t * self._unit)
             if not reading.has_times:
-                reading.began, reading.has_times = one.t * unit, True
+                reading.began, reading.has_times = one.t * self._unit, True
         elif reading.has_times:
             t = None
         else:
-            t = ids.tell(_made_at(one))
+            t = self._ids.tell(_made_at(one))
             reading.times_from_ids = reading.times_from_ids or t is not None
         record = record_of(seq, t, one.dir, one.event, one.stream)
         reading._line_of.append(line)
-        reading.events = seq + 1
+        self.next = reading.events = seq + 1
         reading.types[record.type] += 1
-        yield record
-    if reading.has_times:
-        reading.ended_at = None if reading.last_time is None else clock.tell(reading.last_time * unit)
+        return record
+
+    def end(self) -> None:
+        """Nothing more comes."""
+        reading = self._reading
+        if reading.has_times:
+            last = reading.last_time
+            reading.ended_at = None if last is None else self._clock.tell(last * self._unit)
 
 
 class _TapeLine(msgspec.Struct, gc=False):
@@ -175,7 +211,7 @@ def _of_tape(source: _Rejoined, reading: Reading) -> Iterator[Record]:
     for block in source.blocks():
         raw: list[bytes] = []
         kinds: list[str] = []
-        told = _tape_lines(block)
+        told = _decoded(_tape_decoder, block)
         for number, line in enumerate(told, first + 1):
             if type(line) is _TapeLine:
                 event = line.event
@@ -218,22 +254,22 @@ def _of_tape(source: _Rejoined, reading: Reading) -> Iterator[Record]:
         reading.lines, reading.events = first, seq
 
 
-def _tape_lines(block: bytes) -> Sequence[_TapeLine | bytes]:
+def _decoded(decoder: msgspec.json.Decoder[_Line], block: bytes) -> Sequence[_Line | bytes]:
     """Each line of whole ones, decoded; in a block with one that is not as it should be, those stay bytes."""
     count = block.count(b"\n") + (not block.endswith(b"\n"))
     try:
-        if len(told := _tape_decoder.decode_lines(block)) == count:
+        told = decoder.decode_lines(block)
+        if len(told) == count:
             return told
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    return [_tape_line(raw) for raw in block.split(b"\n")[:count]]
-
-
-def _tape_line(raw: bytes) -> _TapeLine | bytes:
-    try:
-        return _tape_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return raw
+    lines: list[_Line | bytes] = []
+    for raw in block.split(b"\n")[:count]:
+        try:
+            lines.append(decoder.decode(raw))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            lines.append(raw)
+    return lines
 
 
 def _made_at(one: Found) -> float | None:
@@ -260,25 +296,74 @@ def _of_json_lines(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, F
         yield from lines.read(number, raw)
 
 
+def _of_wrapped_lines(source: _Rejoined, reading: Reading, turns: Turns) -> Iterator[Record]:
+    """The same for the most frequent case, in half the time.
+
+    Blocks are decoded at once, and an object with the keys of one that was read before costs a few looks into tables.
+    """
+    lines, head = _JsonLines(reading), list[tuple[int, Found]]()
+    plans, line_of = lines.shapes.plans, reading._line_of
+    numbers, is_timed = _Numbers(reading), False
+    first = 0
+    for block in source.blocks():
+        raw: list[bytes] = []
+        kinds: list[str] = []
+        told = _decoded(_decoder, block)
+        for number, value in enumerate(told, first + 1):
+            if type(value) is dict and (plan := plans.get(tuple(value))) is not None and plan.is_plain:
+                event = value[plan.body]
+                name = event.get("type") if type(event) is dict else None
+                known = _KNOWN.get(name) if type(name) is str else None
+                if (
+                    is_timed
+                    and known is not None
+                    and ("event_id" in event or _MERE_BODIES.isdisjoint(event))
+                    and (not plan.direction or value[plan.direction] != "local")
+                    and (t := time_of(value[plan.time])) is not None
+                ):
+                    line_of.append(number)
+                    kinds.append(known[0])
+                    yield Record(numbers.next, numbers.time(t), known[1], event, known[0])
+                    numbers.next += 1
+                    continue
+            raw = raw or block.split(b"\n")
+            found = _with_turns(iter(lines.read(number, raw[number - first - 1], value)), turns)
+            if numbers.has_unit:
+                for line, one in found:
+                    yield numbers.record(line, one)
+            else:
+                head += found
+                if len(head) >= LOOKED_AT_FOR_UNIT:
+                    yield from numbers.begin(head)
+            is_timed = numbers.has_unit and reading.has_times and not turns.is_on
+        reading.types.update(kinds)
+        first += len(told)
+        reading.lines, reading.events = first, numbers.next
+    if not numbers.has_unit:
+        yield from numbers.begin(head)
+    numbers.end()
+
+
 class _JsonLines:
     """Reads lines of JSON, each wrapped in its own way."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
-        self._printed, self._shapes = Printed(doubts=reading.doubts), Shapes()
+        self._printed, self.shapes = Printed(doubts=reading.doubts), Shapes()
         self._is_plain = reading.encoding in ("utf-8", "utf-8-sig")
 
-    def read(self, number: int, raw: bytes) -> Iterable[tuple[int, Found]]:
-        """What one line tells, nearly always one event."""
+    def read(self, number: int, raw: bytes, value: Any = b"") -> Iterable[tuple[int, Found]]:
+        """What one line tells, nearly always one event. `value`: what it decodes to, where that is known."""
         reading, printed = self._reading, self._printed
-        value = _value_of(raw if self._is_plain else raw.decode(reading.encoding, "replace").encode())
+        if isinstance(value, bytes):
+            value = _value_of(raw if self._is_plain else raw.decode(reading.encoding, "replace").encode())
         if value is _NOTHING:
             reading.unread += bool(raw.strip())
             told = printed.read(number, raw.decode(reading.encoding, "replace")) if raw.strip() else ()
             return [(line.number, line.found) for line in told]
         if reading.kind == "tape" and isinstance(value, dict) and "event" not in value:
             return ()
-        quick = self._shapes.quickly(value)
+        quick = self.shapes.quickly(value)
         if quick is not None:
             return ((number, quick),)
         found = list(_told_in(value, number, printed))
@@ -288,7 +373,7 @@ class _JsonLines:
             if not found:
                 printed.doubt(number, text)
         if len(found) == 1:
-            self._shapes.learn(value, found[0][1])
+            self.shapes.learn(value, found[0][1])
         return found
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -38,12 +39,17 @@ SURE = (CLIENT | SERVER) - {"error"}
 _MERE_BODIES = frozenset(MERE_BODIES)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Plan:
     body: str
     time: str
     direction: str
     names: tuple[str, ...]
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Every such object tells its time, and the name of the event stands nowhere but in it."""
+        return bool(self.time) and not self.names
 
 
 class Shapes:
@@ -56,7 +62,7 @@ class Shapes:
     """
 
     def __init__(self) -> None:
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self.plans: dict[tuple[str, ...], _Plan] = {}
 
     def quickly(self, value: Any) -> Found | None:
         """The event of an object whose like was read before; None: read it the long way."""
@@ -64,7 +70,7 @@ class Shapes:
             return None
         if (way := bare_event(value)) is not None:
             return Found(value, None, way)
-        plan = self._plans.get(tuple(value))
+        plan = self.plans.get(tuple(value))
         if plan is None:
             return None
         event = value[plan.body]
@@ -87,7 +93,7 @@ class Shapes:
 
     def learn(self, value: Any, found: Found) -> None:
         """The long way led to this event of that object."""
-        if type(value) is not dict or len(self._plans) >= MOST_SHAPES or tuple(value) in self._plans:
+        if type(value) is not dict or len(self.plans) >= MOST_SHAPES or tuple(value) in self.plans:
             return
         body = next((name for name, part in value.items() if part is found.event), "")
         if not body:
@@ -97,7 +103,7 @@ class Shapes:
         time = next((name for name in TIMES if name in value), "")
         direction = next((name for name in DIRECTIONS if _is_way(value.get(name))), "")
         names = tuple(name for name in NAMES if name in value and name not in (body, time, direction))
-        self._plans[tuple(value)] = _Plan(body, time, direction, names)
+        self.plans[tuple(value)] = _Plan(body, time, direction, names)
 
 
 def bare_event(value: Any) -> WireDirection | None:

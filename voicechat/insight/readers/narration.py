@@ -104,9 +104,7 @@ def direction_of(name: str, told: WireDirection | None) -> WireDirection:
 
 LONGEST = 400
 """Characters of a line that are looked at."""
-_CLAUSES = re.compile(
-    r"[,，;；。()（）—–|]|(?=\bwill\b)|(?=\buntil\b)|(?=\bwaiting\b)|(?=直到)|(?=等待)|(?=将)|->|=>|→"
-)
+_CLAUSES = re.compile(r"[,，;；。()（）—–|]|\b(?=(?:will|until|waiting)\b)|(?=[直等将])(?=直到|等待|将)|->|=>|→")
 _BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a-z_.]+")
 _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")

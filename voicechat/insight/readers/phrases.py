@@ -14,13 +14,15 @@ from typing import Any
 
 
 class Phrase:
-    """A pattern that is tried only where one of the words stands that it cannot do without."""
+    """A pattern that is tried only where the words stand that it cannot do without."""
 
     def __init__(self, rows: str, flags: re.RegexFlag = re.I) -> None:
         self.pattern = re.compile(rows, flags)
-        self.words = needed(_parsed(rows, flags))
+        parsed = _parsed(rows, flags)
+        self.words = needed(parsed)
         """In lower case; none: it is always tried."""
         self._plain = tuple(word for word in self.words if word.isascii())
+        self._rows = _rows_of(parsed)
 
     def search(self, said: str) -> re.Match[str] | None:
         """The first match."""
@@ -31,15 +33,46 @@ class Phrase:
                     break
             else:
                 return None
+            if self._rows and not any(_holds(lowered, row) for row in self._rows):
+                return None
         return self.pattern.search(said)
+
+
+def _holds(lowered: str, row: Sequence[Sequence[str]]) -> bool:
+    for words in row:
+        for word in words:
+            if word in lowered:
+                break
+        else:
+            return False
+    return True
 
 
 def needed(parts: Sequence[tuple[Any, Any]]) -> tuple[str, ...]:
     """Words of which every match of a parsed pattern holds one, in lower case; none where there is no telling."""
+    return _fewest(max(_choices(parts), key=_telling, default=set()))
+
+
+def _rows_of(parts: Sequence[tuple[Any, Any]]) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """For each alternative of a pattern all the words it needs, one out of each group; none where one group says it."""
+    is_choice = len(parts) == 1 and str(parts[0][0]) == "BRANCH"
+    alternatives = parts[0][1][1] if is_choice else [parts]
+    rows = [[words for words in _choices(one) if _telling(words)[0] > 2] for one in alternatives]
+    return tuple(tuple(map(_fewest, row)) for row in rows) if any(len(row) > 1 for row in rows) else ()
+
+
+def _fewest(words: set[str]) -> tuple[str, ...]:
+    return tuple(sorted(word for word in words if not any(other in word for other in words - {word})))
+
+
+def _choices(parts: Sequence[tuple[Any, Any]]) -> list[set[str]]:
+    """Groups of words; every match holds one out of each."""
     choices: list[set[str]] = []
     run = ""
     for code, value in parts:
         if str(code) == "LITERAL":
+            if run:
+                choices.pop()
             run += chr(value).lower()
             choices.append({run})
             continue
@@ -54,8 +87,7 @@ def needed(parts: Sequence[tuple[Any, Any]]) -> tuple[str, ...]:
         of_each = [needed(one) for one in within]
         if of_each and all(of_each):
             choices.append({word for words in of_each for word in words})
-    best = max(choices, key=_telling, default=set())
-    return tuple(sorted(word for word in best if not any(other in word for other in best - {word})))
+    return choices
 
 
 def _telling(words: set[str]) -> tuple[int, int]:
