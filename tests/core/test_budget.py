@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from tests.support.script import answer, at, committed, created, done, fell_silent, heard, opened, script, transcribed
 from voicechat.core import events as on
-from voicechat.core.effects import AllowBargeIn, CancelResponse, CloseMic, CreateItem, CreateResponse, OpenMic
+from voicechat.core.effects import (
+    AllowBargeIn,
+    CancelResponse,
+    CloseMic,
+    Connect,
+    CreateItem,
+    CreateResponse,
+    HangUp,
+    OpenMic,
+)
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.microphone import BUDGET, MUTED
 from voicechat.core.viewing import view
 
 SPENT = on.BudgetSpent(2.01, 2.0)
+LIVE = TurnPolicy(full_duplex=True, history_at_start=True, billed_by_time=True)
 CLIENT_DECIDES = TurnPolicy(reply_to_transcript_only=True)
 
 
@@ -107,3 +117,32 @@ def test_without_the_stop_the_talk_goes_on_and_says_so() -> None:
 def test_a_new_session_has_the_same_budget() -> None:
     talk = script(at(1.0, SPENT), at(2.0, on.NewAsked()), until=3.0)
     assert view(talk.state, 3.0, talk.policy).spent_budget == 2.0
+
+
+def test_a_session_that_costs_by_the_second_ends_with_its_budget_and_goes_on_with_its_history() -> None:
+    talk = script(at(0.5, on.TextEntered("hello")), at(1.0, SPENT), begin=opened(policy=LIVE), policy=LIVE, until=60.0)
+    assert talk.times(HangUp) == [1.0] and not talk.of(Connect), "and nothing connects again by itself"
+    shown = view(talk.state, 60.0, talk.policy)
+    assert (shown.connection.phase, shown.connection.reason) == ("lost", "your budget is spent")
+    assert (shown.mic.state, talk.reason) == ("budget-spent", BUDGET)
+    talk.at(61.0).tell(on.AgainPressed())
+    assert talk.notices[-1] == "budget_not_asked" and not talk.of(Connect)
+    talk.at(62.0).tell(on.GoOnChosen())
+    (again,) = talk.of(Connect)
+    assert again.time == 62.0
+    assert again.what.session["input"]
+
+
+def test_the_answer_that_runs_when_the_budget_of_such_a_session_is_spent_is_heard_but_not_for_ever() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, SPENT))
+    talk = script(*events, begin=opened(policy=LIVE), policy=LIVE, until=4.0)
+    assert not talk.of(HangUp)
+    assert talk.at(30.0).times(HangUp) == [11.0]
+    ended = script(*events, at(3.0, done()), at(4.0, fell_silent(4.0)), begin=opened(policy=LIVE), policy=LIVE, until=9)
+    assert 4.0 <= ended.times(HangUp)[0] < 6.0
+
+
+def test_a_connection_that_is_lost_beyond_the_budget_of_such_a_session_is_not_made_again() -> None:
+    events = (at(0.0, created()), at(0.1, heard()), at(1.0, SPENT), at(2.0, on.LineLost(1, "reset")))
+    talk = script(*events, begin=opened(policy=LIVE), policy=LIVE, until=60.0)
+    assert not talk.of(Connect)

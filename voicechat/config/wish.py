@@ -69,7 +69,8 @@ def plan(settings: Settings) -> Plan:
     if "commit_after_stop" in provider.quirks:
         policy = replace(policy, commit_after_stop=COMMIT_AFTER_STOP)
     if provider.dialect == "live":  # it decides by itself when to speak, and listens while it does
-        policy = replace(policy, full_duplex=True, history_at_start=True, reply_to_transcript_only=False)
+        policy = replace(policy, full_duplex=True, history_at_start=True, billed_by_time=True)
+        policy = replace(policy, reply_to_transcript_only=False)
     elif isinstance(detection, dict) and detection.get("create_response") is False:
         policy = replace(policy, reply_to_transcript_only=True)
     return Plan(

@@ -118,6 +118,10 @@ class TurnPolicy:
     answer silences it here at once as well."""
     history_at_start: bool = False
     """R27: the service takes the conversation so far with the session that begins, and not as items (GPT-Live)."""
+    billed_by_time: bool = False
+    """The session costs as long as it lasts, whoever speaks (GPT-Live): a spent budget ends it."""
+    last_words: float = 10.0
+    """Seconds that an answer may go on in such a session when the budget is spent."""
     lease: float = 30.0
     """Longest press that a control socket may hold without renewing it."""
 

@@ -156,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         ("connection",),
         connection.on_event,
         connection.deadline,
+        connection.settle,
         after=("resuming", "barge_in"),
     ),
 )

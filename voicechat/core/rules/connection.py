@@ -17,6 +17,7 @@ from voicechat.core.events import (
     ConfigurationInForce,
     ConnectWanted,
     EndAsked,
+    GoOnChosen,
     LineFailed,
     LineLost,
     LineNoted,
@@ -31,8 +32,10 @@ from voicechat.core.events import (
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import history_of, memory_of
 from voicechat.core.retries import waits_for
+from voicechat.core.rules.budget import dollars, is_spent
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.wanted import turns_now, wanted_session
+from voicechat.core.sounding import open_answers
 from voicechat.core.state import Connection, Phase, State, Transport
 from voicechat.failures import Failure, failure_of
 from voicechat.protocol.server_events import ServerError
@@ -43,6 +46,11 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
     line = state.connection
     is_up = line.phase in ("connecting", "open") and line.retry_at is None
     match event:
+        case ConnectWanted() | AgainPressed() if not is_up and is_spent(state) and policy.billed_by_time:
+            text = f"Not connected: your budget of {dollars(state.budget.amount)} is spent."
+            return RuleResult(None, (), (Noticed("warning", text, "budget_not_asked"),))
+        case GoOnChosen() if line.phase == "lost" and line.retry_at is None and policy.billed_by_time:
+            return _connect(state, replace(line, attempts=0, failures=0, told=""), now, policy)
         case ConnectWanted() | AgainPressed() if not is_up:
             # Who asks is not made to wait, and what failed before is asked anew.
             return _connect(state, replace(line, attempts=0, failures=0, told=""), now, policy)
@@ -71,9 +79,29 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return NOTHING
 
 
+def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
+    """A session that costs as long as it lasts ends with the budget, behind the answer that runs."""
+    ends_at = _budget_ends_at(state, policy)
+    if ends_at is None or (now < ends_at and _is_answering(state)):
+        return NOTHING
+    return RuleResult(None, (), (LineLost(state.connection.number, "your budget is spent"),))
+
+
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """The next attempt."""
-    return state.connection.retry_at
+    """The next attempt, or the end of a session that the budget has no money for."""
+    ends_at = _budget_ends_at(state, policy)
+    return state.connection.retry_at if ends_at is None else ends_at
+
+
+def _budget_ends_at(state: State, policy: TurnPolicy) -> float | None:
+    spent_at, phase = state.budget.spent_at, state.connection.phase
+    costs = policy.billed_by_time and phase in ("connecting", "open")
+    return spent_at + policy.last_words if costs and spent_at is not None else None
+
+
+def _is_answering(state: State) -> bool:
+    is_open = next(open_answers(state.conversation, state.connection.number), None) is not None
+    return is_open or state.playback.begun_at is not None
 
 
 def _connect(
@@ -200,6 +228,8 @@ def _lost(state: State, event: LineLost, now: float, policy: TurnPolicy) -> Rule
     was_steady = line.opened_at is not None and now - line.opened_at >= policy.steady_after
     is_final = failure.is_fatal and not (failure.retry == "if it worked" and was_steady)
     down = replace(line, since=now, opened_at=None, call_id="", reason=reason, hint="", lost_at=lost_at, attempts=0)
+    if is_spent(state) and policy.billed_by_time:
+        return _changed(state, replace(down, phase="lost", retry_at=None), (), HangUp(line.number))
     if is_final:
         down = replace(down, phase="lost", hint=failure.cure, retry_at=None)
         text = f"The line was closed: {reason or failure.sentence} · {failure.cure}. r reconnects."

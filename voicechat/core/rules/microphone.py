@@ -239,7 +239,7 @@ def closed_reason(state: State, now: float, policy: TurnPolicy) -> str:
     if mic.missing:
         return NO_MICROPHONE
     if state.connection.phase != "open" or mic.unattended:
-        return NOT_CONNECTED
+        return BUDGET if policy.billed_by_time and is_spent(state) else NOT_CONNECTED
     if state.configuration.in_force_at is None:
         return CONFIGURING
     if is_spent(state):

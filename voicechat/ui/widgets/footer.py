@@ -116,13 +116,13 @@ def _talk_hints(now: Situation) -> list[Hint]:
         return [*([("vc.fold", "restart the engine")] if now.mic.hint else []), EVENTS, HELP, QUIT]
     if phase == "ended":
         return [("vc.commands", "commands"), EVENTS, HELP, QUIT]
+    if now.mic.state == "budget-spent":
+        return [("vc.commands", "continue"), *rest, ("vc.numbers", "numbers"), QUIT]
     if phase in ("lost", "refused"):
         return [again, *rest, QUIT]
     if now.mic.state == "no-microphone":
         cures = [("vc.type", "type instead"), ("vc.devices", "devices"), ("vc.again", "retry")]
         return [*cures, *rest[1:], QUIT]
-    if now.mic.state == "budget-spent":
-        return [("vc.commands", "continue"), *rest, ("vc.numbers", "numbers"), QUIT]
     if now.mic.state == "device-lost":
         return [("vc.devices", "choose a device"), *rest, QUIT]
     mute = ("vc.mute", "unmute" if now.mic.muted else "mute")
