@@ -6,8 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from openai.types.live.session_config import SessionConfig
+from pydantic import TypeAdapter
 from typer.testing import CliRunner, Result
 
+from tests.support.each import each
 from voicechat.cli.session import app
 
 GOOD = '{"type": "realtime", "audio": {"output": {"voice": "marin"}}}'
@@ -120,3 +123,53 @@ def test_a_secret_in_a_pasted_header_is_not_repeated() -> None:
     result = check("-", "--show", stdin='{"type": "realtime", "authorization": "Bearer sk-123", "voice": "ash"}')
     assert "sk-123" not in result.stdout + result.stderr
     assert result.exit_code == 0
+
+
+LIVE = {
+    "type": "session.start",
+    "session": {
+        "model": "gpt-live-1",
+        "instructions": "Be brief.",
+        "input": [{"role": "user", "type": "message", "content": [{"type": "input_text", "text": "Hi."}]}],
+        "audio": {"format": {"type": "audio/pcm", "rate": 16000}, "output": {"voice": "marin"}},
+        "delegation": {
+            "type": "responses",
+            "responses": {"model": "gpt-5.2", "tools": [{"type": "web_search"}], "reasoning": {"effort": "low"}},
+            "acknowledgement_delay_ms": 400,
+        },
+        "store": True,
+        "client": {"data_channel": {"allowed_client_events": ["session.close"], "allowed_server_events": "all"}},
+        "safety_identifier": None,
+    },
+}
+
+
+def test_a_live_session_is_told_by_its_file_and_right_by_the_services_own_package() -> None:
+    TypeAdapter(SessionConfig).validate_python(LIVE["session"])
+    result = check("-", stdin=json.dumps(LIVE))
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "note:    session.audio.format is for WebSocket; over WebRTC the service refuses it",
+        "Valid: a GPT-Live session with 1 note.",
+    ]
+    assert json.loads(check("-", "--show", stdin=json.dumps(LIVE)).stdout) == LIVE
+
+
+@each(
+    ("field", "value", "words"),
+    [
+        ("turn_detection", {"type": "server_vad"}, "GPT-Live has no turns"),
+        ("tools", [], "it lives at session.delegation.responses.tools"),
+        ("voice", "marin", "it lives at session.audio.output.voice"),
+        ("voicex", "marin", "session.voicex is not a setting the service knows"),
+        ("audio", {"format": {"type": "audio/pcm", "rate": 20000}}, "allowed: 16000, 24000"),
+        ("audio", {"input": {}}, "leave audio.input out"),
+        ("delegation", {"type": "responses", "responses": {}}, "session.delegation.responses lacks model"),
+        ("input", [{"role": "system", "content": [{}]}], "session.input[0].role is 'system'"),
+        ("model", None, "session lacks model"),
+    ],
+)
+def test_what_a_live_service_would_refuse_is_explained(field: str, value: object, words: str) -> None:
+    result = check("-", "--dialect", "live", stdin=json.dumps({"model": "gpt-live-1", field: value}))
+    assert result.exit_code == 2
+    assert words in result.stdout

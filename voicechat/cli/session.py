@@ -28,6 +28,7 @@ class DialectChoice(StrEnum):
     ga = "ga"
     beta = "beta"
     xai = "xai"
+    live = "live"
 
 
 @app.callback()
@@ -41,9 +42,14 @@ def check(
         str, typer.Argument(metavar="FILE", help="JSON (comments allowed) or TOML; - reads standard input.")
     ],
     dialect: Annotated[
-        DialectChoice, typer.Option("--dialect", help="What the service speaks: ga (OpenAI today), beta or xai.")
-    ] = DialectChoice.ga,
-    show: Annotated[bool, typer.Option("--show", help="Print the session.update that would be sent.")] = False,
+        DialectChoice | None,
+        typer.Option(
+            "--dialect",
+            show_default=False,
+            help="What the service speaks: ga (the Realtime API), beta, xai or live (GPT-Live); else the file tells.",
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the event that would be sent.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
     """Say what is wrong with a session configuration, in plain sentences.
@@ -52,26 +58,30 @@ def check(
     cannot be read.
     """
     try:
-        checked = _checked(file, dialect.value)
+        checked, spoken = _checked(file, dialect.value if dialect else None)
     except ConfigError as error:
         _say(f"voicechat: {error}", err=True)
         raise typer.Exit(exit_codes.USAGE) from error
     if as_json:
-        _say(_as_json(checked, dialect.value))
+        _say(_as_json(checked, spoken))
     else:
         _tell(checked, to_stderr=show)
     if show and not as_json:
-        _say(_update(checked, dialect.value))
+        _say(_update(checked, spoken))
     raise typer.Exit(exit_codes.DONE if checked.is_valid else exit_codes.USAGE)
 
 
-def _checked(file: str, dialect: Dialect) -> CheckedSession:
+def _checked(file: str, dialect: str | None) -> tuple[CheckedSession, str]:
+    """What is wrong with it, and the dialect it was checked for."""
     from voicechat.config.session_file import read_session_text
-    from voicechat.protocol.session_config import check_session
+    from voicechat.protocol.session_config import check_live_session, check_session, is_live_session
 
     name = "standard input" if file == "-" else file
     config = read_session_text(_text(file), name)
-    return check_session(config, dialect=dialect)
+    if dialect == "live" or (dialect is None and is_live_session(config)):
+        return check_live_session(config), "live"
+    spoken: Dialect = "beta" if dialect == "beta" else "xai" if dialect == "xai" else "ga"
+    return check_session(config, dialect=spoken), spoken
 
 
 def _text(file: str) -> str:
@@ -113,24 +123,27 @@ def _verdict(checked: CheckedSession) -> str:
         word: sum(problem.severity == word for problem in checked.problems) for word in ("error", "warning", "note")
     }
     told = ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for word, number in count.items() if number)
-    what = f"a {checked.kind} session"
+    what = "a GPT-Live session" if checked.kind == "live" else f"a {checked.kind} session"
     if not checked.is_valid:
         return f"Not valid: {what} with {told}. Invalid fields would not be sent."
     return f"Valid: {what} with {told}." if told else f"Valid: {what}, no problems."
 
 
-def _update(checked: CheckedSession, dialect: Dialect) -> str:
+def _update(checked: CheckedSession, dialect: str) -> str:
     """The event as it would go over the wire, indented."""
     import json
 
     from voicechat.protocol.client_events import SessionUpdate
     from voicechat.protocol.codec import encode
 
+    if dialect == "live":
+        return json.dumps({"type": "session.start", "session": checked.session}, indent=2, ensure_ascii=False)
+    spoken: Dialect = "beta" if dialect == "beta" else "xai" if dialect == "xai" else "ga"
     update = SessionUpdate(session=checked.session)
-    return json.dumps(json.loads(encode(update, dialect)), indent=2, ensure_ascii=False)
+    return json.dumps(json.loads(encode(update, spoken)), indent=2, ensure_ascii=False)
 
 
-def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
+def _as_json(checked: CheckedSession, dialect: str) -> str:
     import json
 
     return json.dumps(

@@ -46,6 +46,7 @@ from voicechat.protocol.session_dialects import (
 )
 from voicechat.protocol.session_fields import (
     BETA_SHAPES,
+    LIVE_SESSION,
     REALTIME,
     TEMPERATURE,
     TRANSCRIPTION_MODELS,
@@ -253,7 +254,7 @@ _REPAIRS: dict[Path, Repair] = {
 }
 
 
-SessionKind = Literal["realtime", "transcription"]
+SessionKind = Literal["realtime", "transcription", "live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +293,34 @@ def check_session(
         session = _without_ga_only(session, report)
     advise(session, report)
     return CheckedSession(session, tuple(report.problems), kind, detect_dialect(wishes))
+
+
+def is_live_session(config: Mapping[str, JsonValue]) -> bool:
+    """Whether a configuration is meant for GPT-Live, by its event, its model or a field that nothing else has."""
+    inner = config.get("session")
+    session = inner if isinstance(inner, Mapping) else config
+    model = session.get("model")
+    is_model = isinstance(model, str) and model.startswith(("gpt-live", "local-live"))
+    return config.get("type") in ("session.start", "session.started") or is_model or "delegation" in session
+
+
+def check_live_session(config: Mapping[str, JsonValue]) -> CheckedSession:
+    """Check what a GPT-Live session starts with. Nothing is translated: the service refuses what it does not know."""
+    report = Report()
+    inner = config.get("session")
+    session: dict[str, JsonValue] = {}
+    for name, value in (inner if isinstance(inner, Mapping) else config).items():
+        target, checked = LIVE_SESSION.member(str(name), value, {}, "session", report)
+        if not isinstance(checked, Absent):
+            session[target] = checked
+    if isinstance(inner, Mapping):
+        for name in config.keys() - {"type", "event_id", "session", "transport"}:
+            report.warn(named(name), "stands beside session and is no part of it; left out")
+    if "model" not in session:
+        report.refused(None, "session", "lacks model: GPT-Live takes it here, never from the address")
+    if "format" in (audio if isinstance(audio := session.get("audio"), Mapping) else {}):
+        report.note("session.audio.format", "is for WebSocket; over WebRTC the service refuses it")
+    return CheckedSession(session, tuple(report.problems), "live", None)
 
 
 def to_dialect(session: Mapping[str, JsonValue], dialect: Dialect) -> tuple[dict[str, JsonValue], tuple[Problem, ...]]:

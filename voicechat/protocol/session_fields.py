@@ -248,3 +248,90 @@ BETA_SHAPES: dict[str, Shape] = {
     for path, name in BETA_NAMES.items()
 }
 """The shapes of beta's flat fields, after `session_repair` has given their values GA's form."""
+
+
+_NOT_LIVE = "GPT-Live has no turns: it listens all the time, and decides by itself when to speak"
+_BEHIND = "it belongs to the model behind the voice"
+_LIVE_FORMAT = Tagged(
+    {
+        "audio/pcm": Fields({"rate": Number(16000, 24000, whole=True, only=(16000, 24000))}, required=("rate",)),
+        "audio/pcmu": Fields({"rate": Number(8000, 8000, whole=True)}, required=("rate",)),
+        "audio/pcma": Fields({"rate": Number(8000, 8000, whole=True)}, required=("rate",)),
+    }
+)
+_DELAY: dict[str, Shape] = {"acknowledgement_delay_ms": Number(0, 60_000, whole=True)}
+_RESPONSES = Fields(
+    {
+        "model": Text(),
+        "instructions": ByKind(text=Text(), null=True),
+        "tools": ByKind(listing=ListOf(FreeForm()), null=True),
+        "tool_choice": ByKind(text=Word(("none", "auto", "required")), table=FreeForm()),
+        "parallel_tool_calls": ByKind(table=Flag(), null=True),
+        "max_output_tokens": ByKind(number=Number(1, whole=True), null=True),
+        "reasoning": ByKind(table=FreeForm(), null=True),
+        "text": ByKind(table=FreeForm(), null=True),
+        "service_tier": ByKind(text=Text(), null=True),
+    },
+    required=("model",),
+)
+_MESSAGE: dict[str, Shape] = {
+    "type": Word(("message",)),
+    "id": Text(),
+    "status": Text(),
+    "content": ListOf(FreeForm(), at_least=1),
+}
+_DATA_CHANNEL: dict[str, Shape] = {
+    f"allowed_{side}_events": ByKind(text=Word(("all",)), listing=ListOf(ByKind(text=Text(), table=FreeForm())))
+    for side in ("client", "server")
+}
+LIVE_SESSION = Fields(
+    {
+        "model": Text(),
+        "instructions": ByKind(text=Text(), null=True),
+        "input": ListOf(
+            Fields({"role": Word(("developer", "user", "assistant")), **_MESSAGE}, required=("role", "content"))
+        ),
+        "audio": Fields(
+            {"format": _LIVE_FORMAT, "output": Fields({"voice": VOICE})},
+            mistakes={
+                "input": Mistake(_NOT_LIVE, hint="leave audio.input out; the format of both ways is audio.format"),
+            },
+            elsewhere={"voice": "session.audio.output.voice"},
+        ),
+        "delegation": ByKind(
+            table=Tagged(
+                {
+                    "client": Fields(_DELAY),
+                    "responses": Fields({"responses": _RESPONSES, **_DELAY}, required=("responses",)),
+                    "decisions": Fields({"decisions": FreeForm(), **_DELAY}, required=("decisions",)),
+                }
+            ),
+            null=True,
+        ),
+        "triggers": ListOf(FreeForm()),
+        "store": Flag(),
+        "client": Fields({"data_channel": Fields(_DATA_CHANNEL)}, required=("data_channel",)),
+        "safety_identifier": ByKind(text=Text(), null=True),
+    },
+    mistakes={
+        "type": Mistake("GPT-Live has one kind of session, and no such field"),
+        "turn_detection": Mistake(_NOT_LIVE),
+        "modalities": Mistake("GPT-Live always speaks"),
+        "output_modalities": Mistake("GPT-Live always speaks"),
+        "temperature": Mistake("GPT-Live has no such field"),
+        "max_output_tokens": Mistake(_BEHIND, hint="session.delegation.responses.max_output_tokens"),
+        "max_response_output_tokens": Mistake(_BEHIND, hint="session.delegation.responses.max_output_tokens"),
+        "truncation": Mistake("GPT-Live has no such field"),
+        "input_audio_transcription": Mistake("GPT-Live always writes down both sides; leave it out"),
+    },
+    elsewhere={
+        "voice": "session.audio.output.voice",
+        **{
+            name: f"session.delegation.responses.{name}"
+            for name in ("tools", "tool_choice", "parallel_tool_calls", "reasoning")
+        },
+        "history": "session.input",
+        "messages": "session.input",
+    },
+)
+"""What a GPT-Live session starts with. Source: `openai.types.live` (openai 3.54)."""

@@ -76,6 +76,8 @@ class Number:
     soft_low: float | None = None
     soft_high: float | None = None
     whole: bool = False
+    only: tuple[int, ...] = ()
+    """The numbers between `low` and `high` that are taken, where not all are."""
     why: str = ""
     """Added to a refusal by range."""
 
@@ -90,8 +92,10 @@ class Number:
             if not value.is_integer():
                 return report.refused(value, path, f"is {value}, where {kind} belongs", allowed=self.allowed())
             value = int(value)
-        if value < self.low or (self.high is not None and value > self.high):
-            return report.refused(value, path, f"is {value}, which is out of range", self.why, self.allowed())
+        is_beyond = value < self.low or (self.high is not None and value > self.high)
+        if is_beyond or (self.only and value not in self.only):
+            what = "not one of those that the service takes" if self.only else "out of range"
+            return report.refused(value, path, f"is {value}, which is {what}", self.why, self.allowed())
         low, high = self.soft_low, self.soft_high
         if (low is not None and value < low) or (high is not None and value > high):
             usual = f"{_plain(low)} to {_plain(high)}"
@@ -100,6 +104,8 @@ class Number:
 
     def allowed(self) -> tuple[str, ...]:
         """The documented range in words."""
+        if self.only:
+            return tuple(map(str, self.only))
         if self.high is None:
             return (f"{_plain(self.low)} or more",)
         same = self.low == self.high

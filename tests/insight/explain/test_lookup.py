@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import subprocess
 import sys
+from importlib import import_module
+from typing import get_args
+
+from openai.types import live
 
 from tests.support.each import each
 from voicechat.core.rules.server_errors import HARMLESS
@@ -16,7 +21,15 @@ from voicechat.protocol.client_events import CLIENT_EVENTS
 from voicechat.protocol.dialects import GA_NAMES
 from voicechat.protocol.server_events import SERVER_EVENTS
 from voicechat.protocol.session_dialects import GA_PATHS
-from voicechat.protocol.session_fields import AUDIO, NOISE_REDUCTION, REALTIME, SEMANTIC_VAD, SERVER_VAD, TRANSCRIPTION
+from voicechat.protocol.session_fields import (
+    AUDIO,
+    LIVE_SESSION,
+    NOISE_REDUCTION,
+    REALTIME,
+    SEMANTIC_VAD,
+    SERVER_VAD,
+    TRANSCRIPTION,
+)
 from voicechat.protocol.shapes import ByKind, Fields
 
 SYNONYMS = {*AUTH, *EXPIRED_TOKEN, *RATE} - {
@@ -49,6 +62,16 @@ def paths() -> list[str]:
     return [f"{path}.{name}" for path, shapes in parts.items() for shape in shapes for name in members(shape)]
 
 
+def types_of_live() -> set[str]:
+    """Types of all events of GPT-Live, by the service's own package."""
+    modules = [import_module(f"{live.__name__}.{one.name}") for one in pkgutil.iter_modules(live.__path__)]
+    classes = [cls for module in modules for cls in vars(module).values() if hasattr(cls, "model_fields")]
+    types = [cls.model_fields["type"].annotation for cls in classes if "type" in cls.model_fields]
+    found = {name for one in types for name in get_args(one) if isinstance(name, str) and "." in name}
+    assert {"session.started", "response.event", "session.input_audio.mute"} <= found
+    return found - {"response.completed"}
+
+
 OURS = {*EVENT_NAMES.values(), *EFFECT_NAMES.values(), "engine.defect"}
 EXPLAINED = [
     *(
@@ -58,6 +81,8 @@ EXPLAINED = [
     *((name, name, "local event") for name in sorted(OURS)),
     *((path, path, "session field") for path in paths()),
     *((path.removeprefix("session."), None, None) for path in paths()),
+    *((name, name, None) for name in sorted(types_of_live())),
+    *((f"session.{name}", None, "session field") for name in LIVE_SESSION.members if name != "client"),
     *((f"session.{name}", ".".join(("session", *place)), "session field") for name, place in GA_PATHS.items()),
     *((code, None, None) for code in sorted({*HARMLESS, *FAILURE_CODES} - SYNONYMS)),
     *((code, None, "problem") for code in CODES),

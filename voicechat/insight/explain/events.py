@@ -225,6 +225,49 @@ FIELDS: dict[str, tuple[str, str]] = {
     "session.object": ("What kind of object this is.", "Read only."),
     "session.expires_at": ("When the session ends, in Unix seconds.", "Read only; sessions last 60 minutes."),
     "session.temperature": ("How freely it chooses words, 0.6 to 1.2.", "Beta only; GA services refuse it."),
+    "session.input": (
+        "GPT-Live: the conversation so far, as messages of developer, user and assistant with one text each.",
+        "128 messages and 8,192 tokens at most; fixed at the start.",
+    ),
+    "session.audio.format": (
+        "GPT-Live over WebSocket: the sound of both directions, audio/pcm at 16000 or 24000 Hz, or G.711.",
+        "WebRTC agrees on its own; there the field is refused.",
+    ),
+    "session.delegation": (
+        "GPT-Live: who does what the voice model does not: the client (also null), a Responses model, or decisions.",
+        "The type is fixed at the start; session.update changes what is in it.",
+    ),
+    "session.delegation.type": ("GPT-Live: client, responses or decisions.", "Fixed at the start."),
+    "session.delegation.acknowledgement_delay_ms": (
+        "GPT-Live: how long to wait before the model says that it is looking into it.",
+        "0 says it at once; commentary or thinking meanwhile cancels it.",
+    ),
+    "session.delegation.responses": (
+        "GPT-Live: the Responses model that works on delegated tasks: model, instructions, tools, reasoning, text.",
+        "Tools of a Live session stand here, not at the top.",
+    ),
+    "session.delegation.responses.model": ("GPT-Live: the model that works on delegated tasks.", "Required there."),
+    "session.delegation.responses.instructions": (
+        "GPT-Live: what the model behind the voice should do; business rules belong here.",
+        "May change with session.update.",
+    ),
+    "session.delegation.responses.tools": (
+        "GPT-Live: the tools of the model behind the voice.",
+        "Calls come inside response.event; answer each with response.item.create.",
+    ),
+    "session.delegation.responses.service_tier": ("GPT-Live: how urgent its requests are.", "Leave it out for auto."),
+    "session.delegation.responses.text": ("GPT-Live: how much the model behind the voice writes.", "text.verbosity."),
+    "session.delegation.decisions": ("GPT-Live: questions that are decided while the talk goes on.", "decision.event."),
+    "session.triggers": ("GPT-Live: decisions that a transcript sets off.", "An empty list switches them off."),
+    "session.store": ("GPT-Live: keep the session for 30 days, to fork it or fetch its recording.", "Default false."),
+    "session.client.data_channel": (
+        "GPT-Live over WebRTC: which events a browser may send and see: all, or a list.",
+        "The service tells the browser with info; somebody attached is not bound by it.",
+    ),
+    "session.safety_identifier": (
+        "GPT-Live: a stable name for the user, for the service's own safety checks.",
+        "A hash will do.",
+    ),
 }
 """GA path -> what it does, what to know."""
 
@@ -260,19 +303,61 @@ SERVER: dict[str, tuple[str, str]] = {
         "This configuration is in force now, all of it; what is not in it was not accepted.",
         "Audio may flow from here on.",
     ),
-    "session.closed": ("A translation session has ended.", "Nothing follows; the connection closes."),
+    "session.closed": (
+        "A GPT-Live or translation session has ended; GPT-Live says why in `reason`.",
+        "Nothing follows; the connection closes.",
+    ),
     "session.input_transcript.delta": (
-        "Translation: a piece of what was said.",
-        "More pieces, then the translated ones.",
+        "GPT-Live and translation: a piece of what you said; GPT-Live tells start_ms and end_ms on the model's clock.",
+        "More pieces. No event says that a turn is over: a pause does.",
     ),
     "session.output_transcript.delta": (
-        "Translation: a piece of the translated text.",
-        "More pieces, with their sound.",
+        "GPT-Live: a piece of what the assistant says. Translation: a piece of the translated text.",
+        "More pieces, with their sound; no event says that it is the last one.",
     ),
     "session.output_audio.delta": (
-        "Translation: a piece of the translated speech, base64.",
-        "It is played; keep sending silence, or the translation stalls.",
+        "GPT-Live: 24 kHz sound at the pace of a clock, silence included. Translation: a piece of the speech, base64.",
+        "It is played; go on sending your own sound, silence included.",
     ),
+    "session.started": (
+        "GPT-Live: the session has begun, with everything that is in force.",
+        "Sound and transcripts flow both ways at once; model, voice, instructions and history are fixed from here on.",
+    ),
+    "session.input_audio.muted": (
+        "GPT-Live: the service hears silence instead of you from here on.",
+        "session.input_audio.unmute opens it again.",
+    ),
+    "session.input_audio.unmuted": ("GPT-Live: the service hears you again.", "Transcripts of what you say."),
+    "session.instructions.appended": ("GPT-Live took an instruction in.", "The model follows it from here on."),
+    "session.thinking.appended": ("GPT-Live took a silent note in.", "It knows more, and says nothing by itself."),
+    "session.commentary.appended": ("GPT-Live took something to say in.", "It says so in its own words."),
+    "session.output_audio.fixture.playing": (
+        "GPT-Live plays the sound that was sent for it; the model and your microphone wait.",
+        "session.output_audio.fixture.played.",
+    ),
+    "session.output_audio.fixture.played": ("GPT-Live has played the sound that was sent.", "The talk goes on."),
+    "session.delegation.created": (
+        "GPT-Live hands a task over; the event has no words: what is asked stands in your transcript.",
+        "Answer with commentary.append or thinking.append and its id; a Responses model tells by response.event.",
+    ),
+    "response.event": (
+        "GPT-Live: a whole event of the Responses model that works on a delegated task is inside.",
+        "A function call in it is answered with response.item.create, then one response.create for all of them.",
+    ),
+    "session.usage.updated": (
+        "GPT-Live: the seconds of the session so far, which is what it costs, and how full the model's memory is.",
+        "Another one some seconds later.",
+    ),
+    "info": ("GPT-Live tells something that is no error, such as what this data channel may send.", "Nothing."),
+    "decision.event": ("GPT-Live: an event of a decision that is being made.", "decision.completed."),
+    "decision.completed": ("GPT-Live: a decision is made.", "The application acts on it."),
+    "decision.item.created": ("GPT-Live took an item for its decisions in.", "Later decisions know it."),
+    "decision.item.deleted": ("GPT-Live has forgotten an item of its decisions.", "Nothing."),
+    "transport.ringing": ("GPT-Live: the telephone at the other end rings.", "transport.answered or .failed."),
+    "transport.answered": ("GPT-Live: the call was answered.", "The talk begins."),
+    "transport.failed": ("GPT-Live: the call could not be made.", "session.closed."),
+    "transport.dtmf.received": ("GPT-Live: the caller pressed a key of the telephone.", "The application acts on it."),
+    "transport.dtmf.sent": ("GPT-Live: the tones were sent.", "Nothing."),
     "conversation.created": (
         "The default conversation exists. Several services never say so.",
         "Nothing has to be done.",
@@ -468,7 +553,42 @@ CLIENT: dict[str, tuple[str, str]] = {
         "Sound for a translation session (24 kHz PCM16, frames of 200 ms, silence included).",
         "Pieces of the translation.",
     ),
-    "session.close": ("End a translation session.", "session.closed."),
+    "session.close": ("End a GPT-Live or translation session.", "session.closed, within ten seconds."),
+    "session.start": (
+        "Begin a GPT-Live session over WebSocket: the first event, with the model and all that is fixed afterwards.",
+        "session.started. Never over WebRTC: there the HTTP request with the offer begins it.",
+    ),
+    "session.input_audio.append": (
+        "GPT-Live over WebSocket: your sound, base64, silence included. From the service, to somebody attached: what "
+        "the caller says.",
+        "Transcripts; no event says that you began or stopped to speak.",
+    ),
+    "session.input_audio.mute": ("GPT-Live: let the model hear silence.", "session.input_audio.muted."),
+    "session.input_audio.unmute": ("GPT-Live: let the model hear you again.", "session.input_audio.unmuted."),
+    "session.output_audio.fixture.play": (
+        "GPT-Live: play up to 30 s of your own sound to the user; the model stops for it.",
+        "session.output_audio.fixture.playing, then .played.",
+    ),
+    "session.instructions.append": (
+        "GPT-Live: tell the model what to do from here on (500 tokens at most); typed text goes this way.",
+        "session.instructions.appended.",
+    ),
+    "session.thinking.append": (
+        "GPT-Live: tell the model something it should know and not say (500 tokens at most).",
+        "session.thinking.appended.",
+    ),
+    "session.commentary.append": (
+        "GPT-Live: give the model something to say, such as the result of a delegated task (500 tokens at most).",
+        "session.commentary.appended, then its words.",
+    ),
+    "response.item.create": (
+        "GPT-Live: the output of a function that the Responses model called.",
+        "One response.create when every call of the session is answered.",
+    ),
+    "decision.create": ("GPT-Live: ask for a decision.", "decision.event, decision.completed."),
+    "decision.item.create": ("GPT-Live: give its decisions an item to know.", "decision.item.created."),
+    "decision.item.delete": ("GPT-Live: take an item from its decisions.", "decision.item.deleted."),
+    "transport.dtmf.send": ("GPT-Live: send telephone tones into the call.", "transport.dtmf.sent."),
 }
 """Client event (GA name) -> what it means, what follows."""
 
