@@ -118,14 +118,17 @@ def test_a_live_session_has_turns_like_any_other(tmp_path: Path) -> None:
         (2.0, "in", {"type": "session.output_transcript.delta", "delta": "Hi", "start_ms": 1900, "end_ms": 2000}),
         (5.0, "in", {"type": "session.input_transcript.delta", "delta": "Again?", "start_ms": 4000, "end_ms": 4900}),
         (6.0, "in", {"type": "session.output_transcript.delta", "delta": "Yes.", "start_ms": 5900, "end_ms": 6000}),
-        (8.0, "in", {"type": "session.closed", "reason": "close_requested"}),
+        (7.0, "in", {"type": "session.usage.updated", "usage": {"seconds": 6.0}}),
+        (8.0, "in", {"type": "session.closed", "reason": "close_requested", "usage": {"seconds": 9.0}}),
     ]
     lines = [json.dumps({"t": t, "dir": way, "event": event}) for t, way, event in said]
     (tmp_path / "live.jsonl").write_text("\n".join(lines), encoding="utf-8")
     scanned(tmp_path / "live.jsonl", out=tmp_path / "out")
     turns = table(tmp_path / "out", "turns")
     assert [(row["turn"], row["status"]) for row in turns] == [(1, "completed"), (2, "completed")]
-    assert {row["model"] for row in table(tmp_path / "out", "sessions")} == {"gpt-live-1"}
+    (session,) = table(tmp_path / "out", "sessions")
+    assert (session["model"], session["cost_usd"]) == ("gpt-live-1", pytest.approx(9 / 60 * 0.05))
+    assert [row["seconds"] for row in table(tmp_path / "out", "usage")] == [6.0, 3.0]
 
 
 def test_a_second_scan_reads_only_what_changed(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from voicechat.errors import TapeError
 from voicechat.insight.metrics.prices import Cost, Usage, cost_of, price_of, read_usage
 from voicechat.insight.metrics.turns import TurnClock, TurnNumbers
 from voicechat.insight.readers.log import Reading
-from voicechat.insight.records import Record, part, record_of, text
+from voicechat.insight.records import Record, number, part, record_of, text
 from voicechat.insight.refusals import failure_of
 from voicechat.insight.report import MOST_STREAMS, Report, as_plain, times_of
 from voicechat.insight.run import RUNS
@@ -158,6 +158,8 @@ class _Watch:
         self._calls: dict[tuple[str, str], list[Any]] = {}
         self._errors: list[list[Any]] = []
         self._usage: list[list[Any]] = []
+        self._seconds: dict[str, float] = {}
+        """Of each GPT-Live session, as far as they were told."""
 
     def take(self, record: Record, reading: Reading, *, is_made: bool = False) -> None:
         """One record, behind the checks; `is_made`: of what a GPT-Live session said."""
@@ -169,6 +171,8 @@ class _Watch:
             self.clocks.setdefault(record.stream, TurnClock(MOST_TURNS)).feed(self.last or 0.0, "in", record.event)
         if not is_made and (live := self._live.get(record.stream)) is not None:
             self._take_live(live, record, reading)
+            if kind in ("session.usage.updated", "session.closed"):
+                self._use_seconds(record)
             if kind in _OF_LIVE and record.dir == "in":
                 return
         if kind in RUNS:
@@ -240,8 +244,16 @@ class _Watch:
         transcriber = text(part(heard, "transcription") or part(heard, "input_audio_transcription"), "model")
         self._transcribers[stream] = transcriber or self._transcribers.get(stream, "")
 
+    def _use_seconds(self, record: Record) -> None:
+        """GPT-Live costs by time, and tells the seconds of the whole session so far: a row for what is new."""
+        stream, seconds = record.stream, number(part(record.event, "usage"), "seconds") or 0.0
+        new = seconds - self._seconds.get(stream, 0.0)
+        if new > 0.0:
+            self._seconds[stream] = seconds
+            self._use(record, stream, None, "session", Usage(seconds=new), self._models.get(stream, ""))
+
     def _use(self, record: Record, stream: str, turn: int | None, source: str, raw: object, model: str) -> None:
-        usage = read_usage(raw)
+        usage = raw if isinstance(raw, Usage) else read_usage(raw)
         if usage is None or len(self._usage) >= MOST_ROWS:
             return
         price = price_of(model)
