@@ -483,7 +483,8 @@ def _died(facts: CardFacts, width: int) -> list[Line]:
         lines = [_text("This talk has ended", bold=True), (), *_wrapped(facts.died or "", width), ()]
         lines.append(_text("What was said stays on this screen.", "quiet"))
     else:
-        lines = [_text("✕ The audio engine stopped. The call is over.", "error", bold=True), ()]
+        title = "The audio engine stopped. The call is over." if facts.has_talk else "Ended before anything was said."
+        lines = [_text(f"✕ {title}", "error", bold=True), ()]
         lines += [*_wrapped(facts.died or "It gave no reason.", width), ()]
         lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
     if facts.may_restart:
