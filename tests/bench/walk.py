@@ -2,6 +2,7 @@
 
     python -m tests.bench.walk [--seed N] [--walks N] [--steps N] [--minutes M] [--jobs N] [--tolerance S]
                                [--transport webrtc|websocket] [--mode hands-free|push-to-talk] [--server NAME]
+                               [--model local-live]
                                [--clips FOLDER] [--keep FOLDER] [--shrink N] [--replay FILE]
 
 Each walk is a process with its own sound server, local server and folders: the screen in a pty over the real engine.
@@ -135,7 +136,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _plans(options: argparse.Namespace) -> list[Plan]:
     if options.replay:
         return [json.loads(Path(options.replay).read_text())] * options.walks
-    chosen = {name: getattr(options, name) for name in ("transport", "mode", "server") if getattr(options, name)}
+    chosen = {
+        name: getattr(options, name) for name in ("transport", "mode", "server", "model") if getattr(options, name)
+    }
     return [plan_of(seed, options.steps) | chosen for seed in range(options.seed, options.seed + options.walks)]
 
 
@@ -151,6 +154,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--transport", choices=("webrtc", "websocket"))
     parser.add_argument("--mode", choices=("hands-free", "push-to-talk"))
     parser.add_argument("--server", choices=("real", "quick", "spawned"), help=SERVERS)
+    parser.add_argument("--model", default="", help="local-live: GPT-Live instead of the Realtime API")
     parser.add_argument("--clips", default="", help="folder of WAV files with speech; default: a synthetic voice")
     parser.add_argument("--keep", default="", help="folder for everything of walks with a violation")
     parser.add_argument("--shrink", type=number, default=12, help="most trials to shorten a walk with a violation")

@@ -267,6 +267,7 @@ class Walk:
         if self.server is not None:
             where = ["--provider", "custom", "--base-url", self.server.url]
         plan = ["--transport", self.plan["transport"], "--turn-mode", self.plan["mode"]]
+        plan += ["--model", self.plan["model"]] if self.plan.get("model") else []
         return [sys.executable, "-m", "voicechat", *where, *plan]
 
     def _environ(self) -> dict[str, str]:

@@ -310,6 +310,36 @@ voicechat explain NAME explains an event, a field, an error or a finding; voicec
 """
 
 
+CLIENTS = (
+    ("openai", "3.54.0", "Realtime (both dialects, WebSocket) and GPT-Live (live.connect, live.create, sidebands)"),
+    ("openai-agents", "0.24.0", "RealtimeRunner over WebSocket: speech, tools, interrupting"),
+    ("livekit-plugins-openai", "1.8.9", "RealtimeModel and GPTLiveModel: speech, tools, delegation"),
+    ("pipecat-ai", "1.14.0", "OpenAIRealtimeLLMService and OpenAILiveLLMService: speech, tools, delegation"),
+    ("pydantic-ai", "2.62.0", "Agent.realtime with OpenAIRealtimeModel: speech, tools"),
+    ("litellm", "1.106.2", "its proxy, before this server or between voicechat and a service"),
+)
+"""Package, the newest version that talked with `voicechat serve`, and what was done with it.
+
+`tests/local_server/test_realtime_clients.py`, `test_live_clients.py` and `test_litellm.py` do it again.
+"""
+
+
+def _clients() -> str:
+    rows = [(f"{name} {version}", what) for name, version, what in CLIENTS]
+    lines = (
+        "`voicechat serve` prints a base URL; any key and any model will do. WebSocket is at BASE/realtime, WebRTC at",
+        "BASE/realtime/calls, GPT-Live at BASE/live/sessions; the model local-live speaks GPT-Live.",
+        "",
+        "Clients that nobody here wrote, and what they were seen to do against it:",
+        "",
+        _rows(rows),
+        "",
+        "In a checkout: pip install -e '.[local,test,interop]', pytest tests/local_server/test_realtime_clients.py.",
+        "Not kept true by a test: clients outside Python. `voicechat tap` shows what yours and the server say.",
+    )
+    return "\n".join(lines)
+
+
 def _json() -> str:
     return f"""\
 voicechat run --text "What time is it?" --json prints one object per event:
@@ -420,6 +450,7 @@ TOPICS: dict[str, Topic] = {
     "keys": Topic("Keys of the screen", _keys),
     "scripts": Topic("Scripts for voicechat run --script", _scripts),
     "configuration": Topic("The configuration file, the environment and every setting", _configuration),
+    "clients": Topic("Clients of voicechat serve that were tried", _clients),
     "services": Topic("Services, providers and API keys", _services),
     "audio": Topic("Microphone, loudspeaker, echo, presets", _audio),
     "tools": Topic("Functions and MCP servers the model may call", _tools),
@@ -436,6 +467,6 @@ ALIASES = {
     "translate": "languages",
     "key": "keys", "script": "scripts", "config": "configuration", "settings": "configuration", "sound": "audio",
     "presets": "audio", "devices": "audio", "providers": "services", "tapes": "recordings", "filter": "events",
-    "exit": "json", "environment": "files", "help": "troubleshooting", "mcp": "tools",
+    "exit": "json", "serve": "clients", "environment": "files", "help": "troubleshooting", "mcp": "tools",
 }  # fmt: skip
 """Other words for a topic."""
