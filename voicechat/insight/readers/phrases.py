@@ -330,7 +330,8 @@ REFUSED_OFFER = pattern(
     r"unsupported content.?type|only accepts ['\"]?application/sdp|"
     r"deployment\b.{0,40}\bdoes not exist|\bDeploymentNotFound\b",
     r"isn't a valid ur[il]|\binvalid ?ur[il]\b|\burl scheme\b|"
-    r"scheme (?:isn't|must be|should be)(?: either)? ['\"]?wss?\b|\bunsupported (?:url )?(?:protocol|scheme)\b|\bfailed to construct 'websocket'",
+    r"scheme (?:isn't|must be|should be)(?: either)? ['\"]?wss?\b|"
+    r"\bunsupported (?:url )?(?:protocol|scheme)\b|\bfailed to construct 'websocket'",
 )
 MODEL_ASKED = Phrase(r"wss?://api\.openai\.com/v1/realtime\?[^\s'\"]{0,80}?\bmodel=([\w.:-]{1,60})")
 """An address of OpenAI with the model in it."""
