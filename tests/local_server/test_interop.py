@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import time
 from typing import Any
 
@@ -129,6 +130,28 @@ async def test_a_long_append_does_not_keep_another_session_waiting() -> None:
             await other.send_json({"type": "session.update", "session": {"type": "realtime"}})
             await asyncio.gather(told(busy, "busy"), told(other, "other"))
             assert order == ["other", "busy"]
+
+
+async def test_a_spoken_answer_is_made_at_the_pace_of_the_service_and_not_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("voicechat.local_server.session.PACE", 60.0)
+    async with local_server() as server, aiohttp.ClientSession() as http, asyncio.timeout(TIMEOUT):
+        async with http.ws_connect(f"{server.base_url}/realtime?model=local") as line:
+            content = [{"type": "input_text", "text": "Tell me a long story."}]
+            item = {"type": "message", "role": "user", "content": content}
+            await line.send_json({"type": "conversation.item.create", "item": item})
+            await line.send_json({"type": "response.create"})
+            came: list[tuple[float, float]] = []
+            while (event := await line.receive_json())["type"] != "response.done":
+                if event["type"] == "response.output_audio.delta":
+                    came.append((time.monotonic(), len(base64.b64decode(event["delta"])) / 48_000))
+    bursts = [[came[0]]]
+    for before, one in itertools.pairwise(came):
+        bursts.append([one]) if one[0] - before[0] > 0.01 else bursts[-1].append(one)
+    assert len(bursts) > 4
+    made_before_the_last = sum(seconds for burst in bursts[:-1] for _, seconds in burst)
+    assert came[-1][0] - came[0][0] >= 0.8 * made_before_the_last / 60.0
 
 
 async def test_rate_limits_are_told_right_behind_response_created() -> None:

@@ -1,8 +1,8 @@
 """One response in the making: its items, parts and deltas in the order the protocol wants them, and its end.
 
 Text goes out as it comes. A spoken answer's words are queued with the place in the sound where they begin: over
-WebSocket they go out with the sound, over WebRTC when the sound is about to be heard (`advance`), `AHEAD` seconds early
-at most. So `response.done` precedes the end of the sound there, as it does at the real service.
+WebSocket they go out with the sound, over WebRTC at the pace at which the service makes them (`advance`). So
+`response.done` comes long before the end of the sound there, as it does at the real service.
 
 Token counts as the service would give them, estimated: this server has no tokeniser, and nothing costs anything.
 
@@ -142,7 +142,9 @@ Out: TypeAlias = ServerEvent | Action
 
 
 AHEAD = 1.0
-"""Seconds by which "generation" runs ahead of the sound over WebRTC."""
+"""Seconds of an answer that count as made when its first sound is heard over WebRTC."""
+PACE = 6.0
+"""How many times faster than it is heard an answer is made; the service takes 4 to 8."""
 VOICE_RATE = 24_000
 _SLICE = VOICE_RATE // 5
 """200 ms of sound in each `response.output_audio.delta`."""
@@ -267,8 +269,8 @@ class Answer:
         return [*outs, *self._say_words(message, float("inf"))]
 
     def advance(self, played: float) -> list[Out]:
-        """The answer's sound was played so far (seconds): the words that are now due."""
-        return self._say_words(self._message, played + AHEAD) if self._message else []
+        """The answer's sound was played so far (seconds): the words that are made by now."""
+        return self._say_words(self._message, made_by(played)) if self._message else []
 
     def called(self, name: str, arguments: str) -> list[Out]:
         """The model wants a function of the client's to be run. What was said before is complete with that."""
@@ -414,6 +416,11 @@ class Answer:
             metadata=self.request.metadata,
             voice=self.request.voice if self.request.is_spoken else None,
         )
+
+
+def made_by(played: float) -> float:
+    """Seconds of an answer that count as made over WebRTC when so much of it was heard."""
+    return AHEAD + PACE * played
 
 
 def _timed(text: str, starts: float, seconds: float) -> list[Word]:

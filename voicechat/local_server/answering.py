@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from voicechat.local_server.answer import AHEAD, VOICE_RATE, Answer, AnswerRequest, Out, Reply, StopReply
+from voicechat.local_server.answer import VOICE_RATE, Answer, AnswerRequest, Out, Reply, StopReply, made_by
 from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.playout import RATE, Moved, Pcm, Playout, Started, Stopped
@@ -215,10 +215,11 @@ class Answering:
         return [StopReply(answer.id), *answer.done(status, reason, error)]
 
     def _keep_ahead(self, answer: Answer) -> None:
-        """Of a cancelled answer only what counts as generated is heard: `AHEAD` seconds from here."""
+        """Of a cancelled answer only what counts as made is heard."""
         assert self._playout is not None
-        self._playout.keep(answer.id, AHEAD)
-        generated = self._played(answer.id) + AHEAD
+        played = self._played(answer.id)
+        generated = made_by(played)
+        self._playout.keep(answer.id, generated - played)
         entry = answer.spoken_entry
         if entry and entry.length > generated:
             entry.length = generated

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import LocalProtocolError
-from voicechat.local_server.answer import Action, Out, Recognise, Reply, StopReply
+from voicechat.local_server.answer import PACE, VOICE_RATE, Action, Out, Recognise, Reply, StopReply
 from voicechat.local_server.brain import Brain, CallTool, Say, Turn
 from voicechat.local_server.brain.partner import Partner, answer_to
 from voicechat.local_server.dialogue import Dialogue, Transport
@@ -187,6 +187,8 @@ class Session:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: int = 0
+    _made_until: float = 0.0
+    """When the next sentence may come: an answer is made at the service's pace."""
     _next_partial_at: float = 0.0
     _partial: asyncio.Task[None] | None = None
 
@@ -366,6 +368,9 @@ class Session:
             return
         for sentence in split_sentences(text):
             samples = await self._rehearsal.sound_of(sentence, reply.speed)
+            if self.transport == "websocket":  # over WebRTC the playout keeps the pace
+                await asyncio.sleep(self._made_until - self.clock())
+                self._made_until = self.clock() + len(samples) / VOICE_RATE / PACE
             self._perform(self.dialogue.voiced(reply.response_id, sentence, samples, self.clock()))
 
     def _sound_of(self, sentence: str, speed: float) -> Samples:
