@@ -147,8 +147,19 @@ def speaking() -> Talk:
         (lambda: speaking().at(12.1).hear(*ENDED), 12.6, 0.5),
         (lambda: speaking().at(12.0).hear(*ENDED).at(12.1).tell(on.VoiceEnded(11.7, 1.4)), 12.7, 1.0),
         (lambda: connected().at(5.0).tell(on.TextEntered("Hello")), 5.7, 0.7),
+        (
+            lambda: connected().at(11.6).tell(on.VoiceEnded(11.5, 1.4)).at(12.0).hear(transcribed("u1", "Hi.")),
+            12.3,
+            0.8,
+        ),
     ],
-    ids=["last sound", "the server's word where nothing local is known", "local end that comes later", "typed: enter"],
+    ids=[
+        "last sound",
+        "the server's word where nothing local is known",
+        "local end that comes later",
+        "typed: enter",
+        "GPT-Live: no end told",
+    ],
 )
 def test_latency_counts_from_the_users_last_sound_to_the_first_sound_of_the_answer(
     talk: Callable[[], Talk], sounds_at: float, latency: float

@@ -311,7 +311,7 @@ voicechat explain NAME explains an event, a field, an error or a finding; voicec
 
 
 CLIENTS = (
-    ("openai", "3.54.0", "Realtime (both dialects, WebSocket) and GPT-Live (live.connect, live.create, sidebands)"),
+    ("openai", "3.57.0", "Realtime (both dialects, WebSocket) and GPT-Live (live.connect, live.create, sidebands)"),
     ("openai-agents", "0.24.0", "RealtimeRunner over WebSocket: speech, tools, interrupting"),
     ("livekit-plugins-openai", "1.8.9", "RealtimeModel and GPTLiveModel: speech, tools, delegation"),
     ("pipecat-ai", "1.14.0", "OpenAIRealtimeLLMService and OpenAILiveLLMService: speech, tools, delegation"),

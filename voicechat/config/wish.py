@@ -76,6 +76,7 @@ def plan(settings: Settings) -> Plan:
     return Plan(
         wishes=Wishes(
             session=session,
+            prefixes_ids=True,
             greeting=settings.greet,
             dialect="ga" if provider.dialect == "live" else provider.dialect,
             provider=provider.title,
@@ -109,6 +110,7 @@ def translation_plan(settings: Settings, provider: Provider) -> Plan:
     return Plan(
         wishes=Wishes(
             session=session,
+            prefixes_ids=True,
             dialect="ga",
             provider=provider.title,
             model=session["model"],

@@ -19,6 +19,7 @@ from voicechat.core.sounding import has_loudspeaker
 from voicechat.core.spoken_text import weight
 from voicechat.core.state import Choices, Conversation, Cut, Part, Resumption, State, Turn, Wishes
 from voicechat.core.tool_turns import ARROW
+from voicechat.core.transcript import own_id
 from voicechat.core.view import TurnView
 from voicechat.core.viewing import split
 from voicechat.protocol.items import ContentPart, Item
@@ -110,7 +111,7 @@ def memory_of(state: State, now: float, policy: TurnPolicy) -> Memory:
         if turn.typed and not turn.committed and waiting[turn.text] > 0:
             waiting[turn.text] -= 1  # it goes out by itself, as what it is
             continue
-        items = _items(turn, f"{PREFIX}-{number}-{turn.key}", heard_of(state, turn, now))
+        items = _items(state, turn, f"{PREFIX}-{number}-{turn.key}", heard_of(state, turn, now))
         if not items:
             continue
         count, size = count + len(items), size + sum(_size(item) for item in items)
@@ -169,15 +170,15 @@ def heard_of(state: State, turn: Turn, now: float) -> str:
     return turn.text[: split(turn, now, rate, at_once=not has_loudspeaker(state))].strip()
 
 
-def _items(turn: Turn, item_id: str, text: str) -> tuple[Item, ...]:
+def _items(state: State, turn: Turn, name: str, text: str) -> tuple[Item, ...]:
     """One turn as items; nothing where nothing was said, or only a note for the reader."""
     match turn.who:
         case "tool":
-            return _call(turn, item_id)
+            return _call(state, turn, name)
         case "note" if text.startswith(SYSTEM) and turn.item_id:
-            return (_message(item_id, "system", text.removeprefix(SYSTEM)),)
+            return (_message(own_id(state, "msg", name), "system", text.removeprefix(SYSTEM)),)
         case "you" | "assistant" if text:
-            return (_message(item_id, "user" if turn.who == "you" else "assistant", text),)
+            return (_message(own_id(state, "msg", name), "user" if turn.who == "you" else "assistant", text),)
         case _:
             return ()
 
@@ -187,16 +188,21 @@ def _message(item_id: str, role: str, text: str) -> Item:
     return Item(id=item_id, type="message", role=role, content=(ContentPart(type=kind, text=text),))
 
 
-def _call(turn: Turn, item_id: str) -> tuple[Item, ...]:
+def _call(state: State, turn: Turn, name: str) -> tuple[Item, ...]:
     """A function call with its output; a call of the service's own, which has no id here, in a sentence."""
     if not turn.done or not turn.text:
         return ()
     arguments, _, output = (part[:LONGEST_OUTPUT] for part in turn.detail.partition(ARROW))
     output = output or turn.failed or "(no output)"
     if not turn.call_id:
-        return (_message(item_id, "system", f"The tool {turn.text} was called with {arguments}: {output}"),)
-    call = Item(id=item_id, type="function_call", call_id=turn.call_id, name=turn.text, arguments=arguments or "{}")
-    return call, Item(id=f"{item_id}-out", type="function_call_output", call_id=turn.call_id, output=output)
+        return (
+            _message(
+                own_id(state, "msg", name), "system", f"The tool {turn.text} was called with {arguments}: {output}"
+            ),
+        )
+    id, output_id = own_id(state, "fc", name), own_id(state, "fco", f"{name}-out")
+    call = Item(id=id, type="function_call", call_id=turn.call_id, name=turn.text, arguments=arguments or "{}")
+    return call, Item(id=output_id, type="function_call_output", call_id=turn.call_id, output=output)
 
 
 def _size(item: Item) -> int:

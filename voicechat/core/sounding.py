@@ -19,6 +19,8 @@ NO_SPEAKER = ("", "none")
 """Names of a loudspeaker that is not there: none was opened yet, or a stand-in keeps its timing."""
 LOOK_BACK = 4
 """Answers that are over, behind which none that is open is looked for: the list may have been reordered."""
+WRITTEN_WITHIN = 3.0
+"""Seconds after a voice in which its first words are written."""
 EVERYTHING_HEARD = 0.3
 """Seconds by which the server's count of what was played may fall short of the whole answer."""
 
@@ -299,10 +301,15 @@ def latency_of(conversation: Conversation, index: int, now: float) -> float | No
         if turn.who == "assistant" and (turn.first_sound_at is not None or turn.text):
             return None
         if turn.who == "you":
-            if turn.last_sound_at is None:
-                return None
-            return max(0.0, now - turn.last_sound_at - _approval_wait(turns[place:index], now))
+            ended_at = turn.last_sound_at if turn.last_sound_at is not None else _voice_end(conversation, turn, now)
+            return None if ended_at is None else max(0.0, now - ended_at - _approval_wait(turns[place:index], now))
     return None
+
+
+def _voice_end(conversation: Conversation, turn: Turn, now: float) -> float | None:
+    """Where the service tells no end of speech (GPT-Live): what our own detector heard, if it was these words."""
+    heard_at = conversation.last_user_sound_at
+    return heard_at if heard_at is not None and turn.at - WRITTEN_WITHIN <= heard_at <= now else None
 
 
 def _approval_wait(turns: Sequence[Turn], now: float) -> float:

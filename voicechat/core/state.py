@@ -44,6 +44,9 @@ class Wishes:
     """The service runs on this machine: it is asked again every second at least (R27)."""
     tools: tuple[ToolOffer, ...] = ()
     """What can be run here; their definitions stand in `session`."""
+    prefixes_ids: bool = False
+    """Items of ours have ids with the API's prefixes (`msg_`, `fc_`, `fco_`): some services refuse any other. Old tapes
+    have none."""
 
 
 @dataclass(frozen=True, slots=True)

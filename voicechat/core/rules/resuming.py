@@ -22,6 +22,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import PREFIX, Memory, memory_of
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Resumption, State
+from voicechat.core.transcript import name_of
 from voicechat.core.user_turns import SERVER_LAG
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError
@@ -101,7 +102,7 @@ def _last_talk(state: State, now: float, policy: TurnPolicy) -> float | None:
 
 def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     memory = memory_of(state, now, policy)
-    effects = tuple(RememberItem(item, item.id or "") for _, item in memory.items)
+    effects = tuple(RememberItem(item, name_of(state, item.id or "")) for _, item in memory.items)
     if policy.history_at_start:  # it went with the session
         effects = ()
     ids: dict[str, str] = {}

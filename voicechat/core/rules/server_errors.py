@@ -12,6 +12,7 @@ from voicechat.core.rules.developer import is_mine
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.rules.resuming import is_of_memory
 from voicechat.core.rules.single_response import concerns_response
+from voicechat.core.rules.typed_text import LONGEST, is_refused
 from voicechat.core.state import State
 from voicechat.failures import failure_of
 from voicechat.protocol.items import ErrorDetail
@@ -31,9 +32,6 @@ HARMLESS = frozenset(
 )
 """Races that every realtime client meets (R15); nothing is lost and nobody has to read them."""
 
-LONGEST = 300
-"""Characters of a service's own words that are shown."""
-
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Tell the user what nobody else takes care of."""
@@ -49,7 +47,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 
 def _is_answered(state: State, error: ErrorDetail) -> bool:
-    if is_mine(state, error.event_id):
+    if is_mine(state, error.event_id) or is_refused(state, error):
         return True
     if is_of_memory(error) or failure_of(error.code or error.type or "").name == "session time":
         return True

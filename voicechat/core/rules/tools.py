@@ -40,6 +40,7 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, ToolCall, Tools
+from voicechat.core.transcript import own_id
 from voicechat.protocol.items import Item, Response
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -329,8 +330,9 @@ def _sent(state: State, effects: list[Effect], news: list[Announcement]) -> Rule
             kept.append(call)
             continue
         sent += 1
-        item_id = f"{ITEM}-{state.connection.number}-{sent}"
-        effects.append(_output(call, item_id))
+        name = f"{ITEM}-{state.connection.number}-{sent}"
+        item_id = own_id(state, "fco" if call.kind == "function" else "mcpr", name)
+        effects.append(_output(call, item_id, name))
         took = call.seconds if call.kind == "function" else None
         asks = call.asks and call.kind == "function"
         news.append(ToolAnswered(call.call_id, item_id, call.output, call.failed, took, asks))
@@ -338,10 +340,10 @@ def _sent(state: State, effects: list[Effect], news: list[Announcement]) -> Rule
     return RuleResult(replace(state, tools=tools), tuple(effects), tuple(news))
 
 
-def _output(call: ToolCall, item_id: str) -> AnswerCall:
+def _output(call: ToolCall, item_id: str, name: str) -> AnswerCall:
     if call.kind == "function":
         item = Item(id=item_id, type="function_call_output", call_id=call.call_id, output=call.output)
-        return AnswerCall(item, item_id)
+        return AnswerCall(item, name)
     is_allowed = not call.failed
     answer = Item(
         id=item_id,
@@ -350,7 +352,7 @@ def _output(call: ToolCall, item_id: str) -> AnswerCall:
         approve=is_allowed,
         reason=None if is_allowed else call.output,
     )
-    return AnswerCall(answer, item_id)
+    return AnswerCall(answer, name)
 
 
 def _forgotten(state: State, *, anew: bool) -> RuleResult:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from voicechat.core.effects import CreateItem
-from voicechat.core.events import AnyEvent, ConfigurationInForce, NewAsked, Noticed, ReplyWanted, TextEntered
+from voicechat.core.events import AnyEvent, ConfigurationInForce, NewAsked, Noticed, Received, ReplyWanted, TextEntered
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.configuration import is_ready
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State, Typing
-from voicechat.protocol.items import ContentPart, Item
+from voicechat.core.transcript import own_id
+from voicechat.protocol.items import ContentPart, ErrorDetail, Item
+from voicechat.protocol.server_events import ServerError
 
+LONGEST = 300
+"""Characters of a service's own words that are shown."""
 MOST_KEPT = 16
 """Messages kept for a line that is not up."""
 
@@ -23,6 +27,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _sent(state, (text.strip(),)) if is_ready(state) else _kept(state, text.strip())
         case ConfigurationInForce() if state.typing.kept:
             return _sent(state, state.typing.kept)
+        case Received(event=ServerError(error=error)) if is_refused(state, error):
+            text = f"The service did not take your message: {(error.message or error.code or 'no reason')[:LONGEST]}"
+            return RuleResult(None, (), (Noticed("error", text, error.code or "message_refused"),))
         case NewAsked():
             return RuleResult(replace(state, typing=Typing(sent=state.typing.sent)))
         case _:
@@ -32,8 +39,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
     """All of it as items, and one answer to all of it."""
     first = state.typing.sent + 1
-    ids = [_item_id(state, first + place) for place in range(len(texts))]
-    items = tuple(CreateItem(_item(item_id, text), item_id) for item_id, text in zip(ids, texts, strict=True))
+    names = [_name(state, first + place) for place in range(len(texts))]
+    ids = [own_id(state, "msg", name) for name in names]
+    items = tuple(CreateItem(_item(id, text), name) for id, name, text in zip(ids, names, texts, strict=True))
     typing = Typing(sent=state.typing.sent + len(texts))
     return RuleResult(replace(state, typing=typing), items, (ReplyWanted(ids[-1], "text"),))
 
@@ -48,10 +56,15 @@ def _kept(state: State, text: str) -> RuleResult:
 
 def newest_item(state: State) -> str:
     """The id of the last typed text that was sent over this line."""
-    return _item_id(state, state.typing.sent)
+    return own_id(state, "msg", _name(state, state.typing.sent))
 
 
-def _item_id(state: State, number: int) -> str:
+def is_refused(state: State, error: ErrorDetail) -> bool:
+    """Whether the service did not take what was typed."""
+    return (error.event_id or "").startswith(f"typed-{state.connection.number}-")
+
+
+def _name(state: State, number: int) -> str:
     return f"typed-{state.connection.number}-{number}"
 
 

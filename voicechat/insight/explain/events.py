@@ -348,6 +348,11 @@ SERVER: dict[str, tuple[str, str]] = {
         "GPT-Live: the seconds of the session so far, which is what it costs, and how full the model's memory is.",
         "Another one some seconds later.",
     ),
+    "session.paused": (
+        "GPT-Live over WebRTC: nobody spoke for the idle timeout, and the model rests; line and session stay.",
+        "Speech wakes it: session.resumed.",
+    ),
+    "session.resumed": ("GPT-Live over WebRTC: speech has woken the model.", "Sound and transcripts again."),
     "info": ("GPT-Live tells something that is no error, such as what this data channel may send.", "Nothing."),
     "decision.event": ("GPT-Live: an event of a decision that is being made.", "decision.completed."),
     "decision.completed": ("GPT-Live: a decision is made.", "The application acts on it."),
