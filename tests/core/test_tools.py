@@ -10,6 +10,7 @@ from tests.support.each import each
 from tests.support.script import At, Talk, at, committed, created, done, heard, opened, script, wire, words
 from voicechat.core import events as on
 from voicechat.core.effects import AnswerCall, Connect, CreateResponse, DropTools, RunTool, UpdateSession
+from voicechat.core.rules.reply_gate import MOST_ROUNDS
 from voicechat.core.rules.tools import ASK_LIMIT, MOST_CALLS
 from voicechat.core.state import State, Wishes
 from voicechat.core.view import ToolAsk
@@ -273,3 +274,30 @@ def test_what_a_remote_server_offers_is_noted_and_so_is_that_it_could_not_be_lis
     notes = [one.what for one in talk.news(on.Noticed)]
     assert [note.level for note in notes] == ["info", "warning"]
     assert notes[0].text == "MCP server docs is there: search, read."
+
+
+def test_a_model_that_never_stops_calling_is_not_asked_for_ever() -> None:
+    talk = script(at(0.0, on.TextEntered("Go.")), begin=BEGIN)
+
+    def let_it_call(times: int) -> int:
+        before, at_once = len(talk.of(CreateResponse)), float(int(talk.now) + 1)
+        for number in range(times):
+            now, name = at_once + number, f"{at_once:.0f}-{number}"
+            item = call(f"c{name}", "add")
+            talk.at(now).tell(
+                created(f"r{name}"), wire(wires.ResponseOutputItemAdded(response_id=f"r{name}", item=item))
+            )
+            talk.at(now + 0.5).tell(done(f"r{name}", output=(item,)), on.ToolFinished(f"c{name}", "1"))
+            if len(talk.of(CreateResponse)) - before <= number:
+                return number + 1
+        return times
+
+    assert let_it_call(60) == MOST_ROUNDS
+    assert talk.notices[-1] == "tools_in_a_row"
+    talk.at(talk.now + 60.0)
+    asked = len(talk.of(CreateResponse))
+    talk.tell(on.AgainPressed())
+    assert len(talk.of(CreateResponse)) == asked + 1
+    assert let_it_call(5) == 5
+    talk.tell(on.TextEntered("Go on."))
+    assert 0 <= let_it_call(60) - MOST_ROUNDS <= 1, "one was asked for already"

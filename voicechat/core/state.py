@@ -387,6 +387,8 @@ class ReplyGate:
     """The last of some outputs, which came while the user had the turn: the answer to that turn knows them."""
     unanswered: tuple[str, ...] = ()
     """Items without a transcript: they wait for the user's `again`."""
+    again_at: float = -1.0
+    """When that was pressed last."""
     greeted: bool = False
     server_replies: bool = False
     """Transcription was refused or never came: from the next turn on the server replies."""

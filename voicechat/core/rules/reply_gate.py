@@ -48,6 +48,8 @@ _TRANSCRIPTION_PATH = "session.audio.input.transcription"
 
 MOST_GROUPS = 8
 """Answers whose calls are waited for; older ones were never answered by whoever does it by hand."""
+MOST_ROUNDS = 25
+"""Answers in a row that may call tools before you say something: a model that never stops calling costs for ever."""
 MOST_REMEMBERED = 64
 """Items kept as decided; transcripts older than that do not come any more."""
 
@@ -76,7 +78,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case ConfigurationInForce() if state.wishes.greeting and not gate.greeted:
             return _changed(state, replace(gate, greeted=True), ReplyWanted("", "greeting"))
         case AgainPressed() if state.connection.phase == "open" and is_answer_missing(state):
-            return _changed(state, replace(gate, unanswered=()), ReplyWanted("", "again"))
+            return _changed(state, replace(gate, unanswered=(), again_at=now), ReplyWanted("", "again"))
         case LineLost() | LineReleased():
             return _changed(state, replace(gate, waiting=(), answered=(), calls=(), unanswered=(), held=""))
         case ToolsCalled(call_ids):
@@ -209,7 +211,24 @@ def _answered(state: State, call_id: str, item_id: str, *, asks: bool = True) ->
         return _changed(state, gate)
     if has_the_turn(state):
         return _changed(state, replace(gate, held=item_id or call_id))
+    if _rounds(state) >= MOST_ROUNDS:
+        text = (
+            f"The model has called tools in {MOST_ROUNDS} answers in a row: it is not asked again until you say so (r)."
+        )
+        gate = replace(gate, unanswered=(*gate.unanswered, item_id or call_id)[-MOST_REMEMBERED:])
+        return _changed(state, gate, Noticed("warning", text, "tools_in_a_row"))
     return _changed(state, gate, ReplyWanted(item_id, "tool"))
+
+
+def _rounds(state: State) -> int:
+    """Answers that have called tools since you spoke, typed or pressed `r` last."""
+    rounds: set[str] = set()
+    for turn in reversed(state.conversation.turns):
+        if turn.who == "you" or turn.at <= state.gate.again_at:
+            break
+        if turn.who == "tool":
+            rounds.add(turn.response_id)
+    return len(rounds)
 
 
 def has_the_turn(state: State) -> bool:
