@@ -42,8 +42,10 @@ _numbers = count()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hide the user's settings; with `-m fast` hold the tests to it."""
-    for name in [name for name in os.environ if name.startswith(("VOICECHAT_", "OPENAI_")) and name not in OURS]:
+    """Hide the user's settings and sound server; with `-m fast` hold the tests to it."""
+    for name in [
+        name for name in os.environ if name.startswith(("VOICECHAT_", "OPENAI_", "PULSE_")) and name not in OURS
+    ]:
         del os.environ[name]
     if config.option.markexpr == "fast":
         sys.addaudithook(_refuse_processes)
