@@ -133,7 +133,7 @@ def test_a_session_that_costs_by_the_second_ends_with_its_budget_and_goes_on_wit
     assert again.what.session["input"]
 
 
-def test_the_answer_that_runs_when_the_budget_of_such_a_session_is_spent_is_heard_but_not_for_ever() -> None:
+def test_a_live_session_ends_after_the_response_that_runs_when_its_budget_is_spent() -> None:
     events = (at(0.0, created()), at(0.1, heard()), at(1.0, SPENT))
     talk = script(*events, begin=opened(policy=LIVE), policy=LIVE, until=4.0)
     assert not talk.of(HangUp)

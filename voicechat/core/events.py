@@ -555,6 +555,7 @@ class Received:
 LineEvent = ConnectWanted | LineStep | LineNoted | LineOpened | LineFailed | LineLost | SendRefused | Received
 Announcement = (
     ReplyWanted
+    | ConnectWanted
     | ToolsCalled
     | ToolMoved
     | ToolAnswered

@@ -15,13 +15,8 @@ Turns = tuple[Turn, ...]
 
 
 def own_id(state: State, kind: Literal["msg", "fc", "fco", "mcpr"], name: str) -> str:
-    """The id of an item of ours. Its event keeps the name alone, and errors about it quote that."""
+    """The id of an item of ours and of the event that creates it, which errors about it quote."""
     return f"{kind}_{name}" if state.wishes.prefixes_ids else name
-
-
-def name_of(state: State, id: str) -> str:
-    """What `own_id` was made of."""
-    return id.partition("_")[2] if state.wishes.prefixes_ids else id
 
 
 def find_item(conversation: Conversation, connection: int, item_id: str) -> int | None:

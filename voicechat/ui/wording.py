@@ -141,10 +141,11 @@ class Keys:
 NOTE_HINTS: Mapping[str, str] = {
     "answer_failed": "{vc.again} asks again.",
     "no_answer": "{vc.again} asks again.",
+    "tools_in_a_row": "{vc.again} asks it once more.",
     "transcription_failed": "{vc.again} asks for an answer all the same.",
     "transcript_missing": "{vc.again} asks for an answer to what you said.",
     "budget_spent": "{vc.commands} and continue goes on beyond it.",
-    "budget_not_asked": "{vc.commands} and continue goes on, and asks.",
+    "budget_not_asked": "{vc.commands} and continue goes on beyond it.",
     "budget_press": "{vc.commands} and continue goes on.",
     "false_alarm": "{vc.barge_in} turns barge-in off if this happens often.",
     "settings_unconfirmed": "{vc.events} shows what it said.",
@@ -367,7 +368,7 @@ def _line_lost(scene: Scene) -> tuple[str, str]:
         return "changing to a new session", "the old one reached its longest time · what you say now is sent first"
     lost = connection.seconds if connection.lost_for is None else connection.lost_for
     if connection.next_try_in is None and connection.phase == "lost":
-        return f"line lost {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
+        return f"line closed {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
     ago = f"line lost {lost:.1f} s ago · trying again by itself"
     return ago, f"{again} tries now · what was said stays here"
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from voicechat.core.events import AnyEvent, BudgetBlind, BudgetNear, BudgetSpent, GoOnChosen, Noticed, ReplyWanted
+from voicechat.core.events import (
+    Announcement,
+    AnyEvent,
+    BudgetBlind,
+    BudgetNear,
+    BudgetSpent,
+    ConnectWanted,
+    GoOnChosen,
+    Noticed,
+    ReplyWanted,
+)
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Budget, State
@@ -35,8 +45,10 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return RuleResult(None, (), (Noticed("warning", text, "budget_not_asked"),))
         case GoOnChosen() if is_spent(state):
             told = Noticed("info", f"Going on beyond your budget of {dollars(state.budget.amount)}.", "budget_passed")
+            ended = policy.billed_by_time and state.connection.phase == "lost"
+            connects = (ConnectWanted(),) if ended else ()
             asks = (ReplyWanted("", "again"),) if state.responses.wanted else ()
-            return _changed(state, Budget(state.budget.amount), told, *asks)
+            return _changed(state, Budget(state.budget.amount), told, *connects, *asks)
         case _:
             return NOTHING
 
@@ -56,5 +68,5 @@ def _spent(budget: float) -> str:
     return f"The budget of {dollars(budget)} is spent. Start with voicechat --budget {float(f'{more:.2g}'):g} for more."
 
 
-def _changed(state: State, budget: Budget, *announced: Noticed | ReplyWanted) -> RuleResult:
+def _changed(state: State, budget: Budget, *announced: Announcement) -> RuleResult:
     return RuleResult(replace(state, budget=budget), (), announced)

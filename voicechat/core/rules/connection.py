@@ -17,7 +17,6 @@ from voicechat.core.events import (
     ConfigurationInForce,
     ConnectWanted,
     EndAsked,
-    GoOnChosen,
     LineFailed,
     LineLost,
     LineNoted,
@@ -49,8 +48,6 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
         case ConnectWanted() | AgainPressed() if not is_up and is_spent(state) and policy.billed_by_time:
             text = f"Not connected: your budget of {dollars(state.budget.amount)} is spent."
             return RuleResult(None, (), (Noticed("warning", text, "budget_not_asked"),))
-        case GoOnChosen() if line.phase == "lost" and line.retry_at is None and policy.billed_by_time:
-            return _connect(state, replace(line, attempts=0, failures=0, told=""), now, policy)
         case ConnectWanted() | AgainPressed() if not is_up:
             # Who asks is not made to wait, and what failed before is asked anew.
             return _connect(state, replace(line, attempts=0, failures=0, told=""), now, policy)

@@ -212,9 +212,7 @@ def _answered(state: State, call_id: str, item_id: str, *, asks: bool = True) ->
     if has_the_turn(state):
         return _changed(state, replace(gate, held=item_id or call_id))
     if _rounds(state) >= MOST_ROUNDS:
-        text = (
-            f"The model has called tools in {MOST_ROUNDS} answers in a row: it is not asked again until you say so (r)."
-        )
+        text = f"The model has called tools in {MOST_ROUNDS} answers in a row: it is not asked again by itself."
         gate = replace(gate, unanswered=(*gate.unanswered, item_id or call_id)[-MOST_REMEMBERED:])
         return _changed(state, gate, Noticed("warning", text, "tools_in_a_row"))
     return _changed(state, gate, ReplyWanted(item_id, "tool"))

@@ -22,7 +22,6 @@ from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import PREFIX, Memory, memory_of
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import Resumption, State
-from voicechat.core.transcript import name_of
 from voicechat.core.user_turns import SERVER_LAG
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import ServerError
@@ -49,7 +48,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def is_of_memory(error: ErrorDetail) -> bool:
     """Whether a refusal is about an item of the memory."""
-    return (error.event_id or "").startswith(f"{PREFIX}-")
+    return f"{PREFIX}-" in (error.event_id or "")
 
 
 def again_from(state: State, now: float, policy: TurnPolicy) -> float | None:
@@ -102,7 +101,7 @@ def _last_talk(state: State, now: float, policy: TurnPolicy) -> float | None:
 
 def _resumed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     memory = memory_of(state, now, policy)
-    effects = tuple(RememberItem(item, name_of(state, item.id or "")) for _, item in memory.items)
+    effects = tuple(RememberItem(item, item.id or "") for _, item in memory.items)
     if policy.history_at_start:  # it went with the session
         effects = ()
     ids: dict[str, str] = {}

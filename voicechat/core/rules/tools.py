@@ -87,7 +87,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _stopped(state, now)
         case TimePassed() if late := _overdue(state, now):
             return _expired(state, late, now)
-        case SendRefused(event_id=event_id, reason=reason) if event_id.startswith(f"{ITEM}-"):
+        case SendRefused(event_id=event_id, reason=reason) if f"{ITEM}-" in event_id:
             return RuleResult(None, (), (Noticed("error", f"The result of a tool was not sent: {reason}.", "tool"),))
         case LineLost() | LineReleased() | NewAsked():
             return _forgotten(state, anew=isinstance(event, NewAsked))
@@ -332,7 +332,7 @@ def _sent(state: State, effects: list[Effect], news: list[Announcement]) -> Rule
         sent += 1
         name = f"{ITEM}-{state.connection.number}-{sent}"
         item_id = own_id(state, "fco" if call.kind == "function" else "mcpr", name)
-        effects.append(_output(call, item_id, name))
+        effects.append(_output(call, item_id))
         took = call.seconds if call.kind == "function" else None
         asks = call.asks and call.kind == "function"
         news.append(ToolAnswered(call.call_id, item_id, call.output, call.failed, took, asks))
@@ -340,10 +340,10 @@ def _sent(state: State, effects: list[Effect], news: list[Announcement]) -> Rule
     return RuleResult(replace(state, tools=tools), tuple(effects), tuple(news))
 
 
-def _output(call: ToolCall, item_id: str, name: str) -> AnswerCall:
+def _output(call: ToolCall, item_id: str) -> AnswerCall:
     if call.kind == "function":
         item = Item(id=item_id, type="function_call_output", call_id=call.call_id, output=call.output)
-        return AnswerCall(item, name)
+        return AnswerCall(item, item_id)
     is_allowed = not call.failed
     answer = Item(
         id=item_id,
@@ -352,7 +352,7 @@ def _output(call: ToolCall, item_id: str, name: str) -> AnswerCall:
         approve=is_allowed,
         reason=None if is_allowed else call.output,
     )
-    return AnswerCall(answer, name)
+    return AnswerCall(answer, item_id)
 
 
 def _forgotten(state: State, *, anew: bool) -> RuleResult:

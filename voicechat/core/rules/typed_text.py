@@ -39,9 +39,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
     """All of it as items, and one answer to all of it."""
     first = state.typing.sent + 1
-    names = [_name(state, first + place) for place in range(len(texts))]
-    ids = [own_id(state, "msg", name) for name in names]
-    items = tuple(CreateItem(_item(id, text), name) for id, name, text in zip(ids, names, texts, strict=True))
+    ids = [_id(state, first + place) for place in range(len(texts))]
+    items = tuple(CreateItem(_item(id, text), id) for id, text in zip(ids, texts, strict=True))
     typing = Typing(sent=state.typing.sent + len(texts))
     return RuleResult(replace(state, typing=typing), items, (ReplyWanted(ids[-1], "text"),))
 
@@ -56,16 +55,16 @@ def _kept(state: State, text: str) -> RuleResult:
 
 def newest_item(state: State) -> str:
     """The id of the last typed text that was sent over this line."""
-    return own_id(state, "msg", _name(state, state.typing.sent))
+    return _id(state, state.typing.sent)
 
 
 def is_refused(state: State, error: ErrorDetail) -> bool:
     """Whether the service did not take what was typed."""
-    return (error.event_id or "").startswith(f"typed-{state.connection.number}-")
+    return (error.event_id or "").startswith(_id(state, ""))
 
 
-def _name(state: State, number: int) -> str:
-    return f"typed-{state.connection.number}-{number}"
+def _id(state: State, number: int | str) -> str:
+    return own_id(state, "msg", f"typed-{state.connection.number}-{number}")
 
 
 def _item(item_id: str, text: str) -> Item:

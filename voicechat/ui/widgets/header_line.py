@@ -42,7 +42,7 @@ def _missing(connection: ConnectionView) -> tuple[str, str, str]:
     if connection.phase == "connecting":
         return "▲", "warning", f"line lost · try {connection.attempts} now"
     if connection.next_try_in is None:
-        return "✕", "error", "line lost"
+        return "✕", "error", "line closed"
     return "▲", "warning", f"line lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
 
 
