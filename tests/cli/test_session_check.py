@@ -144,7 +144,7 @@ LIVE = {
 }
 
 
-def test_a_live_session_is_told_by_its_file_and_right_by_the_services_own_package() -> None:
+def test_a_live_session_is_recognised_and_valid_for_the_openai_package() -> None:
     TypeAdapter(SessionConfig).validate_python(LIVE["session"])
     result = check("-", stdin=json.dumps(LIVE))
     assert result.exit_code == 0
@@ -153,6 +153,18 @@ def test_a_live_session_is_told_by_its_file_and_right_by_the_services_own_packag
         "Valid: a GPT-Live session with 1 note.",
     ]
     assert json.loads(check("-", "--show", stdin=json.dumps(LIVE)).stdout) == LIVE
+
+
+def test_an_update_of_a_live_session_changes_delegation_and_triggers_only() -> None:
+    session = {"delegation": {"type": "responses", "responses": {"instructions": "Be brief."}}, "triggers": []}
+    update = {"type": "session.update", "session": session}
+    result = check("-", stdin=json.dumps(update))
+    assert (result.exit_code, result.stdout) == (0, "Valid: an update of a GPT-Live session, no problems.\n")
+    assert json.loads(check("-", "--show", stdin=json.dumps(update)).stdout) == update
+    session["model"] = "gpt-live-1"
+    result = check("-", stdin=json.dumps(update))
+    assert result.exit_code == 2
+    assert "session.model GPT-Live fixes it when the session starts" in result.stdout
 
 
 @each(

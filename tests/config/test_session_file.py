@@ -10,6 +10,7 @@ from hypothesis import given, strategies as st
 from tests.support.each import each
 from voicechat.config.session_file import MAX_LENGTH, read_session_text
 from voicechat.errors import ConfigError
+from voicechat.protocol.session_config import check_session
 
 COMMENTED = """
 // copied from a guide
@@ -71,7 +72,8 @@ def test_a_fence_inside_instructions_belongs_to_them() -> None:
     ],
 )
 def test_an_event_around_the_session_is_taken_off(text: str) -> None:
-    assert read_session_text(text, "x") == {"voice": "ash"}
+    checked = check_session(read_session_text(text, "x"))
+    assert checked.session == {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -20,6 +20,13 @@ app = App()
 
 MAX_BYTES = 4 * 1024 * 1024
 """More is not read: a million characters, the limit of a session text, never take more."""
+_KINDS = {
+    "realtime": "a realtime session",
+    "transcription": "a transcription session",
+    "live": "a GPT-Live session",
+    "live update": "an update of a GPT-Live session",
+}
+_LIVE_EVENTS = {"live": "session.start", "live update": "session.update"}
 
 
 class DialectChoice(StrEnum):
@@ -57,11 +64,17 @@ def check(
     Exit 0: nothing is wrong (notes and warnings may be told). Exit 2: the service would refuse something, or the file
     cannot be read.
     """
+    from voicechat.config.session_file import read_session_text
+    from voicechat.protocol.session_config import check_live_session, check_session, is_live_session
+
+    spoken = cast("Dialect", (dialect or DialectChoice.ga).value)
     try:
-        checked, spoken = _checked(file, dialect.value if dialect else None)
+        config = read_session_text(_text(file), "standard input" if file == "-" else file)
     except ConfigError as error:
         _say(f"voicechat: {error}", err=True)
         raise typer.Exit(exit_codes.USAGE) from error
+    is_live = dialect is DialectChoice.live or (dialect is None and is_live_session(config))
+    checked = check_live_session(config) if is_live else check_session(config, dialect=spoken)
     if as_json:
         _say(_as_json(checked, spoken))
     else:
@@ -69,19 +82,6 @@ def check(
     if show and not as_json:
         _say(_update(checked, spoken))
     raise typer.Exit(exit_codes.DONE if checked.is_valid else exit_codes.USAGE)
-
-
-def _checked(file: str, dialect: str | None) -> tuple[CheckedSession, str]:
-    """What is wrong with it, and the dialect it was checked for."""
-    from voicechat.config.session_file import read_session_text
-    from voicechat.protocol.session_config import check_live_session, check_session, is_live_session
-
-    name = "standard input" if file == "-" else file
-    config = read_session_text(_text(file), name)
-    if dialect == "live" or (dialect is None and is_live_session(config)):
-        return check_live_session(config), "live"
-    spoken: Dialect = "beta" if dialect == "beta" else "xai" if dialect == "xai" else "ga"
-    return check_session(config, dialect=spoken), spoken
 
 
 def _text(file: str) -> str:
@@ -123,27 +123,27 @@ def _verdict(checked: CheckedSession) -> str:
         word: sum(problem.severity == word for problem in checked.problems) for word in ("error", "warning", "note")
     }
     told = ", ".join(f"{number} {word}{'s' if number > 1 else ''}" for word, number in count.items() if number)
-    what = "a GPT-Live session" if checked.kind == "live" else f"a {checked.kind} session"
+    what = _KINDS[checked.kind]
     if not checked.is_valid:
         return f"Not valid: {what} with {told}. Invalid fields would not be sent."
     return f"Valid: {what} with {told}." if told else f"Valid: {what}, no problems."
 
 
-def _update(checked: CheckedSession, dialect: str) -> str:
+def _update(checked: CheckedSession, dialect: Dialect) -> str:
     """The event as it would go over the wire, indented."""
     import json
 
     from voicechat.protocol.client_events import SessionUpdate
     from voicechat.protocol.codec import encode
 
-    if dialect == "live":
-        return json.dumps({"type": "session.start", "session": checked.session}, indent=2, ensure_ascii=False)
-    spoken: Dialect = "beta" if dialect == "beta" else "xai" if dialect == "xai" else "ga"
-    update = SessionUpdate(session=checked.session)
-    return json.dumps(json.loads(encode(update, spoken)), indent=2, ensure_ascii=False)
+    if checked.kind in _LIVE_EVENTS:
+        event = {"type": _LIVE_EVENTS[checked.kind], "session": checked.session}
+    else:
+        event = json.loads(encode(SessionUpdate(session=checked.session), dialect))
+    return json.dumps(event, indent=2, ensure_ascii=False)
 
 
-def _as_json(checked: CheckedSession, dialect: str) -> str:
+def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
     import json
 
     return json.dumps(
@@ -151,7 +151,7 @@ def _as_json(checked: CheckedSession, dialect: str) -> str:
             "valid": checked.is_valid,
             "kind": checked.kind,
             "written_in": checked.dialect,
-            "dialect": dialect,
+            "dialect": "live" if checked.kind in _LIVE_EVENTS else dialect,
             "problems": [
                 {
                     "path": problem.path,

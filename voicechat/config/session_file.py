@@ -10,7 +10,6 @@ import json
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
 
 from voicechat.errors import ConfigError
 from voicechat.protocol.wire import JsonValue
@@ -25,11 +24,10 @@ _TRAILING_COMMA = re.compile(r'("(?:[^"\\\n]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL
 _LONG_KEY = re.compile(r"^[ \t]*+\[{0,2}[ \t]*+(?:[\w\"'-]++[ \t]*+\.[ \t]*+){64}", re.MULTILINE)
 """A dotted TOML key of 64 parts. Python's reader needs the square of its length; a session nests six deep."""
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
-_EVENTS = (None, "session.update", "session.created", "session.updated")
 
 
 def read_session_text(text: str, name: str) -> dict[str, JsonValue]:
-    """What a file or a pasted text says, for `check_session`; a `session.update` around it is taken off.
+    """What a file or a pasted text says, for `check_session`.
 
     `name` is what the user calls it (a file name, "the pasted text"). Raises ConfigError with line and column.
     """
@@ -41,7 +39,7 @@ def read_session_text(text: str, name: str) -> dict[str, JsonValue]:
     if not plain.strip():
         raise ConfigError(f"{name} is empty", hint='write at least {"voice": "marin"}')
     config = _read_json(plain, name) if _looks_like_json(plain, name) else _read_toml(plain, name)
-    return _unwrapped(config)
+    return dict(config)
 
 
 def _blank(match: re.Match[str]) -> str:
@@ -125,10 +123,3 @@ def _read_toml(text: str, name: str) -> dict[str, JsonValue]:
 
 def _at(name: str, line: int, column: int, what: str, hint: str) -> ConfigError:
     return ConfigError(f"{name}, line {line}, column {column}: {what}", hint=hint)
-
-
-def _unwrapped(config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """The inside of a wrapper that says nothing else; any other wrapper means something and stays for the check."""
-    inner = config.get("session")
-    says_more = config.keys() - {"type", "event_id", "session"} or config.get("type") not in _EVENTS
-    return dict(inner) if isinstance(inner, dict) and not says_more else dict(config)

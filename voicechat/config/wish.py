@@ -26,9 +26,9 @@ from voicechat.core.choosing import turn_detection_of
 from voicechat.core.policy import Preset, TurnPolicy, policy_for
 from voicechat.core.state import Choices, Wishes
 from voicechat.errors import ConfigError
+from voicechat.protocol.live import MODELS as LIVE_MODELS
 from voicechat.protocol.session_config import Problem, check_session
 from voicechat.transports.endpoint import is_loopback
-from voicechat.transports.live import is_live_model
 
 MAX_SESSION_FILE = 1024 * 1024
 COMMIT_AFTER_STOP = 2.0
@@ -101,7 +101,7 @@ def is_live(settings: Settings, provider: Provider, session: Mapping[str, Any]) 
     """Whether this talk is a GPT-Live session: by the setting, else by the model's name."""
     if provider.dialect != "auto":
         return provider.dialect == "live"
-    return is_live_model(settings.model or str(session.get("model", "")))
+    return (settings.model or str(session.get("model", ""))).startswith(LIVE_MODELS)
 
 
 def translation_plan(settings: Settings, provider: Provider) -> Plan:

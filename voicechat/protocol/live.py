@@ -40,6 +40,8 @@ INPUT_QUIET = 1.6
 """Seconds on our clock without a fragment of the input transcript after which the user's turn is over."""
 SILENCE_PEAK = 64
 """Largest sample of 16 bits that still counts as silence: -54 dBFS; the service sends zeros where it is silent."""
+MODELS = ("gpt-live", "local-live")
+"""How the names of models begin that speak Live."""
 RATE = 24_000
 """Samples a second of the audio both ways."""
 MOST_CHARACTERS = 1_500

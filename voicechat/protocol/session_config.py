@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from voicechat.protocol.dialects import Dialect, detect_dialect, modalities_to_ga
+from voicechat.protocol.live import MODELS
 from voicechat.protocol.problems import (
     ABSENT,
     Absent,
@@ -47,6 +48,7 @@ from voicechat.protocol.session_dialects import (
 from voicechat.protocol.session_fields import (
     BETA_SHAPES,
     LIVE_SESSION,
+    LIVE_UPDATE,
     REALTIME,
     TEMPERATURE,
     TRANSCRIPTION_MODELS,
@@ -254,7 +256,7 @@ _REPAIRS: dict[Path, Repair] = {
 }
 
 
-SessionKind = Literal["realtime", "transcription", "live"]
+SessionKind = Literal["realtime", "transcription", "live", "live update"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,27 +302,32 @@ def is_live_session(config: Mapping[str, JsonValue]) -> bool:
     inner = config.get("session")
     session = inner if isinstance(inner, Mapping) else config
     model = session.get("model")
-    is_model = isinstance(model, str) and model.startswith(("gpt-live", "local-live"))
+    is_model = isinstance(model, str) and model.startswith(MODELS)
     return config.get("type") in ("session.start", "session.started") or is_model or "delegation" in session
 
 
 def check_live_session(config: Mapping[str, JsonValue]) -> CheckedSession:
-    """Check what a GPT-Live session starts with. Nothing is translated: the service refuses what it does not know."""
+    """Check what a GPT-Live session starts with, or the update of one.
+
+    Nothing is translated: the service refuses what it does not know.
+    """
     report = Report()
+    kind: SessionKind = "live update" if config.get("type") == "session.update" else "live"
+    fields = LIVE_UPDATE if kind == "live update" else LIVE_SESSION
     inner = config.get("session")
     session: dict[str, JsonValue] = {}
     for name, value in (inner if isinstance(inner, Mapping) else config).items():
-        target, checked = LIVE_SESSION.member(str(name), value, {}, "session", report)
+        target, checked = fields.member(str(name), value, {}, "session", report)
         if not isinstance(checked, Absent):
             session[target] = checked
     if isinstance(inner, Mapping):
         for name in config.keys() - {"type", "event_id", "session", "transport"}:
             report.warn(named(name), "stands beside session and is no part of it; left out")
-    if "model" not in session:
+    if kind == "live" and "model" not in session:
         report.refused(None, "session", "lacks model: GPT-Live takes it here, never from the address")
     if "format" in (audio if isinstance(audio := session.get("audio"), Mapping) else {}):
         report.note("session.audio.format", "is for WebSocket; over WebRTC the service refuses it")
-    return CheckedSession(session, tuple(report.problems), "live", None)
+    return CheckedSession(session, tuple(report.problems), kind, None)
 
 
 def to_dialect(session: Mapping[str, JsonValue], dialect: Dialect) -> tuple[dict[str, JsonValue], tuple[Problem, ...]]:

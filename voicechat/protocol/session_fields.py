@@ -6,6 +6,8 @@ voices are open lists: services add to them faster than clients are released.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from voicechat.protocol.session_dialects import BETA_NAMES, GA_PATHS
 from voicechat.protocol.shapes import ByKind, Fields, Flag, FreeForm, ListOf, Mistake, Number, Shape, Tagged, Text, Word
 
@@ -271,8 +273,7 @@ _RESPONSES = Fields(
         "reasoning": ByKind(table=FreeForm(), null=True),
         "text": ByKind(table=FreeForm(), null=True),
         "service_tier": ByKind(text=Text(), null=True),
-    },
-    required=("model",),
+    }
 )
 _MESSAGE: dict[str, Shape] = {
     "type": Word(("message",)),
@@ -284,6 +285,19 @@ _DATA_CHANNEL: dict[str, Shape] = {
     f"allowed_{side}_events": ByKind(text=Word(("all",)), listing=ListOf(ByKind(text=Text(), table=FreeForm())))
     for side in ("client", "server")
 }
+
+
+def _delegation(*, is_whole: bool) -> Shape:
+    """Who works for a GPT-Live session; an update may leave out what stays."""
+    responses = replace(_RESPONSES, required=("model",)) if is_whole else _RESPONSES
+    owners = {
+        "client": Fields(_DELAY),
+        "responses": Fields({"responses": responses, **_DELAY}, required=("responses",) if is_whole else ()),
+        "decisions": Fields({"decisions": FreeForm(), **_DELAY}, required=("decisions",) if is_whole else ()),
+    }
+    return ByKind(table=Tagged(owners), null=True)
+
+
 LIVE_SESSION = Fields(
     {
         "model": Text(),
@@ -298,16 +312,7 @@ LIVE_SESSION = Fields(
             },
             elsewhere={"voice": "session.audio.output.voice"},
         ),
-        "delegation": ByKind(
-            table=Tagged(
-                {
-                    "client": Fields(_DELAY),
-                    "responses": Fields({"responses": _RESPONSES, **_DELAY}, required=("responses",)),
-                    "decisions": Fields({"decisions": FreeForm(), **_DELAY}, required=("decisions",)),
-                }
-            ),
-            null=True,
-        ),
+        "delegation": _delegation(is_whole=True),
         "triggers": ListOf(FreeForm()),
         "store": Flag(),
         "client": Fields({"data_channel": Fields(_DATA_CHANNEL)}, required=("data_channel",)),
@@ -335,3 +340,16 @@ LIVE_SESSION = Fields(
     },
 )
 """What a GPT-Live session starts with. Source: `openai.types.live` (openai 3.54)."""
+LIVE_UPDATE = Fields(
+    {"delegation": _delegation(is_whole=False), "triggers": ListOf(FreeForm())},
+    mistakes={
+        name: Mistake(
+            "GPT-Live fixes it when the session starts", hint="session.update changes delegation and triggers"
+        )
+        for name in LIVE_SESSION.members
+        if name not in ("delegation", "triggers")
+    }
+    | dict(LIVE_SESSION.mistakes),
+    elsewhere={name: path for name, path in LIVE_SESSION.elsewhere.items() if path.startswith("session.delegation.")},
+)
+"""What may change of a running GPT-Live session."""

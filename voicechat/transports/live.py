@@ -17,8 +17,6 @@ from voicechat.protocol.json_text import read_json
 from voicechat.protocol.live import Commands, LiveSession, Media, live_session
 from voicechat.transports.refusals import one_line
 
-MODELS = ("gpt-live", "local-live")
-"""How the names of models begin that speak Live."""
 SESSIONS = "live/sessions"
 """Where Live sessions are, below the base URL."""
 
@@ -109,8 +107,3 @@ class LiveCodec:
 def offer_of(session: Mapping[str, Any], sdp: str) -> dict[str, object]:
     """The body that begins a Live session over WebRTC."""
     return {"session": live_session(session, "webrtc"), "transport": {"type": "webrtc", "sdp": sdp}}
-
-
-def is_live_model(model: str) -> bool:
-    """Whether a model of this name is reached through Live sessions."""
-    return model.startswith(MODELS)
