@@ -27,7 +27,7 @@ _HYSTERESIS = 0.15
 _LOWEST_OFF = 0.01
 _ONSET_FRAMES = 2
 """64 ms of voice in a row begin a turn: a click is shorter."""
-_HUSHED = 10 ** (-28 / 20)
+_QUIET = 10 ** (-28 / 20)
 """Of the turn's loudest frame: below it nothing is heard any more, though the model, which is recurrent, takes one to
 three frames to let go. The silence counts from there; in a noisy room nothing is so quiet, and the model decides."""
 _LONGEST_RELEASE_MS = 96
@@ -125,7 +125,7 @@ class ServerVad:
         self._voice_ms = 0
         self._silence_ms = 0
         self._loudest = 0.0
-        self._hushed_ms = 0
+        self._release_ms = 0
         """How long the voice has been one that only the model hears."""
 
     def feed(self, probability: float, level: float = 1.0) -> tuple[VadEvent, ...]:
@@ -134,7 +134,7 @@ class ServerVad:
         self._loudest = max(self._loudest, level) if self.speaking else level
         if not self.speaking:
             return self._wait_for_voice(probability >= self._on)
-        return self._follow(probability >= self._off, is_hushed=level < self._loudest * _HUSHED)
+        return self._follow(probability >= self._off, is_quiet=level < self._loudest * _QUIET)
 
     def stop(self) -> tuple[VadEvent, ...]:
         """The stream ends or the buffer was committed by hand: a turn under way ends here."""
@@ -145,19 +145,19 @@ class ServerVad:
         if self._voice_ms < _ONSET_FRAMES * FRAME_MS:
             return ()
         self.speaking = True
-        self._silence_ms = self._hushed_ms = 0
+        self._silence_ms = self._release_ms = 0
         start = self.position_ms - self._voice_ms - self._padding
         return (SpeechBegan(max(start, self._earliest)),)
 
-    def _follow(self, voice: bool, *, is_hushed: bool) -> tuple[VadEvent, ...]:
+    def _follow(self, voice: bool, *, is_quiet: bool) -> tuple[VadEvent, ...]:
         if voice:
             self._voice_ms += FRAME_MS
             self._silence_ms = 0
-            self._hushed_ms = min(self._hushed_ms + FRAME_MS, _LONGEST_RELEASE_MS) if is_hushed else 0
+            self._release_ms = min(self._release_ms + FRAME_MS, _LONGEST_RELEASE_MS) if is_quiet else 0
             return ()
         before = self._silence_ms
-        self._silence_ms += FRAME_MS + self._hushed_ms
-        self._hushed_ms = 0
+        self._silence_ms += FRAME_MS + self._release_ms
+        self._release_ms = 0
         if self._silence_ms >= self._silence_limit:
             return self._end()
         if before < self._hint_at <= self._silence_ms:
