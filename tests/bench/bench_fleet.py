@@ -252,11 +252,7 @@ def measured(root: Path, out: Path, workers: int) -> tuple[float, float, float]:
     if status:
         raise SystemExit(f"fleet scan ended with {status}")
     now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (
-        time.perf_counter() - before,
-        now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime,
-        most[0],
-    )
+    return (time.perf_counter() - before, now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, most[0])
 
 
 def main() -> int:

@@ -31,10 +31,7 @@ from voicechat.local_server.listening import Ears
 from voicechat.local_server.shapes import Refusal
 from voicechat.local_server.sound_formats import Resampler
 from voicechat.local_server.speech.engine import SpeechEngine
-from voicechat.protocol.server_events import (
-    ConversationItemInputAudioTranscriptionCompleted,
-    InputAudioBufferCleared,
-)
+from voicechat.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, InputAudioBufferCleared
 
 LOOP = 0.03
 """Seconds from a fact of the sound path, or a key, to the effect of the core: a busy event loop."""

@@ -60,13 +60,7 @@ def side(role: Literal["client", "server"], uplink: Callable[[], Pcm] = silence)
     texts: asyncio.Queue[str] = asyncio.Queue()
     closed: asyncio.Queue[str] = asyncio.Queue()
     opened = asyncio.Event()
-    peer = Peer(
-        role=role,
-        uplink=uplink,
-        on_message=texts.put_nowait,
-        on_open=opened.set,
-        on_closed=closed.put_nowait,
-    )
+    peer = Peer(role=role, uplink=uplink, on_message=texts.put_nowait, on_open=opened.set, on_closed=closed.put_nowait)
     return Side(peer, texts, opened, closed)
 
 

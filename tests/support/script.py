@@ -229,10 +229,7 @@ class Talk:
 
 
 def script(
-    *events: At[Any],
-    begin: State | None = None,
-    policy: TurnPolicy | None = None,
-    until: float | None = None,
+    *events: At[Any], begin: State | None = None, policy: TurnPolicy | None = None, until: float | None = None
 ) -> Talk:
     """Play the events. Afterwards every deadline up to `until` is kept; by default 30 s after the last event."""
     talk = Talk(opened() if begin is None else begin, policy or TurnPolicy(), grants=True)
