@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,8 @@ from openai.types.live.live_create_response import LiveCreateResponse
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter, ValidationError
 
+from tests.support.call_server import listening
+
 Json: TypeAlias = dict[str, Any]
 COMMANDS: TypeAdapter[Any] = TypeAdapter(live.ClientEvent)
 EVENTS: TypeAdapter[Any] = TypeAdapter(live.ServerEvent)
@@ -40,53 +43,23 @@ HUM = 0.3
 STEP = 0.1
 """Seconds of sound in one event of a WebSocket."""
 AT_THE_DOOR = (
-    "refused_401",
-    "refused_404",
-    "refused_429",
-    "refused_500",
-    "web_page",
-    "answer_is_no_json",
-    "answer_without_sdp",
-    "answer_sdp_nonsense",
-    "answer_is_bare_sdp",
-    "ice_never_connects",
-    "no_answer_at_all",
+    *("refused_401", "refused_404", "refused_429", "refused_500", "web_page", "no_answer_at_all"),
+    *("answer_is_no_json", "answer_without_sdp", "answer_sdp_nonsense", "answer_is_bare_sdp", "ice_never_connects"),
 )
 """Before there is a session; those from `answer_` on, and ICE, exist for WebRTC alone."""
 AT_THE_START = (
-    "wrong_first_event",
-    "never_started",
-    "error_instead_of_start",
-    "closed_instead_of_start",
-    "gone_before_start",
-    "started_twice",
-    "started_without_session",
+    *("wrong_first_event", "never_started", "error_instead_of_start", "closed_instead_of_start"),
+    *("gone_before_start", "started_twice", "started_without_session"),
 )
 """Instead of, or beside, `session.started`."""
+FRAMES: dict[str, list[str]] = json.loads((Path(__file__).parent / "data" / "live_frames.json").read_text())
+"""Misbehaviour -> texts that no service should send."""
 IN_THE_TALK = (
-    "unknown_events",
-    "half_json",
-    "no_object",
-    "binary_frame",
-    "fields_of_wrong_types",
-    "error_event",
-    "error_without_words",
-    "transcripts_out_of_order",
-    "invalid_base64",
-    "odd_bytes_of_sound",
-    "delegation_without_end",
-    "delegation_of_unknown_tool",
-    "calls_without_arguments",
-    "acknowledges_what_was_not_sent",
-    "silence",
-    "goes_on_after_stop",
-    "backend_fails",
-    "backend_counts_tokens",
-    "huge_frame",
-    "closed_and_stays",
-    "gone_without_a_word",
+    *FRAMES,
+    *("no_object", "binary_frame", "odd_bytes_of_sound", "error_event", "delegation_without_end"),
+    *("delegation_of_unknown_tool", "calls_without_arguments", "silence", "goes_on_after_stop", "backend_fails"),
+    *("backend_counts_tokens", "huge_frame", "closed_and_stays", "gone_without_a_word", "closed_for_no_known_reason"),
     *(f"closed_{reason}" for reason in REASONS),
-    "closed_for_no_known_reason",
 )
 """When the user types the first message; then most go on with the answer."""
 
@@ -100,6 +73,10 @@ def sound(seconds: float, loudness: float = 0.3) -> bytes:
 
 def base64_of(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def refusal(code: str, message: str, *, type: str = "invalid_request_error", param: str | None = None) -> live.Error:
+    return live.Error(code=code, message=message, type=type, param=param)
 
 
 class Track(AudioStreamTrack):
@@ -163,13 +140,8 @@ class Session:
                 await self.send(live.InputTranscriptDeltaEvent, delta="Hm. ", start_ms=0, end_ms=200)
                 await self.say('{"type": "session.created", "event_id": "x", "session": {"id": "sess_1"}}')
             case "error_instead_of_start":
-                error = live.Error(
-                    code="unknown_parameter",
-                    message="Unknown parameter: 'session.voice'.",
-                    type="invalid_request_error",
-                    param="session.voice",
-                )
-                await self.send(live.ErrorEvent, error=error)
+                words = "Unknown parameter: 'session.voice'."
+                await self.send(live.ErrorEvent, error=refusal("unknown_parameter", words, param="session.voice"))
                 return
             case "closed_instead_of_start":
                 await self.close("content")
@@ -240,6 +212,9 @@ class Session:
             case "closed_and_stays":
                 await self.send(live.SessionClosedEvent, reason="expired", session=self.resource, usage={"seconds": 1})
                 return
+            case "error_event":
+                stumbled = "The \x1b[31mmodel\x1b[0m stumbled."
+                await self.send(live.ErrorEvent, error=refusal("server_error", stumbled, type="server_error"))
             case "backend_fails":
                 error = {"code": "server_error", "message": "The backend model is overloaded."}
                 failed = {"id": "resp_1", "object": "response", "status": "failed", "error": error}
@@ -286,54 +261,17 @@ class Session:
         for number, event in enumerate(stream):
             await self.send(live.ResponseEvent, delegation_id="del_1", event={**event, "sequence_number": number})
 
-    def odd(self, misbehaviour: str) -> Iterator[str | bytes]:
+    def odd(self, misbehaviour: str) -> list[str] | list[bytes]:
         """Frames that no service should send."""
-        delta = '{"type": "session.output_audio.delta", "event_id": "x", "delta": '
         match misbehaviour:
-            case "unknown_events":
-                yield '{"type": "session.hologram.delta", "event_id": "x", "delta": [1, 2]}'
-                yield '{"type": "response.output_audio.delta", "delta": "AAAA", "response_id": "r"}'
-                yield '{"type": "response.event", "event_id": "x", "event": {"type": "response.hologram.done"}}'
-                yield '{"no_type": true}'
-            case "half_json":
-                yield '{"type": "session.output_transcript.delta", "delta": "Hel'
             case "no_object":
-                yield from ("[]", "null", '"text"', "1e999", "", "[" * 5_000, '{"type": ["session.closed"]}')
+                return ["[]", "null", '"text"', "1e999", "", "[" * 5_000, '{"type": ["session.closed"]}']
             case "binary_frame":
-                yield bytes(range(256))
-            case "fields_of_wrong_types":
-                yield delta + "17}"
-                yield '{"type": "session.output_transcript.delta", "event_id": "x", "delta": {"a": 1}}'
-                yield '{"type": "session.input_transcript.delta", "delta": "Hm", "start_ms": "soon", "end_ms": 1e400}'
-                yield '{"type": "session.input_transcript.delta", "delta": "Hm", "start_ms": 1e300, "end_ms": -1}'
-                yield '{"type": "session.updated", "session": {"audio": "loud", "delegation": 1, "model": []}}'
-                yield '{"type": "session.updated", "session": {"audio": {"output": [1], "format": {"rate": "x"}}}}'
-                yield '{"type": "session.usage.updated", "usage": "much"}'
-                yield '{"type": "session.delegation.created", "delegation": {"target": "client", "id": null}}'
-                yield '{"type": "error", "error": "no"}'
-                yield '{"type": "response.event", "event": {"type": "response.completed", "response": {"usage": 1}}}'
-            case "error_event":
-                yield live.ErrorEvent(
-                    type="error",
-                    event_id="x",
-                    error=live.Error(
-                        type="server_error", code="server_error", message="The \x1b[31mmodel\x1b[0m stumbled."
-                    ),
-                ).model_dump_json()
-            case "error_without_words":
-                yield '{"type": "error", "event_id": "x", "error": {"code": null, "message": null}}'
-            case "transcripts_out_of_order":
-                for start in (9_000, 200, 4_000, -5, 200):
-                    times = {"start_ms": start, "end_ms": start - 100, "event_id": "x", "client_event_id": "nobody"}
-                    yield json.dumps({"type": "session.input_transcript.delta", "delta": "Hm. ", **times})
-                    yield json.dumps({"type": "session.output_transcript.delta", "delta": "Well. ", **times})
-            case "invalid_base64":
-                yield delta + '"%%% no base64 %%%"}'
+                return [bytes(range(256))]
             case "odd_bytes_of_sound":
-                yield delta + json.dumps(base64_of(sound(0.1)[:-1])) + "}"
-            case "acknowledges_what_was_not_sent":
-                for kind in ("session.commentary.appended", "session.input_audio.muted", "session.updated"):
-                    yield json.dumps({"type": kind, "event_id": "x", "client_event_id": "nobody", "start_ms": 0})
+                delta = {"type": "session.output_audio.delta", "event_id": "x", "delta": base64_of(sound(0.1)[:-1])}
+                return [json.dumps(delta)]
+        return FRAMES.get(misbehaviour, [])
 
     async def stream(self) -> None:
         """A WebSocket's sound, silence included, until the connection ends."""
@@ -388,8 +326,8 @@ class LiveService:
             return None
         status = int(self.misbehaviour[8:])
         codes = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded", 500: "server_error"}
-        error = {"code": codes[status], "type": "invalid_request_error", "message": "This was refused.", "param": None}
-        return web.json_response({"error": error}, status=status)
+        error = refusal(codes[status], "This was refused.")
+        return web.json_response({"error": error.model_dump()}, status=status)
 
     async def _connected(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=2**25)
@@ -459,17 +397,12 @@ class LiveService:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Yields the base URL."""
-        app = web.Application(client_max_size=2**20)
-        app.router.add_route("*", "/{path:.*}", self.handle)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-        finally:
-            self.may_end.set()
-            await asyncio.gather(*(peer.close() for peer in self.peers))
-            await runner.cleanup()
+        async with listening(self.handle) as url:
+            try:
+                yield f"{url}/v1"
+            finally:
+                self.may_end.set()
+                await asyncio.gather(*(peer.close() for peer in self.peers))
 
 
 def check_event(event: Json) -> None:
