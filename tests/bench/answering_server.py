@@ -27,8 +27,8 @@ import numpy as np
 from aiohttp import web
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
-from tests.support.call_server import listening, read
 from tests.support.peers import Pcm, Side, side, silence
+from tests.support.service import listening, read
 
 FRAME = 960
 PERIOD = 120

@@ -9,8 +9,8 @@ import asyncio
 import time
 
 from tests.bench.bars import Figure, judge
-from tests.support.call_server import RealServer
 from tests.support.peers import side, silence
+from tests.support.service import RealServer
 from voicechat.transports.target import LineTarget
 from voicechat.transports.webrtc import WebRtcLine
 

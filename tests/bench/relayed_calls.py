@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
-from tests.support.call_server import listening
 from tests.support.lossy_relay import LossyRelay, Network
+from tests.support.service import listening
 
 _KEPT = ("content-type", "authorization", "openai-beta")
 

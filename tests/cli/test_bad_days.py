@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import Handler, always, listening, read
 from tests.support.command import KEY, Ran, ended, environ_for, logs_of, started, voicechat
 from tests.support.local_server import local_server
 from tests.support.peers import side, silence
 from tests.support.processes import children_of
-from tests.support.socket_server import SocketServer
+from tests.support.service import Handler, SocketServer, always, listening, read
 from voicechat.exit_codes import AUDIO, CONNECTION, DONE, ENGINE_DIED, FAILED_TURN, USAGE
 
 HI = ("--text", "hi", "--speaker", "none", "--json")

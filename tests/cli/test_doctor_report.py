@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import always, listening
 from tests.support.command import KEY, Ran, ended, environ_for, started, voicechat
 from tests.support.processes import left_after, needs_proc
+from tests.support.service import always, listening
 from voicechat.cli import doctor_steps
 from voicechat.cli.doctor_looks import Check
 from voicechat.cli.doctor_redact import Redactor

@@ -13,9 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.support.call_server import always, listening
 from tests.support.command import KEY, environ_for, started, voicechat
 from tests.support.local_server import local_server
+from tests.support.service import always, listening
 
 ACCESS = "access-0123456789abcdef"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.call_server import Event
+from tests.support.service import Event
 from tests.transcription.scribe import Scribe, encoded, hum, words_of
 from voicechat import exit_codes
 from voicechat.cli.transcribe import TranscribeOptions, transcribe_command

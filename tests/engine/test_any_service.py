@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.engine.caller import calling
-from tests.support.scripted_service import ALL, PAGE, Dialect, ScriptedService, key_of, step_of
+from tests.support.service import ALL, PAGE, Dialect, ScriptedService, key_of, step_of
 from voicechat.config.service_memory import Known, ServiceMemory
 
 ABSENT = (404, "")

@@ -15,8 +15,8 @@ from urllib.parse import urlencode
 import numpy as np
 from aiohttp import web
 
-from tests.support.call_server import Event, Seen, SocketService
 from tests.support.peers import Pcm
+from tests.support.service import Event, Seen, SocketService
 
 FRAME_BYTES = 9_600
 """200 ms of 24 kHz PCM16, in which the service translates."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.peers import eventually
-from tests.support.socket_server import SocketServer
+from tests.support.service import SocketServer
 from voicechat.api import Conversation, Settings
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, EventRow, FromEngine

@@ -31,7 +31,7 @@ from openai.types.live.live_create_response import LiveCreateResponse
 from openai.types.responses import ResponseStreamEvent
 from pydantic import TypeAdapter, ValidationError
 
-from tests.support.call_server import listening
+from tests.support.service import listening
 
 Json: TypeAlias = dict[str, Any]
 COMMANDS: TypeAdapter[Any] = TypeAdapter(live.ClientEvent)

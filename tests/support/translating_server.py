@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.support.call_server import listening
+from tests.support.service import listening
 
 Reply = Callable[["Asked"], web.StreamResponse]
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.call_server import Handler, listening
+from tests.support.service import Handler, listening
 from voicechat.config.settings import Settings
 from voicechat.journal.entry import Happening
 from voicechat.tap.registry import SessionRegistry

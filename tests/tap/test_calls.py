@@ -9,10 +9,10 @@ import aiohttp
 import numpy as np
 from aiohttp import web
 
-from tests.support.call_server import read
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from tests.support.realtime_call import RealtimeCall, realtime_call
+from tests.support.service import read
 from tests.tap.tapped import service, tapping
 from voicechat.rtc.peer import Peer
 

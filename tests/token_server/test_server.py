@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import Seen, always, listening
+from tests.support.service import Seen, always, listening
 from voicechat.token_server import AccessRules, TokenServer
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import Token, from_token_url, mint

@@ -14,7 +14,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from tests.support.call_server import Event, Seen, SocketService
+from tests.support.service import Event, Seen, SocketService
 
 WORDS = "conversation.item.input_audio_transcription."
 

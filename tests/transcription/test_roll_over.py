@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.call_server import Event
+from tests.support.service import Event
 from tests.transcription.scribe import Scribe, completed, encoded, hum
 from tests.transcription.test_writing import service_at
 from voicechat.transcription.formats import Result

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.call_server import Event
 from tests.support.local_server import local_server
+from tests.support.service import Event
 from tests.transcription.scribe import WORDS, Scribe, completed, encoded, hum, turn, words_of
 from voicechat.config.load import load_settings
 from voicechat.errors import AudioDeviceError, SignallingError

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tests.support.peers import Pcm, eventually, silence, tone
-from tests.support.socket_server import Heard, SocketServer
+from tests.support.service import Heard, SocketServer
 from voicechat.audio.send_pace import Uplink, Waiting
 from voicechat.transports.target import LineTarget
 from voicechat.transports.websocket import WebSocketLine

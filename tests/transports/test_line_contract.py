@@ -16,9 +16,8 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import Handler, RealServer, always, listening
 from tests.support.peers import FRAME, Pcm, eventually, loudness, pitch, silence, tone
-from tests.support.socket_server import Heard, SocketServer
+from tests.support.service import Handler, Heard, RealServer, SocketServer, always, listening
 from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
 from voicechat.transports.loopback import LoopbackLine

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import listening
+from tests.support.service import listening
 from voicechat.errors import SignallingError
 from voicechat.failures import failure_of
 from voicechat.transports.probing import call_service

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import Seen, always, listening, read
+from tests.support.service import Seen, always, listening, read
 from voicechat.errors import SignallingError
 from voicechat.transports import signalling
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, hang_up

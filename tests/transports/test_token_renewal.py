@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import listening
+from tests.support.service import listening
 from voicechat.errors import SignallingError
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, hang_up
 from voicechat.transports.target import LineTarget

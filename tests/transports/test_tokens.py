@@ -13,8 +13,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import Seen, always, listening
 from tests.support.local_server import local_server
+from tests.support.service import Seen, always, listening
 from voicechat.errors import SignallingError
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import Token, from_token_url, mint

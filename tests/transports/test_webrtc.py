@@ -12,9 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.support.call_server import RealServer, always, listening
 from tests.support.peers import Pcm, eventually, loudness, pitch, silence, tone
-from tests.support.socket_server import Heard
+from tests.support.service import Heard, RealServer, always, listening
 from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
 from voicechat.transports import webrtc
@@ -52,7 +51,7 @@ async def test_a_line_carries_text_and_sound_both_ways_and_hangs_up() -> None:
         assert loudness(await call.listen(lambda pcm: loudness(pcm[-9_600:]) > 4_000)) > 0
         assert as_port.stats().codec == "opus" and line.stats().packets_received > 20
         await as_port.close(hang_up=True)
-        assert server.hung_up == ["rtc_1"]
+        assert server.hung_up == ["POST /v1/realtime/calls/rtc_1/hangup"]
         assert "other side" in await asyncio.wait_for(call.closed.get(), 5)
     assert heard.ends.empty()
 
@@ -113,7 +112,7 @@ async def test_an_answer_that_leads_nowhere_ends_in_a_clear_sentence(monkeypatch
             await line.open(replace(target(url), connect_timeout=0.3))
         assert caught.value.message == "the server answered, but no packet came through"
         assert "WebSocket" in caught.value.hint and caught.value.retryable
-        assert server.hung_up == ["rtc_1"]
+        assert server.hung_up == ["POST /v1/realtime/calls/rtc_1/hangup"]
     assert heard.ends.empty()
 
 
@@ -158,7 +157,7 @@ async def test_a_line_may_be_closed_at_any_time_and_opened_again() -> None:
             line.flush()
             await line.close(hang_up=True)
             await line.close(hang_up=True)
-    assert server.hung_up == ["rtc_1", "rtc_2"]
+    assert server.hung_up == [f"POST /v1/realtime/calls/rtc_{n}/hangup" for n in (1, 2)]
 
 
 async def test_a_message_too_large_for_the_service_is_refused_with_a_reason() -> None:

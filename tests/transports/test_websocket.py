@@ -9,9 +9,8 @@ import json
 import pytest
 from aiohttp import web
 
-from tests.support.call_server import always, listening, read
 from tests.support.peers import eventually, silence
-from tests.support.socket_server import Heard, SocketServer
+from tests.support.service import Heard, SocketServer, always, listening, read
 from tests.transports.socket_talk import KEY, talking, target
 from voicechat.errors import SignallingError
 from voicechat.transports import upgrade, websocket

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.support.peers import Pcm, eventually, pitch, silence, tone
-from tests.support.socket_server import SocketServer
+from tests.support.service import SocketServer
 from tests.transports.socket_talk import Looks, formats, hum, talking
 from voicechat.audio.sound_format import SoundFormat
 from voicechat.transports import microphone

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support.peers import eventually, loudness
-from tests.support.socket_server import GREETING, created, delta, finished
+from tests.support.service import GREETING, created, delta, finished
 from tests.transports.socket_talk import Looks, hum, talking
 from voicechat.audio.stream_queue import StreamQueue
 from voicechat.transports import upgrade

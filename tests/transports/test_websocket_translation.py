@@ -9,7 +9,7 @@ import json
 import numpy as np
 
 from tests.support.peers import Pcm, eventually
-from tests.support.socket_server import SocketServer
+from tests.support.service import SocketServer
 from tests.transports.socket_talk import hum, talking
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.support.scripted_service import wrapped
+from tests.support.service import wrapped
 from voicechat.transports.webrtc import Unwrapper
 
 EVENT = json.dumps({"type": "session.created", "session": {"instructions": "grüß dich " * 200}})
