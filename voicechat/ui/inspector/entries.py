@@ -1,14 +1,12 @@
-"""Every event the screen has been told of, packed away in compressed slabs; only the newest lie open.
+"""Every event the screen has received: entries, their payloads in compressed slabs, and the ids they carry.
 
-An hour of talk, about 12 000 events, costs 1 MB this way. When 200 000 are kept the oldest slab goes; sequence numbers
+An hour of talk, about 12 000 events, costs 3 MB this way. When `keep` are kept the oldest slab goes; sequence numbers
 never change, so a cursor, a mark or a query survives that. Runs of deltas of one item are folded into the line of their
 first event.
 
 Two numbers name an event. The store's own (`Entry.seq`) has no gaps and never begins anew; everything in this package
 means it. The engine's (`EventRow.seq`) is what evidence and other panes name an event by: it has gaps where the link
 dropped rows and begins anew with a new engine. `number_of` and `engine_seq` translate.
-
-Times, gaps and amounts in few columns.
 """
 
 from __future__ import annotations
@@ -16,8 +14,10 @@ from __future__ import annotations
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, overload
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -50,26 +50,21 @@ def gap_words(gap: float | None) -> str:
 
 
 KEEP = 10_000
-"""Events of a talk that are kept, 170 bytes each, some 150 exchanges; then the oldest slab goes. The tape holds all."""
+"""Events of a talk that are kept, 280 bytes each, some 150 exchanges; then the oldest slab goes. The tape holds all."""
 KEEP_OF_TAPE = 200_000
 """The same for a tape that is looked at again."""
 SLAB = 256
-"""Events compressed together: large enough to pack ten to one, small enough to unpack in a millisecond."""
-OPEN = 8 * SLAB
-"""Newest entries that stay unpacked: what is on the screen, with the pages before it."""
-UNPACKED = 4
-"""Older slabs of entries that stay unpacked after somebody read in them."""
+"""Payloads compressed together: large enough to pack ten to one, small enough to unpack in a millisecond."""
 LONGEST_RUN_TEXT = 400
-"""Characters of a run's text that its line keeps: nobody reads more on one row."""
+"""Characters of a run's text that its line keeps."""
 
 Direction = Literal["in", "out", "local"]
 IdName = Literal["response", "item", "call"]
 
 
-class Kind(msgspec.Struct, frozen=True, gc=False):
+class Kind(msgspec.Struct, frozen=True, eq=False, gc=False):
     """What many events share. One object for each combination, so a query looks at kinds before it looks at events."""
 
-    number: int
     dir: Direction
     type: str
     tags: tuple[str, ...] = ()
@@ -80,7 +75,7 @@ class Kind(msgspec.Struct, frozen=True, gc=False):
         return self.type.endswith(".delta")
 
 
-class Refs(msgspec.Struct, frozen=True, gc=False):
+class Refs(NamedTuple):
     """The ids an event carries; empty where it has none."""
 
     response: str = ""
@@ -92,6 +87,7 @@ class Entry(msgspec.Struct, gc=False):
     """One event. Its payload is fetched with `EventStore.payload`."""
 
     seq: int
+    engine_seq: int
     t: float
     """Session time in seconds."""
     kind: Kind
@@ -119,126 +115,36 @@ class Run(msgspec.Struct):
     """There was more text than is kept."""
 
 
-class _Packed(msgspec.Struct, array_like=True, gc=False):
-    """An entry as it lies in a slab; its number follows from its place."""
-
-    t: float
-    kind: int
-    summary: str
-    size: int
-    refs: tuple[str, str, str]
-    turn: int
-    head: int
-    added: float | None
-
-
-_PACK, _UNPACK = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder(list[_Packed])
-NO_REFS = Refs()
 _TURN_STARTS = frozenset({"input_audio_buffer.speech_started", "talk.pressed", "text.entered"})
 _RUN_ENDS = (".done", ".completed", ".failed", ".truncated")
 
 
-class Entries(Sequence[Entry]):
-    """The entries that are kept, oldest first. Whoever reads them in order unpacks each slab once."""
-
-    def __init__(self, kinds: Sequence[Kind]) -> None:
-        self._kinds = kinds
-        self._slabs: list[bytes] = []
-        self._open: list[Entry] = []
-        self._unpacked: dict[int, list[Entry]] = {}
-        """By the number of their first entry, which stays when older slabs go; the one unpacked last is the last."""
-        self._first = 0
-        """Number of the oldest entry."""
-
-    def __len__(self) -> int:
-        return len(self._slabs) * SLAB + len(self._open)
-
-    @overload
-    def __getitem__(self, place: int) -> Entry: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[Entry]: ...
-    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
-        if isinstance(place, slice):
-            return [self[each] for each in range(*place.indices(len(self)))]
-        packed = len(self._slabs) * SLAB
-        if place < 0:
-            place += packed + len(self._open)
-        if place >= packed:
-            return self._open[place - packed]
-        if place < 0:
-            raise IndexError(place)
-        slab, line = divmod(place, SLAB)
-        entries = self._unpacked.get(self._first + slab * SLAB)
-        return (entries if entries is not None else self._unpack(slab))[line]
-
-    def append(self, entry: Entry) -> None:
-        """Take in the newest; when enough lie open the oldest of those are packed."""
-        self._open.append(entry)
-        if len(self._open) >= OPEN + SLAB:
-            packed = [
-                _Packed(
-                    old.t, old.kind.number, old.summary, old.size,
-                    (old.refs.response, old.refs.item, old.refs.call), old.turn, old.head, old.added,
-                )
-                for old in self._open[:SLAB]
-            ]  # fmt: skip
-            self._slabs.append(zlib.compress(_PACK.encode(packed), 1))
-            del self._open[:SLAB]
-
-    def drop(self, slabs: int) -> None:
-        """Forget the oldest."""
-        gone = min(slabs, len(self._slabs))
-        del self._slabs[:gone], self._open[: (slabs - gone) * SLAB]
-        self._first += slabs * SLAB
-        self._unpacked = {first: entries for first, entries in self._unpacked.items() if first >= self._first}
-
-    def clear(self, first: int) -> None:
-        """Forget all; the next one has this number."""
-        del self._slabs[:], self._open[:]
-        self._unpacked.clear()
-        self._first = first
-
-    def _unpack(self, slab: int) -> list[Entry]:
-        first = self._first + slab * SLAB
-        entries = [
-            Entry(
-                first + line, packed.t, self._kinds[packed.kind], packed.summary, packed.size,
-                Refs(*packed.refs) if any(packed.refs) else NO_REFS, packed.turn, packed.head, packed.added,
-            )
-            for line, packed in enumerate(_UNPACK.decode(zlib.decompress(self._slabs[slab])))
-        ]  # fmt: skip
-        while len(self._unpacked) >= UNPACKED:
-            del self._unpacked[next(iter(self._unpacked))]
-        self._unpacked[first] = entries
-        return entries
+@lru_cache(maxsize=256)
+def _shared(refs: tuple[str, str, str]) -> Refs:
+    """One object for the deltas of an item."""
+    return Refs(*refs)
 
 
 class EventStore:
     """Entries by sequence number. `add` is called with batches; everything else is asked."""
 
     def __init__(self, keep: int = KEEP) -> None:
-        self.base = 0
-        """Position of `entries[0]` among all that ever came."""
-        self.kinds: list[Kind] = []
-        self.entries = Entries(self.kinds)
-        self.kind_of = array("H")
-        """Kind numbers, parallel to `entries`."""
-        self.heads = array("q")
-        """Numbers of the events that their lines begin with, parallel to `entries`."""
-        self.lines = array("q")
-        """Numbers of the events that begin a line: every event that is not inside a run."""
-        self.line_kinds = array("H")
-        """Kind numbers, parallel to `lines`."""
-        self.runs: dict[int, Run] = {}
         self.keep = max(keep, 2 * SLAB)
         """Most events."""
-        self._engine_seqs = array("q")
-        """The engine's numbers, parallel to `entries`: ascending from each number in `_lives` on."""
+        self.kinds: dict[tuple[str, str, tuple[str, ...]], Kind] = {}
+        self._begin(0)
+
+    def _begin(self, base: int) -> None:
+        self.base = base
+        """Position of `entries[0]` among all that ever came."""
+        self.entries: list[Entry] = []
+        self.lines = array("q")
+        """Numbers of the events that begin a line: every event that is not inside a run."""
+        self.runs: dict[int, Run] = {}
         self._lives: list[int] = []
-        self._lines_with: dict[IdName, dict[str, array[int]]] = {"response": {}, "item": {}, "call": {}}
-        self._kinds: dict[tuple[str, str, tuple[str, ...]], Kind] = {}
-        self._refs: dict[tuple[str, str, str], Refs] = {}
-        self._open_runs: dict[tuple[int, str], int] = {}
+        """Where the engine's numbers begin anew; they ascend from each of these on."""
+        self._lines_with: defaultdict[tuple[str, str], array[int]] = defaultdict(lambda: array("q"))
+        self._open_runs: dict[tuple[Kind, str], int] = {}
         self._slabs: list[bytes] = []
         self._fresh: list[bytes] = []
         self._opened: tuple[int, list[bytes]] = (-1, [])
@@ -258,6 +164,10 @@ class EventStore:
             self._add(row)
         return self._drop()
 
+    def clear(self) -> None:
+        """Forget every event. Numbers go on, as they do with a new engine."""
+        self._begin(self.end)
+
     def entry(self, seq: int) -> Entry | None:
         """The event with this number; None when it was dropped or never came."""
         place = seq - self.base
@@ -269,23 +179,23 @@ class EventStore:
 
     def engine_seq(self, seq: int) -> int:
         """The engine's number of an event; -1 when it was dropped."""
-        place = seq - self.base
-        return self._engine_seqs[place] if 0 <= place < len(self.entries) else -1
+        entry = self.entry(seq)
+        return -1 if entry is None else entry.engine_seq
 
     def number_of(self, engine_seq: int) -> int | None:
         """The store's number of what the engine calls so, of its present life first; None when it is not kept."""
         end = len(self.entries)
         for began in reversed(self._lives):
             first = max(0, began - self.base)
-            place = bisect_left(self._engine_seqs, engine_seq, first, end)
-            if place < end and self._engine_seqs[place] == engine_seq:
+            place = bisect_left(self.entries, engine_seq, first, end, key=lambda entry: entry.engine_seq)
+            if place < end and self.entries[place].engine_seq == engine_seq:
                 return self.base + place
             end = first
         return None
 
     def lines_with(self, name: IdName, id: str) -> array[int]:
         """Sequence numbers of the lines (runs folded) that carry an id, oldest first."""
-        known = self._lines_with[name].get(id, array("q"))
+        known = self._lines_with.get((name, id), array("q"))
         return known[bisect_left(known, self.base) :]
 
     def members(self, seq: int) -> list[int]:
@@ -293,7 +203,8 @@ class EventStore:
         run = self.runs.get(seq)
         if run is None:
             return [seq] if self.entry(seq) is not None else []
-        return [other for other in range(seq, run.last + 1) if self.heads[other - self.base] == seq]
+        inside = self.entries[seq - self.base : run.last + 1 - self.base]
+        return [entry.seq for entry in inside if entry.head == seq]
 
     def payload(self, seq: int) -> str:
         """Its JSON; empty when it was dropped."""
@@ -302,7 +213,7 @@ class EventStore:
             return ""
         slab, line = divmod(place, SLAB)
         if slab >= len(self._slabs):
-            return self._fresh[place - len(self._slabs) * SLAB].decode()
+            return self._fresh[line].decode()
         first = self.base + slab * SLAB
         if self._opened[0] != first:  # whoever reads one payload reads its neighbours next
             self._opened = (first, zlib.decompress(self._slabs[slab]).split(b"\n"))
@@ -316,77 +227,46 @@ class EventStore:
             yield self.base + len(self._slabs) * SLAB, b"\n".join(self._fresh)
 
     def _add(self, row: EventRow) -> None:
-        kind = self._kind(row)
+        kind, refs, seq = self._kind(row), _shared(row.refs), self.end
         if row.type in _TURN_STARTS:
             self._turn += 1
-        refs = self._shared(row.refs)
-        seq = self.end
         head = self._fold(kind, refs, seq, row)
-        self.entries.append(Entry(seq, row.t, kind, row.summary, row.size, refs, self._turn, head, row.added))
-        self.kind_of.append(kind.number)
-        self.heads.append(head)
-        if not self._lives or row.seq <= self._engine_seqs[-1]:
+        if not self.entries or row.seq <= self.entries[-1].engine_seq:
             self._lives.append(seq)
-        self._engine_seqs.append(row.seq)
+        self.entries.append(Entry(seq, row.seq, row.t, kind, row.summary, row.size, refs, self._turn, head, row.added))
         if head == seq:
             self.lines.append(seq)
-            self.line_kinds.append(kind.number)
-            if refs is not NO_REFS:
-                self._note_ids(refs, seq)
+            for name, id in zip(Refs._fields, refs, strict=True):
+                if id:
+                    self._lines_with[name, id].append(seq)
         self._fresh.append(row.payload.encode("utf-8", "replace").replace(b"\n", b" "))
         if len(self._fresh) == SLAB:
             self._slabs.append(zlib.compress(b"\n".join(self._fresh), 1))
             self._fresh = []
 
-    def _note_ids(self, refs: Refs, seq: int) -> None:
-        named = self._lines_with
-        for lines, id in ((named["response"], refs.response), (named["item"], refs.item), (named["call"], refs.call)):
-            if not id:
-                continue
-            known = lines.get(id)
-            if known is None:
-                lines[id] = array("q", (seq,))
-            else:
-                known.append(seq)
-
     def _kind(self, row: EventRow) -> Kind:
         key = (row.dir, row.type, row.tags)
-        kind = self._kinds.get(key)
+        kind = self.kinds.get(key)
         if kind is None:
             # A server that invents a type per event must not fill the table: what is beyond it shares a kind.
             if len(self.kinds) >= 4_096 and row.type != "…":
                 return self._kind(msgspec.structs.replace(row, type="…", tags=("unknown",)))
-            kind = Kind(len(self.kinds), row.dir, row.type, row.tags)
-            self._kinds[key] = kind
-            self.kinds.append(kind)
+            kind = self.kinds[key] = Kind(row.dir, row.type, row.tags)
         return kind
 
-    def _shared(self, refs: Sequence[str]) -> Refs:
-        if not any(refs):
-            return NO_REFS
-        key = (refs[0], refs[1], refs[2])
-        shared = self._refs.get(key)
-        if shared is None:
-            if len(self._refs) >= SLAB:  # ids that come again are shared anew
-                self._refs.clear()
-            shared = self._refs[key] = Refs(*key)
-        return shared
-
     def _fold(self, kind: Kind, refs: Refs, seq: int, row: EventRow) -> int:
+        """The event that this one's line begins with."""
         name = refs.item or refs.response or refs.call
         if not kind.is_delta:
             if self._open_runs and kind.type.endswith(_RUN_ENDS):
-                self._close_runs(refs, name)
+                # The end of an item ends its runs; the end of a response has no item and ends those of every item.
+                self._open_runs = {key: head for key, head in self._open_runs.items() if refs.item and key[1] != name}
             return seq
-        key = (kind.number, name)
-        head = self._open_runs.get(key)
-        if head is None:
-            self._open_runs[key] = seq
-            return seq
-        run = self.runs.get(head)
-        if run is None:
-            first = self.entry(head)
-            run = self.runs[head] = Run(1, head, first.summary if first else "", first.size if first else 0)
+        head = self._open_runs.setdefault((kind, name), seq)
+        first = self.entry(head)
+        if head == seq or first is None:
+            return head
+        run = self.runs.setdefault(head, Run(1, head, first.summary, first.size))
         run.count += 1
         run.last = seq
         run.size += row.size
@@ -396,38 +276,17 @@ class EventStore:
             run.is_cut = True
         return head
 
-    def _close_runs(self, refs: Refs, name: str) -> None:
-        """The end of an item ends its runs; the end of a response has no item and ends those of every item."""
-        ended = [key for key in self._open_runs if not refs.item or key[1] == name]
-        for key in ended:
-            del self._open_runs[key]
-
-    def clear(self) -> None:
-        """Forget every event. Numbers go on, as they do with a new engine."""
-        self.base = self.end
-        self.entries.clear(self.base)
-        del self.kind_of[:], self.heads[:], self._engine_seqs[:], self.lines[:], self.line_kinds[:]
-        self.runs.clear()
-        self._open_runs.clear()
-        self._refs.clear()
-        for lines in self._lines_with.values():
-            lines.clear()
-        self._slabs, self._fresh, self._lives, self._opened, self._turn = [], [], [], (-1, []), 0
-
     def _drop(self) -> int:
         over = len(self.entries) - self.keep
         if over < self.keep // 20:
             return 0
-        slabs = -(-over // SLAB)
-        gone = min(slabs, len(self._slabs)) * SLAB
-        self.entries.drop(gone // SLAB)
-        del self.kind_of[:gone], self.heads[:gone], self._engine_seqs[:gone], self._slabs[: gone // SLAB]
+        gone = min(-(-over // SLAB), len(self._slabs)) * SLAB
+        del self.entries[:gone], self._slabs[: gone // SLAB]
         self.base += gone
-        kept = bisect_left(self.lines, self.base)
-        del self.lines[:kept], self.line_kinds[:kept]
+        del self.lines[: bisect_left(self.lines, self.base)]
         self._lives = [began for n, began in enumerate(self._lives) if began >= self.base or n == len(self._lives) - 1]
-        for name, lines in self._lines_with.items():
-            self._lines_with[name] = {id: known for id, known in lines.items() if known[-1] >= self.base}
+        for key in [key for key, known in self._lines_with.items() if known[-1] < self.base]:
+            del self._lines_with[key]
         self.runs = {head: run for head, run in self.runs.items() if head >= self.base}
         self._open_runs = {key: head for key, head in self._open_runs.items() if head >= self.base}
         return gone

@@ -9,245 +9,133 @@ Terms are ANDed, `,` is or, `-` negates, quotes keep blanks; a bare word searche
 from __future__ import annotations
 
 import difflib
-import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 FIELDS = ("type", "dir", "is", "resp", "item", "call", "id", "turn", "after", "before", "gap", "size", "group")
 IS = ("error", "vad", "delta", "audio", "tool", "mine", "unknown", "harmless", "marked")
-SHORT = (
-    ("in.", "input_audio_buffer."),
-    ("out.", "output_audio_buffer."),
-    ("resp.", "response."),
-    ("item.", "conversation.item."),
-    ("transcription.", "conversation.item.input_audio_transcription."),
-)
-"""The short prefixes of a narrow list, which a filter understands too."""
 LONGEST = 500
 """Characters of a filter that are read."""
-
-Compare = Callable[[float, float], bool]
-COMPARES: Mapping[str, Compare] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-    "=": operator.eq,
-}
-_UNITS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ALLOWED = {"dir": ("in", "out", "local"), "is": IS, "group": ("on", "off")}
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"": 1.0, "b": 1.0, "k": 1024.0, "m": 1024.0 * 1024.0}
+_QUOTED = re.compile(r"""(?:"[^"]*|'[^']*|[“”][^”]*)(["'”]|\Z)""")
+_WORD = re.compile(rf"""(?:[^\s"'“”]|{_QUOTED.pattern})+""")
 _PATH = re.compile(r"^\.([\w.\[\]]+?)(>=|<=|!=|>|<|=|~)(.+)$")
 _AMOUNT = re.compile(r"^(>=|<=|>|<|=)?(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|b|k)?$", re.IGNORECASE)
 _CLOCK = re.compile(r"^(\d{1,9}):(\d{1,2}(?:\.\d{1,9})?)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """Any of these words, in the summary or the payload."""
-
-    any_of: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One of `values` for `type`, `dir`, `is`, `resp`, `item`, `call` or `id`."""
+class Term:
+    """One condition on an event."""
 
     name: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One of these turns."""
-
-    numbers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """After or before a moment of the session; `ago` counts back from the newest event."""
-
-    side: Literal["after", "before"]
-    seconds: float
-    ago: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """The time since the event before (`gap`, seconds) or the size on the wire (`size`, bytes)."""
-
-    name: Literal["gap", "size"]
-    compare: str
-    amount: float
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A field anywhere in the payload whose path ends so, compared with a number, a word or a part of one (`~`)."""
-
-    path: tuple[str, ...]
-    compare: str
-    value: str
-
-
-Term = Words | Field | Turn | Moment | Amount | Path
-
-
-@dataclass(frozen=True, slots=True)
-class Sought:
-    """A term, perhaps negated."""
-
-    term: Term
+    """One of `FIELDS`; `words` searches summary and payload, `payload` compares a field of the payload."""
+    values: tuple[str, ...] = ()
+    """Any of these."""
+    compare: str = ""
+    amount: float = 0.0
+    """Seconds (`after` and `before`: of the session) or bytes."""
+    ago: bool = False
+    """`amount` counts back from the newest event."""
+    path: tuple[str, ...] = ()
+    """The end of the path of the payload's field."""
     negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is wanted of the list. `grouped` false splits the runs of deltas."""
+    """All terms hold. `grouped` false splits the runs of deltas."""
 
-    terms: tuple[Sought, ...] = ()
+    terms: tuple[Term, ...] = ()
     grouped: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class BadTerm:
+class BadTerm(Exception):
     """Why a filter cannot be read; the last good one stays in force."""
 
-    reason: str
-
-
-EVERYTHING = Query()
+    @property
+    def reason(self) -> str:
+        return str(self)
 
 
 def parse(text: str) -> Query | BadTerm:
     """The query of a line. Never raises."""
-    words = _split(text[:LONGEST])
-    if isinstance(words, BadTerm):
-        return words
-    sought: list[Sought] = []
+    try:
+        terms = list(_terms(text[:LONGEST]))
+    except BadTerm as bad:
+        return bad
     grouped = True
-    for word, quoted in words:
-        negated = word.startswith("-") and len(word) > 1 and not quoted
-        term = _term(word[1:] if negated else word, quoted)
-        if isinstance(term, BadTerm):
-            return term
-        if isinstance(term, bool):
-            grouped = term != negated
+    for term in terms:
+        if term.name == "group":
+            grouped = (term.values == ("on",)) != term.negated
+    return Query(tuple(term for term in terms if term.name != "group"), grouped)
+
+
+def _terms(text: str) -> Iterator[Term]:
+    if not all(quoted[1] for quoted in _QUOTED.finditer(text)):
+        raise BadTerm("a quotation mark is not closed")
+    for raw in (found[0] for found in _WORD.finditer(text)):
+        word = _QUOTED.sub(lambda quoted: quoted[0][1:-1], raw)
+        if raw[0] in "\"'“”":  # never a field
+            yield Term("words", (word,))
+        elif word.startswith("-") and len(word) > 1:
+            yield replace(_term(word[1:]), negated=True)
         else:
-            sought.append(Sought(term, negated))
-    return Query(tuple(sought), grouped)
+            yield _term(word)
 
 
-def _split(text: str) -> list[tuple[str, bool]] | BadTerm:
-    """Words at blanks; quotes keep blanks, and a word that begins with one is never a field."""
-    words: list[tuple[str, bool]] = []
-    word, quote, began_quoted, seen = "", "", False, False
-    for character in text:
-        if quote:
-            if character == quote:
-                quote = ""
-            else:
-                word += character
-        elif character in "\"'“”":
-            quote = "”" if character == "“" else character
-            began_quoted = began_quoted or not word
-            seen = True
-        elif character.isspace():
-            if word or seen:
-                words.append((word, began_quoted))
-            word, began_quoted, seen = "", False, False
-        else:
-            word += character
-    if quote:
-        return BadTerm("a quotation mark is not closed")
-    if word or seen:
-        words.append((word, began_quoted))
-    return words
-
-
-def _term(word: str, quoted: bool) -> Term | BadTerm | bool:
-    if quoted:
-        return Words((word,))
+def _term(word: str) -> Term:
     if word.startswith("."):
-        return _path(word)
+        return _payload(word)
     name, colon, value = word.partition(":")
     if not colon or not name.isalpha():
-        return Words(tuple(part for part in word.split(",") if part) or (word,))
-    if name not in FIELDS:
-        near = difflib.get_close_matches(name, FIELDS, 1, 0.4)
-        return BadTerm(
-            f"no field “{name}”" + (f": did you mean {near[0]}?" if near else f"; there is {', '.join(FIELDS)}")
-        )
+        return Term("words", tuple(part for part in word.split(",") if part) or (word,))
+    _require(f"no field “{name}”", name, FIELDS)
     if not value:
-        return BadTerm(f"{name}: needs a value")
-    return _field(name, value)
-
-
-def _field(name: str, value: str) -> Term | BadTerm | bool:
+        raise BadTerm(f"{name}: needs a value")
     values = tuple(part for part in value.split(",") if part)
     match name:
-        case "group":
-            return _one_of(name, value, ("on", "off")) or value == "on"
-        case "dir":
-            return _one_of(name, value, ("in", "out", "local")) or Field(name, values)
-        case "is":
-            return _one_of(name, value, IS) or Field(name, values)
-        case "turn":
-            if not all(part.isdecimal() for part in values):
-                return BadTerm(f"turn:{value}: a turn is a number, as in turn:8")
-            return Turn(tuple(int(part) for part in values))
+        case "dir" | "is" | "group":
+            for part in value.split(","):
+                _require(f"{name}:{part}", part, _ALLOWED[name])
+        case "turn" if not all(part.isdecimal() for part in values):
+            raise BadTerm(f"turn:{value}: a turn is a number, as in turn:8")
         case "after" | "before":
-            return _moment("after" if name == "after" else "before", value)
+            return _moment(name, value)
         case "gap" | "size":
-            return _amount("gap" if name == "gap" else "size", value)
-        case _:
-            return Field(name, values)
+            return _amount(name, value)
+    return Term(name, values)
 
 
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> BadTerm | None:
-    for part in value.split(","):
-        if part not in allowed:
-            near = difflib.get_close_matches(part, allowed, 1, 0.4)
-            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(allowed)}"
-            return BadTerm(f"{name}:{part}: {hint}")
-    return None
+def _require(what: str, word: str, allowed: tuple[str, ...]) -> None:
+    if word not in allowed:
+        near = difflib.get_close_matches(word, allowed, 1, 0.4)
+        raise BadTerm(f"{what}: " + (f"did you mean {near[0]}?" if near else f"one of {', '.join(allowed)}"))
 
 
-def _moment(side: Literal["after", "before"], value: str) -> Moment | BadTerm:
+def _moment(name: str, value: str) -> Term:
     if clock := _CLOCK.match(value):
-        return Moment(side, int(clock[1]) * 60 + float(clock[2]), ago=False)
-    amount = _AMOUNT.match(value)
-    if amount is None or amount[1] or (amount[3] or "").lower() not in _UNITS:
-        return BadTerm(f"{side}:{value}: a time of the session (4:06) or how long ago (30s)")
-    return Moment(side, float(amount[2]) * _UNITS[(amount[3] or "").lower()], ago=True)
+        return Term(name, amount=int(clock[1]) * 60 + float(clock[2]))
+    found = _AMOUNT.match(value)
+    if found is None or found[1] or (found[3] or "").lower() not in _SECONDS:
+        raise BadTerm(f"{name}:{value}: a time of the session (4:06) or how long ago (30s)")
+    return Term(name, amount=float(found[2]) * _SECONDS[(found[3] or "").lower()], ago=True)
 
 
-def _amount(name: Literal["gap", "size"], value: str) -> Amount | BadTerm:
-    units = _UNITS if name == "gap" else _BYTES
-    amount = _AMOUNT.match(value)
-    if amount is None or (amount[3] or "").lower() not in units:
-        return BadTerm(f"{name}:{value}: as in {'gap:>500ms' if name == 'gap' else 'size:>4k'}")
-    return Amount(name, amount[1] or ">=", float(amount[2]) * units[(amount[3] or "").lower()])
+def _amount(name: str, value: str) -> Term:
+    units, example = (_SECONDS, "gap:>500ms") if name == "gap" else (_BYTES, "size:>4k")
+    found = _AMOUNT.match(value)
+    if found is None or (found[3] or "").lower() not in units:
+        raise BadTerm(f"{name}:{value}: as in {example}")
+    return Term(name, compare=found[1] or ">=", amount=float(found[2]) * units[(found[3] or "").lower()])
 
 
-def _path(word: str) -> Path | BadTerm:
+def _payload(word: str) -> Term:
     found = _PATH.match(word)
     path = tuple(part for part in re.split(r"[.\[\]]+", found[1]) if part) if found else ()
     if found is None or not path:
-        return BadTerm(f"{word}: a field is compared, as in .usage.output_tokens>200 or .status=failed")
-    return Path(path, found[2], found[3].strip("\"'"))
-
-
-def full_type(wanted: str) -> str:
-    """`in.speech*` is `input_audio_buffer.speech*`."""
-    for short, full in SHORT:
-        if wanted.startswith(short) and not wanted.startswith(full):
-            return full + wanted[len(short) :]
-    return {
-        "in": "input_audio_buffer",
-        "out": "output_audio_buffer",
-        "resp": "response",
-        "item": "conversation.item",
-    }.get(wanted, wanted)
+        raise BadTerm(f"{word}: a field is compared, as in .usage.output_tokens>200 or .status=failed")
+    return Term("payload", (found[3].strip("\"'"),), found[2], path=path)
