@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.nearly import nearly
 from tests.support.speech import Sound
 from voicechat.audio.mic_gate import MEMORY, MicGate
 
@@ -99,12 +100,21 @@ def test_the_drain_is_told_once_when_the_last_sample_has_left(gate: MicGate, mic
     gate.open(0.0)
     mic.hears(4)
     gate.close()
-    assert not gate.has_drained()
+    assert gate.drained() is None
     sent(gate, 1)
-    assert not gate.has_drained()
+    assert gate.drained() is None
     sent(gate, 1)
-    assert gate.has_drained()
-    assert not gate.has_drained()
+    assert gate.drained() == 0.0
+    assert gate.drained() is None
+
+
+def test_a_close_with_sound_that_waits_tells_once_how_much_and_then_the_drain(gate: MicGate, mic: Mic) -> None:
+    gate.open(0.0)
+    mic.hears(50)
+    gate.close()
+    assert [gate.drained(), gate.drained()] == [nearly(0.5), None]
+    sent(gate, 25)
+    assert [gate.drained(), gate.drained()] == [0.0, None]
 
 
 def test_the_drain_of_one_turn_is_told_although_the_next_press_came_already(gate: MicGate, mic: Mic) -> None:
@@ -114,9 +124,9 @@ def test_the_drain_of_one_turn_is_told_although_the_next_press_came_already(gate
     gate.open(0.0)
     mic.hears(4)
     sent(gate, 1)
-    assert not gate.has_drained()
+    assert gate.drained() is None
     sent(gate, 1)
-    assert gate.has_drained()
+    assert gate.drained() == 0.0
 
 
 def test_a_mute_takes_back_what_has_not_left_yet(gate: MicGate, mic: Mic) -> None:
@@ -124,7 +134,7 @@ def test_a_mute_takes_back_what_has_not_left_yet(gate: MicGate, mic: Mic) -> Non
     gate.open(0.3)
     gate.close(drop=True)
     assert sent(gate, 20) == [0] * 40
-    assert gate.has_drained()
+    assert gate.drained() == 0.0
 
 
 def test_a_pre_roll_is_caught_up_in_the_next_pause(gate: MicGate, mic: Mic) -> None:

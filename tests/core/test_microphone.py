@@ -57,6 +57,18 @@ def test_r1_the_mic_closes_at_the_first_sign_of_the_assistant_and_says_why(
     assert (talk.of(CloseMic), talk.reason) == ([at(time, CloseMic()) for time in closes], reason)
 
 
+def test_sound_that_still_leaves_behind_a_close_is_shown_as_on_air_until_it_has_left() -> None:
+    events = (at(0.4, heard()), at(0.41, on.UplinkDrained(2.0)))
+    talk = script(*events, begin=HALF_DUPLEX, until=1.0)
+    shown = talk.view.mic
+    assert (shown.is_on_air, shown.state, shown.reason) == (True, "tail", "")
+    for end, until in ((at(2.4, on.UplinkDrained()), 2.5), (at(1.2, on.MuteChosen(True)), 1.3), (None, 3.5)):
+        talk = script(*events, *((end,) if end else ()), begin=HALF_DUPLEX, until=until)
+        assert not talk.view.mic.is_on_air, end
+        is_muted = end is not None and isinstance(end.what, on.MuteChosen)
+        assert talk.of(CloseMic) == [at(0.4, CloseMic()), *([at(1.2, CloseMic(drop=True))] if is_muted else [])]
+
+
 def spoken(*last: At[on.Event], start: bool = True) -> Events:
     """An answer audible from 0.2 to 1.9 with what is said about its end."""
     begun = (at(0.1, sound_started()),) if start else ()

@@ -85,6 +85,8 @@ class UplinkDrained:
     """The last sample queued before the mic closed has left; a commit may follow it (R6)."""
 
     at: float
+    left: float = 0.0
+    """Seconds of sound that still wait for the transport. Above 0, this is told at the closing, and the end follows."""
 
 
 @dataclass(frozen=True, slots=True)

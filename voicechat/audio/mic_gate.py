@@ -27,6 +27,8 @@ from voicechat.audio.near_voice import DuplexMemory, NearVoice
 MEMORY = 12.0
 """Seconds of processed mic sound kept: ten while no line is up, and the pre-roll before them."""
 _MEMORY_BLOCKS = round(MEMORY / BLOCK_SECONDS)
+WORTH_TELLING = 0.2
+"""Seconds of sound that wait at a close and are told: the screen says ON AIR until they have left."""
 _FRAME_BLOCKS = FRAME // BLOCK
 _CAUGHT_UP = 1
 """Blocks that may wait beside the frame that leaves; the line comes as soon as a frame is complete."""
@@ -59,6 +61,7 @@ class MicGate:
         self._pushed = 0
         self._queued_up_to = 0
         self._close_after: int | None = None
+        self._is_close_new = False
         self._is_open = False
         self._is_flowing = False
 
@@ -126,21 +129,27 @@ class MicGate:
             return
         if self._is_open:
             self._close_after = self._queued_up_to
+            self._is_close_new = True
         self._is_open = False
         if drop:
             self._queue = deque(maxlen=_MEMORY_BLOCKS)
 
-    def has_drained(self) -> bool:
-        """True once for each close: when the last block queued before it has left. The audio thread asks."""
+    def drained(self) -> float | None:
+        """0.0 once for each close: when the last block queued before it has left. The audio thread asks.
+
+        Where `WORTH_TELLING` or more waits at the close, that many seconds once before it; else None.
+        """
         if self._close_after is None:
-            return False
+            return None
         try:
-            drained = self._queue[0].number > self._close_after
+            has_left = self._queue[0].number > self._close_after
         except IndexError:
-            drained = True
-        if drained:
+            has_left = True
+        if has_left:
             self._close_after = None
-        return drained
+            return 0.0
+        is_first, self._is_close_new = self._is_close_new, False
+        return self.backlog if is_first and self.backlog >= WORTH_TELLING else None
 
     def pull(self) -> Frame:
         """The next 20 ms for the line, int16[960]. Called every 20 ms from the line's thread; never blocks.

@@ -523,8 +523,8 @@ class AudioPath:
         return quiet and not self._tracker.is_active
 
     def _notice_microphone(self, now: float) -> None:
-        if self._gate.has_drained():
-            self._post(UplinkDrained(now))
+        if (left := self._gate.drained()) is not None:
+            self._post(UplinkDrained(now, left))
         found = self._flatness.hear(self._raw_meter.flat_for, now, is_open=self._gate.is_open, is_real=self.mic_is_real)
         if found is not None:
             self._post(found)

@@ -163,6 +163,9 @@ class MicClosed:
 class UplinkDrained:
     """The last sample queued before the mic closed has left (R6: then the commit may go)."""
 
+    left: float = 0.0
+    """Seconds of sound that still wait (a sound server that stalled, kept words). Above 0, the end is told later."""
+
 
 @dataclass(frozen=True, slots=True)
 class MicFlat:

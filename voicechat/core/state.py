@@ -246,6 +246,8 @@ class Microphone:
     """Sound since this moment is the user's and goes first when the mic opens (pre-roll of a press or a grant)."""
     late: float = 0.0
     """Seconds by which the sound of this opening may leave later than it was spoken: so much went first."""
+    leaving_until: float | None = None
+    """Closed, and sound of before still waits for the transport: when it will have left at the latest. None: it has."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,9 @@ def _detail(state: State) -> str:
 
 def is_on_air(state: State) -> bool:
     """Samples of the microphone leave this machine: a fact, not a mode."""
-    return (state.microphone.is_open or is_draining(state)) and state.connection.phase == "open"
+    mic = state.microphone
+    is_leaving = mic.is_open or mic.leaving_until is not None or is_draining(state)
+    return is_leaving and state.connection.phase == "open"
 
 
 def mic_state(state: State, reason: str, clipped: float | None = None) -> MicState:
@@ -422,6 +424,8 @@ def _talk_state(state: State) -> MicState | None:
 def _free_state(state: State, reason: str, clipped: float | None) -> MicState:
     mic = state.microphone
     if is_on_air(state):
+        if not mic.is_open:
+            return "tail"
         if mic.flat_since is not None:
             return "flat"
         return "too-loud" if clipped is not None and clipped >= TOO_LOUD else "hands-free"
@@ -446,7 +450,7 @@ def _since(state: State, name: MicState) -> float:
         "held": talk.opened_at,
         "latched": talk.opened_at,
         "remote": talk.opened_at,
-        "tail": talk.released_at,
+        "tail": talk.released_at if is_draining(state) else mic.changed_at,
         "keeping": talk.pressed_at,
         "flat": mic.flat_since,
         "device-lost": mic.lost_at,

@@ -96,8 +96,8 @@ def core_event(fact: AudioFact, speaker_name: Callable[[], str]) -> Event | None
             return on.VoiceEnded(ended, duration, near_end)
         case facts.BargeInHappened(voice_began_at=began):
             return on.BargeInHappened(began)
-        case facts.UplinkDrained():
-            return on.UplinkDrained()
+        case facts.UplinkDrained(left=left):
+            return on.UplinkDrained(left)
         case facts.MicFlat(duration=duration):
             return on.MicFlat(duration, silent_cure())
         case facts.MicLive():

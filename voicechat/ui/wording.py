@@ -279,7 +279,8 @@ def _sentences(scene: Scene) -> tuple[str, str]:
         case "latched":
             return f"mic stays open · press {key.talk} to stop", "closes itself after 8 s of silence or 2:00"
         case "tail":
-            return "sending your last words", "then it is sent as one turn"
+            is_turn = mic.turn_mode == "push-to-talk"
+            return "sending your last words", "then it is sent as one turn" if is_turn else "spoken before it closed"
         case "hands-free":
             if mic.translates_to:
                 return f"open mic · what you say is spoken in {language_words(mic.translates_to)}", _devices(mic)

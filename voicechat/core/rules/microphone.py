@@ -32,6 +32,7 @@ from voicechat.core.events import (
     SoundNoted,
     TalkBegan,
     TurnModeChosen,
+    UplinkDrained,
     VoiceBegan,
     VoiceEnded,
     VolumeChosen,
@@ -95,6 +96,9 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _changed(state, replace(mic, unattended=not attended, unmuted_at=now, keep_from=None, kept=()))
         case MicClosed() if mic.is_open:
             return _changed(state, replace(mic, is_open=False, changed_at=now))  # `settle` opens it again if it may be
+        case UplinkDrained(left) if not mic.is_open:
+            until = now + left + policy.drain_limit if left else None
+            return _changed(state, replace(mic, leaving_until=until)) if until != mic.leaving_until else NOTHING
         case AgainPressed() if mic.missing and state.connection.phase == "open":
             return RuleResult(None, (OpenDevices(),))
         case TalkBegan():
@@ -120,6 +124,10 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     """Open or close the gate, if what the state says differs from what the audio path was told last."""
+    if (leaves := state.microphone.leaving_until) is not None and now >= leaves:
+        state = replace(state, microphone=replace(state.microphone, leaving_until=None))
+        rest = settle(state, now, policy)
+        return RuleResult(rest.state or state, rest.effects, rest.announced)
     unsent = state.microphone.unsent
     if unsent is not None and now >= unsent[1] + policy.unsent_limit:
         told = replace(state, microphone=replace(state.microphone, unsent=None))
@@ -134,8 +142,10 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
-    """When speech that was not sent is too old to go first."""
-    return None if state.microphone.unsent is None else state.microphone.unsent[1] + policy.unsent_limit
+    """When speech that was not sent is too old to go first, or the last sound of before a close has left."""
+    mic = state.microphone
+    dues = (None if mic.unsent is None else mic.unsent[1] + policy.unsent_limit, mic.leaving_until)
+    return min((due for due in dues if due is not None), default=None)
 
 
 def _spoken_while_closed(state: State, ended_at: float, now: float, policy: TurnPolicy) -> RuleResult:
@@ -179,6 +189,7 @@ def _gate_settled(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     pre_roll = min(since, policy.keep_before_line)
     backlog = max(0.0, mic.changed_at + mic.late - now)
     opened = replace(mic, is_open=True, changed_at=now, keep_from=None, unsent=None, late=pre_roll + backlog)
+    opened = replace(opened, leaving_until=None)
     first = OpenMic(pre_roll, again=pre_roll > 0.0 and _is_first_of_this_line(state))
     lost = (_lost_words_notice(policy),) if since > pre_roll + policy.pre_roll else ()
     return RuleResult(replace(state, microphone=opened), (first,), lost)
@@ -267,9 +278,11 @@ def _muted(state: State, now: float, *, muted: bool) -> RuleResult:
     """R5: at once, and what a closed mic still has on its way out does not leave either."""
     mic = _set_aside(state, now) if muted else state.microphone
     since = now if mic.muted and not muted else mic.unmuted_at
-    is_leaving = muted and not mic.is_open and state.talk.pressed_at is not None
+    may_leave = state.talk.pressed_at is not None or mic.leaving_until is not None
+    is_leaving = muted and not mic.is_open and may_leave
     effects = (CloseMic(drop=True),) if is_leaving else ()
-    return _changed(state, replace(mic, muted=muted, unmuted_at=since, unsent=None), *effects)
+    leaves = None if muted else mic.leaving_until
+    return _changed(state, replace(mic, muted=muted, unmuted_at=since, unsent=None, leaving_until=leaves), *effects)
 
 
 def _set_aside(state: State, now: float) -> Microphone:

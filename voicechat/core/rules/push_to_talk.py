@@ -64,7 +64,7 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
             return _time_passed(state, now, policy)
         case VoiceBegan() | VoiceEnded():
             return _changed(state, replace(talk, last_voice_at=now))
-        case UplinkDrained() if talk.released_at is not None and not state.microphone.is_open:
+        case UplinkDrained(left=0.0) if talk.released_at is not None and not state.microphone.is_open:
             return _changed(state, replace(talk, drained_at=now))
         case Received() if talk.pre_roll_wait_since is not None and _is_cleared(event):
             return _changed(state, replace(talk, pre_roll_wait_since=None))
