@@ -20,8 +20,10 @@ from textual.binding import BindingType
 from textual.css.query import NoMatches
 from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.geometry import Region
 from textual.screen import ModalScreen
 from textual.scrollbar import ScrollBar, ScrollBarRender
+from textual.strip import Strip
 from textual.timer import Timer
 from textual.widgets import Input, TextArea
 
@@ -65,6 +67,17 @@ if TYPE_CHECKING:
 TOO_SMALL = "{} 60x16 or more"
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
+GROWING_CACHES = (
+    cached_cell_len,
+    Segment._split_cells,
+    Strip.render_ansi,
+    Region.__contains__,
+    Region.grow,
+    Region.shrink,
+    Region.intersection,
+    Region.union,
+)
+"""What Rich and Textual keep of texts and places that were shown once: 4,096 entries each, two of them 16,384."""
 COLLECT_EVERY = 60.0
 """Seconds between two collections of the oldest generation (20 ms). A turn that leaves the transcript is old by then,
 and the collector comes to the old by itself only after 20 million objects: 30 MB an hour stayed."""
@@ -170,9 +183,8 @@ class VoiceChatApp(App[int]):
         gc.enable()  # whoever started us may have spared the first frame the collector
 
     def _collect(self) -> None:
-        # What Rich keeps of texts that were shown once: 4,096 widths, and 16,384 segments that were cut in two.
-        cached_cell_len.cache_clear()
-        Segment._split_cells.cache_clear()
+        for cache in GROWING_CACHES:
+            cache.cache_clear()
         gc.collect()
         heap.trim()
 
