@@ -9,9 +9,9 @@ import argparse
 import os
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,13 +20,15 @@ Statistic = Literal["median", "p95", "mean", "worst", "sum"]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Measured values, and what a statistic of them must not exceed; without a bar they are only told."""
+    """Measured values, and what a statistic of them must not exceed, or fall below; without a bar: shown only."""
 
     what: str
     values: Sequence[float]
     unit: str = ""
     statistic: Statistic = "p95"
     bar: float | None = None
+    is_floor: bool = False
+    """The bar is the least that is allowed."""
 
     def value(self, statistic: Statistic) -> float:
         ordered = sorted(self.values)
@@ -44,24 +46,29 @@ class Figure:
     @property
     def holds(self) -> bool:
         """Without a single value nothing was shown, and a bar without a figure is missed."""
-        return self.bar is None or (bool(self.values) and self.value(self.statistic) <= self.bar + 1e-9)
+        if self.bar is None or not self.values:
+            return self.bar is None
+        value = self.value(self.statistic)
+        return value >= self.bar - 1e-9 if self.is_floor else value <= self.bar + 1e-9
 
 
 def share(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, round(part * (len(ordered) - 1)))]
 
 
-def judge(title: str, figures: Sequence[Figure]) -> int:
+def judge(title: str, figures: Iterable[Figure]) -> int:
     """Print n, median, p95, worst, and figure, bar and ratio where there is a bar. 0 when all bars hold, else 1."""
     print(f"{title} ({machine()})")
     print(f"{'':<52}{'n':>6}{'median':>9}{'p95':>9}{'worst':>9}      judged")
+    missed = []
     for figure in figures:
+        missed += [] if figure.holds else [figure.what]
         if not figure.values:
-            print(f"{figure.what:<52}{0:>6}{'—':>9}{'—':>9}{'—':>9}   {'MISSED: no value' if figure.bar else ''}")
+            missing = "" if figure.holds else "MISSED: no value"
+            print(f"{figure.what:<52}{0:>6}{'—':>9}{'—':>9}{'—':>9}   {missing}")
             continue
         told = "".join(f"{figure.value(kind):>9.1f}" for kind in ("median", "p95", "worst"))
-        print(f"{figure.what:<52}{len(figure.values):>6}{told} {figure.unit:<3}  {verdict(figure)}")
-    missed = [figure.what for figure in figures if not figure.holds]
+        print(f"{figure.what:<52}{len(figure.values):>6}{told} {figure.unit:<3}  {verdict(figure)}", flush=True)
     print("every bar holds" if not missed else f"missed: {'; '.join(missed)}", flush=True)
     return 1 if missed else 0
 
@@ -72,15 +79,26 @@ def verdict(figure: Figure) -> str:
     value = figure.value(figure.statistic)
     ratio = f"{value / figure.bar:.2f}" if figure.bar else "-"
     sign = "" if figure.holds else "  MISSED"
-    return f"{figure.statistic} {value:.1f} <= {figure.bar:g} {figure.unit}  ratio {ratio}{sign}"
+    sign_of_bar = ">=" if figure.is_floor else "<="
+    return f"{figure.statistic} {value:.1f} {sign_of_bar} {figure.bar:g} {figure.unit}  ratio {ratio}{sign}"
 
 
-def asked(about: str, minutes: float, quick: float) -> float:
+def options(about: str | None, /, **defaults: Any) -> argparse.Namespace:
+    """The command line, described by a module's docstring: a default of False makes a switch of `--name`, any other
+    gives it its type."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in defaults.items():
+        flag = f"--{name.replace('_', '-')}"
+        if default is False:
+            parser.add_argument(flag, action="store_true")
+        else:
+            parser.add_argument(flag, type=type(default), default=default, help="default: %(default)s")
+    return parser.parse_args()
+
+
+def seconds_asked(about: str | None, minutes: float, quick: float) -> float:
     """Seconds to measure, from `--minutes N` or `--quick`."""
-    parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--minutes", type=float, default=minutes, help="how long to measure (default %(default)g)")
-    parser.add_argument("--quick", action="store_true", help=f"a short look of {quick:g} s")
-    given = parser.parse_args()
+    given = options(about, minutes=minutes, quick=False)
     return quick if given.quick else 60 * float(given.minutes)
 
 

@@ -10,27 +10,11 @@ import time
 
 from tests.bench.bars import Figure, judge
 from tests.support.peers import side, silence
-from tests.support.service import RealServer
+from tests.support.service import Heard, RealServer
 from voicechat.transports.target import LineTarget
 from voicechat.transports.webrtc import WebRtcLine
 
 ROUNDS = 20
-
-
-class Nobody:
-    """Listens to nothing."""
-
-    def on_text(self, text: str, *, translated: bool = False) -> None: ...
-    def on_closed(self, reason: str, code: str = "") -> None: ...
-
-    def on_received(self, text: str) -> None:
-        """Nothing is translated here."""
-
-    def on_sent(self, text: str) -> None:
-        """Nothing is sent by the line itself."""
-
-    def on_noted(self, text: str, code: str) -> None:
-        """Nothing is noted here."""
 
 
 async def peers_seconds() -> float:
@@ -51,7 +35,7 @@ async def main() -> int:
     alone = [await peers_seconds() for _ in range(ROUNDS)]
     whole: list[float] = []
     steps: dict[str, list[float]] = {}
-    line = WebRtcLine(uplink=silence, heard=Nobody())
+    line = WebRtcLine(uplink=silence, heard=Heard())
     async with RealServer().serving() as url:
         for _ in range(ROUNDS):
             began = time.perf_counter()

@@ -4,19 +4,19 @@
 
 The client as shipped, in a pty, with a virtual microphone and loudspeaker, connected to a scripted server. Listening:
 the microphone is open, first nobody speaks, then somebody does without a pause. Speaking: the assistant sounds. Each
-phase lasts N minutes (default 0.5). All client processes count, the server's does not. CPU is user and system time from
+phase lasts N minutes (default 0.5; `--quick`: 8 s, the smaller terminal only). All client processes count, the
+server's does not. CPU is user and system time from
 /proc, so this needs Linux. `--threads` tells what each thread used.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from tests.bench.bars import Figure, judge, yardstick
+from tests.bench.bars import Figure, judge, options, yardstick
 from tests.bench.rig import AnsweringServer, Chat, Room, cpu, cpu_of_threads
 from tests.bench.witness import stolen
 from tests.support.speech import spoken
@@ -104,11 +104,7 @@ def run(size: tuple[int, int], seconds: float) -> list[Phase]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=0.5, help="of each phase (default %(default)g)")
-    parser.add_argument("--quick", action="store_true", help="8 s a phase, the smaller terminal only")
-    parser.add_argument("--threads", action="store_true", help="tell what each thread used")
-    given = parser.parse_args()
+    given = options(__doc__, minutes=0.5, quick=False, threads=False)
     print(yardstick(), flush=True)
     seconds = 8.0 if given.quick else 60 * float(given.minutes)
     figures = []

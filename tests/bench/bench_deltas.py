@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import time
 
-from tests.bench.bars import Figure, asked, judge
+from tests.bench.bars import Figure, judge, seconds_asked
 from tests.bench.loaded_talk import LoadedTalk, Taken
-from tests.bench.rig import until
+from tests.support.vaudio import until
 
 RATE = 300.0
 ANSWER, PAUSE = 5.0, 0.7
@@ -42,7 +42,7 @@ def run(seconds: float) -> tuple[Taken, dict[str, str], dict[str, str]]:
 
 
 def main() -> int:
-    seconds = asked(str(__doc__).split("\n")[0], 1.0, 10.0)
+    seconds = seconds_asked(__doc__, 1.0, 10.0)
     taken, said, shown = run(seconds)
     frames, turns = ([count / LOOK_EVERY for count in taken.of("painted", place)] for place in (1, 2))
     wrong = [item for item, text in said.items() if shown.get(item) != text]

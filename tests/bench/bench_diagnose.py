@@ -4,12 +4,12 @@
 
 Four logs are written to a temporary folder and read by a process of their own each: a million events as lines of JSON
 in a wrapper, 300,000 lines of a console with sentences between the events, the same as Python's dicts, and lines made
-to let patterns search for long, no two of them alike. Bars: 5 s, 8 s, none, 10 s, and 200 MB.
+to let patterns search for long, no two of them alike. Bars: 5 s, 8 s, none, 10 s, and 200 MB. `--quick`:
+a tenth of the events, the bars a tenth too.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import resource
 import subprocess
@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 
 TALK = (
     ("in", {"type": "input_audio_buffer.speech_started", "audio_start_ms": 1000}),
@@ -109,9 +109,7 @@ def measured(path: Path) -> tuple[float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the events, the bars a tenth too")
-    share = 0.1 if parser.parse_args().quick else 1.0
+    share = 0.1 if options(__doc__, quick=False).quick else 1.0
     figures = []
     with tempfile.TemporaryDirectory() as folder:
         for name, write, many, bar in (

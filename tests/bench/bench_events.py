@@ -1,137 +1,126 @@
-"""How long a key press waits while 300 events flow each second, and whether the list keeps every one of them.
+"""How long a key press waits while 1,000 events a second flow from the server to the list, and whether any is lost.
 
-    python -m tests.bench.bench_events [SECONDS]
+    python -m tests.bench.bench_events [--minutes N | --quick] [--rate N]
 
-The real screen runs in a pty of 120x36 over a process that speaks the engine's side of the link and floods it (see
-`flood.py`). Keys are pressed by writing their bytes to the pty, half of the time in the talk view, half of it in the
-list of events. Measured from the byte written to the command read by the engine's process, and to the bytes that paint
-the answer on the screen.
+Everything is real but the server: WebRTC, the engine with virtual sound devices, the screen in a pty of 120x36. The
+server hums and floods the data channel. Keys are pressed by writing their bytes to the pty: in the talk, then in the
+open list of events those that the engine has to take, until the engine has taken them, and until the words that answer
+them are painted; then those that the screen answers by itself (a page up or down in the frozen list).
 """
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import random
 import re
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Mapping
 
-from tests.bench.bars import Figure, judge
-from tests.bench.rig import PLAIN, NotesReader, cpu, number
-from tests.support.terminal import Terminal
+from tests.bench.bars import Figure, judge, options
+from tests.bench.loaded_talk import SETTLE, LoadedTalk, Taken
+from tests.bench.rig import number
+from tests.support.vaudio import until
 
-RATE = 300.0
-BAR = 50.0
-"""Milliseconds, the worst."""
-LOOK_FOR = 2.0
-"""Seconds after which a press counts as never answered."""
-KEYS: tuple[tuple[bytes, str, bytes], ...] = (
+BAR = 25.0
+"""Milliseconds, the 95th of a hundred."""
+KEYS = (
     (b"b", "BargeInChosen", rb"barge-in o(n|ff)"),
     (b"-", "VolumeChosen", rb"volume \d+ %"),
-    (b"D", "DeafenChosen", rb"loudspeaker o(n|ff)"),
+    (b"b", "BargeInChosen", rb"barge-in o(n|ff)"),
     (b"=", "VolumeChosen", rb"volume \d+ %"),
 )
 """Byte, command it becomes, what the deck then says."""
+MOVES = (b"\x1b[5~", b"\x1b[5~", b"\x1b[6~")
+"""Pages: lines beside each other may carry the same time."""
+CURSOR = re.compile(rb"\xe2\x96\x8e +(\d+:\d\d\.\d{3})")
+"""The line under the cursor begins with its mark and its time."""
+LOOK_FOR = 2.0
+"""Seconds after which a press counts as never answered."""
 
 
-class Watched:
-    """The screen in its terminal, and what the engine's process notes about it."""
+class Presses:
+    """Keys written to the terminal, and the milliseconds that each waited."""
 
-    def __init__(self, terminal: Terminal, notes: NotesReader) -> None:
-        self.terminal, self.notes = terminal, notes
+    def __init__(self, talk: LoadedTalk) -> None:
+        self._talk = talk
+        self.waits: dict[str, list[float]] = {}
+        self.lost = 0
 
-    def press(self, key: bytes, command: str, painted: bytes) -> tuple[float | None, float | None]:
-        """Seconds until the command was read, and until its words were painted; None: never."""
-        before, shown, taken = len(self.terminal.written), None, list[float]()
-        pressed = time.monotonic()
-        self.terminal.type(key)
-        while (shown is None or not taken) and time.monotonic() - pressed < LOOK_FOR:
-            self.terminal.came.wait(0.1)
-            self.terminal.came.clear()
-            if shown is None and re.search(painted, PLAIN.sub(b"", self.terminal.written_since(before))):
-                shown = time.monotonic() - pressed
-            taken = [number(note[2]) - pressed for note in self.notes.of("command", pressed) if note[1] == command]
-        return taken[0] if taken else None, shown
+    def _note(self, what: str, wait: float | None) -> None:
+        self.lost += wait is None
+        self.waits.setdefault(what, []).extend([] if wait is None else [wait])
 
+    def _painted(self, pressed: float, words: re.Pattern[bytes], before: bytes = b"") -> tuple[float | None, bytes]:
+        """Milliseconds until words other than before were painted, and which; None: never."""
+        while time.monotonic() < pressed + LOOK_FOR:
+            self._talk.chat.wait_for_paint(0.1)
+            painted, at = self._talk.chat.seen(pressed)
+            found = [match for match in words.findall(painted) if match != before]
+            if found:
+                return 1000 * (at - pressed), found[-1]
+        return None, before
 
-def run_screen(seconds: float, notes: int) -> None:
-    """In the terminal: the real app over the flooding process; at the end, how many rows its list has seen."""
-    from voicechat.config.settings import Settings
-    from voicechat.engine import host
-    from voicechat.ui.app import VoiceChatApp
-    from voicechat.ui.options import UiOptions
-    from voicechat.ui.widgets.event_list import EventList
-
-    def spawn_flood(environ: Mapping[str, str], module: str = "") -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "tests.bench.flood", str(RATE), str(seconds), str(notes)]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdin=pipe, stdout=pipe, env=dict(environ), pass_fds=(notes,))
-
-    host.spawn = spawn_flood
-    app = VoiceChatApp(host.EngineProcess(Settings()), UiOptions())
-
-    def count(code: int) -> None:
-        os.write(notes, f"{json.dumps(['counted', app.talk.query_one(EventList).store.end])}\n".encode())
-
-    app.before_leaving = count
-    app.run()
-    os._exit(0)
-
-
-def half(screen: Watched, ends: float) -> tuple[list[float], list[float], int]:
-    """Press keys until then; milliseconds to the command and to the paint, and how many presses got no answer."""
-    reads, paints, lost = [], [], 0
-    number = 0
-    while time.monotonic() < ends:
-        read, shown = screen.press(*KEYS[number % len(KEYS)])
-        number += 1
-        if read is None or shown is None:
-            lost += 1
-        else:
-            reads.append(1000 * read)
-            paints.append(1000 * shown)
+    def command(self, place: str, number: int) -> None:
+        """A key that the engine has to take."""
+        key, command, words = KEYS[number % len(KEYS)]
+        pressed = self._talk.chat.press(key)
+        painted, _ = self._painted(pressed, re.compile(words))
+        self._note(f"{place}: key to its painted answer", painted)
         time.sleep(random.uniform(0.15, 0.35))
-    return reads, paints, lost
+        taken = self._talk.waits_for(command, pressed)
+        self._note(f"{place}: key to the engine", taken[0] if taken else None)
+
+    def moves(self, until_when: float) -> None:
+        """Keys that move the cursor of the frozen list."""
+        self._talk.chat.press(b"f")
+        time.sleep(0.5)
+        _, event = self._painted(self._talk.chat.press(MOVES[0]), CURSOR)
+        while time.monotonic() < until_when:
+            for key in MOVES:
+                took, event = self._painted(self._talk.chat.press(key), CURSOR, event)
+                self._note("list frozen: key to its painted answer", took)
+                time.sleep(random.uniform(0.1, 0.2))
+
+
+def run(seconds: float, rate: float) -> tuple[Taken, Presses, list[float]]:
+    """What happened, what keys waited; of the flood: sent, refused, in the list, dropped."""
+    with LoadedTalk() as talk:
+        talk.server.order("answer", seconds + 30.0)
+        talk.server.notes.wait("sounds")
+        talk.server.order("flood", rate, seconds + SETTLE + 1.0)
+        talk.begin()
+        presses, number_of_press = Presses(talk), 0
+        for place, share in (("talk", 1 / 3), ("list follows", 2 / 3)):
+            while time.monotonic() < talk.since + seconds * share:
+                presses.command(place, number_of_press)
+                number_of_press += 1
+            if place == "talk":
+                talk.chat.press(b"e")
+                time.sleep(0.5)
+        presses.moves(talk.since + seconds)
+        taken = talk.end()
+        _, sent, refused, _ = talk.server.notes.wait("flooded", timeout=30.0)
+        with contextlib.suppress(AssertionError):
+            until(lambda: talk.chat.notes.of("kept")[-1][1] == sent, 5.0, "the list does not hold all")
+        _, kept, dropped = talk.chat.notes.of("kept")[-1]
+        return taken, presses, [number(count) for count in (sent, refused, kept, dropped)]
 
 
 def main() -> int:
-    if sys.argv[1:2] == ["screen"]:
-        run_screen(float(sys.argv[2]), int(sys.argv[3]))
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
-    read, write = os.pipe()
-    os.set_inheritable(write, True)
-    argv = [sys.executable, "-m", "tests.bench.bench_events", "screen", str(seconds), str(write)]
-    with Terminal(argv, kitty=False, environ={"LC_ALL": "C.UTF-8"}) as terminal:
-        os.close(write)
-        notes = NotesReader(read)
-        screen, began = Watched(terminal, notes), number(notes.wait("began")[1])
-        time.sleep(1.0)
-        before, since = cpu(terminal.pid), time.monotonic()
-        talk = half(screen, began + seconds / 2)
-        terminal.type(b"e")
-        time.sleep(0.5)
-        events = half(screen, began + seconds - 0.5)
-        share = 100 * (cpu(terminal.pid) - before) / (time.monotonic() - since)
-        sent = number(notes.wait("sent")[1])
-        time.sleep(1.0)
-        terminal.kill(signal.SIGTERM)
-        counted = number(notes.wait("counted")[1])
-        terminal.wait()
+    given = options(__doc__, minutes=1.0, quick=False, rate=1_000.0)
+    seconds = 12.0 if given.quick else 60 * given.minutes
+    taken, presses, (sent, refused, kept, dropped) = run(seconds, given.rate)
     return judge(
-        f"{RATE:.0f} events/s for {seconds:g} s while keys are pressed, 120x36",
+        f"{given.rate:g} events/s from the server for {seconds:g} s, 120x36",
         [
-            Figure("talk: press to command at the engine", talk[0], "ms", "worst", BAR),
-            Figure("talk: press to painted answer", talk[1], "ms"),
-            Figure("events: press to command at the engine", events[0], "ms", "worst", BAR),
-            Figure("events: press to painted answer", events[1], "ms"),
-            Figure("presses without an answer", [talk[2] + events[2]], "", "sum", 0.0),
+            *(Figure(what, waits, "ms", "p95", BAR) for what, waits in presses.waits.items()),
+            Figure("key presses without an answer", [presses.lost], "", "sum", 0.0),
             Figure("events sent", [sent]),
-            Figure("   of them not in the list", [sent - counted], "", "sum", 0.0),
-            Figure("CPU of the screen's process", [share], "%"),
+            Figure("   of them refused by the server's own channel", [refused], "", "sum", 0.0),
+            Figure("   of them not in the list", [sent - kept], "", "sum", 0.0),
+            Figure("   of them dropped by the link", [dropped], "", "sum", 0.0),
+            *taken.sound(),
+            *taken.costs(),
         ],
     )
 

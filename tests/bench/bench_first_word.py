@@ -1,9 +1,10 @@
 """Is the first word kept, when somebody presses the key to talk, and when somebody talks over the assistant?
 
-    python -m tests.bench.bench_first_word [--quick] [--speech FOLDER]
+    python -m tests.bench.bench_first_word [--quick] [--offline] [--speech FOLDER] [--only CLIP] [--kind SITUATION]
 
 First the whole chain from the microphone to the server's words, with an echo 6 dB below the voice, faster than real
-time and the same in every run; then a few of the clips through a real engine and its local server. Recordings of people
+time and the same in every run; then (not with `--offline`) a few of the clips through a real engine and its local
+server. Recordings of people
 come from FOLDER (or VOICECHAT_SPEECH); without them the local voice speaks alone. A first word counts as kept when it
 is the one the recogniser reads in the clip by itself. Where it does not read that word again when the clip by itself
 comes a little later or softer, a loss proves nothing: those clips are counted apart. Because a recogniser guesses well,
@@ -15,21 +16,19 @@ recogniser: what that one loses no key could have kept. Both figures are shown; 
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from tests.bench.bars import machine
+from tests.bench.bars import Figure, judge, options
 from tests.bench.first_word_chain import Heard, barge_in, clean, open_mic, push_to_talk
 from tests.bench.first_word_live import live_barge_ins, live_presses
 from tests.bench.first_words import Clip, human_clips, spoken_clips
-from tests.bench.rooms import SPEECH
+from tests.bench.voices import SPEECH, local
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
 from voicechat.local_server.sound_formats import resampled
@@ -185,33 +184,25 @@ def run_live(clips: list[Clip], wanted: dict[str, str]) -> list[Case]:
     return [Case(kind, clip, wanted[clip.name], detail, text) for kind, clip, detail, text in found]
 
 
-def report(cases: list[Case]) -> bool:
-    """Print the table; whether all bars hold."""
-    print(f"first word kept ({machine()})")
-    print(f"{'':<22}{'kept':>11}{'share':>8}{'of what an open mic keeps':>28}{'bar':>7}   samples: mean, worst")
-    good = True
+def figures(cases: list[Case]) -> Iterator[Figure]:
+    """What was kept of each kind, in per cent of what an open microphone keeps; every lost word is printed."""
     for kind, bar in BARS.items():
         mine = [case for case in cases if case.kind == kind and case.wanted]
         if not mine:
             continue
-        possible = [case for case in mine if case.can_be_kept]
-        kept, kept_of = sum(case.kept for case in mine), sum(case.kept for case in possible)
-        good &= kept_of >= bar * len(possible)
-        arrived = [case.share for case in mine if case.share is not None]
-        figures = f"   {np.mean(arrived):.3f}, {min(arrived):.2f}" if arrived else ""
-        compared = f"{kept_of} / {len(possible)}{100 * kept_of / max(1, len(possible)):>8.1f}%"
-        compared = compared if mine[0].always_open is not None else ""
-        print(
-            f"{kind:<22}{f'{kept} / {len(mine)}':>11}{100 * kept / len(mine):>7.1f}%"
-            f"{compared:>28}{100 * bar:>6.0f}%{figures}"
-        )
+        possible = [100.0 * case.kept for case in mine if case.can_be_kept]
+        yield Figure(f"{kind}: kept", possible, "%", "mean", 100 * bar, is_floor=True)
+        if len(possible) < len(mine):
+            yield Figure("   with those that no open mic keeps", [100.0 * case.kept for case in mine], "%", "mean")
+        arrived = [100 * case.share for case in mine if case.share is not None]
+        if arrived:
+            yield Figure("   samples that arrived", arrived, "%", "mean")
     unsure = sorted({case.clip.name for case in cases if not case.wanted})
     if unsure:
         print(f"  not counted, because the clip alone is not read alike every time: {', '.join(unsure)}")
     for case in cases:
         if case.wanted and not case.kept:
             print(f"  lost: {_lost(case)}")
-    return good
 
 
 def _lost(case: Case) -> str:
@@ -223,33 +214,25 @@ def _lost(case: Case) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="First words kept after a press and after a barge-in.")
-    parser.add_argument("--quick", action="store_true", help="a third of the cases")
-    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder with recordings of people (WAV)")
-    parser.add_argument("--offline", action="store_true", help="without the real processes")
-    parser.add_argument("--only", default="", help="clips whose name contains this")
-    parser.add_argument("--kind", default="", help="situations whose name contains this")
-    options = parser.parse_args()
+    given = options(__doc__, quick=False, offline=False, speech=SPEECH, only="", kind="")
     if missing := engine_is_missing():
         print(missing, file=sys.stderr)
         return 1
     began = time.monotonic()
     engine = load_engine()
-    people = human_clips(options.speech)
-    clips = [*people, *spoken_clips(engine.voice)]
-    clips = [clip for clip in clips if options.only in clip.name]
-    far = resampled(np.concatenate(list(engine.voice.speak(ANSWER))), 24_000, SAMPLE_RATE)
+    people = human_clips(given.speech)
+    clips = [*people, *spoken_clips()]
+    clips = [clip for clip in clips if given.only in clip.name]
+    far = local(ANSWER)
     far = np.asarray(far * (0.1 / np.sqrt(np.mean(far**2))), np.float32)[: len(far) // BLOCK * BLOCK]
     if not people:
         print("no recordings of people found (--speech FOLDER): the local voice speaks alone")
     wanted = {clip.name: reading(engine, clip) for clip in clips}
-    cases = run(engine, clips, wanted, far, options.quick, options.kind)
-    if not options.offline:
+    cases = run(engine, clips, wanted, far, given.quick, given.kind)
+    if not given.offline:
         known = [clip for clip in clips if wanted[clip.name]]
-        cases += run_live(known[:: len(known) // (2 if options.quick else 6) or 1], wanted)
-    good = report(cases)
-    print(f"{len(clips)} clips, {time.monotonic() - began:.0f} s")
-    return 0 if good else 1
+        cases += run_live(known[:: len(known) // (2 if given.quick else 6) or 1], wanted)
+    return judge(f"first word kept, {len(clips)} clips, {time.monotonic() - began:.0f} s", figures(cases))
 
 
 if __name__ == "__main__":

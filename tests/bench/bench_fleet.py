@@ -5,11 +5,11 @@
 The tapes are written as the recorder writes them, head, inputs and local events too: six in ten of WebRTC talks, the
 others of WebSocket talks with their sound events. One in eight has a fault; a hundred logs of other clients and some
 files that cannot be read stand among them. Bars: 60 s, 600 MB for all processes together (proportional set size).
+`--keep`: where the corpus lies, and stays.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import random
@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from tests.bench.bench_diagnose import console, wrapped
 
 MEAN = 1_000
@@ -256,14 +256,10 @@ def measured(root: Path, out: Path, workers: int) -> tuple[float, float, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tapes", type=int, default=10_000)
-    parser.add_argument("--keep", type=Path, help="where the corpus lies, and stays")
-    parser.add_argument("--workers", type=int, default=2)
-    given = parser.parse_args()
+    given = options(__doc__, tapes=10_000, keep=Path(), workers=2)
     share = given.tapes / 10_000
     folder = Path(tempfile.mkdtemp(prefix="fleet"))
-    root = given.keep or folder / "corpus"
+    root = given.keep if given.keep.name else folder / "corpus"
     try:
         if not (root / "logs").exists():
             root.mkdir(parents=True, exist_ok=True)

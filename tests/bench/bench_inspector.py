@@ -18,8 +18,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.bench.bars import Figure, judge
-from tests.bench.rig import NotesReader, number, until
+from tests.bench.rig import NotesReader, number
 from tests.support.terminal import Terminal
+from tests.support.vaudio import until
 
 KEYS = (b"\x1b[A", b"\x1b[A", b"\x1b[B", b"\x1b[F", b"\x1b[A", b"\x1b[F")
 """Up, down and End: half of the time the list follows."""

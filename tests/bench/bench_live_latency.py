@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
 from tests.bench.bench_turn_latency import QUESTIONS
+from tests.bench.voices import local, trimmed
+from voicechat.audio.blocks import to_int16
+from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.spawn import start_local_server
-from voicechat.local_server.speech.voice import Voice
 
 RATE = 24_000
 FRAME = RATE // 50
@@ -89,15 +91,12 @@ class LiveCall:
                 await asyncio.sleep(0.02)
 
 
-def spoken(voice: Voice, text: str) -> NDArray[np.int16]:
-    """From the first to the last audible sample."""
-    sound = np.concatenate(list(voice.speak(text)))
-    loud = np.flatnonzero(np.abs(sound) > 0.01)
-    return (sound[loud[0] : loud[-1] + 1] * 32_767).astype(np.int16)
+def spoken(text: str) -> NDArray[np.int16]:
+    """From the first to the last audible sample, 24 kHz."""
+    return to_int16(resampled(trimmed(local(text)), 48_000, RATE))
 
 
 async def main(rounds: int) -> int:
-    voice = Voice()
     server = await start_local_server(os.environ, brain_url="none")
     first, cut = [], []
     try:
@@ -108,15 +107,15 @@ async def main(rounds: int) -> int:
             call = LiveCall(socket)
             tasks = [asyncio.ensure_future(call.send()), asyncio.ensure_future(call.listen())]
             for number in range(rounds):
-                call.say(spoken(voice, QUESTIONS[number % len(QUESTIONS)]))
+                call.say(spoken(QUESTIONS[number % len(QUESTIONS)]))
                 first.append(await call.first_sound())
                 await call.quiet()
             for _ in range(rounds // 2):
-                call.say(spoken(voice, LONG))
+                call.say(spoken(LONG))
                 await call.first_sound()
                 await asyncio.sleep(1.5)
                 began = asyncio.get_running_loop().time()
-                call.say(spoken(voice, CUT_IN))
+                call.say(spoken(CUT_IN))
                 while call.mic:  # noqa: ASYNC110 - nothing reports the moment
                     await asyncio.sleep(0.02)
                 stopped = max((end for at, end in call.loud if at < call.said_until + 0.3), default=began)

@@ -16,7 +16,7 @@ whether the machine itself stood still.
 
 from __future__ import annotations
 
-import argparse
+import os
 import random
 import statistics
 import time
@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.answering_server import TONE
-from tests.bench.bars import Figure, judge
-from tests.bench.rig import LOUD, AnsweringServer, Chat, Monitor, Notes, Room, counted_between, number, use_room
+from tests.bench.bars import Figure, judge, options
+from tests.bench.rig import LOUD, AnsweringServer, Chat, Monitor, Notes, Room, counted_between, number
 from tests.bench.witness import Witness
 from tests.support.peers import silence
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
@@ -41,8 +41,7 @@ SETTLE = 2.5
 
 def answers(room: Room, count: int) -> tuple[list[float], list[float]]:
     """One call: milliseconds from packet to block, and from packet to monitor."""
-    monitor = Monitor(room)
-    with AnsweringServer() as server, Chat(room, server.url) as chat:
+    with Monitor(room) as monitor, AnsweringServer() as server, Chat(room, server.url) as chat:
         server.notes.wait("open")
         time.sleep(SETTLE)
         for _ in range(count):
@@ -50,7 +49,6 @@ def answers(room: Room, count: int) -> tuple[list[float], list[float]]:
             time.sleep(AUDIBLE + 0.6 + random.uniform(0.0, 0.1))
         packets = [number(note[-1]) for note in server.notes.of("sounds")]
         blocks = [number(note[-1]) for note in chat.notes.of("onset")]
-    monitor.close()
     onsets = [began for began, _ in monitor.heard().sounds()]
     return following(packets, blocks), following(packets, onsets)
 
@@ -63,7 +61,7 @@ def following(begun: list[float], heard: list[float]) -> list[float]:
 
 def clicks(room: Room, count: int) -> tuple[list[float], list[float]]:
     """A bare stream with our settings: milliseconds from block to monitor, and to the device as PortAudio tells."""
-    use_room(room)
+    os.environ.update(room.environ)
     import sounddevice
 
     from voicechat.audio.buffering import BALANCED
@@ -81,13 +79,11 @@ def clicks(room: Room, count: int) -> tuple[list[float], list[float]]:
             to_device = times.outputBufferDacTime - times.currentTime  # type: ignore[attr-defined]
             handed.append((time.monotonic(), 1000 * to_device))
 
-    monitor = Monitor(room)
     stream = sounddevice.Stream(
         samplerate=48_000, blocksize=480, dtype="float32", latency=BALANCED.device, channels=(1, 2), callback=fill
     )
-    with stream:
+    with Monitor(room) as monitor, stream:
         time.sleep(1.5 + 0.5 * count)
-    monitor.close()
     onsets = [began for began, _ in monitor.heard().sounds()]
     return following([at for at, _ in handed], onsets), [told for _, told in handed]
 
@@ -104,8 +100,7 @@ def silent_head() -> float:
 
 def long_answer(room: Room, seconds: float) -> tuple[list[tuple[float, float]], Witness, Notes]:
     """One answer without an end: its gaps, how the machine was meanwhile, and what the engine noticed."""
-    monitor = Monitor(room)
-    with AnsweringServer() as server, Chat(room, server.url) as chat:
+    with Monitor(room) as monitor, AnsweringServer() as server, Chat(room, server.url) as chat:
         server.notes.wait("open")
         time.sleep(SETTLE)
         server.order("answer", seconds + 2.0)
@@ -114,15 +109,11 @@ def long_answer(room: Room, seconds: float) -> tuple[list[tuple[float, float]], 
         with Witness() as witness:
             time.sleep(seconds + 0.8)
         notes = list(chat.notes.all)
-    monitor.close()
     return monitor.heard().gaps(began + 0.6, began + 0.6 + seconds), witness, notes
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0, help="of the long answer (default %(default)g)")
-    parser.add_argument("--quick", action="store_true", help="one call of 12 answers, 15 s of the long one")
-    given = parser.parse_args()
+    given = options(__doc__, minutes=10.0, quick=False)
     seconds = 15.0 if given.quick else 60 * float(given.minutes)
     to_block, to_monitor = [], []
     with Room() as room:

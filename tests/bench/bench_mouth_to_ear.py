@@ -1,12 +1,13 @@
-"""Sound from mouth to ear and back in one run: ours, headless Chromium and stock aiortc, through the same peer.
+"""Sound from mouth to ear and back in one run: ours and headless Chromium, through the same peer.
 
-python -m tests.bench.bench_mouth_to_ear [--quick] [--network clean|1|5|10|all] [--rounds N] [--speech DIR]
+python -m tests.bench.bench_mouth_to_ear [--quick: one round of short calls, no speech]
+        [--network clean|1|5|10|all] [--rounds N] [--only latency|speech] [--talks SEEDS] [--speech DIR] [--verbose]
 
 Each contender calls the same reflecting peer (`reflecting_peer`), which returns every packet of sound as it came, over
 the same networks: clean loopback, or 20 ms of delay with 10 ms of jitter and 1, 5 or 10 % loss *each way* from the same
 seed. So a figure holds one encoder, the network there and back (40 ms), and one receiver. It is counted from the
 moment at which the first sample of a burst existed to the moment at which it came out, on one sample clock: in
-Chromium by one audio worklet that is mouth and ear, in Python by one 10 ms clock in the place of a sound card, with the
+Chromium by one audio worklet that is mouth and ear, in ours by one 10 ms clock in the place of a sound card, with the
 capture of its 10 ms counted in full (Chromium's web audio has nothing like it; that is to our disadvantage). Device
 buffers are left out everywhere. Contenders take turns; the first three seconds of a call, in which buffers learn, are
 left out for all.
@@ -17,7 +18,6 @@ folder with WAV files and a manifest.json of their texts: --speech, or VOICECHAT
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import base64
 import contextlib
@@ -25,22 +25,21 @@ import json
 import signal
 import statistics
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
-from tests.bench.bars import machine
+from tests.bench.bars import Figure, judge, options
 from tests.bench.bursts import Pcm, burst_train, dead_share, delays
-from tests.bench.recognition import Clip, Recognition, clips_of, one_talk
+from tests.bench.python_client import called
+from tests.bench.recognition import Clip, Recognition, clips_of
 from tests.bench.reflecting_peer import reflecting
-from tests.bench.rooms import SPEECH
+from tests.bench.voices import SPEECH
 from tests.support.chromium import BrowserError, Page, browser_page
 
-CONTENDERS = ("ours", "chromium", "stock")
+CONTENDERS = ("ours", "chromium")
 SETTLE = 0.5
 """Seconds from a call that is up to the first sample of the mouth."""
 LEARNING = 3.0
@@ -99,12 +98,6 @@ class Result:
         """Milliseconds; a contender that was never heard is infinitely late."""
         return statistics.median(self.late) if self.late else float("inf")
 
-    @property
-    def p95(self) -> float:
-        """Milliseconds."""
-        ordered = sorted(self.late)
-        return ordered[round(0.95 * (len(ordered) - 1))] if ordered else float("inf")
-
 
 async def in_chromium(page: Page, query: str, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
     """Call the far end, put `mouth` into the call `SETTLE` seconds later; what came out, and NetEQ's counters."""
@@ -119,41 +112,23 @@ async def in_chromium(page: Page, query: str, mouth: Pcm) -> tuple[Pcm, dict[str
 class Arena:
     """The far end, the browser, and calls through them."""
 
-    def __init__(self, address: str, page: Page, folder: Path) -> None:
+    def __init__(self, address: str, page: Page) -> None:
         self._address = address
         self._page = page
-        self._folder = folder
 
     async def talk(self, who: str, query: str, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
         """What came out of `who`'s ear for what went into its mouth, sample by sample, and its own counters."""
         if who == "chromium":
             return await in_chromium(self._page, query, mouth)
-        into, out = self._folder / f"{who}-mouth.npy", self._folder / f"{who}-ear.npy"
-        await asyncio.to_thread(np.save, into, mouth)
-        url = f"{self._address}calls?{query}"
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.bench.python_client", who, url, str(SETTLE), str(into), str(out)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            printed, _ = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise BrowserError(f"The {who} client failed (status {process.returncode}).")
-        ear: Pcm = await asyncio.to_thread(np.load, out)
-        return ear, json.loads(printed)
+        return await called(f"{self._address}calls?{query}", mouth, SETTLE)
 
 
 @asynccontextmanager
 async def arena() -> AsyncIterator[Arena]:
     """Everything started, and ended again. Raises BrowserError without a browser."""
     async with reflecting() as address:
-        with tempfile.TemporaryDirectory() as folder:
-            async with browser_page(f"{address}/") as page:
-                yield Arena(f"{address}/", page, Path(folder))
+        async with browser_page(f"{address}/") as page:
+            yield Arena(f"{address}/", page)
 
 
 async def measure(field_: Arena, line: Line, calls: int, verbose: bool) -> dict[str, Result]:
@@ -174,37 +149,24 @@ async def measure(field_: Arena, line: Line, calls: int, verbose: bool) -> dict[
     return results
 
 
-def show_latency(line: Line, results: dict[str, Result]) -> str:
-    """Prints one network's rows; the bar that was missed, or an empty string."""
-    theirs = results["chromium"].median
-    for who, result in results.items():
-        ratio = result.median / theirs
-        bar = f"<= {line.ratio_bar:.2f}" if who == "ours" else ""
-        calls = " ".join(f"{median:.0f}" for median in result.medians)
-        print(
-            f"{line.name:<28}{who:<10}{len(result.late):>4}{result.never:>6}{result.median:>9.1f}{result.p95:>8.1f}"
-            f"{statistics.fmean(result.dead):>8.1f}{ratio:>8.2f}  {bar:<9}{calls}"
-        )
-    ratio = results["ours"].median / theirs
-    return "" if ratio <= line.ratio_bar else f"{line.name}: ours / Chromium {ratio:.2f}, not <= {line.ratio_bar:.2f}"
-
-
-async def compare_latency(field_: Arena, lines: list[Line], rounds: int, verbose: bool) -> list[str]:
-    """The latency table; what was missed."""
-    print(f"mouth to ear ({machine()}; calls in turns)")
-    print(
-        f"{'network, each way':<28}{'':<10}{'n':>4}{'never':>6}{'median':>9}{'p95 ms':>8}{'dead %':>8}{'ratio':>8}"
-        f"  {'bar':<9}medians of the calls"
-    )
-    missed = []
+async def compare_latency(field_: Arena, lines: list[Line], rounds: int, verbose: bool) -> list[Figure]:
+    figures = []
     for line in lines:
-        missed.append(show_latency(line, await measure(field_, line, rounds * line.calls, verbose)))
-        sys.stdout.flush()
-    return [sentence for sentence in missed if sentence]
+        results = await measure(field_, line, rounds * line.calls, verbose)
+        for who, result in results.items():
+            figures += [
+                Figure(f"{line.name}: {who}", result.late, "ms", "median"),
+                Figure("   medians of the calls", result.medians, "ms"),
+                Figure("   dead time", result.dead, "%", "mean"),
+                Figure("   bursts that never came", [result.never], "", "sum"),
+            ]
+        ratio = results["ours"].median / results["chromium"].median
+        figures.append(Figure(f"{line.name}: ours / Chromium x 100", [100 * ratio], "", "mean", 100 * line.ratio_bar))
+    return figures
 
 
-async def compare_speech(field_: Arena, names: list[str], clips: list[Clip], talks: int, verbose: bool) -> list[str]:
-    """The recognition table; what was missed. All contenders talk at once: nothing here depends on a millisecond."""
+async def compare_speech(field_: Arena, names: list[str], clips: list[Clip], talks: int, verbose: bool) -> list[Figure]:
+    """Word errors. All contenders talk at once: nothing here depends on a millisecond."""
     recognition = Recognition(clips)
     for name in names:
         for seed in range(FIRST_SEED, FIRST_SEED + talks):
@@ -212,30 +174,17 @@ async def compare_speech(field_: Arena, names: list[str], clips: list[Clip], tal
             mouth = recognition.mouth
             ears = await asyncio.gather(*(field_.talk(who, query, mouth) for who in CONTENDERS))
             for who, (ear, _) in zip(CONTENDERS, ears, strict=True):
-                heard = await asyncio.to_thread(one_talk, recognition, ear)
+                heard = await asyncio.to_thread(recognition.texts, ear)
                 recognition.add(name, seed, who, heard)
                 if verbose:
                     print(f"  {who}, {name} %, seed {seed}: {heard}")
-    return recognition.show({name: NETWORKS[name].name for name in names})
-
-
-def options() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="mouth to ear: ours, Chromium, stock aiortc")
-    parser.add_argument("--quick", action="store_true", help="one round of short calls, no speech")
-    parser.add_argument("--network", choices=[*NETWORKS, "all"], default="all", help="loss in per cent, or clean")
-    parser.add_argument(
-        "--rounds", type=int, default=ROUNDS, help="calls of each contender a network (twice as many on the clean one)"
-    )
-    parser.add_argument("--talks", type=int, default=TALKS, help="seeds of the network for which speech is recognised")
-    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder with recordings and manifest.json")
-    parser.add_argument("--only", choices=["latency", "speech"], default=None, help="leave the other half out")
-    parser.add_argument("--verbose", action="store_true", help="every delay and every text")
-    return parser.parse_args()
+    return recognition.figures({name: NETWORKS[name].name for name in names})
 
 
 async def main() -> int:
-    asked = options()
+    asked = options(
+        __doc__, quick=False, network="all", rounds=ROUNDS, talks=TALKS, speech=SPEECH, only="", verbose=False
+    )
     this = asyncio.current_task()
     assert this is not None
     # The browser has a process group of its own: when a time limit ends us, it must be ended by us.
@@ -248,16 +197,16 @@ async def main() -> int:
     speech_on = [name for name in names if name in SPEECH_ON]
     wants_speech = bool(speech_on) and not asked.quick and asked.only != "latency"
     clips, why_no_speech = clips_of(asked.speech) if wants_speech else ([], "")
-    missed: list[str] = []
+    figures: list[Figure] = []
     try:
         async with arena() as field_:
             if asked.only != "speech":
-                missed += await compare_latency(
+                figures += await compare_latency(
                     field_, lines, 1 if asked.quick else max(1, asked.rounds), asked.verbose
                 )
             if clips:
-                missed += await compare_speech(field_, speech_on, clips, max(1, asked.talks), asked.verbose)
-    except BrowserError as error:
+                figures += await compare_speech(field_, speech_on, clips, max(1, asked.talks), asked.verbose)
+    except (BrowserError, RuntimeError) as error:
         print(error, file=sys.stderr)
         return 2
     except asyncio.CancelledError:
@@ -265,8 +214,7 @@ async def main() -> int:
         return 2
     if why_no_speech:
         print(why_no_speech)
-    print("\n".join(["MISSED", *missed]) if missed else "every bar measured here holds")
-    return 1 if missed else 0
+    return judge("mouth to ear, calls in turns", figures)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What noise suppression costs a recogniser, and how much noise it takes away: many noises, people and local voices.
 
-    python -m tests.bench.bench_noise [--quick] [--held-out] [--part gain] [--speech FOLDER]
+    python -m tests.bench.bench_noise [--quick] [--held-out] [--part gain] [--seeds N] [--speech FOLDER]
 
 Runs faster than real time. The bar: at 10 dB the recognition error with suppression minus without is <= 0 points. Most
 of the speech is the same in both, bit for bit; the rest is read a little differently, better or worse by chance, so the
@@ -10,17 +10,15 @@ which has no bar. 5 and 20 dB are shown beside it.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.bench.bars import machine
+from tests.bench.bars import Figure, judge, options
 from tests.bench.noises import KINDS, STEADY, UNSEEN_KINDS
 from tests.bench.noisy_speech import NoisySpeech
-from tests.bench.rooms import SPEECH
+from tests.bench.voices import SPEECH
 from voicechat.local_server.speech.engine import engine_is_missing
 
 BAR_AT = 10.0
@@ -51,30 +49,14 @@ def measure(measured: NoisySpeech, kinds: Sequence[str], snr_db: float, seeds: S
     print(row(f"{snr_db:.0f} dB, all", kinds, measured), flush=True)
 
 
-def verdict(points: float, spread: float) -> str:
-    """Whether the bar is reached, and whether this run could tell."""
-    if points > spread:
-        return "MISSED"
-    told = "told apart from 0" if abs(points) > spread else "not told apart from 0"
-    return f"{'reached' if points <= 0 else 'above 0, within chance'} ({told})"
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="10 dB only, each noise once")
-    parser.add_argument(
-        "--held-out", action="store_true", help="texts, speakers and noises that nothing was chosen with"
-    )
-    parser.add_argument("--part", choices=("noise", "gain"), default="noise", help="what is switched off to compare")
-    parser.add_argument("--seeds", type=int, default=3, help="how often each noise is made anew, at 10 dB")
-    parser.add_argument("--speech", type=Path, default=SPEECH, help="folder of WAV recordings of people")
-    args = parser.parse_args()
+    args = options(__doc__, quick=False, held_out=False, part="noise", seeds=3, speech=SPEECH)
     if missing := engine_is_missing():
         print(missing, file=sys.stderr)
         return 1
     began = time.monotonic()
     kinds = UNSEEN_KINDS if args.held_out else KINDS
-    print(f"words wrong with and without {args.part}; the same: bit for bit; back: times a minute ({machine()})")
+    print(f"words wrong with and without {args.part}; the same: bit for bit; back: times a minute")
     titles = ("with", 9), ("without", 9), ("words", 7), ("points", 9), ("spread", 8), ("the same", 12), ("softer", 11)
     print(f"{'speech over noise':<24}{''.join(f'{title:>{width}}' for title, width in titles)}{'back':>8}")
     first = 1000 * args.held_out + 1
@@ -84,14 +66,16 @@ def main() -> int:
         beside = NoisySpeech(args.speech, held_out=args.held_out, part=args.part)
         measure(beside, kinds, snr_db, range(first, first + 1))
     points, spread = at_bar.difference(kinds)
-    print(f"with minus without at {BAR_AT:.0f} dB: {points:+.2f} points, spread {spread:.2f}, bar <= 0: ", end="")
-    print(verdict(points, spread))
     softer = reduced([kind for kind in kinds if kind in STEADY], at_bar)
-    print(f"{len(at_bar.clips)} clips, {time.monotonic() - began:.0f} s")
-    if args.part == "gain":
-        return 0
-    print(f"steady noise in pauses: {softer:.1f} dB softer, bar >= {LESS_AT_LEAST:.0f}")
-    return 0 if points <= spread and softer >= LESS_AT_LEAST else 1
+    has_bar = args.part == "noise"
+    return judge(
+        f"suppression and a recogniser, {len(at_bar.clips)} clips, {time.monotonic() - began:.0f} s",
+        [
+            Figure(f"points of error, with minus without, {BAR_AT:.0f} dB", [points], "", "mean"),
+            Figure("   above its spread", [points - spread], "", "mean", 0.0 if has_bar else None),
+            Figure("steady noise softer in pauses", [softer], "dB", "mean", LESS_AT_LEAST if has_bar else None, True),
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ microphone, and what the server understood is compared with what its recogniser 
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import sys
 import tempfile
@@ -17,7 +16,7 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from tests.bench.reconnecting import talking, write
 from tests.bench.relayed_calls import RelayedCalls
 from tests.local_server.built_in_voice import engine, silence, spoken_words
@@ -194,10 +193,7 @@ def roll_figures(seen: list[dict[str, float]]) -> list[Figure]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of each, and shorter ones")
-    parser.add_argument("--only", default="drop,blackout,udp,roll-over,loss", help="some of %(default)s")
-    given = parser.parse_args()
+    given = options(__doc__, quick=False, only="drop,blackout,udp,roll-over,loss")
     if missing := engine_is_missing():
         print(missing, file=sys.stderr)
         return 1

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.bars import Figure, asked, judge
+from tests.bench.bars import Figure, judge, seconds_asked
 from tests.support.speech import spoken
 from voicechat.audio.blocks import BLOCK, FRAME, to_int16
 from voicechat.audio.path import AudioPath
@@ -96,7 +96,7 @@ def blocks(played: Callable[[float, np.ndarray], None] | None, count: int) -> li
 
 
 def main() -> int:
-    seconds = asked(str(__doc__).split("\n")[0], 1.0, 10.0)
+    seconds = seconds_asked(__doc__, 1.0, 10.0)
     with tempfile.TemporaryDirectory() as folder:
         shares = []
         for _ in range(max(1, round(seconds / (2 * TURN)))):

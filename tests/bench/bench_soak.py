@@ -10,7 +10,6 @@ out, the growth of the rest is the slope of the straight line nearest to it, in 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -19,13 +18,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
+from tests.bench.voices import local
 from tests.support.command import environ_for
 from tests.support.processes import children_of
 from tests.support.terminal import Terminal
 from tests.support.vaudio import VirtualAudio
-from voicechat.local_server.sound_formats import resampled
-from voicechat.local_server.speech.voice import Voice
 
 WARM_UP = 600.0
 """Seconds in which caches fill; a run of less than half an hour leaves out a third instead."""
@@ -74,15 +72,9 @@ def growth(series: list[tuple[float, float]], since: float) -> float:
     return float(np.polyfit(times, sizes, 1)[0]) * 3600
 
 
-def spoken_questions() -> list[NDArray[np.float32]]:
-    """The questions in the local voice, 48 kHz."""
-    voice = Voice()
-    return [resampled(np.concatenate(list(voice.speak(text))), 24_000, 48_000) for text in QUESTIONS]
-
-
 def talk(minutes: float, every: float, verbose: bool) -> tuple[Series, int]:
     """Talk for so long; what was read of each process, and how many questions were asked."""
-    clips = spoken_questions()
+    clips = [local(text) for text in QUESTIONS]
     series: Series = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -134,20 +126,16 @@ def ask(terminal: Terminal, audio: VirtualAudio, clips: list[NDArray[np.float32]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=120.0)
-    parser.add_argument("--every", type=float, default=15.0, help="seconds from question to question")
-    parser.add_argument("--verbose", action="store_true", help="every reading")
-    options = parser.parse_args()
-    series, asked = talk(options.minutes, options.every, options.verbose)
-    since = min(WARM_UP, options.minutes * 20)
+    given = options(__doc__, minutes=120.0, every=15.0, verbose=False)
+    series, asked = talk(given.minutes, given.every, given.verbose)
+    since = min(WARM_UP, given.minutes * 20)
     figures = [
         Figure(f"the {name}'s growth", [growth(points, since)], "MB/h", "worst", BAR) for name, points in series.items()
     ]
     for name, points in series.items():
         kept = [size for at, size in points if at >= since]
         figures.append(Figure(f"the {name}'s memory", kept, "MB", "median"))
-    return judge(f"{asked} questions in {options.minutes:g} minutes", figures)
+    return judge(f"{asked} questions in {given.minutes:g} minutes", figures)
 
 
 if __name__ == "__main__":

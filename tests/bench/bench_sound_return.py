@@ -9,18 +9,16 @@ loudspeaker has an answer, and until the microphone is in use. A round that has 
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from tests.bench.rig import LOUD, Monitor, Room
 from tests.support.vaudio import VirtualAudio
 from voicechat.config.settings import Settings
@@ -116,18 +114,9 @@ CASES: dict[str, Without] = {
 }
 
 
-@contextmanager
-def monitored(room: Room) -> Iterator[Monitor]:
-    monitor = Monitor(room)
-    try:
-        yield monitor
-    finally:
-        monitor.close()
-
-
 def first_sound(room: Room, within: float = WITHIN) -> float:
     """When the loudspeaker's monitor has a sound from now on; infinity if it has none in time."""
-    with monitored(room) as monitor:
+    with Monitor(room) as monitor:
         deadline, seen = time.monotonic() + within, 0
         while time.monotonic() < deadline:
             while seen < len(monitor.chunks):
@@ -162,8 +151,6 @@ def measured(room: Room, without: Without, rounds: int) -> tuple[list[float], li
             talk(room, engine)
             without(room.audio)
             back = time.monotonic()
-            if os.environ.get("DBG"):
-                print(f"   BACK {back % 1000:.2f}", file=sys.stderr)
             engine.ask()
             sounds.append(first_sound(room) - back)
             mics.append(max(0.0, engine.mic_used() - back))
@@ -176,10 +163,7 @@ def measured(room: Room, without: Without, rounds: int) -> tuple[list[float], li
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=10, help="rounds of each case (default %(default)s)")
-    parser.add_argument("--only", default=",".join(CASES), help="some of %(default)s")
-    given = parser.parse_args()
+    given = options(__doc__, rounds=10, only=",".join(CASES))
     figures = []
     for name in given.only.split(","):
         with Room() as room:

@@ -1,6 +1,6 @@
 """How long the loudspeaker goes on after somebody, or the server, said stop.
 
-    python -m tests.bench.bench_stop_to_silence [--times N | --quick]
+    python -m tests.bench.bench_stop_to_silence [--times N | --quick: 4 of each]
 
 The real screen and engine with virtual sound devices; a scripted server hums. A stop key is written to the pty (F9, and
 Esc as terminals with the kitty protocol send it; the lone byte, which a terminal program must wait for, is told without
@@ -12,12 +12,11 @@ calls, because how device and sound server happen to be in step changes from one
 
 from __future__ import annotations
 
-import argparse
 import random
 import time
 from collections.abc import Callable
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from tests.bench.rig import AnsweringServer, Chat, Monitor, Room, number
 
 CALLS = 4
@@ -27,8 +26,7 @@ F9, ESC, LONE_ESC = b"\x1b[20~", b"\x1b[27u", b"\x1b"
 def run(room: Room, times: int) -> dict[str, list[float]]:
     """Milliseconds by way of stopping."""
     asked: dict[str, list[float]] = {}
-    monitor = Monitor(room)
-    with AnsweringServer() as server, Chat(room, server.url) as chat:
+    with Monitor(room) as monitor, AnsweringServer() as server, Chat(room, server.url) as chat:
         server.notes.wait("open")
         time.sleep(2.5)
 
@@ -52,7 +50,6 @@ def run(room: Room, times: int) -> dict[str, list[float]]:
             time.sleep(0.5 + random.uniform(0.0, 0.1))
             asked.setdefault(way, []).append(ways[way]())
             time.sleep(0.9)  # the server's last packets have come, and half a second has passed
-    monitor.close()
     sounds_heard = monitor.heard().sounds()
     return {
         way: [1000 * (end - at) for at in moments for begin, end in sounds_heard if begin < at - 0.2 and end > at - 0.05
@@ -62,10 +59,7 @@ def run(room: Room, times: int) -> dict[str, list[float]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=str(__doc__).split("\n")[0])
-    parser.add_argument("--times", type=int, default=20, help="of each way (default %(default)d)")
-    parser.add_argument("--quick", action="store_true", help="4 of each")
-    given = parser.parse_args()
+    given = options(__doc__, times=20, quick=False)
     times = 4 if given.quick else int(given.times)
     calls = 1 if given.quick else min(CALLS, times)
     found: dict[str, list[float]] = {}

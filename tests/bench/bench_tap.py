@@ -1,11 +1,11 @@
 """What `voicechat tap` adds: to an event there and back, and to sound there and back, against the direct way.
 
-    python -m tests.bench.bench_tap [--quick]
+    python -m tests.bench.bench_tap [--minutes N | --quick]
 
 Events: one at a time over two sessions with the local server, one direct and one through a tap in a process of its own,
 taking turns; in every other second both sessions also have an answer made. A client event that is answered at once
 crosses the tap twice, and the whole difference is charged to one event. Sound: two calls at the same time to a peer
-that sends every packet back, from the frame handed over to the onset pulled; it crosses the tap twice as well.
+that sends every packet back, from the mouth to the ear of our client; it crosses the tap twice as well.
 Needs the extra `local`.
 """
 
@@ -21,10 +21,11 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 import aiohttp
 
-from tests.bench.bars import Figure, asked, judge, share
-from tests.bench.bench_one_way import Bursts, Loudspeaker, delays
+from tests.bench.bars import Figure, judge, seconds_asked, share
+from tests.bench.bench_mouth_to_ear import LEARNING, SETTLE
+from tests.bench.bursts import RATE, burst_train, delays
+from tests.bench.python_client import called
 from tests.bench.reflecting_peer import reflecting
-from tests.support.peers import side
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.spawn import start_local_server
 from voicechat.local_server.speech.engine import engine_is_missing
@@ -135,27 +136,12 @@ async def events(
 
 
 async def sound(direct: str, tapped: str, seconds: float) -> tuple[list[float], list[float]]:
-    """Milliseconds there and back, of two calls that run at the same time."""
-    calls = []
-    async with aiohttp.ClientSession() as http:
-        for url in (direct, tapped):
-            bursts = Bursts()
-            client = side("client", bursts)
-            headers = {"Content-Type": "application/sdp"}
-            async with http.post(f"{url}/calls", data=await client.peer.offer(), headers=headers) as reply:
-                await client.peer.accept_answer(await reply.text())
-            await asyncio.wait_for(client.opened.wait(), 10)
-            calls.append((bursts, client, Loudspeaker(client.peer.receive.pull)))
-        for _, _, speaker in calls:
-            speaker.start()
-        await asyncio.sleep(seconds)
-        found = []
-        for bursts, client, speaker in calls:
-            speaker.ended.set()
-            await asyncio.to_thread(speaker.join)
-            await client.peer.close()
-            found.append([1000 * delay for delay in delays(bursts.handed, speaker.onsets)])
-    return found[0], found[1]
+    """Milliseconds there and back, of two calls at the same time, without the seconds in which buffers learn."""
+    mouth, begins = burst_train(seconds + LEARNING, seed=1)
+    counted = [at for at in begins if at >= LEARNING * RATE]
+    ears = await asyncio.gather(*(called(f"{url}/calls", mouth, SETTLE) for url in (direct, tapped)))
+    late = [[1000 * delay for delay in delays(counted, ear) if delay is not None] for ear, _ in ears]
+    return late[0], late[1]
 
 
 def rows(name: str, times: tuple[list[float], list[float]], bar: float) -> list[Figure]:
@@ -186,7 +172,6 @@ async def main(seconds: float) -> int:
 
 
 if __name__ == "__main__":
-    wanted = asked("What a tap adds.", 0.5, 6.0)
     if missing := engine_is_missing():
         raise SystemExit(f"the local server is needed: {missing}")
-    sys.exit(asyncio.run(main(wanted)))
+    sys.exit(asyncio.run(main(seconds_asked(__doc__, 0.5, 6.0))))

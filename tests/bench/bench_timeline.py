@@ -6,13 +6,12 @@ strips, in the picture that is followed, deep in the past, with a filter's hits,
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import time
 from collections.abc import Callable
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from voicechat.engine.link import EventRow
 from voicechat.ui.history import TICK, History
 from voicechat.ui.lanes import STEPS, Look, timeline_rows
@@ -85,9 +84,7 @@ def milliseconds(draw: Callable[[float], object], rounds: int) -> list[float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a short look")
-    rounds = 60 if parser.parse_args().quick else 600
+    rounds = 60 if options(__doc__, quick=False).quick else 600
     history = hour_of_talk(random.Random(7))
     colors = {name: f"#{place * 9 + 40:02x}8080" for place, name in enumerate(NAMES)}
     palette, plain = (Palette(colors, ascii_only=ascii_only, mono=False) for ascii_only in (False, True))

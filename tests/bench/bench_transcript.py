@@ -1,10 +1,15 @@
-"""What a long conversation costs: one delta, and all turn views, at 1000 turns. Run by hand; nothing is asserted."""
+"""What a long conversation costs: one transcript delta, and all turn views, at 1000 turns.
+
+python -m tests.bench.bench_transcript
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
+from tests.bench.bars import Figure, judge
 from tests.support.script import committed, connected, created, done, item, transcribed, words
 from voicechat.core.rules import conversation
 from voicechat.core.viewing import turn_views
@@ -20,7 +25,7 @@ def microseconds(call: Callable[[], object]) -> float:
     return (time.perf_counter() - begun) / ROUNDS * 1e6
 
 
-def main() -> None:
+def main() -> int:
     talk = connected(speaker="")
     for number in range(TURNS // 2):
         user, response, assistant = f"u{number}", f"r{number}", f"a{number}"
@@ -29,21 +34,21 @@ def main() -> None:
         talk.hear(done(response, output=(item(assistant, "assistant", transcript="It is nine."),)))
     talk.hear(created("last"), words("last", "alast", "Now "))
     state, policy = talk.state, talk.policy
-    delta = words("last", "alast", "more ")
-    late = transcribed("u0", "What?")
-    print(f"{len(state.conversation.turns)} turns")
-    print(
-        f"delta of the newest answer  {microseconds(lambda: conversation.on_event(state, delta, 1.0, policy)):7.1f} µs"
-    )
-    print(
-        f"transcript of the first turn {microseconds(lambda: conversation.on_event(state, late, 1.0, policy)):6.1f} µs"
-    )
-    new = committed("unew", "alast")
-    print(f"a new turn                  {microseconds(lambda: conversation.on_event(state, new, 1.0, policy)):7.1f} µs")
-    print(f"deadline                    {microseconds(lambda: conversation.deadline(state, 1.0, policy)):7.1f} µs")
-    print(f"all turn views              {microseconds(lambda: turn_views(state, 1.0)):7.1f} µs")
-    print(f"view                        {microseconds(lambda: talk.view):7.1f} µs")
+    events = {
+        "delta of the newest answer": words("last", "alast", "more "),
+        "transcript of the first turn": transcribed("u0", "What?"),
+        "a new turn": committed("unew", "alast"),
+    }
+    calls: dict[str, Callable[[], object]] = {
+        what: lambda event=event: conversation.on_event(state, event, 1.0, policy)  # type: ignore[misc]
+        for what, event in events.items()
+    }
+    calls["deadline"] = lambda: conversation.deadline(state, 1.0, policy)
+    calls["all turn views"] = lambda: turn_views(state, 1.0)
+    calls["view"] = lambda: talk.view
+    figures = [Figure(what, [microseconds(call)], "us") for what, call in calls.items()]
+    return judge(f"{len(state.conversation.turns)} turns", figures)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

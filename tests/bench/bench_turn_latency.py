@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.bench.bars import Figure, judge
+from tests.bench.voices import local, trimmed
 from tests.support.realtime_call import FRAME, RealtimeCall, realtime_call
-from voicechat.local_server.sound_formats import resampled
+from voicechat.audio.blocks import to_int16
 from voicechat.local_server.spawn import start_local_server
-from voicechat.local_server.speech.voice import Voice
 
 QUESTIONS = (
     "What time is it?",
@@ -34,13 +34,9 @@ QUESTIONS = (
 SESSION: dict[str, object] = {"type": "realtime", "audio": {"input": {"transcription": {"model": "local"}}}}
 
 
-def question(voice: Voice, text: str) -> NDArray[np.int16]:
+def question(text: str) -> NDArray[np.int16]:
     """A spoken question at 48 kHz that ends with its last audible sample."""
-    sound = resampled(np.concatenate(list(voice.speak(text))), 24_000, 48_000)
-    loud = np.flatnonzero(np.abs(sound) > 0.01)
-    spoken = sound[: loud[-1] + 1]
-    padded = np.pad(spoken, (0, -len(spoken) % FRAME))
-    return (padded * 32767).astype(np.int16)
+    return to_int16(trimmed(local(text)))
 
 
 async def turn(call: RealtimeCall, pcm: NDArray[np.int16]) -> dict[str, float]:
@@ -63,7 +59,6 @@ async def turn(call: RealtimeCall, pcm: NDArray[np.int16]) -> dict[str, float]:
 
 
 async def main(rounds: int) -> int:
-    voice = Voice()
     began = time.monotonic()
     server = await start_local_server(os.environ, brain_url="none")
     print(f"server listens after {time.monotonic() - began:.2f} s")
@@ -72,7 +67,7 @@ async def main(rounds: int) -> int:
             print(f"session created after {time.monotonic() - began:.2f} s")
             results = []
             for number in range(rounds):
-                results.append(await turn(call, question(voice, QUESTIONS[number % len(QUESTIONS)])))
+                results.append(await turn(call, question(QUESTIONS[number % len(QUESTIONS)])))
                 await asyncio.sleep(0.3)
             heard = [e["transcript"] for e in call.find("conversation.item.input_audio_transcription.completed")]
     finally:

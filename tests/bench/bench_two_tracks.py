@@ -5,12 +5,11 @@
 Two-track conversations are made here out of the local voice, at random but repeatable: waits, interruptions, coughs
 that are ignored and coughs that stop the assistant, talk-over, dead air, answers that begin in the middle of a
 sentence; with room noise, other volumes, and in some an echo of the assistant. Planted faults are compared with those
-that `diagnose` tells.
+that `diagnose` tells; `--verbose`: each one that was missed or made up.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from collections import Counter
@@ -20,7 +19,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from voicechat.insight.two_tracks import FRAME, SLOW, Moment, turn_taking
 from voicechat.journal.tape_sound import levels_of
 from voicechat.local_server.speech.voice import Voice
@@ -194,21 +193,17 @@ def compared(planted: list[Moment], told: list[Moment]) -> tuple[Counter[str], l
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--talks", type=int, default=40)
-    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
-    parser.add_argument("--verbose", action="store_true", help="each fault that was missed or made up")
-    options = parser.parse_args()
+    given = options(__doc__, talks=40, seed=random.SystemRandom().randrange(1 << 30), verbose=False)
     total: Counter[str] = Counter()
     errors: list[float] = []
-    for seed in range(options.seed, options.seed + options.talks):
+    for seed in range(given.seed, given.seed + given.talks):
         sound, planted = conversation(seed)
         told = turn_taking(*levels_of(sound, RATE, FRAME))
         faults = [one for one in told.moments if one.what in FAULTS and (one.what != "wait" or one.seconds > SLOW)]
         counts, late, words = compared(planted, faults)
         total += counts
         errors += late
-        if options.verbose:
+        if given.verbose:
             print(seed, dict(counts), *words, sep="\n    ")
     planted_count, told_count = total["found"] + total["missed"], total["found"] + total["false"]
     shares = 100 * total["found"] / max(1, planted_count), 100 * total["false"] / max(1, told_count)
@@ -217,7 +212,7 @@ def main() -> int:
         Figure("faults told that were none", [shares[1]], "%", "worst", 2.0),
         Figure("error of their times", [1000 * one for one in errors], "ms", "p95", 30.0),
     ]
-    return judge(f"turn taking in {options.talks} talks from seed {options.seed}, {planted_count} faults", figures)
+    return judge(f"turn taking in {given.talks} talks from seed {given.seed}, {planted_count} faults", figures)
 
 
 if __name__ == "__main__":

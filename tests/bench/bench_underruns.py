@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 import time
 
-from tests.bench.bars import Figure, asked, judge
+from tests.bench.bars import Figure, judge, seconds_asked
 from tests.bench.loaded_talk import SETTLE, LoadedTalk, Taken
 from tests.bench.rig import number
 
@@ -53,7 +53,7 @@ def callbacks(taken: Taken) -> list[Figure]:
 
 
 def main() -> int:
-    seconds = asked(str(__doc__).split("\n")[0], 10.0, 20.0)
+    seconds = seconds_asked(__doc__, 10.0, 20.0)
     taken, waits, flooded = run(seconds)
     return judge(
         f"{seconds:g} s of sound, screen at {FPS:g} fps, {RATE:g} events/s",

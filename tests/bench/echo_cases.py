@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tests.bench.rooms import Acoustics, MovingRoom, Room, Sound, level, onset, pink
+from tests.bench.rooms import Acoustics, MovingRoom, Room, pink
+from tests.bench.voices import Sound, level, onset
 from tests.support.sources import PlayedOnce
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, SAMPLE_RATE, mean_square
 from voicechat.audio.echo import Processing, make_processor

@@ -10,12 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.bench.rooms import read
-from tests.bench.sayings import transcripts
+from tests.bench.voices import local, read, transcripts
 from tests.support.speech import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.local_server.sound_formats import resampled
-from voicechat.local_server.speech.voice import Voice
 
 COMMANDS = (
     "Stop.",
@@ -58,12 +55,9 @@ def human_clips(folder: Path) -> list[Clip]:
     return clips
 
 
-def spoken_clips(voice: Voice) -> list[Clip]:
+def spoken_clips() -> list[Clip]:
     """Short commands, as somebody says them who wants the assistant to be quiet."""
-    return [
-        _clip(text, resampled(np.concatenate([np.zeros(6_000, np.float32), *voice.speak(text)]), 24_000, SAMPLE_RATE))
-        for text in COMMANDS
-    ]
+    return [_clip(text, np.concatenate([np.zeros(12_000, np.float32), local(text)])) for text in COMMANDS]
 
 
 def levels(sound: Sound) -> Sound:

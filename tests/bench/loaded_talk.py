@@ -11,21 +11,14 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from tests.bench.bars import Figure
-from tests.bench.rig import AnsweringServer, Chat, Monitor, Notes, Room, counted_between, cpu, number
+from tests.bench.rig import AnsweringServer, Chat, Monitor, Notes, Room, counted_between, cpu, memory, number
 from tests.bench.witness import Witness
 
 SETTLE = 3.0
 """Seconds from the start of the load until it is measured."""
-
-
-def memory(pid: int) -> float:
-    """Resident MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * 4096 / 1e6
 
 
 @dataclass(frozen=True)
@@ -63,7 +56,6 @@ class Taken:
         ]
 
     def costs(self) -> list[Figure]:
-        """CPU, memory and bytes, told only."""
         return [
             Figure("CPU: screen", self.cpu[:1], "%"),
             Figure("CPU: engine", self.cpu[1:], "%"),
@@ -86,7 +78,7 @@ class LoadedTalk:
             self.room = self._stack.enter_context(Room())
             self.server = self._stack.enter_context(AnsweringServer())
             self.chat = self._stack.enter_context(Chat(self.room, self.server.url, fps=self._fps))
-            self._monitor = Monitor(self.room)
+            self._monitor = self._stack.enter_context(Monitor(self.room))
             self.server.notes.wait("open")
             self._stack = self._stack.pop_all()
         return self

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tests.bench.rooms import Sound, level, pink
+from tests.bench.rooms import pink
+from tests.bench.voices import Sound, level
 from voicechat.audio.blocks import SAMPLE_RATE
 
 KINDS = ("white", "pink", "fan", "babble", "keys")

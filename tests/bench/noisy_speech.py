@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.bench.noises import KINDS, noise
-from tests.bench.rooms import Sound, active_rms, onset
-from tests.bench.sayings import Said, sayings
+from tests.bench.voices import Said, Sound, active_rms, onset, sayings
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE, to_float
 from voicechat.audio.echo import Processing, make_processor
@@ -65,7 +64,7 @@ class NoisySpeech:
         without = replace(Processing(), noise=False) if part == "noise" else replace(Processing(), gain=False)
         self._processings = (Processing(), without)
         self._known: dict[bytes, int] = {}
-        self.clips = sayings(speech, self._engine.voice, held_out=held_out)
+        self.clips = sayings(speech, held_out=held_out)
         self.reads: list[Read] = []
         self.reduced: dict[str, list[float]] = {}
         """Kind of noise -> dB by which it is softer at the end of each pause."""

@@ -1,33 +1,30 @@
-"""A Python contender of `bench_mouth_to_ear`, in a process of its own; never run by hand.
+"""Our client of `bench_mouth_to_ear` and `bench_tap`, in a process of its own; never run by hand.
 
-python -m tests.bench.python_client ours|stock CALLS_URL SETTLE MOUTH.npy EAR.npy
+python -m tests.bench.python_client CALLS_URL SETTLE MOUTH.npy EAR.npy
 
 Mouth and ear are stepped every 10 ms by one clock, as a sound card would. A step takes the 10 ms that the microphone
 has *just finished* capturing and fills the 10 ms that the loudspeaker plays *next*; both are written down at the time
-at which their samples exist, so the framing of the microphone counts. `ours` is the product's sound path (echo
-processing off, there is no room) on its own peer; `stock` is aiortc with its own encoder and buffer, its frames handed
-over the moment they are complete and played first in, first out.
+at which their samples exist, so the framing of the microphone counts. It is the product's sound path (echo processing
+off, there is no room) on its own peer.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fractions
 import json
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 
 import aiohttp
 import numpy as np
-from aiortc import MediaStreamTrack, RTCBundlePolicy, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-from av import AudioFrame
 
-from tests.bench.bursts import RATE, Pcm
+from tests.bench.bursts import Pcm
 from voicechat.audio.blocks import BLOCK, BLOCK_SECONDS, Block, silent_block, to_float, to_int16
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
@@ -101,7 +98,11 @@ class NoDetector:
 
 async def post_offer(url: str, offer: str) -> str:
     """The far end's answer."""
-    async with aiohttp.ClientSession(raise_for_status=True) as http, http.post(url, data=offer) as reply:
+    headers = {"Content-Type": "application/sdp"}
+    async with (
+        aiohttp.ClientSession(raise_for_status=True) as http,
+        http.post(url, data=offer, headers=headers) as reply,
+    ):
         return await reply.text()
 
 
@@ -117,7 +118,6 @@ async def talk(card: SoundCard, settle: float) -> Pcm:
 
 
 async def ours(url: str, settle: float, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
-    """The product's path and peer."""
     path = AudioPath(lambda fact: None, processor=PassThroughProcessor(), detector=NoDetector())
     opened = asyncio.Event()
     waiting: list[float] = []
@@ -148,101 +148,29 @@ async def ours(url: str, settle: float, mouth: Pcm) -> tuple[Pcm, dict[str, floa
         await peer.close()
 
 
-class StockMic(MediaStreamTrack):
-    """Frames of 20 ms for aiortc's encoder, each as soon as it is complete."""
-
-    kind = "audio"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._loop = asyncio.get_running_loop()
-        self._frames: asyncio.Queue[Pcm] = asyncio.Queue()
-        self._half: Pcm | None = None
-        self._pts = 0
-
-    def capture(self, block: Block) -> None:
-        """10 ms from the sound card's thread."""
-        samples = to_int16(block)
-        if self._half is None:
-            self._half = samples
-            return
-        frame, self._half = np.concatenate((self._half, samples)), None
-        self._loop.call_soon_threadsafe(self._frames.put_nowait, frame)
-
-    async def recv(self) -> AudioFrame:
-        """The next frame. Raises MediaStreamError once the track was stopped."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        pcm = await self._frames.get()
-        frame = AudioFrame.from_ndarray(pcm.reshape(1, -1), format="s16", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = RATE, self._pts, fractions.Fraction(1, RATE)
-        self._pts += pcm.size
-        return frame
-
-
-class StockEar:
-    """First in, first out: what came is played, silence when nothing did."""
-
-    def __init__(self) -> None:
-        self._waiting: Pcm = np.zeros(0, np.int16)
-        self._lock = threading.Lock()
-
-    async def listen(self, track: MediaStreamTrack) -> None:
-        """Read the track to its end."""
+async def called(url: str, mouth: Pcm, settle: float) -> tuple[Pcm, dict[str, float]]:
+    """The ear of one call in a process of its own, sample by sample, and its counters. Raises RuntimeError."""
+    with tempfile.TemporaryDirectory() as folder:
+        into, out = Path(folder, "mouth.npy"), Path(folder, "ear.npy")
+        await asyncio.to_thread(np.save, into, mouth)
+        command = (sys.executable, "-m", "tests.bench.python_client", url, str(settle), str(into), str(out))
+        process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         try:
-            while True:
-                frame = await track.recv()
-                assert isinstance(frame, AudioFrame)
-                mono = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, 0].astype(np.int16)
-                with self._lock:
-                    self._waiting = np.concatenate((self._waiting, mono))
-        except MediaStreamError:
-            return
-
-    def play(self, out: Block) -> None:
-        """Fill 10 ms."""
-        with self._lock:
-            piece, self._waiting = self._waiting[:BLOCK], self._waiting[BLOCK:]
-        out[:] = 0.0
-        out[: piece.size] = to_float(piece)
-
-
-async def stock(url: str, settle: float, mouth: Pcm) -> tuple[Pcm, dict[str, float]]:
-    """aiortc as it comes."""
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE))
-    mic, ear = StockMic(), StockEar()
-    up = asyncio.Event()
-    listening: list[asyncio.Future[None]] = []
-
-    def state_changed() -> None:
-        if connection.connectionState == "connected":
-            up.set()
-
-    def step(captured: Block, out: Block, now: float) -> None:
-        mic.capture(captured)
-        ear.play(out)
-
-    connection.addTrack(mic)
-    connection.on("track", lambda track: listening.append(asyncio.ensure_future(ear.listen(track))))
-    connection.on("connectionstatechange", state_changed)
-    try:
-        await connection.setLocalDescription()
-        answer = await post_offer(url, connection.localDescription.sdp)
-        await connection.setRemoteDescription(RTCSessionDescription(sdp=answer, type="answer"))
-        await asyncio.wait_for(up.wait(), _CONNECTS_WITHIN)
-        card = SoundCard(step, mouth)
-        card.start()
-        return await talk(card, settle), {}
-    finally:
-        await connection.close()
-        await asyncio.gather(*listening)
+            printed, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            raise RuntimeError(f"our own client failed (status {process.returncode})")
+        ear: Pcm = await asyncio.to_thread(np.load, out)
+        return ear, json.loads(printed)
 
 
 async def main() -> None:
-    who, url, settle, mouth_file, ear_file = sys.argv[1:]
-    contender = {"ours": ours, "stock": stock}[who]
+    url, settle, mouth_file, ear_file = sys.argv[1:]
     mouth: Pcm = np.load(mouth_file)
-    ear, stats = await contender(url, float(settle), mouth)
+    ear, stats = await ours(url, float(settle), mouth)
     np.save(ear_file, ear[: mouth.size])
     print(json.dumps(stats), flush=True)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.bench.bars import Figure
 from tests.bench.bursts import RATE, Pcm
-from tests.bench.rooms import read
+from tests.bench.voices import read
 from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
 from voicechat.errors import VoiceChatError
@@ -93,28 +94,20 @@ class Recognition:
         words = self.words * len(each) / len(self.clips)
         return 100 * sum(each) / words, 100 * statistics.pstdev(each) * len(each) ** 0.5 / words
 
-    def show(self, names: dict[str, str]) -> list[str]:
-        """Prints the table; what was missed."""
-        clean = self._undamaged()
-        print(f"recognition ({len(self.clips)} recordings; undamaged: {clean} of {self.words} words wrong)")
-        print(f"{'network, each way':<28}{'':<10}{'wrong':>6}{'words':>7}{'error %':>9}   of each seed")
-        missed = []
+    def figures(self, names: dict[str, str]) -> list[Figure]:
+        """Word errors of each contender, and ours against Chromium's, by network (and its name)."""
+        figures = [Figure("words wrong, undamaged", [100 * self._undamaged() / self.words], "%")]
         for network, name in names.items():
             for (where, who), counts in self.errors.items():
                 if where == network:
-                    self._show_row(name, who, counts)
+                    seeds = sorted({seed for seed, _ in counts})
+                    wrong = [sum(n for (seed, _), n in counts.items() if seed == one) for one in seeds]
+                    each = [100 * count / self.words for count in wrong]
+                    figures.append(Figure(f"{name}: words wrong, {who}, each seed", each, "%", "mean"))
             points, error = self.difference(network)
-            spread = _CERTAIN * error
-            print(f"{name:<28}ours - Chromium {points:+.1f} points, spread {spread:.1f}   bar <= 0 within the spread")
-            if points > spread:
-                missed.append(f"{name}: recognition error {points:+.1f} points against Chromium, spread {spread:.1f}")
-        return missed
-
-    def _show_row(self, name: str, who: str, counts: dict[tuple[int, int], int]) -> None:
-        seeds = sorted({seed for seed, _ in counts})
-        words, wrong = self.words * len(seeds), sum(counts.values())
-        by_seed = " ".join(str(sum(n for (seed, _), n in counts.items() if seed == one)) for one in seeds)
-        print(f"{name:<28}{who:<10}{wrong:>6}{words:>7}{100 * wrong / words:>9.1f}   {by_seed}")
+            figures.append(Figure(f"{name}: points, ours - Chromium", [points], "", "mean"))
+            figures.append(Figure("   above its spread", [points - _CERTAIN * error], "", "mean", 0.0))
+        return figures
 
     def _undamaged(self) -> int:
         heard = self.texts(self.mouth)
@@ -122,8 +115,3 @@ class Recognition:
 
     def _text(self, piece: Pcm) -> str:
         return self._recogniser.transcribe(resampled(to_float(piece), RATE, 16_000))
-
-
-def one_talk(recognition: Recognition, ear: Pcm) -> list[str]:
-    """For a thread: the texts of one talk."""
-    return recognition.texts(ear)

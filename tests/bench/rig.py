@@ -8,6 +8,7 @@ the machine's one monotonic clock. Linux only: CPU is read from /proc.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -28,7 +29,7 @@ from numpy.typing import NDArray
 
 from tests.support.processes import children_of
 from tests.support.terminal import Terminal
-from tests.support.vaudio import VirtualAudio
+from tests.support.vaudio import VirtualAudio, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 RATE = 48_000
@@ -38,6 +39,7 @@ RECENT = 50
 """Pieces of what was painted that are kept, two seconds of them."""
 PLAIN = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 Notes = list[list[object]]
+Samples = NDArray[np.int16]
 
 
 class Room:
@@ -83,34 +85,42 @@ class NotesReader:
         return self.of(kind)[count - 1]
 
 
-class AnsweringServer:
-    """The scripted server, a process of its own; see `answering_server`."""
+class Child:
+    """A module of ours in a process of its own: notes on its stdout, orders on its stdin (JSON lists, one a line); it
+    ends with its stdin."""
+
+    def __init__(self, module: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", f"tests.bench.{module}", *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._orders = self._process.stdin
+        self.notes = NotesReader(self._process.stdout.fileno())
+        self.pid = self._process.pid
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "tests.bench.answering_server"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._process.stdout is not None
-        self.notes = NotesReader(self._process.stdout.fileno())
-        self.url = str(self.notes.wait("url")[1])
         return self
 
     def order(self, *what: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(what).encode() + b"\n")
-        self._process.stdin.flush()
+        self._orders.write(json.dumps(what).encode() + b"\n")
+        self._orders.flush()
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
     def __exit__(self, *_: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
+        self._orders.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(3)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self.kill()
+
+
+class AnsweringServer(Child):
+    """The scripted server; see `answering_server`."""
+
+    def __init__(self) -> None:
+        super().__init__("answering_server")
+        self.url = str(self.notes.wait("url")[1])
 
 
 class Chat:
@@ -171,35 +181,63 @@ class Chat:
         self.terminal.close()
 
 
-class Monitor:
-    """Records what the sink plays, from outside, as it comes: a thread that keeps samples and when they came.
+class Recorder:
+    """Gives what the sink plays, int16 at 48 kHz with the moment at which it came, to `take`, on a thread; begins again
+    when the sound server does."""
+
+    def __init__(
+        self, audio: VirtualAudio, take: Callable[[float, NDArray[np.int16]], None], milliseconds: int
+    ) -> None:
+        raw = ("--raw", f"--rate={RATE}", "--channels=1", "--format=s16le", f"--latency-msec={milliseconds}")
+        device = (f"--server=unix:{audio.socket}", "--device=vspk.monitor", f"--process-time-msec={milliseconds}")
+        self._command = ("parecord", *device, *raw)
+        self._take = take
+        self._ended = False
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._record, daemon=True)
+        self._thread.start()
+
+    def _record(self) -> None:
+        while not self._ended:
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            assert self._process.stdout is not None
+            odd = b""
+            while data := os.read(self._process.stdout.fileno(), 65536):
+                data = odd + data
+                whole = len(data) // 2 * 2
+                odd = data[whole:]
+                self._take(time.monotonic(), np.frombuffer(data[:whole], "<i2"))
+            self._process.wait()
+            time.sleep(0.0 if self._ended else 0.2)
+
+    def restart(self) -> None:
+        """Record anew: PulseAudio moves whoever records what was the default source to the new one."""
+        if self._process is not None:
+            self._process.terminate()
+
+    def close(self) -> None:
+        self._ended = True
+        self.restart()
+        self._thread.join(2.0)
+
+
+class Monitor(Recorder):
+    """Records the sink from outside.
 
     A sample's time is its place in the recording on the fastest chunk's clock of the seconds around it: chunks are
-    late sometimes, never early. `chain` seconds may be taken off for what the recording itself adds.
+    late sometimes, never early.
     """
 
     def __init__(self, room: Room) -> None:
-        server, raw = f"--server={room.environ['PULSE_SERVER']}", ("--raw", f"--rate={RATE}", "--channels=1")
-        command = ("parecord", server, "--device=vspk.monitor", *raw, "--format=s16le", "--latency-msec=5")
-        self._recorder = subprocess.Popen((*command, "--process-time-msec=5"), stdout=subprocess.PIPE)
-        self.chunks: list[tuple[float, NDArray[np.int16]]] = []
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self.chunks: list[tuple[float, Samples]] = []
+        super().__init__(room.audio, lambda at, samples: self.chunks.append((at, samples)), 5)
         until(lambda: bool(self.chunks), 5.0, "the sink's monitor gives no sound")
 
-    def _read(self) -> None:
-        assert self._recorder.stdout is not None
-        odd = b""
-        while data := os.read(self._recorder.stdout.fileno(), 65536):
-            data = odd + data
-            whole = len(data) // 2 * 2
-            odd = data[whole:]
-            self.chunks.append((time.monotonic(), np.frombuffer(data[:whole], "<i2")))
+    def __enter__(self) -> Self:
+        return self
 
-    def close(self) -> None:
-        self._recorder.terminate()
-        self._recorder.wait()
-        self._thread.join(2.0)
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def heard(self) -> Heard:
         return Heard(list(self.chunks))
@@ -208,7 +246,7 @@ class Monitor:
 class Heard:
     """A recording with the time of every sample."""
 
-    def __init__(self, chunks: list[tuple[float, NDArray[np.int16]]]) -> None:
+    def __init__(self, chunks: list[tuple[float, Samples]]) -> None:
         self.samples = np.concatenate([samples for _, samples in chunks])
         ends = np.cumsum([samples.size for _, samples in chunks])
         self._ends, self._zero = ends, np.array([at for at, _ in chunks]) - ends / RATE
@@ -253,20 +291,6 @@ def counted_between(notes: Notes) -> dict[str, float]:
     return {name: number(value) - number(told[0][name]) for name, value in told[-1].items()}
 
 
-def use_room(room: Room) -> None:
-    """PortAudio of this process shall use the room's devices; before it is loaded."""
-    os.environ.update(room.environ)
-
-
-def until(happened: Callable[[], object], timeout: float, complaint: str) -> None:
-    """Wait for another process."""
-    deadline = time.monotonic() + timeout
-    while not happened():
-        if time.monotonic() > deadline:
-            raise TimeoutError(complaint)
-        time.sleep(0.01)
-
-
 def cpu(pid: int) -> float:
     """Seconds of CPU that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -281,3 +305,9 @@ def cpu_of_threads(pid: int) -> dict[str, float]:
         fields = tail.split()
         found[f"{head.split('(', 1)[1]}/{task.name}"] = (int(fields[11]) + int(fields[12])) / TICKS
     return found
+
+
+def memory(pid: int) -> float:
+    """Resident MB."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,34 +1,13 @@
-"""Rooms, loudspeakers and voices for benchmarks of the sound path: everything between two air gaps, made of numbers.
-
-The real voices are recordings of people in the folder named by `VOICECHAT_SPEECH` (or `--speech`); the checkout ships
-none. Assistants speak with the built-in voice, with espeak-ng's where that program is installed, and with recordings.
-"""
+"""Rooms between a loudspeaker and a microphone, made of numbers, for benchmarks of the sound path."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from tests.bench.voices import Sound
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
-from voicechat.audio.files import WavMic
-from voicechat.audio.sound_format import Resampler
-
-Sound = npt.NDArray[np.float32]
-
-SPEECH = Path(os.environ.get("VOICECHAT_SPEECH", Path(__file__).resolve().parents[3] / "shared" / "speech"))
-ESPEAK = ("en-us", "en-us+f4", "en-gb+m3", "en-gb+f2", "en-us+m7", "en-gb-scotland")
-_SAYS = (
-    "Well, let me think about that for a moment. There are three things that matter here. First, the weather is going "
-    "to change tomorrow afternoon, so take a coat. Second, the train leaves at a quarter past seven, not at eight. And "
-    "third, you asked me to remind you of the tickets, which are in the drawer next to the kitchen door."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +105,6 @@ def rooms(*, held_out: bool) -> list[Acoustics]:
     ]
 
 
-def active_rms(sound: Sound) -> float:
-    """RMS of the parts within 30 dB of the loudest 30 ms: pauses do not make a voice soft."""
-    frames = sound[: len(sound) // 1440 * 1440].reshape(-1, 1440)
-    energy = np.mean(frames.astype(np.float64) ** 2, axis=1)
-    return float(np.sqrt(np.mean(energy[energy > energy.max() * 1e-3])))
-
-
-def onset(sound: Sound) -> float:
-    """Seconds to the first 30 ms within 30 dB of the loudest 30 ms."""
-    frames = sound[: len(sound) // 480 * 480].reshape(-1, 480)
-    energy = np.convolve(np.mean(frames.astype(np.float64) ** 2, axis=1), np.ones(3) / 3, "valid")
-    return float(np.argmax(energy > energy.max() * 1e-3)) * 0.01
-
-
-def level(sound: Sound, rms: float) -> Sound:
-    """The sound at an active RMS."""
-    return np.asarray(sound * (rms / active_rms(sound)), dtype=np.float32)
-
-
 def pink(seconds: float, rms: float, seed: int) -> Sound:
     """Noise that falls 3 dB an octave, as rooms have it."""
     size = int(seconds * SAMPLE_RATE)
@@ -152,43 +112,3 @@ def pink(seconds: float, rms: float, seed: int) -> Sound:
     spectrum /= np.sqrt(np.maximum(np.arange(len(spectrum)), size * 40 / SAMPLE_RATE))
     noise = np.fft.irfft(spectrum, size)
     return np.asarray(noise * (rms / np.sqrt(np.mean(noise**2))), dtype=np.float32)
-
-
-def read(path: Path) -> Sound:
-    """A whole sound file, float32 at 48 kHz."""
-    mic = WavMic(str(path))
-    return np.concatenate([mic.read() for _ in range(int(mic.duration * 100))])
-
-
-def recordings(folder: Path, *, held_out: bool) -> dict[str, Sound]:
-    """Every other recording by name; the held-out half was never used to choose a number."""
-    names = sorted(folder.glob("*.wav"))
-    return {path.stem: read(path) for path in names[int(held_out) :: 2]}
-
-
-def assistants(folder: Path, *, held_out: bool) -> dict[str, Sound]:
-    """Voices an assistant may have: name -> at least ten seconds. Pauses inside are those of the text."""
-    voices = {
-        name: sound for name, sound in recordings(folder, held_out=held_out).items() if len(sound) > 5 * SAMPLE_RATE
-    }
-    if shutil.which("espeak-ng"):
-        for name in ESPEAK[int(held_out) :: 2]:
-            voices[name] = _espeak(name)
-    else:
-        print("espeak-ng is not installed: the assistants speak with recordings and the built-in voice only.")
-    voices["built-in"] = _built_in()
-    return {name: np.resize(sound, max(len(sound), 12 * SAMPLE_RATE)) for name, sound in voices.items()}
-
-
-def _espeak(voice: str) -> Sound:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "said.wav"
-        subprocess.run(["espeak-ng", "-v", voice, "-s", "165", "-w", str(path), _SAYS], check=True)
-        return read(path)
-
-
-def _built_in() -> Sound:
-    """What our own server says, at 48 kHz."""
-    from voicechat.local_server.speech.engine import load_engine
-
-    return Resampler(24_000, SAMPLE_RATE).convert(np.concatenate(list(load_engine().voice.speak(_SAYS))))

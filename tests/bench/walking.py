@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tests.bench.rig import Recorder
 from tests.bench.walk_checks import (
     LOUD,
     Look,
@@ -100,42 +101,6 @@ class Screen:
                 self._looks.append(look)
 
 
-class Listener:
-    """Peaks of a sink's monitor as they come; starts again when the sound server does."""
-
-    def __init__(self, audio: VirtualAudio, peaks: list[tuple[float, float]]) -> None:
-        self._command = ("parecord", f"--server=unix:{audio.socket}", "--device=vspk.monitor", "--raw", "--rate=48000",
-                         "--channels=1", "--format=s16le", "--latency-msec=20")  # fmt: skip
-        self._peaks = peaks
-        self._ended = False
-        self._process: subprocess.Popen[bytes] | None = None
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        while not self._ended:
-            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            assert self._process.stdout is not None
-            odd = b""
-            while data := os.read(self._process.stdout.fileno(), 65536):
-                data = odd + data
-                odd = data[len(data) // 2 * 2 :]
-                samples = np.frombuffer(data[: len(data) // 2 * 2], "<i2").astype(np.int32)
-                self._peaks.append((time.monotonic(), float(np.abs(samples).max(initial=0)) / 32768))
-            self._process.wait()
-            time.sleep(0.2)
-
-    def restart(self) -> None:
-        """Record anew: PulseAudio moves whoever records what was the default source to the new one."""
-        if self._process is not None:
-            self._process.kill()
-
-    def close(self) -> None:
-        self._ended = True
-        self.restart()
-        self._thread.join(2.0)
-
-
 class Server:
     """`walk_server` on one port, however often it is killed."""
 
@@ -208,7 +173,7 @@ class Walk:
         with contextlib.ExitStack() as ends:
             ends.callback(self.audio.stop)
             self._start_sound()
-            self.listener = Listener(self.audio, self.seen.speaker)
+            self.listener = Recorder(self.audio, self._note_peak, 20)
             ends.callback(self.listener.close)
             if self.plan["server"] != "spawned":
                 self.server = Server(self.folder, self.plan["server"])
@@ -227,6 +192,9 @@ class Walk:
         gaps = [f"{a:.1f}-{b:.1f}" for a, b in pauses]
         self._log.write(f"heard {' '.join(heard)}\nthe recorder paused {' '.join(gaps)}\n")
         self._log.writelines(f"{look.at:.1f} deck {look.badge} | {look.reply}\n" for look in self.seen.looks)
+
+    def _note_peak(self, at: float, samples: npt.NDArray[np.int16]) -> None:
+        self.seen.speaker.append((at, float(np.abs(samples.astype(np.int32)).max(initial=0)) / 32768))
 
     def _run(self) -> None:
         mark = str(self.folder / "state")

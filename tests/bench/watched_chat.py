@@ -128,7 +128,7 @@ def engine(descriptor: int) -> None:
 
 
 def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
-    from tests.bench.watched_screen import repaint_whole, watch_screen
+    from tests.bench.watched_screen import watch_screen
     from voicechat.__main__ import obey
     from voicechat.config.locations import engine_log
     from voicechat.engine import host
@@ -143,9 +143,7 @@ def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
             )  # fmt: skip
 
     setattr(host, "spawn", spawn)  # noqa: B010
-    watch_screen(descriptor)
-    if fps:
-        repaint_whole(fps)
+    watch_screen(descriptor, fps)
     sys.exit(obey(arguments))
 
 

@@ -50,8 +50,8 @@ class Watcher:
                 self.note("shown", turn.item_id, turn.text + turn.rest)
 
 
-def watch_screen(descriptor: int) -> None:
-    """From the moment on at which the screen stands."""
+def watch_screen(descriptor: int, fps: float) -> None:
+    """From the moment on at which the screen stands; with `fps` all of it is painted so many times a second."""
     mounted, display, lines = TalkScreen.on_mount, VoiceChatApp._display, Turn.make_lines
     watchers: list[Watcher] = []
 
@@ -59,6 +59,8 @@ def watch_screen(descriptor: int) -> None:
         mounted(talk)
         watchers.append(Watcher(descriptor, talk))
         talk.set_interval(LOOK_EVERY, watchers[-1].look)
+        if fps:
+            talk.set_interval(1 / fps, lambda: [widget.refresh() for widget in (talk, *talk.walk_children())])
 
     def counted(app: VoiceChatApp, screen: object, renderable: object) -> None:
         if watchers and renderable is not None:
@@ -73,20 +75,3 @@ def watch_screen(descriptor: int) -> None:
     setattr(TalkScreen, "on_mount", on_mount)  # noqa: B010
     setattr(VoiceChatApp, "_display", counted)  # noqa: B010
     setattr(Turn, "make_lines", made)  # noqa: B010
-
-
-def repaint_whole(fps: float) -> None:
-    """The whole screen is painted so many times a second, whatever has changed."""
-    mounted = TalkScreen.on_mount
-
-    def on_mount(talk: TalkScreen) -> None:
-        mounted(talk)
-
-        def repaint() -> None:
-            for widget in talk.walk_children():
-                widget.refresh()
-            talk.refresh()
-
-        talk.set_interval(1 / fps, repaint)
-
-    setattr(TalkScreen, "on_mount", on_mount)  # noqa: B010

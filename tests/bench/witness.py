@@ -12,16 +12,14 @@ from __future__ import annotations
 import gc
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 from tests.bench.bars import Figure
-from tests.bench.rig import Notes, NotesReader, number
+from tests.bench.rig import Child, Notes, number
 
 SLEEP, LATE = 0.005, 0.005
 PRIORITY = 60
@@ -34,16 +32,15 @@ class Witness:
     """One process a processor, from entering to leaving."""
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            self._readers = [self._begin(stack, cpu) for cpu in sorted(os.sched_getaffinity(0))]
-            self._stack = stack.pop_all()
+        self._processes = [Child("witness", str(cpu)) for cpu in sorted(os.sched_getaffinity(0))]
         self._began, self._stolen = time.monotonic(), stolen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        share = (stolen() - self._stolen) / (time.monotonic() - self._began) / len(self._readers)
+        share = (stolen() - self._stolen) / (time.monotonic() - self._began) / len(self._processes)
         self._share = 100 * share
-        self._stack.close()
+        for process in self._processes:
+            process.kill()
 
     @property
     def pauses(self) -> list[tuple[float, float]]:
@@ -72,14 +69,7 @@ class Witness:
         ]
 
     def _notes(self) -> Notes:
-        return [note for reader in self._readers for note in list(reader.all)]
-
-    def _begin(self, stack: ExitStack, cpu: int) -> NotesReader:
-        command = [sys.executable, "-m", "tests.bench.witness", str(cpu)]
-        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE))
-        stack.callback(process.terminate)
-        assert process.stdout is not None
-        return NotesReader(process.stdout.fileno())
+        return [note for process in self._processes for note in list(process.notes.all)]
 
 
 def stolen() -> float:
