@@ -28,7 +28,7 @@ from voicechat.local_server.answer import Out, Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.sound_formats import Resampler
 from voicechat.local_server.speech.engine import SpeechEngine
 from voicechat.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, InputAudioBufferCleared

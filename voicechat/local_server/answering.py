@@ -14,7 +14,7 @@ from voicechat.local_server.answer import VOICE_RATE, Answer, AnswerRequest, Out
 from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.playout import RATE, Moved, Pcm, Playout, Started, Stopped
-from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.sound_formats import Samples, int16, resampled
 from voicechat.protocol.items import ErrorDetail
 from voicechat.protocol.server_events import (

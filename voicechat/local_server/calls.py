@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import refusal_response
 from voicechat.local_server.house import MOST_SESSIONS, House, first_config
-from voicechat.local_server.live import LiveSession, configured
-from voicechat.local_server.live_commands import OFFER
+from voicechat.local_server.live import LiveSession, configured, refusal_of_offer
 from voicechat.local_server.playout import FRAME
+from voicechat.local_server.refusals import Refusal, invalid
 from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig
-from voicechat.local_server.shapes import Refusal, invalid
 from voicechat.protocol.dialects import Dialect
 from voicechat.rtc.peer import Peer
 from voicechat.visitors import sent_in_time
@@ -167,7 +166,7 @@ class CallDesk:
             asked = None
         if not isinstance(asked, dict):
             return refusal_response(400, Refusal("invalid_json", "The body is not a JSON object."))
-        if refusal := OFFER(asked, ""):
+        if refusal := refusal_of_offer(asked):
             return refusal_response(400, refusal)
         session, call_id = asked["session"], new_id("live")
         config = configured(session, call_id)

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.refusals import Refusal
 from voicechat.protocol.items import Item
 
 KEPT_SOUND = 240.0

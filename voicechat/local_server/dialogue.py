@@ -2,10 +2,7 @@
 
 Pure: no clock, no device, no connection. `now` is passed in (seconds, any origin), and what takes time (recognising,
 thinking, speaking) is asked for with an action and comes back through a method. Every method returns what is to be sent
-and done, in order. Client events are judged by `session_shape`, written from the protocol alone, so that this server
-notices what a client gets wrong: a bad field refuses the whole event with code, param and the client's event_id.
-
-The client's hand on the conversation: create, retrieve, truncate and delete items, with the service's refusals.
+and done, in order. A bad field refuses the whole event with code, param and the client's event_id (`refusals`).
 """
 
 from __future__ import annotations
@@ -26,10 +23,16 @@ from voicechat.local_server.brain import Turn
 from voicechat.local_server.conversation import Conversation, Entry, cut
 from voicechat.local_server.listening import Ears, Listening
 from voicechat.local_server.playout import Pcm, Playout
+from voicechat.local_server.refusals import Refusal, invalid, missing, refusal_of
 from voicechat.local_server.replies import STILL_THERE, Replies, default_wish, input_entries, read_wish
-from voicechat.local_server.session_config import SessionConfig, dialect_of, read_update, updated, voice_name
-from voicechat.local_server.session_shape import BETA_RESPONSE, CLIENT_EVENTS, GA_RESPONSE
-from voicechat.local_server.shapes import Refusal, invalid, missing, one_of
+from voicechat.local_server.session_config import (
+    SessionConfig,
+    beta_modalities,
+    dialect_of,
+    read_update,
+    updated,
+    voice_name,
+)
 from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, read_sound, resampled, write_sound
 from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded, VadEvent
 from voicechat.protocol.client_events import (
@@ -47,6 +50,7 @@ from voicechat.protocol.client_events import (
 )
 from voicechat.protocol.codec import ClientFrame, decode_client
 from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.event_shapes import TRANSCRIPTION_UPDATE, client_types, event_shape
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.server_events import (
     ConversationCreated,
@@ -60,6 +64,7 @@ from voicechat.protocol.server_events import (
     SessionUpdated,
 )
 from voicechat.protocol.session_dialects import response_options_to_ga
+from voicechat.protocol.shapes import ByKind, Fields, FreeForm, Shape, Text, Word
 from voicechat.protocol.wire import JsonValue
 
 Transport = Literal["webrtc", "websocket"]
@@ -226,7 +231,7 @@ class Dialogue:
             return [*before, _error(Refusal("invalid_json", "The message is not a JSON object."), None)]
         given_id = decoded.raw.get("event_id")
         event_id = given_id if isinstance(given_id, str) else None
-        result = _misshapen(decoded.raw) or self._obey(decoded.event, decoded.raw, now)
+        result = _misshapen(decoded.raw, self.dialect) or self._obey(decoded.event, decoded.raw, now)
         outs: list[Out] = [_error(result, event_id)] if isinstance(result, Refusal) else result
         return [*before, *outs, *self._follow_up()]
 
@@ -421,10 +426,9 @@ class Dialogue:
         return outs
 
     def _create(self, options: dict[str, JsonValue]) -> Result:
-        shape = BETA_RESPONSE if self.dialect == "beta" else GA_RESPONSE
-        if refusal := shape(options, "response"):
-            return refusal
         if self.dialect == "beta":
+            if refusal := beta_modalities(options, "response"):
+                return refusal
             options = response_options_to_ga(options)
         context = None
         if options.get("input") is not None:
@@ -438,11 +442,19 @@ class Dialogue:
         return made
 
 
-def _misshapen(raw: dict[str, JsonValue]) -> Refusal | None:
-    """What is wrong with the form of a client event, its session or response apart."""
+_UPDATES: dict[str, Shape] = {"type": Text(), "event_id": ByKind(text=Text(), null=True), "session": FreeForm()}
+
+
+def _misshapen(raw: dict[str, JsonValue], dialect: Dialect) -> Refusal | None:
+    """What is wrong with the form of a client event; a session inside is judged by its own dialect."""
     if "type" not in raw:
         return missing("type")
-    return one_of(*CLIENT_EVENTS)(raw["type"], "type") or CLIENT_EVENTS[str(raw["type"])](raw, "")
+    kinds = (*client_types(dialect), TRANSCRIPTION_UPDATE)
+    if refusal := refusal_of(raw["type"], Word(kinds), "type"):
+        return refusal
+    kind = str(raw["type"])
+    shape = None if kind.endswith("session.update") else event_shape(kind, dialect)
+    return refusal_of(raw, shape or Fields(_UPDATES, required=("session",)), "")
 
 
 def _error(refusal: Refusal, event_id: str | None) -> ServerError:

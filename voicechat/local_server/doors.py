@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from voicechat.local_server.shapes import Refusal
+from voicechat.local_server.refusals import Refusal
 
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, OpenAI-Beta, OpenAI-Safety-Identifier, X-OpenAI-Agents-SDK, X-API-Key"

@@ -14,9 +14,9 @@ from voicechat.local_server.brain import Brain
 from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.faults import NO_FAULT, Fault
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session import ClientSession, Line, Senses, Session
 from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
-from voicechat.local_server.shapes import Refusal
 from voicechat.protocol.dialects import Dialect
 
 if TYPE_CHECKING:

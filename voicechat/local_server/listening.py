@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from voicechat.local_server.answer import Out, Recognise, Tag, transcription_usage
 from voicechat.local_server.conversation import Conversation, Entry, with_transcript
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.shapes import Refusal
 from voicechat.local_server.sound_formats import Samples, int16
 from voicechat.local_server.speech.vad import (
     FRAME,

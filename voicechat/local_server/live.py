@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -24,12 +24,14 @@ from numpy.typing import NDArray
 
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.house import House
-from voicechat.local_server.live_commands import COMMANDS
 from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.refusals import Refusal, invalid, refusal_of
 from voicechat.local_server.session import ClientSession, Line, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, read_update, updated
-from voicechat.local_server.shapes import Refusal, invalid
 from voicechat.local_server.sound_formats import RATES, Resampler, int16, read_sound, write_sound
+from voicechat.protocol import shapes
+from voicechat.protocol.session_fields import LIVE_SESSION, LIVE_UPDATE
+from voicechat.protocol.shapes import ByKind, FreeForm, Shape, Text, Word
 from voicechat.protocol.wire import JsonValue
 from voicechat.tasks import spawn
 
@@ -51,6 +53,25 @@ DELEGATE: Fields = {
     "parameters": {"type": "object", "properties": {"request": {"type": "string"}}, "required": ["request"]},
 }
 """The tool of a session whose tasks are the client's."""
+
+_TEXT = Text()
+_SESSION = replace(LIVE_SESSION, required=("model",))
+_APPEND: dict[str, Shape] = {"content": _TEXT, "delegation_id": ByKind(text=_TEXT, null=True)}
+COMMANDS: dict[str, dict[str, Shape]] = {
+    "session.start": {"session": _SESSION},
+    "session.update": {"session": LIVE_UPDATE},
+    "session.input_audio.append": {"audio": _TEXT},
+    "session.input_audio.mute": {},
+    "session.input_audio.unmute": {},
+    "session.output_audio.fixture.play": {"audio": _TEXT},
+    "session.instructions.append": _APPEND,
+    "session.thinking.append": _APPEND,
+    "session.commentary.append": _APPEND,
+    "response.item.create": {"item": FreeForm()},
+    "response.create": {},
+    "session.close": {},
+}
+"""What each command of a client must hold, beside `type` and perhaps `event_id`."""
 
 Media = Literal["websocket", "webrtc"]
 Pcm = NDArray[np.int16]
@@ -116,13 +137,8 @@ class LiveSession:
             return
         given = command.get("event_id")
         event_id = given if isinstance(given, str) else None
-        kind = command.get("type")
-        shape = COMMANDS.get(kind) if isinstance(kind, str) else None
-        if shape is None:
-            self._refuse(invalid("type", f"{str(kind)[:64]!r} is no command of a Live session."), event_id)
-        elif refusal := shape(command, "") or self._out_of_turn(str(kind)):
-            self._refuse(refusal, event_id)
-        elif refusal := self._obey(str(kind), command, event_id):
+        kind = str(command.get("type"))
+        if refusal := _misshapen(kind, command) or self._out_of_turn(kind) or self._obey(kind, command, event_id):
             self._refuse(refusal, event_id)
 
     def exchange(self, heard: Pcm) -> Pcm:
@@ -500,6 +516,32 @@ class LiveSession:
         self._view(event)
 
 
+def _misshapen(kind: str, command: Fields) -> Refusal | None:
+    members = COMMANDS.get(kind)
+    if members is None:
+        return invalid("type", f"{kind[:64]!r} is no command of a Live session.")
+    shape = shapes.Fields({"type": _TEXT, "event_id": ByKind(text=_TEXT, null=True), **members}, tuple(members))
+    return refusal_of(command, shape, "") or _delegates_decisions(_part(command, "session"))
+
+
+def _delegates_decisions(session: Fields) -> Refusal | None:
+    if session.get("triggers") or _part(session, "delegation").get("type") == "decisions":
+        path = "session.triggers" if session.get("triggers") else "session.delegation"
+        return invalid(path, "this server delegates no decisions.")
+    return None
+
+
+def refusal_of_offer(offer: Fields) -> Refusal | None:
+    """What is wrong with the body of a WebRTC offer."""
+    transport = shapes.Fields({"type": Word(("webrtc",)), "sdp": _TEXT}, required=("type", "sdp"))
+    shape = shapes.Fields({"session": _SESSION, "transport": transport}, required=("session", "transport"))
+    if refusal := refusal_of(offer, shape, "") or _delegates_decisions(_part(offer, "session")):
+        return refusal
+    if "format" in _part(_part(offer, "session"), "audio"):
+        return invalid("session.audio.format", "the audio of a WebRTC session is on its media tracks.")
+    return None
+
+
 def configured(session: Fields, session_id: str) -> SessionConfig | Refusal:
     """The configuration of the session inside: turn detection on, both transcripts, the tools of the delegation."""
     config = fresh_config(str(session.get("model")), session_id)
@@ -542,7 +584,7 @@ def history(session: Fields) -> list[Fields]:
         if isinstance(message, dict) and isinstance(content := message.get("content"), list):
             role, kind = kinds.get(str(message.get("role")), ("assistant", "output_text"))
             parts: list[JsonValue] = [
-                {"type": kind, "text": part["text"]} for part in content if isinstance(part, dict)
+                {"type": kind, "text": part.get("text") or ""} for part in content if isinstance(part, dict)
             ]
             made.append({"type": "message", "role": role, "content": parts})
     return made

@@ -16,6 +16,7 @@ from voicechat.local_server.answer import AnswerRequest, Out, heard_tokens, text
 from voicechat.local_server.answering import Answering
 from voicechat.local_server.brain import FunctionTool, Role, ToolOutput, Turn
 from voicechat.local_server.conversation import Conversation, Entry
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import (
     SessionConfig,
     function_tools,
@@ -23,7 +24,6 @@ from voicechat.local_server.session_config import (
     tool_choice,
     voice_name,
 )
-from voicechat.local_server.shapes import Refusal
 from voicechat.local_server.speech.text import english_only, foreign_language
 from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.wire import JsonValue

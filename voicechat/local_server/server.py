@@ -16,10 +16,12 @@ from voicechat.local_server.calls import CallDesk, key_of, spoken_dialect
 from voicechat.local_server.doors import cors_headers, refusal_response, why_not
 from voicechat.local_server.house import LIVE_MODEL, MODEL, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession
+from voicechat.local_server.refusals import Refusal, invalid, refusal_of
 from voicechat.local_server.session import ClientSession, Line, new_id
 from voicechat.local_server.session_config import Fields, read_update
-from voicechat.local_server.shapes import Refusal, integer, invalid, one_of, record
+from voicechat.protocol import shapes
 from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.shapes import Number, Word
 from voicechat.tasks import spawn
 from voicechat.visitors import arrived, listen, sent_in_time
 
@@ -324,7 +326,7 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     return response
 
 
-_LIFE = record({"anchor": one_of("created_at"), "seconds": integer(10, 7200)})
+_LIFE = shapes.Fields({"anchor": Word(("created_at",)), "seconds": Number(10, 7200, whole=True)})
 
 
 def _life_in(body: Fields) -> float | Refusal:
@@ -333,7 +335,7 @@ def _life_in(body: Fields) -> float | Refusal:
     if after is None:
         return TOKEN_LIFE
     seconds = after.get("seconds") if isinstance(after, dict) else None
-    return _LIFE(after, "expires_after") or (float(seconds) if isinstance(seconds, int) else TOKEN_LIFE)
+    return refusal_of(after, _LIFE, "expires_after") or (float(seconds) if isinstance(seconds, int) else TOKEN_LIFE)
 
 
 async def _read_object(request: web.Request) -> Fields | Refusal:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from voicechat.local_server.brain import FunctionTool
-from voicechat.local_server.session_shape import BETA_SESSION, GA_SESSION, GA_TRANSCRIPTION_SESSION
-from voicechat.local_server.shapes import Refusal, missing
+from voicechat.local_server.refusals import Refusal, invalid, missing, refusal_of
 from voicechat.protocol.dialects import Dialect, detect_dialect
+from voicechat.protocol.event_shapes import SESSIONS
 from voicechat.protocol.session_dialects import in_dialect
+from voicechat.protocol.session_fields import TRANSCRIPTION_SESSION
 from voicechat.protocol.wire import JsonValue
 
 Fields: TypeAlias = dict[str, JsonValue]
@@ -192,15 +193,22 @@ def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: boo
     """
     spoken = dialect_of(session, dialect)
     if spoken == "beta":
-        if refusal := BETA_SESSION(session, "session"):
+        if refusal := refusal_of(session, SESSIONS["beta"], "session") or beta_modalities(session, "session"):
             return refusal
         patch = in_dialect(session, "ga").session
         patch["type"] = "transcription" if is_beta_transcription else "realtime"
         return patch
     if "type" not in session:
         return missing("session.type")
-    shape = GA_TRANSCRIPTION_SESSION if session["type"] == "transcription" else GA_SESSION
-    return shape(session, "session") or session
+    shape = TRANSCRIPTION_SESSION if session["type"] == "transcription" else SESSIONS["ga"]
+    return refusal_of(session, shape, "session") or session
+
+
+def beta_modalities(fields: Fields, path: str) -> Refusal | None:
+    """Beta makes no sound without text."""
+    if fields.get("modalities") != ["audio"]:
+        return None
+    return invalid(f"{path}.modalities", "supported combinations are: ['text'] and ['audio', 'text'].")
 
 
 def dialect_of(session: Fields, spoken: Dialect) -> Dialect:

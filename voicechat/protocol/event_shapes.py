@@ -18,6 +18,8 @@ from voicechat.protocol.session_fields import (
     MAX_OUTPUT_TOKENS,
     PROMPT,
     REALTIME,
+    SEMANTIC_VAD,
+    SERVER_VAD,
     TEMPERATURE,
     TOOL_CHOICE,
     TOOLS,
@@ -109,6 +111,7 @@ def _input(items: ItemShape) -> Shape:
 
 
 ITEMS: dict[Dialect, ItemShape] = {"ga": _items("ga"), "beta": _items("beta"), "xai": _items("xai")}
+_BETA_TOOL_CHOICE = ByKind(text=Word(("none", "auto", "required")), table=FreeForm())
 _FOR_ONE_ANSWER: dict[str, Shape] = {
     "conversation": Word(("auto", "none")),
     "instructions": _MAYBE,
@@ -138,12 +141,14 @@ RESPONSES: dict[Dialect, Fields] = {
             "output_audio_format": Word(("pcm16", "g711_ulaw", "g711_alaw")),
             "max_response_output_tokens": MAX_OUTPUT_TOKENS,
             "temperature": TEMPERATURE,
-            "tool_choice": ByKind(text=Word(("none", "auto", "required")), table=FreeForm()),
+            "tool_choice": _BETA_TOOL_CHOICE,
         }
     ),
     "xai": Fields({"instructions": _MAYBE, "modalities": ListOf(Word(("audio", "text")), at_least=1)}),
 }
+_BETA_SERVER_VAD = Fields({name: one for name, one in SERVER_VAD.members.items() if name != "idle_timeout_ms"})
 _BETA_OF_ITS_OWN: dict[str, Shape] = {
+    "turn_detection": ByKind(table=Tagged({"server_vad": _BETA_SERVER_VAD, "semantic_vad": SEMANTIC_VAD}), null=True),
     "modalities": ListOf(Word(("audio", "text")), at_least=1),
     "input_audio_format": Word(("pcm16", "g711_ulaw", "g711_alaw")),
     "output_audio_format": Word(("pcm16", "g711_ulaw", "g711_alaw")),
@@ -151,7 +156,7 @@ _BETA_OF_ITS_OWN: dict[str, Shape] = {
     "model": _NAME,
     "temperature": TEMPERATURE,
     "tools": TOOLS,
-    "tool_choice": Word(("none", "auto", "required")),
+    "tool_choice": _BETA_TOOL_CHOICE,
     "tracing": TRACING,
     "include": INCLUDE,
 }
@@ -165,7 +170,7 @@ SESSIONS: dict[Dialect, Fields] = {
     "beta": Fields({**BETA_SHAPES, **_BETA_OF_ITS_OWN}),
     "xai": Fields(_XAI_SESSION),
 }
-"""For completion; whether a session is right is for `check_session` to say."""
+"""For completion, and for the local server; what our client sends is for `check_session` to say."""
 
 TRANSCRIPTION_UPDATE = "transcription_session.update"
 

@@ -258,6 +258,11 @@ class ByKind:
         """See `Shape`."""
         if value is None and self.null:
             return None
+        shape = self.shape_for(value)
+        return shape.check(value, path, report) if shape else ABSENT
+
+    def shape_for(self, value: object) -> Shape | None:
+        """The shape for a value of this kind; for a kind that is not taken, the one to be told about instead."""
         match value:
             case str():
                 shape = self.text
@@ -271,8 +276,7 @@ class ByKind:
                 shape = self.listing
             case _:
                 shape = None
-        shape = shape or self.table or self.number or self.text
-        return shape.check(value, path, report) if shape else ABSENT
+        return shape or self.table or self.number or self.text
 
 
 def named(name: str) -> str:

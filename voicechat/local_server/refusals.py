@@ -1,0 +1,191 @@
+"""Refusals in the service's words: code, message and param of the first thing that is wrong with what a client sent.
+
+What may be sent is described once, in `protocol` (`session_fields`, `event_shapes`), for client, server and
+`session check`; this module reads the same description as strictly as a service does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from voicechat.protocol.event_shapes import ROLES, ItemShape
+from voicechat.protocol.session_fields import FUNCTION_TOOL
+from voicechat.protocol.shapes import ByKind, Fields, Flag, FreeForm, ListOf, Number, Shape, Tagged, Text, Word
+from voicechat.protocol.wire import JsonValue
+
+_LONGEST = dict.fromkeys(("id", "item_id", "call_id", "previous_item_id", "response_id", "name"), 64) | {
+    "event_id": 512,
+    "audio": 20 * 1024 * 1024,  # 15 MiB as base64
+    "image_url": 20 * 1024 * 1024,
+}
+"""Characters of a text, by the name of its field; for all others `_LONG`."""
+_LONG = 262_144
+_MOST_ENTRIES = {"output_modalities": 1}
+_RANGES = {"idle_timeout_ms": (5_000, 30_000)}
+"""Where the service refuses what the client's check only doubts."""
+_NULL_TOO = frozenset(("description", "parameters", "reasoning", "include", "strict"))
+"""Fields in which stock clients send null and mean that they say nothing."""
+_METADATA = "at most 16 entries are allowed, their keys with 64 characters and their values with 512 at most."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a client event is refused: what goes into the `error` event."""
+
+    code: str
+    message: str
+    param: str | None = None
+    type: str = "invalid_request_error"
+
+
+def missing(path: str) -> Refusal:
+    return Refusal("missing_required_parameter", f"Missing required parameter: '{path}'.", path)
+
+
+def invalid(path: str, why: str) -> Refusal:
+    """The refusal of a value of the right type that cannot be."""
+    return Refusal("invalid_value", f"Invalid value for '{path}': {why}", path)
+
+
+def unsupported(value: str, words: Iterable[str], path: str) -> Refusal:
+    """The refusal of a word that is none of these."""
+    return Refusal("invalid_value", f"Invalid value: '{value[:64]}'. Supported values are: {_listed(words)}.", path)
+
+
+def refusal_of(value: JsonValue, shape: Shape, path: str) -> Refusal | None:
+    """Why this value is not of this shape; None when it is."""
+    name = path.rpartition(".")[2]
+    match shape, value:
+        case ByKind(null=True), None:
+            return None
+        case ByKind(), _:
+            return refusal_of(value, shape.shape_for(value) or FreeForm(), path)
+        case Text(), str() if len(value) <= _LONGEST.get(name, _LONG):
+            return None
+        case Text(), str():
+            return _too_long("string", len(value), _LONGEST.get(name, _LONG), path)
+        case Word(words), str():
+            return None if value in words else unsupported(value, words, path)
+        case (Flag(), bool()) | (FreeForm(), dict()):
+            return invalid(path, _METADATA) if path == "response.metadata" and not _is_metadata(value) else None
+        case Number(), int() | float() if not isinstance(value, bool) and (isinstance(value, int) or not shape.whole):
+            return _beyond(value, shape, path)
+        case ListOf(), list():
+            return _in_list(value, shape, path)
+        case Fields(), dict():
+            return _in_fields(value, shape, path)
+        case Tagged(variants), dict():
+            return _in_variant(value, "type", variants, path)
+        case ItemShape(), dict():
+            return _in_item(value, shape, path)
+        case _:
+            text = f"Invalid type for '{path}': expected {_expected(shape)}, but got {_kind_of(value)} instead."
+            return Refusal("invalid_type", text, path)
+
+
+def _in_list(value: list[JsonValue], shape: ListOf, path: str) -> Refusal | None:
+    if len(value) > (most := _MOST_ENTRIES.get(path.rpartition(".")[2], 1024)):
+        return _too_long("array", len(value), most, path)
+    if len(value) < shape.at_least:
+        return invalid(path, "at least 1 entry is needed.")
+    refusals = (refusal_of(entry, shape.inner, f"{path}[{index}]") for index, entry in enumerate(value))
+    return next((refusal for refusal in refusals if refusal), None)
+
+
+def _in_fields(value: Mapping[str, JsonValue], shape: Fields, path: str) -> Refusal | None:
+    prefix = f"{path}." if path else ""
+    for name in shape.required:
+        if name not in value:
+            return missing(prefix + name)
+    for name, entry in value.items():
+        if (entry is None and name in _NULL_TOO) or (name == "strict" and shape is FUNCTION_TOOL):
+            continue
+        if name not in shape.members:
+            return Refusal("unknown_parameter", f"Unknown parameter: '{prefix}{name}'.", prefix + name)
+        if refusal := refusal_of(entry, shape.members[name], prefix + name):
+            return refusal
+    return None
+
+
+def _in_variant(value: dict[str, JsonValue], tag: str, variants: Mapping[str, Fields], path: str) -> Refusal | None:
+    if tag not in value:
+        return missing(f"{path}.{tag}")
+    if refusal := refusal_of(value[tag], Word(tuple(variants)), f"{path}.{tag}"):
+        return refusal
+    chosen = variants[str(value[tag])]
+    return _in_fields({name: one for name, one in value.items() if name != tag or tag in chosen.members}, chosen, path)
+
+
+def _in_item(value: dict[str, JsonValue], shape: ItemShape, path: str) -> Refusal | None:
+    if value.get("type") == "message" and value.get("role") in ROLES:
+        return _in_fields(value, shape.messages[str(value["role"])], path)
+    if value.get("type") == "message":
+        return _in_variant(value, "role", shape.messages, path)
+    return _in_variant(value, "type", {**shape.others, "message": Fields({})}, path)
+
+
+def _beyond(value: float, shape: Number, path: str) -> Refusal | None:
+    if shape.only and value not in shape.only:
+        return unsupported(str(value), map(str, shape.only), path)
+    low, high = _RANGES.get(path.rpartition(".")[2], (shape.low, 2**31 if shape.high is None else shape.high))
+    if low <= value <= high:
+        return None
+    kind, side, limit = "integer" if shape.whole else "decimal", "below" if value < low else "above", low
+    word, sign = ("minimum", ">=") if value < low else ("maximum", "<=")
+    limit = low if value < low else high
+    text = f"Invalid '{path}': {kind} {side} {word} value. Expected a value {sign} {limit}, but got {value} instead."
+    return Refusal(f"{kind}_{side}_{word[:3]}_value", text, path)
+
+
+def _too_long(kind: str, length: int, most: int, path: str) -> Refusal:
+    an = "an" if kind == "array" else "a"
+    text = f"{kind} too long. Expected {an} {kind} with maximum length {most}, but got length {length} instead."
+    return Refusal(f"{kind}_above_max_length", f"Invalid '{path}': {text}", path)
+
+
+def _is_metadata(value: JsonValue) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= 16
+        and all(len(key) <= 64 and isinstance(one, str) and len(one) <= 512 for key, one in value.items())
+    )
+
+
+def _expected(shape: Shape) -> str:
+    match shape:
+        case Word(words):
+            return f"one of {_listed(words)}"
+        case Number(whole=whole):
+            return "an integer" if whole else "a decimal"
+        case Text():
+            return "a string"
+        case Flag():
+            return "a boolean"
+        case ListOf():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _kind_of(value: JsonValue) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int():
+            return "an integer"
+        case float():
+            return "a decimal"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def _listed(words: Iterable[str]) -> str:
+    *others, last = (f"'{word}'" for word in words)
+    return f"{', '.join(others)}, and {last}" if others else last
