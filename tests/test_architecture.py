@@ -68,7 +68,6 @@ OWN_TASKS = {
     "tasks.py": (1, "the helper itself"),
     "engine/assemble.py": (1, "the starting server: awaited by each attempt to connect"),
     "engine/service.py": (1, "the start of the talk: its exception is looked at with each tick"),
-    "local_server/calls.py": (2, "a done callback logs the exception and ends the call"),
     "local_server/house.py": (1, "the loading engine: awaited by each session"),
     "local_server/session.py": (2, "done callbacks turn the exception into an error event"),
     "local_server/spawn.py": (1, "awaited below, in the same function"),

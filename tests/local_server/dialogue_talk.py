@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.local_server import LoudIsVoice
-from voicechat.local_server.answer import Out, Recognise, Reply, StopReply
+from voicechat.local_server.answer import Finished, Out, Piece, Recognise, Reply, Spoken, StopReply
+from voicechat.local_server.brain import Say
 from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears
 from voicechat.local_server.playout import Pcm
-from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import Fields
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import ServerError
@@ -37,7 +37,6 @@ class Talk:
     ) -> None:
         counters: dict[str, itertools.count[int]] = {}
         started = first_config(session or {}, "test", dialect, "sess_1")
-        assert not isinstance(started, Refusal), started
         self.now = 100.0
         self.dialogue = Dialogue(
             transport=transport,
@@ -81,7 +80,7 @@ class Talk:
     def recognise(self, text: str) -> list[Out]:
         """Answer the newest recognition that was asked for."""
         asked = self.all(Recognise)[-1]
-        return self.take(self.dialogue.recognised(asked.item_id, asked.tag, text, self.now))
+        return self.take(self.dialogue.recognised(asked.item_id, asked.tag, text))
 
     def user_says(self, text: str, seconds: float = 1.0) -> list[Out]:
         """A whole turn under turn detection: voice, a pause in which the words come, and the rest of the silence."""
@@ -93,13 +92,14 @@ class Talk:
         reply = self.all(Reply)[-1]
         if reply.is_spoken:
             sound = np.full(int(24_000 * seconds), 0.25, np.float32)
-            outs = self.take(self.dialogue.voiced(reply.response_id, text, sound, self.now))
+            outs = self.made(Spoken(text, sound))
         else:
-            outs = self.take(self.dialogue.wrote(reply.response_id, text, self.now))
-        return [*outs, *(self.end_answer() if complete else [])]
+            outs = self.made(Say(text))
+        return [*outs, *(self.made(Finished()) if complete else [])]
 
-    def end_answer(self) -> list[Out]:
-        return self.take(self.dialogue.answered(self.all(Reply)[-1].response_id, self.now))
+    def made(self, piece: Piece) -> list[Out]:
+        """A piece of the newest reply that was asked for."""
+        return self.take(self.dialogue.made(self.all(Reply)[-1].response_id, piece, self.now))
 
     def play(self, seconds: float) -> Pcm:
         """Let the track take so much sound (WebRTC); the clock moves with it."""

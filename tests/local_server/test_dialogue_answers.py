@@ -7,7 +7,8 @@ import base64
 import numpy as np
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.answer import Reply, StopReply
+from voicechat.local_server.answer import Failed, Finished, Reply, StopReply
+from voicechat.local_server.brain import CallTool
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemTruncated,
@@ -248,7 +249,7 @@ def test_a_tool_call_ends_the_response_and_its_output_reaches_the_brain() -> Non
     reply = talk.last(Reply)
     assert reply.turn and reply.turn.tools[0].name == "lamp"
     talk.answer("One moment.", complete=False)
-    outs = [*talk.take(talk.dialogue.called(reply.response_id, "lamp", '{"on": true}')), *talk.end_answer()]
+    outs = [*talk.made(CallTool("lamp", '{"on": true}')), *talk.made(Finished())]
     assert events(outs)[-7:] == [
         "response.output_item.added",
         "conversation.item.added",
@@ -272,7 +273,7 @@ def test_a_tool_call_ends_the_response_and_its_output_reaches_the_brain() -> Non
 def test_a_failed_answer_says_why_in_its_status() -> None:
     talk = Talk()
     typed(talk)
-    outs = talk.take(talk.dialogue.answer_failed(talk.last(Reply).response_id, "no voice", talk.now))
+    outs = talk.made(Failed("no voice"))
     done = talk.one(ResponseDone, outs).response
     assert done.status == "failed" and done.status_details and done.status_details.error
     assert done.status_details.error.message == "no voice"

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.local_server.dialogue_talk import Talk
-from voicechat.local_server.answer import Recognise, Reply, StopReply
+from voicechat.local_server.answer import Failed, Finished, Recognise, Reply, StopReply
+from voicechat.local_server.brain import CallTool
 from voicechat.local_server.dialogue import Transport
 from voicechat.protocol.codec import decode_server, encode
 from voicechat.protocol.dialects import name_in
@@ -96,11 +97,11 @@ def step(talk: Talk, kind: str, value: Any, transport: Transport) -> None:
         case "say" if reply:
             talk.answer("One two three.", value, complete=False)
         case "finish" if reply:
-            talk.end_answer()
+            talk.made(Finished())
         case "call" if reply:
-            talk.take(talk.dialogue.called(reply.response_id, "lamp", "{}"))
+            talk.made(CallTool("lamp", "{}"))
         case "fail" if reply:
-            talk.take(talk.dialogue.answer_failed(reply.response_id, "broken", talk.now))
+            talk.made(Failed("broken"))
 
 
 @pytest.mark.parametrize("transport", ["webrtc", "websocket"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.answer import Recognise, Reply
-from voicechat.local_server.replies import STILL_THERE
+from voicechat.local_server.answer import Finished, Recognise, Reply
+from voicechat.local_server.responses import STILL_THERE
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemInputAudioTranscriptionCompleted,
@@ -133,7 +133,7 @@ def test_a_failed_recognition_is_told_in_its_place_and_not_as_an_error() -> None
     talk.voice(1.0)
     talk.silence(0.6)
     asked = talk.last(Recognise)
-    outs = talk.take(talk.dialogue.recognition_failed(asked.item_id, "broken", talk.now))
+    outs = talk.take(talk.dialogue.recognition_failed(asked.item_id, "broken"))
     assert talk.one(ConversationItemInputAudioTranscriptionFailed, outs).item_id == asked.item_id
     assert "error" not in events(outs)
 
@@ -263,7 +263,7 @@ def test_another_language_is_answered_with_one_sentence_and_the_cure_once() -> N
             item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "今天天气怎么样"}]},
         )
         talk.send("response.create", response={"output_modalities": ["text"]})
-        talk.end_answer()
+        talk.made(Finished())
     first, second = talk.all(Reply)
     assert "only English" in first.preamble and first.turn is None
     assert not second.preamble and second.turn is not None

@@ -4,19 +4,15 @@ Text goes out as it comes. A spoken answer's words are queued with the place in 
 WebSocket they go out with the sound, over WebRTC at the pace at which the service makes them (`advance`). So
 `response.done` comes long before the end of the sound there, as it does at the real service.
 
-Token counts as the service would give them, estimated: this server has no tokeniser, and nothing costs anything.
-
-Sound is exact by the published rates (the user's 10 tokens a second, the assistant's 20); text is four characters a
-token, which is right to about a quarter for English.
-
-What the dialogue asks of the session around it: the few things that take time or a connection.
+Token counts are estimates: sound by the published rates (the user's 10 tokens a second, the assistant's 20), text with
+four characters a token, which is right to about a quarter for English.
 """
 
 from __future__ import annotations
 
 import base64
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypedDict
 
@@ -24,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.brain import Turn
+from voicechat.local_server.brain import CallTool, FunctionTool, Say, Turn
 from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
 from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, write_sound
 from voicechat.protocol.items import (
@@ -65,22 +61,25 @@ _SPOKEN_PER_SECOND = 20
 
 
 def text_tokens(text: str) -> int:
-    """Estimated tokens of a text."""
     return -(-len(text) // _CHARACTERS_PER_TOKEN)
 
 
 def spoken_tokens(seconds: float) -> int:
-    """Tokens of the assistant's sound."""
+    """Of the assistant's sound."""
     return round(seconds * _SPOKEN_PER_SECOND)
 
 
-def heard_tokens(seconds: float) -> int:
-    """Tokens of the user's sound."""
-    return round(seconds * _HEARD_PER_SECOND)
+def tokens_in(entries: Iterable[Entry], instructions: str) -> tuple[int, int]:
+    """What a model would have read, and what it would have listened to."""
+    items = list(entries)
+    text = sum(text_tokens(entry.heard_text or entry.item.output or "") for entry in items if not entry.length)
+    heard = sum(round(entry.length * _HEARD_PER_SECOND) for entry in items if entry.item.role == "user")
+    return text + text_tokens(instructions), heard
 
 
 def response_usage(text_in: int, audio_in: int, text_out: int, audio_out: int) -> Usage:
     """What one response took; nothing is ever cached here."""
+    cached = CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0)
     return Usage(
         total_tokens=text_in + audio_in + text_out + audio_out,
         input_tokens=text_in + audio_in,
@@ -90,15 +89,10 @@ def response_usage(text_in: int, audio_in: int, text_out: int, audio_out: int) -
             audio_tokens=audio_in,
             image_tokens=0,
             cached_tokens=0,
-            cached_tokens_details=CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0),
+            cached_tokens_details=cached,
         ),
         output_token_details=OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
     )
-
-
-def transcription_usage(seconds: float) -> Usage:
-    """What one transcription took."""
-    return Usage(type="duration", seconds=round(seconds, 3))
 
 
 Tag: TypeAlias = tuple[int, int]
@@ -119,7 +113,7 @@ class Recognise:
 class Reply:
     """Make an answer: first say `preamble` (if any), then what the brain says to `turn` (if any).
 
-    Pieces go to `Dialogue.wrote` or, spoken, to `Dialogue.voiced`; the end is `Dialogue.answered`.
+    Pieces go to `Dialogue.made`, the last of them is `Finished` or `Failed`.
     """
 
     response_id: str
@@ -141,6 +135,30 @@ Out: TypeAlias = ServerEvent | Action
 """What a step of the dialogue yields, in order: events for the client, actions for the session."""
 
 
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A sentence of a spoken answer and its sound."""
+
+    text: str
+    samples: Samples
+    """24 kHz."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The brain has said all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The rest of the answer cannot be made."""
+
+    message: str
+
+
+Piece: TypeAlias = Say | Spoken | CallTool | Finished | Failed
+"""Of an answer in the making; `Say` is text that is not spoken."""
+
 AHEAD = 1.0
 """Seconds of an answer that count as made when its first sound is heard over WebRTC."""
 PACE = 6.0
@@ -161,9 +179,13 @@ class AnswerRequest:
     max_output_tokens: int | None = None
     metadata: dict[str, JsonValue] | None = None
     in_conversation: bool = True
-    text_in: int = 0
-    """Tokens the model would have read."""
-    audio_in: int = 0
+    instructions: str = ""
+    tools: tuple[FunctionTool, ...] = ()
+    tool_choice: str = "auto"
+    entries: tuple[Entry, ...] | None = None
+    """The items it is made of; None for the whole conversation."""
+    instead: str = ""
+    """Said without asking the brain."""
 
 
 class _Place(TypedDict):
@@ -202,18 +224,20 @@ class Answer:
         response_id: str,
         request: AnswerRequest,
         conversation: Conversation,
-        conversation_id: str,
         new_id: Callable[[str], str],
+        tokens: tuple[int, int],
         *,
         is_paced: bool,
     ) -> None:
         self.id = response_id
         self.request = request
+        self.has_begun = False
+        """It no longer waits for the words that it depends on."""
         self.is_generated = False
         """The brain has said all; only words that wait for their sound are missing."""
         self._conversation = conversation
-        self._conversation_id = conversation_id
         self._new_id = new_id
+        self._tokens = tokens
         self._is_paced = is_paced
         self._entries: list[Entry] = []
         self._items: list[Item] = []
@@ -235,11 +259,9 @@ class Answer:
         return self.is_generated and not (self._message and self._message.pending)
 
     def created(self) -> list[Out]:
-        """The answer exists."""
         return [ResponseCreated(response=self._response("in_progress"))]
 
     def wrote(self, text: str) -> list[Out]:
-        """A piece of a text answer."""
         text = self._within_limit(text, seconds=0.0)
         if not text:
             return []
@@ -270,7 +292,7 @@ class Answer:
 
     def advance(self, played: float) -> list[Out]:
         """The answer's sound was played so far (seconds): the words that are made by now."""
-        return self._say_words(self._message, made_by(played)) if self._message else []
+        return self._say_words(self._message, made_by(played))
 
     def called(self, name: str, arguments: str) -> list[Out]:
         """The model wants a function of the client's to be run. What was said before is complete with that."""
@@ -305,27 +327,21 @@ class Answer:
             self._response(status),
             status_details=details,
             output=tuple(self._items),
-            usage=response_usage(
-                self.request.text_in, self.request.audio_in, text_tokens(self._text_out), spoken_tokens(self._voiced)
-            ),
+            usage=response_usage(*self._tokens, text_tokens(self._text_out), spoken_tokens(self._voiced)),
         )
         return [*outs, ResponseDone(response=response)]
 
     def flush_words(self) -> list[Out]:
-        """Every word that still waits, at once."""
-        return self._say_words(self._message, float("inf")) if self._message else []
+        return self._say_words(self._message, float("inf"))
 
     def _within_limit(self, text: str, seconds: float) -> str:
         """The text as far as `max_output_tokens` lets it be said; a sentence is spoken whole or not at all."""
-        limit = self.request.max_output_tokens
-        if limit is None or self.limit_reached:
-            fits = text if not self.limit_reached else ""
-        else:
-            used = text_tokens(self._text_out) + spoken_tokens(self._voiced)
-            room = limit - used
-            if text_tokens(text) + spoken_tokens(seconds) <= room:
-                fits = text
-            else:
+        limit, fits = self.request.max_output_tokens, text
+        if self.limit_reached:
+            return ""
+        if limit is not None:
+            room = limit - text_tokens(self._text_out) - spoken_tokens(self._voiced)
+            if text_tokens(text) + spoken_tokens(seconds) > room:
                 self.limit_reached = True
                 fits = "" if self.request.is_spoken else text[: max(0, room * 4)].rsplit(" ", 1)[0]
         self._text_out += f" {fits}" if fits else ""
@@ -410,7 +426,7 @@ class Answer:
             id=self.id,
             object="realtime.response",
             status=status,
-            conversation_id=self._conversation_id if self.request.in_conversation else None,
+            conversation_id=self._conversation.id if self.request.in_conversation else None,
             output_modalities=("audio",) if self.request.is_spoken else ("text",),
             max_output_tokens=self.request.max_output_tokens or "inf",
             metadata=self.request.metadata,

@@ -45,7 +45,6 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """The item's id; every item of a conversation has one."""
         return self.item.id or ""
 
     def forget_sound(self) -> None:
@@ -65,7 +64,8 @@ class Entry:
 class Conversation:
     """An ordered list of items with unique ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, conversation_id: str = "conv") -> None:
+        self.id = conversation_id
         self._entries: list[Entry] = []
         self._with_sound: deque[str] = deque()
 
@@ -73,26 +73,23 @@ class Conversation:
         return iter(self._entries)
 
     def find(self, item_id: str | None) -> Entry | None:
-        """The entry with this id."""
         # From the end: what is asked for is nearly always recent.
         return next((entry for entry in reversed(self._entries) if entry.id == item_id), None)
 
     @property
     def last_id(self) -> str | None:
-        """The id of the newest item."""
         return self._entries[-1].id if self._entries else None
 
     def before(self, item_id: str) -> str | None:
-        """The id of the item in front of this one."""
         ids = [entry.id for entry in self._entries]
         at = ids.index(item_id) if item_id in ids else 0
         return ids[at - 1] if at else None
 
-    def add(self, entry: Entry, after: str | None = None) -> Refusal | None:
-        """Put an item at the end, behind another one, or in front (`root`)."""
+    def add(self, entry: Entry, after: str | None = None) -> None:
+        """Put an item at the end, behind another one, or in front (`root`). Raises Refusal for ids that cannot be."""
         if self.find(entry.id):
             text = f"Error adding item: an item with ID '{entry.id}' already exists in the conversation."
-            return Refusal("item_create_duplicate_item_id", text, "item.id")
+            raise Refusal("item_create_duplicate_item_id", text, "item.id")
         place = len(self._entries)
         if after == "root":
             place = 0
@@ -100,19 +97,13 @@ class Conversation:
             ids = [known.id for known in self._entries]
             if after not in ids:
                 text = f"Error adding item: the previous item with ID '{after}' does not exist."
-                return Refusal("item_create_invalid_previous_item_id", text, "previous_item_id")
+                raise Refusal("item_create_invalid_previous_item_id", text, "previous_item_id")
             place = ids.index(after) + 1
         self._entries.insert(place, entry)
         del self._entries[:-MOST_ITEMS]
-        return None
 
-    def remove(self, item_id: str) -> bool:
-        """Take an item out; False if there is none."""
-        entry = self.find(item_id)
-        if entry is None:
-            return False
+    def remove(self, entry: Entry) -> None:
         self._entries.remove(entry)
-        return True
 
     def keep_sound(self, entry: Entry, pcm: NDArray[np.int16], rate: int) -> None:
         """Add sound to an item, and forget the oldest sounds if that is too much."""

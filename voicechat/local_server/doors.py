@@ -13,7 +13,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from voicechat.local_server.refusals import Refusal
+from voicechat.local_server.faults import Fault
+from voicechat.local_server.refusals import Refusal, invalid
+from voicechat.protocol.wire import JsonValue
+from voicechat.visitors import sent_in_time
 
 ALLOWED_HEADERS = (
     "Authorization, Content-Type, Accept, OpenAI-Beta, OpenAI-Safety-Identifier, X-OpenAI-Agents-SDK, X-API-Key"
@@ -21,6 +24,17 @@ ALLOWED_HEADERS = (
 RETRY_AFTER = "5"
 """Seconds after which a client that found every session in use may ask again."""
 _METHODS = "GET, POST, DELETE, OPTIONS"
+_STATUS = {
+    "invalid_api_key": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "request_too_large": 413,
+    "unsupported_content_type": 415,
+    "upgrade_required": 426,
+    "model_load_error": 503,
+    "session_limit_reached": 503,
+}
+"""Of refusals by HTTP; 400 for all others."""
 
 
 def names_this_computer(host: str) -> bool:
@@ -49,20 +63,40 @@ def cors_headers(origin: str, asked_headers: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": _METHODS,
-        "Access-Control-Allow-Headers": ALLOWED_HEADERS
-        if not asked_headers.isprintable()
-        else asked_headers or ALLOWED_HEADERS,
+        "Access-Control-Allow-Headers": (asked_headers.isprintable() and asked_headers) or ALLOWED_HEADERS,
         "Access-Control-Expose-Headers": "Location",
         "Access-Control-Max-Age": "600",
         "Vary": "Origin",
     }
 
 
-def refusal_response(status: int, refusal: Refusal) -> web.Response:
-    """A refusal as the service's JSON error body."""
+def refusal_response(refusal: Refusal, status: int = 0) -> web.Response:
+    """A refusal as the service's JSON error body; its code says the status, unless that is given."""
+    status = status or _STATUS.get(refusal.code, 400)
     error = {"message": refusal.message, "type": refusal.type, "code": refusal.code, "param": refusal.param}
     headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
-    return web.json_response({"error": error}, status=status, headers=headers, dumps=json.dumps)
+    return web.json_response({"error": error}, status=status, headers=headers)
+
+
+def fault_response(fault: Fault) -> web.Response | None:
+    """What every handshake gets while this fault is in force, if it is one of the handshake."""
+    answer = fault.http_answer()
+    if answer is None:
+        return None
+    headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
+    return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
+
+
+async def read_object(request: web.Request) -> dict[str, JsonValue]:
+    """The body, a JSON object; empty where there is none. Raises Refusal."""
+    try:
+        async with sent_in_time():
+            body = json.loads(await request.read() or b"{}")
+    except (ValueError, RecursionError):
+        raise Refusal("invalid_json", "The body is not JSON.") from None
+    if not isinstance(body, dict):
+        raise invalid("body", "it must be a JSON object.")
+    return body
 
 
 def _host_of(url: str) -> str:

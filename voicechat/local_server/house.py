@@ -121,20 +121,18 @@ class House:
             return "loading"
         return "failed" if self._loading.cancelled() or self._loading.exception() else "ready"
 
-    def why_full(self) -> Refusal | None:
-        """Why no further session can be opened now."""
+    def check_room(self) -> None:
+        """Raises Refusal when no further session can be opened now."""
         if self.state == "failed":
-            return Refusal("model_load_error", "The speech engine could not be loaded.", type="server_error")
+            raise Refusal("model_load_error", "The speech engine could not be loaded.", type="server_error")
         if len(self._lines) >= MOST_SESSIONS:
             text = f"All {MOST_SESSIONS} sessions of this server are in use."
-            return Refusal("session_limit_reached", text, type="server_error")
-        return None
+            raise Refusal("session_limit_reached", text, type="server_error")
 
-    def enter(self, line: Line) -> Refusal | None:
-        """Give a line a place until it leaves, or say why there is none. Ask before anything is awaited."""
-        if (refusal := self.why_full()) is None:
-            self._lines.append(line)
-        return refusal
+    def enter(self, line: Line) -> None:
+        """Give a line a place until it leaves. Raises Refusal. To be called before anything is awaited."""
+        self.check_room()
+        self._lines.append(line)
 
     def leave(self, line: Line) -> None:
         """Free the place of a line, if it has one."""
@@ -150,14 +148,14 @@ class House:
         self._tokens[name] = _Token(session, now + life)
         return name, now + life
 
-    def session_of(self, key: str) -> Fields | Refusal:
-        """The configuration a short-lived key carries; empty for any other key, a refusal for one that is not valid."""
+    def session_of(self, key: str) -> Fields:
+        """The configuration a short-lived key carries; empty for any other key. Raises Refusal for an invalid one."""
         token = self._tokens.get(key)
         if token and token.dies_at > time.time():
             return token.session
-        if not key.startswith("ek_"):
-            return {}
-        return Refusal("invalid_api_key", "This ephemeral key has expired or was not made by this server.")
+        if key.startswith("ek_"):
+            raise Refusal("invalid_api_key", "This ephemeral key has expired or was not made by this server.")
+        return {}
 
     async def close(self) -> None:
         """End every session and the engine."""
@@ -166,7 +164,7 @@ class House:
             await session.close()
         if self._loading:
             self._loading.cancel()
-        self.pool.shutdown(wait=False, cancel_futures=True)
+            self.pool.shutdown(wait=False, cancel_futures=True)
 
     async def _load(self) -> Senses:
         return await asyncio.get_running_loop().run_in_executor(self.pool, self.load, self.pool)
@@ -182,15 +180,12 @@ def load_senses(pool: ThreadPoolExecutor) -> Senses:
 
 def first_config(
     session: Fields, model: str, dialect: Dialect, session_id: str, *more: Fields
-) -> tuple[SessionConfig, Dialect] | Refusal:
+) -> tuple[SessionConfig, Dialect]:
     """The configuration a session starts with: the defaults, under the key's session, under what the handshake asked
-    for; either may be nothing."""
-    named = [one["model"] for one in (session, *more) if isinstance(one.get("model"), str) and one["model"]]
-    config = fresh_config(str(named[0]) if named else model or MODEL, session_id)
+    for; either may be nothing. Raises Refusal."""
+    named = [name for one in (session, *more) if isinstance(name := one.get("model"), str) and name]
+    config = fresh_config(named[0] if named else model or MODEL, session_id)
     for one in (session, *more):
         if one:
-            patch = read_update(one, dialect)
-            if isinstance(patch, Refusal):
-                return patch
-            config, dialect = updated(config, patch), dialect_of(one, dialect)
+            config, dialect = updated(config, read_update(one, dialect)), dialect_of(one, dialect)
     return config, dialect

@@ -20,10 +20,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.answer import Out, Recognise, Tag, transcription_usage
+from voicechat.local_server.answer import Out, Recognise, Tag
 from voicechat.local_server.conversation import Conversation, Entry, with_transcript
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.session_config import SessionConfig
+from voicechat.local_server.session_config import SessionConfig, TurnDetection
 from voicechat.local_server.sound_formats import Samples, int16
 from voicechat.local_server.speech.vad import (
     FRAME,
@@ -35,7 +35,7 @@ from voicechat.local_server.speech.vad import (
     SpeechEnded,
     VadEvent,
 )
-from voicechat.protocol.items import ContentPart, ErrorDetail, Item
+from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Usage
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemDone,
@@ -139,28 +139,32 @@ class Utterance:
 class Listening:
     """Buffer, turns and transcripts of one session."""
 
-    def __init__(self, ears: Ears, conversation: Conversation, new_id: Callable[[str], str]) -> None:
+    def __init__(
+        self, ears: Ears, conversation: Conversation, new_id: Callable[[str], str], config: SessionConfig
+    ) -> None:
         self._ears = ears
         self._conversation = conversation
         self._new_id = new_id
         self._buffer_from_ms = 0
         self._current: Utterance | None = None
         self._unfinished: dict[str, Utterance] = {}
+        self._config = config
+        self._detect_turns()
 
     @property
     def is_speaking(self) -> bool:
         """Whether a turn found by the detector is under way."""
         return self._current is not None and self._current.voice_from_ms is not None
 
-    def use(self, old: SessionConfig | None, new: SessionConfig) -> None:
+    def use(self, config: SessionConfig) -> None:
         """Listen as a new configuration says. A turn under way is dropped if the detection changed."""
-        before, turns = (old.turn_detection if old else None), new.turn_detection
-        if old is not None and before == turns:
-            return
-        if turns:
-            self._ears.listen_for(turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms)
-        else:
-            self._ears.listen_for(0.5, 300, 500)
+        old, self._config = self._config, config
+        if old.turn_detection != config.turn_detection:
+            self._detect_turns()
+
+    def _detect_turns(self) -> None:
+        turns = self._config.turn_detection or TurnDetection()
+        self._ears.listen_for(turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms)
         self._buffer_from_ms = self._ears.position_ms
         self._current = None
 
@@ -168,52 +172,52 @@ class Listening:
         """Take sound (16 kHz); what the detector makes of it is to be given back to `began`, `paused`, `ended`."""
         return self._ears.hear(samples)
 
-    def began(self, event: SpeechBegan, config: SessionConfig) -> list[Out]:
+    def began(self, event: SpeechBegan) -> list[Out]:
         """Voice after silence."""
-        if config.turn_detection is None:
+        start = max(event.audio_start_ms, self._buffer_from_ms)
+        if self._config.turn_detection is None:
             utterance = self._buffered()
             if utterance.voice_from_ms is None:
-                utterance.voice_from_ms = max(event.audio_start_ms, self._buffer_from_ms)
+                utterance.voice_from_ms = start
             utterance.tag = (utterance.tag[0] + 1, 0)
             return []
-        start = max(event.audio_start_ms, self._buffer_from_ms)
         self._current = Utterance(self._new_id("item"), start, voice_from_ms=start, tag=(1, 0))
         return [InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start)]
 
-    def paused(self, event: MayEnd, config: SessionConfig) -> list[Out]:
+    def paused(self, event: MayEnd) -> list[Out]:
         """A short silence: time to recognise what is there."""
         if self._current is None:
             return []
         self._current.tag = (self._current.tag[0], event.voice_ms)
-        return self._recognise(self._current, event.audio_end_ms, config)
+        return self._recognise(self._current, event.audio_end_ms)
 
-    def ended(self, event: SpeechEnded, config: SessionConfig) -> tuple[list[Out], str | None]:
+    def ended(self, event: SpeechEnded) -> tuple[list[Out], str | None]:
         """Silence after voice. With turn detection that is a turn: its events, and the id of the new item."""
         utterance = self._current
         if utterance is None:
             return [], None
         utterance.tag = (utterance.tag[0], event.voice_ms)
-        if config.turn_detection is None:
+        if self._config.turn_detection is None:
             return [], None
-        outs: list[Out] = [InputAudioBufferSpeechStopped(item_id=utterance.item_id, audio_end_ms=event.audio_end_ms)]
-        return [*outs, *self._commit(utterance, event.audio_end_ms, config)], utterance.item_id
+        stopped = InputAudioBufferSpeechStopped(item_id=utterance.item_id, audio_end_ms=event.audio_end_ms)
+        return [stopped, *self._commit(utterance, event.audio_end_ms)], utterance.item_id
 
-    def commit(self, config: SessionConfig) -> tuple[list[Out], str] | Refusal:
-        """The client says that its turn is over: the events, and the id of the new item."""
+    def commit(self) -> list[Out]:
+        """The client says that its turn is over. Raises Refusal when there is too little of it."""
         end = self._ears.position_ms
-        has_turns = config.turn_detection is not None
+        has_turns = self._config.turn_detection is not None
         start = self._current.start_ms if self._current else end if has_turns else self._buffer_from_ms
         if end - start < SHORTEST_COMMIT_MS:
             text = (
                 "Error committing input audio buffer: buffer too small. "
                 f"Expected at least {SHORTEST_COMMIT_MS}ms of audio, but buffer only has {end - start:.2f}ms of audio."
             )
-            return Refusal("input_audio_buffer_commit_empty", text)
+            raise Refusal("input_audio_buffer_commit_empty", text)
         utterance = self._current or self._buffered()
         for event in self._ears.end_turn():
             if isinstance(event, SpeechEnded):
                 utterance.tag = (utterance.tag[0], event.voice_ms)
-        return self._commit(utterance, end, config), utterance.item_id
+        return self._commit(utterance, end)
 
     def clear(self) -> list[Out]:
         """Forget what is in the buffer."""
@@ -222,14 +226,14 @@ class Listening:
         self._buffer_from_ms = self._ears.position_ms
         return [InputAudioBufferCleared()]
 
-    def timed_out(self, config: SessionConfig) -> tuple[list[Out], str]:
+    def timed_out(self) -> list[Out]:
         """Nobody spoke for the idle timeout: the silent buffer becomes an item."""
         end = self._ears.position_ms
         utterance = Utterance(self._new_id("item"), min(self._buffer_from_ms, end))
         triggered = InputAudioBufferTimeoutTriggered(
             item_id=utterance.item_id, audio_start_ms=utterance.start_ms, audio_end_ms=end
         )
-        return [triggered, *self._commit(utterance, end, config)], utterance.item_id
+        return [triggered, *self._commit(utterance, end)]
 
     def adopt(self, entry: Entry) -> Recognise:
         """An item with sound came from the client: its words are wanted like those of a turn."""
@@ -239,33 +243,33 @@ class Listening:
         self._unfinished[entry.id] = known
         return Recognise(entry.id, tag, entry.sound)
 
-    def recognised(self, item_id: str, tag: Tag, text: str, config: SessionConfig) -> tuple[list[Out], bool]:
-        """Words came back. True when they are the final ones of a committed item."""
+    def recognised(self, item_id: str, tag: Tag, text: str) -> list[Out]:
+        """Words came back."""
         utterance = self._find(item_id)
         if utterance is None:
-            return [], False
+            return []
         if utterance.known is None or utterance.known[0] <= tag:
             utterance.known = (tag, text)
-        return self._finish(utterance, config) if utterance.is_committed else ([], False)
+        return self._finish(utterance) if utterance.is_committed else []
 
-    def recognition_failed(self, item_id: str, message: str, config: SessionConfig) -> tuple[list[Out], bool]:
-        """No words will come. True when the item was waiting for them."""
+    def recognition_failed(self, item_id: str, message: str) -> list[Out]:
+        """No words will come."""
         if self._current and self._current.item_id == item_id:
             self._current.asked = _NOTHING
-            return [], False
+            return []
         utterance = self._unfinished.pop(item_id, None)
         entry = self._conversation.find(item_id)
         if utterance is None or entry is None:
-            return [], False
+            return []
         entry.awaits_transcript = False
         error = ErrorDetail(type="server_error", code="audio_unintelligible", message=message)
         failed = ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error)
-        return [failed] if config.transcribes else [], True
+        return [failed] if self._config.transcribes else []
 
-    def wants_partial(self, config: SessionConfig) -> Recognise | None:
+    def wants_partial(self) -> Recognise | None:
         """What to recognise now for live captions, if anything."""
         current = self._current
-        if current is None or current.voice_from_ms is None or not config.transcribes:
+        if current is None or current.voice_from_ms is None or not self._config.transcribes:
             return None
         samples = self._ears.sound(current.voice_from_ms, self._ears.position_ms)
         return Recognise(current.item_id, current.tag, samples)
@@ -293,22 +297,21 @@ class Listening:
             return self._current
         return self._unfinished.get(item_id)
 
-    def _recognise(self, utterance: Utterance, end_ms: int, config: SessionConfig) -> list[Out]:
-        if utterance.voice_from_ms is None or utterance.asked == utterance.tag or not _needs_words(config):
+    def _recognise(self, utterance: Utterance, end_ms: int) -> list[Out]:
+        if utterance.voice_from_ms is None or utterance.asked == utterance.tag or not self._needs_words:
             return []
         utterance.asked = utterance.tag
         return [Recognise(utterance.item_id, utterance.tag, self._ears.sound(utterance.voice_from_ms, end_ms))]
 
-    def _commit(self, utterance: Utterance, end_ms: int, config: SessionConfig) -> list[Out]:
+    def _commit(self, utterance: Utterance, end_ms: int) -> list[Out]:
         """Make the item. Its words may be known already, be on their way, or have to be asked for."""
-        content = (ContentPart(type="input_audio"),)
         item = Item(
             id=utterance.item_id,
             object="realtime.item",
             type="message",
             role="user",
             status="completed",
-            content=content,
+            content=(ContentPart(type="input_audio"),),
         )
         entry, previous = Entry(item, awaits_transcript=True), self._conversation.last_id
         self._conversation.add(entry)
@@ -316,40 +319,40 @@ class Listening:
         self._current, self._buffer_from_ms = None, end_ms
         utterance.is_committed = True
         self._unfinished[utterance.item_id] = utterance
-        outs: list[Out] = [
+        if utterance.voice_from_ms is None or not self._needs_words:
+            utterance.known, utterance.tag = (_NOTHING, ""), _NOTHING
+        return [
             InputAudioBufferCommitted(item_id=entry.id, previous_item_id=previous),
             ConversationItemAdded(item=item, previous_item_id=previous),
             ConversationItemDone(item=item, previous_item_id=previous),
+            *self._recognise(utterance, end_ms),
+            *self._finish(utterance),
         ]
-        if utterance.voice_from_ms is None or not _needs_words(config):
-            utterance.known, utterance.tag = (_NOTHING, ""), _NOTHING
-        outs += self._recognise(utterance, end_ms, config)
-        return [*outs, *self._finish(utterance, config)[0]]
 
-    def _finish(self, utterance: Utterance, config: SessionConfig) -> tuple[list[Out], bool]:
+    def _finish(self, utterance: Utterance) -> list[Out]:
         if utterance.known is None or utterance.known[0] != utterance.tag:
-            return [], False
+            return []
         text = utterance.known[1]
         del self._unfinished[utterance.item_id]
         entry = self._conversation.find(utterance.item_id)
         if entry is None:
-            return [], False
+            return []
         entry.awaits_transcript = False
         entry.item = with_transcript(entry.item, text)
-        if not config.transcribes:
-            return [], True
+        if not self._config.transcribes:
+            return []
         outs: list[Out] = []
         if text.startswith(utterance.shown) and len(text) > len(utterance.shown):
             rest = text[len(utterance.shown) :]
             outs.append(ConversationItemInputAudioTranscriptionDelta(item_id=entry.id, delta=rest))
-        usage = transcription_usage(entry.length)
+        usage = Usage(type="duration", seconds=round(entry.length, 3))
         completed = ConversationItemInputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage)
-        return [*outs, completed], True
+        return [*outs, completed]
 
-
-def _needs_words(config: SessionConfig) -> bool:
-    """An answer needs them; a session that only listens needs them when it was asked to write them down."""
-    return config.kind == "realtime" or config.transcribes
+    @property
+    def _needs_words(self) -> bool:
+        """An answer needs them; a session that only listens needs them when it was asked to write them down."""
+        return self._config.kind == "realtime" or self._config.transcribes
 
 
 def agreed(first: str, second: str) -> str:

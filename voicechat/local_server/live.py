@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
+import contextlib
 import json
 import logging
 import time
@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.house import House
 from voicechat.local_server.playout import FRAME, RATE
-from voicechat.local_server.refusals import Refusal, invalid, refusal_of
+from voicechat.local_server.refusals import Refusal, check, invalid
 from voicechat.local_server.session import ClientSession, Line, new_id
-from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, read_update, updated
-from voicechat.local_server.sound_formats import RATES, Resampler, int16, read_sound, write_sound
+from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, part, read_update, updated
+from voicechat.local_server.sound_formats import RATES, Resampler, decoded_sound, int16, write_sound
 from voicechat.protocol import shapes
 from voicechat.protocol.session_fields import LIVE_SESSION, LIVE_UPDATE
 from voicechat.protocol.shapes import ByKind, FreeForm, Shape, Text, Word
@@ -72,6 +72,9 @@ COMMANDS: dict[str, dict[str, Shape]] = {
     "session.close": {},
 }
 """What each command of a client must hold, beside `type` and perhaps `event_id`."""
+
+_TRANSPORT = shapes.Fields({"type": Word(("webrtc",)), "sdp": _TEXT}, required=("type", "sdp"))
+_OFFER = shapes.Fields({"session": _SESSION, "transport": _TRANSPORT}, required=("session", "transport"))
 
 Media = Literal["websocket", "webrtc"]
 Pcm = NDArray[np.int16]
@@ -128,17 +131,19 @@ class LiveSession:
 
     def client_said(self, text: str) -> None:
         """One command of the client's, or of a sideband."""
+        command, event_id = None, None
         try:
-            command = json.loads(text)
-        except (ValueError, RecursionError):
-            command = None
-        if not isinstance(command, dict):
-            self._refuse(Refusal("invalid_json", "The message is not a JSON object."), None)
-            return
-        given = command.get("event_id")
-        event_id = given if isinstance(given, str) else None
-        kind = str(command.get("type"))
-        if refusal := _misshapen(kind, command) or self._out_of_turn(kind) or self._obey(kind, command, event_id):
+            with contextlib.suppress(ValueError, RecursionError):
+                command = json.loads(text)
+            if not isinstance(command, dict):
+                raise Refusal("invalid_json", "The message is not a JSON object.")
+            given = command.get("event_id")
+            event_id = given if isinstance(given, str) else None
+            kind = str(command.get("type"))
+            check_command(kind, command)
+            self._check_order(kind)
+            self._obey(kind, command, event_id)
+        except Refusal as refusal:
             self._refuse(refusal, event_id)
 
     def exchange(self, heard: Pcm) -> Pcm:
@@ -184,47 +189,42 @@ class LiveSession:
         self._end("expired" if code == 1001 else "connection_lost", code)
 
     # commands
-    def _out_of_turn(self, kind: str) -> Refusal | None:
+    def _check_order(self, kind: str) -> None:
         has_started = self._inner is not None or self._is_opening
         if kind == "session.start":
             if has_started or self.media == "webrtc":
-                return Refusal("session_already_started", "The session was started already.")
-            return None
-        if self._inner is None:
-            return Refusal("session_not_started", "Send session.start first and wait for session.started.")
-        if kind == "session.input_audio.append" and self.media == "webrtc":
-            return Refusal("invalid_command", "Audio comes on the media track of a WebRTC session.")
-        return None
+                raise Refusal("session_already_started", "The session was started already.")
+        elif self._inner is None:
+            raise Refusal("session_not_started", "Send session.start first and wait for session.started.")
+        elif kind == "session.input_audio.append" and self.media == "webrtc":
+            raise Refusal("invalid_command", "Audio comes on the media track of a WebRTC session.")
 
-    def _obey(self, kind: str, command: Fields, event_id: str | None) -> Refusal | None:
+    def _obey(self, kind: str, command: Fields, event_id: str | None) -> None:
         match kind, command:
             case "session.start", {"session": dict() as session}:
-                return self._open(session, event_id)
+                self._open(session, event_id)
             case "session.update", {"session": dict() as session}:
-                return self._update(session, event_id)
+                self._update(session, event_id)
             case "session.input_audio.append", {"audio": str() as audio}:
-                return self._hear(audio)
+                self._hear(audio)
             case "session.input_audio.mute" | "session.input_audio.unmute", _:
                 self._is_muted = kind.endswith(".mute")
                 self._emit({"type": f"{kind}d"}, event_id)
             case "session.output_audio.fixture.play", {"audio": str() as audio}:
-                return self._play(audio, event_id)
+                self._play(audio, event_id)
             case "response.item.create", {"item": dict() as item}:
-                return self._answer_call(item, event_id)
+                self._answer_call(item)
             case "response.create", _:
                 if self._calls:
-                    return Refusal("outputs_missing", "Every function call of the response needs its output first.")
+                    raise Refusal("outputs_missing", "Every function call of the response needs its output first.")
                 self._ask({"type": "response.create"})
             case "session.close", _:
                 self._end("close_requested", 1000, event_id)
             case _, {"content": str() as content}:
-                return self._append(kind, content, command.get("delegation_id"), event_id)
-        return None
+                self._append(kind, content, command.get("delegation_id"), event_id)
 
-    def _open(self, session: Fields, event_id: str | None = None) -> Refusal | None:
+    def _open(self, session: Fields, event_id: str | None = None) -> None:
         config = configured(session, self.id)
-        if isinstance(config, Refusal):
-            return config
         self._is_opening = True
         self._resource = {
             **{name: value for name, value in session.items() if name != "input"},
@@ -233,7 +233,6 @@ class LiveSession:
             "status": "active",
         }
         spawn(self._begin(config, session, event_id), lambda error: log.error("no Live session: %r", error))
-        return None
 
     async def _begin(self, config: SessionConfig, session: Fields, event_id: str | None) -> None:
         try:
@@ -263,68 +262,51 @@ class LiveSession:
             await asyncio.sleep(due - loop.time())
             self.exchange(self._heard.popleft() if self._heard else np.zeros(FRAME, np.int16))
 
-    def _update(self, session: Fields, event_id: str | None) -> Refusal | None:
-        delegation = session.get("delegation")
-        if isinstance(delegation, dict):
-            known = self._resource.get("delegation")
-            old: Fields = known if isinstance(known, dict) else {"type": "client"}
+    def _update(self, session: Fields, event_id: str | None) -> None:
+        if delegation := part(session, "delegation"):
+            old = part(self._resource, "delegation") or {"type": "client"}
             if delegation.get("type") != old.get("type"):
-                return invalid("session.delegation.type", "it cannot change while the session runs.")
-            responses = {**_part(old, "responses"), **_part(delegation, "responses")}
+                raise invalid("session.delegation.type", "it cannot change while the session runs.")
+            responses = {**part(old, "responses"), **part(delegation, "responses")}
             self._resource["delegation"] = {**old, **delegation} | ({"responses": responses} if responses else {})
             changed: Fields = {"type": "realtime", "tools": tools(self._resource)}
             self._tell_inner({"type": "session.update", "session": changed})
         self._emit({"type": "session.updated", "session": self._resource}, event_id)
-        return None
 
-    def _hear(self, audio: str) -> Refusal | None:
+    def _hear(self, audio: str) -> None:
         sound = self._sound_of(audio)
-        if isinstance(sound, Refusal):
-            return sound
         if len(self._heard) * FRAME_MS / 1000 + len(sound) / RATE > LONGEST_BACKLOG:
-            return Refusal("input_audio_too_fast", f"More than {LONGEST_BACKLOG:.0f} s of audio wait already.")
+            raise Refusal("input_audio_too_fast", f"More than {LONGEST_BACKLOG:.0f} s of audio wait already.")
         line = np.concatenate([self._heard_rest, sound])
         whole = len(line) // FRAME * FRAME
         self._heard.extend(line[:whole].reshape(-1, FRAME))
         self._heard_rest = line[whole:]
-        return None
 
-    def _play(self, audio: str, event_id: str | None) -> Refusal | None:
+    def _play(self, audio: str, event_id: str | None) -> None:
         sound = self._sound_of(audio)
-        if isinstance(sound, Refusal):
-            return sound
         if len(sound) > LONGEST_BACKLOG * RATE:
-            return invalid("audio", f"a fixture lasts at most {LONGEST_BACKLOG:.0f} s.")
+            raise invalid("audio", f"a fixture lasts at most {LONGEST_BACKLOG:.0f} s.")
         self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
         padded = np.concatenate([sound, np.zeros(-len(sound) % FRAME, np.int16)])
         self._fixture, self._fixture_id = deque(padded.reshape(-1, FRAME)), event_id
         self._emit({"type": "session.output_audio.fixture.playing"}, event_id)
-        return None
 
-    def _sound_of(self, audio: str) -> Pcm | Refusal:
-        """Base64 in the session's format as 48 kHz samples."""
-        try:
-            data = base64.b64decode(audio, validate=True)
-        except (binascii.Error, ValueError):
-            return invalid("audio", "it is not base64.")
+    def _sound_of(self, audio: str) -> Pcm:
+        """Base64 in the session's format as 48 kHz samples. Raises Refusal."""
         form, rate = self._format()
-        samples = read_sound(form, data)
-        if isinstance(samples, str):
-            return invalid("audio", samples)
+        samples = decoded_sound(form, audio, "audio")
         if self._from_client is None or self._from_client[0] != rate:
             self._from_client = (rate, Resampler(rate, RATE))
         return int16(self._from_client[1].feed(samples))
 
     def _format(self) -> tuple[str, int]:
-        given = _part(self._resource, "audio").get("format")
-        if not isinstance(given, dict):
-            return "audio/pcm", 24_000
-        form, rate = str(given.get("type")), given.get("rate")
+        given = part(part(self._resource, "audio"), "format")
+        form, rate = str(given.get("type", "audio/pcm")), given.get("rate")
         return form, rate if isinstance(rate, int) else RATES[form]
 
-    def _append(self, kind: str, content: str, delegation_id: object, event_id: str | None) -> Refusal | None:
+    def _append(self, kind: str, content: str, delegation_id: object, event_id: str | None) -> None:
         if isinstance(delegation_id, str) and self._calls.get(delegation_id) != "client":
-            return invalid("delegation_id", "there is no such delegation to the client.")
+            raise invalid("delegation_id", "there is no such delegation to the client.")
         moment = {"start_ms": self.now_ms, "end_ms": self.now_ms}
         self._emit({"type": kind.replace(".append", ".appended"), **moment}, event_id)
         is_silent = kind == "session.thinking.append"
@@ -332,29 +314,26 @@ class LiveSession:
             del self._calls[delegation_id]
             output: Fields = {"type": "function_call_output", "call_id": delegation_id, "output": content}
             self._ask({"type": "conversation.item.create", "item": output}, {"type": "response.create"})
-            return None
+            return
         if kind == "session.instructions.append" and content.lower().startswith("stop speaking"):
             self._wanted.clear()
             self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
-            return None
+            return
         role = "system" if is_silent or kind.startswith("session.commentary") else "user"
-        part: Fields = {"type": "input_text", "text": quoted(content)}
-        item: Fields = {"type": "message", "role": role, "content": [part]}
-        asked: list[Fields] = [{"type": "conversation.item.create", "item": item}]
+        content_part: Fields = {"type": "input_text", "text": quoted(content)}
+        item: Fields = {"type": "message", "role": role, "content": [content_part]}
+        self._ask({"type": "conversation.item.create", "item": item})
         if not is_silent:
             options: Fields = {"instructions": content} if role == "system" else {}
-            asked.append({"type": "response.create", "response": options})
-        self._ask(*asked)
-        return None
+            self._ask({"type": "response.create", "response": options})
 
-    def _answer_call(self, item: Fields, event_id: str | None) -> Refusal | None:
+    def _answer_call(self, item: Fields) -> None:
         call_id = item.get("call_id")
         if item.get("type") == "function_call_output":
             if not isinstance(call_id, str) or self._calls.get(call_id) != "responses":
-                return invalid("item.call_id", "no function call with this id waits for an output.")
+                raise invalid("item.call_id", "no function call with this id waits for an output.")
             del self._calls[call_id]
         self._ask({"type": "conversation.item.create", "item": {k: v for k, v in item.items() if k != "status"}})
-        return None
 
     def _ask(self, *events: Fields) -> None:
         """Ask the session inside as soon as it is not answering."""
@@ -418,7 +397,7 @@ class LiveSession:
         self._nested(response_id, "response.created", response=self._snapshot(response_id, "in_progress"))
 
     def _called(self, event: Fields) -> None:
-        item, response_id = _part(event, "item"), str(event.get("response_id"))
+        item, response_id = part(event, "item"), str(event.get("response_id"))
         call_id = str(item.get("call_id"))
         if self._is_for_responses:
             self._calls[call_id] = "responses"
@@ -436,14 +415,14 @@ class LiveSession:
         self._is_answering = False
         response_id = str(response.get("id"))
         if self._delegations.get(response_id):
-            done = self._snapshot(response_id, "completed") | {"usage": tokens(_part(response, "usage"))}
+            done = self._snapshot(response_id, "completed") | {"usage": tokens(part(response, "usage"))}
             self._nested(response_id, "response.completed", response=done)
             del self._delegations[response_id]
         self._ask_on()
 
     def _snapshot(self, response_id: str, status: str) -> Fields:
         """A response of the Responses API at its beginning or end; those of a Live session show no output."""
-        asked = _part(_part(self._resource, "delegation"), "responses")
+        asked = part(part(self._resource, "delegation"), "responses")
         return {
             "id": response_id,
             "object": "response",
@@ -462,7 +441,7 @@ class LiveSession:
 
     @property
     def _is_for_responses(self) -> bool:
-        return _part(self._resource, "delegation").get("type") == "responses"
+        return part(self._resource, "delegation").get("type") == "responses"
 
     def _send_sound(self) -> None:
         sound, self._spoken = np.concatenate(self._spoken), []
@@ -516,36 +495,34 @@ class LiveSession:
         self._view(event)
 
 
-def _misshapen(kind: str, command: Fields) -> Refusal | None:
+def check_command(kind: str, command: Fields) -> None:
+    """Raises Refusal for a command that has not the form it must have."""
     members = COMMANDS.get(kind)
     if members is None:
-        return invalid("type", f"{kind[:64]!r} is no command of a Live session.")
-    shape = shapes.Fields({"type": _TEXT, "event_id": ByKind(text=_TEXT, null=True), **members}, tuple(members))
-    return refusal_of(command, shape, "") or _delegates_decisions(_part(command, "session"))
+        raise invalid("type", f"{kind[:64]!r} is no command of a Live session.")
+    own: dict[str, Shape] = {"type": _TEXT, "event_id": ByKind(text=_TEXT, null=True), **members}
+    check(command, shapes.Fields(own, tuple(members)), "")
+    _check_decisions(part(command, "session"))
 
 
-def _delegates_decisions(session: Fields) -> Refusal | None:
-    if session.get("triggers") or _part(session, "delegation").get("type") == "decisions":
+def check_offer(offer: Fields) -> None:
+    """Raises Refusal for the body of a WebRTC offer that is none."""
+    check(offer, _OFFER, "")
+    _check_decisions(part(offer, "session"))
+    if "format" in part(part(offer, "session"), "audio"):
+        raise invalid("session.audio.format", "the audio of a WebRTC session is on its media tracks.")
+
+
+def _check_decisions(session: Fields) -> None:
+    if session.get("triggers") or part(session, "delegation").get("type") == "decisions":
         path = "session.triggers" if session.get("triggers") else "session.delegation"
-        return invalid(path, "this server delegates no decisions.")
-    return None
+        raise invalid(path, "this server delegates no decisions.")
 
 
-def refusal_of_offer(offer: Fields) -> Refusal | None:
-    """What is wrong with the body of a WebRTC offer."""
-    transport = shapes.Fields({"type": Word(("webrtc",)), "sdp": _TEXT}, required=("type", "sdp"))
-    shape = shapes.Fields({"session": _SESSION, "transport": transport}, required=("session", "transport"))
-    if refusal := refusal_of(offer, shape, "") or _delegates_decisions(_part(offer, "session")):
-        return refusal
-    if "format" in _part(_part(offer, "session"), "audio"):
-        return invalid("session.audio.format", "the audio of a WebRTC session is on its media tracks.")
-    return None
-
-
-def configured(session: Fields, session_id: str) -> SessionConfig | Refusal:
+def configured(session: Fields, session_id: str) -> SessionConfig:
     """The configuration of the session inside: turn detection on, both transcripts, the tools of the delegation."""
     config = fresh_config(str(session.get("model")), session_id)
-    voice = _part(_part(session, "audio"), "output").get("voice")
+    voice = part(part(session, "audio"), "output").get("voice")
     asked: Fields = {
         "type": "realtime",
         "audio": {
@@ -556,16 +533,15 @@ def configured(session: Fields, session_id: str) -> SessionConfig | Refusal:
     }
     if instructions := session.get("instructions"):
         asked["instructions"] = instructions
-    patch = read_update(asked, "ga")
-    return patch if isinstance(patch, Refusal) else updated(config, patch)
+    return updated(config, read_update(asked, "ga"))
 
 
 def tools(session: Fields) -> JsonValue:
     """The functions the model may call: those of the Responses delegation, else the one that asks the client."""
-    delegation = _part(session, "delegation")
+    delegation = part(session, "delegation")
     if delegation.get("type") != "responses":
         return [DELEGATE]
-    return _part(delegation, "responses").get("tools") or []
+    return part(delegation, "responses").get("tools") or []
 
 
 def tokens(usage: Fields) -> Fields:
@@ -599,8 +575,3 @@ def quoted(content: str) -> str:
 def at_24_khz(sound: Pcm) -> str:
     """Base64 of 48 kHz samples at half the rate, each the mean of two: good enough to listen in."""
     return base64.b64encode(sound.reshape(-1, 2).mean(axis=1).astype("<i2").tobytes()).decode()
-
-
-def _part(fields: Fields, name: str) -> Fields:
-    value = fields.get(name)
-    return value if isinstance(value, dict) else {}

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
+import contextlib
 import heapq
 import json
 import logging
@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.house import House
 from voicechat.local_server.playout import RATE, Playout, Started, Stopped
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session import ClientSession, Line
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import RATES, Resampler, read_sound, write_sound
+from voicechat.local_server.sound_formats import RATES, Resampler, decoded_sound, write_sound
 from voicechat.protocol.dialects import Dialect
 
 Event = dict[str, Any]
@@ -455,15 +456,10 @@ class PlayedSession:
             self._timer.cancel()
 
     def _hear(self, event: Event) -> None:
-        sound = event.get("audio")
-        try:
-            data = base64.b64decode(sound, validate=True) if isinstance(sound, str) else b""
-        except (binascii.Error, ValueError):
-            return
-        form = self.script.form
-        samples = read_sound(form, data)
-        if not isinstance(samples, str) and self._voice.begins(samples, RATES.get(form, SOUND_RATE)):
-            self._cue(VOICE, {})
+        with contextlib.suppress(Refusal):
+            samples = decoded_sound(self.script.form, str(event.get("audio")), "audio")
+            if self._voice.begins(samples, RATES[self.script.form]):
+                self._cue(VOICE, {})
 
     def _cue(self, kind: str, event: Event) -> None:
         known = len(self.play.misses)
@@ -508,9 +504,3 @@ class PlayHouse(House):
         script = self.scripts[self._served % len(self.scripts)]
         self._served += 1
         return PlayedSession(line, script, transport, Play(script, speed=self.speed, by_time=self.by_time))
-
-    async def close(self) -> None:
-        """End every session."""
-        for session in list(self.sessions):
-            session.line.hang_up(1001, "the server is ending")
-            await session.close()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from voicechat.protocol.event_shapes import ROLES, ItemShape
+from voicechat.protocol.event_shapes import ItemShape
 from voicechat.protocol.session_fields import FUNCTION_TOOL
 from voicechat.protocol.shapes import ByKind, Fields, Flag, FreeForm, ListOf, Number, Shape, Tagged, Text, Word
 from voicechat.protocol.wire import JsonValue
@@ -29,9 +29,9 @@ _NULL_TOO = frozenset(("description", "parameters", "reasoning", "include", "str
 _METADATA = "at most 16 entries are allowed, their keys with 64 characters and their values with 512 at most."
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a client event is refused: what goes into the `error` event."""
+@dataclass(eq=False)
+class Refusal(Exception):
+    """A client event or request is refused, and nothing of it is done. The fields are those of the service's error."""
 
     code: str
     message: str
@@ -53,89 +53,76 @@ def unsupported(value: str, words: Iterable[str], path: str) -> Refusal:
     return Refusal("invalid_value", f"Invalid value: '{value[:64]}'. Supported values are: {_listed(words)}.", path)
 
 
-def refusal_of(value: JsonValue, shape: Shape, path: str) -> Refusal | None:
-    """Why this value is not of this shape; None when it is."""
+def check(value: JsonValue, shape: Shape, path: str) -> None:
+    """Raises Refusal for the first thing in which the value is not of this shape."""
     name = path.rpartition(".")[2]
     match shape, value:
         case ByKind(null=True), None:
-            return None
+            pass
         case ByKind(), _:
-            return refusal_of(value, shape.shape_for(value) or FreeForm(), path)
-        case Text(), str() if len(value) <= _LONGEST.get(name, _LONG):
-            return None
+            check(value, shape.shape_for(value) or FreeForm(), path)
         case Text(), str():
-            return _too_long("string", len(value), _LONGEST.get(name, _LONG), path)
+            if len(value) > (most := _LONGEST.get(name, _LONG)):
+                raise _too_long("string", len(value), most, path)
         case Word(words), str():
-            return None if value in words else unsupported(value, words, path)
-        case (Flag(), bool()) | (FreeForm(), dict()):
-            return invalid(path, _METADATA) if path == "response.metadata" and not _is_metadata(value) else None
+            if value not in words:
+                raise unsupported(value, words, path)
         case Number(), int() | float() if not isinstance(value, bool) and (isinstance(value, int) or not shape.whole):
-            return _beyond(value, shape, path)
+            _check_range(value, shape, path)
         case ListOf(), list():
-            return _in_list(value, shape, path)
+            if len(value) > (most := _MOST_ENTRIES.get(name, 1024)):
+                raise _too_long("array", len(value), most, path)
+            if len(value) < shape.at_least:
+                raise invalid(path, "at least 1 entry is needed.")
+            for index, entry in enumerate(value):
+                check(entry, shape.inner, f"{path}[{index}]")
         case Fields(), dict():
-            return _in_fields(value, shape, path)
+            _check_fields(value, shape, path)
         case Tagged(variants), dict():
-            return _in_variant(value, "type", variants, path)
+            _check_variant(value, "type", variants, path)
         case ItemShape(), dict():
-            return _in_item(value, shape, path)
+            is_message = value.get("type") == "message"
+            variants = shape.messages if is_message else {**shape.others, "message": Fields({})}
+            _check_variant(value, "role" if is_message else "type", variants, path)
+        case (Flag(), bool()) | (FreeForm(), dict()):
+            if path == "response.metadata" and not _is_metadata(value):
+                raise invalid(path, _METADATA)
         case _:
             text = f"Invalid type for '{path}': expected {_expected(shape)}, but got {_kind_of(value)} instead."
-            return Refusal("invalid_type", text, path)
+            raise Refusal("invalid_type", text, path)
 
 
-def _in_list(value: list[JsonValue], shape: ListOf, path: str) -> Refusal | None:
-    if len(value) > (most := _MOST_ENTRIES.get(path.rpartition(".")[2], 1024)):
-        return _too_long("array", len(value), most, path)
-    if len(value) < shape.at_least:
-        return invalid(path, "at least 1 entry is needed.")
-    refusals = (refusal_of(entry, shape.inner, f"{path}[{index}]") for index, entry in enumerate(value))
-    return next((refusal for refusal in refusals if refusal), None)
-
-
-def _in_fields(value: Mapping[str, JsonValue], shape: Fields, path: str) -> Refusal | None:
+def _check_fields(value: Mapping[str, JsonValue], shape: Fields, path: str) -> None:
     prefix = f"{path}." if path else ""
     for name in shape.required:
         if name not in value:
-            return missing(prefix + name)
+            raise missing(prefix + name)
     for name, entry in value.items():
         if (entry is None and name in _NULL_TOO) or (name == "strict" and shape is FUNCTION_TOOL):
             continue
         if name not in shape.members:
-            return Refusal("unknown_parameter", f"Unknown parameter: '{prefix}{name}'.", prefix + name)
-        if refusal := refusal_of(entry, shape.members[name], prefix + name):
-            return refusal
-    return None
+            raise Refusal("unknown_parameter", f"Unknown parameter: '{prefix}{name}'.", prefix + name)
+        check(entry, shape.members[name], prefix + name)
 
 
-def _in_variant(value: dict[str, JsonValue], tag: str, variants: Mapping[str, Fields], path: str) -> Refusal | None:
+def _check_variant(value: dict[str, JsonValue], tag: str, variants: Mapping[str, Fields], path: str) -> None:
     if tag not in value:
-        return missing(f"{path}.{tag}")
-    if refusal := refusal_of(value[tag], Word(tuple(variants)), f"{path}.{tag}"):
-        return refusal
+        raise missing(f"{path}.{tag}")
+    check(value[tag], Word(tuple(variants)), f"{path}.{tag}")
     chosen = variants[str(value[tag])]
-    return _in_fields({name: one for name, one in value.items() if name != tag or tag in chosen.members}, chosen, path)
+    _check_fields({name: one for name, one in value.items() if name != tag or tag in chosen.members}, chosen, path)
 
 
-def _in_item(value: dict[str, JsonValue], shape: ItemShape, path: str) -> Refusal | None:
-    if value.get("type") == "message" and value.get("role") in ROLES:
-        return _in_fields(value, shape.messages[str(value["role"])], path)
-    if value.get("type") == "message":
-        return _in_variant(value, "role", shape.messages, path)
-    return _in_variant(value, "type", {**shape.others, "message": Fields({})}, path)
-
-
-def _beyond(value: float, shape: Number, path: str) -> Refusal | None:
+def _check_range(value: float, shape: Number, path: str) -> None:
     if shape.only and value not in shape.only:
-        return unsupported(str(value), map(str, shape.only), path)
+        raise unsupported(str(value), map(str, shape.only), path)
     low, high = _RANGES.get(path.rpartition(".")[2], (shape.low, 2**31 if shape.high is None else shape.high))
     if low <= value <= high:
-        return None
-    kind, side, limit = "integer" if shape.whole else "decimal", "below" if value < low else "above", low
-    word, sign = ("minimum", ">=") if value < low else ("maximum", "<=")
-    limit = low if value < low else high
+        return
+    kind = "integer" if shape.whole else "decimal"
+    side, word, sign, limit = ("below", "minimum", ">=", low) if value < low else ("above", "maximum", "<=", high)
     text = f"Invalid '{path}': {kind} {side} {word} value. Expected a value {sign} {limit}, but got {value} instead."
-    return Refusal(f"{kind}_{side}_{word[:3]}_value", text, path)
+    raise Refusal(f"{kind}_{side}_{word[:3]}_value", text, path)
 
 
 def _too_long(kind: str, length: int, most: int, path: str) -> Refusal:

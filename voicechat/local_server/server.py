@@ -6,22 +6,27 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 from aiohttp import WSMsgType, web
+from numpy.typing import NDArray
 
-from voicechat.errors import VoiceChatError
-from voicechat.local_server.calls import CallDesk, key_of, spoken_dialect
-from voicechat.local_server.doors import cors_headers, refusal_response, why_not
-from voicechat.local_server.house import LIVE_MODEL, MODEL, TOKEN_LIFE, House, first_config
-from voicechat.local_server.live import LiveSession
-from voicechat.local_server.refusals import Refusal, invalid, refusal_of
+from voicechat.errors import SignallingError, VoiceChatError
+from voicechat.local_server.doors import cors_headers, fault_response, read_object, refusal_response, why_not
+from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
+from voicechat.local_server.live import LiveSession, check_offer, configured
+from voicechat.local_server.playout import FRAME
+from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.session import ClientSession, Line, new_id
-from voicechat.local_server.session_config import Fields, read_update
+from voicechat.local_server.session_config import Fields, SessionConfig, part, read_update
 from voicechat.protocol import shapes
+from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.session_dialects import in_dialect
 from voicechat.protocol.shapes import Number, Word
+from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
 from voicechat.visitors import arrived, listen, sent_in_time
 
@@ -36,15 +41,13 @@ _PING = 20.0
 
 @dataclass
 class WebSocketLine:
-    """The client's end of a WebSocket.
-
-    Sessions over WebSocket: the same dialogue, with sound as base64 in the events.
-    """
+    """The client's end of a WebSocket."""
 
     socket: web.WebSocketResponse
     _queue: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
     _waiting: int = 0
     _ending: tuple[int, str] | None = None
+    _writing: asyncio.Task[None] | None = None
 
     def send(self, text: str) -> str:
         """Queue one event."""
@@ -63,8 +66,31 @@ class WebSocketLine:
             self._ending = (code, reason)
             self._queue.put_nowait("")
 
-    async def write(self) -> None:
-        """Send what is queued until the end."""
+    async def open(self, request: web.Request) -> None:
+        """Upgrade the request, and send what is queued from now on."""
+        await self.socket.prepare(request)
+        self._writing = spawn(self._write())
+
+    async def listen(self, session: ClientSession) -> None:
+        """Hand on what the client says until it leaves."""
+        with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more
+            async for message in self.socket:
+                if message.type is WSMsgType.TEXT:
+                    session.client_said(message.data)
+                elif message.type is WSMsgType.BINARY:
+                    session.client_said(message.data.decode("utf-8", "replace"))
+
+    async def written(self) -> None:
+        """Everything queued is sent and the socket closed, after `hang_up`."""
+        if self._writing:
+            await self._writing
+
+    def close(self) -> None:
+        """Nothing is sent any more."""
+        if self._writing:
+            self._writing.cancel()
+
+    async def _write(self) -> None:
         while True:
             text = await self._queue.get()
             if not text and self._ending:
@@ -78,117 +104,232 @@ class WebSocketLine:
                 return
 
 
-async def serve_websocket(request: web.Request, house: House, desk: CallDesk) -> web.StreamResponse:
-    """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
-    if call_id := request.query.get("call_id", ""):
-        return await _attach(request, desk.session_of(call_id), "call_id")
-    dialect = spoken_dialect(request)
-    if "openai-beta.realtime-v1" in request.headers.get("Sec-WebSocket-Protocol", ""):
-        dialect = "beta"
-    of_key = house.session_of(key_of(request))
-    if isinstance(of_key, Refusal):
-        return refusal_response(401, of_key)
-    asked: Fields = {"type": "transcription"} if request.query.get("intent") == "transcription" and not of_key else {}
-    model = request.query.get("model") or request.query.get("deployment", "")
-    started = first_config(of_key, model[:256], "ga" if asked else dialect, new_id("sess"), asked)
-    if isinstance(started, Refusal):
-        return refusal_response(400, started)
-    config = started[0]
-    spoken = dialect if asked else started[1]
-    return await _serve(request, house, lambda line: house.open_session(line, "websocket", config, spoken))
+LARGEST_OFFER = 262_144
+"""Bytes of SDP or of a session object; real ones have a few thousand."""
+CONNECT_LIMIT = 30.0
+"""Seconds until a call whose data channel does not open is given up."""
 
 
-async def serve_live(request: web.Request, house: House) -> web.StreamResponse:
-    """`GET /v1/live/sessions`: one Live session, which the first message starts."""
+@dataclass(eq=False)
+class Call:
+    """One call: the peer, and the session once the channel for events is open."""
 
-    async def opened(line: Line) -> ClientSession:
-        return LiveSession(line, house, "websocket")
-
-    return await _serve(request, house, opened)
-
-
-async def _attach(request: web.Request, session: ClientSession | None, param: str) -> web.StreamResponse:
-    """A sideband: it sees what happens in a session that is another's, and may command it."""
-    if session is None:
-        return refusal_response(404, Refusal("not_found", "There is no such session.", param))
-    socket = web.WebSocketResponse(
-        protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
-    )
-    if not socket.can_prepare(request).ok:
-        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
-    await socket.prepare(request)
-    line = WebSocketLine(socket)
-    writing = spawn(line.write())
-    session.viewers.append(line)
-    try:
-        with contextlib.suppress(ConnectionError):
-            await _listen(socket, session)
-    finally:
-        session.viewers.remove(line)
-        writing.cancel()
-    return socket
-
-
-async def _serve(
-    request: web.Request, house: House, open_session: Callable[[Line], Awaitable[ClientSession]]
-) -> web.StreamResponse:
-    # Browsers pass the key as a subprotocol; only `realtime` is a protocol, and one must be selected for them.
-    socket = web.WebSocketResponse(
-        protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
-    )
-    line = WebSocketLine(socket)
-    if (refused := _refusal(request, house, line)) is not None:
-        return refused
-    try:
-        return await _talk(request, house, line, open_session)
-    finally:
-        house.leave(line)
-
-
-async def _talk(
-    request: web.Request, house: House, line: WebSocketLine, open_session: Callable[[Line], Awaitable[ClientSession]]
-) -> web.StreamResponse:
-    socket = line.socket
-    await socket.prepare(request)
-    writing = spawn(line.write())
+    call_id: str
+    house: House
+    config: SessionConfig
+    dialect: Dialect
+    calls: dict[str, Call]
+    live: Fields | None = None
+    """The session that the offer of a Live client asked for."""
     session: ClientSession | None = None
-    try:
-        session = house.admit(await open_session(line))
-        session.start()
-        with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more
-            await _listen(socket, session)
-    except VoiceChatError as error:
-        log.error("no session: %s", error.message)
-        line.hang_up(1011, error.message)
-        await writing
-    finally:
-        if session:
-            house.sessions.discard(session)
+    _waiting: list[str] = field(default_factory=list)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.peer = Peer(
+            role="server",
+            uplink=self._exchange,
+            on_message=self._text_came,
+            on_open=lambda: self._run(self._begin()),
+            on_closed=lambda reason: self.hang_up(1000, reason),
+        )
+
+    async def answer(self, offer: str) -> str:
+        """Our description for the client's. Raises SignallingError for an offer that is of no use."""
+        answer = await self.peer.answer(offer)
+        self._run(self._give_up())
+        return answer
+
+    def send(self, text: str) -> str:
+        """Queue one event."""
+        return self.peer.send(text)
+
+    def hang_up(self, code: int, reason: str) -> None:
+        """End the call. WebRTC has no close code; the reason goes to the log."""
+        log.info("call %s ends: %s", self.call_id, reason)
+        spawn(self.close())  # not in self._tasks: close() cancels those, and would cancel itself
+
+    async def close(self) -> None:
+        """End the call and everything of it; any number of times."""
+        self.calls.pop(self.call_id, None)
+        self.house.leave(self)
+        for task in list(self._tasks):
+            task.cancel()
+        if session := self.session:
+            self.house.sessions.discard(session)
             await session.close()
-        writing.cancel()
-    return socket
+        await self.peer.close()
+
+    def _exchange(self) -> NDArray[np.int16]:
+        if self.session is None:
+            return np.zeros(FRAME, np.int16)
+        return self.session.exchange(self.peer.receive.pull(time.monotonic()))
+
+    def _text_came(self, text: str) -> None:
+        if self.session is None:
+            self._waiting.append(text)
+        else:
+            self.session.client_said(text)
+
+    async def _begin(self) -> None:
+        """The channel is open: start the session as soon as the engine is loaded."""
+        try:
+            self.house.enter(self)
+        except Refusal as refusal:
+            self.hang_up(1013, refusal.message)
+            return
+        session: ClientSession
+        if self.live is not None:
+            session = LiveSession(self, self.house, "webrtc", self.live, self.call_id)
+        else:
+            session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
+        session = self.house.admit(session)
+        self.peer.receive.flush()
+        self.session = session
+        session.start()
+        for text in self._waiting:
+            session.client_said(text)
+        self._waiting.clear()
+
+    async def _give_up(self) -> None:
+        await asyncio.sleep(CONNECT_LIMIT)
+        if self.session is None:
+            self.hang_up(1000, "the channel for events did not open")
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = spawn(work, self._failed)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _failed(self, error: Exception) -> None:
+        self.hang_up(1011, error.message if isinstance(error, VoiceChatError) else repr(error))
 
 
-def _refusal(request: web.Request, house: House, line: WebSocketLine) -> web.Response | None:
-    """Why there is no session, as an answer of HTTP; None when the line has a place."""
-    if refusal := house.why_full():
-        return refusal_response(503, refusal)
-    if (answer := house.fault.http_answer()) and answer.status >= 400:
-        headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
-        return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
-    if not line.socket.can_prepare(request).ok:
-        return refusal_response(426, Refusal("upgrade_required", "This address speaks WebSocket."))
-    house.enter(line)
-    return None
+class CallDesk:
+    """`POST /v1/realtime/calls` and what belongs to it."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._calls: dict[str, Call] = {}
+
+    async def take(self, request: web.Request) -> web.Response:
+        """An offer: 201 with the answer and where the call is. Raises Refusal."""
+        if fault := await self._faulty():
+            return fault
+        of_key = self._house.session_of(key_of(request))
+        async with sent_in_time():
+            offer, session = await _read_offer(request)
+        model = request.query.get("model", "")[:256]
+        started = first_config(of_key, model, spoken_dialect(request), new_id("sess"), session)
+        call = Call(new_id("rtc"), self._house, *started, self._calls)
+        answer = await self._answer(call, offer)
+        headers = {"Location": f"/v1/realtime/calls/{call.call_id}"}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def take_live(self, request: web.Request) -> web.Response:
+        """`POST /v1/live/sessions`: the session and the offer as JSON, the session's id and the answer as JSON."""
+        if fault := await self._faulty():
+            return fault
+        asked = await read_object(request)
+        check_offer(asked)
+        session, call_id = part(asked, "session"), new_id("live")
+        call = Call(call_id, self._house, configured(session, call_id), "ga", self._calls, live=session)
+        answer = await self._answer(call, str(part(asked, "transport")["sdp"]))
+        transport = {"type": "webrtc", "sdp": answer}
+        return web.json_response({"session": {"id": call_id}, "transport": transport}, status=201)
+
+    async def _answer(self, call: Call, offer: str) -> str:
+        """The description that answers an offer. Raises Refusal when there is no call."""
+        self._house.check_room()
+        if len(self._calls) >= 2 * MOST_SESSIONS:
+            raise Refusal("session_limit_reached", "Too many calls are being set up.", type="server_error")
+        self._calls[call.call_id] = call
+        try:
+            sdp = await call.answer(offer)
+        except BaseException as error:
+            await call.close()
+            if not isinstance(error, SignallingError):
+                raise
+            raise Refusal("invalid_offer", f"{error.message}.", "sdp") from error
+        return self._house.fault.change_answer(sdp)
+
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """`POST .../{id}/hangup` or `DELETE .../{id}`. Raises Refusal."""
+        call = self._calls.get(request.match_info["call_id"])
+        if call is None:
+            raise Refusal("not_found", "There is no such call.", "call_id")
+        await call.close()
+        return web.Response(status=200)
+
+    def session_of(self, call_id: str) -> ClientSession | None:
+        """The session of a call, once its channel is open."""
+        call = self._calls.get(call_id)
+        return call.session if call else None
+
+    async def close(self) -> None:
+        """End all calls."""
+        for call in list(self._calls.values()):
+            await call.close()
+
+    async def _faulty(self) -> web.Response | None:
+        if self._house.fault.name == "never-answers":
+            await asyncio.sleep(3600)
+        return fault_response(self._house.fault)
 
 
-async def _listen(socket: web.WebSocketResponse, session: ClientSession) -> None:
-    """Hand on what the client says until it leaves."""
-    async for message in socket:
-        if message.type is WSMsgType.TEXT:
-            session.client_said(message.data)
-        elif message.type is WSMsgType.BINARY:
-            session.client_said(message.data.decode("utf-8", "replace"))
+async def _read_offer(request: web.Request) -> tuple[str, Fields]:
+    """The description and the session of an offer: a multipart form, or bare SDP. Raises Refusal."""
+    offer, session = b"", b"{}"
+    if request.content_type == "application/sdp":
+        offer = await request.read()
+    elif request.content_type == "multipart/form-data":
+        try:
+            form = await request.post()
+        except ValueError as error:
+            raise invalid("session", f"it cannot be read ({type(error).__name__}).") from error
+        offer, session = _field(form, "sdp", offer), _field(form, "session", session)
+    else:
+        text = "Unsupported content type. Send application/sdp, or multipart/form-data with the parts sdp and session."
+        raise Refusal("unsupported_content_type", text)
+    if max(len(offer), len(session)) > LARGEST_OFFER:
+        raise Refusal("request_too_large", "The offer is too large.")
+    if not offer.strip():
+        raise missing("sdp")
+    try:
+        given = json.loads(session)
+    except (ValueError, RecursionError) as error:
+        raise invalid("session", f"it cannot be read ({type(error).__name__}).") from error
+    if not isinstance(given, dict):
+        raise invalid("session", "it must be a JSON object.")
+    return offer.decode("utf-8", "replace"), given
+
+
+def _field(form: Mapping[str, object], name: str, default: bytes) -> bytes:
+    """A part of a form, which clients send as text, as bytes or as a file."""
+    value = form.get(name, default)
+    if isinstance(value, web.FileField):
+        return value.file.read()
+    return bytes(value) if isinstance(value, bytes | bytearray) else str(value).encode()
+
+
+def key_of(request: web.Request) -> str:
+    """The key a client shows, in a header or, as browsers must, in a subprotocol of the WebSocket; may be empty."""
+    shown = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    prefix = "openai-insecure-api-key."
+    in_protocol = next((one.strip() for one in offered if one.strip().startswith(prefix)), "")
+    return shown or request.headers.get("api-key", "") or in_protocol.removeprefix(prefix)
+
+
+def spoken_dialect(request: web.Request) -> Dialect:
+    """Beta for clients that say so in the handshake, GA for all others."""
+    beta = (
+        request.path.startswith("/openai/realtime")  # Azure's preview
+        or request.query.get("dialect") == "beta"
+        or "realtime=v1" in request.headers.get("OpenAI-Beta", "")
+        or "openai-beta.realtime-v1" in request.headers.get("Sec-WebSocket-Protocol", "")
+    )
+    return "beta" if beta else "ga"
 
 
 HOST = "127.0.0.1"
@@ -258,43 +399,89 @@ class Server:
             await self._runner.cleanup()
 
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
-        return await serve_websocket(request, self.house, self._desk)
+        """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
+        if call_id := request.query.get("call_id", ""):
+            return await self._attach_to(request, self._desk.session_of(call_id), "call_id")
+        dialect = spoken_dialect(request)
+        of_key = self.house.session_of(key_of(request))
+        is_asked = request.query.get("intent") == "transcription" and not of_key
+        asked: Fields = {"type": "transcription"} if is_asked else {}
+        model = request.query.get("model") or request.query.get("deployment", "")
+        config, spoken = first_config(of_key or asked, model[:256], "ga" if asked else dialect, new_id("sess"))
+        spoken = dialect if asked else spoken
+        return await self._serve(request, lambda line: self.house.open_session(line, "websocket", config, spoken))
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        return await serve_live(request, self.house)
+        """`GET /v1/live/sessions`: one Live session, which the first message starts."""
+
+        async def opened(line: Line) -> ClientSession:
+            return LiveSession(line, self.house, "websocket")
+
+        return await self._serve(request, opened)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        return await _attach(request, self.house.live.get(request.match_info["session_id"]), "session_id")
+        return await self._attach_to(request, self.house.live.get(request.match_info["session_id"]), "session_id")
+
+    async def _attach_to(self, request: web.Request, session: ClientSession | None, param: str) -> web.StreamResponse:
+        """A sideband: it sees what happens in a session that is another's, and may command it."""
+        if session is None:
+            raise Refusal("not_found", "There is no such session.", param)
+        line = _line(request)
+        session.viewers.append(line)
+        try:
+            await line.open(request)
+            await line.listen(session)
+        finally:
+            session.viewers.remove(line)
+            line.close()
+        return line.socket
+
+    async def _serve(
+        self, request: web.Request, open_session: Callable[[Line], Awaitable[ClientSession]]
+    ) -> web.StreamResponse:
+        self.house.check_room()
+        if (fault := fault_response(self.house.fault)) and fault.status >= 400:
+            return fault
+        line = _line(request)
+        self.house.enter(line)
+        session: ClientSession | None = None
+        try:
+            await line.open(request)
+            session = self.house.admit(await open_session(line))
+            session.start()
+            await line.listen(session)
+        except VoiceChatError as error:
+            log.error("no session: %s", error.message)
+            line.hang_up(1011, error.message)
+            await line.written()
+        finally:
+            if session:
+                self.house.sessions.discard(session)
+                await session.close()
+            line.close()
+            self.house.leave(line)
+        return line.socket
 
     async def _client_secret(self, request: web.Request) -> web.Response:
         """`POST /v1/realtime/client_secrets`: a key that carries a session's configuration."""
-        body = await _read_object(request)
-        if isinstance(body, Refusal):
-            return refusal_response(400, body)
-        given = body.get("session", {})
-        session: Fields = given if isinstance(given, dict) else {}
-        started = first_config(session, "", "ga", new_id("sess"))
-        if isinstance(started, Refusal):
-            return refusal_response(400, started)
-        life = _life_in(body)
-        if isinstance(life, Refusal):
-            return refusal_response(400, life)
-        value, dies_at = self.house.issue_token(session, life)
-        return web.json_response({"value": value, "expires_at": int(dies_at), "session": started[0].session})
+        body = await read_object(request)
+        session, after = part(body, "session"), body.get("expires_after")
+        config, _ = first_config(session, "", "ga", new_id("sess"))
+        if after is not None:
+            check(after, _EXPIRES_AFTER, "expires_after")
+        life = part(body, "expires_after").get("seconds")
+        value, dies_at = self.house.issue_token(session, life if isinstance(life, int) else TOKEN_LIFE)
+        return web.json_response({"value": value, "expires_at": int(dies_at), "session": config.session})
 
     async def _beta_secret(self, request: web.Request) -> web.Response:
         """`POST /v1/realtime/sessions` and `transcription_sessions`: the same as beta clients know it."""
-        body = await _read_object(request)
-        if not isinstance(body, Refusal) and request.path.endswith("transcription_sessions"):
+        body = await read_object(request)
+        if request.path.endswith("transcription_sessions"):
             body = read_update(body, "beta", is_beta_transcription=True)
-        if isinstance(body, Refusal):
-            return refusal_response(400, body)
-        started = first_config(body, "", "beta", new_id("sess"))
-        if isinstance(started, Refusal):
-            return refusal_response(400, started)
+        config, _ = first_config(body, "", "beta", new_id("sess"))
         value, dies_at = self.house.issue_token(body)
         secret = {"value": value, "expires_at": int(dies_at)}
-        return web.json_response({**in_dialect(started[0].session, "beta").session, "client_secret": secret})
+        return web.json_response({**in_dialect(config.session, "beta").session, "client_secret": secret})
 
     async def _models(self, request: web.Request) -> web.Response:
         model = {"object": "model", "created": 0, "owned_by": "voicechat"}
@@ -311,37 +498,31 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     arrived(request)
     origin = request.headers.get("Origin", "")
     if reason := why_not(request.headers.get("Host", ""), origin):
-        return refusal_response(403, Refusal("forbidden", reason))
+        return refusal_response(Refusal("forbidden", reason))
     headers = cors_headers(origin, request.headers.get("Access-Control-Request-Headers", ""))
     if request.method == "OPTIONS":
         return web.Response(status=204, headers=headers)
     try:
         response = await handler(request)
+    except Refusal as refusal:
+        response = refusal_response(refusal)
     except web.HTTPException as error:
-        response = refusal_response(
-            error.status, Refusal("not_found" if error.status == 404 else "http_error", error.reason)
-        )
+        response = refusal_response(Refusal(_CODES.get(error.status, "http_error"), error.reason), error.status)
     if not response.prepared:
         response.headers.update(headers)
     return response
 
 
-_LIFE = shapes.Fields({"anchor": Word(("created_at",)), "seconds": Number(10, 7200, whole=True)})
+_CODES = {404: "not_found", 413: "request_too_large"}
+_EXPIRES_AFTER = shapes.Fields({"anchor": Word(("created_at",)), "seconds": Number(10, 7200, whole=True)})
 
 
-def _life_in(body: Fields) -> float | Refusal:
-    """Seconds that a key is to live, of `expires_after`."""
-    after = body.get("expires_after")
-    if after is None:
-        return TOKEN_LIFE
-    seconds = after.get("seconds") if isinstance(after, dict) else None
-    return refusal_of(after, _LIFE, "expires_after") or (float(seconds) if isinstance(seconds, int) else TOKEN_LIFE)
-
-
-async def _read_object(request: web.Request) -> Fields | Refusal:
-    try:
-        async with sent_in_time():
-            body = json.loads(await request.read() or b"{}")
-    except (ValueError, RecursionError):
-        return Refusal("invalid_json", "The body is not JSON.")
-    return body if isinstance(body, dict) else invalid("body", "it must be a JSON object.")
+def _line(request: web.Request) -> WebSocketLine:
+    """Raises Refusal for a request that asks for no WebSocket."""
+    # Browsers pass the key as a subprotocol; only `realtime` is a protocol, and one must be selected for them.
+    socket = web.WebSocketResponse(
+        protocols=("realtime",), heartbeat=_PING, max_msg_size=LARGEST_MESSAGE, compress=False
+    )
+    if not socket.can_prepare(request).ok:
+        raise Refusal("upgrade_required", "This address speaks WebSocket.")
+    return WebSocketLine(socket)

@@ -22,21 +22,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import LocalProtocolError
-from voicechat.local_server.answer import PACE, VOICE_RATE, Action, Out, Recognise, Reply, StopReply
+from voicechat.local_server.answer import (
+    PACE,
+    VOICE_RATE,
+    Action,
+    Failed,
+    Finished,
+    Out,
+    Piece,
+    Recognise,
+    Reply,
+    Spoken,
+    StopReply,
+)
 from voicechat.local_server.brain import Brain, CallTool, Say, Turn
 from voicechat.local_server.brain.partner import Partner, answer_to
-from voicechat.local_server.dialogue import Dialogue, Transport
+from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
 from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig
 from voicechat.local_server.sound_formats import Resampler, Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in
-from voicechat.protocol.items import ErrorDetail, RateLimit
-from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ServerError, ServerEvent, type_of
+from voicechat.protocol.items import RateLimit
+from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ServerEvent, type_of
 from voicechat.tasks import spawn
 
 Speak: TypeAlias = Callable[[str, float], Samples]
@@ -321,11 +334,11 @@ class Session:
         except (RuntimeError, ValueError, MemoryError) as error:
             log.error("recognition failed: %r", error)
             message = "The recogniser failed on this sound."
-            self._perform(self.dialogue.recognition_failed(action.item_id, message, self.clock()))
+            self._perform(self.dialogue.recognition_failed(action.item_id, message))
             return
         finally:
             self.senses.load.finals -= 1
-        self._perform(self.dialogue.recognised(action.item_id, action.tag, text, self.clock()))
+        self._perform(self.dialogue.recognised(action.item_id, action.tag, text))
         if turn := self.dialogue.likely_turn(action.item_id, text):
             self._rehearsal.prepare(turn, self.dialogue.config.speed)
 
@@ -357,21 +370,21 @@ class Session:
                 match output:
                     case Say(text) if not has_called:
                         await self._say(reply, text)
-                    case CallTool(name, arguments):
+                    case CallTool():
                         has_called = True
-                        self._perform(self.dialogue.called(reply.response_id, name, arguments))
-        self._perform(self.dialogue.answered(reply.response_id, self.clock()))
+                        self._made(reply.response_id, output)
+        self._made(reply.response_id, Finished())
 
     async def _say(self, reply: Reply, text: str) -> None:
         if not reply.is_spoken:
-            self._perform(self.dialogue.wrote(reply.response_id, text, self.clock()))
+            self._made(reply.response_id, Say(text))
             return
         for sentence in split_sentences(text):
             samples = await self._rehearsal.sound_of(sentence, reply.speed)
             if self.transport == "websocket":  # over WebRTC the playout keeps the pace
                 await asyncio.sleep(self._made_until - self.clock())
                 self._made_until = self.clock() + len(samples) / VOICE_RATE / PACE
-            self._perform(self.dialogue.voiced(reply.response_id, sentence, samples, self.clock()))
+            self._made(reply.response_id, Spoken(sentence, samples))
 
     def _sound_of(self, sentence: str, speed: float) -> Samples:
         """A sentence as 24 kHz sound; on a thread of the pool."""
@@ -385,8 +398,10 @@ class Session:
         if not isinstance(error, _Asked):
             log.error("defect in an answer: %r", error, exc_info=error)
         why = "as was asked of it" if isinstance(error, _Asked) else "a defect of the server"
-        message = f"The answer could not be made: {why}."
-        self._perform(self.dialogue.answer_failed(response_id, message, self.clock()))
+        self._made(response_id, Failed(f"The answer could not be made: {why}."))
+
+    def _made(self, response_id: str, piece: Piece) -> None:
+        self._perform(self.dialogue.made(response_id, piece, self.clock()))
 
     def _fault_refuses(self, text: str) -> bool:
         """A scripted refusal of a client event; without a fault never."""
@@ -399,14 +414,8 @@ class Session:
         path = self.fault.refuses(said.get("session")) if said and kind == "session.update" else ""
         if said and path:
             given_id = said.get("event_id")
-            detail = ErrorDetail(
-                type="invalid_request_error",
-                code="unknown_parameter",
-                message=f"Unknown parameter: '{path}'.",
-                param=path,
-                event_id=given_id if isinstance(given_id, str) else None,
-            )
-            self._send(ServerError(error=detail))
+            refusal = Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
+            self._send(error_event(refusal, given_id if isinstance(given_id, str) else None))
         return bool(path)
 
     def _fault_ends(self, lasted: float) -> bool:
@@ -416,9 +425,7 @@ class Session:
             return True
         if (expires := self.fault.seconds("expires-after")) is not None and lasted >= expires:
             message = "Your session hit the maximum duration."
-            self._send(
-                ServerError(error=ErrorDetail(type="invalid_request_error", code="session_expired", message=message))
-            )
+            self._send(error_event(Refusal("session_expired", message)))
             self.line.hang_up(1001, message)
             return True
         return False

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from voicechat.local_server.brain import FunctionTool
-from voicechat.local_server.refusals import Refusal, invalid, missing, refusal_of
+from voicechat.local_server.refusals import check, invalid, missing
 from voicechat.protocol.dialects import Dialect, detect_dialect
 from voicechat.protocol.event_shapes import SESSIONS
 from voicechat.protocol.session_dialects import in_dialect
@@ -144,7 +144,7 @@ class SessionConfig:
         return tool_choice(self.session.get("tool_choice"))
 
     def _part(self, name: str) -> Fields:
-        return _fields(_fields(self.session.get("audio")).get(name))
+        return part(part(self.session, "audio"), name)
 
 
 def fresh_config(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
@@ -185,30 +185,27 @@ def fresh_config(model: str, session_id: str, *, transcription: bool = False) ->
     )
 
 
-def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: bool = False) -> Fields | Refusal:
-    """A client's session object as a GA patch, or why it is refused.
+def read_update(session: Fields, dialect: Dialect, *, is_beta_transcription: bool = False) -> Fields:
+    """A client's session object as a GA patch. Raises Refusal.
 
     The dialect is what the session speaks so far; a flat object without `type` is beta whatever was spoken before, a
     typed one is GA. Mixed spellings are refused by the shape of the dialect that was recognised.
     """
-    spoken = dialect_of(session, dialect)
-    if spoken == "beta":
-        if refusal := refusal_of(session, SESSIONS["beta"], "session") or beta_modalities(session, "session"):
-            return refusal
+    if dialect_of(session, dialect) == "beta":
+        check(session, SESSIONS["beta"], "session")
+        check_beta_modalities(session, "session")
         patch = in_dialect(session, "ga").session
-        patch["type"] = "transcription" if is_beta_transcription else "realtime"
-        return patch
+        return {**patch, "type": "transcription" if is_beta_transcription else "realtime"}
     if "type" not in session:
-        return missing("session.type")
-    shape = TRANSCRIPTION_SESSION if session["type"] == "transcription" else SESSIONS["ga"]
-    return refusal_of(session, shape, "session") or session
+        raise missing("session.type")
+    check(session, TRANSCRIPTION_SESSION if session["type"] == "transcription" else SESSIONS["ga"], "session")
+    return session
 
 
-def beta_modalities(fields: Fields, path: str) -> Refusal | None:
-    """Beta makes no sound without text."""
-    if fields.get("modalities") != ["audio"]:
-        return None
-    return invalid(f"{path}.modalities", "supported combinations are: ['text'] and ['audio', 'text'].")
+def check_beta_modalities(fields: Fields, path: str) -> None:
+    """Beta makes no sound without text. Raises Refusal."""
+    if fields.get("modalities") == ["audio"]:
+        raise invalid(f"{path}.modalities", "supported combinations are: ['text'] and ['audio', 'text'].")
 
 
 def dialect_of(session: Fields, spoken: Dialect) -> Dialect:
@@ -228,17 +225,19 @@ def updated(config: SessionConfig, patch: Fields) -> SessionConfig:
     given = {name: value for name, value in patch.items() if name not in ("type", "audio", "model")}
     session = {**config.session, **given}
     if isinstance(audio := patch.get("audio"), dict):
-        session["audio"] = _with_audio(_fields(config.session.get("audio")), audio)
+        session["audio"] = _with_audio(part(config.session, "audio"), audio)
     return SessionConfig(session)
 
 
 def _with_audio(old: Fields, new: Fields) -> Fields:
     audio = dict(old)
-    for side, fields in new.items():
-        part = {**_fields(old.get(side)), **_fields(fields)}
-        if isinstance(turns := _fields(fields).get("turn_detection"), dict):
-            part["turn_detection"] = _with_turns(_fields(old.get(side)).get("turn_detection"), turns)
-        audio[side] = part
+    for side in new:
+        before, given = part(old, side), part(new, side)
+        turns = given.get("turn_detection")
+        changed = (
+            {"turn_detection": _with_turns(before.get("turn_detection"), turns)} if isinstance(turns, dict) else {}
+        )
+        audio[side] = {**before, **given, **changed}
     return audio
 
 
@@ -260,26 +259,27 @@ def token_limit(value: JsonValue) -> int | None:
 
 def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
     """The functions in a checked list of tools."""
-    tools = [_fields(tool) for tool in value] if isinstance(value, list) else []
-    tools = [tool for tool in tools if tool.get("type", "function") == "function"]
     return tuple(
-        FunctionTool(_text(tool.get("name")), _text(tool.get("description")), _fields(tool.get("parameters")))
-        for tool in tools
+        FunctionTool(_text(tool.get("name")), _text(tool.get("description")), part(tool, "parameters"))
+        for tool in (value if isinstance(value, list) else [])
+        if isinstance(tool, dict) and tool.get("type") == "function"
     )
 
 
 def tool_choice(value: JsonValue) -> str:
     """auto, none, required, or the name of the one function, also from beta's nested form."""
     if isinstance(value, dict):
-        return _text(value.get("name")) or _text(_fields(value.get("function")).get("name")) or "auto"
+        return _text(value.get("name")) or _text(part(value, "function").get("name")) or "auto"
     return _text(value) or "auto"
 
 
-def _format(part: Fields) -> str:
-    return _text(_fields(part.get("format")).get("type")) or "audio/pcm"
+def _format(fields: Fields) -> str:
+    return _text(part(fields, "format").get("type")) or "audio/pcm"
 
 
-def _fields(value: JsonValue) -> Fields:
+def part(fields: Mapping[str, JsonValue], name: str) -> Fields:
+    """The object in this field; empty where there is none."""
+    value = fields.get(name)
     return value if isinstance(value, dict) else {}
 
 

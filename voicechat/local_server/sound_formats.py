@@ -1,16 +1,19 @@
 """The three sound formats of the wire, bytes <-> float32 samples: 16-bit PCM at 24 kHz, G.711 u-law and A-law at 8 kHz.
 
-G.711 and the resampler are those of the client (`audio.sound_format`): this room is a witness of the protocol, not of
-the arithmetic of sound.
+G.711 and the resampler are those of the client (`audio.sound_format`).
 """
 
 from __future__ import annotations
+
+import base64
+import binascii
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio import sound_format
 from voicechat.audio.sound_format import Law, g711_decode, g711_encode
+from voicechat.local_server.refusals import invalid
 
 Samples = NDArray[np.float32]
 
@@ -34,12 +37,16 @@ def resampled(samples: Samples, source: int, target: int) -> Samples:
     return np.concatenate([stream.feed(samples), stream.finish()])
 
 
-def read_sound(form: str, data: bytes) -> Samples | str:
-    """Float samples in [-1, 1] at `RATES[form]`, or one sentence saying why these bytes are no such sound."""
+def decoded_sound(form: str, audio: str, path: str) -> Samples:
+    """Base64 of the wire as float samples in [-1, 1] at `RATES[form]`. Raises Refusal for what is no such sound."""
+    try:
+        data = base64.b64decode(audio, validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid(path, "it is not valid base64.") from None
     if form in _LAWS:
         return g711_decode(_LAWS[form], data).astype(np.float32) / _FULL
     if len(data) % 2:
-        return "16-bit PCM needs an even number of bytes."
+        raise invalid(path, "16-bit PCM needs an even number of bytes.")
     return np.frombuffer(data, "<i2").astype(np.float32) / _FULL
 
 

@@ -55,6 +55,8 @@ class Turn:
     """Calls already answered within this turn; when there are any, the brain goes on from them."""
     by_voice: bool = True
     """Heard by the recogniser (which mishears) rather than typed."""
+    has_picture: bool = False
+    """A picture came with it, which no brain is shown."""
 
 
 @dataclass(frozen=True, slots=True)
