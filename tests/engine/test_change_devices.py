@@ -2,50 +2,27 @@
 
 from __future__ import annotations
 
-import queue
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.command import environ_for
+from tests.support.engine_client import EngineClient
 from tests.support.vaudio import VirtualAudio, virtual_audio as virtual_audio
 from voicechat.config.device_memory import read_memory
-from voicechat.config.load import load_settings
 from voicechat.core.user_events import DevicesAsked, DevicesChosen
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Devices, FromEngine, Goodbye, Snapshot
+from voicechat.engine.link import Devices, Snapshot
 
-PATIENCE = 20.0
 pytestmark = pytest.mark.audio
 
 
-class Client:
-    """An engine without a screen, and the newest of what it said."""
-
-    def __init__(self, folder: Path) -> None:
-        config = folder / "empty.toml"
-        config.write_text('base_url = "http://127.0.0.1:9/v1"\n')
-        self._heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self.engine = EngineProcess(load_settings({}, {}, config), environ_for(folder))
-        self.engine.start(self._heard.put)
-        self.devices, self.mic, self.is_ready = Devices(), "", False
-
-    def until(self, name: str, in_use: str) -> None:
-        """Until a microphone of this name is listed, and one of that name runs."""
-        deadline = time.monotonic() + PATIENCE
-        while not (self.is_ready and name in self.names and in_use in self.mic and in_use in self.devices.mics.in_use):
-            message = self._heard.get(timeout=max(0.0, deadline - time.monotonic()))
-            assert not isinstance(message, Goodbye), message.cause
-            if isinstance(message, Devices):
-                self.devices = message
-            elif isinstance(message, Snapshot):
-                self.mic, self.is_ready = message.view.mic.name, True
-
-    @property
-    def names(self) -> str:
-        return "\n".join(row.name for row in self.devices.mics.rows)
+def until(client: EngineClient, listed: str, in_use: str) -> Devices:
+    """Until a microphone of this name is listed, and one of that name runs."""
+    devices = client.until(
+        Devices, lambda devices: any(listed in row.name for row in devices.mics.rows) and in_use in devices.mics.in_use
+    )
+    client.until(Snapshot, lambda shown: in_use in shown.view.mic.name)
+    return devices
 
 
 def plug_in(audio: VirtualAudio, name: str) -> None:
@@ -60,16 +37,12 @@ def plug_in(audio: VirtualAudio, name: str) -> None:
 def test_a_new_microphone_is_listed_chosen_and_remembered_in_a_talk(
     virtual_audio: VirtualAudio, tmp_path: Path
 ) -> None:
-    client = Client(tmp_path)
-    try:
-        client.until("", "")
+    with EngineClient(tmp_path, mic="default", speaker="default") as client:
+        client.until(Snapshot)
         client.engine.send(DevicesAsked(True))
         plug_in(virtual_audio, "Yeti")
-        client.until("Yeti", "")
-        name = next(row.name for row in client.devices.mics.rows if "Yeti" in row.name and "onitor" not in row.name)
+        rows = until(client, "Yeti", "").mics.rows
+        name = next(row.name for row in rows if "Yeti" in row.name and "onitor" not in row.name)
         client.engine.send(DevicesChosen(mic=name))
-        client.until("Yeti", "Yeti")
-        assert client.devices.mics.wish_from == "chosen"
+        assert until(client, "Yeti", "Yeti").mics.wish_from == "chosen"
         assert read_memory(tmp_path / "state" / "devices.json").mic == name
-    finally:
-        client.engine.close()

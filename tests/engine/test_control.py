@@ -5,66 +5,44 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import queue
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.support.command import Ran, environ_for, voicechat
+from tests.support.engine_client import EngineClient
 from tests.support.peers import eventually
 from tests.support.vaudio import until
 from voicechat.cli.watch import place_of
-from voicechat.config.load import load_settings
 from voicechat.engine.attach import CUT_OFF, GONE, WatchedEngine
 from voicechat.engine.audience import Audience
 from voicechat.engine.control import MOST_CONNECTIONS, Control
 from voicechat.engine.door import knock
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, EngineHello, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
+from voicechat.engine.link import Batch, EventRow, FromEngine, Goodbye, Snapshot, TapeShown
 from voicechat.errors import ConfigError, EngineError
 
 PATIENCE = 15.0
-Heard = queue.SimpleQueue[FromEngine]
 
 
-class Talk:
-    """An engine without a server, and the shell beside it."""
+class Talk(EngineClient):
+    """An engine without a service, and the shell beside it."""
 
     def __init__(self, folder: Path) -> None:
         self.runtime = Path(tempfile.mkdtemp(prefix="vc", dir="/tmp"))  # a socket's path may have 107 characters
         self.runtime.chmod(0o700)
-        config = folder / "config.toml"
-        config.write_text("")
-        self.environ = {
-            **environ_for(folder),
-            "VOICECHAT_STATE_DIR": str(folder),
-            "VOICECHAT_RUNTIME_DIR": str(self.runtime),
-        }
-        flags = {"base_url": "http://127.0.0.1:9/v1", "mic": "none", "speaker": "none"}
-        self.engine = EngineProcess(load_settings(flags, {}, config), self.environ)
-        self.heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+        self.environ = environ_for(folder, VOICECHAT_RUNTIME_DIR=str(self.runtime))
+        super().__init__(folder, self.environ)
 
-    def start(self) -> None:
-        self.engine.start(self.heard.put)
-        self.until(lambda message: isinstance(message, Snapshot))
-
-    def until(
-        self, is_it: Callable[[FromEngine], bool], heard: queue.SimpleQueue[FromEngine] | None = None
-    ) -> FromEngine:
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            message = (heard or self.heard).get(timeout=PATIENCE)
-            if is_it(message):
-                return message
-        raise AssertionError("that was never said")
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        shutil.rmtree(self.runtime, ignore_errors=True)
 
     def ctl(self, *words: str) -> Ran:
         return asyncio.run(voicechat("ctl", *words, environ=self.environ))
@@ -73,21 +51,11 @@ class Talk:
         return knock(str(self.runtime), self.engine.pid)
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[Talk]:
-    made = Talk(folder)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.engine.close()
-        shutil.rmtree(made.runtime, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
 def talk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Talk]:
     """One engine for all that leave it as it was."""
-    with running(tmp_path_factory.mktemp("talk")) as made:
+    with Talk(tmp_path_factory.mktemp("talk")) as made:
+        made.until(Snapshot)
         yield made
 
 
@@ -104,7 +72,7 @@ def open_talk(talk: Talk) -> Iterator[Talk]:
 
 def test_the_shell_mutes_the_talk_and_asks_how_it_is(talk: Talk) -> None:
     assert talk.ctl("mute", "on").out == "muted\n"
-    talk.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted)
+    talk.until(Snapshot, lambda shown: shown.view.mic.muted)
     facts = json.loads(talk.ctl("status", "--json").out)
     assert facts["muted"] is True
     assert "muted" in talk.ctl("status").out or facts["mic"]
@@ -127,20 +95,15 @@ def test_ctl_says_what_the_talk_refused_and_that_nothing_was_to_stop(talk: Talk)
     assert talk.ctl("stop").out == "nothing to stop\n"
 
 
-def test_ctl_with_two_talks_names_them_and_how_to_choose(talk: Talk) -> None:
-    other = EngineProcess(talk.engine._settings, talk.environ)
-    heard: Heard = queue.SimpleQueue()
-    other.start(heard.put)
-    try:
-        talk.until(lambda message: isinstance(message, Snapshot), heard)
+def test_ctl_with_two_talks_names_them_and_how_to_choose(talk: Talk, tmp_path: Path) -> None:
+    with EngineClient(tmp_path, talk.environ) as other:
+        other.until(Snapshot)
         result = talk.ctl("mute", "on")
         assert result.code == 2
-        for number in (talk.engine.pid, other.pid):
+        for number in (talk.engine.pid, other.engine.pid):
             assert f"\n  {number}  since " in result.err
-        assert f"voicechat ctl --session {other.pid} mute" in result.err
-        assert talk.ctl("--session", str(other.pid), "mute", "on").out == "muted\n"
-    finally:
-        other.close()
+        assert f"voicechat ctl --session {other.engine.pid} mute" in result.err
+        assert talk.ctl("--session", str(other.engine.pid), "mute", "on").out == "muted\n"
 
 
 def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:
@@ -155,11 +118,9 @@ def test_events_are_followed_as_lines_of_json(talk: Talk) -> None:
 
 
 def test_without_a_talk_ctl_says_so(tmp_path: Path) -> None:
-    nobody = Talk(tmp_path)
-    result = nobody.ctl("status")
+    result = asyncio.run(voicechat("ctl", "status", environ=environ_for(tmp_path)))
     assert result.code == 3
     assert "no talk is running" in result.err
-    shutil.rmtree(nobody.runtime)
 
 
 def test_a_folder_that_others_may_enter_is_not_trusted(open_talk: Talk) -> None:
@@ -211,35 +172,46 @@ def test_many_connections_do_not_pile_up_and_leave_room_when_they_close(talk: Ta
     until(is_served, PATIENCE, "there is no room again")
 
 
+@contextmanager
+def watching(folder: str, number: int) -> Iterator[list[FromEngine]]:
+    """What a read-only viewer is sent."""
+    watcher, heard = WatchedEngine(folder, number), list[FromEngine]()
+    watcher.connect()
+    watcher.start(heard.append)
+    try:
+        yield heard
+    finally:
+        watcher.close()
+
+
 def test_a_second_client_gets_history_and_goodbye_at_a_private_socket(tmp_path: Path) -> None:
-    with running(tmp_path) as own:
+    with Talk(tmp_path) as own:
+        own.until(Snapshot)
         left = own.runtime / "999999.sock"
         with socket.socket(socket.AF_UNIX) as dead:
             dead.bind(str(left))
         own.engine.restart()
-        own.until(lambda message: isinstance(message, EngineHello))
-        own.until(lambda message: isinstance(message, Snapshot))
+        since = own.now()
+        own.until(Snapshot, since=since)
         assert not left.exists(), "what a killed engine left is removed by the next"
         door = own.runtime / f"{own.engine.pid}.sock"
         assert door.stat().st_mode & 0o077 == 0
-        watcher = WatchedEngine(str(own.runtime), own.engine.pid)
-        watcher.connect()
-        heard: Heard = queue.SimpleQueue()
-        watcher.start(heard.put)
-        own.until(lambda message: isinstance(message, Batch) and any(row.seq == 0 for row in message.rows), heard)
-        own.ctl("mute", "on")
-        own.until(lambda message: isinstance(message, Snapshot) and message.view.mic.muted, heard)
-        own.engine.close()
-        assert own.until(lambda message: isinstance(message, Goodbye), heard) == Goodbye(GONE)
-        watcher.close()
+        with watching(str(own.runtime), own.engine.pid) as heard:
+            until(
+                lambda: 0 in [row.seq for one in heard if isinstance(one, Batch) for row in one.rows],
+                PATIENCE,
+                "history",
+            )
+            own.ctl("mute", "on")
+            until(lambda: any(isinstance(one, Snapshot) and one.view.mic.muted for one in heard), PATIENCE, "a mute")
+            own.engine.close()
+            until(lambda: Goodbye(GONE) in heard, PATIENCE, "the end")
         assert not door.exists()
 
 
 def test_a_watcher_that_leaves_ends_nothing(talk: Talk) -> None:
-    watcher = WatchedEngine(str(talk.runtime), talk.engine.pid)
-    watcher.connect()
-    watcher.start(lambda message: None)
-    watcher.close()
+    with watching(str(talk.runtime), talk.engine.pid):
+        pass
     assert talk.ctl("status").code == 0
 
 

@@ -6,26 +6,24 @@ import asyncio
 import os
 import queue
 import signal
-import socket
 import struct
 import subprocess
 import sys
+import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from itertools import count
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-from tests.support.command import environ_for
+from tests.support.command import KEY, logs_of
+from tests.support.engine_client import EngineClient
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.config.load import load_settings
 from voicechat.config.locations import engine_log
 from voicechat.core.events import MuteChosen, TextEntered, TurnModeChosen
-from voicechat.core.view import TurnView, View
+from voicechat.core.view import TurnView
 from voicechat.engine.host import EngineProcess, Responses
 from voicechat.engine.link import (
     Ack,
@@ -40,59 +38,14 @@ from voicechat.engine.link import (
 )
 
 PATIENCE = 15.0
-Said = TypeVar("Said", bound=FromEngine)
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Client:
-    """Keeps what an engine says."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        config = tmp_path / "config.toml"
-        config.write_text("")
-        flags = {"base_url": f"http://127.0.0.1:{closed_port()}/v1", "mic": "none", "speaker": "none"}
-        environ = {**os.environ, "VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": "sk-secret-123456"}
-        self.engine = EngineProcess(load_settings(flags, {}, config), environ, ping_every=0.3)
-        self.heard: list[FromEngine] = []
-        self._came: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self.engine.start(self._came.put)
-
-    def until(self, kind: type[Said], is_it: Callable[[Said], bool] = lambda message: True, since: int = 0) -> Said:
-        """The first such message behind the first `since` of all."""
-        deadline = time.monotonic() + PATIENCE
-        for place in count(since):
-            while len(self.heard) <= place:
-                assert time.monotonic() < deadline, f"the engine never said {kind}"
-                with suppress(queue.Empty):
-                    self.heard.append(self._came.get(timeout=0.5))
-            message = self.heard[place]
-            if isinstance(message, kind) and is_it(message):
-                return message
-        raise AssertionError
-
-    def now(self) -> int:
-        """How many messages have come, for `since`."""
-        while True:
-            try:
-                self.heard.append(self._came.get_nowait())
-            except queue.Empty:
-                return len(self.heard)
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     """One client for all tests that leave it with an engine that runs."""
-    made = Client(tmp_path_factory.mktemp("engine"))
-    try:
+    with EngineClient(tmp_path_factory.mktemp("engine"), ping_every=0.3) as made:
         made.until(Snapshot)
         yield made
-    finally:
-        made.engine.close()
 
 
 def test_engine_of_another_version_is_named_and_ended(tmp_path: Path) -> None:
@@ -127,7 +80,7 @@ def gone_within(pid: int, seconds: float) -> bool:
     return False
 
 
-def test_engine_introduces_itself_and_says_what_is_wrong_with_the_connection(client: Client) -> None:
+def test_engine_introduces_itself_and_says_what_is_wrong_with_the_connection(client: EngineClient) -> None:
     assert client.until(Snapshot, lambda shown: "nothing listens" in shown.view.connection.reason)
     finding = client.until(Finding)
     assert finding.code == "connection-lost" and "nothing listens" in finding.title
@@ -135,7 +88,7 @@ def test_engine_introduces_itself_and_says_what_is_wrong_with_the_connection(cli
     assert client.engine.pid in [message.pid for message in client.heard if isinstance(message, EngineHello)]
 
 
-def test_nonsense_on_its_stdin_is_ignored_and_the_next_command_obeyed(client: Client) -> None:
+def test_nonsense_on_its_stdin_is_ignored_and_the_next_command_obeyed(client: EngineClient) -> None:
     since, process = client.now(), client.engine._process
     assert process is not None and process.stdin is not None
     process.stdin.write(struct.pack("<I", 5) + b"\xff\x00abc")
@@ -145,20 +98,15 @@ def test_nonsense_on_its_stdin_is_ignored_and_the_next_command_obeyed(client: Cl
 
 
 def test_a_tidy_end_says_goodbye_and_leaves_no_process_and_no_key(tmp_path: Path) -> None:
-    client = Client(tmp_path)
-    try:
+    with EngineClient(tmp_path) as client:
         client.until(Snapshot)
         pid = client.engine.pid
-        client.engine.close()
-        assert client.until(Goodbye) == Goodbye("ended", exit_code=0)
-        assert gone_within(pid, 2.0)
-    finally:
-        client.engine.close()
-    logs = "".join(path.read_text(errors="replace") for path in tmp_path.glob("*.log"))
-    assert client.now() and "sk-secret" not in repr(client.heard) + logs
+    assert client.until(Goodbye) == Goodbye("ended", exit_code=0)
+    assert gone_within(pid, 2.0)
+    assert KEY not in repr(client.heard) + logs_of(tmp_path)
 
 
-def test_engine_that_was_killed_is_told_with_a_cause_and_can_be_restarted(client: Client) -> None:
+def test_engine_that_was_killed_is_told_with_a_cause_and_can_be_restarted(client: EngineClient) -> None:
     since = client.now()
     os.kill(client.engine.pid, signal.SIGKILL)
     goodbye = client.until(Goodbye, since=since)
@@ -168,7 +116,7 @@ def test_engine_that_was_killed_is_told_with_a_cause_and_can_be_restarted(client
     client.until(EngineHello, since=since)
 
 
-def test_engine_that_hangs_is_reported_and_so_is_its_return(client: Client) -> None:
+def test_engine_that_hangs_is_reported_and_so_is_its_return(client: EngineClient) -> None:
     since = client.now()
     os.kill(client.engine.pid, signal.SIGSTOP)
     try:
@@ -178,7 +126,7 @@ def test_engine_that_hangs_is_reported_and_so_is_its_return(client: Client) -> N
     client.until(Unresponsive, lambda told: told.seconds == 0, since)
 
 
-def test_engine_that_hangs_is_replaced_on_restart(client: Client) -> None:
+def test_engine_that_hangs_is_replaced_on_restart(client: EngineClient) -> None:
     hung, since = client.engine.pid, client.now()
     os.kill(hung, signal.SIGSTOP)
     client.until(Unresponsive, lambda told: told.seconds > 0, since)
@@ -188,67 +136,48 @@ def test_engine_that_hangs_is_replaced_on_restart(client: Client) -> None:
     client.until(EngineHello, since=since)
 
 
-class Talking:
-    """An engine that talks with a server, and what it shows."""
+def said(client: EngineClient, since: int = 0) -> list[tuple[str, str]]:
+    """The transcript by the messages after the first `since`, without notes and what is not finished."""
+    turns: dict[str, TurnView] = {}
+    for message in client.heard[since : client.now()]:
+        if isinstance(message, Turns):
+            shown = turns | {turn.key: turn for turn in message.changed}
+            turns = {key: shown[key] for key in message.order or turns}
+    return [(turn.who, turn.text) for turn in turns.values() if turn.who != "note" and not turn.partial]
 
-    def __init__(self, folder: Path, base_url: str) -> None:
-        config = folder / "empty.toml"
-        config.write_text("")
-        flags = {"provider": "custom", "base_url": base_url, "transport": "websocket", "mic": "none", "speaker": "none"}
-        self.engine = EngineProcess(load_settings(flags, {}, config), environ_for(folder))
-        self.view = View()
-        self.turns: dict[str, TurnView] = {}
-        self.has_ended = False
-        self.engine.start(self._take)
 
-    def _take(self, message: FromEngine) -> None:
-        match message:
-            case Snapshot(view=view):
-                self.view = view
-            case Turns(changed=changed, order=order):
-                turns = self.turns | {turn.key: turn for turn in changed}
-                self.turns = {key: turns[key] for key in order or self.turns}
-            case Goodbye():
-                self.has_ended = True
-            case _:
-                pass
-
-    def said(self) -> list[tuple[str, str]]:
-        return [(turn.who, turn.text) for turn in self.turns.values() if turn.who != "note" and not turn.partial]
-
-    async def ask(self, text: str) -> str:
-        """The answer to a typed text."""
-        await eventually(lambda: self.view.connection.phase == "open", 4 * PATIENCE)
-        before = len(self.said())
-        self.engine.send(TextEntered(text))
-        await eventually(lambda: [who for who, _ in self.said()[before:]] == ["you", "assistant"], 4 * PATIENCE)
-        return self.said()[-1][1]
+async def ask(client: EngineClient, text: str, since: int = 0) -> str:
+    """The answer to a typed text."""
+    await asyncio.to_thread(client.until, Snapshot, lambda shown: shown.view.connection.phase == "open", since)
+    before = len(said(client, since))
+    client.engine.send(TextEntered(text))
+    await eventually(lambda: [who for who, _ in said(client, since)[before:]] == ["you", "assistant"], 4 * PATIENCE)
+    return said(client, since)[-1][1]
 
 
 async def test_a_new_engine_continues_the_conversation_of_one_that_was_killed(tmp_path: Path) -> None:
+    def is_kept(shown: Snapshot) -> bool:
+        return shown.view.mic.muted and shown.view.mic.turn_mode == "push-to-talk"
+
     async with local_server() as server:
-        talk = Talking(tmp_path, server.base_url)
-        try:
-            assert "Otto" in await talk.ask("My name is Otto.")
-            talk.engine.send(MuteChosen(True))
-            talk.engine.send(TurnModeChosen("push-to-talk"))
-            await eventually(lambda: talk.view.mic.muted and talk.view.mic.turn_mode == "push-to-talk", PATIENCE)
-            said = talk.said()
-            os.kill(talk.engine.pid, signal.SIGKILL)
-            await eventually(lambda: talk.has_ended, PATIENCE)
-            talk.turns, talk.view = {}, View()
-            await asyncio.to_thread(talk.engine.restart)
-            await eventually(lambda: talk.turns, 4 * PATIENCE)
-            assert talk.said() == said
-            assert "Otto" in await talk.ask("What did I say?")
-            assert talk.said()[: len(said)] == said
-            assert talk.view.mic.muted and talk.view.mic.turn_mode == "push-to-talk"
-        finally:
-            await asyncio.to_thread(talk.engine.close)
+        with EngineClient(tmp_path, provider="custom", base_url=server.base_url, transport="websocket") as client:
+            assert "Otto" in await ask(client, "My name is Otto.")
+            client.engine.send(MuteChosen(True))
+            client.engine.send(TurnModeChosen("push-to-talk"))
+            await asyncio.to_thread(client.until, Snapshot, is_kept)
+            before = said(client)
+            os.kill(client.engine.pid, signal.SIGKILL)
+            await asyncio.to_thread(client.until, Goodbye)
+            since = client.now()
+            await asyncio.to_thread(client.engine.restart)
+            await asyncio.to_thread(client.until, Turns, lambda turns: True, since)
+            assert said(client, since) == before
+            assert "Otto" in await ask(client, "What did I say?", since)
+            assert said(client, since)[: len(before)] == before
+            assert is_kept(client.until(Snapshot, since=client.now()))
 
 
-HOLDER = """
-import os, subprocess
+HOLDER = """import os, subprocess
 os.set_inheritable(client.engine._process.stdin.fileno(), True)
 holder = subprocess.Popen(["sleep", "60"], stdin=subprocess.DEVNULL, close_fds=False).pid
 """
@@ -261,13 +190,13 @@ def test_r29_it_is_gone_when_its_client_was_killed(tmp_path: Path, more: str) ->
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
-from tests.engine.test_engine_process import Client
+from tests.support.engine_client import EngineClient
 from voicechat.engine.link import Snapshot
-client = Client(Path({str(tmp_path)!r}))
-client.until(Snapshot)
-{more}
-print(client.engine.pid, holder, flush=True)
-time.sleep(60)
+with EngineClient(Path({str(tmp_path)!r})) as client:
+    client.until(Snapshot)
+{textwrap.indent(more, "    ")}
+    print(client.engine.pid, holder, flush=True)
+    time.sleep(60)
 """
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

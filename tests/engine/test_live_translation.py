@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,12 @@ import numpy as np
 
 from tests.engine.test_over_websocket import humming
 from tests.engine.translation_service import FRAME_BYTES, TranslationService
-from tests.engine.watched_talk import WatchedTalk
+from tests.support.command import KEY
+from tests.support.conversing import WatchedTalk, watched
 from tests.support.peers import Pcm, eventually
-from voicechat.api import Conversation, Settings
 from voicechat.audio.files import read_wav
 from voicechat.cli.diagnose import report_of
 from voicechat.core.user_events import TextEntered
-
-KEY = "sk-translation"
 
 
 def beep(seconds: float) -> Pcm:
@@ -28,38 +25,19 @@ def beep(seconds: float) -> Pcm:
     return (9_000 * np.sin(2 * np.pi * 440 * np.arange(int(24_000 * seconds)) / 24_000)).astype(np.int16)
 
 
-@dataclass
-class Talk(WatchedTalk):
-    service: TranslationService = field(default_factory=TranslationService)
-
-    def lines(self) -> list[tuple[str, str]]:
-        return [(turn.who, turn.text) for turn in self.talk.transcript() if turn.who != "note"]
-
-
 @asynccontextmanager
-async def translating(tmp_path: Path, service: TranslationService | None = None, **wishes: Any) -> AsyncIterator[Talk]:
-    service = service or TranslationService()
-    async with service.serving() as url:
-        settings = Settings(
-            provider="custom",
-            base_url=url,
-            live_translate="Spanish",
-            mic=humming(tmp_path / "mic.wav", 30.0),
-            speaker=str(tmp_path / "heard.wav"),
-            given=frozenset({"provider", "base_url", "live_translate", *wishes}),
-            **wishes,
-        )
-        environ = {"VOICECHAT_STATE_DIR": str(tmp_path), "VOICECHAT_API_KEY": KEY}
-        async with Conversation(settings, environ) as talk:
-            one = Talk(talk, service=service)
-            async with one.watched():
-                await eventually(lambda: len(service.updates) > 0)
-                yield one
+async def translating(folder: Path, **chosen: Any) -> AsyncIterator[tuple[WatchedTalk, TranslationService]]:
+    service, mic = TranslationService(), humming(folder / "mic.wav", 30.0)
+    async with (
+        service.serving() as url,
+        watched(url, folder, live_translate="Spanish", mic=mic, **chosen) as one,
+    ):
+        await eventually(lambda: len(service.updates) > 0)
+        yield one, service
 
 
 async def test_speech_goes_out_and_words_and_sound_in_the_other_language_come_back(tmp_path: Path) -> None:
-    async with translating(tmp_path, record=str(tmp_path / "tape")) as one:
-        service = one.service
+    async with translating(tmp_path, record=str(tmp_path / "tape")) as (one, service):
         assert service.paths == ["/v1/realtime/translations?model=gpt-realtime-translate"]
         assert service.keys == [f"Bearer {KEY}"]
         (wish,) = service.updates
@@ -81,52 +59,51 @@ async def test_speech_goes_out_and_words_and_sound_in_the_other_language_come_ba
 
 
 async def test_the_mic_stays_open_during_translation_and_mute_sends_silence(tmp_path: Path) -> None:
-    async with translating(tmp_path) as one:
-        await eventually(lambda: bool(np.any(one.service.sound())))
-        await one.service.translated("Hola.", pcm=beep(2.0))
+    async with translating(tmp_path) as (one, service):
+        await eventually(lambda: bool(np.any(service.sound())))
+        await service.translated("Hola.", pcm=beep(2.0))
         await eventually(lambda: bool(one.of("assistant.audible")))
         assert one.talk.view().mic.is_on_air
         one.talk.mute()
         await eventually(lambda: bool(one.of("mic.closed")))
-        before = len(one.service.appended[0])
-        await eventually(lambda: len(one.service.appended[0]) >= before + 4)
-        last = np.frombuffer(one.service.appended[0][-1], "<i2")
+        before = len(service.appended[0])
+        await eventually(lambda: len(service.appended[0]) >= before + 4)
+        last = np.frombuffer(service.appended[0][-1], "<i2")
         assert not last.any()
 
 
 async def test_stop_drops_what_waits_and_the_next_words_are_heard_again(tmp_path: Path) -> None:
-    async with translating(tmp_path) as one:
-        await one.service.translated("Uno, dos, tres.", pcm=beep(8.0))
+    async with translating(tmp_path) as (one, service):
+        await service.translated("Uno, dos, tres.", pcm=beep(8.0))
         await eventually(lambda: bool(one.of("assistant.audible")))
         one.talk.stop()
         await eventually(lambda: bool(one.of("assistant.silent")))
-        line = one.talk._live().session.performer.line
-        assert line is not None and line.stats().buffer == 0.0
-        await one.service.translated("Cuatro.", pcm=beep(1.0))
+        assert one.line().stats().buffer == 0.0
+        await service.translated("Cuatro.", pcm=beep(1.0))
         await eventually(lambda: len(one.of("assistant.audible")) == 2)
-        assert one.service.refused == [] and ("assistant", "Cuatro.") in one.lines()
+        assert service.refused == [] and ("assistant", "Cuatro.") in one.lines()
 
 
 async def test_what_such_a_session_has_not_is_said_in_a_sentence_and_never_sent(tmp_path: Path) -> None:
-    async with translating(tmp_path) as one:
+    async with translating(tmp_path) as (one, service):
         one.talk._live().session.tell(TextEntered("Hello"))
         one.talk.talk()
         one.talk.release()
-        await eventually(lambda: len([turn for turn in one.talk.transcript() if turn.who == "note"]) == 2)
-        notes = [turn.text for turn in one.talk.transcript() if turn.who == "note"]
-        assert "typed text" in notes[0] and "mute" in notes[1]
-        await eventually(lambda: len(one.service.appended[0]) >= 3)
-        assert one.service.refused == []
+        await eventually(lambda: len(one.lines("note")) == 2)
+        (_, typed), (_, pressed) = one.lines("note")
+        assert "typed text" in typed and "mute" in pressed
+        await eventually(lambda: len(service.appended[0]) >= 3)
+        assert service.refused == []
 
 
 async def test_a_reconnect_keeps_the_kind_of_session_and_the_transcript(tmp_path: Path) -> None:
-    async with translating(tmp_path) as one:
-        await one.service.heard("Good morning.")
-        await one.service.translated("Buenos días.")
+    async with translating(tmp_path) as (one, service):
+        await service.heard("Good morning.")
+        await service.translated("Buenos días.")
         await eventually(lambda: len(one.lines()) == 2)
-        await one.service.socket.close(code=1011)
-        await eventually(lambda: len(one.service.updates) == 2, 15.0)
-        await one.service.heard("And goodbye.")
+        await service.socket.close(code=1011)
+        await eventually(lambda: len(service.updates) == 2, 15.0)
+        await service.heard("And goodbye.")
         await eventually(lambda: one.lines()[-1] == ("you", "And goodbye."))
         assert one.lines()[:2] == [("you", "Good morning."), ("assistant", "Buenos días.")]
-        assert one.service.refused == [] and one.service.updates[0] == one.service.updates[1]
+        assert service.refused == [] and service.updates[0] == service.updates[1]

@@ -9,41 +9,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.engine.watched_talk import WatchedTalk
+from tests.support.conversing import WatchedTalk, watched
 from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
-from voicechat.api import Conversation, Settings
 from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
-from voicechat.local_server.server import Server
 
 TRANSPORTS = ["websocket", "webrtc"]
 STORY = "Please tell me a long story about the sea."
 
 
 @asynccontextmanager
-async def talking(tmp_path: Path, transport: str, **wishes: Any) -> AsyncIterator[WatchedTalk]:
-    async with local_server(words=STORY) as server, talking_to(server, tmp_path, transport, **wishes) as one:
+async def talking(folder: Path, transport: str, **chosen: Any) -> AsyncIterator[WatchedTalk]:
+    async with (
+        local_server(words=STORY) as server,
+        watched(server.base_url, folder, model="local-live", transport=transport, **chosen) as one,
+    ):
         yield one
-
-
-@asynccontextmanager
-async def talking_to(server: Server, tmp_path: Path, transport: str, **wishes: Any) -> AsyncIterator[WatchedTalk]:
-    settings = Settings(
-        provider="custom",
-        base_url=server.base_url,
-        model="local-live",
-        transport=transport,
-        mic="none",
-        speaker=str(tmp_path / "heard.wav"),
-        given=frozenset({"transport", "model", *wishes}),
-        **wishes,
-    )
-    async with Conversation(settings, {"VOICECHAT_STATE_DIR": str(tmp_path)}) as talk:
-        one = WatchedTalk(talk)
-        async with one.watched():
-            yield one
 
 
 @each("transport", TRANSPORTS)
@@ -73,7 +56,10 @@ async def test_a_stopped_live_answer_is_silent_and_the_next_one_is_heard(transpo
 async def test_a_live_session_that_was_lost_goes_on_with_the_conversation_as_its_history(
     transport: str, tmp_path: Path
 ) -> None:
-    async with local_server(words=STORY) as server, talking_to(server, tmp_path, transport) as one:
+    async with (
+        local_server(words=STORY) as server,
+        watched(server.base_url, tmp_path, model="local-live", transport=transport) as one,
+    ):
         await one.talk.say("What is two plus two?")
         (lost,) = server.house.live.values()
         lost.hang_up(1011, "the test ends it")

@@ -13,71 +13,61 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.engine.watched_talk import WatchedTalk
+from tests.support.conversing import WatchedTalk, watched
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
-from voicechat.api import Conversation, Settings
 
 STORY = "Please tell me a long story about the sea."
 BLOCK = 0.01
 
 
-class Talk(WatchedTalk):
-    def items(self) -> Any:
-        return self.talk._live().session.state.playback.items
+def items(one: WatchedTalk) -> Any:
+    return one.talk._live().session.state.playback.items
 
-    async def speech(self, seconds: float) -> None:
-        """Until so much more of the microphone has left: 24,000 samples a second, two bytes each, as base64."""
-        line = self.talk._live().session.performer.line
-        assert line is not None
-        enough = line.stats().bytes_sent + seconds * 24_000 * 2 * 4 / 3
-        await eventually(lambda: line.stats().bytes_sent >= enough, 20.0)
 
-    def played(self) -> float:
-        """Seconds of the newest answer that were played."""
-        return max(item.played or 0.0 for item in self.items())
+async def speech(one: WatchedTalk, seconds: float) -> None:
+    """Until so much more of the microphone has left: 24,000 samples a second, two bytes each, as base64."""
+    enough = one.line().stats().bytes_sent + seconds * 24_000 * 2 * 4 / 3
+    await eventually(lambda: one.line().stats().bytes_sent >= enough, 20.0)
 
-    async def cut_where_it_was_played(self, before: float) -> None:
-        """Between what was played before the stop and in the end; a block of 10 ms is reported before it sounds."""
-        cut_at = self.of("conversation.item.truncate")[0]["audio_end_ms"] / 1_000
-        assert before - BLOCK <= cut_at
-        await eventually(lambda: cut_at <= self.played())
 
-    async def speaking(self, seconds: float) -> None:
-        """Until so much of the newest answer was played."""
-        await eventually(lambda: any((item.played or 0.0) >= seconds for item in self.items()), 20.0)
+def played(one: WatchedTalk) -> float:
+    """Seconds of the newest answer that were played."""
+    return max(item.played or 0.0 for item in items(one))
+
+
+async def cut_where_it_was_played(one: WatchedTalk, before: float) -> None:
+    """Between what was played before the stop and in the end; a block of 10 ms is reported before it sounds."""
+    cut_at = one.of("conversation.item.truncate")[0]["audio_end_ms"] / 1_000
+    assert before - BLOCK <= cut_at
+    await eventually(lambda: cut_at <= played(one))
+
+
+async def speaking(one: WatchedTalk, seconds: float) -> None:
+    """Until so much of the newest answer was played."""
+    await eventually(lambda: any((item.played or 0.0) >= seconds for item in items(one)), 20.0)
 
 
 @asynccontextmanager
-async def talking(tmp_path: Path, **wishes: Any) -> AsyncIterator[Talk]:
-    async with local_server(words=STORY) as server:
-        given = frozenset({"transport", *wishes})
-        settings = Settings(
-            provider="custom",
-            base_url=server.base_url,
-            transport="websocket",
-            speaker=str(tmp_path / "heard.wav"),
-            given=given,
-            **{"mic": "none"} | wishes,
-        )
-        environ = {"VOICECHAT_STATE_DIR": str(tmp_path)}
-        async with Conversation(settings, environ) as talk:
-            one = Talk(talk)
-            async with one.watched():
-                yield one
+async def talking(folder: Path, **chosen: Any) -> AsyncIterator[WatchedTalk]:
+    async with (
+        local_server(words=STORY) as server,
+        watched(server.base_url, folder, transport="websocket", **chosen) as one,
+    ):
+        yield one
 
 
 async def test_a_stopped_answer_is_truncated_and_marked_where_playback_ended(tmp_path: Path) -> None:
     async with talking(tmp_path) as one:
         answer = asyncio.create_task(one.talk.say(STORY))
-        await one.speaking(1.0)
-        before = one.played()
+        await speaking(one, 1.0)
+        before = played(one)
         one.talk.stop()
         cut = await answer
         await eventually(lambda: one.of("conversation.item.truncated"))
         (wish,), (done,) = one.of("conversation.item.truncate"), one.of("conversation.item.truncated")
         assert wish["audio_end_ms"] == done["audio_end_ms"] and isinstance(wish["audio_end_ms"], int)
-        await one.cut_where_it_was_played(before)
+        await cut_where_it_was_played(one, before)
         assert wish["item_id"] == done["item_id"]
         assert cut.cut_by == "you" and not one.of("error")
         turn = one.talk.transcript()[-1]
@@ -100,24 +90,21 @@ async def test_a_session_file_can_ask_for_telephone_sound(tmp_path: Path, law: s
     (tmp_path / "wish.json").write_text(json.dumps({"audio": {"input": wish, "output": wish}}))
     async with talking(tmp_path, session=str(tmp_path / "wish.json")) as one:
         answer = asyncio.create_task(one.talk.say(STORY))
-        await one.speaking(0.6)
-        line = one.talk._live().session.performer.line
-        assert line is not None and line.stats().codec == name
-        before = one.played()
+        await speaking(one, 0.6)
+        assert one.line().stats().codec == name
+        before = played(one)
         one.talk.stop()
         await answer
         await eventually(lambda: one.of("conversation.item.truncated"))
         assert not one.of("error")
-        await one.cut_where_it_was_played(before)
+        await cut_where_it_was_played(one, before)
 
 
 async def test_the_line_is_named_and_measured_for_what_it_is(tmp_path: Path) -> None:
     async with talking(tmp_path) as one:
         assert one.talk.view().connection.transport == "WebSocket"
-        line = one.talk._live().session.performer.line
-        assert line is not None
-        await eventually(lambda: line.stats().rtt is not None)
-        assert line.stats().codec == "pcm16 24 kHz" and line.stats().bytes_received > 0
+        await eventually(lambda: one.line().stats().rtt is not None)
+        assert one.line().stats().codec == "pcm16 24 kHz" and one.line().stats().bytes_received > 0
 
 
 def humming(path: Path, seconds: float) -> str:
@@ -135,13 +122,13 @@ async def test_push_to_talk_cuts_in_without_waiting_and_the_commit_follows_the_l
     mic = humming(tmp_path / "mic.wav", 20.0)
     async with talking(tmp_path, turn_mode="push-to-talk", mic=mic) as one:
         one.talk.talk()
-        await one.speech(0.8)
+        await speech(one, 0.8)
         one.talk.release()
-        await one.speaking(0.8)
+        await speaking(one, 0.8)
         one.talk.talk()
         await eventually(lambda: one.of("conversation.item.truncated"))
         await eventually(lambda: len(one.of("mic.opened")) == 2)
-        await one.speech(0.6)
+        await speech(one, 0.6)
         one.talk.release()
         await eventually(lambda: len(one.of("response.created")) == 2)
         assert not one.of("error")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import signal
 import subprocess
 import sys
@@ -13,13 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import environ_for
+from tests.support.engine_client import EngineClient
 from tests.support.processes import left_after, marked, needs_proc
 from tests.support.terminal import Terminal
 from tests.support.vaudio import until
-from voicechat.config.load import load_settings
 from voicechat.core.events import MuteChosen
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Batch, FromEngine
+from voicechat.engine.link import Batch
 from voicechat.local_server.speech.engine import engine_is_missing
 
 PATIENCE = 15.0
@@ -97,32 +95,13 @@ def test_a_sound_probe_that_hangs_ends_with_the_engine_that_was_killed(tmp_path:
     assert left_after(str(tmp_path)) == {}
 
 
-class Attendance:
-    """A client without a screen, and what its engine says about being attended."""
-
-    def __init__(self, folder: Path) -> None:
-        flags = {"base_url": "http://127.0.0.1:9/v1", "mic": "none", "speaker": "none"}
-        config = folder / "empty.toml"
-        config.write_text("")
-        self._heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self.engine = EngineProcess(load_settings(flags, {}, config), environ_for(folder))
-        self.engine.start(self._heard.put)
-
-    def until(self, said: str) -> None:
-        """Until the engine's events have said so."""
-        while True:
-            message = self._heard.get(timeout=PATIENCE)
-            if isinstance(message, Batch) and any(said in row.payload for row in message.rows):
-                return
-
-
 def test_a_client_that_stops_pinging_is_unattended_until_it_pings_again(tmp_path: Path) -> None:
-    client = Attendance(tmp_path)
-    try:
-        client.until("line.failed")
+    def until(said: str) -> None:
+        client.until(Batch, lambda batch: any(said in row.payload for row in batch.rows))
+
+    with EngineClient(tmp_path) as client:
+        until("line.failed")
         client.engine._stop_pings.set()
-        client.until('"attended":false')
+        until('"attended":false')
         client.engine.send(MuteChosen(False))  # anything it says is a sign of life
-        client.until('"attended":true')
-    finally:
-        client.engine.close()
+        until('"attended":true')

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import queue
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support.engine_client import EngineClient
 from tests.support.local_server import local_server
-from voicechat.config.load import load_settings
 from voicechat.core.user_events import PresetChosen, SettingChosen, SettingUndone, UserAct
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import FromEngine, Goodbye, SessionShown, Snapshot
+from voicechat.engine.link import SessionShown, Snapshot
 
-PATIENCE = 30.0
 VAD = "audio.input.turn_detection"
 SILENCE = f"{VAD}.silence_duration_ms"
 Step = tuple[UserAct, Callable[[SessionShown], bool]]
@@ -29,36 +24,14 @@ def detection(shown: SessionShown) -> dict[str, object]:
     return found if isinstance(found, dict) else {}
 
 
-def played(base_url: str, folder: Path, steps: list[Step]) -> list[SessionShown]:
-    """Each act is done, and what it should lead to is awaited; what was shown at each of these moments."""
-    (folder / "config.toml").write_text("")
-    flags = {"base_url": base_url, "mic": "none", "speaker": "none"}
-    environ = {**os.environ, "VOICECHAT_STATE_DIR": str(folder), "VOICECHAT_API_KEY": "sk-secret-123456"}
-    engine = EngineProcess(load_settings(flags, {}, folder / "config.toml"), environ)
-    heard: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-    engine.start(heard.put)
-    shown, is_open, moments = SessionShown(), False, []
-    deadline = time.monotonic() + PATIENCE
-    todo: list[Step | None] = [None, *steps]
-    try:
-        while todo:
-            match heard.get(timeout=max(0.1, deadline - time.monotonic())):
-                case SessionShown() as shown:
-                    pass
-                case Snapshot(view=view):
-                    is_open = view.connection.phase == "open"
-                case Goodbye(cause=cause):
-                    raise AssertionError(cause)
-                case _:
-                    continue
-            awaited = todo[0]
-            if is_open and (bool(detection(shown)) if awaited is None else awaited[1](shown)):
-                moments.append(shown)
-                todo.pop(0)
-                if todo and (following := todo[0]) is not None:
-                    engine.send(following[0])
-    finally:
-        engine.close()
+def played(client: EngineClient, steps: list[Step]) -> list[SessionShown]:
+    """What was shown at the beginning and after each act, when it had led to what it should."""
+    client.until(Snapshot, lambda shown: shown.view.connection.phase == "open")
+    moments = [client.until(SessionShown, lambda shown: bool(detection(shown)))]
+    for act, led_to in steps:
+        since = client.now()
+        client.engine.send(act)
+        moments.append(client.until(SessionShown, led_to, since))
     return moments
 
 
@@ -70,7 +43,8 @@ async def test_a_changed_silence_is_returned_by_the_server_shown_and_undone(tmp_
         (SettingUndone(), lambda shown: detection(shown).get("silence_duration_ms") == 500),
     ]
     async with local_server() as server:
-        begun, changed, quick, _, back = await asyncio.to_thread(played, server.base_url, tmp_path, steps)
+        with EngineClient(tmp_path, base_url=server.base_url) as client:
+            begun, changed, quick, _, back = await asyncio.to_thread(played, client, steps)
     assert detection(begun)["silence_duration_ms"] == 500
     assert begun.preset == "balanced"
     assert changed.was == ((SILENCE, "500"),)
@@ -84,7 +58,8 @@ async def test_a_setting_the_server_refuses_goes_back_with_the_reason(tmp_path: 
         (SettingChosen("audio.output.speed", 77), lambda shown: "out of range" in shown.refused[0][1]),
     ]
     async with local_server(fault="refuses-field=session.audio.output.speed") as server:
-        _, refused, unsent = await asyncio.to_thread(played, server.base_url, tmp_path, steps)
+        with EngineClient(tmp_path, base_url=server.base_url) as client:
+            _, refused, unsent = await asyncio.to_thread(played, client, steps)
     assert refused.refused[0][0] == "audio.output.speed"
     assert refused.pending == ()
     assert json.loads(refused.document)["audio"]["output"]["speed"] == 1.0

@@ -6,14 +6,13 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
 from tests.support.command import KEY, environ_for, voicechat
+from tests.support.conversing import conversing
 from tests.support.local_server import local_server
 from tests.support.translating_server import TranslatingServer
-from voicechat.api import Conversation, Settings
 from voicechat.exit_codes import DONE, USAGE
 from voicechat.journal.past_talk import as_markdown, as_text, transcript_of
 from voicechat.journal.rerun import last_state
@@ -92,15 +91,7 @@ async def test_without_an_endpoint_nobody_is_called_and_one_sentence_says_what_i
 async def test_a_program_gets_the_translations_with_its_transcript(tmp_path: Path) -> None:
     server = TranslatingServer(WORDS)
     async with server.serving() as url, local_server() as there:
-        wishes: dict[str, Any] = {
-            "base_url": there.base_url,
-            "mic": "none",
-            "speaker": "none",
-            "translate": "de",
-            "translate_url": url,
-        }
-        settings = Settings(provider="custom", given=frozenset(wishes), **wishes)
-        async with Conversation(settings, {"VOICECHAT_STATE_DIR": str(tmp_path)}) as talk:
+        async with conversing(there.base_url, tmp_path, translate="de", translate_url=url) as talk:
             await talk.say(QUESTION)
             async with asyncio.timeout(10):
                 while any(turn.translation is None for turn in talk.transcript() if turn.who != "note"):

@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.conversing import conversing, settings_for
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.api import Conversation, Settings
-from voicechat.core.user_events import RecordingToggled
 from voicechat.engine.audience import Audience
-from voicechat.engine.control import user_event
 from voicechat.engine.link import FromEngine, TapeShown
 from voicechat.engine.taping import Taping
 from voicechat.errors import TapeError
@@ -51,15 +50,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(folder: Path, **wishes: Any) -> AsyncIterator[Desk]:
+async def desk(folder: Path, **chosen: Any) -> AsyncIterator[Desk]:
     tapes = folder / "tapes"
-    async with local_server() as server:
-        given = {"mic": "none", "speaker": "none", "transport": "websocket", "record": str(tapes)} | wishes
-        settings = Settings(provider="custom", base_url=server.base_url, given=frozenset(given), **given)
-        silent = Settings(**{name: getattr(settings, name) for name in Settings.__slots__} | {"record": ""})
-        async with Conversation(silent, {"VOICECHAT_STATE_DIR": str(folder)}) as talk:
-            talk._live().settings = settings
-            yield Desk(talk, tapes)
+    async with local_server() as server, conversing(server.base_url, folder, transport="websocket") as talk:
+        talk._live().settings = settings_for(server.base_url, record=str(tapes), **chosen)
+        yield Desk(talk, tapes)
 
 
 async def test_the_key_makes_a_tape_of_the_rest_of_the_talk_and_ends_it(tmp_path: Path) -> None:
@@ -109,10 +104,6 @@ async def test_two_tapes_of_one_talk_lie_beside_each_other(tmp_path: Path) -> No
         for _ in range(4):
             assert one.taping.toggle() == ""
         await eventually(lambda: [listed(tape.folder).state for tape in one.tapes()] == ["whole", "whole"])
-
-
-def test_the_key_is_a_command_of_the_screen() -> None:
-    assert user_event("RecordingToggled", {}) == RecordingToggled()
 
 
 def test_whoever_looks_on_later_sees_that_the_talk_is_recorded() -> None:
