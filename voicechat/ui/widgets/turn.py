@@ -14,16 +14,13 @@ from textual import events
 from textual.content import Content
 from textual.geometry import Size
 from textual.reactive import reactive
-from textual.selection import Selection
 from textual.strip import Strip
-from textual.style import Style as VisualStyle
 from textual.visual import Visual
 
 from voicechat.core.view import TurnView
 from voicechat.ui.cards import pretty
 from voicechat.ui.paint import Lined, Palette, Row, clock, keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
-from voicechat.ui.widgets.blocks import block_strips, is_marked_up
 from voicechat.ui.wording import Keys, cut_words
 
 ARROW = "  →  "
@@ -49,13 +46,15 @@ def body_content(turn: TurnView, palette: Palette, keys: Keys, *, unfolded: bool
             said = _assistant(turn, palette, fold)
         case _:
             said = _you(turn, palette)
-    return Content.assemble(said, "\n", translation_content(turn, palette)) if turn.translation else said
+    return _with_translation(said, turn, palette)
 
 
-def translation_content(turn: TurnView, palette: Palette) -> Content:
-    """What was said, in the language of `--translate`: quiet, beneath its line, behind a mark of its own."""
-    words = safe(turn.translation or "").stylize(palette.hex("quiet"))
-    return Content.assemble(_styled(palette, BENEATH, "quiet"), words)
+def _with_translation(said: Content, turn: TurnView, palette: Palette) -> Content:
+    """The language of `--translate` is quiet, beneath what was said, behind a mark of its own."""
+    if not turn.translation:
+        return said
+    words = safe(turn.translation).stylize(palette.hex("quiet"))
+    return Content.assemble(said, "\n", _styled(palette, BENEATH, "quiet"), words)
 
 
 def _styled(palette: Palette, text: str, color: str, extra: str = "") -> Content:
@@ -239,34 +238,24 @@ class Turn(Lined):
         return self.turn.who == "tool" or (bool(self.turn.cut_by) and is_long(self.turn.rest.strip()))
 
     def render(self) -> Content:
-        """The body; what a selection copies. Of blocks it is their source."""
-        if self.has_blocks:
-            return safe(self.turn.text)
-        return body_content(self.turn, palette_of(self.app), keys_of_app(self.app), unfolded=self.unfolded)
+        """The body; what a selection copies."""
+        return self._body(self._body_width(self.size.width))
 
-    @property
-    def has_blocks(self) -> bool:
-        """A whole written answer with marks in it. Plain while it grows: reading it anew for each word is dear."""
-        turn = self.turn
-        is_whole = turn.written and not (turn.partial or turn.cut_by or turn.failed)
-        return is_whole and is_marked_up(turn.text)
+    def _body(self, width: int) -> Content:
+        """Markdown for a whole written answer; plain while it grows: laying it out anew for each word is dear."""
+        turn, palette = self.turn, palette_of(self.app)
+        if not turn.written or turn.partial or turn.cut_by or turn.failed:
+            return body_content(turn, palette, keys_of_app(self.app), unfolded=self.unfolded)
+        from voicechat.ui.widgets.markdown import markdown_content
 
-    def _selected(self) -> tuple[Selection | None, Style | None]:
-        """What the mouse has selected in this turn, and how that looks."""
-        selection = self.text_selection
-        if selection is None:
-            return None, None
-        return selection, VisualStyle.from_styles(self.screen.get_component_styles("screen--selection")).rich_style
+        return _with_translation(markdown_content(clean(turn.text), palette, width), turn, palette)
 
     def _body_width(self, width: int) -> int:
         return max(8, min(BODY, width - WHO - 2 - max(1, meta_width(self.turn, width))))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Rows of the wrapped body."""
-        body = self.render()
-        rows = 1 if self._is_one_line() else max(1, len(body.wrap(self._body_width(width))))
-        if self.has_blocks and self.turn.translation:
-            rows += len(translation_content(self.turn, palette_of(self.app)).wrap(self._body_width(width)))
+        body_width = self._body_width(width)
+        rows = 1 if self._is_one_line() else max(1, len(self._body(body_width).wrap(body_width)))
         return rows + self.asks
 
     def _is_one_line(self) -> bool:
@@ -275,14 +264,9 @@ class Turn(Lined):
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
         """Label, rail, body and figure of every row."""
         body_width = self._body_width(width)
-        if self.has_blocks:
-            strips = block_strips(clean(self.turn.text), palette, body_width, *self._selected())
-            if self.turn.translation:
-                beneath = translation_content(self.turn, palette)
-                strips += Visual.to_strips(self, beneath, body_width, None, self.visual_style)
-            strips = strips[:height]
-            return [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
-        body = self.render().truncate(body_width, ellipsis=True) if self._is_one_line() else self.render()
+        body = self._body(body_width)
+        if self._is_one_line():
+            body = body.truncate(body_width, ellipsis=True)
         strips = Visual.to_strips(self, body, body_width, max(1, height - self.asks), self.visual_style)
         lines = [self._around(y, strip, width, body_width) for y, strip in enumerate(strips)]
         if self.asks:
