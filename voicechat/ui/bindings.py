@@ -8,37 +8,18 @@ from __future__ import annotations
 
 import difflib
 import re
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.binding import Binding
-from textual.keys import Keys as TextualKeys
+from textual.keys import Keys as TextualKeys, _character_to_key, format_key
 
 from voicechat.ui.wording import NO_KEY, Keys
 
 RESERVED = frozenset({"ctrl+c", "ctrl+q"})
 """Copying and leaving must work whatever a configuration says."""
 _MODIFIERS = frozenset({"ctrl", "shift", "alt", "super", "hyper", "meta"})
-_NAMED = frozenset(str(key.value) for key in TextualKeys if "<" not in str(key.value)) | frozenset({"space"})
-_SPOKEN = {
-    "escape": "Esc",
-    "space": "Space",
-    "enter": "Enter",
-    "question_mark": "?",
-    "colon": ":",
-    "minus": "-",
-    "equals_sign": "=",
-    "comma": ",",
-    "slash": "/",
-    "end": "End",
-    "plus": "+",
-    "asterisk": "*",
-    "less_than_sign": "<",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "greater_than_sign": ">",
-}
+_NAMED = {str(key.value) for key in TextualKeys if "<" not in str(key.value)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +63,18 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.find", "slash", "pane('find')", "filter the events", "EVENTS", "Filter the events"),
     Action("vc.freeze", "f", "pane('freeze')", "freeze, and follow again", "EVENTS", "Freeze the events"),
     Action(
-        "vc.zoom_out",
-        "left_square_bracket",
-        "pane('zoom', -1)",
-        "the timeline: more time",
-        "",
-        "Timeline: more time",
+        "vc.zoom_out", "left_square_bracket", "pane('zoom', -1)", "the timeline: more time", "", "Timeline: more time"
     ),
     Action("vc.zoom", "right_square_bracket", "pane('zoom', 1)", "the timeline closer", "", "Timeline: closer"),
-    Action("vc.problem", "n", "pane('next_problem', 1)", "next problem", "", "Next problem"),
-    Action("vc.problem_back", "N", "pane('next_problem', -1)", "previous problem", "", "Previous problem"),
+    Action("vc.problem", "n", "pane('next_problem', 1)", "next problem"),
+    Action("vc.problem_back", "N", "pane('next_problem', -1)", "previous problem"),
     Action("vc.mark", "M", "pane('mark')", "mark the event", "EVENTS", "Mark the event"),
     Action(
-        "vc.reference",
-        "T",
-        "pane('time_reference')",
-        "times from here on",
-        "EVENTS",
-        "Count times from this event",
+        "vc.reference", "T", "pane('time_reference')", "times from here on", "EVENTS", "Count times from this event"
     ),
     Action("vc.gaps", "g", "pane('gaps')", "times since the line above", "EVENTS", "Times since the line above"),
     Action(
-        "vc.same_id",
-        "asterisk",
-        "pane('same_id')",
-        "only what has its ids",
-        "EVENTS",
-        "Only events with the same ids",
+        "vc.same_id", "asterisk", "pane('same_id')", "only what has its ids", "EVENTS", "Only events with the same ids"
     ),
     Action("vc.copy_python", "P", "copy_event('python')", "copy it as Python", "EVENTS", "Copy the event as Python"),
     Action("vc.copy_event", "", "copy_event('json')", "copy the event", "", "Copy the event as JSON"),
@@ -117,21 +83,12 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.step", "greater_than_sign", "pane('step', 1)", "on along its response", "EVENTS"),
     Action("vc.jump_back", "backspace", "pane('jump_back')", "back from a link", "EVENTS"),
     *(
-        Action(
-            f"vc.link_{n}",
-            f"{n}",
-            f"pane('follow_link', {n})",
-            f"follow link {n} of the details",
-            "",
-            f"Follow link {n} of the details",
-        )
+        Action(f"vc.link_{n}", f"{n}", f"pane('follow_link', {n})", f"follow link {n} of the details")
         for n in range(1, 7)
     ),
     Action("vc.send_event", "c", "manual('send_event')", "write an event by hand", "EVENTS", "Send an event"),
     Action("vc.resend", "x", "manual('resend')", "fill the form with it", "EVENTS", "Send the event again"),
-    Action(
-        "vc.delete_turn", "delete", "manual('delete_turn')", "delete the selected turn", "", "Delete the selected turn"
-    ),
+    Action("vc.delete_turn", "delete", "manual('delete_turn')", "delete the selected turn"),
     Action(
         "vc.truncate_turn",
         "X",
@@ -156,11 +113,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("vc.fold", "enter", "fold", "unfold, fold", "", "Unfold"),
     Action("vc.copy", "y", "copy", "copy this turn", "LOOK", "Copy this turn"),
-    Action("vc.copy_all", "Y", "copy_all", "copy everything", "", "Copy everything"),
+    Action("vc.copy_all", "Y", "copy_all", "copy everything"),
     Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK", "Follow the newest"),
     Action("vc.help", "question_mark", "help", "every key", "", "Keys"),
     Action("vc.commands", "colon", "commands", "every command by name", "", "Commands: this list"),
-    Action("vc.volume_down", "minus", "switch('volume', -0.1)", "quieter", "", "Quieter"),
+    Action("vc.volume_down", "minus", "switch('volume', -0.1)", "quieter"),
     Action("vc.volume", "equals_sign,plus", "switch('volume', 0.1)", "louder, - quieter", "HEAR", "Louder"),
     Action("vc.deafen", "D", "switch('deafen')", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
     Action("vc.devices", "d", "devices", "microphone, loudspeaker", "TALK", "Devices"),
@@ -228,20 +185,17 @@ class KeyProblem:
 
 
 def default_bindings() -> list[Binding]:
-    """The app's bindings with their ids. An empty default still has an id, so that a user may give it a key."""
-    made: list[Binding] = []
-    for action in ACTIONS:
-        bindings = Binding.make_bindings(
+    """The app's bindings with their ids. An empty default still has an id, so that a user may give it a key.
+
+    The key that opens the message field takes effect before the next key is read: what is typed behind it is text.
+    """
+    return [
+        replace(binding, priority=action.everywhere or action.id == "vc.type", system=True)
+        for action in ACTIONS
+        for binding in Binding.make_bindings(
             [Binding(action.keys or f"<{action.id}>", action.action, action.words, show=False, id=action.id)]
         )
-        made += [_placed(binding, action) for binding in bindings]
-    return made
-
-
-def _placed(binding: Binding, action: Action) -> Binding:
-    # The key that opens the message field takes effect before the next key is read: what is typed behind it is text.
-    is_first = action.everywhere or action.id == "vc.type"
-    return Binding(binding.key, action.action, action.words, show=False, id=action.id, priority=is_first, system=True)
+    ]
 
 
 def check_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[KeyProblem, ...]]:
@@ -293,42 +247,31 @@ def _clash(id: str, chosen: Mapping[str, str]) -> str:
     return ""
 
 
-_PUNCTUATION = {"hyphen_minus": "minus", "plus_sign": "plus", "solidus": "slash", "low_line": "underscore"}
-"""Where Textual's name is not Unicode's."""
-
-
 def key_name(key: str) -> str:
     """The name Textual gives a key: `?` -> `question_mark`, `Ctrl+T` -> `ctrl+t`; unknown text comes back as it is."""
     key = key.strip()
     *modifiers, last = [key] if key in ("+", "") else key.split("+")
+    if len(last) == 1 and last != "@":
+        last = _character_to_key(last)
     if len(last) > 1 or modifiers:
         last = last.lower()
-    if len(last) == 1 and not last.isalnum() and last != "@":
-        last = unicodedata.name(last, last).lower().replace("-", "_").replace(" ", "_")
-        last = _PUNCTUATION.get(last, last)
     return "+".join([*(m.lower() for m in modifiers), last])
 
 
 def _is_key(name: str) -> bool:
     *modifiers, last = name.split("+")
-    if not last or any(m not in _MODIFIERS for m in modifiers):
-        return False
-    if len(last) == 1 or name in _NAMED or last in _NAMED or last in _SPOKEN:
-        return True
-    try:
-        unicodedata.lookup(last.replace("_", " "))
-    except KeyError:
-        return last in _PUNCTUATION.values()
-    return True
+    is_known = len(last) == 1 or name in _NAMED or last in _NAMED or format_key(last) != last
+    return is_known and all(m in _MODIFIERS for m in modifiers)
 
 
 def spoken(keys: str) -> str:
     """How the first of some keys is written for a person: `escape` -> `Esc`, `ctrl+t` -> `Ctrl+T`."""
     *modifiers, last = keys.split(",")[0].split("+")
-    if last in _SPOKEN:
-        named = _SPOKEN[last]
+    sign = format_key(last)
+    if len(last) > 1 and len(sign) == 1 and sign.isascii():
+        named = sign
     elif len(last) > 1 or modifiers:
-        named = last.capitalize()
+        named = {"escape": "Esc"}.get(last, last.capitalize())
     else:
         named = last
     return "+".join([*(m.capitalize() for m in modifiers), named])
