@@ -96,7 +96,6 @@ BY_HAND = frozenset({"send_event", "resend", "template"})
 
 
 def palette() -> type[Provider]:
-    """The search of the palette, loaded when it is first opened."""
     from voicechat.ui.palette import Palette
 
     return Palette
@@ -150,18 +149,15 @@ class VoiceChatApp(App[int]):
 
     # looks
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our own colours for themes that do not name them."""
         return app_color_defaults(self.current_theme.to_color_system().generate())
 
     def _look_at_themes(self) -> None:
-        """A theme file that was edited is worn at once."""
         for trouble in self._themes.look_again():
             self.talk.add_note(clean(trouble))
             self.notice(clean(trouble, one_line=True))
 
     # life
     def get_default_screen(self) -> TalkScreen:
-        """The one screen."""
         return self.talk
 
     def on_load(self) -> None:
@@ -224,7 +220,6 @@ class VoiceChatApp(App[int]):
             self.feed.take(message.record)
 
     def on_look_chosen(self, message: LookChosen) -> None:
-        """Something that concerns the screen alone."""
         message.stop()
         match message.look.what, message.look.value:
             case "devices", _:
@@ -250,13 +245,11 @@ class VoiceChatApp(App[int]):
             self.feed.restart()
 
     def on_user_did(self, message: messages.UserDid) -> None:
-        """A widget's wish."""
         message.stop()
         self.tell(message.event)
 
     # the keyboard and the mouse
     def on_keyboard_known(self, message: KeyboardKnown) -> None:
-        """The terminal said what it can report."""
         self.talker.keyboard_known(message.reports_release)
 
     def on_key_moved(self, message: KeyMoved) -> None:
@@ -264,12 +257,10 @@ class VoiceChatApp(App[int]):
         self.talker.key_moved(message)
 
     def on_badge_pressed(self, message: messages.BadgePressed) -> None:
-        """The badge is a talk key with a true release everywhere."""
         message.stop()
         self.tell(*self.talker.key.mouse_pressed(self.view))
 
     def on_badge_released(self, message: messages.BadgeReleased) -> None:
-        """And its release."""
         message.stop()
         self.tell(*self.talker.key.mouse_released())
 
@@ -281,7 +272,6 @@ class VoiceChatApp(App[int]):
         self.name_window()
 
     def on_app_focus(self, event: events.AppFocus) -> None:
-        """Back again."""
         self.away = False
         self._look_at_themes()
         self.talk.looked_at = True
@@ -318,7 +308,6 @@ class VoiceChatApp(App[int]):
         return await super().run_action(action, default_namespace, namespaces)
 
     def notice(self, words: str) -> None:
-        """Show in the deck for two seconds what has just been changed."""
         self.talk.notice = words
         if self._notice_timer is not None:
             self._notice_timer.stop()
@@ -326,15 +315,12 @@ class VoiceChatApp(App[int]):
 
     # talking
     def action_switch(self, name: str, *args: object) -> None:
-        """One of the switches of microphone, loudspeaker and turn taking."""
         getattr(self.switches, name)(*args)
 
     def action_pane(self, name: str, *args: object) -> None:
-        """A key of the developer view."""
         getattr(self.talk.developer, name)(*args)
 
     def action_manual(self, name: str, *args: object) -> None:
-        """Something done to the conversation by hand."""
         getattr(self.manual, name)(*args)
 
     def action_talk(self) -> None:
@@ -354,16 +340,13 @@ class VoiceChatApp(App[int]):
 
     # the sound
     def action_devices(self) -> None:
-        """Microphone and loudspeaker, and back."""
         self.show_overlay(DevicesScreen, "the devices need")
 
     def action_settings(self) -> None:
-        """What can be set while talking, and back."""
         self.show_overlay(SettingsScreen, "the settings need")
 
     # the answer and the session
     def action_stop(self) -> None:
-        """Stop the answer at once."""
         self.tell(did.StopPressed())
 
     async def action_back(self) -> None:
@@ -376,7 +359,6 @@ class VoiceChatApp(App[int]):
             self.action_stop()
 
     def action_consent(self, word: str) -> None:
-        """`once`, `always` or `no` to the tool's call that waits."""
         self.talk.consent.answer(word)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -388,32 +370,26 @@ class VoiceChatApp(App[int]):
         return bool(self.talk.consent.asked) if action == "consent" else super().check_action(action, parameters)
 
     def action_again(self) -> None:
-        """Reconnect, or ask for the answer that did not come."""
         self.tell(did.AgainPressed())
 
     def action_end(self) -> None:
-        """End the session."""
         self.tell(did.EndAsked())
 
     def action_new(self) -> None:
-        """End it and start afresh."""
         self.tell(did.NewAsked())
 
     # looking
     def action_type(self) -> None:
-        """Open the message field."""
         if self.died is None:
             self.talk.close_overlays()
             self.talk.open_composer()
 
     def action_events(self) -> None:
-        """The list of events, and back."""
         self.talk.close_overlays()
         self.talk.close_composer()  # the list takes the keyboard, and the footer must not say otherwise
         self.talk.developer.show(not self.talk.developer.is_shown)
 
     def action_help(self) -> None:
-        """The key card."""
         self.show_overlay(HelpScreen, "the keys need")
 
     def show_overlay(self, kind: type[Overlay], name: str) -> None:
@@ -427,7 +403,6 @@ class VoiceChatApp(App[int]):
                 self.push_screen(kind())
 
     def action_commands(self) -> None:
-        """Every command by name."""
         self.action_command_palette()
 
     def action_command_palette(self) -> None:
@@ -438,7 +413,6 @@ class VoiceChatApp(App[int]):
             self.push_screen(PaletteScreen(id="--command-palette"))
 
     def action_follow(self) -> None:
-        """To the newest."""
         if self.talk.developer.shown_pane is not None:
             self.talk.developer.shown_pane.events.action_last()
             return
@@ -453,7 +427,6 @@ class VoiceChatApp(App[int]):
         self._copy(selected or self.talk.query_one(Transcript).newest_text())
 
     def action_copy_all(self) -> None:
-        """Everything that was said; in the developer view the events."""
         if self.talk.developer.shown_pane is not None:
             self.action_copy_tape()
             return
@@ -504,14 +477,12 @@ class VoiceChatApp(App[int]):
             self.notice(f"{event.character} does nothing here · {self.talk.keys.of('help')} shows the keys")
 
     def action_copy_event(self, form: Literal["json", "python"]) -> None:
-        """The event under the cursor."""
         text = self.talk.developer.shown_pane.copied(form) if self.talk.developer.shown_pane is not None else ""
         if text:
             self.copy_to_clipboard(text)
             self.notice(f"event copied as {'JSON' if form == 'json' else 'Python'}")
 
     def action_copy_tape(self) -> None:
-        """The marked events, else those the filter shows."""
         copy = self.talk.developer.shown_pane.tape() if self.talk.developer.shown_pane is not None else None
         if copy is not None and copy.text:
             self.copy_to_clipboard(copy.text)
@@ -519,7 +490,6 @@ class VoiceChatApp(App[int]):
             self.notice(f"{grouped(copy.events)} {whole}events copied as a tape")
 
     def on_transcript_selected(self) -> None:
-        """The keys for a turn work, or no longer."""
         self.talk.hand_place = "turn" if self.transcript.selected else ""
 
     @property
@@ -527,19 +497,16 @@ class VoiceChatApp(App[int]):
         return self.talk.query_one(Transcript)
 
     def on_composer_inserted(self, message: Composer.Inserted) -> None:
-        """Written: put it in, and back to the transcript."""
         message.stop()
         self.tell(message.event)
         self.talk.close_composer()
 
     def action_numbers(self) -> None:
-        """The numbers, and back."""
         self.talk.close_overlays()
         if not self.talk.toggle_numbers():
             self.notice(TOO_SMALL.format("the numbers need"))
 
     def action_go_on(self) -> None:
-        """Talk on beyond the budget."""
         if self.view.spent_budget is None:
             self.notice("no budget is spent")
         else:

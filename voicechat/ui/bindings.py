@@ -278,12 +278,10 @@ def spoken(keys: str) -> str:
 
 
 def keys_of(id: str, keymap: Mapping[str, str]) -> str:
-    """The keys a binding has now, comma-separated."""
     return keymap.get(id) or BY_ID[id].keys
 
 
 def spoken_keys(keymap: Mapping[str, str]) -> Keys:
-    """What the sentences of the deck call the keys."""
     return Keys({id.removeprefix("vc."): spoken(keys) for id in BY_ID if (keys := keys_of(id, keymap))})
 
 

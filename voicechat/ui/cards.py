@@ -44,7 +44,6 @@ def pretty(text: str) -> str:
 
 
 def consent_title(asked: Sequence[ToolAsk]) -> tuple[str, str]:
-    """The title row: what is asked, and how many wait behind it."""
     more = f"1 of {len(asked)}" if len(asked) > 1 else ""
     return "MAY THIS RUN?", more
 

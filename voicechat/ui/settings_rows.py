@@ -86,7 +86,6 @@ class Setting:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be changed now."""
         return not self.why
 
     def next(self, step: int) -> Act | None:
@@ -134,7 +133,6 @@ def document(text: str) -> dict[str, Json]:
 
 
 def at_path(session: Mapping[str, Json], path: str) -> Json:
-    """What stands at a path; None where nothing does."""
     value: Json = dict(session)
     for name in path.split("."):
         if not isinstance(value, dict):
@@ -166,7 +164,6 @@ class Values:
         return at_path(self._in_force if is_told and not kept else self._wish, path)
 
     def wished(self, path: str) -> Json:
-        """What the next session would be asked for."""
         return at_path(self._wish, path)
 
     def was(self, path: str) -> Json:
@@ -174,7 +171,6 @@ class Values:
         return self._was.get(path)
 
     def is_changed(self, path: str) -> bool:
-        """Whether it was changed in this talk."""
         return path in self._was
 
     def standing(self, path: str) -> tuple[Standing, str]:
@@ -197,7 +193,6 @@ class Values:
 
 
 def placed(values: Values, setting: Setting, was: str = "") -> Setting:
-    """The row with what became of it."""
     standing, reason = values.standing(setting.key)
     return replace(setting, standing=standing, reason=reason, was=was if was != setting.text else "")
 
@@ -205,7 +200,6 @@ def placed(values: Values, setting: Setting, was: str = "") -> Setting:
 def words(
     values: Values, path: str, label: str, choices: Sequence[tuple[str, SettingValue]], *, why: str = "", note: str = ""
 ) -> Setting:
-    """A row of words. A value that none of them stands for is shown as it is, in front."""
     now, was = values.now(path), values.was(path)
     listed = list(choices)
     if isinstance(now, str) and now and not any(same(value, now) for _, value in choices):
@@ -308,7 +302,6 @@ def known_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def groups(facts: Facts) -> tuple[Group, ...]:
-    """The whole drawer."""
     values = Values(facts)
     return (
         Group("TURNS", _turns(values)),

@@ -52,21 +52,18 @@ class Developer:
 
     @cached_property
     def problems(self) -> ProblemsPane:
-        """What went wrong."""
         from voicechat.ui.widgets.problems_pane import ProblemsPane
 
         return ProblemsPane()
 
     @cached_property
     def inspector(self) -> EventsPane:
-        """The events, and below them details and problems."""
         from voicechat.ui.widgets.events_pane import EventsPane
 
         return EventsPane(self.problems)
 
     @cached_property
     def timeline(self) -> Timeline:
-        """The lanes above the deck."""
         from voicechat.ui.widgets.timeline import Timeline
 
         return Timeline()
@@ -79,7 +76,6 @@ class Developer:
             self.screen.call_after_refresh(self._begin_panes)
 
     def when_built(self, action: Callable[[], object]) -> None:
-        """Do this as soon as the panes are there."""
         self._when_built.append(action)
         self.screen.call_later(self.build)
 
@@ -102,7 +98,6 @@ class Developer:
             self.timeline.take_state(t, mic, meters)
 
     def take_batch(self, batch: Batch) -> None:
-        """New events."""
         if not self.is_built:
             self._early.append(batch)
             return
@@ -136,11 +131,9 @@ class Developer:
             self.timeline.refresh()
 
     def classes(self) -> set[str]:
-        """For the style sheet, while this view is shown."""
         return {f"-face-{self.face}", *(["-details"] if self.inspector.detail.display else [])}
 
     def show(self, wanted: bool) -> None:
-        """The developer view, or back to the talk."""
         if not self.is_built:
             if wanted:
                 self.when_built(lambda: self.show(True))
@@ -208,12 +201,10 @@ class Developer:
             self.turn_to(stops[(here + by) % len(stops)])
 
     def turn_to(self, pane: Widget) -> None:
-        """Show a pane and give it the keyboard."""
         self._turn_face(pane)
         self.screen.call_after_refresh(self.screen.set_focus, pane)
 
     def pane_focused(self, widget: Widget) -> None:
-        """The pane with the keyboard is the one a compact screen shows."""
         if self.is_shown:
             self._turn_face(widget)
 
@@ -252,12 +243,10 @@ class Developer:
         self.screen.rearrange()
 
     def pick_moment(self, t: float) -> None:
-        """The event nearest to a moment."""
         self.inspector.select_time(t)
         self.mark_selected()
 
     def pick_span(self, start: float, end: float) -> None:
-        """Only what happened there."""
         self.inspector.show_span(start, end)
         self.screen.call_after_refresh(self.mark_selected)
 
@@ -276,7 +265,6 @@ class Developer:
 
     # keys that work anywhere in this view
     def zoom(self, by: int) -> None:
-        """The timeline, closer (1) or wider (-1)."""
         if self.is_shown:
             self.timeline.zoom(by)
 
@@ -290,7 +278,6 @@ class Developer:
     # keys of the list: they do nothing while the talk is shown
     @property
     def shown_pane(self) -> EventsPane | None:
-        """The list, where it is shown."""
         return self.inspector if self.is_shown else None
 
     def find(self) -> None:
@@ -301,22 +288,18 @@ class Developer:
             pane.find()
 
     def freeze(self) -> None:
-        """Stand still, or follow again."""
         if (pane := self.shown_pane) is not None:
             pane.events.toggle_freeze()
 
     def same_id(self) -> None:
-        """Only what belongs to the event under the cursor."""
         if (pane := self.shown_pane) is not None:
             pane.same_id()
 
     def mark(self) -> None:
-        """Mark the event under the cursor."""
         if (pane := self.shown_pane) is not None:
             pane.events.toggle_mark()
 
     def time_reference(self) -> None:
-        """Count times from the event under the cursor."""
         if (pane := self.shown_pane) is not None:
             pane.events.toggle_reference()
 
@@ -326,16 +309,13 @@ class Developer:
             pane.events.gap_first = not pane.events.gap_first
 
     def follow_link(self, number: int) -> None:
-        """To the event that a link leads to."""
         if (pane := self.shown_pane) is not None:
             pane.follow_link(number)
 
     def step(self, by: Literal[1, -1]) -> None:
-        """Along the same response, item or call."""
         if (pane := self.shown_pane) is not None:
             pane.step(by)
 
     def jump_back(self) -> None:
-        """To where the last jump began."""
         if (pane := self.shown_pane) is not None:
             pane.jump_back()

@@ -38,7 +38,6 @@ class Overlay(Screen[None]):
 
     @property
     def talk(self) -> TalkScreen:
-        """The screen behind it."""
         return cast("VoiceChatApp", self.app).talk
 
     def follow(self, widget: Widget, *same: str, **others: str) -> None:
@@ -47,12 +46,10 @@ class Overlay(Screen[None]):
             self.watch(self.talk, theirs, partial(_set, widget, mine))
 
     def on_mount(self) -> None:
-        """Stand where the main area is, also when that has changed."""
         self.talk.screen_layout_refresh_signal.subscribe(self, lambda _: self._fit(), immediate=True)
         self._fit()
 
     def on_screen_resume(self) -> None:
-        """It has the keyboard."""
         self.talk.refresh_place()
 
     def _fit(self) -> None:
@@ -65,12 +62,10 @@ class Overlay(Screen[None]):
         self.set_class(self.talk.size_class == "compact", "-compact")
 
     def action_close(self) -> None:
-        """Back to what is behind it."""
         self.dismiss()
 
     # the badge of the deck behind
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Down on the badge: talk."""
         deck = self.talk.query_one(Deck)
         at = event.screen_offset - deck.region.offset
         if event.button == 1 and deck.region.contains_point(event.screen_offset) and deck.is_badge(at.x, at.y):
@@ -94,7 +89,6 @@ class HelpScreen(Overlay):
     place = "help"
 
     def compose(self) -> ComposeResult:
-        """The key card."""
         card = KeyCard()
         card.developer, card.replay = self.talk.developer.is_shown, bool(self.talk.query_one(Foot).replay)
         self.follow(card, "keymap", "release", "keys", "read_only")
@@ -115,7 +109,6 @@ class QuitScreen(Overlay):
         self._modal = True
 
     def compose(self) -> ComposeResult:
-        """The question."""
         yield QuitBox()
 
 
@@ -125,7 +118,6 @@ class DevicesScreen(Overlay):
     place = "devices"
 
     def compose(self) -> ComposeResult:
-        """The list, on the right."""
         from voicechat.ui.widgets.devices_pane import DevicesPane
 
         pane = DevicesPane()
@@ -141,7 +133,6 @@ class DevicesScreen(Overlay):
             self.post_message(UserDid(DevicesAsked(True)))
 
     def on_unmount(self) -> None:
-        """The engine need not look any longer."""
         self.app.post_message(UserDid(DevicesAsked(False)))
 
 
@@ -156,13 +147,11 @@ class SettingsScreen(Overlay):
         """There before the screen is composed: the talk asks for `place` as soon as it is on the stack."""
 
     def compose(self) -> ComposeResult:
-        """The list, on the right."""
         self.follow(self.pane, "sound", "is_line_up", "calm", "mic", "meters", shown="session")
         yield self.pane
 
     @property
     def place(self) -> str:  # type: ignore[override]  # it depends on what is being done
-        """A text is being typed, or a row chosen."""
         return "setting" if self.pane.is_editing else "settings"
 
     def on_mount(self) -> None:
@@ -171,15 +160,12 @@ class SettingsScreen(Overlay):
         self.pane.listed.cursor = self.talk.last_setting
 
     def on_unmount(self) -> None:
-        """And takes the room back."""
         self.talk.remove_class("-settings")
 
     def on_settings_pane_editing(self) -> None:
-        """The footer tells which keys a text field leaves."""
         self.talk.refresh_place()
 
     def action_close(self) -> None:
-        """First the text that is being typed."""
         self.talk.last_setting = self.pane.listed.cursor
         if not self.pane.close_field():
             super().action_close()
@@ -191,7 +177,6 @@ class SendEventScreen(Overlay):
     place = "sending"
 
     def compose(self) -> ComposeResult:
-        """The form."""
         from voicechat.ui.widgets.send_event import SendEvent
 
         self.form: SendEvent = SendEvent()

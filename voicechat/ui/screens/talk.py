@@ -157,12 +157,10 @@ class TalkScreen(Screen[None], Backdrop):
         yield Foot().data_bind(cls.release, cls.keys, cls.place, cls.turns_spoken, cls.read_only, **still)
 
     def on_mount(self) -> None:
-        """Start with the talk and whatever card is due."""
         self.rearrange()
 
     @cached_property
     def numbers_view(self) -> NumbersView:
-        """What the talk costs in time and money."""
         from voicechat.ui.widgets.numbers_view import NumbersView
 
         return NumbersView()
@@ -179,7 +177,6 @@ class TalkScreen(Screen[None], Backdrop):
 
     # what the engine says
     def show_state(self, view: View, meters: Meters, sound: SoundFacts) -> None:
-        """A new state of the session."""
         self.sound, self.writes = sound, view.mic.turn_mode == "transcribe"
         self.hangs = view.mic.state == "unknown"
         self.has_state = True
@@ -195,7 +192,6 @@ class TalkScreen(Screen[None], Backdrop):
         self.developer.advance()
 
     def take_turns(self, turns: Turns) -> None:
-        """Changed entries of the transcript."""
         if not self.read_only:
             turns = structs.replace(turns, changed=tuple(with_hint(turn, self.keys) for turn in turns.changed))
         transcript = self.query_one(Transcript)
@@ -236,7 +232,6 @@ class TalkScreen(Screen[None], Backdrop):
         self.findings = tuple((known | {finding.id: finding}).values())
 
     def add_note(self, text: str) -> None:
-        """Something the screen itself has to say."""
         self.query_one(Transcript).add_note(text)
         self._count_turns()
 
@@ -271,12 +266,10 @@ class TalkScreen(Screen[None], Backdrop):
 
     # who sees what
     def on_resize(self, event: events.Resize) -> None:
-        """Another size class, the same focus."""
         self.developer.fit_details()
         self.rearrange()
 
     def rearrange(self) -> None:
-        """What is visible now."""
         self._refresh_facts()
         if self.size_class == "tiny":
             self.show_last()
@@ -311,7 +304,6 @@ class TalkScreen(Screen[None], Backdrop):
         transcript.pace = 0.05 if self.looked_at else 0.5
 
     def show_last(self) -> None:
-        """On a tiny screen the newest turn is all there is room for."""
         turn = self.query_one(Transcript).last
         if self.consent.asked:
             self.query_one("#last", Static).update(self.consent.in_one_line)
@@ -319,13 +311,11 @@ class TalkScreen(Screen[None], Backdrop):
             self.query_one("#last", Static).update(body_content(turn, palette_of(self.app), self.keys, unfolded=False))
 
     def watch_release(self) -> None:
-        """The welcome card tells how the keyboard is understood."""
         if self.is_mounted:
             self._refresh_facts()
 
     # views, boxes and the keyboard
     def focus_main(self) -> None:
-        """The list of events where it is shown, else the transcript."""
         self.developer.inspector.events.focus() if self.developer.is_shown else self.focus_transcript()
 
     def focus_transcript(self) -> None:
@@ -334,7 +324,6 @@ class TalkScreen(Screen[None], Backdrop):
         self.set_focus(turn_list if self.query_one(Transcript).display else None)
 
     def open_composer(self) -> None:
-        """Write a message."""
         self.query_one(Composer).is_open = True
         self.refresh_place()
 
@@ -362,7 +351,6 @@ class TalkScreen(Screen[None], Backdrop):
         return True
 
     def close_numbers(self) -> bool:
-        """False: they were not shown."""
         if not self.shows_numbers:
             return False
         self.remove_class("-numbers")
@@ -372,15 +360,12 @@ class TalkScreen(Screen[None], Backdrop):
 
     @property
     def shows_numbers(self) -> bool:
-        """The numbers have the main area; events, when they are shown, come before them."""
         return self.has_class("-numbers") and not self.developer.is_shown
 
     def on_screen_resume(self) -> None:
-        """Nothing stands above it any more."""
         self.refresh_place()
 
     def close_overlays(self) -> None:
-        """Nothing stands above the talk any more."""
         while isinstance(self.app.screen, Overlay):
             self.app.pop_screen()
 
@@ -395,22 +380,18 @@ class TalkScreen(Screen[None], Backdrop):
         return self.close_numbers()
 
     def on_consent_box_changed(self) -> None:
-        """Other keys work while a tool waits for its answer."""
         if self.size_class == "tiny":
             self.show_last()
         self.refresh_place()
 
     def on_filter_line_toggled(self) -> None:
-        """A filter is being typed, or no longer."""
         self.refresh_place()
 
     def watch_hand_place(self) -> None:
-        """Other keys work now."""
         if self.is_mounted:
             self.refresh_place()
 
     def refresh_place(self) -> None:
-        """What has the keyboard, for the footer."""
         if self._died is not None:
             self.place = "died"
         elif isinstance(self.app.screen, Overlay):
@@ -427,7 +408,6 @@ class TalkScreen(Screen[None], Backdrop):
             self.place = self.hand_place or "talk"
 
     def take_slices(self, view: View, meters: Meters) -> None:
-        """A new state of the session."""
         if view.mic != self.mic:
             self.still_mic = replace(view.mic, seconds=0.0, remaining=None)
         if view.reply != self.reply:
@@ -439,34 +419,26 @@ class TalkScreen(Screen[None], Backdrop):
     # what is shown
     @property
     def size_class(self) -> SizeClass:
-        """Of the whole screen."""
         return size_class(*self.app.size)
 
     def on_event_list_selected(self) -> None:
-        """The mark on the timeline goes along."""
         self.developer.mark_selected()
 
     # what the panes of the developer view say
     def action_next_pane(self, by: int) -> None:
-        """The keyboard to the next pane."""
         self.developer.next_pane(by)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """The pane with the keyboard is the one a compact screen shows."""
         self.developer.pane_focused(event.widget)
 
     def on_events_pane_details_shown(self) -> None:
-        """The details came or went."""
         self.developer.details_shown()
 
     def on_timeline_picked(self, message: Timeline.Picked) -> None:
-        """A click on the timeline."""
         self.developer.pick_moment(message.t)
 
     def on_timeline_span_chosen(self, message: Timeline.SpanChosen) -> None:
-        """A stretch of the timeline was marked."""
         self.developer.pick_span(message.start, message.end)
 
     def on_problems_pane_evidence_wanted(self, message: ProblemsPane.EvidenceWanted) -> None:
-        """Enter on a problem."""
         self.developer.show_evidence(message.evidence)

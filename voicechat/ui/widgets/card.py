@@ -37,7 +37,6 @@ WIDEST = 76
 
 
 def paint_line(palette: Palette, width: int, line: Line, *, left: int = 0, bg: str = "background") -> Row:
-    """One line of words."""
     row = Row(palette, width, bg).to(left)
     for word in line:
         if word.hangs and not palette.ascii_only:
@@ -67,15 +66,12 @@ class Card(Painted):
 
     @property
     def name_now(self) -> CardName:
-        """The card that is due."""
         return choose(self.facts)
 
     def rows_needed(self, width: int) -> int:
-        """Height of the card beside a transcript."""
         return len(lines_of(self.name_now, self.facts, width - 4)) + 2
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The lines, as wide as the widest, in the middle."""
         wide = min(WIDEST, width - 4)
         lines = (self._told if wide == WIDEST else None) or lines_of(self.name_now, self.facts, wide)
         widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
@@ -88,15 +84,12 @@ class Box(Painted):
     """A titled box above the main area; it never reaches the deck."""
 
     def box_title(self) -> tuple[str, str]:
-        """Left and right words of the title row."""
         raise NotImplementedError
 
     def box_lines(self, width: int) -> Sequence[Line]:
-        """What is in it."""
         raise NotImplementedError
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Title row and lines on the surface colour."""
         left, right = self.box_title()
         title = Row(palette, width, "panel").own(f"  {left}", bold=True)
         rows = [title.end_with(title.part().own(f"{right}  ", "quiet"))]
@@ -118,12 +111,10 @@ class KeyCard(Box):
     """The keys of the event list and its filter, in place of those of the talk."""
 
     def box_title(self) -> tuple[str, str]:
-        """Its name and the ways on."""
         keys = keys_of_app(self.app)
         return "KEYS", f"{keys.stop} closes · {keys.of('commands')} every command by name"
 
     def box_lines(self, width: int) -> Sequence[Line]:
-        """The table of actions as it is bound now."""
         if self.developer:
             return event_key_card(self._side(("EVENTS",)), width)
         if self.replay:
@@ -175,7 +166,6 @@ class ConsentBox(Box):
         """Calls that were answered, which a state from before the answer may still ask about."""
 
     def take(self, asked: tuple[ToolAsk, ...]) -> None:
-        """What the engine asks now."""
         self._decided &= {ask.call_id for ask in asked}
         self.asked = tuple(ask for ask in asked if ask.call_id not in self._decided)
 
@@ -191,12 +181,10 @@ class ConsentBox(Box):
 
     @property
     def in_one_line(self) -> str:
-        """The oldest question, for a screen that has room for no more."""
         keys = "y allow · a always · n no" if self.armed else "…"
         return f"May {clean(self.asked[0].name, one_line=True)} run? {keys}" if self.asked else ""
 
     def watch_asked(self) -> None:
-        """As high as the question is, and gone without one."""
         call = self.asked[0].call_id if self.asked else ""
         if call != self._shown_call:
             self._shown_call, self.armed = call, False
@@ -206,7 +194,6 @@ class ConsentBox(Box):
             self.post_message(self.Changed())
 
     def watch_armed(self) -> None:
-        """Its keys are shown as they are."""
         if self.is_attached:
             self.post_message(self.Changed())
 
@@ -221,7 +208,6 @@ class ConsentBox(Box):
             self.set_timer(max(0.01, due - now), lambda: self._arm_at(call, due))
 
     def on_resize(self) -> None:
-        """Other widths wrap the arguments differently."""
         self._fit()
 
     def _fit(self) -> None:
@@ -230,11 +216,9 @@ class ConsentBox(Box):
         self.set_class(bool(self.asked), "-asking")
 
     def box_title(self) -> tuple[str, str]:
-        """What is asked."""
         return consent_title(self.asked)
 
     def box_lines(self, width: int) -> Sequence[Line]:
-        """The oldest of the questions."""
         rows = SMALL if self.app.size.height < 20 else MOST_ROWS
         if not self.asked:
             return []
@@ -247,11 +231,9 @@ class QuitBox(Box):
     """Asked once when the microphone is open."""
 
     def box_title(self) -> tuple[str, str]:
-        """What is at stake."""
         return "YOU ARE ON AIR", f"{keys_of_app(self.app).stop} stays"
 
     def box_lines(self, width: int) -> Sequence[Line]:
-        """The question."""
         keys = keys_of_app(self.app)
         return [
             (),

@@ -64,14 +64,12 @@ class Composer(Horizontal, Backdrop):
     """Nothing can be written on this screen."""
 
     def compose(self) -> ComposeResult:
-        """The hint and the field stand in the same place."""
         yield Static("", id="prompt", markup=False)
         yield Static("", id="hint", markup=False)
         yield MessageField(id="field", max_length=LONGEST, select_on_focus=False)
         yield Static("", id="how", markup=False)
 
     def on_mount(self) -> None:
-        """Closed at first."""
         self.query_one("#prompt", Static).update(palette_of(self.app).glyphs(" › "))
         self._arrange()
 
@@ -90,7 +88,6 @@ class Composer(Horizontal, Backdrop):
         self.set_class(self.is_open, "-open")
 
     def watch_is_open(self) -> None:
-        """Open takes the keyboard."""
         if self.is_mounted:
             self._arrange()
             if self.is_open:
@@ -100,23 +97,19 @@ class Composer(Horizontal, Backdrop):
                 self.insertion = None
 
     def watch_insertion(self) -> None:
-        """Say what the text is for."""
         if self.is_mounted:
             self._arrange()
 
     def action_next_role(self) -> None:
-        """Whose words they are."""
         if self.insertion is not None:
             role = ROLES[(ROLES.index(self.insertion.role) + 1) % len(ROLES)]
             self.insertion = replace(self.insertion, role=role)
 
     def watch_read_only(self) -> None:
-        """Or invites nobody."""
         if self.is_mounted:
             self._arrange()
 
     def watch_is_online(self) -> None:
-        """Offline, a message is kept."""
         if self.is_mounted:
             self._arrange()
 

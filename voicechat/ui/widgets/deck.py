@@ -83,14 +83,12 @@ class Deck(Painted):
 
     @property
     def scene(self) -> Scene:
-        """The slices as the sentences want them."""
         clipped, sound = self.meters.clipped, self.sound
         keys = viewer_keys(self.keys) if self.read_only else self.keys
         known = (self.mic, self.reply, self.connection, keys, self.release, clipped)
         return Scene(*known, keeps_waiting=sound.keeps_waiting, can_wait=sound.can_wait)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """All rows of the deck."""
         words, answer = mic_words(self.scene), reply_words(self.scene)
         if height <= 2:
             return [self._short_first(palette, width, words), self._short_second(palette, width, words, answer)]
@@ -241,7 +239,6 @@ class Deck(Painted):
 
     # the badge as a button
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Down on the badge: talk."""
         if event.button == 1 and self.is_badge(event.x, event.y):
             event.stop()
             self._pressed = True
@@ -257,7 +254,6 @@ class Deck(Painted):
             self.post_message(BadgeReleased())
 
     def is_badge(self, x: int, y: int) -> bool:
-        """Whether a place in the deck is on the badge."""
         if self.size.height <= 2:
             words = mic_words(self.scene)
             return y == 0 and 1 <= x <= len(words.badge) + 5

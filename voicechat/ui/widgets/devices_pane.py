@@ -169,7 +169,6 @@ class DevicesPane(Painted, can_focus=True):
         self._shown: list[Shown] = []
 
     def on_mount(self) -> None:
-        """It has the keyboard."""
         self.focus()
 
     @property
@@ -189,7 +188,6 @@ class DevicesPane(Painted, can_focus=True):
 
     # the keyboard and the mouse
     def action_move(self, by: int) -> None:
-        """Up or down; the ends hold."""
         choices = self._choices
         at = choices.index(self._current) + by
         self.cursor = choices[min(len(choices) - 1, max(0, at))].key
@@ -201,7 +199,6 @@ class DevicesPane(Painted, can_focus=True):
             self._want(choice.next(step))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses."""
         shown = self._shown[event.y] if event.y < len(self._shown) else None
         if shown is not None and shown.choice is not None:
             self.cursor = shown.choice.key
@@ -212,7 +209,6 @@ class DevicesPane(Painted, can_focus=True):
 
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The title, then as much of the list as there is room for around the cursor."""
         title = Row(palette, width, "panel").own("▎" if self.has_focus else " ", "accent").own(" DEVICES", bold=True)
         head = title.end_with(title.part().own(f"Enter chooses · {keys_of_app(self.app).stop} closes  ", "quiet"))
         lines = [line for block in self._blocks for line in self._block(palette, width, block)]

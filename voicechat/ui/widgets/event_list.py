@@ -67,7 +67,6 @@ class Line(NamedTuple):
 
 
 def event_line(palette: Palette, width: int, line: Line) -> Strip:
-    """The line."""
     entry, is_wide = line.entry, width >= WIDE
     mark, color = mark_of(entry), owner_color(entry)
     row = Row(palette, width, "cursor-line" if line.selected else "background")
@@ -99,7 +98,6 @@ def times(run: Run | None) -> str:
 
 
 def what_it_says(entry: Entry, run: Run | None) -> str:
-    """The summary; of a run its text so far, of audio how much there was."""
     if "audio" in entry.kind.tags:
         return f"<{grouped(run.size if run else entry.size)} bytes>"
     text = run.text if run else entry.summary
@@ -111,7 +109,6 @@ def what_it_says(entry: Entry, run: Run | None) -> str:
 
 
 def owner_color(entry: Entry) -> str:
-    """You, the assistant or the session; errors stand out."""
     if is_error(entry.kind):
         return "error"
     return next((color for prefix, color in OWNERS if entry.kind.type.startswith(prefix)), "tool")
@@ -125,7 +122,6 @@ def mark_of(entry: Entry) -> str:
 
 
 def shortened(type: str, room: int) -> str:
-    """The type in so many columns."""
     if room < WIDE_TYPE_COLUMN or len(type) > room:
         for long, short in SHORT:
             if type.startswith(long):
@@ -179,13 +175,11 @@ class EventList(LineView):
         self._frame: tuple[int, float | None, bool] = (0, None, False)
 
     def on_mount(self) -> None:
-        """Show what comes in at a bearable pace."""
         self.set_interval(FLUSH_EVERY, self.flush)
 
     # what is where
     @property
     def place(self) -> int:
-        """The line of the cursor."""
         return self.shown.place_of(self._anchor)
 
     @property
@@ -195,23 +189,19 @@ class EventList(LineView):
 
     @property
     def current_entry(self) -> Entry | None:
-        """The event under the cursor."""
         current = self.current
         return self.store.entry(current) if current is not None else None
 
     @property
     def newer(self) -> int:
-        """Lines that came since it stands still."""
         return 0 if self.follow else self.shown.since(self._stood_still_at - 1)
 
     @property
     def is_on_screen(self) -> bool:
-        """Somebody can see it."""
         return bool(self.size)
 
     # what comes in
     def flush(self) -> None:
-        """Match and show what the store has taken in."""
         if self._flushed == self.store.end:
             return
         self._flushed = self.store.end
@@ -292,12 +282,10 @@ class EventList(LineView):
             self.follow = False
 
     def watch_follow(self) -> None:
-        """The title says whether it follows."""
         self.post_message(self.Changed())
 
     # marks and times
     def toggle_mark(self) -> None:
-        """Mark the event under the cursor, or take its mark away."""
         current = self.current
         if current is None:
             return
@@ -315,34 +303,28 @@ class EventList(LineView):
 
     # keys and mouse
     def action_move(self, by: int) -> None:
-        """The cursor up or down."""
         rows = self.shown.rows
         self._stand_still()
         if rows:
             self._move_to(rows[min(max(0, self.place + by), len(rows) - 1)])
 
     def action_page(self, by: int) -> None:
-        """A screenful."""
         self.action_move(by * max(1, self.size.height - 1))
 
     def action_first(self) -> None:
-        """The oldest line kept."""
         self.action_move(-len(self.shown.rows))
 
     def action_last(self) -> None:
-        """The newest, and follow."""
         self.follow = True
         self._lines_changed(0)
 
     def toggle_freeze(self) -> None:
-        """Stand still where it is, or follow again."""
         if self.follow:
             self._stand_still()
         else:
             self.action_last()
 
     def on_click(self, event: events.Click) -> None:
-        """Select; a click on the selected one shows its details."""
         place = event.y + self.scroll_offset.y
         if place >= len(self.shown.rows):
             return
@@ -352,11 +334,9 @@ class EventList(LineView):
             self.action_move(place - self.place)
 
     def on_mouse_scroll_up(self) -> None:
-        """Looking back stops following."""
         self._stand_still()
 
     def on_resize(self) -> None:
-        """Follow on, whatever the size."""
         self.count_lines(len(self.shown.rows))
         if self.follow:
             self._to_newest()
@@ -365,20 +345,16 @@ class EventList(LineView):
         self.post_message(self.Changed())
 
     def on_focus(self) -> None:
-        """The title carries the mark of the keyboard."""
         self.post_message(self.Changed())
 
     def on_blur(self) -> None:
-        """And loses it."""
         self.post_message(self.Changed())
 
     # painting
     def before_frame(self) -> None:
-        """What every line asks for."""
         self._frame = (self.place, self.reference, self.gap_first)
 
     def line_key(self, place: int) -> Hashable:
-        """The event and everything that its line shows of it."""
         entry = self._entry_at(place)
         if entry is None:
             return place == 0 and self._when_empty()
@@ -386,7 +362,6 @@ class EventList(LineView):
         return (entry.seq, line.run.count if line.run else 1, *line[2:])
 
     def make_line(self, place: int, palette: Palette, width: int) -> Strip:
-        """The line of an event, or why there is none."""
         entry = self._entry_at(place)
         if entry is None:
             return Row(palette, width).own(self._when_empty() if place == 0 else "", "quiet").strip()

@@ -58,7 +58,6 @@ class PaneTitle(Painted):
     focused_pane: reactive[bool] = reactive(False)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The row."""
         row = Row(palette, width, "panel").own("▎" if self.focused_pane else " ", "accent")
         row.spoken(f"{self.left[0]} ", bold=True).spoken(palette.glyphs(self.left[1]), "quiet")
         keys = self.right.split(" · ") if self.right else []
@@ -93,18 +92,15 @@ class DetailText(LineView):
         self.refresh()
 
     def line_key(self, place: int) -> Hashable:
-        """Lines change all at once."""
         return place
 
     def make_line(self, place: int, palette: Palette, width: int) -> Strip:
-        """One line, from a margin on."""
         row = Row(palette, width).to(MARGIN)
         for text, color in self._lines[place] if place < len(self._lines) else ():
             row.spoken(text, color, bold=color == "key")
         return row.strip()
 
     def on_click(self, event: events.Click) -> None:
-        """A link is followed."""
         number = self._link_rows.get(event.y + self.scroll_offset.y)
         if number is not None:
             self.post_message(self.LinkChosen(number))
@@ -125,13 +121,11 @@ class DetailPane(Container):
         self._run_of = 0
 
     def compose(self) -> ComposeResult:
-        """Title over text."""
         yield PaneTitle(id="detail-title")
         yield DetailText(id="detail-text")
 
     @property
     def text(self) -> DetailText:
-        """What has the keyboard when this pane has it."""
         return self.query_one(DetailText)
 
     def show(self, seq: int | None) -> None:
@@ -143,13 +137,11 @@ class DetailPane(Container):
         self._make(home=is_other)
 
     def refresh_run(self) -> None:
-        """The run in hand may have grown."""
         run = self.store.run(self.seq) if self.seq is not None else None
         if run is not None and run.count != self._run_of:
             self._make(home=False)
 
     def toggle_fold(self) -> None:
-        """Long strings in full, or folded."""
         self.unfolded = not self.unfolded
         self._make(home=False)
 
@@ -159,15 +151,12 @@ class DetailPane(Container):
         return next((link for link in ways if link.name == self.way), ways[0] if ways else None)
 
     def on_resize(self) -> None:
-        """Lines are made for a width."""
         self._make(home=False)
 
     def on_descendant_focus(self) -> None:
-        """The title carries the mark of the keyboard."""
         self.query_one("#detail-title", PaneTitle).focused_pane = True
 
     def on_descendant_blur(self) -> None:
-        """And loses it."""
         self.query_one("#detail-title", PaneTitle).focused_pane = False
 
     def _make(self, *, home: bool) -> None:
@@ -236,7 +225,6 @@ class EventsPane(Container):
         self._jumped_from: deque[int] = deque(maxlen=JUMPS_KEPT)
 
     def compose(self) -> ComposeResult:
-        """The details stay hidden until asked for."""
         with Container(id="listed"):
             yield PaneTitle(id="list-title")
             yield FilterLine(id="filter-line")
@@ -253,17 +241,14 @@ class EventsPane(Container):
 
     @property
     def events(self) -> EventList:
-        """The list."""
         return self.query_one(EventList)
 
     @property
     def detail(self) -> DetailPane:
-        """The details."""
         return self.query_one(DetailPane)
 
     @property
     def filter(self) -> FilterLine:
-        """The filter line."""
         return self.query_one(FilterLine)
 
     # what comes in
@@ -283,14 +268,12 @@ class EventsPane(Container):
         self._takes_in = bool(self._waiting) and self.call_later(self._take_in)
 
     def begin_anew(self) -> None:
-        """Everything that came is void."""
         self._waiting.clear()
         self.store.clear()
         self.events.begin_anew()
         self._retitle()
 
     def flush(self) -> None:
-        """Everything that has come, on the screen now."""
         self.store.add(self._waiting)
         self._waiting.clear()
         self.events.flush()
@@ -307,7 +290,6 @@ class EventsPane(Container):
         return number is not None and self._go_to(number)
 
     def select_time(self, t: float) -> None:
-        """Put the cursor on the line nearest to a moment of the session."""
         nearest = self.events.shown.nearest(t)
         if nearest is not None:
             self.events.go_to(nearest)
@@ -318,7 +300,6 @@ class EventsPane(Container):
         self.set_filter(f"{rest} after:{session_time(max(0.0, start))} before:{session_time(max(0.0, end))}".strip())
 
     def release_span(self) -> None:
-        """What the filter wants anyway, whenever it happened."""
         self.set_filter(" ".join(_SPAN_TERM.sub("", self.filter.applied).split()))
 
     def hits(self, start: float = float("-inf"), end: float = float("inf")) -> list[float]:
@@ -327,11 +308,9 @@ class EventsPane(Container):
 
     # keys
     def find(self) -> None:
-        """Type a filter, behind the one there is."""
         self.filter.field.focus()
 
     def same_id(self) -> None:
-        """Only what carries an id of the event under the cursor."""
         entry = self.events.current_entry
         if entry is None:
             return
@@ -355,7 +334,6 @@ class EventsPane(Container):
         self._jump_to(link.last if link.is_a_way and current == link.first else link.first)
 
     def step(self, by: Literal[1, -1]) -> None:
-        """To the next or previous line of the same response, item or call."""
         current = self.events.current
         self._links()
         along: Link | None = self.detail.along()
@@ -363,7 +341,6 @@ class EventsPane(Container):
             self._jump_to(step_along(along, self.store, current, by), remember=False)
 
     def jump_back(self) -> None:
-        """To where the last jump began."""
         while self._jumped_from:
             if self._go_to(self._jumped_from.pop()):
                 return
@@ -376,7 +353,6 @@ class EventsPane(Container):
         return as_json(self.store, current) if form == "json" else as_python(self.store, current)
 
     def tape(self) -> Excerpt:
-        """The marked events as lines of a tape, else what the filter shows."""
         lines = sorted(self.events.marked) or self.events.shown.rows
         return excerpt(self.store, lines, grouped=self.events.shown.query.grouped)
 
@@ -391,7 +367,6 @@ class EventsPane(Container):
             detail.text.focus()
 
     def show_details(self, wanted: bool) -> None:
-        """The details of the event under the cursor, or away with them."""
         if bool(self.detail.display) != wanted:
             self.detail.display = wanted
             self.post_message(self.DetailsShown())
@@ -443,18 +418,15 @@ class EventsPane(Container):
 
     # what the parts say
     def on_filter_line_asked(self, message: FilterLine.Asked) -> None:
-        """Another filter."""
         message.stop()
         if message.query != self.events.shown.asked:
             self.events.ask(message.query)
 
     def on_filter_line_left(self, message: FilterLine.Left) -> None:
-        """Back to the list."""
         message.stop()
         self.events.focus()
 
     def on_event_list_changed(self, message: EventList.Changed) -> None:
-        """Counts and following; a run in the details may have grown."""
         message.stop()
         self._retitle()
         if self.detail.display and not self.events.follow:
@@ -467,12 +439,10 @@ class EventsPane(Container):
             self._details_timer = self.set_timer(after, self._show_selected)
 
     def on_event_list_chosen(self, message: EventList.Chosen) -> None:
-        """Enter on a line."""
         message.stop()
         self.choose()
 
     def on_detail_text_link_chosen(self, message: DetailText.LinkChosen) -> None:
-        """A click on a link."""
         message.stop()
         self.follow_link(message.number + 1)
 

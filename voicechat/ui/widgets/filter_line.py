@@ -36,7 +36,6 @@ class TermColors(Highlighter):
         self._color = color
 
     def highlight(self, text: Text) -> None:
-        """Colour the names in place."""
         style = Style(color=self._color())
         for found in _NAME.finditer(text.plain):
             text.stylize(style, *found.span())
@@ -69,7 +68,6 @@ class FilterField(Input):
         self.cursor_position = len(self.value)
 
     def action_recall(self, by: int) -> None:
-        """Through the filters of this session."""
         self.post_message(self.Recalled(by))
 
     def _on_paste(self, event: events.Paste) -> None:
@@ -111,7 +109,6 @@ class FilterLine(Horizontal):
         """The text field; made here, since a screen that closes at once composes nothing and is still asked."""
 
     def compose(self) -> ComposeResult:
-        """The field always shows the filter; the keyboard makes it one to type in."""
         yield Static("", id="filter-sign", markup=False)
         yield self.field
         yield Static("", id="filter-hint", markup=False)
@@ -124,34 +121,28 @@ class FilterLine(Horizontal):
 
     @property
     def is_typing(self) -> bool:
-        """The field has the keyboard."""
         return self.field.has_focus
 
     @property
     def is_default(self) -> bool:
-        """Nothing more is asked than at the start."""
         return self.applied == DEFAULT_FILTER and not self.trouble
 
     def put(self, text: str) -> None:
-        """Another filter, at once; the one before it can be recalled."""
         self._remember(self.applied)
         self._write(clean(text, one_line=True)[:LONGEST])
         self.field.cursor_position = len(self.field.value)
         self._apply()
 
     def clear(self) -> None:
-        """Back to the filter of the start."""
         self.put(DEFAULT_FILTER)
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Wait until the hand rests."""
         event.stop()
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(QUIET_FOR, self._apply)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: at once, and back to the list."""
         event.stop()
         self._apply()
         if not self.trouble:
@@ -168,7 +159,6 @@ class FilterLine(Horizontal):
         self.field.cursor_position = len(self.field.value)
 
     def on_descendant_focus(self) -> None:
-        """The hint tells what the keys do now."""
         self._back = 0
         self._say()
         self.post_message(self.Toggled())
@@ -194,7 +184,6 @@ class FilterLine(Horizontal):
         self._say()
 
     def _write(self, text: str) -> None:
-        """Into the field, by hand of nobody: there is nothing to wait for."""
         with self.prevent(Input.Changed):
             self.field.value = text
 

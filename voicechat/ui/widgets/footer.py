@@ -42,7 +42,6 @@ def hints(now: Situation) -> list[Hint]:
 
 
 def _key_of(name: str, keys: Keys) -> str:
-    """The key of a binding id; a fixed key is its own name."""
     return keys.of(name.removeprefix("vc.")) if name.startswith("vc.") else name
 
 
@@ -170,7 +169,6 @@ class Foot(Painted):
             self.refresh()
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """One row."""
         row = Row(palette, width, "surface").own(" ")
         right = row.part()
         talks = self.place == "talk" and not self.replay and not self.read_only

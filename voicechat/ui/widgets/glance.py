@@ -143,7 +143,6 @@ class Glance(Painted):
         return [title, self._row(palette, width).own(" " * LABEL).own(words.second, "quiet")]
 
     def _parts_rows(self, palette: Palette, width: int, turns: tuple[TurnNumbers, ...]) -> list[Row]:
-        """What the wait for the last answer was made of."""
         turn = next((turn for turn in reversed(turns) if turn.total is not None), None)
         if turn is None:
             return []
@@ -155,7 +154,6 @@ class Glance(Painted):
         return made
 
     def _money_rows(self, palette: Palette, width: int, figures: Figures) -> list[Row]:
-        """What was spent, and what the service still allows."""
         made: list[Row] = []
         if figures.usage.total:
             made += self._flowed(palette, width, "money", money_pieces(figures))
@@ -197,7 +195,6 @@ class Glance(Painted):
         return [self._title(palette, width, "session").own(seconds).own(f"   {transport}", "quiet")]
 
     def _sound_rows(self, palette: Palette, width: int, own: Meters, fallback: str) -> list[Row]:
-        """How the sound devices were served."""
         gaps = counted(("underruns", own.underruns), ("overruns", own.overruns), ("late", own.late), color="warning")
         rows = self._flowed(palette, width, "sound", gaps)
         if own.restarts or own.lost:

@@ -17,7 +17,6 @@ SLOW_LINE = 0.3
 
 
 def connection_words(connection: ConnectionView, rtt: float | None, *, long: bool) -> tuple[str, str, str]:
-    """Glyph, its colour, and the words of the connection."""
     if connection.phase == "lost" or (connection.phase == "connecting" and connection.lost_for is not None):
         return _missing(connection)
     match connection.phase:

@@ -65,7 +65,6 @@ class NumbersShown:
 
 
 def latency_color(seconds: float) -> str:
-    """Good, fair, late."""
     return "success" if seconds <= GOOD else "foreground" if seconds <= FAIR else "warning"
 
 
@@ -90,7 +89,6 @@ def rows_of(shown: NumbersShown, palette: Palette, width: int, height: int) -> l
 
 
 def turns_told(figures: Figures) -> str:
-    """`9 turns`, for the title."""
     count = figures.turns[-1].number if figures.turns else 0
     return f"{count} turn{'' if count == 1 else 's'}" if count else ""
 
@@ -186,7 +184,6 @@ def _summary(shown: NumbersShown, palette: Palette, width: int) -> list[Row]:
 
 
 def typical_steps(turns: Sequence[TurnNumbers]) -> tuple[float | None, ...]:
-    """The median of each part, over the turns that have it."""
     parts = [turn.steps() for turn in turns if turn.total is not None]
     columns = ([part[place] for part in parts] for place in range(4))
     known = ([value for value in column if value is not None] for column in columns)
@@ -333,7 +330,6 @@ def _limit(limit: RateLimit, now: float, palette: Palette, width: int) -> Row:
 
 
 def _session(connection: ConnectionView, palette: Palette, width: int) -> Row:
-    """How old this line is; a service that ends it after a while says so here."""
     row = _titled(palette, width, "session")
     if connection.phase != "open":
         return row.own(UNKNOWN)
@@ -389,19 +385,16 @@ class NumbersView(Painted, can_focus=True):
         return as_csv(self._turns.values()) if self._turns else ""
 
     def on_show(self, event: Show) -> None:
-        """Only somebody who looks needs a clock."""
         if self._timer is None:
             self._timer = self.set_interval(EVERY, self.refresh)
 
     def on_hide(self, event: Hide) -> None:
-        """And now nobody does."""
         self.written = ""
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The title, then the numbers."""
         title = Row(palette, width, "panel").own("▎" if self.has_focus else " ", "accent").own(" NUMBERS", bold=True)
         told = turns_told(self.numbers.figures)
         if self.written:

@@ -75,7 +75,6 @@ class ProblemsPane(Painted, can_focus=True):
         return True
 
     def action_move(self, by: int) -> None:
-        """Up or down; the ends hold."""
         self.move(by)
 
     def action_choose(self) -> None:
@@ -90,7 +89,6 @@ class ProblemsPane(Painted, can_focus=True):
         self.post_message(self.EvidenceWanted(chosen.evidence[place]))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses; on the chosen one it shows the event."""
         id = self._shown[event.y] if event.y < len(self._shown) else ""
         if id and id == self.cursor:
             self.action_choose()
@@ -105,16 +103,13 @@ class ProblemsPane(Painted, can_focus=True):
         return next((one for one in ordered if one.id == self.cursor), first)
 
     def on_focus(self) -> None:
-        """The title carries the mark of the keyboard, the list its cursor."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """And loses them."""
         self.refresh()
 
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The title, then as much as there is room for around the chosen one."""
         lines = [line for one in in_order(self.findings) for line in self._told(palette, width, one, height >= ROOMY)]
         if not lines:
             return [self._title(palette, width), Row(palette, width).own(f"  {self._nothing()}", "quiet")]

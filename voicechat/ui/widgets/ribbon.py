@@ -115,7 +115,6 @@ class Ribbon(Painted):
             self.refresh()
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Two rows, or one sentence for calm eyes."""
         count = max(0, width - LABEL - 2)
         columns = [Column()] * (count - len(self.columns)) + list(self.columns)[-count:]
         voice = assistant_name(self.connection)

@@ -248,7 +248,6 @@ class EventEditor(TextArea):
         """Tab."""
 
     def get_line(self, line_index: int) -> Text:
-        """The line with its colours."""
         line = super().get_line(line_index)
         palette = palette_of(self.app)
         for match in _NUMBER.finditer(line.plain):
@@ -259,7 +258,6 @@ class EventEditor(TextArea):
         return line
 
     def action_complete(self) -> None:
-        """Ask the form, which knows the dialect."""
         self.post_message(self.CompletionAsked())
 
     async def _on_paste(self, event: events.Paste) -> None:
@@ -270,7 +268,6 @@ class EventEditor(TextArea):
 
     @property
     def cursor_index(self) -> int:
-        """The cursor as a position in the text."""
         row, column = self.cursor_location
         return sum(len(line) + 1 for line in self.document.lines[:row]) + column
 
@@ -283,7 +280,6 @@ class FormHead(Painted):
     dialect: reactive[str] = reactive("ga")
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Two rows."""
         title = Row(palette, width, "panel").own("▎", "accent").own(" SEND EVENT ", bold=True)
         keys = title.part().own(f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).stop} closes ", "quiet")
         name, place, count = self.template
@@ -312,7 +308,6 @@ class SendEvent(Container):
         self._cycle: tuple[Completion, int, int] | None = None
 
     def compose(self) -> ComposeResult:
-        """Head, editor, what may stand at the cursor, and the verdict."""
         yield FormHead()
         yield EventEditor(id="event-editor", soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
         yield Static("", id="choices", markup=False)
@@ -334,17 +329,14 @@ class SendEvent(Container):
 
     @property
     def _talk(self) -> Screen[object]:
-        """The screen that knows connection and answer."""
         return self.app.screen_stack[0]
 
     @property
     def editor(self) -> EventEditor:
-        """The text."""
         return self.query_one(EventEditor)
 
     @property
     def situation(self) -> Situation:
-        """The line as the screen knows it."""
         line: ConnectionView = getattr(self._talk, "connection", ConnectionView())
         reply: ReplyView = getattr(self._talk, "reply", ReplyView())
         answering = reply.state in ("thinking", "speaking")
@@ -361,18 +353,15 @@ class SendEvent(Container):
         editor.move_cursor((0, 0))
 
     def use_template(self, place: int) -> None:
-        """One of the templates, with the item that is meant where one is needed."""
         known = templates(self.situation.dialect)
         self.fill(known[place % len(known)].text.replace(ANY_ITEM, self.item_id or ANY_ITEM))
 
     def action_next_template(self) -> None:
-        """The next event of the table; after the last the first."""
         types = [template.type for template in templates(self.situation.dialect)]
         now = self.verdict.type
         self.use_template(types.index(now) + 1 if now in types else 0)
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        """Judge: at once, or when a long text comes to rest."""
         event.stop()
         self._sent = ""
         if self._timer is not None:
@@ -384,7 +373,6 @@ class SendEvent(Container):
             self._judge()
 
     def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
-        """Another place, other words."""
         event.stop()
         if self._cycle is not None and self.editor.cursor_index != self._cycle[2]:
             self._cycle = None
@@ -432,7 +420,6 @@ class SendEvent(Container):
         self._show_verdict()
 
     def refused(self, words: str) -> None:
-        """The core, the line or the service did not take it."""
         self._sent = words
         self._show_verdict()
 
@@ -472,6 +459,5 @@ class SendEvent(Container):
 
 
 def _location(text: str, index: int) -> tuple[int, int]:
-    """Row and column of a position in the text."""
     before = text[:index]
     return before.count("\n"), index - (before.rfind("\n") + 1)

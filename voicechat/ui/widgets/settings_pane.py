@@ -62,7 +62,6 @@ class Line:
     """Where the slider begins, and its columns."""
 
     def option_at(self, x: int) -> int | None:
-        """Which option the mouse is on."""
         return next((at for begin, end, at in self.spans if begin <= x < end), None)
 
 
@@ -85,7 +84,6 @@ class Lines:
         self._slide = max(8, width - LABEL - VALUE - WAS - 1)
 
     def of(self, groups: tuple[Group, ...]) -> list[Line]:
-        """All lines, top to bottom."""
         lines: list[Line] = []
         for group in groups:
             title = Row(self._palette, self._width, "surface").own("  ").own(group.title, "accent", bold=True)
@@ -143,7 +141,6 @@ class Lines:
         return Line(row.join(tail).cut_to(self._width), setting, tuple(spans))
 
     def _fitting(self, setting: Setting, room: int) -> list[int]:
-        """Which options there is room for."""
         widths = [Row(self._palette, 10_000).spoken(one.text).cells + 4 for one in setting.options]
         everything = list(range(len(widths)))
         if sum(widths) <= room:
@@ -158,7 +155,6 @@ class Lines:
         return shown
 
     def _text(self, row: Row, setting: Setting) -> Line:
-        """The beginning of a text, and how it is changed."""
         how = "Enter edits" if setting.edits is not None else "Enter chooses"
         tail = row.part()
         if setting.was:
@@ -194,7 +190,6 @@ class Lines:
         return lines
 
     def _standing(self, setting: Setting) -> list[Line]:
-        """What became of the choice, under its row."""
         glyph, color, said = STANDINGS.get(setting.standing, ("", "", ""))
         if not glyph:
             if setting.key != self._now.touched or not setting.was:
@@ -264,7 +259,6 @@ class SettingsList(Painted, can_focus=True):
 
     @property
     def groups(self) -> tuple[Group, ...]:
-        """The rows as they are now."""
         now = monotonic()
         moved = {path: value for path, (value, at) in self._moved.items() if now - at < UNHEARD}
         facts = Facts(self.shown, self.mic, self.sound, self.is_line_up, is_calm=self.calm, moved=moved)
@@ -279,7 +273,6 @@ class SettingsList(Painted, can_focus=True):
 
     @property
     def current(self) -> Setting:
-        """Where the cursor is."""
         settings = self.settings
         return next((setting for setting in settings if setting.key == self.cursor), settings[0])
 
@@ -290,13 +283,11 @@ class SettingsList(Painted, can_focus=True):
 
     # the keyboard and the mouse
     def action_move(self, by: int) -> None:
-        """Up or down; the ends hold."""
         keys = [setting.key for setting in self.settings]
         at = keys.index(self.current.key) + by
         self.cursor = keys[min(len(keys) - 1, max(0, at))]
 
     def action_change(self, step: int) -> None:
-        """The neighbour of the present value."""
         self._do(self.current, self.current.next(step))
 
     def action_enter(self) -> None:
@@ -310,7 +301,6 @@ class SettingsList(Painted, can_focus=True):
             self.action_change(1)
 
     def action_undo(self) -> None:
-        """Back to what it was before the last change."""
         self._moved.clear()
         self._touched = self.shown.was[-1][0] if self.shown.was else ""
         self.post_message(UserDid(SettingUndone()))
@@ -351,14 +341,12 @@ class SettingsList(Painted, can_focus=True):
             self.action_enter()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """While the slider is held."""
         if self._dragged:
             lines = (one for one in self._lines_shown if one.setting and one.setting.key == self._dragged)
             if (line := next(lines, None)) is not None:
                 self._drag(line, event.x)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """And let go."""
         if self._dragged:
             self._dragged = ""
             self.release_mouse()
@@ -374,7 +362,6 @@ class SettingsList(Painted, can_focus=True):
 
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The title, then as much as there is room for around the cursor."""
         current = self.current.key
         now = Now(current, self._touched, self.meters)
         lines = Lines(palette, width, now).of(self.groups)
@@ -404,7 +391,6 @@ class SettingsPane(Vertical):
         self._edited: Setting | None = None
 
     def compose(self) -> ComposeResult:
-        """The rows and the field."""
         cls = SettingsPane
         yield SettingsList().data_bind(cls.shown, cls.sound, cls.mic, cls.meters, cls.is_line_up, cls.calm)
         yield MessageField(id="setting-field", max_length=LONGEST, select_on_focus=False)
@@ -413,18 +399,15 @@ class SettingsPane(Vertical):
         """A text field opened or closed."""
 
     def on_mount(self) -> None:
-        """The list has the keyboard."""
         self.query_one(MessageField).display = False
         self.listed.focus()
 
     @property
     def listed(self) -> SettingsList:
-        """The rows."""
         return self.query_one(SettingsList)
 
     @property
     def is_editing(self) -> bool:
-        """A text is being typed."""
         return self._edited is not None
 
     def on_edit_wanted(self, message: EditWanted) -> None:
@@ -439,7 +422,6 @@ class SettingsPane(Vertical):
         self.post_message(self.Editing())
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """What was typed is the setting now."""
         event.stop()
         setting, text = self._edited, clean(event.value).replace(BREAK, "\n").strip()
         self.close_field()

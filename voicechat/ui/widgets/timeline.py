@@ -83,12 +83,10 @@ class Timeline(Painted, can_focus=True):
 
     # what comes in
     def take_rows(self, rows: Iterable[EventRow]) -> None:
-        """Events that flowed."""
         for row in rows:
             self.history.take_row(row)
 
     def take_state(self, t: float, mic: MicView, meters: Meters) -> None:
-        """The microphone and the levels at a moment of the session."""
         if t < self.history.now - RESTARTED:
             self.begin_anew()
         self.history.take_mic(t, is_open=mic.is_on_air, reason=mic.reason)
@@ -112,7 +110,6 @@ class Timeline(Painted, can_focus=True):
         self.refresh()
 
     def begin_anew(self) -> None:
-        """Another engine counts from zero again."""
         self.history = History()
         self._end, self.span, self.selected = None, None, None
         self._painted_now = self._level_at = float("-inf")
@@ -128,7 +125,6 @@ class Timeline(Painted, can_focus=True):
 
     @property
     def is_on_screen(self) -> bool:
-        """Somebody can see it."""
         return bool(self.display and self.size)
 
     def _column(self, at: float) -> float:
@@ -137,17 +133,14 @@ class Timeline(Painted, can_focus=True):
     # what is in sight
     @property
     def step(self) -> float:
-        """Seconds a column."""
         return self._chosen_step or (COMPACT_STEP if self.size.width < COMPACT else USUAL_STEP)
 
     @property
     def count(self) -> int:
-        """Columns of time."""
         return max(1, self.size.width - LABEL)
 
     @property
     def is_following(self) -> bool:
-        """The newest moment is in sight and stays so."""
         return self._end is None
 
     @property
@@ -162,11 +155,9 @@ class Timeline(Painted, can_focus=True):
 
     @property
     def frame(self) -> Frame:
-        """Columns for times as they are drawn now."""
         return Frame(Look(self.end, self.step), self.count)
 
     def look(self) -> Look:
-        """What to draw."""
         frame = self.frame
         found = self.hits(max(0.0, frame.start), frame.end)
         return Look(self.end, self.step, self.is_following, self.selected, self.span, found, now=self.history.now)
@@ -193,15 +184,12 @@ class Timeline(Painted, can_focus=True):
         self.scroll_by(by * max(1, self.count // 8))
 
     def scroll_by(self, columns: int) -> None:
-        """So many columns."""
         self._show_until(min(self.end, self.history.now) + columns * self.step)
 
     def action_home(self) -> None:
-        """To the start of the session."""
         self._show_until(0.0)
 
     def action_follow(self) -> None:
-        """To now, and stay there."""
         self._end = None
         self.refresh()
 
@@ -218,7 +206,6 @@ class Timeline(Painted, can_focus=True):
 
     # picking
     def action_pick(self) -> None:
-        """The event nearest to the middle of the stretch, or of the picture."""
         start, end = self.span or (self.frame.start, min(self.frame.end, self.history.now))
         self.post_message(self.Picked((start + end) / 2))
 
@@ -249,13 +236,11 @@ class Timeline(Painted, can_focus=True):
         return min(max(0.0, self.frame.time(x - LABEL) + self.step / 2), self.history.now)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """A click or the start of a drag."""
         if event.button == 1 and event.y > 0:
             self._pressed_at = self._time_at(event.x)
             self.capture_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """A drag selects."""
         if self._pressed_at is None:
             return
         at = self._time_at(event.x)
@@ -264,7 +249,6 @@ class Timeline(Painted, can_focus=True):
             self._select(self._pressed_at, at)
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
-        """The end of a drag, or a click."""
         if self._pressed_at is None:
             return
         pressed, self._pressed_at = self._pressed_at, None
@@ -275,26 +259,21 @@ class Timeline(Painted, can_focus=True):
             self.post_message(self.Picked(pressed))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Back."""
         event.stop()
         self.action_scroll(-1)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """On."""
         event.stop()
         self.action_scroll(1)
 
     def on_focus(self) -> None:
-        """The title carries the mark of the keyboard."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """And loses it."""
         self.refresh()
 
     # painting
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """Title, then the lanes."""
         self._painted_now = self.history.now
         lanes = timeline_rows(self.history, self.look(), self.voice, palette, width, height - 1)
         return [self._title(palette, width), *lanes]

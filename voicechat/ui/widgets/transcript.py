@@ -42,7 +42,6 @@ class TurnList(VerticalScroll, Backdrop):
     on_selected: Callable[[int], None] | None = None
 
     def action_select_turn(self, by: int) -> None:
-        """The mark up or down; the container knows the order."""
         if self.on_selected is not None:
             self.on_selected(by)
 
@@ -54,7 +53,6 @@ class TurnList(VerticalScroll, Backdrop):
 
     @property
     def is_following(self) -> bool:
-        """At the newest turn, or with nothing to scroll."""
         return self.scroll_y >= self.max_scroll_y - 1
 
 
@@ -92,25 +90,21 @@ class Transcript(Vertical, Backdrop):
         """Seconds between two paintings; the screen makes it longer while nobody looks."""
 
     def compose(self) -> ComposeResult:
-        """List above, indicator over its last row."""
         yield self.turn_list
         yield self._newer
 
     def on_mount(self) -> None:
-        """Follow the newest from the start."""
         self.turn_list.on_scrolled = self._scrolled
         self.turn_list.on_selected = self.move_selection
         self.turn_list.anchor()
         self.screen.screen_layout_refresh_signal.subscribe(self, lambda screen: self._laid_out())
 
     def watch_voice(self, voice: str) -> None:
-        """The assistant got a name."""
         for turn in self._shown.values():
             turn.voice = voice
 
     # new records
     def take(self, turns: Turns) -> None:
-        """Remember what changed; paint when it is time."""
         for record in turns.changed:
             if self.records.get(record.key) != record:
                 self.records[record.key] = record
@@ -146,7 +140,6 @@ class Transcript(Vertical, Backdrop):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """Keys of all turns, oldest first."""
         if not self._notes_after:
             return self._own_order + self._engine_order
         notes: dict[str, list[str]] = {}
@@ -159,7 +152,6 @@ class Transcript(Vertical, Backdrop):
 
     @property
     def has_talk(self) -> bool:
-        """Somebody has said something."""
         return any(record.who != "note" for record in self.records.values())
 
     def troubles(self, count: int) -> tuple[TurnView, ...]:
@@ -250,7 +242,6 @@ class Transcript(Vertical, Backdrop):
 
     # position
     def follow(self) -> None:
-        """To the newest, and stay there."""
         self.turn_list.anchor()
         self._show_newer()
 
@@ -270,12 +261,10 @@ class Transcript(Vertical, Backdrop):
     # the selected turn
     @property
     def all_turns(self) -> tuple[TurnView, ...]:
-        """Every turn, oldest first."""
         return tuple(self.records[key] for key in self.order if key in self.records)
 
     @property
     def selected_turn(self) -> TurnView | None:
-        """The turn that the mark is on."""
         return self.records.get(self.selected)
 
     def move_selection(self, by: int) -> None:
@@ -310,7 +299,6 @@ class Transcript(Vertical, Backdrop):
             self.turn_list.scroll_to_widget(self._shown[now], animate=False)
 
     def watch_question(self, before: str, now: str) -> None:
-        """The question stands in the turn itself."""
         for key, asks in ((before, False), (now, True)):
             if key in self._shown:
                 self._shown[key].asks = asks
@@ -319,7 +307,6 @@ class Transcript(Vertical, Backdrop):
 
     # what keys do
     def visible_turns(self) -> list[Turn]:
-        """Turns in sight, top to bottom."""
         window = self.turn_list.scrollable_content_region
         return [turn for turn in self.turn_list.query(Turn) if turn.region.overlaps(window)]
 

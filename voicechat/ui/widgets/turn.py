@@ -35,7 +35,6 @@ COLORS = {"you": "you", "assistant": "assistant", "tool": "tool", "note": "rule"
 
 
 def body_content(turn: TurnView, palette: Palette, keys: Keys, *, unfolded: bool) -> Content:
-    """What was said, the cut and the unheard rest, with their colours."""
     fold = "" if unfolded else keys.of("fold")
     match turn.who:
         case "note":
@@ -111,7 +110,6 @@ def _unheard(rest: str, palette: Palette, fold: str) -> list[Content]:
 
 
 def is_long(rest: str) -> bool:
-    """More unheard text than is shown without asking."""
     return len(rest) > FOLD_OVER * BODY
 
 
@@ -175,7 +173,6 @@ def vad_marker(turn: TurnView) -> str:
 
 
 def meta_of(turn: TurnView, width: int) -> tuple[str, str]:
-    """The figure at the right and its colour."""
     if turn.who == "assistant" and turn.latency is not None:
         if turn.latency > 1:
             return f"▲ +{turn.latency:.2f} s", "warning"
@@ -234,11 +231,9 @@ class Turn(Lined):
 
     @property
     def is_foldable(self) -> bool:
-        """Enter or a click shows more, or less."""
         return self.turn.who == "tool" or (bool(self.turn.cut_by) and is_long(self.turn.rest.strip()))
 
     def render(self) -> Content:
-        """The body; what a selection copies."""
         return self._body(self._body_width(self.size.width))
 
     def _body(self, width: int) -> Content:
@@ -262,7 +257,6 @@ class Turn(Lined):
         return self.turn.who == "tool" and not self.unfolded
 
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
-        """Label, rail, body and figure of every row."""
         body_width = self._body_width(width)
         body = self._body(body_width)
         if self._is_one_line():
@@ -299,7 +293,6 @@ class Turn(Lined):
         return Strip([*start.strip(), *body, filler, *end.strip()], width)
 
     def on_click(self, event: events.Click) -> None:
-        """A click unfolds."""
         if self.is_foldable:
             event.stop()
             self.unfolded = not self.unfolded
