@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import gc
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -32,18 +36,12 @@ from voicechat.config.locations import state_dir
 from voicechat.core import user_events as did
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
-from voicechat.engine.link import (
-    EngineHello,
-    Goodbye,
-    Meters,
-    SoundFacts,
-)
+from voicechat.engine.link import EngineHello, Goodbye, Meters, SoundFacts
 from voicechat.ui import messages
 from voicechat.ui.bindings import ACTING, check_keys, default_bindings, name_of, spoken_keys
 from voicechat.ui.feed import Feed
 from voicechat.ui.hold import is_remote
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved, best_driver
-from voicechat.ui.leave import INTERRUPTED, arm_watchdog, is_terminal_gone, on_signals
 from voicechat.ui.manual import Manual
 from voicechat.ui.options import Engine, UiOptions
 from voicechat.ui.pace import RESTARTABLE_AFTER, after_death
@@ -81,6 +79,10 @@ GROWING_CACHES = (
 COLLECT_EVERY = 60.0
 """Seconds between two collections of the oldest generation (20 ms). A turn that leaves the transcript is old by then,
 and the collector comes to the old by itself only after 20 million objects: 30 MB an hour stayed."""
+INTERRUPTED = 130
+LEAVE_WITHIN = 2.0
+"""Seconds after which the process ends by force. Textual can hang on a terminal that is gone (its writer blocks while
+SIGCONT restarts the application mode), and a voice program that hangs is an open microphone nobody sees."""
 MIC_FIRST = 0.3
 """So long the screen waits for the engine before it goes, seconds."""
 
@@ -535,8 +537,15 @@ def run_app(engine: Engine, options: UiOptions) -> int:
 
 def run_screen(app: VoiceChatApp) -> int:
     """The same for an app that is made already."""
-    timers = []
-    app.before_leaving = lambda code: timers.append(arm_watchdog(code))
+    timers: list[threading.Timer] = []
+
+    def arm_watchdog(code: int) -> None:
+        timer = threading.Timer(LEAVE_WITHIN, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+        timers.append(timer)
+
+    app.before_leaving = arm_watchdog
     try:
         app.run()
         return app.return_code or 0
@@ -546,3 +555,22 @@ def run_screen(app: VoiceChatApp) -> int:
         app.engine.close()
         for timer in timers:
             timer.cancel()
+
+
+def is_terminal_gone() -> bool:
+    """Whether the window was closed: then there is nothing to restore, and Textual's writer would wait for ever."""
+    try:
+        os.get_terminal_size(1)
+    except OSError as error:
+        return error.errno == errno.EIO
+    return False
+
+
+def on_signals(leave: Callable[[], None]) -> None:
+    """Call `leave` on SIGTERM, SIGHUP and SIGQUIT. Windows has none; there the engine sees its pipe close."""
+    loop = asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            with suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, leave)
