@@ -18,8 +18,8 @@ from voicechat.core.view import View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Meters, Snapshot, SoundFacts
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
+from voicechat.ui.screens.devices import blocks
 from voicechat.ui.widgets.deck import Deck
-from voicechat.ui.widgets.devices_pane import blocks
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 

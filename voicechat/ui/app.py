@@ -47,7 +47,7 @@ from voicechat.ui.options import Engine, UiOptions
 from voicechat.ui.pace import RESTARTABLE_AFTER, after_death
 from voicechat.ui.paint import AsciiScrollBarRender
 from voicechat.ui.sanitise import clean
-from voicechat.ui.screens.overlays import DevicesScreen, HelpScreen, Overlay, QuitScreen, SettingsScreen
+from voicechat.ui.screens.overlays import HelpScreen, Overlay, QuitScreen, SettingsScreen
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
@@ -319,8 +319,16 @@ class VoiceChatApp(App[int]):
     def action_switch(self, name: str, *args: object) -> None:
         getattr(self.switches, name)(*args)
 
-    def action_pane(self, name: str, *args: object) -> None:
+    def action_view(self, name: str, *args: object) -> None:
         getattr(self.talk.developer, name)(*args)
+
+    def action_pane(self, name: str, *args: object) -> None:
+        if (pane := self.talk.developer.shown_pane) is not None:
+            getattr(pane, name)(*args)
+
+    def action_listed(self, name: str) -> None:
+        if (pane := self.talk.developer.shown_pane) is not None:
+            getattr(pane.events, name)()
 
     def action_manual(self, name: str, *args: object) -> None:
         getattr(self.manual, name)(*args)
@@ -342,6 +350,8 @@ class VoiceChatApp(App[int]):
 
     # the sound
     def action_devices(self) -> None:
+        from voicechat.ui.screens.devices import DevicesScreen
+
         self.show_overlay(DevicesScreen, "the devices need")
 
     def action_settings(self) -> None:

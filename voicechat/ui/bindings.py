@@ -60,19 +60,21 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.numbers", "f7,t", "numbers", "times, tokens, money", "LOOK", "Numbers"),
     Action("vc.export_numbers", "", "export_numbers", "the turns as a CSV file", "", "Export the numbers as CSV"),
     Action("vc.go_on", "", "go_on", "although the budget is spent", "", "continue: beyond the budget"),
-    Action("vc.find", "slash", "pane('find')", "filter the events", "EVENTS", "Filter the events"),
-    Action("vc.freeze", "f", "pane('freeze')", "freeze, and follow again", "EVENTS", "Freeze the events"),
+    Action("vc.find", "slash", "view('find')", "filter the events", "EVENTS", "Filter the events"),
+    Action("vc.freeze", "f", "listed('toggle_freeze')", "freeze, and follow again", "EVENTS", "Freeze the events"),
     Action(
-        "vc.zoom_out", "left_square_bracket", "pane('zoom', -1)", "the timeline: more time", "", "Timeline: more time"
+        "vc.zoom_out", "left_square_bracket", "view('zoom', -1)", "the timeline: more time", "", "Timeline: more time"
     ),
-    Action("vc.zoom", "right_square_bracket", "pane('zoom', 1)", "the timeline closer", "", "Timeline: closer"),
-    Action("vc.problem", "n", "pane('next_problem', 1)", "next problem"),
-    Action("vc.problem_back", "N", "pane('next_problem', -1)", "previous problem"),
-    Action("vc.mark", "M", "pane('mark')", "mark the event", "EVENTS", "Mark the event"),
+    Action("vc.zoom", "right_square_bracket", "view('zoom', 1)", "the timeline closer", "", "Timeline: closer"),
+    Action("vc.problem", "n", "view('next_problem', 1)", "next problem"),
+    Action("vc.problem_back", "N", "view('next_problem', -1)", "previous problem"),
+    Action("vc.mark", "M", "listed('toggle_mark')", "mark the event", "EVENTS", "Mark the event"),
     Action(
-        "vc.reference", "T", "pane('time_reference')", "times from here on", "EVENTS", "Count times from this event"
+        "vc.reference", "T", "listed('toggle_reference')", "times from here on", "EVENTS", "Count times from this event"
     ),
-    Action("vc.gaps", "g", "pane('gaps')", "times since the line above", "EVENTS", "Times since the line above"),
+    Action(
+        "vc.gaps", "g", "listed('toggle_gaps')", "times since the line above", "EVENTS", "Times since the line above"
+    ),
     Action(
         "vc.same_id", "asterisk", "pane('same_id')", "only what has its ids", "EVENTS", "Only events with the same ids"
     ),
@@ -148,11 +150,11 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", "", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
-_OF_A_PART = re.compile(r"(?:app\.)?(?:switch|pane|manual)\(+'(\w+)'")
+_OF_A_PART = re.compile(r"(?:app\.)?(?:switch|view|pane|listed|manual)\(+'(\w+)'")
 
 
 def name_of(action: str) -> str:
-    """What an action does: `mute` for `switch('mute')`, `zoom` for `pane('zoom', 1)`, `talk` for `app.talk`."""
+    """What an action does: `mute` for `switch('mute')`, `zoom` for `view('zoom', 1)`, `talk` for `app.talk`."""
     part = _OF_A_PART.match(action)
     return part[1] if part else action.partition("(")[0].removeprefix("app.")
 

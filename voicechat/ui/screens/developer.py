@@ -242,14 +242,6 @@ class Developer:
             self.turn_to(self.inspector.detail.text if shown else self.inspector.events)
         self.screen.rearrange()
 
-    def pick_moment(self, t: float) -> None:
-        self.inspector.select_time(t)
-        self.mark_selected()
-
-    def pick_span(self, start: float, end: float) -> None:
-        self.inspector.show_span(start, end)
-        self.screen.call_after_refresh(self.mark_selected)
-
     def show_evidence(self, evidence: Evidence) -> None:
         """To the event that shows a problem, and what it says."""
         if not self.is_shown:
@@ -275,7 +267,6 @@ class Developer:
                 self.inspector.show_details(False)
             self.turn_to(self.problems)
 
-    # keys of the list: they do nothing while the talk is shown
     @property
     def shown_pane(self) -> EventsPane | None:
         return self.inspector if self.is_shown else None
@@ -286,36 +277,3 @@ class Developer:
             self.show(True)
         if (pane := self.shown_pane) is not None:
             pane.find()
-
-    def freeze(self) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.events.toggle_freeze()
-
-    def same_id(self) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.same_id()
-
-    def mark(self) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.events.toggle_mark()
-
-    def time_reference(self) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.events.toggle_reference()
-
-    def gaps(self) -> None:
-        """Times since the line above in place of times since the start, and back."""
-        if (pane := self.shown_pane) is not None:
-            pane.events.gap_first = not pane.events.gap_first
-
-    def follow_link(self, number: int) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.follow_link(number)
-
-    def step(self, by: Literal[1, -1]) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.step(by)
-
-    def jump_back(self) -> None:
-        if (pane := self.shown_pane) is not None:
-            pane.jump_back()

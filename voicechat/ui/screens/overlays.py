@@ -6,17 +6,19 @@ stay in sight and alive, the keys of the talk work on (they are the app's), and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widget import Widget
 
-from voicechat.core.user_events import DevicesAsked
-from voicechat.ui.messages import BadgePressed, BadgeReleased, UserDid
+from voicechat.ui.messages import BadgePressed, BadgeReleased
+from voicechat.ui.paint import keys_of_app
 from voicechat.ui.widgets.card import KeyCard, QuitBox
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
@@ -24,6 +26,7 @@ from voicechat.ui.widgets.footer import Foot
 if TYPE_CHECKING:
     from voicechat.ui.app import VoiceChatApp
     from voicechat.ui.screens.talk import TalkScreen
+    from voicechat.ui.widgets.pane import Choice, PickList
     from voicechat.ui.widgets.send_event import SendEvent
     from voicechat.ui.widgets.settings_pane import SettingsPane
 
@@ -112,28 +115,38 @@ class QuitScreen(Overlay):
         yield QuitBox()
 
 
-class DevicesScreen(Overlay):
-    """`d`: which microphone, which loudspeaker, and what is done to the sound."""
+class Drawer(Overlay):
+    """A titled list on the right, made from slices of the talk."""
 
-    place = "devices"
+    heading: ClassVar[str]
+    keys: ClassVar[str] = ""
+    """What the title says of keys before the one that closes."""
+    slices: ClassVar[tuple[str, ...]]
+
+    def choices(self, listed: PickList) -> Sequence[Choice]:
+        """The rows as they are now."""
+        raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        from voicechat.ui.widgets.devices_pane import DevicesPane
+        from voicechat.ui.widgets.pane import PaneTitle, PickList
 
-        pane = DevicesPane()
-        self.follow(pane, "devices", "sound", "mic", "meters")
-        yield pane
+        with Vertical(classes="drawer"):
+            title = PaneTitle()
+            title.left, title.focused_pane = (self.heading, ""), True
+            title.right = f"{self.keys}{keys_of_app(self.app).stop} closes"
+            yield title
+            yield PickList(self.choices)
+
+    @property
+    def listed(self) -> PickList:
+        from voicechat.ui.widgets.pane import PickList
+
+        return self.query_one(PickList)
 
     def on_mount(self) -> None:
-        """Ask what there is; an engine that has not shown a state yet is asked when it does."""
-        self.watch(self.talk, "has_state", self._ask)
-
-    def _ask(self, has_state: bool) -> None:
-        if has_state:
-            self.post_message(UserDid(DevicesAsked(True)))
-
-    def on_unmount(self) -> None:
-        self.app.post_message(UserDid(DevicesAsked(False)))
+        for name in self.slices:
+            self.watch(self.talk, name, self.listed.refill, init=False)
+        self.listed.focus()
 
 
 class SettingsScreen(Overlay):

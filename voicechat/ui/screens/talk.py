@@ -435,10 +435,12 @@ class TalkScreen(Screen[None], Backdrop):
         self.developer.details_shown()
 
     def on_timeline_picked(self, message: Timeline.Picked) -> None:
-        self.developer.pick_moment(message.t)
+        self.developer.inspector.select_time(message.t)
+        self.developer.mark_selected()
 
     def on_timeline_span_chosen(self, message: Timeline.SpanChosen) -> None:
-        self.developer.pick_span(message.start, message.end)
+        self.developer.inspector.show_span(message.start, message.end)
+        self.call_after_refresh(self.developer.mark_selected)
 
     def on_problems_pane_evidence_wanted(self, message: ProblemsPane.EvidenceWanted) -> None:
         self.developer.show_evidence(message.evidence)

@@ -301,6 +301,10 @@ class EventList(LineView):
         if entry is not None:
             self.reference = None if self.reference == entry.t else entry.t
 
+    def toggle_gaps(self) -> None:
+        """Times since the line above in place of times since the start, and back."""
+        self.gap_first = not self.gap_first
+
     # keys and mouse
     def action_move(self, by: int) -> None:
         rows = self.shown.rows

@@ -17,7 +17,6 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.message import Message
-from textual.reactive import reactive
 from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
@@ -41,30 +40,14 @@ from voicechat.ui.inspector.details import (
 )
 from voicechat.ui.inspector.entries import EventStore, session_time
 from voicechat.ui.inspector.query import BadTerm, parse
-from voicechat.ui.paint import LineView, Painted, Palette, Row, keys_of_app, palette_of
+from voicechat.ui.paint import LineView, Palette, Row, keys_of_app, palette_of
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, FilterLine
+from voicechat.ui.widgets.pane import PaneTitle
 from voicechat.ui.wording import grouped
 
 MARGIN = 2
 NOTHING = Description([], {})
-
-
-class PaneTitle(Painted):
-    """One row: name, counts, and what the pane does."""
-
-    left: reactive[tuple[str, str]] = reactive(("", ""))
-    right: reactive[str] = reactive("")
-    focused_pane: reactive[bool] = reactive(False)
-
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        row = Row(palette, width, "panel").own("▎" if self.focused_pane else " ", "accent")
-        row.spoken(f"{self.left[0]} ", bold=True).spoken(palette.glyphs(self.left[1]), "quiet")
-        keys = self.right.split(" · ") if self.right else []
-        while len(keys) > 1 and row.cells + len(" · ".join(keys)) + 2 > width:
-            keys.pop()  # the title is never cut for a key
-        right = row.part().own(f" {' · '.join(keys)} " if keys else "", "quiet")
-        return [row.cut_to(width - right.cells).end_with(right)]
 
 
 class DetailText(LineView):
