@@ -17,9 +17,9 @@ from voicechat.core.view import View
 from voicechat.engine.link import Meters, SessionShown, Snapshot
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.screens.overlays import QuitScreen
+from voicechat.ui.screens.settings import SettingsList
 from voicechat.ui.widgets.composer import MessageField
 from voicechat.ui.widgets.deck import Deck
-from voicechat.ui.widgets.settings_pane import SettingsList, SettingsPane
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 LARGE = (120, 60)
@@ -27,7 +27,7 @@ LARGE = (120, 60)
 
 def row_of(app: VoiceChatApp, word: str) -> str:
     """The drawer's row that begins with a word."""
-    left = app.screen.query_one(SettingsPane).region.x
+    left = app.screen.query_one(SettingsList).region.x
     return next(line[left:] for line in lines(app) if line[left:].strip(" ▸").startswith(word))
 
 
@@ -53,7 +53,7 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
             assert app.talk.query_one(Deck).region == deck
             assert "● ON AIR" in "\n".join(lines(app)[-5:])
             assert all(len(line) <= width for line in lines(app))
-            assert app.screen.query_one(SettingsPane).region.width == (58 if width >= 100 else width)
+            assert app.screen.query_one(SettingsList).region.width == (58 if width >= 100 else width)
             await pilot.press("escape")
             assert "TURN DETECTION" not in text(app)
         await pilot.press("comma")
@@ -62,7 +62,7 @@ async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
 
 async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
     async with settings() as (app, engine, pilot):
-        app.screen.query_one(SettingsList).cursor = SILENCE
+        app.screen.query_one(SettingsList).move_to(SILENCE)
         await pilot.press("right", "right", "left")
         chosen = [one for one in engine.sent if isinstance(one, did.SettingChosen)]
         assert chosen == [did.SettingChosen(SILENCE, value) for value in (550, 600, 550)]
@@ -81,7 +81,7 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
     gain = "0 instead of 3 of 9 turns cut in a pause, +200 ms a turn"
     async with settings(structs.replace(SESSION, suggested=((SILENCE, 700, gain),))) as (app, engine, pilot):
         assert f"700 ms: {gain}" in " ".join(text(app).split()).replace("│ ", "")
-        app.screen.query_one(SettingsList).cursor = SILENCE
+        app.screen.query_one(SettingsList).move_to(SILENCE)
         await pilot.press("enter")
         assert did.SettingChosen(SILENCE, 700) in engine.sent
         await until(pilot, lambda: "700 ms" in row_of(app, "silence"))
@@ -90,7 +90,7 @@ async def test_enter_takes_the_pause_that_the_diagnosis_suggests() -> None:
 
 async def test_r22_a_refused_setting_jumps_back_and_says_why() -> None:
     async with settings() as (app, engine, pilot):
-        app.screen.query_one(SettingsList).cursor = f"{VAD}.threshold"
+        app.screen.query_one(SettingsList).move_to(f"{VAD}.threshold")
         await pilot.press(*["right"] * 9)
         assert "0.95" in row_of(app, "threshold")
         engine.deliver(REFUSED)
@@ -112,7 +112,7 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         assert "fixed over WebRTC" in row_of(app, "input as")
         assert "fixed once heard" in row_of(app, "voice")
         count = len(engine.sent)
-        app.screen.query_one(SettingsList).cursor = "temperature"
+        app.screen.query_one(SettingsList).move_to("temperature")
         await pilot.press("right", "enter")
         assert len(engine.sent) == count
         engine.deliver(structs.replace(SESSION, dialect="beta"))
@@ -143,21 +143,21 @@ async def test_every_field_of_either_detector_can_be_reached() -> None:
             "gain": did.GainChosen(False),
         }
         for key, act in asked.items():
-            pane.cursor = key
+            pane.move_to(key)
             await pilot.press("right")
             assert engine.sent[-1] == act
-            pane._moved.clear()
+            pane._screen._moved.clear()
         semantic = session_of(detection={"type": "semantic_vad", "eagerness": "auto"})
         engine.deliver(SessionShown(document=semantic, wish=semantic))
         await until(pilot, lambda: "only with server" in row_of(app, "silence"))
-        pane.cursor = f"{VAD}.eagerness"
+        pane.move_to(f"{VAD}.eagerness")
         await pilot.press("right")
         assert engine.sent[-1] == did.SettingChosen(f"{VAD}.eagerness", "low")
 
 
 async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
     async with settings() as (app, engine, pilot):
-        app.screen.query_one(SettingsList).cursor = "audio.input.transcription.language"
+        app.screen.query_one(SettingsList).move_to("audio.input.transcription.language")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.focused, MessageField))
         await pilot.press("backspace", "backspace", "d", "e", "enter")
@@ -199,7 +199,7 @@ async def test_the_level_is_live_and_without_a_connection_a_choice_is_kept() -> 
 
 async def test_the_mouse_chooses_and_drags() -> None:
     async with settings() as (app, engine, pilot):
-        left = app.screen.query_one(SettingsPane).region.x
+        left = app.screen.query_one(SettingsList).region.x
         y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("detector"))
         x = lines(app)[y].index("semantic")
         await pilot.click(offset=(x, y))
@@ -214,13 +214,13 @@ async def test_the_mouse_chooses_and_drags() -> None:
 async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
     async with settings() as (app, engine, pilot):
         pane = app.screen.query_one(SettingsList)
-        pane.cursor = "theme"
+        pane.move_to("theme")
         await pilot.press("right")
         assert app.theme == "daylight"
-        pane.cursor = "motion"
+        pane.move_to("motion")
         await pilot.press("right")
         assert app.talk.calm
-        pane.cursor = "mic"
+        pane.move_to("mic")
         await pilot.press("enter")
         await until(pilot, lambda: "DEVICES" in text(app))
         assert engine.sent[-1] == did.DevicesAsked(True)

@@ -47,7 +47,7 @@ from voicechat.ui.options import Engine, UiOptions
 from voicechat.ui.pace import RESTARTABLE_AFTER, after_death
 from voicechat.ui.paint import AsciiScrollBarRender
 from voicechat.ui.sanitise import clean
-from voicechat.ui.screens.overlays import HelpScreen, Overlay, QuitScreen, SettingsScreen
+from voicechat.ui.screens.overlays import HelpScreen, Overlay, QuitScreen
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
@@ -59,8 +59,6 @@ from voicechat.ui.wording import grouped
 
 if TYPE_CHECKING:
     from textual.command import Provider
-
-    from voicechat.ui.widgets.settings_pane import LookChosen
 
 TOO_SMALL = "{} 60x16 or more"
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
@@ -221,9 +219,9 @@ class VoiceChatApp(App[int]):
         if self.is_shown:
             self.feed.take(message.record)
 
-    def on_look_chosen(self, message: LookChosen) -> None:
-        message.stop()
-        match message.look.what, message.look.value:
+    def look(self, what: str, value: str) -> None:
+        """Something that concerns the screen alone."""
+        match what, value:
             case "devices", _:
                 self.action_devices()
             case "theme", "":
@@ -355,6 +353,8 @@ class VoiceChatApp(App[int]):
         self.show_overlay(DevicesScreen, "the devices need")
 
     def action_settings(self) -> None:
+        from voicechat.ui.screens.settings import SettingsScreen
+
         self.show_overlay(SettingsScreen, "the settings need")
 
     # the answer and the session

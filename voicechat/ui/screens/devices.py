@@ -186,9 +186,7 @@ class DevicesScreen(Drawer):
             made.append(Choice("", [listed.row()]))
         found = self.talk.devices
         made.append(Choice("", _wrapped(listed, " · ".join(part for part in (found.problem, found.hint) if part), 0)))
-        if not listed.current:
-            in_use = next((one for one in self._blocks[0].choices if one.options[0].mark != "○"), None)
-            listed.call_later(listed.move_to, in_use.key if in_use is not None else "mic default")
+        listed.start = next((one.key for one in self._blocks[0].choices if one.options[0].mark != "○"), "")
         return made
 
     def _row(self, listed: PickList, device: Device) -> Row:

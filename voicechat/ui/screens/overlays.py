@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from voicechat.ui.screens.talk import TalkScreen
     from voicechat.ui.widgets.pane import Choice, PickList
     from voicechat.ui.widgets.send_event import SendEvent
-    from voicechat.ui.widgets.settings_pane import SettingsPane
 
 
 class Overlay(Screen[None]):
@@ -40,8 +39,12 @@ class Overlay(Screen[None]):
     _is_badge_down = False
 
     @property
+    def voicechat(self) -> VoiceChatApp:
+        return cast("VoiceChatApp", self.app)
+
+    @property
     def talk(self) -> TalkScreen:
-        return cast("VoiceChatApp", self.app).talk
+        return self.voicechat.talk
 
     def follow(self, widget: Widget, *same: str, **others: str) -> None:
         """Keep reactives of `widget` equal to variables of the talk screen, by the same or by another name there."""
@@ -128,60 +131,30 @@ class Drawer(Overlay):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        from voicechat.ui.widgets.pane import PaneTitle, PickList
+        from voicechat.ui.widgets.pane import PaneTitle
 
         with Vertical(classes="drawer"):
             title = PaneTitle()
             title.left, title.focused_pane = (self.heading, ""), True
             title.right = f"{self.keys}{keys_of_app(self.app).stop} closes"
             yield title
-            yield PickList(self.choices)
+            self.listed: PickList = self.make_list()
+            yield self.listed
+            yield from self.below()
 
-    @property
-    def listed(self) -> PickList:
+    def make_list(self) -> PickList:
         from voicechat.ui.widgets.pane import PickList
 
-        return self.query_one(PickList)
+        return PickList(self.choices)
+
+    def below(self) -> ComposeResult:
+        """What stands below the list."""
+        yield from ()
 
     def on_mount(self) -> None:
         for name in self.slices:
             self.watch(self.talk, name, self.listed.refill, init=False)
         self.listed.focus()
-
-
-class SettingsScreen(Overlay):
-    """F4: what can be set while talking."""
-
-    def __init__(self) -> None:
-        from voicechat.ui.widgets.settings_pane import SettingsPane
-
-        super().__init__()
-        self.pane: SettingsPane = SettingsPane()
-        """There before the screen is composed: the talk asks for `place` as soon as it is on the stack."""
-
-    def compose(self) -> ComposeResult:
-        self.follow(self.pane, "sound", "is_line_up", "calm", "mic", "meters", shown="session")
-        yield self.pane
-
-    @property
-    def place(self) -> str:  # type: ignore[override]  # it depends on what is being done
-        return "setting" if self.pane.is_editing else "settings"
-
-    def on_mount(self) -> None:
-        """The talk makes room for it, and the cursor is where it was left."""
-        self.talk.add_class("-settings")
-        self.pane.listed.cursor = self.talk.last_setting
-
-    def on_unmount(self) -> None:
-        self.talk.remove_class("-settings")
-
-    def on_settings_pane_editing(self) -> None:
-        self.talk.refresh_place()
-
-    def action_close(self) -> None:
-        self.talk.last_setting = self.pane.listed.cursor
-        if not self.pane.close_field():
-            super().action_close()
 
 
 class SendEventScreen(Overlay):

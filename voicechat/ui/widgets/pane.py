@@ -73,6 +73,8 @@ class PickList(OptionList):
         self._choices = choices
         self._shown: list[tuple[str, list[Strip]]] = []
         self._is_asked = False
+        self.start = ""
+        """Key of the option where the cursor is at first; the first one where there is none."""
 
     @property
     def room(self) -> int:
@@ -89,7 +91,7 @@ class PickList(OptionList):
 
     def move_to(self, key: str) -> None:
         keys = [known for known, _ in self._shown]
-        if key in keys:
+        if key and key in keys:
             self.highlighted = keys.index(key)
 
     def refill(self) -> None:
@@ -107,6 +109,8 @@ class PickList(OptionList):
             return
         current = self.current
         self.set_options(Option(_Rows(strips), id=key or None, disabled=not key) for key, strips in made)
+        self.action_first()
+        self.move_to(self.start)
         self.move_to(current)
 
     def on_resize(self) -> None:
