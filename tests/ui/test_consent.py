@@ -9,7 +9,7 @@ import pytest
 from tests.support.scenes import ASK, HOSTILE_ASK, all_scenes
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
 from voicechat.core import user_events as did
-from voicechat.ui.cards import consent_lines
+from voicechat.ui.widgets.boxes import question_lines
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
 
@@ -140,5 +140,5 @@ async def test_a_tiny_screen_asks_in_one_line() -> None:
 
 def test_the_question_is_bounded_whatever_it_holds() -> None:
     for width in (20, 40, 60, 200):
-        assert len(consent_lines((HOSTILE_ASK,), width)) <= 16
-        assert consent_lines((ASK,), width)
+        assert len(question_lines(HOSTILE_ASK, width)[1]) <= 10
+        assert question_lines(ASK, width)[1]

@@ -1,220 +1,27 @@
 """The cards that stand where a transcript will be: welcome, connecting, no microphone, refused, engine died.
 
-Pure: facts in, lines of coloured words out. Each card says what is the case, and the next step.
-
-What the question about a tool's call says: name, place, arguments. Pure; every word from outside is cleaned.
-
-The cards of `?`: the keys of the talk, of the events and of a tape, and what the lamps say.
-
-Pure: rows of keys in, lines of coloured words out.
+Facts in, lines of coloured words out. Each card says what is the case, and the next step.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Literal
 
 from rich.cells import cell_len
 from textual.content import Content
+from textual.reactive import reactive
 
-from voicechat.core.view import MicView, ToolAsk, TurnView, View
+from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import Meters
 from voicechat.failures import as_sentence
 from voicechat.ui.options import WelcomeFacts
-from voicechat.ui.paint import LEVELS, decibels
-from voicechat.ui.sanitise import clean
+from voicechat.ui.paint import LEVELS, Painted, Palette, Row, decibels
+from voicechat.ui.widgets.boxes import Line, Word, paint_line
 from voicechat.ui.wording import Keys, Release, assistant_name, language_words
 
-MOST_ROWS = 9
-"""Rows of arguments; the transcript has them all."""
-SMALL = 3
-"""So many where the screen is low; then no row is left blank either."""
-KEYS = (("y", "allow"), ("a", "always in this talk"), ("n", "no"))
-
-
-def pretty(text: str) -> str:
-    """JSON over several lines, or the text as it is where it is none."""
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return text
-
-
-def consent_title(asked: Sequence[ToolAsk]) -> tuple[str, str]:
-    more = f"1 of {len(asked)}" if len(asked) > 1 else ""
-    return "MAY THIS RUN?", more
-
-
-def consent_lines(
-    asked: Sequence[ToolAsk],
-    width: int,
-    rows: int = MOST_ROWS,
-    *,
-    has_keys: bool = True,
-    armed: bool = True,
-    back: str = "Esc",
-) -> list[Line]:
-    """The oldest question: who calls what, with which arguments, and the keys.
-
-    `has_keys`: they answer now; else something that is typed into has them, and `back` closes it first. `armed`: the
-    question has stood long enough to be answered; before that its keys are shown dimmed.
-    """
-    ask = asked[0]
-    name = clean(ask.name, one_line=True)[: max(8, width - 30)]
-    place = f"at {clean(ask.server, one_line=True)}, called by the service" if ask.server else "on this computer"
-    head: Line = (Word("  ▲ ", "warning", True), Word(name, "tool", True, outside=True))
-    if cell_len(name) + cell_len(place) + 8 <= width:
-        head = (*head, Word(f"  {place}", "quiet", outside=True))
-    body = [] if ask.arguments.strip() in ("", "{}") else _arguments(ask, width - 6, rows)
-    keys = _keys(width, back, has_keys=has_keys, armed=armed)
-    return [(), head, *body, (), keys, ()] if rows > SMALL else [head, *body, keys]
-
-
-def _keys(width: int, back: str, *, has_keys: bool, armed: bool) -> Line:
-    if not armed:
-        choices = "   ".join(f"{key} {words}" for key, words in KEYS)
-        return (Word("  "), Word("… ", "warning"), Word(f"{choices}   in a moment", "quiet"))
-    keys: list[Word] = [Word("  ")]
-    if not has_keys:
-        keys += [Word(back, "key", True), Word(" first, then  ", "quiet")]
-    for key, words in KEYS:
-        keys += [Word(key, "key", True), Word(f" {words}   ", "quiet")]
-    keys += [Word(back, "key", True), Word(" no", "quiet")] if has_keys and width >= 60 else []
-    return tuple(keys)
-
-
-def _arguments(ask: ToolAsk, width: int, rows: int) -> list[Line]:
-    text = clean(pretty(ask.arguments))
-    wrapped = [line.plain.rstrip() for line in Content(text).wrap(max(10, width))]
-    if len(wrapped) > 2 and wrapped[0] == "{" and wrapped[-1] == "}":  # braces tell nothing here
-        wrapped = [line.removeprefix("  ") for line in wrapped[1:-1]]
-    lines: list[Line] = [(Word("    "), Word(line, outside=True)) for line in wrapped[:rows]]
-    left = len(wrapped) - rows
-    if left > 0 or ask.cut:
-        more = f"{left} more line{'s' * (left > 1)}" if left > 0 else ""
-        cut = f"{ask.cut} more characters" if ask.cut else ""
-        told = " and ".join(part for part in (more, cut) if part)
-        lines.append((Word(f"    … {told}" + (", all in its turn above" if width > 70 else ""), "warning"),))
-    return lines
-
-
-KeyRows = Sequence[tuple[str, str]]
-
-FILTERS = (
-    ("FILTER", ""),
-    ("word", "in summary or payload"),
-    ("a,b  -a", "a or b, not a; blank is and"),
-    ("type:", "response,in.speech*"),
-    ("dir:", "in, out, local"),
-    ("is:", "error vad delta audio tool mine"),
-    ("", "unknown harmless marked"),
-    ("id:", "any id; resp: item: call:"),
-    ("turn:", "8"),
-    ("after:", "4:06, or 30s ago; before:"),
-    ("gap:", ">500ms, from the one before"),
-    ("size:", ">4k on the wire"),
-    (".field", ".usage.output_tokens>200"),
-    ("group:", "off splits runs of deltas"),
-    ("", ""),
-    ("COLUMNS", ""),
-    ("↓ ↑ ·", "server, ours, of this program"),
-    ("◆ ✕", "voice detector, error"),
-)
-"""The filter language, beside the keys of the list."""
-
-
-def event_key_card(keys: KeyRows, width: int) -> list[Line]:
-    """The card of `?` over the events: their keys, and what a filter may say."""
-    half = (width - 2) // 2
-    lines: list[Line] = [()]
-    for sides in zip_longest(keys, FILTERS, fillvalue=("", "")):
-        row: list[Word] = []
-        for name, words in sides:
-            color = "key" if words else "accent"
-            row += [Word(f"  {name}".ljust(12), color, True), Word(words.ljust(half - 12)[: half - 12], "quiet")]
-        lines.append(tuple(row))
-    return lines
-
-
-def replay_card(key: str, looking: KeyRows, width: int) -> list[Line]:
-    """The card of `?` over a tape: how to move about in time, and what there is to look at."""
-    moves = [
-        ("REPLAY", ""),
-        (key, "pause, and go on"),
-        ("← →", "5 s back, 5 s on"),
-        (", .", "event by event; Shift ← → too"),
-        ("Home End", "the start, the end"),
-        ("- +", "slower, faster"),
-        ("click", "on the bar: go there"),
-    ]
-    own = (",", "End")
-    looks = [
-        (next((one for one in keys.split("  ") if one not in own), keys), words.replace("quit · q q does too", "leave"))
-        for keys, words in looking
-        if "again" not in words and "tape" not in words
-    ]
-    half = (width - 2) // 2
-    lines: list[Line] = []
-    for sides in zip_longest(moves, looks, fillvalue=("", "")):
-        row: list[Word] = []
-        for keys, words in sides:
-            row += [Word(f"  {keys}".ljust(12), "key" if words else "accent", True)]
-            row += [Word(words.ljust(half - 12)[: half - 12], "quiet")]
-        lines.append(tuple(row))
-    return [*lines, (), (Word("  What was said is said: other keys only tell that this is a replay.", "quiet"),)]
-
-
-def key_card(left: KeyRows, right: KeyRows, release: Release, key: str, width: int) -> list[Line]:
-    """The card of `?`: two columns of keys, what is known of the keyboard, and what the lamps say."""
-    half = (width - 2) // 2
-    lines: list[Line] = []
-    for sides in zip_longest(left, right, fillvalue=("", "")):
-        row: list[Word] = []
-        for keys, words in sides:
-            if words:
-                row += [Word(f"  {keys}".ljust(10), "key", True), Word(words.ljust(half - 10)[: half - 10], "quiet")]
-            else:
-                row.append(Word(f"  {keys}".ljust(half), "accent", True))
-        lines.append(tuple(row))
-    known = {
-        "true": ("● ", "success", f"Your terminal reports key release, so {key} is a true hold."),
-        "guessed": ("◉ ", "warning", f"The end of a hold of {key} is guessed, about 0.2 s late."),
-        "remote": ("◉ ", "warning", f"The end of a hold of {key} is guessed over the network, about 0.4 s late."),
-        "tap": ("◉ ", "warning", f"This terminal does not repeat keys: tap {key} on, tap it off."),
-        "unknown": ("○ ", "quiet", "Whether this terminal reports key release is not known yet."),
-    }[release]
-    return [
-        *lines,
-        (),
-        (Word(f"  {known[0]}", known[1]), Word(known[2])),
-        (Word("    tmux passes no releases on: tap twice, or hold the badge with the mouse.", "quiet"),),
-        (Word("  What the three lamps say", "accent", True),),
-        (
-            *(Word("  ● mic ", bold=True), Word("sound reaches us   ", "quiet"), Word("● sent ", bold=True)),
-            *(Word("it leaves   ", "quiet"), Word("● heard ", bold=True), Word("the server reacts", "quiet")),
-        ),
-    ]
-
-
 CardName = Literal["", "welcome", "connecting", "no-microphone", "refused", "died"]
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """A piece of a line. `outside`: text that is not ours and keeps its alphabet."""
-
-    text: str
-    color: str = "foreground"
-    bold: bool = False
-    outside: bool = False
-    hangs: bool = False
-    """A cell that grows down: colours exchanged."""
-
-
-Line = tuple[Word, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,16 +59,9 @@ def choose(facts: CardFacts) -> CardName:
 
 def lines_of(name: CardName, facts: CardFacts, width: int) -> list[Line]:
     """The card's lines, none wider than `width`."""
-    makers = {
-        "welcome": _welcome,
-        "connecting": _connecting,
-        "no-microphone": _no_microphone,
-        "refused": _refused,
-        "died": _died,
-    }
     if name == "":
         return []
-    lines = makers[name](facts, width)
+    lines = _MAKERS[name](facts, width)
     return lines + _notes(facts, width) if name != "died" else lines
 
 
@@ -507,3 +307,48 @@ def _notes(facts: CardFacts, width: int) -> list[Line]:
         times = f" ×{note.count}" if note.count > 1 else ""
         lines += [(), *_wrapped(note.text + times, width, color, first=glyph)]
     return lines
+
+
+_MAKERS = {
+    "welcome": _welcome,
+    "connecting": _connecting,
+    "no-microphone": _no_microphone,
+    "refused": _refused,
+    "died": _died,
+}
+
+
+WIDEST = 76
+"""Cells a card's line has at most."""
+
+
+class Card(Painted):
+    """Chooses its card from the facts; centred when it has the place to itself.
+
+    The facts change with every clock of the view, the card hardly ever: only another one is painted.
+    """
+
+    facts: reactive[CardFacts] = reactive(CardFacts(), repaint=False)
+    _told: Sequence[Line] | None = None
+
+    def watch_facts(self) -> None:
+        """Paint what reads differently now."""
+        lines = lines_of(self.name_now, self.facts, WIDEST) if self.display else None
+        if lines != self._told:
+            self._told = lines
+            self.refresh()
+
+    @property
+    def name_now(self) -> CardName:
+        return choose(self.facts)
+
+    def rows_needed(self, width: int) -> int:
+        return len(lines_of(self.name_now, self.facts, width - 4)) + 2
+
+    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
+        wide = min(WIDEST, width - 4)
+        lines = (self._told if wide == WIDEST else None) or lines_of(self.name_now, self.facts, wide)
+        widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
+        left = max(1, (width - widest) // 2)
+        blank = max(0, (height - len(lines)) // 2)
+        return [Row(palette, width)] * blank + [paint_line(palette, width, line, left=left) for line in lines]

@@ -19,7 +19,7 @@ from textual.widget import Widget
 
 from voicechat.ui.messages import BadgePressed, BadgeReleased
 from voicechat.ui.paint import keys_of_app
-from voicechat.ui.widgets.card import KeyCard, QuitBox
+from voicechat.ui.widgets.boxes import KeyCard, QuitBox
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
 

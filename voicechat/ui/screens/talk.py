@@ -29,14 +29,14 @@ from voicechat.engine.link import (
     Turns,
 )
 from voicechat.insight.metrics.ledger import Figures
-from voicechat.ui.cards import CardFacts
+from voicechat.ui.cards import Card, CardFacts
 from voicechat.ui.messages import TOLD_BY_THE_TALK
 from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.pace import settled, still_connection
 from voicechat.ui.paint import SIZE_CLASSES, Area, Backdrop, SideBySide, SizeClass, palette_of, size_class
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES, Developer
 from voicechat.ui.screens.overlays import Overlay
-from voicechat.ui.widgets.card import Card, ConsentBox
+from voicechat.ui.widgets.boxes import ConsentBox
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
