@@ -61,7 +61,7 @@ class InspectorApp(App[None]):
 
     def __init__(self, act: Callable[[InspectorApp], object], notes: int) -> None:
         super().__init__(driver_class=TimedDriver)
-        for theme in load_themes(None)[0]:
+        for theme, _ in load_themes(None)[0]:
             self.register_theme(theme)
         self.theme = "lamplight"
         self._act, self._notes = act, notes

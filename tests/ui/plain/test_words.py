@@ -38,7 +38,7 @@ def test_a_word_is_the_action_of_a_key(line: str, event: did.UserAct) -> None:
 
 @pytest.mark.parametrize("line", ["devices", "settings", "help", "quit", "events on", "cues off"])
 def test_some_words_are_for_the_talk_itself(line: str) -> None:
-    assert meaning(line, OPEN) == Ask(line)  # type: ignore[arg-type]
+    assert meaning(line, OPEN) == Ask(line)
 
 
 @pytest.mark.parametrize("line", ["What time is it?", "New York is far", "Stop", "muted colours", "End of the story"])

@@ -1,61 +1,54 @@
-"""The session as lines, each said once: a state when it changes, a turn when it is final. Pure.
+"""What a typed line means, and the session as lines of text, each printed once. Pure.
 
-A listener cannot glance back, so nothing that counts (seconds, levels) makes a line, and states that last only
-moments are left out.
+A line whose first word is a command is a command, every other line is a message. Commands are written in small letters,
+so that `New York is far` is a message; `say` sends whatever follows it. A command whose rest does not fit is not sent
+as a message either: that would be a surprise in both directions.
 
-What a typed line means. A line whose first word is a command is a command; every other line is a message.
-
-Commands are written in small letters, so that `New York is far` is a message; `say` sends whatever follows it. A
-command whose rest does not fit is not sent as a message either: that would be a surprise in both directions.
+A listener cannot glance back, so a state is a line when it changes and a turn when it is final; nothing that counts
+(seconds, levels) makes a line, and states that last only moments are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from voicechat.core import user_events as did
-from voicechat.core.view import ConnectionView, MicView, ToolAsk, TurnView, View
-from voicechat.engine.link import Devices, DeviceSide, EventRow, SoundFacts, Turns
+from voicechat.core.view import ConnectionView, MicState, MicView, ToolAsk, TurnView, View
+from voicechat.engine.link import Devices, EventRow, SoundFacts, Turns
 from voicechat.ui.sanitise import clean, show
 from voicechat.ui.wording import assistant_name, cut_words
 
 LOUDEST = 1.5
-Asked = Literal["devices", "settings", "help", "quit", "events on", "events off", "cues on", "cues off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """Words for the assistant."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Acts:
+class Acts(NamedTuple):
     """For the engine, in this order."""
 
     events: tuple[did.UserAct, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """For the talk itself: something to show, or to leave."""
 
-    what: Asked
+    what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """A command that cannot be obeyed, and why."""
+class Unfit(NamedTuple):
+    """A command that cannot be obeyed."""
 
     reason: str
 
 
 Meaning = Message | Acts | Ask | Unfit
 
-ALONE: Mapping[str, did.UserAct | Asked] = {
+COMMANDS: Mapping[str, did.UserAct | None] = {
     "mute": did.MuteChosen(True),
     "unmute": did.MuteChosen(False),
     "stop": did.StopPressed(),
@@ -66,25 +59,21 @@ ALONE: Mapping[str, did.UserAct | Asked] = {
     "continue": did.GoOnChosen(),
     "end": did.EndAsked(),
     "new": did.NewAsked(),
-    "devices": "devices",
-    "settings": "settings",
-    "help": "help",
-    "quit": "quit",
+    "barge-in on": did.BargeInChosen(True),
+    "barge-in off": did.BargeInChosen(False),
+    "mode push-to-talk": did.TurnModeChosen("push-to-talk"),
+    "mode hands-free": did.TurnModeChosen("hands-free"),
+    "mode transcribe": did.TurnModeChosen("transcribe"),
+    "echo on": did.EchoChosen("on"),
+    "echo off": did.EchoChosen("off"),
+    "echo headphones": did.EchoChosen("headphones"),
+    "noise on": did.NoiseChosen(True),
+    "noise off": did.NoiseChosen(False),
+    "gain on": did.GainChosen(True),
+    "gain off": did.GainChosen(False),
+    **dict.fromkeys(("devices", "settings", "help", "quit", "events on", "events off", "cues on", "cues off")),
 }
-CHOICES: Mapping[str, Mapping[str, did.UserAct | Asked]] = {
-    "barge-in": {"on": did.BargeInChosen(True), "off": did.BargeInChosen(False)},
-    "mode": {
-        "push-to-talk": did.TurnModeChosen("push-to-talk"),
-        "hands-free": did.TurnModeChosen("hands-free"),
-        "transcribe": did.TurnModeChosen("transcribe"),
-    },
-    "echo": {"on": did.EchoChosen("on"), "off": did.EchoChosen("off"), "headphones": did.EchoChosen("headphones")},
-    "noise": {"on": did.NoiseChosen(True), "off": did.NoiseChosen(False)},
-    "gain": {"on": did.GainChosen(True), "off": did.GainChosen(False)},
-    "events": {"on": "events on", "off": "events off"},
-    "cues": {"on": "cues on", "off": "cues off"},
-}
-NAMED = ("mic", "speaker")
+"""None: for the talk itself."""
 HELP = (
     "Enter alone: talk, and Enter again to send; in hands-free: pause and resume the microphone",
     "any other line is a message; say TEXT sends a text that begins like a command",
@@ -102,66 +91,58 @@ def meaning(line: str, view: View) -> Meaning | None:
     """What to do about a line without its end; None for one of blanks only that is not plainly Enter."""
     if not line:
         return Acts(talk_key(view))
-    word, _, rest = line.strip().partition(" ")
-    rest = rest.strip()
-    if not word:
+    text = " ".join(line.strip().split(maxsplit=1))
+    word, _, rest = text.partition(" ")
+    match word:
+        case "":
+            return None
+        case "say":
+            return Message(rest) if rest else Unfit("say what?")
+        case "allow" | "deny" if rest == "" or (word, rest) == ("allow", "always"):
+            if not view.asked:
+                return Unfit(f"no tool waits for a word; as a message: say {line.strip()}")
+            call_id = view.asked[0].call_id  # the oldest question
+            return Acts((did.ToolDenied(call_id) if word == "deny" else did.ToolAllowed(call_id, rest == "always"),))
+        case "allow" | "deny":
+            forms = "alone, or allow always"
+        case "volume":
+            if (volume := _number(rest)) is not None and 0 <= volume <= LOUDEST:
+                return Acts((did.VolumeChosen(volume),))
+            forms = f"0 to {LOUDEST}"
+        case "mic" | "speaker":
+            if rest:
+                return Acts((did.DevicesChosen(mic=rest) if word == "mic" else did.DevicesChosen(speaker=rest),))
+            forms = "NAME"
+        case _:
+            if text in COMMANDS:
+                act = COMMANDS[text]
+                return Ask(text) if act is None else Acts((act,))
+            rests = [command.partition(" ")[2] for command in COMMANDS if command.split()[0] == word]
+            if not rests:
+                return Message(line.strip())
+            if rests == [""]:
+                return Unfit(f"{word} stands alone; as a message: say {line.strip()}")
+            forms = "|".join(rests)
+    return Unfit(f"write {word} {forms}; as a message: say {line.strip()}")
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
         return None
-    if word == "say":
-        return Message(rest) if rest else Unfit("say what?")
-    if word in ALONE:
-        return _done(ALONE[word]) if not rest else _surplus(word, line)
-    if word in ("allow", "deny"):
-        return _word_on_tool(word, rest, view, line)
-    if word in CHOICES:
-        chosen = CHOICES[word].get(rest)
-        return _done(chosen) if chosen is not None else _wrong(word, "|".join(CHOICES[word]), line)
-    if word == "volume":
-        return _volume(rest, line)
-    if word in NAMED:
-        if not rest:
-            return _wrong(word, "NAME", line)
-        return Acts((did.DevicesChosen(mic=rest) if word == "mic" else did.DevicesChosen(speaker=rest),))
-    return Message(line.strip())
 
 
 def talk_key(view: View) -> tuple[did.UserEvent, ...]:
     """Enter is a talk key without a release: it opens and latches, or ends what is open."""
     mic = view.mic
-    if mic.state in ("latched", "held", "remote", "keeping"):
-        return (did.TalkPressed(),) if mic.state == "latched" else (did.TalkReleased(),)
+    if mic.state == "latched":
+        return (did.TalkPressed(),)
+    if mic.state in ("held", "remote", "keeping"):
+        return (did.TalkReleased(),)
     if mic.turn_mode != "push-to-talk" and view.connection.phase == "open":
         return (did.PauseToggled(),)
     return (did.TalkPressed(), did.TalkTapped())
-
-
-def _word_on_tool(word: str, rest: str, view: View, line: str) -> Meaning:
-    """The answer to the oldest question about a tool."""
-    if rest not in ("", "always") or (rest and word == "deny"):
-        return _wrong(word, "alone, or allow always", line)
-    if not view.asked:
-        return Unfit(f"no tool waits for a word; as a message: say {line.strip()}")
-    call_id = view.asked[0].call_id
-    return Acts((did.ToolDenied(call_id) if word == "deny" else did.ToolAllowed(call_id, rest == "always"),))
-
-
-def _done(what: did.UserAct | Asked) -> Meaning:
-    return Ask(what) if isinstance(what, str) else Acts((what,))
-
-
-def _surplus(word: str, line: str) -> Unfit:
-    return Unfit(f"{word} stands alone; as a message: say {line.strip()}")
-
-
-def _wrong(word: str, fits: str, line: str) -> Unfit:
-    return Unfit(f"write {word} {fits}; as a message: say {line.strip()}")
-
-
-def _volume(rest: str, line: str) -> Meaning:
-    try:
-        volume = float(rest)
-    except ValueError:
-        return _wrong("volume", f"0 to {LOUDEST}", line)
-    return Acts((did.VolumeChosen(volume),)) if 0 <= volume <= LOUDEST else _wrong("volume", f"0 to {LOUDEST}", line)
 
 
 LONGEST_ASK = 400
@@ -193,25 +174,15 @@ class Narrator:
         """A terminal has shown what was typed; a pipe has not."""
         self._expects_mic = expects_mic
         """Else that there is none is no news."""
-        self._view = View()
+        self.view = View()
+        """The newest."""
         self._mic = ""
         self._line = ""
         self._said: dict[str, str] = {}
 
-    @property
-    def view(self) -> View:
-        """The newest."""
-        return self._view
-
-    @property
-    def voice(self) -> str:
-        """The assistant's name."""
-        return assistant_name(self._view.connection)
-
-    # states
     def see(self, view: View) -> list[Line]:
         """What has changed, in words."""
-        before, self._view = self._view, view
+        before, self.view = self.view, view
         lines = []
         if (text := line_words(view)) and text != self._line:
             self._line = text
@@ -219,7 +190,7 @@ class Narrator:
         if view.connection.phase == "open" and before.connection.phase == "open":
             lines += [Line("set", text, "state") for text in set_words(before.mic, view.mic)]
         has_news = self._expects_mic or view.mic.state != "no-microphone"
-        if has_news and (text := mic_words(view, self.voice)) and text != self._mic:
+        if has_news and (text := mic_words(view, assistant_name(view.connection))) and text != self._mic:
             self._mic = text
             lines.append(Line("mic", text, "state"))
         known = {ask.call_id for ask in before.asked}
@@ -228,20 +199,19 @@ class Narrator:
             lines += [Line("line", text, "warning") for text in reply_words(view)]
         return lines
 
-    # turns
     def take(self, turns: Turns) -> list[Line]:
         """The turns that have become final."""
-        lines = []
+        lines, voice = [], assistant_name(self.view.connection)
         for turn in turns.changed:
             if turn.partial:
                 continue
             if self._said.get(turn.key) != (mark := _mark(turn)):
                 self._said[turn.key] = mark
                 if turn.who != "you" or not turn.typed or self._repeats_typed or turn.failed:
-                    lines.append(turn_line(turn, self.voice))
+                    lines.append(turn_line(turn, voice))
             if turn.translation and self._translated.get(turn.key) != turn.translation:
                 self._translated[turn.key] = turn.translation
-                lines.append(translation_line(turn, self.voice, self._language))
+                lines.append(translation_line(turn, voice, self._language))
         for known in (self._said, self._translated):
             while len(known) > MOST_KEPT:
                 del known[next(iter(known))]
@@ -331,50 +301,38 @@ def set_words(before: MicView, now: MicView) -> Iterable[str]:
         yield f"loudspeaker {'off' if now.deafened else 'on'}"
 
 
+MIC_WORDS: Mapping[MicState, str] = {
+    "held": "on air, Enter stops and sends",
+    "latched": "on air, Enter stops and sends",
+    "hands-free": "on air, just talk; Enter pauses",
+    "remote": "on air, opened by voicechat ctl",
+    "flat": "on air, but nothing comes in: {cure}",
+    "too-loud": "on air, but too loud: lower the input level",
+    "muted": "muted by you, unmute opens it",
+    "paused": "paused, Enter opens it again",
+    "barge-in-ready": "ready: {voice} speaks, talk over it to cut in",
+    "half-duplex": "closed while {voice} speaks, stop stops the answer",
+    "idle": "closed, Enter opens it",
+    "thinking": "closed, Enter opens it",
+    "keeping": "keeping what you say until the line is up",
+    "unknown": "unknown: the audio engine does not respond",
+    "device-lost": "lost: {name}; devices lists others, wait waits for it",
+    "no-microphone": "none, you can type{why}",
+    "line-lost": "closed: no line",
+    "budget-spent": "closed: the budget is spent; continue talks on",
+}
+"""The microphone, without anything that counts; states of a moment have no line."""
+
+
 def mic_words(view: View, voice: str) -> str:
-    """The microphone, without anything that counts; empty for states of a moment."""
     mic = view.mic
-    match mic.state:
-        case "held" | "latched":
-            return "on air, Enter stops and sends"
-        case "hands-free":
-            return "on air, just talk; Enter pauses"
-        case "remote":
-            return "on air, opened by voicechat ctl"
-        case "flat":
-            return f"on air, but nothing comes in: {mic.hint or 'does it have its own mute switch?'}"
-        case "too-loud":
-            return "on air, but too loud: lower the input level"
-        case "muted":
-            return "muted by you, unmute opens it"
-        case "paused":
-            return "paused, Enter opens it again"
-        case "barge-in-ready":
-            return f"ready: {voice} speaks, talk over it to cut in"
-        case "half-duplex":
-            return f"closed while {voice} speaks, stop stops the answer"
-        case "idle" | "thinking":
-            return "closed, Enter opens it"
-        case "keeping":
-            return "keeping what you say until the line is up"
-        case "unknown":
-            return "unknown: the audio engine does not respond"
-        case "device-lost":
-            return f"lost: {mic.name or 'the microphone'}; devices lists others, wait waits for it"
-    return _without_mic(view)
-
-
-def _without_mic(view: View) -> str:
-    mic = view.mic
-    match mic.state:
-        case "no-microphone":
-            why = "; ".join(part for part in (mic.detail, mic.hint) if part)
-            return f"none, you can type{f': {why}' if why else ''}"
-        case "line-lost":
-            return "closed: no line"
-        case "budget-spent":
-            return "closed: the budget is spent; continue talks on"
-    return ""
+    why = "; ".join(part for part in (mic.detail, mic.hint) if part)
+    return MIC_WORDS.get(mic.state, "").format(
+        voice=voice,
+        name=mic.name or "the microphone",
+        cure=mic.hint or "does it have its own mute switch?",
+        why=f": {why}" if why else "",
+    )
 
 
 def reply_words(view: View) -> Iterable[str]:
@@ -388,7 +346,6 @@ def reply_words(view: View) -> Iterable[str]:
             yield "the answer was cancelled before it began"
 
 
-# what is asked for
 def event_line(row: EventRow) -> Line:
     """One event; what cannot be printed is made visible."""
     return Line("event", f"{row.t:.3f} {row.dir} {show(row.type)} {show(_flat(row.summary))}".rstrip(), "quiet")
@@ -411,14 +368,13 @@ def settings_lines(view: View, sound: SoundFacts) -> list[Line]:
 
 def device_lines(devices: Devices) -> list[Line]:
     """What there is to choose from."""
-    lines = [*_side("mic", devices.mics), *_side("speaker", devices.speakers)]
+    lines = []
+    for name, side in (("mic", devices.mics), ("speaker", devices.speakers)):
+        for row in side.rows:
+            in_use, note = ", in use" * (row.name == side.in_use), f" ({row.note})" if row.note else ""
+            lines.append(Line("devices", f"{name} {row.name}{in_use}{note}", "quiet"))
+        if not side.rows:
+            lines.append(Line("devices", f"{name}: none", "quiet"))
     if devices.problem:
         lines.append(Line("devices", "; ".join(p for p in (devices.problem, devices.hint) if p), "warning"))
     return lines
-
-
-def _side(name: str, side: DeviceSide) -> list[Line]:
-    rows = [(f"{row.name}{', in use' if row.name == side.in_use else ''}", row.note) for row in side.rows]
-    if not rows:
-        return [Line("devices", f"{name}: none", "quiet")]
-    return [Line("devices", f"{name} {text}" + (f" ({note})" if note else ""), "quiet") for text, note in rows]

@@ -7,12 +7,14 @@ impossible ends the talk with its own exit status.
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, TextIO
 
@@ -84,10 +86,7 @@ def may_color(out: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 class Printer:
-    """Writes lines. A reader that has gone away ends it quietly.
-
-    Where the lines go and where they come from: a descriptor that is read in a thread, a stream that may go away.
-    """
+    """Writes lines, flushed one by one. A reader that has gone away ends it quietly."""
 
     def __init__(self, out: TextIO, *, colors: bool) -> None:
         self._out = out
@@ -96,7 +95,6 @@ class Printer:
         """Nobody reads any more."""
 
     def write(self, *lines: Line) -> None:
-        """Print and flush: somebody is listening."""
         for line in lines:
             text = line.written()
             if self._colors and (color := COLORS.get(line.kind)):
@@ -105,7 +103,6 @@ class Printer:
             self._raw(f"{text}\n")
 
     def ring(self) -> None:
-        """The terminal's bell."""
         self._raw(BELL)
 
     def _raw(self, text: str) -> None:
@@ -158,7 +155,7 @@ class PlainTalk:
         self.inbox: queue.SimpleQueue[FromEngine | str | Signal] = queue.SimpleQueue()
         self._input: deque[str] = deque()
         self._narrator = Narrator(
-            repeats_typed=not options.is_terminal, expects_mic=options.mic != "none", language=options.language
+            repeats_typed=self._is_script, expects_mic=options.mic != "none", language=options.language
         )
         self._sound = SoundFacts()
         self._has_view = False
@@ -168,7 +165,8 @@ class PlainTalk:
         self._spoke = options.greets
         self._failed = False
         self._recording_ended = not options.mic.lower().endswith(".wav")
-        self._device_missing: tuple[str, str, str] | None = None
+        self._device_missing: dict[str, str] = {}
+        """The fields of the event, while it is so."""
         self._refused_setting = False
         self._restless_at = now()
         self._lost_at: float | None = None
@@ -178,23 +176,22 @@ class PlainTalk:
         """Keys of finished lines whose translation is still to come."""
         self._wants_devices = self._shows_events = self._has_cues = False
 
-    # the loop
     def go(self) -> int:
-        """Talk until it is over. The exit status."""
+        """Talk until it is over. Returns the exit status."""
         self._engine.start(self.inbox.put)
         code: int | None = None
         try:
             while code is None:
-                try:
+                with suppress(queue.Empty):
                     code = self._take(self.inbox.get(timeout=TICK))
-                except queue.Empty:
-                    pass
                 if code is None:
                     code = self._go_on()
         finally:
             self._engine.send(did.EndAsked())
             self._engine.close()
-            self._drain()
+            while not self.inbox.empty():
+                if isinstance(what := self.inbox.get(), Turns):
+                    self._hear(what)
         return code
 
     def line(self, text: str) -> None:
@@ -207,7 +204,6 @@ class PlainTalk:
 
     @property
     def view(self) -> View:
-        """What the session is like now."""
         return self._narrator.view
 
     def _take(self, what: FromEngine | str) -> int | None:
@@ -215,8 +211,7 @@ class PlainTalk:
             case "interrupted":
                 return exit_codes.INTERRUPTED
             case "end of input":
-                self._input_ended = True
-                self._restless_at = self._now()
+                self._input_ended, self._restless_at = True, self._now()
             case str():
                 self._input.append(what[2:])
             case Goodbye():
@@ -226,13 +221,6 @@ class PlainTalk:
                 self._hear(what)
         return None
 
-    def _drain(self) -> None:
-        while not self.inbox.empty():
-            what = self.inbox.get()
-            if isinstance(what, Turns):
-                self._hear(what)
-
-    # the engine
     def _hear(self, record: FromEngine) -> None:
         match record:
             case Snapshot():
@@ -271,7 +259,7 @@ class PlainTalk:
             self._printer.ring()
         if view.reply.state not in AT_REST:
             self._restless_at = self._now()
-        if not self._options.is_terminal:
+        if self._is_script:
             self._deny(view)
 
     def _deny(self, view: View) -> None:
@@ -285,17 +273,16 @@ class PlainTalk:
 
     def _note_facts(self, batch: Batch) -> None:
         for row in batch.rows:
-            if row.type == "mic.file_ended":
-                self._recording_ended = True
-                self._restless_at = self._now()
-            elif row.type == "device.missing":
-                self._device_missing = _missing(row.payload)
-            elif row.type == "device.opened":
-                self._device_missing = None
-            elif row.type == "line.failed":
-                self._refused_setting = _text(row.payload, "code") == "config"
+            match row.type if row.dir == "local" else "":
+                case "mic.file_ended":
+                    self._recording_ended, self._restless_at = True, self._now()
+                case "device.missing":
+                    self._device_missing = json.loads(row.payload)
+                case "device.opened":
+                    self._device_missing = {}
+                case "line.failed":
+                    self._refused_setting = json.loads(row.payload).get("code") == "config"
 
-    # the words
     def _go_on(self) -> int | None:
         if self._printer.is_gone:
             return exit_codes.DONE
@@ -305,13 +292,13 @@ class PlainTalk:
             self._input.popleft()
             if what is not None and (code := self._obey(what)) is not None:
                 return code
-        if self._options.is_terminal and not self._input_ended:
+        if not self._is_script and not self._input_ended:
             return None
         return self._hopeless() if (code := self._over()) is None else code
 
     def _may_act(self, what: Meaning | None) -> bool:
-        """Whether the turn of this word has come."""
-        is_patient = not self._options.is_terminal
+        """Whether the turn of this word has come: a script waits for the answer before."""
+        is_patient = self._is_script
         match what:
             case Message():
                 return self._is_ready and (not is_patient or self._is_answered)
@@ -325,47 +312,40 @@ class PlainTalk:
         match what:
             case Message(text):
                 self._asked += 1
-                self._spoke = True
-                self._restless_at = self._now()
+                self._spoke, self._restless_at = True, self._now()
                 self._engine.send(did.TextEntered(clean(text)))
+            case Acts((did.TalkPressed() | did.TalkReleased() | did.PauseToggled(), *_)) if self._is_script:
+                pass  # an empty line in a script is an empty line, and no talk key
             case Acts(events):
-                if self._options.is_terminal or self._input_has_talk(events):
-                    self._renewing = self._renewing or did.NewAsked() in events
-                    for event in events:
-                        self._engine.send(event)
+                self._renewing = self._renewing or did.NewAsked() in events
+                for event in events:
+                    self._engine.send(event)
             case Unfit(reason):
                 self._printer.write(Line("help", clean(reason), "warning"))
             case Ask("quit"):
-                return exit_codes.FAILED_TURN if self._failed and not self._options.is_terminal else exit_codes.DONE
-            case Ask():
-                self._show(what)
-        return None
-
-    @staticmethod
-    def _input_has_talk(events: tuple[did.UserAct, ...]) -> bool:
-        """An empty line in a script is an empty line, and no talk key."""
-        return not isinstance(events[0], did.TalkPressed | did.TalkReleased | did.PauseToggled)
-
-    def _show(self, ask: Ask) -> None:
-        match ask.what:
-            case "help":
+                return exit_codes.FAILED_TURN if self._failed and self._is_script else exit_codes.DONE
+            case Ask("help"):
                 self._printer.write(*(Line("help", text, "quiet") for text in HELP))
-            case "settings":
+            case Ask("settings"):
                 self._printer.write(*settings_lines(self.view, self._sound))
-            case "devices":
+            case Ask("devices"):
                 self._wants_devices = True
                 self._engine.send(did.DevicesAsked(True))
-            case "events on" | "events off":
-                self._shows_events = ask.what == "events on"
-            case "cues on" | "cues off":
-                self._has_cues = ask.what == "cues on"
+            case Ask("events on" | "events off" as words):
+                self._shows_events = words == "events on"
+            case Ask("cues on" | "cues off" as words):
+                self._has_cues = words == "cues on"
+        return None
 
-    # the end
+    @property
+    def _is_script(self) -> bool:
+        return not self._options.is_terminal
+
     @property
     def _is_ready(self) -> bool:
         """The line is open and what was agreed is in force: user input will be obeyed."""
         view = self.view
-        has_tools = view.has_all_tools or self._options.is_terminal  # a script cannot ask once more
+        has_tools = view.has_all_tools or not self._is_script  # a script cannot ask once more
         is_open = view.connection.phase == "open" and view.mic.state != "configuring"
         return is_open and has_tools and not self._renewing
 
@@ -391,7 +371,7 @@ class PlainTalk:
             return None
         if not self._recording_ended:
             return None
-        if not self._spoke and self._options.is_terminal:
+        if not self._spoke and not self._is_script:
             return done
         if self._options.mic.lower().endswith(".wav") and self._rested < REST:
             return None
@@ -405,8 +385,9 @@ class PlainTalk:
         phase = self.view.connection.phase
         if phase == "refused" or (phase == "lost" and not self._comes_back):
             return exit_codes.USAGE if self._refused_setting else exit_codes.CONNECTION
-        if self._device_missing is not None and self._needs(self._device_missing[0]):
-            self._printer.write(Line("error", "; ".join(filter(None, self._device_missing[1:])), "error"))
+        if self._needs(self._device_missing.get("part", "")):
+            why = [self._device_missing.get(name, "") for name in ("reason", "hint")]
+            self._printer.write(Line("error", "; ".join(filter(None, why)), "error"))
             return exit_codes.AUDIO
         has_answer_missing = self._input_ended and (self.view.reply.state == "no-answer" or self._rested > GIVES_UP)
         return exit_codes.FAILED_TURN if (has_answer_missing and phase == "open") or self._failed else None
@@ -421,18 +402,3 @@ class PlainTalk:
         if part == "microphone":
             return self._options.mic != "none"
         return part == "loudspeaker" and self._options.speaker not in ("default", "none")
-
-
-def _missing(payload: str) -> tuple[str, str, str]:
-    return _text(payload, "part"), clean(_text(payload, "reason")), clean(_text(payload, "hint"))
-
-
-def _text(payload: str, name: str) -> str:
-    """A string field of an event of our own engine."""
-    import json
-
-    try:
-        value = json.loads(payload).get(name, "")
-    except (ValueError, AttributeError):
-        return ""
-    return value if isinstance(value, str) else ""
