@@ -6,14 +6,14 @@ voice), and what is in sight is found by bisection.
 
 from __future__ import annotations
 
-import json
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from voicechat.engine.link import EventRow
+from voicechat.ui.inspector.entries import parsed
 from voicechat.ui.sanitise import clean
 
 TICK = 0.05
@@ -49,6 +49,11 @@ class Mark:
     words: str = ""
 
 
+def _bound(lane: list[Any]) -> None:
+    if len(lane) >= LONGEST_LANE:
+        del lane[: LONGEST_LANE // 2]
+
+
 @dataclass(slots=True)
 class Lane:
     """Spans that follow each other, oldest first."""
@@ -58,8 +63,7 @@ class Lane:
     def begin(self, kind: Kind, at: float, words: str = "") -> Span:
         """A new span; one that is still open ends here."""
         self.finish(at)
-        if len(self.spans) >= LONGEST_LANE:
-            del self.spans[: LONGEST_LANE // 2]
+        _bound(self.spans)
         self.spans.append(Span(kind, at, None, words))
         return self.spans[-1]
 
@@ -133,7 +137,6 @@ class History:
         self._vad_began_ms: object = None
         self._voice_ended: float | None = None
         self._cut_from: float | None = None
-        self._cut_by = ""
 
     def take_levels(self, at: float, you: float | None, assistant: float | None, *, sent: bool) -> None:
         """One report of the meters, dBFS."""
@@ -163,28 +166,32 @@ class History:
             self.mic.begin(kind, at, reason)
 
     def take_row(self, row: EventRow) -> None:
-        """One event. Only the few types that a lane shows are looked into."""
+        """One event."""
         self.now = max(self.now, row.t)
-        handler = _HANDLERS.get(row.type)
-        if handler is not None:
-            handler(self, row, _parsed(row.payload))
-        elif row.type == "error" and "harmless" not in row.tags:
+        self._take_of_you(row)
+        self._take_of_response(row)
+        self._take_local(row)
+        if row.type == "error" and "harmless" not in row.tags:
             self._mark("error", row.t, row.summary)
 
-    # What each event means for the lanes.
-
-    def _speech_started(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self._vad_began_ms = event.get("audio_start_ms")
-        at = self._audio_time(self._vad_began_ms, row.t)
-        self.vad.begin("vad", at)
-        self._mark("started", at)
-
-    def _speech_stopped(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        at = self._audio_time(event.get("audio_end_ms"), row.t)
-        self._move_start(self._audio_time(self._vad_began_ms, at))
-        self.vad.finish(at)
-        self._mark("stopped", at)
-        self._wait_for_answer(row.t)
+    def _take_of_you(self, row: EventRow) -> None:
+        match row.type:
+            case "input_audio_buffer.speech_started":
+                self._vad_began_ms = parsed(row.payload).get("audio_start_ms")
+                at = self._audio_time(self._vad_began_ms, row.t)
+                self.vad.begin("vad", at)
+                self._mark("started", at)
+            case "input_audio_buffer.speech_stopped":
+                at = self._audio_time(parsed(row.payload).get("audio_end_ms"), row.t)
+                self._move_start(self._audio_time(self._vad_began_ms, at))
+                self.vad.finish(at)
+                self._mark("stopped", at)
+                self._wait_for_answer(row.t)
+            case "input_audio_buffer.committed":
+                self._mark("committed", row.t)
+                self._wait_for_answer(row.t)
+            case "response.create" if row.dir == "out":
+                self._wait_for_answer(row.t)
 
     def _move_start(self, at: float) -> None:
         """The end may have shown that the server's clock began earlier than its start had allowed."""
@@ -194,25 +201,25 @@ class History:
             span.start = at
             self._mark("started", at)
 
-    def _committed(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self._mark("committed", row.t)
-        self._wait_for_answer(row.t)
-
-    def _asked(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        if row.dir == "out":
-            self._wait_for_answer(row.t)
-
-    def _created(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self.reply.begin("generating", row.t, _short(row.refs[0]))
-
-    def _done(self, row: EventRow, event: Mapping[str, Any]) -> None:
+    def _take_of_response(self, row: EventRow) -> None:
         running = self.reply.open
-        if running is None or running.kind != "generating" or running.words != _short(row.refs[0]):
-            return
-        response = event.get("response")
+        match row.type:
+            case "response.created":
+                self.reply.begin("generating", row.t, _short(row.refs[0]))
+            case "response.done":
+                if running is not None and (running.kind, running.words) == ("generating", _short(row.refs[0])):
+                    self._finish_response(row, running.words)
+            case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
+                if running is not None and running.kind == "playing":
+                    self.reply.finish(row.t)
+                    if row.type == "output_audio_buffer.cleared":
+                        self._mark("cut", row.t, "cut")
+
+    def _finish_response(self, row: EventRow, words: str) -> None:
+        response = parsed(row.payload).get("response")
         status = response.get("status") if isinstance(response, Mapping) else ""
         if status == "completed":
-            self.reply.begin("playing", row.t, running.words)
+            self.reply.begin("playing", row.t, words)
             return
         self.reply.finish(row.t)
         if status in ("failed", "incomplete"):
@@ -220,57 +227,39 @@ class History:
         elif status == "cancelled":
             self._mark("cut", row.t, "cut")
 
-    def _played_out(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        running = self.reply.open
-        if running is not None and running.kind == "playing":
-            self.reply.finish(row.t)
-
-    def _cleared(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        running = self.reply.open
-        if running is not None and running.kind == "playing":
-            self.reply.finish(row.t)
-            self._mark("cut", row.t, "cut")
-
-    def _voice_over(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        ended = event.get("ended_at")
-        self._voice_ended = float(ended) if isinstance(ended, int | float) and 0 <= ended <= row.t else row.t
-
-    def _typed(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self._voice_ended = row.t
-        self._wait_for_answer(row.t)
-
-    def _audible(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        if self._voice_ended is not None and row.t - self._voice_ended < 60.0:
-            self._wait("answer", self._voice_ended, row.t)
-        self._voice_ended = None
-
-    def _silent(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self._played_out(row, event)
-        since, self._cut_from = self._cut_from, None
-        last = event.get("last_audible_at")
-        at = float(last) if isinstance(last, int | float) and 0 <= last <= row.t else row.t
-        if since is not None and at - since < 10.0:
-            self._wait("silence", since, max(since, at))
-
-    def _stopped_by_key(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        self._cut_from = row.t
-
-    def _barged_in(self, row: EventRow, event: Mapping[str, Any]) -> None:
-        began = event.get("voice_began_at")
-        self._cut_from = float(began) if isinstance(began, int | float) and 0 <= began <= row.t else row.t
+    def _take_local(self, row: EventRow) -> None:
+        match row.type:
+            case "voice.ended":
+                self._voice_ended = _past(parsed(row.payload).get("ended_at"), row.t)
+            case "text.entered":
+                self._voice_ended = row.t
+                self._wait_for_answer(row.t)
+            case "assistant.audible":
+                if self._voice_ended is not None and row.t - self._voice_ended < 60.0:
+                    self._wait("answer", self._voice_ended, row.t)
+                self._voice_ended = None
+            case "assistant.silent":
+                running, since, self._cut_from = self.reply.open, self._cut_from, None
+                if running is not None and running.kind == "playing":
+                    self.reply.finish(row.t)
+                at = _past(parsed(row.payload).get("last_audible_at"), row.t)
+                if since is not None and at - since < 10.0:
+                    self._wait("silence", since, max(since, at))
+            case "stop.pressed":
+                self._cut_from = row.t
+            case "barge_in.happened":
+                self._cut_from = _past(parsed(row.payload).get("voice_began_at"), row.t)
 
     def _wait_for_answer(self, at: float) -> None:
         if self.reply.open is None:
             self.reply.begin("waiting", at)
 
     def _wait(self, kind: Kind, start: float, end: float) -> None:
-        if len(self.waits) >= LONGEST_LANE:
-            del self.waits[: LONGEST_LANE // 2]
+        _bound(self.waits)
         self.waits.append(Span(kind, start, end))
 
     def _mark(self, kind: MarkKind, at: float, words: str = "") -> None:
-        if len(self.marks) >= LONGEST_LANE:
-            del self.marks[: LONGEST_LANE // 2]
+        _bound(self.marks)
         place = bisect_right(self.marks, at, key=lambda mark: mark.at)
         self.marks.insert(place, Mark(kind, at, words))
 
@@ -294,27 +283,6 @@ def _short(id: str) -> str:
     return id if len(id) <= 10 else "…" + id[-6:]
 
 
-def _parsed(payload: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(payload or "{}", strict=False)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-_HANDLERS: Mapping[str, Callable[[History, EventRow, Mapping[str, Any]], None]] = {
-    "input_audio_buffer.speech_started": History._speech_started,
-    "input_audio_buffer.speech_stopped": History._speech_stopped,
-    "input_audio_buffer.committed": History._committed,
-    "response.create": History._asked,
-    "response.created": History._created,
-    "response.done": History._done,
-    "output_audio_buffer.stopped": History._played_out,
-    "output_audio_buffer.cleared": History._cleared,
-    "voice.ended": History._voice_over,
-    "text.entered": History._typed,
-    "assistant.audible": History._audible,
-    "assistant.silent": History._silent,
-    "stop.pressed": History._stopped_by_key,
-    "barge_in.happened": History._barged_in,
-}
+def _past(at: object, now: float) -> float:
+    """A moment that an event names, if it can be one; else when the event came."""
+    return float(at) if isinstance(at, int | float) and 0 <= at <= now else now

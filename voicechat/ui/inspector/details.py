@@ -1,11 +1,8 @@
-"""What the details of an event begin with: what it means, when it came, how large it was, where it leads.
+"""The details of an event: what it means, its facts, its links, its JSON; and events as text to copy.
 
-A payload as lines of coloured pieces, without the noise of quotation marks, folded and bounded.
-
-A string that could be taken for something else (a number, `true`, nothing, blanks at an edge) keeps its quotes, so that
-colour alone never tells what a value is.
-
-What an event means and what normally follows it, from the texts of `voicechat explain`.
+JSON is shown as lines of coloured pieces, without the noise of quotation marks, folded and bounded. A string that could
+be taken for something else (a number, `true`, nothing, blanks at an edge) keeps its quotes, so that colour alone never
+tells what a value is.
 """
 
 from __future__ import annotations
@@ -15,13 +12,12 @@ import pprint
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from rich.cells import cell_len, chop_cells
 
-from voicechat.ui.inspector.entries import Entry, EventStore, IdName, gap_words, session_time
+from voicechat.ui.inspector.entries import Entry, EventStore, gap_words, parsed, session_time
 from voicechat.ui.inspector.matching import gap_before
 from voicechat.ui.sanitise import show
 from voicechat.ui.wording import grouped
@@ -43,10 +39,10 @@ def json_lines(payload: str, width: int, *, unfolded: bool = False) -> list[list
         value = json.loads(payload, strict=False)
     except (ValueError, RecursionError):
         return _capped(_wrapped([("", "")], show(payload[: 2 * LONGEST_PAYLOAD]), "foreground", width), len(payload))
-    lines = _of_value(value, [], 0, max(16, width), unfolded)
+    room = max(16, width)
     if isinstance(value, dict):  # braces around everything say nothing
-        lines = _members(value, 0, max(16, width), unfolded)
-    return _capped(lines, len(payload))
+        return _capped(_members(value, 0, room, unfolded), len(payload))
+    return _capped(_of_value(value, [], 0, room, unfolded), len(payload))
 
 
 def _capped(lines: Iterator[list[Piece]], size: int) -> list[list[Piece]]:
@@ -63,31 +59,29 @@ def _capped(lines: Iterator[list[Piece]], size: int) -> list[list[Piece]]:
 def _of_value(value: object, before: list[Piece], indent: int, width: int, unfolded: bool) -> Iterator[list[Piece]]:
     """Lines of a value whose first one begins with `before`."""
     match value:
-        case dict() | list() if not value:
-            yield [*before, ("{}" if isinstance(value, dict) else "[]", "quiet")]
-        case dict() | list() if indent >= DEEPEST * STEP:
-            yield [*before, ("… deeper", "quiet")]
-        case dict():
-            yield [*before, ("{", "quiet")]
+        case dict() | list():
+            opening, closing = "{}" if isinstance(value, dict) else "[]"
+            if not value or indent >= DEEPEST * STEP:
+                yield [*before, ("… deeper" if value else opening + closing, "quiet")]
+                return
+            yield [*before, (opening, "quiet")]
             yield from _members(value, indent + STEP, width, unfolded)
-            yield [(" " * indent + "}", "quiet")]
-        case list():
-            yield [*before, ("[", "quiet")]
-            for item in value:
-                yield from _of_value(item, [(" " * (indent + STEP), "quiet")], indent + STEP, width, unfolded)
-            yield [(" " * indent + "]", "quiet")]
+            yield [(" " * indent + closing, "quiet")]
         case str():
             yield from _of_text(value, before, width, unfolded)
-        case bool() | None:
-            yield [*before, (json.dumps(value), "tool")]
         case _:
-            yield [*before, (json.dumps(value), "you")]
+            yield [*before, (json.dumps(value), "tool" if isinstance(value, bool | None) else "you")]
 
 
-def _members(value: dict[str, object], indent: int, width: int, unfolded: bool) -> Iterator[list[Piece]]:
+def _members(value: dict[str, object] | list[object], indent: int, width: int, unfolded: bool) -> Iterator[list[Piece]]:
+    blank = " " * indent
+    if isinstance(value, list):
+        for item in value:
+            yield from _of_value(item, [(blank, "quiet")], indent, width, unfolded)
+        return
     for name, member in value.items():
-        key = (" " * indent + show(name)[:200], "assistant")
-        yield from _of_value(member, [key, ("  ", "quiet")], indent, width, unfolded)
+        before = [(blank + show(name)[:200], "assistant"), ("  ", "quiet")]
+        yield from _of_value(member, before, indent, width, unfolded)
 
 
 def _of_text(value: str, before: list[Piece], width: int, unfolded: bool) -> Iterator[list[Piece]]:
@@ -115,9 +109,9 @@ def _wrapped(before: list[Piece], text: str, color: str, width: int) -> Iterator
             yield [*lead, (part, color)]
 
 
-def wrapped(text: str, color: str, width: int, indent: int = 0) -> list[list[Piece]]:
+def wrapped(text: str, color: str, width: int) -> list[list[Piece]]:
     """A sentence over lines of this width."""
-    return list(_wrapped([(" " * indent, "quiet")], text, color, width))
+    return list(_wrapped([("", "quiet")], text, color, width))
 
 
 def _split_at(text: str, room: int) -> tuple[str, str]:
@@ -135,30 +129,36 @@ NEAR = 60.0
 LOOKS = 20_000
 """Events that are looked at for a cause or an effect, at most."""
 LinkName = Literal["response", "item", "call", "cause", "effect", "before"]
+LINK_WORDS: dict[LinkName, str] = {
+    "cause": "caused by",
+    "effect": "refused with",
+    "response": "response",
+    "item": "item",
+    "call": "call",
+    "before": "item before it",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A way from the event in hand to another one.
-
-    From one event to those it belongs with: its response, its item, its call, and the event that caused an error.
-
-    Ids are looked up in the store. Cause and effect are looked for around the event, not in everything: the server
-    answers a bad event within seconds, and the way through a hundred thousand payloads takes a tenth of one.
-    """
+class Link(NamedTuple):
+    """From one event to those it belongs with: its response, its item, its call, the event that caused an error."""
 
     name: LinkName
     """`before` is `previous_item_id`."""
     id: str
-    first: int
-    """Sequence number of the first line with this id."""
-    last: int
-    count: int
-    """Lines with this id, runs folded."""
+    lines: Sequence[int]
+    """Sequence numbers of the lines with this id, runs folded."""
+
+    @property
+    def first(self) -> int:
+        return self.lines[0]
+
+    @property
+    def last(self) -> int:
+        return self.lines[-1]
 
     @property
     def is_a_way(self) -> bool:
-        """Whether it can be walked along."""
+        """Whether one can step along it."""
         return self.name in ("response", "item", "call")
 
 
@@ -167,84 +167,44 @@ def links_of(store: EventStore, seq: int) -> tuple[Link, ...]:
     entry = store.entry(seq)
     if entry is None:
         return ()
-    payload = parsed(store.payload(seq))
-    refs = entry.refs
+    payload, refs = parsed(store.payload(seq)), entry.refs
     before = payload.get("previous_item_id")
-    made = [
-        _cause(store, payload, entry),
-        _effect(store, payload, entry),
-        _way(store, "response", "response", refs.response),
-        _way(store, "item", "item", refs.item),
-        _way(store, "call", "call", refs.call),
-        _way(store, "before", "item", before if isinstance(before, str) else ""),
-    ]
-    return tuple(link for link in made if link is not None)
+    before = before if isinstance(before, str) else ""
+    ways = (
+        Link("response", refs.response, store.lines_with("response", refs.response)),
+        Link("item", refs.item, store.lines_with("item", refs.item)),
+        Link("call", refs.call, store.lines_with("call", refs.call)),
+        Link("before", before, store.lines_with("item", before)),
+    )
+    return (*_cause_or_effect(store, payload, entry), *(link for link in ways if link.lines))
 
 
-def step_along(link: Link, store: EventStore, seq: int, by: int) -> int:
+def step_along(link: Link, seq: int, by: int) -> int:
     """The next (`by` 1) or previous (-1) line of the same response, item or call; stays where there is none."""
-    lines = store.lines_with(_id_name(link.name), link.id)
-    place = bisect_right(lines, seq) if by > 0 else bisect_left(lines, seq) - 1
-    return lines[place] if 0 <= place < len(lines) else seq
+    place = bisect_right(link.lines, seq) if by > 0 else bisect_left(link.lines, seq) - 1
+    return link.lines[place] if 0 <= place < len(link.lines) else seq
 
 
-def parsed(payload: str) -> dict[str, object]:
-    """A payload as an object; empty where it is none. Never raises."""
-    try:
-        value = json.loads(payload or "{}", strict=False)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _cause_or_effect(store: EventStore, payload: dict[str, object], entry: Entry) -> Iterator[Link]:
+    """The client event that an error names; the error that names a client event.
 
-
-def _id_name(name: LinkName) -> IdName:
-    match name:
-        case "response" | "call":
-            return name
-        case _:
-            return "item"
-
-
-def _way(store: EventStore, name: LinkName, id_name: IdName, id: str) -> Link | None:
-    lines = store.lines_with(id_name, id) if id else None
-    return Link(name, id, lines[0], lines[-1], len(lines)) if lines else None
-
-
-def _cause(store: EventStore, payload: dict[str, object], entry: Entry) -> Link | None:
-    """The client event that an error names."""
-    error = payload.get("error")
-    id = error.get("event_id") if isinstance(error, dict) else None
+    Looked for around the event, not in everything: the server answers a bad event within seconds. Audio never causes
+    an error worth a link, and is the bulk.
+    """
+    place, error = entry.seq - store.base, payload.get("error")
+    is_ours = entry.kind.dir == "out"
+    id = payload.get("event_id") if is_ours else error.get("event_id") if isinstance(error, dict) else None
     if not isinstance(id, str) or not id:
-        return None
-    earlier = (store.entries[place] for place in range(entry.seq - store.base - 1, -1, -1))
-    found = _first_naming(store, _near(entry, earlier), "out", json.dumps(id))
-    return Link("cause", id, found, found, 1) if found is not None else None
-
-
-def _effect(store: EventStore, payload: dict[str, object], entry: Entry) -> Link | None:
-    """The error that names this client event."""
-    id = payload.get("event_id")
-    if entry.kind.dir != "out" or not isinstance(id, str) or not id:
-        return None
-    later = (store.entries[place] for place in range(entry.seq - store.base + 1, len(store.entries)))
-    errors = (other for other in _near(entry, later) if other.kind.type == "error")
-    found = _first_naming(store, errors, "in", json.dumps(id))
-    return Link("effect", id, found, found, 1) if found is not None else None
-
-
-def _near(entry: Entry, others: Iterable[Entry]) -> Iterator[Entry]:
-    for looks, other in enumerate(others):
-        if looks >= LOOKS or abs(other.t - entry.t) > NEAR:
+        return
+    needle = json.dumps(id)
+    for near in range(place + 1, place + LOOKS) if is_ours else range(place - 1, place - LOOKS, -1):
+        if not 0 <= near < len(store.entries) or abs(store.entries[near].t - entry.t) > NEAR:
             return
-        yield other
-
-
-def _first_naming(store: EventStore, entries: Iterable[Entry], direction: str, needle: str) -> int | None:
-    """The first whose payload has this JSON string. Audio never causes an error worth a link, and is the bulk."""
-    for entry in entries:
-        if entry.kind.dir == direction and "audio" not in entry.kind.tags and needle in store.payload(entry.seq):
-            return entry.seq
-    return None
+        other, kind = store.entries[near], store.entries[near].kind
+        fits = (kind.dir, kind.type) == ("in", "error") if is_ours else kind.dir == "out" and "audio" not in kind.tags
+        if fits and needle in store.payload(other.seq):
+            yield Link("effect" if is_ours else "cause", id, (other.seq,))
+            return
 
 
 LONGEST_COPY = 512 * 1024
@@ -254,12 +214,8 @@ LONGEST_RUN = 500
 """Events of a folded run that are copied as JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A copy, and how much of what was wanted is in it.
-
-    An event, or several, as text for somewhere else: JSON, Python, or lines of a tape.
-    """
+class Excerpt(NamedTuple):
+    """Events as lines of a tape, and how much of what was wanted is in it."""
 
     text: str
     events: int
@@ -328,46 +284,21 @@ def meaning_of(name: str) -> tuple[str, str]:
     return (found.meaning, found.next) if found is not None else ("", "")
 
 
-LINK_WORDS = {
-    "cause": "caused by",
-    "effect": "refused with",
-    "response": "response",
-    "item": "item",
-    "call": "call",
-    "before": "item before it",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """Lines above the payload, and which of them are links."""
-
-    lines: list[list[Piece]]
-    link_rows: dict[int, int]
-    """Row of `lines` to number in `links`."""
-
-
 def title_of(entry: Entry) -> tuple[str, str]:
     """Name, and the id that says the most."""
     refs = entry.refs
     return show(entry.kind.type), show(refs.call or refs.response or refs.item)
 
 
-def describe(store: EventStore, entry: Entry, links: Sequence[Link], width: int) -> Description:
-    """Its links (first: a low pane must show them), what it means, its facts."""
-    lines: list[list[Piece]] = []
-    rows: dict[int, int] = {}
-    for number, link in enumerate(links):
-        rows[len(lines)] = number
-        lines.append(_link_line(store, entry, link, number))
+def describe(store: EventStore, entry: Entry, links: Sequence[Link], width: int) -> list[list[Piece]]:
+    """Its links, one line each (first: a low pane must show them), what it means, its facts."""
+    lines = [_link_line(store, entry, link, number) for number, link in enumerate(links, 1)]
     meaning, follows = meaning_of(entry.kind.type)
     if meaning:
         lines += wrapped(meaning, "foreground", width)
     if follows:
         lines += wrapped(f"Then: {follows}", "quiet", width)
-    lines += wrapped(facts_of(store, entry), "quiet", width)
-    lines.append([])
-    return Description(lines, rows)
+    return [*lines, *wrapped(facts_of(store, entry), "quiet", width), []]
 
 
 def facts_of(store: EventStore, entry: Entry) -> str:
@@ -392,10 +323,10 @@ def facts_of(store: EventStore, entry: Entry) -> str:
 
 
 def _link_line(store: EventStore, entry: Entry, link: Link, number: int) -> list[Piece]:
-    line: list[Piece] = [(f"{number + 1} ", "key"), (f"{LINK_WORDS[link.name]} ", "quiet"), (show(link.id), "accent")]
-    match link.name:
-        case "response" | "item" | "call":
-            lines = store.lines_with(link.name, link.id)
-            return [*line, (f"  {bisect_right(lines, entry.seq)} of {len(lines)}", "quiet")]
-    other = store.entry(link.first)
-    return [*line, (f"  {show(other.kind.type)} {session_time(other.t)}" if other else "", "quiet")]
+    if link.is_a_way:
+        where = f"  {bisect_right(link.lines, entry.seq)} of {len(link.lines)}"
+    else:
+        other = store.entry(link.first)
+        where = f"  {show(other.kind.type)} {session_time(other.t)}" if other else ""
+    words = f"{LINK_WORDS[link.name]} "
+    return [(f"{number} ", "key"), (words, "quiet"), (show(link.id), "accent"), (where, "quiet")]

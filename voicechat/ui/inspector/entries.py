@@ -11,13 +11,14 @@ dropped rows and begins anew with a new engine. `number_of` and `engine_seq` tra
 
 from __future__ import annotations
 
+import json
 import zlib
 from array import array
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -49,6 +50,15 @@ def gap_words(gap: float | None) -> str:
     return f"+{seconds // 60}:{seconds % 60:02d}"
 
 
+def parsed(payload: str) -> dict[str, Any]:
+    """A payload as an object; empty where it is none. Never raises."""
+    try:
+        value = json.loads(payload or "{}", strict=False)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
 KEEP = 10_000
 """Events of a talk that are kept, 280 bytes each, some 150 exchanges; then the oldest slab goes. The tape holds all."""
 KEEP_OF_TAPE = 200_000
@@ -59,7 +69,6 @@ LONGEST_RUN_TEXT = 400
 """Characters of a run's text that its line keeps."""
 
 Direction = Literal["in", "out", "local"]
-IdName = Literal["response", "item", "call"]
 
 
 class Kind(msgspec.Struct, frozen=True, eq=False, gc=False):
@@ -193,7 +202,7 @@ class EventStore:
             end = first
         return None
 
-    def lines_with(self, name: IdName, id: str) -> array[int]:
+    def lines_with(self, name: str, id: str) -> array[int]:
         """Sequence numbers of the lines (runs folded) that carry an id, oldest first."""
         known = self._lines_with.get((name, id), array("q"))
         return known[bisect_left(known, self.base) :]

@@ -23,7 +23,6 @@ from textual.widget import Widget
 
 from voicechat.engine.link import Batch, EventRow
 from voicechat.ui.inspector.details import (
-    Description,
     Excerpt,
     Link,
     LinkName,
@@ -34,11 +33,10 @@ from voicechat.ui.inspector.details import (
     excerpt,
     json_lines,
     links_of,
-    parsed,
     step_along,
     title_of,
 )
-from voicechat.ui.inspector.entries import EventStore, session_time
+from voicechat.ui.inspector.entries import EventStore, parsed, session_time
 from voicechat.ui.inspector.query import BadTerm, parse
 from voicechat.ui.paint import LineView, Palette, Row, keys_of_app, palette_of
 from voicechat.ui.widgets.event_list import EventList
@@ -47,7 +45,6 @@ from voicechat.ui.widgets.pane import PaneTitle
 from voicechat.ui.wording import grouped
 
 MARGIN = 2
-NOTHING = Description([], {})
 
 
 class DetailText(LineView):
@@ -63,11 +60,12 @@ class DetailText(LineView):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._lines: list[list[Piece]] = []
-        self._link_rows: dict[int, int] = {}
+        self._links = 0
+        """How many of the first lines are links."""
 
-    def put(self, lines: list[list[Piece]], link_rows: dict[int, int], *, home: bool) -> None:
+    def put(self, lines: list[list[Piece]], links: int, *, home: bool) -> None:
         """Other lines; `home` begins at the top."""
-        self._lines, self._link_rows = lines, link_rows
+        self._lines, self._links = lines, links
         self.forget_lines()
         self.count_lines(len(lines))
         if home:
@@ -84,8 +82,8 @@ class DetailText(LineView):
         return row.strip()
 
     def on_click(self, event: events.Click) -> None:
-        number = self._link_rows.get(event.y + self.scroll_offset.y)
-        if number is not None:
+        number = event.y + self.scroll_offset.y
+        if number < self._links:
             self.post_message(self.LinkChosen(number))
 
 
@@ -149,7 +147,7 @@ class DetailPane(Container):
             self.links = ()
             title.left, title.right = ("DETAILS", ""), ""
             gone = "nothing selected" if self.seq is None else "this event is no longer kept"
-            self.text.put([[(gone, "quiet")]], {}, home=True)
+            self.text.put([[(gone, "quiet")]], 0, home=True)
             return
         self.links = links_of(self.store, entry.seq)
         run = self.store.run(entry.seq)
@@ -157,11 +155,11 @@ class DetailPane(Container):
         width = self.size.width - 2 * MARGIN
         told = describe(self.store, entry, self.links, width)
         told_json = json_lines(self.store.payload(entry.seq) or "{}", width, unfolded=self.unfolded)
-        lines = [*self._glyphs(told.lines), *self._glyphs(told_json, only="quiet")]
+        lines = [*self._glyphs(told), *self._glyphs(told_json, only="quiet")]
         name, id = title_of(entry)
         title.left = (name, f" {id}" if id else "")
         title.right = self._keys(width)
-        self.text.put(lines, told.link_rows, home=home)
+        self.text.put(lines, len(self.links), home=home)
 
     def _glyphs(self, lines: Sequence[Sequence[Piece]], only: str = "") -> list[list[Piece]]:
         """Our own words in the alphabet that can be drawn; those of a payload are left as they came."""
@@ -321,7 +319,7 @@ class EventsPane(Container):
         self._links()
         along: Link | None = self.detail.along()
         if along is not None and current is not None:
-            self._jump_to(step_along(along, self.store, current, by), remember=False)
+            self._jump_to(step_along(along, current, by), remember=False)
 
     def jump_back(self) -> None:
         while self._jumped_from:
