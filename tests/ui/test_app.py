@@ -48,7 +48,7 @@ async def test_a_key_sends_the_user_event_it_stands_for() -> None:
         assert engine.sent == list(KEYS.values())
         for key in TALK_KEYS:
             engine.sent.clear()
-            app.talker.key.detector.release(0)
+            app.talker.detector.release(0)
             await pilot.press(key)
             assert engine.sent == [did.TalkPressed()], key
 
@@ -97,7 +97,7 @@ async def test_losing_the_window_ends_a_hold_and_the_key_must_be_pressed_again()
 async def test_without_releases_a_lone_press_latches() -> None:
     async with showing("ptt") as (app, engine, pilot):
         app.post_message(KeyboardKnown(None))
-        app.talker.key.detector.timing = HoldTiming(first_repeat=0.02)
+        app.talker.detector.timing = HoldTiming(first_repeat=0.02)
         await pilot.press("space")
         await until(pilot, lambda: len(engine.sent) == 2)
         assert engine.sent == [did.TalkPressed(), did.TalkTapped()]
@@ -117,10 +117,10 @@ async def test_space_pauses_an_open_mic_once_ends_a_latch_and_talks_while_connec
         assert engine.sent == [did.PauseToggled()]
         for scene, key in (("latched", "space"), ("no-line", "f8")):
             await change(stage, scene)
-            app.talker.key.detector.release(0)
+            app.talker.detector.release(0)
             await pilot.press(key)
             assert engine.sent[-1] == did.TalkPressed() and len(engine.sent) == (2 if key == "space" else 3)
-            assert app.talker.key.detector.phase == ("spent" if scene == "latched" else "armed")
+            assert app.talker.detector.phase == ("spent" if scene == "latched" else "armed")
 
 
 async def test_space_in_the_message_field_is_a_space_and_f8_talks() -> None:

@@ -175,7 +175,7 @@ async def test_a_huge_paste_is_cut_and_the_form_stays_quick_enough_to_close() ->
 async def test_letters_and_space_in_the_form_are_text_and_never_talk() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         form = await form_of(app, pilot, '{"type": "x"}')
-        app.talker.has_release = True
+        app.talker.detector.has_release = True
         app.post_message(KeyMoved("space", "press"))
         await pilot.press("m", "space", "q")
         await at_rest(pilot)

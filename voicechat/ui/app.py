@@ -258,11 +258,11 @@ class VoiceChatApp(App[int]):
 
     def on_badge_pressed(self, message: messages.BadgePressed) -> None:
         message.stop()
-        self.tell(*self.talker.key.mouse_pressed(self.view))
+        self.talker.mouse_pressed()
 
     def on_badge_released(self, message: messages.BadgeReleased) -> None:
         message.stop()
-        self.tell(*self.talker.key.mouse_released())
+        self.talker.mouse_released()
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         """The window lost the keyboard: a hold ends, painting slows, the title tells what goes on."""

@@ -14,62 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from voicechat.core.user_events import (
-    FocusLost,
-    PauseToggled,
-    TalkPressed,
-    TalkRejoined,
-    TalkReleased,
-    TalkTapped,
-    UserEvent,
-)
-from voicechat.core.view import View
-
-
-class TalkKey:
-    """One talker: the keyboard with its detector, and the mouse on the badge, which always knows its release.
-
-    What a talk key means now. Pure: presses, releases and the state of the session in, user events out.
-
-    In push-to-talk a press opens the mic or ends a latch; in hands-free it pauses the open mic. While no line is up it
-    always talks: the first words are kept.
-    """
-
-    def __init__(self, timing: HoldTiming | None = None) -> None:
-        self.detector = HoldDetector(timing)
-        self._mouse_talks = False
-
-    def pressed(self, view: View, now: float) -> tuple[UserEvent, ...]:
-        """The key went down (or repeated, where the two look alike)."""
-        first = self.detector.phase == "up"
-        meaning = self._meaning(view)
-        told = self.detector.press(now, talks=meaning == "hold")
-        return told if not first or meaning == "hold" else self._spent(meaning)
-
-    def mouse_pressed(self, view: View) -> tuple[UserEvent, ...]:
-        """The mouse went down on the badge."""
-        meaning = self._meaning(view)
-        self._mouse_talks = meaning == "hold"
-        return (TalkPressed(source="mouse"),) if meaning != "pause" else self._spent(meaning)
-
-    def mouse_released(self) -> tuple[UserEvent, ...]:
-        """The mouse came up."""
-        talked, self._mouse_talks = self._mouse_talks, False
-        return (TalkReleased(source="mouse"),) if talked else ()
-
-    @staticmethod
-    def _spent(meaning: str) -> tuple[UserEvent, ...]:
-        if meaning == "unlatch":
-            return (TalkPressed(),)
-        return (PauseToggled(),) if meaning == "pause" else ()
-
-    @staticmethod
-    def _meaning(view: View) -> str:
-        if view.mic.state == "latched":
-            return "unlatch"
-        hands_free = view.mic.turn_mode != "push-to-talk" and view.connection.phase == "open"
-        return "pause" if hands_free and view.mic.state != "remote" else "hold"
-
+from voicechat.core.user_events import FocusLost, TalkPressed, TalkRejoined, TalkReleased, TalkTapped, UserEvent
 
 Phase = Literal["up", "armed", "held", "grace", "spent"]
 
@@ -113,7 +58,6 @@ class HoldDetector:
 
     @property
     def is_down(self) -> bool:
-        """A hold is going on as far as we know."""
         return self.phase in ("armed", "held")
 
     @property
@@ -165,7 +109,6 @@ class HoldDetector:
         self.phase, self._last, self._repeats_seen = "held", now, True
 
     def release(self, now: float) -> tuple[UserEvent, ...]:
-        """A true release."""
         was_down, self.phase = self.is_down, "up"
         return (TalkReleased(),) if was_down else ()
 

@@ -6,8 +6,9 @@ so that `loud`, `vc.deafen` and `f9` find what they mean.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
@@ -16,7 +17,6 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 
 from voicechat.core import user_events as did
-from voicechat.engine.link import DeviceSide
 from voicechat.protocol.event_shapes import client_types
 from voicechat.ui.bindings import ACTIONS, Action, keys_of, spoken
 from voicechat.ui.sanitise import clean
@@ -34,7 +34,7 @@ class Command:
 
     title: str
     words: str
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], object]
     key: str = ""
     """How its key is called now."""
     also: str = ""
@@ -70,47 +70,23 @@ def commands(app: VoiceChatApp) -> Iterator[Command]:
     for action in ACTIONS:
         keys = keys_of(action.id, app.keymap)
         also = f"{action.id} {keys.replace(',', ' ')}"
-        run = "record(True)" if action.id == "vc.record" else action.action
-        key = spoken(keys) if keys else ""
-        yield Command(title_of(action), action.words, _acting(app, run), key, also)
+        run = partial(app.run_action, "record(True)" if action.id == "vc.record" else action.action)
+        yield Command(title_of(action), action.words, run, spoken(keys) if keys else "", also)
     for kind in client_types(app.talk.connection.dialect):
-        fill = _acting(app, f"manual('template', {kind!r})")
+        fill = partial(app.run_action, f"manual('template', {kind!r})")
         yield Command(f"Send event: {kind}", "open the form with it", fill, is_listed=False)
-    yield Command("Theme", "choose the colours", _calling(app.action_change_theme))
+    yield Command("Theme", "choose the colours", app.action_change_theme)
     for name in sorted(app.available_themes):
-        yield Command(f"Theme: {name}", "use these colours", _theming(app, name), also="theme colours", is_listed=False)
-    yield from _devices(app, "Microphone", app.talk.devices.mics)
-    yield from _devices(app, "Loudspeaker", app.talk.devices.speakers)
-
-
-def _devices(app: VoiceChatApp, name: str, side: DeviceSide) -> Iterator[Command]:
-    """Devices by name, as far as they were asked for: the drawer (`d`) makes the list."""
-    for wish in ("default", "none", *(row.name for row in side.rows)):
-        chosen = did.DevicesChosen(mic=wish) if name == "Microphone" else did.DevicesChosen(speaker=wish)
-        shown = {"default": "follow the system", "none": "none at all"}.get(wish, clean(wish, one_line=True))
-        yield Command(f"{name}: {shown}", "use this device", _telling(app, chosen), also="device", is_listed=False)
-
-
-def _acting(app: VoiceChatApp, action: str) -> Callable[[], Awaitable[None]]:
-    async def run() -> None:
-        await app.run_action(action)
-
-    return run
-
-
-def _calling(act: Callable[[], object]) -> Callable[[], Awaitable[None]]:
-    async def run() -> None:
-        act()
-
-    return run
-
-
-def _theming(app: VoiceChatApp, name: str) -> Callable[[], Awaitable[None]]:
-    return _calling(lambda: setattr(app, "theme", name))
-
-
-def _telling(app: VoiceChatApp, event: did.UserAct) -> Callable[[], Awaitable[None]]:
-    return _calling(lambda: app.tell(event))
+        use = partial(setattr, app, "theme", name)
+        yield Command(f"Theme: {name}", "use these colours", use, also="theme colours", is_listed=False)
+    for title, field, side in (
+        ("Microphone", "mic", app.talk.devices.mics),
+        ("Loudspeaker", "speaker", app.talk.devices.speakers),
+    ):
+        for name in ("default", "none", *(row.name for row in side.rows)):  # the drawer makes the list
+            shown = {"default": "follow the system", "none": "none at all"}.get(name, clean(name, one_line=True))
+            use = partial(app.tell, did.DevicesChosen(**{field: name}))
+            yield Command(f"{title}: {shown}", "use this device", use, also="device", is_listed=False)
 
 
 class PaletteScreen(CommandPalette):
@@ -133,7 +109,6 @@ class Palette(Provider):
         return cast("VoiceChatApp", self.app)
 
     async def discover(self) -> Hits:
-        """What is shown before anything is typed."""
         for command in commands(self._app):
             if command.is_listed:
                 yield DiscoveryHit(command.line, command.run, text=command.title)
@@ -149,5 +124,5 @@ class Palette(Provider):
 
     async def _system(self, query: str) -> AsyncIterator[Hit]:
         if query.lower().startswith(SYSTEM) and (text := query[len(SYSTEM) :].strip()):
-            run = _telling(self._app, did.ItemTextEntered(clean(text), "system"))
+            run = partial(self._app.tell, did.ItemTextEntered(clean(text), "system"))
             yield Hit(BY_TITLE + 1, f"system: {clean(text, one_line=True)}", run, help="tell the model this, no answer")

@@ -9,7 +9,9 @@ takes `Content` (a plain `str` would be read as markup there).
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import msgspec
@@ -69,12 +71,7 @@ def show(text: str) -> str:
 
 def escaped(text: str) -> str:
     """For JSON that is edited: what is unsafe is written as JSON itself writes it, so the meaning stays."""
-    return _UNSAFE.sub(lambda m: "".join(f"\\u{unit:04x}" for unit in _utf16(m[0])), text)
-
-
-def _utf16(character: str) -> tuple[int, ...]:
-    raw = character.encode("utf-16-be", "surrogatepass")
-    return tuple(int.from_bytes(raw[at : at + 2], "big") for at in range(0, len(raw), 2))
+    return _UNSAFE.sub(lambda m: json.dumps(m[0])[1:-1], text)
 
 
 def safe(text: str) -> Content:
@@ -93,9 +90,12 @@ def cleaned(record: Record) -> Record:
         return record if all(a is b for a, b in zip(parts, record, strict=True)) else cast(Record, parts)
     if record is None or isinstance(record, float | int):
         return record
-    if not (names := _names(type(record))):
-        return record
-    changes = _changes(record, names)
+    kind: type = type(record)
+    changes: dict[str, object] = {}
+    for name in _names(kind):
+        value = getattr(record, name)
+        if type(value) not in _PLAIN and (made := cleaned(value)) is not value:
+            changes[name] = made
     if not changes:
         return record
     if isinstance(record, msgspec.Struct):
@@ -103,28 +103,9 @@ def cleaned(record: Record) -> Record:
     return cast(Record, dataclasses.replace(cast("DataclassInstance", record), **changes))
 
 
-_known: dict[type, tuple[str, ...]] = {}
-
-
+@cache
 def _names(kind: type) -> tuple[str, ...]:
     """The fields of a kind of record, looked up once: a state has eighty values and comes ten times a second."""
-    names = _known.get(kind)
-    if names is None:
-        if dataclasses.is_dataclass(kind):
-            names = tuple(field.name for field in dataclasses.fields(kind))
-        else:
-            names = tuple(kind.__struct_fields__) if issubclass(kind, msgspec.Struct) else ()
-        _known[kind] = names
-    return names
-
-
-def _changes(record: object, names: tuple[str, ...]) -> dict[str, object]:
-    changes: dict[str, object] = {}
-    for name in names:
-        value = getattr(record, name)
-        if type(value) in _PLAIN:
-            continue
-        made = cleaned(value)
-        if made is not value:
-            changes[name] = made
-    return changes
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind))
+    return tuple(kind.__struct_fields__) if issubclass(kind, msgspec.Struct) else ()

@@ -13,12 +13,11 @@ from textual.reactive import reactive
 from voicechat.engine.link import FromEngine, Jumped, Numbers, Playing
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.ui import messages
-from voicechat.ui.app import VoiceChatApp, run_screen
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.feed import Feed
 from voicechat.ui.inspector.entries import KEEP_OF_TAPE
-from voicechat.ui.options import Engine, Player, UiOptions
+from voicechat.ui.options import Player, UiOptions
 from voicechat.ui.paint import Painted, Palette, Row, clock
-from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.talker import Talker
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.event_list import EventList
@@ -26,19 +25,10 @@ from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.transcript import Transcript, TurnList
 
 
-def begin_anew(talk: TalkScreen, jumped: Jumped) -> None:
-    """Another talk, or the same from the start: nothing that was shown of it counts."""
-    talk.findings = ()
-    talk.numbers = Numbers(0.0, Figures())
-    talk.query_one(Transcript).begin_anew()
-    talk.developer.jump(jumped)
-
-
 class NoTalker(Talker):
     """The talk key of a replay: its releases mean nothing, and it arrives as any other key."""
 
     def is_talk_key(self, key: str) -> bool:
-        """None is."""
         return False
 
 
@@ -47,23 +37,23 @@ class ViewerFeed(Feed):
 
     def take(self, record: FromEngine) -> None:
         """At a jump the panes forget what is void, or learn what was left out."""
+        talk = self.app.talk
         match record:
             case Playing():
                 self.app.query_one(ReplayLine).playing = record
-                self.app.talk.query_one(Foot).replay = "paused" if record.is_paused else "playing"
-            case Jumped() if record.anew:
-                begin_anew(self.app.talk, record)
+                talk.query_one(Foot).replay = "paused" if record.is_paused else "playing"
             case Jumped():
-                self.app.talk.developer.jump(record)
+                if record.anew:  # another talk, or the same from the start: nothing that was shown of it counts
+                    talk.findings = ()
+                    talk.numbers = Numbers(0.0, Figures())
+                    talk.query_one(Transcript).begin_anew()
+                talk.developer.jump(record)
             case _:
                 super().take(record)
 
 
 class TapApp(VoiceChatApp):
-    """Shows; nobody is on air here.
-
-    The screen of a tap: the same as a talk's, begun anew with every client that calls.
-    """
+    """The screen of a tap: the same as a talk's, begun anew with every client that calls."""
 
     FEED = ViewerFeed
 
@@ -72,20 +62,12 @@ class TapApp(VoiceChatApp):
         self.leave(0)
 
 
-def run_tap_app(engine: Engine, options: UiOptions) -> int:
-    """Run the screen until the user leaves. The exit status."""
-    return run_screen(TapApp(engine, options))
-
-
 SHORTEST_BAR = 12
 """Columns below which the bar says nothing."""
 
 
 class ReplayLine(Painted):
-    """Takes what the replay tells of itself; a click goes to that moment.
-
-    One row above the deck: where a replay is, how fast it goes, and what cannot be had of it.
-    """
+    """One row above the deck: where a replay is, how fast it goes, and what is missing; a click goes to that moment."""
 
     playing: reactive[Playing] = reactive(Playing(0.0, 0.0))
 
@@ -102,7 +84,6 @@ class ReplayLine(Painted):
         """First column and width of the bar, as it was painted."""
 
     def on_click(self, event: events.Click) -> None:
-        """The moment under the pointer."""
         first, width = self._bar
         if first <= event.x < first + width and width > 1:
             self.post_message(self.Wanted((event.x - first) / (width - 1) * self.playing.length))
@@ -115,7 +96,8 @@ class ReplayLine(Painted):
             row.own("‖ paused ", "warning", bold=True)
         else:
             row.own("▶ ", "success", bold=True)
-        row.own(position(now.at, now.length), bold=True).own(f" / {clock(now.length)} ")
+        tenth = f".{int(now.at * 10) % 10}" if now.length < 36_000 else ""  # a step from event to event must be seen
+        row.own(clock(now.at) + tenth, bold=True).own(f" / {clock(now.length)} ")
         right = row.part().own(f" ×{now.speed:g} ", "foreground", bold=now.speed != 1.0)
         if now.remark and row.cells + right.cells + len(now.remark) + SHORTEST_BAR + 2 <= width:
             right.own(f"· {now.remark} ", "quiet")
@@ -127,11 +109,6 @@ class ReplayLine(Painted):
             past = round(room * min(1.0, now.at / now.length)) if now.length else 0
             row.own("━" * past, "accent").own("─" * (room - past), "rule")
         return [row.end_with(right)]
-
-
-def position(at: float, length: float) -> str:
-    """`4:12.3`: a step from event to event must be seen."""
-    return f"{clock(at)}.{int(at * 10) % 10}" if length < 36_000 else clock(at)
 
 
 LEAP = 5.0
@@ -183,15 +160,12 @@ class ReplayApp(VoiceChatApp):
 
     # time
     def action_replay_by(self, seconds: float) -> None:
-        """A leap."""
         self.player.seek_by(seconds)
 
     def action_replay_to(self, end: str) -> None:
-        """The start or the end."""
         self.player.seek_to(0.0 if end == "start" else math.inf)
 
     def action_replay_step(self, by: int) -> None:
-        """The next or the previous event."""
         self.player.step(by)
 
     def action_talk(self) -> None:
@@ -206,7 +180,6 @@ class ReplayApp(VoiceChatApp):
             super().action_switch(name, *args)
 
     def on_replay_line_wanted(self, message: ReplayLine.Wanted) -> None:
-        """A click on the bar."""
         self.player.seek_to(message.t)
 
     def on_badge_pressed(self, message: messages.BadgePressed) -> None:
@@ -222,7 +195,6 @@ class ReplayApp(VoiceChatApp):
 
     # what is different where nobody is on air
     async def action_quit(self) -> None:
-        """Leave without a question."""
         self.leave(0)
 
     def name_window(self) -> None:
