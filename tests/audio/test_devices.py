@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import builtins
 import sys
+from typing import Literal
 
 import pytest
 
+from tests.support.each import each
 from tests.support.vaudio import VirtualAudio, virtual_audio
 from voicechat.audio.devices import DeviceList, arrange, find_device, list_devices
 from voicechat.errors import AudioDeviceError
@@ -41,13 +43,8 @@ LAPTOP = arrange(
 )
 
 
-def test_on_linux_the_sound_server_comes_before_a_raw_card() -> None:
+def test_on_linux_the_sound_server_comes_before_a_raw_card_and_pipewire_before_pulse() -> None:
     assert LAPTOP.default_input == LAPTOP.default_output == "pulse"
-    assert find_device(LAPTOP, "default", "input").name == "pulse"
-    assert find_device(LAPTOP, "", "output").index == 3
-
-
-def test_pipewire_comes_before_pulse() -> None:
     devices = arrange([device(0, "pulse", 2, 2), device(1, "pipewire", 2, 2)], [host("ALSA", 0, 0)])
     assert devices.default_input == "pipewire"
 
@@ -57,34 +54,28 @@ def test_without_a_sound_server_the_systems_own_choice_counts() -> None:
         [device(0, "Built-in Microphone", 1, 0), device(1, "USB Mic", 1, 0), device(2, "Speakers", 0, 2)],
         [host("Core Audio", 1, 2)],
     )
-    assert devices.default_input == "USB Mic"
-    assert devices.default_output == "Speakers"
-    assert devices.problem == ""
+    assert (devices.default_input, devices.default_output, devices.problem) == ("USB Mic", "Speakers", "")
 
 
 def test_a_device_is_found_by_name_part_of_it_in_any_case_or_number() -> None:
-    assert find_device(LAPTOP, "pulse", "input").index == 3
-    assert find_device(LAPTOP, "usb mic", "input").index == 2
-    assert find_device(LAPTOP, "2", "input").index == 2
+    for wish, index in {"default": 3, "": 3, "pulse": 3, "usb mic": 2, "2": 2}.items():
+        assert find_device(LAPTOP, wish, "input").index == index
 
 
-def test_a_wish_that_fits_two_names_them_both() -> None:
-    with pytest.raises(AudioDeviceError, match="fits several loudspeakers") as caught:
-        find_device(LAPTOP, "hda", "output")
-    assert "0 HDA Intel: ALC257 Analog" in caught.value.hint
-    assert "1 HDA Intel: HDMI 0" in caught.value.hint
-    assert "pulse" not in caught.value.hint
-
-
-def test_an_unknown_wish_names_all_there_are() -> None:
-    with pytest.raises(AudioDeviceError, match="no microphone called “headset”") as caught:
-        find_device(LAPTOP, "headset", "input")
-    assert "2 USB Microphone" in caught.value.hint
-
-
-def test_a_loudspeaker_is_not_a_microphone() -> None:
-    with pytest.raises(AudioDeviceError):
-        find_device(LAPTOP, "1", "input")
+@each(
+    ("wish", "side", "message", "named", "unnamed"),
+    [
+        ("hda", "output", "fits several loudspeakers", ["0 HDA Intel: ALC257 Analog", "1 HDA Intel: HDMI 0"], "pulse"),
+        ("headset", "input", "no microphone called “headset”", ["2 USB Microphone", "pulse"], "HDMI"),
+        ("1", "input", "no microphone", [], "HDMI"),
+    ],
+)
+def test_an_ambiguous_or_unknown_device_is_refused_with_those_there_are(
+    wish: str, side: Literal["input", "output"], message: str, named: list[str], unnamed: str
+) -> None:
+    with pytest.raises(AudioDeviceError, match=message) as caught:
+        find_device(LAPTOP, wish, side)
+    assert all(name in caught.value.hint for name in named) and unnamed not in caught.value.hint
 
 
 def test_windows_shows_each_device_once_and_under_the_fast_interface() -> None:
@@ -111,44 +102,34 @@ def test_a_machine_without_any_device_gets_a_sentence_and_a_cure() -> None:
     assert caught.value.retryable
 
 
-def without_portaudio(monkeypatch: pytest.MonkeyPatch) -> DeviceList:
-    """As on a machine where the library is not installed: the import of sounddevice raises OSError."""
+def listed_where_the_import_fails(error: Exception, monkeypatch: pytest.MonkeyPatch) -> DeviceList:
+    """As on a Linux machine where the import of sounddevice raises this."""
     genuine = builtins.__import__
 
-    def refuse(name: str, *args: object) -> object:
+    def fail(name: str, *args: object) -> object:
         if name == "sounddevice":
-            raise OSError("PortAudio library not found")
+            raise error
         return genuine(name, *args)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    monkeypatch.setattr(builtins, "__import__", refuse)
+    monkeypatch.setattr(builtins, "__import__", fail)
     monkeypatch.setattr(sys, "platform", "linux")
     return list_devices()
 
 
 def test_a_missing_portaudio_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    devices = without_portaudio(monkeypatch)
+    devices = listed_where_the_import_fails(OSError("PortAudio library not found"), monkeypatch)
     assert devices.is_portaudio_missing
     assert "sudo apt install libportaudio2" in devices.hint
 
 
-def test_a_broken_sound_configuration_is_a_sentence_and_may_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine = builtins.__import__
-
+def test_a_broken_sound_configuration_is_reported_and_may_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
     class PortAudioError(Exception):
         pass
 
-    def fail(name: str, *args: object) -> object:
-        if name == "sounddevice":
-            raise PortAudioError("Error initializing PortAudio: Unanticipated host error [PaErrorCode -9999]", -9999)
-        return genuine(name, *args)  # type: ignore[arg-type]  # passed on as it came
-
-    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
-    monkeypatch.setattr(builtins, "__import__", fail)
-    devices = list_devices()
-    assert devices.problem == (
-        "the sound system does not start: Error initializing PortAudio: Unanticipated host error"
-    )
+    words = "Error initializing PortAudio: Unanticipated host error"
+    devices = listed_where_the_import_fails(PortAudioError(f"{words} [PaErrorCode -9999]", -9999), monkeypatch)
+    assert devices.problem == f"the sound system does not start: {words}"
     assert not devices.is_portaudio_missing
 
 

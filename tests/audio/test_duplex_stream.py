@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 
 from tests.audio.sound_machine import FakeOpener, Machine, listed, machine, run, watched
 from tests.support.nearly import nearly
@@ -31,77 +32,6 @@ def test_each_callback_is_one_step_of_the_path_and_reaches_both_ears(machine: Ma
     assert np.array_equal(fill[:, 0], fill[:, 1])
     assert machine.path.snapshot().late == 1
     assert machine.path.snapshot().mic_name == "usb"
-
-
-def test_without_a_microphone_the_assistant_is_still_heard() -> None:
-    opener = FakeOpener()
-    opener.refused = {"usb", "default"}
-    machine = Machine(opener)
-    machine.stream.start()
-    assert opener.wishes[-1] == (None, "box")
-    assert machine.facts == [fact.DeviceProblem(100.0, "no usb", "plug it in")]
-    assert machine.stream.problem == "no usb\n  plug it in"
-    assert machine.stream.mic_name == "none"
-    machine.stream.close()
-
-
-def test_a_missing_microphone_gives_way_to_the_default_with_a_note() -> None:
-    opener = FakeOpener()
-    opener.refused = {"usb"}
-    machine = Machine(opener)
-    machine.stream.start()
-    assert opener.wishes[-1] == ("default", "box")
-    (told,) = machine.facts
-    assert isinstance(told, fact.DeviceHint)
-    assert told.reason == "no usb; microphone default, loudspeaker box meanwhile"
-    machine.stream.close()
-
-
-def test_without_any_device_the_talk_runs_and_a_device_that_appears_is_taken() -> None:
-    opener = FakeOpener()
-    opener.refused = {"usb", "box", "default"}
-    machine = Machine(opener)
-    machine.stream.start()
-    assert len(machine.of(fact.DeviceProblem)) == 1
-    machine.path.close_mic()
-    machine.check(1.0)
-    opener.refused = set()
-    machine.check(5.0)
-    assert machine.of(fact.StreamRestored)
-    assert machine.stream.problem == ""
-    machine.stream.close()
-
-
-def test_without_the_sound_library_nobody_keeps_trying() -> None:
-    opener = FakeOpener()
-    opener.refused = {"usb", "box", "default"}
-    opener.is_hopeless = True
-    machine = Machine(opener)
-    machine.stream.start()
-    tried = len(opener.wishes)
-    machine.check(60.0)
-    assert len(opener.wishes) == tried
-    machine.stream.close()
-
-
-def test_a_device_at_44100_is_brought_to_the_paths_rate() -> None:
-    machine = Machine(FakeOpener(rate=44_100))
-    machine.stream.start()
-    machine.path.set_source(SteadyTone(level=0.5))
-    times = np.arange(44_100) / 44_100
-    mic = (np.sin(2 * np.pi * 500 * times) * 0.1).astype(np.float32).reshape(100, 441, 1)
-    played = np.concatenate([machine.device.call(block) for block in mic])[:, 0]
-    spectrum = np.abs(np.fft.rfft(played[4_410:] * np.hanning(len(played) - 4_410)))
-    assert np.argmax(spectrum) * 44_100 / (len(played) - 4_410) == pytest.approx(500, abs=2)
-    assert machine.path.snapshot().in_db == pytest.approx(-23.0, abs=1.0)
-    machine.stream.close()
-
-
-def test_stereo_microphones_are_mixed(machine: Machine) -> None:
-    heard = np.stack([np.full(480, 0.5), np.full(480, 0.1)], axis=1).astype(np.float32)
-    for _ in range(2):
-        machine.device.call(heard)
-    assert machine.path.snapshot().in_db == pytest.approx(20 * np.log10(0.3), abs=0.1)
 
 
 def test_without_a_sound_server_the_systems_new_default_is_opened_by_us(watched: Machine) -> None:
@@ -195,3 +125,39 @@ def test_a_repair_that_never_returns_is_measured_and_blocks_nothing(machine: Mac
     hangs.set()
     machine.stream.settle(5.0)
     assert machine.stream.stuck_for(machine.now + 7.0) == 0.0
+
+
+@contextmanager
+def refusing(*refused: str, is_hopeless: bool = False) -> Iterator[Machine]:
+    """A stream that starts while these devices cannot be had."""
+    machine = Machine()
+    machine.opener.refused, machine.opener.is_hopeless = set(refused), is_hopeless
+    machine.stream.start()
+    yield machine
+    machine.stream.close()
+
+
+def test_a_missing_microphone_gives_way_to_the_default_and_without_one_answers_are_still_heard() -> None:
+    with refusing("usb") as machine:
+        assert machine.opener.wishes[-1] == ("default", "box")
+        (told,) = machine.facts
+        assert isinstance(told, fact.DeviceHint)
+        assert told.reason == "no usb; microphone default, loudspeaker box meanwhile"
+    with refusing("usb", "default") as machine:
+        assert machine.opener.wishes[-1] == (None, "box")
+        assert machine.facts == [fact.DeviceProblem(100.0, "no usb", "plug it in")]
+        assert (machine.stream.problem, machine.stream.mic_name) == ("no usb\n  plug it in", "none")
+
+
+def test_without_any_device_one_that_appears_is_taken_and_without_the_library_nothing_is_tried() -> None:
+    with refusing("usb", "box", "default") as machine:
+        assert len(machine.of(fact.DeviceProblem)) == 1
+        machine.path.close_mic()
+        machine.check(1.0)
+        machine.opener.refused = set()
+        machine.check(5.0)
+        assert machine.of(fact.StreamRestored) and machine.stream.problem == ""
+    with refusing("usb", "box", "default", is_hopeless=True) as machine:
+        tried = len(machine.opener.wishes)
+        machine.check(60.0)
+        assert len(machine.opener.wishes) == tried

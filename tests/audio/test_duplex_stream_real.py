@@ -17,7 +17,6 @@ from tests.support.vaudio import VirtualAudio, until, virtual_audio
 from voicechat.audio import facts as fact
 from voicechat.audio.blocks import Frame
 from voicechat.audio.buffering import BALANCED
-from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.open import DuplexStream
 from voicechat.audio.path import AudioPath
 from voicechat.audio.portaudio import PortAudioOpener, Samples
@@ -162,16 +161,3 @@ def busiest_after_stalls(virtual_audio: VirtualAudio) -> float:
 def thread_seconds(threads: Iterable[int]) -> float:
     """CPU time of threads of this process."""
     return sum(int(Path(f"/proc/self/task/{thread}/schedstat").read_text().split()[0]) for thread in threads) / 1e9
-
-
-@pytest.mark.audio
-def test_one_side_may_be_a_file_or_nothing(virtual_audio: VirtualAudio) -> None:
-    for mic, speaker in (("default", None), (None, "default")):
-        facts: list[fact.AudioFact] = []
-        path = AudioPath(facts.append, processor=PassThroughProcessor())
-        stream = DuplexStream(path, mic=mic, speaker=speaker)
-        stream.start()
-        path.set_source(SteadyTone())
-        until(lambda facts=facts: bool(facts), 5.0, f"no callback with {mic} and {speaker}")  # type: ignore[misc]
-        assert isinstance(facts[0], fact.AssistantHeard)
-        stream.close()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 import wave
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from tests.support.speech import Sound, noise
 from voicechat.audio.files import WavMic, WavSpeaker, _parse
 from voicechat.errors import AudioDeviceError
@@ -56,6 +58,14 @@ def wav(
     return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WAVE" + chunks
 
 
+LIST = b"LIST" + struct.pack("<I", 5) + b"title\x00"
+
+
+def mic_of(folder: Path, content: bytes) -> WavMic:
+    (folder / "question.wav").write_bytes(content)
+    return WavMic(folder / "question.wav")
+
+
 def heard(mic: WavMic) -> Sound:
     pieces = []
     while not mic.finished:
@@ -63,24 +73,22 @@ def heard(mic: WavMic) -> Sound:
     return np.concatenate(pieces)
 
 
-@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 44_100, 48_000, 96_000])
-@pytest.mark.parametrize(
-    ("bits", "is_float", "channels", "extensible"),
+@each(
+    ("rate", "bits", "is_float", "channels", "extensible"),
     [
-        (16, False, 1, False),
-        (8, False, 2, False),
-        (24, False, 2, True),
-        (32, False, 1, False),
-        (32, True, 6, False),
-        (64, True, 1, True),
+        (8_000, 16, False, 1, False),
+        (16_000, 8, False, 2, False),
+        (22_050, 24, False, 2, True),
+        (44_100, 32, False, 1, False),
+        (48_000, 32, True, 6, False),
+        (96_000, 64, True, 1, True),
     ],
 )
 def test_any_wav_is_heard_as_mono_at_48_khz(
     tmp_path: Path, rate: int, bits: int, is_float: bool, channels: int, extensible: bool
 ) -> None:
-    file = tmp_path / "question.wav"
-    file.write_bytes(wav(tone(rate), rate, channels=channels, bits=bits, is_float=is_float, extensible=extensible))
-    mic = WavMic(file)
+    content = wav(tone(rate), rate, channels=channels, bits=bits, is_float=is_float, extensible=extensible)
+    mic = mic_of(tmp_path, content)
     assert mic.duration == pytest.approx(1.0, abs=0.005)
     sound = heard(mic)[4_800:43_200]
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
@@ -89,38 +97,26 @@ def test_any_wav_is_heard_as_mono_at_48_khz(
 
 
 def test_after_its_end_a_file_is_silent(tmp_path: Path) -> None:
-    file = tmp_path / "short.wav"
-    file.write_bytes(wav(tone(48_000, 0.015), 48_000))
-    mic = WavMic(file)
-    read = [mic.read().any() for _ in range(3)]
-    assert read == [True, True, False]
+    mic = mic_of(tmp_path, wav(tone(48_000, 0.015), 48_000))
+    assert [mic.read().any() for _ in range(3)] == [True, True, False]
     assert mic.finished
 
 
-def test_a_file_of_a_program_that_was_killed_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    for size in (0, 0xFFFFFFFF, 10_000_000):
-        file = tmp_path / f"killed{size}.wav"
-        file.write_bytes(wav(tone(48_000), 48_000, data_size=size))
-        assert WavMic(file).duration == pytest.approx(1.0)
-
-
-def test_chunks_that_are_not_sound_are_passed_over(tmp_path: Path) -> None:
-    file = tmp_path / "tagged.wav"
-    file.write_bytes(wav(tone(48_000), 48_000, before=b"LIST" + struct.pack("<I", 5) + b"title\x00"))
-    assert WavMic(file).duration == pytest.approx(1.0)
+@each("more", [{"data_size": 0}, {"data_size": 0xFFFFFFFF}, {"data_size": 10_000_000}, {"before": LIST}])
+def test_wrong_sizes_of_a_killed_program_and_chunks_that_are_not_sound_do_no_harm(
+    tmp_path: Path, more: dict[str, Any]
+) -> None:
+    assert mic_of(tmp_path, wav(tone(48_000), 48_000, **more)).duration == pytest.approx(1.0)
 
 
 def test_broken_floats_are_silence_and_not_a_bang(tmp_path: Path) -> None:
-    file = tmp_path / "nan.wav"
     values = np.full(4_800, np.nan)
     values[::2] = 1e30
-    file.write_bytes(wav(values, 48_000, bits=32, is_float=True))
-    sound = heard(WavMic(file))
-    assert np.all(np.isfinite(sound))
-    assert np.max(np.abs(sound)) <= 1.0
+    sound = heard(mic_of(tmp_path, wav(values, 48_000, bits=32, is_float=True)))
+    assert np.all(np.isfinite(sound)) and np.max(np.abs(sound)) <= 1.0
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "reason"),
     [
         (b"", "RIFF"),
@@ -130,18 +126,19 @@ def test_broken_floats_are_silence_and_not_a_bang(tmp_path: Path) -> None:
         (wav(tone(8_000), 8_000).replace(struct.pack("<HH", 1, 1), struct.pack("<HH", 17, 1), 1), "compressed"),
         (wav(tone(8_000), 8_000).replace(struct.pack("<I", 8_000), struct.pack("<I", 0), 1), "0 Hz"),
     ],
+    ids=lambda value: str(value)[:40],
 )
 def test_what_is_no_wav_is_refused_with_the_reason_and_a_way_out(tmp_path: Path, content: bytes, reason: str) -> None:
-    file = tmp_path / "strange.wav"
-    file.write_bytes(content)
     with pytest.raises(AudioDeviceError, match=reason) as caught:
-        WavMic(file)
+        mic_of(tmp_path, content)
     assert "ffmpeg" in caught.value.hint
 
 
-def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_or_written_is_refused_at_once_by_name(tmp_path: Path) -> None:
     with pytest.raises(AudioDeviceError, match=r"cannot read nowhere\.wav"):
         WavMic(tmp_path / "nowhere.wav")
+    with pytest.raises(AudioDeviceError, match=r"cannot write answer\.wav"):
+        WavSpeaker(tmp_path / "no" / "such" / "folder" / "answer.wav")
 
 
 @given(st.binary(max_size=200), st.booleans())
@@ -153,11 +150,14 @@ def test_no_garbage_escapes_as_another_error(garbage: bytes, with_header: bool) 
         assert str(error)
 
 
-def test_what_the_loudspeaker_played_is_kept_sample_for_sample(tmp_path: Path) -> None:
-    file = tmp_path / "answer.wav"
+def test_what_the_loudspeaker_played_is_kept_sample_for_sample_and_readable_meanwhile(tmp_path: Path) -> None:
+    file, sound = tmp_path / "answer.wav", noise(1.0, level=0.1)
     speaker = WavSpeaker(file)
-    sound = noise(1.0, level=0.1)
-    for start in range(0, 48_000, 480):
+    speaker.write(sound[:480])
+    speaker._write_out(with_header=True)
+    with wave.open(str(file)) as kept:
+        assert kept.getnframes() == 480
+    for start in range(480, 48_000, 480):
         speaker.write(sound[start : start + 480])
     speaker.close()
     speaker.close()
@@ -165,18 +165,3 @@ def test_what_the_loudspeaker_played_is_kept_sample_for_sample(tmp_path: Path) -
         assert (kept.getframerate(), kept.getnchannels(), kept.getsampwidth()) == (48_000, 1, 2)
         samples = np.frombuffer(kept.readframes(kept.getnframes()), dtype="<i2")
     assert np.max(np.abs(samples / 32767 - sound)) < 1e-4
-
-
-def test_a_recording_is_readable_while_it_is_still_being_written(tmp_path: Path) -> None:
-    file = tmp_path / "answer.wav"
-    speaker = WavSpeaker(file)
-    speaker.write(noise(0.01, level=0.1))
-    speaker._write_out(with_header=True)
-    with wave.open(str(file)) as kept:
-        assert kept.getnframes() == 480
-    speaker.close()
-
-
-def test_a_file_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
-    with pytest.raises(AudioDeviceError, match=r"cannot write answer\.wav"):
-        WavSpeaker(tmp_path / "no" / "such" / "folder" / "answer.wav")

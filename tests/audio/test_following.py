@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
+from tests.audio.sound_machine import Seen
+from tests.support.each import each
 from voicechat.audio.device_watch import Follower, OpenEnds, as_moved, fallbacks, halves, reason_to_switch
 from voicechat.audio.devices import Device, DeviceList
 
@@ -21,7 +21,10 @@ def listed(*mics: Device, speakers: tuple[Device, ...] = (BOX,)) -> DeviceList:
     return DeviceList(mics, speakers, "", "")
 
 
-@pytest.mark.parametrize(
+NEW_DEFAULT = (end("Built-in"), end("Headset", is_default=True))
+
+
+@each(
     ("there", "wish", "now", "reason"),
     [
         ((BUILT_IN, HEADSET), "Headset", HEADSET, ""),
@@ -29,28 +32,23 @@ def listed(*mics: Device, speakers: tuple[Device, ...] = (BOX,)) -> DeviceList:
         ((BUILT_IN,), "Headset", BUILT_IN, ""),
         ((BUILT_IN,), "Headset", None, "Built-in is there now"),
         ((BUILT_IN, HEADSET), "default", BUILT_IN, ""),
-        (
-            (end("Built-in"), end("Headset", is_default=True)),
-            "default",
-            BUILT_IN,
-            "the system's default is now Headset",
-        ),
-        ((end("Built-in"), end("Headset", is_default=True)), "Other", BUILT_IN, "the system's default is now Headset"),
+        (NEW_DEFAULT, "default", BUILT_IN, "the system's default is now Headset"),
+        (NEW_DEFAULT, "Other", BUILT_IN, "the system's default is now Headset"),
         ((BUILT_IN,), "Headset", end("Headset", route="usb"), "Headset is gone"),
         ((), "default", BUILT_IN, ""),
         ((BUILT_IN, HEADSET), None, None, ""),
     ],
 )
-def test_what_is_wished_for_is_what_should_be_open(
+def test_the_requested_device_is_used_while_it_is_there_and_the_default_meanwhile(
     there: tuple[Device, ...], wish: str | None, now: Device | None, reason: str
 ) -> None:
     assert reason_to_switch(listed(*there), (wish, "default"), OpenEnds(now, BOX)) == reason
 
 
 def test_a_raw_card_that_looks_absent_because_we_use_it_is_not_left() -> None:
-    ours = end("USB (hw:1,0)", host="ALSA")
-    assert reason_to_switch(listed(end("HDA (hw:0,0)", is_default=True)), ("default", None), OpenEnds(ours)) == ""
-    assert reason_to_switch(listed(end("HDA (hw:0,0)", is_default=True)), ("USB", None), OpenEnds(ours)) == ""
+    ours, there = end("USB (hw:1,0)", host="ALSA"), listed(end("HDA (hw:0,0)", is_default=True))
+    for wish in ("default", "USB"):
+        assert reason_to_switch(there, (wish, None), OpenEnds(ours)) == ""
 
 
 def test_what_a_server_moved_by_itself_is_no_reason_but_has_another_name() -> None:
@@ -68,17 +66,6 @@ def test_one_side_alone_gives_way_before_both_do() -> None:
     assert fallbacks(("default", "default")) == []
     assert halves(("usb", None)) == []
     assert halves(("usb", "box"))[0] == (None, "box")
-
-
-class Seen:
-    """A watcher that sees what the test puts there."""
-
-    def __init__(self) -> None:
-        self.latest: DeviceList | None = None
-
-    def start(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def test_a_device_that_does_not_open_is_tried_less_until_a_change() -> None:

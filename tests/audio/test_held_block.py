@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.each import each
 from tests.support.sources import SteadyTone
 from tests.support.speech import Sound, blocks, noise, spoken
 from voicechat.audio.echo import PassThroughProcessor
@@ -51,52 +52,6 @@ class Talk:
     def interrupted_at(self) -> int:
         (step,) = [step for step, fact in self.told if isinstance(fact, BargeInHappened)]
         return step
-
-
-@pytest.mark.parametrize("before", range(4))
-def test_every_second_block_of_an_open_microphone_completes_a_frame_at_once(before: int) -> None:
-    talk = Talk().hears(*[7] * before)
-    talk.path.open_mic(0.0)
-    for last in range(12, 22, 2):
-        talk.hears(last - 1, last)
-        assert talk.sent == list(range(11, last + 1))
-
-
-def test_also_behind_a_beginning_that_was_sent_ahead() -> None:
-    talk = Talk().hears(1, 2, 3)
-    talk.path.open_mic(0.03)
-    assert talk.hears(4).send(1) == [1, 2, 3, 4]
-    assert talk.hears(5, 6).sent == [1, 2, 3, 4, 5, 6]
-
-
-@pytest.mark.parametrize("before", range(1, 4))
-def test_nothing_from_before_a_press_is_sent_unless_it_is_asked_for(before: int) -> None:
-    talk = Talk().hears(*[7] * before)
-    talk.path.open_mic(0.0)
-    assert talk.hears(11, 12, 13, 14).sent == [11, 12, 13, 14]
-
-
-@pytest.mark.parametrize("spoken_blocks", [1, 2, 3, 4])
-def test_what_was_said_up_to_a_release_is_sent_to_its_last_block(spoken_blocks: int) -> None:
-    talk = Talk()
-    talk.path.open_mic(0.0)
-    said = list(range(11, 11 + spoken_blocks))
-    talk.hears(*said)
-    talk.path.close_mic()
-    talk.hears(99, 99, 99, 99)
-    assert [mark for mark in talk.send(4) if mark] == said
-
-
-@pytest.mark.parametrize("later", [1, 2, 3, 4])
-def test_that_the_last_block_of_a_press_has_left_is_told_in_the_next_step(later: int) -> None:
-    talk = Talk()
-    talk.path.open_mic(0.0)
-    talk.hears(11, 12, 13)
-    talk.path.close_mic()
-    talk.hears(*[99] * later)
-    assert not talk.has_drained
-    talk.send(1)
-    assert talk.hears(99).has_drained
 
 
 def test_a_mute_lets_not_one_block_pass_that_came_after_it() -> None:
@@ -147,3 +102,32 @@ def test_a_step_in_which_a_block_waits_does_none_of_its_work(monkeypatch: pytest
     monkeypatch.setattr(PassThroughProcessor, "process", counted)
     talk.hears_sound(noise(0.1, level=0.0003))
     assert worked == [2, 2, 4, 4, 6, 6, 8, 8, 10, 10]
+
+
+@each("before", range(4))
+def test_every_second_block_of_a_press_completes_a_frame_and_nothing_from_before_it(before: int) -> None:
+    talk = Talk().hears(*[7] * before)
+    talk.path.open_mic(0.0)
+    for last in range(12, 22, 2):
+        talk.hears(last - 1, last)
+        assert talk.sent == list(range(11, last + 1))
+
+
+def test_every_second_block_completes_a_frame_behind_a_pre_roll_too() -> None:
+    talk = Talk().hears(1, 2, 3)
+    talk.path.open_mic(0.03)
+    assert talk.hears(4).send(1) == [1, 2, 3, 4]
+    assert talk.hears(5, 6).sent == [1, 2, 3, 4, 5, 6]
+
+
+@each("count", [1, 2, 3, 4])
+def test_all_blocks_of_a_press_leave_and_the_next_step_tells_that_they_have(count: int) -> None:
+    talk, said = Talk(), list(range(11, 11 + count))
+    talk.path.open_mic(0.0)
+    talk.hears(*said)
+    talk.path.close_mic()
+    talk.hears(*[99] * count)
+    if count % 2:
+        assert not talk.has_drained
+    assert [mark for mark in talk.send(4) if mark] == said
+    assert talk.hears(99).has_drained

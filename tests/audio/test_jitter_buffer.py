@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
+from tests.support.each import each
 from voicechat.audio.jitter_buffer import FRAME, JitterBuffer, JitterStats
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 
@@ -121,104 +121,6 @@ def steady(
     return packets
 
 
-def test_silence_before_anything_came() -> None:
-    line = Line().run([], 0.2)
-    assert all(not frame.any() for frame in line.out)
-    assert line.stats.silence == 10 and line.stats.depth == 0.0
-
-
-@pytest.mark.parametrize("phase", [0.0, 0.005, 0.01, 0.015, 0.0199])
-def test_a_clean_line_adds_less_than_a_frame_and_a_half_and_invents_nothing(phase: float) -> None:
-    line = Line().run(steady(500), 10.0, phase=phase)
-    assert line.decoder.played[:490] == list(range(490))
-    assert line.delay(0) <= 0.02 + 0.031
-    assert line.stats.concealed == 0 and line.stats.fec == 0 and line.stats.dropped == 0
-
-
-def test_sequence_and_timestamp_may_wrap_in_mid_word() -> None:
-    line = Line().run(steady(200), 3.9)
-    assert line.decoder.played == list(range(len(line.decoder.played))) and len(line.decoder.played) > 190
-    assert line.stats.concealed == 0
-
-
-@pytest.mark.parametrize(
-    ("jitter", "lost", "longest_delay", "most_invented"),
-    [
-        (0.01, 0.0, 0.06, 0.01),
-        (0.01, 0.01, 0.08, 0.01),
-        (0.01, 0.05, 0.10, 0.03),
-        (0.01, 0.10, 0.10, 0.05),
-        (0.06, 0.005, 0.2, 0.02),
-    ],
-)
-def test_on_a_bad_line_delay_and_inventions_stay_small(
-    jitter: float, lost: float, longest_delay: float, most_invented: float
-) -> None:
-    line = Line().run(steady(1_500, jitter=jitter, lost=lost, seed=7), 30.0)
-    frames = line.stats.played + line.stats.fec + line.stats.concealed
-    assert line.delay(5.0) <= longest_delay
-    assert line.stats.concealed / frames <= most_invented
-    assert line.decoder.played == sorted(set(line.decoder.played))
-
-
-def test_a_single_lost_packet_is_repaired_from_the_next_and_costs_no_lasting_delay() -> None:
-    packets = [packet for packet in steady(500, jitter=0.03, network=0.05, seed=3) if packet.number != 250]
-    line = Line().run(packets, 10.0)
-    assert line.decoder.repaired == [250]
-    assert line.delay(8.0) <= line.delay(3.0) + 0.021
-
-
-def test_the_first_lost_packet_on_a_clean_line_does_not_slow_the_rest_of_the_call() -> None:
-    packets = [packet for packet in steady(1_000) if packet.number != 100]
-    line = Line().run(packets, 20.0)
-    assert line.delay(15.0) <= 0.02 + 0.041
-
-
-def test_reordered_packets_are_played_in_order() -> None:
-    packets = steady(400)
-    for i in range(40, 380, 17):
-        a, b = packets[i], packets[i + 1]
-        packets[i] = Sent(a.number, b.at, a.said)
-        packets[i + 1] = Sent(b.number, a.at, b.said)
-    line = Line().run(packets, 8.0)
-    assert line.decoder.played == sorted(set(line.decoder.played))
-    assert line.stats.late <= 3
-
-
-def test_a_sudden_bad_patch_makes_the_buffer_grow_at_once_and_shrink_after_it() -> None:
-    calm, rough = steady(250), steady(250, jitter=0.08, network=0.06, first=250, seed=5)
-    after = [Sent(n, n * 0.02 + 0.02, n * 0.02) for n in range(500, 1_500)]
-    line = Line(pause=True).run(calm + rough + after, 30.0)
-    assert line.buffer.stats().concealed < 25
-    assert line.delay(28.0) <= 0.02 + 0.045
-    assert 0.05 < float(np.median([wait for at, wait in line.waits if 7.0 < at < 10.0])) < 0.25
-
-
-def test_shrinking_never_drops_a_word() -> None:
-    stalled = [Sent(p.number, max(p.at, 4.4) if 200 <= p.number < 220 else p.at, p.said) for p in steady(1_000)]
-    line = Line(pause=True).run(stalled, 20.0)
-    assert line.decoder.played[:980] == list(range(980))
-    assert line.stats.dropped == 0 and line.stats.stretched > 0
-    assert line.delay(18.0) <= 0.02 + 0.045
-
-
-def test_sound_without_pause_or_pitch_is_kept_near_the_present_as_well() -> None:
-    """Music on hold, noise: what cannot be shortened unheard is shortened all the same once it is far too late."""
-    stalled = [Sent(p.number, max(p.at, 4.9) if 200 <= p.number < 245 else p.at, p.said) for p in steady(1_500)]
-    line = Line().run(stalled, 30.0)
-    assert line.delay(28.0) <= 0.2
-    assert line.decoder.played[:1_480] == list(range(1_480))
-
-
-def test_a_stall_fades_to_silence_in_100_ms_and_ends_without_a_click() -> None:
-    line = Line()
-    line.run(steady(100), 3.0)
-    dry = next(i for i, frame in enumerate(line.out) if i > 50 and (frame == 500).all())
-    assert not line.out[dry + 5].any() and not line.out[dry + 20].any()
-    assert line.out[dry + 4].any() and abs(int(line.out[dry + 4][-1])) < 20
-    assert line.stats.concealed == 5
-
-
 def test_the_end_of_an_invention_is_no_click() -> None:
     """A hum loses a packet now and then; libopus' inventions of it end at any place of its wave."""
     encoder, buffer = OpusEncoder(fec=False), JitterBuffer(OpusDecoder())
@@ -235,45 +137,6 @@ def test_the_end_of_an_invention_is_no_click() -> None:
     assert steps.max() < 2.5 * np.abs(np.diff(hum.astype(int))).max()
 
 
-def test_after_a_pause_of_the_sender_the_first_word_is_whole() -> None:
-    """DTX, or a server that sends only while it speaks, whose clock runs on: no packet, then the next number."""
-    first = steady(100)
-    second = [Sent(n, n * 0.02 + 3.0 + 0.02, n * 0.02 + 3.0) for n in range(100, 200)]
-    line = Line()
-    for packets, since, until in ((first, 0.0, 5.0), (second, 5.0, 7.1)):
-        line.run(packets, until, since=since)
-    assert line.decoder.played == list(range(200))
-    assert line.delay(5.5) <= 0.02 + 0.06
-    assert line.stats.dropped == 0
-
-
-def test_a_sender_whose_timestamps_run_on_through_its_pause_is_followed_too() -> None:
-    line = Line()
-    line.run(steady(100), 2.0)
-    for number in range(100, 200):
-        said = number * 0.02 + 1.0
-        line.buffer.push(
-            (65_530 + number) & 0xFFFF,
-            (2**32 - 2_000 + number * FRAME + 48_000) & 0xFFFFFFFF,
-            number.to_bytes(4, "big"),
-            said + 0.02,
-            1,
-        )
-        line.run([], said + 0.04, since=said + 0.02)
-    assert line.decoder.played[-90:] == list(range(line.decoder.played[-1] - 89, line.decoder.played[-1] + 1))
-    assert line.decoder.played[-1] >= 197
-
-
-@pytest.mark.parametrize("drift", [200e-6, -200e-6])
-@pytest.mark.parametrize("pause", [True, False])
-def test_clocks_that_differ_by_200_ppm_neither_fill_nor_starve_the_buffer(drift: float, pause: bool) -> None:
-    line = Line(pause)
-    line.decoder.breath = 10
-    line.run(steady(15_000, drift=drift), 299.0)
-    assert line.delay(290.0) <= 0.02 + 0.055
-    assert line.stats.concealed <= 6 and line.stats.dropped == 0
-
-
 def test_a_flush_silences_what_came_and_plays_what_comes() -> None:
     line = Line().run(steady(50, network=0.1), 1.05)
     for packet in (Sent(n, 1.05, n * 0.02) for n in range(50, 60)):
@@ -285,14 +148,6 @@ def test_a_flush_silences_what_came_and_plays_what_comes() -> None:
     assert not set(range(50, 60)) & set(line.decoder.played)
     assert heard_after == list(range(60, 100))
     assert line.stats.dropped >= 10
-
-
-def test_a_flush_does_not_click() -> None:
-    line = Line().run(steady(50), 0.9)
-    line.buffer.flush()
-    frame = line.buffer.pull(0.907)
-    assert not frame[240:].any()
-    assert abs(int(frame[239])) < 100
 
 
 def test_a_backlog_of_many_seconds_is_cut_to_the_newest() -> None:
@@ -319,43 +174,6 @@ def test_a_new_sender_takes_over_and_stragglers_of_the_old_one_are_ignored() -> 
     new = [number for number in line.decoder.played if number >= 1_000]
     assert new == list(range(1_100, 1_100 + len(new))) and len(new) >= 97
     assert line.stats.dropped >= 1
-
-
-def test_a_sender_that_starts_over_with_other_numbers_is_heard() -> None:
-    line = Line().run(steady(100), 1.9)
-    for number in range(100):
-        at = 2.0 + number * 0.02
-        line.buffer.push(20_000 + number, 77 + number * FRAME, (5_000 + number).to_bytes(4, "big"), at, 1)
-        line.run([], at + 0.02, since=at)
-    assert len([number for number in line.decoder.played if number >= 5_000]) >= 97
-
-
-def test_packets_of_60_ms_are_played_gaplessly_too() -> None:
-    class Long(CountingDecoder):
-        def decode(self, payload: bytes) -> Pcm:
-            super().decode(payload)
-            return np.full(3 * FRAME, 4_000, np.int16)
-
-    decoder = Long()
-    buffer = JitterBuffer(decoder)
-    for tick in range(300):
-        now = tick * 0.02
-        if tick % 3 == 0:
-            buffer.push(tick // 3, tick * FRAME, (tick // 3).to_bytes(4, "big"), now)
-        buffer.pull(now + 0.003)
-    assert decoder.played == list(range(len(decoder.played))) and len(decoder.played) >= 98
-    assert buffer.stats().concealed == 0
-
-
-def test_an_undecodable_packet_is_concealed_and_passed() -> None:
-    encoder = OpusEncoder()
-    buffer = JitterBuffer(OpusDecoder())
-    for number in range(100):
-        payload = b"\xff" * 9 if number == 50 else encoder.encode(np.full(FRAME, 500, np.int16))
-        buffer.push(number, number * FRAME, payload, number * 0.02)
-        assert buffer.pull(number * 0.02 + 0.005).shape == (FRAME,)
-    assert buffer.stats().concealed == 1
-    assert buffer.stats().played >= 97
 
 
 def test_a_server_that_floods_with_equal_timestamps_cannot_fill_the_memory() -> None:
@@ -392,3 +210,89 @@ def test_whatever_the_network_does_no_packet_is_played_twice_or_out_of_order(
         assert line.stats.depth <= 2.0
     assert line.decoder.played == sorted(set(line.decoder.played))
     assert not line.buffer._queue
+
+
+def test_before_the_first_packet_there_is_silence() -> None:
+    line = Line().run([], 0.2)
+    assert all(not frame.any() for frame in line.out)
+    assert line.stats.silence == 10 and line.stats.depth == 0.0
+
+
+@each("phase", [0.0, 0.005, 0.01, 0.015, 0.0199])
+def test_a_clean_line_adds_less_than_a_frame_and_a_half_and_invents_nothing(phase: float) -> None:
+    line = Line().run(steady(500), 10.0, phase=phase)
+    assert line.decoder.played[:490] == list(range(490))
+    assert line.delay(0) <= 0.02 + 0.031
+    assert line.stats.concealed == 0 and line.stats.fec == 0 and line.stats.dropped == 0
+
+
+@each(
+    ("jitter", "lost", "longest_delay", "most_invented"),
+    [
+        (0.01, 0.0, 0.06, 0.01),
+        (0.01, 0.01, 0.08, 0.01),
+        (0.01, 0.05, 0.10, 0.03),
+        (0.01, 0.10, 0.10, 0.05),
+        (0.06, 0.005, 0.2, 0.02),
+    ],
+)
+def test_on_a_bad_line_delay_and_inventions_stay_small(
+    jitter: float, lost: float, longest_delay: float, most_invented: float
+) -> None:
+    line = Line().run(steady(1_500, jitter=jitter, lost=lost, seed=7), 30.0)
+    frames = line.stats.played + line.stats.fec + line.stats.concealed
+    assert line.delay(5.0) <= longest_delay
+    assert line.stats.concealed / frames <= most_invented
+
+
+def test_a_single_lost_packet_is_repaired_from_the_next_and_costs_no_lasting_delay() -> None:
+    packets = [packet for packet in steady(500, jitter=0.03, network=0.05, seed=3) if packet.number != 250]
+    line = Line().run(packets, 10.0)
+    assert line.decoder.repaired == [250]
+    assert line.delay(8.0) <= line.delay(3.0) + 0.021
+    clean = Line().run([packet for packet in steady(1_000) if packet.number != 100], 20.0)
+    assert clean.delay(15.0) <= 0.02 + 0.041
+
+
+def test_reordered_packets_are_played_in_order_and_hardly_any_is_late() -> None:
+    packets = steady(400)
+    for i in range(40, 380, 17):
+        a, b = packets[i], packets[i + 1]
+        packets[i : i + 2] = Sent(a.number, b.at, a.said), Sent(b.number, a.at, b.said)
+    line = Line().run(packets, 8.0)
+    assert line.decoder.played == sorted(set(line.decoder.played))
+    assert line.stats.late <= 3
+
+
+@each(("pause", "stall", "delay"), [(True, 20, 0.065), (False, 45, 0.2)])
+def test_after_a_stall_the_delay_shrinks_without_a_lost_word(pause: bool, stall: int, delay: float) -> None:
+    """Also that of noise or music on hold, which cannot be shortened unheard."""
+    until = (200 + stall) * 0.02
+    stalled = [
+        Sent(p.number, max(p.at, until) if 200 <= p.number < 200 + stall else p.at, p.said) for p in steady(1_500)
+    ]
+    line = Line(pause).run(stalled, 30.0)
+    assert line.decoder.played[:1_480] == list(range(1_480))
+    assert line.stats.dropped == 0 and line.stats.stretched > 0
+    assert line.delay(28.0) <= delay
+
+
+def test_a_stall_fades_to_silence_in_100_ms_and_a_flush_in_5_without_a_click() -> None:
+    line = Line().run(steady(100), 3.0)
+    dry = next(i for i, frame in enumerate(line.out) if i > 50 and (frame == 500).all())
+    assert not line.out[dry + 5].any() and not line.out[dry + 20].any()
+    assert line.out[dry + 4].any() and abs(int(line.out[dry + 4][-1])) < 20
+    assert line.stats.concealed == 5
+    flushed = Line().run(steady(50), 0.9)
+    flushed.buffer.flush()
+    frame = flushed.buffer.pull(0.907)
+    assert abs(int(frame[239])) < 100 and not frame[240:].any()
+
+
+@each("drift", [200e-6, -200e-6])
+def test_clocks_that_differ_by_200_ppm_neither_fill_nor_starve_the_buffer(drift: float) -> None:
+    line = Line()
+    line.decoder.breath = 10
+    line.run(steady(15_000, drift=drift), 299.0)
+    assert line.delay(290.0) <= 0.02 + 0.055
+    assert line.stats.concealed <= 6 and line.stats.dropped == 0

@@ -31,10 +31,7 @@ def conversation(near: Sound, *, far_level: float = 0.1, echo: bool = True) -> t
     far = spoken(len(voice) / RATE + 0.1, level=far_level, seed=5)[: len(voice)]
     alone = voice + noise(len(voice) / RATE + 0.1, level=0.0003)[: len(voice)]
     heard = alone + echo_of(far) if echo else alone
-    memory = DuplexMemory()
-    for mic, out in zip(blocks(heard), blocks(far), strict=True):
-        memory.push(mic, out)
-    return memory, alone
+    return remembered(heard, far), alone
 
 
 def restored(near: NearVoice, first: int, last: int) -> Sound:
@@ -48,24 +45,18 @@ def likeness(one: Sound, other: Sound) -> float:
     return float(np.dot(one, other) / np.sqrt(np.dot(one, one) * np.dot(other, other)))
 
 
-def test_a_voice_over_the_answer_comes_out_as_it_was_spoken() -> None:
-    memory, alone = conversation(spoken(0.8, pitch=210.0, seed=11))
-    near = NearVoice(memory, CUT_IN - 29, 1.0)
-    heard = restored(near, CUT_IN + 2, CUT_IN + 60)
-    wanted = alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]
-    assert likeness(heard, wanted) > 0.97
+@pytest.mark.parametrize("echo", [True, False], ids=["loudspeaker", "headphones"])
+def test_a_voice_over_the_response_comes_out_as_it_was_spoken(echo: bool) -> None:
+    memory, alone = conversation(spoken(0.8, pitch=210.0, seed=11), echo=echo)
+    heard = restored(NearVoice(memory, CUT_IN - 29, 1.0), CUT_IN + 2, CUT_IN + 60)
+    assert likeness(heard, alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]) > 0.97
 
 
-def test_the_beginning_of_the_voice_is_found_although_it_was_noticed_late() -> None:
+def test_the_beginning_of_the_voice_is_found_late_and_the_canceller_keeps_what_lies_before() -> None:
     memory, _ = conversation(spoken(0.8, pitch=210.0, seed=11))
     near = NearVoice(memory, CUT_IN - 65, 1.0)
     assert near.began is not None and abs(near.began - CUT_IN) <= 6
     assert near.air == near.began - 30
-
-
-def test_what_lies_well_before_the_voice_stays_as_the_canceller_left_it() -> None:
-    memory, _ = conversation(spoken(0.8, pitch=210.0, seed=11))
-    near = NearVoice(memory, CUT_IN - 65, 1.0)
     assert not restored(near, CUT_IN - 65, CUT_IN - 20).any()
 
 
@@ -75,29 +66,24 @@ def test_the_gain_of_the_gain_control_is_given_to_what_is_restored() -> None:
     assert np.allclose(loud, 2.0 * soft, atol=3e-4)
 
 
-def test_an_answer_that_has_only_begun_teaches_nothing_and_the_cancelled_sound_goes() -> None:
+def remembered(heard: Sound, far: Sound) -> DuplexMemory:
     memory = DuplexMemory()
-    for mic, out in zip(blocks(noise(0.5)), blocks(spoken(0.5)), strict=True):
+    for mic, out in zip(blocks(heard), blocks(far), strict=True):
         memory.push(mic, out)
-    near = NearVoice(memory, 20, 1.0)
+    return memory
+
+
+def test_a_response_that_has_only_begun_teaches_nothing_and_the_cancelled_sound_goes() -> None:
+    near = NearVoice(remembered(noise(0.5), spoken(0.5)), 20, 1.0)
     cancelled = to_int16(np.full(BLOCK, 0.25, np.float32))
     assert near.way is None and near.air == 0
     assert near.block(25, cancelled) is cancelled
 
 
 def test_an_echo_that_follows_no_straight_way_is_left_to_the_canceller() -> None:
-    memory = DuplexMemory()
-    for mic, out in zip(blocks(spoken(5.0, seed=7)), blocks(spoken(5.0, seed=8)), strict=True):
-        memory.push(mic, out)
-    near = NearVoice(memory, 450, 1.0)
+    near = NearVoice(remembered(spoken(5.0, seed=7), spoken(5.0, seed=8)), 450, 1.0)
     assert near.way is None
     assert near.is_over(450)
-
-
-def test_with_headphones_the_microphone_is_taken_as_it_is() -> None:
-    memory, alone = conversation(spoken(0.8, pitch=210.0, seed=11), echo=False)
-    heard = restored(NearVoice(memory, CUT_IN - 29, 1.0), CUT_IN + 2, CUT_IN + 60)
-    assert likeness(heard, alone[(CUT_IN + 1) * BLOCK - LAG : (CUT_IN + 60) * BLOCK - LAG]) > 0.97
 
 
 @pytest.mark.parametrize("echo", [True, False], ids=["loudspeaker", "headphones"])
@@ -108,11 +94,8 @@ def test_the_question_before_a_short_answer_does_not_spoil_what_is_learnt_of_it(
     said = said + noise(len(said) / RATE + 0.1, level=0.0003)[: len(said)]
     far = far[: len(said)]
     heard = said + echo_of(far) if echo else said
-    memory = DuplexMemory()
-    for mic, out in zip(blocks(heard), blocks(far), strict=True):
-        memory.push(mic, out)
     began = 380
-    near = NearVoice(memory, began - 29, 1.0)
+    near = NearVoice(remembered(heard, far), began - 29, 1.0)
     wanted = said[(began + 1) * BLOCK - LAG : (began + 60) * BLOCK - LAG]
     assert likeness(restored(near, began + 2, began + 60), wanted) > 0.95
 
@@ -138,13 +121,9 @@ def test_an_echo_counts_until_the_canceller_has_had_time_to_recover() -> None:
     assert [*counted, memory.is_in_echo] == [False, True, False]
 
 
-def test_a_reopened_device_teaches_nothing_of_the_room_before_it() -> None:
-    memory, _ = conversation(spoken(0.3))
-    memory.forget()
-    assert not memory.mic(1, 500).any() and not memory.far(1, 500).any()
-
-
-@pytest.mark.parametrize("first", (0, 5_000))
-def test_what_is_not_remembered_reads_as_silence(first: int) -> None:
+def test_what_is_not_remembered_reads_as_silence_also_that_before_a_reopened_device() -> None:
     memory, _ = conversation(spoken(3.0))
-    assert not memory.mic(first, 20).any()
+    assert not memory.mic(0, 20).any() and not memory.mic(5_000, 20).any()
+    assert memory.mic(500, 20).any()
+    memory.forget()
+    assert not memory.mic(1, 800).any() and not memory.far(1, 800).any()

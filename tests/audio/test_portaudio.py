@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from tests.support.each import each
 from voicechat.audio.buffering import BUFFERING
 from voicechat.audio.devices import Device, DeviceList
 from voicechat.audio.portaudio import MIC_ROOM, OpenStream, PortAudioOpener, Samples, close_in_time, make_mic_room
@@ -82,6 +83,10 @@ def opening(monkeypatch: pytest.MonkeyPatch, sound: FakeSoundDevice) -> Opening:
     return open_them
 
 
+def alsa(channels: tuple[int, int] = (2, 2), rate: int = 48_000) -> tuple[Device, Device]:
+    return device(0, "Mic", "ALSA", channels[0], rate), device(1, "Box", "ALSA", channels[1], rate)
+
+
 HEARD: list[int] = []
 
 
@@ -137,33 +142,30 @@ def test_on_linux_the_microphone_may_fall_behind_where_the_period_stays_one_bloc
 
 
 def test_a_portaudio_without_alsa_is_left_as_it_is() -> None:
-    assert not make_mic_room(SimpleNamespace(_libname="libm.so.6"))  # type: ignore[arg-type]
-    assert not make_mic_room(SimpleNamespace())  # type: ignore[arg-type]
+    for module in (SimpleNamespace(_libname="libm.so.6"), SimpleNamespace()):
+        assert not make_mic_room(module)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("name", "waits", "frames"), [("low", 0.01, 480), ("balanced", 0.02, 480), ("high", 0.06, 960)]
-)
+@each(("name", "waits", "frames"), [("low", 0.01, 480), ("balanced", 0.02, 480), ("high", 0.06, 960)])
 def test_each_latency_has_its_buffer_and_its_block(
     sound: FakeSoundDevice, opening: Opening, name: str, waits: float, frames: int
 ) -> None:
-    opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"), name)
-    assert (sound.asked[0]["latency"], sound.asked[0]["blocksize"]) == ((waits, waits), frames)
+    opening(*alsa(), name)
+    assert (sound.asked[-1]["latency"], sound.asked[-1]["blocksize"]) == ((waits, waits), frames)
 
 
-@pytest.mark.parametrize(("rate", "frames"), [(44_100, 441), (16_000, 160), (8_000, 80), (96_000, 960), (22_050, 220)])
+@each(("rate", "frames"), [(44_100, 441), (16_000, 160), (8_000, 80), (96_000, 960), (22_050, 220)])
 def test_a_device_that_refuses_48_khz_is_opened_at_its_own_rate(
     sound: FakeSoundDevice, opening: Opening, rate: int, frames: int
 ) -> None:
     sound.refuses = lambda asked: "" if asked["samplerate"] == rate else "Invalid sample rate"
-    opened = opening(device(0, "Mic", "ALSA", 1, rate), device(1, "Box", "ALSA", 2, rate))
-    assert opened.rate == rate
+    assert opening(*alsa(rate=rate)).rate == rate
     assert sound.asked[-1]["blocksize"] == frames
 
 
 def test_a_card_that_insists_on_all_its_channels_gets_them(sound: FakeSoundDevice, opening: Opening) -> None:
     sound.refuses = lambda asked: "" if asked["channels"] == (10, 8) else "Invalid number of channels"
-    opening(device(0, "Studio", "ALSA", 10), device(1, "Surround", "ALSA", 8))
+    opening(*alsa((10, 8)))
     assert sound.asked[-1]["samplerate"] == 48_000
 
 
@@ -180,11 +182,10 @@ def test_the_microphone_that_another_program_holds_is_named_alone(
     assert caught.value.retryable
 
 
-def test_a_refusal_is_told_without_the_call_that_was_refused(sound: FakeSoundDevice, opening: Opening) -> None:
+def test_a_refusal_is_reported_without_the_call_that_was_refused(sound: FakeSoundDevice, opening: Opening) -> None:
     sound.refuses = lambda asked: "Unanticipated host error"
-    with pytest.raises(AudioDeviceError) as caught:
-        opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
-    assert "Unanticipated host error" in caught.value.message
+    with pytest.raises(AudioDeviceError, match="Unanticipated host error") as caught:
+        opening(*alsa())
     assert "Error opening" not in caught.value.message
 
 
@@ -203,26 +204,23 @@ def test_what_windows_forbids_is_said_as_what_it_is(
     assert "Settings > Privacy > Microphone" in caught.value.hint
 
 
-@pytest.mark.parametrize(
+@each(
     ("overflow", "underflow", "flags"),
     [(False, False, 0), (True, False, INPUT_OVERFLOW), (True, True, INPUT_OVERFLOW | OUTPUT_UNDERFLOW)],
 )
 def test_the_two_kinds_of_gap_are_told_apart_and_priming_is_none(
     sound: FakeSoundDevice, opening: Opening, overflow: bool, underflow: bool, flags: int
 ) -> None:
-    class Status:
-        input_overflow = overflow
-        output_underflow = underflow
-
+    class Status(SimpleNamespace):
         def __bool__(self) -> bool:
             return True  # "priming output" is a status too
 
-    opened = opening(device(0, "Mic", "ALSA"), device(1, "Box", "ALSA"))
-    callback = sound.asked[0]["callback"]
+    opened = opening(*alsa())
+    callback = sound.asked[-1]["callback"]
     assert callable(callback)
     silence = np.zeros((480, 1), dtype=np.float32)
     times = SimpleNamespace(currentTime=5.03, inputBufferAdcTime=5.0, outputBufferDacTime=5.055)
-    callback(silence, silence, 480, times, Status())
+    callback(silence, silence, 480, times, Status(input_overflow=overflow, output_underflow=underflow))
     assert opened.times.mic_lag == pytest.approx(0.03)
     assert opened.times.speaker_lead == pytest.approx(0.025)
     assert HEARD.pop() == flags

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.support.each import each
 from voicechat.audio.blocks import BLOCK, Block
 from voicechat.audio.facts import AudioFact, ScriptBegan, ScriptEnded
 from voicechat.audio.open import open_audio
@@ -69,15 +70,13 @@ def test_a_room_has_its_noise_and_is_the_same_in_every_run() -> None:
     assert np.array_equal(heard, Talk(Room(noise=-40.0)).hear(50))
 
 
-@pytest.mark.parametrize("room", [Room(), Room(echo=-20.0, delay=0.06), Room(echo=-6.5, delay=0.25, noise=-60.0)])
+@each("room", [Room(), Room(echo=-20.0, delay=0.06), Room(echo=-6.5, delay=0.25, noise=-60.0)])
 def test_a_wish_furnishes_the_room_it_was_made_from(room: Room) -> None:
     assert is_script(wish_of(room))
     assert room_of(wish_of(room)) == room
 
 
-@pytest.mark.parametrize(
-    "wish", ["script:echo=loud", "script:door=1", "script:echo=12", "script:delay=5", "script:echo"]
-)
+@each("wish", ["script:echo=loud", "script:door=1", "script:echo=12", "script:delay=5", "script:echo"])
 def test_a_room_that_cannot_be_is_refused_with_an_example(wish: str) -> None:
     with pytest.raises(AudioDeviceError) as refusal:
         room_of(wish)

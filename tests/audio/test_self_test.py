@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 import pytest
@@ -48,11 +47,6 @@ def run(hear: Callable[[Sound], Sound]) -> Figures:
     return measure(test, Processing())
 
 
-@cache
-def good_room() -> Figures:
-    return run(Room(0.08, 0.083).hear)
-
-
 @pytest.mark.parametrize(("delay", "gain_db"), [(0.012, -6.0), (0.137, -31.0), (0.61, -20.0)])
 def test_a_chirp_is_found_at_its_delay_and_level_under_noise(delay: float, gain_db: float) -> None:
     heard = noise(0.85, level=0.003, seed=5)
@@ -95,36 +89,25 @@ def test_the_plan_is_as_long_as_asked_and_starts_silent() -> None:
     assert sum(stage.name == "chirp" for stage in plan.stages) == CHIRPS
 
 
-def test_in_a_good_room_the_figures_are_those_of_the_room() -> None:
-    figures = good_room()
+def test_in_a_good_room_the_figures_are_the_rooms_the_echo_goes_and_a_talker_stays() -> None:
+    figures = run(Room(0.08, 0.083).hear)
     assert figures.chirps_heard == CHIRPS
     assert figures.round_trip == pytest.approx(0.093, abs=0.001)  # the block that is heard next is 10 ms later
     assert figures.echo_gain_db == pytest.approx(-22.0, abs=1.0)
     assert figures.noise_db == pytest.approx(-68.0, abs=1.0)
-    assert figures.clipped == 0.0
-    assert figures.echo_fades_after is not None
-    assert figures.echo_fades_after < 0.3
-
-
-def test_in_a_good_room_the_echo_goes_and_a_talker_stays() -> None:
-    figures = good_room()
-    assert figures.loss_steady_db is not None
-    assert figures.loss_steady_db > 25.0
-    assert figures.self_cuts == 0
+    assert (figures.clipped, figures.self_cuts) == (0.0, 0)
+    assert (figures.echo_fades_after or 9.0) < 0.3
+    assert (figures.loss_steady_db or 0.0) > 25.0
     assert figures.near_heard == figures.near_voices
-    assert figures.near_after is not None
-    assert figures.near_after < 1.0
+    assert (figures.near_after or 9.0) < 1.0
 
 
 def test_an_echo_beyond_the_cancellers_reach_is_seen_as_late_and_left_over() -> None:
     figures = run(Room(0.3, 0.56).hear)
     assert figures.round_trip == pytest.approx(0.57, abs=0.001)
-    assert figures.loss_steady_db is not None
-    assert figures.loss_steady_db < 15.0
-    assert figures.rest_over_noise_db is not None
-    assert figures.rest_over_noise_db > 15.0
-    assert figures.echo_fades_after is not None
-    assert figures.echo_fades_after > 0.5
+    assert figures.loss_steady_db is not None and figures.loss_steady_db < 15.0
+    assert (figures.rest_over_noise_db or 0.0) > 15.0
+    assert (figures.echo_fades_after or 0.0) > 0.5
 
 
 def test_a_way_that_changes_under_the_voice_is_seen_by_the_last_chirp() -> None:
@@ -135,10 +118,6 @@ def test_a_way_that_changes_under_the_voice_is_seen_by_the_last_chirp() -> None:
     )
 
 
-def test_an_overdriven_microphone_is_counted() -> None:
-    assert run(Room(0.7, 0.05, drive=9.0, overdrive=5.0).hear).clipped > 0.01
-
-
 def test_with_headphones_no_chirp_comes_back_and_a_talker_is_heard() -> None:
     figures = run(Room(0.0, 0.05).hear)
     assert figures.chirps_heard == 0
@@ -147,14 +126,11 @@ def test_with_headphones_no_chirp_comes_back_and_a_talker_is_heard() -> None:
     assert figures.near_heard == figures.near_voices
 
 
-def test_zeros_are_no_quiet_room() -> None:
+def test_an_overdriven_or_dead_microphone_and_a_voice_in_the_silence_are_noticed() -> None:
+    talk, room = iter(np.split(spoken(30.0), 3_000)), Room(0.7, 0.05, drive=9.0, overdrive=5.0)
+    figures = run(lambda out: room.hear(out) + next(talk))
+    assert figures.clipped > 0.01 and figures.voices_in_silence > 0
     assert run(lambda out: np.zeros(BLOCK, dtype=np.float32)).is_flat
-
-
-def test_somebody_who_speaks_in_the_silence_is_noticed() -> None:
-    talk = iter(np.split(spoken(30.0), 3_000))
-    room = Room(0.1, 0.05)
-    assert run(lambda out: room.hear(out) + next(talk)).voices_in_silence > 0
 
 
 def test_a_run_that_never_began_has_no_figures_but_an_answer() -> None:

@@ -14,10 +14,6 @@ from voicechat.audio.stream_queue import Emptied, Mark, Played, StreamQueue
 BLOCK = 480
 
 
-def ramp(samples: int, start: int = 1) -> NDArray[np.int16]:
-    return (start + np.arange(samples)).astype(np.int16)
-
-
 def loud(seconds: float) -> NDArray[np.int16]:
     return np.full(round(48_000 * seconds), 1_000, np.int16)
 
@@ -31,84 +27,22 @@ class Loudspeaker:
         self.now = 100.0
 
     def play(self, seconds: float) -> NDArray[np.int16]:
-        blocks = []
+        blocks = [np.zeros(0, np.int16)]
         for _ in range(round(seconds * 100)):
             blocks.append(self.queue.pull(self.now, BLOCK))
             self.now += 0.01
-        return np.concatenate(blocks) if blocks else np.zeros(0, np.int16)
+        return np.concatenate(blocks)
+
+    def clock(self) -> list[Played]:
+        return [mark for mark in self.marks if isinstance(mark, Played)]
 
     def last_clock(self) -> tuple[str, float, float, bool]:
         """Item, seconds played, since when the speaker runs, whether it goes on."""
-        last = [mark for mark in self.marks if isinstance(mark, Played)][-1]
+        last = self.clock()[-1]
         return last.item_id, round(last.seconds, 3), round(last.at - 100.0, 3), last.moving
 
     def times_emptied(self) -> int:
         return sum(isinstance(mark, Emptied) for mark in self.marks)
-
-
-def test_what_came_is_played_in_order_and_to_the_last_sample() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.add(1, "a", ramp(3_000))
-    speaker.queue.add(1, "a", ramp(2_000, 3_001))
-    speaker.queue.end(1, "a")
-    heard = speaker.play(0.2)
-    assert heard[heard != 0].tolist() == list(range(1, 5_001))
-    assert speaker.last_clock() == ("a", 0.104, 0.104, False)
-
-
-def test_running_empty_is_told_once_and_only_after_sound() -> None:
-    speaker = Loudspeaker()
-    speaker.play(0.1)
-    assert speaker.marks == []
-    speaker.queue.add(1, "a", loud(0.1))
-    speaker.queue.end(1, "a")
-    speaker.play(0.3)
-    assert speaker.times_emptied() == 1
-    speaker.queue.add(1, "b", loud(0.1))
-    speaker.play(0.3)
-    assert speaker.times_emptied() == 2
-
-
-def test_a_flush_is_at_once_and_what_comes_late_of_the_same_answer_is_never_played() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.add(1, "a", loud(1.0))
-    assert speaker.play(0.2).any()
-    speaker.queue.flush()
-    assert speaker.last_clock() == ("a", 0.2, 0.19, False)
-    speaker.queue.add(1, "a", loud(1.0))
-    assert not speaker.play(0.5).any()
-    assert speaker.queue.queued == pytest.approx(0.0, abs=0.01)
-    speaker.queue.add(2, "b", loud(0.1))
-    assert speaker.play(0.1).any()
-
-
-def test_an_answer_that_was_only_announced_is_flushed_too() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.begin(1)
-    speaker.queue.flush()
-    speaker.queue.add(1, "a", loud(0.5))
-    assert not speaker.play(0.5).any() and speaker.queue.is_dead(1)
-
-
-def test_each_item_has_its_own_clock() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.add(1, "a", loud(0.25))
-    speaker.queue.end(1, "a")
-    speaker.queue.add(2, "b", loud(1.0))
-    speaker.play(0.5)
-    told = [mark for mark in speaker.marks if isinstance(mark, Played)]
-    assert max(mark.seconds for mark in told if mark.item_id == "a") == pytest.approx(0.25)
-    speaker.queue.flush()
-    assert speaker.last_clock() == ("b", 0.25, 0.49, False)
-
-
-def test_the_clock_is_told_ten_times_a_second_and_is_never_ahead_of_what_left() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.add(1, "a", loud(2.0))
-    speaker.play(1.0)
-    told = [mark for mark in speaker.marks if isinstance(mark, Played)]
-    assert 10 <= len(told) <= 12 and all(mark.moving for mark in told)
-    assert all(mark.seconds == pytest.approx(mark.at - 100.0) for mark in told)
 
 
 def test_small_live_pieces_start_after_a_cushion_and_play_unbroken() -> None:
@@ -122,20 +56,6 @@ def test_small_live_pieces_start_after_a_cushion_and_play_unbroken() -> None:
     assert not heard[0].any()
     later = np.concatenate(heard[100:])
     assert np.count_nonzero(later) == later.size
-
-
-def test_a_short_answer_is_not_held_back_by_the_cushion() -> None:
-    speaker = Loudspeaker()
-    speaker.queue.add(1, "a", loud(0.01))
-    speaker.queue.end(1, "a")
-    assert speaker.play(0.01).any()
-
-
-def test_a_whole_answer_at_once_begins_with_the_next_block() -> None:
-    speaker = Loudspeaker()
-    speaker.play(0.5)
-    speaker.queue.add(1, "a", loud(3.0))
-    assert speaker.play(0.01).all()
 
 
 def test_an_endless_answer_does_not_eat_the_memory() -> None:
@@ -197,6 +117,64 @@ def test_never_more_is_played_of_an_item_than_came_of_it(steps: list[tuple[str, 
             case _:
                 speaker.queue.end(number, f"i{number}")
         assert speaker.queue.queued >= 0.0
-        for mark in speaker.marks:
-            if isinstance(mark, Played):
-                assert 0.0 <= mark.seconds <= came[mark.item_id] / 48_000 + 1e-9
+        for mark in speaker.clock():
+            assert 0.0 <= mark.seconds <= came[mark.item_id] / 48_000 + 1e-9
+
+
+def test_sound_is_played_in_order_to_the_last_sample_and_each_item_has_its_own_clock() -> None:
+    speaker = Loudspeaker()
+    for item, first, last in (("a", 1, 3_000), ("a", 3_001, 5_000), ("b", 5_001, 29_000)):
+        speaker.queue.add(1, item, np.arange(first, last + 1).astype(np.int16))
+        if last == 5_000:
+            speaker.queue.end(1, "a")
+    heard = speaker.play(0.5)
+    assert heard[heard != 0].tolist() == list(range(1, heard[-1] + 1))
+    assert max(mark.seconds for mark in speaker.clock() if mark.item_id == "a") == pytest.approx(5_000 / 48_000)
+    speaker.queue.end(1, "b")
+    speaker.play(0.2)
+    assert speaker.last_clock() == ("b", 0.5, 0.604, False)
+
+
+def test_running_empty_is_reported_once_and_only_after_sound() -> None:
+    speaker = Loudspeaker()
+    speaker.play(0.1)
+    assert speaker.marks == []
+    for times, item in enumerate("ab", start=1):
+        speaker.queue.add(1, item, loud(0.1))
+        speaker.queue.end(1, item)
+        speaker.play(0.3)
+        assert speaker.times_emptied() == times
+
+
+def test_a_flush_is_at_once_and_late_sound_of_the_same_response_is_never_played() -> None:
+    speaker = Loudspeaker()
+    speaker.queue.add(1, "a", loud(1.0))
+    assert speaker.play(0.2).any()
+    speaker.queue.flush()
+    assert speaker.last_clock() == ("a", 0.2, 0.19, False)
+    speaker.queue.begin(2)
+    speaker.queue.flush()  # one that was only announced
+    for response, item in ((1, "a"), (2, "b")):
+        speaker.queue.add(response, item, loud(1.0))
+        assert not speaker.play(0.5).any() and speaker.queue.is_dead(response)
+    assert speaker.queue.queued == pytest.approx(0.0, abs=0.01)
+    speaker.queue.add(3, "c", loud(0.1))
+    assert speaker.play(0.1).any()
+
+
+def test_the_clock_is_told_ten_times_a_second_and_is_never_ahead_of_what_left() -> None:
+    speaker = Loudspeaker()
+    speaker.queue.add(1, "a", loud(2.0))
+    speaker.play(1.0)
+    assert 10 <= len(speaker.clock()) <= 12 and all(mark.moving for mark in speaker.clock())
+    assert all(mark.seconds == pytest.approx(mark.at - 100.0) for mark in speaker.clock())
+
+
+def test_neither_a_short_response_nor_a_whole_one_waits_for_the_cushion() -> None:
+    for seconds in (0.01, 3.0):
+        speaker = Loudspeaker()
+        speaker.play(0.5)
+        speaker.queue.add(1, "a", loud(seconds))
+        if seconds < 1.0:
+            speaker.queue.end(1, "a")
+        assert speaker.play(0.01).all()
