@@ -7,25 +7,19 @@ import random
 import re
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 from aioice import ice
 
+from tests.support.each import each
 from tests.support.peers import Pcm, call, eventually, loudness, pitch, side, tone
 from voicechat.errors import SignallingError
 from voicechat.rtc import loopback_candidates
 from voicechat.rtc.peer import Peer
-
-
-async def test_text_goes_both_ways() -> None:
-    async with call() as (client, server):
-        assert client.peer.send('{"type": "session.update", "x": "é✓"}') == ""
-        assert await asyncio.wait_for(server.texts.get(), 5) == '{"type": "session.update", "x": "é✓"}'
-        assert server.peer.send("") == ""
-        assert server.peer.send("hello") == ""
-        assert [await asyncio.wait_for(client.texts.get(), 5) for _ in range(2)] == ["", "hello"]
 
 
 async def test_each_side_hears_the_other_through_the_own_path() -> None:
@@ -62,17 +56,6 @@ async def test_the_offer_asks_for_error_correction_and_for_nothing_but_opus() ->
     assert offer.count("m=audio") == offer.count("m=application") == 1
 
 
-async def test_an_offer_without_candidates_is_answered_and_connects() -> None:
-    """The OpenAI JS SDK posts its offer before it has gathered any."""
-
-    def without_candidates(sdp: str) -> str:
-        kept = [line for line in sdp.splitlines() if not re.match("a=(candidate|end-of-candidates)", line)]
-        return "\r\n".join(kept) + "\r\n"
-
-    async with call(tone(), change_offer=without_candidates) as (_, server):
-        await server.listen(lambda pcm: loudness(pcm) > 500)
-
-
 async def test_an_offer_with_the_channel_first_is_answered_and_connects() -> None:
     def swapped(sdp: str) -> str:
         head, audio, events = re.split(r"^(?=m=)", sdp, flags=re.MULTILINE)
@@ -94,16 +77,6 @@ def swapped_back(answer: str) -> str:
     return head.replace("BUNDLE 1 0", "BUNDLE 0 1") + audio + events
 
 
-async def test_a_browsers_other_codecs_are_turned_down() -> None:
-    def with_others(sdp: str) -> str:
-        return sdp.replace("RTP/SAVPF 96", "RTP/SAVPF 0 9 63 96").replace(
-            "a=rtpmap:96", "a=rtpmap:0 PCMU/8000\r\na=rtpmap:9 G722/8000\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:96"
-        )
-
-    async with call(tone(), change_offer=with_others) as (_, server):
-        await server.listen(lambda pcm: loudness(pcm) > 500)
-
-
 async def test_a_message_the_other_side_cannot_take_is_refused_with_both_sizes() -> None:
     def small(sdp: str) -> str:
         return sdp.replace("a=max-message-size:262144", "a=max-message-size:1000")
@@ -120,13 +93,6 @@ async def test_broken_unicode_and_a_flood_are_values_not_exceptions() -> None:
         assert client.peer.send("\ud800") == ""
         reasons = [client.peer.send("z" * 250_000) for _ in range(30)]
         assert "congested" in reasons[-1] and reasons[0] == ""
-
-
-async def test_sending_before_and_after_the_call_is_refused_with_a_reason() -> None:
-    lonely = side("client")
-    assert lonely.peer.send("hello") == "the line is not open"
-    await lonely.peer.close()
-    assert lonely.peer.send("hello") == "the line is not open"
 
 
 async def test_when_the_other_side_hangs_up_it_is_told_once_with_a_reason() -> None:
@@ -192,92 +158,6 @@ async def test_a_defect_in_a_handler_does_not_take_the_line_down() -> None:
         assert await asyncio.wait_for(server.texts.get(), 5) == "second"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "",
-        "not found",
-        "v=0\r\n",
-        "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio x y z\r\n",
-        "<html>" * 50_000,
-        "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:97 x\r\na=ice-ufrag:x\r\n"
-        "a=fingerprint:sha-256 00\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=setup:nonsense\r\n",
-    ],
-)
-async def test_an_answer_that_is_none_is_an_error_with_a_next_step(answer: str) -> None:
-    client = side("client")
-    try:
-        await client.peer.offer()
-        with pytest.raises(SignallingError) as caught:
-            await client.peer.accept_answer(answer)
-        assert "server's session description" in caught.value.message and caught.value.hint
-    finally:
-        await client.peer.close()
-
-
-async def test_no_damage_to_an_answer_makes_anything_but_a_signalling_error() -> None:
-    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-    rng = random.Random(11)
-    outcomes = set()
-    for _ in range(60):
-        client, server = side("client"), side("server")
-        try:
-            lines = (await server.peer.answer(await client.peer.offer())).splitlines()
-            for _ in range(rng.randint(1, 4)):
-                at = rng.randrange(1, len(lines))
-                match rng.randrange(4):
-                    case 0:
-                        del lines[at]
-                    case 1:
-                        lines[at] = lines[at][: rng.randrange(len(lines[at]))]
-                    case 2:
-                        lines.insert(at, lines[rng.randrange(len(lines))])
-                    case _:
-                        lines[at] = lines[at].replace(rng.choice(": 0/19"), rng.choice(["", "x", "99999999999"]))
-            await client.peer.accept_answer("\r\n".join(lines) + "\r\n")
-            outcomes.add("accepted")
-        except SignallingError:
-            outcomes.add("refused")
-        finally:
-            await client.peer.close()
-            await server.peer.close()
-    assert outcomes == {"accepted", "refused"}
-
-
-@pytest.mark.parametrize("missing", ["a=fingerprint", "a=ice-ufrag", "a=setup", "a=ice-pwd", "a=rtcp-mux", "a=rtpmap"])
-async def test_an_answer_that_lacks_a_needed_line_is_refused_at_once(missing: str) -> None:
-    client, server = side("client"), side("server")
-    try:
-        answer = await server.peer.answer(await client.peer.offer())
-        damaged = "\r\n".join(line for line in answer.splitlines() if not line.startswith(missing)) + "\r\n"
-        with pytest.raises(SignallingError):
-            await client.peer.accept_answer(damaged)
-    finally:
-        await client.peer.close()
-        await server.peer.close()
-
-
-@pytest.mark.parametrize(("section", "what"), [("audio", "no audio"), ("application", "no channel for events")])
-async def test_an_answer_that_turns_a_section_down_says_which(section: str, what: str) -> None:
-    client, server = side("client"), side("server")
-    try:
-        answer = await server.peer.answer(await client.peer.offer())
-        with pytest.raises(SignallingError, match=what):
-            await client.peer.accept_answer(re.sub(rf"m={section} \d+", f"m={section} 0", answer))
-    finally:
-        await client.peer.close()
-        await server.peer.close()
-
-
-async def test_rubbish_offered_to_a_server_is_refused() -> None:
-    server = side("server")
-    try:
-        with pytest.raises(SignallingError, match="client's session description"):
-            await server.peer.answer("GET / HTTP/1.1")
-    finally:
-        await server.peer.close()
-
-
 async def test_a_machine_with_only_loopback_can_call_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loopback_candidates, "_real_host_addresses", lambda use_ipv4, use_ipv6: [])
     assert ice.get_host_addresses is loopback_candidates.host_addresses
@@ -297,27 +177,118 @@ def test_a_machine_with_a_network_offers_what_it_always_did(monkeypatch: pytest.
     assert loopback_candidates.host_addresses(True, True) == ["192.0.2.7"]
 
 
-async def test_the_round_trip_becomes_known() -> None:
-    async with call(tone(), tone()) as (client, _):
-        await eventually(lambda: client.peer.stats().rtt is not None)
-        assert 0.0 <= (client.peer.stats().rtt or 0.0) < 1.0
-
-
-async def test_milestones_come_in_order() -> None:
-    began = time.monotonic()
-    async with call() as (client, _):
+async def test_text_goes_both_ways_after_the_milestones_and_outside_the_call_it_is_refused() -> None:
+    lonely, began = side("client"), time.monotonic()
+    assert lonely.peer.why_not_open() == "the server answered, but no packet came through"
+    async with call() as (client, server):
         reached = client.peer.milestones
         assert reached.found_path_at and reached.encrypted_at and reached.opened_at
         assert began <= reached.found_path_at <= reached.encrypted_at <= reached.opened_at
+        assert client.peer.send('{"type": "session.update", "x": "é✓"}') == ""
+        assert await asyncio.wait_for(server.texts.get(), 5) == '{"type": "session.update", "x": "é✓"}'
+        assert [server.peer.send(text) for text in ("", "hello")] == ["", ""]
+        assert [await asyncio.wait_for(client.texts.get(), 5) for _ in range(2)] == ["", "hello"]
+    await lonely.peer.close()
+    assert lonely.peer.send("hello") == client.peer.send("hello") == "the line is not open"
 
 
-async def test_why_a_call_does_not_open_is_said_in_words() -> None:
-    peer = Peer(
-        role="client",
-        uplink=lambda: np.zeros(960, np.int16),
-        on_message=lambda text: None,
-        on_open=lambda: None,
-        on_closed=lambda reason: None,
+def without_candidates(sdp: str) -> str:
+    """The OpenAI JS SDK posts its offer before it has gathered any."""
+    kept = [line for line in sdp.splitlines() if not re.match("a=(candidate|end-of-candidates)", line)]
+    return "\r\n".join(kept) + "\r\n"
+
+
+def with_other_codecs(sdp: str) -> str:
+    """As a browser offers them."""
+    return sdp.replace("RTP/SAVPF 96", "RTP/SAVPF 0 9 63 96").replace(
+        "a=rtpmap:96", "a=rtpmap:0 PCMU/8000\r\na=rtpmap:9 G722/8000\r\na=rtpmap:63 red/48000/2\r\na=rtpmap:96"
     )
-    assert peer.why_not_open() == "the server answered, but no packet came through"
-    await peer.close()
+
+
+@pytest.mark.parametrize("change", [without_candidates, with_other_codecs])
+async def test_offers_of_other_clients_are_answered_and_connect(change: Callable[[str], str]) -> None:
+    async with call(tone(), change_offer=change) as (_, server):
+        await server.listen(lambda pcm: loudness(pcm) > 500)
+
+
+@asynccontextmanager
+async def answered() -> AsyncIterator[tuple[Peer, str]]:
+    """A client, and the answer that a server gave to its offer."""
+    client, server = side("client"), side("server")
+    try:
+        yield client.peer, await server.peer.answer(await client.peer.offer())
+    finally:
+        await client.peer.close()
+        await server.peer.close()
+
+
+NONSENSE = (
+    "",
+    "not found",
+    "v=0\r\n",
+    "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio x y z\r\n",
+    "<html>" * 50_000,
+    "v=0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:97 x\r\na=ice-ufrag:x\r\n"
+    "a=fingerprint:sha-256 00\r\nm=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=setup:nonsense\r\n",
+)
+
+
+def lacking(start: str) -> Callable[[str], str]:
+    return lambda answer: "".join(line for line in answer.splitlines(keepends=True) if not line.startswith(start))
+
+
+def refusing(section: str) -> Callable[[str], str]:
+    return lambda answer: re.sub(rf"m={section} \d+", f"m={section} 0", answer)
+
+
+@each(
+    ("name", "damage", "says"),
+    [
+        *((text[:20], lambda _, text=text: text, "the server's session description") for text in NONSENSE),
+        *(
+            (f"without a={line}", lacking(f"a={line}"), "")
+            for line in ("fingerprint", "ice-ufrag", "setup", "ice-pwd", "rtcp-mux", "rtpmap")
+        ),
+        ("no audio", refusing("audio"), "no audio"),
+        ("no events", refusing("application"), "no channel for events"),
+    ],
+)
+async def test_a_damaged_answer_is_an_error_with_a_next_step(
+    name: str, damage: Callable[[str], str], says: str
+) -> None:
+    async with answered() as (client, answer):
+        with pytest.raises(SignallingError) as caught:
+            await client.accept_answer(damage(answer))
+        assert says in caught.value.message and caught.value.hint
+
+
+async def test_rubbish_offered_to_a_server_is_refused() -> None:
+    server = side("server")
+    with pytest.raises(SignallingError, match="client's session description"):
+        await server.peer.answer("GET / HTTP/1.1")
+    await server.peer.close()
+
+
+async def test_no_damage_to_an_answer_makes_anything_but_a_signalling_error() -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+    rng, outcomes = random.Random(11), set[str]()
+    for _ in range(30):
+        async with answered() as (client, answer):
+            lines = answer.splitlines()
+            for _ in range(rng.randint(1, 4)):
+                at = rng.randrange(1, len(lines))
+                match rng.randrange(4):
+                    case 0:
+                        del lines[at]
+                    case 1:
+                        lines[at] = lines[at][: rng.randrange(len(lines[at]))]
+                    case 2:
+                        lines.insert(at, lines[rng.randrange(len(lines))])
+                    case _:
+                        lines[at] = lines[at].replace(rng.choice(": 0/19"), rng.choice(["", "x", "99999999999"]))
+            try:
+                await client.accept_answer("\r\n".join(lines) + "\r\n")
+                outcomes.add("accepted")
+            except SignallingError:
+                outcomes.add("refused")
+    assert outcomes == {"accepted", "refused"}
