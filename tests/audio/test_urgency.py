@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,30 +41,31 @@ def threads() -> set[int]:
     return {int(task.name) for task in Path("/proc/self/task").iterdir()}
 
 
+@pytest.fixture(autouse=True)
+def unchanged() -> Iterator[int]:
+    """The scheduling policy of this thread, which is the same afterwards."""
+    before = os.sched_getscheduler(0)
+    yield before
+    assert os.sched_getscheduler(0) == before
+
+
 @only_where_allowed
-def test_only_threads_that_begin_inside_are_urgent() -> None:
-    with urgent_threads() as is_urgent:
+def test_only_threads_that_begin_inside_are_urgent(unchanged: int) -> None:
+    with pytest.raises(ValueError, match="refused"), urgent_threads() as is_urgent:
         assert is_urgent
         assert policy_of_a_thread_that_begins_here() == os.SCHED_RR
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
-    assert policy_of_a_thread_that_begins_here() == os.SCHED_OTHER
-
-
-@only_where_allowed
-def test_an_error_inside_leaves_the_caller_as_it_was() -> None:
-    with pytest.raises(ValueError, match="refused"), urgent_threads():
         raise ValueError("refused")
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+    assert policy_of_a_thread_that_begins_here() == os.sched_getscheduler(0) == unchanged
 
 
-def test_a_system_that_refuses_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_refuses_is_no_reason_to_fail(unchanged: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(who: int, policy: int, parameters: os.sched_param) -> None:
         raise PermissionError(1, "not permitted")
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     with urgent_threads() as is_urgent:
         assert not is_urgent
-        assert policy_of_a_thread_that_begins_here() == os.SCHED_OTHER
+        assert policy_of_a_thread_that_begins_here() == unchanged
 
 
 @only_where_allowed
@@ -88,4 +90,3 @@ def test_every_thread_that_carries_the_sound_is_urgent(virtual_audio: VirtualAud
         opened.stream.close()
     assert policies == [os.SCHED_RR]
     assert begun == {os.SCHED_RR}
-    assert os.sched_getscheduler(0) == os.SCHED_OTHER

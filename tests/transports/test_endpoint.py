@@ -34,9 +34,7 @@ def test_every_way_to_write_a_base_url_means_the_same_service(typed: str, asked:
     assert endpoint(typed, "realtime/calls") == asked
 
 
-@pytest.mark.parametrize(
-    "typed", ["", "   ", "https://", "ftp://host", "http://host:99999", "http://host:x", "://", "http://[::1"]
-)
+@each("typed", ["", "   ", "https://", "ftp://host", "http://host:99999", "http://host:x", "://", "http://[::1"])
 def test_an_address_that_is_none_is_refused_with_an_example(typed: str) -> None:
     with pytest.raises(SignallingError) as caught:
         endpoint(typed, "realtime/calls")
@@ -49,25 +47,17 @@ def test_a_password_in_the_address_is_refused_without_being_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("host", ["localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]"])
-def test_this_machine_is_known(host: str) -> None:
-    assert is_loopback(host)
+HERE = ("localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]")
+ELSEWHERE = ("", "localhost.example.com", "192.168.1.1", "10.0.0.1", "0.0.0.0", "example.com", "127.0.0.1.evil.example")
 
 
-@pytest.mark.parametrize(
-    "host", ["", "localhost.example.com", "192.168.1.1", "10.0.0.1", "0.0.0.0", "example.com", "127.0.0.1.evil.example"]
-)
-def test_other_machines_are_not_taken_for_this_one(host: str) -> None:
-    assert not is_loopback(host)
+def test_this_machine_is_known_from_others_and_a_key_travels_encrypted_or_not_at_all() -> None:
+    assert [is_loopback(host) for host in (*HERE, *ELSEWHERE)] == [True] * len(HERE) + [False] * len(ELSEWHERE)
+    urls = ("https://api.example/v1", "http://127.0.0.1:80/v1", "http://192.168.1.9/v1")
+    assert [may_carry_key(url) for url in urls] == [True, True, False]
 
 
-def test_a_key_travels_encrypted_or_not_at_all() -> None:
-    assert may_carry_key("https://api.example/v1")
-    assert may_carry_key("http://127.0.0.1:80/v1")
-    assert not may_carry_key("http://192.168.1.9/v1")
-
-
-@pytest.mark.parametrize(
+@each(
     ("here", "there", "same"),
     [
         ("https://a.example/x", "https://a.example/y", True),
@@ -83,20 +73,12 @@ def test_a_redirect_stays_with_a_service_or_leaves_it(here: str, there: str, sam
     assert is_same_service(here, there) is same
 
 
-def test_a_proxy_never_sees_what_is_meant_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://proxy.example:3128")
-    monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    monkeypatch.delenv("no_proxy", raising=False)
-    assert proxy_for("http://127.0.0.1:8000/v1") is None
-    assert proxy_for("https://api.example/v1") == "http://proxy.example:3128"
-    monkeypatch.setenv("no_proxy", "api.example")
-    assert proxy_for("https://api.example/v1") is None
-
-
 @pytest.mark.parametrize(
     ("set_to", "url", "through"),
     [
         ({"https_proxy": "proxy.example:3128"}, "https://api.example/v1", "http://proxy.example:3128"),
+        ({"http_proxy": "http://p:1", "https_proxy": "http://p:1"}, "http://127.0.0.1:8000/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example"}, "https://api.example/v1", None),
         ({"all_proxy": "http://p:1"}, "https://api.example/v1", "http://p:1"),
         ({"all_proxy": "socks5://p:1", "https_proxy": "http://p:2"}, "https://api.example", "http://p:2"),
         ({"https_proxy": "http://p:1", "no_proxy": ".example"}, "https://api.example/v1", None),

@@ -251,13 +251,6 @@ async def test_a_flush_silences_what_waits_to_be_played(rig: Rig) -> None:
     assert loudness((await rig.listen(0.4))[9_600:]) < 30
 
 
-async def test_nothing_can_be_sent_without_a_line(rig: Rig) -> None:
-    assert rig.line.send("{}") == "the line is not open"
-    await rig.open()
-    await rig.line.close(hang_up=True)
-    assert rig.line.send("{}") == "the line is not open"
-
-
 async def test_a_message_nobody_could_take_is_refused_and_the_line_goes_on(rig: Rig) -> None:
     await rig.open()
     assert "at most" in rig.line.send("x" * 17_000_000)
@@ -274,23 +267,19 @@ async def test_a_lost_line_is_told_once_and_with_a_reason(rig: Rig) -> None:
     assert rig.heard.ends.empty()
 
 
-async def test_our_own_end_is_not_reported_and_may_be_said_twice(rig: Rig) -> None:
-    await rig.open()
-    await rig.line.close(hang_up=True)
-    await rig.line.close(hang_up=True)
-    await rig.open()
-    await rig.drop()
-    assert await rig.heard.end()  # of the second line; what the first one told would have come before it
-    assert rig.heard.ends.empty()
-
-
-async def test_a_line_can_be_opened_again_and_starts_afresh(rig: Rig) -> None:
+async def test_our_own_end_is_not_reported_may_be_said_twice_and_the_line_opened_again(rig: Rig) -> None:
+    assert rig.line.send("{}") == "the line is not open"
     await rig.open()
     await rig.speak(hum(880, 1.0))
     await rig.line.close(hang_up=True)
+    await rig.line.close(hang_up=True)
+    assert rig.line.send("{}") == "the line is not open"
     await rig.open()
     assert rig.line.send('{"type": "test.again"}') == ""
     assert await rig.far_text() == '{"type": "test.again"}'
+    await rig.drop()
+    assert await rig.heard.end()  # of the second line; what the first one told would have come before it
+    assert rig.heard.ends.empty()
 
 
 async def test_a_refusal_has_a_sentence_a_next_step_and_no_key(rig: Rig) -> None:

@@ -159,7 +159,7 @@ async def test_a_file_of_authorities_that_is_not_there_is_said(tmp_path: Path) -
     assert met[0] == "tls_unknown_authority" and "names a file that is not there" in met[2]
 
 
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
 async def test_calls_and_websockets_go_through_the_proxy_and_it_sees_no_key(tmp_path: Path, variable: str) -> None:
     authority = Authority(tmp_path)
     async with (

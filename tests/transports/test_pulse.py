@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tests.support.each import each
 from tests.support.nearly import nearly
 from voicechat.transports.websocket import LOOK_EVERY, Pulse
 
@@ -39,17 +40,18 @@ def test_a_blackout_is_noticed_within_a_second_and_a_half_whenever_it_begins() -
         assert died is not None and died - begins <= 1.5
 
 
-def test_an_answering_service_lives_for_ever_however_far_it_is() -> None:
-    assert dies_at(lambda at: 0.02) is None
-    assert dies_at(lambda at: 0.8) is None
-
-
-def test_one_slow_answer_buys_patience() -> None:
-    assert dies_at(lambda at: 0.9 if at == nearly(2.0) else 1.5 if at == nearly(20.0) else 0.05) is None
-
-
-def test_who_never_answers_pings_is_not_judged_by_them() -> None:
-    assert dies_at(lambda at: None) is None
+@each(
+    "echo",
+    [
+        lambda at: 0.02,
+        lambda at: 0.8,
+        lambda at: 0.9 if at == nearly(2.0) else 1.5 if at == nearly(20.0) else 0.05,
+        lambda at: None,
+    ],
+    ids=["near", "far", "one slow answer buys patience", "who never answers is not judged by it"],
+)
+def test_a_service_that_answers_late_or_never_did_is_not_given_up(echo: Callable[[float], float | None]) -> None:
+    assert dies_at(echo) is None
 
 
 def test_anything_that_comes_is_a_sign_of_life() -> None:

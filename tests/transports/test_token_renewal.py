@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.each import each
 from tests.support.service import listening
 from voicechat.errors import SignallingError
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, hang_up
@@ -73,25 +74,21 @@ async def call(target: LineTarget, clock: Iterator[float]) -> CallAnswer:
         return await exchange_sdp(http, target, "v=0\r\no=offer\r\n", "client_secret", wall=lambda: next(clock))
 
 
-async def test_a_token_that_expired_before_its_use_is_renewed() -> None:
-    service = Minter()
+@each(
+    ("life", "dead", "seconds", "minted", "used"),
+    [
+        (10.0, set(), (0.0, 0.5), 1, ["ek_1"]),  # it lives
+        (60.0, set(), (0.0, 58.0), 2, ["ek_2"]),  # it expired before its use
+        (60.0, {"ek_1"}, (0.0,), 2, ["ek_1", "ek_2"]),  # the service says so
+    ],
+)
+async def test_only_a_token_that_has_expired_is_renewed_and_then_the_call_is_made(
+    life: float, dead: set[str], seconds: tuple[float, ...], minted: int, used: list[str]
+) -> None:
+    service = Minter(life=life, dead=dead)
     async with service.serving() as target:
-        await call(target, service.times(0.0, 58.0))
-    assert service.minted == 2 and service.used == ["ek_2"]
-
-
-async def test_a_token_that_lives_is_used_as_it_is() -> None:
-    service = Minter(life=10.0)
-    async with service.serving() as target:
-        await call(target, service.times(0.0, 0.5))
-    assert service.minted == 1 and service.used == ["ek_1"]
-
-
-async def test_a_service_that_says_expired_gets_one_new_token_and_then_the_call() -> None:
-    service = Minter(dead={"ek_1"})
-    async with service.serving() as target:
-        answer = await call(target, service.times(0.0))
-    assert service.used == ["ek_1", "ek_2"] and answer.key == "ek_2"
+        answer = await call(target, service.times(*seconds))
+    assert (service.minted, service.used, answer.key) == (minted, used, used[-1])
 
 
 async def test_a_service_that_calls_every_token_expired_is_not_asked_without_end() -> None:

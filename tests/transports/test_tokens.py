@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.service import Seen, always, listening
 from voicechat.errors import SignallingError
@@ -92,7 +93,7 @@ async def test_a_token_is_renewed_before_it_dies_and_never_shown() -> None:
     assert "ek_secret" not in repr(token)
 
 
-@pytest.mark.parametrize("off", [-7200.0, -90.0, 90.0, 7200.0])
+@each("off", [-7200.0, -90.0, 90.0, 7200.0])
 async def test_a_clock_that_is_wrong_neither_kills_a_token_nor_keeps_it_alive(off: float) -> None:
     handler, _ = answer(value="ek_1", expires_at=NOW + 600)
     async with listening(handler) as url:
@@ -100,14 +101,14 @@ async def test_a_clock_that_is_wrong_neither_kills_a_token_nor_keeps_it_alive(of
     assert token.expires_at == NOW + off + 600
 
 
-@pytest.mark.parametrize("said", [None, "soon", True, -5, 1, 10**30])
+@each("said", [None, "soon", True, -5, 1, 10**30])
 async def test_an_end_that_makes_no_sense_counts_as_not_said(said: object) -> None:
     handler, _ = answer(value="ek_1", expires_at=said)
     async with listening(handler) as url:
         assert (await minted(target(url))).expires_at == NOW + 600
 
 
-@pytest.mark.parametrize(
+@each(
     "body", ["", "[]", "{}", '{"value": ""}', '{"value": 3}', '{"value": "a b"}', '{"client_secret": {}}', "[" * 9_000]
 )
 async def test_an_answer_without_a_token_is_said_to_be_none(body: str) -> None:
@@ -117,7 +118,7 @@ async def test_an_answer_without_a_token_is_said_to_be_none(body: str) -> None:
     assert error.code == "no_token" and not error.retryable
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "body", "code", "retryable"),
     [
         (401, {"error": {"message": f"Incorrect API key: {KEY}", "code": "invalid_api_key"}}, "invalid_api_key", False),
@@ -134,7 +135,7 @@ async def test_a_refusal_keeps_the_code_of_the_service(status: int, body: object
     assert (error.code, error.retryable, error.status) == (code, retryable, status)
 
 
-async def test_a_service_that_hangs_is_given_up_in_time() -> None:
+async def test_a_service_that_hangs_is_given_up_in_time_and_no_redirect_is_followed() -> None:
     async def hang(request: web.Request) -> web.StreamResponse:
         await asyncio.sleep(30)
         return web.Response()
@@ -142,9 +143,6 @@ async def test_a_service_that_hangs_is_given_up_in_time() -> None:
     async with listening(hang) as url:
         error = await failure(minted(target(url, connect_timeout=0.2)))
     assert error.code == "timeout" and error.retryable
-
-
-async def test_no_redirect_is_followed() -> None:
     handler, seen = always(307, "", Location="http://127.0.0.1:9/elsewhere")
     async with listening(handler) as url:
         await failure(minted(target(url)))
@@ -157,12 +155,12 @@ async def test_neither_a_key_nor_a_token_travels_without_encryption() -> None:
         assert error.code == "unencrypted" and "--insecure" in error.hint
 
 
-@pytest.mark.parametrize("url", ["", "session", "ftp://host/x", "http://", "http://u:p@127.0.0.1/", "http://[bad"])
+@each("url", ["", "session", "ftp://host/x", "http://", "http://u:p@127.0.0.1/", "http://[bad"])
 async def test_an_address_that_is_none_is_said_to_be_none(url: str) -> None:
     assert (await failure(fetched(url))).code == "invalid"
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         {"value": "ek_1", "expires_at": NOW + 60},
@@ -178,7 +176,7 @@ async def test_a_token_server_may_answer_in_either_shape(body: dict[str, object]
     assert seen[0].method == "GET" and seen[0].headers["authorization"] == f"Bearer {ACCESS}"
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "code", "retryable", "hint"),
     [
         (401, "access_required", False, "VOICECHAT_TOKEN_ACCESS"),
@@ -197,7 +195,7 @@ async def test_a_token_servers_own_sentence_reaches_the_user(
     assert "So it is." in error.message and hint in error.hint
 
 
-@pytest.mark.parametrize("handshake", ["client_secret", "sessions"])
+@each("handshake", ["client_secret", "sessions"])
 async def test_the_local_server_mints_both_kinds(handshake: str) -> None:
     async with local_server() as server:
         token = await minted(target(server.base_url, handshake=handshake, model="voicechat-local"), now=time.time())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from tests.support.each import each
 from tests.support.peers import eventually, silence
-from tests.support.service import Heard, SocketServer, always, listening, read
+from tests.support.service import Handler, Heard, SocketServer, always, listening
 from tests.transports.socket_talk import KEY, talking, target
 from voicechat.errors import SignallingError
 from voicechat.transports import upgrade, websocket
@@ -24,17 +26,14 @@ async def test_the_request_carries_model_key_and_the_users_own_headers_and_query
     assert seen.headers["authorization"] == f"Bearer {KEY}" and seen.headers["openai-beta"] == "realtime=v1"
 
 
-@pytest.mark.parametrize(("style", "place"), [("api-key", "header"), ("query", "query")])
-async def test_the_key_travels_as_the_service_wants_it(style: str, place: str) -> None:
-    async with talking(auth_style=style) as talk:
-        (seen,) = talk.server.seen
-    assert "authorization" not in seen.headers
-    assert (seen.headers.get("api-key") if place == "header" else seen.query.get("api-key")) == KEY
-
-
-async def test_no_beta_header_is_sent_unless_somebody_wants_it_and_no_key_is_no_header() -> None:
-    async with talking(key="") as talk:
-        assert "openai-beta" not in talk.server.seen[0].headers and "authorization" not in talk.server.seen[0].headers
+async def test_the_key_travels_as_the_service_wants_it_and_a_beta_header_only_where_asked() -> None:
+    choices: tuple[dict[str, Any], ...] = ({"auth_style": "api-key"}, {"auth_style": "query"}, {"key": ""})
+    for wishes in choices:
+        async with talking(**wishes) as talk:
+            (seen,) = talk.server.seen
+        assert "authorization" not in seen.headers and "openai-beta" not in seen.headers
+        sent = seen.headers.get("api-key"), seen.query.get("api-key")
+        assert sent == {"api-key": (KEY, None), "query": (None, KEY)}.get(wishes.get("auth_style", ""), (None, None))
 
 
 async def test_an_address_of_its_own_replaces_the_one_below_the_base_url() -> None:
@@ -46,7 +45,7 @@ async def test_an_address_of_its_own_replaces_the_one_below_the_base_url() -> No
     assert server.seen[0].path == "/api/v9/session" and server.seen[0].query == {"tenant": "a", "model": "some model"}
 
 
-@pytest.mark.parametrize("url", ["ws://u:p@host/x", "ftp://host", "wss://", "wss://host:99999/x"])
+@each("url", ["ws://u:p@host/x", "ftp://host", "wss://", "wss://host:99999/x"])
 def test_an_address_nobody_can_call_is_told_before_anything_is_sent(url: str) -> None:
     with pytest.raises(SignallingError, match="WebSocket address"):
         upgrade.address(target("https://x", websocket_url=url))
@@ -101,51 +100,45 @@ async def test_a_redirect_never_carries_the_key_to_another_host() -> None:
     assert seen == []
 
 
-async def test_a_service_that_never_answers_the_upgrade_is_given_up() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        await asyncio.Event().wait()
-        return web.Response()
+async def never(request: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    return web.Response()
 
+
+async def closes(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.close(code=4000, message=b"invalid_request_error.beta_api_shape_disabled")
+    return socket
+
+
+async def complains_and_closes(request: web.Request) -> web.StreamResponse:
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    await socket.send_json({"type": "error", "error": {"code": "invalid_api_key", "message": "Incorrect API key"}})
+    await socket.close(code=1000)
+    return socket
+
+
+@pytest.mark.parametrize(
+    ("handler", "code", "says", "retryable"),
+    [
+        (never, "timeout", "did not answer in time", True),
+        (closes, "beta_api_shape_disabled", "beta dialect", False),
+        (complains_and_closes, "invalid_api_key", "Incorrect API key", False),
+    ],
+)
+async def test_a_service_that_never_answers_or_opens_only_to_close_has_refused(
+    handler: Handler, code: str, says: str, retryable: bool
+) -> None:
+    heard = Heard()
     async with listening(handler) as url:
-        with pytest.raises(SignallingError) as refusal:
-            await WebSocketLine(uplink=silence, heard=Heard()).open(target(url, connect_timeout=0.2))
-    assert refusal.value.code == "timeout" and refusal.value.retryable
-
-
-async def test_nothing_listening_is_told_as_such() -> None:
+        with pytest.raises(SignallingError, match=says) as refusal:
+            await WebSocketLine(uplink=silence, heard=heard).open(target(url, connect_timeout=0.2))
+    assert (refusal.value.code, refusal.value.retryable) == (code, retryable) and heard.ends.empty()
     with pytest.raises(SignallingError) as refusal:
         await WebSocketLine(uplink=silence, heard=Heard()).open(target("http://127.0.0.1:9"))
     assert refusal.value.code == "refused"
-
-
-async def test_a_service_that_opens_only_to_close_has_refused() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        await read(request)
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        await socket.close(code=4000, message=b"invalid_request_error.beta_api_shape_disabled")
-        return socket
-
-    heard = Heard()
-    async with listening(handler) as url:
-        with pytest.raises(SignallingError) as refusal:
-            await WebSocketLine(uplink=silence, heard=heard).open(target(url))
-    assert refusal.value.code == "beta_api_shape_disabled" and heard.ends.empty()
-
-
-async def test_an_error_as_first_word_and_a_close_are_a_refusal_with_its_code() -> None:
-    async def handler(request: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        error = {"code": "invalid_api_key", "message": "Incorrect API key provided"}
-        await socket.send_json({"type": "error", "error": error})
-        await socket.close(code=1000)
-        return socket
-
-    async with listening(handler) as url:
-        with pytest.raises(SignallingError, match="Incorrect API key") as refusal:
-            await WebSocketLine(uplink=silence, heard=Heard()).open(target(url))
-    assert refusal.value.code == "invalid_api_key" and not refusal.value.retryable
 
 
 async def test_a_service_that_never_greets_is_open_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

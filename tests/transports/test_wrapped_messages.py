@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
+from tests.support.each import each
 from tests.support.service import wrapped
 from voicechat.transports.webrtc import Unwrapper
 
@@ -19,13 +18,10 @@ def test_a_long_message_is_put_together_whatever_the_order() -> None:
     said = [unwrapper.take(part) for part in reversed(parts)]
     assert said == [None] * (len(parts) - 1) + [EVENT]
     assert [unwrapper.take(part) for part in parts][-1] == EVENT
-
-
-def test_a_short_message_is_whole() -> None:
     assert Unwrapper().take(wrapped('{"type": "error"}')[0]) == '{"type": "error"}'
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     [
         '{"type": "response.done"}',
