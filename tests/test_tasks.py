@@ -7,11 +7,20 @@ import gc
 from collections.abc import Callable
 
 import pytest
+from aiortc.exceptions import InvalidStateError
 
 from voicechat.tasks import report
 
 
-@pytest.mark.parametrize(("error", "is_logged"), [(ConnectionError("not connected"), False), (KeyError("x"), True)])
+@pytest.mark.parametrize(
+    ("error", "is_logged"),
+    [
+        (ConnectionError("not connected"), False),
+        (InvalidStateError("RTCIceTransport is closed"), False),
+        (InvalidStateError("Cannot create offer in signaling state stable"), True),
+        (KeyError("x"), True),
+    ],
+)
 async def test_send_to_a_lost_peer_in_a_library_task_logs_no_traceback_but_a_defect_does(
     error: Exception, is_logged: bool, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -272,4 +272,4 @@ class Conversation:
         connection = self.view().connection
         # The line comes back by itself, but not the answer that was waited for: nothing is asked twice unasked.
         if connection.phase in ("refused", "lost", "ended") or self._is_line_missing(connection):
-            raise SignallingError(connection.reason or "the line was lost", hint=connection.hint)
+            raise SignallingError(connection.reason or "the connection was lost", hint=connection.hint)

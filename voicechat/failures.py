@@ -104,45 +104,46 @@ FAILURES: tuple[Failure, ...] = (
     _row("network", "unreachable", "{who} cannot be reached", "check the network", "back-off", "unreachable no_line"),
     _row("network", "no answer", "{who} did not answer in time", "check the network and any firewall", "back-off",
          "timeout", (408, 504), closes=(3008,), instead="WebSocket", why="no answer"),
-    _row("network", "hung up", "{who} hung up without an answer", "try again in a moment", "back-off", "disconnected"),
+    _row("network", "hung up", "{who} closed the connection without an answer", "try again in a moment",
+         "back-off", "disconnected"),
     _row("network", "not HTTP", "{who} gave an answer that is not proper HTTP", "is base_url the right address?",
          "back-off", "http"),
     _row("network", "no media", "no packet comes through from {who}: UDP is probably blocked",
-         "another network has it, or not; the WebSocket transport needs none", "back-off", "no_media",
+         "try another network, or --transport websocket (needs no UDP)", "back-off", "no_media",
          instead="WebSocket", why="UDP blocked"),
-    _row("network", "line lost", "the connection broke without a word", "nothing to do: it comes back by itself",
+    _row("network", "line lost", "the connection was lost without a reason", "nothing to do: it reconnects by itself",
          "back-off", "line_lost", closes=(1006,)),
     _row("network", "going away", "{who} is going away", "try again in a moment", "back-off", closes=(1001,)),
     _row("network", "busy", "{who} is busy or overloaded", "wait; look at its status page", "back-off",
          "service_unavailable engine_overloaded", (503, 529), closes=(1013,),
          words=r"over(loaded|capacity)|at capacity|server (is )?busy|try again later"),
     _row("network", "restart", "{who} restarts", "try again in a moment", "back-off", closes=(1012,)),
-    _row("network", "service down", "{who} has trouble of its own", "try again in a moment; look at its status page",
+    _row("network", "service down", "{who} has an internal error", "try again in a moment; look at its status page",
          "back-off", "server_error internal_error model_load_error", (500, 502, 520, 521, 522, 523, 524),
          closes=(1011, 1014), words=r"internal (server )?error"),
     _row("network", "certificate", "the encrypted connection to {who} failed: its certificate or protocol was not "
          "accepted", "check the clock of this machine and the address; a proxy that opens TLS needs its own "
          "certificate", "never", "tls", closes=(1015,)),
-    _row("network", "certificate expired", "the encryption of {who} failed: its certificate has expired",
+    _row("network", "certificate expired", "the TLS connection to {who} failed: its certificate has expired",
          "check the clock of this machine; if it is right, the service needs a new certificate", "never",
          "tls_expired"),
-    _row("network", "certificate too young", "the encryption of {who} failed: its certificate is not valid yet",
+    _row("network", "certificate too young", "the TLS connection to {who} failed: its certificate is not valid yet",
          "check the clock of this machine", "never", "tls_too_young"),
-    _row("network", "certificate self-signed", "the encryption of {who} failed: nobody but itself vouches for its "
-         "certificate (self-signed)", "if it is yours, set SSL_CERT_FILE to a file with that certificate (PEM)",
+    _row("network", "certificate self-signed", "the TLS connection to {who} failed: its certificate is "
+         "self-signed", "if it is yours, set SSL_CERT_FILE to a file with that certificate (PEM)",
          "never", "tls_self_signed"),
-    _row("network", "certificate authority", "the encryption of {who} failed: its certificate is from an authority "
+    _row("network", "certificate authority", "the TLS connection to {who} failed: its certificate is from an authority "
          "that this machine does not know", "a company's own, or a proxy that opens TLS? set SSL_CERT_FILE to a file "
          "with that authority's certificate (PEM)", "never", "tls_unknown_authority"),
-    _row("network", "certificate name", "the encryption of {who} failed: its certificate is made out to another name",
+    _row("network", "certificate name", "the TLS connection to {who} failed: its certificate is for another name",
          "use the name in the certificate as base_url; a login page of the network may also stand in between", "never",
          "tls_other_name"),
     _row("network", "no encryption", "{who} does not speak TLS at this port", "check scheme and port of base_url: is "
          "it http://, or another port?", "never", "tls_not_spoken"),
-    _row("network", "proxy login", "{who} wants a name and password", "set HTTPS_PROXY to "
+    _row("network", "proxy login", "{who} asks for a name and password", "set HTTPS_PROXY to "
          "http://NAME:PASSWORD@HOST:PORT, with both in it", "never", "proxy_login", (407,), who="the proxy"),
-    _row("network", "proxy", "{who} does not let this through", "ask whoever runs the proxy, or name the service in "
-         "NO_PROXY if it can be reached without", "never", "proxy_refused", who="the proxy"),
+    _row("network", "proxy", "{who} blocks this connection", "ask the administrator of the proxy, or name the service "
+         "in NO_PROXY if it can be reached without", "never", "proxy_refused", who="the proxy"),
     _row("network", "proxy kind", "the proxy that is set for {who} is not an HTTP proxy", "set HTTPS_PROXY to an "
          "http:// proxy, or name the service in NO_PROXY", "never", "proxy_kind"),
     _row("network", "proxy away", "{who} cannot be reached", "check HTTPS_PROXY (or the system's proxy settings), or "
@@ -160,7 +161,7 @@ FAILURES: tuple[Failure, ...] = (
          (401,), closes=(3000, 4001, 4401),
          words=r"(incorrect|invalid|missing|bad|no|wrong)\b.{0,20}\b(api[ _-]?key|key|token|credentials?)\b"
                r"|api[ _-]?key.{0,10}not valid|unauthori[sz]ed|not authenticated|authentication (failed|required)"),
-    _row("authorisation", "no key", "{who} wants a key, and none was given",
+    _row("authorisation", "no key", "{who} needs a key, and none is set",
          "set VOICECHAT_API_KEY to a key of this service", "never", "no_key"),
     _row("authorisation", "access", "{who} does not allow this with this key",
          "the key may not use this model or this endpoint; ask for access or choose another model", "never",
@@ -176,7 +177,7 @@ FAILURES: tuple[Failure, ...] = (
          "model_not_found DeploymentNotFound OperationNotSupported",
          words=r"\bmodels?\b.{0,120}\b(not found|does not exist|not supported|unknown|not available)"
                r"|(unknown|invalid|unsupported|no such) model"),
-    _row("configuration", "no WebRTC", "{who} knows no such address or model",
+    _row("configuration", "no WebRTC", "{who} has no such address or model",
          "check base_url and the model's name; a service without WebRTC can be used by WebSocket", "never",
          "not_found", (404,), instead="WebSocket", why="no WebRTC"),
     _row("configuration", "no calls", "{who} takes no calls at this address", "check base_url, or use WebSocket",
@@ -186,13 +187,13 @@ FAILURES: tuple[Failure, ...] = (
          "unsupported_content_type bad_sdp", (415,), instead="WebSocket", why="no WebRTC"),
     _row("configuration", "no description", "{who} answered, but not with a session description",
          "is base_url the address of a Realtime service with WebRTC?", "never", "no_description"),
-    _row("configuration", "request", "{who} found a mistake in the request",
+    _row("configuration", "request", "{who} rejected the request as invalid",
          "check the model's name and the session settings", "never",
          "invalid invalid_request_error invalid_value invalid_type unknown_parameter missing_required_parameter "
          "config", (400, 422)),
-    _row("configuration", "redirect", "{who} sends us elsewhere, and a key is not carried there",
+    _row("configuration", "redirect", "{who} redirects to another address, and the key is not sent there",
          "if that is the right service, make it the base_url", "never", "redirect"),
-    _row("configuration", "protocol", "{who} says that our end broke the protocol",
+    _row("configuration", "protocol", "{who} reports a protocol error on our side",
          "is base_url the address of a Realtime service?", "if it worked", closes=(1002, 1010)),
     _row("configuration", "unreadable", "{who} could not read what was sent", "check what was sent by hand last",
          "if it worked", closes=(1007,)),
@@ -207,10 +208,10 @@ FAILURES: tuple[Failure, ...] = (
     _row("configuration", "dialect", "{who} no longer speaks the beta dialect",
          "use dialect ga, without an OpenAI-Beta header", "never", "beta_api_shape_disabled", closes=(4000,),
          words=r"beta\b.{0,40}\b(disabled|no longer|not supported|deprecated)"),
-    _row("configuration", "engine", "something of voicechat itself failed", "`voicechat doctor` says more", "as told",
+    _row("configuration", "engine", "voicechat itself failed", "`voicechat doctor` says more", "as told",
          "engine"),
     # devices
-    _row("device", "permission", "{who} gives only silence",
+    _row("device", "permission", "{who} delivers only silence",
          "Is it switched off, muted in hardware, or closed to this terminal by the system?", "never", "mic_flat",
          instead="text", why="you can type instead", who="the microphone"),
     _row("device", "forbidden", "the system does not let this program use {who}",
@@ -220,8 +221,8 @@ FAILURES: tuple[Failure, ...] = (
     _row("device", "in use", "{who} is in use by another program", "close the other program", "never", "device_busy",
          words=r"unavailable|busy|in use|device_in_use|being used|-9985", instead="text",
          why="you can type instead", who="the device"),
-    _row("device", "sound format", "{who} takes none of the formats that were tried", "choose another device", "never",
-         "device_format", words=r"sample rate|sample format|number of channels|-999[4578]", instead="text",
+    _row("device", "sound format", "{who} supports none of the formats that were tried", "choose another device",
+         "never", "device_format", words=r"sample rate|sample format|number of channels|-999[4578]", instead="text",
          why="you can type instead", who="the device"),
     _row("device", "device refused", "the sound system refused {who}", "`voicechat devices` shows the others", "never",
          "device_refused", instead="text", why="you can type instead", who="the device"),
@@ -229,7 +230,7 @@ FAILURES: tuple[Failure, ...] = (
          "no_microphone", instead="text", why="you can type instead", who="the microphone"),
     _row("device", "no loudspeaker", "answers cannot be heard", "choose another device", "never", "no_loudspeaker",
          instead="text", why="they are shown as text", who="the loudspeaker"),
-    _row("device", "device lost", "sound stopped", "it is looked for again by itself; another device may be chosen",
+    _row("device", "device lost", "sound stopped", "looking for it again; you can choose another device",
          "back-off", "device_lost", who="the device"),
     _row("device", "inaudible", "nothing reaches your loudspeaker", "r asks again; F7 shows what arrives",
          "never", "inaudible", who="the loudspeaker"),
@@ -243,10 +244,10 @@ FAILURES: tuple[Failure, ...] = (
          "if it worked", "invalid_audio_format unsupported_codec codec", closes=(1003,), instead="WebSocket",
          why="no common codec"),
     # session
-    _row("session", "session time", "the session reached its longest time", "nothing to do: a new one goes on",
-         "at once", "session_expired session_ended",
+    _row("session", "session time", "the session reached its maximum duration",
+         "nothing to do: a new session takes over", "at once", "session_expired session_ended",
          words=r"session\b.{0,40}\b(expired|maximum duration|timed? ?out|time limit)|maximum (session )?duration"),
-    _row("session", "too many sessions", "{who} holds as many sessions as it may", "end another one, or wait",
+    _row("session", "too many sessions", "{who} has reached its limit of sessions", "end another one, or wait",
          "back-off", "session_limit_reached concurrent_session_limit too_many_sessions max_connections_reached",
          words=r"too many( \w+)? (connections|sessions)|(session|connection|concurrency)s? limit"
                r"|maximum number of (connections|sessions)"),
@@ -262,7 +263,7 @@ FAILURES: tuple[Failure, ...] = (
 )  # fmt: skip
 """The table. The first row that fits holds; codes are looked at before statuses."""
 
-UNKNOWN = _row("network", "unknown", "the line to {who} could not be opened", "try again in a moment", "as told")
+UNKNOWN = _row("network", "unknown", "the connection to {who} could not be opened", "try again in a moment", "as told")
 """What no row knows and no status explains."""
 _BY_NAME = {row.name: row for row in FAILURES}
 _BY_CODE = {code: row for row in reversed(FAILURES) for code in row.codes}

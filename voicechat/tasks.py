@@ -56,8 +56,10 @@ def is_send_after_close(error: object) -> TypeGuard[Exception]:
     """Whether a library sent to a peer that is gone, or through a socket that has just been closed.
 
     aioice repeats a STUN request in a timer that can come due in the very turn of the loop in which its transport ends;
-    asyncio then stumbles over the socket that is None.
+    asyncio then stumbles over the socket that is None. aiortc goes on connecting a peer that was closed meanwhile.
     """
+    if isinstance(error, Exception) and type(error).__module__ == "aiortc.exceptions":
+        return str(error).endswith("is closed")
     if not isinstance(error, AttributeError):
         return isinstance(error, ConnectionError)
     frames = list(traceback.walk_tb(error.__traceback__))

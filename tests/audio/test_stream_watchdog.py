@@ -127,7 +127,7 @@ def test_a_stream_with_a_tenth_of_its_sound_restarts_once_then_is_lost(machine: 
     assert machine.of(fact.StreamLost) == []
     run(machine, 2.2, calls=1)
     reasons = [lost.reason for lost in machine.facts if isinstance(lost, fact.StreamLost)]
-    assert reasons == ["the sound device gives only 10 % of its sound"]
+    assert reasons == ["the sound device delivers only 10 % of its sound"]
     run(machine, 5.0)
     assert len(machine.opener.streams) == 2 and machine.of(fact.StreamRestored)
     assert machine.device.calls == ["start"]

@@ -1,7 +1,7 @@
 """What the real screen does, noted by itself: for benchmarks, never run by hand.
 
 Twice a second it writes JSON lists on the descriptor of `watched_chat`: `["kept", FLOODED, DROPPED]`, how many events
-of the server's flood the list holds and how many rows the link had no room for; `["painted", FRAMES, TURNS]`, how many
+of the server's flood the list holds and how many rows the link did not fit for; `["painted", FRAMES, TURNS]`, how many
 frames went to the terminal and how often the growing turn was painted since the last note; `["shown", ITEM, TEXT]` for
 every answer that is complete, once.
 """

@@ -49,7 +49,7 @@ async def bad_day(folder: Path, code: int, says: str, *arguments: str, **variabl
         (403, "", {}, "does not allow this with this key (403)"),
         (404, '{"detail": "Not Found"}', {}, "no such address or model (404)"),
         (429, "", {"Retry_After": "7"}, "wait 7 s"),
-        (500, "oops", {}, "has trouble of its own (500): oops"),
+        (500, "oops", {}, "has an internal error (500): oops"),
         (200, "<!doctype html><title>Log in</title>", {"Content_Type": "text/html"}, "a web page"),
         (200, '{"id": "sess_1"}', {"Content_Type": "application/json"}, "got 200 without a session description"),
         (201, "v=0 this is no session description", {}, "session description"),
@@ -233,14 +233,16 @@ async def test_a_transcription_that_fails_is_named_and_is_no_failed_answer(tmp_p
 
 async def test_a_line_that_breaks_is_a_connection_error(tmp_path: Path) -> None:
     async with local_server(fault="closes-after=0.5") as server:
-        await bad_day(tmp_path, CONNECTION, "the line was lost", *HI, "--turns", "9", "--base-url", server.base_url)
+        await bad_day(
+            tmp_path, CONNECTION, "the connection was lost", *HI, "--turns", "9", "--base-url", server.base_url
+        )
 
 
 async def test_a_line_that_is_lost_ends_the_run_though_it_would_come_back(tmp_path: Path) -> None:
     async with local_server(fault="closes-after=0.4") as server:
         flags = (*HI, "--transport", "websocket", "--base-url", server.base_url)
         ran = await bad_day(tmp_path, CONNECTION, "the message was not answered; run it again", *flags)
-    assert "the line was lost" in ran.err
+    assert "the connection was lost" in ran.err
 
 
 @pytest.mark.parametrize(

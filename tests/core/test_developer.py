@@ -80,7 +80,7 @@ def test_what_is_no_event_never_leaves_and_is_told_why(text: str, why: str) -> N
 def test_without_a_line_nothing_is_sent_and_that_is_told() -> None:
     talk = script(at(0.0, on.LineLost(1, "gone")), at(0.1, on.RawEventEntered(CREATE)), until=0.2)
     assert talk.of(SendByHand) == []
-    assert "no line is open" in told(talk)[-1]
+    assert "not connected" in told(talk)[-1]
 
 
 def test_r12_an_answer_asked_for_by_hand_is_the_one_answer_and_no_second_is_created() -> None:
@@ -211,5 +211,5 @@ def test_a_turn_of_an_earlier_line_or_one_that_is_gone_is_left_alone() -> None:
     key = key_of(talk, "i1")
     talk.at(0.2).tell(on.LineLost(1, "gone"), on.ItemDeletionAsked(key), on.ItemDeletionAsked("t99"))
     assert talk.of(ChangeItem) == []
-    assert "no line is open" in told(talk)[-2]
+    assert "not connected" in told(talk)[-2]
     assert told(talk)[-1] == "This turn is gone."

@@ -101,7 +101,7 @@ def test_again_asks_for_nothing_and_a_mute_closes_the_mic() -> None:
 def test_a_silent_microphone_offers_no_typing_which_it_does_not_take() -> None:
     talk = translated(at(0.1, heard()), at(6.0, on.MicFlat(5.0)), until=6.1)
     (note,) = [turn.text for turn in talk.state.conversation.turns if turn.who == "note"]
-    assert "gives only silence" in note and "type" not in note
+    assert "delivers only silence" in note and "type" not in note
 
 
 def test_a_new_connection_repeats_the_session_and_the_last_seconds_of_sound_only() -> None:

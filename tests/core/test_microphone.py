@@ -286,7 +286,7 @@ def test_speech_that_the_echo_explains_is_neither_sent_nor_told() -> None:
     assert talk.notices == [] and [one.what.pre_roll for one in talk.of(OpenMic)] == [0.0]
 
 
-# The devices: told when they are lost or found, looked for again when the user asks
+# The devices: told when they are lost or found, looking for it again when the user asks
 
 
 def asked(talk: Talk, kind: type[Effect]) -> list[float]:
@@ -327,7 +327,7 @@ def test_a_lost_device_is_told_once_with_the_next_step_and_again_when_sound_is_b
     talk = script(at(1.0, lost), at(1.5, lost), back, until=4.0)
     told = "\n".join(notes(talk))
     assert told.count("Sound stopped: the sound device stopped answering") == 1
-    assert "Another device may be chosen." in told or "another device may be chosen." in told
+    assert "you can choose another device." in told
     assert "Sound is back: microphone Built-in Mic, loudspeaker Speakers." in told
 
 

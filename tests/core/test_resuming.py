@@ -91,7 +91,7 @@ def test_a_service_that_takes_history_at_its_start_gets_it_there_and_nowhere_els
     talk.at(23.5).tell(on.LineOpened(2, configured=True))
     talk.at(40.0)
     assert talk.of(RememberItem) == []
-    assert "It was told what was said." in talk.state.conversation.turns[-1].text
+    assert "It knows the conversation so far." in talk.state.conversation.turns[-1].text
 
 
 def test_only_the_heard_part_of_a_cut_answer_is_told() -> None:
@@ -130,7 +130,7 @@ def test_a_long_talk_is_told_from_its_end_and_says_what_it_leaves_out() -> None:
     events = [one for count in range(80) for one in said(f"u{count}", f"turn {count}", 2.0 * count)]
     talk = reconnected(*events, lost=200.0)
     assert [text for _, _, text in told(talk)] == [f"turn {count}" for count in range(16, 80)]
-    assert "16 older ones had no room" in talk.state.conversation.turns[-1].text
+    assert "16 older ones did not fit" in talk.state.conversation.turns[-1].text
 
 
 def test_the_room_is_counted_in_bytes_too() -> None:

@@ -145,7 +145,7 @@ RECONNECTED = (
         at(2.5, on.LineOpened(2, "WebSocket", configured=True)),
     ),
 )
-"""An answer under way, the line lost, and up again."""
+"""An answer under way, the connection lost, and up again."""
 
 
 def test_r8_ids_of_an_old_connection_are_never_sent() -> None:

@@ -102,7 +102,7 @@ def test_a_cancelled_answer_says_who_cancelled_it(reason: str | None, by: str) -
 def test_a_lost_line_cuts_the_answer_and_ends_the_wait_for_words() -> None:
     talk = unfinished().at(2.0).tell(on.LineLost(1, "no route"))
     assert (talk.answer().cut_by, talk.answer().partial) == ("line", False)
-    assert (talk.views[0].failed, talk.views[0].partial) == ("the line was lost", False)
+    assert (talk.views[0].failed, talk.views[0].partial) == ("the connection was lost", False)
     assert talk.view.completed == 0
 
 

@@ -134,7 +134,7 @@ CALLED: list[tuple[str, State, tuple[At[on.Event], ...], list[str], Answers, lis
      ["c1"], [(2.0, "c1", "2")], [], []),
     ("an unapproved call ends after two minutes without an answer", BEGIN,
      (*answered(ASK1), at(ASK_LIMIT, on.TimePassed())), [],
-     [(1.0 + ASK_LIMIT, "c1", "Nobody allowed this call within 120 s; it was not run.")], [], ["tool_expired"]),
+     [(1.0 + ASK_LIMIT, "c1", "The user did not allow this call within 120 s; it was not run.")], [], ["tool_expired"]),
 ]  # fmt: skip
 
 

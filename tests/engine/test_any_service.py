@@ -145,7 +145,7 @@ async def test_a_service_that_refuses_everything_is_named_with_every_step_in_one
 @pytest.mark.parametrize(
     ("status", "body", "says"),
     [
-        (401, {"error": {"code": "invalid_api_key", "message": "no"}}, "wants a key, and none was given"),
+        (401, {"error": {"code": "invalid_api_key", "message": "no"}}, "needs a key, and none is set"),
         (403, {"error": {"message": "no"}}, "does not allow this"),
         (404, {"error": {"code": "model_not_found", "message": "no model m"}}, "no model m"),
     ],

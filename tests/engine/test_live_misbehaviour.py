@@ -40,7 +40,7 @@ EXPECTED = {
     "refused_401": "wants a key",
     "refused_404": "no such model",
     "refused_429": "refusing calls for now",
-    "refused_500": "trouble of its own",
+    "refused_500": "an internal error",
     "web_page": "web page",
     "answer_is_no_json": "not with a session description",
     "answer_without_sdp": "not with a session description",

@@ -244,4 +244,4 @@ def test_flood_before_the_connection_is_open_loses_the_connection() -> None:
     assert told == []
     line.release()
     assert len(told) == MAX_EVENTS_BEFORE_OPEN + 1
-    assert told[-1] == on.LineLost(1, "more than 5,000 events came before the line was open")
+    assert told[-1] == on.LineLost(1, "more than 5,000 events came before the connection was open")

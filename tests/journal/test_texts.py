@@ -43,7 +43,7 @@ def test_words_that_look_like_markdown_stay_words() -> None:
 
 def test_subtitles_have_numbers_times_and_both_sides_without_unheard_text() -> None:
     you = TranscriptLine("you", 61.25, 62.5, "Hello\nthere", 11)
-    told = as_subtitles(story(you, CUT, TranscriptLine("note", 7.0, 7.0, "The line was lost.", 18)))
+    told = as_subtitles(story(you, CUT, TranscriptLine("note", 7.0, 7.0, "The connection was lost.", 18)))
     assert told.startswith("1\n00:01:01,250 --> 00:01:02,500\nYou: Hello there\n\n2\n00:00:03,000 --> ")
     assert "or that" not in told and "line was lost" not in told
 

@@ -75,7 +75,7 @@ def test_the_beta_dialect_is_judged_by_its_own_words() -> None:
     [
         ('{"type": "response.create"}', Situation(is_answering=True), "an answer is running: the server will refuse"),
         ('{"type": "response.cancel"}', Situation(), "no answer is running"),
-        ('{"type": "response.create"}', Situation(is_open=False), "no line is open"),
+        ('{"type": "response.create"}', Situation(is_open=False), "not connected"),
         ('{"type": "output_audio_buffer.clear"}', Situation(transport="WebSocket"), "only WebRTC"),
         ('{"type": "input_audio_buffer.append", "audio": "AAAA"}', Situation(), "over WebRTC"),
     ],

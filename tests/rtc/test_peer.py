@@ -189,7 +189,7 @@ async def test_text_goes_both_ways_after_the_milestones_and_outside_the_call_it_
         assert [server.peer.send(text) for text in ("", "hello")] == ["", ""]
         assert [await asyncio.wait_for(client.texts.get(), 5) for _ in range(2)] == ["", "hello"]
     await lonely.peer.close()
-    assert lonely.peer.send("hello") == client.peer.send("hello") == "the line is not open"
+    assert lonely.peer.send("hello") == client.peer.send("hello") == "the connection is not open"
 
 
 def without_candidates(sdp: str) -> str:

@@ -94,7 +94,7 @@ class Talk:
         for _, message in due:
             self.seen.take(message, self.now)
         if self.t >= self.over_at:
-            raise TalkOver(3, "the line was lost")
+            raise TalkOver(3, "the connection was lost")
 
     @property
     def outcomes(self) -> list[tuple[str, str]]:

@@ -39,10 +39,10 @@ def test_junit_has_a_case_for_each_result_with_evidence_of_a_failure() -> None:
 
 
 def test_a_talk_that_ended_early_is_an_error_of_its_own() -> None:
-    suite = suite_of(Results(SCRIPT, [SKIPPED], 1.0, stopped="the line was lost"))
+    suite = suite_of(Results(SCRIPT, [SKIPPED], 1.0, stopped="the connection was lost"))
     assert (suite.attrib["tests"], suite.attrib["errors"]) == ("2", "1")
     error = suite.findall("testcase")[-1].find("error")
-    assert error is not None and error.attrib["message"] == "the line was lost"
+    assert error is not None and error.attrib["message"] == "the connection was lost"
 
 
 def test_json_says_whether_it_held_and_names_each_result() -> None:

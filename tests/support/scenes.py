@@ -122,7 +122,7 @@ _LOST_DEVICE = TurnView(
     "n9",
     "note",
     249,
-    "Sound stopped: the sound device stopped answering (Blue Yeti and Built-in Speakers). It is looked for again by"
+    "Sound stopped: the sound device stopped answering (Blue Yeti and Built-in Speakers). It is looking for it again by"
     " itself; another device may be chosen.",
     level="warning",
 )

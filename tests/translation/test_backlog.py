@@ -25,7 +25,7 @@ def test_a_line_is_translated_once_it_is_whole() -> None:
 
 
 def test_what_nobody_said_is_no_line() -> None:
-    assert line_of(TurnView("n", "note", text="The line was lost.")) is None
+    assert line_of(TurnView("n", "note", text="The connection was lost.")) is None
     assert line_of(TurnView("c", "tool", text="get_weather")) is None
     assert line_of(replace(YOU, text=" … ")) is None and line_of(replace(YOU, text="42!")) is None
 

@@ -268,12 +268,12 @@ async def test_a_lost_line_is_told_once_and_with_a_reason(rig: Rig) -> None:
 
 
 async def test_our_own_end_is_not_reported_may_be_said_twice_and_the_line_opened_again(rig: Rig) -> None:
-    assert rig.line.send("{}") == "the line is not open"
+    assert rig.line.send("{}") == "the connection is not open"
     await rig.open()
     await rig.speak(hum(880, 1.0))
     await rig.line.close(hang_up=True)
     await rig.line.close(hang_up=True)
-    assert rig.line.send("{}") == "the line is not open"
+    assert rig.line.send("{}") == "the connection is not open"
     await rig.open()
     assert rig.line.send('{"type": "test.again"}') == ""
     assert await rig.far_text() == '{"type": "test.again"}'
@@ -288,7 +288,7 @@ async def test_a_refusal_has_a_sentence_a_next_step_and_no_key(rig: Rig) -> None
         await rig.open()
     assert refusal.value.status == 401 and refusal.value.hint and not refusal.value.retryable
     assert KEY not in f"{refusal.value} {refusal.value.hint} {refusal.value!r}"
-    assert rig.line.send("{}") == "the line is not open"
+    assert rig.line.send("{}") == "the connection is not open"
 
 
 async def test_the_figures_say_what_carries_the_sound_and_are_empty_without_a_line(rig: Rig) -> None:

@@ -74,7 +74,7 @@ async def refusals(base_url: str) -> list[SignallingError]:
 @pytest.mark.parametrize(
     ("self_signed", "code", "says"),
     [
-        (True, "tls_self_signed", "nobody but itself vouches"),
+        (True, "tls_self_signed", "self-signed"),
         (False, "tls_unknown_authority", "an authority that this machine does not know"),
     ],
 )
@@ -183,8 +183,8 @@ async def test_a_proxy_is_not_asked_for_this_machine_itself(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("status", "code", "says"),
     [
-        (407, "proxy_login", "wants a name and password (407)"),
-        (403, "proxy_refused", "does not let this through (403)"),
+        (407, "proxy_login", "asks for a name and password (407)"),
+        (403, "proxy_refused", "blocks this connection (403)"),
     ],
 )
 async def test_a_proxy_that_refuses_is_named_and_not_taken_for_the_service(

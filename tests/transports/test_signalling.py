@@ -135,7 +135,7 @@ MISSING = [{"loc": ["query", "model"], "msg": "Field required"}]
     [
         (401, {"error": REFUSED}, "did not accept the key", False, "invalid_api_key"),
         (403, {"error": {"message": "No access", "type": "permission"}}, "does not allow", False, "permission"),
-        (404, {"detail": "Not Found"}, "knows no such address", False, ""),
+        (404, {"detail": "Not Found"}, "has no such address", False, ""),
         (404, {"error": NO_MODEL}, "no model", False, "model_not_found"),
         (405, "", "takes no calls", False, ""),
         (415, {"detail": "application/sdp only"}, "does not take this kind of handshake", False, ""),
@@ -144,11 +144,11 @@ MISSING = [{"loc": ["query", "model"], "msg": "Field required"}]
         (500, "boom", "boom", True, ""),
         (502, "<html><body>Bad gateway</body></html>", "web page", True, "html"),
         (503, {"error": "session_limit_reached"}, "session_limit_reached", True, ""),
-        (400, {"error": {"message": ["a", "list"]}}, "found a mistake", False, ""),
+        (400, {"error": {"message": ["a", "list"]}}, "rejected the request", False, ""),
         (422, {"detail": MISSING}, ": query.model: Field req", False, ""),
-        (400, "[" * 10_000, "found a mistake", False, ""),
-        (400, "{" * 10_000, "found a mistake", False, ""),
-        (400, {"error": None}, "found a mistake", False, ""),
+        (400, "[" * 10_000, "rejected the request", False, ""),
+        (400, "{" * 10_000, "rejected the request", False, ""),
+        (400, {"error": None}, "rejected the request", False, ""),
     ],
 )
 async def test_every_refusal_has_a_sentence_a_next_step_and_an_answer_to_whether_again(
@@ -166,7 +166,7 @@ async def test_a_key_that_was_never_given_is_asked_for_instead_of_doubted() -> N
     async with listening(handler) as url:
         error = await failure(replace(request(url), key=""))
         with_a_header = await failure(replace(request(url), key="", headers={"X-Key": "abc"}))
-    assert "wants a key, and none was given" in error.message and "VOICECHAT_API_KEY" in error.hint
+    assert "needs a key, and none is set" in error.message and "VOICECHAT_API_KEY" in error.hint
     assert "did not accept" in with_a_header.message
 
 
@@ -270,7 +270,7 @@ async def test_a_redirect_to_another_host_is_not_followed_with_the_key() -> None
         handler, _ = always(307, "", Location=f"{other}/v1/realtime/calls")
         async with listening(handler) as url:
             error = await failure(request(url))
-    assert "sends us elsewhere" in error.message and "base_url" in error.hint
+    assert "redirects to another" in error.message and "base_url" in error.hint
     assert visitors == []
 
 

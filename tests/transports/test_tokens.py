@@ -181,7 +181,7 @@ async def test_a_token_server_may_answer_in_either_shape(body: dict[str, object]
     [
         (401, "access_required", False, "VOICECHAT_TOKEN_ACCESS"),
         (429, "rate_limited", True, "wait 7 s"),
-        (502, "insufficient_quota", False, "whoever runs"),
+        (502, "insufficient_quota", False, "administrator"),
     ],
 )
 async def test_a_token_servers_own_sentence_reaches_the_user(

@@ -80,7 +80,7 @@ async def test_a_refused_call_leaves_nothing_open() -> None:
     async with listening(handler) as url:
         with pytest.raises(SignallingError, match="did not accept the key"):
             await line.open(target(url))
-        assert line.send("x") == "the line is not open"
+        assert line.send("x") == "the connection is not open"
         assert not line.pull(0.0).any()
     await eventually(lambda: len(asyncio.all_tasks()) == 1)
     assert threading.active_count() <= threads + 1

@@ -95,7 +95,7 @@ async def test_a_redirect_never_carries_the_key_to_another_host() -> None:
             )
 
         async with listening(handler) as url:
-            with pytest.raises(SignallingError, match="sends us elsewhere"):
+            with pytest.raises(SignallingError, match="redirects to another"):
                 await WebSocketLine(uplink=silence, heard=Heard()).open(target(url))
     assert seen == []
 
@@ -151,7 +151,7 @@ async def test_a_service_that_never_greets_is_open_all_the_same(monkeypatch: pyt
 @pytest.mark.parametrize(
     ("code", "reason", "words", "name"),
     [
-        (1001, b"session_expired", "longest time", "session_expired"),
+        (1001, b"session_expired", "maximum duration", "session_expired"),
         (1011, b"oh no", "oh no", "close 1011"),
         (1013, b"", "overloaded", "close 1013"),
     ],

@@ -333,7 +333,7 @@ async def test_palette_takes_one_choice_however_fast_keys_follow() -> None:
             await until(pilot, lambda: app.screen is not app.talk)
             await pilot.press(*"deafen")
             await until(pilot, lambda: "Loudspeaker off or on" in text(app) and "hold to talk" not in text(app))
-            for key in keys:  # all of them before the app gets to work, as over a slow line
+            for key in keys:  # all of them before the app gets to work, as over a slow connection
                 app.post_message(events.Key(key, None))
             await until(pilot, lambda: app.screen is app.talk)
             await pilot.pause(0.1)

@@ -68,7 +68,7 @@ SHOWN: list[tuple[str, tuple[int, int], list[str], list[str]]] = [
     ("welcome-translation", SMALL, ["Just speak.", "spoken in Spanish"], ["type", "barge-in", "answers"]),
     ("connecting", SMALL, CALLING, []),
     ("no-mic", SMALL, ["No microphone: the system refuses access", "flatpak override", "read what you type"], []),
-    ("line-lost", SMALL, ["line lost · try 2 in 1.4 s", "Slower, please.", "r retry now"], []),
+    ("line-lost", SMALL, ["connection lost · try 2 in 1.4 s", "Slower, please.", "r retry now"], []),
 ]
 """Scene, size, what it says, and what it does not."""
 

@@ -24,7 +24,7 @@ ENDS = [
     (replace(CUT, cut_by="you"), "╳ you stopped it at 2.4 s"),
     (replace(CUT, cut_by="push-to-talk"), "╳ you cut in at 2.4 s"),
     (replace(CUT, cut_by="server"), "╳ server cut it at 2.4 s"),
-    (replace(CUT, cut_by="line"), "╳ line lost at 2.4 s"),
+    (replace(CUT, cut_by="line"), "╳ connection lost at 2.4 s"),
     (
         replace(CUT, cut_by="device", rest=" this and that" + " and more" * 20 + "."),
         "╳ no sound device from 2.4 s · not heard: this and that and more",

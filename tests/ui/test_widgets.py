@@ -55,13 +55,13 @@ async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
     ("connection", "rtt", "words"),
     [
         (OPEN, 0.038, "● connected 38 ms"),
-        (OPEN, 0.42, "▲ slow line 420 ms"),
+        (OPEN, 0.42, "▲ slow connection 420 ms"),
         (replace(OPEN, phase="connecting", seconds=1.2), None, "◌ connecting 1.2 s"),
-        (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ line lost · try 2 in 1.4 s"),
-        (replace(OPEN, phase="connecting", lost_for=0.4, attempts=3), None, "▲ line lost · try 3 now"),
+        (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ connection lost · try 2 in 1.4 s"),
+        (replace(OPEN, phase="connecting", lost_for=0.4, attempts=3), None, "▲ connection lost · try 3 now"),
         (replace(OPEN, phase="lost", lost_for=9.0), None, "✕ line closed"),
         (replace(OPEN, phase="connecting", lost_for=0.1, rolls_over=True), None, "◌ changing sessions"),
-        (replace(OPEN, phase="refused", attempts=2, next_try_in=4.2), None, "▲ no line · try 3 in 4 s"),
+        (replace(OPEN, phase="refused", attempts=2, next_try_in=4.2), None, "▲ not connected · try 3 in 4 s"),
         (replace(OPEN, phase="refused"), None, "✕ refused"),
         (replace(OPEN, phase="ended"), None, "○ closed"),
     ],
@@ -75,7 +75,7 @@ async def test_connection_and_reply_state_are_readable_at_every_width() -> None:
     async with showing("line-lost", (60, 24)) as stage:
         for width in (60, 70, 80, 100, 120, 180):
             await change(stage, "line-lost", (width, 24))
-            assert lines(stage[0])[0].rstrip().endswith("line lost · try 2 in 1.4 s   4:12"), width
+            assert lines(stage[0])[0].rstrip().endswith("connection lost · try 2 in 1.4 s   4:12"), width
         for scene, words in (("talk", "listen"), ("speaking", "speaking"), ("line-lost", "no session")):
             for width in (40, 60, 80):
                 await change(stage, scene, (width, 16))

@@ -52,7 +52,7 @@ class MicGate:
         self.underruns = 0
         """Frames of silence sent because an open mic had nothing ready."""
         self.skipped = 0
-        """Silent blocks skipped to catch up with a pre-roll, or with a slow line."""
+        """Silent blocks skipped to catch up with a pre-roll, or with a slow connection."""
         self._memory = memory
         self._near: NearVoice | None = None
         self._look_back: tuple[int, float] | None = None

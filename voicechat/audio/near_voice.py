@@ -25,7 +25,7 @@ _Spectrum = NDArray[np.complex128]
 RECOVERY_BLOCKS = 40
 """Blocks of silence from the loudspeaker after which the canceller lets everything through again."""
 _MEMORY = 640
-"""Blocks kept: what is learnt from, the longest pre-roll in an echo, and air for a slow line."""
+"""Blocks kept: what is learnt from, the longest pre-roll in an echo, and air for a slow connection."""
 _LEARN_BLOCKS = 350
 """3.5 s to learn from."""
 _LEARN_LEAST = 80

@@ -484,7 +484,7 @@ def _cuts_itself(setup: Setup, figures: Figures) -> Finding:
     elif figures.clipped > _CLIPPED:
         why += f": the microphone is overdriven ({figures.clipped:.1%} of it at full scale)"
     elif setup.gaps > _GAPS_BORNE or (figures.round_trip_spread or 0.0) > _WANDERS:
-        why += f": {_unsteady(setup, figures)}, and the canceller learns anew each time"
+        why += f": {_unsteady(setup, figures)}, and the canceller has to adapt again each time"
     elif figures.loss_steady_db is not None:
         why += f": only {figures.loss_steady_db:.0f} dB of the echo can be taken out"
     return Finding(why, _cure_for_rest(setup, figures))
@@ -503,7 +503,7 @@ def _cure_for_rest(setup: Setup, figures: Figures) -> str:
     elif figures.clipped > _CLIPPED:
         first = "Lower the loudspeaker and the input level, or use headphones"
     elif setup.gaps > _GAPS_BORNE or (figures.round_trip_spread or 0.0) > _WANDERS:
-        first = "Close what keeps the machine busy, use --latency high, or headphones"
+        first = "Close busy programs, use --latency high, or headphones"
     else:
         first = "Turn the loudspeaker down, or use headphones"
     if half_duplex_holds(setup, figures):
@@ -520,7 +520,7 @@ def _is_loud_rest(figures: Figures) -> bool:
 def _cares(setup: Setup, figures: Figures) -> Iterator[Finding]:
     is_heard = figures.chirps_heard > 0
     if figures.voices_in_silence:
-        yield Finding("somebody spoke while it should be quiet, so the figures may be wrong", "Run it again in quiet.")
+        yield Finding("a voice was heard during the quiet part, so the figures may be wrong", "Run it again in quiet.")
     elif figures.voices_in_rest and not is_heard:
         yield Finding("a voice was heard while nobody should speak", "Run it again in quiet.")
     if is_heard:
@@ -543,7 +543,7 @@ def _cares_about_echo(figures: Figures) -> Iterator[Finding]:
         yield Finding(why, "A cable is quicker than Bluetooth.")
     if (figures.round_trip_spread or 0.0) > _WANDERS:
         why = f"the delay wanders by {_ms(figures.round_trip_spread or 0.0)}"
-        yield Finding(why, "Close what keeps the machine busy, or use --latency high.")
+        yield Finding(why, "Close busy programs, or use --latency high.")
 
 
 def _cares_about_devices(setup: Setup, figures: Figures) -> Iterator[Finding]:
@@ -551,7 +551,7 @@ def _cares_about_devices(setup: Setup, figures: Figures) -> Iterator[Finding]:
         why = f"the microphone is overdriven ({figures.clipped:.1%} of it at full scale)"
         yield Finding(why, "Lower the loudspeaker or the input level.")
     if setup.gaps > _GAPS_BORNE:
-        cure = "Close what keeps the machine busy." if setup.latency == "high" else "Use --latency high."
+        cure = "Close busy programs." if setup.latency == "high" else "Use --latency high."
         yield Finding(f"the sound had {setup.gaps} gaps", cure)
     if figures.noise_db > _NOISY_ROOM:
         why = f"the room is loud ({figures.noise_db:.0f} dBFS)"

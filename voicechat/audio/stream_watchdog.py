@@ -20,9 +20,9 @@ from voicechat.audio.portaudio import StreamTimes
 MANY = 5
 WITHIN = 10.0
 """So many looks in so many seconds that found the loudspeaker run dry in the middle of sound."""
-STUTTERS = "the sound stutters: this machine pauses longer than the sound that waits in the device"
-STUTTER_CURE = "--latency high lets more wait; or close what keeps the machine busy"
-STUTTER_UNAVOIDABLE = "close what keeps the machine busy"
+STUTTERS = "audio dropouts: this machine is too busy for the size of the audio buffer"
+STUTTER_CURE = "use --latency high (a larger buffer), or close busy programs"
+STUTTER_UNAVOIDABLE = "close busy programs"
 """Where the most waits already."""
 
 
@@ -153,7 +153,7 @@ class StreamWatchdog:
             return False
         self._starved += 1
         if self._starved > 1:
-            self.failure = f"the sound device gives only {100 * share:.0f} % of its sound"
+            self.failure = f"the sound device delivers only {100 * share:.0f} % of its sound"
         return self._starved == 1
 
     def is_out_of_step(self, now: float) -> bool:

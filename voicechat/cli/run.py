@@ -395,7 +395,7 @@ class Run:
             return exit_codes.AUDIO
         is_done = self._progress.completed >= self._wanted
         if (why := self._line_lost(view)) and not is_done:
-            self._progress.problem(f"the line was lost: {why}", self._not_answered())
+            self._progress.problem(f"the connection was lost: {why}", self._not_answered())
             return exit_codes.CONNECTION
         if is_done and (why or self._is_heard_out(view)):
             if self._awaits_translation() and not why:
@@ -415,7 +415,7 @@ class Run:
         return None
 
     def _line_lost(self, view: View) -> str:
-        """Why the line was lost. A reconnect between two snapshots hides no loss: its event is seen too."""
+        """Why the connection was lost. A reconnect between two snapshots hides no loss: its event is seen too."""
         line = view.connection
         is_missing = line.phase == "lost" or (line.lost_for is not None and not line.rolls_over)
         return self._progress.lost or (line.reason or "no reason given" if is_missing else "")

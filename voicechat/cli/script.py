@@ -266,7 +266,7 @@ class ScriptRun:
         line = self._progress.view.connection if self._progress.view is not None else None
         if line is None or (line.phase != "lost" and (line.lost_for is None or line.rolls_over)):
             return ""
-        return f"the line was lost: {line.reason or 'no reason given'}"
+        return f"the connection was lost: {line.reason or 'no reason given'}"
 
     def _tell(self, result: Result) -> None:
         good, bad = ("✓", "✗") if can_draw() else ("ok  ", "FAIL")

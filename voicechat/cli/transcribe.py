@@ -213,7 +213,7 @@ class Live:
             try:
                 await self._captions.run(seconds)
             except SessionLost as lost:
-                self._show.say(f"voicechat: the line was lost: {lost.message}")
+                self._show.say(f"voicechat: the connection was lost: {lost.message}")
                 code = exit_codes.CONNECTION
             finally:
                 if self._line is not None:

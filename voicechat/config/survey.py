@@ -34,7 +34,7 @@ class Wrong:
 
     file: str
     line: int
-    """0 where there is no line to point at."""
+    """0 where not connected to point at."""
     key: str
     reason: str
     """The whole sentence, place included."""

@@ -32,7 +32,7 @@ SERVER_LAG = 1.0
 """Seconds by which `speech_started` may trail the voice (detection and the way here): a voice that ended so shortly
 before the turn appeared was this turn's."""
 TRANSCRIPTION_OFF = "transcription is off"
-LINE_LOST = "the line was lost"
+LINE_LOST = "the connection was lost"
 
 Transcription = (
     ConversationItemInputAudioTranscriptionDelta
@@ -120,7 +120,7 @@ def transcribed(state: State, wire: Transcription, now: float) -> Conversation:
 
 
 def typed(state: State, text: str, now: float) -> Conversation:
-    """Typed text shows at once; the server's word comes later, after a while if there is no line."""
+    """Typed text shows at once; the server's word comes later, after a while if not connected."""
     conversation = state.conversation
     if not text.strip():
         return conversation

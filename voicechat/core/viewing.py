@@ -140,7 +140,7 @@ CUT_WORDS = {
     "barge-in": "you cut in",
     "push-to-talk": "you cut in",
     "server": "server cut it",
-    "line": "line lost",
+    "line": "connection lost",
     "device": "device lost",
 }
 

@@ -196,7 +196,7 @@ class Lines:
                     raise self.ways.explained(way, error) from error
             else:
                 return way, line, opened
-        raise SignallingError("the service refuses every way to call it", hint="check base_url")
+        raise SignallingError("the service refuses every kind of connection", hint="check base_url")
 
     async def _call(self, way: Way, target: LineTarget, listener: LineListener) -> tuple[Line, LineOpened]:
         if way.transport == "WebSocket":
@@ -265,7 +265,7 @@ def turns_before(settings: Settings, now: float) -> tuple[Turn, ...]:
         return ()
     tape = read_tape(find_tape(settings.continue_from, (tapes_root(settings.record), tapes_dir())))
     if tape.head.get("redacted") is True:
-        raise TapeError(f"{tape.folder.name} was redacted: nobody knows what was said", hint="continue another tape")
+        raise TapeError(f"{tape.folder.name} was redacted: it holds no words", hint="continue another tape")
     past = last_state(tape)
     return () if past is None else turns_of(turn_views(past.state, past.now), now)
 

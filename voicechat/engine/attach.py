@@ -38,7 +38,7 @@ class WatchedEngine:
             ) from error
         if answer != "ok":
             door.close()
-            raise EngineError(f"talk {self._number} cannot be watched: {answer or 'it closed its door'}")
+            raise EngineError(f"talk {self._number} cannot be watched: {answer or 'it no longer accepts viewers'}")
         door.settimeout(None)
         self._door = door
 

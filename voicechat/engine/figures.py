@@ -95,7 +95,7 @@ class BitRate:
         self._past: deque[tuple[float, int]] = deque(maxlen=8)
 
     def of(self, count: int | None, now: float) -> float | None:
-        """The rate at `now`; None while there is no line, or only a moment of it. A new line counts from 0 again."""
+        """The rate at `now`; None while not connected, or only a moment of it. A new line counts from 0 again."""
         if count is None or (self._past and count < self._past[-1][1]):
             self._past.clear()
         if count is None:

@@ -121,7 +121,7 @@ class Performer:
 
     def _send_text(self, text: str, kind: str, event_id: str, tags: tuple[str, ...]) -> None:
         sent = self.secrets.revealed(text) if self.secrets is not None else text
-        reason = self._line.send(sent) if self._line else "there is no line"
+        reason = self._line.send(sent) if self._line else "not connected"
         if reason:
             self._refused(kind, reason, event_id)
             return
@@ -317,7 +317,7 @@ class Listener:
         if self._waiting is None:
             return False
         if len(self._waiting) == MAX_EVENTS_BEFORE_OPEN:
-            reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the line was open"
+            reason = f"more than {MAX_EVENTS_BEFORE_OPEN:,} events came before the connection was open"
             self._waiting.append(lambda: self._tell(on.LineLost(self._number, reason)))
         elif len(self._waiting) < MAX_EVENTS_BEFORE_OPEN:
             self._waiting.append(report)

@@ -76,7 +76,7 @@ class Taping:
         folder = self.folder
         if folder is not None:
             self._loop.run_in_executor(None, self._taken_off().close)
-            self._note(f"The tape lies in {folder}.", "info", "tape_ended")
+            self._note(f"The tape is in {folder}.", "info", "tape_ended")
             return ""
         try:
             self.begin()
@@ -135,7 +135,7 @@ class Taping:
             return
         self._loop.run_in_executor(None, self._taken_off().close)
         self._tell(Happening(self._talk.clock(), "local", {"type": "tape.stopped", "reason": reason}))
-        self._note(f"The tape has ended, the talk goes on: {reason}. What there is lies in {recorder.folder}.")
+        self._note(f"The tape has ended, the talk goes on: {reason}. What was recorded is in {recorder.folder}.")
 
     def _note(self, text: str, level: Literal["info", "warning"] = "warning", code: str = "tape_stopped") -> None:
         self._talk.session.tell(SoundNoted(text, level, code))

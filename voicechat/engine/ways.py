@@ -21,7 +21,7 @@ Transport = Literal["WebRTC", "WebSocket"]
 BETA_HEADER = "openai-beta"
 BETA_IS_OFF = "beta_api_shape_disabled"
 FALLS_BACK = (NO_HANDSHAKE, "no_media", "timeout")
-"""Codes of WebRTC after which WebSocket is tried instead."""
+"""Codes of WebRTC after which WebSocket is tried now."""
 REFUSED_BEFORE = "this service took no WebRTC call before"
 
 

@@ -32,7 +32,7 @@ CUT = {
     "push-to-talk": "you took the turn",
     "you": "you stopped it",
     "server": "the server cut it",
-    "line": "the line was lost",
+    "line": "the connection was lost",
     "device": "the sound device was lost",
 }
 SIGNS = {"error": "✕", "warning": "▲", "info": "·"}

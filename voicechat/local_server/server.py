@@ -52,7 +52,7 @@ class WebSocketLine:
     def send(self, text: str) -> str:
         """Queue one event."""
         if self._ending or self.socket.closed:
-            return "the line is closing"
+            return "the connection is closing"
         if self._waiting + len(text) > _LARGEST_BACKLOG:
             self.hang_up(1008, "the client does not read what it is sent")
             return "too much waits to be sent"

@@ -144,7 +144,7 @@ def _sentence(problem: Problem) -> str:
 
 def _untimely(kind: str, event: dict[str, JsonValue], now: Situation) -> str:
     if not now.is_open:
-        return "no line is open: it cannot be sent now"
+        return "not connected: it cannot be sent now"
     if event.get("item_id") == ANY_ITEM:
         return "item_id: put the id of an item here"
     response = event.get("response")

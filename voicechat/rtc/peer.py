@@ -332,16 +332,16 @@ class Peer:
         """Queue one message; returns why it cannot be sent, or an empty string. Event loop only."""
         channel = self._channel
         if channel is None or channel.readyState != "open":
-            return "the line is not open"
+            return "the connection is not open"
         size = len(text.encode("utf-8", "replace"))
         if self._remote_limit and size > self._remote_limit:
             return f"the message has {size} bytes and the other side takes {self._remote_limit} at most"
         if channel.bufferedAmount + size > _LARGEST_BACKLOG:
-            return "the line is congested: what was said before has not left yet"
+            return "the connection is congested: earlier messages have not been sent yet"
         try:
             channel.send(text.encode("utf-8", "replace").decode())
         except (ValueError, InvalidStateError, ConnectionError) as error:
-            return str(error) or "the line is closing"
+            return str(error) or "the connection is closing"
         return ""
 
     def stats(self) -> LineStats:

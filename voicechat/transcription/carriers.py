@@ -348,7 +348,7 @@ class CallCarrier:
 
     def _line(self) -> LiveCarrier:
         if self._live is None:
-            raise SignallingError("the line is not open")
+            raise SignallingError("the connection is not open")
         return self._live
 
     async def say(self, text: str) -> None:

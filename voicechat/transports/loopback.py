@@ -50,7 +50,7 @@ class LoopbackLine:
     def send(self, text: str) -> str:
         """Keep one client event for the far end; refuses what a real line refuses."""
         if not self.is_open:
-            return "the line is not open"
+            return "the connection is not open"
         if (size := len(text.encode())) > self.largest_message:
             return f"the message has {size} bytes and the other side takes {self.largest_message} at most"
         self.sent.append(text)

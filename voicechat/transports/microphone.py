@@ -57,9 +57,9 @@ class Outbox:
         if size > LARGEST_MESSAGE:
             return f"the message has {size} bytes and the other side takes {LARGEST_MESSAGE} at most"
         if self._bytes + size > LARGEST_BACKLOG:
-            return "the line does not keep up: too much waits to be sent"
+            return "the connection is too slow: too much waits to be sent"
         if sound and self._sound + sound > LONGEST_SOUND:
-            return "the line does not keep up with the microphone"
+            return "the connection is too slow for the microphone's sound"
         self._waiting.append((text, sound))
         self._bytes += size
         self._sound += sound
@@ -110,8 +110,8 @@ _BACKLOG_SPEED = 8.0
 voice until the end of the turn, and its commit came before its last words."""
 _MOST_REFUSALS = 3
 _CAUGHT_UP = 1.0
-"""Seconds that wait at most when a slow line counts as good again; the next trouble is told anew."""
-NOT_KEEPING_UP = "What you say does not get through: the line does not keep up with the microphone."
+"""Seconds that wait at most when a slow connection counts as good again; the next trouble is told anew."""
+NOT_KEEPING_UP = "What you say does not get through: the connection is too slow for the microphone's sound."
 
 
 class Microphone:

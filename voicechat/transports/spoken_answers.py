@@ -271,5 +271,5 @@ def _turns_are_ours(session: Mapping[str, object]) -> bool | None:
 
 
 def silence(samples: int) -> np.ndarray[tuple[int], np.dtype[np.int16]]:
-    """What is played while no line is open."""
+    """What is played while not connected."""
     return np.zeros(samples, np.int16)

@@ -34,7 +34,7 @@ def credentials(url: str, target: LineTarget, key: str | None = None) -> tuple[d
     if (used or _holds_secret(target)) and not target.insecure and not may_carry_key(url):
         raise SignallingError(
             f"the key will not be sent to {urlsplit(url).netloc} without encryption",
-            hint="use an https:// address; --insecure sends it all the same, for everybody on the way to read",
+            hint="use an https:// address; --insecure sends it unencrypted: anyone on the network can read it",
             code="unencrypted",
         )
     headers, query = dict(target.headers), dict(target.query)

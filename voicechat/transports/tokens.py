@@ -95,7 +95,7 @@ async def from_token_url(
     """
     host = _host_of(url)
     if not insecure and not may_carry_key(url):
-        hint = "use an https:// address; --insecure fetches it all the same, for everybody on the way to read"
+        hint = "use an https:// address; --insecure fetches it unencrypted: anyone on the network can read it"
         raise SignallingError(
             f"a token will not be fetched from {host} without encryption", hint=hint, code="unencrypted"
         )
@@ -254,12 +254,12 @@ def _own_refusal(host: str, reply: _Reply) -> SignallingError | None:
     plain = refused(host, reply.status, "", reply.retry_after, "")
     hints = {
         401: "set VOICECHAT_TOKEN_ACCESS to the access token of that token server",
-        403: "the token server does not let this program in; ask whoever runs it",
+        403: "the token server refuses this program; ask its administrator",
         404: "check --token-url: it should end in /session",
     }
     return SignallingError(
         f"the token server {host} gave no token ({reply.status}): {one_line(message)}",
-        hint=hints.get(reply.status, plain.hint if plain.retry_after else "ask whoever runs the token server"),
+        hint=hints.get(reply.status, plain.hint if plain.retry_after else "ask its administrator"),
         retryable=plain.retryable and not is_about_account(code),
         status=reply.status,
         code=code,

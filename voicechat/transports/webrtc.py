@@ -139,7 +139,7 @@ class WebRtcLine:
         """Queue one client event; returns why it could not be sent, or an empty string."""
         peer, codec = self._peer, self._codec
         if peer is None:
-            return "the line is not open"
+            return "the connection is not open"
         if codec is None:
             return peer.send(text)
         leaving, events = codec.write(text)
@@ -161,7 +161,7 @@ class WebRtcLine:
             await asyncio.sleep(_LOOK_EVERY)
 
     def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
-        """The next `samples` of remote sound, mono, 48 kHz; silence while no line is open."""
+        """The next `samples` of remote sound, mono, 48 kHz; silence while not connected."""
         peer = self._peer
         return peer.receive.pull(now, samples) if peer is not None else np.zeros(samples, np.int16)
 

@@ -168,10 +168,10 @@ class WebSocketLine:
 
     def send(self, text: str) -> str:
         """Queue one client event; returns why it could not be sent, or an empty string."""
-        return self._open.send(text) if self._open is not None else "the line is not open"
+        return self._open.send(text) if self._open is not None else "the connection is not open"
 
     def pull(self, now: float, samples: int = FRAME) -> NDArray[np.int16]:
-        """The next `samples` of the assistant, mono, 48 kHz; silence while no line is open."""
+        """The next `samples` of the assistant, mono, 48 kHz; silence while not connected."""
         session = self._open
         return session.queue.pull(now, samples) if session is not None else silence(samples)
 
@@ -272,7 +272,7 @@ class _Session:
 
     def send(self, text: str) -> str:
         if self._ended.done() or not self._is_reporting:
-            return "the line is not open"
+            return "the connection is not open"
         if self._codec is not None:
             return self._send_translated(self._codec, text)
         if _ASKS_FORMAT.search(text) and "format" in text:

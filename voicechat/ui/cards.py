@@ -263,7 +263,7 @@ def _inline(key: str, after: str) -> Line:
 def _refused(facts: CardFacts, width: int) -> list[Line]:
     connection = facts.view.connection
     who = connection.provider or facts.welcome.provider or "the service"
-    what = f"Refused by {who}" if connection.next_try_in is None else f"No line to {who} yet"
+    what = f"Refused by {who}" if connection.next_try_in is None else f"Not connected to {who} yet"
     lines = _wrapped(f"{what}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ ")
     lines.append(())
     if connection.hint:

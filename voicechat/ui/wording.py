@@ -82,7 +82,7 @@ CUT_WORDS = {
     "barge-in": "you cut in at",
     "push-to-talk": "you cut in at",
     "server": "server cut it at",
-    "line": "line lost at",
+    "line": "connection lost at",
     "device": "no sound device from",
 }
 
@@ -142,7 +142,7 @@ NOTE_HINTS: Mapping[str, str] = {
     "answer_failed": "{vc.again} asks again.",
     "no_answer": "{vc.again} asks again.",
     "tools_in_a_row": "{vc.again} asks it once more.",
-    "transcription_failed": "{vc.again} asks for an answer all the same.",
+    "transcription_failed": "{vc.again} asks for an answer anyway.",
     "transcript_missing": "{vc.again} asks for an answer to what you said.",
     "budget_spent": "{vc.commands} and continue goes on beyond it.",
     "budget_not_asked": "{vc.commands} and continue goes on beyond it.",
@@ -323,15 +323,15 @@ def _closed_sentences(scene: Scene) -> tuple[str, str]:
         case "no-line" if scene.connection.phase in ("refused", "lost"):
             return _line_lost(scene)
         case "no-line":
-            wait = f"hold {key.talk} now: up to 10 s wait here until the line is up"
+            wait = f"hold {key.talk} now: up to 10 s are kept until connected"
             return "not connected yet · your first words are kept", wait
         case "keeping":
-            return "not sent yet: the line is still opening", "what you say now is sent first, up to 10 s"
+            return "not sent yet: still connecting", "what you say now is sent first, up to 10 s"
         case "budget-spent":
             goes_on = f"{key.of('commands')} and continue goes on"
-            return f"budget of {mic.detail} is spent · {goes_on}", "or start anew with a larger voicechat --budget"
+            return f"budget of {mic.detail} is spent · {goes_on}", "or start again with a larger voicechat --budget"
         case "configuring":
-            return "not agreed yet · opens when the server accepts", "your settings are on their way to the server"
+            return "waiting for the server to accept the settings", "the microphone opens then"
         case "line-lost":
             return _line_lost(scene)
         case "device-lost":
@@ -362,15 +362,18 @@ def _device_lost(scene: Scene) -> tuple[str, str]:
 def _line_lost(scene: Scene) -> tuple[str, str]:
     connection, again = scene.connection, scene.keys.again
     if connection.phase == "refused" and connection.next_try_in is not None:
-        return f"no line yet · trying again in {connection.next_try_in:.0f} s", f"{again} tries now · {connection.hint}"
+        return (
+            f"not connected · trying again in {connection.next_try_in:.0f} s",
+            f"{again} tries now · {connection.hint}",
+        )
     if connection.phase == "refused":
         return f"the service refused · {again} tries again", connection.hint
     if connection.rolls_over:
-        return "changing to a new session", "the old one reached its longest time · what you say now is sent first"
+        return "changing to a new session", "the old one reached its maximum duration · what you say now is sent first"
     lost = connection.seconds if connection.lost_for is None else connection.lost_for
     if connection.next_try_in is None and connection.phase == "lost":
-        return f"line closed {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
-    ago = f"line lost {lost:.1f} s ago · trying again by itself"
+        return f"disconnected {lost:.1f} s ago · {again} tries again", connection.hint or "what was said stays here"
+    ago = f"connection lost {lost:.1f} s ago · reconnecting"
     return ago, f"{again} tries now · what was said stays here"
 
 

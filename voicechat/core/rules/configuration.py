@@ -500,7 +500,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
         return NOTHING
     limit = f"within {policy.configured_limit:g} s"
     if config.created_at is None and config.in_force_at is None:
-        text = f"The line is open, but the service has neither begun a session nor confirmed settings {limit}. "
+        text = f"Connected, but the service has neither begun a session nor confirmed settings {limit}. "
         text += "Is base_url a Realtime service?"
     else:
         text = f"The service did not confirm the settings {limit}; the talk goes on with whatever it uses."

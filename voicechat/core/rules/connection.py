@@ -180,7 +180,7 @@ def _since(line: Connection, now: float) -> float:
 
 def _fallen_back(state: State, line: Connection, failure: Failure, now: float, policy: TurnPolicy) -> RuleResult:
     """R27: WebRTC cannot connect here, so WebSocket is tried at once, and the user sees why."""
-    text = f"WebRTC does not connect: {line.reason}. {failure.instead} is tried instead."
+    text = f"WebRTC does not connect: {line.reason}. {failure.instead} is tried now."
     tried = _connect(state, replace(line, why=failure.why), now, policy, "WebSocket")
     return replace(tried, announced=(Noticed("warning", text, "websocket_instead"),))
 
@@ -229,14 +229,14 @@ def _lost(state: State, event: LineLost, now: float, policy: TurnPolicy) -> Rule
         return _changed(state, replace(down, phase="lost", retry_at=None), (), HangUp(line.number))
     if is_final:
         down = replace(down, phase="lost", hint=failure.cure, retry_at=None)
-        text = f"The line was closed: {reason or failure.sentence} · {failure.cure}. r reconnects."
+        text = f"The connection was closed: {reason or failure.sentence} · {failure.cure}. r reconnects."
         return _changed(state, down, (Noticed("error", text, code),), HangUp(line.number))
     down = replace(down, phase="lost", failures=0 if was_steady else line.failures, rolls_over=event.rolls_over)
     due = now + (0.0 if event.rolls_over else waits_for(down, state, policy, None))
     down = replace(down, retry_at=due, failures=down.failures + 1, told=failure.name)
     if event.rolls_over:
         return _changed(state, down)
-    text = f"The line was lost: {reason or 'no reason given'}. It is tried again by itself; r tries at once."
+    text = f"The connection was lost: {reason or 'no reason given'}. Reconnecting; r tries at once."
     return _changed(state, down, (Noticed("warning", text, "line_lost"),))
 
 

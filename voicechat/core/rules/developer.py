@@ -42,7 +42,7 @@ from voicechat.protocol.server_events import ServerError
 MOST_REMEMBERED = 32
 """Event ids kept to know a refusal by; a service answers within seconds."""
 LONGEST_WORDS = 300
-NO_LINE = "no line is open"
+NO_LINE = "not connected"
 
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
@@ -138,7 +138,7 @@ def _turn(state: State, key: str) -> Turn | str:
     if state.connection.phase != "open":
         return f"Nothing was changed: {NO_LINE}."
     if turn.connection != state.connection.number:
-        return "This turn belongs to an earlier line; the service does not know it any more."
+        return "This turn belongs to an earlier session; the service no longer has it."
     if not turn.item_id:
         return "The service has no item for this turn."
     return turn

@@ -210,7 +210,7 @@ def _kept_sent(state: State, now: float, policy: TurnPolicy) -> tuple[Effect, ..
 
 
 def _lost_words_notice(policy: TurnPolicy) -> Noticed:
-    text = f"The line came up late: only the last {policy.keep_before_line:g} s of what you said reach it."
+    text = f"The connection took long: only the last {policy.keep_before_line:g} s of what you said are sent."
     return Noticed("warning", text, "words_lost")
 
 
@@ -332,7 +332,7 @@ def _device(state: State, event: AnyEvent, now: float) -> RuleResult:
 def _lost_detail(mic: Microphone, reason: str) -> str:
     """Why, and on which devices; which of the two went cannot be known, they run as one."""
     names = " and ".join(dict.fromkeys(name for name in (mic.name, mic.speaker) if name not in ("", "none")))
-    return f"{reason or 'nobody says why'} ({names or 'no device'})"
+    return f"{reason or 'no reason known'} ({names or 'no device'})"
 
 
 def _told_back(before: Microphone, now: Microphone, why: str) -> tuple[Noticed, ...]:
@@ -360,7 +360,7 @@ def _flat(state: State, since: float, cure: str) -> RuleResult:
 def _live(state: State) -> RuleResult:
     """Who was told of the silence is told that it is over; a silence that was not told ends without a word."""
     mic = state.microphone
-    told = (Noticed("info", f"{mic.name} gives sound again.", "mic_live"),) if mic.is_told_flat else ()
+    told = (Noticed("info", f"{mic.name} delivers sound again.", "mic_live"),) if mic.is_told_flat else ()
     return RuleResult(replace(state, microphone=_with_sound(mic)), (), told)
 
 

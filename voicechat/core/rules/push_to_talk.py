@@ -256,7 +256,7 @@ def _time_passed(state: State, now: float, policy: TurnPolicy) -> RuleResult:
             talk = replace(talk, released_at=now, inferred=False)
     kept_until = _kept_until(talk, policy)
     if kept_until is not None and now >= kept_until:
-        text = "What you said was not sent: no line came up in time. Say it again when it is."
+        text = "What you said was not sent: there was no connection in time. Say it again."
         return _changed(state, NO_TALK, TalkDropped(), Noticed("warning", text, "not_sent"))
     return _changed(state, talk) if talk is not state.talk else NOTHING
 

@@ -119,7 +119,7 @@ def _notice(state: State, memory: Memory, now: float) -> Noticed:
         return Noticed("info", f"This goes on from an earlier talk.{_of_memory(memory)}", "continued")
     took = f"{max(0.0, now - (now if line.lost_at is None else line.lost_at)):.1f} s"
     if line.rolls_over:
-        text = f"A new session goes on ({took}): the old one had reached its longest time."
+        text = f"A new session took over ({took}): the old one had reached its maximum duration."
     else:
         text = f"Connected again after {took}."
     text += _of_memory(memory)
@@ -130,9 +130,9 @@ def _notice(state: State, memory: Memory, now: float) -> Noticed:
 
 def _of_memory(memory: Memory) -> str:
     if memory.left_out:
-        return f" It was told the last {memory.turns} turns; {memory.left_out} older ones had no room."
+        return f" It knows the last {memory.turns} turns; {memory.left_out} older ones did not fit."
     if memory.turns:
-        return " It was told what was said." if memory.turns > 1 else " It was told the turn before."
+        return " It knows the conversation so far." if memory.turns > 1 else " It knows the turn before."
     return ""
 
 
@@ -140,5 +140,5 @@ def _not_taken(state: State) -> RuleResult:
     """Said once: a service that takes no items takes none of them."""
     known = state.resumption
     counted = replace(state, resumption=replace(known, refused=known.refused + 1))
-    text = "The service did not take what was said before the line was lost; it knows only part of it, or nothing."
+    text = "The service did not accept the earlier conversation; it knows only part of it, or nothing."
     return RuleResult(counted, (), () if known.refused else (Noticed("warning", text, "not_remembered"),))

@@ -41,7 +41,7 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     quiet_at = quiet_from(state, now, policy)
     if quiet_at is None or now < quiet_at:
         return NOTHING
-    return RuleResult(None, (), (LineLost(line.number, "the session reaches its longest time", rolls_over=True),))
+    return RuleResult(None, (), (LineLost(line.number, "the session reaches its maximum duration", rolls_over=True),))
 
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:

@@ -295,9 +295,9 @@ def _overdue(state: State, now: float) -> tuple[ToolCall, ...]:
 
 
 def _expired(state: State, late: Sequence[ToolCall], now: float) -> RuleResult:
-    words = f"Nobody allowed this call within {ASK_LIMIT:g} s; it was not run."
-    result = _decided(state, [call.call_id for call in late], words, "nobody allowed it in time", now, asks=False)
-    text = f"{late[0].name} was not run: nobody allowed it within {ASK_LIMIT:g} s. r asks for an answer all the same."
+    words = f"The user did not allow this call within {ASK_LIMIT:g} s; it was not run."
+    result = _decided(state, [call.call_id for call in late], words, "not allowed in time", now, asks=False)
+    text = f"{late[0].name} was not run: you did not allow it within {ASK_LIMIT:g} s. r asks for an answer anyway."
     return replace(result, announced=(*result.announced, Noticed("warning", text, "tool_expired")))
 
 
@@ -361,7 +361,7 @@ def _forgotten(state: State, *, anew: bool) -> RuleResult:
     always = () if anew else tools.always
     if not (tools.calls or tools.seen) and always == tools.always:
         return NOTHING
-    dropped = tuple(ToolMoved(call.call_id, "dropped", "the line was lost") for call in tools.calls)
+    dropped = tuple(ToolMoved(call.call_id, "dropped", "the connection was lost") for call in tools.calls)
     effects = (DropTools(),) if any(call.stage == "running" for call in tools.calls) else ()
     return RuleResult(
         replace(state, tools=Tools(always=always, sent=tools.sent, are_all=tools.are_all)), effects, dropped

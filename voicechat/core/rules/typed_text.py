@@ -48,7 +48,7 @@ def _sent(state: State, texts: tuple[str, ...]) -> RuleResult:
 def _kept(state: State, text: str) -> RuleResult:
     kept = state.typing.kept
     if len(kept) >= MOST_KEPT:
-        notice = Noticed("warning", f"No line is up and {MOST_KEPT} messages wait already; r reconnects.", "kept_full")
+        notice = Noticed("warning", f"Not connected, and {MOST_KEPT} messages wait already; r reconnects.", "kept_full")
         return RuleResult(None, (), (notice,))
     return RuleResult(replace(state, typing=replace(state.typing, kept=(*kept, text))))
 

@@ -33,7 +33,7 @@ def connection_lost(model: SessionModel, record: Record) -> Iterator[Finding | E
         yield found(
             CONNECTION_LOST,
             "error",
-            f"The line was lost{f': {reason}' if reason else ''}.",
+            f"The connection was lost{f': {reason}' if reason else ''}.",
             cause="The network, or the service, ended the connection; the session at the service is gone with it.",
             cure="Reconnect: a new session, the same configuration, the conversation as text. If it repeats, look "
             "at the network, and at firewalls that forget UDP.",

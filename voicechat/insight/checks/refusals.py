@@ -234,7 +234,7 @@ CHECKS = (
     Refused(
         "session-expired",
         "error",
-        "The session reached its longest time ({minutes} minutes) and was ended by the service.",
+        "The session reached its maximum duration ({minutes} minutes) and was ended by the service.",
         "Sessions have a longest time, and no event warns before.",
         "Begin a new session some minutes before {minutes} minutes are over, in a pause: same configuration, the last "
         "turns as text items. Ids of the old session mean nothing in the new one.",

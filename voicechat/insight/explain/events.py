@@ -46,7 +46,7 @@ LOCAL: dict[str, tuple[str, str]] = {
     "side.noted": ("Work beside the talk has something to say.", "It stands in the transcript as a note."),
     "mic.drained": ("The last sound from before the mic closed has left.", "Now a commit may go."),
     "mic.flat": ("The open microphone gives only zeros.", "Hardware mute, permission, or the wrong device."),
-    "mic.live": ("The microphone gives sound again.", "Nothing to do."),
+    "mic.live": ("The microphone delivers sound again.", "Nothing to do."),
     "mic.file_ended": ("The sound file that stands for the microphone has ended.", "The run waits for the answer."),
     "script.began": ("The script speaks into its microphone.", "script.ended, when it has said it."),
     "script.ended": ("The script has said it.", "The pause that follows ends your turn."),

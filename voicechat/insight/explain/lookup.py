@@ -57,7 +57,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "rate-limited": ("Too many requests or tokens.", "Wait as the service says."),
     "auth-failed": ("The key is not accepted.", "Complete, for this service, valid?"),
     "token-expired": ("A short-lived token had run out.", "Fetch one right before each connect."),
-    "session-expired": ("The session reached its longest time.", "Begin a new one at 55 minutes."),
+    "session-expired": ("The session reached its maximum duration.", "Begin a new one at 55 minutes."),
     "session-limit": ("The session's end is near, or the server is full.", "A new session; or end another one."),
     "slow-first-sound": ("The first sound of answers comes late.", "The numbers say which step takes long."),
     "tool-output-unanswered": ("A tool's result got no answer.", "One response.create after all outputs."),
@@ -128,7 +128,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "item_delete_invalid_item_id": ("The item to be deleted is not known.", _STALE),
     "item_create_duplicate_item_id": ("An item of this id exists already.", "Harmless: it was sent twice."),
     "session_expired": (
-        "The session reached its longest time, 60 minutes at OpenAI.",
+        "The session reached its maximum duration, 60 minutes at OpenAI.",
         "Begin a new one; nothing can be resumed, the last turns can be given as text.",
     ),
     "beta_api_shape_disabled": (

@@ -314,11 +314,11 @@ MIC_WORDS: Mapping[MicState, str] = {
     "half-duplex": "closed while {voice} speaks, stop stops the answer",
     "idle": "closed, Enter opens it",
     "thinking": "closed, Enter opens it",
-    "keeping": "keeping what you say until the line is up",
+    "keeping": "keeping what you say until connected",
     "unknown": "unknown: the audio engine does not respond",
     "device-lost": "lost: {name}; devices lists others, wait waits for it",
     "no-microphone": "none, you can type{why}",
-    "line-lost": "closed: no line",
+    "line-lost": "closed: not connected",
     "budget-spent": "closed: the budget is spent; continue talks on",
 }
 """The microphone, without anything that counts; states of a moment have no line."""

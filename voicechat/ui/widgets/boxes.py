@@ -167,7 +167,7 @@ class KeyCard(Box):
             for keys, words in self._side(("LOOK", "LEAVE"))
             if "again" not in words and "tape" not in words
         ]
-        says = "  What was said is said: other keys only tell that this is a replay."
+        says = "  This is a recording: keys that change a talk do nothing here."
         return [*_columns(moves, looks, width), (), (Word(says, "quiet"),)]
 
     def _side(self, groups: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -21,14 +21,14 @@ def connection_words(connection: ConnectionView, rtt: float | None, *, long: boo
         return _missing(connection)
     match connection.phase:
         case "open" if rtt is not None and rtt >= SLOW_LINE:
-            return "▲", "warning", f"slow line {rtt * 1000:.0f} ms"
+            return "▲", "warning", f"slow connection {rtt * 1000:.0f} ms"
         case "open":
             figure = "" if rtt is None else f"{rtt * 1000:.0f} ms"
             return "●", "success", f"connected {figure}".strip() if long or not figure else figure
         case "connecting":
             return "◌", "warning", f"connecting {connection.seconds:.1f} s"
         case "refused" if connection.next_try_in is not None:
-            return "▲", "warning", f"no line · try {connection.attempts + 1} in {connection.next_try_in:.0f} s"
+            return "▲", "warning", f"not connected · try {connection.attempts + 1} in {connection.next_try_in:.0f} s"
         case "refused":
             return "✕", "error", "refused"
     return "○", "quiet", "closed"
@@ -39,10 +39,10 @@ def _missing(connection: ConnectionView) -> tuple[str, str, str]:
     if connection.rolls_over:
         return "◌", "warning", "changing sessions"
     if connection.phase == "connecting":
-        return "▲", "warning", f"line lost · try {connection.attempts} now"
+        return "▲", "warning", f"connection lost · try {connection.attempts} now"
     if connection.next_try_in is None:
-        return "✕", "error", "line closed"
-    return "▲", "warning", f"line lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
+        return "✕", "error", "disconnected"
+    return "▲", "warning", f"connection lost · try {connection.attempts + 1} in {connection.next_try_in:.1f} s"
 
 
 def transport_words(connection: ConnectionView) -> str:
