@@ -41,8 +41,10 @@ def test_the_rooms_import_only_what_they_may() -> None:
 
 
 def test_help_imports_nothing_heavy() -> None:
-    loaded = modules_after("from voicechat.cli.main import app; import typer.main; typer.main.get_command(app)")
+    loaded = modules_after("import voicechat.cli.main as main; main.run_cli(['--help'])")
     assert not loaded & set(HEAVY)
+    quick = modules_after("import sys, voicechat.__main__ as main; main.obey(['run', '--help'])")
+    assert not quick & {"asyncio", "msgspec", "platformdirs", "typer", *HEAVY}
 
 
 def test_working_a_talk_from_outside_imports_nothing_heavy() -> None:

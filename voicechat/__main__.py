@@ -32,10 +32,15 @@ def main() -> None:
 
 
 def obey(arguments: list[str]) -> int:
-    """A chat starts without paying for the option parser; everything else is told to it."""
-    from voicechat.cli.quick import chat_flags
+    """A chat starts, and a help is shown, without paying for the option parser; everything else is told to it."""
+    from voicechat.cli.quick import chat_flags, help_wanted
 
-    flags = chat_flags(arguments)
+    if (path := help_wanted(arguments)) is not None:
+        from voicechat.cli.help import help_text
+
+        sys.stdout.write(help_text(path) + "\n")
+        return 0
+    flags = chat_flags(arguments) if arguments else {}
     if flags is None:
         from voicechat.cli.main import run_cli
 

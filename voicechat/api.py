@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from voicechat.config.load import checked
 from voicechat.config.settings import Settings
 from voicechat.core.events import (
     EndAsked,
@@ -67,7 +68,7 @@ class Conversation:
     """One talk. Use as an async context manager: it connects on entry and hangs up on exit.
 
     `tools` are functions the model may call (as in a file of `--tools`); each call is put to `approve` first. Without
-    it nothing runs but what `Settings(allow_tools=...)` names.
+    it nothing runs but what `Settings(allow_tools=...)` names. Raises ConfigError for a setting that is not allowed.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Conversation:
         tools: Sequence[Callable[..., Any]] = (),
         approve: Approve | None = None,
     ) -> None:
-        self._settings = settings or Settings()
+        self._settings = checked(settings or Settings())
         self._tools = tuple(tools)
         self._approve = approve
         self._asked: dict[str, asyncio.Task[None]] = {}

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.command import environ_for, voicechat
+from voicechat.cli.config import template
 from voicechat.config.load import load_settings
 from voicechat.config.settings import TABLE
-from voicechat.config.template import template
 
 BAD = """\
 modle = "x"

@@ -57,7 +57,7 @@ def test_what_comes_goes_and_becomes_the_default_is_told_as_it_happens(capsys: p
 
 def test_a_program_gets_one_object_a_change(capsys: pytest.CaptureFixture[str]) -> None:
     lists = [DeviceList((MIC,), (BOX,), MIC.name, ""), DeviceList((MIC,), (), MIC.name, "")]
-    assert command.devices_command(json=True, watch=True, changes=lambda: lists) == DONE
+    assert command.devices_command(as_json=True, watch=True, changes=lambda: lists) == DONE
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert (len(first["outputs"]), len(second["outputs"])) == (1, 0)
 

@@ -6,10 +6,10 @@ import shutil
 import subprocess
 
 import pytest
-from typer.main import get_command
-from typer.testing import CliRunner
 
-from voicechat.cli.main import app, run_cli
+from tests.support.command import here
+from voicechat.cli.commands import ROOT
+from voicechat.cli.main import run_cli
 from voicechat.cli.man import man_page
 from voicechat.cli.topics import ALIASES, TOPICS, page
 from voicechat.config.settings import TABLE
@@ -40,21 +40,17 @@ def test_every_key_setting_act_and_criterion_is_told_with_a_sentence() -> None:
 
 
 def test_a_topic_is_found_by_another_word_and_by_a_near_one() -> None:
-    run = CliRunner()
-    assert run.invoke(app, ["explain", "sound"]).stdout == run.invoke(app, ["explain", "audio"]).stdout
-    missed = run.invoke(app, ["explain", "scrpts"])
-    assert missed.exit_code == 2
-    assert "try: voicechat explain scripts" in missed.stderr
+    assert here("explain", "sound").out == here("explain", "audio").out
+    missed = here("explain", "scrpts")
+    assert missed.code == 2 and "try: voicechat explain scripts" in missed.err
 
 
 def test_the_man_page_has_every_command_and_every_option() -> None:
     text = man_page().replace("\\-", "-")
     assert text.splitlines()[1:3] == [".SH NAME", "voicechat - " + text.splitlines()[2].partition(" - ")[2]]
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    for name, command in commands.items():
-        assert f"voicechat {name}" in text
-        options = [option for one in command.params for option in one.opts if option.startswith("--")]
-        assert not [option for option in options if option not in text]
+    for command in ROOT.commands:
+        assert f"voicechat {command.name}" in text
+        assert not [one.name for one in command.parameters if one.is_option and one.spellings[0] not in text]
     assert "EXIT STATUSES" in text.upper()
 
 

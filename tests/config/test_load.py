@@ -115,7 +115,7 @@ def test_settings_survive_the_pipe_to_the_engine(tmp_path: Path) -> None:
 
 
 def test_every_setting_explains_itself() -> None:
-    assert all(len(field.metadata["about"]) > 5 for field in TABLE.values())
+    assert all(len(setting.about) > 5 for setting in TABLE.values())
 
 
 def test_own_prices_and_a_budget_reach_the_engine(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from voicechat.config.load import load_settings
+from voicechat.config.load import checked, load_settings
+from voicechat.config.settings import Settings
 from voicechat.config.wish import Plan, plan
 from voicechat.errors import ConfigError
 
@@ -102,3 +103,14 @@ def test_push_to_talk_is_a_choice_of_the_user(tmp_path: Path) -> None:
     result = planned(tmp_path, turn_mode="push-to-talk")
     assert result.choices.turn_mode == "push-to-talk"
     assert result.choices.turns_are_ours
+
+
+def test_settings_of_a_program_count_as_given_and_are_checked() -> None:
+    settings = checked(Settings(provider="openai", voice="cedar", model="mine", instructions="Be brief.", budget=2))
+    session = plan(settings).wishes.session
+    assert (session["audio"]["output"]["voice"], session["model"]) == ("cedar", "mine")
+    assert session["instructions"] == "Be brief." and settings.given >= {"voice", "model", "budget"}
+    for wrong, hint in ({"preset": "quik"}, "quick"), ({"volume": 9}, "0 to 1.5"), ({"voice": 3}, "any name"):
+        with pytest.raises(ConfigError) as refused:
+            checked(Settings(**wrong))
+        assert hint in refused.value.hint

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from tests.support.collector import facts, from_json, problems_of
+from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
-from voicechat.cli.main import app
 from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
 from voicechat.journal.spans import About, Point, SessionSpans, Span, as_otlp_json
@@ -154,9 +153,9 @@ def test_events_of_another_shape_raise_nothing(event: dict[str, Any]) -> None:
 
 
 def export(tape: Path, *arguments: str) -> str:
-    result = CliRunner().invoke(app, ["export", str(tape), "--format", "otlp", "-o", "-", *arguments])
-    assert result.exit_code == 0, result.output
-    return result.stdout
+    result = here("export", str(tape), "--format", "otlp", "-o", "-", *arguments)
+    assert result.code == 0, result.err
+    return result.out
 
 
 def test_export_of_a_tape_is_one_valid_trace_the_same_each_time(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import json
 import os
 import signal
@@ -13,8 +15,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.support import forked
+from voicechat.cli.main import run_cli
 
 KEY = "sk-test-0123456789abcdef"
 LIMIT = 40.0
@@ -106,6 +110,21 @@ async def voicechat(*arguments: str, environ: Mapping[str, str]) -> Ran:
         out, err = (Path(folder, name).read_text(encoding="utf-8") for name in ("out", "err"))
     assert code != -signal.SIGKILL, f"it hung\n{err}"
     return Ran(code, out, err)
+
+
+def here(*arguments: str, stdin: str = "", environ: Mapping[str, str] | None = None) -> Ran:
+    """One command in this very process, for commands that start nothing."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2)]
+    with (
+        mock.patch.dict(os.environ, os.environ if environ is None else environ, clear=True),
+        mock.patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
+        contextlib.redirect_stdout(streams[0]),
+        contextlib.redirect_stderr(streams[1]),
+    ):
+        code = run_cli(arguments)
+    for stream in streams:
+        stream.seek(0)
+    return Ran(code, streams[0].read(), streams[1].read())
 
 
 def logs_of(folder: Path) -> str:

@@ -2,8 +2,7 @@
 
 The shell's function calls `voicechat` again with `_VOICECHAT_COMPLETE` set, once for each Tab. It prints a candidate a
 line (zsh and fish: with its description), or `:files` or `:folders` where the shell knows better. Candidates come from
-the Typer tree, of which only the command on the line is built; nobody's microphone, network or engine is touched
-except for the names of devices.
+the table of commands; no microphone, network or engine is touched except for the names of devices.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from voicechat import exit_codes
+from voicechat.cli.commands import ROOT, Command, Parameter, by_panel
+from voicechat.cli.help import first_sentence
 from voicechat.errors import ConfigError
 
 VARIABLE = "_VOICECHAT_COMPLETE"
@@ -136,59 +136,49 @@ def clean_name(value: str) -> str:
 
 def candidates(words: Sequence[str]) -> Named:
     """What fits the last word. Every name begins with it."""
-    from typer.main import get_command
-
-    from voicechat.cli.main import app, lean
-
     *before, current = words
-    command: Any = get_command(lean(app, before))
-    path: list[str] = []
-    waiting: Any = None
+    path: tuple[Command, ...] = (ROOT,)
+    waiting: Parameter | None = None
     given: dict[str, str] = {}
     arguments = 0
     for word in before:
+        command = path[-1]
         if waiting is not None:
             given[waiting.name] = word
             waiting = None
         elif word.startswith("-") and word != "-":
             name, has_value, value = word.partition("=")
-            option = next((one for one in command.params if name in (*one.opts, *one.secondary_opts)), None)
-            if option is not None and not option.is_flag:
-                waiting = None if has_value else option
-                if has_value:
-                    given[option.name] = value
-        elif inner := getattr(command, "commands", {}).get(word):
-            command = inner
-            path.append(word)
-            given["command"] = path[0]
-        elif path == ["ctl"]:
+            option = next((one for one in command.parameters if name in one.spellings and not one.is_flag), None)
+            if option is not None and has_value:
+                given[option.name] = value
+            else:
+                waiting = option
+        elif inner := [one for one in command.commands if one.name == word]:
+            path = (*path, *inner)
+            given["command"] = path[1].name
+        elif command.name == "ctl":
             return ()
         else:
             arguments += 1
+    command = path[-1]
     if waiting is not None:
-        return _starting(current, _values(waiting, current, given))
-    option_name, has_value, value = current.partition("=")
+        return _starting(current, _values(waiting, given))
+    name, has_value, value = current.partition("=")
     if has_value and current.startswith("--"):
-        option = next((one for one in command.params if option_name in one.opts and not one.is_flag), None)
-        found = list(_starting(value, _values(option, value, given))) if option is not None else []
-        return (
-            found
-            if found and found[0][0].startswith(":")
-            else [(f"{option_name}={one}", about) for one, about in found]
-        )
-    if path == ["ctl"]:
+        option = next((one for one in command.parameters if name in one.spellings and not one.is_flag), None)
+        found = list(_starting(value, _values(option, given))) if option is not None else []
+        is_for_shell = bool(found) and found[0][0].startswith(":")
+        return found if is_for_shell else [(f"{name}={one}", about) for one, about in found]
+    if command.name == "ctl":
         return _starting(current, _ctl())
     if current.startswith("-"):
         return _starting(current, _options(command))
-    if hasattr(command, "commands"):
-        from voicechat.cli.help import first_sentence
-
-        listed = ((name, first_sentence(one.help or "")) for name, one in command.commands.items() if not one.hidden)
-        return _starting(current, listed)
-    parameters = [one for one in command.params if one.param_type_name == "argument"]
-    if not parameters or (arguments >= len(parameters) and parameters[-1].nargs == 1):
+    if command.commands:
+        return _starting(current, ((one.name, first_sentence(one.about)) for one in command.commands))
+    parameters = [one for one in command.own if not one.is_option]
+    if not parameters or (arguments >= len(parameters) and not parameters[-1].is_many):
         return _starting(current, _options(command))
-    return _starting(current, _values(parameters[min(arguments, len(parameters) - 1)], current, given))
+    return _starting(current, _values(parameters[min(arguments, len(parameters) - 1)], given))
 
 
 def _starting(current: str, named: Named) -> Named:
@@ -198,36 +188,24 @@ def _starting(current: str, named: Named) -> Named:
     return found or [(value, about) for value, about in named if value.startswith(":")][:1]
 
 
-def _options(command: Any) -> Named:
-    from voicechat.cli.help import option_panels
-
-    options = [*command.params] + [one for one in (_help_option(command),) if one is not None]
-    for _, some in option_panels(one for one in options if one.param_type_name == "option"):
+def _options(command: Command) -> Named:
+    for _, some in by_panel(command):
         for option in some:
-            for name in (*option.opts, *option.secondary_opts):
+            for name in (*option.spellings, option.negative):
                 if name.startswith("--"):
-                    yield name, option.help or ""
+                    yield name, option.about
 
 
-def _help_option(command: Any) -> Any:
-    import typer
-
-    return command.get_help_option(typer.Context(command, help_option_names=["-h", "--help"]))
-
-
-def _values(parameter: Any, current: str, given: Mapping[str, str]) -> Named:
+def _values(parameter: Parameter, given: Mapping[str, str]) -> Named:
     """What an option or argument may be: by its name, else by what its metavar says."""
-    metavar = parameter.metavar or ""
+    metavar = parameter.metavar
     if metavar == "PID":
         return _talks(given)
     if source := SOURCES.get(parameter.name):
         return [*source(given), (FILES, "")] if parameter.name in OR_FILE else source(given)
-    if parameter.opts == ["file"] or parameter.name in ("file", "files", "folder"):
-        return _of_files("DIR" if "DIR" in metavar else "FILE")
     if "|" in metavar and (choices := [word for word in metavar.strip("[].").split("|") if word == word.lower()]):
         return [(word, "") for word in choices]
-    known: Any = getattr(getattr(parameter, "type", None), "choices", None) or []
-    return [(str(one), "") for one in known] or _of_files(metavar)
+    return [(one, "") for one in parameter.choices] or _of_files(metavar)
 
 
 def _of_files(metavar: str) -> Named:
@@ -383,7 +361,7 @@ SOURCES: Mapping[str, Callable[[Mapping[str, str]], Named]] = {
     "tape": _tapes,
     "a": _tapes,
     "b": _tapes,
-    "rm": _tapes,
+    "remove": _tapes,
     "replay": _tapes,
     "fault": _faults,
     "word": _words,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json as json_text
+import json
 import os
 import sys
 import time
@@ -38,17 +38,17 @@ def watched() -> Iterator[DeviceList]:
         watch.close()
 
 
-def devices_command(json: bool = False, watch: bool = False, *, changes: Changes = watched) -> int:
+def devices_command(as_json: bool = False, watch: bool = False, *, changes: Changes = watched) -> int:
     """Print the devices as a table or as one JSON object, or each change as it happens; 4 without PortAudio, else 0.
 
     A machine without devices is no failure of the question: it is answered with a sentence and its cure.
     """
     if watch:
-        return _print_changes(changes(), as_json=json)
+        return _print_changes(changes(), as_json=as_json)
     devices = list_devices()
     _keep_names(devices)
-    if json:
-        print(json_text.dumps(asdict(devices), ensure_ascii=False))
+    if as_json:
+        print(json.dumps(asdict(devices), ensure_ascii=False))
     else:
         _print_tables(devices)
     return AUDIO if devices.is_portaudio_missing else DONE
@@ -61,7 +61,7 @@ def _keep_names(devices: DeviceList) -> None:
         file = device_names_file()
         draft = file.with_suffix(f".{os.getpid()}.draft")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-            json_text.dump(names, out)
+            json.dump(names, out)
         draft.replace(file)
 
 
@@ -70,7 +70,7 @@ def _print_changes(lists: Iterable[DeviceList], *, as_json: bool) -> int:
     before: DeviceList | None = None
     for devices in lists:
         if as_json:
-            print(json_text.dumps(asdict(devices), ensure_ascii=False), flush=True)
+            print(json.dumps(asdict(devices), ensure_ascii=False), flush=True)
         elif before is None:
             _print_tables(devices)
             print("Watching; Ctrl+C ends.", flush=True)

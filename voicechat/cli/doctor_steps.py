@@ -29,10 +29,10 @@ from typing import Any, TextIO
 from voicechat import __version__
 from voicechat.cli.doctor_looks import Check
 from voicechat.cli.doctor_services import key_checks, network_checks, provider_checks, sound_checks
+from voicechat.config.load import survey
 from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
 from voicechat.config.secrets import without_keys
 from voicechat.config.settings import Settings
-from voicechat.config.survey import survey
 from voicechat.engine.host import epitaph, frames, spawn
 from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, pack
 from voicechat.errors import ConfigError, VoiceChatError

@@ -38,25 +38,26 @@ LONG_TALK = 300.0
 class ExportOptions:
     """How it was asked. `out` empty: a file named like the tape, `-`: stdout."""
 
-    format: str = "md"
-    out: str = ""
-    redact: bool = False
-    side: str = ""
-    force: bool = False
-    otlp_words: bool = False
+    tape: str
+    format: str
+    out: str
+    redact: bool
+    side: str
+    force: bool
+    otlp_words: bool
 
 
-def export_command(tape: str, options: ExportOptions) -> int:
+def export_command(options: ExportOptions) -> int:
     """Write one file, or to stdout. Raises TapeError for a tape that cannot be read, ConfigError for what cannot be."""
     if options.format not in FORMATS:
         raise ConfigError(f"export has no format {options.format!r}", hint=f"formats: {', '.join(FORMATS)}")
     if options.side and options.format != "wav":
-        raise ConfigError("--side needs --format wav", hint=f"voicechat export {tape} --format wav --side you")
+        raise ConfigError("--side needs --format wav", hint=f"voicechat export {options.tape} --format wav --side you")
     if options.side and options.side not in SIDES:
         raise ConfigError(f"there is no side {options.side!r}", hint=f"sides: {', '.join(SIDES)}")
     if options.redact and options.format == "wav":
-        raise ConfigError("sound cannot be redacted", hint=f"voicechat export {tape} --format html --redact")
-    talk = read_talk(tape_named(tape), redact=options.redact)
+        raise ConfigError("sound cannot be redacted", hint=f"voicechat export {options.tape} --format html --redact")
+    talk = read_talk(tape_named(options.tape), redact=options.redact)
     if talk.problem:
         print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
     if options.format == "html" and talk.audio_file is not None and talk.length > LONG_TALK:

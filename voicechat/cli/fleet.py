@@ -8,18 +8,12 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
-
-from voicechat.cli.help import App
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from voicechat.fleet.tables import Change
 
-app = App()
 EVERY = 0.5
 """Seconds between two words of progress; ten times as long where no terminal shows them."""
 MOST_SHOWN = 200
@@ -29,49 +23,14 @@ PAGE = 10_000
 """Rows that are fetched at once."""
 
 
-class EngineChoice(StrEnum):
-    """Who reads the files."""
-
-    local = "local"
-    ray = "ray"
-
-
-class Format(StrEnum):
-    """How an answer is written."""
-
-    table = "table"
-    json = "json"
-    csv = "csv"
-
-
-TablesAt = Annotated[Path, typer.Option("--tables", metavar="DIR", help="The folder of a scan; this one by default.")]
-
-
-@app.callback()
-def fleet() -> None:
-    """Diagnose recorded sessions by the thousand: scan them into Parquet, ask, compare releases, make a page."""
-
-
-@app.command()
-def scan(
-    sources: Annotated[list[str], typer.Argument(metavar="SRC...", help="Folders of tapes and logs, or files.")],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="DIR", help="Where the tables are; may be there already.")
-    ],
-    engine: Annotated[EngineChoice, typer.Option("--engine", help="Processes of this machine, or a Ray cluster.")] = (
-        EngineChoice.local
-    ),
-    workers: Annotated[int, typer.Option("--workers", "-j", min=0, max=256, help="Processes; 0: one a core.")] = 0,
-    ray_address: Annotated[str, typer.Option("--ray-address", metavar="ADDRESS", help="A running cluster.")] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="What was done, as JSON.")] = False,
-) -> None:
-    """Read tapes and logs into tables. What was read by an earlier scan and has not changed is kept."""
+def scan(sources: tuple[str, ...], out: Path, engine: str, workers: int, ray_address: str, as_json: bool) -> None:
+    """Read tapes and logs into tables."""
     from dataclasses import asdict
 
     from voicechat.fleet.engines import local, on_ray
     from voicechat.fleet.scan import scan as run
 
-    chosen = on_ray(ray_address) if engine is EngineChoice.ray else local(workers or os.cpu_count() or 1)
+    chosen = on_ray(ray_address) if engine == "ray" else local(workers or os.cpu_count() or 1)
     done = run(sources, out, chosen, _teller(), clock=time.monotonic)
     if as_json:
         print(json.dumps(asdict(done)))
@@ -96,29 +55,22 @@ def _teller() -> Callable[[str, bool], None]:
     return tell
 
 
-@app.command()
-def ask(
-    sql: Annotated[
-        str, typer.Argument(metavar="SQL", help="One SELECT over sessions, turns, findings, tools, errors, usage.")
-    ],
-    tables: TablesAt = Path(),
-    form: Annotated[Format, typer.Option("--format", "-f", help="csv and json write all rows.")] = Format.table,
-) -> None:
+def ask(sql: str, tables: Path, format: str) -> None:
     """Ask the tables in SQL (DuckDB), read only: no other file, no network, no extension."""
     from voicechat.fleet.tables import Tables
 
     columns, result = Tables(tables).ask(sql)
-    if form is Format.table:
+    if format == "table":
         rows = result.fetchmany(MOST_SHOWN + 1)
         _print_table(columns, rows[:MOST_SHOWN])
         if len(rows) > MOST_SHOWN:
             print(f"only the first {MOST_SHOWN}; --format csv writes all", file=sys.stderr)
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    if form is Format.csv:
+    if format == "csv":
         writer.writerow(columns)
     while rows := result.fetchmany(PAGE):
-        if form is Format.csv:
+        if format == "csv":
             writer.writerows(rows)
         else:
             for row in rows:
@@ -139,14 +91,8 @@ def _cell(value: object) -> str:
     return told if len(told) <= WIDEST else f"{told[: WIDEST - 1]}…"
 
 
-@app.command()
-def compare(
-    a: Annotated[Path, typer.Argument(metavar="A", help="The folder of a scan.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The folder to compare it with.")],
-    every: Annotated[bool, typer.Option("--all", help="Also what did not change.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, all of it.")] = False,
-) -> None:
-    """Say what changed from one scan (a release, a week) to another: findings, latencies, cost, with intervals."""
+def compare(a: Path, b: Path, every: bool, as_json: bool) -> None:
+    """Say what changed from one scan (a release, a week) to another."""
     from voicechat.fleet.tables import Tables, compare as compared
 
     changes = compared(Tables(a), Tables(b))
@@ -177,14 +123,8 @@ def _changed(one: Change) -> tuple[str, ...]:
     return mark, one.what, shown(one.a), span(one.a_interval), shown(one.b), span(one.b_interval), span(one.difference)
 
 
-@app.command()
-def report(
-    tables: TablesAt = Path(),
-    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="- is stdout.")] = "fleet.html",
-    title: Annotated[str, typer.Option("--title", metavar="TEXT", help="Of the page.")] = "Recorded sessions",
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
-) -> None:
-    """Make one page of a scan: causes by frequency, latencies, examples that lead to their tapes."""
+def report(tables: Path, out: str, title: str, force: bool) -> None:
+    """Make one page of a scan."""
     from voicechat.cli.out_file import opened
     from voicechat.fleet.page import page_of
     from voicechat.fleet.tables import Tables

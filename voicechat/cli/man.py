@@ -1,14 +1,12 @@
-"""`voicechat man`: the man page of the whole program, from the command tree and the topics of `explain`."""
+"""`voicechat man`: the man page of the whole program, from the table of commands and the topics of `explain`."""
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 from voicechat import __version__, exit_codes
-from voicechat.cli.help import COMMAND_PANELS, OPTIONS, by_panel, option_panels
+from voicechat.cli.commands import HELP, OPTIONS, ROOT, Command, by_panel
 from voicechat.cli.topics import TOPICS
 
 
@@ -28,24 +26,12 @@ def man_page() -> str:
 
 def _lines() -> Iterator[str]:
     yield f'.TH VOICECHAT 1 "" "voicechat {__version__}" "User commands"'
-    yield ".SH NAME"
-    from typer.main import get_command
-
-    from voicechat.cli.main import app
-
-    root: Any = get_command(app)
-    yield f"voicechat \\- {_text(_summary(root.help)).rstrip('.').lower()}"
+    yield from (".SH NAME", f"voicechat \\- {_text(ROOT.about).rstrip('.').lower()}")
     yield from (".SH SYNOPSIS", ".B voicechat", ".RI [ options ]", ".br", ".B voicechat", '.IR command " [" options ]')
-    yield ".SH DESCRIPTION"
-    yield _text(root.help)
-    yield "Without a command it talks on the screen, as"
-    yield ".B voicechat chat"
-    yield "does, with these options:"
-    yield from _options(root)
-    yield ".SH COMMANDS"
-    for panel, commands in by_panel(root.commands.values(), COMMAND_PANELS, "Commands"):
-        for command in commands:
-            yield from _command(command, panel, ())
+    yield from (".SH DESCRIPTION", _text(ROOT.about), "Without a command it talks on the screen, as")
+    yield from (".B voicechat chat", "does, with these options:", *_options(ROOT), ".SH COMMANDS")
+    for command in ROOT.commands:
+        yield from _command(command, ())
     for topic in TOPICS.values():
         yield f".SH {_text(topic.title).upper()}"
         yield from (".nf", *(_text(line) for line in topic.text().strip("\n").splitlines()), ".fi")
@@ -58,46 +44,36 @@ def _lines() -> Iterator[str]:
     )
 
 
-def _command(command: Any, panel: str, above: tuple[str, ...]) -> Iterator[str]:
-    """A command, or a group with its commands."""
+def _command(command: Command, above: tuple[str, ...]) -> Iterator[str]:
+    """A command, or a group with its commands. The options of a talk are told once, at the top."""
     path = (*above, command.name)
-    arguments = " ".join(one.metavar or one.name.upper() for one in command.params if one.param_type_name == "argument")
-    yield f'.SS "{_text(" ".join(("voicechat", *path, arguments)).rstrip())}"'
-    paragraphs = re.split(r"\n\s*\n", (command.help or "").strip())
-    for number, paragraph in enumerate(paragraphs):
-        if number:
-            yield ".PP"
-        yield _text(" ".join(paragraph.split()))
-    if command.name == "ctl" and not above:
-        from voicechat.cli.ctl import HELP
+    arguments = [one for one in command.own if not one.is_option]
+    yield f'.SS "{_text(" ".join(("voicechat", *path, *(one.metavar for one in arguments))))}"'
+    for number, paragraph in enumerate(command.about.split("\n\n")):
+        yield from ([".PP"] if number else [])
+        yield _text(paragraph)
+    if path == ("ctl",):
+        from voicechat.cli.ctl import HELP as VERBS
 
-        yield from (".PP", ".nf", *(_text(line) for line in HELP.splitlines() if line.startswith("  ")), ".fi")
-    for inner in getattr(command, "commands", {}).values():
-        yield from _command(inner, panel, path)
-    if not hasattr(command, "commands"):
-        arguments_told = [one for one in command.params if one.param_type_name == "argument" and one.help]
-        for one in arguments_told:
-            yield from (".TP", f".I {_text(one.metavar or one.name)}", _text(one.help))
-        yield from _options(command, brief=command.name == "chat")
+        yield from (".PP", ".nf", *(_text(line) for line in VERBS.splitlines() if line.startswith("  ")), ".fi")
+    for inner in command.commands:
+        yield from _command(inner, path)
+    if not command.commands:
+        for one in arguments:
+            yield from (".TP", f".I {_text(one.metavar)}", _text(one.about)) if one.about else ()
+        yield from (".PP", "The options stand above.") if path == ("chat",) else _options(command)
 
 
-def _options(command: Any, *, brief: bool = False) -> Iterator[str]:
-    """By panel; those of a talk are told once, at the top."""
-    if brief:
-        yield from (".PP", "The options stand above.")
-        return
-    for panel, options in option_panels(one for one in command.params if one.param_type_name == "option"):
+def _options(command: Command) -> Iterator[str]:
+    for panel, options in by_panel(command):
         if panel != OPTIONS:
             yield from (".PP", f"{_text(panel)}:")
         for one in options:
-            names = ", ".join([*one.opts, *one.secondary_opts])
-            value = "" if one.is_flag else f" {one.metavar or 'VALUE'}"
-            yield from (".TP", f".B {_text(names)}\\fI{_text(value)}\\fR" if value else f".B {_text(names)}")
-            yield _text(one.help or "")
-
-
-def _summary(text: str | None) -> str:
-    return " ".join((text or "").split("\n\n")[0].split())
+            if one is HELP:
+                continue
+            names = _text(", ".join(filter(None, (*one.spellings, one.negative))))
+            value = "" if one.is_flag else f"\\fI {_text(one.metavar or '|'.join(one.choices))}\\fR"
+            yield from (".TP", f".B {names}{value}", _text(one.about))
 
 
 def _text(text: str) -> str:

@@ -1,7 +1,5 @@
-"""The chat's options, read without the option parser: it costs 80 ms, a quarter of the time to the first frame.
-
-Only what is plainly an option of the chat is read here; anything else (help, another command, a typing error) goes to
-the full parser, which explains.
+"""What is answered without the option parser, whose import takes longer than all the rest: a talk with plain options,
+and `--help`. Anything else (a typing error, another command) goes to the parser, which explains.
 """
 
 from __future__ import annotations
@@ -9,85 +7,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-WITH_VALUE = (
-    "provider",
-    "base_url",
-    "transport",
-    "handshake",
-    "dialect",
-    "auth_style",
-    "model",
-    "voice",
-    "instructions",
-    "language",
-    "output",
-    "greet",
-    "turn_mode",
-    "preset",
-    "session",
-    "mic",
-    "speaker",
-    "latency",
-    "budget",
-    "config",
-    "token_url",
-    "record",
-    "otlp",
-    "translate",
-    "translate_url",
-    "translate_model",
-    "interpreter",
-    "live_translate",
-    "profile",
-    "theme",
-)
-SWITCHES = {
-    "--barge-in": ("barge_in", True),
-    "--no-barge-in": ("barge_in", False),
-    "--echo": ("echo_cancel", True),
-    "--no-echo": ("echo_cancel", False),
-    "--headphones": ("headphones", True),
-    "--noise": ("noise_suppression", True),
-    "--no-noise": ("noise_suppression", False),
-    "--budget-stop": ("budget_stop", True),
-    "--no-budget-stop": ("budget_stop", False),
-    "--insecure": ("insecure", True),
-    "--gain": ("gain_control", True),
-    "--no-gain": ("gain_control", False),
-    "--ascii": ("ascii", True),
-    "--plain": ("plain", True),
-    "--redact": ("redact", True),
-    "--otlp-words": ("otlp_words", True),
-}
-MANY = {
-    "--header": "headers",
-    "--query": "query",
-    "--ice-server": "ice_servers",
-    "--tools": "tools",
-    "--allow-tools": "allow_tools",
-}
-"""Options that may be repeated."""
-NUMBERS = ("budget",)
-VALUES = {"--" + name.replace("_", "-"): name for name in WITH_VALUE} | {"--continue": "continue_from"}
+from voicechat.cli.commands import CONFIG, HELP, ON_SCREEN, Command, found
+
+OPTIONS = {spelled: one for one in (CONFIG, *ON_SCREEN) for spelled in one.spellings}
+SWITCHES = {spelled: (one.name, True) for spelled, one in OPTIONS.items() if one.is_flag}
+SWITCHES |= {one.negative: (one.name, False) for one in ON_SCREEN if one.negative}
 
 
 def chat_flags(arguments: Sequence[str]) -> dict[str, Any] | None:
-    """What was given, by setting; None when the full parser should look at it."""
+    """What was given for a talk, by setting; None when the full parser should look at it."""
     flags: dict[str, Any] = {}
     rest = list(arguments[1:] if arguments[:1] == ["chat"] else arguments)
     while rest:
         word = rest.pop(0)
-        option, has_value, value = word.partition("=")
         if word in SWITCHES:
             name, choice = SWITCHES[word]
             flags[name] = choice
-        elif option not in VALUES | MANY or not (has_value or rest) or (not has_value and rest[0].startswith("-")):
+            continue
+        spelled, has_value, value = word.partition("=")
+        option = OPTIONS.get(spelled)
+        if option is None or option.is_flag or not (has_value or rest) or (not has_value and rest[0].startswith("-")):
             return None
-        elif option in MANY:
-            flags.setdefault(MANY[option], []).append(value if has_value else rest.pop(0))
+        said = value if has_value else rest.pop(0)
+        if option.is_many:
+            flags.setdefault(option.name, []).append(said)
+        elif option.kind is float and not said.replace(".", "", 1).isdecimal():
+            return None
         else:
-            name, said = VALUES[option], value if has_value else rest.pop(0)
-            if name in NUMBERS and not said.replace(".", "", 1).isdecimal():
-                return None
-            flags[name] = float(said) if name in NUMBERS else said
+            flags[option.name] = float(said) if option.kind is float else said
     return flags
+
+
+def help_wanted(arguments: Sequence[str]) -> tuple[Command, ...] | None:
+    """The path of the command whose help is asked for by `COMMAND --help` or `help COMMAND`, and nothing else."""
+    words = [*arguments[1:], "--help"] if arguments[:1] == ["help"] else list(arguments)
+    if not words or words.pop() not in HELP.spellings:
+        return None
+    path = found(words)
+    return path if len(path) == len(words) + 1 else None

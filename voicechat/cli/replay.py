@@ -69,6 +69,7 @@ DIFFERS = exit_codes.FAILED_TURN
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
+    tape: str
     check: bool = False
     as_json: bool = False
     speed: float = 1.0
@@ -76,12 +77,11 @@ class ReplayOptions:
     """Session time to begin at, seconds."""
 
 
-def replay_command(name: str, flags: Mapping[str, Any], options: ReplayOptions, config: Path | None) -> int:
+def replay_command(flags: Mapping[str, Any], config: Path | None, options: ReplayOptions) -> int:
     """Exit 0; with --check 1 where a decision differs. Raises TapeError for what is no tape or cannot be run (2)."""
-    path = tape_named(name, config)
+    path = tape_named(options.tape, config)
     if options.check:
         return check_command(read_tape(path), as_json=options.as_json)
-
     return show_replay(path, flags, config, speed=options.speed, at=options.at)
 
 

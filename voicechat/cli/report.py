@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
-from voicechat.cli.config_commands import check_command
+from voicechat.cli.config import check_command
 from voicechat.cli.doctor import VERDICTS, redactor
 from voicechat.cli.doctor_loopback import quiet_libraries
 from voicechat.cli.doctor_redact import Redactor

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicechat import exit_codes
+from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError, SignallingError, TapeError
@@ -36,22 +37,26 @@ TICK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class ReplayServing:
-    """What is played. `speed` 1 is as fast as it was; `by_time`: without waiting for what the client does.
+class ServeOptions:
+    """How it was asked. `replay`: a tape whose server's side is played, for the tests of any client."""
 
-    `voicechat serve --replay TAPE`: a server that answers as the one on the tape did, for the tests of any client.
-    """
+    port: int
+    brain_url: str
+    brain_model: str
+    fault: str
+    verbose: bool
+    replay: str
+    speed: float
+    """1 is as fast as it was."""
+    by_time: bool
+    """Without waiting for what the client does."""
 
-    tape: Path
-    speed: float = 1.0
-    by_time: bool = False
 
-
-def house_of(wanted: ReplayServing) -> House:
+def house_of(tape: Path, options: ServeOptions) -> House:
     """Raises TapeError for a tape without a session."""
     from voicechat.journal.tape_sound import SoundFile
 
-    source = open_source(wanted.tape)
+    source = open_source(tape)
     sound = None
     if source.audio_file is not None:
         try:
@@ -59,26 +64,17 @@ def house_of(wanted: ReplayServing) -> House:
         except TapeError as error:
             print(f"voicechat: {error}", file=sys.stderr)
     scripts = scripts_of(source, sound)
-    return PlayHouse(load_senses, scripts=scripts, speed=wanted.speed, by_time=wanted.by_time)
+    return PlayHouse(load_senses, scripts=scripts, speed=options.speed, by_time=options.by_time)
 
 
-def words_of(wanted: ReplayServing) -> str:
+def words_of(tape: Path, options: ServeOptions) -> str:
     """What a reader of stderr should know."""
-    how = "at the recorded times" if wanted.by_time else "upon what the client does"
-    pace = "" if wanted.speed == 1.0 else f", {wanted.speed:g} times as fast"
-    return f"It plays the server's side of {wanted.tape.name}, {how}{pace}."
+    how = "at the recorded times" if options.by_time else "upon what the client does"
+    pace = "" if options.speed == 1.0 else f", {options.speed:g} times as fast"
+    return f"It plays the server's side of {tape.name}, {how}{pace}."
 
 
-def serve_command(
-    flags: Mapping[str, Any],
-    config: Path | None,
-    port: int = 8765,
-    brain_url: str = "",
-    brain_model: str = "",
-    fault: str = "",
-    verbose: bool = False,
-    replay: ReplayServing | None = None,
-) -> int:
+def serve_command(flags: Mapping[str, Any], config: Path | None, options: ServeOptions) -> int:
     """Serve on loopback until Ctrl+C. Returns the exit status.
 
     Raises ConfigError when the offline engine is not installed or an option is no good, SignallingError when the port
@@ -86,45 +82,44 @@ def serve_command(
     """
     from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
 
-    if replay is None and (missing := engine_is_missing()):
+    tape = tape_named(options.replay, config) if options.replay else None
+    if tape is None and (missing := engine_is_missing()):
         raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
-    level = logging.INFO if verbose else logging.ERROR
+    level = logging.INFO if options.verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(port, brain_url, brain_model, fault, replay, load_settings(flags, os.environ, config)))
+        asyncio.run(_serve(options, tape, load_settings(flags, os.environ, config)))
     return exit_codes.DONE
 
 
-async def _serve(
-    port: int, brain_url: str, brain_model: str, fault: str, replay: ReplayServing | None, settings: Settings
-) -> None:
+async def _serve(options: ServeOptions, tape: Path | None, settings: Settings) -> None:
     from voicechat.local_server.brain.chat_server import choose_brain
     from voicechat.local_server.faults import read_fault
-    from voicechat.local_server.house import House, load_senses
     from voicechat.local_server.server import Server
 
-    if replay is None:
-        house = House(load_senses, brain_url, brain_model, read_fault(fault))
-        about = f"Brain: {(await choose_brain(brain_url, brain_model)).label}."
+    if tape is None:
+        house = House(load_senses, options.brain_url, options.brain_model, read_fault(options.fault))
+        about = f"Brain: {(await choose_brain(options.brain_url, options.brain_model)).label}."
     else:
-        house, about = house_of(replay), words_of(replay)
+        house, about = house_of(tape, options), words_of(tape, options)
     asyncio.get_running_loop().set_exception_handler(report)
     server = Server(house)
     traces = Traces(settings) if settings.otlp else None
     house.observe = traces.observe if traces is not None else None
     try:
-        await server.start(port)
+        await server.start(options.port)
     except OSError as error:
         raise SignallingError(
-            f"Port {port} cannot be used ({error.strerror or error}).", hint="voicechat serve --port 0 takes a free one"
+            f"Port {options.port} cannot be used ({error.strerror or error}).",
+            hint="voicechat serve --port 0 takes a free one",
         ) from error
     ended = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):
             asyncio.get_running_loop().add_signal_handler(name, ended.set)
     print(server.base_url, flush=True)
-    _narrate(server.base_url, about, fault)
+    _narrate(server.base_url, about, options.fault)
     try:
         while not ended.is_set():
             with contextlib.suppress(TimeoutError):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
-
-import typer
+from typing import cast
 
 from voicechat import exit_codes
-from voicechat.cli.help import App
+from voicechat.config.session_file import read_session_text
 from voicechat.errors import ConfigError
-
-if TYPE_CHECKING:
-    from voicechat.protocol.dialects import Dialect
-    from voicechat.protocol.session_config import CheckedSession, Problem
-
-app = App()
+from voicechat.protocol.client_events import SessionUpdate
+from voicechat.protocol.codec import encode
+from voicechat.protocol.dialects import Dialect
+from voicechat.protocol.session_config import (
+    CheckedSession,
+    Problem,
+    check_live_session,
+    check_session,
+    is_live_session,
+)
+from voicechat.ui.sanitise import clean
 
 MAX_BYTES = 4 * 1024 * 1024
 """More is not read: a million characters, the limit of a session text, never take more."""
@@ -29,51 +33,13 @@ _KINDS = {
 _LIVE_EVENTS = {"live": "session.start", "live update": "session.update"}
 
 
-class DialectChoice(StrEnum):
-    """The dialects a service may speak."""
-
-    ga = "ga"
-    beta = "beta"
-    xai = "xai"
-    live = "live"
-
-
-@app.callback()
-def session() -> None:
-    """Look at a session configuration before a server does."""
-
-
-@app.command()
-def check(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE", help="JSON (comments allowed) or TOML; - reads standard input.")
-    ],
-    dialect: Annotated[
-        DialectChoice | None,
-        typer.Option(
-            "--dialect",
-            show_default=False,
-            help="What the service speaks: ga (the Realtime API), beta, xai or live (GPT-Live); else the file tells.",
-        ),
-    ] = None,
-    show: Annotated[bool, typer.Option("--show", help="Print the event that would be sent.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
-) -> None:
-    """Say what is wrong with a session configuration, in plain sentences.
-
-    Exit 0: nothing is wrong (notes and warnings may be told). Exit 2: the service would refuse something, or the file
-    cannot be read.
+def check_command(file: str, dialect: str | None, show: bool, as_json: bool) -> int:
+    """Exit 0: nothing is wrong (notes and warnings may be told). Exit 2: the service would refuse something, or the
+    file cannot be read.
     """
-    from voicechat.config.session_file import read_session_text
-    from voicechat.protocol.session_config import check_live_session, check_session, is_live_session
-
-    spoken = cast("Dialect", (dialect or DialectChoice.ga).value)
-    try:
-        config = read_session_text(_text(file), "standard input" if file == "-" else file)
-    except ConfigError as error:
-        _say(f"voicechat: {error}", err=True)
-        raise typer.Exit(exit_codes.USAGE) from error
-    is_live = dialect is DialectChoice.live or (dialect is None and is_live_session(config))
+    spoken = cast(Dialect, dialect or "ga")
+    config = read_session_text(_text(file), "standard input" if file == "-" else file)
+    is_live = dialect == "live" or (not dialect and is_live_session(config))
     checked = check_live_session(config) if is_live else check_session(config, dialect=spoken)
     if as_json:
         _say(_as_json(checked, spoken))
@@ -81,14 +47,14 @@ def check(
         _tell(checked, to_stderr=show)
     if show and not as_json:
         _say(_update(checked, spoken))
-    raise typer.Exit(exit_codes.DONE if checked.is_valid else exit_codes.USAGE)
+    return exit_codes.DONE if checked.is_valid else exit_codes.USAGE
 
 
 def _text(file: str) -> str:
     """Raises ConfigError for a file that is not there, is none, or is far too long."""
     try:
         if file == "-":
-            content = typer.get_binary_stream("stdin").read(MAX_BYTES + 1)
+            content = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with Path(file).open("rb") as stream:
                 content = stream.read(MAX_BYTES + 1)
@@ -131,11 +97,6 @@ def _verdict(checked: CheckedSession) -> str:
 
 def _update(checked: CheckedSession, dialect: Dialect) -> str:
     """The event as it would go over the wire, indented."""
-    import json
-
-    from voicechat.protocol.client_events import SessionUpdate
-    from voicechat.protocol.codec import encode
-
     if checked.kind in _LIVE_EVENTS:
         event = {"type": _LIVE_EVENTS[checked.kind], "session": checked.session}
     else:
@@ -144,8 +105,6 @@ def _update(checked: CheckedSession, dialect: Dialect) -> str:
 
 
 def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
-    import json
-
     return json.dumps(
         {
             "valid": checked.is_valid,
@@ -170,6 +129,4 @@ def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
 
 def _say(text: str, *, err: bool = False) -> None:
     """One text for the terminal; what came from the file may hold control characters, which never reach it."""
-    from voicechat.ui.sanitise import clean
-
-    typer.echo(clean(text), err=err)
+    print(clean(text), file=sys.stderr if err else sys.stdout)

@@ -32,7 +32,7 @@ class TapOptions:
     to_send: tuple[str, ...] = ()
 
 
-def tap_command(flags: Mapping[str, Any], options: TapOptions, config: Path | None) -> int:
+def tap_command(flags: Mapping[str, Any], config: Path | None, options: TapOptions) -> int:
     """Tap until the user leaves. Raises SignallingError for an address or a port that is no good."""
     settings = load_settings(flags, os.environ, config)
     if settings.otlp:

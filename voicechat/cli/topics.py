@@ -160,9 +160,8 @@ def _configuration() -> str:
     from voicechat.config.settings import TABLE
 
     def about(name: str) -> str:
-        metadata = TABLE[name].metadata
-        choices = f" ({', '.join(metadata['choices'])})" if metadata["choices"] and len(metadata["choices"]) < 8 else ""
-        return f"{metadata['about']}{choices}"
+        setting = TABLE[name]
+        return setting.about + (f" ({', '.join(setting.choices)})" if 0 < len(setting.choices) < 8 else "")
 
     return f"""\
   voicechat config init     # writes {config_file()}

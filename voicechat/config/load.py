@@ -1,9 +1,7 @@
 """Flags beat the environment, the environment beats the profile, and the profile beats the rest of the file.
 
 Every wrong value is a ConfigError that names its place (file and line, variable or option), what is allowed and the
-nearest known name. `load` also tells where each value came from.
-
-The configuration file as read: its tables, and the line of each key for the sentences that complain about one.
+nearest known name. `load` also tells where each value came from; `survey` finds everything that is wrong with a file.
 """
 
 from __future__ import annotations
@@ -16,23 +14,25 @@ import re
 import shlex
 import stat
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 from voicechat.config.key_lines import Keys, key_lines, line_of
 from voicechat.config.locations import config_file
 from voicechat.config.providers import why_impossible
 from voicechat.config.secrets import from_options, why_not_private
-from voicechat.config.settings import PRIVATE_SECTIONS, TABLE, Settings, kind_of, resolve_path
+from voicechat.config.settings import PRIVATE, PRIVATE_SECTIONS, TABLE, Settings
 from voicechat.errors import ConfigError
 
 MAX_FILE = 256 * 1024
-SECRET_SETTINGS = ("api_key_command", "headers", "query", "ice_servers")
+SECRET_SETTINGS = ("api_key_command", *PRIVATE)
 """Settings for whose sake a file should be its owner's alone."""
 _LINE = re.compile(r"at line (\d+)")
 
@@ -68,6 +68,11 @@ class Document:
         """`/home/me/config.toml:12: profiles.work.model`."""
         line = self.line(keys)
         return f"{self.path}:{line}: {'.'.join(keys)}" if line else f"{self.path}: {'.'.join(keys)}"
+
+    def beside(self, text: str) -> str:
+        """A path written in this file is meant beside it; nothing and `default` are no paths."""
+        path = Path(text).expanduser()
+        return text if text in ("", "default") or path.is_absolute() else str(self.path.parent / path)
 
     def profile(self, name: str) -> Mapping[str, Any]:
         """The table of a profile. Raises ConfigError that names those there are."""
@@ -151,20 +156,24 @@ def mode_remarks(path: Path, table: Mapping[str, Any]) -> tuple[str, ...]:
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off")
+WORDS = {
+    str: "text in quotes",
+    bool: "true or false",
+    float: "a number",
+    tuple: "a list of texts",
+    dict: "a table of names and texts",
+}
 Prices = dict[str, dict[str, float]]
 PRICES_HINT = 'for example [prices."gpt-realtime-2.1"] and then audio_out = 64.0'
-SPELLED = {
-    "echo_cancel": "echo",
-    "noise_suppression": "noise",
-    "gain_control": "gain",
-    "headers": "header",
-    "ice_servers": "ice-server",
-    "continue_from": "continue",
-}
-"""Settings whose option has a shorter name."""
 SERVICE = ("provider", "base_url", "resource")
 """Settings that say who gets the key."""
 COMMAND = "api_key_command"
+Report = Callable[[ConfigError], None]
+"""What becomes of an error in the file: it is raised, or put beside the others."""
+
+
+def raised(error: ConfigError) -> None:
+    raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,26 +236,37 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], file: Path | None
 
 def file_layers(document: Document, profile: str) -> tuple[list[Layer], dict[str, str], Prices, tuple[str, ...]]:
     """(layers, key bindings, prices, remarks) of a file: its top level, then the chosen `[profiles.NAME]`."""
-    prices = price_table(document.table.get("prices", {}), document)
+    prices = price_table(document)
     sections: list[tuple[Mapping[str, Any], Keys]] = [(document.table, ())]
     if profile:
         sections.append((document.profile(profile), ("profiles", profile)))
-    layers: list[Layer] = []
+    layers = [section_layer(document, section, prefix) for section, prefix in sections]
     keys: dict[str, str] = {}
-    for section, prefix in sections:
-        if problem := shape_problem(document, section, prefix):
-            raise problem
-        layers.append(dict(setting_of(document, where, value) for where, value in entries(section, prefix)))
-        if "tools" in section or "mcp" in section:
-            from voicechat.config.tool_tables import tool_entries  # most users have none
-
-            layers[-1] |= {name: Value(said, where) for name, said, where in tool_entries(document, section, prefix)}
+    for section, _ in sections:
         keys |= section.get("keys", {})
     return layers, keys, prices, mode_remarks(document.path, document.table)
 
 
+def section_layer(document: Document, section: Mapping[str, Any], prefix: Keys, report: Report = raised) -> Layer:
+    """The settings of the top level or of a profile."""
+    if problem := shape_problem(document, section, prefix):
+        report(problem)
+    layer: Layer = {}
+    for keys, value in entries(section, prefix):
+        try:
+            name, said = setting_of(document, keys, value)
+            layer[name] = said
+        except ConfigError as error:
+            report(error)
+    try:
+        layer |= {name: Value(value, keys) for name, value, keys in tool_entries(document, section, prefix)}
+    except ConfigError as error:
+        report(error)
+    return layer
+
+
 def setting_of(document: Document, keys: Keys, value: Any) -> tuple[str, Value]:
-    """One entry of a file as a setting. Raises LineError."""
+    """One entry of a file as a setting; paths are meant beside the file. Raises LineError."""
     try:
         name = known_name(keys[-1], "")
         if name == COMMAND and isinstance(value, list) and all(isinstance(word, str) for word in value):
@@ -254,12 +274,8 @@ def setting_of(document: Document, keys: Keys, value: Any) -> tuple[str, Value]:
         checked = check(name, value, "")
     except ConfigError as error:
         raise LineError(document, keys, error.message.strip(), error.hint) from error
-    if name == "session" or (name in ("mic", "speaker") and str(checked).lower().endswith(".wav")):
-        checked = resolve_path(checked, document.path.parent)
-    elif name == "record" and checked not in ("", "default"):
-        checked = resolve_path(checked, document.path.parent)
-    elif name == "tools":
-        checked = tuple(resolve_path(one, document.path.parent) for one in checked)
+    if (paths := TABLE[name].paths) == "all" or (paths and checked.lower().endswith(".wav")):
+        checked = tuple(map(document.beside, checked)) if isinstance(checked, tuple) else document.beside(checked)
     return name, Value(checked, keys)
 
 
@@ -306,25 +322,33 @@ def finish(values: dict[str, Value], keys: dict[str, str], prices: Prices, sourc
     return settings
 
 
-def price_table(table: object, document: Document) -> Prices:
-    """`[prices."MODEL"]` as written. Raises LineError for the first entry that is none."""
+def price_table(document: Document, report: Report = raised) -> Prices:
+    """`[prices."MODEL"]` as written, without what is reported."""
+    table = document.table.get("prices", {})
     if not isinstance(table, dict):
-        raise LineError(document, ("prices",), "must be tables", PRICES_HINT)
-    if not table:
+        report(LineError(document, ("prices",), "must be tables", PRICES_HINT))
         return {}
+    prices: Prices = {}
+    for model, figures in table.items():
+        if (problem := price_problem(document, model, figures)) is None:
+            prices[model] = {name: float(value) for name, value in figures.items()}
+        else:
+            report(problem)
+    return prices
+
+
+def price_problem(document: Document, model: str, figures: object) -> ConfigError | None:
+    """The first thing that is wrong with the prices of a model."""
     from voicechat.insight.metrics.prices import read_prices  # most users have none, and every start would pay for it
 
-    for model, figures in table.items():
-        # Unquoted, the dots of a model's name make tables in tables.
-        if isinstance(figures, dict) and any(isinstance(value, dict) for value in figures.values()):
-            raise LineError(document, ("prices", model), ": a model name with dots needs quotes", PRICES_HINT)
-        single = [{name: value} for name, value in figures.items()] if isinstance(figures, dict) else [figures]
-        for one in single:
-            _, problems = read_prices({model: one})
-            if problems:
-                where = document.line(("prices", model, *(one if isinstance(one, dict) else ())))
-                raise ConfigError(f"{document.path}:{where}: {problems[0]}", hint=PRICES_HINT)
-    return {model: {name: float(value) for name, value in figures.items()} for model, figures in table.items()}
+    # Unquoted, the dots of a model's name make tables in tables.
+    if isinstance(figures, dict) and any(isinstance(value, dict) for value in figures.values()):
+        return LineError(document, ("prices", model), ": a model name with dots needs quotes", PRICES_HINT)
+    for one in [{name: value} for name, value in figures.items()] if isinstance(figures, dict) else [figures]:
+        if problems := read_prices({model: one})[1]:
+            where = document.line(("prices", model, *(one if isinstance(one, dict) else ())))
+            return ConfigError(f"{document.path}:{where}: {problems[0]}", hint=PRICES_HINT)
+    return None
 
 
 def from_environment(environ: Mapping[str, str]) -> Layer:
@@ -343,17 +367,23 @@ def from_flags(flags: Mapping[str, Any]) -> Layer:
     values: Layer = {}
     for name, value in flags.items():
         if value is not None and value != [] and name in TABLE:
-            option = SPELLED.get(name, name).replace("_", "-")
-            place = f"--no-{option}" if value is False else f"--{option}"
-            if kind_of(name) is dict and isinstance(value, list):
+            options = TABLE[name].options
+            place = options[-1] if value is False else options[0]
+            if TABLE[name].kind is dict and isinstance(value, list):
                 value = from_options(value, place)
             values[name] = Value(check(name, value, place), place=place)
     return values
 
 
+def checked(settings: Settings) -> Settings:
+    """Settings that a program made. Raises ConfigError for the first value that is not allowed."""
+    own = {name: check(name, getattr(settings, name), name) for name in TABLE if name in settings.given}
+    return replace(settings, **own)
+
+
 def from_text(name: str, text: str, place: str) -> Any:
     """A value out of the environment, where everything is text."""
-    kind = kind_of(name)
+    kind = TABLE[name].kind
     if kind is bool:
         if text.lower() in TRUE + FALSE:
             return text.lower() in TRUE
@@ -362,7 +392,7 @@ def from_text(name: str, text: str, place: str) -> Any:
         try:
             return float(text)
         except ValueError as error:
-            raise ConfigError(f"{place}={text} is not a number", hint=TABLE[name].metadata["about"]) from error
+            raise ConfigError(f"{place}={text} is not a number", hint=TABLE[name].about) from error
     if kind is tuple:
         return [part for part in text.replace(",", " ").split() if part]
     if kind is dict:
@@ -387,21 +417,41 @@ def known_name(name: str, place: str) -> str:
 
 def check(name: str, value: Any, place: str) -> Any:
     """`value` if this setting may have it. Raises ConfigError otherwise."""
-    value = of_kind(name, value, place)
-    about, choices = TABLE[name].metadata["about"], TABLE[name].metadata["choices"]
-    for one in (value if isinstance(value, tuple) else (value,)) if choices else ():
-        if one not in choices:
-            near = get_close_matches(str(one), choices, n=1)
+    try:
+        found = msgspec.convert(value, type_of(name))
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise refused(name, value, place) from error
+    if name.endswith("_url") and not _is_address(found):
+        raise ConfigError(f"{place} is no address: {found[:200]!r}", hint=TABLE[name].about)
+    return found
+
+
+@cache
+def type_of(name: str) -> Any:
+    """What a value of this setting must be, for msgspec."""
+    setting = TABLE[name]
+    word: Any = Literal[setting.choices] if setting.choices else str
+    if setting.kind is float:
+        return Annotated[float, msgspec.Meta(ge=setting.low, le=setting.high)]
+    return {str: word, bool: bool, tuple: tuple[word, ...], dict: dict[str, str]}[setting.kind]
+
+
+def refused(name: str, value: Any, place: str) -> ConfigError:
+    """Why a setting cannot have this value; what may be a secret is not repeated."""
+    setting = TABLE[name]
+    for one in value if isinstance(value, list | tuple) else (value,):
+        if setting.choices and isinstance(one, str) and one not in setting.choices:
+            near = get_close_matches(one, setting.choices, n=1)
             meant = f"did you mean {near[0]}? " if near else ""
-            raise ConfigError(f"{place} cannot be {one!r}", hint=f"{meant}allowed: {', '.join(choices)}")
-    if name.endswith("_url") and isinstance(value, str) and not _is_address(value):
-        raise ConfigError(f"{place} is no address: {value[:200]!r}", hint=about)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ConfigError(f"{place} = {value} is no number that can be used", hint=about)
-    low, high = TABLE[name].metadata["range"]
-    if high and isinstance(value, float) and not low <= value <= high:
-        raise ConfigError(f"{place} = {value} is out of range", hint=f"allowed: {low:g} to {high:g} ({about})")
-    return value
+            return ConfigError(f"{place} cannot be {one!r}", hint=f"{meant}allowed: {', '.join(setting.choices)}")
+    if setting.kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not math.isfinite(value):
+            return ConfigError(f"{place} = {value} is no number that can be used", hint=setting.about)
+        with contextlib.suppress(OverflowError):
+            hint = f"allowed: {setting.low:g} to {setting.high:g} ({setting.about})"
+            return ConfigError(f"{place} = {float(value)} is out of range", hint=hint)
+    shown = f", not {value!r}" if setting.kind in (str, bool, float) and name != COMMAND else ""
+    return ConfigError(f"{place} must be {WORDS[setting.kind]}{shown}", hint=setting.about)
 
 
 def _is_address(url: str) -> bool:
@@ -413,26 +463,148 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def of_kind(name: str, value: Any, place: str) -> Any:
-    """`value` as the type this setting has. Raises ConfigError; what may be a secret is not repeated in it."""
-    kind = kind_of(name)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):
-            return float(value)
-    if kind is tuple and isinstance(value, list | tuple) and all(isinstance(one, str) for one in value):
-        return tuple(value)
-    if kind is dict and isinstance(value, dict) and all(isinstance(one, str) for one in value.values()):
-        return value
-    if kind not in (tuple, dict) and isinstance(value, kind):
-        return value
-    shown = f", not {value!r}" if kind in (str, bool, float) and name != COMMAND else ""
-    raise ConfigError(f"{place} must be {WORDS[kind]}{shown}", hint=TABLE[name].metadata["about"])
+FILES = "files"
+EVERY = "*"
 
 
-WORDS = {
-    str: "text in quotes",
-    bool: "true or false",
-    float: "a number",
-    tuple: "a list of texts",
-    dict: "a table of names and texts",
-}
+def tool_entries(document: Document, section: Mapping[str, Any], prefix: Keys) -> Iterator[tuple[str, Any, Keys]]:
+    """(setting, value, where it stands) of what a section says of tools. Raises LineError for what is no rule."""
+    table = section.get("tools")
+    if isinstance(table, dict):
+        yield from _tools(document, table, (*prefix, "tools"))
+    if "mcp" in section:
+        yield "mcp", _servers(document, section["mcp"], (*prefix, "mcp")), (*prefix, "mcp")
+
+
+def _tools(document: Document, table: Mapping[str, Any], keys: Keys) -> Iterator[tuple[str, Any, Keys]]:
+    from voicechat.tools.policy import problem_in  # who has no tools need not pay for them
+
+    rules: dict[str, Any] = {}
+    every = {name: value for name, value in table.items() if name != FILES and not isinstance(value, dict)}
+    for name, value in every.items():
+        if problem := problem_in({name: value}):
+            raise LineError(document, (*keys, name), f": {problem}", "[tools] has files, approval, time_limit, largest")
+    if every:
+        rules[EVERY] = every
+    for name, value in table.items():
+        if isinstance(value, dict):
+            if problem := problem_in(value):
+                raise LineError(document, (*keys, name), f": {problem}", 'for example approval = "always"')
+            rules[name] = value
+    if FILES in table:
+        yield "tools", _files(document, table[FILES], (*keys, FILES)), (*keys, FILES)
+    if rules:
+        yield "tool_rules", rules, keys
+
+
+def _files(document: Document, value: object, keys: Keys) -> tuple[str, ...]:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise LineError(document, keys, "must be a list of files", 'files = ["my_tools.py"]')
+    return tuple(map(document.beside, names))
+
+
+def _servers(document: Document, table: object, keys: Keys) -> dict[str, Any]:
+    from voicechat.tools.mcp_config import entry_problem
+
+    if not isinstance(table, dict):
+        raise LineError(document, keys, "must be tables", '[mcp.files] and then command = ["python", "server.py"]')
+    servers: dict[str, Any] = {}
+    for name, entry in table.items():
+        if problem := entry_problem(name, entry):
+            raise LineError(document, (*keys, name), problem, 'command = ["python", "server.py"], or url = "https://…"')
+        cwd = {"cwd": document.beside(entry["cwd"])} if "cwd" in entry else {}
+        servers[name] = {**entry, **cwd}
+    return servers
+
+
+_PLACE = re.compile(r".*?:(\d+)(?::| is) ")
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """One thing to mend."""
+
+    file: str
+    line: int
+    """0 where there is no line to point at."""
+    key: str
+    reason: str
+    """The whole sentence, place included."""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What became of looking at a file."""
+
+    wrong: tuple[Wrong, ...] = ()
+    remarks: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+
+def survey(path: Path) -> Survey:
+    """Look at the top level and at every profile. A file that cannot be read is one thing that is wrong."""
+    try:
+        document = read_document(path)
+    except ConfigError as error:
+        return Survey(wrong=(_wrong(path, error),))
+    profiles = document.table.get("profiles", {})
+    names = tuple(profiles) if isinstance(profiles, dict) else ()
+    found = [_wrong(path, error) for error in _errors(document)]
+    remarks: tuple[str, ...] = ()
+    try:
+        remarks = mode_remarks(path, document.table)
+    except ConfigError as error:
+        found.append(_wrong(path, error))
+    return Survey(tuple(sorted(found, key=lambda wrong: wrong.line)), remarks, names)
+
+
+def _errors(document: Document) -> Iterator[ConfigError]:
+    profiles = document.table.get("profiles", {})
+    sections: list[tuple[str, Mapping[str, Any], Keys]] = [("", document.table, ())]
+    if not isinstance(profiles, dict):
+        yield LineError(document, ("profiles",), "must be tables", 'write [profiles.work] and then model = "..."')
+        profiles = {}
+    for name, section in profiles.items():
+        if isinstance(section, dict):
+            sections.append((name, section, ("profiles", name)))
+        else:
+            yield LineError(document, ("profiles", name), "must be a table", f"write [profiles.{name}]")
+    chosen = document.table.get("profile", "")
+    if chosen and chosen not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        yield LineError(document, ("profile",), f"is {chosen!r}, which is no profile", f"profiles here: {known}")
+    found: list[ConfigError] = []
+    for _, section, prefix in sections:
+        section_layer(document, section, prefix, found.append)
+    is_whole = not found
+    price_table(document, found.append)
+    yield from found
+    if is_whole:
+        yield from _together(document, [name for name, _, _ in sections])
+
+
+def _together(document: Document, profiles: list[str]) -> Iterator[ConfigError]:
+    """What is wrong only in company, such as `provider = "custom"` without an address; once, not for each profile."""
+    said: set[str] = set()
+    for profile in profiles:
+        try:
+            layers, keys, prices, _ = file_layers(document, profile)
+            finish(merged(layers, [])[0], keys, prices, "")
+        except ConfigError as error:
+            if error.message not in said:
+                said.add(error.message)
+                where: Keys = ("profiles", profile, "provider") if profile else ("provider",)
+                yield (
+                    error
+                    if isinstance(error, LineError)
+                    else LineError(document, where, f": {error.message}", error.hint)
+                )
+
+
+def _wrong(path: Path, error: ConfigError) -> Wrong:
+    if isinstance(error, LineError):
+        return Wrong(str(error.file), error.line, error.key, error.message, error.hint)
+    line = int(found[1]) if (found := _PLACE.match(error.message)) else 0
+    return Wrong(str(path), line, "", error.message, error.hint)
