@@ -89,7 +89,6 @@ class Page:
         return result["result"].get("value")
 
     async def until(self, expression: str) -> None:
-        """Wait for something to become true."""
         async with asyncio.timeout(LIMIT):
             while not await self.run(f"Boolean({expression})"):  # noqa: ASYNC110  # it happens in the browser
                 await asyncio.sleep(0.02)

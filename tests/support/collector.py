@@ -83,7 +83,6 @@ def from_json(text: str) -> list[Span]:
 
 
 def value_of(value: Any) -> Any:
-    """The Python value of an AnyValue."""
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return tuple(value_of(one) for one in value.array_value.values)

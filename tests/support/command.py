@@ -28,15 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command left behind."""
-
     code: int
     out: str
     err: str
 
     @property
     def lines(self) -> list[dict[str, Any]]:
-        """stdout of `--json`, line by line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
     @property
@@ -93,7 +90,6 @@ async def started(*arguments: str, environ: Mapping[str, str]) -> AsyncIterator[
 
 
 async def ended(process: asyncio.subprocess.Process) -> Ran:
-    """Wait for the end of a command, reading everything it says."""
     async with asyncio.timeout(LIMIT):
         out, err = await process.communicate()
     assert process.returncode is not None

@@ -37,7 +37,6 @@ class DemoEngine(FakeEngine):
         self._moving, self._log, self._stop = moving, log, threading.Event()
 
     def start(self, deliver: Callable[[FromEngine], None]) -> None:
-        """And keep moving."""
         super().start(deliver)
         self._write("started")
         if self._moving:
@@ -96,7 +95,6 @@ async def paint(engine: DemoEngine, options: UiOptions, size: tuple[int, int], p
 
 
 def main() -> None:
-    """Parse and run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scene", nargs="?", default="talk", choices=sorted(all_scenes()))
     parser.add_argument("--size", default="120x36")
@@ -123,13 +121,11 @@ def main() -> None:
 
 
 def options_of(args: argparse.Namespace) -> UiOptions:
-    """What the command line asks of the screen."""
     welcome = all_scenes()[args.scene].welcome
     return UiOptions(theme=args.theme, ascii=args.ascii, motion=args.motion, welcome=welcome)
 
 
 def live(args: argparse.Namespace) -> int:
-    """In this terminal; the exit status."""
     return run_app(DemoEngine(args.scene, moving=not args.still, log=args.log), options_of(args))
 
 

@@ -58,7 +58,6 @@ def group_of_module(path: str) -> str:
 
 
 def group_of(nodeid: str) -> str:
-    """The group of a test."""
     return group_of_module(nodeid.partition("::")[0])
 
 

@@ -29,7 +29,6 @@ class Talk:
         size: int = 0,
         **more: Any,
     ) -> None:
-        """The next event, so many seconds later."""
         self.at += after
         event = {"type": type, "event_id": f"event_C4k{len(self.rows):04d}", **more}
         wire = size or (0 if dir == "local" else 60 + len(str(more)))
@@ -114,7 +113,6 @@ EVENTS = (
 
 
 def rows(count: int = 64) -> tuple[EventRow, ...]:
-    """Events as they flow."""
     made = []
     for i in range(count):
         direction, type, summary = EVENTS[i % len(EVENTS)]

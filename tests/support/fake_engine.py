@@ -29,21 +29,17 @@ class FakeEngine:
         thread.join()
 
     def deliver(self, *records: FromEngine) -> None:
-        """Hand records to the screen."""
         assert self._deliver is not None, "the screen has not started the engine"
         for record in records:
             self._deliver(record)
 
     def show(self, view: View, meters: Meters | None = None) -> None:
-        """A snapshot."""
         self.deliver(Snapshot(view, meters or Meters()))
 
     def say(self, *turns: TurnView) -> None:
-        """The whole transcript."""
         self.deliver(Turns(turns, tuple(turn.key for turn in turns)))
 
     def log(self, *rows: EventRow) -> None:
-        """Events for the list."""
         self.deliver(Batch(rows))
 
     def die(self, cause: str) -> None:

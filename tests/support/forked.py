@@ -52,7 +52,6 @@ class Mother:
             return int(self._process.stdout.readline())
 
     def end(self) -> None:
-        """End it."""
         if self._process is not None:
             self._process.communicate()
             self._process = None

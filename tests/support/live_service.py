@@ -157,7 +157,6 @@ class Session:
             await self.send(live.SessionStartedEvent, session=self.resource)
 
     async def take(self, text: str) -> None:
-        """One command of the client's."""
         command = json.loads(text)
         self.service.check(command)
         name = command.get("event_id")

@@ -12,8 +12,6 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
-from tests.support.gilbert import Gilbert
-
 _CANDIDATE = re.compile(
     r"^a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host.*\r\n", re.MULTILINE | re.IGNORECASE
 )
@@ -34,6 +32,26 @@ class Network:
     burst: float = 1.0
     everything: bool = False
     """ICE, DTLS and SCTP too are delayed and lost."""
+
+
+class Gilbert:
+    """Says of one packet after another whether it is lost: a line is good or bad, and loses packets while it is bad.
+
+    `loss` is the share lost in the long run, `burst` how many are lost in a row on average; with 1 the line is good
+    again after every loss, so that never two in a row go missing. The random source is shared with whoever draws
+    delays from it: one seed, one network.
+    """
+
+    def __init__(self, loss: float, burst: float, source: random.Random) -> None:
+        self._source = source
+        self._recovers = 1.0 / max(1.0, burst)
+        self._fails = loss * self._recovers / (1.0 - loss) if loss < 1.0 else 1.0
+        self._is_bad = False
+
+    def loses(self) -> bool:
+        chance = self._source.random()
+        self._is_bad = chance > self._recovers if self._is_bad else chance < self._fails
+        return self._is_bad
 
 
 class _Leg(asyncio.DatagramProtocol):

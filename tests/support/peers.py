@@ -38,8 +38,6 @@ def tone(hertz: float = 440.0) -> Callable[[], Pcm]:
 
 @dataclass
 class Side:
-    """One peer and what it was told."""
-
     peer: Peer
     texts: asyncio.Queue[str]
     opened: asyncio.Event

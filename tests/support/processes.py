@@ -22,7 +22,6 @@ def is_running(pid: int) -> bool:
 
 
 def children_of(parent: int) -> list[int]:
-    """Direct children that run."""
     return [pid for pid in all_pids() if _parent(pid) == parent and is_running(pid)]
 
 

@@ -48,7 +48,6 @@ class RealtimeCall:
         )
 
     async def open(self, session: Frame | None = None) -> None:
-        """Offer, answer, open channel."""
         form = aiohttp.FormData()
         form.add_field("sdp", await self.peer.offer(), content_type="application/sdp")
         form.add_field("session", json.dumps(session or {"type": "realtime"}), content_type="application/json")
@@ -66,7 +65,6 @@ class RealtimeCall:
             self._mic.append(pcm[at : at + FRAME])
 
     def send(self, **event: object) -> None:
-        """Send one client event."""
         reason = self.peer.send(json.dumps(event))
         assert not reason, reason
 
@@ -83,11 +81,9 @@ class RealtimeCall:
                 await self._arrived.wait()
 
     def types(self, after: int = 0) -> list[str]:
-        """What came, by type."""
         return [str(event.get("type")) for _, event in self.events[after:]]
 
     def find(self, kind: str, after: int = 0) -> list[Frame]:
-        """All events of a type."""
         return [event for _, event in self.events[after:] if event.get("type") == kind]
 
     def time_of(self, kind: str, after: int = 0) -> float:

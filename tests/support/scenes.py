@@ -154,12 +154,10 @@ _OUT = Meters(input=-44, output=-12, threshold=-38, rtt=0.038)
 
 
 def mic_scenes() -> dict[str, Scene]:
-    """Every state of the microphone."""
     return {name: Scene(made(), TALK[:-1]) for name, made in MICS.items()}
 
 
 def talk_scenes() -> dict[str, Scene]:
-    """Talking, and what can be done with turns."""
     chosen = tuple(replace(turn, item_id=f"item_{turn.key}") for turn in TALK[:-1])
     return {
         "talk": Scene(_TALKING, TALK),
@@ -174,7 +172,6 @@ def talk_scenes() -> dict[str, Scene]:
 
 
 def sound_scenes() -> dict[str, Scene]:
-    """Devices, and what is wrong with the sound."""
     lost, told = MICS["device-lost"](), (*TALK[:-1], _LOST_DEVICE)
     rest = Meters(threshold=-38, rtt=0.038)
     return {
@@ -187,7 +184,6 @@ def sound_scenes() -> dict[str, Scene]:
 
 
 def card_scenes() -> dict[str, Scene]:
-    """What is there instead of a talk, or over it."""
     waiting = mic("hands-free", "yes yes waiting", on_air=True, base=FREE)
     no_mic = replace(MICS["no-microphone"]().mic, hint=_NO_MIC_HINT, name="")
     kept = WelcomeFacts("local", "anna", "OPENAI_API_KEY")
@@ -204,7 +200,6 @@ def card_scenes() -> dict[str, Scene]:
 
 
 def event_scenes() -> dict[str, Scene]:
-    """The developer view."""
     flown = talk_rows()
 
     def shown(*keys: str) -> Scene:
@@ -223,8 +218,6 @@ def event_scenes() -> dict[str, Scene]:
 
 
 def number_scenes() -> dict[str, Scene]:
-    """What it costs in time and money."""
-
     def shown(told: Numbers) -> Scene:
         return Scene(_TALKING, TALK, NUMBERS_METERS, keys=("f7",), numbers=told)
 
@@ -298,7 +291,6 @@ HOSTILE_FINDING = Finding(
 
 
 def developer_scenes() -> dict[str, Scene]:
-    """The developer view at work."""
     base = Scene(View(FREE, ReplyView("listening", 1.0, last_latency=0.38), OPEN), TALK, rows=happened(), t=ENDS)
     shown = {
         "developer": replace(base, keys=("f2",), findings=FINDINGS),
@@ -357,7 +349,6 @@ REFUSED = SessionShown(
 
 
 def settings_scenes() -> dict[str, Scene]:
-    """By name."""
     talk, still = View(FREE, LISTENING, OPEN), View(PTT, ReplyView("ready"), OPEN)
 
     def scene(view: View, session: SessionShown, *keys: str) -> Scene:
@@ -383,7 +374,6 @@ CALLING = ReplyView("thinking", 2.0, "send_mail waits for your word")
 
 
 def tools_scenes() -> dict[str, Scene]:
-    """One question, several, a hostile one, one of the service's own."""
     view = View(FREE, CALLING, OPEN, asked=(ASK,))
     return {
         "consent": Scene(view, TOOL_TURNS),
@@ -413,7 +403,6 @@ _BUSY = TurnView(
 
 
 def translated_scenes() -> dict[str, Scene]:
-    """The transcript, and the numbers."""
     turns = tuple(replace(turn, translation=GERMAN.get(turn.key)) for turn in TALK)
     talk = view(FREE, LISTENING)
     told = numbers()

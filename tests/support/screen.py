@@ -87,7 +87,6 @@ async def change(stage: Stage, scene: str, size: tuple[int, int] | None = None) 
 
 
 async def until(pilot: Pilot[int], is_true: Callable[[], bool]) -> None:
-    """Let the app work until something is true."""
     patience_ends = monotonic() + PATIENCE
     while not is_true():
         assert monotonic() < patience_ends, "it never came true"
@@ -105,7 +104,6 @@ def lines(app: VoiceChatApp) -> list[str]:
 
 
 def text(app: VoiceChatApp) -> str:
-    """What is on the screen."""
     return "\n".join(lines(app))
 
 

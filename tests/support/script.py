@@ -80,8 +80,6 @@ SESSION: dict[str, JsonValue] = {
 
 @dataclass(frozen=True, slots=True)
 class At(Generic[T_co]):
-    """Something at a time."""
-
     time: float
     what: T_co
 
@@ -93,8 +91,6 @@ def at(time: float, what: T) -> At[T]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Moment:
-    """One step of a conversation."""
-
     now: float
     event: Event
     before: State
@@ -106,15 +102,12 @@ class Moment:
 
     @property
     def after(self) -> State:
-        """The state it led to."""
         return self.result.state
 
     def has(self, *kinds: type) -> bool:
-        """Whether the step has an effect of one of these kinds."""
         return any(isinstance(effect, kinds) for effect in self.result.effects)
 
     def announced(self, *kinds: type) -> bool:
-        """Whether the rules announced one of these."""
         return any(isinstance(news, kinds) for news in self.result.announced)
 
 
@@ -130,7 +123,6 @@ class Talk:
     moments: list[Moment] = field(default_factory=list)
 
     def tell(self, *events: Event) -> Talk:
-        """Let the events happen now."""
         for event in events:
             self.moments.append(Moment(self.now, event, self.state, step(self.state, event, self.now, self.policy)))
             self.state = self.moments[-1].after
@@ -167,12 +159,10 @@ class Talk:
 
     @property
     def effects(self) -> list[At[Effect]]:
-        """All that the rules wanted done."""
         return [at(moment.now, effect) for moment in self.moments for effect in moment.result.effects]
 
     @property
     def announced(self) -> list[At[Announcement]]:
-        """All that the rules announced."""
         return [at(moment.now, news) for moment in self.moments for news in moment.result.announced]
 
     def of(self, *kinds: type[E]) -> list[At[E]]:
@@ -194,7 +184,6 @@ class Talk:
 
     @property
     def kinds(self) -> list[str]:
-        """Names of all effects, in order."""
         return [type(one.what).__name__ for one in self.effects]
 
     @property
@@ -219,7 +208,6 @@ class Talk:
         return [(turn.who, turn.text + turn.rest) for turn in self.views if turn.who != "note"]
 
     def answer(self) -> TurnView:
-        """The newest answer."""
         return next(turn for turn in reversed(self.views) if turn.who == "assistant")
 
     def open_line(self) -> Talk:
@@ -268,12 +256,10 @@ def wire(event: ServerEvent, connection: int = 1) -> Received:
 
 
 def heard() -> AssistantHeard:
-    """The loudspeaker becomes audible."""
     return AssistantHeard()
 
 
 def fell_silent(last_audible_at: float) -> AssistantFellSilent:
-    """The loudspeaker falls silent."""
     return AssistantFellSilent(last_audible_at)
 
 
@@ -305,17 +291,14 @@ def audio(item_id: str, seconds: float, connection: int = 1) -> Received:
 
 
 def sound_started(response_id: str = "r1") -> Received:
-    """`output_audio_buffer.started`."""
     return wire(OutputAudioBufferStarted(response_id=response_id))
 
 
 def sound_stopped(response_id: str = "r1") -> Received:
-    """`output_audio_buffer.stopped`."""
     return wire(OutputAudioBufferStopped(response_id=response_id))
 
 
 def sound_cleared(response_id: str = "r1") -> Received:
-    """`output_audio_buffer.cleared`."""
     return wire(OutputAudioBufferCleared(response_id=response_id))
 
 
@@ -329,19 +312,16 @@ def item(item_id: str, role: str = "user", text: str | None = None, transcript: 
 
 
 def words(response_id: str, item_id: str, text: str) -> Received:
-    """A piece of an answer's transcript."""
     return wire(
         ResponseOutputAudioTranscriptDelta(response_id=response_id, item_id=item_id, output_index=0, delta=text)
     )
 
 
 def speech(item_id: str, began_ms: int = 0) -> Received:
-    """The service hears a voice."""
     return wire(InputAudioBufferSpeechStarted(item_id=item_id, audio_start_ms=began_ms))
 
 
 def silence(item_id: str, ended_ms: int = 1000) -> Received:
-    """The service hears it end."""
     return wire(InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=ended_ms))
 
 
@@ -351,20 +331,17 @@ def committed(item_id: str, previous: str | None = None) -> Received:
 
 
 def transcribed(item_id: str, transcript: str) -> Received:
-    """What the user said in one item."""
     return wire(ConversationItemInputAudioTranscriptionCompleted(item_id=item_id, transcript=transcript))
 
 
 def refused(
     code: str, *, event_id: str | None = None, param: str | None = None, message: str = "No.", connection: int = 1
 ) -> Received:
-    """An `error` of the service."""
     detail = ErrorDetail(type="invalid_request_error", code=code, message=message, param=param, event_id=event_id)
     return wire(ServerError(error=detail), connection)
 
 
 def voice(began: float, ended: float) -> tuple[At[Event], At[Event]]:
-    """Local voice from one time to another."""
     return at(began, VoiceBegan(began)), at(ended, VoiceEnded(ended, ended - began))
 
 

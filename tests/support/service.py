@@ -114,7 +114,6 @@ class SocketService:
         return None
 
     def opened(self) -> Event | None:
-        """A connection has come; what it is greeted with."""
         return self.greeting
 
     async def take(self, event: Event, socket: web.WebSocketResponse) -> Sequence[Event]:
@@ -390,7 +389,6 @@ class ScriptedService(RealServer):
 
 
 def key_of(seen: Seen) -> str:
-    """The key of a request, wherever it is."""
     bearer = seen.headers.get("authorization", "").removeprefix("Bearer ")
     return bearer or seen.headers.get("api-key", "") or seen.query.get("api-key", "")
 

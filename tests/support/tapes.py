@@ -47,7 +47,6 @@ _CALL = Path(__file__).parents[1] / "journal" / "call.jsonl"
 
 
 def on_the_wire(event: object) -> dict[str, Any]:
-    """A server event as it came."""
     if isinstance(event, UnknownEvent):
         return {"type": event.type, **event.payload}
     if isinstance(event, MalformedFrame):
@@ -141,7 +140,6 @@ def turn(number: int, text: str, answer: str, *, thinks: float = 0.3, cut: bool 
 
 
 def typed(text: str) -> list[tuple[float, Recipe]]:
-    """Something is written."""
     return [then(0.5, on.TextEntered(text))]
 
 

@@ -89,7 +89,6 @@ class Terminal:
     # what the child wrote
     @property
     def written(self) -> bytes:
-        """Everything so far."""
         return bytes(self._seen)
 
     def written_since(self, count: int) -> bytes:
@@ -102,14 +101,12 @@ class Terminal:
         return self._flags[-1]
 
     def until(self, is_true: Callable[[], bool], what: str = "") -> None:
-        """Wait for something to become true."""
         ends = time.monotonic() + PATIENCE
         while not is_true():
             assert time.monotonic() < ends, f"it never came: {what}\n{self.written[-2000:]!r}"
             time.sleep(0.005)
 
     def until_written(self, text: str) -> None:
-        """Wait until some text was written."""
         self.until(lambda: text.encode() in self._seen, text)
 
     def _read(self) -> None:
@@ -168,15 +165,12 @@ class Terminal:
 
     # what the user does
     def type(self, data: bytes) -> None:
-        """Bytes from the keyboard."""
         os.write(self._fd, data)
 
     def press_space(self) -> None:
-        """Space goes down."""
         self.type(b"\x1b[32;;32u" if self.keyboard_flags & 8 else b" ")
 
     def repeat_space(self) -> None:
-        """Space repeats."""
         self.type(b"\x1b[32;1:2;32u" if self.keyboard_flags & 2 else b" ")
 
     def release_space(self) -> None:
@@ -195,11 +189,9 @@ class Terminal:
         self._fd = os.open(os.devnull, os.O_RDWR)
 
     def kill(self, number: int) -> None:
-        """Send a signal."""
         os.kill(self.pid, number)
 
     def is_gone(self) -> bool:
-        """Whether the child has ended."""
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             self.status = status if pid else None

@@ -17,8 +17,6 @@ Reply = Callable[["Asked"], web.StreamResponse]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request as it came."""
-
     path: str
     line: str
     headers: dict[str, str]
@@ -92,5 +90,4 @@ class TranslatingServer:
 
     @property
     def lines(self) -> list[str]:
-        """What was to be translated, in the order in which it came."""
         return [asked.line for asked in self.asked]

@@ -56,7 +56,6 @@ class VirtualAudio:
         until(lambda: self._ask("info") == 0, 5.0, "the sound server did not answer")
 
     def stop(self) -> None:
-        """The server dies, and with it every device."""
         if self._process is not None:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
