@@ -16,7 +16,7 @@ from voicechat.local_server.speech.engine import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 SILENT = ("--speaker", "none", "--output", "text", "--json")
-MCP = Path(__file__).parent.parent / "support" / "mcp_server.py"
+MCP = Path(__file__).parent.parent / "tools" / "mcp_server.py"
 FILE = '''
 def get_weather(city: str) -> dict:
     """The weather of a city.

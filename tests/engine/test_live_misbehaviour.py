@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conversing import settings_for
+from tests.engine.conversing import settings_for
 from tests.support.live_service import AT_THE_DOOR, AT_THE_START, IN_THE_TALK, LiveService
 from tests.support.peers import eventually
 from voicechat.api import Conversation

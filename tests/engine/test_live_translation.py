@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from tests.engine.conversing import WatchedTalk, watched
 from tests.engine.test_over_websocket import humming
 from tests.engine.translation_service import FRAME_BYTES, TranslationService
 from tests.support.command import KEY
-from tests.support.conversing import WatchedTalk, watched
 from tests.support.peers import Pcm, eventually
 from voicechat.audio.files import read_wav
 from voicechat.cli.diagnose import report_of

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.conversing import WatchedTalk, watched
+from tests.engine.conversing import WatchedTalk, watched
 from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.peers import eventually

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.conversing import WatchedTalk, watched
+from tests.engine.conversing import WatchedTalk, watched
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from aiohttp import web
 
+from tests.engine.conversing import conversing
 from tests.support.command import KEY, environ_for, voicechat
-from tests.support.conversing import conversing
 from tests.support.local_server import local_server
-from tests.support.translating_server import TranslatingServer
+from tests.translation.translating_server import TranslatingServer
 from voicechat.exit_codes import DONE, USAGE
 from voicechat.journal.past_talk import as_markdown, as_text, transcript_of
 from voicechat.journal.rerun import last_state

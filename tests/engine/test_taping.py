@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.conversing import conversing, settings_for
+from tests.engine.conversing import conversing, settings_for
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.api import Conversation, Settings

@@ -6,31 +6,15 @@ For tests, the demo (`demo_screen`) and the README's pictures. What is said in t
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import msgspec
 
-from tests.support.event_rows import talk_rows
-from tests.support.levels import loudness
-from tests.support.numbers_talk import METERS as NUMBERS_METERS, free_numbers, numbers
-from tests.support.talk_views import (
-    FINDINGS,
-    FREE,
-    GERMAN,
-    LISTENING,
-    MICS,
-    NO_SESSION,
-    OPEN,
-    PTT,
-    READY,
-    TALK,
-    TOOL_TURNS,
-    mic,
-    view,
-)
-from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
+from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, talk_rows
+from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import (
     DeviceRow,
     Devices,
@@ -51,6 +35,86 @@ from voicechat.ui.options import WelcomeFacts
 from voicechat.ui.widgets.timeline import Timeline
 
 _DATA = Path(__file__).parent / "data"
+OPEN = ConnectionView(
+    phase="open",
+    seconds=252,
+    provider="OpenAI",
+    model="gpt-realtime-2.1",
+    voice="marin",
+    session_seconds=252.0,
+    session_limit=3600.0,
+)
+FREE = MicView(
+    state="hands-free",
+    is_on_air=True,
+    reason="",
+    name="Built-in Mic",
+    speaker="Built-in Speakers",
+    echo="webrtc aec+ns+agc",
+    lamps=("yes", "yes", "yes"),
+)
+PTT = replace(
+    FREE, state="idle", is_on_air=False, reason="push-to-talk idle", turn_mode="push-to-talk", lamps=("yes", "no", "no")
+)
+READY = ReplyView("ready", last_latency=0.38)
+CALLING = replace(
+    OPEN, phase="connecting", seconds=1.7, session_seconds=0, steps=(("devices", 0.09), ("signalling", 0.41))
+)
+LOST = replace(OPEN, phase="lost", seconds=3.1, attempts=1, next_try_in=1.4, reason="no packets for 5 s")
+SPEAKING = ReplyView("speaking", 3.2, last_latency=0.38)
+LISTENING = ReplyView("listening", 1.0, last_latency=0.38)
+NO_SESSION = ReplyView()
+
+
+def mic(state: str, lamps: str = "yes no no", *, on_air: bool = False, base: MicView = PTT, **more: object) -> MicView:
+    return replace(base, state=state, is_on_air=on_air, lamps=tuple(lamps.split()), **more)  # type: ignore[arg-type]
+
+
+def view(mic: MicView, reply: ReplyView = READY, connection: ConnectionView = OPEN) -> View:
+    return View(mic, reply, connection)
+
+
+MICS: dict[str, Callable[[], View]] = {
+    "held": lambda: view(mic("held", "yes yes waiting", on_air=True, seconds=1.0), LISTENING),
+    "latched": lambda: view(mic("latched", "yes yes waiting", on_air=True), LISTENING),
+    "tail": lambda: view(mic("tail", "yes yes waiting", on_air=True), ReplyView("waiting", last_latency=0.38)),
+    "hands-free": lambda: view(FREE, LISTENING),
+    "remote": lambda: view(mic("remote", "yes yes waiting", on_air=True, remaining=27), LISTENING),
+    "flat": lambda: view(mic("flat", "broken yes no", on_air=True, name="Blue Yeti", seconds=5)),
+    "too-loud": lambda: view(mic("too-loud", "yes yes yes", on_air=True, name="Blue Yeti")),
+    "muted": lambda: view(mic("muted", muted=True)),
+    "paused": lambda: view(mic("paused", base=FREE)),
+    "barge-in-ready": lambda: view(mic("barge-in-ready", base=FREE), SPEAKING),
+    "half-duplex": lambda: view(mic("half-duplex", base=FREE, barge_in=False), SPEAKING),
+    "restoring": lambda: view(mic("restoring", base=FREE, remaining=0.3), ReplyView("finished", 5.5, "", 0.38)),
+    "idle": lambda: view(PTT),
+    "thinking": lambda: view(mic("thinking"), ReplyView("thinking", 0.8, "get_weather 0.4 s", 0.38)),
+    "no-line": lambda: view(mic("no-line"), NO_SESSION, CALLING),
+    "keeping": lambda: view(mic("keeping", "yes waiting no", seconds=2.1), NO_SESSION, CALLING),
+    "budget-spent": lambda: view(mic("budget-spent", base=FREE, detail="$2.00")),
+    "configuring": lambda: view(mic("configuring", base=FREE)),
+    "line-lost": lambda: view(mic("line-lost", "yes broken no"), NO_SESSION, LOST),
+    "device-lost": lambda: view(mic("device-lost", "broken no no", name="Blue Yeti", detail="unplugged", remaining=2)),
+    "no-microphone": lambda: view(mic("no-microphone", "broken no no", detail="the system refuses access")),
+    "unfocused": lambda: view(mic("unfocused")),
+    "unknown": lambda: view(mic("unknown", "waiting waiting waiting", seconds=4)),
+    "ended": lambda: view(mic("ended", "no no no"), NO_SESSION, replace(OPEN, phase="ended")),
+}
+
+
+class _Data(msgspec.Struct):
+    """What is said and found in the scenes."""
+
+    talk: tuple[TurnView, ...]
+    tools: tuple[TurnView, ...]
+    german: dict[str, str]
+    findings: tuple[Finding, ...]
+
+
+_data = msgspec.json.decode((_DATA / "scenes.json").read_bytes(), type=_Data)
+TALK, TOOL_TURNS, GERMAN, FINDINGS = _data.talk, _data.tools, _data.german, _data.findings
+
+
 _LOUD = Meters(input=-14, output=-60, threshold=-38, rtt=0.038)
 
 
@@ -370,11 +434,11 @@ ASK = ToolAsk("call_1", "send_mail", MAIL)
 _EVIL = '{"path": "\x1b]52;c;UFdORUQ=\x07 \u202etxt.exe", "x": "'
 HOSTILE_ASK = ToolAsk("call_2", "rm\x1b[2J_rf", _EVIL + "y" * 900 + '"}', 52_000)
 REMOTE = ToolAsk("mcpr_1", "search_documents", '{"query": "umbrella"}', server="docs")
-CALLING = ReplyView("thinking", 2.0, "send_mail waits for your word")
+WAITING = ReplyView("thinking", 2.0, "send_mail waits for your word")
 
 
 def tools_scenes() -> dict[str, Scene]:
-    view = View(FREE, CALLING, OPEN, asked=(ASK,))
+    view = View(FREE, WAITING, OPEN, asked=(ASK,))
     return {
         "consent": Scene(view, TOOL_TURNS),
         "consents": Scene(replace(view, asked=(HOSTILE_ASK, ASK)), TOOL_TURNS),

@@ -15,7 +15,7 @@ from voicechat.tools.mcp_config import LocalServer
 from voicechat.tools.mcp_servers import RunningServer
 from voicechat.tools.tool import ToolError
 
-SERVER = Path(__file__).parent.parent / "support" / "mcp_server.py"
+SERVER = Path(__file__).parent.parent / "tools" / "mcp_server.py"
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from voicechat.errors import ConfigError
 from voicechat.tools import mcp_servers
 from voicechat.tools.toolbox import Toolbox
 
-SERVER = Path(__file__).parent.parent / "support" / "mcp_server.py"
+SERVER = Path(__file__).parent.parent / "tools" / "mcp_server.py"
 LOCAL = {"command": [sys.executable, str(SERVER)], "approval": "always"}
 REMOTE = {"url": "https://docs.example.com/mcp", "authorization_env": "DOCS_TOKEN", "allowed_tools": ["search"]}
 FILE = '''

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from aiohttp import web
 
-from tests.support.translating_server import TranslatingServer, chat
+from tests.translation.translating_server import TranslatingServer, chat
 from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
 from voicechat.journal.entry import Happening

@@ -12,8 +12,8 @@ from textual import events
 
 from tests.support.event_rows import rows
 from tests.support.fake_engine import FakeEngine
+from tests.support.scenes import FREE, MICS, OPEN, PTT, SPEAKING
 from tests.support.screen import at_rest, change, records_of, showing, text, until
-from tests.support.talk_views import FREE, MICS, OPEN, PTT, SPEAKING
 from voicechat.cli.watch import WELCOME
 from voicechat.core import events as did
 from voicechat.core.view import View

@@ -11,9 +11,9 @@ import pytest
 from msgspec import structs
 
 from tests.support.each import each
-from tests.support.numbers_talk import METERS, free_numbers, numbers
+from tests.support.event_rows import NUMBERS_METERS, free_numbers, numbers
+from tests.support.scenes import OPEN
 from tests.support.screen import at_rest, change, lines, showing, text, until
-from tests.support.talk_views import OPEN
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, Numbers
@@ -200,7 +200,7 @@ def test_the_file_keeps_more_turns_than_the_screen() -> None:
     assert view.csv().count("\n") == 31
     view.watch_numbers(Numbers(2, replace(second.figures, turns=second.figures.turns[:1], costs=(None,))))
     assert view.csv().count("\n") == 2
-    assert METERS.codec
+    assert NUMBERS_METERS.codec
 
 
 async def test_what_translating_used_stands_beside_the_money_of_the_talk() -> None:

@@ -10,8 +10,8 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.widget import Widget
 
+from tests.support.scenes import FREE, OPEN, PTT
 from tests.support.screen import at_rest, lines, showing, text, until
-from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.view import ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import Meters, Turns
 from voicechat.ui.pace import Circumstances, is_urgent, still_connection, unhurried

@@ -11,9 +11,8 @@ import pytest
 from textual import events
 
 from tests.support.event_rows import rows
-from tests.support.scenes import all_scenes, hostile_rows
+from tests.support.scenes import MICS, TALK, all_scenes, hostile_rows
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
-from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions

@@ -49,7 +49,7 @@ RELEASED = "TalkReleased(source='key', inferred=False)"
 
 def start(tmp_path: Path, scene: str, *, kitty: bool) -> Session:
     log = tmp_path / "told.log"
-    arguments = ["-m", "tests.support.demo_screen", scene, "--still", "--log", str(log)]
+    arguments = ["-m", "tests.ui.demo_screen", scene, "--still", "--log", str(log)]
     return Session(Terminal([sys.executable, *arguments], kitty=kitty), log)
 
 
@@ -147,7 +147,7 @@ DAYLIGHT, LAMPLIGHT = b"48;2;251;248;242", b"48;2;16;22;28"
 
 
 def demo(log: Path, background: bytes, *, late: float = 0.0, loading: float = 0.0, **environ: str) -> Terminal:
-    argv = [sys.executable, "-m", "tests.support.demo_screen", "ptt", "--still"]
+    argv = [sys.executable, "-m", "tests.ui.demo_screen", "ptt", "--still"]
     argv += ["--log", str(log), "--loading", str(loading)]
     return Terminal(argv, kitty=False, background=background, late=late, environ=environ)
 

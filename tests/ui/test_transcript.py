@@ -9,8 +9,8 @@ from typing import Literal
 
 import pytest
 
+from tests.support.scenes import TALK
 from tests.support.screen import at_rest, lines, showing, text, until
-from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
 from voicechat.ui.options import UiOptions

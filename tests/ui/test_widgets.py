@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.support.each import each
-from tests.support.event_rows import rows
-from tests.support.numbers_talk import numbers
+from tests.support.event_rows import numbers, rows
+from tests.support.scenes import FREE, OPEN, PTT
 from tests.support.screen import change, lines, showing, text, until
-from tests.support.talk_views import FREE, OPEN, PTT
 from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import ReplyView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Received, TapeShown

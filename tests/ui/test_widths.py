@@ -10,9 +10,8 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-from tests.support.scenes import all_scenes
+from tests.support.scenes import TALK, all_scenes
 from tests.support.screen import at_rest, change, lines, showing, text, until
-from tests.support.talk_views import TALK
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import EventRow, Meters
 from voicechat.ui.app import VoiceChatApp

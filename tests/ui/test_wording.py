@@ -8,7 +8,7 @@ from typing import get_args
 from rich.cells import cell_len
 
 from tests.support.each import each
-from tests.support.talk_views import FREE, MICS, OPEN, PTT
+from tests.support.scenes import FREE, MICS, OPEN, PTT
 from voicechat.core.view import MicState, ReplyState, ReplyView, View
 from voicechat.ui.bindings import spoken_keys
 from voicechat.ui.wording import Scene, mic_words, reply_words

@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import get_args
 
 from tests.support.each import each
-from tests.support.scenes import HOSTILE, hostile
+from tests.support.scenes import HOSTILE, MICS, TALK, hostile
 from tests.support.screen import control_characters
-from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import MicState, TurnView, View
 from voicechat.engine.link import Turns
 from voicechat.ui.plain.lines import Narrator, mic_words, turn_line

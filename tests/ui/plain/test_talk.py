@@ -11,8 +11,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES
-from tests.support.talk_views import MICS
+from tests.support.scenes import DEVICES, MICS
 from voicechat.core import user_events as did
 from voicechat.core.view import ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import Batch, EventRow, Meters, Snapshot, Turns

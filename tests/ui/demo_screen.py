@@ -1,4 +1,4 @@
-"""The screen with invented data: `python -m tests.support.demo_screen talk --size 120x36 --svg out.svg`.
+"""The screen with invented data: `python -m tests.ui.demo_screen talk --size 120x36 --svg out.svg`.
 
 Without --svg it runs live in this terminal. With it, the scene is set up without one and its picture is saved, as for
 the README.
@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.event_rows import rows
+from tests.support.event_rows import levels, rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.levels import levels
 from tests.support.scenes import DEVICES, Scene, all_scenes, fill_timeline
 from tests.support.screen import at_rest, records_of
 from voicechat.core.user_events import DevicesAsked, UserAct

@@ -1,4 +1,4 @@
-"""A real MCP server over standard input and output, for tests: `python tests/support/mcp_server.py [fault]`."""
+"""A real MCP server over standard input and output, for tests: `python tests/tools/mcp_server.py [fault]`."""
 
 from __future__ import annotations
 
