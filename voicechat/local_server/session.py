@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -52,47 +52,6 @@ from voicechat.protocol.items import RateLimit
 from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ServerEvent, type_of
 from voicechat.tasks import spawn
 
-Speak: TypeAlias = Callable[[str, float], Samples]
-"""Makes one sentence (text, speed) into 24 kHz sound; runs on a thread."""
-
-
-class Rehearsal:
-    """The drawer of one session; holds one sentence.
-
-    Makes the first sentence of the likely answer while the server still waits to see whether the user goes on speaking.
-
-    The words are known 200 ms into the silence that ends a turn after 500 ms, and the practice partner is quick and
-    keeps nothing, so it can be asked what it would say, and that can be spoken into a drawer. If the user
-    does go on, or the answer turns out otherwise, the drawer is thrown away. It takes the voice's 25 ms (150 on a
-    busy machine) out of every answer. A chat server is never rehearsed with: it would be asked twice.
-    """
-
-    def __init__(self, brain: Brain, speak: Speak, pool: Executor) -> None:
-        self._brain = brain if isinstance(brain, Partner) else None
-        self._speak = speak
-        self._pool = pool
-        self._drawer: tuple[str, float, asyncio.Future[Samples]] | None = None
-
-    def prepare(self, turn: Turn, speed: float) -> None:
-        """Begin to speak the first sentence of what would be answered now; does not wait for the sound."""
-        if self._brain is None:
-            return
-        first = next(iter(answer_to(turn)), None)
-        text = first.text if isinstance(first, Say) else ""
-        for sentence in split_sentences(text)[:1]:
-            self._drawer = (sentence, speed, self._made(sentence, speed))
-
-    async def sound_of(self, sentence: str, speed: float) -> Samples:
-        """A sentence as sound: out of the drawer if it lies there or is on its way, else made now."""
-        drawer, self._drawer = self._drawer, None
-        if drawer and drawer[:2] == (sentence, speed):
-            return await drawer[2]
-        return await self._made(sentence, speed)
-
-    def _made(self, sentence: str, speed: float) -> asyncio.Future[Samples]:
-        return asyncio.get_running_loop().run_in_executor(self._pool, self._speak, sentence, speed)
-
-
 log = logging.getLogger("voicechat.local_server")
 
 _UNLIMITED = tuple(
@@ -107,16 +66,12 @@ _SHORTEST_PARTIAL = int(0.4 * SAMPLE_RATE)
 
 
 class Recogniser(Protocol):
-    """Ears' second half: words out of sound."""
-
     def transcribe(self, pcm: NDArray[np.float32]) -> str:
         """The words of 16 kHz samples; empty when there are none. Called from a thread."""
         ...
 
 
 class Voice(Protocol):
-    """The mouth."""
-
     def speak(self, text: str, speed: float = 1.0) -> Iterator[NDArray[np.float32]]:
         """Yield 24 kHz samples. Called from a thread."""
         ...
@@ -159,7 +114,7 @@ class Line(Protocol):
 
 
 class ClientSession(Protocol):
-    """What the doors do with a session, whoever answers in it. `start` it when the line is open, `close` it always."""
+    """What the server does with a session, whoever answers in it."""
 
     line: Line
     viewers: list[Line]
@@ -169,22 +124,20 @@ class ClientSession(Protocol):
         """The line is open."""
         ...
 
-    def client_said(self, text: str) -> None:
-        """One message of the client's."""
-        ...
+    def client_said(self, text: str) -> None: ...
 
     def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
-        """WebRTC, every 20 ms: what the client sent for what it gets."""
+        """WebRTC, every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
         ...
 
     async def close(self) -> None:
-        """Nothing is sent any more."""
+        """Nothing is sent any more. To be called in any case."""
         ...
 
 
 @dataclass(eq=False)
 class Session:
-    """One client's session. `start` it when the line is open, `close` it in any case."""
+    """One client's session."""
 
     line: Line
     senses: Senses
@@ -204,10 +157,11 @@ class Session:
     """When the next sentence may come: an answer is made at the service's pace."""
     _next_partial_at: float = 0.0
     _partial: asyncio.Task[None] | None = None
+    _ahead: tuple[str, float, asyncio.Future[Samples]] | None = None
+    """A sentence, its speed and its sound, made while the user might still go on speaking."""
 
     def __post_init__(self) -> None:
         self._to_ears = Resampler(RATE, SAMPLE_RATE)
-        self._rehearsal = Rehearsal(self.brain, self._sound_of, self.senses.pool)
         self.dialogue = Dialogue(
             transport=self.transport,
             config=self.config,
@@ -218,7 +172,6 @@ class Session:
         )
 
     def start(self) -> None:
-        """The line is open: say so, and let time pass."""
         if lifetime := self.fault.seconds("expires-after"):
             self.dialogue.config.session["expires_at"] = int(time.time() + lifetime)
         self._perform(self.dialogue.opened())
@@ -227,7 +180,6 @@ class Session:
         self._run(self._let_time_pass())
 
     def client_said(self, text: str) -> None:
-        """One message of the client's."""
         if self._fault_refuses(text):
             return
         if self._waiting or self.dialogue.has_sound_left():
@@ -247,7 +199,6 @@ class Session:
                 self._perform(self.dialogue.client_said(self._waiting.popleft(), self.clock()))
 
     def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
-        """WebRTC, every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
         now = self.clock()
         samples: Samples = self._to_ears.feed(heard.astype(np.float32) / 32768.0)
         self._perform(self.dialogue.heard(samples, now))
@@ -256,7 +207,6 @@ class Session:
         return np.zeros(FRAME, np.int16) if self.fault.name == "mute" else frame
 
     async def close(self) -> None:
-        """Stop everything; nothing is sent any more."""
         tasks = [*self._tasks, *self._replies.values()]
         for task in tasks:
             task.cancel()
@@ -275,9 +225,9 @@ class Session:
             case Recognise():
                 self._run(self._recognise(action))
             case Reply(response_id):
-                task = asyncio.get_running_loop().create_task(self._reply(action))
+                task = spawn(self._reply(action), lambda error: self._reply_failed(response_id, error))
                 self._replies[response_id] = task
-                task.add_done_callback(lambda done: self._reply_ended(response_id, done))
+                task.add_done_callback(lambda done: self._replies.pop(response_id, None))
             case StopReply(response_id):
                 if running := self._replies.get(response_id):
                     running.cancel()
@@ -302,14 +252,9 @@ class Session:
             self._send(RateLimitsUpdated(rate_limits=_UNLIMITED))
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = spawn(work, lambda error: log.error("defect in a session: %r", error, exc_info=error))
         self._tasks.add(task)
-        task.add_done_callback(self._task_ended)
-
-    def _task_ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            log.error("defect in a session: %r", error, exc_info=error)
+        task.add_done_callback(self._tasks.discard)
 
     async def _let_time_pass(self) -> None:
         started_at = self.clock()
@@ -340,7 +285,7 @@ class Session:
             self.senses.load.finals -= 1
         self._perform(self.dialogue.recognised(action.item_id, action.tag, text))
         if turn := self.dialogue.likely_turn(action.item_id, text):
-            self._rehearsal.prepare(turn, self.dialogue.config.speed)
+            self._speak_ahead(turn, self.dialogue.config.speed)
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
         began = self.clock()
@@ -380,21 +325,36 @@ class Session:
             self._made(reply.response_id, Say(text))
             return
         for sentence in split_sentences(text):
-            samples = await self._rehearsal.sound_of(sentence, reply.speed)
+            samples = await self._sound_of(sentence, reply.speed)
             if self.transport == "websocket":  # over WebRTC the playout keeps the pace
                 await asyncio.sleep(self._made_until - self.clock())
                 self._made_until = self.clock() + len(samples) / VOICE_RATE / PACE
             self._made(reply.response_id, Spoken(sentence, samples))
 
-    def _sound_of(self, sentence: str, speed: float) -> Samples:
-        """A sentence as 24 kHz sound; on a thread of the pool."""
-        pieces = list(self.senses.voice.speak(sentence, speed))
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
+    def _speak_ahead(self, turn: Turn, speed: float) -> None:
+        """Begin to make the first sentence of what the practice partner would answer now.
 
-    def _reply_ended(self, response_id: str, task: asyncio.Task[None]) -> None:
-        self._replies.pop(response_id, None)
-        if task.cancelled() or (error := task.exception()) is None:
-            return
+        The words are known 200 ms into the silence that ends a turn after 500 ms; it takes the voice's 25 ms (150 on a
+        busy machine) out of every answer. A chat server is never asked ahead: it would be asked twice.
+        """
+        first = next(iter(answer_to(turn)), None) if isinstance(self.brain, Partner) else None
+        if isinstance(first, Say) and (sentences := split_sentences(first.text)):
+            self._ahead = (sentences[0], speed, self._synthesised(sentences[0], speed))
+
+    async def _sound_of(self, sentence: str, speed: float) -> Samples:
+        ahead, self._ahead = self._ahead, None
+        is_made = ahead is not None and ahead[:2] == (sentence, speed)
+        return await (ahead[2] if ahead and is_made else self._synthesised(sentence, speed))
+
+    def _synthesised(self, sentence: str, speed: float) -> asyncio.Future[Samples]:
+        """A sentence as 24 kHz sound, made on a thread of the pool."""
+
+        def speak() -> Samples:
+            return np.concatenate([np.zeros(0, np.float32), *self.senses.voice.speak(sentence, speed)])
+
+        return asyncio.get_running_loop().run_in_executor(self.senses.pool, speak)
+
+    def _reply_failed(self, response_id: str, error: Exception) -> None:
         if not isinstance(error, _Asked):
             log.error("defect in an answer: %r", error, exc_info=error)
         why = "as was asked of it" if isinstance(error, _Asked) else "a defect of the server"
@@ -405,9 +365,7 @@ class Session:
 
     def _fault_refuses(self, text: str) -> bool:
         """A scripted refusal of a client event; without a fault never."""
-        if self.fault.name not in ("refuses-field", "no-responses"):
-            return False
-        said = decode_client(text).raw
+        said = decode_client(text).raw if self.fault.name in ("refuses-field", "no-responses") else None
         kind = said.get("type") if said else None
         if self.fault.name == "no-responses":
             return bool(kind == "response.create")
