@@ -13,7 +13,9 @@ from tests.support.tapes import RATE, call_lines, call_tape, write_lines
 from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
 from voicechat.journal.tape_sound import SoundFile
-from voicechat.local_server.played_session import VOICE, Play, Script, SoundBeside, SoundInEvents, Voice, response_of
+from voicechat.local_server.listening import Ears
+from voicechat.local_server.played_session import VOICE, Loudness, Play, Script, SoundBeside, SoundInEvents, response_of
+from voicechat.local_server.speech.vad import SpeechBegan
 
 CREATE = "response.create"
 
@@ -179,8 +181,9 @@ def test_a_tape_of_a_websocket_plays_over_webrtc_with_the_buffers_events(tmp_pat
 
 
 def test_a_voice_begins_once_until_it_has_been_quiet() -> None:
-    voice = Voice()
-    loud = (0.1 * np.sin(np.arange(4_800) / 5)).astype(np.float32)
-    quiet = np.zeros(24_000, np.float32)
-    said = [voice.begins(sound, 24_000) for sound in (quiet, loud, loud, quiet[:2400], loud, quiet, loud)]
-    assert said == [False, True, False, False, False, False, True]
+    ears = Ears(Loudness())
+    loud = (0.1 * np.sin(np.arange(3_200) / 5)).astype(np.float32)
+    quiet = np.zeros(16_000, np.float32)
+    heard = [ears.hear(sound) for sound in (quiet, loud, loud, quiet[:1600], loud, quiet, loud)]
+    began = [any(isinstance(event, SpeechBegan) for event in events) for events in heard]
+    assert began == [False, True, False, False, False, False, True]

@@ -1,12 +1,8 @@
-"""A client's session with a tape: no ears, no brain, no voice - only what was told then, at its time.
+"""The server's side of a recorded session, played to any client: what was told then, upon what the client does now.
 
-The assistant's recorded sound for one client: in a WebSocket's events, or as a stream beside those of WebRTC.
-
-The server's side of a recorded session, played to whoever comes: what was told, upon what the client did.
-
-Pure: no clock, no socket. A tape's server events are grouped by what brought them (`Act`): the opening, a client event,
-the beginning of the user's voice. The n-th time the client does such a thing, the n-th such group comes, each event as
-long after it as it was then. Ids are those of the tape.
+A tape's server events are grouped by what brought them (`Act`): the opening, a client event, the beginning of the
+user's voice. The n-th time the client does such a thing, the n-th such group comes, each event as long after it as it
+was then. Ids are those of the tape. The assistant's sound goes into a WebSocket's events, or beside those of WebRTC.
 """
 
 from __future__ import annotations
@@ -29,11 +25,13 @@ from numpy.typing import NDArray
 
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.house import House
+from voicechat.local_server.listening import Ears
 from voicechat.local_server.playout import RATE, Playout, Started, Stopped
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session import ClientSession, Line
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import RATES, Resampler, decoded_sound, write_sound
+from voicechat.local_server.sound_formats import RATES, Resampler, Samples, decoded_sound, int16, resampled, write_sound
+from voicechat.local_server.speech.vad import SAMPLE_RATE, SpeechBegan
 from voicechat.protocol.dialects import Dialect
 
 Event = dict[str, Any]
@@ -87,6 +85,11 @@ class Script:
     form: str = "audio/pcm"
     """Format of the sound in the recorded events, by its GA name."""
 
+    def sound(self, response_id: str, rate: int) -> Samples:
+        """What was said in one response; empty where the tape has none."""
+        pcm = self.sounds.get(response_id, np.zeros(0, np.int16))
+        return resampled(pcm.astype(np.float32) / 32768.0, SOUND_RATE, rate)
+
 
 class Play:
     """One client's performance of a script."""
@@ -106,15 +109,13 @@ class Play:
         """What the client did that the tape has no answer to."""
 
     def begin(self, now: float) -> None:
-        """The line is open."""
-        zero = self._acts[0].at if self._acts else 0.0
-        for act in self._acts if self._by_time else ():
-            self._release(act, now + (act.at - zero) / self._speed)
         if not self._by_time:
             self.cue(OPENED, {}, now)
+            return
+        for act in self._acts:
+            self._release(act, now + (act.at - self._acts[0].at) / self._speed)
 
     def cue(self, kind: str, event: Mapping[str, Any], now: float) -> None:
-        """The client did this."""
         if self._by_time:
             return
         if kind == CANCEL:
@@ -126,7 +127,8 @@ class Play:
             self._put(now, self._last_session)
         elif kind in (CREATE, COMMIT):
             self.misses.append(kind)
-            self._put(now, over(event)) if kind == CREATE else None
+            if kind == CREATE:
+                self._put(now, over(event))
 
     def due(self, now: float) -> list[Event]:
         """What is to be told by now, in order."""
@@ -140,18 +142,15 @@ class Play:
 
     @property
     def next_at(self) -> float | None:
-        """When there is something to tell again."""
         return self._queue[0][0] if self._queue else None
 
     def _next(self, kind: str) -> Act | None:
         if own := self._left.get(kind):
             return own.popleft()
         others = [self._left[one][0] for one in STANDS_FOR.get(kind, ()) if self._left.get(one)]
-        answering = [act for act in others if act.answers]
-        if not answering:
-            return None
-        act = min(answering, key=lambda one: one.at)
-        self._left[act.cue].popleft()
+        act = min((act for act in others if act.answers), key=lambda one: one.at, default=None)
+        if act is not None:
+            self._left[act.cue].popleft()
         return act
 
     def _release(self, act: Act, now: float) -> None:
@@ -185,13 +184,9 @@ def response_of(event: Mapping[str, Any]) -> str:
 
 def over(event: Mapping[str, Any]) -> Event:
     """What a client hears that wants more answers than there are."""
-    error = {
-        "type": "invalid_request_error",
-        "code": "tape_over",
-        "message": "The tape that is replayed has no further answer.",
-        "param": None,
-        "event_id": event.get("event_id"),
-    }
+    message = "The tape that is replayed has no further answer."
+    error = {"type": "invalid_request_error", "code": "tape_over", "message": message, "param": None}
+    error["event_id"] = event.get("event_id")
     return {"type": "error", "event_id": "event_tape_over", "error": error}
 
 
@@ -206,7 +201,6 @@ _ANSWERED_BY: Mapping[str, str] = {
     "response.created": CREATE,
 }
 _ITEM_EVENTS = ("conversation.item.created", "conversation.item.added", "conversation.item.done")
-_NO_CUES = ("input_audio_buffer.append",)
 
 
 class Grouping:
@@ -220,9 +214,8 @@ class Grouping:
         self._turn: Act | None = None
 
     def sent(self, t: float, event: Event) -> None:
-        """The recorded client did this."""
         kind = str(event.get("type", ""))
-        if not self._acts or kind in _NO_CUES:
+        if not self._acts or kind == "input_audio_buffer.append":
             return
         act = self._new(kind, t)
         self._unanswered.setdefault(kind, deque()).append(act)
@@ -233,7 +226,6 @@ class Grouping:
             self._by_id[item["id"]] = act
 
     def came(self, t: float, event: Event) -> None:
-        """The recorded server told this."""
         if event.get("type") == "session.created":
             self._acts = []
             self._sessions.append(self._acts)
@@ -246,7 +238,6 @@ class Grouping:
             act.told.append(Told(max(0.0, t - act.at), event))
 
     def finish(self) -> list[tuple[Act, ...]]:
-        """Every session of the recording."""
         return [tuple(acts) for acts in self._sessions]
 
     def _new(self, cue: str, t: float) -> Act:
@@ -283,10 +274,7 @@ def ids_of(event: Mapping[str, Any]) -> Iterable[str]:
 
 SOUND_RATE = 24_000
 LOUD = 10 ** (-45 / 20)
-"""RMS, 1 is full scale, from which 20 ms of the client's sound count as voice."""
-BEGINS_AFTER = 3
-ENDS_AFTER = 25
-"""Frames of 20 ms: so many loud ones begin a turn, so many quiet ones end it."""
+"""RMS, 1 is full scale, from which a frame of the client's sound counts as voice."""
 _DELTAS = ("response.output_audio.delta", "response.audio.delta")
 _LEFT_OUT = re.compile(r"<(\d+) bytes of base64>")
 
@@ -299,7 +287,6 @@ class SoundInEvents:
         self._taken: dict[str, int] = {}
 
     def dressed(self, event: Event) -> Iterator[Event]:
-        """What is sent for one recorded event."""
         kind = str(event.get("type", ""))
         if kind in _DELTAS:
             yield self._filled(event)
@@ -316,18 +303,11 @@ class SoundInEvents:
     def _take(self, response_id: str, size: int) -> str:
         """So many bytes of the answer's sound; silence where there is none."""
         form = self._script.form
-        wide = 2 if form == "audio/pcm" else 1
-        count = size // wide
+        count = size // 2 if form == "audio/pcm" else size
         at = self._taken.get(response_id, 0)
         self._taken[response_id] = at + count
-        sound = self._sound(response_id, form)[at : at + count]
-        whole = np.zeros(count, np.float32)
-        whole[: len(sound)] = sound
-        return base64.b64encode(write_sound(form, whole)).decode()
-
-    def _sound(self, response_id: str, form: str) -> NDArray[np.float32]:
-        pcm = self._script.sounds.get(response_id, np.zeros(0, np.int16)).astype(np.float32) / 32768.0
-        return pcm if RATES[form] == SOUND_RATE else Resampler(SOUND_RATE, RATES[form]).feed(pcm)
+        sound = self._script.sound(response_id, RATES[form])[at : at + count]
+        return base64.b64encode(write_sound(form, np.pad(sound, (0, count - len(sound))))).decode()
 
 
 class SoundBeside:
@@ -365,39 +345,18 @@ class SoundBeside:
         return frame, told
 
     def _begin(self, response_id: str) -> None:
-        pcm = self._script.sounds.get(response_id)
-        if pcm is None or response_id in self._given:
-            return
-        self._given.add(response_id)
-        sound = Resampler(SOUND_RATE, RATE).feed(pcm.astype(np.float32) / 32768.0)
-        self._playout.add(response_id, (np.clip(sound, -1, 1) * 32767).astype(np.int16))
-        self._playout.complete(response_id)
+        if response_id in self._script.sounds and response_id not in self._given:
+            self._given.add(response_id)
+            self._playout.add(response_id, int16(self._script.sound(response_id, RATE)))
+            self._playout.complete(response_id)
 
 
-class Voice:
-    """Whether the client's user begins to speak, by the loudness of what comes."""
+class Loudness:
+    """A voice detector without a model, for `Ears`."""
 
-    def __init__(self) -> None:
-        self._loud = 0
-        self._quiet = ENDS_AFTER
-        self._rest = np.zeros(0, np.float32)
-
-    def begins(self, samples: NDArray[np.float32], rate: int) -> bool:
-        """Samples in [-1, 1]; true once for each stretch of voice."""
-        self._rest = np.concatenate([self._rest, samples])
-        size = rate // 50
-        count = len(self._rest) // size
-        frames, self._rest = self._rest[: count * size].reshape(count, size), self._rest[count * size :]
-        began = False
-        for loudness in np.sqrt((frames**2).mean(axis=1)) if count else ():
-            is_loud = bool(loudness >= LOUD)
-            self._loud = self._loud + 1 if is_loud else 0
-            if is_loud and self._loud >= BEGINS_AFTER:
-                began = began or self._quiet >= ENDS_AFTER
-                self._quiet = 0
-            elif not is_loud:
-                self._quiet += 1
-        return began
+    def probability(self, frame: NDArray[np.float32]) -> float:
+        """1 for a loud frame, 0 for a quiet one."""
+        return float(np.sqrt(np.mean(np.square(frame))) >= LOUD)
 
 
 log = logging.getLogger("voicechat.local_server")
@@ -405,7 +364,7 @@ log = logging.getLogger("voicechat.local_server")
 
 @dataclass(eq=False)
 class PlayedSession:
-    """Fits `ClientSession`."""
+    """A client's session with a tape."""
 
     line: Line
     script: Script
@@ -415,33 +374,29 @@ class PlayedSession:
     clock: Callable[[], float] = time.monotonic
     _timer: asyncio.TimerHandle | None = None
     _is_closed: bool = False
-    _voice: Voice = field(default_factory=Voice)
 
     def __post_init__(self) -> None:
         self._beside = SoundBeside(self.script) if self.transport == "webrtc" else None
         self._inside = SoundInEvents(self.script)
+        self._ears = Ears(Loudness())
+        self._to_ears = Resampler(RATE if self._beside else RATES[self.script.form], SAMPLE_RATE)
 
     def start(self) -> None:
-        """The line is open."""
         self.play.begin(self.clock())
         self._tell()
 
     def client_said(self, text: str) -> None:
-        """One message of the client's; what is no event is nothing it did."""
-        try:
+        """What is no event is nothing the client did."""
+        with contextlib.suppress(ValueError, RecursionError, Refusal):
             event = json.loads(text)
-        except (ValueError, RecursionError):
-            return
-        kind = event.get("type") if isinstance(event, dict) else None
-        if kind == "input_audio_buffer.append":
-            self._hear(event)
-        elif isinstance(kind, str):
-            self._cue(kind, event)
+            kind = event.get("type") if isinstance(event, dict) else None
+            if kind == "input_audio_buffer.append":
+                self._hear(decoded_sound(self.script.form, str(event.get("audio")), "audio"))
+            elif isinstance(kind, str):
+                self._cue(kind, event)
 
     def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
-        """WebRTC, every 20 ms: what the client sent for what it gets."""
-        if self._voice.begins(heard.astype(np.float32) / 32768.0, RATE):
-            self._cue(VOICE, {})
+        self._hear(heard.astype(np.float32) / 32768.0)
         if self._beside is None:
             return np.zeros_like(heard)
         frame, told = self._beside.pull()
@@ -450,16 +405,13 @@ class PlayedSession:
         return frame
 
     async def close(self) -> None:
-        """Nothing is told any more."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
 
-    def _hear(self, event: Event) -> None:
-        with contextlib.suppress(Refusal):
-            samples = decoded_sound(self.script.form, str(event.get("audio")), "audio")
-            if self._voice.begins(samples, RATES[self.script.form]):
-                self._cue(VOICE, {})
+    def _hear(self, samples: Samples) -> None:
+        if any(isinstance(event, SpeechBegan) for event in self._ears.hear(self._to_ears.feed(samples))):
+            self._cue(VOICE, {})
 
     def _cue(self, kind: str, event: Event) -> None:
         known = len(self.play.misses)
