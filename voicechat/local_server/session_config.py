@@ -1,6 +1,5 @@
 """The configuration in force: the full session object (GA form), how an update changes it, and what it means.
 
-The object itself is the truth, since `session.updated` shows it; what the server needs of it is read out of it here.
 Fields that an update leaves out keep their value. Defaults are the documented ones.
 """
 
@@ -62,93 +61,46 @@ class SessionConfig:
 
     def __init__(self, session: Mapping[str, JsonValue]) -> None:
         self.session: Fields = dict(session)
-
-    @property
-    def kind(self) -> Literal["realtime", "transcription"]:
-        """Whether answers are wanted, or only transcripts."""
-        return "transcription" if self.session.get("type") == "transcription" else "realtime"
-
-    @property
-    def instructions(self) -> str:
-        """What the client tells the model; may be empty."""
-        return _text(self.session.get("instructions"))
-
-    @property
-    def is_spoken(self) -> bool:
+        heard, spoken = (part(part(session, "audio"), name) for name in ("input", "output"))
+        transcription = part(heard, "transcription")
+        self.kind: Literal["realtime", "transcription"] = (
+            "transcription" if session.get("type") == "transcription" else "realtime"
+        )
+        self.instructions = _text(session.get("instructions"))
+        self.is_spoken = session.get("output_modalities") != ["text"]
         """Whether answers are sound (with a transcript) rather than text."""
-        return self.session.get("output_modalities") != ["text"]
-
-    @property
-    def input_format(self) -> str:
-        """GA name of what `input_audio_buffer.append` carries."""
-        return _format(self._part("input"))
-
-    @property
-    def output_format(self) -> str:
-        """GA name of what `response.output_audio.delta` carries."""
-        return _format(self._part("output"))
-
-    @property
-    def voice(self) -> str:
-        """The wished voice; there is one, so every name means it."""
-        return voice_name(self._part("output").get("voice"))
-
-    @property
-    def speed(self) -> float:
-        """1 is the voice's own pace."""
-        return _number(self._part("output").get("speed"), 1.0)
-
-    @property
-    def transcribes(self) -> bool:
+        self.input_format = _format(heard)
+        self.output_format = _format(spoken)
+        self.voice = voice_name(spoken.get("voice"))
+        """There is one voice, so every name means it."""
+        self.speed = _number(spoken.get("speed"), 1.0)
+        self.transcribes = isinstance(heard.get("transcription"), dict)
         """Whether the client gets the user's words; off unless configured."""
-        return isinstance(self._part("input").get("transcription"), dict)
-
-    @property
-    def language(self) -> str:
+        self.language = _text(transcription.get("language")).lower()
         """What the client says the user speaks; empty when it does not say."""
-        transcription = self._part("input").get("transcription")
-        return _text(transcription.get("language")).lower() if isinstance(transcription, dict) else ""
-
-    @property
-    def turn_detection(self) -> TurnDetection | None:
+        self.turn_detection = _turn_detection(heard.get("turn_detection"))
         """None when the client commits by itself."""
-        given = self._part("input").get("turn_detection")
-        if not isinstance(given, dict):
-            return None
-        idle = given.get("idle_timeout_ms")
-        silence = _EAGERNESS_MS.get(_text(given.get("eagerness"))) or int(
-            _number(given.get("silence_duration_ms"), 500)
-        )
-        return TurnDetection(
-            threshold=_number(given.get("threshold"), 0.5),
-            prefix_padding_ms=int(_number(given.get("prefix_padding_ms"), 300)),
-            silence_duration_ms=silence,
-            idle_timeout=_number(idle, 0.0) / 1000 if idle is not None else None,
-            create_response=given.get("create_response") is not False,
-            interrupt_response=given.get("interrupt_response") is not False,
-        )
+        self.max_output_tokens = token_limit(session.get("max_output_tokens"))
+        self.tools = function_tools(session.get("tools"))
+        self.tool_choice = tool_choice(session.get("tool_choice"))
 
-    @property
-    def max_output_tokens(self) -> int | None:
-        """None for no limit."""
-        return token_limit(self.session.get("max_output_tokens"))
 
-    @property
-    def tools(self) -> tuple[FunctionTool, ...]:
-        """What the client can run for us."""
-        return function_tools(self.session.get("tools"))
-
-    @property
-    def tool_choice(self) -> str:
-        """auto, none, required, or a function's name."""
-        return tool_choice(self.session.get("tool_choice"))
-
-    def _part(self, name: str) -> Fields:
-        return part(part(self.session, "audio"), name)
+def _turn_detection(given: JsonValue) -> TurnDetection | None:
+    if not isinstance(given, dict):
+        return None
+    idle = given.get("idle_timeout_ms")
+    silence = _EAGERNESS_MS.get(_text(given.get("eagerness"))) or _number(given.get("silence_duration_ms"), 500)
+    return TurnDetection(
+        threshold=_number(given.get("threshold"), 0.5),
+        prefix_padding_ms=int(_number(given.get("prefix_padding_ms"), 300)),
+        silence_duration_ms=int(silence),
+        idle_timeout=_number(idle, 0.0) / 1000 if idle is not None else None,
+        create_response=given.get("create_response") is not False,
+        interrupt_response=given.get("interrupt_response") is not False,
+    )
 
 
 def fresh_config(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
-    """What is in force before the client has said anything."""
     heard: Fields = {
         "format": {"type": "audio/pcm", "rate": 24000},
         "noise_reduction": None,
@@ -209,7 +161,6 @@ def check_beta_modalities(fields: Fields, path: str) -> None:
 
 
 def dialect_of(session: Fields, spoken: Dialect) -> Dialect:
-    """Which dialect a client's session object is in."""
     if "type" in session:
         return "ga"
     return detect_dialect(session) or spoken
