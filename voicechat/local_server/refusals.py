@@ -16,6 +16,7 @@ from voicechat.protocol.wire import JsonValue
 
 _LONGEST = dict.fromkeys(("id", "item_id", "call_id", "previous_item_id", "response_id", "name"), 64) | {
     "event_id": 512,
+    "content": 4_000,  # of an append of GPT-Live
     "audio": 20 * 1024 * 1024,  # 15 MiB as base64
     "image_url": 20 * 1024 * 1024,
 }
