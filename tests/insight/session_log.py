@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from voicechat.insight.records import Direction, Finding, record_of
@@ -40,6 +41,31 @@ def here(t: float, name: str, **fields: Any) -> Row:
     return (t, "local", {"type": name, **fields})
 
 
+def typed(t: float) -> Row:
+    """A message of the user."""
+    return sent(t, "conversation.item.create", item={"type": "message"})
+
+
+def create(t: float, id: str = "c1", **options: Any) -> Row:
+    """The client asks for a response."""
+    return sent(t, "response.create", event_id=id, **options)
+
+
+def begun(t: float, id: str = "r1") -> Row:
+    """A response begins."""
+    return came(t, "response.created", response={"id": id})
+
+
+def heard(t: float, item: str) -> Row:
+    """The server hears a voice."""
+    return came(t, "input_audio_buffer.speech_started", item_id=item, audio_start_ms=t * 1000)
+
+
+def transcript(t: float, item: str, words: str) -> Row:
+    """What was said in an item."""
+    return came(t, TRANSCRIBED, item_id=item, transcript=words)
+
+
 def refused(t: float, code: str | None, message: str = "", **more: Any) -> Row:
     """An `error` event."""
     return came(t, "error", error={"type": "invalid_request_error", "code": code, "message": message, **more})
@@ -68,11 +94,11 @@ def spoken(t: float, item: str, words: str | None = "what is the time", seconds:
     """You speak: from `t` for `seconds`; words None: no transcript comes."""
     end = t + seconds
     rows = [
-        came(t, "input_audio_buffer.speech_started", item_id=item, audio_start_ms=t * 1000),
+        heard(t, item),
         came(end, "input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=end * 1000),
         came(end + 0.01, "input_audio_buffer.committed", item_id=item),
     ]
-    return rows + ([came(end + 0.3, TRANSCRIBED, item_id=item, transcript=words)] if words is not None else [])
+    return rows + ([transcript(end + 0.3, item, words)] if words is not None else [])
 
 
 def answered(t: float, id: str, words: str = "It is noon.", *, heard: bool = True, seconds: float = 3.0) -> list[Row]:
@@ -112,13 +138,40 @@ def diagnosed(*parts: Row | Iterable[Row], timed: bool = True, until: float | No
     return {finding.id: finding for finding in diagnosis.findings}
 
 
-def codes(found: dict[str, Finding]) -> set[str]:
-    """The codes of what is still the case."""
-    return {finding.code for finding in found.values() if not finding.resolved}
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A log, and the only thing that is the case at its end."""
+
+    name: str
+    log: tuple[Row | Iterable[Row], ...]
+    found: str = ""
+    """Its code or id; empty: nothing."""
+    says: str = ""
+    """Words of its title, cause or cure, or of what to do in our own sessions."""
+    severity: str = ""
+    evidence: tuple[int, ...] = ()
+    """Places of its events in the log."""
+    is_over: bool = False
+    """It was the case, and is not at the end."""
+    timed: tuple[bool, ...] = (True,)
+    """With times, without them, or both."""
+    until: float | None = None
+    """The log goes on so long."""
+
+    def verify(self) -> None:
+        """Diagnose the log."""
+        for timed in self.timed:
+            found = diagnosed(*self.log, timed=timed, until=self.until if timed else None)
+            left = [one for one in found.values() if not one.resolved]
+            if self.is_over:
+                assert found[self.found].resolved, (timed, found)
+                continue
+            assert {self.found} - {""} in ({one.code for one in left}, {one.id for one in left}), (timed, found)
+            for one in left:
+                assert self.says in f"{one.title} {one.cause} {one.cure} {one.ours}", one
+                assert "?." not in one.cure and self.severity in one.severity, one
+                assert self.evidence in ((), tuple(mark.seq for mark in one.evidence))
 
 
-def only(code: str, *parts: Row | Iterable[Row], timed: bool = True, until: float | None = None) -> Finding:
-    """The one thing that is the case after a log, see `diagnosed`; there may be no other."""
-    found = diagnosed(*parts, timed=timed, until=until)
-    assert codes(found) == {code}, found
-    return next(finding for finding in found.values() if not finding.resolved)
+EITHER = (True, False)
+"""With times and without them."""

@@ -47,7 +47,7 @@ def test_a_part_of_a_healthy_log_or_a_log_of_few_handlers_is_healthy_too(session
     chance = random.Random(session.name)
     rows = session.rows()
     kinds = sorted({row[2]["type"] for row in rows})
-    for number in range(24):
+    for number in range(12):
         first, last = sorted((chance.randrange(len(rows)), chance.randrange(len(rows) + 1)))
         printed = {kind for kind in kinds if chance.random() < 0.6}
         part = rows[first:last] if number % 2 else [row for row in rows if row[2]["type"] in printed]

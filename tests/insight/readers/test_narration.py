@@ -116,7 +116,7 @@ PHRASES = {name: one for name, one in vars(phrases).items() if isinstance(one, p
 
 
 @pytest.mark.parametrize("name", PHRASES)
-@settings(max_examples=settings().max_examples // 3)
+@settings(max_examples=settings().max_examples // 8)
 @given(data=strategies.data())
 def test_a_phrase_finds_whatever_its_pattern_matches(name: str, data: strategies.DataObject) -> None:
     phrase = PHRASES[name]
