@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import permutations
 
+from tests.support.each import each
 from voicechat.protocol.codec import decode_server
 from voicechat.protocol.wire import JsonValue
 from voicechat.transcription.transcript import Passage, Transcript
@@ -26,18 +27,12 @@ def completed(transcript: Transcript, item: str, text: str, **more: JsonValue) -
     take(transcript, f"{_WORDS}completed", item_id=item, content_index=0, transcript=text, **more)
 
 
-def test_an_item_is_a_passage_with_the_times_of_the_services_clock() -> None:
-    transcript = Transcript()
-    spoken(transcript, "a", 500, 1800)
-    completed(transcript, "a", " Hello there. ")
-    assert transcript.passages() == [Passage(0.5, 1.8, "Hello there.")]
-
-
-def test_a_session_that_began_in_the_middle_tells_times_of_the_recording() -> None:
-    transcript = Transcript(60.0)
-    spoken(transcript, "a", 500, 1800)
-    completed(transcript, "a", "Later.")
-    assert transcript.passages() == [Passage(60.5, 61.8, "Later.")]
+def test_an_item_is_a_passage_with_its_times_in_the_recording_wherever_a_session_began() -> None:
+    for began in (0.0, 60.0):
+        transcript = Transcript(began)
+        spoken(transcript, "a", 500, 1800)
+        completed(transcript, "a", " Hello there. ")
+        assert transcript.passages() == [Passage(began + 0.5, began + 1.8, "Hello there.")]
 
 
 def test_words_in_any_order_give_the_order_of_the_recording() -> None:
@@ -63,19 +58,15 @@ def test_commits_that_come_in_the_wrong_order_are_put_right_by_their_predecessor
 
 def test_partial_words_are_shown_until_the_final_ones_replace_them() -> None:
     transcript = Transcript()
-    take(transcript, f"{_WORDS}delta", item_id="a", delta="Hel")
-    take(transcript, f"{_WORDS}delta", item_id="a", delta="lo")
-    assert transcript.entries[0].text == "Hello" and transcript.passages() == [] and transcript.pending == 1
+    for part in ("Hel", "lo"):
+        take(transcript, f"{_WORDS}delta", item_id="a", delta=part)
+    for whole in ("Hel", "Hello"):  # of another service: cumulative
+        take(transcript, f"{_WORDS}updated", item_id="b", transcript=whole)
+    assert [one.text for one in transcript.entries] == ["Hello", "Hello"]
+    assert transcript.passages() == [] and transcript.pending == 2
     completed(transcript, "a", "Hello.")
     take(transcript, f"{_WORDS}delta", item_id="a", delta=" late")
-    assert transcript.entries[0].text == "Hello." and transcript.pending == 0
-
-
-def test_cumulative_partial_words_of_another_service_are_not_added_up() -> None:
-    transcript = Transcript()
-    take(transcript, f"{_WORDS}updated", item_id="a", transcript="Hel")
-    take(transcript, f"{_WORDS}updated", item_id="a", transcript="Hello")
-    assert transcript.entries[0].text == "Hello"
+    assert transcript.entries[0].text == "Hello." and transcript.pending == 1
 
 
 def test_segments_tell_who_spoke_and_when_from_the_items_own_start() -> None:
@@ -87,36 +78,27 @@ def test_segments_tell_who_spoke_and_when_from_the_items_own_start() -> None:
     assert transcript.passages() == [Passage(2.0, 4.5, "How are you?", "A"), Passage(5.0, 6.5, "Fine.", "B")]
 
 
-def test_stretches_that_we_committed_are_given_to_the_items_in_their_order() -> None:
+@each("says_committed", [True, False])
+def test_stretches_that_we_committed_are_given_to_the_items_in_their_order(says_committed: bool) -> None:
     transcript = Transcript()
     transcript.claim(1.0, 5.0)
-    transcript.claim(5.0, 9.0)
-    take(transcript, "input_audio_buffer.committed", item_id="a")
-    take(transcript, "input_audio_buffer.committed", item_id="b", previous_item_id="a")
-    completed(transcript, "b", "Two")
-    completed(transcript, "a", "One")
-    assert transcript.passages() == [Passage(1.0, 5.0, "One"), Passage(5.0, 9.0, "Two")]
-
-
-def test_a_service_that_never_says_committed_still_gives_its_words_a_time() -> None:
-    transcript = Transcript()
-    transcript.claim(1.0, 5.0)
+    if says_committed:
+        transcript.claim(5.0, 9.0)
+        take(transcript, "input_audio_buffer.committed", item_id="a")
+        take(transcript, "input_audio_buffer.committed", item_id="b", previous_item_id="a")
+        completed(transcript, "b", "Two")
     completed(transcript, "a", "One")
     take(transcript, "input_audio_buffer.committed", item_id="a")
-    assert transcript.passages() == [Passage(1.0, 5.0, "One")] and transcript.pending == 0
+    second = [Passage(5.0, 9.0, "Two")] if says_committed else []
+    assert transcript.passages() == [Passage(1.0, 5.0, "One"), *second] and transcript.pending == 0
 
 
-def test_an_item_that_failed_is_a_problem_with_its_place_and_not_a_passage() -> None:
+def test_an_item_that_failed_is_a_problem_with_its_place_until_words_come_after_all() -> None:
     transcript = Transcript()
     spoken(transcript, "a", 61_000, 65_000)
     take(transcript, f"{_WORDS}failed", item_id="a", error={"code": "audio_unintelligible", "message": "Noise."})
     assert transcript.passages() == [] and transcript.pending == 0
     assert transcript.problems == ["no words for 1:01 to 1:05: Noise."]
-
-
-def test_words_after_a_failure_count() -> None:
-    transcript = Transcript()
-    take(transcript, f"{_WORDS}failed", item_id="a", error={"message": "Noise."})
     completed(transcript, "a", "No, words.")
     assert transcript.problems == [] and transcript.passages()[0].text == "No, words."
 

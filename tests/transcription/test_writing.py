@@ -35,10 +35,18 @@ async def written(url: str, commit: str = "vad", recording: Recording = TWO_TURN
     return writing.result()
 
 
+async def written_by(scribe: Scribe, commit: str = "vad", **flags: Any) -> Result:
+    async with scribe.serving() as url:
+        return await written(url, commit, **flags)
+
+
+def texts(result: Result) -> list[str]:
+    return [one.text for one in result.passages]
+
+
 async def test_each_pause_makes_an_item_with_the_times_of_the_recording() -> None:
     scribe = Scribe()
-    async with scribe.serving() as url:
-        result = await written(url)
+    result = await written_by(scribe)
     assert [(round(one.start, 1), round(one.end, 1), one.text) for one in result.passages] == [
         (0.0, 1.3, "Item 1."),
         (1.7, 3.3, "Item 2."),
@@ -48,8 +56,7 @@ async def test_each_pause_makes_an_item_with_the_times_of_the_recording() -> Non
 
 async def test_the_session_is_one_that_only_listens_and_its_model_is_not_in_the_address() -> None:
     scribe = Scribe()
-    async with scribe.serving() as url:
-        await written(url, "whole", provider="openai")
+    await written_by(scribe, "whole", provider="openai")
     assert scribe.queries == [{"intent": "transcription"}]
     session = scribe.said[0]["session"]
     assert session["type"] == "transcription" and "output" not in session["audio"]
@@ -60,8 +67,7 @@ async def test_the_session_is_one_that_only_listens_and_its_model_is_not_in_the_
 
 async def test_a_beta_service_is_spoken_to_in_its_own_words() -> None:
     scribe = Scribe(greeting={"type": "transcription_session.created", "session": {"input_audio_format": "pcm16"}})
-    async with scribe.serving() as url:
-        result = await written(url)
+    result = await written_by(scribe)
     assert scribe.said[0]["type"] == "transcription_session.update"
     assert scribe.said[0]["session"]["input_audio_transcription"] == {"model": "gpt-transcribe"}
     assert len(result.passages) == 2
@@ -75,8 +81,7 @@ async def test_a_service_that_does_not_know_session_type_is_asked_in_beta() -> N
         return [{"type": "transcription_session.updated", "session": {}}]
 
     scribe = Scribe(greeting={"type": "session.created", "session": {}}, on_update=update)
-    async with scribe.serving() as url:
-        result = await written(url)
+    result = await written_by(scribe)
     assert [one["type"] for one in scribe.said[:2]] == ["session.update", "transcription_session.update"]
     assert result.is_complete
 
@@ -96,11 +101,10 @@ def refusing(name: str) -> Scribe:
 
 async def test_a_refused_field_is_left_out_and_told() -> None:
     scribe = refusing("turn_detection")
-    async with scribe.serving() as url:
-        result = await written(url)
+    result = await written_by(scribe)
     asked = [one["session"]["audio"]["input"] for one in scribe.said if one["type"] == "session.update"]
     assert "turn_detection" in asked[0] and "turn_detection" not in asked[1]
-    assert [one.text for one in result.passages] == ["Item 1.", "Item 2."]
+    assert texts(result) == ["Item 1.", "Item 2."]
     (told,) = result.problems
     assert "turn_detection was left out" in told and "Never heard of it" in told
 
@@ -119,8 +123,7 @@ async def test_the_services_own_turns_tell_the_times() -> None:
         late = [completed("b", "Two."), completed("a", "One.")]
         return [*turn("a", 0, 1100), *turn("b", 1900, 3100, "a"), *late]
 
-    async with Scribe(on_sound=hear).serving() as url:
-        result = await written(url, "server")
+    result = await written_by(Scribe(on_sound=hear), "server")
     assert [(one.start, one.end, one.text) for one in result.passages] == [(0.0, 1.1, "One."), (1.9, 3.1, "Two.")]
     assert result.is_complete
 
@@ -152,9 +155,8 @@ async def test_an_item_that_fails_leaves_the_others_and_is_told() -> None:
         error = {"code": "audio_unintelligible", "message": "Could not hear."}
         return [committed, {"type": f"{WORDS}failed", "item_id": "item_1", "error": error}]
 
-    async with Scribe(on_commit=commit).serving() as url:
-        result = await written(url)
-    assert [one.text for one in result.passages] == ["Fine."] and not result.is_complete
+    result = await written_by(Scribe(on_commit=commit))
+    assert texts(result) == ["Fine."] and not result.is_complete
     assert result.problems == ("no words for 0:00 to 0:01: Could not hear.",)
 
 
@@ -165,8 +167,7 @@ async def test_a_refused_commit_is_not_waited_for() -> None:
         detail = {"code": "input_audio_buffer_commit_empty", "message": "too small", "event_id": "commit-1"}
         return [{"type": "error", "error": detail}]
 
-    async with Scribe(on_commit=commit).serving() as url:
-        result = await written(url)
+    result = await written_by(Scribe(on_commit=commit))
     assert [(round(one.start, 1), one.text) for one in result.passages] == [(1.7, "Second.")]
 
 
@@ -178,33 +179,25 @@ async def test_a_lost_session_is_gone_on_with_where_the_words_end() -> None:
         return words_of(number, f"Item {number}.")
 
     scribe = Scribe(on_commit=commit)
-    async with scribe.serving() as url:
-        result = await written(url)
+    result = await written_by(scribe)
     assert scribe.sessions == 2 and result.is_complete
     assert [(round(one.start, 1), one.text) for one in result.passages] == [(0.0, "Item 1."), (1.7, "Item 3.")]
 
 
-async def test_a_session_that_is_ended_for_good_keeps_what_there_is() -> None:
+@pytest.mark.parametrize(
+    ("end", "said", "sessions"), [((1008, "insufficient_quota"), ["One."], 1), ((1011, ""), [], 2)]
+)
+async def test_a_session_ended_for_good_or_before_every_word_keeps_what_there_is(
+    end: tuple[int, str], said: list[str], sessions: int
+) -> None:
     def commit(scribe: Scribe, number: int) -> list[Event]:
-        scribe.hang_up = (1008, "insufficient_quota") if number == 1 else None
-        return words_of(number, "One.")
+        scribe.hang_up = end
+        return words_of(number, "One.") if said else []
 
     scribe = Scribe(on_commit=commit)
-    async with scribe.serving() as url:
-        result = await written(url)
-    assert scribe.sessions == 1 and not result.is_complete and "lost" in result.problems[-1]
-    assert [one.text for one in result.passages] == ["One."]
-
-
-async def test_a_service_that_is_cut_off_before_every_word_is_not_called_for_ever() -> None:
-    def commit(scribe: Scribe, number: int) -> list[Event]:
-        scribe.hang_up = (1011, "")
-        return []
-
-    scribe = Scribe(on_commit=commit)
-    async with scribe.serving() as url:
-        result = await written(url)
-    assert scribe.sessions == 2 and not result.is_complete
+    result = await written_by(scribe)
+    assert (scribe.sessions, result.is_complete) == (sessions, False)
+    assert texts(result) == said and "lost" in result.problems[-1]
 
 
 async def test_a_refused_upgrade_is_one_sentence_and_no_sound_is_read_first_by_anybody() -> None:
@@ -221,8 +214,7 @@ async def test_usage_is_priced_where_the_model_is_known() -> None:
     def commit(scribe: Scribe, number: int) -> list[Event]:
         return words_of(number, "Words.", usage={"type": "duration", "seconds": 60.0})
 
-    async with Scribe(on_commit=commit).serving() as url:
-        result = await written(url, "whole")
+    result = await written_by(Scribe(on_commit=commit), "whole")
     assert (result.seconds_billed, result.usd) == (60.0, 0.0045)
 
 
@@ -277,23 +269,27 @@ async def test_an_interruption_keeps_what_was_written_down() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
     first, second = batch.outcomes
-    assert [one.text for one in first.result.passages] == ["First."] and first.was_interrupted
+    assert texts(first.result) == ["First."] and first.was_interrupted
     assert second.result.passages == () and second.was_interrupted
 
 
-@pytest.mark.parametrize("transport", ["websocket", "webrtc"])
-@pytest.mark.parametrize("commit", ["server", "vad"])
-async def test_the_real_local_server_writes_down_over_both_transports(transport: str, commit: str) -> None:
-    loud = Recording("loud.wav", None, encoded(hum(0.8, 1.0, 0.8), "wav", "pcm_s16le", 24_000))
-    async with local_server("Good morning.") as server:
-        result = await written(server.base_url, commit, loud, transport=transport)
-    assert [one.text for one in result.passages] == ["Good morning.", "Good morning."] and result.is_complete
-    starts = [one.start for one in result.passages]
-    assert starts[0] == pytest.approx(0.0, abs=0.5) and starts[1] == pytest.approx(1.6, abs=0.5)
+LOUD = Recording("loud.wav", None, encoded(hum(0.8, 1.0, 0.8), "wav", "pcm_s16le", 24_000))
 
 
-@pytest.mark.parametrize("dialect", ["ga", "beta"])
-async def test_the_real_local_server_takes_both_dialects(dialect: str) -> None:
+@pytest.mark.parametrize(
+    ("commit", "flags", "starts"),
+    [
+        ("server", {"transport": "websocket"}, [0.0, 1.6]),
+        ("vad", {"transport": "websocket", "dialect": "beta"}, [0.0, 1.6]),
+        ("vad", {"transport": "webrtc"}, [0.0, 1.6]),
+        ("server", {"transport": "webrtc", "dialect": "ga"}, [0.0, 1.6]),
+        ("whole", {"dialect": "beta"}, [0.0]),
+    ],
+)
+async def test_the_real_local_server_writes_down_over_both_transports_in_both_dialects(
+    commit: str, flags: dict[str, Any], starts: list[float]
+) -> None:
     async with local_server("Good morning.") as server:
-        result = await written(server.base_url, "whole", dialect=dialect)
-    assert [one.text for one in result.passages] == ["Good morning."]
+        result = await written(server.base_url, commit, LOUD, **flags)
+    assert texts(result) == ["Good morning."] * len(starts) and result.is_complete
+    assert [one.start for one in result.passages] == pytest.approx(starts, abs=0.5)

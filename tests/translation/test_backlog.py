@@ -18,23 +18,21 @@ def line(number: int, text: str = "a line that is long enough to matter") -> Lin
     return Line(f"t{number}", "you", f"{text}{number}")
 
 
-def test_a_line_is_translated_once_it_is_whole() -> None:
+def test_a_line_is_what_somebody_said_once_it_is_whole() -> None:
     assert line_of(YOU) == Line("t1", "you", "Good morning.")
     assert line_of(ANSWER) == Line("t2", "assistant", "Hello, and welcome.")
-    assert line_of(replace(ANSWER, partial=True)) is None
+    nothing = TurnView("n", "note", text="The connection was lost."), TurnView("c", "tool", text="get_weather")
+    for turn in (replace(ANSWER, partial=True), *nothing, replace(YOU, text=" … "), replace(YOU, text="42!")):
+        assert line_of(turn) is None
 
 
-def test_what_nobody_said_is_no_line() -> None:
-    assert line_of(TurnView("n", "note", text="The connection was lost.")) is None
-    assert line_of(TurnView("c", "tool", text="get_weather")) is None
-    assert line_of(replace(YOU, text=" … ")) is None and line_of(replace(YOU, text="42!")) is None
-
-
-def test_of_a_cut_answer_only_what_was_heard_is_a_line() -> None:
+def test_of_a_cut_answer_only_what_was_heard_is_a_line_once_its_words_stand() -> None:
     fresh = Fresh()
     assert fresh.of([CUT], 0.0) == []
     assert fresh.is_settling
-    assert fresh.of([CUT], SETTLED_AFTER) == [Line("t2", "assistant", "Hello,")]
+    more = replace(CUT, text="Hello, and", rest=" welcome.")
+    assert fresh.of([more], SETTLED_AFTER) == []
+    assert fresh.of([more], 2 * SETTLED_AFTER) == [Line("t2", "assistant", "Hello, and")]
     assert not fresh.is_settling
 
 
@@ -49,14 +47,6 @@ def test_of_an_answer_that_the_core_has_cut_only_the_heard_words_leave_the_machi
     assert 0 < len(found.text) < len(HELLO) and HELLO.startswith(found.text)
 
 
-def test_a_cut_answer_waits_until_its_words_stand() -> None:
-    fresh = Fresh()
-    fresh.of([CUT], 0.0)
-    more = replace(CUT, text="Hello, and", rest=" welcome.")
-    assert fresh.of([more], SETTLED_AFTER) == []
-    assert fresh.of([more], 2 * SETTLED_AFTER) == [Line("t2", "assistant", "Hello, and")]
-
-
 def test_a_line_comes_once_and_again_when_its_words_change() -> None:
     fresh = Fresh()
     assert [one.key for one in fresh.of([YOU, ANSWER], 0.0)] == ["t1", "t2"]
@@ -65,19 +55,13 @@ def test_a_line_comes_once_and_again_when_its_words_change() -> None:
     assert fresh.of([better, ANSWER], 2.0) == [Line("t1", "you", "Good mourning.")]
 
 
-def test_lines_leave_in_the_order_in_which_they_were_said() -> None:
+def test_lines_leave_in_the_order_in_which_they_were_said_with_their_newest_words() -> None:
     backlog = Backlog()
     for number in range(3):
         assert backlog.put(line(number)) is None
-    assert [backlog.take(), backlog.take(), backlog.take(), backlog.take()] == [line(0), line(1), line(2), None]
-
-
-def test_newer_words_take_the_place_of_older_ones_that_still_wait() -> None:
-    backlog = Backlog()
-    backlog.put(line(0))
-    backlog.put(line(1))
     backlog.put(Line("t0", "you", "other words"))
-    assert len(backlog) == 2 and backlog.take() == Line("t0", "you", "other words")
+    assert len(backlog) == 3
+    assert [backlog.take() for _ in range(4)] == [Line("t0", "you", "other words"), line(1), line(2), None]
 
 
 def test_the_oldest_short_line_is_left_out_first_then_the_oldest() -> None:
@@ -87,12 +71,9 @@ def test_the_oldest_short_line_is_left_out_first_then_the_oldest() -> None:
     assert backlog.put(line(3, "no")) == line(1, "yes")
     assert backlog.put(line(4)) == line(3, "no")
     assert backlog.put(line(5)) == line(0)
-
-
-def test_a_new_short_line_is_not_its_own_victim() -> None:
-    backlog = Backlog(most=1)
-    backlog.put(line(0))
-    assert backlog.put(line(1, "yes")) == line(0)
+    full = Backlog(most=1)
+    full.put(line(0))
+    assert full.put(line(1, "yes")) == line(0), "a new short line is not its own victim"
 
 
 def test_a_line_is_awaited_until_it_has_a_translation_or_will_have_none() -> None:

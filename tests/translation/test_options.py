@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from tests.support.each import each
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
 from voicechat.translation.options import Endpoint, translation_options
@@ -24,11 +27,8 @@ def endpoint_of(environ: dict[str, str] = KEYS, **said: object) -> Endpoint:
     return wish.endpoint
 
 
-def test_without_a_language_nothing_is_translated() -> None:
+def test_without_a_language_nothing_is_translated_and_one_is_told_by_its_name() -> None:
     assert translation_options(Settings(), KEYS) is None
-
-
-def test_the_language_is_told_by_its_name() -> None:
     wish = translation_options(Settings(translate="pt-BR", provider="openai"), KEYS)
     assert wish is not None and wish.language == "Portuguese (BR)"
 
@@ -49,22 +49,15 @@ def test_azure_gets_its_key_in_its_own_header() -> None:
     assert at.chat_url == "https://mine.openai.azure.com/openai/v1/chat/completions"
 
 
-@pytest.mark.parametrize("provider", ["openai", "azure", "newapi", "custom", "local"])
-def test_no_key_of_the_talk_travels_to_another_address(provider: str) -> None:
-    at = endpoint_of(
-        provider=provider,
-        base_url="https://talk.example/v1",
-        translate_url="https://elsewhere.example/v1",
-        translate_model="m",
-        headers={"X-Gateway": "secret"},
-        query={"tenant": "secret"},
-    )
+@each("provider", ["openai", "azure", "newapi", "custom", "local"])
+def test_no_key_but_its_own_travels_to_another_address(provider: str) -> None:
+    secret = {"headers": {"X-Gateway": "secret"}, "query": {"tenant": "secret"}}
+    gateway: dict[str, Any] = {"provider": provider, "base_url": "https://talk.example/v1", **secret}
+    elsewhere: dict[str, Any] = {"translate_url": "https://elsewhere.example/v1", "translate_model": "m"}
+    at = endpoint_of(**gateway, **elsewhere)
     assert at.key == "" and not at.headers and not at.query
-
-
-def test_a_key_of_its_own_travels_to_its_own_address_alone() -> None:
-    at = endpoint_of(environ=OWN, provider="openai", translate_url="https://elsewhere.example/v1", translate_model="m")
-    assert at.key == "own-key"
+    own = endpoint_of(environ=OWN, provider=provider, **elsewhere)
+    assert own.key == "own-key" and "own-key" not in repr(own)
 
 
 def test_openais_key_goes_to_openai_when_its_address_is_named() -> None:
@@ -84,18 +77,17 @@ def test_a_gateways_headers_go_to_the_gateway() -> None:
     assert dict(at.headers) == {"X-Gateway": "secret"} and at.key == "vc-key"
 
 
-@pytest.mark.parametrize("said", [{}, {"headers": {"X-Gateway": "secret"}}])
+@each("said", [{}, {"headers": {"X-Gateway": "secret"}}])
 def test_no_secret_travels_unencrypted(said: dict[str, object]) -> None:
     environ = KEYS if not said else {}
+    asked: dict[str, Any] = {"provider": "custom", "base_url": "http://gate.example/v1", "translate_model": "m", **said}
     with pytest.raises(ConfigError, match="without encryption"):
-        endpoint_of(environ, provider="custom", base_url="http://gate.example/v1", translate_model="m", **said)
-    at = endpoint_of(
-        environ, provider="custom", base_url="http://gate.example/v1", translate_model="m", insecure=True, **said
-    )
+        endpoint_of(environ, **asked)
+    at = endpoint_of(environ, insecure=True, **asked)
     assert at.key or at.headers
 
 
-@pytest.mark.parametrize(
+@each(
     ("address", "chat", "responses"),
     [
         ("http://127.0.0.1:11434", "http://127.0.0.1:11434/v1/chat/completions", "http://127.0.0.1:11434/v1/responses"),
@@ -110,29 +102,19 @@ def test_an_address_names_its_kind_or_leaves_both_open(address: str, chat: str, 
     assert (at.chat_url, at.responses_url) == (chat, responses)
 
 
-def test_the_local_server_needs_a_text_endpoint_and_says_so() -> None:
+def test_the_local_server_uses_its_language_model_or_says_what_is_needed() -> None:
     with pytest.raises(ConfigError, match="needs a text endpoint") as raised:
         translation_options(Settings(translate="German"), {})
     assert "--translate-url" in raised.value.hint
-
-
-def test_the_local_servers_own_language_model_translates() -> None:
     at = endpoint_of(brain_url="http://127.0.0.1:11434/v1", brain_model="qwen3")
     assert at.chat_url == "http://127.0.0.1:11434/v1/chat/completions" and at.model == "qwen3" and not at.key
-
-
-def test_a_far_service_is_not_asked_for_just_any_model() -> None:
     with pytest.raises(ConfigError, match="which model") as raised:
         endpoint_of(translate_url="https://many.example/v1")
     assert "--translate-model" in raised.value.hint
 
 
-@pytest.mark.parametrize("address", ["ftp://x", "https://me:secret@host.example/v1", "https://"])
+@each("address", ["ftp://x", "https://me:secret@host.example/v1", "https://"])
 def test_what_is_no_address_is_refused_without_quoting_it(address: str) -> None:
     with pytest.raises(ConfigError) as raised:
         endpoint_of(translate_url=address, translate_model="m")
     assert "secret" not in f"{raised.value.message} {raised.value.hint}"
-
-
-def test_a_key_never_shows_in_a_repr() -> None:
-    assert "own-key" not in repr(endpoint_of(environ=OWN, translate_url="https://x.example/v1", translate_model="m"))

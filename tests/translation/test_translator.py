@@ -7,10 +7,12 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from tests.support.each import each
 from tests.translation.translating_server import TranslatingServer, chat
 from voicechat.core.events import SideNoted, TurnTranslated
 from voicechat.core.view import TurnView
@@ -103,35 +105,31 @@ async def desk_at(
         await translator.close()
 
 
+async def translated(server: TranslatingServer, *turns: TurnView, **more: Any) -> Desk:
+    """What becomes of turns that are said one after the other."""
+    async with server.serving() as url, desk_at(url, **more) as desk:
+        desk.say(*turns)
+        await desk.until_told(len(desk.turns))
+    return desk
+
+
 async def test_lines_of_both_sides_are_translated_beneath_their_turns() -> None:
     server = TranslatingServer({"Good morning.": "Guten Morgen.", "Hello!": "Hallo!"})
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1, "Good morning."), assistant(2, "Hello!"))
-        await desk.until_told(2)
+    desk = await translated(server, you(1, "Good morning."), assistant(2, "Hello!"))
     assert desk.texts == {"t1": "Guten Morgen.", "t2": "Hallo!"} and not desk.notes
     assert server.asked[0].headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_the_transcript_is_looked_at_by_itself() -> None:
-    server = TranslatingServer({"Good morning.": "Guten Morgen."})
-    async with server.serving() as url, desk_at(url, turns=[you(1, "Good morning.")]) as desk:
-        await desk.until_told(1)
-    assert desk.texts == {"t1": "Guten Morgen."}
-
-
-async def test_a_cut_answer_is_translated_as_far_as_it_was_heard() -> None:
+async def test_the_transcript_is_looked_at_by_itself_and_a_cut_answer_translated_as_heard() -> None:
     server = TranslatingServer()
     cut = replace(assistant(1, "The train leaves"), rest=" at noon.", cut_by="barge-in")
-    async with server.serving() as url, desk_at(url, turns=[cut]) as desk:
-        await desk.until_told(1)
-    assert server.lines == ["The train leaves"]
+    desk = await translated(server, turns=[cut])
+    assert server.lines == ["The train leaves"] and desk.texts == {"t1": "<The train leaves>"}
 
 
 async def test_a_line_in_that_language_already_is_left_alone() -> None:
     server = TranslatingServer(script=[SAME])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1, "Guten Morgen."))
-        await desk.until_told(1)
+    desk = await translated(server, you(1, "Guten Morgen."))
     assert desk.texts == {"t1": ""} and desk.whys == {"t1": "same"} and not desk.notes
 
 
@@ -164,12 +162,10 @@ async def test_when_it_cannot_keep_up_short_old_lines_are_left_out_with_one_word
         assert len(desk.notes) == 1 and "cannot keep up" in desk.notes[0]
 
 
-@pytest.mark.parametrize("status", [500, 502, 503])
+@each("status", [500, 502, 503])
 async def test_a_server_that_fails_is_asked_once_more(status: int) -> None:
     server = TranslatingServer(script=[web.Response(status=status)])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1, "Good morning."))
-        await desk.until_told(1)
+    desk = await translated(server, you(1, "Good morning."))
     assert desk.texts == {"t1": "<Good morning.>"} and server.lines == ["Good morning."] * 2
     assert not desk.notes and not desk.waits
 
@@ -186,9 +182,7 @@ async def test_a_failing_server_is_noted_once_and_asked_less_and_less() -> None:
 
 async def test_a_hanging_server_is_given_up_after_the_limit_twice() -> None:
     server = TranslatingServer(script=["hang", "hang"])
-    async with server.serving() as url, desk_at(url, limit=0.05) as desk:
-        desk.say(you(1), you(2))
-        await desk.until_told(2)
+    desk = await translated(server, you(1), you(2), limit=0.05)
     assert desk.whys == {"t1": "failed", "t2": ""} or desk.whys == {"t1": "failed", "t2": "failed"}
     assert server.lines[:2] == [you(1).text] * 2 and "did not answer within" in desk.notes[0]
 
@@ -196,18 +190,14 @@ async def test_a_hanging_server_is_given_up_after_the_limit_twice() -> None:
 async def test_a_busy_service_is_asked_again_when_it_says_so_and_no_line_is_lost() -> None:
     busy = [web.Response(status=429, headers={"Retry-After": "7"}), web.Response(status=429)]
     server = TranslatingServer(script=[*busy])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1, "Good morning."))
-        await desk.until_told(1)
+    desk = await translated(server, you(1, "Good morning."))
     assert desk.texts == {"t1": "<Good morning.>"} and desk.waits == [7.0, WAITS[1]]
     assert len(desk.notes) == 1 and "429" in desk.notes[0]
 
 
 async def test_a_service_that_stays_busy_gets_no_line_for_ever() -> None:
     server = TranslatingServer(script=[web.Response(status=429) for _ in range(MOST_TRIES)])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1), you(2, "Good morning."))
-        await desk.until_told(2)
+    desk = await translated(server, you(1), you(2, "Good morning."))
     assert desk.whys == {"t1": "failed", "t2": ""} and len(server.asked) == MOST_TRIES + 1
     assert desk.waits == list(WAITS[:MOST_TRIES]) and len(desk.notes) == 1
 
@@ -242,27 +232,17 @@ async def test_what_cannot_work_is_said_once_and_nobody_is_asked_again(status: i
 )
 async def test_nonsense_is_asked_for_once_more_then_noted_once(answer: Callable[[], web.Response]) -> None:
     server = TranslatingServer(script=[answer(), answer(), answer(), answer()])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1), you(2), you(3, "Good morning."))
-        await desk.until_told(3)
+    desk = await translated(server, you(1), you(2), you(3, "Good morning."))
     assert desk.whys == {"t1": "failed", "t2": "failed", "t3": ""}
     assert len(desk.notes) == 1 and "did not translate" in desk.notes[0]
 
 
-async def test_a_responses_endpoint_is_found_once() -> None:
+async def test_a_responses_endpoint_is_found_once_and_an_address_without_either_kind_named() -> None:
     server = TranslatingServer({"Good morning.": "Guten Morgen."}, kinds=("responses",))
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1, "Good morning."), you(2, "Good evening."))
-        await desk.until_told(2)
+    desk = await translated(server, you(1, "Good morning."), you(2, "Good evening."))
     assert desk.texts["t1"] == "Guten Morgen." and not desk.notes
     assert [asked.path for asked in server.asked] == ["/v1/chat/completions", "/v1/responses", "/v1/responses"]
-
-
-async def test_an_address_without_either_kind_is_named() -> None:
-    server = TranslatingServer(kinds=("elsewhere",))
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1))
-        await desk.until_told(1)
+    desk = await translated(TranslatingServer(kinds=("elsewhere",)), you(1))
     assert desk.whys == {"t1": "failed"} and "--translate-url" in desk.notes[0] and "404" in desk.notes[0]
 
 
@@ -297,9 +277,7 @@ async def test_azure_and_gateways_get_what_they_want_and_where() -> None:
 
 async def test_every_request_that_was_paid_for_is_told() -> None:
     server = TranslatingServer(script=[SAME, chat("lost " * 4_000), None])
-    async with server.serving() as url, desk_at(url) as desk:
-        desk.say(you(1), you(2))
-        await desk.until_told(2)
+    desk = await translated(server, you(1), you(2))
     used = [happening.event for happening in desk.happened]
     assert [event["type"] for event in used] == ["translation.used"] * 3
     assert used[0]["usage"]["input_tokens"] == 60 and used[0]["model"] == "m"
