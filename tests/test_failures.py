@@ -204,7 +204,7 @@ def test_failure_is_shown_in_its_words_and_retried_or_not(name: str) -> None:
     assert any(met.says in turn.text for turn in talk.state.conversation.turns if turn.who == "note")
 
 
-@pytest.mark.parametrize("name", [name for name, met in MET.items() if met.is_replaced])
+@each("name", [name for name, met in MET.items() if met.is_replaced])
 def test_webrtc_that_cannot_connect_is_replaced_by_websocket(name: str) -> None:
     begin = State(wishes=Wishes(provider="openai"))
     talk = script(at(0.0, ConnectWanted()), at(3.0, failed(MET[name], 1)), begin=begin, until=3.0)
@@ -212,7 +212,7 @@ def test_webrtc_that_cannot_connect_is_replaced_by_websocket(name: str) -> None:
     assert talk.notices == ["websocket_instead"] and talk.state.connection.why
 
 
-@pytest.mark.parametrize("number", [1002, 1003, 1007, 1008, 1009, 4321])
+@each("number", [1002, 1003, 1007, 1008, 1009, 4321])
 def test_connection_that_had_worked_is_retried_after_a_close_fatal_for_a_first_one(number: int) -> None:
     why = closing(number, "")
     talk = script(at(60.0, LineLost(1, why.reason, why.code)), begin=opened(), until=61.0)
@@ -229,7 +229,7 @@ DEVICES: dict[str, tuple[Event, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", DEVICES)
+@each("name", DEVICES)
 def test_what_fails_of_the_sound_is_told_and_the_line_stays(name: str) -> None:
     event, words, code = DEVICES[name]
     talk = script(at(1.0, event), begin=opened(), until=20.0)
@@ -260,7 +260,7 @@ def test_without_a_microphone_a_press_is_told_what_works_instead() -> None:
     assert told == "There is no microphone: none was found. Plug one in. You can type instead."
 
 
-@pytest.mark.parametrize(
+@each(
     ("refusal", "name"),
     [
         ("Error opening stream: Permission denied", "forbidden"),
@@ -280,16 +280,10 @@ def test_without_an_echo_canceller_the_talk_is_half_duplex_and_the_doctor_says_s
     assert check.cure == by_name("no echo canceller").cure
 
 
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("check base_url", "Check base_url."),
-        ("a firewall may be in the way", "A firewall may be in the way."),
-        ("Is it running?", "Is it running?"),
-    ],
-)
-def test_a_cure_becomes_a_sentence(text: str, sentence: str) -> None:
-    assert as_sentence(text) == sentence
+def test_a_cure_becomes_a_sentence() -> None:
+    cures = ("check base_url", "a firewall may be in the way", "Is it running?")
+    sentences = ["Check base_url.", "A firewall may be in the way.", "Is it running?"]
+    assert [as_sentence(cure) for cure in cures] == sentences
 
 
 def test_every_row_is_met_somewhere_above() -> None:

@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import voicechat
+from tests.support.each import each
 
 parser = importlib.import_module("re._parser")
 ROOT = Path(voicechat.__file__).parent
@@ -168,7 +167,7 @@ def growth(pattern: str | bytes, flags: int, methods: set[str]) -> tuple[float, 
     return 0.0, ""
 
 
-@pytest.mark.parametrize("pattern", [r"\s*\n", r'"(?:[^"\\]|\\.)*"|x', r"[a-z]+_b", r"\x9d[^\x9c]*\x9c"])
+@each("pattern", [r"\s*\n", r'"(?:[^"\\]|\\.)*"|x', r"[a-z]+_b", r"\x9d[^\x9c]*\x9c"])
 def test_a_quadratic_pattern_is_found_to_be_one(pattern: str) -> None:
     assert growth(pattern, 0, {"search"})[0] > LINEAR
 

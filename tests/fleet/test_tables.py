@@ -6,6 +6,7 @@ import html
 import itertools
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -96,38 +97,35 @@ def test_wilson_is_that_of_the_textbook() -> None:
     assert wilson(50, 50)[1] == pytest.approx(1.0)
 
 
-def test_compare_tells_what_changed_and_only_that(tapes: Path, tmp_path: Path) -> None:
-    slower = tmp_path / "slower"
-    for number in range(12):
-        write_tape(slower, number)
-        file = slower / "000" / f"tape-{number:06}" / "session.jsonl"
-        file.write_text(
-            re.sub(r'"(audio_end_ms)":', r'"\1":', file.read_text()).replace(
-                '"dir":"in","event":{"type":"session.created"',
-                '"dir":"in","event":{"type":"error","event_id":"e","error":{"type":"tokens","code":"rate_limit_exceeded",'
-                '"message":"Rate limit."}}}\n{"t":1.45,"dir":"in","event":{"type":"session.created"',
-            )
-        )
-    a, b = Tables(scanned([tapes], tmp_path / "a")), Tables(scanned([slower], tmp_path / "b"))
-    same = compare(a, a)
-    assert same and not any(one.is_sure for one in same)
-    sure = {one.what for one in compare(a, b) if one.is_sure}
-    assert "rate-limited" in sure and not any(name.startswith("wait") for name in sure)
-    assert compare(a, b) == compare(a, b)
-
-
-def test_compare_shows_slower_waits(tmp_path: Path, tapes: Path) -> None:
-    late = tmp_path / "late"
+def changed(tapes: Path, to: Path, change: Callable[[str], str]) -> Tables:
+    """The tables of the same tapes with each log changed."""
     for file in sorted(tapes.rglob("session.jsonl")):
-        to = late / file.parent.name / "session.jsonl"
-        to.parent.mkdir(parents=True)
-        move = re.compile(r'^\{"t":([\d.]+)', re.M)
-        to.write_text(move.sub(lambda match: f'{{"t":{float(match[1]) * 1.5:.6f}', file.read_text()))
-    changed = {
-        one.what: one
-        for one in compare(Tables(scanned([tapes], tmp_path / "a")), Tables(scanned([late], tmp_path / "b")))
-    }
-    created = changed["answer_created p50"]
+        copy = to / file.parent.name / "session.jsonl"
+        copy.parent.mkdir(parents=True)
+        copy.write_text(change(file.read_text()))
+    return Tables(scanned([to], to.parent / f"{to.name}-out"))
+
+
+def with_an_error(log: str) -> str:
+    created = '"dir":"in","event":{"type":"session.created"'
+    error = '"error":{"type":"tokens","code":"rate_limit_exceeded","message":"Rate limit."}'
+    return log.replace(created, f'"dir":"in","event":{{"type":"error","event_id":"e",{error}}}}}\n{{"t":1.45,{created}')
+
+
+def slower(log: str) -> str:
+    return re.sub(r'^\{"t":([\d.]+)', lambda match: f'{{"t":{float(match[1]) * 1.5:.6f}', log, flags=re.M)
+
+
+def test_compare_tells_what_changed_and_only_that(out: Path, tapes: Path, tmp_path: Path) -> None:
+    before = Tables(out)
+    same = compare(before, before)
+    assert same and not any(one.is_sure for one in same)
+    limited = changed(tapes, tmp_path / "limited", with_an_error)
+    sure = {one.what for one in compare(before, limited) if one.is_sure}
+    assert "rate-limited" in sure and not any(name.startswith("wait") for name in sure)
+    assert compare(before, limited) == compare(before, limited)
+    late = changed(tapes, tmp_path / "late", slower)
+    created = {one.what: one for one in compare(before, late)}["answer_created p50"]
     assert created.is_sure and created.b == pytest.approx(1.5 * created.a, rel=0.02)
     assert created.difference[0] > 0 and created.a_interval[0] <= created.a <= created.a_interval[1]
 

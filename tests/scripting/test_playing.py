@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,10 +30,15 @@ def answering(talk: Talk, act: UserAct) -> None:
         talk.answer(1.5, id=act.label)
 
 
+def played(folder: Path, text: str, then: Callable[[Talk, UserAct], None] | None = answering) -> Talk:
+    talk = Talk(script(folder, text), then)
+    talk.player.play()
+    return talk
+
+
 def test_a_step_waits_for_the_end_of_the_answer(tmp_path: Path) -> None:
     text = '[[step]]\ntype = "a"\nwait = "answer.ended"\n[[step]]\ntype = "b"\nwait = "answer.ended"'
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     (first, _), (second, _) = talk.sent
     assert second - first == pytest.approx(3.0, abs=0.1)
     assert [outcome for _, outcome in talk.outcomes] == ["held", "held"]
@@ -47,8 +53,7 @@ def test_talking_over_begins_so_many_seconds_after_the_first_sound(tmp_path: Pat
     say = "Stop."
     when = { after = "answer.audible", seconds = 2 }
     """
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     (_, story), (asked, stop) = talk.sent
     assert isinstance(story, SpeechGiven) and story.at is None
     audible = next(one.t for one in talk.seen.events if one.type == "assistant.audible")
@@ -58,15 +63,13 @@ def test_talking_over_begins_so_many_seconds_after_the_first_sound(tmp_path: Pat
 
 def test_an_act_of_the_hand_waits_for_its_moment(tmp_path: Path) -> None:
     text = '[[step]]\ntype = "a"\n[[step]]\nstop = true\nwhen = { after = "answer.audible", seconds = 0.5 }'
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     at, act = talk.sent[-1]
     assert isinstance(act, StopPressed) and at == pytest.approx(1.2 + 0.5, abs=0.03)
 
 
 def test_the_key_is_down_from_the_first_to_the_last_sample(tmp_path: Path) -> None:
-    talk = Talk(script(tmp_path, '[[step]]\nsay = "Hello."\nhold_key = true'))
-    talk.player.play()
+    talk = played(tmp_path, '[[step]]\nsay = "Hello."\nhold_key = true', None)
     assert [type(act) for _, act in talk.sent] == [TalkPressed, SpeechGiven, TalkReleased]
     assert talk.sent[2][0] - talk.sent[1][0] == pytest.approx(0.5, abs=0.03)
 
@@ -81,16 +84,14 @@ def test_an_answer_of_the_turn_before_is_not_this_turns(tmp_path: Path) -> None:
     type = "b"
     wait = "answer.ended"
     """
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     assert talk.seen.answers[1].ended_at is not None
     assert talk.t >= talk.seen.answers[1].ended_at
 
 
 def test_a_wait_takes_no_event_twice(tmp_path: Path) -> None:
     text = '[[step]]\ntype = "a"\nwait = "response.done"\n[[step]]\nwait = { event = "response.done", limit = 2 }'
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     assert [outcome for _, outcome in talk.outcomes] == ["held", "failed"]
     assert "did not come within 2 s" in talk.told[-1].found
     assert any("response.done" in line for line in talk.told[-1].evidence)
@@ -120,8 +121,7 @@ def test_what_follows_a_failure_is_skipped_and_a_soft_one_goes_on(tmp_path: Path
 
 def test_words_that_come_a_little_later_are_waited_for(tmp_path: Path) -> None:
     text = '[[step]]\ntype = "a"\nexpect = { contains = "well", within = 2 }'
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     assert talk.outcomes[-1] == ('answer contains "well"', "held")
     assert talk.t < 1.5
 
@@ -130,8 +130,7 @@ def test_something_unwanted_that_comes_at_once_is_not_missed(tmp_path: Path) -> 
     def refusing(talk: Talk, act: UserAct) -> None:
         talk.at(talk.t + 0.4, row(talk.t + 0.4, "error", "in"))
 
-    talk = Talk(script(tmp_path, '[[step]]\nstop = true\nexpect = { no_events = ["error"] }'), refusing)
-    talk.player.play()
+    talk = played(tmp_path, '[[step]]\nstop = true\nexpect = { no_events = ["error"] }', refusing)
     assert talk.outcomes[-1] == ("no events error", "failed")
 
 
@@ -162,8 +161,7 @@ def test_a_tool_call_alone_is_no_answer(tmp_path: Path) -> None:
         { tool = "weather", args = { city = "Rome" }, within = 0 },
     ]
     """
-    talk = Talk(script(tmp_path, text), calling)
-    talk.player.play()
+    talk = played(tmp_path, text, calling)
     assert talk.t > 2.9
     assert [outcome for _, outcome in talk.outcomes] == ["held", "held", "failed"]
     assert "Paris" in talk.told[-1].found
@@ -183,7 +181,6 @@ def test_order_of_events_may_look_back_to_a_label(tmp_path: Path) -> None:
         { events = ["response.done", "response.created"], within = 0 },
     ]
     """
-    talk = Talk(script(tmp_path, text), answering)
-    talk.player.play()
+    talk = played(tmp_path, text)
     assert [outcome for _, outcome in talk.outcomes][-2:] == ["held", "failed"]
     assert talk.told[-1].found.startswith("there was no response.created behind response.done")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-import wave
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.audio.script_mic import Room
 from voicechat.core.user_events import (
     MuteChosen,
@@ -21,6 +22,7 @@ from voicechat.core.user_events import (
 from voicechat.scripting.expected import CRITERIA, MODIFIERS
 from voicechat.scripting.model import Do, Hold, Say, Script, Silence, SoundExpectation
 from voicechat.scripting.reading import KNOWN, Reading, read_script
+from voicechat.scripting.speech import write_wav
 
 
 def read(folder: Path, text: str) -> Reading:
@@ -180,7 +182,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "place", "cure"), WRONG, ids=[str(count) for count in range(len(WRONG))])
+@each(("text", "place", "cure"), WRONG)
 def test_what_is_wrong_is_said_with_its_place_and_its_cure(tmp_path: Path, text: str, place: str, cure: str) -> None:
     sentence = only_complaint(tmp_path, text)
     assert place in sentence
@@ -192,21 +194,11 @@ def test_every_mistake_is_told_at_once_in_the_order_of_the_lines(tmp_path: Path)
     assert [one.line for one in reading.complaints] == [2, 3, 4, 6]
 
 
-def test_a_file_that_is_not_there_is_a_complaint_too(tmp_path: Path) -> None:
+def test_a_vendors_own_event_may_be_waited_for_and_a_sound_file_is_found_beside_the_script(tmp_path: Path) -> None:
     (complaint,) = read_script(tmp_path / "gone.toml").complaints
     assert "cannot be read" in complaint.message
-
-
-def test_a_vendors_own_event_may_be_waited_for(tmp_path: Path) -> None:
     good(tmp_path, '[[step]]\nwait = "vendor.emotion.detected"')
-
-
-def test_a_sound_file_is_found_beside_the_script(tmp_path: Path) -> None:
-    with wave.open(str(tmp_path / "q.wav"), "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16_000)
-        out.writeframes(b"\0\0" * 160)
+    write_wav(tmp_path / "q.wav", np.zeros(160, np.float32), 16_000)
     (step,) = good(tmp_path, '[[step]]\nsay_file = "q.wav"').steps
     assert isinstance(step.act, Say) and step.act.sound.file == tmp_path / "q.wav"
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.command import Ran, environ_for, voicechat
+from tests.support.command import environ_for, voicechat
 from voicechat.exit_codes import DONE
 from voicechat.local_server.speech.engine import engine_is_missing
 
@@ -30,16 +31,21 @@ async def test_an_example_script_holds_and_its_results_are_kept(tmp_path: Path, 
     assert "0 failed" in ran.err
 
 
-def told_of(ran: Ran) -> dict[str, str]:
-    """Outcome of each result of a script that held."""
+async def told_of(folder: Path, text: str, url: str) -> dict[str, Any]:
+    """What is told of a script that held."""
+    script = folder / "talk.toml"
+    script.write_text(text)
+    ran = await voicechat("run", "--script", str(script), "--base-url", url, "--json", environ=environ_for(folder))
     assert ran.code == DONE, ran.err
-    return {result["what"]: result["outcome"] for result in json.loads(ran.out)["results"]}
+    told: dict[str, Any] = json.loads(ran.out)
+    assert {result["outcome"] for result in told["results"]} == {"held"}
+    return told
 
 
 async def test_the_rooms_echo_is_real(tmp_path: Path, local_url: str) -> None:
     """Without cancelling, the virtual loudspeaker sets off the detection, and its level and delay are found."""
-    script = tmp_path / "echo.toml"
-    script.write_text(
+    told = await told_of(
+        tmp_path,
         """
         [talk]
         headphones = true
@@ -54,17 +60,15 @@ async def test_the_rooms_echo_is_real(tmp_path: Path, local_url: str) -> None:
             { findings = ["self-echo"] },
             { events = ["script.ended", "assistant.audible", "echo.self_heard"] },
         ]
-        """
+        """,
+        local_url,
     )
-    flags = ("--script", str(script), "--base-url", local_url, "--json")
-    ran = await voicechat("run", *flags, environ=environ_for(tmp_path))
-    assert set(told_of(ran).values()) == {"held"}
-    assert "−12 dB, 60 ms" in "".join(json.loads(ran.out)["summary"]["problems"])
+    assert "−12 dB, 60 ms" in "".join(told["summary"]["problems"])
 
 
 async def test_words_said_before_the_key_is_down_are_the_pre_rolls(tmp_path: Path, local_url: str) -> None:
-    script = tmp_path / "early.toml"
-    script.write_text(
+    await told_of(
+        tmp_path,
         """
         [talk]
         turn_mode = "push-to-talk"
@@ -86,8 +90,6 @@ async def test_words_said_before_the_key_is_down_are_the_pre_rolls(tmp_path: Pat
             { contains_any = ["14", "fourteen"] },
             { events = ["script.began", "talk.pressed", "script.ended", "talk.released"], since = "early" },
         ]
-        """
+        """,
+        local_url,
     )
-    flags = ("--script", str(script), "--base-url", local_url, "--json")
-    ran = await voicechat("run", *flags, environ=environ_for(tmp_path))
-    assert set(told_of(ran).values()) == {"held"}

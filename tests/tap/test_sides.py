@@ -14,21 +14,17 @@ from voicechat.tap.session import MOST_BYTES, DeferredWork, Side
 TONE = (8_000 * np.sin(2 * np.pi * 400 * np.arange(24_000) / 24_000)).astype("<i2")
 
 
-def test_an_answer_that_comes_at_once_sounds_for_as_long_as_it_is() -> None:
+def test_a_response_that_comes_at_once_sounds_for_as_long_as_it_is_or_until_it_is_cut_off() -> None:
     side = Side()
     side.base64(base64.b64encode(TONE.tobytes()).decode(), 10.0)
     assert (side.look(10.5) or -99) > -20 and (side.look(10.99) or -99) > -20
     assert side.look(11.5) is None
-
-
-def test_an_answer_that_is_cut_off_is_silent() -> None:
-    side = Side()
-    side.base64(base64.b64encode(TONE.tobytes()).decode(), 10.0)
-    side.cut(10.2)
-    assert side.look(10.6) is None
-    side.base64("no base64 at all!", 11.0)
-    side.base64(None, 11.0)
-    assert side.look(11.1) is None
+    side.base64(base64.b64encode(TONE.tobytes()).decode(), 20.0)
+    side.cut(20.2)
+    assert side.look(20.6) is None
+    for nonsense in ("no base64 at all!", None):
+        side.base64(nonsense, 21.0)
+    assert side.look(21.1) is None
 
 
 def test_an_opus_packet_has_a_level() -> None:

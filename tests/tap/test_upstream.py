@@ -13,20 +13,16 @@ from voicechat.tap.upstream import Upstream, passed_on, secrets_of, shown_path
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
 
 
-@pytest.mark.parametrize(
-    ("given", "base"),
-    [
-        ("https://api.openai.com/v1", "https://api.openai.com/v1"),
-        ("wss://api.openai.com/v1/realtime", "https://api.openai.com/v1"),
-        ("127.0.0.1:8080", "http://127.0.0.1:8080/v1"),
-        ("https://res.openai.azure.com/openai/v1/", "https://res.openai.azure.com/openai/v1"),
-    ],
-)
-def test_an_upstream_may_be_written_as_people_write_addresses(given: str, base: str) -> None:
-    assert Upstream(given).base_url == base
+ADDRESSES = {
+    "https://api.openai.com/v1": "https://api.openai.com/v1",
+    "wss://api.openai.com/v1/realtime": "https://api.openai.com/v1",
+    "127.0.0.1:8080": "http://127.0.0.1:8080/v1",
+    "https://res.openai.azure.com/openai/v1/": "https://res.openai.azure.com/openai/v1",
+}
 
 
-def test_an_upstream_that_is_no_address_is_said_so() -> None:
+def test_an_upstream_may_be_written_as_people_write_addresses_or_is_refused() -> None:
+    assert {given: Upstream(given).base_url for given in ADDRESSES} == ADDRESSES
     with pytest.raises(SignallingError):
         Upstream("")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from openai import AsyncOpenAI
 
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
-from tests.tap.tapped import service, tapping
+from tests.support.service import Handler
+from tests.tap.tapped import Tapped, service, tapping
 
 KEY = "sk-tapped-0123456789abcdef"
 TIMEOUT = 10.0
+UPGRADE = {"Upgrade": "websocket", "Connection": "Upgrade"}
 
 
 def everywhere(folder: Path) -> str:
@@ -30,6 +34,13 @@ async def opened(request: web.Request, *protocols: str) -> web.WebSocketResponse
     return socket
 
 
+@asynccontextmanager
+async def through(handler: Handler, record: Path | None = None) -> AsyncIterator[tuple[Tapped, aiohttp.ClientSession]]:
+    """A tap before this service, and a client to call it with."""
+    async with service(handler) as url, tapping(url, record) as tapped, aiohttp.ClientSession() as http:
+        yield tapped, http
+
+
 async def echoing(request: web.Request) -> web.WebSocketResponse:
     socket = await opened(request)
     async for message in socket:
@@ -37,19 +48,6 @@ async def echoing(request: web.Request) -> web.WebSocketResponse:
             message.data.encode() if message.type is WSMsgType.TEXT else bytes(message.data), message.type
         )
     return socket
-
-
-async def test_a_session_with_the_local_server_goes_through_and_is_seen_from_both_sides() -> None:
-    async with local_server() as server, tapping(server.base_url) as tapped, aiohttp.ClientSession() as http:
-        async with http.ws_connect(f"{tapped.base_url}/realtime?model=any") as socket:
-            created = await socket.receive_json(timeout=TIMEOUT)
-            await socket.send_str('{"type": "input_audio_buffer.clear"}')
-            cleared = await socket.receive_json(timeout=TIMEOUT)
-        assert created["session"]["model"] == "any" and cleared["type"] == "input_audio_buffer.cleared"
-        await eventually(lambda: "tap.ended" in tapped.types())
-        assert tapped.types("in")[0] == "session.created" and tapped.types("out") == ["input_audio_buffer.clear"]
-        assert tapped.find("tap.ended")["by"] == "client"
-        assert tapped.sessions[0].model.state.connection.phase == "ended"
 
 
 async def test_the_openai_package_talks_through_it() -> None:
@@ -78,7 +76,7 @@ async def test_headers_query_and_subprotocols_reach_the_service_as_the_client_se
         seen.update(headers=dict(request.headers), path=request.raw_path)
         return await opened(request, "realtime")
 
-    async with service(answer) as url, tapping(url, tmp_path) as tapped, aiohttp.ClientSession() as http:
+    async with through(answer, tmp_path) as (tapped, http):
         protocols = ("realtime", f"openai-insecure-api-key.{KEY}")
         headers = {"Authorization": f"Bearer {KEY}", "OpenAI-Beta": "realtime=v1", "X-Mine": "yes"}
         asked = f"{tapped.base_url}/realtime?model=a%20b&api-key={KEY}"
@@ -98,7 +96,7 @@ async def test_secrets_inside_events_travel_on_and_are_neither_shown_nor_recorde
         "session": {"tools": [{"type": "mcp", "authorization": "very-private-1", "headers": {"X": "very-private-2"}}]},
         "note": f"my key is {KEY}",
     }
-    async with service(echoing) as url, tapping(url, tmp_path) as tapped, aiohttp.ClientSession() as http:
+    async with through(echoing, tmp_path) as (tapped, http):
         async with http.ws_connect(f"{tapped.base_url}/realtime", headers={"api-key": KEY}) as socket:
             await socket.send_str(json.dumps(update))
             assert json.loads(await socket.receive_str(timeout=TIMEOUT)) == update
@@ -116,7 +114,7 @@ async def test_text_binary_ping_and_pong_pass_byte_for_byte_and_are_not_answered
         (b"unasked", WSMsgType.PONG),
         (b"", WSMsgType.TEXT),
     ]
-    async with service(echoing) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
+    async with through(echoing) as (tapped, http):
         async with http.ws_connect(f"{tapped.base_url}/realtime", autoping=False) as socket:
             for raw, kind in frames:
                 await socket.send_frame(raw, kind)
@@ -127,7 +125,7 @@ async def test_text_binary_ping_and_pong_pass_byte_for_byte_and_are_not_answered
 
 async def test_a_frame_of_twenty_megabytes_goes_there_and_back_whole() -> None:
     huge = json.dumps({"type": "input_audio_buffer.append", "audio": "QUJD" * 5_000_000})
-    async with service(echoing) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
+    async with through(echoing) as (tapped, http):
         async with http.ws_connect(f"{tapped.base_url}/realtime", max_msg_size=0) as socket:
             await socket.send_str(huge)
             assert await socket.receive_str(timeout=30) == huge
@@ -142,9 +140,8 @@ async def test_a_refusal_reaches_the_client_with_its_status_headers_and_body() -
         headers = {"Content-Type": "application/json", "x-request-id": "req_1", "Retry-After": "7"}
         return web.Response(status=401, body=body, headers=headers)
 
-    async with service(refuse) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
-        upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
-        headers = {**upgrade, "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
+    async with through(refuse) as (tapped, http):
+        headers = {**UPGRADE, "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "MDEyMzQ1Njc4OWFiY2RlZg=="}
         async with http.get(f"{tapped.base_url}/realtime", headers=headers) as reply:
             assert (reply.status, await reply.read()) == (401, body)
             assert reply.headers["x-request-id"] == "req_1" and reply.headers["Retry-After"] == "7"
@@ -156,12 +153,8 @@ async def test_a_redirect_is_the_clients_to_follow() -> None:
     async def move(request: web.Request) -> web.Response:
         return web.Response(status=307, headers={"Location": "https://example.com/v1/realtime"})
 
-    async with service(move) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
-        async with http.get(
-            f"{tapped.base_url}/realtime",
-            headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-            allow_redirects=False,
-        ) as reply:
+    async with through(move) as (tapped, http):
+        async with http.get(f"{tapped.base_url}/realtime", headers=UPGRADE, allow_redirects=False) as reply:
             assert (reply.status, reply.headers["Location"]) == (307, "https://example.com/v1/realtime")
 
 
@@ -177,7 +170,7 @@ async def test_close_codes_and_reasons_go_both_ways() -> None:
             await socket.close(code=4004, message=b"the session has expired")
         return socket
 
-    async with service(end) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
+    async with through(end) as (tapped, http):
         async with http.ws_connect(f"{tapped.base_url}/realtime") as socket:
             await socket.send_str("{}")
             message = await socket.receive(timeout=TIMEOUT)
@@ -198,7 +191,7 @@ async def test_a_service_that_dies_takes_the_client_with_it_and_without_a_close_
         request.transport.abort()
         return socket
 
-    async with service(die) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
+    async with through(die) as (tapped, http):
         async with http.ws_connect(f"{tapped.base_url}/realtime") as socket:
             await socket.send_str("{}")
             message = await socket.receive(timeout=TIMEOUT)
@@ -229,25 +222,29 @@ async def test_a_client_that_vanishes_is_gone_for_the_service_too() -> None:
 
 async def test_a_service_that_is_not_there_is_said_so_to_client_and_screen() -> None:
     async with tapping("http://127.0.0.1:9/v1") as tapped, aiohttp.ClientSession() as http:
-        headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
-        async with http.get(f"{tapped.base_url}/realtime", headers=headers) as reply:
+        async with http.get(f"{tapped.base_url}/realtime", headers=UPGRADE) as reply:
             assert reply.status == 502 and (await reply.json())["error"]["code"] == "upstream_unreachable"
         assert "cannot be reached" in str(tapped.find("tap.ended")["reason"])
 
 
 async def test_a_page_from_another_computer_is_kept_out() -> None:
-    async with service(echoing) as url, tapping(url) as tapped, aiohttp.ClientSession() as http:
-        async with http.get(f"{tapped.base_url}/models", headers={"Origin": "https://example.com"}) as reply:
-            assert reply.status == 403
-        async with http.get(f"{tapped.base_url}/models", headers={"Host": "evil.example"}) as reply:
-            assert reply.status == 403
+    async with through(echoing) as (tapped, http):
+        for headers in ({"Origin": "https://example.com"}, {"Host": "evil.example"}):
+            async with http.get(f"{tapped.base_url}/models", headers=headers) as reply:
+                assert reply.status == 403
 
 
-async def test_every_client_has_a_session_of_its_own() -> None:
+async def test_every_client_has_a_session_of_its_own_seen_from_both_sides() -> None:
     async with local_server() as server, tapping(server.base_url) as tapped, aiohttp.ClientSession() as http:
         for _ in range(2):
-            async with http.ws_connect(f"{tapped.base_url}/realtime") as socket:
-                await socket.receive_json(timeout=TIMEOUT)
+            async with http.ws_connect(f"{tapped.base_url}/realtime?model=any") as socket:
+                created = await socket.receive_json(timeout=TIMEOUT)
+                await socket.send_str('{"type": "input_audio_buffer.clear"}')
+                cleared = await socket.receive_json(timeout=TIMEOUT)
+            assert created["session"]["model"] == "any" and cleared["type"] == "input_audio_buffer.cleared"
         await eventually(lambda: tapped.types().count("tap.ended") == 2)
         assert [one.caller.number for one in tapped.sessions] == [1, 2]
         assert len({one.model.state.configuration.effective["id"] for one in tapped.sessions}) == 2
+        assert tapped.types("in")[0] == "session.created" and tapped.types("out") == ["input_audio_buffer.clear"] * 2
+        assert tapped.find("tap.ended")["by"] == "client"
+        assert tapped.sessions[0].model.state.connection.phase == "ended"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.each import each
 from voicechat.errors import ConfigError
 from voicechat.token_server import AccessRules, names_this_computer, read_origin
 
@@ -12,11 +13,12 @@ HERE = {"Host": "127.0.0.1:8766"}
 PAGE = "https://app.example"
 
 
-def test_a_program_of_this_computer_is_let_in() -> None:
+def test_a_program_of_this_computer_is_let_in_and_with_an_access_token_by_any_name() -> None:
     assert AccessRules().refusal(HERE) is None and AccessRules().has_access(HERE)
+    assert AccessRules(ACCESS).refusal({"Host": "tokens.example"}) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("headers", "error"),
     [
         ({"Host": "evil.example:8766"}, "wrong_host"),
@@ -51,7 +53,7 @@ def test_a_preflight_grants_get_and_the_access_header_only() -> None:
     assert AccessRules(origins=frozenset({PAGE})).preflight({"Origin": "https://evil.example"}) is None
 
 
-@pytest.mark.parametrize(
+@each(
     ("shown", "is_right"),
     [
         (f"Bearer {ACCESS}", True),
@@ -70,37 +72,25 @@ def test_the_access_token_must_be_shown_whole(shown: str, is_right: bool) -> Non
     assert ACCESS not in repr(AccessRules(ACCESS))
 
 
-def test_with_an_access_token_any_name_of_the_server_will_do() -> None:
-    assert AccessRules(ACCESS).refusal({"Host": "tokens.example"}) is None
+OURS = ("localhost", "localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8766")
+OTHERS = ("", "localhost.evil", "192.168.1.2", "[::2]", "127.0.0.1.evil.example", "[bad")
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:1", "127.0.0.1", "127.9.9.9:80", "[::1]:8766"])
-def test_names_of_this_computer(host: str) -> None:
-    assert names_this_computer(host)
+def test_names_of_this_computer_are_told_from_others() -> None:
+    assert [names_this_computer(host) for host in (*OURS, *OTHERS)] == [True] * len(OURS) + [False] * len(OTHERS)
 
 
-@pytest.mark.parametrize("host", ["", "localhost.evil", "192.168.1.2", "[::2]", "127.0.0.1.evil.example", "[bad"])
-def test_names_of_other_computers(host: str) -> None:
-    assert not names_this_computer(host)
+ORIGINS = {
+    "https://app.example": "https://app.example",
+    "https://app.example/": "https://app.example",
+    "https://APP.example:443": "https://app.example",
+    "http://127.0.0.1:5173": "http://127.0.0.1:5173",
+    "http://[::1]:80": "http://[::1]",
+}
 
 
-@pytest.mark.parametrize(
-    ("text", "origin"),
-    [
-        ("https://app.example", "https://app.example"),
-        ("https://app.example/", "https://app.example"),
-        ("https://APP.example:443", "https://app.example"),
-        ("http://127.0.0.1:5173", "http://127.0.0.1:5173"),
-        ("http://[::1]:80", "http://[::1]"),
-    ],
-)
-def test_an_origin_is_read_as_browsers_send_it(text: str, origin: str) -> None:
-    assert read_origin(text) == origin
-
-
-@pytest.mark.parametrize(
-    "text", ["*", "https://*.example", "app.example", "https://a/b", "null", "https://a:x", "ws://a"]
-)
-def test_what_is_no_origin_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="no origin"):
-        read_origin(text)
+def test_an_origin_is_read_as_browsers_send_it_and_what_is_none_is_refused() -> None:
+    assert {text: read_origin(text) for text in ORIGINS} == ORIGINS
+    for text in ("*", "https://*.example", "app.example", "https://a/b", "null", "https://a:x", "ws://a"):
+        with pytest.raises(ConfigError, match="no origin"):
+            read_origin(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.each import each
 from voicechat.token_server import Rates, client_of
 
 
@@ -16,23 +17,14 @@ def test_so_many_in_any_minute_and_then_the_time_to_wait() -> None:
     assert rates.wait("a", 60.1) == pytest.approx(9.9)
 
 
-def test_a_refused_request_costs_no_further_waiting() -> None:
+def test_a_refused_request_costs_no_further_waiting_and_a_burst_is_counted_once() -> None:
     rates = Rates(1)
-    rates.wait("a", 0.0)
-    for now in range(1, 60):
-        assert rates.wait("a", float(now)) == pytest.approx(60.0 - now)
-    assert rates.wait("a", 60.0) == 0.0
-
-
-def test_a_burst_is_counted_once_however_long_it_is() -> None:
-    rates = Rates(2)
-    for _ in range(50):
-        rates.wait("a", 0.0)
-    assert rates.bursts == 1
-    rates.wait("a", 61.0)
-    rates.wait("a", 61.0)
-    rates.wait("a", 61.0)
-    assert rates.bursts == 2
+    for burst in (1, 2):
+        began = 60.0 * (burst - 1)
+        assert rates.wait("a", began) == 0.0
+        for now in range(1, 60):
+            assert rates.wait("a", began + now) == pytest.approx(60.0 - now)
+        assert rates.bursts == burst
 
 
 def test_many_clients_never_take_more_room() -> None:
@@ -45,7 +37,7 @@ def test_many_clients_never_take_more_room() -> None:
 PROXY = frozenset({"10.0.0.1"})
 
 
-@pytest.mark.parametrize(
+@each(
     ("peer", "forwarded", "who"),
     [
         ("9.9.9.9", "1.2.3.4", "9.9.9.9"),

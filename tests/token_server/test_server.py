@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.support.each import each
 from tests.support.service import Seen, always, listening
 from voicechat.token_server import AccessRules, TokenServer
 from voicechat.transports.target import LineTarget
@@ -24,11 +25,6 @@ from voicechat.transports.tokens import Token, from_token_url, mint
 KEY = "sk-standard-0123456789"
 ACCESS = "access-0123456789abcdef"
 PAGE = "https://app.example"
-
-
-def good() -> tuple[Any, list[Seen]]:
-    body = {"value": "ek_1", "expires_at": int(time.time()) + 600, "session": {"model": "gpt-realtime"}}
-    return always(200, json.dumps(body), Date=formatdate(usegmt=True))
 
 
 @dataclass
@@ -71,6 +67,15 @@ async def tokens_of(upstream: str, access_rules: AccessRules | None = None, **mo
             await server.stop()
 
 
+@asynccontextmanager
+async def tokens(access_rules: AccessRules | None = None, **more: Any) -> AsyncIterator[tuple[Service, list[Seen]]]:
+    """A token server before a service that gives tokens, and what that was asked."""
+    body = {"value": "ek_1", "expires_at": int(time.time()) + 600, "session": {"model": "gpt-realtime"}}
+    handler, seen = always(200, json.dumps(body), Date=formatdate(usegmt=True))
+    async with listening(handler) as upstream, tokens_of(upstream, access_rules, **more) as service:
+        yield service, seen
+
+
 async def shown_out(service: Service, sent: bytes) -> Literal[True] | bytes:
     """True when the connection was closed without a word, else what was said."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.server.port)
@@ -86,24 +91,18 @@ async def shown_out(service: Service, sent: bytes) -> Literal[True] | bytes:
 
 
 async def test_one_body_satisfies_clients_of_both_interfaces() -> None:
-    handler, seen = good()
-    async with listening(handler) as upstream, tokens_of(upstream) as service:
+    async with tokens() as (service, seen):
         got = await service.get()
         token = await from_token_url(service.http, service.url(), "", time.time())
+        shapes = [await service.get(f"/session?shape={shape}") for shape in ("ga", "beta", "round")]
     assert got.status == 200 and got.headers["Cache-Control"] == "no-store"
     assert got.body["value"] == got.body["client_secret"]["value"] == token.value == "ek_1"
     assert got.body["expires_at"] == got.body["client_secret"]["expires_at"]
     assert got.body["session"] == {"model": "gpt-realtime"}
+    assert [set(one.body) for one in shapes[:2]] == [{"value", "expires_at", "session"}, {"client_secret"}]
+    assert shapes[2].status == 400
     assert seen[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in json.dumps(got.body)
-
-
-async def test_one_shape_alone_can_be_asked_for() -> None:
-    handler, _ = good()
-    async with listening(handler) as upstream, tokens_of(upstream) as service:
-        assert set((await service.get("/session?shape=ga")).body) == {"value", "expires_at", "session"}
-        assert set((await service.get("/session?shape=beta")).body) == {"client_secret"}
-        assert (await service.get("/session?shape=round")).status == 400
 
 
 @pytest.mark.parametrize(
@@ -147,8 +146,7 @@ async def test_a_service_that_hangs_or_is_not_there_is_told_apart() -> None:
 
 
 async def test_who_comes_too_often_waits_and_is_counted() -> None:
-    handler, seen = good()
-    async with listening(handler) as upstream, tokens_of(upstream, per_minute=2) as service:
+    async with tokens(per_minute=2) as (service, seen):
         statuses = [(await service.get()).status for _ in range(5)]
         got = await service.get()
         stats = (await service.get("/stats")).body
@@ -166,29 +164,21 @@ async def test_who_comes_too_often_waits_and_is_counted() -> None:
     }
 
 
-async def test_behind_a_proxy_each_visitor_of_it_is_counted_alone() -> None:
-    handler, _ = good()
-    proxies = frozenset({"127.0.0.1"})
-    async with (
-        listening(handler) as upstream,
-        tokens_of(upstream, AccessRules(ACCESS), per_minute=1, proxies=proxies) as s,
-    ):
+@pytest.mark.parametrize(
+    ("proxies", "statuses"), [({"127.0.0.1"}, [200, 429, 200, 429]), (set(), [200, 429, 429, 429])]
+)
+async def test_only_behind_a_trusted_proxy_each_visitor_of_it_is_counted_alone(
+    proxies: set[str], statuses: list[int]
+) -> None:
+    asked = ["1.1.1.1", "1.1.1.1", "2.2.2.2", "9.9.9.9, 1.1.1.1"]
+    async with tokens(AccessRules(ACCESS), per_minute=1, proxies=frozenset(proxies)) as (service, _):
         access = f"Bearer {ACCESS}"
-        asked = ["1.1.1.1", "1.1.1.1", "2.2.2.2", "9.9.9.9, 1.1.1.1"]
-        statuses = [(await s.get(Authorization=access, X_Forwarded_For=who)).status for who in asked]
-    assert statuses == [200, 429, 200, 429]
-
-
-async def test_without_a_proxy_nobody_changes_who_he_is() -> None:
-    handler, _ = good()
-    async with listening(handler) as upstream, tokens_of(upstream, per_minute=1) as service:
-        statuses = [(await service.get(X_Forwarded_For=f"1.1.1.{n}")).status for n in range(3)]
-    assert statuses == [200, 429, 429]
+        got = [(await service.get(Authorization=access, X_Forwarded_For=who)).status for who in asked]
+    assert got == statuses
 
 
 async def test_the_access_token_guards_tokens_and_counts_but_not_health() -> None:
-    handler, seen = good()
-    async with listening(handler) as upstream, tokens_of(upstream, AccessRules(ACCESS)) as service:
+    async with tokens(AccessRules(ACCESS)) as (service, seen):
         assert [(await service.get(path)).status for path in ("/session", "/stats", "/healthz")] == [401, 401, 200]
         got = await service.get(Authorization="Bearer wrong-0123456789abc")
         assert (got.status, got.body["error"]) == (401, "access_required")
@@ -198,18 +188,16 @@ async def test_the_access_token_guards_tokens_and_counts_but_not_health() -> Non
 
 
 async def test_access_tokens_cannot_be_tried_out() -> None:
-    handler, _ = good()
-    async with listening(handler) as upstream, tokens_of(upstream, AccessRules(ACCESS)) as service:
+    async with tokens(AccessRules(ACCESS)) as (service, _):
         statuses = [(await service.get(Authorization=f"Bearer guess-{n}")).status for n in range(32)]
         right = await service.get(Authorization=f"Bearer {ACCESS}")
     assert statuses == [401] * 30 + [429] * 2 and right.status == 429
 
 
 async def test_a_browser_asks_first_and_then_reads_the_answer_of_a_named_page_only() -> None:
-    handler, seen = good()
     access_rules = AccessRules(ACCESS, frozenset({PAGE}))
     asks = {"Access_Control_Request_Method": "GET", "Access_Control_Request_Headers": "authorization"}
-    async with listening(handler) as upstream, tokens_of(upstream, access_rules) as service:
+    async with tokens(access_rules) as (service, seen):
         asked = await service.get(method="OPTIONS", Origin=PAGE, **asks)
         answered = await service.get(Origin=PAGE, Authorization=f"Bearer {ACCESS}")
         stranger = await service.get(method="OPTIONS", Origin="https://evil.example", **asks)
@@ -225,26 +213,20 @@ async def test_a_browser_asks_first_and_then_reads_the_answer_of_a_named_page_on
 
 
 async def test_a_page_that_calls_itself_this_computer_is_not_fooled_in() -> None:
-    handler, seen = good()
-    async with listening(handler) as upstream, tokens_of(upstream) as service:
+    async with tokens() as (service, seen):
         got = await service.get(Host="evil.example")
     assert (got.status, got.body["error"]) == (403, "wrong_host") and not seen
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "status"), [("POST", "/session", 405), ("GET", "/", 404), ("HEAD", "/session", 405)]
-)
+@each(("method", "path", "status"), [("POST", "/session", 405), ("GET", "/", 404), ("HEAD", "/session", 405)])
 async def test_there_is_nothing_else(method: str, path: str, status: int) -> None:
     async with tokens_of("http://127.0.0.1:9") as service:
-        async with service.http.request(method, service.url(path)) as response:
-            assert response.status == status
-            if method != "HEAD":
-                assert set(await response.json()) == {"error", "message"}
+        got = await service.get(path, method)
+    assert got.status == status and (method == "HEAD" or set(got.body) == {"error", "message"})
 
 
 async def test_a_large_body_is_not_taken() -> None:
-    handler, _ = good()
-    async with listening(handler) as upstream, tokens_of(upstream) as service:
+    async with tokens() as (service, _):
         reader, writer = await asyncio.open_connection("127.0.0.1", service.server.port)
         writer.write(b"GET /session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999\r\n\r\n")
         said = await asyncio.wait_for(reader.read(), 5)

@@ -60,9 +60,13 @@ async def test_public_functions_are_tools_and_nothing_else(tmp_path: Path) -> No
     assert await made["look"].invoke({"place": {"city": "Paris"}}) == "Paris"
 
 
-async def test_all_names_what_is_offered(tmp_path: Path) -> None:
+async def test_all_names_what_is_offered_and_a_file_may_import_its_neighbour(tmp_path: Path) -> None:
     made = await tools(written(tmp_path, "__all__ = ['b']\ndef a() -> None: ...\ndef b() -> None: ...\n"))
     assert list(made) == ["b"]
+    written(tmp_path, "ANSWER = 42\n", "neighbour_of_mine.py")
+    text = "from neighbour_of_mine import ANSWER\ndef ask() -> int:\n    return ANSWER\n"
+    made = await tools(written(tmp_path, text))
+    assert await made["ask"].invoke({}) == 42
 
 
 @pytest.mark.parametrize(
@@ -94,13 +98,6 @@ async def test_a_file_that_is_not_there_and_one_that_never_ends_are_told(
     monkeypatch.setattr(toolbox, "LOAD_LIMIT", 0.2)
     with pytest.raises(ConfigError, match="took more than"):
         await load_file(written(tmp_path, "import threading\nthreading.Event().wait(20)\n"))
-
-
-async def test_a_file_may_import_its_neighbour(tmp_path: Path) -> None:
-    written(tmp_path, "ANSWER = 42\n", "neighbour_of_mine.py")
-    text = "from neighbour_of_mine import ANSWER\ndef ask() -> int:\n    return ANSWER\n"
-    made = await tools(written(tmp_path, text))
-    assert await made["ask"].invoke({}) == 42
 
 
 async def test_asynchronous_functions_share_a_loop_so_that_what_they_keep_stays_usable(tmp_path: Path) -> None:

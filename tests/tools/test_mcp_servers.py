@@ -32,33 +32,24 @@ async def running(tmp_path: Path, *arguments: str, **more: object) -> AsyncItera
             await server.close()
 
 
-async def test_its_tools_are_listed_with_their_schemas_and_called(tmp_path: Path) -> None:
-    async with running(tmp_path) as (server, told):
+async def test_its_tools_are_listed_with_their_schemas_called_and_refused_in_its_words(tmp_path: Path) -> None:
+    async with running(tmp_path, pass_env=("SHOWN_TOKEN",), env={"MODE": "quiet"}) as (server, told):
         tools = {tool.name: tool for tool in await server.start()}
         assert tools["add"].description == "Add two whole numbers."
         assert tools["add"].parameters["required"] == ["first", "second"]
-        assert await server.call("add", {"first": 2, "second": 40}) == "42"
         assert await server.call("shout", {"text": "quietly"}) == "QUIETLY"
+        assert await server.call("papers", {}) == "Here:\nthe memo itself\n[resource two: memo://two]"
+        for name, arguments, why in (("fail", {}, "it is broken"), ("add", {"first": 1}, "error"), ("no_such", {}, "")):
+            with pytest.raises(ToolError, match=why or None):
+                await server.call(name, arguments)
+        shown = [await server.call("secret", {"name": name}) for name in ("SHOWN_TOKEN", "MODE", "HIDDEN_API_KEY")]
+        assert shown == ["a-token", "quiet", "unseen"], "it sees only the variables it was given"
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await server.call("wait", {"seconds": 30})
+        assert await server.call("add", {"first": 2, "second": 40}) == "42", "a call that was given up hurts no other"
     assert told == []
     assert "as it must" in (tmp_path / "log").read_text()
-
-
-async def test_a_tool_that_fails_and_arguments_it_refuses_are_errors_with_its_words(tmp_path: Path) -> None:
-    async with running(tmp_path) as (server, _):
-        await server.start()
-        with pytest.raises(ToolError, match="it is broken"):
-            await server.call("fail", {})
-        with pytest.raises(ToolError, match="error"):
-            await server.call("add", {"first": 1})
-        with pytest.raises(ToolError):
-            await server.call("no_such_tool", {})
-        assert await server.call("add", {"first": 1, "second": 1}) == "2"
-
-
-async def test_a_text_in_a_resource_is_passed_on_and_a_link_is_named(tmp_path: Path) -> None:
-    async with running(tmp_path) as (server, _):
-        await server.start()
-        assert await server.call("papers", {}) == "Here:\nthe memo itself\n[resource two: memo://two]"
 
 
 def test_a_tool_without_parameters_is_offered_with_an_empty_list_of_them() -> None:
@@ -83,40 +74,17 @@ async def test_a_server_that_dies_is_told_once_and_its_tools_answer_with_an_erro
         assert "answer with an error" in told[0]
 
 
-async def test_a_server_that_ends_at_its_start_says_so(tmp_path: Path) -> None:
+async def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = RunningServer(LocalServer("files", ("/nowhere/server",)), {}, lambda words: None)
+    with pytest.raises(ToolError, match="files failed: there is no program /nowhere/server"):
+        await server.start()
+    await server.close()
     async with running(tmp_path, "dead") as (server, told):
         with pytest.raises(ToolError, match="MCP server test failed"):
             async with asyncio.timeout(20):
                 await server.start()
     assert told == []
-
-
-async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
-    server = RunningServer(LocalServer("files", ("/nowhere/server",)), {}, lambda words: None)
-    with pytest.raises(ToolError, match="files failed: there is no program /nowhere/server"):
-        await server.start()
-    await server.close()
-
-
-async def test_a_server_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mcp_servers, "START_LIMIT", 0.5)
     async with running(tmp_path, "slow") as (server, _):
         with pytest.raises(ToolError, match="did not answer within"):
             await server.start()
-
-
-async def test_it_sees_only_the_variables_it_was_given(tmp_path: Path) -> None:
-    async with running(tmp_path, pass_env=("SHOWN_TOKEN",), env={"MODE": "quiet"}) as (server, _):
-        await server.start()
-        assert await server.call("secret", {"name": "SHOWN_TOKEN"}) == "a-token"
-        assert await server.call("secret", {"name": "MODE"}) == "quiet"
-        assert await server.call("secret", {"name": "HIDDEN_API_KEY"}) == "unseen"
-
-
-async def test_a_call_that_is_given_up_does_not_hurt_the_next_one(tmp_path: Path) -> None:
-    async with running(tmp_path) as (server, _):
-        await server.start()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
-                await server.call("wait", {"seconds": 30})
-        assert await server.call("add", {"first": 1, "second": 2}) == "3"

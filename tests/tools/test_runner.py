@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from voicechat.core.effects import DropTools, RunTool
 from voicechat.core.events import ToolFinished
 from voicechat.tools.threads import LoopThread
@@ -63,7 +64,7 @@ async def test_results_are_json_and_texts_are_themselves() -> None:
     assert (await bench.outcome("nothing")).output == "null"
 
 
-@pytest.mark.parametrize(
+@each(
     ("arguments", "why"),
     [
         ('{"first": 1', "no valid JSON"),
@@ -79,6 +80,13 @@ async def test_wrong_arguments_come_back_in_words_the_model_can_mend_them_by(arg
     outcome = await Bench(add).outcome("add", arguments)
     assert why in json.loads(outcome.output)["error"]
     assert outcome.failed
+
+
+async def test_a_schema_may_not_make_us_fetch_anything() -> None:
+    bench = Bench(add)
+    bad = dataclasses.replace(bench.runner.tools["add"], parameters={"$ref": "http://127.0.0.1:9/schema.json"})
+    bench.runner.tools = {"add": bad}
+    assert "Unresolvable" in (await bench.outcome("add", {"first": 1})).failed
 
 
 async def test_whatever_a_tool_raises_is_told_with_the_line_of_its_file(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,7 +123,7 @@ async def test_whatever_a_tool_raises_is_told_with_the_line_of_its_file(capsys: 
     assert "KeyError" in capsys.readouterr().err
 
 
-async def test_results_nobody_can_write_down_are_told() -> None:
+async def test_results_too_long_are_cut_and_those_nobody_can_write_down_are_told() -> None:
     def thing() -> object:
         return object()
 
@@ -127,18 +135,14 @@ async def test_results_nobody_can_write_down_are_told() -> None:
     def stream() -> Any:
         yield 1
 
-    bench = Bench(thing, circle, stream)
-    assert "object cannot be written as JSON" in (await bench.outcome("thing")).failed
-    assert (await bench.outcome("circle")).failed
-    assert "generator cannot be written as JSON" in (await bench.outcome("stream")).failed
-
-
-async def test_a_long_result_is_cut_with_a_word_on_how_much() -> None:
     def much() -> str:
         return "x" * 1000
 
-    outcome = await Bench(much, largest=100).outcome("much")
-    assert outcome.output == "x" * 100 + "\n[cut: 900 of 1000 characters left out]"
+    bench = Bench(thing, circle, stream, much, largest=100)
+    assert (await bench.outcome("much")).output == "x" * 100 + "\n[cut: 900 of 1000 characters left out]"
+    assert "object cannot be written as JSON" in (await bench.outcome("thing")).failed
+    assert (await bench.outcome("circle")).failed
+    assert "generator cannot be written as JSON" in (await bench.outcome("stream")).failed
 
 
 async def test_a_tool_that_hangs_is_given_up_and_the_next_one_runs() -> None:
@@ -201,11 +205,3 @@ async def test_dropped_calls_are_never_told() -> None:
     release.set()
     await bench.runner.close()
     assert bench.told.empty()
-
-
-async def test_a_schema_may_not_make_us_fetch_anything() -> None:
-    bench = Bench(add)
-    tool = dataclasses.replace(bench.runner.tools["add"], parameters={"$ref": "http://127.0.0.1:9/schema.json"})
-    bench.runner.tools = {"add": tool}
-    outcome = await bench.outcome("add", {"first": 1})
-    assert "Unresolvable" in outcome.failed

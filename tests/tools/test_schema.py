@@ -100,7 +100,7 @@ def test_a_hint_is_told_as_this_schema(hint: Any, schema: Schema) -> None:
     assert schema_of(hint) == schema
 
 
-@pytest.mark.parametrize("hint", [Endless, complex, Callable[[int], int], type, Literal[b"x"], list[complex]])
+@each("hint", [Endless, complex, Callable[[int], int], type, Literal[b"x"], list[complex]])
 def test_what_json_cannot_hold_is_refused(hint: Any) -> None:
     with pytest.raises(UnfitError):
         schema_of(hint)
@@ -156,7 +156,7 @@ def numpy_style(city: str, day: str = "today") -> str:
     return city + day
 
 
-@pytest.mark.parametrize("function", [google, sphinx, numpy_style])
+@each("function", [google, sphinx, numpy_style])
 def test_the_three_styles_of_docstrings_say_the_same(function: Callable[..., str]) -> None:
     told = signature_of(function)
     assert told.description == "The weather of a city.\n\nTwo lines of it."

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.each import each
 from voicechat.config.settings import Settings
 from voicechat.core.effects import RunTool
 from voicechat.core.events import Event, ToolFinished, ToolOffer, ToolsNoted, ToolsOffered
@@ -106,13 +107,6 @@ async def test_a_server_that_does_not_come_up_is_told_and_the_talk_goes_on() -> 
     await desk.box.close()
 
 
-async def test_without_the_package_the_sentence_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mcp_servers.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
-    with pytest.raises(ConfigError, match="need the package mcp") as caught:
-        await Desk(Settings(mcp={"sums": LOCAL})).box.load()
-    assert ".[mcp]" in caught.value.hint
-
-
 async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alone() -> None:
     desk = Desk(Settings(mcp={"docs": REMOTE}), {"DOCS_TOKEN": 'tok"en-123456'})
     await desk.box.load()
@@ -130,12 +124,16 @@ async def test_a_remote_server_is_offered_and_its_token_is_seen_by_the_line_alon
     assert desk.box.placeholders.secrets == ('tok"en-123456',)
 
 
-async def test_a_token_that_is_not_set_is_named() -> None:
+async def test_a_token_that_is_not_set_and_a_missing_package_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="DOCS_TOKEN is not set"):
         await Desk(Settings(mcp={"docs": REMOTE})).box.load()
+    monkeypatch.setattr(mcp_servers.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="need the package mcp") as caught:
+        await Desk(Settings(mcp={"sums": LOCAL})).box.load()
+    assert ".[mcp]" in caught.value.hint
 
 
-@pytest.mark.parametrize(
+@each(
     ("entry", "why"),
     [
         ({}, "needs either command"),
