@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -73,36 +72,21 @@ def plug_in(server: VirtualAudio) -> list[str]:
     return [mic, feed]
 
 
-@pytest.fixture
-def plugged(virtual_audio: VirtualAudio) -> list[str]:
-    return plug_in(virtual_audio)
-
-
-@pytest.fixture
-def wished(virtual_audio: VirtualAudio, plugged: list[str]) -> Iterator[Talk]:
-    talk = Talk(virtual_audio, mic="Headset")
-    assert talk.stream.problem == ""
-    assert talk.stream.mic_name == "Headset"
-    yield talk
-    talk.stream.close()
-
-
 @pytest.mark.audio
-def test_an_unplugged_microphone_is_replaced_until_it_is_back(
-    virtual_audio: VirtualAudio, plugged: list[str], wished: Talk
-) -> None:
-    assert wished.listens_to() == "usb"
-    until(wished.is_watched, WITHIN, "nobody watches")
+def test_an_unplugged_microphone_is_replaced_until_it_is_back(virtual_audio: VirtualAudio) -> None:
+    plugged = plug_in(virtual_audio)
+    talk = Talk(virtual_audio, mic="Headset")
+    assert (talk.stream.problem, talk.stream.mic_name, talk.listens_to()) == ("", "Headset", "usb")
+    until(talk.is_watched, WITHIN, "nobody watches")
     for module in plugged:
         virtual_audio.tell("unload-module", module)
-    gone = wished.wait_for(1)
-    assert gone.name == "Remapped Monitor of Null Output"
-    assert wished.listens_to() == "vmic"
+    gone = talk.wait_for(1)
+    assert (gone.name, talk.listens_to()) == ("Remapped Monitor of Null Output", "vmic")
     plug_in(virtual_audio)
-    back = wished.wait_for(2)
+    back = talk.wait_for(2)
     assert (back.name, back.why) == ("Headset", "Headset is there again")
-    assert wished.listens_to() == "usb"
-    assert wished.stream.problem == ""
+    assert (talk.listens_to(), talk.stream.problem) == ("usb", "")
+    talk.stream.close()
 
 
 @pytest.mark.audio

@@ -28,6 +28,7 @@ Source #57
 Source #58
 	Name: broken
 """
+ALSA = {"name": "ALSA", "default_input_device": 0, "default_output_device": 0}
 SINKS = "Sink #40\n\tName: alsa_output.pci\n\tDescription: Built-in Audio\n\tSample Specification: s32le 2ch 48000Hz\n"
 
 
@@ -44,23 +45,17 @@ def test_monitors_are_no_microphones_and_names_are_read_whole() -> None:
     assert (server.default_source, server.default_sink) == ("bluez_input.AA_BB", "alsa_output.pci")
 
 
-def test_a_user_who_chose_for_every_program_has_chosen_for_us() -> None:
+def test_what_the_user_chose_for_every_program_counts_and_nonsense_is_no_device() -> None:
     assert parse(INFO, SOURCES, SINKS, environ={"PULSE_SOURCE": "alsa_input.pci"}).default_source == "alsa_input.pci"
-
-
-def test_whatever_else_a_server_prints_is_no_device() -> None:
     server = parse("", "nonsense\nSource #\nSource #x\n\tName: y\n", "Sink #1\n\tDescription: nameless\n")
     assert (server.sources, server.sinks, server.default_source) == ((), (), "")
-
-
-def test_without_pactl_there_is_no_server_to_ask() -> None:
-    assert ask_server({"PATH": "/nonexistent"}) is None
+    assert ask_server({"PATH": "/nonexistent"}) is None, "without pactl"
 
 
 def test_the_servers_devices_are_listed_between_its_default_and_raw_cards() -> None:
     devices = arrange(
         [raw(0, "USB (hw:1,0)"), raw(3, "pulse"), raw(4, "default")],
-        [{"name": "ALSA", "default_input_device": 0, "default_output_device": 0}],
+        [ALSA],
         parse(INFO, SOURCES, SINKS),
     )
     names = [device.name for device in devices.inputs]
@@ -77,7 +72,7 @@ def test_two_devices_of_one_make_are_told_apart() -> None:
     twins = "".join(f"Source #{n}\n\tName: usb.{n}\n\tDescription: USB Mic\n\tMonitor of Sink: n/a\n" for n in (1, 2))
     devices = arrange(
         [raw(0, "pulse")],
-        [{"name": "ALSA", "default_input_device": 0, "default_output_device": 0}],
+        [ALSA],
         parse(INFO, twins, SINKS),
     )
     assert [device.name for device in devices.inputs] == ["pulse", "USB Mic (usb.1)", "USB Mic (usb.2)"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.each import each
 from voicechat.rtc.sdp import largest_message, only_opus, opus_payload_types, problem_with, with_opus_fec
 
 CHROME = "\r\n".join(
@@ -70,7 +70,7 @@ def test_a_bundle_only_section_is_not_a_refused_one() -> None:
     assert problem_with(CHROME.replace("a=bundle-only\r\n", "")) == "it has no channel for events"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "problem"),
     [
         ("", "it is not a session description"),
