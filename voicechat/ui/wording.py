@@ -1,8 +1,6 @@
-"""The deck's sentences: for every state of the microphone one answer to "am I being heard?", and why not.
+"""The deck's sentences: for every state of the microphone whether you are heard, and why not; money and tokens.
 
 Pure: records in, words out. A closed microphone always names who closed it and what opens it again (R4).
-
-Money and tokens in the words of the header, the glance and the numbers. What is not known is never written as 0.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from voicechat.core.view import ConnectionView, Lamp, MicView, ReplyView, TurnView
+from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, TurnView
 from voicechat.errors import ConfigError
 from voicechat.insight.metrics.ledger import Figures
 
@@ -239,124 +237,131 @@ def release_words(release: Release, key: str) -> str:
     return RELEASE_LONG[release].format(key=key)
 
 
+BADGES: Mapping[MicState, tuple[str, str, Tone]] = {
+    "muted": ("○", "MUTED", "plain"),
+    "paused": ("○", "MIC PAUSED", "plain"),
+    "barge-in-ready": ("◐", "MIC READY", "plain"),
+    "keeping": ("◉", "KEEPING {seconds:.1f} s", "waiting"),
+    "line-lost": ("▲", "MIC CLOSED", "warning"),
+    "budget-spent": ("▲", "MIC CLOSED", "warning"),
+    "device-lost": ("▲", "MIC LOST", "warning"),
+    "no-microphone": ("✕", "NO MICROPHONE", "error"),
+    "unknown": ("▲", "MIC UNKNOWN", "warning"),
+}
+ON_AIR_BADGES: Mapping[MicState, str] = {
+    "latched": "ON AIR · LATCHED",
+    "tail": "ON AIR · TAIL",
+    "remote": "ON AIR · REMOTE",
+}
+SENTENCES: Mapping[MicState, tuple[str, str]] = {
+    "held": ("{ptt} is down · release it to send", "sending {seconds:.1f} s · {release}"),
+    "latched": ("mic stays open · press {ptt} to stop", "closes itself after 8 s of silence or 2:00"),
+    "tail": ("sending your last words", "{tail}"),
+    "hands-free": ("open mic · {open}", "{used}"),
+    "remote": ("opened by voicechat ctl · {left}", "{ptt} takes over · {mute} mutes"),
+    "flat": ("but nothing comes in: flat for {flat:.0f} s", "{cure} · {devices} devices"),
+    "too-loud": ("too loud: {clipped:.0f} % clipped", "lower the input level of {name}"),
+    "muted": ("by you · {mute} opens it again", "{ptt} does not override a mute"),
+    "paused": ("paused by you · {ptt} opens it again", "{used}"),
+    "barge-in-ready": (
+        "{voice} is speaking · talk over it to cut in",
+        "held until voice is confirmed · {back} stops the answer",
+    ),
+    "half-duplex": ("{voice} is speaking · opens 0.3 s after the last sound", "{half} · {back} stops the answer"),
+    "restoring": ("opens in {remaining:.1f} s", "waiting for the last echo to fade"),
+    "idle": ("push-to-talk: hold {ptt} to speak", "{in_use} · {echo} · {release}"),
+    "thinking": ("{voice} is thinking · cut in any time", "push-to-talk: hold {ptt} to speak"),
+    "no-line": (
+        "not connected yet · your first words are kept",
+        "hold {ptt} now: up to 10 s are kept until connected",
+    ),
+    "keeping": ("not sent yet: still connecting", "what you say now is sent first, up to 10 s"),
+    "budget-spent": (
+        "budget of {detail} is spent · {commands} and continue goes on",
+        "or start again with a larger voicechat --budget",
+    ),
+    "configuring": ("waiting for the server to accept the settings", "the microphone opens then"),
+    "no-microphone": ("{no_device}", "you can type: {type} · {devices} picks a device · {again} tries again"),
+    "unfocused": ("this window lost the keyboard, so the key counts as released", "hold {ptt} again"),
+    "unknown": ("the engine does not respond · {seconds:.0f} s", "{unheard}"),
+    "ended": ("the session is over", "new starts another: press {commands} and write new"),
+}
+"""State -> the sentence and the line under it. Parts between dots that come out empty are left out."""
+
+
 def mic_words(scene: Scene) -> MicWords:
     """The badge, the sentence and the line under it."""
-    glyph, badge, tone = _badge(scene.mic)
-    sentence, second = (without_keys(words) for words in _sentences(scene))
-    sentence = sentence or scene.mic.reason
-    return MicWords(glyph, badge, tone, sentence, second, scene.mic.lamps, scene.mic.is_on_air)
-
-
-def _badge(mic: MicView) -> tuple[str, str, Tone]:
+    mic = scene.mic
+    glyph, badge, tone = BADGES.get(mic.state, ("○", "MIC CLOSED", "plain"))
     if mic.is_on_air:
-        suffix = {"latched": " · LATCHED", "tail": " · TAIL", "remote": " · REMOTE"}.get(mic.state, "")
-        return "●", f"ON AIR{suffix}", "live"
-    match mic.state:
-        case "muted":
-            return "○", "MUTED", "plain"
-        case "paused":
-            return "○", "MIC PAUSED", "plain"
-        case "barge-in-ready":
-            return "◐", "MIC READY", "plain"
-        case "keeping":
-            return "◉", f"KEEPING {mic.seconds:.1f} s", "waiting"
-        case "line-lost" | "budget-spent":
-            return "▲", "MIC CLOSED", "warning"
-        case "device-lost":
-            return "▲", "MIC LOST", "warning"
-        case "no-microphone":
-            return "✕", "NO MICROPHONE", "error"
-        case "unknown":
-            return "▲", "MIC UNKNOWN", "warning"
-    return "○", "MIC CLOSED", "plain"
+        glyph, badge, tone = "●", ON_AIR_BADGES.get(mic.state, "ON AIR"), "live"
+    badge = badge.format(seconds=mic.seconds)
+    sentence, second = (shown_parts(words) for words in _sentences(scene))
+    return MicWords(glyph, badge, tone, sentence or mic.reason, second, mic.lamps, mic.is_on_air)
 
 
 def _sentences(scene: Scene) -> tuple[str, str]:
-    mic, key, voice = scene.mic, scene.keys, scene.voice
+    mic = scene.mic
     match mic.state:
-        case "held":
-            return f"{key.talk} is down · release it to send", _join(f"sending {mic.seconds:.1f} s", _release(scene))
-        case "latched":
-            return f"mic stays open · press {key.talk} to stop", "closes itself after 8 s of silence or 2:00"
-        case "tail":
-            is_turn = mic.turn_mode == "push-to-talk"
-            return "sending your last words", "then it is sent as one turn" if is_turn else "spoken before it closed"
-        case "hands-free":
-            if mic.translates_to:
-                return f"open mic · what you say is spoken in {language_words(mic.translates_to)}", _devices(mic)
-            if mic.turn_mode == "transcribe":
-                return "open mic · what you say is only written down", _devices(mic)
-            heard = mic.lamps[2] == "yes"
-            return f"open mic · {voice} hears you" if heard else "open mic · waiting for your voice", _devices(mic)
-        case "remote":
-            left = "" if mic.remaining is None else f"{mic.remaining:.0f} s left"
-            return _join("opened by voicechat ctl", left), f"{key.talk} takes over · {key.mute} mutes"
-        case "flat":
-            cure = f"{_flat_cure(mic)} · {key.devices} devices"
-            return f"but nothing comes in: flat for {max(mic.seconds, 5):.0f} s", cure
-        case "too-loud":
-            return f"too loud: {scene.clipped * 100:.0f} % clipped", f"lower the input level of {_device(mic)}"
-        case "muted":
-            return f"by you · {key.mute} opens it again", f"{key.talk} does not override a mute"
-        case "paused":
-            return f"paused by you · {key.talk} opens it again", _devices(mic)
-        case "barge-in-ready":
-            kept = f"held until voice is confirmed · {key.stop} stops the answer"
-            return f"{voice} is speaking · talk over it to cut in", kept
-        case "half-duplex":
-            cure = f"barge-in off: {key.barge_in} turns it on · {key.stop} stops the answer"
-            if mic.barge_in:
-                cure = f"its echo is not cancelled · {key.stop} stops the answer"
-            return f"{voice} is speaking · opens 0.3 s after the last sound", cure
-        case "restoring":
-            return f"opens in {mic.remaining or 0.3:.1f} s", "waiting for the last echo to fade"
-    return _closed_sentences(scene)
-
-
-def _closed_sentences(scene: Scene) -> tuple[str, str]:
-    mic, key, voice = scene.mic, scene.keys, scene.voice
-    match mic.state:
-        case "idle":
-            return f"push-to-talk: hold {key.talk} to speak", _join(mic.name, _echo(mic), _release(scene))
-        case "thinking":
-            return f"{voice} is thinking · cut in any time", f"push-to-talk: hold {key.talk} to speak"
-        case "no-line" if scene.connection.phase in ("refused", "lost"):
-            return _line_lost(scene)
-        case "no-line":
-            wait = f"hold {key.talk} now: up to 10 s are kept until connected"
-            return "not connected yet · your first words are kept", wait
-        case "keeping":
-            return "not sent yet: still connecting", "what you say now is sent first, up to 10 s"
-        case "budget-spent":
-            goes_on = f"{key.of('commands')} and continue goes on"
-            return f"budget of {mic.detail} is spent · {goes_on}", "or start again with a larger voicechat --budget"
-        case "configuring":
-            return "waiting for the server to accept the settings", "the microphone opens then"
         case "line-lost":
+            return _line_lost(scene)
+        case "no-line" if scene.connection.phase in ("refused", "lost"):
             return _line_lost(scene)
         case "device-lost":
             return _device_lost(scene)
-        case "no-microphone":
-            cures = (f"you can type: {key.type}", f"{key.devices} picks a device", f"{key.again} tries again")
-            return mic.detail or "no input device", _join(*cures)
-        case "unfocused":
-            return "this window lost the keyboard, so the key counts as released", f"hold {key.talk} again"
-        case "unknown":
-            return f"the engine does not respond · {mic.seconds:.0f} s", mic.hint or "what you say may not be heard"
         case "ended" if mic.hint:
             return mic.reason, mic.hint
-        case "ended":
-            return "the session is over", f"new starts another: press {key.of('commands')} and write new"
-    return mic.reason or "not connected", mic.hint
+    if mic.state not in SENTENCES:
+        return mic.reason or "not connected", mic.hint
+    values = _values(scene)
+    sentence, second = SENTENCES[mic.state]
+    return sentence.format_map(values), second.format_map(values)
+
+
+def _values(scene: Scene) -> Mapping[str, object]:
+    """What stands in the braces of `SENTENCES`."""
+    mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
+    barge_in = "" if mic.translates_to else f"barge-in {'on' if mic.barge_in else 'off'}"
+    half = "its echo is not cancelled" if mic.barge_in else f"barge-in off: {key.barge_in} turns it on"
+    names = ("ptt", "mute", "back", "type", "again", "devices", "commands")
+    return {name: key.of(name) for name in names} | {
+        "voice": scene.voice,
+        "seconds": mic.seconds,
+        "flat": max(mic.seconds, 5),
+        "remaining": mic.remaining or 0.3,
+        "left": "" if mic.remaining is None else f"{mic.remaining:.0f} s left",
+        "clipped": scene.clipped * 100,
+        "name": name,
+        "in_use": mic.name,
+        "echo": _echo(mic),
+        "used": f"{mic.name} · {_echo(mic)} · {barge_in}",
+        "release": release_words(scene.release, key.talk),
+        "open": _open_words(scene),
+        "tail": "then it is sent as one turn" if mic.turn_mode == "push-to-talk" else "spoken before it closed",
+        "half": half,
+        "detail": mic.detail,
+        "no_device": mic.detail or "no input device",
+        "cure": mic.hint or f"does {name} have its own mute switch?",
+        "unheard": mic.hint or "what you say may not be heard",
+    }
+
+
+def _open_words(scene: Scene) -> str:
+    mic = scene.mic
+    if mic.translates_to:
+        return f"what you say is spoken in {language_words(mic.translates_to)}"
+    if mic.turn_mode == "transcribe":
+        return "what you say is only written down"
+    return f"{scene.voice} hears you" if mic.lamps[2] == "yes" else "waiting for your voice"
 
 
 def _device_lost(scene: Scene) -> tuple[str, str]:
-    mic, key = scene.mic, scene.keys
+    mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
     if scene.keeps_waiting:
-        return f"{mic.name or 'the microphone'} was lost · waiting for it", f"{key.devices} chooses another"
+        return f"{name} was lost · waiting for it", f"{key.devices} chooses another"
     when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
-    ways = _join(f"{key.devices} chooses", f"{key.wait} keeps waiting for it" if scene.can_wait else mic.detail)
-    return f"{mic.name or 'the microphone'} was lost · {when}", ways
+    wait = f"{key.wait} keeps waiting for it" if scene.can_wait else mic.detail
+    return f"{name} was lost · {when}", f"{key.devices} chooses · {wait}"
 
 
 def _line_lost(scene: Scene) -> tuple[str, str]:
@@ -377,25 +382,9 @@ def _line_lost(scene: Scene) -> tuple[str, str]:
     return ago, f"{again} tries now · what was said stays here"
 
 
-def without_keys(text: str) -> str:
-    """A text of the deck without the parts that name a key which is none here."""
-    return " · ".join(part for part in text.split(" · ") if NO_KEY not in part) if NO_KEY in text else text
-
-
-def _join(*parts: str) -> str:
-    return " · ".join(part for part in parts if part)
-
-
-def _release(scene: Scene) -> str:
-    return release_words(scene.release, scene.keys.talk)
-
-
-def _device(mic: MicView) -> str:
-    return mic.name or "the microphone"
-
-
-def _flat_cure(mic: MicView) -> str:
-    return mic.hint or f"does {_device(mic)} have its own mute switch?"
+def shown_parts(text: str) -> str:
+    """Without the parts that are empty, or name a key which is none here."""
+    return " · ".join(part for part in text.split(" · ") if part and NO_KEY not in part)
 
 
 def _echo(mic: MicView) -> str:
@@ -409,21 +398,54 @@ def _echo(mic: MicView) -> str:
     return "half duplex" if mic.echo.endswith("half duplex") else mic.echo
 
 
-def _devices(mic: MicView) -> str:
-    barge_in = "" if mic.translates_to else f"barge-in {'on' if mic.barge_in else 'off'}"
-    return _join(mic.name, _echo(mic), barge_in)
+REPLIES: Mapping[ReplyState, tuple[str, str, str]] = {
+    "ready": ("○", "quiet", "ready"),
+    "listening": ("▸", "you", "listening {seconds}"),
+    "waiting": ("◌", "warning", "waiting for your turn"),
+    "thinking": ("◌", "warning", "thinking {seconds}"),
+    "speaking": ("♪", "assistant", "speaking {seconds}"),
+    "finishing": ("♪", "assistant", "finishing"),
+    "finished": ("○", "quiet", "finished · {seconds} heard"),
+    "cut": ("╳", "quiet", "{cut} at {seconds}"),
+    "stopped": ("╳", "quiet", "stopped by you"),
+    "cancelled-at-birth": ("╳", "quiet", "cancelled at start: {events} why"),
+    "failed": ("✕", "error", "failed{why}"),
+    "incomplete": ("▲", "warning", "incomplete{why}"),
+    "no-answer": ("▲", "warning", "no answer · {again} asks again"),
+    "no-session": ("○", "quiet", "no session"),
+}
+"""State of the answer -> glyph, colour, words."""
+UNHEARD: Mapping[ReplyState, str] = {
+    "speaking": "written, not heard",
+    "finishing": "written, not heard",
+    "finished": "finished · not heard",
+}
+"""The same without a loudspeaker."""
 
 
 def reply_words(scene: Scene) -> ReplyWords:
     """What the assistant is doing, and the one figure of the last answer."""
-    if scene.mic.state == "unknown":
+    reply, mic = scene.reply, scene.mic
+    is_calm = reply.state in ("ready", "listening", "waiting", "finished")
+    if mic.state == "unknown":
         return ReplyWords("▲", "warning", "no response", "what was said stays here")
-    if scene.mic.translates_to and scene.reply.state in ("ready", "listening", "waiting", "finished", "stopped"):
-        return ReplyWords("○", "quiet", f"translating to {scene.mic.translates_to}", "a live translation, no assistant")
-    if scene.mic.turn_mode == "transcribe" and scene.reply.state in ("ready", "listening", "waiting", "finished"):
+    if mic.translates_to and (is_calm or reply.state == "stopped"):
+        return ReplyWords("○", "quiet", f"translating to {mic.translates_to}", "a live translation, no assistant")
+    if mic.turn_mode == "transcribe" and is_calm:
         return ReplyWords("○", "quiet", "only writing down", _reply_second(scene))
-    glyph, color, text = _reply_state(scene.reply, scene.connection, scene.keys)
-    return ReplyWords(glyph, color, without_keys(text), _reply_second(scene))
+    glyph, color, text = REPLIES[reply.state]
+    if reply.unheard and reply.state in UNHEARD:
+        glyph, color, text = "○", "quiet", UNHEARD[reply.state]
+    elif reply.state == "no-session" and scene.connection.phase == "connecting":
+        glyph, color, text = "◌", "warning", "connecting"
+    words = text.format(
+        seconds=f"{reply.seconds:.1f} s",
+        cut=reply.detail or "cut",
+        why=f": {reply.detail}" if reply.detail else "",
+        events=scene.keys.of("events"),
+        again=scene.keys.again,
+    )
+    return ReplyWords(glyph, color, shown_parts(words), _reply_second(scene))
 
 
 def _reply_second(scene: Scene) -> str:
@@ -437,40 +459,3 @@ def _reply_second(scene: Scene) -> str:
         return "no answer yet"
     late = f"+{reply.last_latency * 1000:.0f} ms" if reply.last_latency < 1 else f"▲ +{reply.last_latency:.2f} s"
     return f"{'first sound' if reply.state in ('speaking', 'finishing') else 'last answer'} {late}"
-
-
-def _reply_state(reply: ReplyView, connection: ConnectionView, keys: Keys) -> tuple[str, str, str]:
-    seconds = f"{reply.seconds:.1f} s"
-    match reply.state:
-        case "ready":
-            return "○", "quiet", "ready"
-        case "listening":
-            return "▸", "you", f"listening {seconds}"
-        case "waiting":
-            return "◌", "warning", "waiting for your turn"
-        case "thinking":
-            return "◌", "warning", f"thinking {seconds}"
-        case "speaking":
-            return ("○", "quiet", "written, not heard") if reply.unheard else ("♪", "assistant", f"speaking {seconds}")
-        case "finishing":
-            return ("○", "quiet", "written, not heard") if reply.unheard else ("♪", "assistant", "finishing")
-        case "finished":
-            return "○", "quiet", f"finished · {'not' if reply.unheard else seconds} heard"
-        case "cut":
-            return "╳", "quiet", f"{reply.detail or 'cut'} at {seconds}"
-        case "stopped":
-            return "╳", "quiet", "stopped by you"
-        case "cancelled-at-birth":
-            return "╳", "quiet", f"cancelled at start: {keys.of('events')} why"
-        case "failed":
-            return "✕", "error", _join_reason("failed", reply.detail)
-        case "incomplete":
-            return "▲", "warning", _join_reason("incomplete", reply.detail)
-        case "no-answer":
-            return "▲", "warning", f"no answer · {keys.again} asks again"
-    connecting = connection.phase == "connecting"
-    return ("◌", "warning", "connecting") if connecting else ("○", "quiet", "no session")
-
-
-def _join_reason(word: str, reason: str) -> str:
-    return f"{word}: {reason}" if reason else word

@@ -27,7 +27,7 @@ from voicechat.ui.wording import (
     assistant_name,
     mic_words,
     reply_words,
-    without_keys,
+    shown_parts,
 )
 
 LAMPS: dict[Lamp, tuple[str, str]] = {
@@ -153,7 +153,7 @@ class Deck(Painted):
 
     def _right_last(self, part: Row, answer: ReplyWords) -> None:
         if self.mic.deafened:
-            part.own(without_keys(f"loudspeaker off · {self.scene.keys.of('deafen')} turns it on"), "warning")
+            part.own(shown_parts(f"loudspeaker off · {self.scene.keys.of('deafen')} turns it on"), "warning")
         else:
             part.own(answer.second, "quiet")
 
