@@ -12,19 +12,15 @@ from voicechat.ui.keyboard_driver import EventTypeDriver, EventTypeParser
 
 SEQUENCES: dict[str, tuple[str, list[Item]]] = {
     "plain text": ("ab", [Typed("ab")]),
-    "legacy space": (" ", [Typed(" ")]),
     "kitty press": ("\x1b[32;;32u", [Typed("\x1b[32;;32u")]),
     "kitty press with type": ("\x1b[32;1:1u", [Typed("\x1b[32;1u")]),
     "repeat": ("\x1b[32;1:2u", [Typed("\x1b[32;1u", "repeat")]),
     "repeat with text": ("\x1b[97;1:2;97u", [Typed("\x1b[97;1;97u", "repeat")]),
     "release": ("\x1b[32;1:3u", [Typed("\x1b[32;1u", "release")]),
-    "release of an arrow": ("\x1b[1;1:3A", [Typed("\x1b[1;1A", "release")]),
     "release of F8": ("\x1b[19;1:3~", [Typed("\x1b[19;1~", "release")]),
-    "modifier alone": ("\x1b[57441;2:3u", [Typed("\x1b[57441;2u", "release")]),
     "alternate keys": ("\x1b[97:65;2;65u", [Typed("\x1b[97;2;65u")]),
     "answer": ("\x1b[?27u\x1b[?62;22c", [Answered(27), Fence()]),
     "no answer": ("\x1b[?62;22c", [Fence()]),
-    "arrow": ("\x1b[A", [Typed("\x1b[A")]),
     "mouse": ("\x1b[<0;10;5M", [Typed("\x1b"), Typed("[<0;10;5M")]),
     "focus": ("\x1b[I", [Typed("\x1b"), Typed("[I")]),
     "paste": ("\x1b[200~hi\x1b[201~", [Typed("\x1b[200~"), Typed("hi\x1b[201~")]),
@@ -100,12 +96,6 @@ def test_only_the_answer_of_the_terminal_is_believed() -> None:
     assert known("\x1b[?27u\x1b[?62c") == [True]
     assert known("\x1b[?17u\x1b[?62c") == [False]
     assert known("\x1b[?62c") == [False]
-
-
-def test_a_pasted_escape_sequence_cannot_press_a_key() -> None:
-    messages = told("\x1b[200~hi \x1b[A qq\x1b[201~")
-    assert [m.text for m in messages if isinstance(m, events.Paste)] == ["hi [A qq"]
-    assert not [m for m in messages if isinstance(m, events.Key)]
 
 
 def test_the_driver_is_ours_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from tests.support.scenes import FREE, OPEN, PTT
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import ReplyView, TurnView, View, counts_anew
 from voicechat.engine.link import Meters, Turns
-from voicechat.ui.pace import Circumstances, is_urgent, still_connection, unhurried
+from voicechat.ui.pace import is_urgent, still_connection, unhurried
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.header_line import HeaderLine
 
@@ -78,20 +78,6 @@ async def test_words_that_fit_into_the_row_lay_nothing_out_and_longer_ones_do(mo
         engine.deliver(Turns((TurnView("a9", "assistant", text="so it goes " * 30 + "on", partial=True),)))
         await until(pilot, lambda: "on▌" in text(app))
         assert laid_out > 0
-
-
-@pytest.mark.parametrize(
-    ("now", "rate"),
-    [
-        (Circumstances(), 12),
-        (Circumstances(remote=True), 6),
-        (Circumstances(calm=True), 4),
-        (Circumstances(away=True), 2),
-        (Circumstances(away=True, remote=True), 2),
-    ],
-)
-def test_the_pace_follows_the_circumstances(now: Circumstances, rate: float) -> None:
-    assert now.rate == rate
 
 
 def test_what_the_user_must_see_at_once_is_urgent_and_figures_are_not() -> None:

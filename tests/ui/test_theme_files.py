@@ -13,7 +13,7 @@ from tests.support.each import each
 from tests.support.screen import showing, text, until
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
-from voicechat.ui.theme_files import APP_COLORS, app_color_defaults, load_themes, read_theme
+from voicechat.ui.theme_files import app_color_defaults, load_themes, read_theme
 from voicechat.ui.widgets.transcript import Transcript
 
 
@@ -28,21 +28,15 @@ from voicechat.ui.widgets.transcript import Transcript
         ("drak = true\n[colors]\nprimary = '#fff'", "unknown setting 'drak', perhaps dark"),
         ("dark = true\n[colors]\n\nprimary = = 3", "is not TOML: Invalid value (at line 4"),
         ("[colors]\nprimary = '#fff'\n[voicechat]\nyou = 3", "you = 3 is not a colour"),
+        ("dark = 1\nx = 2\n[colors]\nprimary = 'reddish'\n[voicechat]\nyou = '#12345'", "'x'|reddish|#12345"),
     ],
 )
 def test_a_broken_theme_says_why(tmp_path: Path, content: str, reason: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(content)
     result = read_theme(path)
-    assert isinstance(result, list) and len(result) == 1 and reason in result[0]
-
-
-def test_every_mistake_of_a_file_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "mine.toml"
-    path.write_text("[colors]\nprimary = 'reddish'\nsecondry = '#fff'\n[voicechat]\nyou = '#12345'")
-    result = read_theme(path)
-    assert isinstance(result, list)
-    assert len(result) == 3
+    assert isinstance(result, list) and len(result) == len(reason.split("|"))
+    assert all(part in said for part, said in zip(reason.split("|"), result, strict=True))
 
 
 @each("content", [b"\xff\xfe", b"[" * 20_000, b"a" * 100_000, b"x=" + b"[" * 5_000])
@@ -68,14 +62,7 @@ def test_both_of_our_themes_load_and_the_users_folder_adds_and_replaces(tmp_path
 @each("name", sorted(BUILTIN_THEMES))
 def test_every_stock_theme_gets_all_our_colours(name: str) -> None:
     defaults = app_color_defaults(BUILTIN_THEMES[name].to_color_system().generate())
-    assert set(defaults) == set(APP_COLORS)
     assert all(Color.parse(value) for value in defaults.values())
-
-
-async def test_a_stock_theme_paints_the_screen() -> None:
-    async with showing("held", options=UiOptions(theme="nord")) as (app, _, _pilot):
-        assert app.theme == "nord"
-        assert "ON AIR" in text(app)
 
 
 async def test_a_missing_theme_and_a_broken_file_are_told_and_lamplight_is_used(tmp_path: Path) -> None:

@@ -178,11 +178,6 @@ async def test_calm_timeline_is_a_page_that_fills_and_turns() -> None:
         assert timeline.end > page + 1
 
 
-async def test_ascii_has_no_other_signs() -> None:
-    async with opened(NORMAL, UiOptions(ascii=True)) as (app, _engine, _pilot, _timeline):
-        assert all(line.isascii() for line in shown(app)) and any("X cut" in line for line in shown(app))
-
-
 async def test_a_wide_name_of_the_assistant_does_not_move_its_lane() -> None:
     async with opened() as (app, engine, pilot, timeline):
         view = replace(app.view, connection=replace(app.view.connection, voice="窓際の席を二人で"))

@@ -58,7 +58,7 @@ async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
         (replace(OPEN, phase="connecting", seconds=1.2), None, "◌ connecting 1.2 s"),
         (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ connection lost · try 2 in 1.4 s"),
         (replace(OPEN, phase="connecting", lost_for=0.4, attempts=3), None, "▲ connection lost · try 3 now"),
-        (replace(OPEN, phase="lost", lost_for=9.0), None, "✕ line closed"),
+        (replace(OPEN, phase="lost", lost_for=9.0), None, "✕ disconnected"),
         (replace(OPEN, phase="connecting", lost_for=0.1, rolls_over=True), None, "◌ changing sessions"),
         (replace(OPEN, phase="refused", attempts=2, next_try_in=4.2), None, "▲ not connected · try 3 in 4 s"),
         (replace(OPEN, phase="refused"), None, "✕ refused"),

@@ -28,7 +28,7 @@ from voicechat.engine.link import (
     Unresponsive,
 )
 from voicechat.ui import messages
-from voicechat.ui.pace import Circumstances, after_death, is_urgent, unhurried, without_response
+from voicechat.ui.pace import after_death, is_urgent, paintings_a_second, unhurried, without_response
 from voicechat.ui.sanitise import clean, cleaned
 
 if TYPE_CHECKING:
@@ -58,7 +58,6 @@ class Feed:
                 self.app.post_message(messages.Arrived(record))
 
     def take(self, record: FromEngine) -> None:
-        """Show what has come."""
         match record:
             case Snapshot():
                 self._take_snapshot(record)
@@ -101,8 +100,9 @@ class Feed:
         self.app.talk.developer.take_state(snapshot.t, self.app.view.mic, self.app.meters)
         if self.app.away:
             self.app.name_window()
-        pace = Circumstances(self.app.remote, self.app.options.motion == "calm", self.app.away)
-        wait = self._shown_at + 1 / pace.rate - time.monotonic()
+        is_calm = self.app.options.motion == "calm"
+        rate = paintings_a_second(remote=self.app.remote, calm=is_calm, away=self.app.away)
+        wait = self._shown_at + 1 / rate - time.monotonic()
         if wait <= AT_ONCE or is_urgent(self._shown, self.app.view):
             self.show()
         elif self._show_timer is None:
@@ -122,7 +122,6 @@ class Feed:
             self.app.talk.show_state(self.app.view, self.app.meters, self.app.sound)
 
     def _engine_ended(self, goodbye: Goodbye) -> None:
-        """An engine that ends while we stay has died."""
         self.app.died, self.silent_for = goodbye, 0.0
         self.app.view, self.app.meters = after_death(self.app.view, self.app.spoken), Meters()
         self.app.talk.tape = TapeShown()

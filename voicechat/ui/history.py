@@ -32,8 +32,6 @@ MarkKind = Literal["started", "stopped", "committed", "cut", "failed", "error"]
 
 @dataclass(slots=True)
 class Span:
-    """Something that lasts: from `start` to `end`, or until now."""
-
     kind: Kind
     start: float
     end: float | None = None
@@ -42,8 +40,6 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened at one moment."""
-
     kind: MarkKind
     at: float
     words: str = ""
@@ -76,7 +72,6 @@ class Lane:
 
     @property
     def open(self) -> Span | None:
-        """The span that goes on."""
         return self.spans[-1] if self.spans and self.spans[-1].end is None else None
 
     def between(self, start: float, end: float) -> list[Span]:
@@ -139,7 +134,6 @@ class History:
         self._cut_from: float | None = None
 
     def take_levels(self, at: float, you: float | None, assistant: float | None, *, sent: bool) -> None:
-        """One report of the meters, dBFS."""
         self.now = max(self.now, at)
         self.you.put(at, you)
         if sent:
@@ -166,7 +160,6 @@ class History:
             self.mic.begin(kind, at, reason)
 
     def take_row(self, row: EventRow) -> None:
-        """One event."""
         self.now = max(self.now, row.t)
         self._take_of_you(row)
         self._take_of_response(row)

@@ -71,8 +71,6 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The terminal answered our query with these flags."""
-
     flags: int
 
 
@@ -95,7 +93,6 @@ class SequenceFilter:
 
     @property
     def is_waiting(self) -> bool:
-        """Half a sequence is kept."""
         return bool(self._carry)
 
     def flush(self) -> str:
@@ -104,7 +101,6 @@ class SequenceFilter:
         return carry
 
     def feed(self, data: str) -> Iterator[Item]:
-        """The items that are complete now."""
         data, self._carry = self._carry + data, ""
         position = 0
         while position < len(data):

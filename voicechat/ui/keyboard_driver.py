@@ -34,7 +34,6 @@ class EventTypeParser(XTermParser):
         super().__init__(debug)
 
     def feed(self, data: str) -> Iterable[Message]:
-        """Messages for the app, in the order of the input."""
         if not data:
             yield from super().feed(data)
             return
@@ -91,7 +90,6 @@ class EventTypeDriver(linux_driver.LinuxDriver):
     """`LinuxDriver` that also asks for releases and may set the window's title."""
 
     def start_application_mode(self) -> None:
-        """Enter, then ask."""
         modes = take_over_modes()
         super().start_application_mode()  # type: ignore[no-untyped-call]
         if modes is not None:
@@ -101,7 +99,6 @@ class EventTypeDriver(linux_driver.LinuxDriver):
             self.flush()
 
     def stop_application_mode(self) -> None:
-        """Leave, the title as it was."""
         if self.input_tty:
             self.write(_POP_TITLE)
         super().stop_application_mode()

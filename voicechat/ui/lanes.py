@@ -77,7 +77,6 @@ class Cells:
         return True
 
     def is_free(self, start: int, end: int) -> bool:
-        """Whether nothing stands there."""
         return all(cell == " " for cell in self.text[max(0, start) : max(0, end)])
 
     def guides(self, columns: Sequence[int]) -> Cells:
@@ -148,7 +147,6 @@ class Frame:
         return math.floor(at / self.step + 1e-9) - self.first
 
     def time(self, column: int) -> float:
-        """When this column begins."""
         return (self.first + column) * self.step
 
     @property

@@ -32,12 +32,10 @@ class Manual:
     # the form
     @property
     def form(self) -> SendEvent | None:
-        """The form, while it is open."""
         screen = self.app.screen
         return screen.form if isinstance(screen, SendEventScreen) and screen.is_mounted else None
 
     def send_event(self) -> None:
-        """Open the form, or close it."""
         if isinstance(self.app.screen, SendEventScreen):
             self.app.talk.close_overlays()
         else:
@@ -73,7 +71,6 @@ class Manual:
             self.open_form(self.app.talk.developer.inspector.copied("json"))
 
     def template(self, name: str) -> None:
-        """Open the form with the template of one event."""
         from voicechat.protocol.templates import ANY_ITEM, templates
 
         found = next((one.text for one in templates(self.app.talk.connection.dialect) if one.type == name), "")
@@ -126,13 +123,11 @@ class Manual:
             self.app.notice("asking for the item")
 
     def insert_after(self) -> None:
-        """Put a text behind it."""
         turn = self._chosen()
         if turn is not None:
             self._write(Insertion("user", turn.key))
 
     def system_text(self) -> None:
-        """A text of the system at the end of the conversation."""
         self._write(Insertion("system"))
 
     def _write(self, insertion: Insertion) -> None:

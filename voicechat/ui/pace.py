@@ -7,7 +7,7 @@ travels), 4 for calm eyes, 2 while the window has not the keyboard.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from msgspec import structs
 
@@ -24,34 +24,21 @@ _TENTHS_OF_LINE = ("connecting", "lost")
 """States in which tenths of a second are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What sets the pace."""
-
-    remote: bool = False
-    calm: bool = False
-    away: bool = False
-
-    @property
-    def rate(self) -> float:
-        """Paintings a second."""
-        if self.away:
-            return AWAY
-        rate = CALM if self.calm else FULL
-        return rate / 2 if self.remote else rate
+def paintings_a_second(*, remote: bool, calm: bool, away: bool) -> float:
+    if away:
+        return AWAY
+    rate = CALM if calm else FULL
+    return rate / 2 if remote else rate
 
 
 def is_urgent(old: View, new: View) -> bool:
     """Whether a change must be seen at once: the state of microphone, answer or line, or a question."""
-    if old.asked != new.asked:
-        return True
-    return (old.mic.state, old.mic.is_on_air, old.reply.state, old.connection.phase, old.mic.lamps) != (
-        new.mic.state,
-        new.mic.is_on_air,
-        new.reply.state,
-        new.connection.phase,
-        new.mic.lamps,
-    )
+
+    def at_once(view: View) -> tuple[object, ...]:
+        mic = view.mic
+        return view.asked, mic.state, mic.is_on_air, mic.lamps, view.reply.state, view.connection.phase
+
+    return at_once(old) != at_once(new)
 
 
 def unhurried(view: View) -> View:

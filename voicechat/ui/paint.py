@@ -1,11 +1,7 @@
-"""Painting lines by hand: a palette of theme colours, and a row that never overflows.
+"""Painting lines by hand: a palette of theme colours, a row that never overflows, widgets and containers of them.
 
 The header, the deck and the ribbon are painted as strips because they repaint many times a second and must keep every
 column where it was; Textual's line API (`render_line`) is the cheapest way (0.3 ms a frame for the deck).
-
-The containers of the talk screen. They have no lines of their own, so they cost next to nothing in a frame.
-
-Size classes of the screen: one place for the breakpoints.
 """
 
 from __future__ import annotations
@@ -37,10 +33,9 @@ KEPT_LINES = 150
 
 
 class LineView(ScrollView, can_focus=True):
-    """Subclasses say what a line is made of (`line_key`) and make it (`make_line`).
+    """A scrolled pane of painted lines: only those in sight are made, and a line that is there already is reused.
 
-    A scrolled pane of painted lines: only those in sight are made, and a line that is there already is handed out
-    again.
+    Subclasses say what a line is made of (`line_key`) and make it (`make_line`).
 
     The compositor asks for every line of a widget in every frame. Textual's way through its styles (borders, padding,
     opacity) costs a tenth of a millisecond a line; a pane that has none of them hands out its lines as they are.
@@ -76,15 +71,12 @@ class LineView(ScrollView, can_focus=True):
             self._scroll_update(size)
 
     def forget_lines(self) -> None:
-        """All lines have changed."""
         self._kept.clear()
 
     def render_line(self, y: int) -> Strip:
-        """One line in sight."""
         return self._lines_at(y, y + 1)[0]
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines that the compositor wants."""
         lines = self._lines_at(crop.y, crop.bottom)
         width = lines[0].cell_length if lines else 0
         if crop.x == 0 and crop.width == width:
@@ -92,7 +84,6 @@ class LineView(ScrollView, can_focus=True):
         return [line.crop(crop.x, crop.right) for line in lines]
 
     def _lines_at(self, start: int, end: int) -> list[Strip]:
-        """Lines in sight, filters of the app (monochrome and the like) included."""
         made_for = (palette_of(self.app), self.scrollable_content_region.width, self.get_line_filters())
         if self._kept_for != made_for:
             self._kept.clear()
@@ -168,7 +159,6 @@ class Palette:
     def style(
         self, fg: str = "foreground", bg: str = "background", *, bold: bool = False, strike: bool = False
     ) -> Style:
-        """The style for two theme colours."""
         key = (fg, bg, bold, strike)
         style = self._styles.get(key)
         if style is None:
@@ -205,7 +195,6 @@ _palettes: dict[tuple[str, bool, bool], tuple[dict[str, str], Palette]] = {}
 
 
 def palette_of(app: App[object]) -> Palette:
-    """The palette of the app's present theme; made once for each theme."""
     key = (app.theme, app.has_class("-ascii"), app.no_color)
     known = _palettes.get(key)
     if known is None or known[0] is not app.theme_variables:
@@ -215,7 +204,6 @@ def palette_of(app: App[object]) -> Palette:
 
 
 def keys_of_app(app: App[object]) -> Keys:
-    """How the keys are called on this screen."""
     keys = getattr(app, "spoken", None)
     return keys if isinstance(keys, Keys) else Keys()
 
@@ -233,15 +221,12 @@ class Row:
 
     def own(self, text: str, fg: str = "foreground", *, bg: str = "", bold: bool = False, strike: bool = False) -> Row:
         """Our own words and glyphs, names within them included."""
-        return self._add(self.palette.glyphs(text), fg, bg, bold, strike)
+        return self.spoken(self.palette.glyphs(text), fg, bg=bg, bold=bold, strike=strike)
 
     def spoken(
         self, text: str, fg: str = "foreground", *, bg: str = "", bold: bool = False, strike: bool = False
     ) -> Row:
         """Text from outside, left in the alphabet it came in."""
-        return self._add(text, fg, bg, bold, strike)
-
-    def _add(self, text: str, fg: str, bg: str, bold: bool, strike: bool) -> Row:
         text = clean(text, one_line=True)
         room = self.width - self.cells
         length = cell_len(text)
@@ -265,7 +250,6 @@ class Row:
         return self.join(other)
 
     def join(self, other: Row) -> Row:
-        """`other` right after this."""
         self._finished = None
         for segment in other._segments:
             room = self.width - self.cells
@@ -343,7 +327,6 @@ class Lined(Widget):
 
     @property
     def palette(self) -> Palette:
-        """Colours and glyphs now."""
         return palette_of(self.app)
 
     @property
@@ -359,7 +342,6 @@ class Lined(Widget):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def render_line(self, y: int) -> Strip:
-        """One line for the compositor."""
         palette, room = self.palette, self.room
         if self._made_for != (room, palette):
             self._lines = self.make_lines(palette, *room)
@@ -438,11 +420,9 @@ class Painted(Lined):
             Widget.refresh(self, *changed)
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """The rows, top to bottom."""
         raise NotImplementedError
 
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
-        """The rows as strips."""
         return [row.strip() for row in self.paint(palette, width, height)]
 
 

@@ -30,8 +30,6 @@ BY_TITLE, BY_WORDS = 1.0, 0.5
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One line of the palette."""
-
     title: str
     words: str
     run: Callable[[], object]
@@ -102,8 +100,6 @@ class PaletteScreen(CommandPalette):
 
 
 class Palette(Provider):
-    """The search behind Textual's command palette."""
-
     @property
     def _app(self) -> VoiceChatApp:
         return cast("VoiceChatApp", self.app)

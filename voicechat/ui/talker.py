@@ -32,7 +32,6 @@ class Talker:
 
     @property
     def has_release(self) -> bool:
-        """The terminal reports the release of a key."""
         return self.detector.has_release
 
     def keyboard_known(self, reports_release: bool) -> None:
@@ -49,7 +48,6 @@ class Talker:
             self.app.talk.release = "remote" if self.app.remote else "guessed"
 
     def key_moved(self, message: KeyMoved) -> None:
-        """A true press or release."""
         if not self.has_release:
             return
         if message.kind == "release" and message.key == self._down_key:

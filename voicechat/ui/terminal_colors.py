@@ -75,7 +75,6 @@ class TerminalColors:
         self._answer = b""
 
     def __enter__(self) -> TerminalColors:
-        """Switch echo off and ask."""
         if self._wanted:
             import termios
 
@@ -138,8 +137,8 @@ def take_over_modes() -> list[int | list[bytes | int]] | None:
 
     They are handed on, not set: an answer that comes in between would be echoed.
     """
-    for waiting in tuple(_waiting):
-        _waiting.remove(waiting)
-        modes, waiting._modes = waiting._modes, None
-        return modes
-    return None
+    if not _waiting:
+        return None
+    waiting = _waiting.pop()
+    modes, waiting._modes = waiting._modes, None
+    return modes

@@ -23,10 +23,6 @@ TEXTUAL_COLORS = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "boost", "success", "warning",
     "error",
 )  # fmt: skip
-APP_COLORS = (
-    "you", "assistant", "tool", "quiet", "rule", "unheard", "mic-live", "on-mic-live", "live-wash", "mic-closed",
-    "level-low", "level-mid", "level-high", "threshold", "cursor-line", "key",
-)  # fmt: skip
 TOP_LEVEL = ("name", "dark", "luminosity_spread", "text_alpha", "colors", "voicechat")
 LARGEST = 64_000
 """Bytes; a theme has fifty lines."""
@@ -132,7 +128,7 @@ def read_theme(path: Path) -> Theme | list[str]:
     if not isinstance(colors, dict) or not isinstance(app_colors, dict):
         return ["[colors] and [voicechat] must be tables"]
     problems = [*_unknown("setting", table, TOP_LEVEL), *_wrong_colors(colors, TEXTUAL_COLORS)]
-    problems += _wrong_colors(app_colors, APP_COLORS)
+    problems += _wrong_colors(app_colors, tuple(app_color_defaults({})))
     if "primary" not in colors:
         problems.append("[colors] has no primary")
     if problems:

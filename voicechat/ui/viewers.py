@@ -89,7 +89,6 @@ class ReplayLine(Painted):
             self.post_message(self.Wanted((event.x - first) / (width - 1) * self.playing.length))
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        """State, position and length, bar, speed; the remark where there is room."""
         now = self.playing
         row = Row(palette, width, "panel").own(" ")
         if now.is_paused:
@@ -169,7 +168,6 @@ class ReplayApp(VoiceChatApp):
         self.player.step(by)
 
     def action_talk(self) -> None:
-        """The talk key pauses."""
         self.player.toggle()
 
     def action_switch(self, name: str, *args: object) -> None:
@@ -183,13 +181,11 @@ class ReplayApp(VoiceChatApp):
         self.player.seek_to(message.t)
 
     def on_badge_pressed(self, message: messages.BadgePressed) -> None:
-        """The badge is a talk key."""
         message.stop()
         message.prevent_default()
         self.player.toggle()
 
     def on_badge_released(self, message: messages.BadgeReleased) -> None:
-        """Nothing was held."""
         message.stop()
         message.prevent_default()
 

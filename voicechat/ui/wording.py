@@ -157,7 +157,6 @@ NOTE_HINTS: Mapping[str, str] = {
 
 
 def with_hint(turn: TurnView, keys: Keys) -> TurnView:
-    """A note with the key that helps."""
     hint = NOTE_HINTS.get(turn.detail) if turn.who == "note" else None
     return turn if hint is None else replace(turn, text=f"{turn.text} {keys.fill(hint)}")
 
@@ -193,8 +192,6 @@ class ReplyWords:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything a sentence may need."""
-
     mic: MicView
     reply: ReplyView
     connection: ConnectionView
@@ -207,7 +204,6 @@ class Scene:
 
     @property
     def voice(self) -> str:
-        """The assistant's name on this screen."""
         return assistant_name(self.connection)
 
 
@@ -290,7 +286,6 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
 
 
 def mic_words(scene: Scene) -> MicWords:
-    """The badge, the sentence and the line under it."""
     mic = scene.mic
     glyph, badge, tone = BADGES.get(mic.state, ("○", "MIC CLOSED", "plain"))
     if mic.is_on_air:
@@ -424,7 +419,6 @@ UNHEARD: Mapping[ReplyState, str] = {
 
 
 def reply_words(scene: Scene) -> ReplyWords:
-    """What the assistant is doing, and the one figure of the last answer."""
     reply, mic = scene.reply, scene.mic
     is_calm = reply.state in ("ready", "listening", "waiting", "finished")
     if mic.state == "unknown":

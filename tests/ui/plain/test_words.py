@@ -4,49 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
+from tests.support.each import each
 from voicechat.core import user_events as did
 from voicechat.core.view import ConnectionView, MicView, ToolAsk, View
-from voicechat.ui.plain.lines import Acts, Ask, Message, Unfit, meaning
+from voicechat.ui.plain.lines import COMMANDS, Acts, Ask, Message, Unfit, meaning
 
 OPEN = View(MicView(turn_mode="push-to-talk", state="idle"), connection=ConnectionView(phase="open"))
 
-COMMANDS = {
-    "mute": did.MuteChosen(True),
-    "unmute": did.MuteChosen(False),
-    "stop": did.StopPressed(),
-    "again": did.AgainPressed(),
-    "end": did.EndAsked(),
-    "new": did.NewAsked(),
-    "wait": did.KeepWaitingChosen(),
-    "deafen": did.DeafenChosen(True),
-    "barge-in off": did.BargeInChosen(False),
-    "mode push-to-talk": did.TurnModeChosen("push-to-talk"),
-    "echo headphones": did.EchoChosen("headphones"),
+OTHERS = {
     "volume 0.8": did.VolumeChosen(0.8),
     "mic Blue Yeti": did.DevicesChosen(mic="Blue Yeti"),
     "speaker default": did.DevicesChosen(speaker="default"),
 }
 
 
-@pytest.mark.parametrize(("line", "event"), COMMANDS.items(), ids=COMMANDS.keys())
-def test_a_word_is_the_action_of_a_key(line: str, event: did.UserAct) -> None:
-    assert meaning(line, OPEN) == Acts((event,))
-    assert meaning(f"  {line} ", OPEN) == Acts((event,))
+@each(("line", "event"), [*COMMANDS.items(), *OTHERS.items()])
+def test_a_command_is_the_action_of_a_key_or_for_the_talk_itself(line: str, event: did.UserAct | None) -> None:
+    for written in (line, f"  {line} "):
+        assert meaning(written, OPEN) == (Ask(line) if event is None else Acts((event,)))
 
 
-@pytest.mark.parametrize("line", ["devices", "settings", "help", "quit", "events on", "cues off"])
-def test_some_words_are_for_the_talk_itself(line: str) -> None:
-    assert meaning(line, OPEN) == Ask(line)
-
-
-@pytest.mark.parametrize("line", ["What time is it?", "New York is far", "Stop", "muted colours", "End of the story"])
+@each("line", ["What time is it?", "New York is far", "Stop", "muted colours", "End of the story"])
 def test_any_other_line_is_a_message(line: str) -> None:
     assert meaning(line, OPEN) == Message(line)
 
 
-@pytest.mark.parametrize("line", ["stop the music", "volume 9", "volume up", "mode", "barge-in maybe", "mic", "say"])
+@each("line", ["stop the music", "volume 9", "volume up", "mode", "barge-in maybe", "mic", "say"])
 def test_a_command_that_does_not_fit_is_neither_obeyed_nor_sent(line: str) -> None:
     answer = meaning(line, OPEN)
     assert isinstance(answer, Unfit) and answer.reason
@@ -56,18 +39,11 @@ def test_say_sends_what_begins_like_a_command() -> None:
     assert meaning("say stop the music", OPEN) == Message("stop the music")
 
 
-def test_enter_opens_the_microphone_and_enter_again_sends() -> None:
+def test_enter_is_the_talk_key_and_blanks_alone_are_nothing() -> None:
     assert meaning("", OPEN) == Acts((did.TalkPressed(), did.TalkTapped()))
-    on_air = replace(OPEN, mic=replace(OPEN.mic, state="latched"))
-    assert meaning("", on_air) == Acts((did.TalkPressed(),))
-
-
-def test_enter_pauses_in_hands_free() -> None:
+    assert meaning("", replace(OPEN, mic=replace(OPEN.mic, state="latched"))) == Acts((did.TalkPressed(),))
     free = replace(OPEN, mic=MicView(turn_mode="hands-free", state="hands-free"))
     assert meaning("", free) == Acts((did.PauseToggled(),))
-
-
-def test_blanks_alone_are_nothing() -> None:
     assert meaning("   ", OPEN) is None
 
 

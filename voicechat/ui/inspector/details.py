@@ -110,7 +110,6 @@ def _wrapped(before: list[Piece], text: str, color: str, width: int) -> Iterator
 
 
 def wrapped(text: str, color: str, width: int) -> list[list[Piece]]:
-    """A sentence over lines of this width."""
     return list(_wrapped([("", "quiet")], text, color, width))
 
 
@@ -302,7 +301,6 @@ def describe(store: EventStore, entry: Entry, links: Sequence[Link], width: int)
 
 
 def facts_of(store: EventStore, entry: Entry) -> str:
-    """When, after what, how large, in which turn."""
     parts = [session_time(entry.t)]
     if entry.seq > store.base:
         parts.append(f"{gap_words(gap_before(store, entry))} after the event before")

@@ -112,8 +112,6 @@ class Entry(msgspec.Struct, gc=False):
 
 
 class Run(msgspec.Struct):
-    """A run of deltas that is shown as one line."""
-
     count: int
     last: int
     """Sequence number of its newest event."""
@@ -183,7 +181,6 @@ class EventStore:
         return self.entries[place] if 0 <= place < len(self.entries) else None
 
     def run(self, seq: int) -> Run | None:
-        """The run of several events that begins here."""
         return self.runs.get(seq)
 
     def engine_seq(self, seq: int) -> int:

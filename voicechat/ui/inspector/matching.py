@@ -82,7 +82,6 @@ class Shown:
         return place < len(self.rows) and self.rows[place] == seq
 
     def since(self, seq: int) -> int:
-        """How many lines begin after this event."""
         return len(self.rows) - bisect_right(self.rows, seq)
 
     def nearest(self, t: float) -> int | None:

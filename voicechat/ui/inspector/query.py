@@ -29,8 +29,6 @@ _CLOCK = re.compile(r"^(\d{1,9}):(\d{1,2}(?:\.\d{1,9})?)$")
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition on an event."""
-
     name: str
     """One of `FIELDS`; `words` searches summary and payload, `payload` compares a field of the payload."""
     values: tuple[str, ...] = ()

@@ -23,8 +23,6 @@ LOUDEST = 1.5
 
 
 class Message(NamedTuple):
-    """Words for the assistant."""
-
     text: str
 
 
@@ -181,7 +179,6 @@ class Narrator:
         self._said: dict[str, str] = {}
 
     def see(self, view: View) -> list[Line]:
-        """What has changed, in words."""
         before, self.view = self.view, view
         lines = []
         if (text := line_words(view)) and text != self._line:
@@ -200,7 +197,6 @@ class Narrator:
         return lines
 
     def take(self, turns: Turns) -> list[Line]:
-        """The turns that have become final."""
         lines, voice = [], assistant_name(self.view.connection)
         for turn in turns.changed:
             if turn.partial:
@@ -224,7 +220,6 @@ def _mark(turn: TurnView) -> str:
 
 
 def turn_line(turn: TurnView, voice: str) -> Line:
-    """One turn in one line."""
     match turn.who:
         case "you":
             heard = _flat(turn.text)
@@ -290,7 +285,6 @@ def _known(line: ConnectionView) -> str:
 
 
 def set_words(before: MicView, now: MicView) -> Iterable[str]:
-    """Choices that have changed."""
     if before.turn_mode != now.turn_mode:
         yield now.turn_mode
     if before.barge_in != now.barge_in:
@@ -352,7 +346,6 @@ def event_line(row: EventRow) -> Line:
 
 
 def settings_lines(view: View, sound: SoundFacts) -> list[Line]:
-    """What is in force."""
     mic, line = view.mic, view.connection
     switch = {True: "on", False: "off"}
     parts = (
@@ -367,7 +360,6 @@ def settings_lines(view: View, sound: SoundFacts) -> list[Line]:
 
 
 def device_lines(devices: Devices) -> list[Line]:
-    """What there is to choose from."""
     lines = []
     for name, side in (("mic", devices.mics), ("speaker", devices.speakers)):
         for row in side.rows:

@@ -131,8 +131,6 @@ GOODBYE_WAIT = 1.5
 
 @dataclass(frozen=True, slots=True)
 class PlainOptions:
-    """What the talk must know of its surroundings."""
-
     is_terminal: bool
     """Somebody types; otherwise a script or another program."""
     mic: str = "default"
