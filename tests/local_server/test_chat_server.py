@@ -13,7 +13,14 @@ from aiohttp import web
 from tests.local_server.practice_sentences import NOON, said
 from voicechat.errors import ConfigError
 from voicechat.local_server.brain import Brain, CallTool, FunctionTool, Output, Say, ToolOutput, Turn
-from voicechat.local_server.brain.chat_server import ChatServer, WithoutThoughts, chat_model, choose_brain, piece_in
+from voicechat.local_server.brain.chat_server import (
+    ChatServer,
+    Delta,
+    WithoutThoughts,
+    chat_model,
+    choose_brain,
+    delta_in,
+)
 from voicechat.local_server.brain.partner import Partner
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -240,11 +247,11 @@ def test_models_that_cannot_chat_are_skipped() -> None:
     assert chat_model([]) == ""
 
 
-def test_lines_that_are_no_pieces_are_passed_over() -> None:
+def test_lines_that_add_nothing_are_passed_over() -> None:
     for line in ("", "event: x", "data:", "data: [DONE]", "data: [1]", "data: nonsense", "data: " + "[" * 100_000):
-        assert piece_in(line) is None
-    piece = piece_in('data: {"choices": [{"delta": {"content": null, "tool_calls": 4}}]}')
-    assert piece is not None and piece.text == "" and piece.calls == ()
+        assert delta_in(line) is None
+    assert delta_in('data: {"choices": [{"delta": {"content": null, "tool_calls": 4}}]}') is None
+    assert delta_in('data: {"choices": [{"delta": {"content": null}}]}') == Delta()
 
 
 def test_a_tag_that_never_ends_is_silent_and_one_that_never_was_is_spoken() -> None:

@@ -2,8 +2,6 @@
 
 Only this computer is probed, never an address of the network, and for at most 300 ms in all. Call it once a session:
 a chat server started meanwhile is noticed at the next one.
-
-What is sent to a chat server and what comes back, as plain data: messages, functions, pieces of an answer.
 """
 
 from __future__ import annotations
@@ -11,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 from aiohttp.http_exceptions import HttpProcessingError
 
 from voicechat.errors import ConfigError
@@ -67,51 +66,47 @@ def _messages(turn: Turn) -> list[dict[str, object]]:
     return messages
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """One server-sent event of a streamed answer, as far as we use it."""
-
-    text: str = ""
-    calls: tuple[tuple[int, str, str], ...] = ()
-    """Parts of function calls: index, name (or empty), a piece of the arguments."""
-    error: str = ""
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: object = None
+    """A piece of JSON text; from some servers the whole object."""
 
 
-def piece_in(line: str) -> Piece | None:
-    """The piece in one line of the stream; None for blanks, comments, `[DONE]` and what is no JSON object."""
-    data = line.strip().removeprefix("data:").strip()
-    if not line.startswith("data:") or data in ("", "[DONE]"):
+class _Call(msgspec.Struct):
+    function: _Function
+    index: int | None = None
+
+
+class Delta(msgspec.Struct):
+    """What one server-sent event adds to the answer."""
+
+    content: str | None = None
+    tool_calls: tuple[_Call, ...] | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: Delta = msgspec.field(default_factory=Delta)
+
+
+class _Event(msgspec.Struct):
+    choices: tuple[_Choice, ...] = ()
+    error: object = None
+
+
+def delta_in(line: str) -> Delta | None:
+    """What one line of the stream adds; None for blanks, comments, `[DONE]` and what cannot be read.
+
+    Raises _Failed when the server reports an error.
+    """
+    if not line.startswith("data:"):
         return None
     try:
-        event: object = json.loads(data)
-    except (ValueError, RecursionError):
+        event = msgspec.json.decode(line.removeprefix("data:"), type=_Event)
+    except (msgspec.DecodeError, RecursionError):
         return None
-    if not isinstance(event, Mapping):
-        return None
-    if error := event.get("error"):
-        return Piece(error=str(error.get("message", error) if isinstance(error, Mapping) else error)[:200])
-    delta = _delta(event)
-    content = delta.get("content")
-    return Piece(content if isinstance(content, str) else "", _calls(delta.get("tool_calls")))
-
-
-def _delta(event: Mapping[object, object]) -> Mapping[object, object]:
-    choices = event.get("choices")
-    first: object = choices[0] if isinstance(choices, list) and choices else None
-    delta: object = first.get("delta") if isinstance(first, Mapping) else None
-    return delta if isinstance(delta, Mapping) else {}
-
-
-def _calls(calls: object) -> tuple[tuple[int, str, str], ...]:
-    found = []
-    for at, call in enumerate(calls if isinstance(calls, list) else []):
-        function: object = call.get("function") if isinstance(call, Mapping) else None
-        if isinstance(call, Mapping) and isinstance(function, Mapping):
-            index = call.get("index")
-            name, arguments = function.get("name"), function.get("arguments")
-            text = arguments if isinstance(arguments, str) else json.dumps(arguments) if arguments else ""
-            found.append((index if isinstance(index, int) else at, name if isinstance(name, str) else "", text))
-    return tuple(found)
+    if event.error:
+        raise _Failed("reported an error")
+    return event.choices[0].delta if event.choices else None
 
 
 @dataclass
@@ -121,17 +116,16 @@ class CallsInPieces:
     _names: dict[int, str] = field(default_factory=dict)
     _arguments: dict[int, str] = field(default_factory=dict)
 
-    def add(self, piece: Piece) -> None:
-        """Take what the piece has."""
-        for index, name, arguments in piece.calls:
-            self._names[index] = self._names.get(index, "") or name
-            self._arguments[index] = (self._arguments.get(index, "") + arguments)[:_LONGEST_ARGUMENTS]
+    def add(self, delta: Delta) -> None:
+        for at, call in enumerate(delta.tool_calls or ()):
+            index, given = call.index if call.index is not None else at, call.function.arguments or ""
+            self._names[index] = self._names.get(index, "") or call.function.name or ""
+            text = given if isinstance(given, str) else json.dumps(given)
+            self._arguments[index] = (self._arguments.get(index, "") + text)[:_LONGEST_ARGUMENTS]
 
-    def whole(self) -> tuple[CallTool, ...]:
+    def whole(self) -> list[CallTool]:
         """The calls, in the model's order."""
-        return tuple(
-            CallTool(name, self._arguments[index] or "{}") for index, name in sorted(self._names.items()) if name
-        )
+        return [CallTool(name, self._arguments[index] or "{}") for index, name in sorted(self._names.items()) if name]
 
 
 @dataclass
@@ -186,15 +180,10 @@ class ChatServer:
 
     def __init__(self, base_url: str, model: str, label: str, *, first_word_limit: float = FIRST_WORD_LIMIT) -> None:
         """`base_url` is the address up to and including `/v1`."""
+        self.label = label
         self._url = f"{base_url.rstrip('/')}/chat/completions"
         self._model = model
-        self._label = label
         self._first_word_limit = first_word_limit
-
-    @property
-    def label(self) -> str:
-        """`ollama/<model>` and the like."""
-        return self._label
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the model's sentences as they are written, then its function calls."""
@@ -203,33 +192,31 @@ class ChatServer:
                 async for output in outputs:
                     yield output
         except _Failed as reason:
-            yield Say(f"The language model {self._label} {reason}.")
+            yield Say(f"The language model {self.label} {reason}.")
 
     async def _sentences(self, turn: Turn) -> AsyncGenerator[Output, None]:
         splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
         length, anything = 0, False
-        async with aclosing(self._pieces(turn)) as pieces:
-            async for piece in pieces:
-                if piece.error:
-                    raise _Failed("reported an error")
-                calls.add(piece)
-                length += len(piece.text)
-                for sentence in splitter.feed(thoughts.feed(piece.text)):
+        async with aclosing(self._deltas(turn)) as deltas:
+            async for delta in deltas:
+                calls.add(delta)
+                text = delta.content or ""
+                length += len(text)
+                for sentence in splitter.feed(thoughts.feed(text)):
                     anything = True
                     yield Say(sentence)
                 if length > _LONGEST_ANSWER:
                     break
-        for sentence in [*splitter.feed(thoughts.finish()), *splitter.finish()]:
-            anything = True
-            yield Say(sentence)
-        for call in calls.whole():
-            anything = True
-            yield call
+        rest = [*splitter.feed(thoughts.finish()), *splitter.finish()]
+        outputs: list[Output] = [*map(Say, rest), *calls.whole()]
+        for output in outputs:
+            yield output
+        anything = anything or bool(outputs)
         if not anything:
             raise _Failed("gave an empty answer")
 
-    async def _pieces(self, turn: Turn) -> AsyncGenerator[Piece, None]:
-        """The stream's pieces. Raises _Failed for every way in which a server may fail."""
+    async def _deltas(self, turn: Turn) -> AsyncGenerator[Delta, None]:
+        """Raises _Failed for every way in which a server may fail."""
         clock = asyncio.get_running_loop()
         deadline = clock.time() + self._first_word_limit
         try:
@@ -238,8 +225,8 @@ class ChatServer:
                 await self._posted(client, turn, deadline) as response,
             ):
                 while line := await _next_line(response, deadline):
-                    if piece := piece_in(line):
-                        yield piece
+                    if delta := delta_in(line):
+                        yield delta
                         deadline = clock.time() + _NEXT_WORD_LIMIT
         except TimeoutError:
             raise _Failed("took too long") from None
@@ -340,10 +327,15 @@ async def _models(client: aiohttp.ClientSession, url: str, limit: float) -> list
         async with asyncio.timeout(limit), client.get(f"{url}/models", allow_redirects=False) as response:
             if response.status != 200:
                 return []
-            listed: object = json.loads(await response.content.read(_LONGEST_LIST))
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RecursionError):
+            listed = msgspec.json.decode(await response.content.read(_LONGEST_LIST), type=_Models)
+    except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, RecursionError):
         return []
-    data: object = listed.get("data") if isinstance(listed, Mapping) else None
-    entries = data if isinstance(data, list) else []
-    names = [entry.get("id") for entry in entries if isinstance(entry, Mapping)]
-    return [name for name in names if isinstance(name, str) and 0 < len(name) <= 200]
+    return [model.id for model in listed.data if 0 < len(model.id) <= 200]
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: tuple[_Model, ...] = ()
