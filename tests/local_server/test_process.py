@@ -58,9 +58,11 @@ async def test_it_ends_when_its_stdin_does_even_in_the_middle_of_a_session() -> 
 
 async def test_it_ends_when_its_parent_is_gone() -> None:
     code = (
-        f"import subprocess, os; p = subprocess.Popen({[*COMMAND, '--parent-pid']!r} + [str(os.getpid())], stdout=1); "
+        "import subprocess, time\n"
+        f"child = subprocess.Popen({[*COMMAND, '--until-stdin-closes']!r}, stdin=subprocess.PIPE, stdout=1)\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)"
     )
-    code += "print(p.pid, flush=True); import time; time.sleep(60)"
     parent = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=ENVIRON
     )

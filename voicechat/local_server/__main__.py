@@ -1,8 +1,8 @@
 """The local server's own process: `python -P -m voicechat.local_server --port 0`.
 
 Prints one JSON line on stdout when it accepts connections (the models load behind that): port, base_url, brain. It ends
-on SIGTERM, on SIGINT, when its stdin ends (`--until-stdin-closes`) and when the process `--parent-pid` is gone, so that
-no server outlives the talk it was started for. Logs go to stderr, with `--verbose` only, and hold no words of anybody.
+on SIGTERM, on SIGINT and when its stdin ends (`--until-stdin-closes`), as it does when the process that started it is
+gone. Logs go to stderr, with `--verbose` only, and hold no words of anybody.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ CONFIG_ERROR = 2
 """Exit status when a setting is no good."""
 _BRAIN_WAIT = 0.6
 """Seconds the first line waits for the name of the brain; loopback is probed for half of that."""
-_PARENT_CHECK = 1.0
 
 
 async def run(house: House, port: int, ended: asyncio.Event) -> None:
@@ -54,36 +53,25 @@ async def _greeting(house: House, server: Server) -> dict[str, object]:
     return {"port": server.port, "base_url": server.base_url, "brain": label}
 
 
-def end_with_parent(ended: asyncio.Event, loop: asyncio.AbstractEventLoop, options: argparse.Namespace) -> None:
-    """Watch from a thread what says that nobody needs us any more."""
+def end_with_stdin(ended: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
+    """Watch stdin from a thread."""
 
-    def tell() -> None:
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
         with contextlib.suppress(RuntimeError):  # the loop is closed: we are ending anyway
             loop.call_soon_threadsafe(ended.set)
 
-    def watch_stdin() -> None:
-        while os.read(0, 4096):
-            pass
-        tell()
-
-    def watch_parent() -> None:
-        while os.getppid() == options.parent_pid:
-            threading.Event().wait(_PARENT_CHECK)
-        tell()
-
-    if options.until_stdin_closes:
-        threading.Thread(target=watch_stdin, daemon=True).start()
-    if options.parent_pid and hasattr(os, "getppid"):
-        threading.Thread(target=watch_parent, daemon=True).start()
+    threading.Thread(target=watch, daemon=True).start()
 
 
 async def main_async(options: argparse.Namespace) -> None:
-    """Serve until a signal or the parent's end."""
     ended, loop = asyncio.Event(), asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
             loop.add_signal_handler(name, ended.set)
-    end_with_parent(ended, loop, options)
+    if options.until_stdin_closes:
+        end_with_stdin(ended, loop)
     house = House(load_senses, options.brain_url, options.brain_model, read_fault(options.fault))
     await run(house, options.port, ended)
 
@@ -119,7 +107,6 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--brain-url", default="")
     parser.add_argument("--brain-model", default="")
     parser.add_argument("--fault", default="", help="misbehave on purpose, see faults.py")
-    parser.add_argument("--parent-pid", type=int, default=0, help="end when this process is gone")
     parser.add_argument("--until-stdin-closes", action="store_true")
     parser.add_argument("--verbose", action="store_true")
     return parser.parse_args(arguments)

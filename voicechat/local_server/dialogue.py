@@ -110,7 +110,6 @@ class Dialogue:
         return [SessionCreated(session=self.config.session), *begun]
 
     def client_said(self, text: str, now: float) -> list[Out]:
-        """One message of the client's."""
         outs: list[Out] = []
         while self._sound_left:
             outs += self.hear_more(now)

@@ -111,13 +111,11 @@ class Fault:
         return None
 
     def change_answer(self, sdp: str) -> str:
-        """The session description the client gets."""
         if self.name != "no-candidates":
             return sdp
         return "".join(line for line in sdp.splitlines(keepends=True) if not line.startswith("a=candidate"))
 
     def hides(self, event: ServerEvent) -> bool:
-        """Whether the client must not see this event."""
         return self.name == "silent" or isinstance(event, _HIDDEN.get(self.name, ()))
 
     def refuses(self, session: object) -> str:
@@ -127,13 +125,11 @@ class Fault:
         return self.value
 
     def opening_error(self) -> ServerError | None:
-        """An error that greets every session."""
         if self.name != "error":
             return None
         return ServerError(error=ErrorDetail(type="server_error", code=self.value, message=f"Fault: {self.value}."))
 
     def nonsense(self) -> tuple[str, ...]:
-        """Frames that are no events, or none we know."""
         if self.name != "nonsense":
             return ()
         return ("{this is not JSON", '{"type": "surprise.happened", "event_id": "event_x", "depth": [[[[]]]]}', "[]")

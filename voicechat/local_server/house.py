@@ -111,7 +111,6 @@ class House:
         return session
 
     async def brain(self) -> Brain:
-        """A brain for one session."""
         return await choose_brain(self.brain_url, self.brain_model)
 
     @property
@@ -135,7 +134,6 @@ class House:
         self._lines.append(line)
 
     def leave(self, line: Line) -> None:
-        """Free the place of a line, if it has one."""
         self._lines = [other for other in self._lines if other is not line]
 
     def issue_token(self, session: Fields, life: float = TOKEN_LIFE) -> tuple[str, float]:
@@ -158,7 +156,6 @@ class House:
         return {}
 
     async def close(self) -> None:
-        """End every session and the engine."""
         for session in list(self.sessions):
             session.line.hang_up(1001, "the server is ending")
             await session.close()

@@ -173,7 +173,6 @@ class Listening:
         return self._ears.hear(samples)
 
     def began(self, event: SpeechBegan) -> list[Out]:
-        """Voice after silence."""
         start = max(event.audio_start_ms, self._buffer_from_ms)
         if self._config.turn_detection is None:
             utterance = self._buffered()
@@ -185,7 +184,6 @@ class Listening:
         return [InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start)]
 
     def paused(self, event: MayEnd) -> list[Out]:
-        """A short silence: time to recognise what is there."""
         if self._current is None:
             return []
         self._current.tag = (self._current.tag[0], event.voice_ms)
@@ -220,7 +218,6 @@ class Listening:
         return self._commit(utterance, end)
 
     def clear(self) -> list[Out]:
-        """Forget what is in the buffer."""
         self._ears.end_turn()
         self._current = None
         self._buffer_from_ms = self._ears.position_ms
@@ -244,7 +241,6 @@ class Listening:
         return Recognise(entry.id, tag, entry.sound)
 
     def recognised(self, item_id: str, tag: Tag, text: str) -> list[Out]:
-        """Words came back."""
         utterance = self._find(item_id)
         if utterance is None:
             return []
@@ -253,7 +249,6 @@ class Listening:
         return self._finish(utterance) if utterance.is_committed else []
 
     def recognition_failed(self, item_id: str, message: str) -> list[Out]:
-        """No words will come."""
         if self._current and self._current.item_id == item_id:
             self._current.asked = _NOTHING
             return []

@@ -131,7 +131,6 @@ class Play:
                 self._put(now, over(event))
 
     def due(self, now: float) -> list[Event]:
-        """What is to be told by now, in order."""
         told: list[Event] = []
         while self._queue and self._queue[0][0] <= now:
             event = heapq.heappop(self._queue)[2]

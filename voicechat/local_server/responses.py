@@ -65,8 +65,6 @@ _LANGUAGES = {
 
 
 class Responses:
-    """All responses of one session."""
-
     def __init__(
         self,
         conversation: Conversation,

@@ -50,7 +50,6 @@ class WebSocketLine:
     _writing: asyncio.Task[None] | None = None
 
     def send(self, text: str) -> str:
-        """Queue one event."""
         if self._ending or self.socket.closed:
             return "the connection is closing"
         if self._waiting + len(text) > _LARGEST_BACKLOG:
@@ -141,7 +140,6 @@ class Call:
         return answer
 
     def send(self, text: str) -> str:
-        """Queue one event."""
         return self.peer.send(text)
 
     def hang_up(self, code: int, reason: str) -> None:
@@ -390,7 +388,6 @@ class Server:
         self.house.start()
 
     async def stop(self) -> None:
-        """End all sessions and stop listening."""
         if self._listener:
             self._listener.close()
         await self._desk.close()

@@ -137,8 +137,6 @@ class ClientSession(Protocol):
 
 @dataclass(eq=False)
 class Session:
-    """One client's session."""
-
     line: Line
     senses: Senses
     brain: Brain
@@ -302,7 +300,6 @@ class Session:
             self._partial = None
 
     async def _reply(self, reply: Reply) -> None:
-        """Make one answer, piece by piece."""
         if delay := self.fault.seconds("slow-first-sound"):
             await asyncio.sleep(delay)
         if self.fault.name == "fails-responses":

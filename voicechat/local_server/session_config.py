@@ -209,7 +209,6 @@ def token_limit(value: JsonValue) -> int | None:
 
 
 def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
-    """The functions in a checked list of tools."""
     return tuple(
         FunctionTool(_text(tool.get("name")), _text(tool.get("description")), part(tool, "parameters"))
         for tool in (value if isinstance(value, list) else [])

@@ -28,8 +28,6 @@ _LAST_WORDS = 2000
 
 @dataclass(slots=True)
 class LocalServer:
-    """A running server process."""
-
     base_url: str
     brain: str
     """Who answers: `built-in` or `ollama/<model>`."""
@@ -38,7 +36,6 @@ class LocalServer:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process is still there."""
         return self.process.returncode is None
 
     async def stop(self) -> None:
@@ -102,7 +99,7 @@ _HINT = "voicechat serve --verbose shows what it says"
 
 def _arguments(brain_url: str, brain_model: str, fault: str) -> Sequence[str]:
     given = {"--brain-url": brain_url, "--brain-model": brain_model, "--fault": fault}
-    flags = ["--port", "0", "--until-stdin-closes", "--parent-pid", str(os.getpid())]
+    flags = ["--port", "0", "--until-stdin-closes"]
     return [*flags, *(f"{name}={value}" for name, value in given.items() if value)]
 
 

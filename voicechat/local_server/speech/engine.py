@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.speech.moonshine import Moonshine, Session, model_folder, unknown_files
+from voicechat.local_server.speech.moonshine import Moonshine, Session, model_folder
 from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, SileroVad, load_vad_model
 from voicechat.local_server.speech.voice import Voice
 
+INSTALL = 'run pip install ".[local]" in the folder of voicechat'
 SEGMENT_LIMIT = 15.0
 """Seconds of audio shown to the model at once."""
 SHORTEST_VOICE = 0.25
@@ -48,13 +49,7 @@ class Recogniser:
         """Load the model (0.3 s, 120 MB). Raises ConfigError when the extra `local` is not installed."""
         folder = model_folder()
         if folder is None:
-            raise ConfigError(
-                "The offline engine's speech recognition is not installed.",
-                hint='run pip install ".[local]" in the folder of voicechat',
-            )
-        strange = unknown_files(folder)
-        self.warning = f"speech recognition uses files we have not tested: {', '.join(strange)}" if strange else ""
-        """One sentence for the user; empty when all is well."""
+            raise ConfigError("The offline engine's speech recognition is not installed.", hint=INSTALL)
         self._vad_model = vad_model or load_vad_model()
         self._model = Moonshine(folder)
         self._known: OrderedDict[bytes, str] = OrderedDict()
@@ -115,9 +110,6 @@ def split_at_quiet(samples: NDArray[np.float32]) -> list[NDArray[np.float32]]:
     return [*pieces, samples]
 
 
-INSTALL = 'run pip install ".[local]" in the folder of voicechat'
-
-
 @dataclass(frozen=True, slots=True)
 class SpeechEngine:
     """Everything that hears and speaks. One engine serves all sessions of a server."""
@@ -125,8 +117,6 @@ class SpeechEngine:
     recogniser: Recogniser
     voice: Voice
     vad_model: Session
-    warnings: tuple[str, ...] = ()
-    """What the user should know about the models; each a sentence."""
 
     def new_vad(self) -> SileroVad:
         """A voice detector for one stream (detectors remember what they heard)."""
@@ -157,7 +147,4 @@ def load_engine() -> SpeechEngine:
     with ThreadPoolExecutor(max_workers=1) as pool:
         loading = pool.submit(Voice)
         vad_model = load_vad_model()
-        recogniser = Recogniser(vad_model)
-        voice = loading.result()
-    warnings = tuple(warning for warning in (recogniser.warning, voice.warning) if warning)
-    return SpeechEngine(recogniser, voice, vad_model, warnings)
+        return SpeechEngine(Recogniser(vad_model), loading.result(), vad_model)

@@ -1,4 +1,4 @@
-"""Moonshine tiny-en, run by onnxruntime: samples in, text out. No rules about speech here; those are `recogniser`'s.
+"""Moonshine tiny-en, run by onnxruntime: samples in, text out. The rules about speech are `engine.Recogniser`'s.
 
 The files come out of the package `moonshine-voice` (MIT, code and English model), which is *located, never imported*:
 importing it loads a C library and PortAudio. Its own library also puts a stray "You" before utterances; this code with
@@ -7,7 +7,6 @@ our voice detector does not.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,12 +70,7 @@ _LONGEST_LOOP = 12
 _ROUNDS = 4
 _NOT_SPOKEN = (b"<s>", b"</s>", b"<unk>")
 
-KNOWN_FILES = {
-    "encoder_model.ort": ("94e90a4654fc45cd", "e091ae52fc2a9121"),
-    "decoder_model_merged.ort": ("cf524c4862d36e9e", "b40193912d8f4af0"),
-    "tokenizer.bin": ("6884b35fd6377d4c",),
-}
-"""First half of the sha256 of every version we have measured (packages 0.0.59 to 0.0.73, and 0.0.4)."""
+FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 
 
 def model_folder() -> Path | None:
@@ -85,17 +79,7 @@ def model_folder() -> Path | None:
     if found is None or found.origin is None:
         return None
     folder = Path(found.origin).parent / "assets" / "tiny-en"
-    return folder if all((folder / name).is_file() for name in KNOWN_FILES) else None
-
-
-def unknown_files(folder: Path) -> tuple[str, ...]:
-    """Names of model files that are not the ones we measured: recognition may be worse, or somebody else's."""
-    return tuple(name for name, known in KNOWN_FILES.items() if _digest(folder / name)[:16] not in known)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return folder if all((folder / name).is_file() for name in FILES) else None
 
 
 def read_tokens(data: bytes) -> list[bytes]:

@@ -143,7 +143,6 @@ class SentenceSplitter:
 
 
 def split_sentences(text: str) -> list[str]:
-    """All sentences of a complete text."""
     splitter = SentenceSplitter()
     return [*splitter.feed(text), *splitter.finish()]
 

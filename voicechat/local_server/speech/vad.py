@@ -69,8 +69,6 @@ class SileroVad:
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegan:
-    """Somebody speaks."""
-
     audio_start_ms: int
     """Where the speech began in the audio received, prefix padding included."""
 
@@ -85,8 +83,6 @@ class MayEnd:
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
-    """The turn is over."""
-
     audio_end_ms: int
     """Where the turn's audio ends; as the protocol has it, the silence that ended it is included."""
     voice_ms: int

@@ -12,7 +12,6 @@ out here; markdown, emoji and letters of other scripts (which the voice spells a
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import re
@@ -87,9 +86,6 @@ SAMPLE_RATE = 24_000
 SLOWEST, FASTEST = 0.5, 2.0
 _SEED = 2026
 """The voice's breath is noise; a fixed seed makes the same sentence the same samples, so that tests can rely on it."""
-_KNOWN_MODEL = "5f70741d4e900f4e"
-"""First half of the sha256 of the model in 0.2.1."""
-
 _STEP = 240
 """10 ms: the grid on which silence is looked for."""
 _SILENT = 0.0006
@@ -117,9 +113,6 @@ class Voice:
                 "The offline engine's voice is not installed.",
                 hint='run pip install ".[local]" in the folder of voicechat',
             )
-        known = hashlib.sha256(model.read_bytes()).hexdigest().startswith(_KNOWN_MODEL)
-        self.warning = "" if known else "the voice is a version we have not tested"
-        """One sentence for the user; empty when all is well."""
         from hibari import Hibari
 
         self._turn = threading.Lock()
