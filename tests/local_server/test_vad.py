@@ -123,16 +123,6 @@ def test_two_sentences_with_a_long_pause_are_two_turns() -> None:
 
 
 @needs_models
-def test_reset_forgets_the_voice() -> None:
-    vad = engine().new_vad()
-    sound = spoken_words("Something was said.")
-    for at in range(0, len(sound) - FRAME, FRAME):
-        vad.probability(sound[at : at + FRAME])
-    vad.reset()
-    assert vad.probability(silence(1)[:FRAME]) == engine().new_vad().probability(silence(1)[:FRAME])
-
-
-@needs_models
 def test_broken_samples_do_not_poison_the_detector() -> None:
     vad = engine().new_vad()
     vad.probability(np.full(FRAME, np.nan, np.float32))

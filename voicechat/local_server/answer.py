@@ -211,7 +211,7 @@ class _Message:
     """The message item that is being said or written."""
 
     entry: Entry
-    output_index: int
+    place: _Place
     text: str = ""
     pending: deque[Word] = field(default_factory=deque)
 
@@ -268,7 +268,7 @@ class Answer:
         outs, message = self._open()
         delta = f" {text}" if message.text else text
         message.text += delta
-        return [*outs, ResponseOutputTextDelta(**self._place(message), delta=delta)]
+        return [*outs, ResponseOutputTextDelta(**message.place, delta=delta)]
 
     def voiced(self, text: str, samples: Samples) -> list[Out]:
         """A sentence of a spoken answer with its sound (24 kHz)."""
@@ -287,7 +287,7 @@ class Answer:
         for at in range(0, len(samples), _SLICE):
             outs += self._say_words(message, starts + (at + _SLICE) / VOICE_RATE)
             wire = write_sound(self.request.output_format, self._to_wire.feed(samples[at : at + _SLICE]))
-            outs.append(ResponseOutputAudioDelta(**self._place(message), delta=base64.b64encode(wire).decode()))
+            outs.append(ResponseOutputAudioDelta(**message.place, delta=base64.b64encode(wire).decode()))
         return [*outs, *self._say_words(message, float("inf"))]
 
     def advance(self, played: float) -> list[Out]:
@@ -353,11 +353,12 @@ class Answer:
         item = Item(
             id=self._new_id("item"), object="realtime.item", type="message", role="assistant", status="in_progress"
         )
-        message = _Message(Entry(item, rate=VOICE_RATE), len(self._entries))
-        self._message = message
-        outs = self._add(message.entry)
+        entry, index = Entry(item, rate=VOICE_RATE), len(self._entries)
+        place = _Place(response_id=self.id, item_id=entry.id, output_index=index, content_index=0)
+        self._message = message = _Message(entry, place)
+        outs = self._add(entry)
         part = ContentPart(type="audio", transcript="") if self.request.is_spoken else ContentPart(type="text", text="")
-        return [*outs, ResponseContentPartAdded(**self._place(message), part=part)], message
+        return [*outs, ResponseContentPartAdded(**place, part=part)], message
 
     def _add(self, entry: Entry) -> list[Out]:
         index = len(self._entries)
@@ -389,7 +390,7 @@ class Answer:
             return []
         delta = (" " if message.text else "") + " ".join(due)
         message.text += delta
-        return [ResponseOutputAudioTranscriptDelta(**self._place(message), delta=delta)]
+        return [ResponseOutputAudioTranscriptDelta(**message.place, delta=delta)]
 
     def _close(self, status: str) -> list[Out]:
         """Complete the message that is open, if any, with the words that were said."""
@@ -398,28 +399,18 @@ class Answer:
             return []
         outs: list[Out] = []
         self._message = None
-        place, said = self._place(message), message.text
+        place, said = message.place, message.text
         if self.request.is_spoken:
-            part, content = (
-                ContentPart(type="audio", transcript=said),
-                ContentPart(type="output_audio", transcript=said),
-            )
+            part = ContentPart(type="audio", transcript=said)
             outs += [ResponseOutputAudioDone(**place), ResponseOutputAudioTranscriptDone(**place, transcript=said)]
         else:
-            part, content = ContentPart(type="text", text=said), ContentPart(type="output_text", text=said)
+            part = ContentPart(type="text", text=said)
             outs.append(ResponseOutputTextDone(**place, text=said))
         outs.append(ResponseContentPartDone(**place, part=part))
+        content = msgspec.structs.replace(part, type=f"output_{part.type}")
         item = msgspec.structs.replace(message.entry.item, status=status, content=(content,))
         message.entry.item = with_transcript(item, None) if message.entry.is_cut else item
-        return [*outs, *self._item_done(message.entry, message.output_index, item)]
-
-    def _place(self, message: _Message) -> _Place:
-        return {
-            "response_id": self.id,
-            "item_id": message.entry.id,
-            "output_index": message.output_index,
-            "content_index": 0,
-        }
+        return [*outs, *self._item_done(message.entry, place["output_index"], item)]
 
     def _response(self, status: str) -> Response:
         return Response(

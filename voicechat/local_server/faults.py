@@ -22,6 +22,7 @@ from voicechat.protocol.server_events import (
     ServerEvent,
     SessionUpdated,
 )
+from voicechat.protocol.session_dialects import has_path
 
 FAULTS = {
     "unauthorised": "the handshake gets 401 invalid_api_key",
@@ -120,9 +121,9 @@ class Fault:
 
     def refuses(self, session: object) -> str:
         """The path of the field that this fault refuses, if the session of an update has it."""
-        if self.name != "refuses-field" or not _has(session, self.value.split(".")[1:]):
-            return ""
-        return self.value
+        path = tuple(self.value.split(".")[1:])
+        is_there = self.name == "refuses-field" and isinstance(session, dict) and has_path(session, path)
+        return self.value if is_there else ""
 
     def opening_error(self) -> ServerError | None:
         if self.name != "error":
@@ -156,11 +157,3 @@ def _is_time(value: str) -> bool:
         return 0.0 <= float(value) < 1e6
     except ValueError:
         return False
-
-
-def _has(value: object, path: list[str]) -> bool:
-    for name in path:
-        if not isinstance(value, dict) or name not in value:
-            return False
-        value = value[name]
-    return True

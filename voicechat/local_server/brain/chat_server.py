@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -128,35 +129,30 @@ class CallsInPieces:
         return [CallTool(name, self._arguments[index] or "{}") for index, name in sorted(self._names.items()) if name]
 
 
+_THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
+_MAYBE_THOUGHT = re.compile(r"<(?:think>.*|think|thin|thi|th|t)?$", re.DOTALL)
+
+
 @dataclass
 class WithoutThoughts:
     """Drops `<think>...</think>`, which some local models write before they answer, from a stream of text."""
 
     _held: str = ""
-    _thinking: bool = False
 
     def feed(self, text: str) -> str:
         """The part of the text so far that is meant to be heard."""
-        self._held += text
-        spoken = ""
-        while self._held:
-            tag = "</think>" if self._thinking else "<think>"
-            before, found, after = self._held.partition(tag)
-            if found:
-                spoken += "" if self._thinking else before
-                self._held, self._thinking = after, not self._thinking
-                continue
-            keep = next((size for size in range(len(tag) - 1, 0, -1) if self._held.endswith(tag[:size])), 0)
-            cut = len(self._held) - keep
-            spoken += "" if self._thinking else self._held[:cut]
-            self._held = self._held[cut:]
-            break
+        line = _THOUGHT.sub("", self._held + text)
+        held = _MAYBE_THOUGHT.search(line)
+        spoken = line[: held.start()] if held else line
+        self._held = line[len(spoken) :]
+        if self._held.startswith("<think>"):
+            self._held = "<think>" + self._held.removeprefix("<think>")[-8:]  # the end of a thought may be cut in two
         return spoken
 
     def finish(self) -> str:
         """What was held back because it might have become a tag."""
         held, self._held = self._held, ""
-        return "" if self._thinking else held
+        return "" if held.startswith("<think>") else held
 
 
 FIRST_WORD_LIMIT = 20.0

@@ -46,10 +46,6 @@ class SileroVad:
     def __init__(self, model: Session | None = None) -> None:
         self._model = model or load_vad_model()
         self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget what was heard: a new stream begins."""
         self._state: NDArray[np.float32] = np.zeros((2, 1, 128), np.float32)
         self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT + FRAME), np.float32)
 
