@@ -68,6 +68,7 @@ def test_a_retrieved_item_has_all_its_sound_over_websocket_and_says_over_webrtc_
         {"include": ["item.input_audio_transcription.logprobs"]},
         {"prompt": {"id": "pmpt_1", "version": "2"}},
         {"tools": [{"type": "mcp", "server_label": "x", "server_url": "https://example.com"}]},
+        {"reasoning": None, "include": None, "prompt": None, "tracing": None},
     ],
 )
 def test_what_has_no_effect_here_and_does_no_harm_is_accepted_and_echoed(fields: dict[str, object]) -> None:

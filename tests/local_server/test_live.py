@@ -210,6 +210,13 @@ async def test_each_mistake_is_answered_by_an_error_that_names_the_command() -> 
             assert (error["code"], error["client_event_id"]) == (code, f"try{index}"), kind
 
 
+async def test_null_says_nothing_in_a_session() -> None:
+    nulls: Json = {"input": None, "store": None, "audio": {"format": None, "output": {"voice": None}}, "client": None}
+    async with local_server() as server, live_client(server, SESSION | nulls) as client:
+        await client.send("session.update", session={"delegation": None, "triggers": None})
+        await client.until("session.updated")
+
+
 @each(
     "session",
     [{}, {"model": "m", "voice": "x"}, {"model": "m", "audio": {"format": {"type": "audio/pcm", "rate": 48000}}}],

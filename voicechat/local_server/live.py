@@ -140,6 +140,8 @@ class LiveSession:
             given = command.get("event_id")
             event_id = given if isinstance(given, str) else None
             kind = str(command.get("type"))
+            if isinstance(session := command.get("session"), dict):
+                command["session"] = without_nulls(session)
             check_command(kind, command)
             self._check_order(kind)
             self._obey(kind, command, event_id)
@@ -493,6 +495,16 @@ class LiveSession:
             event["client_event_id"] = client_event_id
         self.line.send(json.dumps(event))
         self._view(event)
+
+
+def without_nulls(session: Fields) -> Fields:
+    """Null says nothing in a session of GPT-Live."""
+    nested = ("audio", "output", "delegation")
+    return {
+        name: without_nulls(value) if name in nested and isinstance(value, dict) else value
+        for name, value in session.items()
+        if value is not None
+    }
 
 
 def check_command(kind: str, command: Fields) -> None:

@@ -25,7 +25,7 @@ _LONG = 262_144
 _MOST_ENTRIES = {"output_modalities": 1}
 _RANGES = {"idle_timeout_ms": (5_000, 30_000)}
 """Where the service refuses what the client's check only doubts."""
-_NULL_TOO = frozenset(("description", "parameters", "reasoning", "include", "strict"))
+_NULL_TOO = frozenset("description parameters reasoning include strict language detail id status".split())
 """Fields in which stock clients send null and mean that they say nothing."""
 _METADATA = "at most 16 entries are allowed, their keys with 64 characters and their values with 512 at most."
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import cors_headers, fault_response, read_object, refusal_response, why_not
 from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
-from voicechat.local_server.live import LiveSession, check_offer, configured
+from voicechat.local_server.live import LiveSession, check_offer, configured, without_nulls
 from voicechat.local_server.playout import FRAME
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.session import ClientSession, Line, new_id
@@ -229,6 +229,8 @@ class CallDesk:
         if fault := await self._faulty():
             return fault
         asked = await read_object(request)
+        if isinstance(given := asked.get("session"), dict):
+            asked["session"] = without_nulls(given)
         check_offer(asked)
         session, call_id = part(asked, "session"), new_id("live")
         call = Call(call_id, self._house, configured(session, call_id), "ga", self._calls, live=session)
