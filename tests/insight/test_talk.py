@@ -103,10 +103,11 @@ def test_cause_in_narrated_turns_is_found_and_its_healthy_twin_is_not(log: str, 
     assert read(log).verdict != "healthy", "words tell of turns, and not that they were heard"
 
 
-def test_sentences_beside_events_of_the_same_turn_are_not_counted_twice() -> None:
+def test_sentences_beside_events_of_the_same_turn_give_their_words_only() -> None:
     event = '{"type": "input_audio_buffer.speech_started", "item_id": "item_1"}'
     assert read(f"{event}\nUser started speaking\nUser: hello there").reading.types == {
-        "input_audio_buffer.speech_started": 1
+        "input_audio_buffer.speech_started": 1,
+        "conversation.item.input_audio_transcription.completed": 1,
     }
 
 

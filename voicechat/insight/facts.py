@@ -5,6 +5,7 @@ What is known of the session's configuration: what was sent, what is in force, i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -48,6 +49,8 @@ class Configured:
     """A `session.update` neither confirmed nor refused."""
     first_sent: Said | None = None
     last_sent: Said | None = None
+    is_wished: bool = False
+    """What is in force was confirmed without being printed, so it is what was asked for; it need not be all."""
     by_handshake: bool = False
     """The configuration travelled with the offer, so it was in force from the first moment."""
 
@@ -96,11 +99,13 @@ class Configured:
     def transcription(self) -> Any:
         """A mapping, None (off) or `UNKNOWN`. A full configuration that leaves it out has it off."""
         value = self.value("audio", "input", "transcription")
-        if value is UNKNOWN and isinstance(self.in_force.get("audio"), Mapping):
+        if value is UNKNOWN and not self.is_wished and isinstance(self.in_force.get("audio"), Mapping):
             return None if isinstance(self.in_force["audio"].get("input"), Mapping) else UNKNOWN
         return value
 
 
+WORD = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]|[^\W_]+")
+"""A word, or a letter of a script without spaces."""
 LONGEST_ANSWER = 4_000
 """Characters of an answer that are kept, to know its words when they come back as an echo."""
 

@@ -137,6 +137,9 @@ LOG_ENDED = "log.ended"
 NAMED = "(only its name was printed)"
 """A field that marks an event of which a log told little more than its name."""
 
+BESIDE = "(told beside the events)"
+"""A field that marks words which a client printed of its own, and not as an event."""
+
 
 class Record(msgspec.Struct, gc=False):
     """`t` is None where the log gives no times. `type` is the GA spelling, whatever dialect was spoken."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from voicechat.insight.facts import LONGEST_ANSWER, Answer, Configured, Failure, Memory, Mic, Playback, Said, Segment
-from voicechat.insight.records import NAMED, Evidence, Record, elapsed, number, part, text
+from voicechat.insight.records import BESIDE, NAMED, Evidence, Record, elapsed, number, part, text
 from voicechat.insight.refusals import failure_of
 from voicechat.insight.witness import Witness
 
@@ -63,6 +63,7 @@ _NOTED = (
     "client.asked_aside",
     "client.waits",
     "client.fell_back",
+    "client.idle",
     "conversation.item.truncate",
     "output_audio_buffer.clear",
     "mcp_list_tools.failed",
@@ -87,6 +88,8 @@ class SessionModel:
         self.formats: dict[str, tuple[Evidence, Mapping[str, Any]]] = {}
         """What the client says of the sound it records ("input") and plays ("output")."""
         self.segments: OrderedDict[str, Segment] = OrderedDict()
+        self.heard: Segment | None = None
+        """Whose transcript came last, or failed."""
         self.speech: deque[tuple[float, float]] = deque(maxlen=KEEP_SPEECH)
         """Beginning and end of each piece of speech, in ms of the input audio."""
         self.said: OrderedDict[str, Said] = OrderedDict()
@@ -101,6 +104,8 @@ class SessionModel:
         """Calls that the client itself put into the conversation: a new line is told what the old one held."""
         self.call: Evidence | None = None
         """An answer called a tool, and neither its result nor another answer came since."""
+        self.calling: Evidence | None = None
+        """The running answer calls a tool, by its items; its end may be printed without them."""
         self.tool_said: Evidence | None = None
         """A tool's result was handed over and no answer has begun since."""
         self.new_input: Evidence | None = None
@@ -109,6 +114,8 @@ class SessionModel:
         """Barge-ins that were noise (R11)."""
         self.skipped: deque[Evidence] = deque(maxlen=8)
         """A client says that a transcript was empty and is not answered."""
+        self.complaints: dict[str, Evidence] = {}
+        """What the writer of a log says about it."""
         self.is_ended = False
         """The user ended the talk; what then breaks was meant to."""
         self.delegations: OrderedDict[str, Evidence] = OrderedDict()
@@ -205,7 +212,7 @@ class SessionModel:
         self.formats[text(record.event, "side") or "input"] = (record.mark(), record.event)
 
     def _note(self, record: Record) -> None:
-        self.last.marks[record.type] = record.mark()
+        self.last.marks[record.type] = record.mark(text(record.event, "awaited"))
 
     def _table(self) -> dict[str, Callable[[Record], None]]:
         table: dict[str, Callable[[Record], None]] = {
@@ -244,6 +251,10 @@ class SessionModel:
             "client.skipped": lambda record: self.skipped.append(record.mark()),
             "playback.cut": self._playout_ended,
             "format.told": self._format_told,
+            "complaint": self._complained,
+            "response.function_call_arguments.done": self._called,
+            "response.output_item.added": self._item_of_answer,
+            "response.output_item.done": self._item_of_answer,
             "session.start": self._update_sent,
             "session.started": self._session_created,
             "session.delegation.created": self._delegated,
@@ -275,6 +286,10 @@ class SessionModel:
     def _session_updated(self, record: Record) -> None:
         session, pause = part(record.event, "session"), self.configured.vad("silence_duration_ms")
         self.configured.in_force = session or self.configured.in_force
+        self.configured.is_wished = not session
+        if not session and self.configured.pending is not None:
+            wished = part(self.configured.pending.event, "session")
+            self.configured.in_force = {**self.configured.in_force, **wished}
         if self.configured.vad("silence_duration_ms") != pause:
             self.speech.clear()  # what was said before was cut by another pause
         self.configured.updated = self.configured.updated or record.mark()
@@ -374,13 +389,27 @@ class SessionModel:
         answer.output_items = len(items) if isinstance(output, list) else None
         answer.words = answer.words or _words_of(items)
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
-        if answer.status == "completed" or (answer.first_output is not None and answer.status != "failed"):
+        act = self.last.newest(*USER_ACTS)
+        is_meant = answer.status == "cancelled" and act is not None and act.seq > answer.created.seq
+        if answer.status == "completed" or (answer.first_output is not None and (is_meant or not answer.status)):
             self.has_worked = self.has_worked or not self.witness.tells_turns
+        if answer.output_items is None and self.calling is not None and self.calling.seq > answer.created.seq:
+            answer.calls = 1
         if answer.calls:
             self.call = answer.done
         self._note(record)
         if answer.status == "failed":
             self._failed(record)
+
+    def _called(self, record: Record) -> None:
+        self.calling = record.mark(text(record.event, "call_id"))
+        answer = self._answer_of(record, text(record.event, "response_id"))
+        if answer is not None:
+            answer.first_output = answer.first_output or self.calling
+
+    def _item_of_answer(self, record: Record) -> None:
+        if part(record.event, "item").get("type") == "function_call":
+            self._called(record)
 
     def output(self, record: Record) -> None:
         """Take in what an answer says, bit by bit."""
@@ -401,12 +430,21 @@ class SessionModel:
 
     def _output_spoken(self, record: Record) -> None:
         """The words as a whole; a log may leave the deltas out."""
+        if BESIDE in record.event:
+            self._words_beside(record)
+            return
         self._note(record)
         answer = self._answer_of(record, text(record.event, "response_id"))
         if answer is None:
             return
         answer.first_output = answer.first_output or record.mark(answer.id)
         answer.words = text(record.event, "transcript", LONGEST_ANSWER) or answer.words
+
+    def _words_beside(self, record: Record) -> None:
+        """A client's own line of what the assistant said: the words of the answer that the events leave without."""
+        answer = self.active or self.newest
+        if answer is not None and not answer.words:
+            answer.words = text(record.event, "transcript", LONGEST_ANSWER)
 
     def _item_sent(self, record: Record) -> None:
         self._remember(record)
@@ -425,11 +463,15 @@ class SessionModel:
         id = text(record.event, "item_id")
         known = self.segments.get(id)
         if known is None and not id and self.segments and not record.type.endswith("speech_started"):
-            return next(reversed(self.segments.values()))  # a log that leaves the ids out
-        if known is None:
-            known = Segment(id)
-            _put(self.segments, id or f"speech-{record.seq}", known, KEEP)
-        return known
+            known = next(reversed(self.segments.values()))  # a log that leaves the ids out
+            said = record.event.get("transcript", known.transcript)
+            return known if known.transcribed is None or said == known.transcript else self._another(record)
+        return known or self._another(record)
+
+    def _another(self, record: Record) -> Segment:
+        segment = Segment(text(record.event, "item_id"))
+        _put(self.segments, segment.item or f"speech-{record.seq}", segment, KEEP)
+        return segment
 
     def _speech_started(self, record: Record) -> None:
         segment = self._segment(record)
@@ -460,7 +502,7 @@ class SessionModel:
         self.new_input = record.mark(segment.item)
 
     def _transcribed(self, record: Record) -> None:
-        segment = self._segment(record)
+        segment = self.heard = self._segment(record)
         if "transcript" in record.event:  # a log may only tell that there is one
             segment.transcript = text(record.event, "transcript", 2_000)
         segment.transcribed = record.mark(segment.item)
@@ -471,7 +513,8 @@ class SessionModel:
         self._note(record)
 
     def _not_transcribed(self, record: Record) -> None:
-        self._segment(record).failed = record.mark(text(record.event, "item_id"))
+        self.heard = self._segment(record)
+        self.heard.failed = record.mark(self.heard.item)
 
     # acts
     def _user_act(self, record: Record) -> None:
@@ -482,6 +525,9 @@ class SessionModel:
             self.new_input = record.mark()
         if record.type in ("mute.chosen", "pause.toggled", "turn_mode.chosen", "talk.pressed", "end.asked"):
             self._mic_is_the_users(record)
+
+    def _complained(self, record: Record) -> None:
+        self.complaints.setdefault(text(record.event, "about"), record.mark(text(record.event, "told", 120)))
 
     def _noticed(self, record: Record) -> None:
         if text(record.event, "code") == "false_alarm":

@@ -43,6 +43,8 @@ OF_LIVE = frozenset(
 MANY = 3
 SERVER_KINDS = 4
 """So many kinds of server events, and answers would be among them."""
+ASKED_KINDS = 2
+"""The same, where the log shows that an answer was asked for."""
 
 
 class Witness:
@@ -90,7 +92,8 @@ class Witness:
         """Whether an answer would have left any line in it."""
         if self.prints_everything or any(name.startswith("response.") and name not in CLIENTS for name in self.seen):
             return True
-        return sum("." in name and name not in CLIENTS for name in self.seen) >= SERVER_KINDS
+        least = ASKED_KINDS if "response.create" in self.seen else SERVER_KINDS
+        return sum("." in name and name not in CLIENTS for name in self.seen) >= least
 
     @property
     def prints_sent(self) -> bool:

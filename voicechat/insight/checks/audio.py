@@ -7,15 +7,19 @@ from typing import Any
 
 from voicechat.insight.checks import Check
 from voicechat.insight.facts import UNKNOWN, Answer, value_at
-from voicechat.insight.records import Ended, Evidence, Finding, Record, elapsed, found, number, part, text
+from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 ANSWER_WITHOUT_AUDIO = "answer-without-audio"
 WORDS = {"text", "output_text"}
+TEXT = {"response.output_text.delta", "response.output_text.done"}
 
 
 def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer come as text alone, although sound was asked for?"""
+    if record.type == LOG_ENDED:
+        yield from _silent_in_text(model)
+        return
     response = part(record.event, "response")
     if text(response, "status") != "completed" or not _asks_for_sound(model, response):
         return
@@ -34,6 +38,27 @@ def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Findin
         evidence=(answer.created if answer else None, record.mark(text(response, "id"))),
         rests_on="output_modalities names audio; an answer then has content of type output_audio",
         confidence=0.85,
+    )
+
+
+def _silent_in_text(model: SessionModel) -> Iterator[Finding]:
+    """The writer of the log misses the sound, or the client has none to play, and all answers are text."""
+    sorry, seen = model.complaints.get("silence"), model.witness.seen
+    if sorry is None or seen.isdisjoint(TEXT):
+        return
+    if not seen.isdisjoint({"response.output_audio.delta", "response.output_audio_transcript.delta"}):
+        return
+    answer = model.newest
+    yield found(
+        ANSWER_WITHOUT_AUDIO,
+        "warning",
+        "Answers come as text alone, so there is nothing to hear.",
+        cause="The session or the response asks for text only (output_modalities; beta: modalities).",
+        cure='Send session.update with output_modalities ["audio"] (beta: modalities ["audio", "text"]).',
+        evidence=(model.configured.updated, answer.done if answer else None, sorry),
+        rests_on="output_modalities names audio; an answer then has content of type output_audio",
+        confidence=0.8,
+        key="text",
     )
 
 
@@ -67,6 +92,9 @@ def audio_format_mismatch(model: SessionModel, record: Record) -> Iterator[Findi
     """Does the client send or play another kind of sound than the session was told?"""
     if "output_audio_buffer.started" in model.witness.seen or model.witness.is_ours:
         return  # WebRTC agrees on its formats by itself, and our own lines do
+    if record.type == LOG_ENDED:
+        yield from _sounds_wrong(model)
+        return
     if record.type == "session.updated":
         yield from _not_as_asked(model, record)
         yield from _telephone_on_one_side(model, record)
@@ -81,6 +109,16 @@ def audio_format_mismatch(model: SessionModel, record: Record) -> Iterator[Findi
             yield _audio_format_mismatch_finding(
                 side, f"{_name(spoken)} is {'sent' if side == 'input' else 'played'}", in_force, at, said[0]
             )
+
+
+def _sounds_wrong(model: SessionModel) -> Iterator[Finding]:
+    """The writer of the log hears what bytes of another format sound like."""
+    sorry = model.complaints.get("format")
+    in_force = format_of(value_at(model.configured.in_force, "audio", "output", "format")) or PLAIN["pcm16"]
+    if sorry is not None and (model.answers or model.configured.created or model.configured.updated):
+        at = model.configured.updated or model.configured.created
+        what = "it sounds like another format"
+        yield _audio_format_mismatch_finding("output", what, in_force, at, sorry, confidence=0.7)
 
 
 def _not_as_asked(model: SessionModel, record: Record) -> Iterator[Finding]:
@@ -164,6 +202,11 @@ MISSING = 1.0
 def audio_tail_missing(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is the end of answers cut off, although nobody cut in?"""
     answer = model.newest
+    if record.type == LOG_ENDED:
+        sorry, is_cut = model.complaints.get("tail"), any(one.status == "cancelled" for one in model.answers.values())
+        if sorry is not None and answer is not None and answer.done is not None and not is_cut:
+            yield _audio_tail_missing_finding(answer, model.last["playback.cut"], sorry, 0.7)
+        return
     if answer is None or answer.done is None or answer.status != "completed" or answer.speech is not None:
         return
     act = model.last.newest(*USER_ACTS, "mute.chosen", "line.lost", "line.hanging_up", "device.lost")
@@ -192,7 +235,9 @@ def _too_short(answer: Answer, record: Record) -> Iterator[Finding]:
         yield _audio_tail_missing_finding(answer, answer.first_output, record.mark())
 
 
-def _audio_tail_missing_finding(answer: Answer, why: Evidence | None, cut: Evidence) -> Finding:
+def _audio_tail_missing_finding(
+    answer: Answer, why: Evidence | None, cut: Evidence, confidence: float = 0.88
+) -> Finding:
     return found(
         AUDIO_TAIL_MISSING,
         "error",
@@ -203,7 +248,7 @@ def _audio_tail_missing_finding(answer: Answer, why: Evidence | None, cut: Evide
         "output_audio_buffer.stopped (WebRTC). Clear playback only when somebody cuts in.",
         evidence=(answer.first_output, answer.done, why, cut),
         rests_on="response.done precedes the end of the sound by seconds",
-        confidence=0.88,
+        confidence=confidence,
     )
 
 
@@ -250,11 +295,13 @@ def _is_webrtc(model: SessionModel) -> bool:
 
 
 CHECKS = (
-    Check(ANSWER_WITHOUT_AUDIO, ("response.done",), answer_without_audio),
-    Check(AUDIO_FORMAT_MISMATCH, ("format.told", "session.created", "session.updated"), audio_format_mismatch),
+    Check(ANSWER_WITHOUT_AUDIO, ("response.done", LOG_ENDED), answer_without_audio),
+    Check(
+        AUDIO_FORMAT_MISMATCH, ("format.told", "session.created", "session.updated", LOG_ENDED), audio_format_mismatch
+    ),
     Check(
         AUDIO_TAIL_MISSING,
-        ("output_audio_buffer.cleared", "playback.cut", "playback.ended", "playback.flushed"),
+        ("output_audio_buffer.cleared", "playback.cut", "playback.ended", "playback.flushed", LOG_ENDED),
         audio_tail_missing,
     ),
     Check(

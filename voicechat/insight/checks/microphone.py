@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from voicechat.insight.checks import Check
-from voicechat.insight.facts import Answer, Segment
+from voicechat.insight.facts import WORD, Answer, Segment
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -32,13 +32,17 @@ SHARE = 0.6
 """Of the words in the transcript that the answer had just said."""
 LONG_RUN = 5
 """Words of the answer in its own order."""
-_WORD = re.compile(r"[^\W_]+")
 
 
 def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the assistant's own voice set off the speech detection?"""
     if record.type == "echo.changed":
         yield Ended(SELF_ECHO, record.mark())
+    elif record.type == LOG_ENDED:
+        sorry, cut = model.complaints.get("echo"), _cut_by_server(model)
+        if sorry is not None and cut:
+            title = "Answers are cut by what the server takes for speech, and who saw it blames the loudspeaker."
+            yield _self_echo_finding(title, 0.75, *(one.done for one in cut), sorry)
     elif record.type == "echo.self_heard":
         cancelled = number(record.event, "cancelled_db")
         taken = f" (only {cancelled:.0f} dB of it is taken out)" if cancelled is not None else ""
@@ -48,7 +52,7 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             record.mark(text(record.event, "mode")),
         )
     else:
-        segment = model.segments.get(text(record.event, "item_id"))
+        segment = model.heard
         if segment is not None and _is_echo(model, segment):
             answer = segment.over_answer or segment.after
             yield _self_echo_finding(
@@ -79,10 +83,12 @@ def repeats_the_answer(segment: Segment) -> bool:
     answer = segment.over_answer or segment.after
     if answer is None or not segment.transcript:
         return False
-    heard = _WORD.findall(segment.transcript.lower())
+    heard = WORD.findall(segment.transcript.lower())
     if len(set(heard)) < FEWEST_WORDS:
         return False
-    spoken = set(_WORD.findall(answer.words.lower()))
+    if not segment.transcript[-2:].isascii() and heard[-1].isalpha() and len(heard[-1]) == 1:
+        return _run(segment) >= max(LONG_RUN, SHARE * len(heard))  # letters of a script without spaces
+    spoken = set(WORD.findall(answer.words.lower()))
     return sum(word in spoken for word in heard) >= SHARE * len(heard)
 
 
@@ -99,7 +105,7 @@ def _is_echo(model: SessionModel, segment: Segment) -> bool:
 def _run(segment: Segment) -> int:
     """The most words in a row that are the answer's, in its order."""
     answer = segment.over_answer or segment.after
-    heard, spoken = (_WORD.findall(one.lower()) for one in (segment.transcript or "", answer.words if answer else ""))
+    heard, spoken = (WORD.findall(one.lower()) for one in (segment.transcript or "", answer.words if answer else ""))
     return SequenceMatcher(None, heard, spoken, autojunk=False).find_longest_match().size
 
 
@@ -145,8 +151,12 @@ def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding 
             yield _barge_in_too_eager_finding(marks, BARGE_IN_TOO_EAGER_CURE, RESTS_ON, confidence)
         return
     cut = [one for one in model.segments.values() if _cut_for_nothing(one)]
-    if len(cut) >= TIMES and text(record.event, "item_id") == cut[-1].item:
+    if len(cut) >= TIMES and cut[-1] is model.heard:
         yield _barge_in_too_eager_finding((*_ends(cut), cut[-1].transcribed), BARGE_IN_TOO_EAGER_CURE, RESTS_ON)
+
+
+def _cut_by_server(model: SessionModel) -> list[Answer]:
+    return [one for one in model.answers.values() if one.status == "cancelled" and one.reason == "turn_detected"]
 
 
 def _mostly_cut(model: SessionModel) -> list[Answer]:
@@ -159,6 +169,8 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
     spoken = [one for one in model.segments.values() if one.transcript]
+    if cut and not spoken and "stops" in model.complaints:
+        return cut
     hummed = [one for one in cut if (next_ := segment_after(one, spoken)) and HUM.search(next_.transcript or "")]
     if len(hummed) >= TIMES:
         return hummed
@@ -243,7 +255,7 @@ def mic_never_reopened(model: SessionModel, record: Record) -> Iterator[Finding 
     done = model.newest.done if model.newest is not None else None
     ended = _later(model.playback.ended, closed)
     over = ended or _later(done, closed)
-    if over is None or not _is_overdue(over, LIMIT if ended else SOUND_AFTER_DONE, record):
+    if over is None or not _is_overdue(model, over, LIMIT if ended else SOUND_AFTER_DONE, record):
         return
     yield found(
         MIC_NEVER_REOPENED,
@@ -263,11 +275,13 @@ def _later(mark: Evidence | None, than: Evidence) -> Evidence | None:
     return mark if mark is not None and mark.seq > than.seq else None
 
 
-def _is_overdue(over: Evidence, limit: float, record: Record) -> bool:
+def _is_overdue(model: SessionModel, over: Evidence, limit: float, record: Record) -> bool:
     waited = elapsed(over, record.mark())
     if waited is not None:
         return waited > limit
-    return record.type == LOG_ENDED and record.seq - over.seq >= EVENTS
+    idle = model.last["client.idle"]
+    is_idle = idle is not None and idle.seq > over.seq
+    return record.type == LOG_ENDED and (is_idle or record.seq - over.seq >= EVENTS)
 
 
 MIC_OPEN_DURING_PLAYBACK = "mic-open-during-playback"
@@ -408,7 +422,7 @@ def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]
 CHECKS = (
     Check(
         SELF_ECHO,
-        ("echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed"),
+        ("echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed", LOG_ENDED),
         self_echo,
     ),
     Check(

@@ -194,6 +194,9 @@ DUPLICATE_CREATE_AT_ONCE = 3.0
 
 def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the same turn answered twice?"""
+    if record.type == LOG_ENDED:
+        yield from _heard_twice(model)
+        return
     newest = list(islice((one for one in reversed(model.answers.values()) if not one.is_aside), 2))
     if len(newest) < 2 or newest[0].id != text(part(record.event, "response"), "id"):
         return
@@ -208,15 +211,33 @@ def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | 
         return
     if not _is_at_once(since, first, second):
         return
-    yield found(
+    title = "One turn got two answers: response.create was sent twice for it."
+    yield _twice(title, 0.88, first.asked, first.created, second.asked, second.created)
+
+
+def _heard_twice(model: SessionModel) -> Iterator[Finding]:
+    """The writer of the log hears answers twice, and two came for one turn."""
+    sorry = model.complaints.get("twice")
+    inputs = [mark.seq for one in model.segments.values() for mark in (one.started, one.committed) if mark is not None]
+    spoken = [one for one in model.answers.values() if not one.is_aside and one.status in ("completed", "")]
+    for first, second in pairwise(spoken):
+        is_one_turn = not any(first.created.seq < seq < second.created.seq for seq in inputs)
+        if sorry is not None and is_one_turn and not first.calls:
+            yield _twice("One turn got two answers.", 0.8, first.created, second.asked, second.created, sorry)
+            return
+
+
+def _twice(title: str, confidence: float, *marks: Evidence | None) -> Finding:
+    return found(
         DUPLICATE_CREATE,
         "warning",
-        "One turn got two answers: response.create was sent twice for it.",
-        cause="Two places in the client ask for the answer to the same item, or a timer asks once more.",
+        title,
+        cause="Two places ask for the answer to the same item: two handlers of the client, a timer that asks once "
+        "more, or the client beside a server that answers by itself (create_response).",
         cure="One item, one response: let one place send response.create, and remember the item it was sent for.",
-        evidence=(first.asked, first.created, second.asked, second.created),
+        evidence=marks,
         rests_on="one item, one response; one author creates",
-        confidence=0.88,
+        confidence=confidence,
     )
 
 
@@ -259,6 +280,8 @@ def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended
         yield from _turn_without_answer(model, record)
     if record.type == LOG_ENDED and model.witness.prints_answers:
         yield from _user_asks_who_is_there(model)
+    if record.type == LOG_ENDED:
+        yield from _left_at_the_end(model)
 
 
 UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
@@ -298,6 +321,13 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         "Ask again with response.create. If it repeats, look at the service's state and its limits.",
         "after input_audio_buffer.committed comes response.created, where create_response is true",
         0.75,
+    ),
+    "client": (
+        "Audio was committed, and no answer was asked for.",
+        "Without turn detection the client commits the turn and has to send response.create itself; it did not.",
+        "Send response.create after input_audio_buffer.commit.",
+        "with turn_detection null a commit makes an item, and no answer",
+        0.8,
     ),
     "nobody": (
         "Your turn has its transcript, and nobody asked for an answer.",
@@ -347,6 +377,36 @@ def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
         if before.answer is None and (waited is None or waited >= PATIENCE):
             yield _unanswered("attention", first, then)
             return
+
+
+def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
+    """Turns that were passed over, a client that waits, or a writer who says so, where no time tells it."""
+    if model.witness.is_ours or model.active is not None or model.configured.is_transcription:
+        return
+    marks = [one.created.seq for one in model.answers.values()]
+    said = [one for one in model.segments.values() if not one.is_empty and one.failed is None]
+    turns = [mark for one in said if (mark := one.committed or one.transcribed) is not None]
+    left = [mark for mark in turns if not any(seq > mark.seq for seq in marks)]
+    sorry, waits = model.complaints.get("no-reply"), model.last["client.waits"]
+    if model.failure is not None and any(model.failure.at.seq > mark.seq for mark in left):
+        return
+    decides = model.configured.vad("create_response") is False or model.configured.turn_detection is None
+    asked = model.last["response.create"]
+    if asked is not None and model.unanswered and (sorry or (waits is not None and waits.seq > asked.seq)):
+        yield _unanswered("asked", model.unanswered[-1].at, sorry, waits)
+    elif left and model.configured.vad("create_response") is False and (len(left) > 1 or sorry) and asked is None:
+        yield _unanswered("nobody", *left, sorry)
+    elif left and (sorry or (waits is not None and waits.seq > left[-1].seq and _is_of_answers(model))):
+        yield _unanswered("client" if decides and asked is None else "unknown", *left, sorry, waits)
+    elif len(left) > 1 and marks and not model.is_ended and not model.unanswered and not model.witness.tells_turns:
+        waited = elapsed(left[0], left[-1])
+        if model.witness.prints_everything if waited is None else waited >= PATIENCE:
+            yield _unanswered("unknown", *left)
+
+
+def _is_of_answers(model: SessionModel) -> bool:
+    waits = model.last["client.waits"]
+    return waits is not None and any(word in waits.ref for word in ("response", "reply", "answer"))
 
 
 def _asked_in_vain(model: SessionModel, record: Record) -> Iterator[Finding]:
@@ -525,7 +585,7 @@ CHECKS = (
     Check(CANCEL_WITHOUT_RESPONSE, ("error",), cancel_without_response),
     Check(CANCELLED_AT_BIRTH, ("response.done", "response.created", LOG_ENDED), cancelled_at_birth),
     Check(CANCELLED_BY_CLIENT, ("response.done", "response.created", LOG_ENDED), cancelled_by_client),
-    Check(DUPLICATE_CREATE, ("response.created",), duplicate_create),
+    Check(DUPLICATE_CREATE, ("response.created", LOG_ENDED), duplicate_create),
     Check(NO_RESPONSE, (TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed"), no_response),
     Check(RESPONSE_INCOMPLETE, ("response.done", "session.closed"), response_incomplete),
     Check(SLOW_FIRST_SOUND, ("assistant.audible", "response.done"), slow_first_sound),

@@ -7,12 +7,25 @@ from collections.abc import Iterator, Mapping
 
 from voicechat.insight.checks import Check
 from voicechat.insight.facts import UNKNOWN, Answer, Said, value_at
-from voicechat.insight.records import TIME_PASSED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
+from voicechat.insight.records import (
+    LOG_ENDED,
+    TIME_PASSED,
+    Ended,
+    Evidence,
+    Finding,
+    Record,
+    elapsed,
+    found,
+    number,
+    part,
+    text,
+)
 from voicechat.insight.refusals import GA_ONLY
 from voicechat.insight.refused_field import failure_as, field_cure
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 COMMIT_WITH_SERVER_VAD = "commit-with-server-vad"
+SPEECH = ("input_audio_buffer.speech_started", "input_audio_buffer.speech_stopped")
 WAITED = 1.5
 """Seconds without `committed` after speech_stopped: then it is a service that waits for the client (R19's quirk)."""
 
@@ -41,7 +54,7 @@ def commit_with_server_vad(model: SessionModel, record: Record) -> Iterator[Find
 
 def _is_detected(model: SessionModel) -> bool:
     """The configuration is not in the log, and the server tells of speech: it detects turns."""
-    return model.configured.turn_detection is UNKNOWN and "input_audio_buffer.speech_stopped" in model.witness.seen
+    return model.configured.turn_detection is UNKNOWN and not model.witness.seen.isdisjoint(SPEECH)
 
 
 def _is_waited_for(model: SessionModel, now: Evidence) -> bool:
@@ -77,6 +90,9 @@ TELLING = (("instructions",), ("audio", "output", "voice"), ("output_modalities"
 def config_too_late(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the first answer made before the configuration was in force?"""
     config = model.configured
+    if record.type == LOG_ENDED:
+        yield from _never_confirmed(model)
+        return
     if config.by_handshake or config.updated is None or config.updated.seq != record.seq:
         return
     sent = config.first_sent
@@ -94,6 +110,32 @@ def config_too_late(model: SessionModel, record: Record) -> Iterator[Finding | E
         evidence=(sent.at, first.created, record.mark()),
         rests_on="no user audio before the configuration is in force",
         confidence=0.92,
+    )
+
+
+def _never_confirmed(model: SessionModel) -> Iterator[Finding]:
+    """Answers were made, and the update that was sent is neither confirmed nor refused in a log that would show it."""
+    config = model.configured
+    sent, created = config.pending, config.created
+    answer = next((one for one in model.answers.values() if one.done is not None), None)
+    if sent is None or created is None or answer is None or config.updated is not None or model.witness.is_ours:
+        return
+    if sent.at.seq > created.seq and not model.witness.prints_everything:
+        return
+    too_soon = sent.at.seq < created.seq
+    yield found(
+        CONFIG_TOO_LATE,
+        "warning",
+        "A session.update was neither confirmed nor refused, and answers were made without it.",
+        cause="It was sent before session.created, when there was no session to change."
+        if too_soon
+        else "No session.updated came back, so what was asked for is not in force.",
+        cure="Send session.update after session.created, and wait for session.updated before the first audio and the "
+        "first response.create.",
+        evidence=(sent.at, created, answer.created),
+        rests_on="a session.update is answered by session.updated or by an error",
+        confidence=0.8 if too_soon else 0.7,
+        key="unconfirmed",
     )
 
 
@@ -308,7 +350,7 @@ CHECKS = (
         ("input_audio_buffer.commit", "error", "session.updated", "session.created"),
         commit_with_server_vad,
     ),
-    Check(CONFIG_TOO_LATE, ("session.updated",), config_too_late),
+    Check(CONFIG_TOO_LATE, ("session.updated", LOG_ENDED), config_too_late),
     Check(DIALECT_MISMATCH, ("error", "session.updated"), dialect_mismatch),
     Check(UNKNOWN_SESSION_FIELD, ("error", "session.updated"), unknown_session_field),
     Check(WRONG_FIELD_TYPE, ("error", "session.updated"), wrong_field_type),

@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 
 from voicechat.insight.checks import Check
 from voicechat.insight.checks.microphone import HUM, repeats_the_answer, segment_after
-from voicechat.insight.facts import UNKNOWN, Configured, Segment, value_at
+from voicechat.insight.facts import UNKNOWN, WORD, Configured, Segment, value_at
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -67,6 +67,11 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     segments = [one for one in model.segments.values() if one.transcript and not one.is_empty]
     if any(repeats_the_answer(one) or HUM.search(one.transcript or "") for one in segments):
         return  # an echo, or hums that cut
+    sorry, cut = model.complaints.get("cut"), [one for one in answers if one.reason == "turn_detected"]
+    if sorry is not None and (cut or len(model.segments) >= PIECES):
+        title = "Answers begin before the user has finished."
+        yield _segments_too_short_finding(model, title, [*(one.done for one in cut), sorry], 0.7)
+        return
     pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
     is_running = any(before in pieces and after in pieces for before, after in pairwise(segments))
     if is_running or len(pieces) >= max(TIMES, SHARE * len(segments)):
@@ -199,11 +204,14 @@ LEAST_TALK = 60
 """Characters of the other turns that show which language is spoken."""
 OF_LANGUAGE = {"ru": "cyrillic", "uk": "cyrillic", "ar": "arabic", "zh": "han", "ja": "kana", "ko": "hangul"}
 OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "cs", "tr", "fi", "ro", "hu", "id", "vi"}
-_WORD = re.compile(r"[^\W_]+")
 
 
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
+    sorry = model.complaints.get("invented") if record.type == LOG_ENDED else None
+    if sorry is not None and (written := [one for one in model.segments.values() if one.transcript]):
+        why = "Who saw it says that nobody spoke"
+        yield _transcript_hallucinated_finding(written[0], why, "credits", 0.75)
     if record.type == LOG_ENDED and (foreign := _in_a_script_of_its_own(model)) is not None:
         yield _transcript_hallucinated_finding(foreign, "Nothing else in this talk is in that script", "script", 0.75)
     wish = _transcription(model)
@@ -252,7 +260,7 @@ def _transcription(model: SessionModel) -> Mapping[str, object]:
 
 def repeats(said: str, prompt: str) -> bool:
     """Nearly all of the transcript stands in the prompt, word for word and in this order."""
-    words, asked = _WORD.findall(said.lower())[:200], _WORD.findall(prompt.lower())[:600]
+    words, asked = WORD.findall(said.lower())[:200], WORD.findall(prompt.lower())[:600]
     if len(words) < FEWEST_WORDS:
         return False
     same = SequenceMatcher(None, words, asked, autojunk=False).find_longest_match()
@@ -296,7 +304,7 @@ def transcription_failed(model: SessionModel, record: Record) -> Iterator[Findin
         return
     error = part(record.event, "error")
     code = text(error, "code") or text(error, "type")
-    segment = model.segments.get(text(record.event, "item_id"))
+    segment = model.heard
     is_unclear = code == "audio_unintelligible"
     yield found(
         TRANSCRIPTION_FAILED,
@@ -326,7 +334,7 @@ def transcription_late(model: SessionModel, record: Record) -> Iterator[Finding 
         if segment is not None and _is_missing(model, segment, record.mark()):
             yield _transcription_late_finding(model, segment, f"No transcript came within {LATE:.0f} s.")
         return
-    segment = model.segments.get(text(record.event, "item_id"))
+    segment = model.heard
     took = elapsed(segment.committed, segment.transcribed) if segment is not None else None
     if segment is None or took is None:
         return
@@ -368,7 +376,8 @@ TURNS = 2
 def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Are there no words of yours because nobody writes them down?"""
     config = model.configured
-    if record.type != "input_audio_buffer.committed":
+    sorry = model.complaints.get("no-transcript") if record.type == LOG_ENDED else None
+    if record.type != "input_audio_buffer.committed" and sorry is None:
         if config.transcription not in (None, UNKNOWN):
             yield Ended(TRANSCRIPTION_OFF, record.mark())
         return
@@ -378,7 +387,7 @@ def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding |
     is_waited_for = config.vad("create_response") is False
     was_asked = config.first_sent is not None and _asks(config.first_sent.event.get("session"))
     is_all_text = _is_all_text(config)
-    is_sure = is_waited_for or was_asked or is_all_text
+    is_sure = is_waited_for or was_asked or is_all_text or sorry is not None
     if any(one.transcribed for one in committed) or (len(committed) < TURNS and not is_sure):
         return
     if not (is_sure or model.witness.is_ours):
@@ -395,6 +404,7 @@ def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding |
             config.first_sent.at if was_asked and config.first_sent else None,
             config.updated or config.created,
             *(one.committed for one in committed[-TURNS:]),
+            sorry,
         ),
         rests_on="the gate forces transcription on; services have it off by default",
         confidence=0.95 if is_waited_for or was_asked else 0.75,
@@ -437,7 +447,12 @@ CHECKS = (
     Check(TRANSCRIPTION_LATE, (DONE, TIME_PASSED, LOG_ENDED), transcription_late),
     Check(
         TRANSCRIPTION_OFF,
-        ("input_audio_buffer.committed", "session.updated", "conversation.item.input_audio_transcription.completed"),
+        (
+            "input_audio_buffer.committed",
+            "session.updated",
+            "conversation.item.input_audio_transcription.completed",
+            LOG_ENDED,
+        ),
         transcription_off,
     ),
 )

@@ -124,7 +124,7 @@ def _with_turns(found: Iterator[tuple[int, Found]], turns: Turns) -> Iterator[tu
     for line, one in found:
         kind = str(one.event.get("type"))
         if kind.startswith(TURN):
-            told = turns.events(one.event, one.t) if turns.is_on else ()
+            told = turns.events(one.event, one.t) if turns.is_on else turns.words(one.event)
             yield from ((line, Found(event, one.t, "in", one.stream)) for event in told)
             continue
         turns.is_on = turns.is_on and OF_CONVERSATION.match(kind) is None

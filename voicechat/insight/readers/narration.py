@@ -106,6 +106,9 @@ LONGEST = 400
 """Characters of a line that are looked at."""
 _CLAUSES = re.compile(r"[,，;；。()（）—–|]|\b(?=(?:will|until|waiting)\b)|(?=[直等将])(?=直到|等待|将)|->|=>|→")
 _BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a-z_.]+")
+_REPLY = re.compile(
+    r"(?<=for )(?:an? |the |its |ai |model |assistant |server |bot ){0,2}(?:response|reply|answer)\b", re.I
+)
 _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
 _REFUSED = re.compile(
@@ -142,6 +145,8 @@ def _acts_of(said: str) -> Iterator[Told]:
             return  # what somebody says in the talk is no act of the client
     yield from _of_microphone(said)
     yield from _of_waiting(said)
+    if say.IDLE.search(said):
+        yield {"type": "client.idle", "told": said}
     if say.ZEROS.search(said) and not _DENIED.search(said):
         yield {"type": "mic.flat", "told": said}
     if say.SKIPPED.search(said):
@@ -240,8 +245,9 @@ def _gate(clause: str) -> str | None:
 def _of_waiting(said: str) -> Iterator[Told]:
     if say.FALLBACK.search(said):
         yield {"type": "client.fell_back", "told": said}
-    elif say.WAITS.search(said) and (say.MIC_OPENED.search(said) or _BUFFER.search(said)):
-        awaited = _BUFFER.search(said)
+    elif say.WAITS.search(said) and (
+        (awaited := _BUFFER.search(said) or _REPLY.search(said)) or say.MIC_OPENED.search(said)
+    ):
         yield {"type": "client.waits", "awaited": awaited[0] if awaited else "", "told": said}
 
 

@@ -411,6 +411,12 @@ RECORDS = pattern(
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+IDLE = pattern(
+    r"\bno (?:speech|input|audio|voice|activity|user (?:input|speech))\b.{0,30}?\b\d{1,4} ?(?:s|sec\w*|min\w*)\b",
+    r"\b\d{1,4} ?(?:s|sec\w*)\b.{0,16}\bno (?:speech|input|audio|voice)|\bstill no (?:speech|input|audio)",
+    r"\d{1,4} ?秒.{0,4}(?:无|没有)(?:输入|语音|声音)",
+)
+"""A client counts how long nobody has spoken."""
 TROUBLE = pattern(
     r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|"
     r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from voicechat.insight.readers.complaints import complaints_in
 from voicechat.insight.readers.loose import Loose, bare_event, read_loose
 from voicechat.insight.readers.narration import (
     CLIENT,
@@ -28,6 +29,7 @@ from voicechat.insight.readers.narration import (
     narrated,
     spelled_in,
 )
+from voicechat.insight.readers.shorthand import fields, short_name, with_body
 from voicechat.insight.readers.talk import turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
@@ -69,28 +71,13 @@ _BESIDE = re.compile(r"(?:wait(?:ing|s)?\b|等待|直到|未收到|\bno\b|\bneve
 _TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
 _INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
 """How a line goes on that belongs to the object before it."""
-_IDS = {
-    "item_id": re.compile(r"\b(?:item_id\W{0,4})?((?:item|msg)_[A-Za-z0-9]{4,})"),
-    "response_id": re.compile(r"\b(resp_[A-Za-z0-9]{4,})"),
-    "event_id": re.compile(r"\b(event_[A-Za-z0-9]{4,})"),
-    "call_id": re.compile(r"\b(call_[A-Za-z0-9]{4,})"),
-}
-_STATUS = re.compile(r"\bstatus\W{1,4}(completed|cancelled|failed|incomplete|in_progress)\b|\b(cancelled|incomplete)\b")
-_OUTPUTS = re.compile(r"\boutput(?:s|_count|_items|_length)?\W{1,4}(\d{1,3})\b")
-_REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
-_CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
-_QUOTED = re.compile(r"[:：=]\s*[\"'“「]")
-"""Before the words behind the name, where no field is named."""
-_SAID = re.compile(r"(?:transcript|text|delta)\W{1,4}[\"'“「]?")
-_CLOSING = ("'", '"', "”", "」")
-LONGEST_SAYING = 2000
+_CUTTABLE = ("item_id", "response_id", "event_id", "call_id")
 MOST_DOUBTS = 20
 LONGEST_DOUBT = 200
 """Characters of a line that is kept as not understood."""
 _VARIABLE = re.compile(r"[\d\W_]+")
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
-_NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
 _CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
@@ -99,8 +86,6 @@ _STREAM = re.compile(r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ 
 """`[conn=42]`, `session#3`: what tells several sessions in one log apart."""
 TAG_WITHIN = 100
 """Characters at the start of a line in which that is looked for."""
-_CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
-_ENUM = re.compile(r"[A-Z]\w*(?:\.\w+)*\.[a-z]\w*|Cancelled|Completed|Failed|Incomplete|InProgress")
 _CUT = re.compile(r"\.\.\.|…")
 _WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\{\s*$|\[\s*$|\($")
 
@@ -282,17 +267,10 @@ class Printed:
         self, number: int, rest: str, value: Loose, t: float | None, told: WireDirection | None
     ) -> Iterator[Line]:
         """`responseDone(...)`, `response.done {...}`: the name stands before the body."""
-        named = self._name_in(rest) or spelled_in(rest)
-        if not named:
-            return
-        body = snaked(value.value)
-        inner = named.partition(".")[0]
-        if inner in ("response", "session") and inner not in body and ("status" in body or "id" in body):
-            body = {inner: body}
-        elif named == "error" and "error" not in body:
-            body = {"error": body}
-        event = {**_fields(named, rest), **body, "type": named}
-        yield Line(number, Found(event, t, direction_of(named, told)))
+        named, end = self._name_in(rest)
+        named = named or spelled_in(rest)
+        if named:
+            yield Line(number, Found(with_body(named, rest[end:], value.value), t, direction_of(named, told)))
 
     def _events(self, number: int, value: Any, t: float | None, told: WireDirection | None) -> Iterator[Line]:
         if (bare := bare_event(value)) is not None:
@@ -318,20 +296,22 @@ class Printed:
 
     def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
-        name = self._name_in(rest)
+        name, end = self._name_in(rest)
         if name and (refused := _refused_instead(name, rest)) is not None:
             yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
             return
         if name:
-            event = _fields(name, rest) | {NAMED: True}
+            event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
+        if t is None:
+            yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in narrated(IN_TEXT.sub(" ", rest) if name else rest):
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
                 continue
             yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))
 
-    def _name_in(self, rest: str) -> str:
-        """The event that a sentence is about, if it says that it came or left."""
+    def _name_in(self, rest: str) -> tuple[str, int]:
+        """The event that a sentence is about, if it says that it came or left, and where its name ends."""
         for match in IN_TEXT.finditer(rest):
             name = match[0].rstrip(".")
             if not (name in SERVER or name in CLIENT or (is_name(name) and _HAPPENED.search(name))):
@@ -339,8 +319,8 @@ class Printed:
             before = rest[max(0, match.start() - 80) : match.start()]
             if _WAITED_FOR.search(before) or _BESIDE.search(before):
                 continue
-            return name
-        return ""
+            return name, match.end()
+        return short_name(rest) or ("", 0)
 
 
 def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:
@@ -381,20 +361,9 @@ def _object_in(text: str) -> Loose | None:
     return None
 
 
-def snaked(value: Any) -> Any:
-    """`audioStartMs` as `audio_start_ms`, and an enum's value without the enum."""
-    if isinstance(value, Mapping):
-        return {_CAMEL.sub(r"_\1", str(name)).lower(): snaked(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [snaked(part) for part in value]
-    if isinstance(value, str) and _ENUM.fullmatch(value):
-        return _CAMEL.sub(r"_\1", value.rsplit(".", 1)[-1]).lower()
-    return value
-
-
 def _without_cut_ids(event: Mapping[str, Any]) -> Mapping[str, Any]:
     """A log that shortens its lines makes many ids one."""
-    ids = [(name, event[name]) for name in _IDS if name in event]
+    ids = [(name, event[name]) for name in _CUTTABLE if name in event]
     cut = [name for name, id in ids if isinstance(id, str) and ("..." in id or "…" in id)]
     return {name: part for name, part in event.items() if name not in cut} if cut else event
 
@@ -421,47 +390,6 @@ def _direction(rest: str) -> WireDirection | None:
     if _SENDS.search(head):
         return "out"
     return "in" if _RECEIVES.search(head) else None
-
-
-def _fields(name: str, rest: str) -> dict[str, Any]:
-    """The event as far as the sentence tells it: ids, a status, a reason, a transcript."""
-    event: dict[str, Any] = {"type": name}
-    for field_, pattern in _IDS.items():
-        if match := pattern.search(rest):
-            event[field_] = match[1]
-    for match in _NUMBERS.finditer(rest):
-        event[match[1]] = int(match[2])
-    if name in ("response.created", "response.done"):
-        event["response"] = _response(event, rest)
-    elif name.endswith(("transcription.completed", "transcript.done", ".delta")):
-        if (said := _said_in(rest)) is not None:
-            event["delta" if name.endswith(".delta") else "transcript"] = said
-    return event
-
-
-def _said_in(rest: str) -> str | None:
-    """The words at the end of a line, behind a field's name or in quotation marks; None where there are none."""
-    line = rest.rstrip()
-    words = line[:-1] if line[-1:] in _CLOSING else line
-    from_ = max(line.rfind("\n") + 1, len(words) - LONGEST_SAYING)
-    found = next((head for head in _SAID.finditer(line) if head.end() >= from_), None)
-    if found is None and words != line:
-        found = next((head for head in _QUOTED.finditer(words) if head.end() >= from_), None)
-    return words[found.end() :] if found is not None else None
-
-
-def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
-    response: dict[str, Any] = {"id": event.get("response_id", "")}
-    if status := _STATUS.search(rest):
-        response["status"] = status[1] or status[2]
-    if outputs := _OUTPUTS.search(rest):
-        response["output"] = [{}] * min(int(outputs[1]), 20)
-    details: dict[str, Any] = {}
-    if reason := _REASON.search(rest):
-        details["reason"] = reason[1]
-    if code := _CODE.search(rest):
-        details["error"] = {"code": code[1], "message": rest.strip()[:300]}
-    return response | ({"status_details": details} if details else {})
 
 
 _decoder = json.JSONDecoder(strict=False)

@@ -12,15 +12,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voicechat.insight.readers.phrases import Phrase, any_of, pattern
+from voicechat.insight.readers.phrases import Phrase, any_of, pattern, words
+from voicechat.insight.records import BESIDE, NAMED
 
 TURN = "talk."
 WITHIN = 2.0
 """Seconds from the first sound of a voice in which the assistant falls silent because of it."""
 LONGEST_TURN = 1_000
 """Characters of one turn that are kept."""
-_USER = any_of("users?", "caller", "human", "customer", "participant", "patient", "guest")
-_BOT = any_of("bot", "assistant", "agent", "ai", "model", "voicebot", "tts")
+_USER = any_of(
+    "users?",
+    *words("caller human customer participant patient guest benutzer nutzer anrufer kunde utilisateur appelant"),
+    *words("usuario cliente utente usuário 用户 用戶 ユーザー 사용자"),
+)
+_BOT = any_of(
+    *words("bot assistant agent ai model voicebot tts assistent asistente assistente agente ki ia"),
+    *words("助手 机器人 アシスタント 어시스턴트"),
+)
 _WORDS = r"\s*[:>]+\s*(\S.*)"
 _LEAD = (
     r"^(?:[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
@@ -60,9 +68,11 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
         r"\bApplication: >> (\S.*)",
+        _LEAD + r"(?:user |input |final ){0,2}transcript(?:ion)?(?:[ .](?:completed|final|done))?(?: item_\w{1,40})?"
+        r"\s?[:=]?\s?['\"“](.{0,1000})['\"”]\W*$",
     )),
     ("bot_said", pattern(
-        _LEAD + any_of("bot", "assistant", "agent", "ai", "voicebot", "chatgpt", "gpt", "gemini") + _SAYS + _WORDS,
+        _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
         r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
@@ -74,6 +84,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         rf"\b(?:{_BOT}|response|playback|audio)\b.{{0,24}}\b(?:interrupted|cut off|cancell?ed)\b"
         r"(?!\W{1,4}(?:false|no\b))",
         r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
+        r"^\W*interrupted\W*$",
         r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
     )),
     ("bot_began", _speaks(_BOT, "agent", _BEGAN, r"\bSTATE: speaking\b")),
@@ -93,6 +104,8 @@ _NO_SPEECH = re.compile(
     r"\b(?:dis)?connected\b|\b(?:joined|registered|created|version)\b|\blogged (?:in|out)\b",
     re.I,
 )
+_QUOTES_NOTHING = re.compile(r"\btranscript(?:ion)?\b[^'\"“]{0,40}['\"“][\s.…]{0,4}['\"”]\W*$", re.I)
+_OF_WORDS = re.compile(r"text|transcript|utterance|speech", re.I)
 _CUT_TOLD = re.compile(r"['\"]interrupted['\"]\s?:\s?true")
 _USERS, _BOTS = ("user", "human", "caller", "customer"), ("assistant", "agent", "bot", "ai")
 _TIMES = ("created_at", "timestamp", "time", "secondsFromStart", "time_in_call_secs", "start_time")
@@ -110,9 +123,9 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
         match = row.search(said)
         if match is None:
             continue
-        words = next(filter(None, match.groups()), "").strip(" \"'[]")
+        words = next(filter(None, match.groups()), "").strip(" \"'[]“”")
         if kind.endswith("_said"):
-            if _NO_SPEECH.search(words):
+            if _NO_SPEECH.search(words) and not _QUOTES_NOTHING.search(said):
                 return None
         elif kind != "bot_incomplete" and _SUPPOSED.search(said[: match.end()][-60:]):
             return None
@@ -126,11 +139,13 @@ def _is_said(words: str) -> bool:
     return len(words.split()) > 1 or not words.isascii() or words[-1:] in ".?!,-"
 
 
-def turn_of_item(item: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def turn_of_item(item: Mapping[str, Any], *, is_line: bool = False) -> Mapping[str, Any] | None:
     """An item of a chat that says when it was, or whether it was interrupted; mere messages may be a prompt."""
     role, cut = item.get("role"), item.get("interrupted")
     who = "user" if role in _USERS else "bot" if role in _BOTS else ""
-    if not who or not (isinstance(cut, bool) or any(isinstance(item.get(name), int | float | str) for name in _TIMES)):
+    is_told = is_line and _OF_WORDS.search(str(item.get("type", ""))) is not None
+    is_timed = any(isinstance(item.get(name), int | float | str) for name in _TIMES)
+    if not who or not (is_told or is_timed or isinstance(cut, bool)):
         return None
     content = next((item[name] for name in _TEXTS if isinstance(item.get(name), str | list)), "")
     pieces = content if isinstance(content, list) else [content]
@@ -171,6 +186,14 @@ class Turns:
         for event in self._events(turn, t):
             yield {**event, "told": turn["told"]}
 
+    def words(self, turn: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Beside the events of a log that may leave out the words: what was said, for the turn that lacks it."""
+        kind = str(turn["type"]).removeprefix(TURN)
+        if kind.endswith("_said") and not turn.get("is_bare"):
+            name = "conversation.item.input_audio_transcription.completed"
+            name = name if kind == "user_said" else "response.output_audio_transcript.done"
+            yield {"type": name, "transcript": str(turn.get("words", ""))[:LONGEST_TURN], NAMED: True, BESIDE: True}
+
     def _events(self, turn: Mapping[str, Any], t: float | None) -> Iterator[Mapping[str, Any]]:
         words = str(turn.get("words", ""))[:LONGEST_TURN]
         kind = str(turn["type"]).removeprefix(TURN)
@@ -189,6 +212,8 @@ class Turns:
                 self._is_speaking = False
                 yield {"type": "input_audio_buffer.speech_stopped", "item_id": self._item}
                 yield {"type": "input_audio_buffer.committed", "item_id": self._item}
+            case "user_said" if not any(mark.isalnum() for mark in words):
+                pass
             case "user_said":
                 yield from self._unheard_ends()
                 if not self._item or self._has_words:

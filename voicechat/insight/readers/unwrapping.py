@@ -250,7 +250,7 @@ def _walk_object(value: Mapping[str, Any], around: _Around, depth: int) -> Itera
     if (bare := _bare(value)) is not None:
         yield Found(bare, inside.t, "in", inside.stream)
         return
-    if (turn := turn_of_item(value)) is not None:
+    if (turn := turn_of_item(value, is_line=depth == 0 and around.t is not None)) is not None:
         yield Found(turn, inside.t, "local", inside.stream)
         return
     named = _named(value, inside)
