@@ -179,7 +179,8 @@ def diagnose(
             named |= {one.id: session for one in found}
     causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
     unexplained = tuple(sessions.unexplained)
-    has_worked = any(diagnosis.model.has_worked for diagnosis in sessions.of.values())
+    models = [diagnosis.model for diagnosis in sessions.of.values()]
+    has_worked = any(one.has_worked and not one.is_unfinished for one in models)
     told_if = next(filter(None, (diagnosis.what_if for diagnosis in sessions.of.values())), None)
     return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked, what_if=told_if)
 

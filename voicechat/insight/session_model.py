@@ -19,6 +19,8 @@ SOUND_FOLLOWS = 1.0
 """Seconds after the first sound in which a client closes its mic by itself."""
 EVENTS = 4
 """The same, where there are no times."""
+SECOND_SOON = 2.0
+"""Seconds within which nobody starts a second session on purpose."""
 
 
 def _is_at_once(heard: Evidence | None, now: Evidence) -> bool:
@@ -114,6 +116,10 @@ class SessionModel:
         """Barge-ins that were noise (R11)."""
         self.skipped: deque[Evidence] = deque(maxlen=8)
         """A client says that a transcript was empty and is not answered."""
+        self.opened_twice: tuple[Evidence, Evidence] | None = None
+        """Two sessions were begun at once."""
+        self.flat = 0
+        """Lines that tell of a microphone that gives zeros."""
         self.complaints: dict[str, Evidence] = {}
         """What the writer of a log says about it."""
         self.is_ended = False
@@ -161,6 +167,14 @@ class SessionModel:
         active = self.active
         return active.first_output if active is not None else None
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Something was begun and not seen to end well, or who pasted the log is sorry about something."""
+        answers = [one for one in self.answers.values() if not one.is_aside and one.done is not None]
+        cut = [one for one in answers if one.status == "cancelled" and one.reason == "turn_detected"]
+        is_mostly_cut = 2 * len(cut) > len(answers)
+        return bool(self.complaints) or is_mostly_cut or self.call is not None or self.tool_output is not None
+
     def _playout_began(self, record: Record) -> None:
         id = text(record.event, "response_id")
         self.playback.playing = record.mark(id)
@@ -200,6 +214,8 @@ class SessionModel:
         for_answer = heard is not None
         if "told" in record.event:  # a client's own words; without a reason only a mic that closes at once counts
             for_answer = text(record.event, "why") == "answer" or _is_at_once(heard, record.mark())
+            if self.mic.is_open is False and self.mic.closed_for_answer is not None:
+                return  # its state, told once more
         self.mic.is_open = False
         self.mic.changed = record.mark()
         self.mic.closed_for_answer = record.mark() if for_answer and not held else None
@@ -252,6 +268,7 @@ class SessionModel:
             "playback.cut": self._playout_ended,
             "format.told": self._format_told,
             "complaint": self._complained,
+            "mic.flat": self._flat,
             "response.function_call_arguments.done": self._called,
             "response.output_item.added": self._item_of_answer,
             "response.output_item.done": self._item_of_answer,
@@ -277,9 +294,14 @@ class SessionModel:
         self.configured.first_sent = self.configured.first_sent or said
 
     def _session_created(self, record: Record) -> None:
-        if self.configured.created is not None:
+        session, before = part(record.event, "session"), self.configured.created
+        if before is not None:
+            ids = text(self.configured.at_creation, "id"), text(session, "id")
+            apart = elapsed(before, record.mark())
+            is_soon = record.seq - before.seq <= EVENTS if apart is None else 0 <= apart <= SECOND_SOON
+            if all(ids) and ids[0] != ids[1] and is_soon:
+                self.opened_twice = before, record.mark(ids[1])
             self._new_line(record)
-        session = part(record.event, "session")
         self.configured.in_force = self.configured.at_creation = session
         self.configured.created = record.mark()
 
@@ -391,7 +413,8 @@ class SessionModel:
         answer.calls = sum(isinstance(item, Mapping) and item.get("type") == "function_call" for item in items[:100])
         act = self.last.newest(*USER_ACTS)
         is_meant = answer.status == "cancelled" and act is not None and act.seq > answer.created.seq
-        if answer.status == "completed" or (answer.first_output is not None and (is_meant or not answer.status)):
+        is_whole = answer.status == "completed" and (answer.output_items != 0 or answer.first_output is not None)
+        if is_whole or (answer.first_output is not None and (is_meant or not answer.status)):
             self.has_worked = self.has_worked or not self.witness.tells_turns
         if answer.output_items is None and self.calling is not None and self.calling.seq > answer.created.seq:
             answer.calls = 1
@@ -528,6 +551,9 @@ class SessionModel:
 
     def _complained(self, record: Record) -> None:
         self.complaints.setdefault(text(record.event, "about"), record.mark(text(record.event, "told", 120)))
+
+    def _flat(self, _: Record) -> None:
+        self.flat += 1
 
     def _noticed(self, record: Record) -> None:
         if text(record.event, "code") == "false_alarm":

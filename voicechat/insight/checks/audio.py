@@ -264,6 +264,7 @@ def truncate_without_clear(model: SessionModel, record: Record) -> Iterator[Find
         if not _is_webrtc(model) or newest is None or newest.first_output is None:
             return
         began = newest.first_output
+    began = began or truncated  # a log that begins there
     if truncated is None or began is None or truncated.seq < began.seq:
         return
     if model.last.newest("output_audio_buffer.clear", "conversation.item.truncate") is not truncated:

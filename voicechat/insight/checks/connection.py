@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from voicechat.insight.checks import Check
-from voicechat.insight.records import Ended, Finding, Record, found, number, part, text
+from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, number, part, text
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import SessionModel
@@ -107,6 +107,8 @@ SOCKET_LEAKED = "socket-leaked"
 def socket_leaked(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is an old connection still open while a new one is in use?"""
     created = model.configured.created
+    if record.type == LOG_ENDED and model.opened_twice is not None and "line.lost" not in model.witness.seen:
+        yield _leaked("Two sessions were begun at once, and both stay open.", 0.75, *model.opened_twice)
     if created is None or not model.retired or model.witness.is_ours:
         return
     event = record.event
@@ -114,17 +116,22 @@ def socket_leaked(model: SessionModel, record: Record) -> Iterator[Finding | End
     old = next((id for id in ids if id in model.retired), "")
     if not old:
         return
-    yield found(
+    title = "The connection of an earlier session is still open: it goes on sending events into the new one."
+    yield _leaked(title, 0.93, model.retired[old], created, record.mark(old))
+
+
+def _leaked(title: str, confidence: float, *marks: Evidence) -> Finding:
+    return found(
         SOCKET_LEAKED,
         "error",
-        "The connection of an earlier session is still open: it goes on sending events into the new one.",
+        title,
         cause="A new session was begun without closing the old connection (a reconnect, a page that mounts twice, a "
         "hot reload); two assistants listen and speak, and both are paid for.",
         cure="Close the old WebSocket or RTCPeerConnection, stop its tracks and take its handlers away before you open "
         "another; open it in one place, and drop events of a connection that is not the current one.",
-        evidence=(model.retired[old], created, record.mark(old)),
+        evidence=marks,
         rests_on="ids of the old connection are forgotten; one connection at a time",
-        confidence=0.93,
+        confidence=confidence,
     )
 
 
@@ -141,6 +148,7 @@ CHECKS = (
             "input_audio_buffer.committed",
             "output_audio_buffer.stopped",
             "conversation.item.input_audio_transcription.completed",
+            LOG_ENDED,
         ),
         socket_leaked,
     ),

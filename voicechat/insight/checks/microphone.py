@@ -182,6 +182,8 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
             return broken
     has_words = any(one.transcript and not one.is_empty for one in model.segments.values())
     is_pattern = len(cut) >= SHORT_TIMES and 2 * len(cut) >= len(ended)
+    lives = [elapsed(one.created, one.done) for one in cut]
+    is_pattern |= len(cut) == len(ended) >= TIMES and all(one is not None and one < AT_ONCE for one in lives)
     return cut if is_pattern and not has_words and not model.witness.is_ours else []
 
 
@@ -280,7 +282,7 @@ def _is_overdue(model: SessionModel, over: Evidence, limit: float, record: Recor
     if waited is not None:
         return waited > limit
     idle = model.last["client.idle"]
-    is_idle = idle is not None and idle.seq > over.seq
+    is_idle = "deaf" in model.complaints or (idle is not None and idle.seq > over.seq)
     return record.type == LOG_ENDED and (is_idle or record.seq - over.seq >= EVENTS)
 
 
@@ -346,7 +348,7 @@ def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Fi
     if model.witness.is_ours or not model.mic.is_open or opened is None or closed is None or newest is None:
         return
     began = newest.first_output if record.type == "response.done" else model.playback.began
-    began = began or model.playback.began
+    began = began or model.playback.began or (closed if record.type != "response.done" else None)
     if began is None or not began.seq < opened.seq < record.seq:
         return
     apart = elapsed(opened, record.mark())
@@ -392,6 +394,8 @@ def _mic_reopened_too_early_finding(
 
 
 MIC_SILENT = "mic-silent"
+LEVELS = 3
+"""Readings of a meter that are no moment of silence."""
 
 
 def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
@@ -403,6 +407,8 @@ def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]
         return
     if model.mic.is_open is False and not model.witness.is_ours:
         return  # the client closed it itself
+    if record.event.get("is_level") and model.flat < LEVELS:
+        return
     seconds = number(record.event, "seconds")
     yield found(
         MIC_SILENT,

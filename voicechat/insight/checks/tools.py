@@ -133,9 +133,11 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
         return
     yield from _call_without_result(model, record)
     output = model.tool_output
+    waits = model.last["client.waits"]
+    is_waiting = output is not None and waits is not None and waits.seq > output.seq and record.type == LOG_ENDED
     if (
         output is None
-        or not model.witness.prints_answers
+        or not (model.witness.prints_answers or is_waiting)
         or not model.witness.prints_sent
         or model.is_ended
         or model.active is not None
@@ -146,7 +148,7 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
     if waited is not None:
         is_overdue = waited > TOOL_OUTPUT_UNANSWERED_LIMIT
     else:
-        is_overdue = record.type != TIME_PASSED and record.seq - output.seq >= EVENTS
+        is_overdue = is_waiting or (record.type != TIME_PASSED and record.seq - output.seq >= EVENTS)
     if not is_overdue:
         return
     made = next((one.done for one in reversed(model.answers.values()) if one.calls), None)

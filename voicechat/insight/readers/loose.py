@@ -158,7 +158,7 @@ _WORDS = {
     "NULL": None,
 }
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
-_CLOSERS = ",}])"
+_ENDS = ",}])\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +314,7 @@ class _Reader:
     def _pass_over(self) -> bool:
         """Something that is no member (`…`, `<ref *1>`, `... 3 more`): go on behind it."""
         began = self.at
-        while self.at < len(self.text) and self.text[self.at] not in _CLOSERS:
+        while self.at < len(self.text) and self.text[self.at] not in _ENDS:
             self.at += 1
         if self.at == began:
             self.at += 1

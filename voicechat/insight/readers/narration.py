@@ -107,7 +107,9 @@ LONGEST = 400
 _CLAUSES = re.compile(r"[,，;；。()（）—–|]|\b(?=(?:will|until|waiting)\b)|(?=[直等将])(?=直到|等待|将)|->|=>|→")
 _BUFFER = re.compile(r"\b(?:output_audio_buffer|response|input_audio_buffer)\.[a-z_.]+")
 _REPLY = re.compile(
-    r"(?<=for )(?:an? |the |its |ai |model |assistant |server |bot ){0,2}(?:response|reply|answer)\b", re.I
+    r"(?<=for )(?:an? |the |its |ai |model |assistant |server |bot ){0,2}"
+    r"(?:response|reply|answer|to (?:speak|talk))\b|回复|回答|响应",
+    re.I,
 )
 _DENIED = re.compile(r"\bnot\b|并非|不是")
 _CODES = re.compile(rf"\b({'|'.join(sorted(CODES, key=len, reverse=True))})\b")
@@ -118,6 +120,11 @@ _REFUSED = re.compile(
     re.I,
 )
 _CODEC_NAMES = {"alaw": "alaw", "a-law": "alaw", "g711_alaw": "alaw", "pcma": "alaw"}
+
+FEWEST_WORDS = 4
+"""Of a sentence that somebody writes."""
+_PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d|[A-Z]{3,}\b|\[\w)")
+"""Marks of a line that a program printed."""
 
 Told = Mapping[str, Any]
 
@@ -133,6 +140,16 @@ def _narrated(said: str) -> tuple[Told, ...]:
     return tuple(_acts_of(said))
 
 
+def complaints_in(said: str) -> Iterator[Told]:
+    """What people write in prose about the log that they paste: no proof, and it tells which of two causes is meant."""
+    is_long = len(said.split()) >= FEWEST_WORDS or not said.isascii()
+    if is_long and _PROGRAM.search(said) is None:
+        about = [one for one, told in say.COMPLAINTS.items() if told.search(said)]
+        for one in about:
+            if one != "no-reply" or "invented" not in about:  # who did not speak there is the user
+                yield {"type": "complaint", "about": one, "told": said}
+
+
 def _acts_of(said: str) -> Iterator[Told]:
     is_trouble = _may_be_trouble(said)
     if is_trouble and (error := _refusal(said) or _of_client(said)):
@@ -145,11 +162,11 @@ def _acts_of(said: str) -> Iterator[Told]:
             return  # what somebody says in the talk is no act of the client
     yield from _of_microphone(said)
     yield from _of_waiting(said)
+    if say.ZEROS.search(said) and not _DENIED.search(said):
+        yield {"type": "mic.flat", "is_level": say.LEVEL.search(said) is not None, "told": said}
     if say.IDLE.search(said):
         yield {"type": "client.idle", "told": said}
-    if say.ZEROS.search(said) and not _DENIED.search(said):
-        yield {"type": "mic.flat", "told": said}
-    if say.SKIPPED.search(said):
+    elif say.SKIPPED.search(said):
         yield {"type": "client.skipped", "told": said}
     if say.FALSE_ALARM.search(said):
         yield {"type": "notice", "code": "false_alarm", "told": said}
@@ -212,7 +229,8 @@ def _of_client(said: str) -> Told | None:
 
 
 def _of_microphone(said: str) -> Iterator[Told]:
-    for clause in _CLAUSES.split(said):
+    flag = say.MIC_SET.search(said)  # of a list of flags the first one counts
+    for clause in (flag[0],) if flag is not None else _CLAUSES.split(said):
         told = _gate(clause)
         if told is None:
             continue

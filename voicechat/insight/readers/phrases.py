@@ -239,7 +239,7 @@ FALLBACK = pattern(
 ZEROS = pattern(
     r"zero ?data\b",
     r"\ball[- ]zeros?\b|only zeros|zero(?:ed)?[- ](?:data|samples?|bytes|buffer|audio)",
-    r"\b(?:rms|peak|level)\W{1,3}0(?:\.0+)?\b.{0,20}silen",
+    r"\b(?:rms|peak|level)\W{1,3}0(?:\.0+)?\b.{0,20}(?:silen|\b(?:peak|max)\w{0,10}\W{1,3}0(?:\.0+)?(?![.\d]))",
     r"audio (?:data )?is (?:all )?(?:zeros?|empty)",
     r"(?:no audio|empty audio) (?:data|samples|frames|input) (?:from|captured|received|detected|in)",
     r"silent (?:mic|microphone|input) detected|microphone (?:is|seems|appears) (?:to be )?silent",
@@ -253,7 +253,7 @@ SIDE = pattern(
 )
 ENDS = pattern(
     r"(?:user|manual\w{0,4}|用户|手动|主动).{0,12}"
-    r"(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
+    r"\b(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
     r"(?<!socket )\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|\bdisconnecting\b|disconnect function called|"
     r"agent ended (?:the )?call|ending (?:the )?(?:session|call|conversation)|session ended by",
     r"结束(?:会话|通话|对话)|挂断|clean(?:ing)? ?up (?:session|connection)|dispos(?:e|ing)\b",
@@ -372,7 +372,7 @@ PLAYS = pattern(
     r"(?:start(?:ed|ing)?|began) (?:audio )?(?:playback|playing)|开始播放",
 )
 PLAYED = pattern(
-    r"(?:playback|audio play(?:ing|back)?|assistant audio|player|audio queue|播放)[^.\n]{0,16}"
+    r"(?:playback|audio play(?:ing|back)?|assistant audio|player|audio queue|tts(?: response)?|播放)[^.\n]{0,16}"
     r"(?:finish(?:ed)?|end(?:ed)?|complet(?:e|ed)|stopped|drained|结束|完成|完毕)",
     r"(?:finish(?:ed)?|done|stopped) play(?:ing|back)|播放(?:结束|完成|完毕|停止)",
 )
@@ -411,12 +411,79 @@ RECORDS = pattern(
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+LEVEL = Phrase(r"\b(?:rms|level|volume)\W{1,3}0")
+"""A meter that shows nothing, which a moment of silence explains."""
 IDLE = pattern(
-    r"\bno (?:speech|input|audio|voice|activity|user (?:input|speech))\b.{0,30}?\b\d{1,4} ?(?:s|sec\w*|min\w*)\b",
+    r"\bno (?:speech|input|audio|voice|activity|user (?:input|speech)|[\w.]{0,20}speech_started)\b.{0,30}?"
+    r"\b\d{1,4} ?(?:s|sec\w*|min\w*)\b",
     r"\b\d{1,4} ?(?:s|sec\w*)\b.{0,16}\bno (?:speech|input|audio|voice)|\bstill no (?:speech|input|audio)",
     r"\d{1,4} ?秒.{0,4}(?:无|没有)(?:输入|语音|声音)",
 )
 """A client counts how long nobody has spoken."""
+_NOT = (
+    r"\b(?:never|not|no|don['’]?t|doesn['’]?t|didn['’]?t|can['’]?t|cannot|isn['’]?t|won['’]?t|without|stopped|stops)\b"
+)
+_WHO = r"(?:I|the (?:user|caller|customer)|they|people)(?: am| are| is|['’]m|['’]s)? ?(?:have |has |can |even )?"
+COMPLAINTS: dict[str, Phrase] = {
+    "echo": pattern(
+        r"\b(?:interrupt|cut|hear|talk|answer|respond|repl|listen)\w{0,4}\b.{0,16}\b(?:itself|(?:its|his|her) own)\b",
+        r"\b(?:its|(?:bot|agent|assistant|ai)['’]s) own (?:voice|speech|audio|words|output|question|answer)",
+        r"\b(?:with(?:out)?|on|no) (?:a |laptop )?(?:head(?:phones?|set)|earphones|earbuds|(?:loud ?)?speakers?)\b",
+    ),
+    "format": pattern(
+        r"chipmunk|fast.?forward|sped up|slow(?:ed)?[- ](?:motion|down)|\bgarbled|\bdistort|\bcrackl|\brobotic\b",
+        r"\bhigh.pitched|\b(?:only|just|hear|persistent|white|loud|pure) (?:a |some )?(?:static|noise|hiss)",
+        r"\bstatic\b.{0,20}\b(?:noise|audio|sound)|gibberish|rauschen|verzerrt",
+        r"(?:sounds?|audio|speech|voice|plays?|speaks?)\b.{0,24}\b(?:too|very|twice as) (?:fast|slow|high|low)\b",
+    ),
+    "tail": pattern(
+        r"\b(?:last|final|end|tail)\b.{0,40}\b(?:missing|cut|lost|gone|swallowed|truncated|clipped|never)\b",
+        r"\bcut(?:s|ting)? off\b.{0,24}\b(?:last|end)\b",
+        r"\b(?:miss|cut|los|clip|truncat)\w{1,4} (?:off )?the (?:last|end|final)\b",
+    ),
+    "silence": pattern(
+        r"\bno (?:sound|audio|voice)\b|\b(?:hear|play)s? nothing\b|\b(?:completely |totally )?silent\b|kein ton",
+        _NOT + r".{0,20}\bhear (?:anything|it|any|the|a)\b|\bno clip to play|\bonly (?:get |see )?text\b",
+    ),
+    "twice": pattern(
+        r"\btwice\b|\btwo times\b|\b(?:two|2) (?:answers|responses|replies|voices)",
+        r"\bdouble[sd]? (?:answers?|responses?|repl)",
+        r"\bduplicated? (?:answers?|responses?|repl|audio)|doppelt|zweimal|两次|两遍|deux fois|dos veces",
+        r"\b(?:same|every) (?:answer|response|thing|reply)\b.{0,20}\bagain",
+    ),
+    "no-reply": pattern(
+        _NOT + r".{0,24}\b(?:talk|answer|respond|repl|speak|say)\w{0,6}\b|\bno (?:answer|response|reply)\b",
+        r"\bhangs?\b|\bstuck\b|\bgoes (?:silent|quiet)|\bnothing happens|keine antwort|antwortet nicht|不回|没有回复",
+    ),
+    "deaf": pattern(
+        r"\bdeaf\b|"
+        + _NOT
+        + r".{0,24}\b(?:hears?|listen\w{0,3}|pick(?:s|ing)? up) (?:me|anything|again|my|the user)\b",
+        r"\b(?:mic(?:rophone)?|stays?|remains?)\b.{0,24}\b(?:muted|off|closed)\b.{0,16}\b(?:for ?ever|after|again)",
+    ),
+    "stops": pattern(
+        r"\b(?:stop|cut|break|interrupt|silenc|pause)\w{0,5}\b.{0,40}\b(?:mid[- ]?(?:sentence|word|way)|middle|random)",
+        r"\b(?:stop|cut|break|interrupt)\w{0,5}\b.{0,40}\bhalf (?:way|of)|途中で(?:止|切)|mitten im satz",
+        r"\bkeeps (?:stopping|cutting out|getting interrupted)",
+    ),
+    "cut": pattern(
+        r"\b(?:interrupt|cut)\w{0,4} (?:me|users?|callers?|people|customers?)\b|\bins wort\b|\btoo (?:early|soon)\b",
+        r"\b(?:before|while) " + _WHO + r"(?:finish|done|still|stop|speak|talk)",
+        r"\bhalf (?:a |of (?:a|the|my) )?sentence",
+    ),
+    "no-transcript": pattern(
+        _NOT + r".{0,60}\b(?:transcri|input_audio_transcription|user_speech_committed)",
+        r"\b(?:input_audio_transcription|user_speech_committed)\b.{0,40}" + _NOT,
+        r"\btranscri\w{1,8}\b.{0,40}" + _NOT,
+        r"\btranscri\w{1,8}\b.{0,30}\b(?:null|empty|blank|missing)\b",
+    ),
+    "invented": pattern(
+        r"\b(?:nobody|no ?one|no-one)\b.{0,24}\b(?:said|saying|says|spoke|speaking|talk|in the room|there)",
+        r"\b(?:said|saying|spoke) nothing\b|" + _NOT + r" (?:say|saying|said|speak)\b|\bwhile (?:I (?:am|was) )?silent",
+        r"hallucinat|phantom|\b(?:random|made[- ]up|invented) (?:words|text|sentences|transcripts?|phrases)",
+    ),
+}
+"""What somebody is sorry about -> the ways of saying it."""
 TROUBLE = pattern(
     r"fail|error|except|refus|reject|deni|invalid|unknown|unauth|missing|not[ _]|n't|cannot|unable|clos|lost|drop|"
     r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"

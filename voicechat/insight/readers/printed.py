@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
-from voicechat.insight.readers.complaints import complaints_in
 from voicechat.insight.readers.loose import Loose, bare_event, read_loose
 from voicechat.insight.readers.narration import (
     CLIENT,
     IN_TEXT,
     SERVER,
     WireDirection,
+    complaints_in,
     direction_of,
     failures_in,
     is_name,
@@ -72,6 +72,8 @@ _TIME_LINE = re.compile(r"(?:(\d\d):)?(\d\d):(\d\d\.\d+)\s*$")
 _INSIDE = re.compile(r"\s+\S|[\"'}\])]|[\w$]+\s*[:=]\s*|\[\[")
 """How a line goes on that belongs to the object before it."""
 _CUTTABLE = ("item_id", "response_id", "event_id", "call_id")
+_OUTPUT = "function_call_output"
+"""A client may name it together with the response.create that follows."""
 MOST_DOUBTS = 20
 LONGEST_DOUBT = 200
 """Characters of a line that is kept as not understood."""
@@ -87,7 +89,9 @@ _STREAM = re.compile(r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ 
 TAG_WITHIN = 100
 """Characters at the start of a line in which that is looked for."""
 _CUT = re.compile(r"\.\.\.|…")
-_WORTH = re.compile(r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\{\s*$|\[\s*$|\($")
+_WORTH = re.compile(
+    r"\"?'?type'?\"?\s*[:=]|event_?[iI]d|status|\b(?:session|response)['\"]?\s*[:=]\s*\{|\{\s*$|\[\s*$|\($"
+)
 
 
 @dataclass(slots=True)
@@ -237,6 +241,8 @@ class Printed:
         self._open = None
         value = _object_in(open_.text)
         events = [] if value is None else list(self._events(open_.number, value.value, open_.t, open_.told))
+        if not events and value is not None and isinstance(value.value, Mapping):
+            events = list(self._named_beside(open_.number, open_.text.partition("\n")[0], value, open_.t, open_.told))
         yield from events or self.failures(open_.number, " ".join(open_.text.split()), open_.t)
 
     def failures(self, number: int, text: str, t: float | None) -> Iterator[Line]:
@@ -300,6 +306,9 @@ class Printed:
         if name and (refused := _refused_instead(name, rest)) is not None:
             yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
             return
+        if _OUTPUT in rest and name not in ("conversation.item.create", "") and told != "in":
+            item = {"type": "conversation.item.create", "item": {"type": _OUTPUT}}
+            yield Line(number, Found(item, t, "out"))
         if name:
             event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))

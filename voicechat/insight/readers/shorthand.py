@@ -43,7 +43,7 @@ _SHORT = re.compile(
     r"(?:recv|received?|got|sen[dt]|sending|server|client|in|out|event|evt|msg|type|openai|oai|realtime|rt|ws|dc)\b){0,8}"
     rf"(?:(?P<tail>{'|'.join(sorted(map(re.escape, _TAILS), key=len, reverse=True))})(?![\w(]|\.\w)|"
     rf"(?P<words>{'|'.join(re.sub('[._]', ' ', name) for name in _SPACED)}|{_COMMITTED})"
-    r"(?=\s*(?:$|[:(\[{=#,;]|[a-z]{1,8}[_-]\w|\w{1,20}=)))",
+    r"(?=(?: successfully)?\s*(?:$|[:(\[{=#,;]|[a-z]{1,8}[_-]\w|\w{1,20}=)))",
     re.I,
 )
 _WORDS = {re.sub("[._]", " ", name): _TAILS.get(name, name) for name in _SPACED}
@@ -82,6 +82,8 @@ _CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
 _QUOTED = re.compile(r"(?:^|[\s:：=])\s*[\"'“「]")
 """Before the words behind the name, where no field is named."""
 _SAID = re.compile(r"\b(?:transcript|text|delta)\W{1,4}[\"'“「]?")
+_FREE = re.compile(r"^\s*[:：=]\s+(?=[^\W\d_]\S* \S)")
+"""Before words without quotation marks: two at least."""
 _CLOSING = ("'", '"', "”", "」")
 _NUMBERS = re.compile(r"\b(audio_(?:start|end)_ms)\W{1,4}(\d{1,15})(?!\d)")
 _AT_MS = re.compile(r"^\W{0,3}(?:at |@ ?)?(\d{1,9}) ?ms\b")
@@ -90,6 +92,7 @@ _SETTINGS = re.compile(
     r"input_audio_transcription|transcription|(?:output_)?modalities)\b['\"]?\s?[:= ]\s?"
     r"(\[[^\]\n]{0,60}\]|['\"]?[\w-]{1,40})"
 )
+_SESSION_ID = re.compile(r"\b(sess_\w{3,40})")
 _WORDS_OF_NOTHING = {"null": None, "none": None, "nil": None, "true": True, "false": False}
 _ITEM_TYPE = re.compile(r"\b(function_call_output|function_call|input_text|message)\b")
 _VAD = ("silence_duration_ms", "create_response", "interrupt_response")
@@ -125,7 +128,9 @@ def _said_in(rest: str) -> str | None:
     words = line[:-1] if line[-1:] in _CLOSING else line
     from_ = max(line.rfind("\n") + 1, len(words) - LONGEST_SAYING)
     found = next((head for head in _SAID.finditer(line) if head.end() >= from_), None)
-    if found is None and words != line:
+    if found is None and words == line:
+        found = _FREE.match(line)
+    elif found is None:
         found = next((head for head in _QUOTED.finditer(words + " ") if head.end() >= from_), None)
     return words[found.end() :] if found is not None else None
 
@@ -147,7 +152,8 @@ def _response(event: Mapping[str, Any], rest: str) -> dict[str, Any]:
 
 def _session(rest: str) -> dict[str, Any]:
     """`voice alloy, input_audio_format=pcm16, turn_detection: null` as a beta session."""
-    session: dict[str, Any] = {}
+    named = _SESSION_ID.search(rest)
+    session: dict[str, Any] = {"id": named[1]} if named is not None else {}
     for key, told in _SETTINGS.findall(rest):
         plain = told.strip("'\"")
         value: Any = _WORDS_OF_NOTHING.get(plain.lower(), int(plain) if plain.isdigit() else plain)

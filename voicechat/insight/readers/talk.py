@@ -31,7 +31,8 @@ _BOT = any_of(
 )
 _WORDS = r"\s*[:>]+\s*(\S.*)"
 _LEAD = (
-    r"^(?:[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
+    r"^(?:\d{1,3}:\d\d(?:\.\d{1,3})?\s{1,3}|"
+    r"[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
     r"\b(?:INFO|DEBUG|LOG|TRACE|I)\b(?: [\w.]{1,40} -)?|<(?=\w+>)){0,8}"
 )
 """Levels, loggers, marks and tags in front of a speaker."""
@@ -40,7 +41,7 @@ _SAYS = (
     r"\]?(?: ?\([^)]{0,24}\))?"
 )
 _QUOTE = r"['\"]?\W{0,4}(?:\w{0,16}?(?:transcript|text)['\"]?\s?[:=]\s?)?['\"“]((?:[^\"\\]|\\.){1,1000})"
-_LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
+_LATER = r".{0,120}?\b(?:\w{1,8}_)?(?:transcript|text)(?:_\w{1,8})?['\"]?\s?[:=]\s?['\"]((?:[^\"\\]|\\.){1,1000})"
 _BEGAN = any_of("start(?:ed|s)?", "began", "begins"), any_of("started", "began"), "speaking", "开始"
 _ENDED = any_of("stop(?:ped|s)?", "finished", "ended"), any_of("stopped", "ended", "done"), "listening", "(?:停止|结束)"
 
@@ -64,8 +65,12 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
         _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
         r"\breceived user transcript\b" + _LATER,
+        r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
+        _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
+        r"^\W*\[(?:stt|asr|whisper)\]\s+(?!\w{1,20}[ =]\w{1,20}$)(\w[^={}]{1,900})$",
         r"\buser-transcription\b(?=.{0,400}final\W{1,4}true)" + _LATER,
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
+        r"\buser_input_transcribed\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
         r"\bApplication: >> (\S.*)",
         _LEAD + r"(?:user |input |final ){0,2}transcript(?:ion)?(?:[ .](?:completed|final|done))?(?: item_\w{1,40})?"
@@ -73,6 +78,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
     )),
     ("bot_said", pattern(
         _LEAD + any_of(_BOT, "chatgpt", "gpt", "gemini") + r"(?<!model)(?<!tts)" + _SAYS + _WORDS,
+        _LEAD + _BOT + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
+        r"^\W*\[(?:llm)\]\s+(\w[^={}]{1,900}[.?!])$",
         r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",

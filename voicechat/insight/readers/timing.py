@@ -21,8 +21,10 @@ _CLOCK = re.compile(r"(?<![\d:.-])(\d\d?):(\d\d):(\d\d)(?:[.,:](\d{1,6}))?(?:\s*
 _EPOCH = re.compile(r"(?<![\w.])(1[5-9]\d{8})(?:(\d{3})|\.(\d{1,6}))?(?![\w.])")
 _HEAD = re.compile(r"\W*(?:(?!call|chan|uniq|id\b)\w{1,10}\W+){0,2}", re.I)
 """What may stand before an epoch that is a line's time: a level or a tag, no sentence and no name of an id."""
-_SINCE = re.compile(r"^\W{0,3}\+?(\d{1,6}\.\d{1,6})\s*(?:s\b|sec\b|\]|\)|:|\s|\|)")
-_MS_SINCE = re.compile(r"^\W{0,3}\+?(\d{1,9})\s*ms\b")
+_SINCE = re.compile(r"^\W{0,3}(?:t ?[=:] ?)?\+?(\d{1,6}\.\d{1,6})\s*(?:s\b|sec\b|\]|\)|:|\s|\|)")
+_MINUTES = re.compile(r"^\W{0,2}(\d{1,3}):([0-5]\d)(?:\.(\d{1,3}))?(?=[\])]?\s)")
+"""`0:04`, minutes and seconds of a call."""
+_MS_SINCE = re.compile(r"^\W{0,3}(?:t ?[=:] ?)?\+?(\d{1,9})\s*ms\b")
 LOOKED_AT = 80
 """Characters at the start of a line in which its time is looked for."""
 DAY = 86_400.0
@@ -60,6 +62,8 @@ def time_in(line: str) -> tuple[float, int, int] | None:
             match.start(),
             match.end(),
         )
+    if match := _MINUTES.match(head):
+        return int(match[1]) * 60 + int(match[2]) + _fraction(match[3] or ""), match.start(), match.end()
     if match := _SINCE.match(head):
         return float(match[1]), match.start(1), match.end(1)
     if match := _MS_SINCE.match(head):
