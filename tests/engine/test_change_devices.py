@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine_client import EngineClient
+from tests.engine.engine_client import EngineClient
 from tests.support.vaudio import VirtualAudio, virtual_audio as virtual_audio
 from voicechat.config.device_memory import read_memory
 from voicechat.core.user_events import DevicesAsked, DevicesChosen

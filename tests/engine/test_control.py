@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.engine_client import EngineClient
 from tests.support.command import Ran, environ_for, voicechat
-from tests.support.engine_client import EngineClient
 from tests.support.peers import eventually
 from tests.support.vaudio import until
 from voicechat.cli.watch import place_of

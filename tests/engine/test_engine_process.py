@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.engine_client import EngineClient
 from tests.support.command import KEY, logs_of
-from tests.support.engine_client import EngineClient
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.config.load import load_settings
@@ -190,7 +190,7 @@ def test_r29_it_is_gone_when_its_client_was_killed(tmp_path: Path, more: str) ->
 import sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
-from tests.support.engine_client import EngineClient
+from tests.engine.engine_client import EngineClient
 from voicechat.engine.link import Snapshot
 with EngineClient(Path({str(tmp_path)!r})) as client:
     client.until(Snapshot)

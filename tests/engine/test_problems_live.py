@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.engine_client import EngineClient
+from tests.engine.engine_client import EngineClient
 from tests.support.local_server import local_server
 from voicechat.core.events import TextEntered
 from voicechat.engine.link import Batch, Finding, Snapshot

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.engine_client import EngineClient
 from tests.support.command import environ_for
-from tests.support.engine_client import EngineClient
 from tests.support.processes import left_after, marked, needs_proc
 from tests.support.terminal import Terminal
 from tests.support.vaudio import until

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.engine_client import EngineClient
+from tests.engine.engine_client import EngineClient
 from tests.support.local_server import local_server
 from voicechat.core.user_events import PresetChosen, SettingChosen, SettingUndone, UserAct
 from voicechat.engine.link import SessionShown, Snapshot

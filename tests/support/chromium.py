@@ -22,24 +22,13 @@ import aiohttp
 
 LIMIT = 30.0
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-extensions",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-timer-throttling",
-    "--disable-renderer-backgrounding",
-    "--disable-backgrounding-occluded-windows",
-    # Addresses as numbers: nothing here resolves .local names.
-    "--disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints,MediaRouter",
-    "--remote-debugging-port=0",
-)
+_FLAGS = """
+    --headless=new --no-sandbox --no-first-run --disable-gpu --disable-extensions --disable-background-networking
+    --disable-component-update --disable-sync --hide-scrollbars --autoplay-policy=no-user-gesture-required
+    --disable-background-timer-throttling --disable-renderer-backgrounding --disable-backgrounding-occluded-windows
+    --disable-features=WebRtcHideLocalIpsWithMdns,Translate,OptimizationHints,MediaRouter --remote-debugging-port=0
+""".split()
+"""WebRTC's addresses are numbers: nothing here resolves .local names."""
 
 
 class BrowserError(Exception):

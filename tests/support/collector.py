@@ -96,33 +96,23 @@ def facts(of: Any) -> dict[str, Any]:
 
 def problems_of(spans: list[Span]) -> list[str]:
     """What is not valid in these traces; empty: nothing."""
-    found: list[str] = []
     ids = [span.span_id for span in spans]
     known = {(span.trace_id, span.span_id): span for span in spans}
-    if len(ids) != len(set(ids)):
-        found.append("a span id twice")
+    found = [] if len(ids) == len(set(ids)) else ["a span id twice"]
     for span in spans:
-        name = span.name or "nameless"
-        if not span.name or len(span.trace_id) != 16 or len(span.span_id) != 8:
-            found.append(f"{name}: name or ids")
-        if not any(span.trace_id) or not any(span.span_id):
-            found.append(f"{name}: an id of zeros")
-        if not 0 < span.start_time_unix_nano <= span.end_time_unix_nano:
-            found.append(f"{name}: times")
-        times = [one.time_unix_nano for one in span.events]
-        if times != sorted(times) or any(
-            not span.start_time_unix_nano <= at <= span.end_time_unix_nano for at in times
-        ):
-            found.append(f"{name}: events out of order or outside")
-        keys = [pair.key for pair in span.attributes]
-        if len(keys) != len(set(keys)) or not all(keys):
-            found.append(f"{name}: an attribute twice")
-        if span.parent_span_id:
-            parent = known.get((span.trace_id, span.parent_span_id))
-            if parent is None:
-                found.append(f"{name}: no parent")
-            elif parent.start_time_unix_nano > span.start_time_unix_nano:
-                found.append(f"{name}: before its parent")
+        begins, ends = span.start_time_unix_nano, span.end_time_unix_nano
+        times, keys = [one.time_unix_nano for one in span.events], [pair.key for pair in span.attributes]
+        parent = known.get((span.trace_id, span.parent_span_id))
+        holds = {
+            "name or ids": span.name and len(span.trace_id) == 16 and len(span.span_id) == 8,
+            "an id of zeros": any(span.trace_id) and any(span.span_id),
+            "times": 0 < begins <= ends,
+            "events out of order or outside": times == sorted(times) and all(begins <= at <= ends for at in times),
+            "an attribute twice": len(keys) == len(set(keys)) and all(keys),
+            "no parent": parent is not None or not span.parent_span_id,
+            "before its parent": parent is None or parent.start_time_unix_nano <= begins,
+        }
+        found += [f"{span.name or 'nameless'}: {what}" for what, is_so in holds.items() if not is_so]
     if sum(not span.parent_span_id for span in spans) != len({span.trace_id for span in spans}):
         found.append("not one root a trace")
     return found

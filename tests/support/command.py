@@ -70,17 +70,10 @@ def environ_for(folder: Path, **more: str) -> dict[str, str]:
 @asynccontextmanager
 async def started(*arguments: str, environ: Mapping[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
     """`voicechat ARGUMENTS` while it runs; whatever happens, it is gone afterwards."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "voicechat",
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=dict(environ),
-        limit=2**22,
-    )
+    pipe = asyncio.subprocess.PIPE
+    streams: dict[str, Any] = {"stdin": asyncio.subprocess.DEVNULL, "stdout": pipe, "stderr": pipe, "limit": 2**22}
+    command = (sys.executable, "-m", "voicechat", *arguments)
+    process = await asyncio.create_subprocess_exec(*command, env=dict(environ), **streams)
     try:
         yield process
     finally:

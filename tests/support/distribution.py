@@ -22,13 +22,8 @@ SOUND = "virtual_audio"
 """The fixture that makes such devices."""
 _ROOT = Path(__file__).resolve().parents[2]
 _PROCESSES = {"subprocess", "multiprocessing", "pty", "tests.support.command", "tests.support.terminal"}
-_PROCESSES |= {
-    "voicechat.engine.host",
-    "voicechat.config.secrets",
-    "voicechat.journal.player",
-    "voicechat.tools.mcp_servers",
-    "voicechat.tools.toolbox",
-}
+_PROCESSES |= {"voicechat.engine.host", "voicechat.config.secrets", "voicechat.journal.player"}
+_PROCESSES |= {"voicechat.tools.mcp_servers", "voicechat.tools.toolbox"}
 _SOCKETS = {"socket", "aiohttp", "aiortc", "aioice", "voicechat.api", "voicechat.engine.session"}
 _SOCKETS |= {"voicechat.rtc", "voicechat.transports", "voicechat.local_server", "voicechat.token_server"}
 _SOUND = {"voicechat.audio"}

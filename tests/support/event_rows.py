@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+from pathlib import Path
 from typing import Any, Literal
 
 from voicechat.engine.eventlog import row_of
@@ -95,24 +96,8 @@ def talk_rows() -> tuple[EventRow, ...]:
     return tuple(talk.rows)
 
 
-EVENTS = (
-    ("in", "session.created", "sess_C4kP0x · gpt-realtime-2.1"),
-    ("out", "session.update", "audio.input.turn_detection.silence_duration_ms 500"),
-    ("in", "session.updated", "1 field changed"),
-    ("in", "input_audio_buffer.speech_started", "from 236.40 s · item_u7"),
-    ("in", "input_audio_buffer.speech_stopped", "to 239.20 s · 2.8 s of speech"),
-    ("in", "input_audio_buffer.committed", "item_u7"),
-    ("in", "conversation.item.added", "item_u7 · user · audio"),
-    ("in", "response.created", "resp_7"),
-    ("in", "response.output_item.added", "item_a7 · message"),
-    ("in", "output_audio_buffer.started", "resp_7"),
-    ("in", "response.output_audio_transcript.delta", "“You can say: 窓際の席を二人で…”"),
-    ("in", "conversation.item.input_audio_transcription.completed", "“Good. And how do I ask for a table…”"),
-    ("local", "mic.closed", "assistant speaking"),
-    ("in", "response.done", "resp_7 · completed · 312 out (audio 268)"),
-    ("out", "output_audio_buffer.clear", "you cut in"),
-    ("in", "error", "unknown_parameter · session.audio.input.turn_detection.max_speech_ms"),
-)
+EVENTS = json.loads((Path(__file__).parent / "data" / "flow.json").read_text(encoding="utf-8"))
+"""Direction, type, summary."""
 
 
 def rows(count: int = 64) -> tuple[EventRow, ...]:
@@ -121,7 +106,7 @@ def rows(count: int = 64) -> tuple[EventRow, ...]:
         direction, type, summary = EVENTS[i % len(EVENTS)]
         content = {"type": type, "event_id": f"event_{i:04d}", "response": {"id": "resp_7", "output_tokens": 241}}
         payload = json.dumps(content)
-        made.append(EventRow(i, 184 + i * 0.731, direction, type, summary, len(payload), payload))  # type: ignore[arg-type]
+        made.append(EventRow(i, 184 + i * 0.731, direction, type, summary, len(payload), payload))
     return tuple(made)
 
 

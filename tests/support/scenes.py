@@ -5,18 +5,19 @@ For tests, the demo (`demo_screen`) and the README's pictures. What is said in t
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, talk_rows
 from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
 from voicechat.engine.link import (
-    DeviceRow,
     Devices,
     DeviceSide,
     EventRow,
@@ -109,10 +110,14 @@ class _Data(msgspec.Struct):
     tools: tuple[TurnView, ...]
     german: dict[str, str]
     findings: tuple[Finding, ...]
+    notes: dict[str, TurnView]
+    session: dict[str, Any]
+    devices: Devices
 
 
 _data = msgspec.json.decode((_DATA / "scenes.json").read_bytes(), type=_Data)
 TALK, TOOL_TURNS, GERMAN, FINDINGS = _data.talk, _data.tools, _data.german, _data.findings
+NOTES, DEVICES = _data.notes, _data.devices
 
 
 _LOUD = Meters(input=-14, output=-60, threshold=-38, rtt=0.038)
@@ -148,29 +153,11 @@ def all_scenes() -> dict[str, Scene]:
     return talks | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
 
 
-_HEADSET = "Bluetooth: its microphone turns the headset to telephone quality; another mic sounds better"
-DEVICES = Devices(
-    DeviceSide(
-        (DeviceRow("Built-in Mic"), DeviceRow("Blue Yeti"), DeviceRow("AirPods Pro", _HEADSET)),
-        in_use="Built-in Mic",
-        default="Built-in Mic",
-    ),
-    DeviceSide(
-        (DeviceRow("Built-in Speakers"), DeviceRow("USB Audio Interface (4 channels)")),
-        "USB Audio Interface (4 channels)",
-        "remembered",
-        "USB Audio Interface (4 channels)",
-        "Built-in Speakers",
-    ),
-)
 GONE = msgspec.structs.replace(
     DEVICES, mics=DeviceSide(DEVICES.mics.rows[::2], "Blue Yeti", "chosen", "none", "Built-in Mic")
 )
 WAITABLE = SoundFacts(can_wait=True)
 
-_LOST_NOTE = TurnView(
-    "n9", "note", 249, "Line lost at 4:09: no packets for 5 s (network). Reconnecting by itself.", level="warning"
-)
 _FRESH = replace(OPEN, session_seconds=1.0)
 _LOCAL = replace(_FRESH, provider="local")
 _REFUSED = replace(
@@ -182,14 +169,6 @@ _REFUSED = replace(
 )
 _NO_MIC_HINT = "Usual cause on this system: the terminal runs in a sandbox. flatpak override --user --socket=pulseaudio"
 _QUIET_ROOM = Meters(input=-47, output=-60, threshold=-38, rtt=0.038)
-_LOST_DEVICE = TurnView(
-    "n9",
-    "note",
-    249,
-    "Sound stopped: the sound device stopped answering (Blue Yeti and Built-in Speakers). It is looking for it again by"
-    " itself; another device may be chosen.",
-    level="warning",
-)
 SERVED = Meters(
     input=-14,
     threshold=-38,
@@ -202,14 +181,6 @@ SERVED = Meters(
     restarts=2,
     lost=1,
     received=Received(12_060, 60, 24, 37, 2, 4, 0.046, 0.04),
-)
-_SELF_ECHO = TurnView(
-    "n9",
-    "note",
-    249,
-    "Your loudspeaker triggers the voice detection: −22 dB, 48 ms late; echo cancelling takes out only 9 dB: turn the"
-    " loudspeaker down, use headphones, or half duplex (b).",
-    level="warning",
 )
 _TALKING = view(FREE, LISTENING)
 _SOUNDING = replace(TALK[-2], text="Of course. Madogiwa no seki o … that is “the", rest=" seat", partial=True)
@@ -229,21 +200,21 @@ def talk_scenes() -> dict[str, Scene]:
         "speaking": Scene(MICS["barge-in-ready"](), _HEARD, _OUT),
         "half": Scene(MICS["half-duplex"](), _HEARD, _OUT),
         "ptt": Scene(view(PTT), TALK[:-1], Meters(input=-52, output=-60, threshold=-38, rtt=0.038)),
-        "line-lost": Scene(MICS["line-lost"](), (*TALK[:-1], _LOST_NOTE), Meters(input=-52, threshold=-38)),
+        "line-lost": Scene(MICS["line-lost"](), (*TALK[:-1], NOTES["lost"]), Meters(input=-52, threshold=-38)),
         "typing": Scene(MICS["half-duplex"](), _HEARD, _OUT, keys=("i", *"Write it in kana, please")),
         "turn-selected": Scene(view(PTT), chosen, keys=("up", "up", "up", "delete")),
     }
 
 
 def sound_scenes() -> dict[str, Scene]:
-    lost, told = MICS["device-lost"](), (*TALK[:-1], _LOST_DEVICE)
+    lost, told = MICS["device-lost"](), (*TALK[:-1], NOTES["lost device"])
     rest = Meters(threshold=-38, rtt=0.038)
     return {
         "devices": Scene(_TALKING, TALK, keys=("d",), devices=DEVICES),
         "device-gone": Scene(lost, told, Meters(), keys=("d",), devices=GONE, sound=WAITABLE),
         "device-lost": Scene(lost, told, rest, sound=WAITABLE),
         "received": Scene(_TALKING, TALK, SERVED),
-        "self-echo": Scene(MICS["barge-in-ready"](), (*_HEARD, _SELF_ECHO), _OUT),
+        "self-echo": Scene(MICS["barge-in-ready"](), (*_HEARD, NOTES["self echo"]), _OUT),
     }
 
 
@@ -377,25 +348,10 @@ SILENCE = f"{VAD}.silence_duration_ms"
 
 def session_of(silence: int = 500, *, voice: str = "marin", detection: dict[str, object] | None = None) -> str:
     """A session as a service returns it."""
-    fields: dict[str, object] = {
-        "type": "server_vad",
-        "threshold": 0.5,
-        "prefix_padding_ms": 300,
-        "silence_duration_ms": silence,
-        "idle_timeout_ms": None,
-        "create_response": True,
-        "interrupt_response": False,
-    }
-    transcription = {"model": "gpt-transcribe", "language": "en"}
-    heard = {"noise_reduction": None, "transcription": transcription, "turn_detection": detection or fields}
-    session: dict[str, object] = {
-        "type": "realtime",
-        "instructions": "You are a friendly travel companion. Keep it short and never read lists aloud.",
-        "output_modalities": ["audio"],
-        "max_output_tokens": "inf",
-        "tool_choice": "auto",
-        "audio": {"input": heard, "output": {"voice": voice, "speed": 1.0}},
-    }
+    session = copy.deepcopy(_data.session)
+    heard, output = session["audio"]["input"], session["audio"]["output"]
+    heard["turn_detection"] = detection or heard["turn_detection"] | {"silence_duration_ms": silence}
+    output["voice"] = voice
     return json.dumps(session)
 
 
@@ -457,15 +413,6 @@ def written() -> Scene:
     return Scene(view(PTT), (asked, answer), Meters(input=-52, output=-60, threshold=-38, rtt=0.038))
 
 
-_BUSY = TurnView(
-    "n8",
-    "note",
-    230,
-    "Translation: 127.0.0.1:11434 wants fewer requests (429). It is asked less often.",
-    level="warning",
-)
-
-
 def translated_scenes() -> dict[str, Scene]:
     turns = tuple(replace(turn, translation=GERMAN.get(turn.key)) for turn in TALK)
     talk = view(FREE, LISTENING)
@@ -473,6 +420,6 @@ def translated_scenes() -> dict[str, Scene]:
     used = SideWork(58, Usage(Tokens(6_412), Tokens(2_048), Tokens(913)), Cost(0.0019), "gpt-4.1-mini")
     counted = msgspec.structs.replace(told, figures=replace(told.figures, side=used))
     return {
-        "translated": Scene(talk, (*turns, _BUSY)),
+        "translated": Scene(talk, (*turns, NOTES["busy"])),
         "numbers-translated": Scene(talk, TALK, NUMBERS_METERS, keys=("f7",), numbers=counted),
     }

@@ -4,21 +4,8 @@ from __future__ import annotations
 
 import re
 
-_SAME = {
-    "mr": "mister",
-    "0": "zero",
-    "1": "one",
-    "2": "two",
-    "3": "three",
-    "4": "four",
-    "5": "five",
-    "6": "six",
-    "7": "seven",
-    "8": "eight",
-    "9": "nine",
-    "10": "ten",
-    "metres": "meters",
-}
+_SAME = {"mr": "mister", "metres": "meters"}
+_SAME |= {str(n): word for n, word in enumerate("zero one two three four five six seven eight nine ten".split())}
 
 
 def spoken_words(text: str) -> list[str]:
