@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import shutil
 import subprocess
@@ -30,16 +31,14 @@ from tests.bench.bench_diagnose import console, wrapped
 MEAN = 1_000
 """Events of a tape; half of them lie between 500 and 1,400."""
 FAULTS = ("", "", "", "", "", "", "", "refused", "failed", "no answer", "cut", "tool", "empty commit", "rate limit")
+IDS = {"user": "item_u", "item": "item_a", "answer": "resp"}
 WORDS = "the weather in the north will stay cold and dry until the end of the week with some wind at night".split()
-DETECTION = '{"type":"server_vad","silence_duration_ms":500,"prefix_padding_ms":300,"create_response":true}'
-SESSION = (
-    '{"type":"realtime","id":"sess_%d","object":"realtime.session","model":"%s","instructions":"You are helpful.",'
-    '"audio":{"input":{"transcription":{"model":"gpt-4o-mini-transcribe"},"turn_detection":' + DETECTION + "}}}"
-)
-USAGE = (
-    '{"total_tokens":%d,"input_tokens":%d,"output_tokens":%d,"input_token_details":{"text_tokens":40,"audio_tokens":%d,'
-    '"cached_tokens":0},"output_token_details":{"text_tokens":30,"audio_tokens":%d}}'
-)
+_ROWS = re.sub(r"\$(\w+)", r"%(\1)s", (Path(__file__).parent / "fleet_talk.txt").read_text(encoding="utf-8"))
+TALK = {
+    part.partition("]\n")[0]: [row.split(" ", 3) for row in part.partition("]\n")[2].splitlines()]
+    for part in _ROWS.split("\n[")[1:]
+}
+"""Part of a talk -> rows of direction, seconds after the row before, type and other fields."""
 
 
 class Writer:
@@ -53,29 +52,25 @@ class Writer:
         self.events = 0
         self.lines: list[str] = []
 
-    def came(self, after: float, name: str, rest: str = "") -> None:
-        """A server event, and the input that it is to the core."""
-        self.t += after
-        self.count += 1
-        self.events += 1
-        self.lines.append(
-            f'{{"t":{self.t:.6f},"dir":"in","event":{{"type":"{name}","event_id":"event_{self.count:06}"{rest}}}}}\n'
-            f'{{"t":{self.t + 0.0002:.6f},"at":{5000 + self.t:.6f},"input":{{"type":"Received","connection":1}}}}\n'
-        )
-
-    def sent(self, after: float, name: str, rest: str = "") -> None:
-        """A client event."""
-        self.t += after
-        self.events += 1
-        self.lines.append(f'{{"t":{self.t:.6f},"dir":"out","event":{{"type":"{name}"{rest}}}}}\n')
-
-    def here(self, after: float, name: str, rest: str = "", effect: str = "") -> None:
-        """A local event, its input, and what the core decided upon it."""
-        self.t += after
-        self.events += 1
-        self.lines.append(f'{{"t":{self.t:.6f},"dir":"local","event":{{"type":"{name}"{rest}}}}}\n')
-        if effect:
-            self.lines.append(f'{{"t":{self.t:.6f},"effect":{{"type":"{effect}","generation":1}}}}\n')
+    def put(self, part: str, **filled: object) -> None:
+        """The rows of a part; a server event with the input that it is to the core."""
+        filled["number"] = self.number
+        for direction, after, name, *rest in TALK[part]:
+            filled["ms"] = f"{self.t * 1000:.0f}"
+            self.t += float(after % filled)
+            filled["t"] = f"{self.t:.6f}"
+            fields = f",{rest[0] % filled}" if rest else ""
+            if direction == "effect":
+                self.lines.append(f'{{"t":{self.t:.6f},"effect":{{"type":"{name}"{fields}}}}}\n')
+                continue
+            self.events += 1
+            if direction == "in":
+                self.count += 1
+                fields = f',"event_id":"event_{self.count:06}"{fields}'
+            self.lines.append(f'{{"t":{self.t:.6f},"dir":"{direction}","event":{{"type":"{name}"{fields}}}}}\n')
+            if direction == "in":
+                received = f'"at":{5000 + self.t:.6f},"input":{{"type":"Received","connection":1}}'
+                self.lines.append(f'{{"t":{self.t + 0.0002:.6f},{received}}}\n')
 
     def talk(self, events: int) -> str:
         """A whole talk of about so many events."""
@@ -83,99 +78,57 @@ class Writer:
         model = self.random.choice(("gpt-realtime", "gpt-realtime", "gpt-realtime-mini"))
         day = f"2026-{1 + self.number % 12:02}-{1 + self.number % 28:02}"
         self.lines.append(f'{{"tape":2,"started_at":"{day}T10:00:00+00:00","app":"0.1.0","start":{{"wishes":{{}}}}}}\n')
-        self.here(0.1, "tape.began")
-        self.came(1.2, "session.created", f',"session":{SESSION % (self.number, model)}')
-        self.here(0.001, "line.opened", f',"connection":1,"transport":"{"WebSocket" if is_socket else "WebRTC"}"')
+        self.put("begin", model=model, transport="WebSocket" if is_socket else "WebRTC")
         if fault == "refused":
-            self.came(0.1, "error", ',"error":{"type":"invalid_request_error","code":"unknown_parameter","message":'
-                      '"Unknown parameter: \'session.turn_detection\'.","param":"session.turn_detection"}')  # fmt: skip
+            self.put("refused")
         turn = 0
         while self.events < events:
             turn += 1
             self.turn(turn, is_socket, fault if turn == 3 else "")
         if fault != "cut":
-            self.here(0.5, "tape.ended")
+            self.put("end")
         text = "".join(self.lines)
         return text if fault != "cut" else text[:-40]
 
     def turn(self, turn: int, is_socket: bool, fault: str) -> None:
         """What one turn of a user and its answer leave on a tape."""
-        user, item, answer = (f"{kind}_{self.number}_{turn}" for kind in ("item_u", "item_a", "resp"))
-        began = self.t + 1.0
-        self.here(1.0, "voice.began", f',"began_at":{began:.6f}')
-        self.came(0.2, "input_audio_buffer.speech_started", f',"audio_start_ms":{began * 1000:.0f},"item_id":"{user}"')
+        ids = {name: f"{kind}_{self.number}_{turn}" for name, kind in IDS.items()}
+        self.put("voice", **ids)
         for _ in range(self.random.randint(20, 60) if is_socket else 0):
-            self.sent(0.02, "input_audio_buffer.append", ',"audio":"<1280 bytes of base64>"')
-        self.t += self.random.uniform(0.5, 2.0)
-        self.here(0.0, "voice.ended", f',"ended_at":{self.t:.6f}')
-        self.came(0.5, "input_audio_buffer.speech_stopped", f',"audio_end_ms":{self.t * 1000:.0f},"item_id":"{user}"')
-        self.came(0.01, "input_audio_buffer.committed", f',"item_id":"{user}","previous_item_id":null')
-        part = ',"item":{"id":"%s","object":"realtime.item","type":"message","role":"%s","status":"%s","content":[%s]}'
-        self.came(0.001, "conversation.item.added", part % (user, "user", "completed", ""))
-        if fault == "empty commit":
-            code = (
-                '"code":"input_audio_buffer_commit_empty","message":"Error committing input audio buffer: too small."'
-            )
-            self.came(0.01, "error", f',"error":{{"type":"invalid_request_error",{code}}}')
-        if fault == "rate limit":
-            self.came(0.01, "error", ',"error":{"type":"tokens","code":"rate_limit_exceeded","message":"Rate limit."}')
+            self.put("append")
+        self.put("silence", spoken=self.random.uniform(0.5, 2.0), **ids)
+        if fault in ("empty commit", "rate limit"):
+            self.put(fault)
         if fault == "no answer":
             self.t += 30.0
             return
-        self.answer(user, item, answer, part, is_socket, fault)
-
-    def answer(self, user: str, item: str, answer: str, part: str, is_socket: bool, fault: str) -> None:
-        """From response.created to the end of its sound."""
-        made = f',"response":{{"id":"{answer}","object":"realtime.response","status":"%s","output":[%s],"usage":%s%s}}'
-        wait = self.random.lognormvariate(-1.2, 0.5)
-        self.came(wait, "response.created", made % ("in_progress", "", "null", ""))
-        self.here(0.0, "playback.began", ',"generation":1', "BeginPlayback")
+        self.put("created", wait=self.random.lognormvariate(-1.2, 0.5), **ids)
         if fault == "failed":
-            why = ',"status_details":{"type":"failed","error":{"type":"server_error","code":null,"message":"Oops."}}'
-            self.came(0.4, "response.done", made % ("failed", "", "null", why))
+            self.put("failed", **ids)
             return
-        of = f',"response_id":"{answer}","item_id":"{item}","output_index":0,"content_index":0'
-        self.came(0.1, "response.output_item.added", f',"response_id":"{answer}","output_index":0'
-                  + part % (item, "assistant", "in_progress", ""))  # fmt: skip
-        self.came(0.002, "conversation.item.added", part % (item, "assistant", "in_progress", ""))
+        self.put("item", **ids)
         if fault == "tool":
-            call = f'{{"id":"{item}","type":"function_call","name":"get_weather","call_id":"call_{self.number}",'
-            call += '"arguments":"{\\"city\\":\\"Oslo\\"}"}'
-            self.came(0.3, "response.function_call_arguments.done", f'{of},"call_id":"call_{self.number}",'
-                      '"name":"get_weather","arguments":"{\\"city\\":\\"Oslo\\"}"')  # fmt: skip
-            self.came(0.1, "response.done", made % ("completed", call, USAGE % (300, 200, 100, 160, 70), ""))
+            self.put("tool", **ids)
             return
-        self.came(0.002, "response.content_part.added", f'{of},"part":{{"type":"audio","transcript":""}}')
+        self.answer(ids, is_socket)
+
+    def answer(self, ids: dict[str, str], is_socket: bool) -> None:
+        """From its first sound to its last."""
+        self.put("part", **ids)
         if not is_socket:
-            self.came(0.05, "output_audio_buffer.started", f',"response_id":"{answer}"')
+            self.put("started", **ids)
         words = self.random.choices(WORDS, k=self.random.randint(15, 45))
         for place, word in enumerate(words):
-            self.came(0.015, "response.output_audio_transcript.delta", f'{of},"delta":"{word} "')
+            self.put("word", word=word, **ids)
             if is_socket:
-                self.came(0.005, "response.output_audio.delta", f'{of},"delta":"<6400 bytes of base64>"')
-                self.came(0.005, "response.output_audio.delta", f'{of},"delta":"<6400 bytes of base64>"')
-            if place == 2:
-                self.here(0.03, "assistant.audible")
-            if place == 4:
-                self.came(0.1, "conversation.item.input_audio_transcription.completed",
-                          f',"item_id":"{user}","content_index":0,"transcript":"What is the weather?"')  # fmt: skip
-        said = " ".join(words)
-        audio = f'{{"type":"output_audio","transcript":"{said}"}}'
-        self.came(0.01, "response.output_audio.done", of)
-        self.came(0.001, "response.output_audio_transcript.done", f'{of},"transcript":"{said}"')
-        self.came(0.001, "response.content_part.done", f'{of},"part":{audio}')
-        self.came(0.001, "response.output_item.done", f',"response_id":"{answer}","output_index":0'
-                  + part % (item, "assistant", "completed", audio))  # fmt: skip
-        self.came(0.001, "conversation.item.done", part % (item, "assistant", "completed", audio))
+                self.put("sound", **ids)
+            if place in (2, 4):
+                self.put("audible" if place == 2 else "transcribed", **ids)
         tokens = 20 * len(words)
-        usage = USAGE % (240 + tokens, 200, 40 + tokens, 160, tokens)
-        message = f'{{"id":"{item}","type":"message","role":"assistant","status":"completed","content":[{audio}]}}'
-        self.came(0.001, "response.done", made % ("completed", message, usage, ""))
-        self.came(0.001, "rate_limits.updated", ',"rate_limits":[{"name":"tokens","limit":40000,"remaining":39000}]')
-        self.t += 0.3 * len(words)
-        self.here(0.0, "assistant.silent", f',"last_audible_at":{self.t:.6f}')
+        counts = {"tokens": tokens, "made": 40 + tokens, "total": 240 + tokens, "played": 0.3 * len(words)}
+        self.put("done", said=" ".join(words), **counts, **ids)
         if not is_socket:
-            self.came(0.02, "output_audio_buffer.stopped", f',"response_id":"{answer}"')
+            self.put("stopped", **ids)
 
 
 def write_tape(root: Path, number: int) -> int:
