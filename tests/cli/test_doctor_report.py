@@ -22,8 +22,7 @@ from tests.support.command import KEY, Ran, ended, environ_for, started, voicech
 from tests.support.processes import left_after, needs_proc
 from tests.support.service import always, listening
 from voicechat.cli import doctor_steps
-from voicechat.cli.doctor_looks import Check
-from voicechat.cli.doctor_redact import Redactor
+from voicechat.cli.doctor_looks import Check, Redactor
 from voicechat.cli.doctor_services import doubtful
 from voicechat.cli.doctor_steps import Step, looked_at
 from voicechat.local_server.speech.engine import engine_is_missing

@@ -69,7 +69,8 @@ class Command:
     has_config: bool = False
     """It takes --config; what takes settings does anyway."""
     does: str = ""
-    """`MODULE:FUNCTION` below `voicechat.cli`, where that is not `NAME:NAME_command`. It returns the exit status."""
+    """`MODULE:NAME` below `voicechat.cli`, where that is not `NAME:NAME`: its function, there called `NAME_command`,
+    returns the exit status."""
     slow: str = ""
     """What it says on a terminal until its own first word, half a second or more after the start."""
     commands: tuple[Command, ...] = ()
@@ -81,10 +82,9 @@ class Command:
 
     @property
     def place(self) -> tuple[str, str]:
-        """Module and function."""
         name = self.name.replace("-", "_")
-        module, _, function = (self.does or f"{name}:{name}_command").partition(":")
-        return f"voicechat.cli.{module}", function
+        module, _, function = (self.does or f"{name}:{name}").partition(":")
+        return f"voicechat.cli.{module}", f"{function}_command"
 
 
 def option(
@@ -243,7 +243,6 @@ DEBUG = (
         "Connect, and go on in the background; prints the name of the session. Without options: the local server.",
         (option("--idle", "Ends when not asked for so long.", "MINUTES", 30.0, low=0.05, high=1440), ACT[1]),
         HEADLESS,
-        does="debug:start",
     ),
     Command(
         "say",
@@ -255,13 +254,11 @@ DEBUG = (
             _wait(60.0),
             *ACT,
         ),
-        does="debug:say",
     ),
     Command(
         "hear",
         "Wait for the end of the next response, and print what was said since the last act. --timeout 0 does not wait.",
         (_wait(60.0), *ACT),
-        does="debug:hear",
     ),
     Command(
         "events",
@@ -272,13 +269,11 @@ DEBUG = (
             option("--after", "Only those behind this number.", "SEQ", -1),
             *ACT,
         ),
-        does="debug:events",
     ),
     Command(
         "why",
         "Say what went wrong so far, and which session field repairs it. Exit 1: something is wrong.",
         ACT,
-        does="debug:why",
     ),
     Command(
         "set",
@@ -289,7 +284,6 @@ DEBUG = (
             _wait(10.0),
             *ACT,
         ),
-        does="debug:set_field",
     ),
     Command(
         "decide",
@@ -300,9 +294,8 @@ DEBUG = (
             option("--reason", "Why not, for the model.", "TEXT"),
             *ACT,
         ),
-        does="debug:decide",
     ),
-    Command("stop", "Hang up and end the session.", ACT, does="debug:stop"),
+    Command("stop", "Hang up and end the session.", ACT),
 )
 TABLES = option("--tables", "The folder of a scan; this one by default.", "DIR", Path())
 FLEET = (
@@ -319,7 +312,6 @@ FLEET = (
             option("--ray-address", "A running cluster.", "ADDRESS", "auto"),
             switch("--json", "What was done, as JSON.", name="as_json"),
         ),
-        does="fleet:scan",
     ),
     Command(
         "ask",
@@ -329,7 +321,6 @@ FLEET = (
             TABLES,
             option("--format -f", "csv and json write all rows.", default="table", choices=("table", "json", "csv")),
         ),
-        does="fleet:ask",
     ),
     Command(
         "compare",
@@ -340,7 +331,6 @@ FLEET = (
             switch("--all", "Also what did not change.", name="every"),
             switch("--json", "As JSON, all of it.", name="as_json"),
         ),
-        does="fleet:compare",
     ),
     Command(
         "report",
@@ -351,7 +341,6 @@ FLEET = (
             option("--title", "Of the page.", "TEXT", "Recorded sessions"),
             FORCE,
         ),
-        does="fleet:report",
     ),
 )
 AS_JSON = switch("--json", "As JSON.", name="as_json")
@@ -360,28 +349,24 @@ CONFIG_FILE = (
         "path",
         "Print where the configuration file is, or would be.",
         has_config=True,
-        does="config:path_command",
     ),
     Command(
         "init",
         "Write a file with every setting in it, commented out; only you can read it.",
         (FORCE,),
         has_config=True,
-        does="config:init_command",
     ),
     Command(
         "show",
         "Print the settings of a talk with these options, and where each value comes from.",
         (AS_JSON,),
         ON_SCREEN,
-        does="config:show_command",
     ),
     Command(
         "check",
         "Say everything that is wrong with the file, with its line; exit 2 when anything is.",
         (argument("file", "[FILE]", "Instead of your own file.", default=None, kind=Path), AS_JSON),
         has_config=True,
-        does="config:check_command",
     ),
 )
 SESSION_FILE = (
@@ -402,7 +387,6 @@ SESSION_FILE = (
             switch("--show", "Print the event that would be sent."),
             switch("--json", "Print everything as one JSON object.", name="as_json"),
         ),
-        does="session:check_command",
     ),
 )
 _PANELS = {
@@ -423,7 +407,7 @@ _PANELS = {
             LOOKS,
             slow="Looking for the talk ...",
         ),
-        Command("ctl", "Control a running talk: ptt, mute, stop, say, status, events.", does="main:nothing"),
+        Command("ctl", "Control a running talk: ptt, mute, stop, say, status, events.", does="main:ctl"),
         Command(
             "transcribe",
             "Transcribe recordings or the microphone: text, subtitles or JSON.",
@@ -533,7 +517,7 @@ _PANELS = {
                 *SCREENLESS,
             ),
             ATTACH,
-            does="tap:tap_command",
+            does="tap:tap",
             slow="Attaching to the call ...",
         ),
         Command(
@@ -572,7 +556,7 @@ _PANELS = {
         Command(
             "mcp",
             "Serve `voicechat debug` to coding agents, as a Model Context Protocol server over stdin and stdout.",
-            does="mcp_server:mcp_command",
+            does="mcp_server:mcp",
         ),
     ),
     REFERENCE: (
@@ -603,13 +587,21 @@ _PANELS = {
         Command("session", "Check a session configuration file.", commands=SESSION_FILE),
     ),
 }
+
+
+def _placed(command: Command, panel: str) -> Command:
+    """With its panel; what the commands of a group do stands in the module of the group."""
+    inner = tuple(replace(one, does=f"{command.name}:{one.name}") for one in command.commands)
+    return replace(command, panel=panel, commands=inner)
+
+
 ROOT = Command(
     "voicechat",
     "Talk with a Realtime assistant in your terminal, and see everything that flows.",
     (VERSION,),
     ON_SCREEN,
-    does="chat:chat_command",
-    commands=tuple(replace(one, panel=panel) for panel, commands in _PANELS.items() for one in commands),
+    does="chat:chat",
+    commands=tuple(_placed(one, panel) for panel, commands in _PANELS.items() for one in commands),
 )
 EPILOG = (
     "voicechat COMMAND --help explains a command, voicechat explain keys the keys of the screen (or scripts, "

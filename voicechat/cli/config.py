@@ -5,7 +5,6 @@ stdout is data, stderr tells; nothing that may be secret is printed.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
@@ -18,6 +17,7 @@ from typing import Any
 
 from voicechat.config.load import Loaded, Wrong, load, read_document, shape_problem, survey
 from voicechat.config.locations import config_file
+from voicechat.config.private_file import replacing
 from voicechat.config.providers import provider_of
 from voicechat.config.settings import PRIVATE, TABLE, Setting
 from voicechat.errors import ConfigError
@@ -93,21 +93,16 @@ def path_command(config: Path | None) -> int:
 def init_command(config: Path | None, *, force: bool) -> int:
     """Write the commented file, private to the user. Raises ConfigError when one is there, or it cannot be written."""
     path = config or config_file()
-    if path.exists() and not force:
-        raise ConfigError(
-            f"{path} is there already",
-            hint="check it: voicechat config check, or replace it: voicechat config init --force",
-        )
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(template())
-        _put(draft, path, force=force)
+        if not force:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
+        with replacing(path) as file:
+            file.write(template().encode())
+    except FileExistsError as error:
+        hint = "check it: voicechat config check, or replace it: voicechat config init --force"
+        raise ConfigError(f"{path} is there already", hint=hint) from error
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
         hint = "choose another place: voicechat config init --config FILE"
         raise ConfigError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
     print(path)
@@ -115,25 +110,8 @@ def init_command(config: Path | None, *, force: bool) -> int:
     return DONE
 
 
-def _put(draft: Path, path: Path, *, force: bool) -> None:
-    """Into place at once; without `force` never over a file that came meanwhile."""
-    if force or not hasattr(os, "link"):
-        draft.replace(path)
-        return
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        draft.replace(path)
-    else:
-        draft.unlink()
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One setting as it holds."""
-
     name: str
     value: Any
     source: str

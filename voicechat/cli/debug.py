@@ -21,8 +21,7 @@ def act(session: int, as_json: bool, verb: str, **request: Any) -> int:
     return exit_code_of(result)
 
 
-def start(flags: Mapping[str, Any], config: Path | None, idle: float, as_json: bool) -> None:
-    """Connect, and go on in the background; prints the name of the session."""
+def start_command(flags: Mapping[str, Any], config: Path | None, idle: float, as_json: bool) -> None:
     engine = begin(flags, config, outlives=idle * 60.0)
     number = engine.pid
     engine.leave()
@@ -30,8 +29,7 @@ def start(flags: Mapping[str, Any], config: Path | None, idle: float, as_json: b
     show(result | {"name": str(number)}, as_json=as_json)
 
 
-def say(text: str, wav: Path | None, spoken: str, timeout: float, session: int, as_json: bool) -> int:
-    """Say something, and wait until the response has ended and its sound is over."""
+def say_command(text: str, wav: Path | None, spoken: str, timeout: float, session: int, as_json: bool) -> int:
     if sum((bool(text.strip()), wav is not None, bool(spoken.strip()))) != 1:
         raise ConfigError("give one of: TEXT, --wav FILE, --spoken TEXT")
     with sound_file(wav, spoken) as file:
@@ -39,31 +37,25 @@ def say(text: str, wav: Path | None, spoken: str, timeout: float, session: int, 
         return act(session, as_json, "say", timeout=timeout, **what)
 
 
-def hear(timeout: float, session: int, as_json: bool) -> int:
-    """Wait for the end of the next response."""
+def hear_command(timeout: float, session: int, as_json: bool) -> int:
     return act(session, as_json, "hear", timeout=timeout)
 
 
-def events(count: int, type: str, after: int, session: int, as_json: bool) -> int:
-    """Print the last events."""
+def events_command(count: int, type: str, after: int, session: int, as_json: bool) -> int:
     return act(session, as_json, "events", count=count, type=type, after=after)
 
 
-def why(session: int, as_json: bool) -> int:
-    """Say what went wrong so far."""
+def why_command(session: int, as_json: bool) -> int:
     return act(session, as_json, "why")
 
 
-def set_field(field: str, value: str, timeout: float, session: int, as_json: bool) -> int:
-    """Send session.update for one field, and wait for the service's answer."""
+def set_command(field: str, value: str, timeout: float, session: int, as_json: bool) -> int:
     return act(session, as_json, "set", field=field, value=value_of(value), timeout=timeout)
 
 
-def decide(call: str, allow: bool, reason: str, session: int, as_json: bool) -> int:
-    """Allow or deny a tool call that waits for approval."""
+def decide_command(call: str, allow: bool, reason: str, session: int, as_json: bool) -> int:
     return act(session, as_json, "decide", call=call, allow=allow, reason=reason)
 
 
-def stop(session: int, as_json: bool) -> int:
-    """Hang up and end the session."""
+def stop_command(session: int, as_json: bool) -> int:
     return act(session, as_json, "stop")

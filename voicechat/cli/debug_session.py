@@ -36,7 +36,6 @@ ERRORS = {exit_codes.USAGE: ConfigError, exit_codes.CONNECTION: SignallingError,
 
 
 def exit_code_of(result: Mapping[str, Any]) -> int:
-    """The exit status for a result."""
     return CODES.get(str(result.get("outcome")), exit_codes.FAILED_TURN)
 
 
@@ -51,7 +50,7 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
     from voicechat.cli.run import Progress
     from voicechat.config.load import load_settings
     from voicechat.engine.host import EngineProcess
-    from voicechat.engine.link import Batch, FromEngine, Goodbye, Snapshot
+    from voicechat.engine.link import FromEngine, Goodbye
 
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     settings = load_settings({"mic": "script:", "speaker": "none", **given}, os.environ, config)
@@ -66,20 +65,13 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
                 message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
             except queue.Empty:
                 raise SignallingError(f"no session within {STARTS_WITHIN:g} s: {progress.stuck_at()}") from None
-            match message:
-                case Goodbye(cause=cause, exit_code=code):
-                    raise ERRORS.get(code, EngineError)(cause)
-                case Batch(rows=rows):
-                    for row in rows:
-                        progress.see(row)
-                case Snapshot(view=view):
-                    progress.view = view
-                    line = view.connection
-                    if line.phase == "refused" or progress.lost or line.phase == "lost":
-                        kind = ConfigError if progress.failure_code == "config" else SignallingError
-                        raise kind(line.reason or progress.lost or "the connection was lost", hint=line.hint)
-                case _:
-                    pass
+            if isinstance(message, Goodbye):
+                raise ERRORS.get(message.exit_code, EngineError)(message.cause)
+            progress.take(message)
+            line = progress.view.connection if progress.view is not None else None
+            if line is not None and (line.phase in ("refused", "lost") or progress.lost):
+                kind = ConfigError if progress.failure_code == "config" else SignallingError
+                raise kind(line.reason or progress.lost or "the connection was lost", hint=line.hint)
         knock(runtime_dir(), engine.pid).close()
     except (OSError, ValueError) as error:
         engine.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +12,7 @@ from dataclasses import asdict
 from voicechat.audio.device_watch import DeviceWatch
 from voicechat.audio.devices import Device, DeviceList, list_devices
 from voicechat.config.locations import device_names_file
+from voicechat.config.private_file import write_private
 from voicechat.exit_codes import AUDIO, DONE
 
 _WIDEST_NAME = 44
@@ -58,11 +58,7 @@ def _keep_names(devices: DeviceList) -> None:
     """For the Tab key, which must not wait for the sound system. A folder that cannot be written costs only that."""
     names = {"inputs": [one.name for one in devices.inputs], "outputs": [one.name for one in devices.outputs]}
     with contextlib.suppress(OSError):
-        file = device_names_file()
-        draft = file.with_suffix(f".{os.getpid()}.draft")
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
-            json.dump(names, out)
-        draft.replace(file)
+        write_private(device_names_file(), json.dumps(names).encode())
 
 
 def _print_changes(lists: Iterable[DeviceList], *, as_json: bool) -> int:

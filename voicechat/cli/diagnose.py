@@ -63,7 +63,6 @@ class Words:
         self._is_coloured = is_coloured
 
     def of(self, report: Report) -> str:
-        """The whole report."""
         blocks = ["\n".join(self._head(report))]
         blocks += ["\n".join(self._cause(one, report)) for one in report.causes]
         if report.what_if is not None and report.what_if.best is not None:

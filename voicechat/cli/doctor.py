@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from rich.live import Live
 
 from voicechat.cli.chat import needs_ascii
-from voicechat.cli.doctor_looks import Check, Page, worst
+from voicechat.cli.doctor_looks import Check, Page, Redactor, worst
 from voicechat.cli.doctor_loopback import (
     MARKS,
     Loopback,
@@ -34,7 +34,6 @@ from voicechat.cli.doctor_loopback import (
     refuse_files,
     run_loopback,
 )
-from voicechat.cli.doctor_redact import Redactor
 from voicechat.cli.doctor_steps import SECTIONS, Step, looked_at, steps_for
 from voicechat.config.load import load_settings
 from voicechat.config.provider_presets import PROVIDERS
@@ -49,8 +48,6 @@ VERDICTS = {"good": "ok", "care": "warn", "bad": "fail", "fact": "info"}
 
 @dataclass(frozen=True, slots=True)
 class DoctorOptions:
-    """How it was asked."""
-
     loopback: bool = False
     as_json: bool = False
     seconds: float = 12.0
@@ -75,7 +72,7 @@ def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Pat
             f"doctor has no section {unknown[0]!r}",
             hint=f"sections: {', '.join(SECTIONS)}; all of them: voicechat doctor",
         )
-    settings, problem = _settings(flags, config)
+    settings, problem = settings_or_defaults(flags, config)
     secrets: list[str] = []
     steps = steps_for(settings, os.environ, config, problem, secrets, online=options.online)
     chosen = [step for step in steps if not options.sections or step.name in options.sections]
@@ -91,13 +88,13 @@ def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Pat
             if not options.as_json:
                 page.checks(found)
     if options.as_json:
-        _print_json({"verdict": VERDICTS[worst(marked)], "checks": [_row(name, check) for name, check in checks]})
+        _print_json({"verdict": VERDICTS[worst(marked)], "checks": [as_row(name, check) for name, check in checks]})
     else:
         _sum_up(page, marked, chosen)
     return code
 
 
-def _settings(flags: Mapping[str, Any], config: Path | None) -> tuple[Settings, ConfigError | None]:
+def settings_or_defaults(flags: Mapping[str, Any], config: Path | None) -> tuple[Settings, ConfigError | None]:
     """The settings, or the defaults and why."""
     try:
         return load_settings(flags, os.environ, config), None
@@ -118,7 +115,7 @@ def redactor(settings: Settings, secrets: Sequence[str]) -> Redactor:
     return Redactor((*secrets, *filter(None, private)), str(Path.home()), user, tuple((hosts - known) | here))
 
 
-def _row(section: str, check: Check) -> dict[str, str]:
+def as_row(section: str, check: Check) -> dict[str, str]:
     return {"section": section, **asdict(check), "verdict": VERDICTS[check.mark]}
 
 

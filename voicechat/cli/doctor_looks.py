@@ -1,12 +1,14 @@
 """How `voicechat doctor` looks: one line a fact, a mark and a word before it, the cure below it. Nothing is framed.
 
 Colour only repeats what mark and words say (NO_COLOR and pipes get the same text), and every mark has an ASCII twin.
+What a report must not hold when it is pasted in public (keys, names of the user and of private computers) is taken out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal, TextIO
 
 from rich.console import Console
@@ -27,8 +29,6 @@ WIDEST = 92
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One fact with its verdict."""
-
     name: str
     mark: Mark
     text: str
@@ -37,15 +37,12 @@ class Check:
 
 
 class Page:
-    """Where the lines go."""
-
     def __init__(self, file: TextIO, *, ascii_only: bool) -> None:
         self.console = Console(file=file, highlight=False, emoji=False, markup=False)
         self._ascii = ascii_only
         self._width = min(self.console.width, WIDEST)
 
     def checks(self, checks: Iterable[Check]) -> None:
-        """A block of facts."""
         for check in checks:
             self._row(check)
         self.console.print()
@@ -57,7 +54,6 @@ class Page:
         self._sentence(mark, line, bold=True)
 
     def say(self, text: str) -> None:
-        """A plain sentence."""
         self.console.print(self._text(text), width=self._width)
 
     def progress(self, doing: str, share: float, left: float) -> Text:
@@ -102,10 +98,40 @@ class Page:
 
 
 def worst(checks: Iterable[Check]) -> Mark:
-    """The gravest mark of all."""
     marks = {check.mark for check in checks}
-    return next(mark for mark in _by_gravity() if mark in marks or mark == "good")
+    return "bad" if "bad" in marks else "care" if "care" in marks else "good"
 
 
-def _by_gravity() -> Iterator[Mark]:
-    yield from ("bad", "care", "good")
+_LOOKS_SECRET = re.compile(r"\b(?:sk|ek|rk|pk|key|tok)[-_][A-Za-z0-9_\-*.]{6,}")
+_IN_ADDRESS = re.compile(r"(?<=://)[^/\s@]+@")
+_SHORTEST_NAME = 3
+"""A shorter name of a user or computer is part of too many words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    secrets: tuple[str, ...] = ()
+    home: str = ""
+    user: str = ""
+    hosts: tuple[str, ...] = ()
+    """This computer's names, and the host of a service that only this user knows."""
+
+    def text(self, text: str) -> str:
+        for secret in self.secrets:
+            if len(secret) >= _SHORTEST_NAME:
+                text = text.replace(secret, "[key]")
+        text = _IN_ADDRESS.sub("[user]@", _LOOKS_SECRET.sub("[key]", text))
+        if len(self.home) > 1:
+            text = text.replace(self.home, "~")
+        for host in sorted(self.hosts, key=len, reverse=True):
+            text = _word(host, "[host]", text)
+        return _word(self.user, "[user]", text)
+
+    def checks(self, checks: Iterable[Check]) -> list[Check]:
+        return [replace(each, text=self.text(each.text), cure=self.text(each.cure)) for each in checks]
+
+
+def _word(name: str, instead: str, text: str) -> str:
+    if len(name) < _SHORTEST_NAME or name.lower() in ("localhost", "root", "local"):
+        return text
+    return re.sub(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", instead, text, flags=re.IGNORECASE)

@@ -44,8 +44,6 @@ Tell = Callable[[str, float, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
-    """A finished test."""
-
     setup: Setup
     figures: Figures
     verdict: Verdict
@@ -195,7 +193,6 @@ def quiet_libraries() -> Iterator[TextIO]:
 
 
 def lines(result: Loopback) -> list[Check]:
-    """The figures for people."""
     setup, figures = result.setup, result.figures
     found = [
         Check("microphone", "fact" if setup.mic != "none" else "bad", setup.mic),

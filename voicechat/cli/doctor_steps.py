@@ -335,8 +335,6 @@ PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One look."""
-
     name: str
     doing: str
     look: Callable[[], list[Check]]

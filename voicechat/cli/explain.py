@@ -47,7 +47,6 @@ def explain_command(word: str, *, as_json: bool) -> int:
 
 
 def in_words(found: Explanation) -> str:
-    """Name and kind, the sentence, the next step."""
     lines = [f"{found.name}  ({found.kind})", f"  {found.meaning}", f"  → {found.next}"]
     return "\n".join([*lines, f"  {found.note}"] if found.note else lines)
 

@@ -23,15 +23,16 @@ PAGE = 10_000
 """Rows that are fetched at once."""
 
 
-def scan(sources: tuple[str, ...], out: Path, engine: str, workers: int, ray_address: str, as_json: bool) -> None:
-    """Read tapes and logs into tables."""
+def scan_command(
+    sources: tuple[str, ...], out: Path, engine: str, workers: int, ray_address: str, as_json: bool
+) -> None:
     from dataclasses import asdict
 
     from voicechat.fleet.engines import local, on_ray
-    from voicechat.fleet.scan import scan as run
+    from voicechat.fleet.scan import scan
 
     chosen = on_ray(ray_address) if engine == "ray" else local(workers or os.cpu_count() or 1)
-    done = run(sources, out, chosen, _teller(), clock=time.monotonic)
+    done = scan(sources, out, chosen, _teller(), clock=time.monotonic)
     if as_json:
         print(json.dumps(asdict(done)))
     else:
@@ -55,7 +56,7 @@ def _teller() -> Callable[[str, bool], None]:
     return tell
 
 
-def ask(sql: str, tables: Path, format: str) -> None:
+def ask_command(sql: str, tables: Path, format: str) -> None:
     """Ask the tables in SQL (DuckDB), read only: no other file, no network, no extension."""
     from voicechat.fleet.tables import Tables
 
@@ -91,11 +92,10 @@ def _cell(value: object) -> str:
     return told if len(told) <= WIDEST else f"{told[: WIDEST - 1]}…"
 
 
-def compare(a: Path, b: Path, every: bool, as_json: bool) -> None:
-    """Say what changed from one scan (a release, a week) to another."""
-    from voicechat.fleet.tables import Tables, compare as compared
+def compare_command(a: Path, b: Path, every: bool, as_json: bool) -> None:
+    from voicechat.fleet.tables import Tables, compare
 
-    changes = compared(Tables(a), Tables(b))
+    changes = compare(Tables(a), Tables(b))
     if as_json:
         print(json.dumps({"changes": [one.as_plain() for one in changes]}))
         return
@@ -123,8 +123,7 @@ def _changed(one: Change) -> tuple[str, ...]:
     return mark, one.what, shown(one.a), span(one.a_interval), shown(one.b), span(one.b_interval), span(one.difference)
 
 
-def report(tables: Path, out: str, title: str, force: bool) -> None:
-    """Make one page of a scan."""
+def report_command(tables: Path, out: str, title: str, force: bool) -> None:
     from voicechat.cli.out_file import opened
     from voicechat.fleet.page import page_of
     from voicechat.fleet.tables import Tables

@@ -50,7 +50,6 @@ def history_command(options: HistoryOptions, config: Path | None) -> int:
 
 
 def remove_tapes(names: Sequence[str], config: Path | None) -> int:
-    """All of them, or none."""
     folders = [tape_named(name, config) for name in names]
     for folder in folders:
         if not (folder / EVENTS_FILE).is_file():
@@ -64,7 +63,6 @@ def remove_tapes(names: Sequence[str], config: Path | None) -> int:
 
 
 def readable(folder: Path) -> Listed | None:
-    """None, and a sentence, for a tape that this version cannot read."""
     try:
         return listed(folder)
     except TapeError as error:

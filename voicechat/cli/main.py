@@ -24,15 +24,11 @@ from voicechat.cli.help import help_text
 
 
 class _Command(TyperCommand):
-    """Its help is ours."""
-
     def get_help(self, ctx: Any) -> str:
         return _help_of(ctx)
 
 
 class _Group(TyperGroup):
-    """Its help is ours."""
-
     def get_help(self, ctx: Any) -> str:
         return _help_of(ctx)
 
@@ -156,7 +152,7 @@ def refuse_before(named: str, given: Mapping[str, Any]) -> None:
     )
 
 
-def run(
+def run_command(
     flags: dict[str, Any],
     config: Path | None,
     *,
@@ -185,12 +181,12 @@ def run(
         raise typer.BadParameter("--check-script and --junit need --script: voicechat run --script FILE --check-script")
     if not texts:  # what follows takes a second to load
         print("Starts a conversation without a screen; Ctrl+C ends it.", file=sys.stderr, flush=True)
-    from voicechat.cli.run import RunOptions, run_command
+    from voicechat.cli.run import RunOptions, run_command as talk
 
-    return run_command(flags, config, RunOptions(texts, turns or 0, timeout or 60.0, as_json))
+    return talk(flags, config, RunOptions(texts, turns or 0, timeout or 60.0, as_json))
 
 
-def nothing() -> None:
+def ctl_command() -> None:
     """`ctl` never comes here: `__main__` answers it before anything heavy is imported."""
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from voicechat.config.private_file import replacing
 from voicechat.errors import ConfigError
 
 
@@ -25,14 +25,9 @@ def opened(name: str, *, force: bool) -> Iterator[BinaryIO]:
     path = Path(name)
     if path.exists() and not force:
         raise ConfigError(f"{name} is there already", hint="add --force to replace it, or --out FILE for another name")
-    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
     try:
-        with os.fdopen(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "w+b") as out:
+        with replacing(path) as out:
             yield out
-        draft.replace(path)
     except OSError as error:
         hint = "choose another place: --out FILE"
         raise ConfigError(f"cannot write {name}: {error.strerror or error}", hint=hint) from error
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()

@@ -86,7 +86,6 @@ def replay_command(flags: Mapping[str, Any], config: Path | None, options: Repla
 
 
 def check_command(tape: Tape, *, as_json: bool) -> int:
-    """Say what was compared, and the first difference."""
     checked = check(tape)
     if as_json:
         print(json.dumps(as_plain(checked), ensure_ascii=False))
@@ -96,7 +95,6 @@ def check_command(tape: Tape, *, as_json: bool) -> int:
 
 
 def in_words(checked: Checked) -> list[str]:
-    """For a reader: one line when all is well."""
     inputs, effects = counted(checked.inputs, "input"), counted(checked.effects, "effect")
     if checked.difference is None:
         cut = "; the tape is cut off in the middle of the last input, which was left out" if checked.is_cut else ""

@@ -9,19 +9,18 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
 from voicechat.cli.config import check_command
-from voicechat.cli.doctor import VERDICTS, redactor
+from voicechat.cli.doctor import as_row, redactor, settings_or_defaults
+from voicechat.cli.doctor_looks import Redactor
 from voicechat.cli.doctor_loopback import quiet_libraries
-from voicechat.cli.doctor_redact import Redactor
 from voicechat.cli.doctor_steps import looked_at, steps_for
 from voicechat.cli.out_file import opened
 from voicechat.cli.tapes import tape_named
-from voicechat.config.load import load_settings
 from voicechat.config.locations import engine_log
 from voicechat.config.settings import Settings
 from voicechat.errors import ConfigError
@@ -32,8 +31,6 @@ from voicechat.journal.tapes import LAST
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """How it was asked."""
-
     tape: str = ""
     last: bool = False
     out: str = ""
@@ -43,7 +40,7 @@ class ReportOptions:
 
 def report_command(flags: Mapping[str, Any], config: Path | None, options: ReportOptions) -> int:
     """Write the archive and say what is in it. Raises TapeError and ConfigError with the next step."""
-    settings, problem = _settings(flags, config)
+    settings, problem = settings_or_defaults(flags, config)
     tape = _tape_of(options, config)
     name = options.out or f"voicechat-report-{time.strftime('%Y-%m-%d_%H-%M-%S')}.zip"
     with opened(name, force=False) as out:
@@ -76,13 +73,6 @@ def _tape_of(options: ReportOptions, config: Path | None) -> Path | None:
     return tape_named(name, config) if name else None
 
 
-def _settings(flags: Mapping[str, Any], config: Path | None) -> tuple[Settings, ConfigError | None]:
-    try:
-        return load_settings(flags, os.environ, config), None
-    except ConfigError as error:
-        return Settings(), error
-
-
 def _doctor(
     settings: Settings, config: Path | None, problem: ConfigError | None
 ) -> tuple[list[dict[str, str]], Redactor, tuple[str, ...]]:
@@ -92,7 +82,7 @@ def _doctor(
     with quiet_libraries() as narration:
         for step in steps_for(settings, os.environ, config, problem, found, online=False):
             checks = redactor(settings, found).checks(looked_at(step, narration))
-            rows += [{"section": step.name, **asdict(one), "verdict": VERDICTS[one.mark]} for one in checks]
+            rows += [as_row(step.name, one) for one in checks]
     own = [*settings.headers.values(), *settings.query.values()]
     secrets = tuple(dict.fromkeys([*found, *own, *private_values(os.environ)]))
     return rows, redactor(settings, secrets), secrets

@@ -75,10 +75,28 @@ class Progress:
         """`microphone` or `loudspeaker` that could not be opened."""
         self.device_missing: tuple[str, ...] = ()
         self.figures = Figures()
+        self.refused = ""
+        """Why the engine did not carry out a command."""
         self._turns: dict[str, TurnView] = {}
         self._order: tuple[str, ...] = ()
         self._problems: list[str] = []
         self._causes: list[str] = []
+
+    def take(self, message: FromEngine) -> None:
+        match message:
+            case Batch(rows=rows):
+                for row in rows:
+                    self.see(row)
+            case Snapshot(view=view):
+                self.view = view
+            case Turns():
+                self.take_turns(message)
+            case Numbers(figures=figures):
+                self.figures = figures
+            case Ack(reason=reason):
+                self.refused = self.refused or reason
+            case _:
+                pass
 
     def see(self, row: EventRow) -> None:
         if row.type == "engine.defect":
@@ -308,8 +326,6 @@ class Run:
         self._translated_by = 0.0
         """When the last translations are waited for no longer; 0: nothing else is left to wait for yet."""
         self._interrupted = False
-        self._refused = ""
-        """Why the engine did not carry out a command."""
 
     def go(self) -> int:
         for name in (signal.SIGINT, signal.SIGTERM):
@@ -368,19 +384,10 @@ class Run:
         return message.exit_code or exit_codes.ENGINE_DIED
 
     def _take(self, message: FromEngine) -> None:
-        if isinstance(message, Batch):
+        self._progress.take(message)
+        if isinstance(message, Batch) and self._options.as_json:
             for row in message.rows:
-                self._progress.see(row)
-                if self._options.as_json:
-                    print_json({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)})
-        elif isinstance(message, Snapshot):
-            self._progress.view = message.view
-        elif isinstance(message, Turns):
-            self._progress.take_turns(message)
-        elif isinstance(message, Numbers):
-            self._progress.figures = message.figures
-        elif isinstance(message, Ack):
-            self._refused = self._refused or message.reason
+                print_json({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)})
 
     def _next_act(self) -> int | None:
         """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""
@@ -403,7 +410,7 @@ class Run:
             return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
         if self._progress.failed:
             return exit_codes.FAILED_TURN
-        if why := self._refused or self._progress.dead_end:
+        if why := self._progress.refused or self._progress.dead_end:
             self._progress.problem(why, self._not_answered())
             return exit_codes.FAILED_TURN
         if view.spent_budget is not None and view.reply.state in AT_REST:

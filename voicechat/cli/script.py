@@ -28,7 +28,7 @@ from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings
 from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, Batch, FromEngine, Goodbye, Numbers, Snapshot, Turns
+from voicechat.engine.link import Ack, FromEngine, Goodbye
 from voicechat.errors import ConfigError, TapeError
 from voicechat.scripting.judging import TalkObserver, Verdict, judge_sound
 from voicechat.scripting.model import Script, Sound, SoundExpectation
@@ -85,7 +85,6 @@ def script_command(flags: Mapping[str, Any], config: Path | None, options: Scrip
 
 
 def refused(reading: Reading, options: ScriptOptions) -> int:
-    """Say everything that is wrong with a script."""
     for complaint in reading.complaints:
         print(f"voicechat: {clean(complaint.sentence(str(reading.path)), one_line=True)}", file=sys.stderr)
     if options.as_json:
@@ -230,18 +229,7 @@ class ScriptRun:
 
     def _hear(self, arrived: float, message: FromEngine) -> None:
         self._seen.take(message, arrived)
-        match message:
-            case Batch(rows=rows):
-                for row in rows:
-                    self._progress.see(row)
-            case Snapshot(view=view):
-                self._progress.view = view
-            case Turns():
-                self._progress.take_turns(message)
-            case Numbers(figures=figures):
-                self._progress.figures = figures
-            case _:
-                pass
+        self._progress.take(message)
 
     def _end_if_over(self) -> None:
         if self._is_interrupted:
@@ -299,7 +287,6 @@ class ScriptRun:
 
 
 def note(text: str) -> None:
-    """One line of narration."""
     print(clean(text, one_line=True), file=sys.stderr, flush=True)
 
 

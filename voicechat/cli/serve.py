@@ -68,7 +68,6 @@ def house_of(tape: Path, options: ServeOptions) -> House:
 
 
 def words_of(tape: Path, options: ServeOptions) -> str:
-    """What a reader of stderr should know."""
     how = "at the recorded times" if options.by_time else "upon what the client does"
     pace = "" if options.speed == 1.0 else f", {options.speed:g} times as fast"
     return f"It plays the server's side of {tape.name}, {how}{pace}."
@@ -136,7 +135,6 @@ class Traces:
     """The traces of `--otlp`: one a session, with what the checks find."""
 
     def __init__(self, settings: Settings) -> None:
-        """Raises ConfigError."""
         from voicechat.engine.otlp import OtlpExporter  # most servers have none
 
         self._settings = settings
@@ -169,7 +167,6 @@ class Traces:
         return tell
 
     def tick(self) -> None:
-        """Time has passed."""
         now = time.monotonic()
         for check, trace in self._running:
             check(now)

@@ -96,7 +96,6 @@ def _verdict(checked: CheckedSession) -> str:
 
 
 def _update(checked: CheckedSession, dialect: Dialect) -> str:
-    """The event as it would go over the wire, indented."""
     if checked.kind in _LIVE_EVENTS:
         event = {"type": _LIVE_EVENTS[checked.kind], "session": checked.session}
     else:

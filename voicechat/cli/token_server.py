@@ -31,8 +31,6 @@ TELL_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How the server was asked for."""
-
     host: str = "127.0.0.1"
     port: int = 8766
     proxies: Sequence[str] = ()

@@ -261,16 +261,12 @@ _EVERY = 0.08
 
 
 class Show(Protocol):
-    """What is told while it runs."""
-
     def changed(self, index: int, progress: Progress) -> None: ...
     def ended(self, index: int) -> None: ...
     def say(self, sentence: str) -> None: ...
 
 
 class Silent:
-    """Sentences only."""
-
     def changed(self, index: int, progress: Progress) -> None:
         """Nothing is shown."""
 
@@ -301,7 +297,6 @@ class OneLine:
         self.line(words if len(words) <= room else f"…{words[len(words) - room + 1 :]}")
 
     def line(self, text: str) -> None:
-        """Rewrite the line."""
         self._stream.write(f"\r\x1b[K{text}")
         self._stream.flush()
         self._is_shown = bool(text)
@@ -310,7 +305,6 @@ class OneLine:
         self.wipe()
 
     def wipe(self) -> None:
-        """Leave the terminal as it was."""
         if self._is_shown:
             self.line("")
 
@@ -411,7 +405,6 @@ def wish_of(settings: Settings, options: TranscribeOptions) -> TranscriptionOpti
 
 
 def form_of(text: str) -> Format:
-    """Raises ConfigError."""
     for form in FORMATS:
         if text.lower() == form:
             return form

@@ -6,11 +6,11 @@ purpose. `none` is never kept, because a microphone that stays off next week for
 
 from __future__ import annotations
 
-import contextlib
-import os
 from pathlib import Path
 
 import msgspec
+
+from voicechat.config.private_file import write_private
 
 LONGEST_NAME = 512
 """Characters of a device's name; a longer one is not kept."""
@@ -46,15 +46,5 @@ def read_memory(path: Path) -> DeviceMemory:
 
 
 def write_memory(path: Path, memory: DeviceMemory) -> str:
-    """Keep it, private to the user and never half written. Returns why that failed, or an empty string."""
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(memory))
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink()
-        return error.strerror or str(error)
-    return ""
+    """Returns why it could not be kept, or an empty string."""
+    return write_private(path, msgspec.json.encode(memory))

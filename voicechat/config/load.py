@@ -49,8 +49,6 @@ class LineError(ConfigError):
 
 @dataclass
 class Document:
-    """A file's tables."""
-
     path: Path
     table: Mapping[str, Any] = field(default_factory=dict)
     text: str = field(default="", repr=False)
@@ -61,7 +59,6 @@ class Document:
         return key_lines(self.text)
 
     def line(self, keys: Keys) -> int:
-        """The line of a key, 0 where there is none."""
         return line_of(self.lines, keys)
 
     def place(self, keys: Keys) -> str:
@@ -363,7 +360,6 @@ def from_environment(environ: Mapping[str, str]) -> Layer:
 
 
 def from_flags(flags: Mapping[str, Any]) -> Layer:
-    """What was given on the command line, checked."""
     values: Layer = {}
     for name, value in flags.items():
         if value is not None and value != [] and name in TABLE:
@@ -523,8 +519,6 @@ _PLACE = re.compile(r".*?:(\d+)(?::| is) ")
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One thing to mend."""
-
     file: str
     line: int
     """0 where there is no line to point at."""
@@ -536,8 +530,6 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What became of looking at a file."""
-
     wrong: tuple[Wrong, ...] = ()
     remarks: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()

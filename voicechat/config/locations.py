@@ -102,7 +102,6 @@ def device_names_file() -> Path:
 
 
 def tapes_dir() -> Path:
-    """Tapes, where the user names no folder."""
     return state_dir() / "tapes"
 
 

@@ -37,7 +37,6 @@ _LONGEST = 16_384
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
     return f"VOICECHAT_{name.upper()}"
 
 

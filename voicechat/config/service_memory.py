@@ -7,12 +7,13 @@ the newest entries only. Whatever is wrong with the file means that nothing is k
 from __future__ import annotations
 
 import contextlib
-import os
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from voicechat.config.private_file import write_private
 
 MOST = 64
 """Addresses that are kept; the oldest gives way."""
@@ -51,29 +52,15 @@ class ServiceMemory:
             entries[name] = known
         while len(entries) > MOST:
             del entries[next(iter(entries))]
-        return self._write(entries)
+        return write_private(self._path, msgspec.json.encode(entries))
 
     def forget(self, base_url: str) -> str:
-        """It is not true any more."""
         return self.remember(base_url, Known())
 
     def _entries(self) -> dict[str, Known]:
         if self._known is None:
             self._known = _read(self._path)
         return self._known
-
-    def _write(self, entries: dict[str, Known]) -> str:
-        draft = self._path.with_suffix(f".{os.getpid()}.draft")
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(entries))
-            draft.replace(self._path)
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                draft.unlink()
-            return error.strerror or str(error)
-        return ""
 
 
 def place(base_url: str) -> str:

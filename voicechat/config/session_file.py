@@ -88,7 +88,6 @@ def _no_number(word: str) -> JsonValue:
 
 
 def _json_hint(text: str, position: int) -> str:
-    """The usual slips, named."""
     rest = text[position : position + 20]
     if rest.startswith(("'", "\u2018", "\u201c", "\u201d")):
         return 'names and texts stand in straight double quotes: "voice"'

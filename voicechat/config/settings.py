@@ -23,8 +23,6 @@ TRANSLATION, RECORDING, MONEY, SCREEN = "Translation", "Recording", "Money", "Sc
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What is known of one setting."""
-
     about: str
     """One sentence, without capital and full stop."""
     panel: str = ""
