@@ -99,10 +99,10 @@ def init_command(config: Path | None, *, force: bool) -> int:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))
         with replacing(path) as file:
             file.write(template().encode())
-    except FileExistsError as error:
-        hint = "check it: voicechat config check, or replace it: voicechat config init --force"
-        raise ConfigError(f"{path} is there already", hint=hint) from error
     except OSError as error:
+        if isinstance(error, FileExistsError) and path.exists():
+            hint = "check it: voicechat config check, or replace it: voicechat config init --force"
+            raise ConfigError(f"{path} is there already", hint=hint) from error
         hint = "choose another place: voicechat config init --config FILE"
         raise ConfigError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
     print(path)
