@@ -58,19 +58,15 @@ def test_devices_are_changed_while_talking_and_the_old_ones_given_back(watched: 
     assert watched.path.snapshot().mic_name == "headset"
 
 
-def test_a_choice_that_cannot_be_had_is_told_and_the_devices_of_before_stay(watched: Machine) -> None:
+def test_a_choice_that_cannot_be_had_keeps_the_devices_and_both_sides_can_be_given_up(watched: Machine) -> None:
     watched.opener.refused = {"headset"}
     watched.stream.change("headset", None)
     watched.check(0.1)
-    assert watched.of(fact.DeviceHint) == [
-        fact.DeviceHint(nearly(watched.now), "no headset; nothing was changed", "plug it in")
-    ]
+    refused = fact.DeviceHint(nearly(watched.now), "no headset; nothing was changed", "plug it in")
+    assert watched.of(fact.DeviceHint) == [refused]
     assert watched.stream.mic_name == "usb"
     run(watched, 1.0)
     assert watched.of(fact.DeviceProblem) == watched.of(fact.StreamLost) == []
-
-
-def test_both_sides_can_be_given_up_and_taken_again(watched: Machine) -> None:
     watched.stream.change("none", "none")
     watched.check(0.1)
     assert (watched.stream.mic_name, watched.stream.speaker_name) == ("none", "none")

@@ -83,18 +83,12 @@ def test_a_room_that_cannot_be_is_refused_with_an_example(wish: str) -> None:
     assert refusal.value.hint
 
 
-def test_a_script_is_heard_before_the_mic_was_ever_opened() -> None:
+def test_a_script_opens_no_device_and_is_heard_before_the_mic_was_ever_opened() -> None:
     """What is said just before push-to-talk is pressed belongs to the pre-roll."""
-    path = AudioPath(lambda fact: None)
-    talk = Talk()
+    path, talk = AudioPath(lambda fact: None), Talk()
     ends = FileEnds(path, talk.mic, None, lambda: talk.now)
     talk.mic.say(np.full(BLOCK, 0.2, np.float32), "early", 0.0)
     assert np.allclose(ends.read(), 0.2)
-
-
-def test_a_wish_for_a_script_opens_no_device() -> None:
-    path = AudioPath(lambda fact: None)
-    talk = Talk()
     audio = open_audio(path, wish_of(Room()), "none", script=talk.mic)
     try:
         audio.start()
