@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from aiortc import RTCRtpSender
 
-from tests.support.peers import call, loudness, pitch, silence, tone
+from tests.support.peers import call, eventually, loudness, pitch, silence, tone
 from voicechat.rtc.send_path import why_not_taken
 
 
@@ -17,7 +17,7 @@ def of(peer: object) -> RTCRtpSender:
     return sender
 
 
-async def test_what_is_said_arrives_and_is_counted_for_the_sender_reports() -> None:
+async def test_sound_arrives_is_counted_for_the_sender_reports_and_they_tell_the_round_trip() -> None:
     async with call(tone(440), silence) as (client, server):
         heard = await server.listen(lambda pcm: server.peer.receive.arrivals.packets >= 60)
         assert "SendPath" in of(client.peer)._run_rtp.__qualname__
@@ -25,6 +25,8 @@ async def test_what_is_said_arrives_and_is_counted_for_the_sender_reports() -> N
         told = next(entry for entry in (await of(client.peer).getStats()).values() if entry.type == "outbound-rtp")
         assert told.packetsSent == pytest.approx(client.peer.stats().packets_sent, abs=1)
         assert told.bytesSent == pytest.approx(client.peer.stats().bytes_sent, abs=200)
+        await eventually(lambda: client.peer.stats().rtt is not None)
+        assert 0.0 <= (client.peer.stats().rtt or 0.0) < 1.0
 
 
 async def test_a_call_that_ends_leaves_no_loop_behind() -> None:
