@@ -162,5 +162,5 @@ def test_keys_are_named_as_textual_names_them_and_as_people_do() -> None:
 
 
 def test_sentences_name_the_keys_that_were_chosen() -> None:
-    assert spoken_keys({"vc.ptt": "f5", "vc.mute": "x"}).talk == "F5"
-    assert spoken_keys({"vc.ptt": "f5", "vc.mute": "x"}).mute == "x"
+    assert spoken_keys({"vc.ptt": "f5", "vc.mute": "x"}).of("ptt") == "F5"
+    assert spoken_keys({"vc.ptt": "f5", "vc.mute": "x"}).of("mute") == "x"

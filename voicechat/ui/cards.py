@@ -107,22 +107,22 @@ def _welcome(facts: CardFacts, width: int) -> list[Line]:
             _text("Just say something.", bold=True),
             (Word(f"Stop, and {voice} answers. Talk over the answer to cut in.", "quiet", outside=True),),
         ]
-        talk = _key(keys.talk, "pause and resume the microphone")
+        talk = _key(keys.of("ptt"), "pause and resume the microphone")
     else:
         start = [
-            (Word("Hold "), Word(keys.talk, "key", True), Word(" and say something.")),
+            (Word("Hold "), Word(keys.of("ptt"), "key", True), Word(" and say something.")),
             (Word(f"Let go, and {voice} answers. Your first word is never cut off.", "quiet", outside=True),),
         ]
-        talk = _key(keys.talk, "hold to talk; a short tap keeps the mic open")
+        talk = _key(keys.of("ptt"), "hold to talk; a short tap keeps the mic open")
     return [
         *_waves(),
         (),
         *start,
         (),
         talk,
-        _key(keys.stop, "stop the answer"),
-        (*_key(keys.mute, "mute".ljust(12)), *_key(keys.of("turn_mode"), other_mode, 2)),
-        _key(keys.type, "type instead"),
+        _key(keys.of("back"), "stop the answer"),
+        (*_key(keys.of("mute"), "mute".ljust(12)), *_key(keys.of("turn_mode"), other_mode, 2)),
+        _key(keys.of("type"), "type instead"),
         _key(keys.of("events"), "watch the events"),
         (),
         *_checks(facts),
@@ -139,8 +139,8 @@ def _welcome_translation(facts: CardFacts) -> list[Line]:
         _text("Just speak.", bold=True),
         (Word(f"What you say is spoken in {into} while you speak.", "quiet", outside=True),),
         (),
-        _key(keys.stop, "drop what is still to be spoken"),
-        _key(keys.mute, "mute"),
+        _key(keys.of("back"), "drop what is still to be spoken"),
+        _key(keys.of("mute"), "mute"),
         _key(keys.of("events"), "watch the events"),
         (),
         *_checks(facts),
@@ -162,7 +162,7 @@ def _checks(facts: CardFacts) -> list[Line]:
         echo = _echo_words(mic.echo)
         lines.append((Word("● ", "success"), Word(mic.speaker, outside=True), Word(f" · {echo}", "quiet")))
     if facts.release == "true":
-        lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.talk} is released")))
+        lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.of('ptt')} is released")))
     elif facts.release != "unknown":
         lines.append((Word("◉ ", "warning"), Word("Key release is guessed; hold the badge with the mouse to be exact")))
     return lines
@@ -249,10 +249,13 @@ def _no_microphone(facts: CardFacts, width: int) -> list[Line]:
     voice = assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
     way = "aloud" if mic.speaker not in ("", "none") else "in writing"
     lines.append(
-        (Word(f"Until then {voice} can read what you type (", "quiet"), *_inline(keys.type, f") and answer {way}."))
+        (
+            Word(f"Until then {voice} can read what you type (", "quiet"),
+            *_inline(keys.of("type"), f") and answer {way}."),
+        )
     )
-    again = (Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.again, " tries again, "))
-    lines.append((*again, *_inline(keys.devices, " shows the devices.")))
+    again = (Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.of("again"), " tries again, "))
+    lines.append((*again, *_inline(keys.of("devices"), " shows the devices.")))
     return lines
 
 
@@ -273,7 +276,7 @@ def _refused(facts: CardFacts, width: int) -> list[Line]:
     else:
         when = f"Retrying in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
         lines.append(_text(when, "quiet"))
-    lines.append((*_inline(facts.keys.again, " tries once more   "), *_inline(facts.keys.of("quit"), " leaves")))
+    lines.append((*_inline(facts.keys.of("again"), " tries once more   "), *_inline(facts.keys.of("quit"), " leaves")))
     return lines
 
 

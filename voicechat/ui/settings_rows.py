@@ -329,7 +329,7 @@ def _turns(values: Values) -> tuple[Setting, ...]:
     return (
         _row("turn_mode", "you talk by", modes, _MODES.index(mic.turn_mode), note=values.facts.keys.of("turn_mode")),
         placed(values, row),
-        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note=values.facts.keys.barge_in),
+        _row("barge_in", "barge-in", barge_in, not mic.barge_in, note=values.facts.keys.of("barge_in")),
     )
 
 

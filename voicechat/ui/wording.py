@@ -103,38 +103,6 @@ class Keys:
         """A text with `{vc.events}` and the like replaced by the names of the keys."""
         return re.sub(r"\{vc\.(\w+)\}", lambda found: self.of(found[1]), text)
 
-    @property
-    def talk(self) -> str:
-        return self.of("ptt")
-
-    @property
-    def mute(self) -> str:
-        return self.of("mute")
-
-    @property
-    def stop(self) -> str:
-        return self.of("back")
-
-    @property
-    def barge_in(self) -> str:
-        return self.of("barge_in")
-
-    @property
-    def type(self) -> str:
-        return self.of("type")
-
-    @property
-    def again(self) -> str:
-        return self.of("again")
-
-    @property
-    def devices(self) -> str:
-        return self.of("devices")
-
-    @property
-    def wait(self) -> str:
-        return self.of("keep_waiting")
-
 
 NOTE_HINTS: Mapping[str, str] = {
     "answer_failed": "{vc.again} asks again.",
@@ -317,7 +285,7 @@ def _values(scene: Scene) -> Mapping[str, object]:
     """What stands in the braces of `SENTENCES`."""
     mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
     barge_in = "" if mic.translates_to else f"barge-in {'on' if mic.barge_in else 'off'}"
-    half = "its echo is not cancelled" if mic.barge_in else f"barge-in off: {key.barge_in} turns it on"
+    half = "its echo is not cancelled" if mic.barge_in else f"barge-in off: {key.of('barge_in')} turns it on"
     names = ("ptt", "mute", "back", "type", "again", "devices", "commands")
     return {name: key.of(name) for name in names} | {
         "voice": scene.voice,
@@ -330,7 +298,7 @@ def _values(scene: Scene) -> Mapping[str, object]:
         "in_use": mic.name,
         "echo": _echo(mic),
         "used": f"{mic.name} · {_echo(mic)} · {barge_in}",
-        "release": release_words(scene.release, key.talk),
+        "release": release_words(scene.release, key.of("ptt")),
         "open": _open_words(scene),
         "tail": "then it is sent as one turn" if mic.turn_mode == "push-to-talk" else "spoken before it closed",
         "half": half,
@@ -353,14 +321,14 @@ def _open_words(scene: Scene) -> str:
 def _device_lost(scene: Scene) -> tuple[str, str]:
     mic, key, name = scene.mic, scene.keys, scene.mic.name or "the microphone"
     if scene.keeps_waiting:
-        return f"{name} was lost · waiting for it", f"{key.devices} chooses another"
+        return f"{name} was lost · waiting for it", f"{key.of('devices')} chooses another"
     when = "trying again" if mic.remaining is None else f"using another in {mic.remaining:.0f} s"
-    wait = f"{key.wait} keeps waiting for it" if scene.can_wait else mic.detail
-    return f"{name} was lost · {when}", f"{key.devices} chooses · {wait}"
+    wait = f"{key.of('keep_waiting')} keeps waiting for it" if scene.can_wait else mic.detail
+    return f"{name} was lost · {when}", f"{key.of('devices')} chooses · {wait}"
 
 
 def _line_lost(scene: Scene) -> tuple[str, str]:
-    connection, again = scene.connection, scene.keys.again
+    connection, again = scene.connection, scene.keys.of("again")
     if connection.phase == "refused" and connection.next_try_in is not None:
         return (
             f"not connected · trying again in {connection.next_try_in:.0f} s",
@@ -437,7 +405,7 @@ def reply_words(scene: Scene) -> ReplyWords:
         cut=reply.detail or "cut",
         why=f": {reply.detail}" if reply.detail else "",
         events=scene.keys.of("events"),
-        again=scene.keys.again,
+        again=scene.keys.of("again"),
     )
     return ReplyWords(glyph, color, shown_parts(words), _reply_second(scene))
 

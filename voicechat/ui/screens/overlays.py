@@ -136,7 +136,7 @@ class Drawer(Overlay):
         with Vertical(classes="drawer"):
             title = PaneTitle()
             title.left, title.focused_pane = (self.heading, ""), True
-            title.right = f"{self.keys}{keys_of_app(self.app).stop} closes"
+            title.right = f"{self.keys}{keys_of_app(self.app).of('back')} closes"
             yield title
             self.listed: PickList = self.make_list()
             yield self.listed

@@ -323,7 +323,7 @@ class SettingsScreen(Drawer):
         self._edited = setting
         field = self.query_one(MessageField)
         field.value = clean(text).replace("\n", BREAK)
-        field.placeholder = f"{setting.label}: Enter sets, {keys_of_app(self.app).stop} leaves it as it is"
+        field.placeholder = f"{setting.label}: Enter sets, {keys_of_app(self.app).of('back')} leaves it as it is"
         field.display = True
         field.cursor_position = len(field.value)
         field.focus()

@@ -127,7 +127,7 @@ class KeyCard(Box):
 
     def box_title(self) -> tuple[str, str]:
         keys = keys_of_app(self.app)
-        return "KEYS", f"{keys.stop} closes · {keys.of('commands')} every command by name"
+        return "KEYS", f"{keys.of('back')} closes · {keys.of('commands')} every command by name"
 
     def box_lines(self, width: int) -> Sequence[Line]:
         """The table of actions as it is bound now."""
@@ -141,7 +141,7 @@ class KeyCard(Box):
         return [
             *_columns(self._side(LEFT_GROUPS), self._side(RIGHT_GROUPS), width, names=10),
             (),
-            (Word(f"  {glyph}", color), Word(known.format(self.keys.talk))),
+            (Word(f"  {glyph}", color), Word(known.format(self.keys.of("ptt")))),
             (Word("    tmux passes no releases on: tap twice, or hold the badge with the mouse.", "quiet"),),
             (Word("  What the three lamps say", "accent", True),),
             (
@@ -154,7 +154,7 @@ class KeyCard(Box):
         """How to move about in time, and what there is to look at."""
         moves = [
             ("REPLAY", ""),
-            (self.keys.talk, "pause, and go on"),
+            (self.keys.of("ptt"), "pause, and go on"),
             ("← →", "5 s back, 5 s on"),
             (", .", "event by event; Shift ← → too"),
             ("Home End", "the start, the end"),
@@ -184,7 +184,7 @@ class KeyCard(Box):
                     words = ALSO_QUITS if action.id == "vc.quit" else action.words
                     rows.append((both if len(both) < 8 and keys[-1] != "+" else keys[0], words))
             if group == "WRITE":
-                rows.append(("Enter", f"send · {self.keys.stop} back"))
+                rows.append(("Enter", f"send · {self.keys.of('back')} back"))
         return rows
 
 
@@ -283,7 +283,7 @@ class ConsentBox(Box):
         if not self.armed:
             choices = "   ".join(f"{key} {words}" for key, words in ANSWERS)
             return (Word("  "), Word("… ", "warning"), Word(f"{choices}   in a moment", "quiet"))
-        back, has_keys = keys_of_app(self.app).stop, self.place == "consent"
+        back, has_keys = keys_of_app(self.app).of("back"), self.place == "consent"
         keys: list[Word] = [Word("  ")]
         if not has_keys:
             keys += [Word(back, "key", True), Word(" first, then  ", "quiet")]
@@ -329,7 +329,7 @@ class QuitBox(Box):
     """Asked once when the microphone is open."""
 
     def box_title(self) -> tuple[str, str]:
-        return "YOU ARE ON AIR", f"{keys_of_app(self.app).stop} stays"
+        return "YOU ARE ON AIR", f"{keys_of_app(self.app).of('back')} stays"
 
     def box_lines(self, width: int) -> Sequence[Line]:
         keys = keys_of_app(self.app)
@@ -342,7 +342,7 @@ class QuitBox(Box):
                 Word(" or ", "quiet"),
                 Word(keys.of("quit"), "key", True),
                 Word(" quits   ", "quiet"),
-                Word(keys.stop, "key", True),
+                Word(keys.of("back"), "key", True),
                 Word(" goes on talking", "quiet"),
             ),
         ]

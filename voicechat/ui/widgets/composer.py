@@ -78,9 +78,13 @@ class Composer(Horizontal, Backdrop):
         field.display = self.query_one("#how").display = self.is_open
         hint = self.query_one("#hint", Static)
         hint.display = not self.is_open
-        words = "read-only" if self.read_only else f"{keys_of_app(self.app).type} to type a message"
+        words = "read-only" if self.read_only else f"{keys_of_app(self.app).of('type')} to type a message"
         hint.update(safe(words))
-        how = f"Enter sends · {keys_of_app(self.app).stop} back " if self.is_online else "kept, sent when connected "
+        how = (
+            f"Enter sends · {keys_of_app(self.app).of('back')} back "
+            if self.is_online
+            else "kept, sent when connected "
+        )
         if self.insertion is not None:
             where = "behind it" if self.insertion.after else "at the end"
             how = f"{self.insertion.role} · Ctrl+T role · Enter puts it {where} "

@@ -392,4 +392,4 @@ class EventList(LineView):
             return ""
         if not len(self.store):
             return "  nothing yet: the first event is session.created"
-        return f"  0 of {grouped(len(self.store))} match · {keys_of_app(self.app).stop} clears"
+        return f"  0 of {grouped(len(self.store))} match · {keys_of_app(self.app).of('back')} clears"

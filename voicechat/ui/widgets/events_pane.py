@@ -173,7 +173,7 @@ class DetailPane(Container):
         parts = [f"{steps} along the {along.name}"] if along is not None else []
         if width >= 60:
             parts = [f"{keys.of('copy')} copy", f"{keys.of('same_id')} same id", *parts]
-        return " · ".join([f"{keys.stop} closes", *parts])
+        return " · ".join([f"{keys.of('back')} closes", *parts])
 
 
 SLICE = 100

@@ -198,6 +198,6 @@ class FilterLine(Horizontal):
         if self.trouble:
             words = f" ✕ {self.trouble} "
         else:
-            words = f" ↑ earlier · {keys.stop} clears " if self.is_typing else f" {keys.of('help')} filters "
+            words = f" ↑ earlier · {keys.of('back')} clears " if self.is_typing else f" {keys.of('help')} filters "
         hint.update(safe(palette_of(self.app).glyphs(words)))
         hint.set_class(bool(self.trouble), "-bad")

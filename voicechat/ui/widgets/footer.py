@@ -131,7 +131,7 @@ def _talk_hints(now: Situation) -> list[Hint]:
     row.append(mute)
     if _may_stop(now):
         keys = now.keys
-        stop = f"{keys.stop}/{keys.of('stop')}" if now.lone_escape_is_slow else "vc.back"
+        stop = f"{keys.of('back')}/{keys.of('stop')}" if now.lone_escape_is_slow else "vc.back"
         row.append((stop, f"stop {assistant_name(now.connection)}"))
     if now.reply.state == "no-answer":
         row.append(("vc.again", "ask again"))
@@ -187,4 +187,4 @@ class Foot(Painted):
     def _right_words(self) -> str:
         if self.release in ("guessed", "remote", "tap") and self.turns_spoken < 3:
             return MOUSE_HINT
-        return release_words(self.release, self.keys.talk)
+        return release_words(self.release, self.keys.of("ptt"))

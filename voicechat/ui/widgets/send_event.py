@@ -281,7 +281,7 @@ class FormHead(Painted):
 
     def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
         title = Row(palette, width, "panel").own("▎", "accent").own(" SEND EVENT ", bold=True)
-        keys = title.part().own(f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).stop} closes ", "quiet")
+        keys = title.part().own(f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).of('back')} closes ", "quiet")
         name, place, count = self.template
         row = Row(palette, width, "surface").own("  template ", "quiet").spoken(show(name) or "none of them", bold=True)
         row.own(f"  {place} of {count}" if place else "", "quiet").own(f"  {self.dialect.upper()}", "quiet")

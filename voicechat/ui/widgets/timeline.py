@@ -307,7 +307,7 @@ class Timeline(Painted, can_focus=True):
     def _keys(self, width: int) -> str:
         keys = keys_of_app(self.app)
         if self.span is not None:
-            return f"{keys.stop} releases"
+            return f"{keys.of('back')} releases"
         zoom = f"{keys.of('zoom_out')} {keys.of('zoom')} zoom"
         if width < COMPACT:
             return zoom if self._end is None else f"{zoom} · End"

@@ -268,7 +268,7 @@ class Turn(Lined):
             row = Row(palette, width).to(WHO).own("▎ ", COLORS[self.turn.who]).own("✕ ", "error", bold=True)
             lines.append(
                 row.own(
-                    f"Delete it for good? {keys.of('delete_turn')} again does · {keys.stop} keeps it", "error"
+                    f"Delete it for good? {keys.of('delete_turn')} again does · {keys.of('back')} keeps it", "error"
                 ).strip()
             )
         return [_washed(line, palette) for line in lines] if self.is_selected else lines
