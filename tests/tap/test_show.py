@@ -17,7 +17,7 @@ from voicechat.core.user_events import MuteChosen
 from voicechat.engine.link import Batch, FromEngine, Jumped, Snapshot, Turns
 from voicechat.tap.service import NOT_OURS, ScreenFeed
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
-from voicechat.ui.viewers import TapApp
+from voicechat.ui.viewers import ViewerApp
 
 HELLO: tuple[dict[str, Any], ...] = (
     {
@@ -101,7 +101,7 @@ async def test_every_client_begins_anew() -> None:
 async def test_the_screen_says_how_to_begin_shows_the_call_and_obeys_no_key() -> None:
     said = await told_of_a_talk(times=2)
     engine = FakeEngine(said[:1])
-    app = TapApp(engine, OPTIONS)
+    app = ViewerApp(engine, OPTIONS)
     async with app.run_test(size=(120, 36)) as pilot:
         await until(pilot, lambda: "Point your client here:" in text(app) and "TAP" in text(app))
         engine.deliver(*said[1:])

@@ -58,20 +58,20 @@ def tap_command(flags: Mapping[str, Any], config: Path | None, options: TapOptio
     from voicechat.transports.endpoint import endpoint
     from voicechat.ui.app import run_screen
     from voicechat.ui.options import Spectator
-    from voicechat.ui.viewers import TapApp
+    from voicechat.ui.viewers import ViewerApp
 
     if options.attach:
         sideband_target(settings, environ, options.attach)
         looks = Spectator("ATTACHED", ATTACHED, sends=True)
         attached = TapProcess(settings, wish, environ)
-        return run_screen(TapApp(attached, replace(ui_options(settings, os.environ), spectator=looks)))
+        return run_screen(ViewerApp(attached, replace(ui_options(settings, os.environ), spectator=looks)))
     base = endpoint(options.upstream, "")
     port = free_port(options.port)
     engine = TapProcess(settings, replace(wish, port=port))
     address = f"http://127.0.0.1:{port}/{base.split('/', 3)[3]}".rstrip("/")
     shown = replace(ui_options(settings, os.environ), spectator=Spectator("TAP", SENTENCE))
     welcome = replace(shown.welcome, instead=how_to(address, base.rstrip("/")))
-    return run_screen(TapApp(engine, replace(shown, welcome=welcome)))
+    return run_screen(ViewerApp(engine, replace(shown, welcome=welcome)))
 
 
 def how_to(address: str, upstream: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from itertools import zip_longest
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
@@ -107,7 +107,7 @@ class LineView(ScrollView, can_focus=True):
 
 
 SizeClass = Literal["tiny", "compact", "normal", "wide"]
-SIZE_CLASSES: tuple[SizeClass, ...] = ("tiny", "compact", "normal", "wide")
+SIZE_CLASSES: tuple[SizeClass, ...] = get_args(SizeClass)
 
 
 def size_class(width: int, height: int) -> SizeClass:

@@ -52,8 +52,8 @@ class ViewerFeed(Feed):
                 super().take(record)
 
 
-class TapApp(VoiceChatApp):
-    """The screen of a tap: the same as a talk's, begun anew with every client that calls."""
+class ViewerApp(VoiceChatApp):
+    """The screen of a tap: the same as a talk's, reset with every client that connects."""
 
     FEED = ViewerFeed
 
@@ -116,11 +116,10 @@ TITLE = "voicechat replay"
 MOVES = ("replay_by", "replay_to", "replay_step")
 
 
-class ReplayApp(VoiceChatApp):
+class ReplayApp(ViewerApp):
     """Space pauses, arrows leap, comma and full stop (or shift and the arrows) go from event to event, + and - change
     the speed."""
 
-    FEED = ViewerFeed
     BINDINGS: ClassVar[list[BindingType]] = [
         # Before the lists, which would scroll sideways with them; `check_action` leaves them to who needs them.
         Binding("left", f"replay_by(-{LEAP})", show=False, priority=True),
@@ -188,10 +187,6 @@ class ReplayApp(VoiceChatApp):
     def on_badge_released(self, message: messages.BadgeReleased) -> None:
         message.stop()
         message.prevent_default()
-
-    # what is different where nobody is on air
-    async def action_quit(self) -> None:
-        self.leave(0)
 
     def name_window(self) -> None:
         """Never the sign of somebody who is on air."""
