@@ -141,14 +141,9 @@ async def test_a_microphone_that_is_not_there_ends_a_run_that_needs_one(tmp_path
     [
         (("--preset", "fancy", *HI), {}, "--preset cannot be 'fancy'"),
         (HI, {"VOICECHAT_CONNECT_TIMEOUT": "soon"}, "VOICECHAT_CONNECT_TIMEOUT=soon is not a number"),
-        (("--config", "{folder}/typo.toml", *HI), {}, "did you mean preset?"),
         (("--config", "{folder}/broken.toml", *HI), {}, "is not valid TOML"),
-        (("--config", "{folder}/missing.toml", *HI), {}, "cannot read"),
         (("--session", "{folder}/broken.json", *HI), {}, "broken.json, line 1"),
-        (("--session", "{folder}/wrong.json", *HI), {}, "session check"),
-        (("--session", "{folder}/missing.json", *HI), {}, "cannot read"),
         (("--provider", "openai", *HI), {"VOICECHAT_API_KEY": ""}, "needs an API key"),
-        (("--provider", "custom", *HI), {}, "--base-url"),
         (("--base-url", "http://[", *HI), {}, "--base-url is no address: 'http://['"),
         (("--mic", "none", "--json"), {}, "nothing to say"),
     ],
@@ -156,10 +151,8 @@ async def test_a_microphone_that_is_not_there_ends_a_run_that_needs_one(tmp_path
 async def test_a_wrong_setting_is_refused_before_anything_starts(
     tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, str], says: str
 ) -> None:
-    (tmp_path / "typo.toml").write_text('presett = "quick"\n')
     (tmp_path / "broken.toml").write_text('preset = "quick\n')
     (tmp_path / "broken.json").write_text("{voice: 1}")
-    (tmp_path / "wrong.json").write_text('{"type": "realtime", "output_modalities": ["smell"]}')
     filled = [argument.format(folder=tmp_path) if "{" in argument else argument for argument in arguments]
     await bad_day(tmp_path, USAGE, says, *filled, **variables)
     assert not (tmp_path / "state" / "engine.log").exists()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import environ_for, voicechat
+from tests.support.command import environ_for, here, voicechat
 from voicechat.cli.config import template
 from voicechat.config.load import load_settings
 from voicechat.config.settings import TABLE
@@ -42,34 +42,34 @@ def own_file(folder: Path, text: str) -> Path:
     return path
 
 
-async def test_path_is_printed_and_says_whether_anything_is_there(tmp_path: Path) -> None:
+def test_path_is_printed_and_says_whether_anything_is_there(tmp_path: Path) -> None:
     environ = environ_for(tmp_path)
-    before = await voicechat("config", "path", environ=environ)
+    before = here("config", "path", environ=environ)
     assert before.out.strip() == str(tmp_path / "config" / "config.toml") and "config init" in before.err
     own_file(tmp_path, "")
-    after = await voicechat("config", "path", environ=environ)
+    after = here("config", "path", environ=environ)
     assert after.out == before.out and after.err == ""
 
 
-async def test_init_writes_a_private_file_once_and_replaces_it_only_by_force(tmp_path: Path) -> None:
+def test_init_writes_a_private_file_once_and_replaces_it_only_by_force(tmp_path: Path) -> None:
     environ = environ_for(tmp_path)
-    ran = await voicechat("config", "init", environ=environ)
+    ran = here("config", "init", environ=environ)
     path = Path(ran.out.strip())
     assert ran.code == 0 and path.read_text() == template()
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     path.write_text('model = "mine"\n')
-    again = await voicechat("config", "init", environ=environ)
+    again = here("config", "init", environ=environ)
     assert again.code == 2 and "--force" in again.err and path.read_text() == 'model = "mine"\n'
-    forced = await voicechat("config", "init", "--force", environ=environ)
+    forced = here("config", "init", "--force", environ=environ)
     assert forced.code == 0 and path.read_text() == template()
     assert [one.name for one in path.parent.iterdir()] == ["config.toml"]
-    assert (await voicechat("config", "check", environ=environ)).code == 0
+    assert (here("config", "check", environ=environ)).code == 0
 
 
-async def test_init_where_nothing_can_be_written_is_one_sentence(tmp_path: Path) -> None:
+def test_init_where_nothing_can_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    ran = await voicechat("config", "init", "--config", f"{tmp_path}/file/c.toml", environ=environ_for(tmp_path))
+    ran = here("config", "init", "--config", f"{tmp_path}/file/c.toml", environ=environ_for(tmp_path))
     assert ran.code == 2 and "cannot write" in ran.err and "Traceback" not in ran.err
 
 
@@ -85,9 +85,9 @@ def test_every_setting_is_in_the_template_and_its_line_holds_when_it_is_uncommen
         assert name in load_settings({}, {}, path).given
 
 
-async def test_check_tells_everything_with_line_key_and_nearest_name(tmp_path: Path) -> None:
+def test_check_tells_everything_with_line_key_and_nearest_name(tmp_path: Path) -> None:
     path = own_file(tmp_path, BAD)
-    ran = await voicechat("config", "check", environ=environ_for(tmp_path))
+    ran = here("config", "check", environ=environ_for(tmp_path))
     assert ran.code == 2
     for line, key, near in (
         (1, "modle", "model"),
@@ -105,9 +105,9 @@ async def test_check_tells_everything_with_line_key_and_nearest_name(tmp_path: P
     assert "9 problems in" in ran.err and "sk-very-secret" not in ran.out + ran.err
 
 
-async def test_check_as_json_is_for_programs(tmp_path: Path) -> None:
+def test_check_as_json_is_for_programs(tmp_path: Path) -> None:
     own_file(tmp_path, BAD)
-    ran = await voicechat("config", "check", "--json", environ=environ_for(tmp_path))
+    ran = here("config", "check", "--json", environ=environ_for(tmp_path))
     told = json.loads(ran.out)
     assert ran.code == 2 and [one["line"] for one in told["errors"]] == [1, 2, 3, 4, 7, 9, 11, 13, 15]
     assert all(one["key"] and one["reason"] for one in told["errors"] if one["line"] != 11)
@@ -126,44 +126,44 @@ async def test_check_as_json_is_for_programs(tmp_path: Path) -> None:
         ("quirks = [1]\n", ":1: quirks must be a list of texts"),
     ],
 )
-async def test_what_is_wrong_in_company_or_in_shape_has_its_line_too(tmp_path: Path, text: str, says: str) -> None:
+def test_what_is_wrong_in_company_or_in_shape_has_its_line_too(tmp_path: Path, text: str, says: str) -> None:
     own_file(tmp_path, text)
-    ran = await voicechat("config", "check", environ=environ_for(tmp_path))
+    ran = here("config", "check", environ=environ_for(tmp_path))
     assert ran.code == 2 and says in ran.out, ran.out
     assert "Traceback" not in ran.err
 
 
-async def test_a_named_file_is_checked_and_a_missing_one_is_wrong(tmp_path: Path) -> None:
+def test_a_named_file_is_checked_and_a_missing_one_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "other.toml"
     file.write_text('model = "x"\n[profiles.a]\nvoice = "ash"\n')
-    ran = await voicechat("config", "check", str(file), environ=environ_for(tmp_path))
+    ran = here("config", "check", str(file), environ=environ_for(tmp_path))
     assert ran.code == 0 and "nothing is wrong, 1 profile" in ran.out
-    assert (await voicechat("config", "check", str(file) + "x", environ=environ_for(tmp_path))).code == 2
-    assert (await voicechat("config", "check", environ=environ_for(tmp_path))).code == 0
+    assert (here("config", "check", str(file) + "x", environ=environ_for(tmp_path))).code == 2
+    assert (here("config", "check", environ=environ_for(tmp_path))).code == 0
 
 
-async def test_show_tells_where_each_value_comes_from(tmp_path: Path) -> None:
+def test_show_tells_where_each_value_comes_from(tmp_path: Path) -> None:
     path = own_file(tmp_path, 'voice = "ash"\nprofile = "work"\n[profiles.work]\npreset = "steady"\n')
     environ = environ_for(tmp_path, VOICECHAT_LATENCY="low")
-    ran = await voicechat("config", "show", "--no-echo", "--json", environ=environ)
+    ran = here("config", "show", "--no-echo", "--json", environ=environ)
     told = json.loads(ran.out)
     sources = {name: row["source"] for name, row in told["settings"].items()}
     assert (told["file"], told["profile"]) == (str(path), "work")
     assert sources["voice"] == f"{path}:1" and sources["preset"] == f"profile work ({path}:4)"
     assert sources["latency"] == "VOICECHAT_LATENCY" and sources["echo_cancel"] == "--no-echo"
     assert sources["model"] == "provider local" and sources["greet"] == "default"
-    plain = await voicechat("config", "show", environ=environ)
+    plain = here("config", "show", environ=environ)
     assert re.search(r'^voice +"ash" +', plain.out, re.MULTILINE) and plain.code == 0
 
 
-async def test_show_hides_what_may_be_secret(tmp_path: Path) -> None:
+def test_show_hides_what_may_be_secret(tmp_path: Path) -> None:
     path = own_file(
         tmp_path, '[headers]\nX-Team = "hidden-word-1"\n[profiles.x]\nice_servers = ["turn:u:hidden-word-2@h"]\n'
     )
     path.chmod(0o600)
     environ = environ_for(tmp_path, VOICECHAT_QUERY='{"key": "hidden-word-3"}', VOICECHAT_PROFILE="x")
     for more in ((), ("--json",)):
-        ran = await voicechat("config", "show", *more, environ=environ)
+        ran = here("config", "show", *more, environ=environ)
         assert ran.code == 0 and "hidden-word" not in ran.out + ran.err and "X-Team" in ran.out
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from voicechat.config.load import load_settings
-from voicechat.config.translation import INTERPRETER, LANGUAGES, language_name, language_pair, side_language
+from voicechat.config.translation import INTERPRETER, language_name, language_pair, side_language
 from voicechat.config.wish import Plan, plan
 from voicechat.core.policy import PRESETS
 from voicechat.errors import ConfigError
@@ -40,10 +40,6 @@ def test_what_is_no_language_is_refused(said: str) -> None:
 def test_a_code_that_is_none_is_not_taken_for_a_name() -> None:
     with pytest.raises(ConfigError, match="no language 'ge'"):
         language_name("ge")
-
-
-def test_every_code_has_two_letters() -> None:
-    assert all(len(code) == 2 and code.islower() for code in LANGUAGES)
 
 
 @pytest.mark.parametrize("said", ["", "en", ":de", "en:", "de:German", "en:xx"])

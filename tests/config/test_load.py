@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from voicechat.config.load import load_settings
-from voicechat.config.settings import TABLE, as_plain, from_plain
+from voicechat.config.settings import as_plain, from_plain
 from voicechat.errors import ConfigError
 
 
@@ -15,14 +15,6 @@ def config(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def test_flags_beat_environment_beats_file(tmp_path: Path) -> None:
-    path = config(tmp_path, 'preset = "steady"\nvoice = "ash"\nmodel = "from-file"\n')
-    environ = {"VOICECHAT_VOICE": "coral", "VOICECHAT_MODEL": "from-environment"}
-    settings = load_settings({"model": "from-flag", "voice": None}, environ, path)
-    assert (settings.model, settings.voice, settings.preset) == ("from-flag", "coral", "steady")
-    assert settings.given == {"model", "voice", "preset"}
 
 
 def test_a_profile_beats_the_rest_of_the_file(tmp_path: Path) -> None:
@@ -112,10 +104,6 @@ def test_a_missing_file_is_an_error_only_if_it_was_asked_for(tmp_path: Path) -> 
 def test_settings_survive_the_pipe_to_the_engine(tmp_path: Path) -> None:
     settings = load_settings({"voice": "ash", "barge_in": False}, {}, config(tmp_path, "[keys]\n'vc.mute'='f6'\n"))
     assert from_plain(as_plain(settings)) == settings
-
-
-def test_every_setting_explains_itself() -> None:
-    assert all(len(setting.about) > 5 for setting in TABLE.values())
 
 
 def test_own_prices_and_a_budget_reach_the_engine(tmp_path: Path) -> None:
