@@ -16,23 +16,203 @@ recogniser: what that one loses no key could have kept. Both figures are shown; 
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tests.bench.bars import Figure, judge, options
 from tests.bench.first_word_chain import Heard, barge_in, clean, open_mic, push_to_talk
-from tests.bench.first_word_live import live_barge_ins, live_presses
-from tests.bench.first_words import Clip, human_clips, spoken_clips
-from tests.bench.voices import SPEECH, local
-from tests.support.speech import Sound
+from tests.bench.voices import SPEECH, local, read, transcripts
+from tests.support.speech import Sound, silence
+from tests.support.tapes import write_wav
 from voicechat.audio.blocks import BLOCK, SAMPLE_RATE
+from voicechat.config.settings import Settings
+from voicechat.core.user_events import TalkPressed, TalkReleased, TextEntered
+from voicechat.engine.host import EngineProcess
+from voicechat.engine.link import Batch, FromEngine, Snapshot
 from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.engine import SpeechEngine, engine_is_missing, load_engine
+
+PERIOD = 12.0
+CUT_IN = 5.0
+"""Seconds into a period: the answer, asked for at its start, has been audible for some 4 s."""
+_DONE = "conversation.item.input_audio_transcription.completed"
+
+
+class Engine:
+    """An engine that hears a file; keeps what the server understood, with the time."""
+
+    def __init__(self, mic: Path, turn_mode: str) -> None:
+        self.texts: list[tuple[float, str]] = []
+        self.is_ready = threading.Event()
+        self._turn_mode = turn_mode
+        self.process = EngineProcess(Settings(mic=str(mic), speaker="none", provider="local", turn_mode=turn_mode))
+
+    def start(self) -> None:
+        self.process.start(self._take)
+        if not self.is_ready.wait(30.0):
+            raise RuntimeError("the conversation did not begin within 30 s")
+
+    def _take(self, message: FromEngine) -> None:
+        match message:
+            case Batch(rows=rows):
+                for row in rows:
+                    if row.type == _DONE and row.dir == "in":
+                        self.texts.append((time.monotonic(), str(json.loads(row.payload).get("transcript", ""))))
+            case Snapshot(view=view) if view.mic.is_on_air or view.mic.reason == "push-to-talk idle":
+                self.is_ready.set()
+            case _:
+                pass
+
+    def understood(self, since: float, until: float) -> str:
+        return " ".join(text for at, text in self.texts if since <= at < until)
+
+
+def live_barge_ins(clips: list[Clip]) -> list[tuple[Clip, str, str]]:
+    """Each clip over an answer, hands-free: clip, what was special, what was understood."""
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(_file(Path(folder), clips, lead_in=0.0), "hands-free")
+        try:
+            engine.start()
+            began = time.monotonic()
+            for number in range(len(clips)):
+                _sleep_until(began + number * PERIOD)
+                engine.process.send(TextEntered("Tell me a story."))
+            _sleep_until(began + len(clips) * PERIOD)
+        finally:
+            engine.process.close()
+    spans = [(began + n * PERIOD + CUT_IN, began + (n + 1) * PERIOD) for n in range(len(clips))]
+    return [(clip, "over an answer", engine.understood(*span)) for clip, span in zip(clips, spans, strict=True)]
+
+
+def live_presses(clips: list[Clip], leads: tuple[float, ...]) -> list[tuple[Clip, str, str]]:
+    """Each clip with the key pressed `lead` seconds before its first sound (negative: after it)."""
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        engine = Engine(_file(Path(folder), clips, lead_in=1.0), "push-to-talk")
+        try:
+            engine.start()
+            # The file begins to play when the microphone is first opened.
+            began = time.monotonic()
+            engine.process.send(TalkPressed("control", 5.0))
+            _sleep_until(began + 0.5)
+            engine.process.send(TalkReleased("control"))
+            for number, clip in enumerate(clips):
+                onset, lead = began + 1.0 + number * PERIOD + CUT_IN + clip.onset, leads[number % len(leads)]
+                _sleep_until(onset - lead)
+                engine.process.send(TalkPressed("control", 20.0))
+                _sleep_until(onset + len(clip.sound) / SAMPLE_RATE + 0.1)
+                engine.process.send(TalkReleased("control"))
+                _sleep_until(onset - CUT_IN + PERIOD - 1.0)
+                found.append((clip, f"lead {lead:+.2f}", engine.understood(onset, time.monotonic())))
+        finally:
+            engine.process.close()
+    return found
+
+
+def _file(folder: Path, clips: list[Clip], lead_in: float) -> Path:
+    """A WAV in which each clip begins `CUT_IN` seconds into its period."""
+    parts: list[Sound] = [silence(lead_in)]
+    for clip in clips:
+        after = PERIOD - CUT_IN - len(clip.sound) / SAMPLE_RATE
+        parts += [silence(CUT_IN), clip.sound, silence(after)]
+    sound = np.concatenate([*parts, silence(30.0)])
+    noise = np.random.default_rng(1).standard_normal(len(sound)) * 0.0003
+    pcm = (np.clip(sound + noise, -1, 1) * 32767).astype(np.int16)
+    return write_wav(folder / "talker.wav", pcm, SAMPLE_RATE)
+
+
+def _sleep_until(at: float) -> None:
+    time.sleep(max(0.0, at - time.monotonic()))
+
+
+COMMANDS = (
+    "Stop.",
+    "Wait a moment.",
+    "No, tell me about the weather.",
+    "Hold on, please.",
+    "Five more minutes.",
+    "Shorter, please.",
+    "Thanks, that is enough.",
+    "Help me with something else.",
+    "Cancel that.",
+    "What time is it?",
+)
+_AIR = round(0.06 * SAMPLE_RATE)
+_LONGEST = 3.2
+_GAP_BLOCKS = 12
+"""120 ms without sound part two phrases."""
+_SOUND_DB = 32.0
+"""dB below the loudest block at which a recording is sound and not room."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """`sound` is float32 at 48 kHz with an RMS of 0.1 while there is sound; its first sound begins at `onset` s."""
+
+    name: str
+    sound: Sound
+    onset: float
+    said: str = ""
+    """Words known to be said in the recording, in order; it may begin before the clip. Empty where not known."""
+
+
+def human_clips(folder: Path) -> list[Clip]:
+    """Each recording from its beginning, and from every later phrase that is at least half a second long."""
+    clips, texts = [], transcripts(folder)
+    for path in sorted(folder.glob("*.wav")):
+        sound, said = read(path), texts.get(path.stem, "")
+        starts = phrase_starts(sound)
+        clips += [_clip(f"{path.stem}@{start / 100:.1f}", sound[_from(start) :], said) for start in starts]
+    return clips
+
+
+def spoken_clips() -> list[Clip]:
+    """Short commands, as somebody says them who wants the assistant to be quiet."""
+    return [_clip(text, np.concatenate([np.zeros(12_000, np.float32), local(text)])) for text in COMMANDS]
+
+
+def levels(sound: Sound) -> Sound:
+    """dBFS of every 10 ms."""
+    whole = sound[: len(sound) // BLOCK * BLOCK].reshape(-1, BLOCK)
+    return np.asarray(10 * np.log10(np.mean(whole**2, axis=1) + 1e-10), np.float32)
+
+
+def phrase_starts(sound: Sound) -> list[int]:
+    """Blocks at which something is said after at least 120 ms of quiet, and goes on for half a second and more."""
+    is_sound = levels(sound) > levels(sound).max() - _SOUND_DB
+    starts, quiet = [], _GAP_BLOCKS
+    for block, loud in enumerate(is_sound):
+        if loud and quiet >= _GAP_BLOCKS and is_sound[block : block + 50].sum() > 35:
+            starts.append(block)
+        quiet = 0 if loud else quiet + 1
+    return starts
+
+
+def _from(block: int) -> int:
+    return max(0, block * BLOCK - _AIR)
+
+
+def _clip(name: str, sound: Sound, said: str = "") -> Clip:
+    loud = np.flatnonzero(levels(sound) > levels(sound).max() - _SOUND_DB)
+    first = int(loud[0])
+    sound = sound[_from(first) :][: int(_LONGEST * SAMPLE_RATE)]
+    onset = min(first * BLOCK, _AIR) / SAMPLE_RATE
+    active = levels(sound) > levels(sound).max() - _SOUND_DB
+    power = np.mean(np.square(sound[: len(active) * BLOCK].reshape(-1, BLOCK)[active]))
+    fade = np.ones(len(sound), np.float32)
+    fade[-960:] = np.linspace(1.0, 0.0, 960)
+    fade[:240] = np.linspace(0.0, 1.0, 240)
+    return Clip(name, np.asarray(sound * fade * (0.1 / np.sqrt(power)), np.float32), onset, said)
+
 
 ANSWER = (
     "There are many ways to look at this question. First of all, the weather in the mountains changes quickly, "

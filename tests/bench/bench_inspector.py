@@ -9,7 +9,6 @@ paint it.
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import sys
@@ -17,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.bench.bars import Figure, judge
+from tests.bench.bars import Figure, judge, options
 from tests.bench.rig import NotesReader, number
 from tests.support.terminal import Terminal
 from tests.support.vaudio import until
@@ -55,9 +54,7 @@ def pressed(terminal: Terminal, notes: NotesReader, seconds: float) -> list[floa
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a short look")
-    seconds = 5.0 if parser.parse_args().quick else 20.0
+    seconds = 5.0 if options(__doc__, quick=False).quick else 20.0
     with app("flood", seconds) as (terminal, flooded):
         waits = pressed(terminal, flooded, seconds)
     with app("full", EVENTS) as (_, filled):

@@ -24,6 +24,7 @@ from msgspec import structs
 from textual.app import App, ComposeResult
 from textual.drivers.linux_driver import LinuxDriver
 
+from tests.bench.rig import memory
 from tests.support.event_rows import talk_rows
 from voicechat.engine.link import Batch, EventRow
 from voicechat.ui.screens import talk
@@ -115,12 +116,6 @@ class Flow:
         return tuple(made)
 
 
-def resident() -> float:
-    """Megabytes of memory in use."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
 async def flood(app: InspectorApp, seconds: float) -> None:
     """Batches at the rate, while the watcher presses keys."""
     flow, sent = Flow(), 0
@@ -139,14 +134,14 @@ async def flood(app: InspectorApp, seconds: float) -> None:
 async def full(app: InspectorApp, events: int) -> None:
     """Fill it, then filter, search and move in it."""
     gc.collect()
-    flow, before, cpu = Flow(), resident(), time.process_time()
+    flow, before, cpu = Flow(), memory(os.getpid()), time.process_time()
     for _ in range(events // 500):
         app.pane.take(Batch(flow.take(500)))
         await asyncio.sleep(0.002)
     await asyncio.sleep(0.5)
     app.note("filled", len(app.pane.store), time.process_time() - cpu)
     gc.collect()
-    app.note("memory", resident() - before)
+    app.note("memory", memory(os.getpid()) - before)
     app.pane.events.toggle_freeze()
     for kind, filters in (("type", TYPE_FILTERS), ("search", SEARCHES)):
         for text in filters * 3:
@@ -160,7 +155,7 @@ async def full(app: InspectorApp, events: int) -> None:
     await asyncio.sleep(0.3)
     for _ in range(MOVES // 4):
         app.note("details", await _painted(lambda: app.pane.events.action_move(-1), wait=0.15))
-    app.note("memory after", resident() - before)
+    app.note("memory after", memory(os.getpid()) - before)
 
 
 async def _filtered(app: InspectorApp, text: str) -> float:
