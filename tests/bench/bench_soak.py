@@ -28,6 +28,7 @@ from tests.support.vaudio import VirtualAudio
 WARM_UP = 600.0
 """Seconds in which caches fill; a run of less than half an hour leaves out a third instead."""
 LOOK_EVERY = 30.0
+"""Seconds; a shorter run is read twenty times."""
 PANEL_EVERY = 600.0
 BAR = 2.0
 """MB an hour."""
@@ -92,7 +93,7 @@ def talk(minutes: float, every: float, verbose: bool) -> tuple[Series, int]:
                 next_look, next_question, next_panel = began, began, began + PANEL_EVERY
                 while (now := time.monotonic()) < began + minutes * 60 and not terminal.is_gone():
                     if now >= next_look:
-                        next_look += LOOK_EVERY
+                        next_look += min(LOOK_EVERY, 3.0 * minutes)
                         for name, pid in descendants(terminal.pid).items():
                             series.setdefault(name, []).append((now - began, private(pid)))
                         if verbose:
