@@ -22,7 +22,7 @@ from pathlib import Path
 
 from tests.bench.bars import Figure, judge, options
 from tests.cli.debugged import served
-from voicechat.cli.debug_session import ask, begin
+from voicechat.cli.debug import ask, begin
 from voicechat.config.load import load_settings
 from voicechat.engine.door import knock
 from voicechat.engine.host import EngineProcess

@@ -18,7 +18,7 @@ from tests.support.command import Ran, environ_for, voicechat
 from tests.support.processes import is_running, needs_proc
 from tests.support.speech import spoken
 from tests.support.vaudio import until
-from voicechat.cli import debug_session
+from voicechat.cli import debug
 from voicechat.engine.door import knock
 from voicechat.exit_codes import CONNECTION, DONE, FAILED_TURN, USAGE
 from voicechat.scripting.speech import write_wav
@@ -235,7 +235,7 @@ def test_a_session_that_is_forgotten_ends_by_itself(
     own = Shell(tmp_path, service)
     for name, value in own.environ.items():
         monkeypatch.setenv(name, value)
-    engine = debug_session.begin({"base_url": service, "transport": "websocket"}, None, outlives=3.0)
+    engine = debug.begin({"base_url": service, "transport": "websocket"}, None, outlives=3.0)
     number = engine.pid
     engine.leave()
     until(lambda: not list(own.runtime.glob("*.sock")), PATIENCE, f"{number} goes on")

@@ -1,17 +1,217 @@
-"""`voicechat debug ...`: a realtime session that lives between shells, driven one turn at a time.
+"""`voicechat debug ...`: a realtime session that lives between shells, driven one turn at a time; for `mcp` too.
 
 The session is an engine of its own without sound hardware; every act is one request at its control socket. stdout is
-data (an object with --json), the exit status says what came of the act. Nothing is sent that was not asked for.
+data (an object with --json), the exit status says what came of the act. Nothing is sent that was not asked for. Only
+what a request needs is imported at the top: it should take no longer than the response it waits for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import json
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from voicechat.cli.debug_session import ask, begin, exit_code_of, show, sound_file, value_of
-from voicechat.errors import ConfigError
+from voicechat import exit_codes
+from voicechat.config.locations import runtime_dir
+from voicechat.engine.door import knock, reachable
+from voicechat.errors import AudioDeviceError, ConfigError, EngineError, SignallingError
+
+if TYPE_CHECKING:
+    from voicechat.engine.host import EngineProcess
+
+Result = dict[str, Any]
+MARGIN = 15.0
+"""Seconds that an answer may take beyond what was given to it."""
+END_WITHIN = 5.0
+"""Seconds in which an engine that was stopped is gone."""
+STARTS_WITHIN = 20.0
+"""Seconds beyond `connect_timeout`: the local server loads its models."""
+CODES = {"done": exit_codes.DONE, "nothing": exit_codes.DONE, "usage": exit_codes.USAGE, "lost": exit_codes.CONNECTION}
+"""Outcome -> exit status; every other outcome is a failed turn."""
+ERRORS = {exit_codes.USAGE: ConfigError, exit_codes.CONNECTION: SignallingError, exit_codes.AUDIO: AudioDeviceError}
+
+
+def exit_code_of(result: Mapping[str, Any]) -> int:
+    return CODES.get(str(result.get("outcome")), exit_codes.FAILED_TURN)
+
+
+def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.0) -> EngineProcess:
+    """An engine that is connected and configured, its microphone scripted and its loudspeaker silent.
+
+    `outlives`: seconds without a request after which it ends by itself; 0: with this process. Raises VoiceChatError.
+    """
+    import queue
+
+    from voicechat.cli.chat import refuse_the_impossible
+    from voicechat.cli.run import Progress
+    from voicechat.config.load import load_settings
+    from voicechat.engine.host import EngineProcess
+    from voicechat.engine.link import FromEngine, Goodbye
+
+    given = {name: value for name, value in flags.items() if value is not None and value != []}
+    settings = load_settings({"mic": "script:", "speaker": "none", **given}, os.environ, config)
+    environ = refuse_the_impossible(settings, os.environ)
+    inbox: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
+    engine, progress = EngineProcess(settings, environ, outlives=outlives), Progress()
+    deadline = time.monotonic() + settings.connect_timeout + STARTS_WITHIN
+    try:
+        engine.start(inbox.put)
+        while not progress.is_ready:
+            try:
+                message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise SignallingError(f"no session within {STARTS_WITHIN:g} s: {progress.stuck_at()}") from None
+            if isinstance(message, Goodbye):
+                raise ERRORS.get(message.exit_code, EngineError)(message.cause)
+            progress.take(message)
+            line = progress.view.connection if progress.view is not None else None
+            if line is not None and (line.phase in ("refused", "lost") or progress.lost):
+                kind = ConfigError if progress.failure_code == "config" else SignallingError
+                raise kind(line.reason or progress.lost or "the connection was lost", hint=line.hint)
+        knock(runtime_dir(), engine.pid).close()
+    except (OSError, ValueError) as error:
+        engine.close()
+        raise EngineError(f"the session cannot be reached: {error}") from error
+    except BaseException:
+        engine.close()
+        raise
+    return engine
+
+
+def ask(session: int, request: Mapping[str, Any]) -> Result:
+    """The result of one request to a session (its process id; 0: the only one that `debug start` began).
+
+    Raises ConfigError where a session must be named, SignallingError where there is none to reach.
+    """
+    with _door(session) as door:
+        result = _asked(door, request)
+        if request.get("verb") == "stop" and result.get("detached"):
+            door.settimeout(END_WITHIN)
+            with contextlib.suppress(OSError):
+                door.recv(1)  # it ends with its process
+    return result
+
+
+def _door(session: int) -> socket.socket:
+    try:
+        folder = runtime_dir()
+        if session:
+            return knock(folder, session)
+        doors = reachable(folder)
+    except (OSError, ValueError) as error:
+        said = f"there is no session {session}" if session else str(error)
+        raise SignallingError(said, hint="`voicechat ctl sessions` lists all talks") from error
+    ours = {number: door for number, door in doors.items() if _asked(door, {"verb": "status"}).get("detached")}
+    chosen = next(iter(ours.values())) if len(ours) == 1 else None
+    for door in doors.values():
+        if door is not chosen:
+            door.close()
+    if chosen is not None:
+        return chosen
+    if not ours:
+        raise SignallingError("no debug session is running", hint="voicechat debug start")
+    names = ", ".join(str(number) for number in ours)
+    raise ConfigError(
+        f"{len(ours)} debug sessions are running, newest first: {names}", hint="choose one: --session PID"
+    )
+
+
+def _asked(door: socket.socket, request: Mapping[str, Any]) -> Result:
+    door.settimeout(float(request.get("timeout", 0.0)) + MARGIN)
+    try:
+        door.sendall(f"debug {json.dumps(request)}\n".encode())
+        with door.makefile("r", encoding="utf-8", errors="replace") as answers:
+            said, _, rest = answers.readline().partition(" ")
+    except OSError as error:
+        raise EngineError(f"the session does not answer: {error}") from error
+    if said != "ok":
+        raise EngineError(rest.strip() or "the session ended", hint="`voicechat doctor engine` names its log")
+    result: Result = json.loads(rest)
+    return result
+
+
+@contextlib.contextmanager
+def sound_file(wav: Path | None, spoken: str) -> Iterator[str]:
+    """The absolute path of a WAV, or of words in the local voice while the block lasts; empty for neither.
+
+    Raises AudioDeviceError for a file that is no WAV, ConfigError without the local voice.
+    """
+    if wav is not None:
+        from voicechat.audio.files import read_wav
+
+        read_wav(wav)
+        yield str(wav.resolve())
+    elif spoken.strip():
+        from voicechat.config.locations import spoken_words_dir
+        from voicechat.scripting.model import Sound
+        from voicechat.scripting.speech import Speaker
+
+        with tempfile.TemporaryDirectory(prefix="voicechat-debug-") as folder:
+            sound = Sound(text=spoken)
+            yield str(Speaker(spoken_words_dir(), Path(folder)).prepare([sound])[sound])
+    else:
+        yield ""
+
+
+def value_of(text: str) -> object:
+    """A JSON value; a text that is none stands for itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def show(result: Result, *, as_json: bool) -> None:
+    """Print a result: one JSON object, or lines for people."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False), flush=True)
+        return
+    from voicechat.ui.sanitise import clean
+
+    for line in _lines(result):
+        print(clean(line, one_line=True))
+
+
+def _lines(result: Result) -> Iterator[str]:
+    if "name" in result:
+        yield result["name"]
+        return
+    outcome, reason = result["outcome"], result["reason"]
+    if outcome != "done" and outcome != "found":
+        yield f"{outcome}: {reason}" if reason else outcome
+    for turn in result.get("transcript", ()):
+        more = [f"{name.replace('_', ' ')}: {turn[name]}" for name in ("cut_by", "unheard", "failed") if name in turn]
+        yield f"{turn['who']}: {turn['text']}" + (f"  ({', '.join(more)})" if more else "")
+    for tool in result.get("tools", ()):
+        yield f"tool {tool['name']} {tool['arguments']} ({tool['stage']}) {tool['result']}"
+    for call in result.get("waiting", ()):
+        yield f"waits for approval: {call['name']} {call['arguments']}"
+        yield f"  decide: voicechat debug decide {call['call_id']} --allow (or --deny)"
+    if times := result.get("times"):
+        yield "times: " + ", ".join(f"{name.replace('_', ' ')} {at:.2f} s" for name, at in times.items())
+    yield from (f"note: {note}" for note in result.get("notes", ()))
+    for event in result.get("events", ()):
+        arrow = {"in": "<-", "out": "->"}.get(event["dir"], "--")
+        yield f"{event['seq']:6} {event['t']:9.3f} {arrow} {event['type']} {event['summary']}".rstrip()
+    for finding in result.get("findings", ()):
+        yield f"{'resolved' if finding['resolved'] else finding['severity']} {finding['code']}: {finding['title']}"
+        yield from (f"  {name}: {finding[name]}" for name in ("cause", "cure") if finding.get(name))
+        for change in finding["repair"]:
+            yield f"  repair: voicechat debug set {change['field']} '{json.dumps(change['value'])}'"
+    for field in result.get("refused_fields", ()):
+        yield f"refused: {field['field']}: {field['reason']}"
+    if result.get("left_out_fields"):
+        yield f"left out, because the service refused them: {', '.join(result['left_out_fields'])}"
+    if "field" in result:
+        yield f"in force: {result['field']} = {json.dumps(result['in_force'], ensure_ascii=False)}"
+    if result.get("healthy"):
+        yield "nothing is wrong so far"
 
 
 def act(session: int, as_json: bool, verb: str, **request: Any) -> int:

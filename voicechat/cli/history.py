@@ -20,11 +20,11 @@ from voicechat.ui.sanitise import clean
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    folder: Path | None = None
+    folder: Path | None
     """List this folder instead of ours."""
-    most: int = 20
-    as_json: bool = False
-    remove: tuple[str, ...] = ()
+    most: int
+    as_json: bool
+    remove: tuple[str, ...]
     """Tapes to take off the disk."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicechat import __version__
-from voicechat.cli.debug_session import ask, begin, sound_file
+from voicechat.cli.debug import ask, begin, sound_file
 from voicechat.errors import VoiceChatError
 from voicechat.tools.mcp_servers import require_package
 

@@ -70,10 +70,10 @@ DIFFERS = exit_codes.FAILED_TURN
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
     tape: str
-    check: bool = False
-    as_json: bool = False
-    speed: float = 1.0
-    at: float = 0.0
+    check: bool
+    as_json: bool
+    speed: float
+    at: float
     """Session time to begin at, seconds."""
 
 

@@ -31,11 +31,11 @@ from voicechat.journal.tapes import LAST
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    tape: str = ""
-    last: bool = False
-    out: str = ""
-    with_words: bool = False
-    with_audio: bool = False
+    tape: str
+    last: bool
+    out: str
+    with_words: bool
+    with_audio: bool
 
 
 def report_command(flags: Mapping[str, Any], config: Path | None, options: ReportOptions) -> int:

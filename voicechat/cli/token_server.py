@@ -31,12 +31,12 @@ TELL_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    host: str = "127.0.0.1"
-    port: int = 8766
-    proxies: Sequence[str] = ()
-    origins: Sequence[str] = ()
-    per_minute: int = 10
-    life: int = 0
+    host: str
+    port: int
+    proxies: Sequence[str]
+    origins: Sequence[str]
+    per_minute: int
+    life: int
 
 
 def token_server_command(flags: Mapping[str, Any], options: ServerOptions, config: Path | None = None) -> int:

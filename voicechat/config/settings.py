@@ -303,7 +303,7 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Rebinding: binding id -> key names."""
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    """Your own prices: model -> figure -> US dollars (see `numbers.prices.Price`)."""
+    """Your own prices: model -> figure -> US dollars (see `insight.metrics.prices.Price`)."""
     given: frozenset[str] = frozenset()
     """Names the user set, wherever; in a program that makes its own `Settings`: what is not the default."""
     source: str = ""
