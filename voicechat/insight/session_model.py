@@ -416,7 +416,7 @@ class SessionModel:
         is_whole = answer.status == "completed" and (answer.output_items != 0 or answer.first_output is not None)
         if is_whole or (answer.first_output is not None and (is_meant or not answer.status)):
             self.has_worked = self.has_worked or not self.witness.tells_turns
-        if answer.output_items is None and self.calling is not None and self.calling.seq > answer.created.seq:
+        if answer.output_items is None and self.calling is not None and self.calling.seq >= answer.created.seq:
             answer.calls = 1
         if answer.calls:
             self.call = answer.done
@@ -521,6 +521,8 @@ class SessionModel:
     def _committed(self, record: Record) -> None:
         segment = self._segment(record)
         segment.committed = record.mark(segment.item)
+        if "transcript" in record.event:  # printed with it
+            segment.transcript, segment.transcribed = text(record.event, "transcript", 2_000), segment.committed
         self._note(record)
         self.new_input = record.mark(segment.item)
 

@@ -351,6 +351,9 @@ def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Fi
     began = began or model.playback.began or (closed if record.type != "response.done" else None)
     if began is None or not began.seq < opened.seq < record.seq:
         return
+    ended = model.playback.ended
+    if ended is not None and began.seq < ended.seq < opened.seq:
+        return  # that sound was over
     apart = elapsed(opened, record.mark())
     act = model.last.newest(*USER_ACTS)
     spoke = model.last["input_audio_buffer.speech_started"]

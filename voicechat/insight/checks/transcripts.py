@@ -33,7 +33,8 @@ FIRST_WORDS = 5
 SHARE = 0.25
 """Of all turns: anybody breaks off now and then."""
 UNFINISHED = re.compile(
-    r"(?:,|\w-|\s[-–—]|\b(?:and|or|but|because|the|a|an|my|your|of|und|oder|weil|der|ein|eine|mein|et|ou|les|une|mon|del|mi))$",
+    r"(?:,|\w-|\s[-–—]|\b(?:and|or|but|because|the|a|an|my|your|of|und|oder|weil|der|ein|eine|mein|et|ou|les|une|mon|del|mi|"
+    r"to|at|for|with|from|I|zum|mit|für|pour|avec|para|con))$",
     re.I,
 )
 """How a transcript ends that a turn detection has cut; recognizers that know the end put a stop there."""
@@ -209,7 +210,12 @@ OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "c
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
     sorry = model.complaints.get("invented") if record.type == LOG_ENDED else None
-    if sorry is not None and (written := [one for one in model.segments.values() if one.transcript]):
+    heard_itself = any(repeats_the_answer(one) for one in model.segments.values())
+    if (
+        sorry is not None
+        and not heard_itself
+        and (written := [one for one in model.segments.values() if one.transcript])
+    ):
         why = "Who saw it says that nobody spoke"
         yield _transcript_hallucinated_finding(written[0], why, "credits", 0.75)
     if record.type == LOG_ENDED and (foreign := _in_a_script_of_its_own(model)) is not None:

@@ -121,7 +121,7 @@ _REFUSED = re.compile(
 )
 _CODEC_NAMES = {"alaw": "alaw", "a-law": "alaw", "g711_alaw": "alaw", "pcma": "alaw"}
 
-FEWEST_WORDS = 4
+FEWEST_WORDS = 3
 """Of a sentence that somebody writes."""
 _PROGRAM = re.compile(r"[{}<>|=\t]|\w\(|://|^\W*(?:\d|[A-Z]{3,}\b|\[\w)")
 """Marks of a line that a program printed."""

@@ -469,7 +469,7 @@ COMPLAINTS: dict[str, Phrase] = {
     "cut": pattern(
         r"\b(?:interrupt|cut)\w{0,4} (?:me|users?|callers?|people|customers?)\b|\bins wort\b|\btoo (?:early|soon)\b",
         r"\b(?:before|while) " + _WHO + r"(?:finish|done|still|stop|speak|talk)",
-        r"\bhalf (?:a |of (?:a|the|my) )?sentence",
+        r"\bhalf (?:a |of (?:a|the|my) )?sentence|\bpauses?\b.{0,30}\b(?:turn|ends?|commit|cuts?|split)",
     ),
     "no-transcript": pattern(
         _NOT + r".{0,60}\b(?:transcri|input_audio_transcription|user_speech_committed)",

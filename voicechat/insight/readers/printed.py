@@ -84,7 +84,9 @@ _CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
 """How names of events end that no table knows; `session.tools` is a field."""
-_STREAM = re.compile(r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ ]?id)?[=#]\s?([\w-]*\d[\w-]*)", re.I)
+_STREAM = re.compile(
+    r"\b(?:session|conn(?:ection)?|call(?:Sid)?|sid|job)(?:[-_ ]?id)?[=#]\s?(?!call_)([\w-]*\d[\w-]*)", re.I
+)
 """`[conn=42]`, `session#3`: what tells several sessions in one log apart."""
 TAG_WITHIN = 100
 """Characters at the start of a line in which that is looked for."""

@@ -110,7 +110,7 @@ def fields(name: str, rest: str) -> dict[str, Any]:
     ga = GA_NAMES.get(name, name)
     if ga in ("response.created", "response.done"):
         event["response"] = _response(event, rest)
-    elif ga.endswith(("transcription.completed", "transcript.done", ".delta")):
+    elif ga.endswith(("transcription.completed", "audio_buffer.committed", "transcript.done", ".delta")):
         if (said := _said_in(rest)) is not None:
             event["delta" if ga.endswith(".delta") else "transcript"] = said
     elif ga.startswith("session.") and (session := _session(rest)):
