@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.each import each
 from tests.support.nearly import nearly
 from tests.support.script import (
@@ -20,7 +22,7 @@ from tests.support.script import (
     voice,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import CloseMic, CreateResponse, Effect, OpenDevices, OpenMic, SetVolume, UpdateSession
+from voicechat.core.effects import CloseMic, CreateResponse, OpenDevices, OpenMic, SetVolume, UpdateSession
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.state import State
 from voicechat.core.step import step
@@ -289,65 +291,37 @@ def test_speech_that_the_echo_explains_is_neither_sent_nor_told() -> None:
 # The devices: told when they are lost or found, looking for it again when the user asks
 
 
-def asked(talk: Talk, kind: type[Effect]) -> list[float]:
-    return talk.times(kind)
+MISSING, FOUND = on.DeviceMissing("no input device"), on.DeviceOpened("Yeti", "Speakers")
+MOVED = on.DeviceOpened("Headset", "Headset", why="the system's default changed")
+LOST = on.DeviceLost("Speakers", "the sound device stopped answering")
+REMARK = on.SoundNoted("AirPods is the microphone. It sounds like a telephone · --mic chooses another", code="note")
+DEVICES: list[tuple[str, Events, str, list[float], list[str]]] = [
+    ("without a microphone r looks again", (at(0.0, MISSING), at(1.0, on.AgainPressed())), "no microphone", [1.0], []),
+    ("r leaves a microphone that works alone", (at(1.0, on.AgainPressed()),), "", [], []),
+    ("a microphone that turned up is used", (at(0.0, MISSING), at(1.0, FOUND)), "", [], []),
+    ("a missing loudspeaker leaves the mic open", (at(0.0, on.DeviceMissing("no output device", "", "loudspeaker")),),
+     "", [], ["Answers cannot be heard"]),
+    ("a lost device is told once, and when sound is back", (at(1.0, LOST), at(1.1, LOST), at(1.5, FOUND)), "", [],
+     ["Sound stopped: the sound device stopped answering .*you can choose another device.",
+      "Sound is back: microphone Yeti, loudspeaker Speakers."]),
+    ("a device that was chosen is not told", (at(1.0, FOUND),), "", [], []),
+    ("devices that changed by themselves are told", (at(1.0, FOUND), at(1.5, MOVED)), "", [],
+     ["The system's default changed: microphone Headset, loudspeaker Headset."]),
+    ("a remark about a device", (at(1.0, REMARK),), "", [], [REMARK.text]),
+]  # fmt: skip
 
 
-def notes(talk: Talk) -> list[str]:
-    return [turn.text for turn in talk.state.conversation.turns if turn.who == "note"]
-
-
-def test_without_a_microphone_nothing_is_on_air_and_r_looks_again() -> None:
-    talk = script(at(0.0, on.DeviceMissing("no input device")), at(1.0, on.AgainPressed()), until=2.0)
-    assert talk.reason == "no microphone"
-    assert asked(talk, OpenDevices) == [1.0]
-
-
-def test_r_leaves_a_microphone_that_works_alone() -> None:
-    talk = script(at(1.0, on.AgainPressed()), until=2.0)
-    assert asked(talk, OpenDevices) == []
-
-
-def test_a_microphone_that_turned_up_is_used() -> None:
-    found = at(1.0, on.DeviceOpened("Yeti", "Speakers"))
-    talk = script(at(0.0, on.DeviceMissing("no input device")), found, until=2.0)
-    assert talk.reason == ""
-    assert asked(talk, OpenMic)[-1] == 1.0
-
-
-def test_a_missing_loudspeaker_is_a_note_and_the_mic_stays() -> None:
-    talk = script(at(0.0, on.DeviceMissing("no output device", "", "loudspeaker")), until=1.0)
-    assert talk.reason == ""
-    assert any("Answers cannot be heard" in text for text in notes(talk))
-
-
-def test_a_lost_device_is_told_once_with_the_next_step_and_again_when_sound_is_back() -> None:
-    lost = on.DeviceLost("Speakers", "the sound device stopped answering")
-    back = at(3.0, on.DeviceOpened("Built-in Mic", "Speakers"))
-    talk = script(at(1.0, lost), at(1.5, lost), back, until=4.0)
-    told = "\n".join(notes(talk))
-    assert told.count("Sound stopped: the sound device stopped answering") == 1
-    assert "you can choose another device." in told
-    assert "Sound is back: microphone Built-in Mic, loudspeaker Speakers." in told
-
-
-def test_devices_that_changed_by_themselves_are_told_and_chosen_ones_are_not() -> None:
-    moved = on.DeviceOpened("Headset", "Headset", why="the system's default changed")
-    talk = script(at(1.0, on.DeviceOpened("Yeti", "Speakers")), at(2.0, moved), until=3.0)
-    told = notes(talk)
-    assert "The system's default changed: microphone Headset, loudspeaker Headset." in told
-    assert not any("Yeti" in text for text in told)
-
-
-def test_a_remark_about_a_device_is_a_note() -> None:
-    remark = on.SoundNoted(
-        "AirPods is the microphone. It sounds like a telephone · --mic chooses another", code="device_note"
-    )
-    talk = script(at(1.0, remark), until=2.0)
-    assert remark.text in notes(talk)
+@each(("name", "events", "reason", "looks", "notes"), DEVICES)
+def test_devices_are_used_and_told_as_they_come_and_go(
+    name: str, events: Events, reason: str, looks: list[float], notes: list[str]
+) -> None:
+    talk = script(*events, until=2.0)
+    assert (talk.reason, talk.times(OpenDevices), talk.state.microphone.is_open) == (reason, looks, not reason)
+    told = [turn.text for turn in talk.turns if turn.who == "note"]
+    assert len(told) == len(notes), told
+    assert all(re.search(note, text) for note, text in zip(notes, told, strict=True)), told
 
 
 def test_the_deck_is_told_how_echo_is_treated_from_now_on() -> None:
     changed = on.EchoChanged("echo cancelling off: half duplex", hears_over_playback=False)
-    talk = script(at(1.0, changed), until=2.0)
-    assert talk.state.microphone.echo == "echo cancelling off: half duplex"
+    assert script(at(1.0, changed), until=2.0).state.microphone.echo == "echo cancelling off: half duplex"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ from tests.support.script import (
     wire,
 )
 from voicechat.core import events as on
-from voicechat.core.effects import Connect, CreateItem, CreateResponse, Effect, OpenMic, RememberItem, SendKept
+from voicechat.core.effects import Connect, CreateItem, CreateResponse, OpenMic, RememberItem, SendKept
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.remembering import begun, turns_of
@@ -332,7 +333,6 @@ def test_r14_a_roll_over_asks_for_nothing_and_remembers() -> None:
 # A talk that goes on from an earlier one: what was heard is told once, and nothing is asked for
 
 
-POLICY = TurnPolicy()
 ANSWER = "One two three four five six seven eight nine ten."
 SAID = (
     Turn("t1", "you", 5.0, text="Count, please", final=True, typed=True, committed=True),
@@ -357,13 +357,12 @@ def earlier() -> State:
     return State(conversation=Conversation(turns=SAID, made=4))
 
 
-def driven(state: State, *events: on.Event) -> tuple[State, list[Effect]]:
-    effects: list[Effect] = []
-    for number, event in enumerate(events):
-        result = step(state, event, 100.0 + number, POLICY)
-        state = result.state
-        effects += result.effects
-    return state, effects
+def resumed(**wishes: Any) -> State:
+    """A new start with what was said and heard in the earlier talk."""
+    return begun(Wishes(dialect="ga", **wishes), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
+
+
+UP = (at(100.0, on.ConnectWanted()), at(101.0, on.LineOpened(1, configured=True)))
 
 
 def test_only_what_was_said_and_heard_goes_on() -> None:
@@ -376,29 +375,22 @@ def test_only_what_was_said_and_heard_goes_on() -> None:
 
 
 def test_the_first_connection_gets_the_conversation_once_and_no_greeting() -> None:
-    state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
-    state, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
-    told = [effect.item for effect in effects if isinstance(effect, RememberItem)]
-    assert [item.role for item in told] == ["user", "assistant"]
-    assert told[0].content[0].text == "Count, please"
-    heard = told[1].content[0].text or ""
-    assert ANSWER.startswith(heard) and 0 < len(heard) < len(ANSWER)
-    assert not any(isinstance(effect, CreateResponse) for effect in effects)
-    assert not state.resumption.is_due
-    assert any("goes on from an earlier talk" in turn.text for turn in state.conversation.turns)
+    talk = script(*UP, begin=resumed(greeting="Say hello"), until=101.0)
+    (_, _, question), (role, _, heard) = told(talk)
+    assert (question, role) == ("Count, please", "assistant")
+    assert heard and ANSWER.startswith(heard) and len(heard) < len(ANSWER)
+    assert talk.of(CreateResponse) == [] and not talk.state.resumption.is_due
+    assert any("goes on from an earlier talk" in turn.text for turn in talk.turns)
 
 
 def test_a_talk_without_an_earlier_one_greets() -> None:
-    state = begun(Wishes(greeting="Say hello", dialect="ga"), Choices())
-    _, effects = driven(state, on.ConnectWanted(), on.LineOpened(1, configured=True))
-    assert any(isinstance(effect, CreateResponse) for effect in effects)
-    assert not any(isinstance(effect, RememberItem) for effect in effects)
+    begin = begun(Wishes(greeting="Say hello", dialect="ga"), Choices())
+    assert script(*UP, begin=begin, until=101.0).kinds[-2:] == ["CreateResponse", "OpenMic"]
 
 
 def test_after_a_fresh_start_the_earlier_talk_is_not_told_again() -> None:
-    state = begun(Wishes(dialect="ga"), Choices(), turns_of(turn_views(earlier(), 50.0), 100.0))
-    state, _ = driven(state, on.ConnectWanted(), on.NewAsked(), on.LineOpened(2, configured=True))
-    assert not state.resumption.is_due
+    again = at(100.5, on.NewAsked()), at(101.0, on.LineOpened(2, configured=True))
+    assert told(script(UP[0], *again, begin=resumed(), until=101.0)) == []
 
 
 def test_every_place_of_a_cut_survives_a_new_start() -> None:

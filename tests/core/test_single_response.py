@@ -162,12 +162,6 @@ def test_answers_of_an_old_connection_are_not_obeyed() -> None:
     assert talk.state.microphone.is_open
 
 
-def test_r14_a_reconnect_time_and_the_mic_create_and_cancel_nothing() -> None:
-    assert script(*RECONNECTED, begin=WEBSOCKET).of(CreateResponse, CancelResponse) == []
-    muted = (at(1.0, on.MuteChosen(True)), at(2.0, on.MuteChosen(False)))
-    assert script(at(0.0, created()), *muted, at(3.0, done()), until=600.0).of(CreateResponse, CancelResponse) == []
-
-
 def test_r15_busy_without_an_end_is_told() -> None:
     talk = script(typed(0.0), at(0.2, BUSY), until=30.0)
     assert [(one.time, one.what.code) for one in talk.news(on.Noticed)] == [(8.2, "no_answer")]
@@ -314,60 +308,46 @@ def moved(item_id: str, played: float, when: float, *, moving: bool = True, conn
     return on.PlaybackMoved(connection, item_id, played, when, moving)
 
 
-def cuts(*events: At[on.Event], until: float = 9.0) -> list[tuple[str, float]]:
-    talk = script(*events, begin=WEBSOCKET, until=until)
-    return [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
+LONG = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
+"""A response with 9 s of sound, audible from 0.1 on."""
+TWO = (
+    *(at(0.0, created()), at(0.0, audio("i1", 1.0)), at(0.1, heard()), at(0.2, done())),
+    *(at(0.3, created("r2")), at(0.4, audio("i2", 3.0))),
+)
+"""Two responses, of 1 s and of 3 s."""
+CANCELLED_BY_SERVER = done(status="cancelled", reason="turn_detected")
+CUTS: list[tuple[str, Events, list[tuple[str, float]]]] = [
+    ("half a second of silence at the beginning was played too",
+     (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.6, heard()), at(1.0, moved("i1", 1.0, 1.0)), stop(1.06)),
+     [("i1", 1.06)]),
+    ("a clock that stands does not go on", (*LONG, at(1.0, moved("i1", 0.7, 1.0, moving=False)), stop(1.2)),
+     [("i1", 0.7)]),
+    ("a clock without news goes on for a quarter of a second", (*LONG, at(1.0, moved("i1", 0.9, 1.0)), stop(1.9)),
+     [("i1", 1.15)]),
+    ("of two items that wait each at its own place", (*TWO, at(0.5, moved("i1", 0.4, 0.5)), stop(0.55)),
+     [("i1", 0.45), ("i2", 0.0)]),
+    ("an item that was played to its end is left alone",
+     (*TWO, at(0.5, done("r2")), at(1.1, moved("i1", 0.999, 1.1, moving=False)), at(1.5, moved("i2", 0.4, 1.5)),
+      stop(1.5)), [("i2", 0.4)]),
+    ("once, although the service confirms the cancel", (*LONG, stop(1.0), at(1.1, CANCELLED_BY_SERVER), stop(1.2)),
+     [("i1", 0.9)]),
+    ("late sound of a silenced response does not count for the next",
+     (*LONG, stop(1.0), at(1.05, audio("i1", 9.0)), at(1.1, done(status="cancelled")), at(2.0, created("r2")),
+      at(2.1, audio("i2", 1.0)), at(2.2, heard()), at(2.5, moved("i2", 0.3, 2.5)), stop(2.5)),
+     [("i1", 0.9), ("i2", 0.3)]),
+    ("clocks of an old line say nothing", (*LONG, at(1.0, moved("i1", 8.0, 1.0, connection=7)), stop(1.1)),
+     [("i1", 1.0)]),
+    ("a lost line forgets what could be truncated", (*LONG, at(1.0, on.LineLost(1, "gone")), stop(1.2)), []),
+]  # fmt: skip
 
 
-def test_the_clock_of_the_queue_beats_what_was_audible() -> None:
-    """Half a second of the answer was leading silence: it was played, so the service has to count it."""
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.6, heard()), at(1.0, moved("i1", 1.0, 1.0)))
-    assert cuts(*events, at(1.06, on.StopPressed())) == [("i1", nearly(1.06))]
-
-
-def test_a_clock_that_was_told_to_stand_does_not_go_on() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
-    stands = at(1.0, moved("i1", 0.7, 1.0, moving=False))
-    assert cuts(*events, stands, at(1.2, on.StopPressed())) == [("i1", nearly(0.7))]
-
-
-def test_a_clock_without_news_goes_on_for_a_quarter_of_a_second_at_most() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, moved("i1", 0.9, 1.0)))
-    assert cuts(*events, at(1.9, on.StopPressed())) == [("i1", nearly(1.15))]
-
-
-def test_of_two_items_that_wait_each_is_truncated_at_its_own_place() -> None:
-    events = (
-        at(0.0, created()), at(0.0, audio("i1", 2.0)), at(0.1, heard()), at(0.2, done()),
-        at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(1.0, moved("i1", 0.9, 1.0)),
-    )  # fmt: skip
-    assert cuts(*events, at(1.05, on.StopPressed())) == [("i1", nearly(0.95)), ("i2", nearly(0.0))]
-
-
-def test_an_item_that_was_played_to_its_end_is_left_alone_while_the_next_one_sounds() -> None:
-    events = (
-        at(0.0, created()), at(0.0, audio("i1", 1.0)), at(0.1, heard()), at(0.2, done()),
-        at(0.3, created("r2")), at(0.4, audio("i2", 3.0)), at(0.5, done("r2")),
-        at(1.1, moved("i1", 0.999, 1.1, moving=False)), at(1.5, moved("i2", 0.4, 1.5)),
-    )  # fmt: skip
-    assert cuts(*events, at(1.5, on.StopPressed())) == [("i2", nearly(0.4))]
-
-
-def test_an_item_is_truncated_once_although_the_service_confirms_the_cancel() -> None:
-    events = (
-        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.StopPressed()),
-        at(1.1, done(status="cancelled", reason="turn_detected")), at(1.2, on.StopPressed()),
-    )  # fmt: skip
-    assert len(cuts(*events)) == 1
-
-
-def test_late_sound_of_a_silenced_answer_is_not_counted_for_the_next() -> None:
-    events = (
-        at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.StopPressed()),
-        at(1.05, audio("i1", 9.0)), at(1.1, done(status="cancelled")), at(2.0, created("r2")),
-        at(2.1, audio("i2", 1.0)), at(2.2, heard()), at(2.5, moved("i2", 0.3, 2.5)), at(2.5, on.StopPressed()),
-    )  # fmt: skip
-    assert cuts(*events) == [("i1", nearly(0.9)), ("i2", nearly(0.3))]
+@each(("name", "events", "cuts"), CUTS)
+def test_items_are_truncated_at_what_the_queue_says_was_played(
+    name: str, events: Events, cuts: list[tuple[str, float]]
+) -> None:
+    talk = script(*events, begin=WEBSOCKET, until=9.0)
+    truncated = [(one.what.item_id, one.what.heard) for one in talk.of(TruncateItem)]
+    assert truncated == [(item_id, nearly(played)) for item_id, played in cuts]
 
 
 def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one() -> None:
@@ -375,17 +355,6 @@ def test_an_answer_cancelled_before_it_had_a_name_is_silenced_when_it_gets_one()
     talk = script(*events, begin=WEBSOCKET, until=2.0)
     assert talk.times(SilencePlayback) == [1.1, 1.3]
     assert talk.times(CancelResponse) == [1.3] and talk.of(BeginPlayback) == []
-
-
-def test_clocks_of_an_old_line_say_nothing_about_the_new_one() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()))
-    stale = at(1.0, moved("i1", 8.0, 1.0, connection=7))
-    assert cuts(*events, stale, at(1.1, on.StopPressed())) == [("i1", nearly(1.0))]
-
-
-def test_a_lost_line_forgets_what_could_be_truncated() -> None:
-    events = (at(0.0, created()), at(0.0, audio("i1", 9.0)), at(0.1, heard()), at(1.0, on.LineLost(1, "gone")))
-    assert cuts(*events, at(1.2, on.StopPressed())) == []
 
 
 def piece(item_id: str, size: int) -> on.Received:

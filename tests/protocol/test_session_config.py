@@ -57,43 +57,6 @@ def test_invented_turn_detection_settings_are_explained(name: str, severity: str
     assert get_path(checked.session, TURNS) == {"type": "server_vad", **kept}
 
 
-@each("name", ["threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms"])
-def test_semantic_turn_detection_has_no_dials_for_silence(name: str) -> None:
-    checked = check_session({"audio": {"input": {"turn_detection": {"type": "semantic_vad", name: 1}}}})
-    assert get_path(checked.session, TURNS) == {"type": "semantic_vad"}
-    assert "only server_vad has it" in said(checked)
-    assert "eagerness" in said(checked)
-
-
-@each("name", ["sample_rate", "channels", "bits_per_sample", "encoding"])
-@each("place", ["", "audio", "audio.input", "audio.output.format"])
-def test_the_shape_of_sound_is_dropped_with_a_word(name: str, place: str) -> None:
-    inner: dict[str, Any] = {name: 1}
-    if place.endswith("format"):
-        inner["type"] = "audio/pcm"
-    session: dict[str, Any] = inner
-    for step in reversed(place.split(".") if place else []):
-        session = {step: session}
-    checked = check_session(session)
-    assert checked.is_valid
-    assert [problem.severity for problem in checked.problems] == ["warning"]
-    assert "is left out" in said(checked) and name not in str(checked.session)
-
-
-@each("name", ["timestamp", "status", "metadata", "chunk_size", "latency", "compression"])
-def test_fields_made_up_by_guides_are_dropped_with_a_word(name: str) -> None:
-    checked = check_session({"type": "realtime", name: "x"})
-    assert checked.session == {"type": "realtime"}
-    assert [problem.severity for problem in checked.problems] == ["warning"]
-
-
-@each("name", ["headers", "authorization", "OpenAI-Beta", "expires_after", "client_secret", "ice_servers"])
-def test_what_belongs_to_the_handshake_is_dropped_without_repeating_it(name: str) -> None:
-    checked = check_session({"type": "realtime", name: "Bearer sk-secret"})
-    assert checked.session == {"type": "realtime"}
-    assert "handshake" in said(checked) and "sk-secret" not in said(checked)
-
-
 IDLE: Any = {"turn_detection": {"type": "server_vad", "idle_timeout_ms": 6000}}
 TWO_NAMES: Any = {"turn_detection": {"type": "server_vad", "post_speech_silence_ms": 900, "silence_duration_ms": 400}}
 CAPTIONS: Any = {"output_modalities": ["text"], "audio": {"input": {"transcription": {"model": "gpt-transcribe"}}}}
@@ -105,12 +68,36 @@ REASONS: Any = {"reasoning": {"effort": "low"}, "parallel_tool_calls": True}
 LANGUAGE: Any = {"model": "whisper-1", "language": "en-US"}
 
 
+NO_TURNS: Any = {"audio": {"input": {"turn_detection": None}}}
+PCM: Any = {"type": "audio/pcm", "rate": 24000}
+MODEL: Any = {"model": "whisper-1"}
+TOOL: Any = {"name": "f", "parameters": {}}
+
+
 def voiced(voice: str) -> Any:
     return {"audio": {"output": {"voice": voice}}}
 
 
-def detected(**turns: Any) -> Any:
-    return {"audio": {"input": {"turn_detection": {"type": "server_vad", **turns}}}}
+def detected(kind: str = "server_vad", **turns: Any) -> Any:
+    return {"audio": {"input": {"turn_detection": {"type": kind, **turns}}}}
+
+
+def transcribed(value: Any) -> Any:
+    return {"audio": {"input": {"transcription": value}}}
+
+
+def inside(place: str, value: Any) -> Any:
+    """A session with this at a dotted place."""
+    for step in reversed(place.split(".") if place else []):
+        value = {step: value}
+    return value
+
+
+SOUND = ("sample_rate", "channels", "bits_per_sample", "encoding")
+INVENTED = ("timestamp", "status", "metadata", "chunk_size", "latency", "compression")
+HANDSHAKE = ("headers", "authorization", "OpenAI-Beta", "expires_after", "client_secret", "ice_servers")
+OFF: list[Any] = [False, "none", "off", {"type": "none"}, {"type": "server_vad", "enabled": False}]
+NONE: list[Any] = [[], "voice: ash", 5, None, {"session": 5}, {"type": "session.update", "session": None}]
 
 
 CHECKED: list[tuple[str, Any, Any, Any, list[str], str]] = [
@@ -149,6 +136,44 @@ CHECKED: list[tuple[str, Any, Any, Any, list[str], str]] = [
      {"model": "gpt-realtime-mini-2025-12-15", **REASONS}, ["warning", "warning"], "parallel_tool_calls"),
     ("a model that reasons", {"model": "gpt-realtime-2.1", **REASONS}, None, {"model": "gpt-realtime-2.1", **REASONS},
      [], ""),
+    *((f"a dial for silence of semantic_vad: {name}", detected("semantic_vad", **{name: 1}), None,
+       detected("semantic_vad"), ["error"], "only server_vad has it")
+      for name in ("threshold", "silence_duration_ms", "prefix_padding_ms", "idle_timeout_ms")),
+    *((f"the shape of sound: {name} in {place or 'the session'}", inside(place, {name: 1}), None, inside(place, {}),
+       ["warning"], "is left out") for name in SOUND for place in ("", "audio", "audio.input")),
+    *((f"the shape of sound: {name} in a format", inside("audio.output.format", {"type": "audio/pcm", name: 1}), None,
+       inside("audio.output.format", {"type": "audio/pcm"}), ["warning"], "is left out") for name in SOUND),
+    *((f"made up by guides: {name}", {name: "x"}, None, {}, ["warning"], name) for name in INVENTED),
+    *((f"of the handshake: {name}", {name: "Bearer sk-secret"}, None, {}, ["warning"], "handshake")
+      for name in HANDSHAKE),
+    *((f"the token limit as {name}", {name: 300}, None, {"max_output_tokens": 300}, severities, "")
+      for name, severities in (("max_output_tokens", []), ("max_response_output_tokens", []),
+                               ("max_tokens", ["warning"]))),
+    *((f"around the session: {wrapper}", {"type": wrapper, "event_id": "e", "session": {"voice": "ash"}}, None,
+       voiced("ash"), [], "") for wrapper in ("session.update", "session.created", "session.updated")),
+    ("fields beside the type", {"type": "session.update", "voice": "ash", "turn_detection": None}, None,
+     {"audio": NO_TURNS["audio"] | voiced("ash")["audio"]}, ["warning"], "wrapped in session"),
+    *((f"no session: {config}", config, None, {}, ["error"], "where an object belongs") for config in NONE),
+    *((f"turn detection off: {value}", wish, None, NO_TURNS, ["warning"], "null")
+      for value in OFF for wish in ({"turn_detection": value}, {"audio": {"input": {"turn_detection": value}}})),
+    ("the type of turn detection, by a threshold", {"turn_detection": {"threshold": 0.4}}, None,
+     detected(threshold=0.4), ["warning"], "type"),
+    ("the type of turn detection, by an eagerness", {"turn_detection": {"eagerness": "low"}}, None,
+     detected("semantic_vad", eagerness="low"), ["warning"], "type"),
+    ("turn detection as a word", {"turn_detection": "server_vad"}, None, detected(), ["note"], ""),
+    ("a GA format as a word", {"audio": {"input": {"format": "pcm16"}, "output": {"format": "audio/pcmu"}}}, None,
+     {"audio": {"input": {"format": PCM}, "output": {"format": {"type": "audio/pcmu"}}}}, ["note", "note"], ""),
+    *((f"an automatic language: {language!r}", wish, None, transcribed(MODEL), ["note"], "language")
+      for language in ("auto", "AUTO", "", "multi") for value in [MODEL | {"language": language}]
+      for wish in (transcribed(value), {"input_audio_transcription": value})),
+    ("transcription enabled", {"input_audio_transcription": {"enabled": True, **MODEL}}, None, transcribed(MODEL),
+     ["warning"], "session.input_audio_transcription.enabled"),
+    ("transcription not enabled", {"input_audio_transcription": {"enabled": False, **MODEL}}, None, transcribed(None),
+     ["warning"], "null"),
+    ("transcription merely on", {"input_audio_transcription": True}, None, {}, ["error"], "model"),
+    ("tools as chat completions have them", {"tools": [{"type": "function", "function": TOOL}],
+     "tool_choice": {"type": "function", "function": {"name": "f"}}}, None,
+     {"tools": [{"type": "function", **TOOL}], "tool_choice": {"type": "function", "name": "f"}}, ["note", "note"], ""),
 ]  # fmt: skip
 
 
@@ -157,15 +182,10 @@ def test_what_becomes_of_a_setting_and_what_is_said_about_it(
     name: str, wish: Any, dialect: Any, session: Any, severities: list[str], word: str
 ) -> None:
     checked = check_session(wish, dialect=dialect)
-    assert checked.session == {"type": wish.get("type", "realtime")} | session
+    assert checked.session == {"type": checked.kind} | session
     assert ([problem.severity for problem in checked.problems], word in said(checked)) == (severities, True)
-
-
-@each("name", ["max_output_tokens", "max_response_output_tokens", "max_tokens"])
-def test_the_token_limit_is_one_setting_under_any_name(name: str) -> None:
-    checked = check_session({name: 300})
-    assert checked.session == {"type": "realtime", "max_output_tokens": 300}
-    assert to_dialect(checked.session, "beta")[0] == {"max_response_output_tokens": 300}
+    assert "sk-secret" not in said(checked)
+    assert checked.is_valid == ("error" not in severities)
 
 
 def test_a_transcription_session_only_listens() -> None:
@@ -270,26 +290,6 @@ def test_no_config_however_odd_raises(config: Any) -> None:
     assert check_session(config).session["type"] in ("realtime", "transcription")
 
 
-# Values as guides and chat answers write them are understood, and what was understood is told
-
-
-@each("wrapper", ["session.update", "session.created", "session.updated"])
-def test_an_event_around_the_session_is_taken_off(wrapper: str) -> None:
-    checked = check_session({"type": wrapper, "event_id": "e", "session": {"voice": "ash"}})
-    assert get_path(checked.session, ("audio", "output", "voice")) == "ash"
-    assert checked.problems == ()
-
-
-def test_fields_beside_type_are_wrapped() -> None:
-    checked = check_session({"type": "session.update", "voice": "ash", "turn_detection": None})
-    assert checked.session == {
-        "type": "realtime",
-        "audio": {"input": {"turn_detection": None}, "output": {"voice": "ash"}},
-    }
-    assert checked.is_valid
-    assert "wrapped in session" in said(checked)
-
-
 def test_what_stands_beside_session_is_moved_in_or_explained() -> None:
     checked = check_session(
         {"session": {"type": "realtime"}, "voice": "ash", "expires_after": {"seconds": 60}, "x\ny": 1}
@@ -297,29 +297,6 @@ def test_what_stands_beside_session_is_moved_in_or_explained() -> None:
     assert get_path(checked.session, ("audio", "output", "voice")) == "ash"
     assert [problem.path for problem in checked.problems] == ["session.voice", "expires_after", "'x\\ny'"]
     assert checked.is_valid
-
-
-@each("config", [[], "voice: ash", 5, None, {"session": 5}, {"type": "session.update", "session": None}])
-def test_what_is_no_session_is_refused_in_words(config: Any) -> None:
-    checked = check_session(config)
-    assert not checked.is_valid
-    assert checked.session == {"type": "realtime"}
-    assert "where an object belongs" in said(checked)
-
-
-@each("value", [False, "none", "off", {"type": "none"}, {"type": "server_vad", "enabled": False}])
-def test_turn_detection_off_is_null(value: Any) -> None:
-    wishes: list[Any] = [{"turn_detection": value}, {"audio": {"input": {"turn_detection": value}}}]
-    for wish in wishes:
-        checked = check_session(wish)
-        assert checked.session["audio"] == {"input": {"turn_detection": None}}
-        assert checked.is_valid and "null" in said(checked)
-
-
-def test_turn_detection_without_a_type_is_guessed_from_its_fields() -> None:
-    assert get_path(check_session({"turn_detection": {"threshold": 0.4}}).session, (*TURNS, "type")) == "server_vad"
-    assert get_path(check_session({"turn_detection": {"eagerness": "low"}}).session, (*TURNS, "type")) == "semantic_vad"
-    assert get_path(check_session({"turn_detection": "server_vad"}).session, TURNS) == {"type": "server_vad"}
 
 
 @each("name", ["input_audio_format", "output_audio_format"])
@@ -342,39 +319,3 @@ def test_a_beta_format_is_one_of_three_words(name: str, value: Any, is_valid: bo
     assert checked.is_valid == is_valid
     if not is_valid:
         assert checked.problems[0].allowed == ("pcm16", "g711_ulaw", "g711_alaw")
-
-
-def test_a_ga_format_said_as_a_word_is_translated() -> None:
-    checked = check_session({"audio": {"input": {"format": "pcm16"}, "output": {"format": "audio/pcmu"}}})
-    assert get_path(checked.session, ("audio", "input", "format")) == {"type": "audio/pcm", "rate": 24000}
-    assert get_path(checked.session, ("audio", "output", "format")) == {"type": "audio/pcmu"}
-    assert {problem.severity for problem in checked.problems} == {"note"}
-
-
-@each("language", ["auto", "AUTO", "", "multi"])
-@each("is_beta", [True, False])
-def test_automatic_language_is_left_out(language: str, is_beta: bool) -> None:
-    value: Any = {"model": "whisper-1", "language": language}
-    flat: Any = {"input_audio_transcription": value}
-    nested: Any = {"audio": {"input": {"transcription": value}}}
-    checked = check_session(flat if is_beta else nested)
-    assert checked.session["audio"] == {"input": {"transcription": {"model": "whisper-1"}}}
-    assert [problem.severity for problem in checked.problems] == ["note"]
-
-
-def test_transcription_is_on_by_being_there() -> None:
-    on = check_session({"input_audio_transcription": {"enabled": True, "model": "whisper-1"}})
-    assert on.session["audio"] == {"input": {"transcription": {"model": "whisper-1"}}}
-    assert on.problems[0].path == "session.input_audio_transcription.enabled"
-    off = check_session({"input_audio_transcription": {"enabled": False, "model": "whisper-1"}})
-    assert off.session["audio"] == {"input": {"transcription": None}}
-    assert "model" in said(check_session({"input_audio_transcription": True}))
-
-
-def test_chat_completion_tools_are_flattened() -> None:
-    nested: Any = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    choice: Any = {"type": "function", "function": {"name": "f"}}
-    checked = check_session({"tools": [nested], "tool_choice": choice})
-    assert checked.session["tools"] == [{"type": "function", "name": "f", "parameters": {}}]
-    assert checked.session["tool_choice"] == {"type": "function", "name": "f"}
-    assert {problem.severity for problem in checked.problems} == {"note"}
