@@ -19,10 +19,8 @@ from voicechat.core import events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Ack, Batch, EngineHello, Goodbye, Unresponsive
 from voicechat.ui.app import ENGINE_DIED, VoiceChatApp
-from voicechat.ui.hold import HoldTiming
 from voicechat.ui.keyboard import KeyboardKnown, KeyMoved
 from voicechat.ui.options import Spectator, UiOptions, WelcomeFacts
-from voicechat.ui.palette import commands
 from voicechat.ui.screens.overlays import QuitScreen
 from voicechat.ui.widgets.deck import Deck
 
@@ -94,15 +92,6 @@ async def test_losing_the_window_ends_a_hold_and_the_key_must_be_pressed_again()
         assert engine.sent == [did.TalkPressed(), did.FocusLost()]
 
 
-async def test_without_releases_a_lone_press_latches() -> None:
-    async with showing("ptt") as (app, engine, pilot):
-        app.post_message(KeyboardKnown(None))
-        app.talker.detector.timing = HoldTiming(first_repeat=0.02)
-        await pilot.press("space")
-        await until(pilot, lambda: len(engine.sent) == 2)
-        assert engine.sent == [did.TalkPressed(), did.TalkTapped()]
-
-
 async def test_without_releases_the_end_of_a_hold_is_inferred() -> None:
     async with showing("ptt") as (_app, engine, pilot):
         await pilot.press(*["space"] * 5)
@@ -127,17 +116,6 @@ async def test_space_in_the_message_field_is_a_space_and_f8_talks() -> None:
     async with showing("ptt") as (_, engine, pilot):
         await pilot.press("i", *"hi you", "f8", "enter")
         assert engine.sent == [did.TalkPressed(), did.TextEntered("hi you")]
-
-
-async def test_in_the_message_field_true_releases_leave_space_alone_too() -> None:
-    async with showing("ptt") as (app, engine, pilot):
-        await pilot.press("i")
-        await until(pilot, lambda: app.focused is not None and app.focused.id == "field")
-        kitty_keys(app, "press", "release")
-        app.post_message(KeyMoved("f8", "press"))
-        app.post_message(KeyMoved("f8", "release"))
-        await pilot.pause()
-        assert engine.sent == HOLD
 
 
 async def test_the_mouse_held_on_the_badge_talks_wherever_it_goes_and_beside_it_does_not() -> None:
@@ -303,18 +281,6 @@ async def test_a_hung_engine_takes_on_air_off_the_screen_and_enter_restarts_it()
         await pilot.press("enter")
         assert engine.starts == 2
         await until(pilot, lambda: "ON AIR" in text(app))
-
-
-async def test_every_action_is_in_the_palette() -> None:
-    async with showing("ptt", (120, 40)) as (app, engine, pilot):
-        names = [command.title for command in commands(app)]
-        assert {"Mute", "Turn mode", "Barge-in", "end: end the session", "new: end it and start afresh"} <= set(names)
-        await pilot.press("colon")
-        await until(pilot, lambda: app.screen is not app.talk)
-        await pilot.press(*"new:")
-        await until(pilot, lambda: "start afresh" in text(app))
-        await pilot.press("enter")
-        await until(pilot, lambda: engine.sent == [did.NewAsked()])
 
 
 CHOICES: tuple[tuple[tuple[str, ...], list[object]], ...] = (

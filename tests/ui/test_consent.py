@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.scenes import ASK, HOSTILE_ASK, all_scenes
+from tests.support.scenes import all_scenes
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
 from voicechat.core import user_events as did
-from voicechat.ui.widgets.boxes import question_lines
 from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.transcript import Transcript
 
@@ -107,16 +106,6 @@ async def test_without_a_question_the_keys_do_what_they_always_do_and_a_call_unf
         assert engine.sent == []
 
 
-async def test_several_questions_are_asked_one_after_the_other() -> None:
-    async with showing("consents", (120, 36)) as (app, engine, pilot):
-        await until(pilot, lambda: "1 of 2" in text(app))
-        await pilot.press("n")
-        await until(pilot, lambda: "▲ send_mail  on this computer" in text(app))
-        await at_rest(pilot)
-        await pilot.press("y")
-        await until(pilot, lambda: engine.sent == [did.ToolDenied("call_2"), did.ToolAllowed("call_1")])
-
-
 async def test_hostile_names_and_arguments_stay_text_and_leave_the_deck_in_its_place() -> None:
     async with showing("consents", (120, 36)) as stage:
         app, _, pilot = stage
@@ -136,9 +125,3 @@ async def test_a_tiny_screen_asks_in_one_line() -> None:
         await until(pilot, lambda: "y allow" in text(app))
         await pilot.press("y")
         await until(pilot, lambda: engine.sent == [did.ToolAllowed("call_1")])
-
-
-def test_the_question_is_bounded_whatever_it_holds() -> None:
-    for width in (20, 40, 60, 200):
-        assert len(question_lines(HOSTILE_ASK, width)[1]) <= 10
-        assert question_lines(ASK, width)[1]

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widget import Widget
 
-from tests.support.scenes import FINDINGS, HOSTILE_FINDING, happened
-from tests.support.screen import Stage, at_rest, control_characters, lines, showing, text, until
+from tests.support.scenes import happened
+from tests.support.screen import Stage, at_rest, showing, text, until
+from tests.support.talk_views import FINDINGS
 from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order
@@ -197,14 +198,3 @@ async def test_evidence_no_longer_kept_changes_nothing_and_esc_closes_a_drawer_f
         await pilot.press("escape")
         await until(pilot, lambda: app.focused is app.talk.developer.inspector.events)
         assert app.talk.developer.is_shown
-
-
-@pytest.mark.parametrize("size", [COMPACT, NORMAL, WIDE])
-async def test_hostile_text_is_harmless_in_every_pane(size: tuple[int, int]) -> None:
-    async with developer(size, (HOSTILE_FINDING,), scene="developer-hostile") as (app, _, pilot):
-        for keys in (("n",), ("enter",), ("escape",), ("shift+tab",), ("escape",)):
-            await pilot.press(*keys)
-            await at_rest(pilot)
-            assert control_characters(text(app)) == []
-            assert all(len(line) <= size[0] for line in lines(app))
-        assert app.is_running

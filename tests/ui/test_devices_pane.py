@@ -6,19 +6,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from msgspec import structs
-from textual import events
 
 from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES, FREE, GONE, HOSTILE, OPEN
-from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.scenes import DEVICES, GONE, HOSTILE
+from tests.support.screen import Stage, lines, showing, text, until
+from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Meters, Snapshot, SoundFacts
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 from voicechat.ui.screens.devices import blocks
-from voicechat.ui.widgets.deck import Deck
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
@@ -31,24 +30,6 @@ async def devices(scene: str = "talk") -> AsyncIterator[Stage]:
         engine.deliver(DEVICES)
         await until(pilot, lambda: "Blue Yeti" in text(app))
         yield app, engine, pilot
-
-
-async def test_the_drawer_lists_devices_and_leaves_the_deck_alone() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        for width, height in SIZES:
-            await pilot.resize_terminal(width, height)
-            await at_rest(pilot)
-            deck = app.talk.query_one(Deck).region
-            await pilot.press("d")
-            engine.deliver(DEVICES)
-            await until(pilot, lambda: "Blue Yeti" in text(app))
-            assert "follow the system (Built-in Mic)" in text(app)
-            assert app.talk.query_one(Deck).region == deck
-            assert "● ON AIR" in "\n".join(lines(app)[-5:])
-            assert all(len(line) <= width for line in lines(app))
-            await pilot.press("escape")
-            assert "Blue Yeti" not in text(app)
-        assert engine.sent == [did.DevicesAsked(True), did.DevicesAsked(False)] * len(SIZES)
 
 
 async def test_enter_chooses_at_once_and_the_list_stays_until_escape() -> None:
@@ -102,27 +83,6 @@ async def test_a_click_chooses_and_a_headsets_warning_and_a_missing_device_are_t
         assert "is not there now" in text(app)
 
 
-async def test_names_are_harmless_on_the_screen_and_whole_in_the_choice() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        await pilot.press("d")
-        engine.deliver(Devices(DeviceSide((DeviceRow(HOSTILE, HOSTILE),)), problem=HOSTILE, hint=HOSTILE))
-        await until(pilot, lambda: text(app).count("free[/]") >= 2)
-        assert "\x1b" not in text(app)
-        await pilot.press("down", "enter")
-        assert engine.sent[-1] == did.DevicesChosen(mic=HOSTILE)
-
-
-async def test_a_long_list_follows_the_cursor_on_a_small_screen() -> None:
-    async with showing("talk", (60, 16)) as (app, engine, pilot):
-        await pilot.press("d")
-        many = DeviceSide(tuple(DeviceRow(f"Mic {n}") for n in range(64)))
-        engine.deliver(Devices(many, many))
-        await until(pilot, lambda: "Mic 3" in text(app))
-        for _ in range(40):
-            app.post_message(events.Key("down", None))
-        await until(pilot, lambda: any("▸" in line and "Mic 39" in line for line in lines(app)))
-
-
 async def test_palette_switches_echo_noise_and_gain_and_k_needs_a_lost_device() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         await pilot.press("k")
@@ -173,6 +133,14 @@ async def test_a_list_opened_before_the_engine_is_ready_is_asked_for_when_it_is(
 def test_the_echo_row_tells_what_is_really_done(echo: str, mode: did.EchoMode, words: str) -> None:
     switch = blocks(DEVICES, SoundFacts(echo=mode), echo)[2].choices[0]
     assert words in [f"{option.mark} {option.text}" for option in switch.options]
+
+
+async def test_two_devices_of_one_hostile_name_are_listed_and_chosen_by_their_whole_name() -> None:
+    async with devices() as (app, engine, pilot):
+        engine.deliver(Devices(DeviceSide((DeviceRow(HOSTILE), DeviceRow(HOSTILE)))))
+        await until(pilot, lambda: text(app).count("free[/]") == 2)
+        await pilot.press("home", "down", "enter")
+        assert engine.sent[-1] == did.DevicesChosen(mic=HOSTILE)
 
 
 def test_a_part_of_a_name_marks_the_device_it_means() -> None:

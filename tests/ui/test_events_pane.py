@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from tests.support.event_rows import talk_rows
-from tests.support.screen import Stage, at_rest, control_characters, lines, showing, text, until
-from voicechat.engine.link import Batch, EventRow
+from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
 
@@ -184,24 +184,3 @@ async def test_copies_are_json_python_and_a_tape_of_what_is_marked() -> None:
         tape = [json.loads(line) for line in app.clipboard.splitlines()]
         assert [line["event"]["type"] for line in tape] == ["session.update", "error"]
         assert "2 marked" in text(app)
-
-
-async def test_hostile_ids_and_types_are_harmless_in_list_details_and_filter() -> None:
-    evil = "\x1b]52;c;UFdORUQ=\x07\x9b2J‮[@click=app.quit]x[/]"
-    async with inspecting((180, 50)) as (app, engine, pilot):
-        engine.deliver(
-            Batch((EventRow(5000, 400.0, "in", evil, evil, 9, json.dumps({evil: evil}), (evil, evil, evil)),))
-        )
-        await until(pilot, lambda: "[@click=app.quit]x[/]" in text(app))
-        await pilot.press("up", "down", "enter", "asterisk", "slash", *"is:x[")
-        await at_rest(pilot)
-        assert control_characters(text(app)) == []
-        assert app.is_running
-
-
-async def test_ascii_draws_the_whole_inspector_in_ascii() -> None:
-    async with inspecting((120, 36), UiOptions(ascii=True)) as (app, _, pilot):
-        await pilot.press("up", "up", "enter")
-        await at_rest(pilot)
-        odd = {c for line in listed(app) for c in line if ord(c) > 127}
-        assert odd <= set("窓際の席を。"), odd

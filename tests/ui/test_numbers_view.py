@@ -17,7 +17,7 @@ from tests.support.screen import at_rest, change, lines, showing, text, until
 from voicechat.core.user_events import GoOnChosen
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, Numbers
-from voicechat.insight.metrics.ledger import Figures, Ledger, Money
+from voicechat.insight.metrics.ledger import Figures, Money
 from voicechat.insight.metrics.prices import Cost, Tokens, Usage
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.paint import Palette
@@ -178,18 +178,6 @@ def test_clock_shows_the_session_limit_and_small_sums_are_not_rounded_to_zero() 
     assert (dollars(0.18), dollars(0.0004), dollars(0)) == ("$0.18", "$0.0004", "$0.00")
     assert clock_words(OPEN) == "4:12"
     assert clock_words(replace(OPEN, seconds=3370.0)) == "56:10 of 60:00"
-
-
-async def test_a_name_from_outside_cannot_write_to_the_terminal() -> None:
-    ledger = Ledger()
-    ledger.feed(0.0, "in", {"type": "response.created", "response": {"id": "\x1b[2J"}})
-    limit = {"name": "\x1b]52;c;eA==\x07", "limit": 2, "remaining": 1}
-    ledger.feed(0.1, "in", {"type": "rate_limits.updated", "rate_limits": [limit]})
-    async with showing("numbers-empty", (120, 36)) as (app, engine, pilot):
-        await pilot.press("f7")
-        engine.deliver(Numbers(1.0, ledger.figures()))
-        await until(pilot, lambda: "limits" in text(app))
-        assert "\x1b" not in text(app) and "]52" not in text(app)
 
 
 def test_the_file_keeps_more_turns_than_the_screen() -> None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.screen import at_rest, showing, text, until
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
@@ -31,21 +31,6 @@ async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> Se
 
 def sent(engine: FakeEngine) -> list[str]:
     return [event.text for event in engine.sent if isinstance(event, did.RawEventEntered)]
-
-
-async def test_the_form_opens_with_a_template_and_its_verdict_and_leaves_the_deck_alone() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        for width, height in ((60, 16), (80, 24), (120, 36), (180, 50)):
-            await pilot.resize_terminal(width, height)
-            await at_rest(pilot)
-            await pilot.press("c")
-            await until(pilot, lambda: "SEND EVENT" in text(app) and "answered by session.updated" in text(app))
-            assert '"session.update"' in text(app)
-            assert "ON AIR" in "\n".join(lines(app)[-5:])
-            assert all(len(line) <= width for line in lines(app))
-            await pilot.press("escape")
-            await until(pilot, lambda: "SEND EVENT" not in text(app))
-        assert sent(engine) == []
 
 
 async def test_ctrl_s_sends_a_refusal_is_shown_and_escape_keeps_the_text() -> None:

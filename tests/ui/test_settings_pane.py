@@ -9,16 +9,16 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from tests.support.scenes import FREE, HOSTILE, IN_EFFECT, OPEN, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
-from tests.support.screen import Stage, at_rest, lines, showing, text, until
+from tests.support.scenes import IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
+from tests.support.screen import Stage, lines, showing, text, until
+from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, SessionShown, Snapshot
 from voicechat.ui.app import VoiceChatApp
-from voicechat.ui.screens.overlays import QuitScreen
-from voicechat.ui.screens.settings import SettingsList
+from voicechat.ui.screens.settings import SettingsList, SettingsScreen
+from voicechat.ui.settings_rows import Look, groups
 from voicechat.ui.widgets.composer import MessageField
-from voicechat.ui.widgets.deck import Deck
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 LARGE = (120, 60)
@@ -38,25 +38,6 @@ async def settings(session: SessionShown = SESSION, scene: str = "talk") -> Asyn
         await pilot.press("f4")
         await until(pilot, lambda: "TURN DETECTION" in text(app))
         yield app, engine, pilot
-
-
-async def test_the_drawer_leaves_the_deck_alone_at_every_size() -> None:
-    async with showing("talk", LARGE) as (app, engine, pilot):
-        engine.deliver(SESSION)
-        for width, height in SIZES:
-            await pilot.resize_terminal(width, height)
-            await at_rest(pilot)
-            deck = app.talk.query_one(Deck).region
-            await pilot.press("f4")
-            await until(pilot, lambda: "TURN DETECTION" in text(app))
-            assert app.talk.query_one(Deck).region == deck
-            assert "● ON AIR" in "\n".join(lines(app)[-5:])
-            assert all(len(line) <= width for line in lines(app))
-            assert app.screen.query_one(SettingsList).region.width == (58 if width >= 100 else width)
-            await pilot.press("escape")
-            assert "TURN DETECTION" not in text(app)
-        await pilot.press("comma")
-        assert "TURN DETECTION" in text(app)
 
 
 async def test_a_slider_moves_at_once_then_waits_is_in_effect_and_can_be_undone() -> None:
@@ -120,38 +101,20 @@ async def test_what_does_not_apply_stays_and_says_why() -> None:
         assert engine.sent[-1] == did.SettingChosen("temperature", 0.85)
 
 
-async def test_every_field_of_either_detector_can_be_reached() -> None:
+async def test_right_chooses_the_next_value_of_every_row_that_is_open() -> None:
     async with settings() as (app, engine, pilot):
-        pane = app.screen.query_one(SettingsList)
-        asked = {
-            f"{VAD}.type": did.SettingChosen(f"{VAD}.type", "semantic_vad"),
-            f"{VAD}.prefix_padding_ms": did.SettingChosen(f"{VAD}.prefix_padding_ms", 350),
-            f"{VAD}.idle_timeout_ms": did.SettingChosen(f"{VAD}.idle_timeout_ms", 5000),
-            f"{VAD}.create_response": did.SettingChosen(f"{VAD}.create_response", False),
-            f"{VAD}.interrupt_response": did.SettingChosen(f"{VAD}.interrupt_response", True),
-            "preset": did.PresetChosen("steady"),
-            "turn_mode": did.TurnModeChosen("push-to-talk"),
-            "barge_in": did.BargeInChosen(False),
-            "audio.output.voice": did.SettingChosen("audio.output.voice", "cedar"),
-            "audio.output.speed": did.SettingChosen("audio.output.speed", 1.05),
-            "output_modalities": did.SettingChosen("output_modalities", ["text"]),
-            "tool_choice": did.SettingChosen("tool_choice", "none"),
-            "audio.input.noise_reduction": did.SettingChosen("audio.input.noise_reduction", {"type": "near_field"}),
-            "echo": did.EchoChosen("headphones"),
-            "noise": did.NoiseChosen(False),
-            "gain": did.GainChosen(False),
-        }
-        for key, act in asked.items():
-            pane.move_to(key)
-            await pilot.press("right")
-            assert engine.sent[-1] == act
-            pane._screen._moved.clear()
-        semantic = session_of(detection={"type": "semantic_vad", "eagerness": "auto"})
-        engine.deliver(SessionShown(document=semantic, wish=semantic))
-        await until(pilot, lambda: "only with server" in row_of(app, "silence"))
-        pane.move_to(f"{VAD}.eagerness")
-        await pilot.press("right")
-        assert engine.sent[-1] == did.SettingChosen(f"{VAD}.eagerness", "low")
+        screen = app.screen
+        assert isinstance(screen, SettingsScreen)
+        reached = set()
+        for setting in [setting for group in groups(screen.facts) for setting in group.settings]:
+            act = setting.next(1)
+            screen.listed.move_to(setting.key)
+            if act is not None and not isinstance(act, Look) and screen.current.key == setting.key:
+                await pilot.press("right")
+                assert engine.sent[-1] == act
+                reached.add(setting.key)
+                screen._moved.clear()  # each from what the service returned
+        assert {"preset", "barge_in", SILENCE, f"{VAD}.type", "audio.output.voice", "echo", "gain"} <= reached
 
 
 async def test_a_text_is_typed_and_escape_leaves_it_as_it_is() -> None:
@@ -223,22 +186,3 @@ async def test_looks_change_at_once_and_devices_open_their_own_drawer() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: "DEVICES" in text(app))
         assert engine.sent[-1] == did.DevicesAsked(True)
-
-
-async def test_names_from_a_service_are_harmless() -> None:
-    evil = json.loads(session_of(voice=HOSTILE))
-    evil["instructions"] = HOSTILE
-    evil["audio"]["input"]["transcription"] = {"model": HOSTILE, "language": HOSTILE, "prompt": HOSTILE}
-    document = json.dumps(evil)
-    shown = SessionShown(document, (), ((SILENCE, HOSTILE),), document)
-    async with settings(shown) as (app, engine, pilot):
-        assert "\x1b" not in text(app)
-        engine.deliver(SessionShown("[", (), (), "nonsense"))
-        await until(pilot, lambda: "500 ms" in row_of(app, "silence"))
-
-
-async def test_the_question_before_quitting_on_air_is_not_covered_by_the_drawer() -> None:
-    async with showing("settings", (120, 36)) as (app, _, pilot):
-        await pilot.press("f4", "ctrl+q")
-        assert isinstance(app.screen, QuitScreen)
-        assert "YOU ARE ON AIR" in text(app)

@@ -10,34 +10,15 @@ from typing import Any
 import pytest
 from textual import events
 
-from tests.support.event_rows import rows
-from tests.support.scenes import MICS, TALK, all_scenes, hostile_rows
-from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
+from tests.support.scenes import all_scenes
+from tests.support.screen import at_rest, change, lines, showing, text, until
+from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions
-from voicechat.ui.paint import size_class
 from voicechat.ui.widgets.composer import MessageField
 from voicechat.ui.widgets.deck import Deck
-from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.transcript import TurnList
-
-
-def test_the_breakpoints() -> None:
-    sizes = [(59, 30), (80, 15), (60, 16), (99, 50), (100, 29), (100, 30), (149, 50), (150, 39), (150, 40)]
-    assert [size_class(*size) for size in sizes] == [
-        *("tiny", "tiny", "compact", "compact", "compact", "normal", "normal", "normal", "wide"),
-    ]
-
-
-async def test_the_deck_stands_at_every_size_with_badge_sentence_and_lamps() -> None:
-    async with showing("held", (60, 16)) as (app, _, pilot):
-        for size in ((60, 16), (80, 24), (100, 30), (120, 36), (180, 50)):
-            await pilot.resize_terminal(*size)
-            await at_rest(pilot)
-            deck = "\n".join(lines(app)[-5:])
-            assert "● ON AIR" in deck and "Space is down" in deck and "heard" in deck, size
-            assert all(len(line) <= size[0] for line in lines(app)), size
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
@@ -124,14 +105,6 @@ async def test_the_welcome_card_tells_what_the_terminal_can_do() -> None:
         await until(pilot, lambda: "Key release is guessed" in text(app))
 
 
-async def test_the_welcome_card_leaves_at_the_first_word() -> None:
-    async with showing("welcome") as (app, engine, pilot):
-        engine.say(TurnView("u1", "you", text="Hello", partial=True))
-        await until(pilot, lambda: "Hello" in text(app))
-        assert "say something" not in text(app)
-        assert app.focused is app.talk.query_one(TurnList)
-
-
 CONNECTING: list[tuple[dict[str, Any], str]] = [
     ({}, "microphone and speaker ready"),
     ({"speaker": "none"}, "microphone ready, no speaker"),
@@ -179,28 +152,6 @@ async def test_a_warning_stands_on_the_card_or_in_the_column_beside_it_never_on_
             await until(pilot, lambda: text(app).count(said) == 1)
 
 
-async def test_a_warning_shows_beside_the_welcome_card() -> None:
-    async with showing("welcome", (80, 30)) as (app, engine, pilot):
-        engine.say(TurnView("n1", "note", text="Your loudspeaker reaches the mic", level="warning"))
-        await until(pilot, lambda: "▲ Your loudspeaker reaches the mic" in text(app))
-
-
-async def test_the_key_card_leaves_the_deck_alone() -> None:
-    async with showing("held", (80, 24)) as (app, _, pilot):
-        await pilot.press("question_mark")
-        assert "hold to talk, tap to latch" in text(app) and "heard the server reacts" in text(app)
-        assert "● ON AIR" in lines(app)[-3]
-        await pilot.press("question_mark")
-        assert "tap to latch" not in text(app)
-
-
-async def test_ascii_draws_our_glyphs_with_ascii_and_leaves_speech_alone() -> None:
-    async with showing("talk", (120, 36), UiOptions(ascii=True)) as (app, _, _pilot):
-        assert "窓際の席を二人で" in text(app)
-        own = "\n".join([lines(app)[0], *lines(app)[-7:]])
-        assert own.isascii()
-
-
 @pytest.mark.parametrize("ascii_only", [True, False])
 async def test_ascii_scrollbars_have_no_block_characters(ascii_only: bool) -> None:
     async with showing("talk", (80, 24), UiOptions(ascii=ascii_only)) as (app, engine, pilot):
@@ -225,34 +176,6 @@ async def test_no_color_puts_the_whole_first_row_in_reverse(monkeypatch: pytest.
 async def test_calm_motion_has_a_sentence_instead_of_a_wave() -> None:
     async with showing("talk", (120, 36), UiOptions(motion="calm")) as (app, _, _pilot):
         assert re.search(r"in the last \d+ s you spoke \d\.\d s, marin 0.0 s", text(app))
-
-
-async def test_hostile_text_is_harmless_wherever_it_shows() -> None:
-    async with showing("hostile", (180, 50)) as (app, engine, pilot):
-        engine.log(*hostile_rows())
-        assert text(app).count("free[/]") >= 8
-        assert control_characters(text(app)) == []
-        await pilot.press("f2")
-        await until(pilot, lambda: len(app.talk.query_one(EventList).shown.rows) == 1)
-        await pilot.press("enter")
-        await until(pilot, lambda: "y  \\x1b]52;c" in text(app))
-        assert control_characters(text(app)) == []
-        assert app.is_running
-
-
-async def test_f2_lists_events_and_enter_shows_the_payload() -> None:
-    async with showing("talk", (120, 36)) as (app, engine, pilot):
-        engine.log(*rows(64))
-        await pilot.press("f2")
-        await until(pilot, lambda: "EVENTS 64 shown · 64 kept" in text(app))
-        assert "3:50.053" in text(app) and "▾ following" in text(app)
-        await pilot.press("up", "enter")
-        await until(pilot, lambda: "* same id" in text(app))
-        assert "frozen · 0 newer · End" in text(app)
-        await pilot.press("escape", "end")
-        assert "▾ following" in text(app) and "* same id" not in text(app)
-        await pilot.press("f2")
-        assert "Slower, please." in text(app)
 
 
 async def test_the_window_is_named_on_air_while_it_is_away() -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import ENDS, FREE, fill_timeline, happened
-from tests.support.screen import at_rest, lines, showing, text, until
+from tests.support.scenes import ENDS, fill_timeline, happened
+from tests.support.screen import at_rest, lines, showing, until
+from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.lanes import LABEL

@@ -13,9 +13,8 @@ from tests.support.scenes import TALK
 from tests.support.screen import at_rest, lines, showing, text, until
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Turns
-from voicechat.ui.options import UiOptions
 from voicechat.ui.widgets.transcript import KEEP, MOST, RECORDS, Transcript
-from voicechat.ui.widgets.turn import Turn, plain_text
+from voicechat.ui.widgets.turn import Turn
 
 CUT = TurnView("a", "assistant", 3, "You can say", rest=" this and that.", cut_by="barge-in", cut_at=2.4)
 
@@ -48,13 +47,6 @@ async def test_a_turn_tells_how_it_ended() -> None:
         for turn, words in ENDS:
             engine.say(turn)
             await until(pilot, lambda words=words: words in text(app))  # type: ignore[misc]
-
-
-async def test_what_is_still_to_sound_is_not_shown() -> None:
-    async with showing("speaking", (120, 36)) as (app, _, _pilot):
-        assert "that is “the▌" in text(app)
-        assert "seat" not in text(app).split("that is “the▌")[1]
-        assert "marin ▎" in text(app), "the name of its voice"
 
 
 async def test_the_unheard_rest_is_struck_and_bracketed() -> None:
@@ -90,14 +82,6 @@ async def test_a_long_rest_is_folded_and_enter_unfolds_it() -> None:
         await until(pilot, lambda: text(app).count("word") >= 100)
         await pilot.press("enter")
         await until(pilot, lambda: "[… 100 words, Enter]" in text(app))
-
-
-async def test_a_click_unfolds_a_tool() -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        engine.say(TurnView("t", "tool", text="get_weather", detail='{\n  "city": "Tokyo"\n}'))
-        await until(pilot, lambda: '▸ get_weather  { "city": "Tokyo" }' in text(app))
-        await pilot.click(Turn, offset=(20, 0))
-        await until(pilot, lambda: "▾ get_weather" in text(app) and '  "city": "Tokyo"' in text(app))
 
 
 async def test_looking_back_shows_how_much_is_new_and_end_returns() -> None:
@@ -179,23 +163,6 @@ async def test_what_the_mouse_selects_is_copied_without_label_and_rail() -> None
         assert app.clipboard.strip() in ("Slower", "Slower,", "Slowe")
 
 
-def test_copied_turns_have_arguments_and_translation() -> None:
-    assert plain_text(TurnView("t", "tool", text="get_weather", detail="Tokyo")) == "get_weather  Tokyo"
-    assert plain_text(TurnView("u", "you", text="yes", translation="ja")) == "yes\n↳ ja"
-
-
-async def test_a_translation_stands_beneath_its_line_quiet_and_behind_a_mark_of_its_own() -> None:
-    async with showing("ptt", (120, 36)) as (app, engine, pilot):
-        yours = TurnView("u", "you", text="Good morning.", committed=True)
-        engine.say(yours, CUT)
-        await until(pilot, lambda: "Good morning." in text(app) and "╳ you cut in" in text(app))
-        engine.say(replace(yours, translation="Guten Morgen."), replace(CUT, translation="Du kannst sagen"))
-        await until(pilot, lambda: "↳ Guten Morgen." in text(app) and "↳ Du kannst sagen" in text(app))
-        shown = [row.strip() for row in lines(app)]
-        place = next(at for at, row in enumerate(shown) if "Good morning." in row)
-        assert "↳ Guten Morgen." in shown[place + 1]
-
-
 async def test_translation_of_a_written_answer_stands_beneath_and_none_takes_no_row() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         engine.say(TurnView("a", "assistant", text="- one\n- two `x`", written=True, translation="- eins\n- zwei"))
@@ -206,14 +173,6 @@ async def test_translation_of_a_written_answer_stands_beneath_and_none_takes_no_
             await at_rest(pilot)
             assert "↳" not in text(app)
             assert [turn.size.height for turn in app.query(Turn)] == [1]
-
-
-async def test_a_hostile_translation_is_harmless_and_ascii_has_its_own_mark() -> None:
-    evil = "\x1b]52;c;ZXZpbA==\x07[@click=app.quit]ja[/] \u202eja"
-    async with showing("ptt", (120, 36), UiOptions(ascii=True)) as (app, engine, pilot):
-        engine.say(TurnView("u", "you", text="yes", committed=True, translation=evil))
-        await until(pilot, lambda: "> [@click=app.quit]ja[/]" in text(app))
-        assert "\x1b" not in text(app) and "\u202e" not in text(app)
 
 
 WHO: tuple[Literal["you", "assistant"], ...] = ("you", "assistant")

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from tests.support.each import each
-from tests.support.event_rows import numbers, rows
-from tests.support.scenes import FREE, OPEN, PTT
+from tests.support.event_rows import rows
+from tests.support.numbers_talk import numbers
 from tests.support.screen import change, lines, showing, text, until
 from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import ReplyView, View
@@ -17,8 +14,7 @@ from voicechat.ui.pace import settled
 from voicechat.ui.widgets.deck import cells_of
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.events_pane import EventsPane
-from voicechat.ui.widgets.glance import Answers
-from voicechat.ui.widgets.header_line import HeaderLine, connection_words
+from voicechat.ui.widgets.header_line import HeaderLine
 from voicechat.ui.widgets.ribbon import Ribbon, height_of
 
 
@@ -79,12 +75,6 @@ async def test_connection_and_reply_state_are_readable_at_every_width() -> None:
             for width in (40, 60, 80):
                 await change(stage, scene, (width, 16))
                 assert words in "\n".join(lines(stage[0])[-3:]), (scene, width)
-
-
-def test_half_and_nearly_all_answers() -> None:
-    answers = Answers(tuple(n / 10 for n in range(1, 21)))
-    assert (answers.share(0.5), answers.share(0.95)) == (1.0, 1.9)
-    assert Answers((0.4,)).share(0.95) == 0.4
 
 
 async def test_the_list_drops_the_oldest_and_keeps_its_place() -> None:

@@ -38,7 +38,10 @@ class PaneTitle(Painted):
 
 
 class Choice(NamedTuple):
-    """One option of a list and its rows. Without a key it is a title, which the cursor passes over."""
+    """One option of a list and its rows. Without a key it is a title, which the cursor passes over.
+
+    Two options may have one key: devices of one name are one wish.
+    """
 
     key: str
     rows: Sequence[Row]
@@ -87,7 +90,7 @@ class PickList(OptionList):
     @property
     def current(self) -> str:
         """Key of the option with the cursor."""
-        return (self.highlighted_option.id or "") if self.highlighted_option is not None else ""
+        return "" if self.highlighted is None else self._shown[self.highlighted][0]
 
     def move_to(self, key: str) -> None:
         keys = [known for known, _ in self._shown]
@@ -101,14 +104,14 @@ class PickList(OptionList):
     def _refill(self) -> None:
         self._is_asked = False
         made = [(key, [row.strip() for row in rows]) for key, rows in self._choices(self)]
-        before, self._shown = self._shown, made
+        before, current = self._shown, self.current
+        self._shown = made
         if [key for key, _ in before] == [key for key, _ in made]:
             for place, (old, new) in enumerate(zip(before, made, strict=True)):
                 if old != new:
                     self.replace_option_prompt_at_index(place, _Rows(new[1]))
             return
-        current = self.current
-        self.set_options(Option(_Rows(strips), id=key or None, disabled=not key) for key, strips in made)
+        self.set_options(Option(_Rows(strips), disabled=not key) for key, strips in made)
         self.action_first()
         self.move_to(self.start)
         self.move_to(current)
