@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 import pytest
 from textual.widget import Widget
 
-from tests.support.scenes import happened
+from tests.support.scenes import FINDINGS, happened
 from tests.support.screen import Stage, at_rest, showing, text, until
-from tests.support.talk_views import FINDINGS
 from voicechat.engine.link import Evidence, Finding
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.problems_pane import in_order

@@ -9,9 +9,8 @@ from msgspec import structs
 
 from tests.support.each import each
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import DEVICES, GONE, HOSTILE
+from tests.support.scenes import DEVICES, FREE, GONE, HOSTILE, OPEN
 from tests.support.screen import Stage, lines, showing, text, until
-from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Meters, Snapshot, SoundFacts

@@ -10,9 +10,8 @@ import pytest
 
 from tests.support.event_rows import talk_rows
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import HOSTILE, HOSTILE_FINDING, SESSION, SILENCE, session_of
+from tests.support.scenes import FINDINGS, FREE, HOSTILE, HOSTILE_FINDING, OPEN, SESSION, SILENCE, TALK, session_of
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
-from tests.support.talk_views import FINDINGS, FREE, OPEN, TALK
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, EventRow, Numbers, SessionShown
 from voicechat.insight.metrics.ledger import Ledger

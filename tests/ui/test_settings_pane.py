@@ -9,9 +9,8 @@ from dataclasses import replace
 
 from msgspec import structs
 
-from tests.support.scenes import IN_EFFECT, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
+from tests.support.scenes import FREE, IN_EFFECT, OPEN, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
 from tests.support.screen import Stage, lines, showing, text, until
-from tests.support.talk_views import FREE, OPEN
 from voicechat.core import user_events as did
 from voicechat.core.view import View
 from voicechat.engine.link import Meters, SessionShown, Snapshot

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from textual import events
 
-from tests.support.scenes import all_scenes
+from tests.support.scenes import MICS, TALK, all_scenes
 from tests.support.screen import at_rest, change, lines, showing, text, until
-from tests.support.talk_views import MICS, TALK
 from voicechat.core.view import TurnView
 from voicechat.ui.keyboard import KeyboardKnown
 from voicechat.ui.options import UiOptions

@@ -10,9 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from tests.support.fake_engine import FakeEngine
-from tests.support.scenes import ENDS, fill_timeline, happened
+from tests.support.scenes import ENDS, FREE, fill_timeline, happened
 from tests.support.screen import at_rest, lines, showing, until
-from tests.support.talk_views import FREE
 from voicechat.engine.link import Meters, Snapshot
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.lanes import LABEL

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.support.event_rows import rows
-from tests.support.numbers_talk import numbers
+from tests.support.event_rows import numbers, rows
+from tests.support.scenes import FREE, OPEN, PTT
 from tests.support.screen import change, lines, showing, text, until
 from voicechat.core.user_events import RecordingToggled
 from voicechat.core.view import ReplyView, View

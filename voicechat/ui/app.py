@@ -91,6 +91,13 @@ TWICE_WITHIN = 2.0
 
 SEEN_ONLY = (did.DevicesAsked, did.FocusLost)
 """What even a spectator's screen says: it changes nothing of a talk."""
+TOLD: dict[str, did.UserAct] = {
+    "stop": did.StopPressed(),
+    "again": did.AgainPressed(),
+    "end": did.EndAsked(),
+    "new": did.NewAsked(),
+}
+"""What an action says to the engine, and nothing else."""
 BY_HAND = frozenset({"send_event", "resend", "template"})
 """Actions for events written by hand."""
 
@@ -358,8 +365,8 @@ class VoiceChatApp(App[int]):
         self.show_overlay(SettingsScreen, "the settings need")
 
     # the answer and the session
-    def action_stop(self) -> None:
-        self.tell(did.StopPressed())
+    def action_tell(self, what: str) -> None:
+        self.tell(TOLD[what])
 
     async def action_back(self) -> None:
         """Close the topmost thing; if nothing is open, stop the answer."""
@@ -368,7 +375,7 @@ class VoiceChatApp(App[int]):
         if self.talk.consent.asked:
             self.talk.consent.answer("no")
         else:
-            self.action_stop()
+            self.action_tell("stop")
 
     def action_consent(self, word: str) -> None:
         self.talk.consent.answer(word)
@@ -380,15 +387,6 @@ class VoiceChatApp(App[int]):
         ):
             return False
         return bool(self.talk.consent.asked) if action == "consent" else super().check_action(action, parameters)
-
-    def action_again(self) -> None:
-        self.tell(did.AgainPressed())
-
-    def action_end(self) -> None:
-        self.tell(did.EndAsked())
-
-    def action_new(self) -> None:
-        self.tell(did.NewAsked())
 
     # looking
     def action_type(self) -> None:

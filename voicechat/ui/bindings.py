@@ -53,7 +53,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
     Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
     Action("vc.back", "escape", "back", "back, or stop the answer", "TALK", "Back"),
-    Action("vc.stop", "f9", "stop", "stop the answer, anywhere", "TALK", "Stop the answer", everywhere=True),
+    Action("vc.stop", "f9", "tell('stop')", "stop the answer, anywhere", "TALK", "Stop the answer", everywhere=True),
     Action("vc.barge_in", "b", "switch('barge_in')", "barge-in on / off", "TALK", "Barge-in"),
     Action("vc.type", "i", "type", "type a message", "WRITE", "Type a message"),
     Action("vc.events", "f2,e", "events", "watch the events", "LOOK", "Events"),
@@ -143,14 +143,14 @@ ACTIONS: tuple[Action, ...] = (
     Action("vc.allow", "", "consent('once')", "let the tool run", "", "allow: this call of a tool"),
     Action("vc.allow_always", "", "consent('always')", "and each time it is called", "", "allow always: this tool"),
     Action("vc.deny", "", "consent('no')", "do not let the tool run", "", "deny: this call of a tool"),
-    Action("vc.again", "r", "again", "reconnect, or ask again", "LEAVE", "Again"),
-    Action("vc.end", "", "end", "end the session", "", "end: end the session"),
-    Action("vc.new", "", "new", "end it and start afresh", "", "new: end it and start afresh"),
+    Action("vc.again", "r", "tell('again')", "reconnect, or ask again", "LEAVE", "Again"),
+    Action("vc.end", "", "tell('end')", "end the session", "", "end: end the session"),
+    Action("vc.new", "", "tell('new')", "end it and start afresh", "", "new: end it and start afresh"),
     Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", "", "q, and q again: quit"),
     Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", "", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
-_OF_A_PART = re.compile(r"(?:app\.)?(?:switch|view|pane|listed|manual)\(+'(\w+)'")
+_OF_A_PART = re.compile(r"(?:app\.)?(?:switch|tell|view|pane|listed|manual)\(+'(\w+)'")
 
 
 def name_of(action: str) -> str:

@@ -100,22 +100,16 @@ class Composer(Horizontal, Backdrop):
                 self.query_one(MessageField).clear()
                 self.insertion = None
 
-    def watch_insertion(self) -> None:
+    def _changed(self) -> None:
         if self.is_mounted:
             self._arrange()
+
+    watch_insertion = watch_read_only = watch_is_online = _changed
 
     def action_next_role(self) -> None:
         if self.insertion is not None:
             role = ROLES[(ROLES.index(self.insertion.role) + 1) % len(ROLES)]
             self.insertion = replace(self.insertion, role=role)
-
-    def watch_read_only(self) -> None:
-        if self.is_mounted:
-            self._arrange()
-
-    def watch_is_online(self) -> None:
-        if self.is_mounted:
-            self._arrange()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Send what is there; an empty line is not a message."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from textual.reactive import reactive
@@ -19,7 +19,6 @@ from voicechat.ui.wording import assistant_name
 
 COLUMN = 0.16
 """Seconds a column."""
-WIDE_COLUMN = 0.2
 QUIETEST, LOUDEST = -52.0, -10.0
 """dBFS drawn as nothing and as a full cell: speech lies in between."""
 LONGEST = 400
@@ -66,18 +65,16 @@ class Ribbon(Painted):
         """A column was added that is not painted yet."""
 
     def on_mount(self) -> None:
-        """One clock for both widths; the wide ribbon is a little slower than its name says."""
         self.set_interval(COLUMN, self.tick)
 
     def watch_meters(self, meters: Meters) -> None:
         """The loudest moment of a tick is its column."""
-        sent = self.mic.is_on_air
-        self._next = Column(
-            max(self._next.you, height_of(meters.input)),
-            self._next.sent or sent,
-            max(self._next.assistant, height_of(meters.output)),
-            self._next.your_mark,
-            self._next.cut,
+        now = self._next
+        self._next = replace(
+            now,
+            you=max(now.you, height_of(meters.input)),
+            sent=now.sent or self.mic.is_on_air,
+            assistant=max(now.assistant, height_of(meters.output)),
         )
         self._show_column()
 
@@ -89,13 +86,11 @@ class Ribbon(Painted):
     def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
         """A cut is marked where it happened."""
         if new.state != old.state and new.state in ("cut", "stopped"):
-            now = self._next
-            self._next = Column(now.you, now.sent, now.assistant, now.your_mark, True)
+            self._next = replace(self._next, cut=True)
 
     def mark(self, glyph: str) -> None:
         """The server's voice detector spoke: `◆` began, `◇` ended."""
-        now = self._next
-        self._next = Column(now.you, now.sent, now.assistant, glyph, now.cut)
+        self._next = replace(self._next, your_mark=glyph)
 
     def tick(self) -> None:
         """The next column. While nobody looks, every third repaints.

@@ -140,7 +140,7 @@ def complete(text: str, cursor: int, dialect: Dialect) -> Completion:
         shape = Fields({**shape.members, "session": TRANSCRIPTION_SESSION})
     found = _at([shape], place.path)
     if place.is_name:
-        names = dict.fromkeys(name for one in found for name in _names(one) if name not in place.siblings)
+        names = dict.fromkeys(name for one in found for name, _ in _members(one) if name not in (*place.siblings, "[]"))
         return _fitting(place, tuple(names))
     texts = tuple(dict.fromkeys(word for one in found for word in _texts(one)))
     if texts and (place.is_quoted or not place.partial):
@@ -156,48 +156,29 @@ def _fitting(place: Place, words: tuple[str, ...], *, are_bare: bool = False) ->
 def _at(shapes: list[Shape], path: tuple[str, ...]) -> list[Shape]:
     """Every shape that may stand at a path; several where a type decides that is not read."""
     for name in path:
-        shapes = [inner for shape in shapes for inner in _inner(shape, name)]
+        shapes = [inner for shape in shapes for known, inner in _members(shape) if known == name]
     return shapes
 
 
-def _inner(shape: Shape, name: str) -> Iterator[Shape]:
+def _members(shape: Shape) -> Iterator[tuple[str, Shape]]:
+    """What an object may hold, by name; what a list may hold, as `[]`."""
     match shape:
         case Fields(members=members):
-            if name in members:
-                yield members[name]
+            yield from members.items()
         case Tagged(variants=variants):
-            if name == "type":
-                yield Word(tuple(variants))
+            yield "type", Word(tuple(variants))
             for variant in variants.values():
-                yield from _inner(variant, name)
-        case ItemShape() if name == "type":
-            yield Word(shape.kinds)
+                yield from _members(variant)
         case ItemShape():
+            yield "type", Word(shape.kinds)
             for variant in shape.variants:
-                yield from _inner(variant, name)
+                yield from _members(variant)
         case ByKind(table=table, listing=listing):
             for one in (table, listing):
                 if one is not None:
-                    yield from _inner(one, name)
-        case ListOf(inner=inner) if name == "[]":
-            yield inner
-        case _:
-            return
-
-
-def _names(shape: Shape) -> Iterator[str]:
-    match shape:
-        case Fields(members=members):
-            yield from members
-        case Tagged(variants=variants):
-            yield "type"
-            for variant in variants.values():
-                yield from _names(variant)
-        case ItemShape():
-            for variant in shape.variants:
-                yield from _names(variant)
-        case ByKind(table=table) if table is not None:
-            yield from _names(table)
+                    yield from _members(one)
+        case ListOf(inner=inner):
+            yield "[]", inner
         case _:
             return
 
