@@ -175,13 +175,3 @@ async def test_calm_timeline_is_a_page_that_fills_and_turns() -> None:
         assert axis.endswith("now") and len(axis) == LABEL + timeline.frame.column(timeline._painted_now) + 1
         timeline.take_state(page + 1, FREE, Meters())
         assert timeline.end > page + 1
-
-
-async def test_a_wide_name_of_the_assistant_does_not_move_its_lane() -> None:
-    async with opened() as (app, engine, pilot, timeline):
-        view = replace(app.view, connection=replace(app.view.connection, voice="窓際の席を二人で"))
-        engine.deliver(Snapshot(view, Meters(), t=ENDS))
-        await until(pilot, lambda: "窓際の" in "".join(shown(app)))
-        strips = [timeline.render_line(y) for y in range(timeline.size.height)]
-        assert {strip.cell_length for strip in strips} == {timeline.size.width}
-        assert "窓際の" in text(app)

@@ -46,26 +46,6 @@ async def test_the_ribbon_marks_cuts_and_what_went_nowhere() -> None:
         await until(pilot, lambda: "╳" in lines(app)[-6])
 
 
-@each(
-    ("connection", "rtt", "words"),
-    [
-        (OPEN, 0.038, "● connected 38 ms"),
-        (OPEN, 0.42, "▲ slow connection 420 ms"),
-        (replace(OPEN, phase="connecting", seconds=1.2), None, "◌ connecting 1.2 s"),
-        (replace(OPEN, phase="lost", attempts=1, next_try_in=1.4), None, "▲ connection lost · try 2 in 1.4 s"),
-        (replace(OPEN, phase="connecting", lost_for=0.4, attempts=3), None, "▲ connection lost · try 3 now"),
-        (replace(OPEN, phase="lost", lost_for=9.0), None, "✕ disconnected"),
-        (replace(OPEN, phase="connecting", lost_for=0.1, rolls_over=True), None, "◌ changing sessions"),
-        (replace(OPEN, phase="refused", attempts=2, next_try_in=4.2), None, "▲ not connected · try 3 in 4 s"),
-        (replace(OPEN, phase="refused"), None, "✕ refused"),
-        (replace(OPEN, phase="ended"), None, "○ closed"),
-    ],
-)
-def test_the_header_tells_how_the_line_is(connection: object, rtt: float | None, words: str) -> None:
-    glyph, _, said = connection_words(connection, rtt, long=True)  # type: ignore[arg-type]
-    assert f"{glyph} {said}" == words
-
-
 async def test_connection_and_reply_state_are_readable_at_every_width() -> None:
     async with showing("line-lost", (60, 24)) as stage:
         for width in (60, 70, 80, 100, 120, 180):
