@@ -213,7 +213,7 @@ def stutter_hints(machine: Machine, times: int, every: float) -> list[str]:
         run(machine, every)
         machine.device.call(flags=OUTPUT_UNDERFLOW)
         machine.check()
-    return [told.hint for told in machine.facts if isinstance(told, fact.DeviceHint) and "stutters" in told.reason]
+    return [told.hint for told in machine.facts if isinstance(told, fact.DeviceHint) and "dropouts" in told.reason]
 
 
 def test_only_a_response_that_stutters_is_reported_once_with_its_cure(machine: Machine) -> None:

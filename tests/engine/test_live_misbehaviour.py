@@ -37,7 +37,7 @@ AT_ITS_END = {"closed_and_stays", "gone_without_a_word", "closed_remote_hangup",
 WEBSOCKET_ONLY = set(IN_THE_TALK) - ON_ITS_WAY - AT_ITS_END
 """What an event says is read by the same code over both; a data channel carries no message of more than 256 KiB."""
 EXPECTED = {
-    "refused_401": "wants a key",
+    "refused_401": "needs a key",
     "refused_404": "no such model",
     "refused_429": "refusing calls for now",
     "refused_500": "an internal error",

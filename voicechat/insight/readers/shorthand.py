@@ -79,7 +79,7 @@ _COMPLETED = re.compile(r"^\W{1,4}(?:\w{1,12} )?(completed|failed)\b")
 _OUTPUTS = re.compile(r"\boutput(?:s|_count|_items|_length)?\W{1,4}(\d{1,3})\b|\boutput\W{1,3}(\[\])")
 _REASON = re.compile(r"\b(turn_detected|client_cancelled|max_output_tokens|content_filter)\b")
 _CODE = re.compile(r"\bcode\W{1,4}([a-z][a-z_]{4,60})\b")
-_QUOTED = re.compile(r"(?:^|[\s:：=])\s*[\"'“「]")
+_QUOTED = re.compile(r"(?:^|[\s:：=])[\"'“「]")
 """Before the words behind the name, where no field is named."""
 _SAID = re.compile(r"\b(?:transcript|text|delta)\W{1,4}[\"'“「]?")
 _FREE = re.compile(r"^\s*[:：=]\s+(?=[^\W\d_]\S* \S)")
