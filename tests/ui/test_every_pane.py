@@ -11,11 +11,13 @@ import pytest
 from tests.support.event_rows import talk_rows
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import FINDINGS, FREE, HOSTILE, HOSTILE_FINDING, OPEN, SESSION, SILENCE, TALK, session_of
-from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until
+from tests.support.screen import at_rest, change, control_characters, lines, records_of, showing, text, until
 from voicechat.core.view import TurnView, View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, EventRow, Numbers, SessionShown
 from voicechat.insight.metrics.ledger import Ledger
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
+from voicechat.ui.screens.overlays import Overlay
 from voicechat.ui.widgets.deck import Deck
 
 SIZES = ((60, 16), (80, 24), (120, 36), (180, 50))
@@ -49,6 +51,20 @@ async def test_the_deck_stays_where_it_is_below_every_pane_at_every_size() -> No
                 await pilot.press("escape")
                 await until(pilot, lambda title=title: title not in text(app))  # type: ignore[misc]
         assert not engine.sent or {type(one).__name__ for one in engine.sent} == {"DevicesAsked"}
+
+
+async def test_the_header_and_the_deck_stay_in_sight_beside_textuals_own_widgets() -> None:
+    """A pilot leaves out tooltip and notifications, which a terminal has."""
+    app = VoiceChatApp(FakeEngine(records_of("talk")), UiOptions())
+    async with app.run_test(size=(80, 24), tooltips=True, notifications=True) as pilot:
+        await until(pilot, lambda: app.view.mic.is_on_air)
+        for key in ("d", "f4", "c", "question_mark"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(app.screen, Overlay))
+            await at_rest(pilot)
+            box = app.screen.children[-1].region
+            assert 1 <= box.y and box.bottom <= app.talk.query_one(Deck).region.y, (key, box)
+            await pilot.press("escape")
 
 
 def hostile_session() -> SessionShown:

@@ -60,7 +60,8 @@ class Overlay(Screen[None]):
 
     def _fit(self) -> None:
         # A margin of the box, not a padding of the screen: that would move what is seen through its background.
-        main, box = self.talk.query_one("#main").region, self.children[0]
+        # The last child: outside of tests Textual puts its own (tooltip, notifications) before ours.
+        main, box = self.talk.query_one("#main").region, self.children[-1]
         margin = (main.y, 0, max(0, self.talk.size.height - main.bottom), 0)
         if tuple(box.styles.margin) != margin:
             box.styles.margin = margin
