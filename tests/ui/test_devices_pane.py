@@ -16,7 +16,7 @@ from voicechat.core.view import View
 from voicechat.engine.link import DeviceRow, Devices, DeviceSide, Meters, Snapshot, SoundFacts
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.options import UiOptions
-from voicechat.ui.screens.devices import blocks
+from voicechat.ui.screens.devices import DevicesScreen, blocks
 
 SIZES = [(60, 16), (80, 24), (120, 36), (180, 50)]
 
@@ -158,3 +158,14 @@ async def test_until_the_list_has_come_it_says_that_it_is_looking_and_not_none()
         engine.deliver(DEVICES)
         await until(pilot, lambda: "none: you only type" in text(app))
         assert "looking" not in text(app)
+
+
+async def test_the_cursor_begins_at_the_chosen_device_however_late_the_list_comes() -> None:
+    async with showing("talk", (120, 36)) as (app, engine, pilot):
+        await pilot.press("d")
+        await until(pilot, lambda: "looking for devices …" in text(app))
+        engine.deliver(structs.replace(DEVICES, mics=structs.replace(DEVICES.mics, wish="Blue Yeti")))
+        await until(pilot, lambda: "none: you only type" in text(app))
+        screen = app.screen
+        assert isinstance(screen, DevicesScreen)
+        assert screen.listed.current == "mic Blue Yeti"

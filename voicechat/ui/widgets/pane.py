@@ -76,6 +76,8 @@ class PickList(OptionList):
         self._choices = choices
         self._shown: list[tuple[str, list[Strip]]] = []
         self._is_asked = False
+        self._placed = ""
+        """Key of the option where the cursor was put here; the user has moved it if it is elsewhere."""
         self.start = ""
         """Key of the option where the cursor is at first; the first one where there is none."""
 
@@ -114,7 +116,10 @@ class PickList(OptionList):
         self.set_options(Option(_Rows(strips), disabled=not key) for key, strips in made)
         self.action_first()
         self.move_to(self.start)
-        self.move_to(current)
+        if current == self._placed:
+            self._placed = self.current
+        else:
+            self.move_to(current)
 
     def on_resize(self) -> None:
         self.refill()
