@@ -20,6 +20,10 @@ if sys.platform != "linux":
     pytest.skip("other systems make their audio threads urgent themselves", allow_module_level=True)
 
 
+BEFORE = os.sched_getscheduler(0)
+"""The scheduling policy of this thread, which is to be the same after each use."""
+
+
 def is_allowed() -> bool:
     """Root in a container may lack the right."""
     with urgent_threads() as is_urgent:
@@ -42,30 +46,28 @@ def threads() -> set[int]:
 
 
 @pytest.fixture(autouse=True)
-def unchanged() -> Iterator[int]:
-    """The scheduling policy of this thread, which is the same afterwards."""
-    before = os.sched_getscheduler(0)
-    yield before
-    assert os.sched_getscheduler(0) == before
+def unchanged() -> Iterator[None]:
+    yield
+    assert os.sched_getscheduler(0) == BEFORE
 
 
 @only_where_allowed
-def test_only_threads_that_begin_inside_are_urgent(unchanged: int) -> None:
+def test_only_threads_that_begin_inside_are_urgent() -> None:
     with pytest.raises(ValueError, match="refused"), urgent_threads() as is_urgent:
         assert is_urgent
         assert policy_of_a_thread_that_begins_here() == os.SCHED_RR
         raise ValueError("refused")
-    assert policy_of_a_thread_that_begins_here() == os.sched_getscheduler(0) == unchanged
+    assert policy_of_a_thread_that_begins_here() == BEFORE
 
 
-def test_a_system_that_refuses_is_no_reason_to_fail(unchanged: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_refuses_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(who: int, policy: int, parameters: os.sched_param) -> None:
         raise PermissionError(1, "not permitted")
 
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     with urgent_threads() as is_urgent:
         assert not is_urgent
-        assert policy_of_a_thread_that_begins_here() == unchanged
+        assert policy_of_a_thread_that_begins_here() == BEFORE
 
 
 @only_where_allowed
