@@ -97,3 +97,9 @@ def test_a_late_answer_is_marked() -> None:
     late = reply_words(scene(View(reply=ReplyView("ready", last_latency=1.31), connection=OPEN)))
     soon = reply_words(scene(View(reply=ReplyView("speaking", last_latency=0.38), connection=OPEN)))
     assert (late.second, soon.second) == ("last answer ▲ +1.31 s", "first sound +380 ms")
+
+
+@each(("state", "words"), [("thinking", "about to speak"), ("speaking", "is speaking"), ("finishing", "is speaking")])
+def test_a_mic_closed_for_an_answer_says_speaking_only_once_it_is_heard(state: ReplyState, words: str) -> None:
+    for mic in (MICS["half-duplex"]().mic, MICS["barge-in-ready"]().mic):
+        assert words in mic_words(scene(View(mic=mic, reply=ReplyView(state, 1.0), connection=OPEN))).sentence

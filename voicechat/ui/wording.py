@@ -228,10 +228,10 @@ SENTENCES: Mapping[MicState, tuple[str, str]] = {
     "muted": ("by you · {mute} opens it again", "{ptt} does not override a mute"),
     "paused": ("paused by you · {ptt} opens it again", "{used}"),
     "barge-in-ready": (
-        "{voice} is speaking · talk over it to cut in",
+        "{speaks} · talk over it to cut in",
         "held until voice is confirmed · {back} stops the answer",
     ),
-    "half-duplex": ("{voice} is speaking · opens 0.3 s after the last sound", "{half} · {back} stops the answer"),
+    "half-duplex": ("{speaks} · opens 0.3 s after the last sound", "{half} · {back} stops the answer"),
     "restoring": ("opens in {remaining:.1f} s", "waiting for the last echo to fade"),
     "idle": ("push-to-talk: hold {ptt} to speak", "{in_use} · {echo} · {release}"),
     "thinking": ("{voice} is thinking · cut in any time", "push-to-talk: hold {ptt} to speak"),
@@ -289,6 +289,7 @@ def _values(scene: Scene) -> Mapping[str, object]:
     names = ("ptt", "mute", "back", "type", "again", "devices", "commands")
     return {name: key.of(name) for name in names} | {
         "voice": scene.voice,
+        "speaks": f"{scene.voice} is {'about to speak' if scene.reply.state == 'thinking' else 'speaking'}",
         "seconds": mic.seconds,
         "flat": max(mic.seconds, 5),
         "remaining": mic.remaining or 0.3,
