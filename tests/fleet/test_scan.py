@@ -7,14 +7,18 @@ import itertools
 import json
 import os
 import random
-import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.bench.bench_fleet import write_corpus, write_tape
+from tests.support.processes import is_running, needs_proc
+from tests.support.vaudio import until
 from voicechat.cli.diagnose import diagnose_command
 from voicechat.errors import ConfigError
 from voicechat.fleet import engines
@@ -29,7 +33,7 @@ pytest.importorskip("duckdb")
 def here(batches: Sequence[Batch]) -> Iterator[Read]:
     """The rows of each file, without another process."""
     for batch in batches:
-        yield from map(engines._decode, read_batch(batch))
+        yield from map(engines.decode, read_batch(batch))
 
 
 def scanned(*sources: Path, out: Path, engine: engines.Engine = here) -> Scanned:
@@ -173,31 +177,50 @@ def test_the_order_of_reading_changes_no_byte(corpus: Path, whole: Path, tmp_pat
 
 
 def test_worker_processes_give_the_same_tables_though_one_is_killed(
-    corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: Path, whole: Path, tmp_path: Path
 ) -> None:
-    started: list[int] = []
-    begin = engines._Worker.__init__
-
-    def noted(self: engines._Worker) -> None:
-        begin(self)
-        started.append(self._process.pid)
-
     def one_killed(batches: Sequence[Batch]) -> Iterator[Read]:
         for count, result in enumerate(local(2)(batches)):
             if count == 5:
-                os.kill(started[0], signal.SIGKILL)
+                active_children()[0].kill()
             yield result
 
-    monkeypatch.setattr(engines._Worker, "__init__", noted)
     scanned(corpus, out=tmp_path / "out", engine=one_killed)
     assert digests(tmp_path / "out") == digests(whole)
 
 
-def test_a_file_that_kills_its_reader_twice_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")  # every worker dies at once
-    results = dict(local(1)([(str(tmp_path / "a.log"), str(tmp_path / "b.log"))]))
-    reasons = {Path(path).name: rows["sessions"][0][1] for path, rows in results.items()}
-    assert reasons == dict.fromkeys(("a.log", "b.log"), "its reader died 2 times: status 1")
+def test_a_file_that_kills_its_reader_is_a_row_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        write_tape(tmp_path / "tapes", number)
+    paths = files_in([str(tmp_path / "tapes")])
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        f"sys.addaudithook(lambda event, of: os._exit(7) if event == 'open' and str(of[0]) == {paths[1]!r} else None)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    results = dict(local(1)([tuple(paths)]))
+    reasons = [results[path]["sessions"][0][1] for path in paths]
+    assert reasons[0] is reasons[2] is None and reasons[1].startswith("its reader died twice")
+
+
+@needs_proc
+def test_the_workers_of_a_scan_end_with_it(corpus: Path, tmp_path: Path) -> None:
+    code = (
+        "import os, sys\nfrom multiprocessing import active_children\nfrom voicechat.fleet.engines import local\n"
+        "if __name__ == '__main__':\n"
+        "    for _ in local(2)([(one,) for one in sys.argv[1:] * 20]):\n"
+        "        print(*(child.pid for child in active_children()), flush=True)\n"
+    )
+    (tmp_path / "scan.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "scan.py"), *files_in([str(corpus)])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as scanning:
+        assert scanning.stdout is not None
+        workers = [int(pid) for pid in scanning.stdout.readline().split()]
+        scanning.kill()
+    assert workers
+    until(lambda: not any(map(is_running, workers)), 10.0, "workers outlive the scan that was killed")
 
 
 def test_sources_are_walked_and_scans_and_other_files_of_a_tape_are_not(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.bench.bench_fleet import write_tape
 from tests.support.each import each
 from voicechat.cli.main import run_cli
 from voicechat.errors import ConfigError
-from voicechat.fleet.engines import _decode, read_batch
+from voicechat.fleet.engines import decode, read_batch
 from voicechat.fleet.page import page_of
 from voicechat.fleet.scan import scan
 from voicechat.fleet.tables import Tables, compare, wilson
@@ -29,7 +29,7 @@ def scanned(sources: list[Path], out: Path) -> Path:
     scan(
         [str(one) for one in sources],
         out,
-        lambda batches: (_decode(one) for batch in batches for one in read_batch(batch)),
+        lambda batches: (decode(one) for batch in batches for one in read_batch(batch)),
         lambda told, last: None,
         clock=lambda: float(next(ticks)),
     )
