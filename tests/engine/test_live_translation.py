@@ -16,8 +16,8 @@ from tests.engine.translation_service import FRAME_BYTES, TranslationService
 from tests.support.command import KEY
 from tests.support.peers import Pcm, eventually
 from voicechat.audio.files import read_wav
-from voicechat.cli.diagnose import report_of
 from voicechat.core.user_events import TextEntered
+from voicechat.journal.reports import report_of
 
 
 def beep(seconds: float) -> Pcm:

@@ -176,9 +176,7 @@ def test_the_order_of_reading_changes_no_byte(corpus: Path, whole: Path, tmp_pat
     assert digests(tmp_path / "out") == digests(whole)
 
 
-def test_worker_processes_give_the_same_tables_though_one_is_killed(
-    corpus: Path, whole: Path, tmp_path: Path
-) -> None:
+def test_worker_processes_give_the_same_tables_though_one_is_killed(corpus: Path, whole: Path, tmp_path: Path) -> None:
     def one_killed(batches: Sequence[Batch]) -> Iterator[Read]:
         for count, result in enumerate(local(2)(batches)):
             if count == 5:

@@ -18,12 +18,11 @@ from voicechat import exit_codes
 from voicechat.cli.tapes import tape_named
 from voicechat.errors import TapeError
 from voicechat.insight.consequences import Cause
-from voicechat.insight.readers.log import Reading, read_log
-from voicechat.insight.records import Evidence, Finding, Record
-from voicechat.insight.report import Report, as_plain, diagnose, of_sound, times_of, with_quotes, with_sound
-from voicechat.insight.sound_against_events import Story, disagreements, story_of
-from voicechat.insight.two_tracks import FRAME, TurnTaking, sound_findings, turn_taking
-from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE
+from voicechat.insight.records import Evidence, Finding
+from voicechat.insight.report import Report, as_plain, diagnose, of_sound, times_of, with_quotes
+from voicechat.insight.two_tracks import TurnTaking
+from voicechat.journal.reports import LOGS, report_of, sound_of
+from voicechat.journal.tape import EVENTS_FILE
 from voicechat.ui.sanitise import clean
 
 SIGNS = {"error": "✗", "warning": "!", "info": "·"}
@@ -218,9 +217,6 @@ def _folded_comment(line: str, width: int) -> Iterator[str]:
 
 
 FOUND = exit_codes.FAILED_TURN
-LOGS = {".jsonl", ".json", ".log", ".txt", ".har", ".ndjson"}
-"""Endings of the files that are read out of a folder."""
-STEREO = "give a 16-bit stereo WAV, user left, assistant right; ffmpeg -i yours -c:a pcm_s16le out.wav makes 16 bits"
 QUIET = 1.0
 """Seconds after which the reader says how far it is."""
 EVERY = 0.5
@@ -247,7 +243,7 @@ def diagnose_command(
             if is_sound:
                 reports.append(of_sound(name, sound_of(Path(name)), min_confidence))
             else:
-                reports += [report_of(path, min_confidence) for path in logs_in(name)]
+                reports += [_report_of(path, min_confidence) for path in logs_in(name)]
         except TapeError as error:
             unread = True
             print(f"voicechat: {error}", file=sys.stderr)
@@ -260,34 +256,6 @@ def diagnose_command(
     if unread:
         return exit_codes.USAGE
     return exit_codes.DONE if all(report.is_healthy for report in reports) else FOUND
-
-
-def sound_of(path: Path) -> TurnTaking:
-    """Turn taking in a 16-bit stereo WAV, the user left, the assistant right. Raises TapeError for any other file."""
-    from voicechat.journal.tape_sound import SoundFile
-
-    try:
-        sound = SoundFile(path)
-    except TapeError as error:
-        why = error.__cause__.strerror if isinstance(error.__cause__, OSError) else error.__cause__
-        raise TapeError(f"cannot read {clean(str(path))}: {why}", hint=STEREO) from error
-    if sound.channels != 2:
-        raise TapeError(f"{clean(str(path))} has one channel", hint=STEREO)
-    return turn_taking(*sound.levels(0.0, sound.length, every=FRAME))
-
-
-def sound_report(tape: Path) -> tuple[list[Finding], TurnTaking]:
-    """What is wrong with a tape's sound, alone and against its events; and who spoke when.
-
-    Raises TapeError for a tape without readable sound.
-    """
-    heard = sound_of(tape / AUDIO_FILE)
-    return sound_findings(heard) + disagreements(heard, _story(tape / EVENTS_FILE)), heard
-
-
-def _story(events: Path) -> Story:
-    with events.open("rb") as stream:
-        return story_of(read_log(stream, Reading()))
 
 
 def logs_in(name: str) -> list[str]:
@@ -310,48 +278,12 @@ def logs_in(name: str) -> list[str]:
     return tapes + logs
 
 
-def report_of(
-    name: str,
-    least: float = 0.0,
-    *,
-    also: Callable[[Record, Reading], None] | None = None,
-    notes: list[str] | None = None,
-) -> Report:
-    """One log or tape, diagnosed. `also` sees its records; with `notes` nothing is printed, but put there.
-
-    Raises TapeError for a file that cannot be read.
-    """
+def _report_of(name: str, least: float) -> Report:
     if name == "-":
         pasted = _pasted()
         report = diagnose(io.BytesIO(pasted), "standard input", least=least, told=_teller("standard input"))
         return with_quotes(report, io.BytesIO(pasted))
-    try:
-        with Path(name).open("rb") as stream:
-            told = _teller(name) if notes is None else lambda events: None
-            report = diagnose(stream, name, least=least, told=told, also=also)
-            if report.causes and stream.seekable():
-                stream.seek(0)
-                report = with_quotes(report, stream)
-        is_tape = Path(name).name == EVENTS_FILE
-        return _with_audio(report, Path(name).parent / AUDIO_FILE, least, notes) if is_tape else report
-    except OSError as error:
-        hint = "give a log, a tape, or -; list your tapes: voicechat history"
-        raise TapeError(f"cannot read {clean(name)}: {error.strerror}", hint=hint) from error
-
-
-def _with_audio(report: Report, audio: Path, least: float, notes: list[str] | None) -> Report:
-    """A tape's report with its audio in it; without a file, or with an unreadable one, the events stand alone."""
-    if not audio.is_file():
-        return report
-    try:
-        return with_sound(report, sound_of(audio), least, _story(audio.with_name(EVENTS_FILE)))
-    except TapeError as error:
-        note = f"{error.message}; its events are judged without it"
-        if notes is None:
-            print(f"voicechat: {note}", file=sys.stderr)
-        else:
-            notes.append(note)
-        return report
+    return report_of(name, least, told=_teller(name), note=lambda note: print(f"voicechat: {note}", file=sys.stderr))
 
 
 def _pasted() -> bytes:

@@ -103,8 +103,8 @@ def compare_command(a: Path, b: Path, every: bool, as_json: bool) -> None:
     columns = ("", "what", "A", "95 %", "B", "95 %", "B - A, 95 %")
     _print_table(columns, [_changed(one) for one in shown])
     print(
-        f"{len(changes)} compared, {sum(one.is_sure for one in changes)} surely changed (*). Shares: Wilson, their "
-        "difference Newcombe; others: bootstrap of whole sessions.\n"
+        f"{len(changes)} compared, {sum(one.is_sure for one in changes)} surely changed (*). Shares: Wilson; "
+        "percentiles: Woodruff, by whole sessions; differences: Newcombe.\n"
         f"Of {len(changes)} that are the same, about {len(changes) * 0.05:.1f} would look changed by chance.",
         file=sys.stderr,
     )

@@ -21,7 +21,6 @@ from typing import Any
 from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
-from voicechat.cli.diagnose import sound_report
 from voicechat.cli.run import GOODBYE_WAIT, Progress, deny_the_unallowed, print_json
 from voicechat.config.load import load_settings
 from voicechat.config.locations import spoken_words_dir
@@ -30,6 +29,7 @@ from voicechat.core.user_events import EndAsked
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, FromEngine, Goodbye
 from voicechat.errors import ConfigError, TapeError
+from voicechat.journal.reports import sound_report
 from voicechat.scripting.judging import TalkObserver, Verdict, judge_sound
 from voicechat.scripting.model import Script, Sound, SoundExpectation
 from voicechat.scripting.playing import (

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from voicechat import __version__
 from voicechat.config.otlp import otlp_endpoint
@@ -41,41 +41,18 @@ LOOK = 0.5
 """Seconds between looks for turns that are over."""
 
 
-class _Ids(IdGenerator):
-    """The ids of the span that is being made."""
-
-    trace = span = 0
-
-    def generate_span_id(self) -> int:
-        return self.span
-
-    def generate_trace_id(self) -> int:
-        return self.trace
-
-
-class _ToldOnce(SpanExporter):
+class _Exporter(OTLPSpanExporter):
     """The SDK's exporter; the first failure is told."""
 
     def __init__(self, url: str, notice: Callable[[str], object]) -> None:
-        self._exporter = OTLPSpanExporter(url)
-        self._probe = OTLPSpanExporter(url, timeout=PROBE)
+        super().__init__(url)
         self._notice: Callable[[str], object] | None = notice
         parts = urlsplit(url)
         self._where = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
         self.works = False
 
-    def probe(self) -> None:
-        """An empty request: what is wrong is told at the start of a talk, not behind its end."""
-        self._judge(self._probe.export(()))
-        self._probe.shutdown()
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        return self._judge(self._exporter.export(spans))
-
-    def shutdown(self) -> None:
-        self._exporter.shutdown()
-
-    def _judge(self, result: SpanExportResult) -> SpanExportResult:
+    def export(self, spans: Sequence[ReadableSpan], exporter: SpanExporter | None = None) -> SpanExportResult:
+        result = super().export(spans) if exporter is None else exporter.export(spans)
         self.works = result is SpanExportResult.SUCCESS
         if not self.works and self._notice is not None:
             notice, self._notice = self._notice, None
@@ -87,44 +64,51 @@ class OtlpExporter:
     """`send` spans of any session, `close` at the end. Requests are made by threads of their own."""
 
     def __init__(self, settings: Settings, notice: Callable[[str], object]) -> None:
-        """`notice` gets, once and on any thread, that the collector takes nothing. Raises ConfigError."""
+        """`notice` gets, once and on any thread, that the collector takes nothing. Raises ConfigError.
+
+        An empty request tells at the start of a talk what is wrong, and not behind its end.
+        """
         url = otlp_endpoint(settings, os.environ)
         log = logging.getLogger("opentelemetry")
         log.propagate, log.handlers = False, [logging.NullHandler()]
-        self._ids = _Ids()
-        self._provider = TracerProvider(
-            resource=Resource.create(dict(MADE_BY)), shutdown_on_exit=False, id_generator=self._ids
-        )
-        self._target = _ToldOnce(url, notice)
-        self._provider.add_span_processor(BatchSpanProcessor(self._target))
-        self._tracer = self._provider.get_tracer("voicechat", __version__)
-        threading.Thread(target=self._target.probe, name="otlp-probe", daemon=True).start()
+        self._provider = TracerProvider(resource=Resource.create(dict(MADE_BY)), shutdown_on_exit=False)
+        self._is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._exporter = _Exporter(url, notice)
+        self._queue = BatchSpanProcessor(self._exporter)
+        probe = OTLPSpanExporter(url, timeout=PROBE)
+        threading.Thread(target=self._exporter.export, args=((), probe), name="otlp-probe", daemon=True).start()
 
     def send(self, spans: Sequence[Span]) -> None:
         """Queue them. Event loop only."""
-        for span in spans:
-            self._ids.trace, self._ids.span = int(span.trace_id, 16), int(span.span_id, 16)
-            sampled = self._provider.sampler.should_sample(None, self._ids.trace, span.name).decision.is_sampled()
+        for span in () if self._is_disabled else spans:
+            trace = int(span.trace_id, 16)
+            sampled = self._provider.sampler.should_sample(None, trace, span.name).decision.is_sampled()
             flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
-            up = SpanContext(self._ids.trace, int(span.parent_id or "0", 16), is_remote=False, trace_flags=flags)
-            made = self._tracer.start_span(
-                span.name,
-                set_span_in_context(NonRecordingSpan(up)),
-                SpanKind[span.kind.upper()],
-                span.attributes,
-                start_time=span.start,
+            own, parent = (
+                SpanContext(trace, int(id, 16), is_remote=False, trace_flags=flags) if id else None
+                for id in (span.span_id, span.parent_id)
             )
-            for at, name, facts in span.events:
-                made.add_event(name, facts, at)
-            if span.failed:
-                made.set_status(StatusCode.ERROR)
-            made.end(span.end)
+            self._queue.on_end(
+                ReadableSpan(
+                    span.name,
+                    own,
+                    parent,
+                    self._provider.resource,
+                    span.attributes,
+                    [Event(name, facts, at) for at, name, facts in span.events],
+                    kind=SpanKind[span.kind.upper()],
+                    status=Status(StatusCode.ERROR if span.failed else StatusCode.UNSET),
+                    start_time=span.start,
+                    end_time=span.end,
+                    instrumentation_scope=InstrumentationScope("voicechat", __version__),
+                )
+            )
 
     def close(self) -> None:
         """Send what is left, for `FLUSH` seconds at most; a collector that takes nothing is not waited for."""
-        closing = threading.Thread(target=self._provider.shutdown, name="otlp-flush", daemon=True)
+        closing = threading.Thread(target=self._queue.shutdown, name="otlp-flush", daemon=True)
         closing.start()
-        closing.join(FLUSH if self._target.works else FLUSH / 4)
+        closing.join(FLUSH if self._exporter.works else FLUSH / 4)
 
 
 class SessionTrace:

@@ -3,15 +3,13 @@
 `rows` makes the rows of one file, `engines` says who does it (processes, or a Ray cluster), `scan` keeps the tables,
 `tables` asks and compares, `page` shows. A session needs nothing of another one, so the work splits by file.
 
-GPT-Live's own events make no turns here yet: a tape has them as they came, and only local events time them.
-
 ## A thousand times more, on paper
 
 Ten million tapes with ten billion events. Bytes and CPU are measured by `tests/bench/bench_fleet.py` over 1,000 tapes
 on two busy cores; what is marked ~ is reckoned and not measured.
 
 * **Bytes.** A tape of 1,000 events has some 265 kB (input lines and effects included, sound apart): 2.7 TB to read. A
-  tape's rows take about 1 kB in the tables (zstd), and as much again in the segments: 2 x 10 GB to keep.
+  tape's rows take about 1 kB in the tables (zstd), and more in the database: some 10 GB each.
 * **Core-hours.** 31 us of CPU an event where ten others want the two cores, all processes included: 86 core-hours,
   ~80 minutes on 64 such cores. 2.7 TB in that time are ~560 MB/s: fine on object storage, on one disk the disk is the
   limit. Sound (`audio.wav`, 350 MB an hour of talk) is read too where it is there: then it is most of the bytes.
@@ -23,6 +21,5 @@ on two busy cores; what is marked ~ is reckoned and not measured.
   workers on it is the limit; more scans side by side, one a folder, and `read_parquet('*/turns.parquet')` over all.
   (4) One huge tape is read by one worker: an hour's talk of 300 events a second takes ~30 s, a day's ~12 minutes.
 * **What does not.** Questions: DuckDB reads only the columns that are asked; 200 million turns of one column are ~1.6
-  GB. What breaks before them is `compare`: it holds every turn's wait in Python, ~20 GB; compare a sample of
-  sessions.
+  GB. What breaks before them is `compare`, which ranks every turn's wait in memory; compare a sample of sessions.
 """

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
@@ -81,16 +80,11 @@ def page_of(tables: Tables, title: str) -> str:
 
 def _causes(tables: Tables, judged: int) -> Markup:
     rows = tables.all(
-        "SELECT code, any_value(severity ORDER BY file, place), any_value(title ORDER BY file, place), "
-        "count(DISTINCT file) AS many FROM findings WHERE follows IS NULL GROUP BY code ORDER BY many DESC, code"
+        "SELECT code, arg_min(severity, file), arg_min(title, file), count(*) AS many, "
+        f"list((file, line) ORDER BY confidence DESC, file)[:{EXAMPLES}] FROM (SELECT code, file, min(line) AS line, "
+        "max(confidence) AS confidence, arg_min(severity, place) AS severity, arg_min(title, place) AS title "
+        "FROM findings WHERE follows IS NULL GROUP BY code, file) GROUP BY code ORDER BY many DESC, code"
     )
-    examples: dict[str, list[tuple[str, int | None]]] = {}
-    for code, file, line in tables.all(
-        "SELECT code, file, line FROM (SELECT code, file, min(line) AS line, "
-        "row_number() OVER (PARTITION BY code ORDER BY max(confidence) DESC, file) AS rank FROM findings "
-        f"WHERE follows IS NULL GROUP BY code, file) WHERE rank <= {EXAMPLES} ORDER BY code, rank"
-    ):
-        examples.setdefault(code, []).append((file, line))
     if not rows:
         return el("p", "Nothing was found.")
     return el(
@@ -101,9 +95,9 @@ def _causes(tables: Tables, judged: int) -> Markup:
                 el("td", SEVERITIES.get(severity, ""), " ", el("code", code), el("div", title, class_="quiet")),
                 el("td", f"{many:,}", el("div", f"{many / judged:.2%}", class_="quiet"), class_="n"),
                 el("td", _bar(many, judged)),
-                el("td", (el("div", _link(*one), class_="quiet") for one in examples[code])),
+                el("td", (el("div", _link(*one), class_="quiet") for one in examples)),
             )
-            for code, severity, title, many in rows
+            for code, severity, title, many, examples in rows
         ),
     )
 
@@ -126,21 +120,13 @@ def _link(file: str, line: int | None) -> Markup:
 
 
 def _latencies(tables: Tables) -> Iterator[Markup]:
-    for column in LATENCIES:
-        count, median, late, most = tables.all(
-            f"SELECT count({column}), quantile_cont({column}, 0.5), quantile_cont({column}, 0.95), "
-            f"quantile_cont({column}, 0.99) FROM turns"
-        )[0]
-        if not count:
-            continue
-        top = max(0.1, math.ceil(most * 10) / 10)
-        bins = dict(
-            tables.all(
-                f"SELECT least({BINS - 1}, floor({column} / {top} * {BINS})::BIGINT) AS bin, count(*) FROM turns "
-                f"WHERE {column} IS NOT NULL GROUP BY bin"
-            )
-        )
-        yield el("h3", TITLES[column])
+    for what, count, median, late, most, top, bins in tables.all(
+        "WITH tops AS (SELECT what, count(*), quantile_cont(seconds, 0.5), quantile_cont(seconds, 0.95), "
+        "quantile_cont(seconds, 0.99) AS most, greatest(0.1, ceil(most * 10) / 10) AS top FROM waits GROUP BY what) "
+        f"FROM (SELECT tops.*, histogram(least({BINS - 1}, floor(seconds / top * {BINS})::INT)) FROM tops JOIN waits "
+        f"USING (what) GROUP BY ALL) ORDER BY list_position({list(LATENCIES)}, what)"
+    ):
+        yield el("h3", TITLES[what])
         told = f"{count:,} turns: median {median:.2f} s, p95 {late:.2f} s, p99 {most:.2f} s; longer: in the last bar"
         yield el("p", told, class_="quiet")
         yield _histogram(bins, top, (("median", median), ("p95", late)))

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from voicechat.cli.diagnose import report_of
 from voicechat.errors import TapeError
 from voicechat.insight.metrics.prices import Cost, Usage, cost_of, price_of, read_usage
 from voicechat.insight.metrics.turns import TurnClock, TurnNumbers
@@ -23,6 +22,7 @@ from voicechat.insight.report import MOST_STREAMS, Report, as_plain, times_of
 from voicechat.insight.run import RUNS
 from voicechat.insight.session_model import SessionModel
 from voicechat.journal.redact import without_keys
+from voicechat.journal.reports import report_of
 from voicechat.journal.tape import AUDIO_FILE, EVENTS_FILE, read_lines
 from voicechat.protocol.live import LiveSession
 
@@ -111,7 +111,7 @@ def rows_of(path: str) -> Rows:
     stamp, size = stamp_of(path)  # before it is read: what is written meanwhile is seen the next time
     watch, notes = _Watch(), list[str]()
     try:
-        report = report_of(path, also=watch.take, notes=notes)
+        report = report_of(path, also=watch.take, note=notes.append)
         rows = watch.rows(report)
         session = _session(path, report, watch, rows)
     except TapeError as error:

@@ -3,8 +3,7 @@
 In the folder of a scan:
 
     sessions.parquet turns.parquet findings.parquet tools.parquet errors.parquet usage.parquet      sorted by file
-    segments/000000/...      the same tables as far as they were read at once; a scan that is killed goes on from here
-    fleet.json               marks the folder, and says which version wrote it
+    fleet.duckdb        the same rows as far as they were read; a scan that is killed goes on from here
 
 Every row depends on its file alone, and the tables are sorted by file and place: who read it, in which order and after
 how many interruptions changes no byte of them.
@@ -12,36 +11,32 @@ how many interruptions changes no byte of them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voicechat import __version__
-from voicechat.cli.diagnose import LOGS
 from voicechat.errors import ConfigError
 from voicechat.fleet.engines import Batch, Engine
 from voicechat.fleet.rows import TABLES, Rows, stamp_of
-from voicechat.journal.locks import lock
+from voicechat.journal.reports import LOGS
 from voicechat.journal.tape import EVENTS_FILE
 
-MARK = "fleet.json"
-FORMAT = 1
+STORE = "fleet.duckdb"
+FORMAT = 2
 """Of the tables; another one, or another version of voicechat, reads everything again."""
-FEWEST_IN_SEGMENT = 256
-"""Files; at most so many are read again after a kill, or what was read in the last `FLUSH` seconds."""
-MOST_SEGMENTS = 2_000
 FLUSH = 10.0
+"""Seconds of reading that a kill may cost."""
 MOST_ROWS_WAITING = 200_000
 BATCH_FILES = 16
 BATCH_BYTES = 8 * 1024 * 1024
 ROW_GROUP = 102_400
 MEMORY = "256MB"
-"""Of the last step, which sorts; beyond that it uses the disk."""
+"""Of the database, which sorts in the end; beyond that it uses the disk."""
+TYPES = {"text": "VARCHAR", "whole": "BIGINT", "real": "DOUBLE", "flag": "BOOLEAN"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ def files_in(sources: Sequence[str]) -> list[str]:
 
 def _below(root: str) -> Iterator[str]:
     for folder, inner, names in os.walk(root):
-        if MARK in names:
+        if STORE in names:
             inner.clear()
         elif EVENTS_FILE in names:
             inner.clear()
@@ -104,40 +99,30 @@ def scan(
     Raises ConfigError for a source that is not there, and for a folder that is no scan's or is in use.
     """
     needed()
-    began = clock()
+    began = flushed = clock()
     named = {_name(path): path for path in files_in(sources)}
-    out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mark = out / MARK
-    if not mark.exists() and any(out.iterdir()):
-        raise ConfigError(f"{out} is not empty, and no folder of a scan", hint="give a new folder with --out")
-    with os.fdopen(os.open(mark, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as held:
-        try:
-            lock(held.fileno())
-        except OSError as error:
-            raise ConfigError(f"another scan writes {out}", hint="wait for it, or give another --out") from error
-        segments = _Segments(out)
-        known = segments.known()
-        current = {name: stamp_of(path) for name, path in named.items()}
-        kept = {
-            name: known[name][1] for name, (stamp, _) in current.items() if name in known and known[name][0] == stamp
-        }
-        todo = [name for name in named if name not in kept]
-        least = max(FEWEST_IN_SEGMENT, len(named) // MOST_SEGMENTS)
-        progress = _Progress(len(todo), len(kept), tell, clock)
-        batches = _batches([(named[name], current[name][1]) for name in todo])
-        flushed = began
+    stamps = {name: stamp_of(path) for name, path in named.items()}
+    with _store(out) as store:
+        kept = store.keep({name: stamp for name, (stamp, _) in stamps.items()})
+        batches = _batches([(named[name], size) for name, (_, size) in stamps.items() if name not in kept])
+        todo, done, events, unread = len(named) - len(kept), 0, 0, 0
+
+        def counts() -> str:
+            known, failed = f", {len(kept):,} known" if kept else "", f", {unread:,} unreadable" if unread else ""
+            return f"{done:,} of {todo:,} files{known}, {events:,} events{failed}"
+
         for path, rows in engine(batches) if batches else ():
-            segments.add(_name(path), rows)
-            progress.one(rows)
-            if segments.is_full(least) or clock() - flushed > FLUSH:
-                kept |= segments.flush()
-                flushed = clock()
-        kept |= segments.flush()
-        progress.end("sorting the tables")
-        segments.merge(kept)
-        mark.write_text(json.dumps({"fleet": FORMAT, "voicechat": __version__}) + "\n", encoding="utf-8")
-    unread = segments.unread()
-    return Scanned(len(named), len(todo), len(named) - len(todo), unread, progress.events, clock() - began)
+            session = dict(zip(list(TABLES["sessions"])[1:], rows["sessions"][0], strict=True))
+            done, events, unread = done + 1, events + (session["events"] or 0), unread + (session["error"] is not None)
+            now = clock()
+            tell(f"{counts()}, {(now - began) / done * (todo - done):.0f} s to go", False)
+            if store.add(_name(path), rows) >= MOST_ROWS_WAITING or now - flushed > FLUSH:
+                store.flush()
+                flushed = now
+        store.flush()
+        tell(f"{counts()}; sorting the tables", True)
+        store.write()
+        return Scanned(len(named), todo, len(kept), unread, events, clock() - began)
 
 
 def _name(path: str) -> str:
@@ -158,157 +143,97 @@ def _batches(files: Iterable[tuple[str, int]]) -> list[Batch]:
     return [tuple(batch) for batch in batches]
 
 
-class _Progress:
-    def __init__(self, todo: int, kept: int, tell: Callable[[str, bool], None], clock: Callable[[], float]) -> None:
-        self._todo, self._kept, self._tell, self._clock = todo, kept, tell, clock
-        self._began = clock()
-        self._done = self._unread = 0
-        self.events = 0
-
-    def one(self, rows: Rows) -> None:
-        """One more file is read."""
-        columns = list(TABLES["sessions"])[1:]
-        told = dict(zip(columns, rows["sessions"][0], strict=True))
-        self.events += told["events"] or 0
-        self._unread += told["error"] is not None
-        self._done += 1
-        left = (self._clock() - self._began) / self._done * (self._todo - self._done)
-        self._tell(f"{self._counts()}, {left:.0f} s to go", False)
-
-    def _counts(self) -> str:
-        unread = f", {self._unread:,} unreadable" if self._unread else ""
-        kept = f", {self._kept:,} known" if self._kept else ""
-        return f"{self._done:,} of {self._todo:,} files{kept}, {self.events:,} events{unread}"
-
-    def end(self, what: str) -> None:
-        """The last word."""
-        self._tell(f"{self._counts()}; {what}", True)
+@contextmanager
+def _store(out: Path) -> Iterator[_Store]:
+    """The store in a folder, whose new files only the user can read."""
+    pyarrow, duckdb = needed()
+    mask = os.umask(0o077)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / STORE).exists() and any(out.iterdir()):
+            raise ConfigError(f"{out} is not empty, and no folder of a scan", hint="give a new folder with --out")
+        try:
+            base = duckdb.connect(str(out / STORE), config={"threads": "1", "memory_limit": MEMORY})
+        except duckdb.Error as error:
+            hint = "wait until another scan of it has ended, or give another --out"
+            raise ConfigError(f"{out} cannot be written: {error}", hint=hint) from error
+        with base:
+            yield _Store(out, pyarrow, base)
+    finally:
+        os.umask(mask)
 
 
-class _Segments:
-    """What was read, on disk."""
+class _Store:
+    """The rows that were read, in a database of their own; a scan that is killed loses what was not flushed."""
 
-    def __init__(self, out: Path) -> None:
-        self._pyarrow, self._duckdb = needed()
-        self._out, self._root = out, out / "segments"
-        self._root.mkdir(mode=0o700, exist_ok=True)
+    def __init__(self, out: Path, pyarrow: Any, base: Any) -> None:
+        self._pyarrow, self._base = pyarrow, base
+        self._out = out
         self._waiting: dict[str, list[list[Any]]] = {name: [] for name in TABLES}
-        self._files: list[str] = []
-        types = {"text": "string", "whole": "int64", "real": "float64", "flag": "bool_"}
-        self._schemas = {
-            name: self._pyarrow.schema(
-                [(column, getattr(self._pyarrow, types[kind])()) for column, kind in told.items()]
-            )
-            for name, told in TABLES.items()
-        }
-        self._next = 0
+        self._sql("CREATE TABLE IF NOT EXISTS scan (format INTEGER, version VARCHAR, is_written BOOLEAN)")
+        if self._sql("SELECT format, version FROM scan") == [(FORMAT, __version__)]:
+            return
+        with self._change():
+            for name, told in TABLES.items():
+                columns = ", ".join(f"{column} {TYPES[kind]}" for column, kind in told.items())
+                self._sql(f"CREATE OR REPLACE TABLE {name} ({columns})")
+            self._sql("DELETE FROM scan")
+            self._sql("INSERT INTO scan VALUES (?, ?, false)", FORMAT, __version__)
 
-    def known(self) -> dict[str, tuple[str, str]]:
-        """File -> (its stamp, the segment it is in). Files that could not be read are none: they are tried again."""
-        from pyarrow import parquet
+    def keep(self, stamps: dict[str, str]) -> set[str]:
+        """Forget all but the files that were read as they are now, and return these; an unreadable one was not."""
+        current = self._pyarrow.table({"file": list(stamps), "stamp": list(stamps.values())})
+        self._base.register("current", current)
+        known = "SELECT file FROM sessions JOIN current USING (file, stamp) WHERE error IS NULL"
+        self._sql(f"CREATE TEMP TABLE kept AS {known}")
+        with self._change():
+            deleted = [self._sql(f"DELETE FROM {name} WHERE file NOT IN (FROM kept)")[0][0] for name in TABLES]
+            if any(deleted):
+                self._sql("UPDATE scan SET is_written = false")
+        return {file for (file,) in self._sql("FROM kept")}
 
-        found: dict[str, tuple[str, str]] = {}
-        says = json.dumps({"fleet": FORMAT, "voicechat": __version__})
-        for folder in sorted(self._root.iterdir()):
-            self._next = max(self._next, int(folder.name) + 1 if folder.name.isdecimal() else 0)
-            try:
-                is_ours = (folder / MARK).read_text(encoding="utf-8") == says
-                told = (
-                    parquet.read_table(folder / "sessions.parquet", columns=["file", "stamp", "error"])
-                    if is_ours
-                    else None
-                )
-            except (OSError, ValueError):
-                told = None
-            if told is None:  # of another version, or cut off by a kill
-                shutil.rmtree(folder)
-                continue
-            for file, stamp, error in zip(*(column.to_pylist() for column in told.columns), strict=True):
-                if error is None:
-                    found[file] = stamp, folder.name
-        return found
-
-    def add(self, file: str, rows: Rows) -> None:
-        """The rows of one file, written with the next `flush`."""
-        self._files.append(file)
+    def add(self, file: str, rows: Rows) -> int:
+        """The rows of one file, stored with the next `flush`; returns how many wait for it."""
         for name, table in self._waiting.items():
             table += ([file, *row] for row in rows[name])
+        return sum(map(len, self._waiting.values()))
 
-    def is_full(self, files: int) -> bool:
-        """Whether it is time to write."""
-        return len(self._files) >= files or sum(map(len, self._waiting.values())) >= MOST_ROWS_WAITING
+    def flush(self) -> None:
+        """Store what was added, all or nothing."""
+        with self._change():
+            for name, rows in self._waiting.items():
+                if rows:
+                    columns = map(list, zip(*rows, strict=True))
+                    told = self._pyarrow.table(dict(zip(TABLES[name], columns, strict=True)))
+                    self._base.from_arrow(told).insert_into(name)
+                    self._sql("UPDATE scan SET is_written = false")
+                    rows.clear()
 
-    def flush(self) -> dict[str, str]:
-        """Write what was added as one segment, whole or not at all. Returns the segment of each file."""
+    def write(self) -> None:
+        """The tables as Parquet, where they are not written yet."""
         from pyarrow import parquet
 
-        if not self._files:
-            return {}
-        name = f"{self._next:06}"
-        self._next += 1
-        draft = self._root / f"{name}.draft"
-        draft.mkdir(mode=0o700)
-        for table, rows in self._waiting.items():
-            schema = self._schemas[table]
-            columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
-            arrays = [self._pyarrow.array(list(cells), kind.type) for cells, kind in zip(columns, schema, strict=True)]
-            parquet.write_table(
-                self._pyarrow.table(arrays, schema=schema), draft / f"{table}.parquet", compression="zstd"
-            )
-            rows.clear()
-        (draft / MARK).write_text(json.dumps({"fleet": FORMAT, "voicechat": __version__}), encoding="utf-8")
-        draft.rename(self._root / name)
-        files, self._files = self._files, []
-        return dict.fromkeys(files, name)
-
-    def merge(self, wanted: dict[str, str]) -> None:
-        """Write the tables of these files, each out of its segment; segments that none is in are removed."""
-        from pyarrow import parquet
-
-        used = sorted(set(wanted.values()))
-        for folder in self._root.iterdir():
-            if folder.name not in used:
-                shutil.rmtree(folder)
-        digest = hashlib.sha256(json.dumps(sorted(wanted.items())).encode()).hexdigest()
-        last = self._root.parent / "merged"
-        if (
-            last.exists()
-            and last.read_text() == digest
-            and all((self._out / f"{name}.parquet").exists() for name in TABLES)
-        ):
+        files = {name: self._out / f"{name}.parquet" for name in TABLES}
+        if self._sql("SELECT is_written FROM scan") == [(True,)] and all(file.exists() for file in files.values()):
             return
-        last.unlink(missing_ok=True)
-        spill = self._out / "sorting"
-        with self._duckdb.connect() as base:
-            base.execute(f"SET threads=1; SET memory_limit='{MEMORY}'; SET temp_directory={_quoted(spill)}")
-            names = self._pyarrow.table({"file": list(wanted), "segment": list(wanted.values())})
-            base.register("wanted", names)
-            for table, columns in TABLES.items():
-                draft = self._out / f"{table}.parquet.draft"
-                places = ", ".join(_quoted(self._root / name / f"{table}.parquet") for name in used)
-                told = ", ".join(f"t.{column}" for column in columns)
-                order = "t.file, t.place" if "place" in columns else "t.file"
-                rows = f"read_parquet([{places}], filename=true) t JOIN wanted w ON t.file = w.file "
-                rows += "AND parse_filename(parse_path(t.filename)[-2]) = w.segment"
-                query = f"SELECT {told} FROM {rows} ORDER BY {order}"
-                reader = base.sql(query).to_arrow_reader(ROW_GROUP)  # DuckDB's own Parquet differs by history
-                with parquet.ParquetWriter(draft, self._schemas[table], compression="zstd") as writer:
-                    for batch in reader:
-                        writer.write_batch(batch.cast(self._schemas[table]))
-                draft.chmod(0o600)
-        shutil.rmtree(spill, ignore_errors=True)
-        for table in TABLES:
-            (self._out / f"{table}.parquet.draft").replace(self._out / f"{table}.parquet")
-        last.touch(0o600)
-        last.write_text(digest)
+        for name, file in files.items():
+            order = "file, place" if "place" in TABLES[name] else "file"
+            reader = self._base.sql(f"FROM {name} ORDER BY {order}").to_arrow_reader(ROW_GROUP)
+            # DuckDB's own Parquet differs by what was deleted before
+            with parquet.ParquetWriter(file.with_suffix(".draft"), reader.schema, compression="zstd") as writer:
+                for batch in reader:
+                    writer.write_batch(batch)
+        for file in files.values():
+            file.with_suffix(".draft").replace(file)
+        self._sql("UPDATE scan SET is_written = true")
 
-    def unread(self) -> int:
-        """Files of the tables that could not be read."""
-        from pyarrow import parquet
+    def _sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        rows: list[tuple[Any, ...]] = self._base.execute(statement, values).fetchall()
+        return rows
 
-        column = parquet.read_table(self._out / "sessions.parquet", columns=["error"]).column(0)
-        return int(len(column) - column.null_count)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+    @contextmanager
+    def _change(self) -> Iterator[None]:
+        """Everything in the block happens, or nothing."""
+        self._base.begin()
+        yield
+        self._base.commit()

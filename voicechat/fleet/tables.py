@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +13,40 @@ from voicechat.fleet.scan import needed
 
 Z = 1.959964
 """Standard deviations of a 95 % interval."""
-RESAMPLES = 400
 LATENCIES = ("wait", "end_of_speech", "answer_created", "transcript_in", "silent_in")
-"""Of `turns`, seconds."""
+"""Of `turns`, seconds; in the view `waits` a row each."""
+_SHARES = """
+SELECT '', count(*) - count(error) FROM sessions
+UNION ALL SELECT 'healthy', count(*) FILTER (healthy) FROM sessions
+UNION ALL SELECT 'unreadable', least(count(error), count(*) - count(error)) FROM sessions
+UNION ALL SELECT code, count(DISTINCT file) FROM findings WHERE follows IS NULL GROUP BY code
+"""
+"""Code -> sessions with that cause, and `''` for all that were read."""
+_PERCENTILES = f"""
+WITH ranked AS (
+    SELECT *, row_number() OVER (PARTITION BY what ORDER BY seconds, file) AS rank,
+        count(*) OVER (PARTITION BY what) AS turns FROM waits
+), percentiles AS (
+    SELECT what, turns, share, min(seconds) AS value FROM ranked, (VALUES (0.5), (0.95)) AS _(share)
+    WHERE rank >= share * turns GROUP BY ALL
+), sessions_of AS (
+    SELECT what, turns, share, value, file, sum((seconds <= value)::INT - share) AS over
+    FROM ranked JOIN percentiles USING (what, turns) GROUP BY ALL
+), spreads AS (
+    SELECT what, turns, share, value, {Z} * sqrt(sum(over * over) * count(*) / (count(*) - 1)) AS ranks
+    FROM sessions_of GROUP BY ALL HAVING count(*) > 1
+)
+SELECT format('{{}} p{{:.0f}}', what, 100.0 * share), value, min(seconds) FILTER (rank >= share * turns - ranks),
+    coalesce(min(seconds) FILTER (rank >= share * turns + ranks), max(seconds))
+FROM ranked JOIN spreads USING (what, turns) GROUP BY what, share, value
+ORDER BY list_position({list(LATENCIES)}, what), share
+"""
+"""(latency, value, lowest, highest) by Woodruff (1952): the interval of the share of turns up to the percentile, by how
+it differs between whole sessions, read off the turns in their order."""
+_MEANS = f"""
+SELECT 'cost of a session, mean', avg(cost_usd) AS mean, mean - {Z} * stddev_samp(cost_usd) / sqrt(count(cost_usd)),
+    mean + {Z} * stddev_samp(cost_usd) / sqrt(count(cost_usd)) FROM sessions HAVING count(cost_usd) > 1
+"""
 
 
 class Tables:
@@ -41,24 +71,25 @@ class Tables:
         self._base.execute(f"SET allowed_paths=[{allowed}]; SET enable_external_access=false")
         for name, file in files.items():
             self._base.execute(f"CREATE VIEW {name} AS SELECT * FROM read_parquet({_quoted(file)})")
+        waits = f"UNPIVOT turns ON {', '.join(LATENCIES)} INTO NAME what VALUE seconds"
+        self._base.execute(f"CREATE VIEW waits AS SELECT file, what, seconds FROM ({waits})")
         self._base.execute("SET lock_configuration=true")
 
-    def ask(self, sql: str, *values: object) -> tuple[tuple[str, ...], Any]:
+    def ask(self, sql: str) -> tuple[tuple[str, ...], Any]:
         """(columns, a result with `fetchmany`) of one SELECT. Raises ConfigError for anything else, or a wrong one."""
         try:
             statements = self._base.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != self._duckdb.StatementType.SELECT:
                 raise ConfigError("only one SELECT can be asked", hint=f"tables: {', '.join(TABLES)}")
-            result = self._base.execute(statements[0], list(values))
+            result = self._base.execute(statements[0])
         except self._duckdb.Error as error:
-            raise ConfigError(
-                f"DuckDB: {str(error).strip()}", hint="`SELECT * FROM turns LIMIT 1` shows columns"
-            ) from error
+            hint = "`SELECT * FROM turns LIMIT 1` shows columns"
+            raise ConfigError(f"DuckDB: {str(error).strip()}", hint=hint) from error
         return tuple(one[0] for one in result.description), result
 
-    def all(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        """All rows of a SELECT of ours."""
-        rows: list[tuple[Any, ...]] = self.ask(sql, *values)[1].fetchall()
+    def all(self, sql: str) -> list[tuple[Any, ...]]:
+        """All rows of a SELECT."""
+        rows: list[tuple[Any, ...]] = self.ask(sql)[1].fetchall()
         return rows
 
 
@@ -76,12 +107,15 @@ def wilson(count: int, of: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+Kind = Literal["share", "seconds", "usd"]
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One measure in two scans: its value and 95 % interval in each, and the interval of b - a."""
 
     what: str
-    kind: Literal["share", "seconds", "usd"]
+    kind: Kind
     a: float
     a_interval: tuple[float, float]
     b: float
@@ -99,79 +133,24 @@ class Change:
 
 
 def compare(a: Tables, b: Tables) -> list[Change]:
-    """Shares of sessions by Wilson and, for their difference, Newcombe; latencies and cost by a bootstrap of sessions.
-
-    Sessions are resampled whole, because the turns of one are alike; the seed is fixed, so the answer is too.
-    """
-    counts = [_counts(one) for one in (a, b)]
+    """Shares of sessions, percentiles of latencies and the mean cost; a session counts whole, its turns are alike."""
+    counts = [dict(one.all(_SHARES)) for one in (a, b)]
     totals = [one.pop("") for one in counts]
     if not all(totals):
         raise ConfigError("a scan without any session that could be read has nothing to compare")
-    names = sorted({*counts[0], *counts[1]}, key=lambda name: (name in ("healthy", "unreadable"), name))
-    changes = [
-        _share(name, *((one.get(name, 0), total) for one, total in zip(counts, totals, strict=True))) for name in names
-    ]
-    for column in LATENCIES:
-        values = [
-            one.all(f"SELECT file, {column} FROM turns WHERE {column} IS NOT NULL ORDER BY file, place")
-            for one in (a, b)
-        ]
-        for share in (0.5, 0.95):
-            changes += _resampled(f"{column} p{share * 100:.0f}", "seconds", values, share)
-    costs = [one.all("SELECT file, cost_usd FROM sessions WHERE cost_usd IS NOT NULL ORDER BY file") for one in (a, b)]
-    return changes + _resampled("cost of a session, mean", "usd", costs, None)
+    changes = []
+    for name in sorted({*counts[0], *counts[1]}, key=lambda name: (name in ("healthy", "unreadable"), name)):
+        pairs = [(one.get(name, 0), total) for one, total in zip(counts, totals, strict=True)]
+        changes.append(_change(name, "share", *((count / of, *wilson(count, of)) for count, of in pairs)))
+    kinds: tuple[tuple[Kind, str], ...] = (("seconds", _PERCENTILES), ("usd", _MEANS))
+    for kind, query in kinds:
+        of_a, of_b = ({what: tuple(told) for what, *told in one.all(query)} for one in (a, b))
+        changes += [_change(what, kind, of_a[what], of_b[what]) for what in of_a if what in of_b]
+    return changes
 
 
-def _counts(tables: Tables) -> dict[str, int]:
-    """Code -> sessions with that cause; with `""` for all that were read."""
-    told = tables.all("SELECT code, count(DISTINCT file) FROM findings WHERE follows IS NULL GROUP BY code")
-    query = "SELECT count(*) FILTER (error IS NULL), count(*) FILTER (healthy), count(error) FROM sessions"
-    total, healthy, unread = tables.all(query)[0]
-    return dict(told) | {"": total, "healthy": healthy, "unreadable": min(unread, total)}
-
-
-def _share(name: str, one: tuple[int, int], other: tuple[int, int]) -> Change:
-    a, b = one[0] / one[1], other[0] / other[1]
-    (low_a, high_a), (low_b, high_b) = wilson(*one), wilson(*other)
-    low = b - a - math.hypot(b - low_b, high_a - a)  # Newcombe 1998, method 10
-    high = b - a + math.hypot(high_b - b, a - low_a)
-    return Change(name, "share", a, (low_a, high_a), b, (low_b, high_b), (low, high))
-
-
-def _resampled(
-    what: str, kind: Literal["seconds", "usd"], rows: Sequence[list[tuple[Any, ...]]], share: float | None
-) -> list[Change]:
-    import numpy as np
-
-    if any(len({row[0] for row in one}) < 2 for one in rows):
-        return []
-    drawn = [_draws(one, share, np.random.default_rng(seed)) for seed, one in enumerate(rows)]
-    (a, of_a), (b, of_b) = drawn
-
-    def interval(values: Any) -> tuple[float, float]:
-        low, high = np.quantile(values, (0.025, 0.975))
-        return float(low), float(high)
-
-    return [Change(what, kind, a, interval(of_a), b, interval(of_b), interval(of_b - of_a))]
-
-
-def _draws(rows: list[tuple[Any, ...]], share: float | None, random: Any) -> tuple[float, Any]:
-    """The percentile (`share` None: the mean) of the rows, and of as many draws of as many whole sessions."""
-    import numpy as np
-
-    _, owner = np.unique([row[0] for row in rows], return_inverse=True)
-    values = np.array([row[1] for row in rows], dtype=float)
-    order = np.argsort(values, kind="stable")
-    values, owner = values[order], owner[order]
-    sessions = int(owner.max()) + 1
-
-    def of(weights: Any) -> float:
-        if share is None:
-            return float((values * weights).sum() / weights.sum())
-        until = np.cumsum(weights)
-        return float(values[np.searchsorted(until, share * until[-1])])
-
-    draws = [
-        of(np.bincount(random.integers(0, sessions, sessions), minlength=sessions)[owner]) for _ in range(RESAMPLES)
-    ]
-    return of(np.ones(len(values), dtype=int)), np.array(draws)
+def _change(what: str, kind: Kind, one: tuple[float, ...], other: tuple[float, ...]) -> Change:
+    """Each with its value, lowest and highest. The interval of the difference: Newcombe 1998, method 10."""
+    (a, low_a, high_a), (b, low_b, high_b) = one, other
+    low, high = b - a - math.hypot(b - low_b, high_a - a), b - a + math.hypot(high_b - b, a - low_a)
+    return Change(what, kind, a, (low_a, high_a), b, (low_b, high_b), (low, high))
