@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.support.each import each
 from tests.support.script import At, Talk, at, created, done, heard, opened, refused, script, transcribed, wire

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.support.each import each
 from tests.support.script import At, Talk, at, heard, opened, refused, script, wire

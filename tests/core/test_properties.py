@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields, replace
 
 from hypothesis import given, settings, strategies as st
+from msgspec.structs import fields, replace
 
 from tests.support.random_talk import BEGINNINGS, POLICIES, SCRIPTS
 from tests.support.script import (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from msgspec.structs import fields, replace
 
 import voicechat.core
 from tests.support.each import each
@@ -85,12 +85,14 @@ ALLOWED = {
     "itertools",
     "json",
     "math",
+    "msgspec",
     "re",
     "typing",
     "unicodedata",
     "voicechat",
 }
-"""The standard library's data tools; no clock, no loop, no chance, no device, no logging."""
+"""Data tools: of the standard library, and msgspec's records, which are changed thirty times as fast as dataclasses.
+No clock, no loop, no chance, no device, no logging."""
 
 
 def imported(tree: ast.AST) -> Iterator[str]:
@@ -132,7 +134,7 @@ def test_every_effect_is_part_of_the_union() -> None:
     declared = {
         node.name
         for node in ast.parse(Path(effects.__file__).read_text()).body
-        if isinstance(node, ast.ClassDef) and node.decorator_list
+        if isinstance(node, ast.ClassDef) and node.bases
     }
     assert declared == EFFECTS
 

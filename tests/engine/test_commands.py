@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+
+from msgspec.structs import asdict, replace
 
 from tests.support.each import each
 from voicechat.core import user_events as did

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.state import Choices, Conversation, State, Turn, Wishes

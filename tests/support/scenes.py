@@ -8,12 +8,13 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import field
+from msgspec.structs import replace
 
 from tests.support.event_rows import NUMBERS_METERS, free_numbers, loudness, numbers, talk_rows
 from voicechat.core.view import ConnectionView, MicView, ReplyView, ToolAsk, TurnView, View
@@ -68,7 +69,7 @@ NO_SESSION = ReplyView()
 
 
 def mic(state: str, lamps: str = "yes no no", *, on_air: bool = False, base: MicView = PTT, **more: object) -> MicView:
-    return replace(base, state=state, is_on_air=on_air, lamps=tuple(lamps.split()), **more)  # type: ignore[arg-type]
+    return replace(base, state=state, is_on_air=on_air, lamps=tuple(lamps.split()), **more)
 
 
 def view(mic: MicView, reply: ReplyView = READY, connection: ConnectionView = OPEN) -> View:
@@ -123,8 +124,7 @@ NOTES, DEVICES = _data.notes, _data.devices
 _LOUD = Meters(input=-14, output=-60, threshold=-38, rtt=0.038)
 
 
-@dataclass(frozen=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """One moment, and how its levels move."""
 
     view: View
@@ -153,9 +153,7 @@ def all_scenes() -> dict[str, Scene]:
     return talks | developer_scenes() | settings_scenes() | tools_scenes() | translated_scenes()
 
 
-GONE = msgspec.structs.replace(
-    DEVICES, mics=DeviceSide(DEVICES.mics.rows[::2], "Blue Yeti", "chosen", "none", "Built-in Mic")
-)
+GONE = replace(DEVICES, mics=DeviceSide(DEVICES.mics.rows[::2], "Blue Yeti", "chosen", "none", "Built-in Mic"))
 WAITABLE = SoundFacts(can_wait=True)
 
 _FRESH = replace(OPEN, session_seconds=1.0)
@@ -337,7 +335,7 @@ def developer_scenes() -> dict[str, Scene]:
         "developer-transcript": replace(base, keys=("f2", "shift+tab"), findings=FINDINGS),
     }
     attacks = hostile()
-    rows = (*attacks.rows, *(msgspec.structs.replace(row, refs=(HOSTILE, HOSTILE, "")) for row in happened()))
+    rows = (*attacks.rows, *(replace(row, refs=(HOSTILE, HOSTILE, "")) for row in happened()))
     shown["developer-hostile"] = replace(attacks, rows=rows, findings=(HOSTILE_FINDING,), keys=("f2",), t=ENDS)
     return shown
 
@@ -418,7 +416,7 @@ def translated_scenes() -> dict[str, Scene]:
     talk = view(FREE, LISTENING)
     told = numbers()
     used = SideWork(58, Usage(Tokens(6_412), Tokens(2_048), Tokens(913)), Cost(0.0019), "gpt-4.1-mini")
-    counted = msgspec.structs.replace(told, figures=replace(told.figures, side=used))
+    counted = replace(told, figures=replace(told.figures, side=used))
     return {
         "translated": Scene(talk, (*turns, NOTES["busy"])),
         "numbers-translated": Scene(talk, TALK, NUMBERS_METERS, keys=("f7",), numbers=counted),

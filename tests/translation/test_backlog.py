@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.support.script import HELLO, answered, asked, connected
 from voicechat.core import events as on

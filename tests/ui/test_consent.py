@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.support.scenes import all_scenes
 from tests.support.screen import at_rest, change, control_characters, lines, showing, text, until

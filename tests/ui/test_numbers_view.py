@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 
 from tests.support.each import each
 from tests.support.event_rows import NUMBERS_METERS, free_numbers, numbers
@@ -62,7 +61,7 @@ async def test_latency_beyond_the_chart_is_marked() -> None:
         assert row_with(rows, "1.2 s ").count(mark * 2) == 2
         assert row_with(rows, "0.9 s ").count(mark) == 0
         assert f"{mark} longer than 1.2 s" in row_with(rows, "newest at the right")
-        few = replace(shown, figures=Figures(turns=turns[:2], costs=(None,) * 2))
+        few = NumbersShown(Figures(turns=turns[:2], costs=(None,) * 2), Meters(), OPEN)
         assert not any(mark in row.strip().text for row in rows_of(few, palette, 80, 40)[-12:])
 
 
@@ -130,13 +129,13 @@ def test_a_bar_is_as_long_as_its_wait_and_a_missing_mark_joins_its_neighbour() -
     parts = bar_of(TURN, 100)
     assert [glyph for _, glyph, _ in parts] == ["━", "╌", "─"]
     assert sum(cells for cells, _, _ in parts) == 50
-    whole = structs.replace(TURN, created_at=2.25)
+    whole = replace(TURN, created_at=2.25)
     assert [cells for cells, _, _ in bar_of(whole, 100)] == [20, 5, 20, 5]
-    assert bar_of(structs.replace(TURN, first_sound_at=None), 100) == []
+    assert bar_of(replace(TURN, first_sound_at=None), 100) == []
 
 
 def test_sound_that_outruns_its_words_never_makes_a_bar_too_long() -> None:
-    early = structs.replace(TURN, created_at=2.25, first_delta_at=2.6)
+    early = replace(TURN, created_at=2.25, first_delta_at=2.6)
     assert [cells for cells, _, _ in bar_of(early, 100)] == [20, 5, 25, 0]
     assert sum(part or 0 for part in early.steps()) == pytest.approx(early.total)
     assert typical_steps((early,))[3] == 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from tests.support.scenes import FREE, IN_EFFECT, OPEN, PENDING, REFUSED, SESSION, SILENCE, VAD, session_of
 from tests.support.screen import Stage, lines, showing, text, until

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
 from typing import Literal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.scenes import TALK
 from tests.support.screen import at_rest, lines, showing, text, until

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import pytest
+from msgspec import Struct, structs
 from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widget import Widget
@@ -32,14 +32,13 @@ WIDE = {
 }
 SIZES = [(80, 24), (100, 30), (120, 36), (150, 40), (180, 50), (250, 70), (60, 16), (59, 15), (30, 8), (80, 24)]
 KEYS = [(), ("f2",), ("escape", "d"), ("escape", "question_mark"), ("escape", "i")]
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound=Struct)
 
 
 def filled(record: Record, words: str, *names: str) -> Record:
     """The record with these fields holding `words`."""
-    assert is_dataclass(record) and not isinstance(record, type)
-    known = {field.name for field in fields(record)}
-    return cast(Record, replace(record, **{name: words for name in names if name in known}))
+    known = record.__struct_fields__
+    return structs.replace(record, **{name: words for name in names if name in known})
 
 
 def view_of(words: str) -> View:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
+from msgspec import structs
 from rich.cells import cell_len
 
 from tests.support.each import each
@@ -54,7 +55,7 @@ def test_on_air_stands_only_where_samples_leave_and_sentences_fit_a_normal_deck(
 
 
 def test_mic_without_speech_yet_says_it_waits_for_your_voice() -> None:
-    waiting = replace(FREE, lamps=("yes", "yes", "waiting"))
+    waiting = structs.replace(FREE, lamps=("yes", "yes", "waiting"))
     assert mic_words(scene(View(mic=waiting, connection=OPEN))).sentence == "open mic · waiting for your voice"
 
 

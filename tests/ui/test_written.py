@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from hypothesis import example, given, strategies as st
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tests.support.each import each

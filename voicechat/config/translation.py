@@ -14,8 +14,9 @@ Languages as people write them: `de`, `pt-BR`, `German`, `deutsch`. Models are t
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from voicechat.config.provider import Provider
 from voicechat.config.providers import TRANSLATION_MODEL

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from voicechat.config.providers import Provider, provider_of
 from voicechat.config.session_file import read_session_text
 from voicechat.config.settings import Settings
@@ -67,12 +69,12 @@ def plan(settings: Settings) -> Plan:
     barge_in = preset.barge_in if settings.barge_in is None else settings.barge_in
     policy = policy_for(preset)
     if "commit_after_stop" in provider.quirks:
-        policy = replace(policy, commit_after_stop=COMMIT_AFTER_STOP)
+        policy = structs.replace(policy, commit_after_stop=COMMIT_AFTER_STOP)
     if provider.dialect == "live":  # it decides by itself when to speak, and listens while it does
-        policy = replace(policy, full_duplex=True, history_at_start=True, billed_by_time=True)
-        policy = replace(policy, reply_to_transcript_only=False)
+        policy = structs.replace(policy, full_duplex=True, history_at_start=True, billed_by_time=True)
+        policy = structs.replace(policy, reply_to_transcript_only=False)
     elif isinstance(detection, dict) and detection.get("create_response") is False:
-        policy = replace(policy, reply_to_transcript_only=True)
+        policy = structs.replace(policy, reply_to_transcript_only=True)
     return Plan(
         wishes=Wishes(
             session=session,

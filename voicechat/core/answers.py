@@ -6,7 +6,7 @@ except that an interrupted answer never loses text: the server forgets what was 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.sounding import cut_answer, first_sound_if_playing
 from voicechat.core.state import Conversation, Part, State, Turn

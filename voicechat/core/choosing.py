@@ -7,8 +7,9 @@ than a field: who decides on answers and who interrupts change what *we* do as w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from voicechat.core.policy import PRESETS, Preset, PresetName, TurnPolicy
 from voicechat.core.rules.wanted import FALLBACK_TRANSCRIPTION, wished_detection

@@ -12,8 +12,9 @@ it translates by seconds, and the pieces do not say which words they belong to.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Literal
+
+from msgspec.structs import replace
 
 from voicechat.core.events import (
     AnyEvent,

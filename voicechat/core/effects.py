@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from voicechat.protocol.client_events import (
     ConversationItemCreate,
@@ -20,8 +21,7 @@ ItemEvent = ConversationItemCreate | ConversationItemDelete | ConversationItemRe
 
 
 # audio path
-@dataclass(frozen=True, slots=True)
-class OpenMic:
+class OpenMic(Struct, frozen=True):
     """Send captured audio, beginning `pre_roll` seconds before now."""
 
     pre_roll: float = 0.0
@@ -29,51 +29,44 @@ class OpenMic:
     """Also what was sent already: that was another line, and it is gone (R27)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendKept:
+class SendKept(Struct, frozen=True):
     """Send what was said from `since` to `until` seconds before now; the mic stays as it is (a mute came after it)."""
 
     since: float
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class CloseMic:
+class CloseMic(Struct, frozen=True):
     """Send silence; the track keeps running (R30). `drop`: what is queued does not leave either (a mute)."""
 
     drop: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SilencePlayback:
+class SilencePlayback(Struct, frozen=True):
     """Flush the loudspeaker at once and drop what still comes of generations up to `through` (R8)."""
 
     through: int
 
 
-@dataclass(frozen=True, slots=True)
-class BeginPlayback:
+class BeginPlayback(Struct, frozen=True):
     """Sound that arrives from now on is of this generation: the number of the response, counted over the talk."""
 
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class AllowBargeIn:
+class AllowBargeIn(Struct, frozen=True):
     """Tell the audio callback whether it may flush by itself when R7 is met (it decides faster than the loop)."""
 
     allowed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SetVolume:
+class SetVolume(Struct, frozen=True):
     volume: float
     deafened: bool = False
 
 
 # line
-@dataclass(frozen=True, slots=True)
-class Connect:
+class Connect(Struct, frozen=True):
     """Open a line. `session` is the configuration in the GA dialect, for the handshake or the first session.update."""
 
     connection: int
@@ -82,15 +75,13 @@ class Connect:
     """auto: as configured. Named: what the core fell back to, or stays with for this talk (R27)."""
 
 
-@dataclass(frozen=True, slots=True)
-class HangUp:
+class HangUp(Struct, frozen=True):
     """Close the line; at the service too, where it can be told (R30)."""
 
     connection: int
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateSession:
+class UpdateSession(Struct, frozen=True):
     """session.update with a configuration in the GA dialect; `dialect` names the spelling to send."""
 
     session: dict[str, Any]
@@ -98,52 +89,44 @@ class UpdateSession:
     dialect: str = "ga"
 
 
-@dataclass(frozen=True, slots=True)
-class ClearInput:
+class ClearInput(Struct, frozen=True):
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CommitInput:
+class CommitInput(Struct, frozen=True):
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CreateItem:
+class CreateItem(Struct, frozen=True):
     item: Item
     event_id: str = ""
     previous_item_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RememberItem:
+class RememberItem(Struct, frozen=True):
     """Tell a new session what was said in the old one."""
 
     item: Item
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class CreateResponse:
+class CreateResponse(Struct, frozen=True):
     event_id: str
     response: dict[str, Any] | None = field(default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelResponse:
+class CancelResponse(Struct, frozen=True):
     response_id: str = ""
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ClearOutputAudio:
+class ClearOutputAudio(Struct, frozen=True):
     """WebRTC: the server drops what it has not sent yet."""
 
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TruncateItem:
+class TruncateItem(Struct, frozen=True):
     """WebSocket: `heard` seconds were really played."""
 
     item_id: str
@@ -151,8 +134,7 @@ class TruncateItem:
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SendByHand:
+class SendByHand(Struct, frozen=True):
     """A client event as the user wrote it, in the dialect in use; only `event_id` may have been added."""
 
     text: str
@@ -160,30 +142,26 @@ class SendByHand:
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeItem:
+class ChangeItem(Struct, frozen=True):
     """What the user does to one item of the conversation by hand."""
 
     event: ItemEvent
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerCall:
+class AnswerCall(Struct, frozen=True):
     """The output of a function, or the user's word on a call the service would make itself."""
 
     item: Item
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpenDevices:
+class OpenDevices(Struct, frozen=True):
     """Look for the wished microphone and loudspeaker again."""
 
 
 # tools
-@dataclass(frozen=True, slots=True)
-class RunTool:
+class RunTool(Struct, frozen=True):
     """Run one call of a tool; what comes of it is told as `ToolFinished`, in any order. `arguments`: JSON."""
 
     call_id: str
@@ -191,8 +169,7 @@ class RunTool:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class DropTools:
+class DropTools(Struct, frozen=True):
     """Nobody waits for what is running any more."""
 
 

@@ -21,8 +21,9 @@ anything else for the service out of them, which a property test holds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
 
 from voicechat.core.user_events import (
     AgainPressed as AgainPressed,
@@ -60,8 +61,7 @@ if TYPE_CHECKING:
     from voicechat.protocol.server_events import ServerEvent
 
 
-@dataclass(frozen=True, slots=True)
-class TurnTranslated:
+class TurnTranslated(Struct, frozen=True):
     """What a turn (by its key) means in the other language, as far as it was heard.
 
     An empty `text` says that nothing will be shown, and `why`. When it turns out that more of an answer was heard, it
@@ -74,8 +74,7 @@ class TurnTranslated:
     """The words are in that language already; it could not be done; there was no time for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class SideNoted:
+class SideNoted(Struct, frozen=True):
     """Something about work beside the talk that the user should read."""
 
     text: str
@@ -83,28 +82,24 @@ class SideNoted:
     level: Literal["info", "warning", "error"] = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantHeard:
+class AssistantHeard(Struct, frozen=True):
     """The loudspeaker is playing something other than silence."""
 
 
-@dataclass(frozen=True, slots=True)
-class AssistantFellSilent:
+class AssistantFellSilent(Struct, frozen=True):
     """The loudspeaker plays silence; its last audible sample left at `last_audible_at`."""
 
     last_audible_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackEmptied:
+class PlaybackEmptied(Struct, frozen=True):
     """The playback queue of this connection is empty (WebSocket: the client owns the queue)."""
 
     connection: int | None = None
     """None: of the present one, as tapes of version 1 have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackMoved:
+class PlaybackMoved(Struct, frozen=True):
     """By `at`, so many seconds of an item of this connection had left for the loudspeaker (WebSocket: only the client
     knows). `moving`: and it went on."""
 
@@ -115,15 +110,13 @@ class PlaybackMoved:
     moving: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceBegan:
+class VoiceBegan(Struct, frozen=True):
     """Local voice, measured after echo cancellation and upstream of the mic gate."""
 
     began_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceEnded:
+class VoiceEnded(Struct, frozen=True):
     """`ended_at` is the last voiced moment; `voiced` the seconds of voice in between."""
 
     ended_at: float
@@ -132,43 +125,37 @@ class VoiceEnded:
     """Whether it is surely the user's: the loudspeaker's echo does not explain how loud it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class BargeInHappened:
+class BargeInHappened(Struct, frozen=True):
     """The audio callback granted a barge-in from facts the core had set, and has silenced the loudspeaker."""
 
     voice_began_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackFlushed:
+class PlaybackFlushed(Struct, frozen=True):
     """The loudspeaker fell silent, and sound of generations up to `through` is dropped. Told of every flush: also of
     those that the reader thread (stop key) and the audio callback (barge-in) applied ahead of the core."""
 
     through: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlaybackDucked:
+class PlaybackDucked(Struct, frozen=True):
     """The audio callback turned the loudspeaker down for a voice that may become an interruption, or up again."""
 
     ducked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class MicClosed:
+class MicClosed(Struct, frozen=True):
     """The thread that reads keys has closed the gate ahead of the core (mute, R5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class UplinkDrained:
+class UplinkDrained(Struct, frozen=True):
     """The last sample queued before the mic closed has left (R6: then the commit may go)."""
 
     left: float = 0.0
     """Seconds of sound that still wait (a sound server that stalled, kept words). Above 0, the end is told later."""
 
 
-@dataclass(frozen=True, slots=True)
-class MicFlat:
+class MicFlat(Struct, frozen=True):
     """Bit-exact zeros for `seconds` from an open mic (R26)."""
 
     seconds: float
@@ -176,18 +163,15 @@ class MicFlat:
     """What helps on this system."""
 
 
-@dataclass(frozen=True, slots=True)
-class MicLive:
+class MicLive(Struct, frozen=True):
     """Sound comes in again after `MicFlat`."""
 
 
-@dataclass(frozen=True, slots=True)
-class MicFileEnded:
+class MicFileEnded(Struct, frozen=True):
     """A sound file stands in for the microphone and has ended. No rule cares; scripts do."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceOpened:
+class DeviceOpened(Struct, frozen=True):
     mic: str
     speaker: str
     echo: str = ""
@@ -199,16 +183,14 @@ class DeviceOpened:
     """What brought these devices about, where nobody chose them: one is there again, the default changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceLost:
+class DeviceLost(Struct, frozen=True):
     """No callback for 500 ms, or the stream ended; the audio side reopens by itself (R26)."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceMissing:
+class DeviceMissing(Struct, frozen=True):
     """There is no microphone or no loudspeaker to open. The talk goes on in text."""
 
     reason: str
@@ -216,8 +198,7 @@ class DeviceMissing:
     part: Literal["microphone", "loudspeaker"] = "microphone"
 
 
-@dataclass(frozen=True, slots=True)
-class EchoChanged:
+class EchoChanged(Struct, frozen=True):
     """Echo is treated in another way from now on, on the same devices; in the words of `DeviceOpened`."""
 
     echo: str
@@ -225,8 +206,7 @@ class EchoChanged:
     """Whether talking over the assistant can be noticed; without it the talk is half duplex, whatever was chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelfEchoHeard:
+class SelfEchoHeard(Struct, frozen=True):
     """The loudspeaker, not the user, sets off the voice detection (or would). Comes once per situation."""
 
     level_db: float
@@ -239,8 +219,7 @@ class SelfEchoHeard:
     """How the loudspeaker should have been kept apart: by the canceller, by headphones, by shutting the mic."""
 
 
-@dataclass(frozen=True, slots=True)
-class SoundNoted:
+class SoundNoted(Struct, frozen=True):
     """Something about a device that the user should read: what is the case, then the next step."""
 
     text: str
@@ -275,81 +254,69 @@ AudioEvent = (
 Interrupter = Literal["you", "barge-in", "push-to-talk", "server", "line", "device"]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyWanted:
+class ReplyWanted(Struct, frozen=True):
     """Somebody may want an answer to `item_id` (empty: to the conversation as it stands)."""
 
     item_id: str = ""
     why: Literal["transcript", "push-to-talk", "local", "text", "tool", "greeting", "again"] = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerAskedByHand:
+class AnswerAskedByHand(Struct, frozen=True):
     """A `response.create` written by hand is on its way; the answer it brings has the one slot (R12)."""
 
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerInterrupted:
+class AnswerInterrupted(Struct, frozen=True):
     """The running answer ends here. `pre_roll` seconds before now are the user's and must reach the server."""
 
     by: Interrupter
     pre_roll: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TalkBegan:
+class TalkBegan(Struct, frozen=True):
     """A press was accepted; what the server has heard before is not part of this turn (R6)."""
 
 
-@dataclass(frozen=True, slots=True)
-class TalkEnded:
+class TalkEnded(Struct, frozen=True):
     """The last sample of a push-to-talk turn has left. `spoken` seconds lay between press and release (R18)."""
 
     spoken: float
 
 
-@dataclass(frozen=True, slots=True)
-class TalkDropped:
+class TalkDropped(Struct, frozen=True):
     """A push-to-talk turn is given up: muted, or never heard by a server."""
 
 
-@dataclass(frozen=True, slots=True)
-class FalseAlarm:
+class FalseAlarm(Struct, frozen=True):
     """R11: the barge-in granted at `granted_at` was noise."""
 
     granted_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LineReleased:
+class LineReleased(Struct, frozen=True):
     """R30: whatever ran is ended, the line may go. `anew`: and a new one is wanted."""
 
     anew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TurnsRemembered:
+class TurnsRemembered(Struct, frozen=True):
     """R27: these turns of the old line were given to the new one as text items: (key of the turn, id of the item)."""
 
     items: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TurnSpoken:
+class TurnSpoken(Struct, frozen=True):
     """A push-to-talk turn or a locally detected segment was committed; the server will name its item."""
 
     by: Literal["push-to-talk", "local"]
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationInForce:
+class ConfigurationInForce(Struct, frozen=True):
     """R21: user audio may flow from now on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """Something the user should read: what happened, then the next step. Repeats collapse."""
 
     level: Literal["info", "warning", "error"]
@@ -361,16 +328,14 @@ ToolPolicy = Literal["ask", "always", "never"]
 """Whether a tool runs only when the user allows the call, at once, or not at all."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOffer:
+class ToolOffer(Struct, frozen=True):
     """A tool that can be run here, by the name the model calls it."""
 
     name: str
     policy: ToolPolicy = "ask"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolsOffered:
+class ToolsOffered(Struct, frozen=True):
     """What can be run here from now on, and all of it: `definitions` is what the session says of it (GA)."""
 
     offers: tuple[ToolOffer, ...]
@@ -379,16 +344,14 @@ class ToolsOffered:
     """False: more are on their way (a server that is still starting)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolsNoted:
+class ToolsNoted(Struct, frozen=True):
     """Something about the tools that the user should read."""
 
     text: str
     level: Literal["info", "warning", "error"] = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolFinished:
+class ToolFinished(Struct, frozen=True):
     """A call that was run has ended. `output` goes to the model; `failed` says why it did not work, for the user."""
 
     call_id: str
@@ -396,15 +359,13 @@ class ToolFinished:
     failed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolsCalled:
+class ToolsCalled(Struct, frozen=True):
     """An answer ended with calls of these ids that are answered here; the reply waits for all of them (R13)."""
 
     call_ids: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ToolMoved:
+class ToolMoved(Struct, frozen=True):
     """A call waits for the user's word, runs, or will never be answered (`dropped`, and why)."""
 
     call_id: str
@@ -412,8 +373,7 @@ class ToolMoved:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolAnswered:
+class ToolAnswered(Struct, frozen=True):
     """The output of a call has left as `item_id`. `asks`: an answer to it is wanted, once all are there (R13)."""
 
     call_id: str
@@ -426,30 +386,26 @@ class ToolAnswered:
 
 
 # time
-@dataclass(frozen=True, slots=True)
-class TimePassed:
+class TimePassed(Struct, frozen=True):
     """A derived deadline was reached; `now` says which. A stale timer cannot exist."""
 
 
 # the client
-@dataclass(frozen=True, slots=True)
-class AttendanceChanged:
+class AttendanceChanged(Struct, frozen=True):
     """The client stopped (or went on) showing signs of life; an unattended mic is closed (dead man's switch)."""
 
     attended: bool
 
 
 # the money
-@dataclass(frozen=True, slots=True)
-class BudgetNear:
+class BudgetNear(Struct, frozen=True):
     """US dollars: most of the budget is spent."""
 
     spent: float
     budget: float
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSpent:
+class BudgetSpent(Struct, frozen=True):
     """US dollars. `stops`: nothing more may be asked until the user goes on."""
 
     spent: float
@@ -457,8 +413,7 @@ class BudgetSpent:
     stops: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetBlind:
+class BudgetBlind(Struct, frozen=True):
     """There is a budget in US dollars, and no price for what is used: it cannot be kept."""
 
     budget: float
@@ -466,13 +421,11 @@ class BudgetBlind:
 
 
 # the line
-@dataclass(frozen=True, slots=True)
-class ConnectWanted:
+class ConnectWanted(Struct, frozen=True):
     """Start the session: the first event of every conversation."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineStep:
+class LineStep(Struct, frozen=True):
     """One step of connecting is done: offer, signalling, ice, dtls, channel."""
 
     connection: int
@@ -480,8 +433,7 @@ class LineStep:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class LineOpened:
+class LineOpened(Struct, frozen=True):
     """The data channel is open. `configured`: the session configuration travelled in the handshake."""
 
     connection: int
@@ -500,8 +452,7 @@ class LineOpened:
     """What this service is known to speak, until its session says otherwise; empty where nothing is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineNoted:
+class LineNoted(Struct, frozen=True):
     """Something about the service that the user should read, whether or not a line opens."""
 
     connection: int
@@ -509,8 +460,7 @@ class LineNoted:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LineFailed:
+class LineFailed(Struct, frozen=True):
     """No line could be opened."""
 
     connection: int
@@ -522,8 +472,7 @@ class LineFailed:
     retry_after: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LineLost:
+class LineLost(Struct, frozen=True):
     """The line is gone: told by an adapter, or announced by a rule that gives it up (`rolls_over`)."""
 
     connection: int
@@ -534,8 +483,7 @@ class LineLost:
     """R28: the session's longest time; a new one takes its place at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendRefused:
+class SendRefused(Struct, frozen=True):
     """A client event could not leave (closed channel, too large)."""
 
     connection: int
@@ -544,14 +492,13 @@ class SendRefused:
     event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """A server event on the data channel of one connection. Bad messages arrive too, as events."""
 
     connection: int
     event: ServerEvent
     notes: tuple[str, ...] = field(default=())
-    translated: dict[str, Any] | None = field(default=None, repr=False)
+    translated: dict[str, Any] | None = None
     """The event as it was made here of what another protocol said; None for one that came as it is."""
 
 

@@ -7,16 +7,16 @@ rule book: first figure the default, brackets the range a setting may take.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 TurnMode = Literal["hands-free", "push-to-talk", "transcribe"]
 """transcribe: hands-free, and what is said is only written down; nobody answers."""
 PresetName = Literal["balanced", "steady", "quick"]
 
 
-@dataclass(frozen=True, slots=True)
-class TurnPolicy:
+class TurnPolicy(Struct, frozen=True):
     """How this conversation takes turns. All durations are seconds."""
 
     mic_open_during_playback: bool = False
@@ -126,8 +126,7 @@ class TurnPolicy:
     """Longest press that a control socket may hold without renewing it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Preset:
+class Preset(Struct, frozen=True):
     """R23: one named way of taking turns, every value written out."""
 
     name: PresetName | Literal["interpreter", "live-translation"]

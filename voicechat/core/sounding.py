@@ -7,7 +7,8 @@ the oldest answer that can still sound is the one that does, unless `output_audi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from voicechat.core.events import Interrupter
 from voicechat.core.policy import TurnPolicy

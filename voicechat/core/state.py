@@ -3,6 +3,8 @@
 Slices store facts ("the last audible sample left at 2.1"), never verdicts that would have to be kept in step. What the
 screen shows is derived in `view.py`; deadlines are derived in each rule.
 
+The transcript's records hold facts too: what was said, by whom, and how much of it was heard.
+
 Calls of tools that are answered here, as facts. A part of the state; changed by `rules/tools.py` alone.
 
 What the user asked of a talk: the wishes it begins with, and the choices that may change while talking.
@@ -10,22 +12,130 @@ What the user asked of a talk: the wishes it begins with, and the choices that m
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from msgspec import Struct, field
 
 from voicechat.core.events import Interrupter, TalkSource, ToolOffer
 from voicechat.core.policy import TurnMode, TurnPolicy
-from voicechat.core.turn_records import (
-    Conversation as Conversation,
-    Cut as Cut,
-    Part as Part,
-    Turn as Turn,
-)
 from voicechat.protocol.items import Item
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Cut(Struct, frozen=True):
+    """R10: where an answer was cut, and by whom."""
+
+    by: Interrupter
+    heard: float
+    """Seconds of it that were audible."""
+    estimated: bool = True
+
+
+class Part(Struct, frozen=True):
+    """One piece of a turn's text, by the ids of the wire: finals replace the deltas of their own part only."""
+
+    item_id: str = ""
+    output_index: int = 0
+    content_index: int = 0
+    text: str = ""
+    spoken: bool | None = None
+    """It is the transcript of sound, so it is shown as the sound is heard (R10). None: nobody has said so far."""
+    final: bool = False
+
+
+class Turn(Struct, frozen=True):
+    """One entry of the transcript. An answer (one response) is one turn, however many items and parts it has."""
+
+    key: str
+    """Unique in the conversation, whatever ids the servers hand out."""
+    who: Literal["you", "assistant", "tool", "note"]
+    at: float
+    """Session time of its start."""
+    connection: int = 0
+    """Which line it came over; ids mean nothing beyond it (R27)."""
+    item_id: str = ""
+    previous_item_id: str = ""
+    """What the server put before it (R25); empty where it did not say."""
+    response_id: str = ""
+    answers: tuple[str, ...] = ()
+    """Answers and their tools: the items they were asked for; empty where the service answered by itself."""
+    call_id: str = ""
+    parts: tuple[Part, ...] = ()
+    text: str = ""
+    """The parts joined; tools: the name."""
+    final: bool = False
+    typed: bool = False
+    committed: bool = False
+    failed: str = ""
+    """Why there is no transcript, or why the answer failed."""
+    speech_began_ms: int | None = None
+    speech_ended_ms: int | None = None
+    spoken: float | None = None
+    """Length of the user's speech in seconds, as the server saw it."""
+    first_sound_at: float | None = None
+    last_sound_at: float | None = None
+    """The user's: as the local detector saw it, else when the server said so. An answer's: end of its last stretch."""
+    sounding_since: float | None = None
+    """Start of the present stretch of sound."""
+    heard: float = 0.0
+    """Seconds that were audible before `sounding_since`."""
+    pace: float | None = None
+    """Narrow characters a second, fixed at the first sound: a later lesson must not move this answer's marks."""
+    latency: float | None = None
+    """Seconds from the user's last sound to the first answer sound, less the wait for tool approval; tools: how
+    long the call took."""
+    done_at: float | None = None
+    """response.done, or the tool's output."""
+    complete_at: float | None = None
+    """Done, and its sound has ended."""
+    cut: Cut | None = None
+    unheard: bool = False
+    """Its sound went on without a device, and has not gone on since there is one again."""
+    false_alarm: bool = False
+    detail: str = ""
+    """Tools: arguments and result; notes: the code."""
+    level: Literal["info", "warning", "error"] = "info"
+    count: int = 1
+    transcript_at: float | None = None
+    stage: Literal["", "asked", "running"] = ""
+    """Tools: it waits for the user's word, or runs here."""
+    asked_at: float | None = None
+    """Tools: when approval was asked for; `decided_at`: given, denied or dropped."""
+    decided_at: float | None = None
+    translation: str | None = None
+    """What was heard of it, in the language of `--translate`. Empty: nothing to show; None: not (yet) asked for."""
+
+    @property
+    def sounding(self) -> bool:
+        return self.sounding_since is not None
+
+    @property
+    def done(self) -> bool:
+        return self.done_at is not None
+
+
+class Conversation(Struct, frozen=True):
+    turns: tuple[Turn, ...] = ()
+    """In display order (R25)."""
+    chars_per_second: float = 15.0
+    """Learned from finished answers; splits an interrupted answer into heard and unheard. Narrow characters."""
+    last_user_sound_at: float | None = None
+    """When the local detector last heard the user's voice end."""
+    talk_began_at: float | None = None
+    """The last accepted press of push-to-talk."""
+    started_at: float | None = None
+    """When the first line opened: the zero of the clock on the screen."""
+    completed: int = 0
+    told: tuple[str, ...] = ()
+    """Codes of notices that are told once a session."""
+    made: int = 0
+    """Turns ever made: the next key."""
+    side_responses: tuple[str, ...] = ()
+    """Answers outside the conversation (`conversation: "none"`), which never enter the list."""
+    conversation_named: bool = False
+    """This line's answers name their conversation, so one that does not is a side answer."""
+
+
+class Wishes(Struct, frozen=True):
     """What the user asked of the session, before any server had a say."""
 
     session: dict[str, Any] = field(default_factory=dict)
@@ -49,8 +159,7 @@ class Wishes:
     have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
+class Choices(Struct, frozen=True):
     """What the user may switch while talking."""
 
     turn_mode: TurnMode = "hands-free"
@@ -78,8 +187,7 @@ class Choices:
         return self.turn_mode == "transcribe"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One call that is answered here, or one of the service's own that it wants allowed."""
 
     call_id: str
@@ -107,8 +215,7 @@ class ToolCall:
         return f"{self.server}/{self.name}" if self.kind == "approval" else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
+class Tools(Struct, frozen=True):
     """Calls of tools, from the end of the answer that made them until their outputs have left."""
 
     seen: tuple[tuple[str, Item], ...] = ()
@@ -127,8 +234,7 @@ Transport = Literal["auto", "WebRTC", "WebSocket"]
 Phase = Literal["idle", "connecting", "open", "lost", "refused", "ended"]
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     phase: Phase = "idle"
     number: int = 0
     """Counts connections; answers of an older number are recorded, never obeyed."""
@@ -170,8 +276,7 @@ class Connection:
     """The wall clock minus ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A setting that the user changed while talking, and how things were before."""
 
     path: str
@@ -180,8 +285,7 @@ class Change:
     choices: Choices
 
 
-@dataclass(frozen=True, slots=True)
-class Configuration:
+class Configuration(Struct, frozen=True):
     dialect: Literal["ga", "beta", "xai"] = "ga"
     dialect_switched: bool = False
     asked_at: float | None = None
@@ -211,8 +315,7 @@ class Configuration:
     """(path, why) of choices that did not come into force, until they are chosen again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Microphone:
+class Microphone(Struct, frozen=True):
     is_open: bool = False
     """The last thing we told the audio path; only rules/microphone.py changes it."""
     changed_at: float = 0.0
@@ -250,8 +353,7 @@ class Microphone:
     """Closed, and sound of before still waits for the transport: when it will have left at the latest. None: it has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
+class Talk(Struct, frozen=True):
     """Push-to-talk as facts: when it went down, came up, and who did it."""
 
     pressed_at: float | None = None
@@ -269,8 +371,7 @@ class Talk:
     focus_lost_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ItemSound:
+class ItemSound(Struct, frozen=True):
     """The sound of one item that came as events (WebSocket): how much, and how much of it was played (R8)."""
 
     item_id: str
@@ -283,8 +384,7 @@ class ItemSound:
     moving: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Playback:
+class Playback(Struct, frozen=True):
     """What the loudspeaker does, and what the server says it does (R1, R2)."""
 
     audible_since: float | None = None
@@ -322,8 +422,7 @@ class Playback:
         return self.generation <= self.flushed_through
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
+class Voice(Struct, frozen=True):
     """Local voice activity after echo cancellation."""
 
     began_at: float | None = None
@@ -335,8 +434,7 @@ class Voice:
     false_alarms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Responses:
+class Responses(Struct, frozen=True):
     """The one response slot (R12)."""
 
     active_id: str = ""
@@ -376,8 +474,7 @@ class Responses:
     """Wire events of this slice so far; numbers their event ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyGate:
+class ReplyGate(Struct, frozen=True):
     """R13: which items may be answered, when the client decides."""
 
     waiting: tuple[tuple[str, float], ...] = ()
@@ -396,8 +493,7 @@ class ReplyGate:
     """Transcription was refused or never came: from the next turn on the server replies."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """R17, R18: what our own turn detection has collected since the last commit."""
 
     voiced: float = 0.0
@@ -413,8 +509,7 @@ class Segment:
     """It holds what was said while no line was up, which leaves as late as it waited (R27)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Struct, frozen=True):
     """The user's budget, once it was spent."""
 
     amount: float = 0.0
@@ -423,8 +518,7 @@ class Budget:
     """Nothing is asked since then; None again when the user goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Typing:
+class Typing(Struct, frozen=True):
     """Typed text on its way."""
 
     kept: tuple[str, ...] = ()
@@ -433,8 +527,7 @@ class Typing:
     """Counts typed items; numbers their ids."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hands:
+class Hands(Struct, frozen=True):
     """What the user sent by hand."""
 
     sent: int = 0
@@ -443,16 +536,14 @@ class Hands:
     """(event id, type) of the newest of them, so that a refusal can be told to whom it concerns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Renewal:
+class Renewal(Struct, frozen=True):
     """R28: the end of the session that the user was told of."""
 
     told_for: int = 0
     """The line whose end was told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumption:
+class Resumption(Struct, frozen=True):
     """R27: what the new session was told of the conversation."""
 
     connection: int = 0
@@ -466,8 +557,7 @@ class Resumption:
     """What the user said since then went to a line that was dead or dying, and is said again to the next one."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     wishes: Wishes = field(default_factory=Wishes)
     choices: Choices = field(default_factory=Choices)
     connection: Connection = field(default_factory=Connection)

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from voicechat.core.continuous import why_not
 from voicechat.core.effects import Effect
 from voicechat.core.events import (
@@ -65,8 +67,7 @@ MOST_EVENTS = 64
 """Events and announcements of one step; more is a loop between rules, a defect that must not pass silently."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What became of one event."""
 
     state: State

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from voicechat.core.events import ToolAnswered, ToolMoved
 from voicechat.core.state import Conversation, Part, State, Turn

@@ -6,8 +6,9 @@ a time. An index into `turns` is only good until the next operation.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from voicechat.core.state import Conversation, Part, State, Turn
 

@@ -6,109 +6,93 @@ a millisecond at import. All durations are seconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 TalkSource = Literal["key", "mouse", "control"]
 ItemRole = Literal["user", "assistant", "system"]
 
 
-@dataclass(frozen=True, slots=True)
-class TalkPressed:
+class TalkPressed(Struct, frozen=True):
     """Push-to-talk went down. `lease` seconds: who pressed may vanish (control socket), so the press ends by itself."""
 
     source: TalkSource = "key"
     lease: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TalkReleased:
+class TalkReleased(Struct, frozen=True):
     """Push-to-talk came up. `inferred`: guessed from missing key repeats, so a repeat may still take it back."""
 
     source: TalkSource = "key"
     inferred: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TalkRejoined:
+class TalkRejoined(Struct, frozen=True):
     """A key repeat arrived after an inferred release: it was never released."""
 
 
-@dataclass(frozen=True, slots=True)
-class TalkTapped:
+class TalkTapped(Struct, frozen=True):
     """The press was a tap where the terminal cannot report releases (no repeat in 0.8 s): it latches."""
 
 
-@dataclass(frozen=True, slots=True)
-class FocusLost:
+class FocusLost(Struct, frozen=True):
     """The terminal window lost the keyboard; a real release would go to another window."""
 
 
-@dataclass(frozen=True, slots=True)
-class MuteChosen:
+class MuteChosen(Struct, frozen=True):
     muted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PauseToggled:
+class PauseToggled(Struct, frozen=True):
     """Space in hands-free: pause or resume the mic without muting it."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnModeChosen:
+class TurnModeChosen(Struct, frozen=True):
     mode: Literal["hands-free", "push-to-talk", "transcribe"]
 
 
-@dataclass(frozen=True, slots=True)
-class BargeInChosen:
+class BargeInChosen(Struct, frozen=True):
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StopPressed:
+class StopPressed(Struct, frozen=True):
     """Stop the answer at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgainPressed:
+class AgainPressed(Struct, frozen=True):
     """`r`: reconnect when offline, ask for an answer when one is missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class TextEntered:
+class TextEntered(Struct, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class RawEventEntered:
+class RawEventEntered(Struct, frozen=True):
     """A client event written by hand, as JSON in the dialect in use. It leaves as it was written."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ItemDeletionAsked:
+class ItemDeletionAsked(Struct, frozen=True):
     """Take a turn of the transcript out of the conversation at the service. `turn` is its key."""
 
     turn: str
 
 
-@dataclass(frozen=True, slots=True)
-class ItemTruncationAsked:
+class ItemTruncationAsked(Struct, frozen=True):
     """Let the service forget what was not heard of an answer that was cut, or cut the one that sounds."""
 
     turn: str
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRetrievalAsked:
+class ItemRetrievalAsked(Struct, frozen=True):
     """Ask the service what it keeps of a turn."""
 
     turn: str
 
 
-@dataclass(frozen=True, slots=True)
-class ItemTextEntered:
+class ItemTextEntered(Struct, frozen=True):
     """A text put into the conversation by hand; it asks for no answer. `after` is a turn's key, empty for the end."""
 
     text: str
@@ -116,27 +100,23 @@ class ItemTextEntered:
     after: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeChosen:
+class VolumeChosen(Struct, frozen=True):
     """Loudspeaker volume, 0 to 1.5 (1 = as sent)."""
 
     volume: float
 
 
-@dataclass(frozen=True, slots=True)
-class DeafenChosen:
+class DeafenChosen(Struct, frozen=True):
     """Loudspeaker off; captions go on."""
 
     deafened: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EndAsked:
+class EndAsked(Struct, frozen=True):
     """R30: close the mic, cancel what runs, hang up."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewAsked:
+class NewAsked(Struct, frozen=True):
     """R30: end, then start afresh."""
 
 
@@ -144,41 +124,35 @@ SettingValue = bool | int | float | str | None | list[str] | dict[str, bool | in
 """What can stand at a path of the session, as the wire has it (milliseconds where the wire has them)."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettingChosen:
+class SettingChosen(Struct, frozen=True):
     """A field of the session, by its GA path without `session.`; null clears it."""
 
     path: str
     value: SettingValue
 
 
-@dataclass(frozen=True, slots=True)
-class PresetChosen:
+class PresetChosen(Struct, frozen=True):
     """R23: a named way of taking turns, from now on."""
 
     name: Literal["balanced", "steady", "quick"]
 
 
-@dataclass(frozen=True, slots=True)
-class SettingUndone:
+class SettingUndone(Struct, frozen=True):
     """The last setting that was changed goes back to what it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoOnChosen:
+class GoOnChosen(Struct, frozen=True):
     """Talk on although the budget is spent."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolAllowed:
+class ToolAllowed(Struct, frozen=True):
     """This call may run. `for_rest_of_talk`: and so may every later one of the same tool, unasked."""
 
     call_id: str
     for_rest_of_talk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDenied:
+class ToolDenied(Struct, frozen=True):
     """This call may not run. `reason`: for the model, where there is more to say than that the user said no."""
 
     call_id: str
@@ -220,47 +194,40 @@ EchoMode = Literal["on", "off", "headphones"]
 """`on` cancels the loudspeaker's echo; `headphones` has none to cancel; `off` closes the mic while it plays."""
 
 
-@dataclass(frozen=True, slots=True)
-class DevicesAsked:
+class DevicesAsked(Struct, frozen=True):
     """The list of devices came on the screen (`shown`) and should stay fresh, or it left."""
 
     shown: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DevicesChosen:
+class DevicesChosen(Struct, frozen=True):
     """Use these from now on: `default`, `none` or a name; empty leaves that side as it is."""
 
     mic: str = ""
     speaker: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class KeepWaitingChosen:
+class KeepWaitingChosen(Struct, frozen=True):
     """A device was lost, and no other is wanted in its place."""
 
 
-@dataclass(frozen=True, slots=True)
-class EchoChosen:
+class EchoChosen(Struct, frozen=True):
     mode: EchoMode
 
 
-@dataclass(frozen=True, slots=True)
-class NoiseChosen:
+class NoiseChosen(Struct, frozen=True):
     """Suppress background noise."""
 
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class GainChosen:
+class GainChosen(Struct, frozen=True):
     """Level the microphone."""
 
     enabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechGiven:
+class SpeechGiven(Struct, frozen=True):
     """A sound file for the scripted microphone, said from session time `at` on; None: from now on."""
 
     file: str
@@ -271,8 +238,7 @@ class SpeechGiven:
 SoundWish = DevicesAsked | DevicesChosen | KeepWaitingChosen | EchoChosen | NoiseChosen | GainChosen | SpeechGiven
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingToggled:
+class RecordingToggled(Struct, frozen=True):
     """Make a tape from here on, or end the one that is made. The talk itself is not touched."""
 
 

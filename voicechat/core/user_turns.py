@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.state import Conversation, Part, State, Turn
 from voicechat.core.transcript import (

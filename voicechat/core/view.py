@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 MicState = Literal[
     "held",  # push-to-talk is down
@@ -56,8 +58,7 @@ ReplyState = Literal[
 Lamp = Literal["yes", "waiting", "no", "broken"]
 
 
-@dataclass(frozen=True, slots=True)
-class MicView:
+class MicView(Struct, frozen=True):
     state: MicState = "no-line"
     is_on_air: bool = False
     """Samples of the microphone leave this machine."""
@@ -85,8 +86,7 @@ class MicView:
     """mic (sound reaches us), sent (packets leave us), heard (the server reacted)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyView:
+class ReplyView(Struct, frozen=True):
     state: ReplyState = "no-session"
     seconds: float = 0.0
     detail: str = ""
@@ -96,8 +96,7 @@ class ReplyView:
     """Its sound reaches no loudspeaker: there is none, or it is off."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionView:
+class ConnectionView(Struct, frozen=True):
     phase: Literal["idle", "connecting", "open", "lost", "refused", "ended"] = "idle"
     seconds: float = 0.0
     """In this phase."""
@@ -126,8 +125,7 @@ class ConnectionView:
     """Seconds until the service ends this session, once the user was told of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolAsk:
+class ToolAsk(Struct, frozen=True):
     """A call of a tool that waits for the user's word."""
 
     call_id: str
@@ -140,8 +138,7 @@ class ToolAsk:
     """The MCP server that the service itself would call; empty: it runs on this machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     mic: MicView = MicView()
     reply: ReplyView = ReplyView()
     connection: ConnectionView = ConnectionView()
@@ -155,8 +152,7 @@ class View:
     """Oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnView:
+class TurnView(Struct, frozen=True):
     """One transcript entry as the screen shows it."""
 
     key: str

@@ -24,10 +24,11 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import msgspec
+from msgspec.structs import fields
 
 from voicechat.config.locations import PORT, SOCKET, runtime_dir, sessions
 from voicechat.core.state import State

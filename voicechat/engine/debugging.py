@@ -11,11 +11,11 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from itertools import count, islice
 from typing import Any
 
 import msgspec
+from msgspec.structs import asdict
 
 from voicechat.core import user_events as did
 from voicechat.core.rules.budget import is_spent

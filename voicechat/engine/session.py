@@ -16,10 +16,11 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any, get_args
 
 import msgspec
+from msgspec import structs
 
 from voicechat.core import effects as do, events as on
 from voicechat.core.effects import AudioEffect, ComposedEffect, Effect, ToolEffect, WireEffect
@@ -141,7 +142,7 @@ class Performer:
     async def _open(self, effect: do.Connect) -> None:
         number = effect.connection
         if self.secrets is not None:
-            effect = replace(effect, session=self.secrets.revealed_session(effect.session))
+            effect = structs.replace(effect, session=self.secrets.revealed_session(effect.session))
         listener = self._listener = Listener(number, self._tell, self._watch, self._clock, self.redact)
         try:
             line, opened = await self._open_line(effect, listener, self._tell_if_current(number))
@@ -172,7 +173,7 @@ class Performer:
         began = self._clock()
         await listener.first_word(FIRST_WORD_LIMIT)
         self._tell(on.LineStep(number, "session", self._clock() - began))
-        self._tell(opened if opened.unix_time is not None else replace(opened, unix_time=self._wall()))
+        self._tell(opened if opened.unix_time is not None else structs.replace(opened, unix_time=self._wall()))
         listener.release()
 
     def _opening_failed(self, number: int, error: Exception) -> None:
@@ -235,7 +236,7 @@ def client_event(effect: ComposedEffect) -> ClientEvent:
                 item_id=item_id, content_index=0, audio_end_ms=int(heard * 1000), event_id=event_id
             )
         case do.ChangeItem(event=event):
-            return msgspec.structs.replace(event, event_id=event_id)
+            return structs.replace(event, event_id=event_id)
 
 
 def decode_redacted(text: str, redact: Callable[[str], str]) -> Decoded[ServerEvent]:
@@ -419,7 +420,7 @@ def described(happening: AnyEvent | Effect) -> dict[str, Any] | None:
     name = EVENT_NAMES.get(type(happening)) or EFFECT_NAMES.get(type(happening))
     if name is None:
         return None
-    details = {field.name: getattr(happening, field.name) for field in fields(happening)}
+    details = structs.asdict(happening)
     return {"type": name} | {RENAMED.get(key, key): value for key, value in details.items() if key not in PRIVATE}
 
 

@@ -7,8 +7,9 @@ answer is over whose sound has ended: what the core would do by itself (ask or c
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from voicechat.core import sounding
 from voicechat.core.events import (

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from voicechat.config.settings import from_plain
 from voicechat.core.policy import TurnPolicy
@@ -117,7 +116,7 @@ class ScreenFeed:
 
     def _shown(self, message: FromEngine) -> None:
         if isinstance(message, Snapshot) and self._session is not None:
-            message = msgspec.structs.replace(message, view=as_tapped(message.view, message.meters, self._session))
+            message = replace(message, view=as_tapped(message.view, message.meters, self._session))
         self._post(message)
 
 

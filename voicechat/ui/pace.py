@@ -7,9 +7,9 @@ travels), 4 for calm eyes, 2 while the window has not the keyboard.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from msgspec import structs
+from msgspec.structs import replace
 
 from voicechat.core.view import ConnectionView, ReplyView, View
 from voicechat.engine.link import Received

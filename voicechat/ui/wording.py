@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec.structs import replace
 
 from voicechat.core.view import ConnectionView, Lamp, MicState, MicView, ReplyState, ReplyView, TurnView
 from voicechat.errors import ConfigError

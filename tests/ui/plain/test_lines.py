@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import get_args
+
+from msgspec.structs import replace
 
 from tests.support.each import each
 from tests.support.scenes import HOSTILE, MICS, TALK, hostile

@@ -6,9 +6,9 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.fake_engine import FakeEngine
 from tests.support.scenes import DEVICES, MICS

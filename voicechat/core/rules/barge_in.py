@@ -8,7 +8,7 @@ it may, and reports what it did.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.effects import AllowBargeIn
 from voicechat.core.events import (

@@ -7,7 +7,7 @@ already. What was wanted meanwhile is asked for when the user goes on.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.events import (
     Announcement,

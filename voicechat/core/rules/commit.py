@@ -7,8 +7,9 @@ here, except for a provider that is known to wait for it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from voicechat.core.effects import ClearInput, CommitInput, Effect
 from voicechat.core.events import (

@@ -8,8 +8,9 @@ says whether the service or the reply gate (R13) decides, `interrupt_response` i
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from voicechat.core.choosing import (
     DETECTION,

@@ -7,7 +7,7 @@ Nothing here creates a response (R14): what was cut by the loss waits for the us
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.effects import Connect, Effect, HangUp
 from voicechat.core.events import (

@@ -7,7 +7,7 @@ races between us and the service stay in the event list: they never become notes
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core import answers, continuous, sounding, tool_turns, user_turns
 from voicechat.core.continuous import is_translation

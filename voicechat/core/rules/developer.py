@@ -7,7 +7,7 @@ is created meanwhile. Nothing here asks for an answer by itself.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.effects import ChangeItem, Effect, ItemEvent, SendByHand
 from voicechat.core.events import (

@@ -6,7 +6,7 @@ here can create a response or change the session, so reopening only opens (R3); 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.effects import CloseMic, Effect, OpenDevices, OpenMic, SendKept, SetVolume

@@ -11,7 +11,7 @@ outlives the response it was meant for (R8, R9).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.effects import BeginPlayback, Effect, SilencePlayback

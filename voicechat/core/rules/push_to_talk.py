@@ -9,7 +9,7 @@ left, or until it is given up; `Talk` holds its facts and is empty between turns
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.events import (
     Announcement,

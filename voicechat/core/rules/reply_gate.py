@@ -7,8 +7,9 @@ greeting. One item, one answer. No timer ever asks for one: a missing transcript
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Literal
+
+from msgspec.structs import replace
 
 from voicechat.core.events import (
     AgainPressed,

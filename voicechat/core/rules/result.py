@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from voicechat.core.effects import Effect
 from voicechat.core.events import Announcement
 from voicechat.core.state import State
 
 
-@dataclass(frozen=True, slots=True)
-class RuleResult:
+class RuleResult(Struct, frozen=True):
     """One rule's answer to one event."""
 
     state: State | None = None

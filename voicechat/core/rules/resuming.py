@@ -5,7 +5,7 @@ It asks for nothing: what the loss has cut off is answered when the user says so
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.effects import RememberItem

@@ -7,7 +7,7 @@ the same way: the service says `session_expired`, and the line is lost and asked
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.events import AnyEvent, LineLost, Noticed

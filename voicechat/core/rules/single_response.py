@@ -7,7 +7,7 @@ reconnect, no mic event. `AnswerInterrupted` ends the running one in R8's order;
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.continuous import is_translation
 from voicechat.core.effects import CancelResponse, ClearOutputAudio, CreateResponse, Effect, TruncateItem

@@ -12,7 +12,8 @@ because no timer creates a response (R14).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from voicechat.core.effects import AnswerCall, DropTools, Effect, RunTool
 from voicechat.core.events import (

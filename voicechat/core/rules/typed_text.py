@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from voicechat.core.effects import CreateItem
 from voicechat.core.events import AnyEvent, ConfigurationInForce, NewAsked, Noticed, Received, ReplyWanted, TextEntered

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from voicechat.insight.metrics.prices import NOTHING, PRICES_OF, Cost, Price, Usage, cost_of, price_of, read_usage
 from voicechat.insight.metrics.turns import Direction, TurnClock, TurnNumbers
 
@@ -119,8 +121,7 @@ class Percentiles:
     silent_p95: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """Everything the numbers view shows of the session. Times of turns are on the ledger's clock."""
 
     turns: tuple[TurnNumbers, ...] = ()

@@ -15,8 +15,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, TextIO
+
+from msgspec.structs import replace
 
 from voicechat import exit_codes
 from voicechat.core import user_events as did
