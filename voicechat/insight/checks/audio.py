@@ -8,11 +8,56 @@ from typing import Any
 from voicechat.insight.checks import Check
 from voicechat.insight.facts import UNKNOWN, Answer, value_at
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
+from voicechat.insight.refused_field import failure_as
 from voicechat.insight.session_model import USER_ACTS, SessionModel
 
 ANSWER_WITHOUT_AUDIO = "answer-without-audio"
 WORDS = {"text", "output_text"}
 TEXT = {"response.output_text.delta", "response.output_text.done"}
+SOUND = {"response.output_audio.delta", "response.output_audio_transcript.delta"}
+
+
+WITHOUT_AUDIO: Mapping[str, tuple[str, str, str, float]] = {
+    "": (
+        "An answer came as text alone, although sound was asked for.",
+        "The model went on in the form of the history: assistant items of type text, or many typed turns, lead it to "
+        "answer in text.",
+        "Put as few earlier answers as needed into the conversation, ask again with response.create and "
+        'output_modalities ["audio"], and say in the instructions that it speaks.',
+        0.85,
+    ),
+    "text": (
+        "Answers come as text alone, so there is nothing to hear.",
+        "The session or the response asks for text only (output_modalities; beta: modalities).",
+        'Send session.update with output_modalities ["audio"] (beta: modalities ["audio", "text"]).',
+        0.8,
+    ),
+    "client": (
+        "The client says that an answer came without any sound.",
+        "The answer was text alone, or the client does not know the events that bring sound "
+        "(response.output_audio.delta; beta: response.audio.delta).",
+        'Print response.done: with content of type text ask for output_modalities ["audio"]; with audio handle both '
+        "names of the event.",
+        0.8,
+    ),
+}
+"""Title, cause, cure, how sure."""
+
+
+def _without_audio(key: str, *marks: Evidence | None) -> Finding:
+    title, cause, cure, confidence = WITHOUT_AUDIO[key]
+    rests_on = "output_modalities names audio; an answer then has content of type output_audio"
+    return found(
+        ANSWER_WITHOUT_AUDIO,
+        "warning",
+        title,
+        cause=cause,
+        cure=cure,
+        evidence=marks,
+        rests_on=rests_on,
+        confidence=confidence,
+        key=key,
+    )
 
 
 def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
@@ -20,46 +65,26 @@ def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Findin
     if record.type == LOG_ENDED:
         yield from _silent_in_text(model)
         return
+    if record.type == "client.failed":
+        if (failure := failure_as(ANSWER_WITHOUT_AUDIO, model, record)) is not None:
+            yield _without_audio("client", failure.at)
+        return
     response = part(record.event, "response")
     if text(response, "status") != "completed" or not _asks_for_sound(model, response):
         return
     kinds = _content_kinds(response)
     answer = model.answers.get(text(response, "id")) or model.newest
-    if not kinds or not kinds <= WORDS or (answer is not None and (answer.is_aside or answer.audio_seconds > 0)):
-        return
-    yield found(
-        ANSWER_WITHOUT_AUDIO,
-        "warning",
-        "An answer came as text alone, although sound was asked for.",
-        cause="The model went on in the form of the history: assistant items of type text, or many typed turns, lead "
-        "it to answer in text.",
-        cure="Put as few earlier answers as needed into the conversation, ask again with response.create and "
-        'output_modalities ["audio"], and say in the instructions that it speaks.',
-        evidence=(answer.created if answer else None, record.mark(text(response, "id"))),
-        rests_on="output_modalities names audio; an answer then has content of type output_audio",
-        confidence=0.85,
-    )
+    if kinds and kinds <= WORDS and (answer is None or not (answer.is_aside or answer.audio_seconds > 0)):
+        yield _without_audio("", answer.created if answer else None, record.mark(text(response, "id")))
 
 
 def _silent_in_text(model: SessionModel) -> Iterator[Finding]:
     """The writer of the log misses the sound, or the client has none to play, and all answers are text."""
     sorry, seen = model.complaints.get("silence"), model.witness.seen
-    if sorry is None or seen.isdisjoint(TEXT):
-        return
-    if not seen.isdisjoint({"response.output_audio.delta", "response.output_audio_transcript.delta"}):
-        return
-    answer = model.newest
-    yield found(
-        ANSWER_WITHOUT_AUDIO,
-        "warning",
-        "Answers come as text alone, so there is nothing to hear.",
-        cause="The session or the response asks for text only (output_modalities; beta: modalities).",
-        cure='Send session.update with output_modalities ["audio"] (beta: modalities ["audio", "text"]).',
-        evidence=(model.configured.updated, answer.done if answer else None, sorry),
-        rests_on="output_modalities names audio; an answer then has content of type output_audio",
-        confidence=0.8,
-        key="text",
-    )
+    is_text = not seen.isdisjoint(TEXT) and seen.isdisjoint(SOUND)
+    if sorry is not None and is_text:
+        answer = model.newest
+        yield _without_audio("text", model.configured.updated, answer.done if answer else None, sorry)
 
 
 def _asks_for_sound(model: SessionModel, response: Mapping[str, object]) -> bool:
@@ -296,7 +321,7 @@ def _is_webrtc(model: SessionModel) -> bool:
 
 
 CHECKS = (
-    Check(ANSWER_WITHOUT_AUDIO, ("response.done", LOG_ENDED), answer_without_audio),
+    Check(ANSWER_WITHOUT_AUDIO, ("response.done", "client.failed", LOG_ENDED), answer_without_audio),
     Check(
         AUDIO_FORMAT_MISMATCH, ("format.told", "session.created", "session.updated", LOG_ENDED), audio_format_mismatch
     ),

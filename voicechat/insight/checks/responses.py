@@ -308,6 +308,13 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         "response.create with no response.created in 8 s frees the slot",
         0.9,
     ),
+    "silent": (
+        "An answer was begun, and nothing of it came: no words, and no sound.",
+        "The service, or the speech synthesis behind it, sent nothing after the beginning of the answer.",
+        "Log what comes after the answer has begun, and leave the state of speaking when nothing came for some seconds.",
+        "an answer that was begun brings words or sound, or ends",
+        0.7,
+    ),
     "unknown": (
         "Your turn was committed, and no answer was begun.",
         "The server did not answer by itself, and the client did not ask; no line here shows which was due.",
@@ -388,6 +395,11 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
     turns = [mark for one in said if (mark := one.committed or one.transcribed) is not None]
     left = [mark for mark in turns if not any(seq > mark.seq for seq in marks)]
     sorry, waits = model.complaints.get("no-reply"), model.last["client.waits"]
+    mute = sorry or model.complaints.get("silence")
+    if mute and model.witness.tells_turns and any(one.transcript for one in model.segments.values()):
+        if model.answers and not any(one.words for one in model.answers.values()):
+            yield _unanswered("silent", *left, *(one.created for one in model.answers.values()), mute)
+            return
     if model.failure is not None and any(model.failure.at.seq > mark.seq for mark in left):
         return
     decides = model.configured.vad("create_response") is False or model.configured.turn_detection is None
@@ -396,12 +408,22 @@ def _left_at_the_end(model: SessionModel) -> Iterator[Finding]:
         yield _unanswered("asked", model.unanswered[-1].at, sorry, waits)
     elif left and model.configured.vad("create_response") is False and (len(left) > 1 or sorry) and asked is None:
         yield _unanswered("nobody", *left, sorry)
+    elif len(left) > 1 and not marks and asked is None and _is_of_a_client_that_commits(model):
+        yield _unanswered("client", model.last["input_audio_buffer.commit"], *left)
     elif left and (sorry or (waits is not None and waits.seq > left[-1].seq and _is_of_answers(model))):
         yield _unanswered("client" if decides and asked is None else "unknown", *left, sorry, waits)
     elif len(left) > 1 and marks and not model.is_ended and not model.unanswered and not model.witness.tells_turns:
         waited = elapsed(left[0], left[-1])
         if model.witness.prints_everything if waited is None else waited >= PATIENCE:
             yield _unanswered("unknown", *left)
+
+
+def _is_of_a_client_that_commits(model: SessionModel) -> bool:
+    """The client sends the commits, no server detects turns, and no transcript is what it is after."""
+    seen = model.witness.seen
+    is_manual = model.configured.turn_detection is None or "input_audio_buffer.speech_started" not in seen
+    is_written = any(one.transcribed for one in model.segments.values())
+    return is_manual and not is_written and "input_audio_buffer.commit" in seen
 
 
 def _is_of_answers(model: SessionModel) -> bool:
@@ -536,7 +558,7 @@ def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | 
     recent = [one for one in list(model.answers.values())[-OF:] if not one.is_aside]
     waits = [(one, wait) for one in recent if (wait := _wait(model, one)) is not None]
     slow = [one for one, wait in waits if wait >= least]
-    alone = VERY_SLOW if model.witness.is_ours else ELSEWHERE
+    alone = VERY_SLOW if model.witness.is_ours or "slow" in model.complaints else ELSEWHERE
     if took < alone and len(slow) < SLOW_FIRST_SOUND_TIMES:
         return
     step, cure = STEPS[_longest(model, newest)]
@@ -553,6 +575,8 @@ def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | 
 
 
 def _is_news(answer: Answer, record: Record) -> bool:
+    if record.type == LOG_ENDED:
+        return answer.done is None
     mark = answer.first_sound if record.type == "assistant.audible" else answer.done
     return mark is not None and mark.seq == record.seq
 
@@ -588,5 +612,5 @@ CHECKS = (
     Check(DUPLICATE_CREATE, ("response.created", LOG_ENDED), duplicate_create),
     Check(NO_RESPONSE, (TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed"), no_response),
     Check(RESPONSE_INCOMPLETE, ("response.done", "session.closed"), response_incomplete),
-    Check(SLOW_FIRST_SOUND, ("assistant.audible", "response.done"), slow_first_sound),
+    Check(SLOW_FIRST_SOUND, ("assistant.audible", "response.done", LOG_ENDED), slow_first_sound),
 )

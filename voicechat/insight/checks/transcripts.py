@@ -185,7 +185,7 @@ ALIKE = 0.9
 """Share of a transcript that is word for word in the prompt."""
 CREDITS = re.compile(
     r"amara\.org|thanks? (?:you )?for watching|(?:please|like and) subscribe|subtitles? (?:by|made)|captions? by|"
-    r"sous-titr\w{1,4} (?:réalisés|par|st'?|fr)|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
+    r"sous-titr(?:age|es|é)\b|untertitel(?:ung)? (?:der|im auftrag|von)|subtítulos (?:por|realizad)|"
     r"legendas? (?:pela|por)|sottotitoli (?:creati|a cura)|субтитры|продолжение следует|ご視聴ありがとう|"
     r"字幕(?:by|由|提供|制作|志愿者)|请不吝点赞|시청해 ?주셔서|mbc 뉴스",
     re.I,
@@ -377,6 +377,7 @@ def _transcription_late_finding(model: SessionModel, segment: Segment, title: st
 
 TRANSCRIPTION_OFF = "transcription-off"
 TURNS = 2
+ITEMS = {"conversation.item.created", "conversation.item.added", "conversation.item.done"}
 
 
 def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
@@ -387,14 +388,17 @@ def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding |
         if config.transcription not in (None, UNKNOWN):
             yield Ended(TRANSCRIPTION_OFF, record.mark())
         return
-    if config.transcription is not None or config.pending is not None:
+    is_unknown = config.transcription is UNKNOWN and sorry is not None
+    if config.pending is not None or not (config.transcription is None or is_unknown):
         return
+    if is_unknown and not model.segments and model.witness.seen.isdisjoint(ITEMS):
+        return  # a report of it, without anything that was said
     committed = [one for one in model.segments.values() if one.committed is not None]
     is_waited_for = config.vad("create_response") is False
     was_asked = config.first_sent is not None and _asks(config.first_sent.event.get("session"))
     is_all_text = _is_all_text(config)
     is_sure = is_waited_for or was_asked or is_all_text or sorry is not None
-    if any(one.transcribed for one in committed) or (len(committed) < TURNS and not is_sure):
+    if any(one.transcribed for one in model.segments.values()) or (len(committed) < TURNS and not is_sure):
         return
     if not (is_sure or model.witness.is_ours):
         return  # another client may do well without
@@ -413,7 +417,7 @@ def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding |
             sorry,
         ),
         rests_on="the gate forces transcription on; services have it off by default",
-        confidence=0.95 if is_waited_for or was_asked else 0.75,
+        confidence=0.95 if is_waited_for or was_asked else 0.6 if is_unknown else 0.75,
     )
 
 

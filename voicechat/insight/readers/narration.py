@@ -143,7 +143,8 @@ def _narrated(said: str) -> tuple[Told, ...]:
 def complaints_in(said: str) -> Iterator[Told]:
     """What people write in prose about the log that they paste: no proof, and it tells which of two causes is meant."""
     is_long = len(said.split()) >= FEWEST_WORDS or not said.isascii()
-    if is_long and _PROGRAM.search(said) is None:
+    is_over = say.ADVICE.search(said) or (say.OVER.search(said) and not say.STILL.search(said))
+    if is_long and not is_over and _PROGRAM.search(said) is None:
         about = [one for one, told in say.COMPLAINTS.items() if told.search(said)]
         for one in about:
             if one != "no-reply" or "invented" not in about:  # who did not speak there is the user
@@ -214,17 +215,23 @@ def _refusal(said: str) -> Told | None:
     return None
 
 
+CLIENT_FAILURES = {
+    "client-unknown-event": say.UNKNOWN_EVENT,
+    "sends-without-connection": say.UNSENT,
+    "no-response": say.NO_REPLY,
+    "answer-without-audio": say.NO_AUDIO,
+    "handshake-refused": say.REFUSED_OFFER,
+}
+"""Problem -> how a client tells of it."""
+
+
 def _of_client(said: str) -> Told | None:
     """A library's own failure, where the service never saw anything."""
     if say.LISTED.search(said):
         return None
-    for code, told in (("client-unknown-event", say.UNKNOWN_EVENT), ("sends-without-connection", say.UNSENT)):
-        if told.search(said):
+    for code, told in CLIENT_FAILURES.items():
+        if told.search(said) and (code != "no-response" or say.FAILS.search(said)):
             return {"type": "client.failed", "code": code, "message": said.strip(), "told": said}
-    if say.NO_REPLY.search(said) and say.FAILS.search(said):
-        return {"type": "client.failed", "code": "no-response", "message": said.strip(), "told": said}
-    if say.REFUSED_OFFER.search(said):
-        return {"type": "client.failed", "code": "handshake-refused", "message": said.strip(), "told": said}
     return None
 
 

@@ -259,7 +259,8 @@ ENDS = pattern(
     r"结束(?:会话|通话|对话)|挂断|clean(?:ing)? ?up (?:session|connection)|dispos(?:e|ing)\b",
 )
 ACTS = pattern(
-    r"\b(?:user|you) (?:interrupt|press|click|tapp|cancel|stopp|hit)|(?:stop|cancel|interrupt) (?:button|key)",
+    r"\b(?:user|you) (?:interrupt|press|click|tapp|cancel|hit|stopp(?!ed (?:speak|talk)))|"
+    r"(?:stop|cancel|interrupt) (?:button|key)",
     r"\bbarge-?in\b.{0,16}\b(?:detected|triggered|started|requested|granted|happened)\b|\buser barge",
     r"用户(?:打断|点击|按下|取消|停止)|手动(?:停止|取消|打断)",
 )
@@ -324,6 +325,11 @@ UNKNOWN_EVENT = pattern(
     r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\.",
 )
 """A library that fails on an event it does not know."""
+NO_AUDIO = pattern(
+    r"\b(?:response|answer|reply)\b.{0,30}\bwithout (?:any )?audio\b|\bhad_audio\W{1,3}false\b|"
+    r"\bno audio (?:output |deltas? )?(?:in|came with) (?:the )?(?:response|answer|reply)\b"
+)
+"""A client that counts what an answer brought."""
 REFUSED_OFFER = pattern(
     r"(?:sdp|offer|answer)\b.{0,40}(?:invalid|malformed|refused|rejected|fail\w{0,3} to parse|parse error|expected)|"
     r"fail\w{0,3} to (?:parse|set).{0,20}(?:sdp|sessiondescription|remote description)|"
@@ -421,10 +427,27 @@ IDLE = pattern(
 )
 """A client counts how long nobody has spoken."""
 _NOT = (
-    r"\b(?:never|not|no|don['’]?t|doesn['’]?t|didn['’]?t|can['’]?t|cannot|isn['’]?t|won['’]?t|without|stopped|stops)\b"
+    r"\b(?:never|not|no|don['’]?t|doesn['’]?t|didn['’]?t|can['’]?t|cannot|isn['’]?t|won['’]?t|without|"
+    r"(?<!user )(?<!users )(?<!caller )(?:stopped|stops))\b"
 )
 _WHO = r"(?:I|the (?:user|caller|customer)|they|people)(?: am| are| is|['’]m|['’]s)? ?(?:have |has |can |even )?"
+OVER = pattern(
+    r"(?<!not )(?<!n't )\b(?:fixed|solved|resolved)\b|\b(?:works?|working|fine|great|good|perfect\w*) now\b",
+    r"\bno (?:more )?(?:static|noise|echo|crackl\w{0,4}|distort\w{0,4}|delays?|gaps?|issues?|problems?)\b",
+)
+"""Said of what was wrong, and is not."""
+STILL = pattern(r"\b(?:but|however|except|although|still|again)\b")
+ADVICE = pattern(
+    r"^\W*(?:do not|don['’]t|never|always|avoid|please|be|keep|speak|talk|sound|respond|answer|use|make sure|try|check|"
+    r"when(?:ever)? (?:the|you|a)|you(?:['’]re| are| must| should| will| can))\b|\bif (?:you|your|the|there|a|an)\b"
+)
+"""What a prompt or a manual says: it tells what is to be done, and not what happened."""
 COMPLAINTS: dict[str, Phrase] = {
+    "slow": pattern(
+        r"\b(?:delay|latency|lag(?:s|gy|ging)?|slow(?:ly)?|waits?)\b.{0,60}\b(?:respon|answer|repl|speak|sec|start)",
+        r"\b(?:respon|answer|repl|speak|start)\w{0,6}\b.{0,60}\b(?:delay|latency|slow|lag|too late|too long|\d+ sec)",
+        r"\btakes? (?:too|very|so) long|\b\d+ ?(?:s|sec\w*) (?:before|until|after)\b.{0,30}\b(?:respon|answer|repl|speak)",
+    ),
     "echo": pattern(
         r"\b(?:interrupt|cut|hear|talk|answer|respond|repl|listen)\w{0,4}\b.{0,16}\b(?:itself|(?:its|his|her) own)\b",
         r"\b(?:its|(?:bot|agent|assistant|ai)['’]s) own (?:voice|speech|audio|words|output|question|answer)",
@@ -442,7 +465,7 @@ COMPLAINTS: dict[str, Phrase] = {
         r"\b(?:miss|cut|los|clip|truncat)\w{1,4} (?:off )?the (?:last|end|final)\b",
     ),
     "silence": pattern(
-        r"\bno (?:sound|audio|voice)\b|\b(?:hear|play)s? nothing\b|\b(?:completely |totally )?silent\b|kein ton",
+        r"\bno (?:sound|audio|voice)\b|\b(?:hear|play)s? nothing\b|\b(?:completely |totally )?silent\b|kein ton|没有?声音|没有音频|無音",
         _NOT + r".{0,20}\bhear (?:anything|it|any|the|a)\b|\bno clip to play|\bonly (?:get |see )?text\b",
     ),
     "twice": pattern(
@@ -489,7 +512,7 @@ TROUBLE = pattern(
     r"reset|abort|expired|exceed|already|too |only |empty|time(?:d|out)|limit|maximum|quota|billing|credit|api.?key|"
     r"disconnect|disabled|deprec|retired|shut ?down|discontinu|abnormal|unexp|hang up|wss?:|resol|unreach|"
     r"getaddr|gaierror|locked|no (?:re|an|lo)|\be(?:conn|timed|host|net|notf|ai_)|deploy|variant|sdp|"
-    r"bearer|断开|丢失|异常|中断|失败|错误|意外"
+    r"bearer|without|had_audio|no audio|断开|丢失|异常|中断|失败|错误|意外"
 )
 TROUBLE_IN_NUMBERS = re.compile(r"[45]\d\d|10[01]\d")
 """A sentence without any of these tells of no failure."""

@@ -30,7 +30,7 @@ from voicechat.insight.readers.narration import (
     spelled_in,
 )
 from voicechat.insight.readers.shorthand import fields, short_name, with_body
-from voicechat.insight.readers.talk import turn_in
+from voicechat.insight.readers.talk import TURN, turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
 from voicechat.insight.records import NAMED
@@ -300,9 +300,11 @@ class Printed:
                 if isinstance(one, Found):
                     yield Line(number, one)
             return
-        yield from self._of_sentence(number, told.text, told.t, None)
+        yield from self._of_sentence(number, told.text, told.t, None, is_prose=False)
 
-    def _of_sentence(self, number: int, rest: str, t: float | None, told: WireDirection | None) -> Iterator[Line]:
+    def _of_sentence(
+        self, number: int, rest: str, t: float | None, told: WireDirection | None, *, is_prose: bool = True
+    ) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
         name, end = self._name_in(rest)
         if name and (refused := _refused_instead(name, rest)) is not None:
@@ -314,9 +316,10 @@ class Printed:
         if name:
             event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
-        if t is None:
+        acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
+        if is_prose and t is None and not any(act["type"].startswith(TURN) for act in acts):
             yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
-        for act in narrated(IN_TEXT.sub(" ", rest) if name else rest):
+        for act in acts:
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
                 continue
             yield Line(number, Found(act, t, "in" if act["type"] == "error" else "local"))

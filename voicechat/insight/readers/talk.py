@@ -63,7 +63,7 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
-        _LEAD + any_of(_USER, "you", "(?:final )?user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
+        _LEAD + any_of(_USER, "you", "client", "(?:final )?user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
         r"\breceived user transcript\b" + _LATER,
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",

@@ -24,6 +24,8 @@ _HEAD = re.compile(r"\W*(?:(?!call|chan|uniq|id\b)\w{1,10}\W+){0,2}", re.I)
 _SINCE = re.compile(r"^\W{0,3}(?:t ?[=:] ?)?\+?(\d{1,6}\.\d{1,6})\s*(?:s\b|sec\b|\]|\)|:|\s|\|)")
 _MINUTES = re.compile(r"^\W{0,2}(\d{1,3}):([0-5]\d)(?:\.(\d{1,3}))?(?=[\])]?\s)")
 """`0:04`, minutes and seconds of a call."""
+_ESP = re.compile(r"^[VDIWE] \((\d{1,10})\)(?= \w)")
+"""ESP-IDF: a level, and milliseconds since the chip was started."""
 _MS_SINCE = re.compile(r"^\W{0,3}(?:t ?[=:] ?)?\+?(\d{1,9})\s*ms\b")
 LOOKED_AT = 80
 """Characters at the start of a line in which its time is looked for."""
@@ -66,7 +68,7 @@ def time_in(line: str) -> tuple[float, int, int] | None:
         return int(match[1]) * 60 + int(match[2]) + _fraction(match[3] or ""), match.start(), match.end()
     if match := _SINCE.match(head):
         return float(match[1]), match.start(1), match.end(1)
-    if match := _MS_SINCE.match(head):
+    if match := _ESP.match(head) or _MS_SINCE.match(head):
         return int(match[1]) / 1000, match.start(), match.end()
     return None
 
