@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.insight.session_log import Row, ga_session, opened, spoken
+from tests.insight.session_log import Row, answered, ga_session, opened, spoken
 from tests.support.each import each
 from voicechat.insight.report import Report, diagnose
 
@@ -159,7 +159,8 @@ LIVE_TURN = {"type": "session.output_transcript.delta", "delta": "Hello", "start
         ("the weather is fine", "nothing read"),
         ("session.created", "too little"),
         ("session.created\nERROR: flux capacitor exploded", "not understood"),
-        (rows([*opened(0.0, ga_session()), *spoken(1.0, "u1")]), "healthy"),
+        (rows([*opened(0.0, ga_session()), *spoken(1.0, "u1")]), "too little"),
+        (rows([*opened(0.0, ga_session()), *spoken(1.0, "u1"), *answered(3.4, "r1")]), "healthy"),
         (lines(STARTED, LIVE_TURN, closed("close_requested")), "healthy"),
     ],
 )

@@ -88,9 +88,14 @@ class Witness:
         return self.prints_everything or not self.seen.isdisjoint(names)
 
     @property
+    def has_answers(self) -> bool:
+        """Whether any line of an answer stands in it."""
+        return self.is_live or any(name.startswith("response.") and name not in CLIENTS for name in self.seen)
+
+    @property
     def prints_answers(self) -> bool:
         """Whether an answer would have left any line in it."""
-        if self.prints_everything or any(name.startswith("response.") and name not in CLIENTS for name in self.seen):
+        if self.prints_everything or self.has_answers:
             return True
         least = ASKED_KINDS if "response.create" in self.seen else SERVER_KINDS
         return sum("." in name and name not in CLIENTS for name in self.seen) >= least

@@ -32,6 +32,8 @@ SHARE = 0.6
 """Of the words in the transcript that the answer had just said."""
 LONG_RUN = 5
 """Words of the answer in its own order."""
+NEARLY_ALL = 0.75
+"""Of what was heard."""
 
 
 def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
@@ -39,8 +41,11 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     if record.type == "echo.changed":
         yield Ended(SELF_ECHO, record.mark())
     elif record.type == LOG_ENDED:
-        sorry, cut = model.complaints.get("echo"), _cut_by_server(model)
-        if sorry is not None and cut:
+        sorry, cut = model.complaints.get("itself") or model.complaints.get("echo"), _cut_by_server(model)
+        if "itself" in model.complaints and model.answers and not cut:
+            heard = next(reversed(model.answers.values())).first_output
+            yield _self_echo_finding("Who saw it says that the assistant hears itself.", 0.65, heard, sorry)
+        elif sorry is not None and cut:
             title = "Answers are cut by what the server takes for speech, and who saw it blames the loudspeaker."
             yield _self_echo_finding(title, 0.75, *(one.done for one in cut), sorry)
     elif record.type == "echo.self_heard":
@@ -87,26 +92,35 @@ def repeats_the_answer(segment: Segment) -> bool:
     if len(set(heard)) < FEWEST_WORDS:
         return False
     if not segment.transcript[-2:].isascii() and heard[-1].isalpha() and len(heard[-1]) == 1:
-        return _run(segment) >= max(LONG_RUN, SHARE * len(heard))  # letters of a script without spaces
+        runs = _runs(segment)  # letters of a script without spaces
+        return max(runs) >= LONG_RUN and sum(run for run in runs if run >= FEWEST_WORDS) >= SHARE * len(heard)
     spoken = set(WORD.findall(answer.words.lower()))
     return sum(word in spoken for word in heard) >= SHARE * len(heard)
 
 
 def _is_echo(model: SessionModel, segment: Segment) -> bool:
-    """In a dialogue that is told without times people repeat some words too; not five in a row, nor four twice."""
+    """In a dialogue that is told without times people repeat some words too, but hardly all they were told in a row."""
     if not repeats_the_answer(segment):
         return False
     if segment.over_answer is not None or not model.witness.tells_turns:
         return True
-    runs = [_run(one) for one in model.segments.values() if repeats_the_answer(one)]
-    return _run(segment) >= LONG_RUN or sum(run >= LONG_RUN - 1 for run in runs) >= TIMES
+    if _share(segment) >= NEARLY_ALL and max(_runs(segment)) >= LONG_RUN:
+        return True
+    others = [one for one in model.segments.values() if repeats_the_answer(one)]
+    return sum(max(_runs(one)) >= LONG_RUN - 1 and _share(one) >= SHARE for one in others) >= TIMES
 
 
-def _run(segment: Segment) -> int:
-    """The most words in a row that are the answer's, in its order."""
+def _share(segment: Segment) -> float:
+    """Of the words that were heard, those that are the answer's in its order and at least three in a row."""
+    heard = len(WORD.findall((segment.transcript or "").lower()))
+    return sum(run for run in _runs(segment) if run >= FEWEST_WORDS) / heard if heard else 0.0
+
+
+def _runs(segment: Segment) -> list[int]:
+    """How many words in a row are the answer's, in its order; 0 ends the list."""
     answer = segment.over_answer or segment.after
     heard, spoken = (WORD.findall(one.lower()) for one in (segment.transcript or "", answer.words if answer else ""))
-    return SequenceMatcher(None, heard, spoken, autojunk=False).find_longest_match().size
+    return [one.size for one in SequenceMatcher(None, heard, spoken, autojunk=False).get_matching_blocks()]
 
 
 BARGE_IN_TOO_EAGER = "barge-in-too-eager"

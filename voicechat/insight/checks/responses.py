@@ -188,6 +188,9 @@ def cancelled_by_client(model: SessionModel, record: Record) -> Iterator[Finding
 DUPLICATE_CREATE = "duplicate-create"
 CLOSE_BY = 3
 """Events between the end of the first answer and the second request, where there are no times."""
+TIMES = 2
+BY_MACHINE = 0.5
+"""Seconds after the end of an answer in which nobody can have decided to ask again."""
 DUPLICATE_CREATE_AT_ONCE = 3.0
 """Seconds: what is asked again later may be a second thought."""
 
@@ -196,6 +199,7 @@ def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | 
     """Was the same turn answered twice?"""
     if record.type == LOG_ENDED:
         yield from _heard_twice(model)
+        yield from _asked_at_each_end(model)
         return
     newest = list(islice((one for one in reversed(model.answers.values()) if not one.is_aside), 2))
     if len(newest) < 2 or newest[0].id != text(part(record.event, "response"), "id"):
@@ -225,6 +229,26 @@ def _heard_twice(model: SessionModel) -> Iterator[Finding]:
         if sorry is not None and is_one_turn and not first.calls:
             yield _twice("One turn got two answers.", 0.8, first.created, second.asked, second.created, sorry)
             return
+
+
+def _asked_at_each_end(model: SessionModel) -> Iterator[Finding]:
+    """The end of an answer makes the client ask for the next one, again and again, and nobody had said anything."""
+    answers = [one for one in model.answers.values() if not one.is_aside]
+    inputs = [mark.seq for one in model.segments.values() for mark in (one.started, one.committed) if mark is not None]
+    inputs += [said.at.seq for said in model.said.values() if said.type == "conversation.item.create"]
+    pairs = []
+    for first, second in pairwise(answers):
+        if first.done is None or second.asked is None or second.asked.seq < first.done.seq:
+            continue
+        if first.calls or first.status not in ("completed", ""):
+            continue
+        apart = elapsed(first.done, second.asked)
+        is_soon = second.asked.seq - first.done.seq <= 1 if apart is None else apart <= BY_MACHINE
+        if is_soon and not any(first.created.seq < seq < second.asked.seq for seq in inputs):
+            pairs.append((first, second))
+    if len(pairs) >= TIMES:
+        marks = [mark for first, second in pairs for mark in (first.done, second.asked)]
+        yield _twice("Answers are asked for at the end of answers, although nobody spoke.", 0.8, *marks)
 
 
 def _twice(title: str, confidence: float, *marks: Evidence | None) -> Finding:
@@ -261,7 +285,9 @@ PATIENCE = 4.0
 """Seconds that a caller waits before asking whether anybody is there."""
 ANYBODY = re.compile(
     r"\b(?:are you|you|anybody|anyone|somebody|is someone) (?:still )?there\b|\b(?:can|do|did) you hear\b|"
-    r"^\W*(?:hello|hallo|hey|allô|alô|hola|pronto|喂)\W*(?:hello|hallo)?[?？]|hören sie|hörst du|bist du (?:noch )?da",
+    r"^\W*(?:hello|hallo|hey|allô|alô|hola|pronto|喂)\W*(?:hello|hallo)?[?？]|hören sie|hörst du|bist du (?:noch )?da|"
+    r"sigues? ahí|hay alguien|me (?:oyes?|escuchas?)|(?:vous êtes|tu es|y a quelqu.un) (?:toujours )?là|mi senti|"
+    r"还在吗|听得到|聞こえ(?:ますか|る)",
     re.I,
 )
 EVENTS = 12
@@ -278,7 +304,7 @@ def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended
     elif not model.is_ended and model.active is None and model.witness.prints_answers:
         yield from _asked_in_vain(model, record)
         yield from _turn_without_answer(model, record)
-    if record.type == LOG_ENDED and model.witness.prints_answers:
+    if record.type == LOG_ENDED and (model.witness.prints_answers or not model.answers):
         yield from _user_asks_who_is_there(model)
     if record.type == LOG_ENDED:
         yield from _left_at_the_end(model)
@@ -311,7 +337,7 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
     "silent": (
         "An answer was begun, and nothing of it came: no words, and no sound.",
         "The service, or the speech synthesis behind it, sent nothing after the beginning of the answer.",
-        "Log what comes after the answer has begun, and leave the state of speaking when nothing came for some seconds.",
+        "Log what comes after response.created, and leave the state of speaking when nothing came for some seconds.",
         "an answer that was begun brings words or sound, or ends",
         0.7,
     ),
@@ -378,7 +404,7 @@ def _user_asks_who_is_there(model: SessionModel) -> Iterator[Finding]:
         first, then = before.transcribed, after.started or after.transcribed
         if first is None or then is None or not before.transcript or not ANYBODY.search(after.transcript or ""):
             continue
-        if any(first.seq < seq < then.seq for seq in answers) or not any(seq < then.seq for seq in answers):
+        if any(first.seq < seq < then.seq for seq in answers) or (answers and answers[0] > then.seq):
             continue
         waited = elapsed(first, then)
         if before.answer is None and (waited is None or waited >= PATIENCE):

@@ -275,6 +275,7 @@ LOST = pattern(
     r"closed before the connection (?:is|was) established|closed unexpectedly|unexpected(?:ly)? clos|socket hang up",
     r"data ?channel.{0,24}\b(?:is |was |has )?(?:closed|error)\b",
     r"(?:连接|网络)(?:已)?(?:断开|丢失|中断)|onclose.{0,30}" + _UNASKED,
+    r"(?:error|fail\w*|失败)\b.{0,40}received 1000 \(OK\)|失败.{0,40}received 1000 \(OK\)",
     r"(?:received|sent) " + _UNASKED + r" \(|no close frame received|keepalive ping timeout|\bConnectionClosedError\b",
     r"(?:clos(?:e|ed|ing)|disconnect)\w{0,8}.{0,40}?\b(?:code|status)?[ =:('\"`]{0,4}" + _UNASKED + r"\b",
     r"\bcode['\"]?\s?[:=]\s?" + _UNASKED + r"\b.{0,80}\bclos",
@@ -395,6 +396,7 @@ SKIPPED = pattern(
     r"(?:empty|blank|too short|no) (?:or too short )?(?:transcript|transcription|speech|words)",
     r"(?:drop|discard|ignor|filter|reject)\w{0,4} .{0,24}(?:phantom|hallucinat|ghost)\w{0,8}.{0,12}transcript",
     r"no[- ]text[- ]recogni[sz]ed",
+    r"^\W*(?:INFO|DEBUG)\W[\w.]*(?:whisper|stt|asr|transcri)[\w.]*:[\s.…]*$",
     r"transcript(?:ion)? (?:is |was )?(?:empty|blank|too short)|skip(?:ping|ped)? empty",
     r"(?:转写|转录|识别|文本)(?:结果)?(?:为空|太短|过短)|空(?:转写|转录|文本)",
 )
@@ -442,60 +444,77 @@ ADVICE = pattern(
     r"when(?:ever)? (?:the|you|a)|you(?:['’]re| are| must| should| will| can))\b|\bif (?:you|your|the|there|a|an)\b"
 )
 """What a prompt or a manual says: it tells what is to be done, and not what happened."""
+_SPEAKS = r"(?:respon|answer|repl|speak|start)"
 COMPLAINTS: dict[str, Phrase] = {
     "slow": pattern(
-        r"\b(?:delay|latency|lag(?:s|gy|ging)?|slow(?:ly)?|waits?)\b.{0,60}\b(?:respon|answer|repl|speak|sec|start)",
-        r"\b(?:respon|answer|repl|speak|start)\w{0,6}\b.{0,60}\b(?:delay|latency|slow|lag|too late|too long|\d+ sec)",
-        r"\btakes? (?:too|very|so) long|\b\d+ ?(?:s|sec\w*) (?:before|until|after)\b.{0,30}\b(?:respon|answer|repl|speak)",
+        r"\b(?:delay|latency|lag(?:s|gy|ging)?|slow(?:ly)?|waits?)\b.{0,60}\b(?:sec|" + _SPEAKS + ")",
+        r"\b" + _SPEAKS + r"\w{0,6}\b.{0,60}\b(?:delay|latency|slow|lag|too late|too long|\d+ sec)",
+        r"\btakes? (?:too|very|so) long|\b\d+ ?(?:s|sec\w*) (?:before|until|after)\b.{0,30}\b" + _SPEAKS,
+        r"verzögerung|dauert (?:zu|sehr) lange|很慢|延迟|trop lent|tarda (?:mucho|demasiado)",
+    ),
+    "itself": pattern(
+        r"\b(?:talk|speak|answer|respond|repl|listen|hear|interrupt|trigger)\w{0,4}\b.{0,16}\b(?:to )?itself\b",
+        r"\b(?:hears?|answers?|transcribes?|picks? up)\b.{0,16}\b(?:its|his|her) own\b",
+        r"\bmic\w{0,8}\b.{0,40}\b(?:captur|pick|hear|re-?open)\w{0,4}\b.{0,40}"
+        r"\b(?:(?:end|part) of (?:the|its)|before|while)\b.{0,40}\b(?:announce|playback|finish|" + _SPEAKS + ")",
+        r"自言自语|自问自答|自己(?:打断|识别|回答)了?自己|自分の声|(?:spricht mit|hört|unterbricht) sich selbst",
+        r"se (?:écoute|parle|répond|escucha|responde|habla) (?:lui|elle|a sí|sol[ao])",
     ),
     "echo": pattern(
         r"\b(?:interrupt|cut|hear|talk|answer|respond|repl|listen)\w{0,4}\b.{0,16}\b(?:itself|(?:its|his|her) own)\b",
         r"\b(?:its|(?:bot|agent|assistant|ai)['’]s) own (?:voice|speech|audio|words|output|question|answer)",
         r"\b(?:with(?:out)?|on|no) (?:a |laptop )?(?:head(?:phones?|set)|earphones|earbuds|(?:loud ?)?speakers?)\b",
+        r"(?:ヘッドホン|イヤホン)なし|スピーカーで|没戴耳机|外放|ohne (?:kopfhörer|headset)|sans casque",
     ),
     "format": pattern(
         r"chipmunk|fast.?forward|sped up|slow(?:ed)?[- ](?:motion|down)|\bgarbled|\bdistort|\bcrackl|\brobotic\b",
         r"\bhigh.pitched|\b(?:only|just|hear|persistent|white|loud|pure) (?:a |some )?(?:static|noise|hiss)",
-        r"\bstatic\b.{0,20}\b(?:noise|audio|sound)|gibberish|rauschen|verzerrt",
+        r"\bstatic\b.{0,20}\b(?:noise|audio|sound)|gibberish|rauschen|verzerrt|杂音|噪音|grésille|雑音",
         r"(?:sounds?|audio|speech|voice|plays?|speaks?)\b.{0,24}\b(?:too|very|twice as) (?:fast|slow|high|low)\b",
     ),
     "tail": pattern(
         r"\b(?:last|final|end|tail)\b.{0,40}\b(?:missing|cut|lost|gone|swallowed|truncated|clipped|never)\b",
-        r"\bcut(?:s|ting)? off\b.{0,24}\b(?:last|end)\b",
+        r"\bcut(?:s|ting)?[ -]?off\b.{0,24}\b(?:last|end)\b",
         r"\b(?:miss|cut|los|clip|truncat)\w{1,4} (?:off )?the (?:last|end|final)\b",
+        r"letzte (?:wort|silbe)|dernier mot|最后(?:几个字|一句|一个字)|última palabra",
     ),
     "silence": pattern(
-        r"\bno (?:sound|audio|voice)\b|\b(?:hear|play)s? nothing\b|\b(?:completely |totally )?silent\b|kein ton|没有?声音|没有音频|無音",
+        r"\bno (?:sound|audio|voice)\b|\b(?:hear|play)s? nothing\b|\b(?:completely |totally )?silent\b|kein ton",
         _NOT + r".{0,20}\bhear (?:anything|it|any|the|a)\b|\bno clip to play|\bonly (?:get |see )?text\b",
+        r"没有?声音|没有音频|無音|aucun son|höre nichts|no se oye|音が(?:出|で)ない",
     ),
     "twice": pattern(
         r"\btwice\b|\btwo times\b|\b(?:two|2) (?:answers|responses|replies|voices)",
         r"\bdouble[sd]? (?:answers?|responses?|repl)",
-        r"\bduplicated? (?:answers?|responses?|repl|audio)|doppelt|zweimal|两次|两遍|deux fois|dos veces",
+        r"\bduplicated? (?:answers?|responses?|repl|audio)|doppelt|zweimal|两次|两遍|deux fois|dos veces|二回|2回",
         r"\b(?:same|every) (?:answer|response|thing|reply)\b.{0,20}\bagain",
     ),
     "no-reply": pattern(
         _NOT + r".{0,24}\b(?:talk|answer|respond|repl|speak|say)\w{0,6}\b|\bno (?:answer|response|reply)\b",
         r"\bhangs?\b|\bstuck\b|\bgoes (?:silent|quiet)|\bnothing happens|keine antwort|antwortet nicht|不回|没有回复",
+        r"没反应|没有反应|no (?:responde|contesta)|ne répond (?:pas|plus)|返事(?:が|を)(?:ない|しない)|não responde",
     ),
     "deaf": pattern(
         r"\bdeaf\b|"
         + _NOT
         + r".{0,24}\b(?:hears?|listen\w{0,3}|pick(?:s|ing)? up) (?:me|anything|again|my|the user)\b",
         r"\b(?:mic(?:rophone)?|stays?|remains?)\b.{0,24}\b(?:muted|off|closed)\b.{0,16}\b(?:for ?ever|after|again)",
+        r"听不到|听不见|hört (?:mich )?nicht|n['’]entend (?:pas|plus)",
     ),
     "stops": pattern(
         r"\b(?:stop|cut|break|interrupt|silenc|pause)\w{0,5}\b.{0,40}\b(?:mid[- ]?(?:sentence|word|way)|middle|random)",
-        r"\b(?:stop|cut|break|interrupt)\w{0,5}\b.{0,40}\bhalf (?:way|of)|途中で(?:止|切)|mitten im satz",
-        r"\bkeeps (?:stopping|cutting out|getting interrupted)",
+        r"\b(?:stop|cut|break|interrupt)\w{0,5}\b.{0,40}\bhalf (?:way|of)|mitten im satz|说到一半",
+        r"\bkeeps (?:stopping|cutting out|getting interrupted)|途中で.{0,6}(?:止|切)",
+        r"au milieu d|a mitad de|bricht (?:immer |ständig )?ab",
     ),
     "cut": pattern(
         r"\b(?:interrupt|cut)\w{0,4} (?:me|users?|callers?|people|customers?)\b|\bins wort\b|\btoo (?:early|soon)\b",
         r"\b(?:before|while) " + _WHO + r"(?:finish|done|still|stop|speak|talk)",
         r"\bhalf (?:a |of (?:a|the|my) )?sentence|\bpauses?\b.{0,30}\b(?:turn|ends?|commit|cuts?|split)",
+        r"没说完|还没说完|(?:me|nous) coupe|me interrumpe|bevor ich fertig",
     ),
     "no-transcript": pattern(
-        _NOT + r".{0,60}\b(?:transcri|input_audio_transcription|user_speech_committed)",
+        _NOT + r".{0,60}\b(?:transcri|(?:speech|voice) recognition|input_audio_transcription|user_speech_committed)",
         r"\b(?:input_audio_transcription|user_speech_committed)\b.{0,40}" + _NOT,
         r"\btranscri\w{1,8}\b.{0,40}" + _NOT,
         r"\btranscri\w{1,8}\b.{0,30}\b(?:null|empty|blank|missing)\b",
@@ -504,6 +523,7 @@ COMPLAINTS: dict[str, Phrase] = {
         r"\b(?:nobody|no ?one|no-one)\b.{0,24}\b(?:said|saying|says|spoke|speaking|talk|in the room|there)",
         r"\b(?:said|saying|spoke) nothing\b|" + _NOT + r" (?:say|saying|said|speak)\b|\bwhile (?:I (?:am|was) )?silent",
         r"hallucinat|phantom|\b(?:random|made[- ]up|invented) (?:words|text|sentences|transcripts?|phrases)",
+        r"niemand (?:hat )?(?:etwas )?(?:gesagt|spricht)|personne n['’]a (?:rien )?(?:dit|parlé)|没人说话",
     ),
 }
 """What somebody is sorry about -> the ways of saying it."""

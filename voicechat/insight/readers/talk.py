@@ -63,7 +63,7 @@ def _speaks(who: str, state: str, verb: tuple[str, str, str, str], *rows: str) -
 
 ROWS: tuple[tuple[str, Phrase], ...] = (
     ("user_said", pattern(
-        _LEAD + any_of(_USER, "you", "client", "(?:final )?user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
+        _LEAD + any_of(_USER, "you", "client", "final user", "(?:input |openai )?transcription(?=:)") + _SAYS + _WORDS,
         r"\breceived user transcript\b" + _LATER,
         r"\b(?:stt|asr) (?:final )?transcript (?:received|result)\b" + _LATER,
         _LEAD + _USER + r"\s{1,3}['\"“](\S.{1,900})['\"”]\W*$",
@@ -72,6 +72,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\b(?:received|final|committed) (?:final )?user (?:transcript|speech)\b" + _QUOTE,
         r"\buser_input_transcribed\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
+        r"(?:\b|_)stt[_-]end\b" + _LATER,
+        r"\brole=['\"]?(?:user|human)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
         r"\bApplication: >> (\S.*)",
         _LEAD + r"(?:user |input |final ){0,2}transcript(?:ion)?(?:[ .](?:completed|final|done))?(?: item_\w{1,40})?"
         r"\s?[:=]?\s?['\"“](.{0,1000})['\"”]\W*$",
@@ -83,6 +85,8 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\b(?:committed agent (?:speech|transcript)|bot-transcription)\b" + _LATER,
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
+        r"(?:\b|_)tts[_-]start\b" + _LATER,
+        r"\brole=['\"]?(?:assistant|bot|agent)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
     )),
     ("user_began", _speaks(_USER, "user", _BEGAN, r"\bstarting stt by vad\b")),
     ("user_ended", _speaks(_USER, "user", _ENDED, r"\bstt by vad end\b")),
@@ -92,6 +96,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"(?!\W{1,4}(?:false|no\b))",
         r"\babort(?:ed|ing)? speaking\b|\binterrupt(?:ed|ing) (?:the )?(?:bot|assistant|agent|ai)\b",
         r"^\W*interrupted\W*$",
+        r"\b(?:outcome|status|state)=['\"]?interrupted\b",
         r"\breceived interruption\b|\binterruption (?:detected|frame)\b",
     )),
     ("bot_began", _speaks(_BOT, "agent", _BEGAN, r"\bSTATE: speaking\b")),
