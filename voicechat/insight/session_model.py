@@ -468,6 +468,8 @@ class SessionModel:
     def _words_beside(self, record: Record) -> None:
         """A client's own line of what the assistant said: the words of the answer that the events leave without."""
         answer = self.active or self.newest
+        if answer is not None and answer.done is None and "response.done" in self.witness.seen:  # a log that tells ends
+            answer.first_output = answer.first_output or record.mark()
         if answer is not None and not answer.words:
             answer.words = text(record.event, "transcript", LONGEST_ANSWER)
 

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO, Literal, TypeVar
 import msgspec
 
 from voicechat.insight.cures import Client, client_of
-from voicechat.insight.readers.loose import SURE, Shapes
-from voicechat.insight.readers.narration import CLIENT
+from voicechat.insight.readers.loose import Shapes
+from voicechat.insight.readers.narration import CLIENT, SURE
 from voicechat.insight.readers.printed import Printed
 from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns
 from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, time_of, unit_of

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from voicechat.insight.readers.narration import CLIENT, SERVER, WireDirection, direction_of
+from voicechat.insight.readers.narration import SURE, WireDirection, direction_of
 from voicechat.insight.readers.timing import time_of
 from voicechat.insight.readers.unwrapping import (
     BODIES,
@@ -34,8 +34,6 @@ from voicechat.insight.readers.unwrapping import (
 MOST_SHAPES = 64
 _WRAPPING = frozenset((*TIMES, *MERE_BODIES, "dir", "direction"))
 _decoder = msgspec.json.Decoder()
-SURE = (CLIENT | SERVER) - {"error"}
-"""Names that nothing but an event has."""
 _MERE_BODIES = frozenset(MERE_BODIES)
 
 

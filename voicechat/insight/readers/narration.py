@@ -27,6 +27,8 @@ _BETA_SERVER = {name for name, ga in GA_NAMES.items() if ga in SERVER_EVENTS}
 CLIENT = frozenset(CLIENT_EVENTS) | _BETA_CLIENT
 SERVER = frozenset(SERVER_EVENTS) | _BETA_SERVER
 """Also events of services that are not in the table are events; see `is_name`."""
+SURE = (CLIENT | SERVER) - {"error"}
+"""Names that nothing but an event has."""
 FAMILIES = (
     "session.",
     "conversation.",

@@ -80,6 +80,11 @@ LONGEST_DOUBT = 200
 _VARIABLE = re.compile(r"[\d\W_]+")
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
+_CODE = re.compile(
+    r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
+    r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$"
+)
+"""A line of a program's source, which tells of nothing that happened."""
 _CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
@@ -306,6 +311,8 @@ class Printed:
         self, number: int, rest: str, t: float | None, told: WireDirection | None, *, is_prose: bool = True
     ) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
+        if _CODE.search(rest):
+            return
         name, end = self._name_in(rest)
         if name and (refused := _refused_instead(name, rest)) is not None:
             yield Line(number, Found(refused, t, "in" if refused["type"] == "error" else "local"))
@@ -317,7 +324,7 @@ class Printed:
             event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
-        if is_prose and t is None and not any(act["type"].startswith(TURN) for act in acts):
+        if is_prose and t is None and not any(act["type"].startswith(TURN) and act["words"] for act in acts):
             yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in acts:
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):

@@ -23,16 +23,17 @@ LONGEST_TURN = 1_000
 _USER = any_of(
     "users?",
     *words("caller human customer participant patient guest benutzer nutzer anrufer kunde utilisateur appelant"),
-    *words("usuario cliente utente usuário 用户 用戶 ユーザー 사용자"),
+    *words("usuario cliente utente usuário gebruiker beller klant użytkownik kullanıcı пользователь клиент абонент"),
+    *words("المستخدم المتصل 用户 用戶 ユーザー 사용자"),
 )
 _BOT = any_of(
     *words("bot assistant agent ai model voicebot tts assistent asistente assistente agente ki ia"),
-    *words("助手 机器人 アシスタント 어시스턴트"),
+    *words("asystent asistan ассистент помощник бот المساعد 助手 机器人 アシスタント 어시스턴트"),
 )
 _WORDS = r"\s*[:>]+\s*(\S.*)"
 _LEAD = (
     r"^(?:\d{1,3}:\d\d(?:\.\d{1,3})?\s{1,3}|"
-    r"[\w.]{1,40}[:|]\s?|[\w.]{1,40} [|-] |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
+    r"[\w.]{1,40}[:|]\s?|[\w.]{1,40} (?:[|-]|\d{1,5}) |[^\w{}<]|\[[^\]]{1,40}\](?!:)|\((?=\w)[^)]{1,24}\)|"
     r"\b(?:INFO|DEBUG|LOG|TRACE|I)\b(?: [\w.]{1,40} -)?|<(?=\w+>)){0,8}"
 )
 """Levels, loggers, marks and tags in front of a speaker."""

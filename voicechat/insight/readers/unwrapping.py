@@ -22,6 +22,7 @@ from typing import Any, Literal
 import msgspec
 
 from voicechat.insight.readers.narration import (
+    SURE,
     WireDirection,
     direction_of,
     is_event,
@@ -303,7 +304,8 @@ def _is_mere_label(value: Mapping[str, Any]) -> bool:
 
 def _named(value: Mapping[str, Any], around: _Around) -> Found | None:
     """The name of the event in one field, its fields in another one or beside it."""
-    for field in NAMES:
+    known = (*NAMES, *(field for field, name in value.items() if isinstance(name, str) and name in SURE))
+    for field in known:
         name = value.get(field)
         if not (is_name(name) or (name == "error" and field != "type")):
             continue
@@ -324,6 +326,9 @@ def _body(value: Mapping[str, Any], named_by: str) -> Mapping[str, Any]:
                 continue
         if isinstance(inner, Mapping):
             return inner
+    inside: list[Mapping[str, Any]] = [part for part in value.values() if isinstance(part, Mapping)]
+    if named_by not in NAMES and len(inside) == 1:
+        return inside[0]
     return {name: part for name, part in value.items() if name != named_by}
 
 
