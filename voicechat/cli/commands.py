@@ -35,7 +35,7 @@ class Parameter:
     metavar: str = ""
     default: Any = ""
     kind: type = str
-    """str, int, float, bool or Path."""
+    """str, int, float, bool or Path; object: any JSON value."""
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
@@ -246,23 +246,26 @@ DEBUG = (
     ),
     Command(
         "say",
-        "Say something, and wait until the response has ended and its sound is over.",
+        "Say something, and wait until the response has ended and its sound is over.\n\n"
+        "Give one of text, spoken, wav. Returns outcome (done, failed, no_response, timeout, tool_waits, lost), "
+        "transcript, times (seconds), tools, and findings: the problems that are new, each with its cure and repair "
+        "[{field, value}], ready for `set`. No finding means that this turn went well.",
         (
             argument("text", "[TEXT]", "A typed message."),
-            option("--wav", "Say this recording as the mic.", "FILE", None, kind=Path),
-            option("--spoken", "The same in the local voice.", "TEXT"),
+            option("--wav", "Say this recording as the mic.", "FILE"),
+            option("--spoken", "The same in the local voice, English.", "TEXT"),
             _wait(60.0),
             *ACT,
         ),
     ),
     Command(
         "hear",
-        "Wait for the end of the next response, and print what was said since the last act. --timeout 0 does not wait.",
+        "Wait for the end of the next response, and tell what was said since the last act. Timeout 0 does not wait.",
         (_wait(60.0), *ACT),
     ),
     Command(
         "events",
-        "Print the last events, on the wire and local.",
+        "Tell the last events, on the wire (in, out) and local.",
         (
             argument("count", "[N]", "The last N.", default=20, kind=int, low=1, high=500),
             option("--type", "Only those whose name begins so.", "PREFIX"),
@@ -272,24 +275,27 @@ DEBUG = (
     ),
     Command(
         "why",
-        "Say what went wrong so far, and which session field repairs it. Exit 1: something is wrong.",
+        "Say what went wrong so far, and which session field repairs it. Exit 1: something is wrong.\n\n"
+        "Every finding with its cause, cure, evidence and repair [{field, value}], ready for `set`; the fields that "
+        "the service refused, and the session configuration that is in force.",
         ACT,
     ),
     Command(
         "set",
-        "Send session.update for one field, and wait for the service's answer.",
+        "Send session.update for one field, and wait for the service's answer.\n\n"
+        "Outcome done: it is in force. refused: the reason says why, and in_force what holds instead.",
         (
             argument("field", "FIELD", "Such as audio.input.turn_detection.threshold."),
-            argument("value", "VALUE", "JSON; what is none is a text."),
+            argument("value", "VALUE", "JSON; what is none is a text.", kind=object),
             _wait(10.0),
             *ACT,
         ),
     ),
     Command(
         "decide",
-        "Allow or deny a tool call that waits for approval; then `hear`.",
+        "Allow or deny a tool call that waits for approval (outcome tool_waits); then `hear`.",
         (
-            argument("call", "CALL_ID"),
+            argument("call_id", "CALL_ID"),
             option("--allow", "Whether it may run.", default=False, negative="--deny", is_required=True),
             option("--reason", "Why not, for the model.", "TEXT"),
             *ACT,

@@ -14,6 +14,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,6 @@ STARTS_WITHIN = 20.0
 CODES = {"done": exit_codes.DONE, "nothing": exit_codes.DONE, "usage": exit_codes.USAGE, "lost": exit_codes.CONNECTION}
 """Outcome -> exit status; every other outcome is a failed turn."""
 ERRORS = {exit_codes.USAGE: ConfigError, exit_codes.CONNECTION: SignallingError, exit_codes.AUDIO: AudioDeviceError}
-
-
-def exit_code_of(result: Mapping[str, Any]) -> int:
-    return CODES.get(str(result.get("outcome")), exit_codes.FAILED_TURN)
 
 
 def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.0) -> EngineProcess:
@@ -137,17 +134,17 @@ def _asked(door: socket.socket, request: Mapping[str, Any]) -> Result:
 
 
 @contextlib.contextmanager
-def sound_file(wav: Path | None, spoken: str) -> Iterator[str]:
+def _sound_file(wav: str, spoken: str) -> Iterator[str]:
     """The absolute path of a WAV, or of words in the local voice while the block lasts; empty for neither.
 
     Raises AudioDeviceError for a file that is no WAV, ConfigError without the local voice.
     """
-    if wav is not None:
+    if wav:
         from voicechat.audio.files import read_wav
 
-        read_wav(wav)
-        yield str(wav.resolve())
-    elif spoken.strip():
+        read_wav(Path(wav))
+        yield str(Path(wav).resolve())
+    elif spoken:
         from voicechat.config.locations import spoken_words_dir
         from voicechat.scripting.model import Sound
         from voicechat.scripting.speech import Speaker
@@ -157,14 +154,6 @@ def sound_file(wav: Path | None, spoken: str) -> Iterator[str]:
             yield str(Speaker(spoken_words_dir(), Path(folder)).prepare([sound])[sound])
     else:
         yield ""
-
-
-def value_of(text: str) -> object:
-    """A JSON value; a text that is none stands for itself."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def show(result: Result, *, as_json: bool) -> None:
@@ -214,11 +203,32 @@ def _lines(result: Result) -> Iterator[str]:
         yield "nothing is wrong so far"
 
 
-def act(session: int, as_json: bool, verb: str, **request: Any) -> int:
-    """One request to a session, its result on stdout; the exit status."""
-    result = ask(session, {"verb": verb, **request})
+def perform(verb: str, session: int, given: Mapping[str, Any]) -> Result:
+    """The result of one act, with the parameters that the table of commands names. Raises VoiceChatError."""
+    with contextlib.ExitStack() as stack:
+        if verb == "say":
+            text, wav, spoken = (str(given[name]) for name in ("text", "wav", "spoken"))
+            if sum(bool(one.strip()) for one in (text, wav, spoken)) != 1:
+                return {"outcome": "usage", "reason": "give one of text, spoken, wav"}
+            file = stack.enter_context(_sound_file(wav, spoken))
+            given = {"timeout": given["timeout"]} | ({"file": file} if file else {"text": text})
+        return ask(session, {"verb": verb, **given})
+
+
+def act(verb: str, session: int, as_json: bool, **given: Any) -> int:
+    """One act, its result on stdout; the exit status."""
+    if verb == "set":
+        with contextlib.suppress(ValueError):  # what is no JSON stands for itself
+            given["value"] = json.loads(given["value"])
+    result = perform(verb, session, given)
     show(result, as_json=as_json)
-    return exit_code_of(result)
+    return CODES.get(result["outcome"], exit_codes.FAILED_TURN)
+
+
+VERBS = ("say", "hear", "events", "why", "set", "decide", "stop")
+say_command, hear_command, events_command, why_command, set_command, decide_command, stop_command = (
+    partial(act, verb) for verb in VERBS
+)
 
 
 def start_command(flags: Mapping[str, Any], config: Path | None, idle: float, as_json: bool) -> None:
@@ -227,35 +237,3 @@ def start_command(flags: Mapping[str, Any], config: Path | None, idle: float, as
     engine.leave()
     result = ask(number, {"verb": "status"})
     show(result | {"name": str(number)}, as_json=as_json)
-
-
-def say_command(text: str, wav: Path | None, spoken: str, timeout: float, session: int, as_json: bool) -> int:
-    if sum((bool(text.strip()), wav is not None, bool(spoken.strip()))) != 1:
-        raise ConfigError("give one of: TEXT, --wav FILE, --spoken TEXT")
-    with sound_file(wav, spoken) as file:
-        what = {"file": file} if file else {"text": text}
-        return act(session, as_json, "say", timeout=timeout, **what)
-
-
-def hear_command(timeout: float, session: int, as_json: bool) -> int:
-    return act(session, as_json, "hear", timeout=timeout)
-
-
-def events_command(count: int, type: str, after: int, session: int, as_json: bool) -> int:
-    return act(session, as_json, "events", count=count, type=type, after=after)
-
-
-def why_command(session: int, as_json: bool) -> int:
-    return act(session, as_json, "why")
-
-
-def set_command(field: str, value: str, timeout: float, session: int, as_json: bool) -> int:
-    return act(session, as_json, "set", field=field, value=value_of(value), timeout=timeout)
-
-
-def decide_command(call: str, allow: bool, reason: str, session: int, as_json: bool) -> int:
-    return act(session, as_json, "decide", call=call, allow=allow, reason=reason)
-
-
-def stop_command(session: int, as_json: bool) -> int:
-    return act(session, as_json, "stop")

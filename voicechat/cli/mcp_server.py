@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from voicechat import __version__
-from voicechat.cli.debug import ask, begin, sound_file
+from voicechat.cli.commands import DEBUG, Command, Parameter as Described
+from voicechat.cli.debug import begin, perform
 from voicechat.errors import VoiceChatError
 from voicechat.tools.mcp_servers import require_package
 
@@ -56,7 +58,7 @@ def mcp_command() -> int:
 
 
 class _Sessions:
-    """The tools, and the engines that were started with them. Each call runs in a thread of its own."""
+    """The engines that were started here. Each call runs in a thread of its own."""
 
     def __init__(self) -> None:
         self._engines: dict[int, EngineProcess] = {}
@@ -86,75 +88,38 @@ class _Sessions:
         """
         flags = {"provider": provider, "model": model, "base_url": url, "instructions": instructions}
         flags |= {"transport": transport, "turn_mode": turn_mode}
-        with ExitStack() as stack:
+        with tempfile.TemporaryDirectory(prefix="voicechat-mcp-") as folder, _as_tool_errors():
             if session is not None:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="voicechat-mcp-")))
-                (folder / "session.json").write_text(json.dumps(session), encoding="utf-8")
-                flags["session"] = str(folder / "session.json")
-            stack.enter_context(_as_tool_errors())
+                flags["session"] = str(Path(folder, "session.json"))
+                Path(folder, "session.json").write_text(json.dumps(session), encoding="utf-8")
             engine = begin({name: value for name, value in flags.items() if value}, None)
-        self._engines[engine.pid] = engine
-        return self._ask(engine.pid, {"verb": "status"})
+            self._engines[engine.pid] = engine
+            return perform("status", engine.pid, {})
 
-    def say(
-        self, text: str = "", spoken: str = "", wav: str = "", timeout: float = 60.0, session: int = 0
-    ) -> dict[str, Any]:
-        """Say one thing to the agent and wait until its response has ended.
+    def tool(self, command: Command) -> Callable[..., dict[str, Any]]:
+        """An act of `voicechat debug` as a function with its parameters."""
 
-        Give one of: text (a typed message), spoken (English words, said by a local voice as the microphone), wav (path
-        of a recording, played as the microphone). Returns outcome (done, failed, no_response, timeout, tool_waits,
-        lost), transcript, times (seconds), tools, and findings: the problems that are new, each with its cure and
-        repair [{field, value}], ready for `set`. An empty list of findings means that this turn went well.
-        """
-        if sum(map(bool, (text, spoken, wav))) != 1:
-            return {"outcome": "usage", "reason": "give one of text, spoken, wav"}
-        with _as_tool_errors(), sound_file(Path(wav) if wav else None, spoken) as file:
-            what = {"file": file} if file else {"text": text}
-            return self._ask(session, {"verb": "say", "timeout": timeout, **what})
+        def tool(session: int, **given: Any) -> dict[str, Any]:
+            number = session or next(reversed(self._engines), 0)
+            with _as_tool_errors():
+                result = perform(command.name, number, given)
+            if command.name == "stop" and (engine := self._engines.pop(number, None)) is not None:
+                engine.close()
+            return result
 
-    def hear(self, timeout: float = 60.0, session: int = 0) -> dict[str, Any]:
-        """Wait for the end of the next (or still running) response; timeout 0 only tells what was said meanwhile."""
-        return self._ask(session, {"verb": "hear", "timeout": timeout})
+        tool.__signature__ = Signature(  # type: ignore[attr-defined]  # where the package looks for the parameters
+            [_parameter(one) for one in command.own if one.name != "as_json"], return_annotation=dict[str, Any]
+        )
+        return tool
 
-    def events(self, count: int = 20, type: str = "", after: int = -1, session: int = 0) -> dict[str, Any]:
-        """The last `count` events, on the wire (in, out) and local. type: only names that begin so. after: only behind
-        this number (`seq`)."""
-        return self._ask(session, {"verb": "events", "count": count, "type": type, "after": after})
 
-    def why(self, session: int = 0) -> dict[str, Any]:
-        """The diagnosis so far: every finding with its cause, cure, evidence and repair [{field, value}] (ready for
-        `set`), the fields the service refused, and the session configuration that is in force."""
-        return self._ask(session, {"verb": "why"})
+def _parameter(one: Described) -> Parameter:
+    from pydantic import Field
 
-    def set(self, field: str, value: Any, session: int = 0) -> dict[str, Any]:
-        """Change one field of the session: sends session.update and waits for the service's answer.
-
-        field: dotted path such as max_output_tokens or audio.input.turn_detection.threshold. value: any JSON value.
-        outcome done: it is in force. refused: `reason` says why, and `in_force` what holds instead.
-        """
-        return self._ask(session, {"verb": "set", "field": field, "value": value, "timeout": 10.0})
-
-    def decide(self, call_id: str, allow: bool, reason: str = "", session: int = 0) -> dict[str, Any]:
-        """Allow or deny a tool call of the agent that waits for approval (outcome tool_waits); then call `hear`.
-
-        reason: why not, for the agent.
-        """
-        return self._ask(session, {"verb": "decide", "call": call_id, "allow": allow, "reason": reason})
-
-    def stop(self, session: int = 0) -> dict[str, Any]:
-        """Hang up and end a session."""
-        number = self._newest(session)
-        result = self._ask(number, {"verb": "stop"})
-        if (engine := self._engines.pop(number, None)) is not None:
-            engine.close()
-        return result
-
-    def _newest(self, session: int) -> int:
-        return session or next(reversed(self._engines), 0)
-
-    def _ask(self, session: int, request: dict[str, Any]) -> dict[str, Any]:
-        with _as_tool_errors():
-            return ask(self._newest(session), request)
+    default = Parameter.empty if one.is_required else one.default
+    kind: Any = Any if one.kind is object else one.kind
+    about = Field(description=one.about)
+    return Parameter(one.name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, about])
 
 
 @contextmanager
@@ -172,9 +137,9 @@ def _server(sessions: _Sessions) -> Any:
     from mcp.server.mcpserver import MCPServer
 
     server = MCPServer("voicechat", instructions=BRIEF, version=__version__, log_level="ERROR")
-    of = sessions
-    for tool in (of.start, of.say, of.hear, of.events, of.why, of.set, of.decide, of.stop):
-        server.add_tool(tool)
+    server.add_tool(sessions.start)
+    for command in DEBUG[1:]:
+        server.add_tool(sessions.tool(command), command.name, description=command.about)
     server.prompt("debug_voice_agent", description="How to find and repair what is wrong with a voice agent.")(_guide)
     server.resource("voicechat://guide", name="guide", mime_type="text/markdown")(_guide)
     return server

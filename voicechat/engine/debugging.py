@@ -140,7 +140,7 @@ class Debugger:
                 return self._why()
             case {"verb": "set", "field": str(field), "value": value}:
                 return await self._set(field.removeprefix("session."), value, deadline)
-            case {"verb": "decide", "call": str(call), "allow": bool(is_allowed)}:
+            case {"verb": "decide", "call_id": str(call), "allow": bool(is_allowed)}:
                 return self._decide(call, str(request.get("reason", "")), allow=is_allowed)
             case {"verb": "status"}:
                 return self._status("done")

@@ -25,12 +25,15 @@ from voicechat.engine.link import Finding
 from voicechat.insight.metrics.ledger import Ledger
 from voicechat.insight.metrics.prices import Cost, Price, Usage
 from voicechat.insight.metrics.turns import Direction, TurnNumbers
+from voicechat.insight.records import number, part, text
 from voicechat.journal.redact import without_keys
 
 Via: TypeAlias = Literal["talk", "tap", "serve", "tape"]
 Value: TypeAlias = str | bool | int | float | tuple[str, ...]
 Attributes: TypeAlias = dict[str, Value]
-Point: TypeAlias = tuple[float, str, Attributes]
+Facts: TypeAlias = dict[str, Value | None]
+"""Attributes, of which those that are None or empty are left out."""
+Point: TypeAlias = tuple[float, str, Facts]
 """(session time, name, attributes) of an event of a span."""
 CONTENT = "voicechat.content."
 OPT_IN, LATEST = "OTEL_SEMCONV_STABILITY_OPT_IN", "gen_ai_latest_experimental"
@@ -126,7 +129,7 @@ class SessionSpans:
         """The turn of each response and of each item of the user's."""
         self._sounds: set[str] = set()
         self._session = ""
-        self._told: Attributes = {"voicechat.via": about.via}
+        self._told: Facts = {"voicechat.via": about.via}
         self._points: list[Point] = []
         self._findings: dict[str, Finding] = {}
         self._placed: set[str] = set()
@@ -148,7 +151,7 @@ class SessionSpans:
         elif direction == "in":
             self._came(at, name, event)
         elif name == "conversation.item.create":
-            self._sent(at, _part(event, "item"))
+            self._sent(at, part(event, "item"))
 
     def found(self, finding: Finding) -> None:
         """A finding, new or changed."""
@@ -163,10 +166,9 @@ class SessionSpans:
         """The session is over: the spans of the turns that are left, then its own."""
         spans = [span for number in tuple(self._open) for span in self._turn_spans(number)]
         figures, end = self._ledger.figures(last=1), max(now, self._last)
-        told = self._named() | self._told | {f"voicechat.{name}": count for name, count in self._counts.items()}
+        told = self._told | {f"voicechat.{name}": count for name, count in self._counts.items()}
         told |= _usage(figures.usage, figures.money.cost)
-        if self._findings:
-            told["voicechat.finding_codes"] = tuple(sorted({one.code for one in self._findings.values()}))
+        told["voicechat.finding_codes"] = tuple(sorted({one.code for one in self._findings.values()}))
         rest = [self._finding(one, end) for one in self._findings.values() if one.id not in self._placed]
         failed = "voicechat.connection.failed" in (name for _, name, _ in self._points)
         points = self._points + rest[:MOST_POINTS]
@@ -179,59 +181,59 @@ class SessionSpans:
             self._sounds.add("loudspeaker")
         elif name == "assistant.silent":
             self._sounds.discard("loudspeaker")
-            _extend(turn, _seconds(event.get("last_audible_at"), at))
+            _extend(turn, number(event, "last_audible_at") or at)
         elif name == "text.entered":
             self._say(turn, "user", event.get("text"))
         elif name == "tool.finished":
-            self._tool_ended(event.get("call_id"), at, event.get("failed"), event.get("output"))
+            self._tool_ended(text(event, "call_id"), at, event.get("failed"), event.get("output"))
         elif name == "tool.moved" and event.get("stage") == "dropped":
-            self._tool_ended(event.get("call_id"), at, "dropped", None)
+            self._tool_ended(text(event, "call_id"), at, "dropped", None)
         elif name in _OF_CONNECTION:
             known = {key: _identifier(event.get(key)) for key in ("transport", "code", "handshake", "by")}
-            facts: Attributes = {f"voicechat.connection.{key}": value for key, value in known.items() if value}
+            facts: Facts = {f"voicechat.connection.{key}": value for key, value in known.items()}
             _note(self._points, (at, f"voicechat.connection.{name.partition('.')[2]}", facts))
-            self._told |= {"voicechat.transport": known["transport"]} if known["transport"] else {}
+            self._told["voicechat.transport"] = known["transport"] or self._told.get("voicechat.transport")
 
     def _sent(self, at: float, item: Mapping[str, Any]) -> None:
         if item.get("type") == "function_call_output":
-            self._tool_ended(item.get("call_id"), at, None, item.get("output"))
+            self._tool_ended(text(item, "call_id"), at, None, item.get("output"))
         elif item.get("role") == "user" and isinstance(parts := item.get("content"), list):
-            for part in parts:
-                self._say(self._open.get(self._newest), "user", part.get("text") if isinstance(part, dict) else None)
+            for one in parts:
+                self._say(self._open.get(self._newest), "user", one.get("text") if isinstance(one, dict) else None)
 
     def _came(self, at: float, name: str, event: Mapping[str, Any]) -> None:
         if name in _FIRST_TEXT or name in _FIRST_AUDIO:
             if (turn := self._turn_of(event)) is not None:
                 turn.marks.setdefault("first_text" if name in _FIRST_TEXT else "first_audio", at)
                 if self._about.words and name in _FIRST_TEXT:
-                    turn.words.setdefault("assistant", []).append(_text(event.get("delta")))
+                    turn.words.setdefault("assistant", []).append(text(event, "delta", LONGEST_CONTENT))
             if name == "output_audio_buffer.started":
                 self._sounds.add("service")
             return
-        newest, response = self._open.get(self._newest), _part(event, "response")
+        newest, response = self._open.get(self._newest), part(event, "response")
         match name:
             case "session.created" | "session.updated":
-                session = _part(event, "session")
+                session = part(event, "session")
                 self._session = self._session or _identifier(session.get("id"))
-                voice = _identifier(_part(_part(session, "audio"), "output").get("voice") or session.get("voice"))
-                self._told |= {"voicechat.voice": voice} if voice else {}
+                voice = _identifier(part(part(session, "audio"), "output").get("voice") or session.get("voice"))
+                self._told["voicechat.voice"] = voice or self._told.get("voicechat.voice")
             case "input_audio_buffer.speech_started" | "input_audio_buffer.committed":
-                self._turn_of_id[_text(event.get("item_id"))] = self._newest
+                self._turn_of_id[text(event, "item_id")] = self._newest
             case "conversation.item.input_audio_transcription.completed":
-                number = self._turn_of_id.get(_text(event.get("item_id")), self._newest)
+                number = self._turn_of_id.get(text(event, "item_id"), self._newest)
                 self._say(self._open.get(number), "user", event.get("transcript"))
             case "response.created" if newest is not None:
-                self._turn_of_id[_text(response.get("id"))] = self._newest
-                newest.running[_text(response.get("id"))] = True
+                self._turn_of_id[text(response, "id")] = self._newest
+                newest.running[text(response, "id")] = True
             case "response.output_item.added" | "response.output_item.done":
-                self._called(at, self._turn_of(event), _part(event, "item"), is_done=name.endswith("done"))
+                self._called(at, self._turn_of(event), part(event, "item"), is_done=name.endswith("done"))
             case "response.function_call_arguments.done":
                 self._called(at, self._turn_of(event), {**event, "type": "function_call"}, is_done=True)
             case "response.done":
                 self._answered(at, self._turn_of(event), response)
             case "error":
-                error = _part(event, "error")
-                facts = {"error.type": _code(error)} | self._content("error", error.get("message"))
+                error = part(event, "error")
+                facts = {"error.type": _code(error), **self._content("error", error.get("message"))}
                 _note(self._points if newest is None else newest.points, (at, "voicechat.error", facts))
                 _extend(newest, at)
             case "output_audio_buffer.stopped" | "output_audio_buffer.cleared":
@@ -246,11 +248,11 @@ class SessionSpans:
         if turn is None:
             return
         _extend(turn, at)
-        turn.running[_text(response.get("id"))] = False
-        status, details = _identifier(response.get("status")), _part(response, "status_details")
+        turn.running[text(response, "id")] = False
+        status, details = _identifier(response.get("status")), part(response, "status_details")
         reason = _identifier(details.get("reason")) or ("stop" if status == "completed" else status)
         turn.reasons += [reason] if reason else []
-        turn.error = _code(_part(details, "error")) if status == "failed" else turn.error
+        turn.error = _code(part(details, "error")) if status == "failed" else turn.error
         output = response.get("output")
         for item in output if isinstance(output, list) else ():
             self._called(at, turn, item if isinstance(item, dict) else {}, is_done=True)
@@ -260,24 +262,24 @@ class SessionSpans:
         is_ours = item.get("type") == "function_call"
         if turn is None or not ((is_ours and is_done) or item.get("type") == "mcp_call"):
             return
-        call = _text(item.get("call_id") if is_ours else item.get("id"))
+        call = text(item, "call_id" if is_ours else "id")
         tool = turn.tools.setdefault(call, _Tool("", "function" if is_ours else "extension", at))
         tool.name = tool.name or _identifier(item.get("name"))
         tool.arguments = item.get("arguments") or tool.arguments
         if is_done and not is_ours:
             self._tool_ended(call, at, item.get("error"), item.get("output"))
 
-    def _tool_ended(self, call: object, at: float, problem: object, output: object) -> None:
+    def _tool_ended(self, call: str, at: float, problem: object, output: object) -> None:
         for turn in self._open.values():
-            tool = turn.tools.get(_text(call))
+            tool = turn.tools.get(call)
             if tool is not None and tool.ended is None:
                 outcome = "dropped" if problem == "dropped" else "failed" if problem else "ok"
                 tool.ended, tool.outcome, tool.output = at, outcome, output
                 _extend(turn, at)
 
     def _turn_of(self, event: Mapping[str, Any]) -> _Turn | None:
-        id = event.get("response_id") or _part(event, "response").get("id")
-        return self._open.get(self._turn_of_id.get(_text(id), 0))
+        id = text(event, "response_id") or text(part(event, "response"), "id")
+        return self._open.get(self._turn_of_id.get(id, 0))
 
     def _say(self, turn: _Turn | None, who: str, said: object) -> None:
         if self._about.words and turn is not None and isinstance(said, str):
@@ -311,65 +313,68 @@ class SessionSpans:
                 points.append(seen)
         counted = (1, bool(numbers.cut_by), bool(turn.error), len(turn.tools))
         self._counts = {name: count + more for (name, count), more in zip(self._counts.items(), counted, strict=True)}
-        told = self._named() | self._turn_told(number, turn, numbers, waits)
-        path = f"turn/{number}"
+        told, path = self._turn_told(number, turn, numbers, waits), f"turn/{number}"
         yield self._span("voicechat.turn", path, "session", (start, end), told, points, bool(turn.error))
         for call, tool in turn.tools.items():
-            made = (f"execute_tool {tool.name}".strip(), f"{path}/{call}", path)
-            ended = end if tool.ended is None else tool.ended
-            yield self._span(*made, (tool.began, ended), self._tool_told(number, call, tool), (), tool.outcome != "ok")
+            name, times = f"execute_tool {tool.name}".strip(), (tool.began, end if tool.ended is None else tool.ended)
+            told, failed = self._tool_told(number, call, tool), tool.outcome != "ok"
+            yield self._span(name, f"{path}/{call}", path, times, told, (), failed)
 
-    def _turn_told(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Attributes:
+    def _turn_told(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Facts:
         responses = tuple(id for id in map(_identifier, turn.running) if id)[:MOST_OPEN]
         since, usage = numbers.ended_at, numbers.usage
-        known: dict[str, Value | None] = {
+        told: Facts = self._numbered(number) | {
             "gen_ai.operation.name": "chat",
             "gen_ai.response.id": responses[0] if responses else None,
-            "gen_ai.response.finish_reasons": tuple(turn.reasons[:MOST_OPEN]) or None,
+            "gen_ai.response.finish_reasons": tuple(turn.reasons[:MOST_OPEN]),
             "gen_ai.output.type": "speech" if {"first_audio", "first_sound"} & waits.keys() else "text",
-            "error.type": turn.error or None,
-            "voicechat.response_ids": responses or None,
-            "voicechat.status": _identifier(numbers.status) or None,
-            "voicechat.interrupted_by": _slug(numbers.cut_by) or None,
+            "error.type": turn.error,
+            "voicechat.response_ids": responses,
+            "voicechat.status": _identifier(numbers.status),
+            "voicechat.interrupted_by": _slug(numbers.cut_by),
             "voicechat.user_speech": numbers.spoken,
             "voicechat.wait.silence_after_interruption": numbers.silent_in,
             "voicechat.wait.approval": numbers.approval_wait or None,
         }
         if since is not None:
-            known |= {f"voicechat.wait.{name}": at - since for name, at in waits.items() if at > since}
-            known["voicechat.wait.first_sound"] = numbers.total
+            told |= {f"voicechat.wait.{name}": at - since for name, at in waits.items() if at > since}
+            told["voicechat.wait.first_sound"] = numbers.total
         if usage is not None:
-            known |= _usage(usage, self._ledger.cost_of_turn(numbers))
-            known["gen_ai.usage.input_tokens"] = usage.input.total
-            known["gen_ai.usage.output_tokens"] = usage.output.total
-            known["gen_ai.usage.cache_read.input_tokens"] = usage.cached.total if self._is_latest else None
+            told |= _usage(usage, self._ledger.cost_of_turn(numbers))
+            told["gen_ai.usage.input_tokens"] = usage.input.total
+            told["gen_ai.usage.output_tokens"] = usage.output.total
+            told["gen_ai.usage.cache_read.input_tokens"] = usage.cached.total if self._is_latest else None
         for who, said in turn.words.items():
-            known |= self._content(who, ("" if who == "assistant" else " ").join(said))
-        rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in known.items()}
-        return self._numbered(number) | {name: value for name, value in rounded.items() if value is not None}
+            told |= self._content(who, ("" if who == "assistant" else " ").join(said))
+        return told
 
-    def _tool_told(self, number: int, call: str, tool: _Tool) -> Attributes:
-        told = self._named() | self._numbered(number) | {"gen_ai.operation.name": "execute_tool"}
-        named = (("gen_ai.tool.name", tool.name), ("gen_ai.tool.call.id", _identifier(call)))
-        told |= {"gen_ai.tool.type": tool.kind} | {name: value for name, value in named if value}
-        told |= {"voicechat.tool.outcome": tool.outcome} | (
-            {"error.type": tool.outcome} if tool.outcome != "ok" else {}
-        )
-        return told | self._content("tool.arguments", tool.arguments) | self._content("tool.output", tool.output)
+    def _tool_told(self, number: int, call: str, tool: _Tool) -> Facts:
+        return self._numbered(number) | {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.name": tool.name,
+            "gen_ai.tool.call.id": _identifier(call),
+            "gen_ai.tool.type": tool.kind,
+            "voicechat.tool.outcome": tool.outcome,
+            "error.type": tool.outcome if tool.outcome != "ok" else None,
+            **self._content("tool.arguments", tool.arguments),
+            **self._content("tool.output", tool.output),
+        }
 
     @property
     def _is_latest(self) -> bool:
         return LATEST in self._about.conventions.replace(",", " ").split()
 
-    def _named(self) -> Attributes:
+    def _named(self) -> Facts:
         """What every span has, so that it can be found without its parent."""
-        id, provider = self._session or self._trace, _slug(self._about.provider)
-        told: Attributes = {"voicechat.session_id": id, "gen_ai.conversation.id": id}
-        if provider:
-            told |= {"gen_ai.provider.name" if self._is_latest else "gen_ai.system": provider}
-        return told | ({"gen_ai.request.model": model} if (model := _identifier(self._ledger.model)) else {})
+        id = self._session or self._trace
+        return {
+            "voicechat.session_id": id,
+            "gen_ai.conversation.id": id,
+            "gen_ai.provider.name" if self._is_latest else "gen_ai.system": _slug(self._about.provider),
+            "gen_ai.request.model": _identifier(self._ledger.model),
+        }
 
-    def _numbered(self, number: int) -> Attributes:
+    def _numbered(self, number: int) -> Facts:
         return {"voicechat.turn_id": f"{self._session or self._trace}/{number}", "voicechat.turn": number}
 
     def _finding(self, finding: Finding, otherwise: float) -> Point:
@@ -383,27 +388,40 @@ class SessionSpans:
             told |= self._content(f"finding.{name}", getattr(finding, name))
         return at, "voicechat.finding", told
 
-    def _content(self, name: str, said: object) -> Attributes:
+    def _content(self, name: str, said: object) -> Facts:
         """Something personal, where that was asked for: without keys, and of bounded length."""
-        if not self._about.words or not isinstance(said, str) or not said:
+        if not self._about.words or not isinstance(said, str):
             return {}
         return {CONTENT + name: without_keys(said[:LONGEST_CONTENT]).encode("utf-8", "replace").decode()}
 
     def _span(
-        self, name: str, path: str, parent: str, times: tuple[float, float], told: Attributes, points: Iterable[Point],
+        self, name: str, path: str, parent: str, times: tuple[float, float], told: Facts, points: Iterable[Point],
         failed: bool,
     ) -> Span:  # fmt: skip
         """Times are session time: nothing begins before the session, or ends or happens outside its span."""
         start = max(0.0, times[0])
         end = max(start, times[1])
-        inside = sorted(((min(max(at, start), end), name, facts) for at, name, facts in points), key=lambda one: one[0])
         zero = round(self._about.began_at * 1e6) * 1_000
-        first, last = (zero + round(at * 1e9) for at in (start, end))
-        events = tuple((zero + round(at * 1e9), name, facts) for at, name, facts in inside)
+        events = sorted(((min(max(at, start), end), name, facts) for at, name, facts in points), key=lambda one: one[0])
         ids = [hashlib.sha256(f"{self._trace}/{one}".encode("utf-8", "replace")).hexdigest() for one in (path, parent)]
-        kind: Any = "internal" if name != "voicechat.turn" else "server" if self._about.via == "serve" else "client"
-        up = ids[1][:16] if parent else ""
-        return Span(name, self._trace, ids[0][:16], up, kind, first, last, told, events, failed)
+        return Span(
+            name,
+            self._trace,
+            ids[0][:16],
+            ids[1][:16] if parent else "",
+            "internal" if name != "voicechat.turn" else "server" if self._about.via == "serve" else "client",
+            zero + round(start * 1e9),
+            zero + round(end * 1e9),
+            _known(self._named() | told),
+            tuple((zero + round(at * 1e9), name, _known(facts)) for at, name, facts in events),
+            failed,
+        )
+
+
+def _known(facts: Facts) -> Attributes:
+    """Without what is not known; floats to the microsecond."""
+    told = {name: value for name, value in facts.items() if value is not None and value not in ("", ())}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in told.items()}
 
 
 def as_otlp_json(spans: Iterable[Span]) -> dict[str, Any]:
@@ -454,16 +472,14 @@ def _waits(turn: _Turn, numbers: TurnNumbers) -> dict[str, float]:
     return {name: at for name, at in known.items() if at is not None}
 
 
-def _usage(usage: Usage, cost: Cost | None) -> Attributes:
-    sides = {"input": usage.input, "cached": usage.cached, "output": usage.output}
-    told: Attributes = {
-        f"voicechat.usage.{side}.{kind}_tokens": count
-        for side, tokens in sides.items()
+def _usage(usage: Usage, cost: Cost | None) -> Facts:
+    told: Facts = {
+        f"voicechat.usage.{side}.{kind}_tokens": getattr(getattr(usage, side), kind) or None
+        for side in ("input", "cached", "output")
         for kind in ("text", "audio", "image")
-        if (count := getattr(tokens, kind))
     }
     if cost is not None and usage.total:
-        told |= {"voicechat.usage.cost_usd": round(cost.usd, 6), "voicechat.usage.cost_is_estimate": cost.is_estimate}
+        told |= {"voicechat.usage.cost_usd": cost.usd, "voicechat.usage.cost_is_estimate": cost.is_estimate}
     return told
 
 
@@ -477,17 +493,8 @@ def _note(points: list[Point], point: Point) -> None:
         points.append(point)
 
 
-def _part(event: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = event.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
 def _code(error: Mapping[str, Any]) -> str:
     return _identifier(error.get("code")) or _identifier(error.get("type")) or "unknown"
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _identifier(value: object) -> str:
@@ -498,7 +505,3 @@ def _identifier(value: object) -> str:
 def _slug(name: str) -> str:
     """`OpenAI` as `openai`, as the conventions write providers."""
     return re.sub(r"[^a-z0-9.]+", "_", name.lower()).strip("_")[:100]
-
-
-def _seconds(value: object, otherwise: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else otherwise
