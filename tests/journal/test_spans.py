@@ -13,7 +13,7 @@ from tests.support.command import here
 from tests.support.tapes import call_tape, opening, told_tape, turn
 from voicechat.engine.link import Evidence, Finding
 from voicechat.insight.metrics.turns import Direction
-from voicechat.journal.spans import About, Point, SessionSpans, Span, as_otlp_json
+from voicechat.journal.spans import About, SessionSpans, Span, as_otlp_json
 
 SECRET_WORDS = ("zebra", "quince", "marmalade", "kumquat", "pomelo")
 DIRECTIONS: tuple[Direction, ...] = ("in", "out", "local")
@@ -124,7 +124,7 @@ def test_a_turn_is_told_once_when_its_answer_has_been_heard() -> None:
     made.found(finding(4.0))
     rest = made.end(10.0)
     assert [span.name for span in rest] == ["voicechat.session"]
-    late: list[Point] = [one for one in rest[0].events if one[1] == "voicechat.finding"]
+    late = [one for one in rest[0].events if one[1] == "voicechat.finding"]
     assert late[0][2]["voicechat.turn_id"] == "sess_1/1"
     assert problems_of(as_proto(spans + rest)) == []
 
