@@ -24,11 +24,11 @@ from voicechat.audio.facts import AudioFact, BargeInHappened
 from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 from voicechat.audio.path import AudioPath
-from voicechat.local_server.answer import Out, Recognise
+from voicechat.audio.sound_format import Resampler
+from voicechat.local_server.conversation import Out, Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.sound_formats import Resampler
 from voicechat.local_server.speech.engine import SpeechEngine
 from voicechat.protocol.server_events import ConversationItemInputAudioTranscriptionCompleted, InputAudioBufferCleared
 
@@ -80,7 +80,7 @@ class Server:
 
     def listen(self, sound: Sound, now: float) -> None:
         """Sound at 48 kHz, whichever way it came."""
-        self._perform(self._dialogue.heard(self._resampler.feed(sound), now), now)
+        self._perform(self._dialogue.heard(self._resampler.convert(sound), now), now)
 
     def tell(self, message: str, now: float) -> None:
         """An event of the client's without a body."""

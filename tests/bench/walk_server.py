@@ -58,9 +58,9 @@ class Notes:
 
 def listen_in(notes: Notes) -> None:
     """Have every session of this process noted."""
-    hear, said, send = Ears.hear, Session.client_said, Session._send
+    hear, said, send = Ears.hear, Session.take, Session._send
 
-    def noted_hear(self: Ears, samples: Samples) -> tuple[VadEvent, ...]:
+    def noted_hear(self: Ears, samples: Samples) -> list[VadEvent]:
         notes.hear(samples)
         return hear(self, samples)
 
@@ -77,7 +77,7 @@ def listen_in(notes: Notes) -> None:
             notes.add("server", time.monotonic(), type_of(event), id, getattr(response, "status", None))
         send(self, event)
 
-    Ears.hear, Session.client_said, Session._send = noted_hear, noted_said, noted_send  # type: ignore[method-assign]
+    Ears.hear, Session.take, Session._send = noted_hear, noted_said, noted_send  # type: ignore[method-assign]
 
 
 def quick_senses(pool: ThreadPoolExecutor) -> Senses:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.support.local_server import LoudIsVoice
-from voicechat.local_server.answer import Finished, Out, Piece, Recognise, Reply, Spoken, StopReply
+from voicechat.local_server.answer import Finished, Piece, Spoken
 from voicechat.local_server.brain import Say
+from voicechat.local_server.conversation import Out, Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport
 from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from voicechat.local_server.conversation import KEPT_SOUND, Conversation, Entry, Word, cut
+from voicechat.local_server.conversation import KEPT_SOUND, Conversation, Entry, Word
 from voicechat.protocol.items import Item
 
 
 def test_item_whose_audio_was_dropped_keeps_its_heard_transcript() -> None:
-    talk, rate = Conversation(), 1000
+    talk, rate = Conversation(str, lambda out: None), 1000
     words = [Word("one", 0.0), Word("two", 1.0), Word("three", 2.0)]
     whole, half, unheard = (Entry(Item(type="message", id=id), words=list(words)) for id in ("a", "b", "c"))
     for entry in (whole, half, unheard):
         talk.add(entry)
         talk.keep_sound(entry, np.ones(3 * rate, np.int16), rate)
-    cut(half, 1.5)
-    cut(unheard, 0.0)
+    half.cut(1.5)
+    unheard.cut(0.0)
     long = Entry(Item(type="message", id="long"))
     talk.add(long)
     talk.keep_sound(long, np.ones(int(KEPT_SOUND + 1) * rate, np.int16), rate)

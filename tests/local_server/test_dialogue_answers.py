@@ -7,8 +7,9 @@ import base64
 import numpy as np
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.answer import Failed, Finished, Reply, StopReply
+from voicechat.local_server.answer import Finished
 from voicechat.local_server.brain import CallTool
+from voicechat.local_server.conversation import Reply, StopReply
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemTruncated,
@@ -273,7 +274,7 @@ def test_a_tool_call_ends_the_response_and_its_output_reaches_the_brain() -> Non
 def test_a_failed_answer_says_why_in_its_status() -> None:
     talk = Talk()
     typed(talk)
-    outs = talk.made(Failed("no voice"))
+    outs = talk.made(Finished("no voice"))
     done = talk.one(ResponseDone, outs).response
     assert done.status == "failed" and done.status_details and done.status_details.error
     assert done.status_details.error.message == "no voice"

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from tests.local_server.dialogue_talk import Talk
-from voicechat.local_server.answer import Failed, Finished, Recognise, Reply, StopReply
+from voicechat.local_server.answer import Finished
 from voicechat.local_server.brain import CallTool
+from voicechat.local_server.conversation import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Transport
 from voicechat.protocol.codec import decode_server, encode
 from voicechat.protocol.dialects import name_in
@@ -101,7 +102,7 @@ def step(talk: Talk, kind: str, value: Any, transport: Transport) -> None:
         case "call" if reply:
             talk.made(CallTool("lamp", "{}"))
         case "fail" if reply:
-            talk.made(Failed("broken"))
+            talk.made(Finished("broken"))
 
 
 @pytest.mark.parametrize("transport", ["webrtc", "websocket"])

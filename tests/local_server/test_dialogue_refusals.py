@@ -11,8 +11,8 @@ import pytest
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
 from tests.support.each import each
-from voicechat.local_server.answer import Recognise
-from voicechat.local_server.sound_formats import write_sound
+from voicechat.local_server.conversation import Recognise
+from voicechat.local_server.sound_formats import encoded_sound
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.server_events import (
     ConversationItemAdded,
@@ -149,7 +149,7 @@ def test_sound_over_websocket_is_heard_in_every_format(form: str) -> None:
     hertz = 24_000 if form == "audio/pcm" else 8_000
     voice = 0.5 * np.sin(2 * np.pi * 300 * np.arange(hertz) / hertz).astype(np.float32)
     for sound in (voice, np.zeros(hertz, np.float32)):
-        talk.send("input_audio_buffer.append", audio=base64.b64encode(write_sound(form, sound)).decode())
+        talk.send("input_audio_buffer.append", audio=encoded_sound(form, sound))
     assert events(talk.outs)[-4:] == [
         "input_audio_buffer.speech_stopped",
         "input_audio_buffer.committed",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tests.local_server.dialogue_talk import Talk, code_of, events, names
-from voicechat.local_server.answer import Finished, Recognise, Reply
+from voicechat.local_server.answer import Finished
+from voicechat.local_server.conversation import Recognise, Reply
 from voicechat.local_server.responses import STILL_THERE
 from voicechat.protocol.server_events import (
     ConversationItemAdded,

@@ -16,7 +16,7 @@ from tests.local_server.dialogue_talk import Talk, code_of, events
 from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.realtime_call import RealtimeCall, realtime_call
-from voicechat.local_server.answer import Reply
+from voicechat.local_server.conversation import Reply
 from voicechat.local_server.dialogue import LONGEST_RETRIEVED
 from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.local_server.session import Load
@@ -262,7 +262,7 @@ async def test_a_transcription_sessions_key_opens_a_transcription_session() -> N
 async def test_a_sideband_sees_a_call_and_commands_it() -> None:
     async with local_server() as server, aiohttp.ClientSession() as http, realtime_call(server.base_url) as call:
         await call.until("session.created")
-        (call_id,) = server._desk._calls
+        (call_id,) = server.calls
         async with http.ws_connect(f"{server.base_url}/realtime?call_id={call_id}") as socket:
             await socket.send_json({"type": "session.update", "session": {"type": "realtime", "instructions": "Hm."}})
             updated = (await received(socket, "session.updated"))[-1]

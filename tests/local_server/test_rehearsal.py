@@ -44,9 +44,8 @@ class Line:
     def __init__(self) -> None:
         self.types: list[str] = []
 
-    def send(self, text: str) -> str:
+    def send(self, text: str) -> None:
         self.types.append(json.loads(text)["type"])
-        return ""
 
     def hang_up(self, code: int, reason: str) -> None: ...
 

@@ -19,7 +19,7 @@ needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `
 
 def events(rule: ServerVad, *parts: tuple[float, int]) -> list[VadEvent]:
     """Feed (probability, milliseconds) parts."""
-    return [event for chance, ms in parts for _ in range(ms // FRAME_MS) for event in rule.feed(chance)]
+    return [event for chance, ms in parts for _ in range(ms // FRAME_MS) if (event := rule.feed(chance))]
 
 
 def test_a_turn_begins_with_its_padding_and_ends_after_the_silence() -> None:
@@ -63,7 +63,7 @@ def test_silence_counts_from_where_the_voice_fell_silent_not_from_where_the_mode
     def ended_at(*after_the_voice: tuple[float, float]) -> int:
         rule = ServerVad(0.5, 0, 320)
         heard = [(0.9, 0.1)] * 10 + [*after_the_voice] + [(0.0, 0.0)] * 20
-        (end,) = [event for frame in heard for event in rule.feed(*frame) if isinstance(event, SpeechEnded)]
+        (end,) = [event for frame in heard if isinstance(event := rule.feed(*frame), SpeechEnded)]
         return end.audio_end_ms
 
     assert ended_at() == 640
@@ -83,10 +83,10 @@ def test_the_hint_always_comes_before_the_end(silence_ms: int) -> None:
 
 def test_committing_by_hand_ends_a_turn_under_way_and_only_that() -> None:
     rule = ServerVad()
-    assert rule.stop() == ()
+    assert rule.stop() is None
     events(rule, (0.9, 320))
-    assert rule.stop() == (SpeechEnded(320, 320),)
-    assert rule.stop() == ()
+    assert rule.stop() == SpeechEnded(320, 320)
+    assert rule.stop() is None
 
 
 def test_new_settings_take_over_in_the_middle_of_a_stream() -> None:
@@ -96,7 +96,7 @@ def test_new_settings_take_over_in_the_middle_of_a_stream() -> None:
 @given(st.lists(st.floats(0, 1), max_size=300), st.floats(0, 1), st.integers(0, 3000), st.integers(0, 3000))
 def test_turns_alternate_and_their_times_grow(chances: list[float], threshold: float, padding: int, quiet: int) -> None:
     rule = ServerVad(threshold, padding, quiet)
-    got = [event for chance in chances for event in rule.feed(chance)]
+    got = [event for chance in chances if (event := rule.feed(chance))]
     times = [e.audio_start_ms if isinstance(e, SpeechBegan) else e.audio_end_ms for e in got]
     assert times == sorted(times) and all(0 <= time <= rule.position_ms for time in times)
     turns = [event for event in got if not isinstance(event, MayEnd)]
@@ -142,5 +142,5 @@ def turns_in(sound: np.ndarray[tuple[int], np.dtype[np.float32]]) -> list[VadEve
     """The turns that the real detector and the rule find; hints left out."""
     vad, rule = engine().new_vad(), ServerVad()
     frames = [sound[at : at + FRAME] for at in range(0, len(sound) - FRAME + 1, FRAME)]
-    got = [event for frame in frames for event in rule.feed(vad.probability(frame))]
+    got = [event for frame in frames if (event := rule.feed(vad.probability(frame)))]
     return [event for event in got if not isinstance(event, MayEnd)]

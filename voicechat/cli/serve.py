@@ -24,8 +24,9 @@ from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
-from voicechat.local_server.house import House, Observed, load_senses
+from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.played_session import PlayHouse
+from voicechat.local_server.session import Observed
 from voicechat.tasks import report
 
 if TYPE_CHECKING:

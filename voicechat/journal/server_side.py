@@ -12,7 +12,8 @@ from voicechat.errors import TapeError
 from voicechat.journal.index import size_of
 from voicechat.journal.source import Source
 from voicechat.journal.tape_sound import SoundFile
-from voicechat.local_server.played_session import Grouping, Pcm, Script, Told, response_of
+from voicechat.local_server.played_session import Grouping, Script, Told, response_of
+from voicechat.local_server.playout import Pcm
 
 RATE = 24_000
 TAIL = 0.3

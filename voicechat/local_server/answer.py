@@ -10,49 +10,21 @@ four characters a token, which is right to about a quarter for English.
 
 from __future__ import annotations
 
-import base64
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypedDict
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from voicechat.local_server.brain import CallTool, FunctionTool, Say, Turn
+from voicechat.audio.blocks import to_int16
+from voicechat.audio.sound_format import Resampler
+from voicechat.local_server.brain import CallTool, Say
 from voicechat.local_server.conversation import Conversation, Entry, Word, with_transcript
-from voicechat.local_server.sound_formats import RATES, Resampler, Samples, int16, write_sound
-from voicechat.protocol.items import (
-    CachedTokensDetails,
-    ContentPart,
-    ErrorDetail,
-    InputTokenDetails,
-    Item,
-    OutputTokenDetails,
-    Response,
-    StatusDetails,
-    Usage,
-)
-from voicechat.protocol.server_events import (
-    ConversationItemAdded,
-    ConversationItemDone,
-    ResponseContentPartAdded,
-    ResponseContentPartDone,
-    ResponseCreated,
-    ResponseDone,
-    ResponseFunctionCallArgumentsDelta,
-    ResponseFunctionCallArgumentsDone,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioDone,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputAudioTranscriptDone,
-    ResponseOutputItemAdded,
-    ResponseOutputItemDone,
-    ResponseOutputTextDelta,
-    ResponseOutputTextDone,
-    ServerEvent,
-)
+from voicechat.local_server.session_config import SessionConfig
+from voicechat.local_server.sound_formats import RATES, Samples, encoded_sound
+from voicechat.protocol import items, server_events as events
+from voicechat.protocol.items import ContentPart, ErrorDetail, Item
 from voicechat.protocol.wire import JsonValue
 
 _CHARACTERS_PER_TOKEN = 4
@@ -69,70 +41,25 @@ def spoken_tokens(seconds: float) -> int:
     return round(seconds * _SPOKEN_PER_SECOND)
 
 
-def tokens_in(entries: Iterable[Entry], instructions: str) -> tuple[int, int]:
-    """What a model would have read, and what it would have listened to."""
-    items = list(entries)
-    text = sum(text_tokens(entry.heard_text or entry.item.output or "") for entry in items if not entry.length)
-    heard = sum(round(entry.length * _HEARD_PER_SECOND) for entry in items if entry.item.role == "user")
-    return text + text_tokens(instructions), heard
-
-
-def response_usage(text_in: int, audio_in: int, text_out: int, audio_out: int) -> Usage:
-    """What one response took; nothing is ever cached here."""
-    cached = CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0)
-    return Usage(
+def response_usage(entries: Iterable[Entry], instructions: str, text_out: int, audio_out: int) -> items.Usage:
+    """What one response took: what a model would have read and listened to, and what it made. Nothing is cached."""
+    read = [entry.heard_text or entry.item.output or "" for entry in entries if not entry.length]
+    text_in = sum(map(text_tokens, [*read, instructions]))
+    audio_in = sum(round(entry.length * _HEARD_PER_SECOND) for entry in entries if entry.item.role == "user")
+    cached = items.CachedTokensDetails(text_tokens=0, audio_tokens=0, image_tokens=0)
+    return items.Usage(
         total_tokens=text_in + audio_in + text_out + audio_out,
         input_tokens=text_in + audio_in,
         output_tokens=text_out + audio_out,
-        input_token_details=InputTokenDetails(
+        input_token_details=items.InputTokenDetails(
             text_tokens=text_in,
             audio_tokens=audio_in,
             image_tokens=0,
             cached_tokens=0,
             cached_tokens_details=cached,
         ),
-        output_token_details=OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
+        output_token_details=items.OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
     )
-
-
-Tag: TypeAlias = tuple[int, int]
-"""Which voice a recognition has seen: (bursts of voice, milliseconds of voice in the last). Equal tags, equal words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recognise:
-    """Turn sound into words, then call `Dialogue.recognised` with the same id and tag."""
-
-    item_id: str
-    tag: Tag
-    samples: NDArray[np.int16]
-    """16 kHz mono."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Make an answer: first say `preamble` (if any), then what the brain says to `turn` (if any).
-
-    Pieces go to `Dialogue.made`, the last of them is `Finished` or `Failed`.
-    """
-
-    response_id: str
-    turn: Turn | None
-    preamble: str = ""
-    is_spoken: bool = True
-    speed: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class StopReply:
-    """Nobody wants the rest of this answer: stop thinking and synthesising."""
-
-    response_id: str
-
-
-Action: TypeAlias = Recognise | Reply | StopReply
-Out: TypeAlias = ServerEvent | Action
-"""What a step of the dialogue yields, in order: events for the client, actions for the session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,17 +73,12 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The brain has said all."""
+    """The brain has said all; with `error`, the rest of the answer cannot be made."""
+
+    error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The rest of the answer cannot be made."""
-
-    message: str
-
-
-Piece: TypeAlias = Say | Spoken | CallTool | Finished | Failed
+Piece: TypeAlias = Say | Spoken | CallTool | Finished
 """Of an answer in the making; `Say` is text that is not spoken."""
 
 AHEAD = 1.0
@@ -170,18 +92,12 @@ _SLICE = VOICE_RATE // 5
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """How an answer was asked for: the session's settings with the overrides of `response.create`."""
+    """How an answer was asked for."""
 
-    is_spoken: bool = True
-    voice: str = ""
-    speed: float = 1.0
-    output_format: str = "audio/pcm"
-    max_output_tokens: int | None = None
+    config: SessionConfig
+    """The session's, with the overrides of `response.create`."""
     metadata: dict[str, JsonValue] | None = None
     in_conversation: bool = True
-    instructions: str = ""
-    tools: tuple[FunctionTool, ...] = ()
-    tool_choice: str = "auto"
     entries: tuple[Entry, ...] | None = None
     """The items it is made of; None for the whole conversation."""
     instead: str = ""
@@ -194,16 +110,6 @@ class _Place(TypedDict):
     response_id: str
     item_id: str
     output_index: int
-    content_index: int
-
-
-class _Call(TypedDict):
-    """The same for the events of a function call."""
-
-    response_id: str
-    item_id: str
-    output_index: int
-    call_id: str
 
 
 @dataclass(slots=True)
@@ -219,209 +125,201 @@ class _Message:
 class Answer:
     """A response that was created and is not done."""
 
-    def __init__(
-        self,
-        response_id: str,
-        request: AnswerRequest,
-        conversation: Conversation,
-        new_id: Callable[[str], str],
-        tokens: tuple[int, int],
-        *,
-        is_paced: bool,
-    ) -> None:
-        self.id = response_id
+    def __init__(self, request: AnswerRequest, conversation: Conversation, *, is_paced: bool) -> None:
+        self.id = conversation.new_id("resp")
         self.request = request
         self.has_begun = False
         """It no longer waits for the words that it depends on."""
         self.is_generated = False
         """The brain has said all; only words that wait for their sound are missing."""
+        self.limit_reached = False
+        self.spoken_entry: Entry | None = None
+        """The item that carries sound; an answer has at most one."""
         self._conversation = conversation
-        self._new_id = new_id
-        self._tokens = tokens
+        self._emit = conversation.emit
         self._is_paced = is_paced
-        self._entries: list[Entry] = []
+        self._basis = self.entries
         self._items: list[Item] = []
-        """The same as the response shows them: a truncated item keeps its text here."""
+        """As the response shows them: a truncated item keeps its text here."""
         self._message: _Message | None = None
         self._text_out = ""
         self._voiced = 0.0
-        self._to_wire = Resampler(VOICE_RATE, RATES[request.output_format])
-        self.limit_reached = False
+        self._to_wire = Resampler(VOICE_RATE, RATES[request.config.output_format])
 
     @property
-    def spoken_entry(self) -> Entry | None:
-        """The item that carries sound; an answer has at most one."""
-        return next((entry for entry in self._entries if entry.length > 0), None)
+    def entries(self) -> tuple[Entry, ...]:
+        """The items it is made of."""
+        return tuple(self._conversation) if self.request.entries is None else self.request.entries
 
     @property
     def is_finished(self) -> bool:
         """Nothing more will be said and every word is out."""
         return self.is_generated and not (self._message and self._message.pending)
 
-    def created(self) -> list[Out]:
-        return [ResponseCreated(response=self._response("in_progress"))]
+    def created(self) -> None:
+        self._emit(events.ResponseCreated(response=self._response("in_progress")))
 
-    def wrote(self, text: str) -> list[Out]:
-        text = self._within_limit(text, seconds=0.0)
-        if not text:
-            return []
-        outs, message = self._open()
-        delta = f" {text}" if message.text else text
-        message.text += delta
-        return [*outs, ResponseOutputTextDelta(**message.place, delta=delta)]
+    def wrote(self, text: str) -> None:
+        if text := self._within_limit(text, seconds=0.0):
+            message = self._open()
+            delta = f" {text}" if message.text else text
+            message.text += delta
+            self._emit(events.ResponseOutputTextDelta(**message.place, delta=delta))
 
-    def voiced(self, text: str, samples: Samples) -> list[Out]:
+    def voiced(self, text: str, samples: Samples) -> None:
         """A sentence of a spoken answer with its sound (24 kHz)."""
-        if not self._within_limit(text, len(samples) / VOICE_RATE):
-            return []
-        outs, message = self._open()
+        seconds = len(samples) / VOICE_RATE
+        if not self._within_limit(text, seconds):
+            return
+        message = self._open()
         starts = message.entry.length
-        words = _timed(text, starts, len(samples) / VOICE_RATE)
+        words = _timed(text, starts, seconds)
         message.entry.words += words
         message.pending += words
-        self._conversation.keep_sound(message.entry, int16(samples), VOICE_RATE)
-        self._voiced += len(samples) / VOICE_RATE
+        self._conversation.keep_sound(message.entry, to_int16(samples), VOICE_RATE)
+        self._voiced += seconds
+        if message.entry.length:
+            self.spoken_entry = message.entry
         if self._is_paced:
             # Words wait for the playout to start; without any sound nothing will ever start.
-            return outs if message.entry.length else [*outs, *self.advance(0.0)]
+            if not message.entry.length:
+                self.advance(0.0)
+            return
         for at in range(0, len(samples), _SLICE):
-            outs += self._say_words(message, starts + (at + _SLICE) / VOICE_RATE)
-            wire = write_sound(self.request.output_format, self._to_wire.feed(samples[at : at + _SLICE]))
-            outs.append(ResponseOutputAudioDelta(**message.place, delta=base64.b64encode(wire).decode()))
-        return [*outs, *self._say_words(message, float("inf"))]
+            self._say_words(starts + (at + _SLICE) / VOICE_RATE)
+            sound = self._to_wire.convert(samples[at : at + _SLICE])
+            delta = encoded_sound(self.request.config.output_format, sound)
+            self._emit(events.ResponseOutputAudioDelta(**message.place, delta=delta))
+        self._say_words()
 
-    def advance(self, played: float) -> list[Out]:
+    def advance(self, played: float) -> None:
         """The answer's sound was played so far (seconds): the words that are made by now."""
-        return self._say_words(self._message, made_by(played))
+        self._say_words(made_by(played))
 
-    def called(self, name: str, arguments: str) -> list[Out]:
+    def called(self, name: str, arguments: str) -> None:
         """The model wants a function of the client's to be run. What was said before is complete with that."""
-        outs = [*self.flush_words(), *self._close("completed")]
-        call_id = self._new_id("call")
-        item = Item(
-            id=self._new_id("item"),
+        self._say_words()
+        self._close("completed")
+        new_id = self._conversation.new_id
+        call = Item(
+            id=new_id("item"),
             object="realtime.item",
             type="function_call",
             status="in_progress",
             name=name,
-            call_id=call_id,
+            call_id=new_id("call"),
             arguments="",
         )
-        entry, index = Entry(item), len(self._entries)
-        outs += self._add(entry)
-        place = _Call(response_id=self.id, item_id=entry.id, output_index=index, call_id=call_id)
-        outs.append(ResponseFunctionCallArgumentsDelta(**place, delta=arguments))
-        outs.append(ResponseFunctionCallArgumentsDone(**place, name=name, arguments=arguments))
-        entry.item = msgspec.structs.replace(item, status="completed", arguments=arguments)
+        entry, index = Entry(call), len(self._items)
+        self._add(entry)
+        place = _Place(response_id=self.id, item_id=entry.id, output_index=index)
+        self._emit(events.ResponseFunctionCallArgumentsDelta(**place, call_id=call.call_id, delta=arguments))
+        self._emit(
+            events.ResponseFunctionCallArgumentsDone(**place, call_id=call.call_id, name=name, arguments=arguments)
+        )
+        entry.item = msgspec.structs.replace(call, status="completed", arguments=arguments)
         self._text_out += name + arguments
-        return [*outs, *self._item_done(entry, index, entry.item)]
+        self._item_done(entry, index, entry.item)
 
-    def done(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> list[Out]:
+    def done(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
         """The end, whatever the reason. Of a cancelled answer the words that were not due yet are never said."""
         if self.limit_reached and status == "completed":
             status, reason = "incomplete", "max_output_tokens"
-        outs = self.flush_words() if status != "cancelled" else []
-        outs += self._close("completed" if status == "completed" else "incomplete")
-        details = StatusDetails(type=status, reason=reason, error=error) if status != "completed" else None
+        if status != "cancelled":
+            self._say_words()
+        self._close("completed" if status == "completed" else "incomplete")
+        made = text_tokens(self._text_out), spoken_tokens(self._voiced)
         response = msgspec.structs.replace(
             self._response(status),
-            status_details=details,
+            status_details=items.StatusDetails(type=status, reason=reason, error=error)
+            if status != "completed"
+            else None,
             output=tuple(self._items),
-            usage=response_usage(*self._tokens, text_tokens(self._text_out), spoken_tokens(self._voiced)),
+            usage=response_usage(self._basis, self.request.config.instructions, *made),
         )
-        return [*outs, ResponseDone(response=response)]
-
-    def flush_words(self) -> list[Out]:
-        return self._say_words(self._message, float("inf"))
+        self._emit(events.ResponseDone(response=response))
 
     def _within_limit(self, text: str, seconds: float) -> str:
         """The text as far as `max_output_tokens` lets it be said; a sentence is spoken whole or not at all."""
-        limit, fits = self.request.max_output_tokens, text
+        limit, fits = self.request.config.max_output_tokens, text
         if self.limit_reached:
             return ""
         if limit is not None:
             room = limit - text_tokens(self._text_out) - spoken_tokens(self._voiced)
             if text_tokens(text) + spoken_tokens(seconds) > room:
                 self.limit_reached = True
-                fits = "" if self.request.is_spoken else text[: max(0, room * 4)].rsplit(" ", 1)[0]
+                fits = "" if self.request.config.is_spoken else text[: max(0, room * 4)].rsplit(" ", 1)[0]
         self._text_out += f" {fits}" if fits else ""
         return fits
 
-    def _open(self) -> tuple[list[Out], _Message]:
-        if self._message:
-            return [], self._message
-        item = Item(
-            id=self._new_id("item"), object="realtime.item", type="message", role="assistant", status="in_progress"
-        )
-        entry, index = Entry(item, rate=VOICE_RATE), len(self._entries)
-        place = _Place(response_id=self.id, item_id=entry.id, output_index=index, content_index=0)
-        self._message = message = _Message(entry, place)
-        outs = self._add(entry)
-        part = ContentPart(type="audio", transcript="") if self.request.is_spoken else ContentPart(type="text", text="")
-        return [*outs, ResponseContentPartAdded(**place, part=part)], message
+    def _open(self) -> _Message:
+        """The message that is being said; a new one where there is none."""
+        if self._message is None:
+            item_id = self._conversation.new_id("item")
+            item = Item(id=item_id, object="realtime.item", type="message", role="assistant", status="in_progress")
+            entry = Entry(item, rate=VOICE_RATE)
+            place = _Place(response_id=self.id, item_id=item_id, output_index=len(self._items))
+            self._message = _Message(entry, place)
+            self._add(entry)
+            is_spoken = self.request.config.is_spoken
+            part = ContentPart(type="audio", transcript="") if is_spoken else ContentPart(type="text", text="")
+            self._emit(events.ResponseContentPartAdded(**place, part=part))
+        return self._message
 
-    def _add(self, entry: Entry) -> list[Out]:
-        index = len(self._entries)
-        self._entries.append(entry)
+    def _add(self, entry: Entry) -> None:
+        added = events.ResponseOutputItemAdded(response_id=self.id, output_index=len(self._items), item=entry.item)
         self._items.append(entry.item)
-        outs: list[Out] = [ResponseOutputItemAdded(response_id=self.id, output_index=index, item=entry.item)]
+        self._emit(added)
         if self.request.in_conversation:
-            previous = self._conversation.last_id
             self._conversation.add(entry)
-            outs.append(ConversationItemAdded(item=entry.item, previous_item_id=previous))
-        return outs
 
-    def _item_done(self, entry: Entry, index: int, item: Item) -> list[Out]:
+    def _item_done(self, entry: Entry, index: int, item: Item) -> None:
         self._items[index] = item
-        outs: list[Out] = [ResponseOutputItemDone(response_id=self.id, output_index=index, item=item)]
+        self._emit(events.ResponseOutputItemDone(response_id=self.id, output_index=index, item=item))
         if self.request.in_conversation:
-            previous = self._conversation.before(entry.id)
-            outs.append(ConversationItemDone(item=item, previous_item_id=previous))
-        return outs
+            self._conversation.done(entry, item)
 
-    def _say_words(self, message: _Message | None, until: float) -> list[Out]:
+    def _say_words(self, until: float = float("inf")) -> None:
         """One delta with the queued words that begin before `until` (seconds into the answer's sound)."""
-        if message is None:
-            return []
-        due = []
-        while message.pending and message.pending[0].starts < until:
-            due.append(message.pending.popleft().text)
-        if not due:
-            return []
-        delta = (" " if message.text else "") + " ".join(due)
-        message.text += delta
-        return [ResponseOutputAudioTranscriptDelta(**message.place, delta=delta)]
-
-    def _close(self, status: str) -> list[Out]:
-        """Complete the message that is open, if any, with the words that were said."""
         message = self._message
+        due = []
+        while message and message.pending and message.pending[0].starts < until:
+            due.append(message.pending.popleft().text)
+        if message and due:
+            delta = (" " if message.text else "") + " ".join(due)
+            message.text += delta
+            self._emit(events.ResponseOutputAudioTranscriptDelta(**message.place, delta=delta))
+
+    def _close(self, status: str) -> None:
+        """Complete the message that is open, if any, with the words that were said."""
+        message, self._message = self._message, None
         if message is None:
-            return []
-        outs: list[Out] = []
-        self._message = None
+            return
         place, said = message.place, message.text
-        if self.request.is_spoken:
+        if self.request.config.is_spoken:
             part = ContentPart(type="audio", transcript=said)
-            outs += [ResponseOutputAudioDone(**place), ResponseOutputAudioTranscriptDone(**place, transcript=said)]
+            self._emit(events.ResponseOutputAudioDone(**place))
+            self._emit(events.ResponseOutputAudioTranscriptDone(**place, transcript=said))
         else:
             part = ContentPart(type="text", text=said)
-            outs.append(ResponseOutputTextDone(**place, text=said))
-        outs.append(ResponseContentPartDone(**place, part=part))
+            self._emit(events.ResponseOutputTextDone(**place, text=said))
+        self._emit(events.ResponseContentPartDone(**place, part=part))
         content = msgspec.structs.replace(part, type=f"output_{part.type}")
         item = msgspec.structs.replace(message.entry.item, status=status, content=(content,))
         message.entry.item = with_transcript(item, None) if message.entry.is_cut else item
-        return [*outs, *self._item_done(message.entry, place["output_index"], item)]
+        self._item_done(message.entry, place["output_index"], item)
 
-    def _response(self, status: str) -> Response:
-        return Response(
+    def _response(self, status: str) -> items.Response:
+        config = self.request.config
+        return items.Response(
             id=self.id,
             object="realtime.response",
             status=status,
             conversation_id=self._conversation.id if self.request.in_conversation else None,
-            output_modalities=("audio",) if self.request.is_spoken else ("text",),
-            max_output_tokens=self.request.max_output_tokens or "inf",
+            output_modalities=("audio",) if config.is_spoken else ("text",),
+            max_output_tokens=config.max_output_tokens or "inf",
             metadata=self.request.metadata,
-            voice=self.request.voice if self.request.is_spoken else None,
+            voice=config.voice if config.is_spoken else None,
         )
 
 

@@ -1,22 +1,62 @@
-"""The conversation a session keeps: its items in order, their sound, and how much of each answer was heard."""
+"""The conversation a session keeps (items in order, their sound, how much of each answer was heard), and what a step of
+the dialogue puts out: events for the client, and actions for the session."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from voicechat.local_server.brain import Turn
 from voicechat.local_server.refusals import Refusal
+from voicechat.protocol import server_events as events
 from voicechat.protocol.items import Item
 
 KEPT_SOUND = 240.0
 """Seconds of sound kept for `conversation.item.retrieve`, over all items; the oldest goes first. 11 MB at most."""
 MOST_ITEMS = 2000
 """Items kept; older ones leave the conversation silently, as they leave the context of a service."""
+
+Tag: TypeAlias = tuple[int, int]
+"""Which voice a recognition has seen: (bursts of voice, milliseconds of voice in the last). Equal tags, equal words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
+    """Turn sound into words, then call `Dialogue.recognised` with the same id and tag."""
+
+    item_id: str
+    tag: Tag
+    samples: NDArray[np.int16]
+    """16 kHz mono."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Make an answer: first say `preamble` (if any), then what the brain says to `turn` (if any).
+
+    Pieces go to `Dialogue.made`, the last of them is `Finished`.
+    """
+
+    response_id: str
+    turn: Turn | None
+    preamble: str
+    is_spoken: bool
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopReply:
+    """Nobody wants the rest of this answer: stop thinking and synthesising."""
+
+    response_id: str
+
+
+Out: TypeAlias = events.ServerEvent | Recognise | Reply | StopReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +67,7 @@ class Word:
     starts: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One item with what the wire does not show."""
 
@@ -47,10 +87,9 @@ class Entry:
     def id(self) -> str:
         return self.item.id or ""
 
-    def forget_sound(self) -> None:
-        """Let go of the sound, and with it of where each word lies in it: half of what an old answer weighs."""
-        self.words = [Word(self.heard_text, 0.0)] if self.words else []
-        self.sound = np.zeros(0, np.int16)
+    @property
+    def kept_seconds(self) -> float:
+        return len(self.sound) / self.rate
 
     @property
     def heard_text(self) -> str:
@@ -60,14 +99,28 @@ class Entry:
         parts = (part.text or part.transcript or "" for part in self.item.content)
         return " ".join(part for part in parts if part).strip()
 
+    def forget_sound(self) -> None:
+        """Let go of the sound, and with it of where each word lies in it: half of what an old answer weighs."""
+        self.words = [Word(self.heard_text, 0.0)] if self.words else []
+        self.sound = np.zeros(0, np.int16)
+
+    def cut(self, seconds: float) -> None:
+        """Keep only the beginning of a spoken answer. Its transcript leaves the wire: nobody heard all of it."""
+        self.sound = self.sound[: int(seconds * self.rate)]
+        self.length = seconds
+        self.is_cut = True
+        self.item = with_transcript(self.item, None)
+
 
 class Conversation:
-    """An ordered list of items with unique ids."""
+    """An ordered list of items with unique ids; tells the client of each."""
 
-    def __init__(self, conversation_id: str = "conv") -> None:
-        self.id = conversation_id
+    def __init__(self, new_id: Callable[[str], str], emit: Callable[[Out], None]) -> None:
+        """`new_id` makes an id of a kind of thing; `emit` takes what the session puts out, in order."""
+        self.id = new_id("conv")
+        self.new_id = new_id
+        self.emit = emit
         self._entries: list[Entry] = []
-        self._with_sound: deque[str] = deque()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
@@ -80,27 +133,25 @@ class Conversation:
     def last_id(self) -> str | None:
         return self._entries[-1].id if self._entries else None
 
-    def before(self, item_id: str) -> str | None:
-        ids = [entry.id for entry in self._entries]
-        at = ids.index(item_id) if item_id in ids else 0
-        return ids[at - 1] if at else None
-
     def add(self, entry: Entry, after: str | None = None) -> None:
         """Put an item at the end, behind another one, or in front (`root`). Raises Refusal for ids that cannot be."""
         if self.find(entry.id):
             text = f"Error adding item: an item with ID '{entry.id}' already exists in the conversation."
             raise Refusal("item_create_duplicate_item_id", text, "item.id")
-        place = len(self._entries)
-        if after == "root":
-            place = 0
-        elif after is not None:
-            ids = [known.id for known in self._entries]
-            if after not in ids:
+        place = 0 if after == "root" else len(self._entries)
+        if after not in (None, "root"):
+            known = self.find(after)
+            if known is None:
                 text = f"Error adding item: the previous item with ID '{after}' does not exist."
                 raise Refusal("item_create_invalid_previous_item_id", text, "previous_item_id")
-            place = ids.index(after) + 1
+            place = self._entries.index(known) + 1
         self._entries.insert(place, entry)
         del self._entries[:-MOST_ITEMS]
+        self.emit(events.ConversationItemAdded(item=entry.item, previous_item_id=self._before(entry)))
+
+    def done(self, entry: Entry, item: Item) -> None:
+        """The item is complete. `item`: as the client is to see it."""
+        self.emit(events.ConversationItemDone(item=item, previous_item_id=self._before(entry)))
 
     def remove(self, entry: Entry) -> None:
         self._entries.remove(entry)
@@ -110,30 +161,21 @@ class Conversation:
         entry.sound = np.concatenate([entry.sound, pcm])
         entry.rate = rate
         entry.length += len(pcm) / rate
-        if entry.id not in self._with_sound:
-            self._with_sound.append(entry.id)
-        while len(self._with_sound) > 1 and self._kept_seconds() > KEPT_SOUND:
-            oldest = self.find(self._with_sound.popleft())
-            if oldest:
+        too_much = sum(one.kept_seconds for one in self._entries) - KEPT_SOUND
+        for oldest in self._entries:
+            if too_much > 0 and oldest is not entry:
+                too_much -= oldest.kept_seconds
                 oldest.forget_sound()
 
-    def _kept_seconds(self) -> float:
-        found = (self.find(item_id) for item_id in self._with_sound)
-        return sum(len(entry.sound) / entry.rate for entry in found if entry)
+    def _before(self, entry: Entry) -> str | None:
+        ids = [known.id for known in self._entries]
+        at = ids.index(entry.id) if entry.id in ids else 0
+        return ids[at - 1] if at else None
 
 
 def with_transcript(item: Item, transcript: str | None) -> Item:
     """The item with another transcript in its first part; an item that has no part yet gets none."""
     if not item.content:
         return item
-    return msgspec.structs.replace(
-        item, content=(msgspec.structs.replace(item.content[0], transcript=transcript), *item.content[1:])
-    )
-
-
-def cut(entry: Entry, seconds: float) -> None:
-    """Keep only the beginning of a spoken answer. Its transcript leaves the wire: nobody heard all of it."""
-    entry.sound = entry.sound[: int(seconds * entry.rate)]
-    entry.length = seconds
-    entry.is_cut = True
-    entry.item = with_transcript(entry.item, None)
+    head = msgspec.structs.replace(item.content[0], transcript=transcript)
+    return msgspec.structs.replace(item, content=(head, *item.content[1:]))

@@ -8,19 +8,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
 
-from voicechat.local_server.brain import Brain
 from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.refusals import Refusal
-from voicechat.local_server.session import ClientSession, Line, Senses, Session
+from voicechat.local_server.session import ClientSession, Line, Observed, Senses, Session
 from voicechat.local_server.session_config import Fields, SessionConfig, dialect_of, fresh_config, read_update, updated
 from voicechat.protocol.dialects import Dialect
-
-if TYPE_CHECKING:
-    from voicechat.local_server.live import LiveSession
 
 MODEL = "voicechat-local"
 LIVE_MODEL = "local-live"
@@ -39,35 +34,6 @@ class _Token:
     dies_at: float
 
 
-Observed = Callable[[Literal["in", "out", "local"], str], None]
-"""Gets each message of a session: what it sends (`in`, as the client sees it), what it is sent, and `local` its end."""
-
-
-@dataclass(eq=False)
-class WatchedSession:
-    """A session and its line, each message of which is told."""
-
-    session: ClientSession
-    tell: Observed
-
-    def __post_init__(self) -> None:
-        self.line, self.session.line = self.session.line, self
-        self.start, self.exchange, self.hang_up = self.session.start, self.session.exchange, self.line.hang_up
-        self.viewers = self.session.viewers
-
-    def send(self, text: str) -> str:
-        self.tell("in", text)
-        return self.line.send(text)
-
-    def client_said(self, text: str) -> None:
-        self.tell("out", text)
-        self.session.client_said(text)
-
-    async def close(self) -> None:
-        await self.session.close()
-        self.tell("local", "")
-
-
 @dataclass
 class House:
     """The server apart from its doors."""
@@ -77,11 +43,9 @@ class House:
     brain_model: str = ""
     fault: Fault = NO_FAULT
     sessions: set[ClientSession] = field(default_factory=set)
-    live: dict[str, LiveSession] = field(default_factory=dict)
-    """Running Live sessions by id, for sidebands."""
     observe: Callable[[], Observed] | None = None
     """Asked for each session who is told its messages."""
-    _lines: list[Line] = field(default_factory=list)
+    _lines: set[Line] = field(default_factory=set)
     """Lines with a place: those of sessions, and those whose session is being opened."""
     _tokens: dict[str, _Token] = field(default_factory=dict)
     _loading: asyncio.Task[Senses] | None = None
@@ -91,27 +55,8 @@ class House:
         self.pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="speech")
         self._loading = asyncio.get_running_loop().create_task(self._load())
 
-    async def senses(self) -> Senses:
-        """The engine, as soon as it is loaded. Raises VoiceChatError if it cannot be."""
-        assert self._loading is not None
-        return await asyncio.shield(self._loading)
-
-    async def open_session(
-        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
-    ) -> ClientSession:
-        """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
-        brain, senses = await asyncio.gather(self.brain(), self.senses())
-        return Session(line, senses, brain, transport, config, dialect, self.fault)
-
-    def admit(self, session: ClientSession) -> ClientSession:
-        """Count it, and have its messages told where somebody wants them."""
-        if self.observe is not None:
-            session = WatchedSession(session, self.observe())
-        self.sessions.add(session)
-        return session
-
-    async def brain(self) -> Brain:
-        return await choose_brain(self.brain_url, self.brain_model)
+    async def _load(self) -> Senses:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, self.load, self.pool)
 
     @property
     def state(self) -> str:
@@ -119,6 +64,33 @@ class House:
         if self._loading is None or not self._loading.done():
             return "loading"
         return "failed" if self._loading.cancelled() or self._loading.exception() else "ready"
+
+    async def open_session(
+        self, line: Line, transport: Transport, config: SessionConfig, dialect: Dialect
+    ) -> ClientSession:
+        """A session that is not started, as soon as the engine is loaded. Raises VoiceChatError if it cannot be."""
+        assert self._loading is not None
+        brain = choose_brain(self.brain_url, self.brain_model)
+        chosen, senses = await asyncio.gather(brain, asyncio.shield(self._loading))
+        return Session(line, senses, chosen, transport, config, dialect, self.fault)
+
+    def start_session(self, session: ClientSession) -> ClientSession:
+        """Count it, have its messages told where somebody wants them, and start it."""
+        session.observer = self.observe() if self.observe is not None else None
+        self.sessions.add(session)
+        session.start()
+        return session
+
+    async def end_session(self, session: ClientSession | None) -> None:
+        """To be called for every session, and for none, any number of times."""
+        if session and session in self.sessions:
+            self.sessions.discard(session)
+            await session.close()
+            if session.observer:
+                session.observer("local", "")
+
+    def find(self, session_id: str) -> ClientSession | None:
+        return next((session for session in self.sessions if session.id == session_id), None)
 
     def check_room(self) -> None:
         """Raises Refusal when no further session can be opened now."""
@@ -131,10 +103,10 @@ class House:
     def enter(self, line: Line) -> None:
         """Give a line a place until it leaves. Raises Refusal. To be called before anything is awaited."""
         self.check_room()
-        self._lines.append(line)
+        self._lines.add(line)
 
     def leave(self, line: Line) -> None:
-        self._lines = [other for other in self._lines if other is not line]
+        self._lines.discard(line)
 
     def issue_token(self, session: Fields, life: float = TOKEN_LIFE) -> tuple[str, float]:
         """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""
@@ -158,13 +130,10 @@ class House:
     async def close(self) -> None:
         for session in list(self.sessions):
             session.line.hang_up(1001, "the server is ending")
-            await session.close()
+            await self.end_session(session)
         if self._loading:
             self._loading.cancel()
             self.pool.shutdown(wait=False, cancel_futures=True)
-
-    async def _load(self) -> Senses:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, self.load, self.pool)
 
 
 def load_senses(pool: ThreadPoolExecutor) -> Senses:

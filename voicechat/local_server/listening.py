@@ -4,50 +4,28 @@ With turn detection the voice detector begins and ends turns; without it the cli
 both cases recognition starts when the voice pauses, so that the words are usually there before the turn is over: a
 result counts as final when nothing was said after it (its tag is that of the commit).
 
-What a session hears: a bounded buffer of 16 kHz sound with positions in milliseconds, and a voice detector on it.
-
-Positions count from the first sample of the session, which is the "input audio clock" of the protocol's
+Positions are milliseconds from the first sample of the session, the "input audio clock" of the protocol's
 `audio_start_ms` and `audio_end_ms`. Pure on arrays: no clock, no device, no thread.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.local_server.answer import Out, Recognise, Tag
-from voicechat.local_server.conversation import Conversation, Entry, with_transcript
+from voicechat.audio.blocks import to_int16
+from voicechat.local_server.conversation import Conversation, Entry, Recognise, Tag, with_transcript
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig, TurnDetection
-from voicechat.local_server.sound_formats import Samples, int16
-from voicechat.local_server.speech.vad import (
-    FRAME,
-    FRAME_MS,
-    SAMPLE_RATE,
-    MayEnd,
-    ServerVad,
-    SpeechBegan,
-    SpeechEnded,
-    VadEvent,
-)
+from voicechat.local_server.sound_formats import Samples
+from voicechat.local_server.speech import vad
+from voicechat.local_server.speech.vad import FRAME, FRAME_MS, SAMPLE_RATE
+from voicechat.protocol import server_events as events
 from voicechat.protocol.items import ContentPart, ErrorDetail, Item, Usage
-from voicechat.protocol.server_events import (
-    ConversationItemAdded,
-    ConversationItemDone,
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemInputAudioTranscriptionDelta,
-    ConversationItemInputAudioTranscriptionFailed,
-    InputAudioBufferCleared,
-    InputAudioBufferCommitted,
-    InputAudioBufferSpeechStarted,
-    InputAudioBufferSpeechStopped,
-    InputAudioBufferTimeoutTriggered,
-)
 
 LONGEST_MEMORY = 300.0
 """Seconds kept, 9.6 MB: with turn detection off and a WebRTC track that never pauses the buffer would grow for ever."""
@@ -62,52 +40,52 @@ class Detector(Protocol):
 
 
 class Ears:
-    """One session's hearing."""
+    """What one session hears: a bounded buffer of 16 kHz sound, and a voice detector on it."""
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
-        self._rule = ServerVad()
+        self._rule = vad.ServerVad()
         self._rest: Samples = np.zeros(0, np.float32)
         self._frames: deque[NDArray[np.int16]] = deque(maxlen=int(LONGEST_MEMORY * 1000 / FRAME_MS))
-        self._forgotten = 0
+        self._heard = 0
+        """Frames, the forgotten ones included."""
 
     @property
     def position_ms(self) -> int:
         """How much was heard since the session began, to the last sample."""
-        return (self._forgotten + len(self._frames)) * FRAME_MS + len(self._rest) * 1000 // SAMPLE_RATE
+        return self._heard * FRAME_MS + len(self._rest) * 1000 // SAMPLE_RATE
 
-    def listen_for(self, threshold: float, prefix_padding_ms: int, silence_duration_ms: int) -> None:
+    def listen_for(self, turns: TurnDetection) -> None:
         """Judge turns by new settings from here on; a turn under way is forgotten."""
-        start = (self._forgotten + len(self._frames)) * FRAME_MS
-        self._rule = ServerVad(threshold, prefix_padding_ms, silence_duration_ms, start_ms=start)
+        self._rule = vad.ServerVad(
+            turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms, start_ms=self._heard * FRAME_MS
+        )
 
-    def end_turn(self) -> tuple[VadEvent, ...]:
+    def end_turn(self) -> vad.SpeechEnded | None:
         """The buffer is committed or cleared by hand: a turn under way ends here."""
         return self._rule.stop()
 
-    def hear(self, samples: Samples) -> tuple[VadEvent, ...]:
+    def hear(self, samples: Samples) -> list[vad.VadEvent]:
         """Take 16 kHz samples of any number; what happened in them, oldest first."""
         line = np.concatenate([self._rest, samples])
-        whole = len(line) // FRAME
-        self._rest = line[whole * FRAME :]
-        events: list[VadEvent] = []
-        for index in range(whole):
-            events.extend(self._hear_frame(line[index * FRAME : (index + 1) * FRAME]))
-        return tuple(events)
+        whole = len(line) // FRAME * FRAME
+        self._rest = line[whole:]
+        found = []
+        for frame in line[:whole].reshape(-1, FRAME):
+            self._heard += 1
+            self._frames.append(to_int16(frame))
+            level = float(np.sqrt(np.mean(np.square(frame))))
+            if event := self._rule.feed(self._detector.probability(frame), level):
+                found.append(event)
+        return found
 
     def sound(self, start_ms: int, end_ms: int) -> NDArray[np.int16]:
         """What was heard between two positions (16 kHz), as far as it is remembered; rounded outwards to 32 ms."""
-        first = max(start_ms // FRAME_MS - self._forgotten, 0)
-        last = min(-(-end_ms // FRAME_MS) - self._forgotten, len(self._frames))
+        forgotten = self._heard - len(self._frames)
+        first = max(start_ms // FRAME_MS - forgotten, 0)
+        last = min(-(-end_ms // FRAME_MS) - forgotten, len(self._frames))
         frames = [self._frames[index] for index in range(first, last)]
         return np.concatenate(frames) if frames else np.zeros(0, np.int16)
-
-    def _hear_frame(self, frame: Samples) -> tuple[VadEvent, ...]:
-        if len(self._frames) == self._frames.maxlen:
-            self._forgotten += 1
-        self._frames.append(int16(frame))
-        level = float(np.sqrt(np.mean(np.square(frame))))
-        return self._rule.feed(self._detector.probability(frame), level)
 
 
 SHORTEST_COMMIT_MS = 100
@@ -135,16 +113,17 @@ class Utterance:
     guess: str = ""
     """The last partial recognition."""
 
+    def paused(self, voice_ms: int) -> None:
+        self.tag = (self.tag[0], voice_ms)
+
 
 class Listening:
     """Buffer, turns and transcripts of one session."""
 
-    def __init__(
-        self, ears: Ears, conversation: Conversation, new_id: Callable[[str], str], config: SessionConfig
-    ) -> None:
+    def __init__(self, ears: Ears, conversation: Conversation, config: SessionConfig) -> None:
         self._ears = ears
         self._conversation = conversation
-        self._new_id = new_id
+        self._emit = conversation.emit
         self._buffer_from_ms = 0
         self._current: Utterance | None = None
         self._unfinished: dict[str, Utterance] = {}
@@ -163,44 +142,44 @@ class Listening:
             self._detect_turns()
 
     def _detect_turns(self) -> None:
-        turns = self._config.turn_detection or TurnDetection()
-        self._ears.listen_for(turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms)
+        self._ears.listen_for(self._config.turn_detection or TurnDetection())
         self._buffer_from_ms = self._ears.position_ms
         self._current = None
 
-    def hear(self, samples: Samples) -> tuple[VadEvent, ...]:
+    def hear(self, samples: Samples) -> list[vad.VadEvent]:
         """Take sound (16 kHz); what the detector makes of it is to be given back to `began`, `paused`, `ended`."""
         return self._ears.hear(samples)
 
-    def began(self, event: SpeechBegan) -> list[Out]:
+    def began(self, event: vad.SpeechBegan) -> None:
         start = max(event.audio_start_ms, self._buffer_from_ms)
         if self._config.turn_detection is None:
             utterance = self._buffered()
             if utterance.voice_from_ms is None:
                 utterance.voice_from_ms = start
             utterance.tag = (utterance.tag[0] + 1, 0)
-            return []
-        self._current = Utterance(self._new_id("item"), start, voice_from_ms=start, tag=(1, 0))
-        return [InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start)]
+            return
+        self._current = Utterance(self._conversation.new_id("item"), start, voice_from_ms=start, tag=(1, 0))
+        self._emit(events.InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start))
 
-    def paused(self, event: MayEnd) -> list[Out]:
-        if self._current is None:
-            return []
-        self._current.tag = (self._current.tag[0], event.voice_ms)
-        return self._recognise(self._current, event.audio_end_ms)
+    def paused(self, event: vad.MayEnd) -> None:
+        if self._current is not None:
+            self._current.paused(event.voice_ms)
+            self._recognise(self._current, event.audio_end_ms)
 
-    def ended(self, event: SpeechEnded) -> tuple[list[Out], str | None]:
-        """Silence after voice. With turn detection that is a turn: its events, and the id of the new item."""
+    def ended(self, event: vad.SpeechEnded) -> str | None:
+        """Silence after voice. With turn detection that is a turn: the id of its new item."""
         utterance = self._current
         if utterance is None:
-            return [], None
-        utterance.tag = (utterance.tag[0], event.voice_ms)
+            return None
+        utterance.paused(event.voice_ms)
         if self._config.turn_detection is None:
-            return [], None
-        stopped = InputAudioBufferSpeechStopped(item_id=utterance.item_id, audio_end_ms=event.audio_end_ms)
-        return [stopped, *self._commit(utterance, event.audio_end_ms)], utterance.item_id
+            return None
+        end, item_id = event.audio_end_ms, utterance.item_id
+        self._emit(events.InputAudioBufferSpeechStopped(item_id=item_id, audio_end_ms=end))
+        self._commit(utterance, end)
+        return item_id
 
-    def commit(self) -> list[Out]:
+    def commit(self) -> None:
         """The client says that its turn is over. Raises Refusal when there is too little of it."""
         end = self._ears.position_ms
         has_turns = self._config.turn_detection is not None
@@ -212,54 +191,55 @@ class Listening:
             )
             raise Refusal("input_audio_buffer_commit_empty", text)
         utterance = self._current or self._buffered()
-        for event in self._ears.end_turn():
-            if isinstance(event, SpeechEnded):
-                utterance.tag = (utterance.tag[0], event.voice_ms)
-        return self._commit(utterance, end)
+        if ended := self._ears.end_turn():
+            utterance.paused(ended.voice_ms)
+        self._commit(utterance, end)
 
-    def clear(self) -> list[Out]:
+    def clear(self) -> None:
         self._ears.end_turn()
         self._current = None
         self._buffer_from_ms = self._ears.position_ms
-        return [InputAudioBufferCleared()]
+        self._emit(events.InputAudioBufferCleared())
 
-    def timed_out(self) -> list[Out]:
+    def timed_out(self) -> None:
         """Nobody spoke for the idle timeout: the silent buffer becomes an item."""
         end = self._ears.position_ms
-        utterance = Utterance(self._new_id("item"), min(self._buffer_from_ms, end))
-        triggered = InputAudioBufferTimeoutTriggered(
-            item_id=utterance.item_id, audio_start_ms=utterance.start_ms, audio_end_ms=end
+        utterance = Utterance(self._conversation.new_id("item"), min(self._buffer_from_ms, end))
+        self._emit(
+            events.InputAudioBufferTimeoutTriggered(
+                item_id=utterance.item_id, audio_start_ms=utterance.start_ms, audio_end_ms=end
+            )
         )
-        return [triggered, *self._commit(utterance, end)]
+        self._commit(utterance, end)
 
-    def adopt(self, entry: Entry) -> Recognise:
+    def adopt(self, entry: Entry) -> None:
         """An item with sound came from the client: its words are wanted like those of a turn."""
         entry.awaits_transcript = True
         tag: Tag = (1, len(entry.sound))
         known = Utterance(entry.id, 0, voice_from_ms=0, tag=tag, asked=tag, is_committed=True)
         self._unfinished[entry.id] = known
-        return Recognise(entry.id, tag, entry.sound)
+        self._emit(Recognise(entry.id, tag, entry.sound))
 
-    def recognised(self, item_id: str, tag: Tag, text: str) -> list[Out]:
-        utterance = self._find(item_id)
+    def recognised(self, item_id: str, tag: Tag, text: str) -> None:
+        utterance = self._under_way(item_id) or self._unfinished.get(item_id)
         if utterance is None:
-            return []
+            return
         if utterance.known is None or utterance.known[0] <= tag:
             utterance.known = (tag, text)
-        return self._finish(utterance) if utterance.is_committed else []
+        if utterance.is_committed:
+            self._finish(utterance)
 
-    def recognition_failed(self, item_id: str, message: str) -> list[Out]:
-        if self._current and self._current.item_id == item_id:
-            self._current.asked = _NOTHING
-            return []
-        utterance = self._unfinished.pop(item_id, None)
-        entry = self._conversation.find(item_id)
+    def recognition_failed(self, item_id: str, message: str) -> None:
+        if current := self._under_way(item_id):
+            current.asked = _NOTHING
+            return
+        utterance, entry = self._unfinished.pop(item_id, None), self._conversation.find(item_id)
         if utterance is None or entry is None:
-            return []
+            return
         entry.awaits_transcript = False
-        error = ErrorDetail(type="server_error", code="audio_unintelligible", message=message)
-        failed = ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error)
-        return [failed] if self._config.transcribes else []
+        if self._config.transcribes:
+            error = ErrorDetail(type="server_error", code="audio_unintelligible", message=message)
+            self._emit(events.ConversationItemInputAudioTranscriptionFailed(item_id=item_id, error=error))
 
     def wants_partial(self) -> Recognise | None:
         """What to recognise now for live captions, if anything."""
@@ -269,36 +249,30 @@ class Listening:
         samples = self._ears.sound(current.voice_from_ms, self._ears.position_ms)
         return Recognise(current.item_id, current.tag, samples)
 
-    def recognised_partly(self, item_id: str, text: str) -> list[Out]:
+    def recognised_partly(self, item_id: str, text: str) -> None:
         """A guess while the user goes on speaking: what two guesses in a row agree on is shown."""
-        utterance = self._current
-        if utterance is None or utterance.item_id != item_id:
-            return []
-        stable = agreed(utterance.guess, text)
-        utterance.guess = text
-        if not stable.startswith(utterance.shown) or len(stable) <= len(utterance.shown):
-            return []
-        delta, utterance.shown = stable[len(utterance.shown) :], stable
-        return [ConversationItemInputAudioTranscriptionDelta(item_id=item_id, delta=delta)]
+        if utterance := self._under_way(item_id):
+            stable = agreed(utterance.guess, text)
+            utterance.guess = text
+            self._show(utterance, stable)
+
+    def _under_way(self, item_id: str) -> Utterance | None:
+        """What the user is saying, if it has this id."""
+        return self._current if self._current and self._current.item_id == item_id else None
 
     def _buffered(self) -> Utterance:
         """The utterance that the client will commit; it exists from its first voice on."""
         if self._current is None:
-            self._current = Utterance(self._new_id("item"), self._buffer_from_ms)
+            self._current = Utterance(self._conversation.new_id("item"), self._buffer_from_ms)
         return self._current
 
-    def _find(self, item_id: str) -> Utterance | None:
-        if self._current and self._current.item_id == item_id:
-            return self._current
-        return self._unfinished.get(item_id)
+    def _recognise(self, utterance: Utterance, end_ms: int) -> None:
+        if utterance.voice_from_ms is not None and utterance.asked != utterance.tag and self._needs_words:
+            utterance.asked = utterance.tag
+            sound = self._ears.sound(utterance.voice_from_ms, end_ms)
+            self._emit(Recognise(utterance.item_id, utterance.tag, sound))
 
-    def _recognise(self, utterance: Utterance, end_ms: int) -> list[Out]:
-        if utterance.voice_from_ms is None or utterance.asked == utterance.tag or not self._needs_words:
-            return []
-        utterance.asked = utterance.tag
-        return [Recognise(utterance.item_id, utterance.tag, self._ears.sound(utterance.voice_from_ms, end_ms))]
-
-    def _commit(self, utterance: Utterance, end_ms: int) -> list[Out]:
+    def _commit(self, utterance: Utterance, end_ms: int) -> None:
         """Make the item. Its words may be known already, be on their way, or have to be asked for."""
         item = Item(
             id=utterance.item_id,
@@ -309,40 +283,40 @@ class Listening:
             content=(ContentPart(type="input_audio"),),
         )
         entry, previous = Entry(item, awaits_transcript=True), self._conversation.last_id
+        self._emit(events.InputAudioBufferCommitted(item_id=entry.id, previous_item_id=previous))
         self._conversation.add(entry)
+        self._conversation.done(entry, item)
         self._conversation.keep_sound(entry, self._ears.sound(utterance.start_ms, end_ms), SAMPLE_RATE)
         self._current, self._buffer_from_ms = None, end_ms
         utterance.is_committed = True
         self._unfinished[utterance.item_id] = utterance
         if utterance.voice_from_ms is None or not self._needs_words:
             utterance.known, utterance.tag = (_NOTHING, ""), _NOTHING
-        return [
-            InputAudioBufferCommitted(item_id=entry.id, previous_item_id=previous),
-            ConversationItemAdded(item=item, previous_item_id=previous),
-            ConversationItemDone(item=item, previous_item_id=previous),
-            *self._recognise(utterance, end_ms),
-            *self._finish(utterance),
-        ]
+        self._recognise(utterance, end_ms)
+        self._finish(utterance)
 
-    def _finish(self, utterance: Utterance) -> list[Out]:
+    def _finish(self, utterance: Utterance) -> None:
         if utterance.known is None or utterance.known[0] != utterance.tag:
-            return []
+            return
         text = utterance.known[1]
         del self._unfinished[utterance.item_id]
         entry = self._conversation.find(utterance.item_id)
         if entry is None:
-            return []
+            return
         entry.awaits_transcript = False
         entry.item = with_transcript(entry.item, text)
-        if not self._config.transcribes:
-            return []
-        outs: list[Out] = []
+        if self._config.transcribes:
+            self._show(utterance, text)
+            usage = Usage(type="duration", seconds=round(entry.length, 3))
+            self._emit(
+                events.ConversationItemInputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage)
+            )
+
+    def _show(self, utterance: Utterance, text: str) -> None:
+        """Tell the client what these words have more than those it was told; nothing if they begin otherwise."""
         if text.startswith(utterance.shown) and len(text) > len(utterance.shown):
-            rest = text[len(utterance.shown) :]
-            outs.append(ConversationItemInputAudioTranscriptionDelta(item_id=entry.id, delta=rest))
-        usage = Usage(type="duration", seconds=round(entry.length, 3))
-        completed = ConversationItemInputAudioTranscriptionCompleted(item_id=entry.id, transcript=text, usage=usage)
-        return [*outs, completed]
+            delta, utterance.shown = text[len(utterance.shown) :], text
+            self._emit(events.ConversationItemInputAudioTranscriptionDelta(item_id=utterance.item_id, delta=delta))
 
     @property
     def _needs_words(self) -> bool:

@@ -2,7 +2,7 @@
 
 Inside it is a session like any other, in the mode that WebRTC uses (sound in frames of 20 ms, turn detection on, an
 answer that yields to a voice): a Live session is that session with other words for what happens. Over WebSocket its
-frames travel as base64 in pieces of 100 ms at real-time pace, silence included; over WebRTC they are the audio track.
+frames travel as base64 in pieces of 40 ms at real-time pace, silence included; over WebRTC they are the audio track.
 Calls of functions come as a delegation: to the Responses API if the session names tools for it, else to the client,
 whose one function is then `delegate`. Source: `openai.types.live` (openai 3.54), which is the witness in the tests.
 """
@@ -20,15 +20,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from voicechat.audio.blocks import to_float, to_int16
+from voicechat.audio.sound_format import Resampler
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.house import House
-from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.playout import FRAME, RATE, Pcm
 from voicechat.local_server.refusals import Refusal, check, invalid
-from voicechat.local_server.session import ClientSession, Line, new_id
+from voicechat.local_server.session import ClientSession, new_id
 from voicechat.local_server.session_config import Fields, SessionConfig, fresh_config, part, read_update, updated
-from voicechat.local_server.sound_formats import RATES, Resampler, decoded_sound, int16, write_sound
+from voicechat.local_server.sound_formats import RATES, decoded_sound, encoded_sound
 from voicechat.protocol import shapes
 from voicechat.protocol.session_fields import LIVE_SESSION, LIVE_UPDATE
 from voicechat.protocol.shapes import ByKind, FreeForm, Shape, Text, Word
@@ -55,8 +56,9 @@ DELEGATE: Fields = {
 """The tool of a session whose tasks are the client's."""
 
 _TEXT = Text()
+_MAYBE = ByKind(text=_TEXT, null=True)
 _SESSION = replace(LIVE_SESSION, required=("model",))
-_APPEND: dict[str, Shape] = {"content": _TEXT, "delegation_id": ByKind(text=_TEXT, null=True)}
+_APPEND: dict[str, Shape] = {"content": _TEXT, "delegation_id": _MAYBE}
 COMMANDS: dict[str, dict[str, Shape]] = {
     "session.start": {"session": _SESSION},
     "session.update": {"session": LIVE_UPDATE},
@@ -77,21 +79,17 @@ _TRANSPORT = shapes.Fields({"type": Word(("webrtc",)), "sdp": _TEXT}, required=(
 _OFFER = shapes.Fields({"session": _SESSION, "transport": _TRANSPORT}, required=("session", "transport"))
 
 Media = Literal["websocket", "webrtc"]
-Pcm = NDArray[np.int16]
 
 
 @dataclass(eq=False)
-class LiveSession:
+class LiveSession(ClientSession):
     """A Live client's session, and the line of the session inside it. Start it when the client's line is open."""
 
-    line: Line
     house: House
     media: Media
     asked: Fields = field(default_factory=dict)
     """WebRTC: the session as the offer asked for it. A WebSocket starts its session with the first message."""
-    id: str = field(default_factory=lambda: new_id("live"))
-    viewers: list[Line] = field(default_factory=list)
-    """Sidebands: they see every event and hear both sides."""
+    id: str = field(default_factory=lambda: new_id("live"), kw_only=True)
     _inner: ClientSession | None = None
     _resource: Fields = field(default_factory=dict)
     _sent: int = 0
@@ -100,9 +98,10 @@ class LiveSession:
     _is_opening: bool = False
     _has_ended: bool = False
     _heard: deque[Pcm] = field(default_factory=deque)
+    """WebSocket: frames that the client sent ahead of real time, and what does not fill one yet."""
     _heard_rest: Pcm = field(default_factory=lambda: np.zeros(0, np.int16))
-    _spoken: list[Pcm] = field(default_factory=list)
-    _reflected: list[Pcm] = field(default_factory=list)
+    _exchanged: list[tuple[Pcm, Pcm]] = field(default_factory=list)
+    """Frames of the client's and of ours that no event has carried yet."""
     _fixture: deque[Pcm] = field(default_factory=deque)
     _fixture_id: str | None = None
     _input_end: int = 0
@@ -116,8 +115,6 @@ class LiveSession:
     _wanted: deque[Fields] = field(default_factory=deque)
     """What the session inside is asked for once nothing is being answered."""
     _pump: asyncio.Task[None] | None = None
-    _from_client: tuple[int, Resampler] | None = None
-    _to_client: Resampler | None = None
 
     @property
     def now_ms(self) -> int:
@@ -129,50 +126,42 @@ class LiveSession:
         if self.media == "webrtc":
             self._open(self.asked)
 
-    def client_said(self, text: str) -> None:
-        """One command of the client's, or of a sideband."""
-        command, event_id = None, None
+    def take(self, text: str) -> None:
+        command = None
         try:
             with contextlib.suppress(ValueError, RecursionError):
                 command = json.loads(text)
             if not isinstance(command, dict):
                 raise Refusal("invalid_json", "The message is not a JSON object.")
-            given = command.get("event_id")
-            event_id = given if isinstance(given, str) else None
-            kind = str(command.get("type"))
             if isinstance(session := command.get("session"), dict):
                 command["session"] = without_nulls(session)
-            check_command(kind, command)
-            self._check_order(kind)
-            self._obey(kind, command, event_id)
+            check_command(command)
+            self._check_order(command["type"])
+            self._obey(command["type"], command, command.get("event_id"))
         except Refusal as refusal:
-            self._refuse(refusal, event_id)
+            given = command.get("event_id") if isinstance(command, dict) else None
+            self._refuse(refusal, given if isinstance(given, str) else None)
 
     def exchange(self, heard: Pcm) -> Pcm:
         """One frame each way (960 samples, 48 kHz): what the client sent for what it gets."""
         self._frames += 1
-        if self.viewers:
-            self._reflect(heard)
-        is_deaf = self._is_muted or bool(self._fixture)
-        frame = np.zeros(FRAME, np.int16)
+        silence = frame = np.zeros(FRAME, np.int16)
         if self._inner is not None:
-            frame = self._inner.exchange(np.zeros(FRAME, np.int16) if is_deaf else heard)
+            frame = self._inner.exchange(silence if self._is_muted or self._fixture else heard)
         if self._fixture:
             frame = self._fixture.popleft()
             if not self._fixture:
-                self._emit({"type": "session.output_audio.fixture.played"}, self._fixture_id)
-        self._spoken.append(frame)
-        if len(self._spoken) == FRAMES_A_DELTA:
+                self._emit("session.output_audio.fixture.played", self._fixture_id)
+        self._exchanged.append((heard, frame))
+        if len(self._exchanged) == FRAMES_A_DELTA:
             self._send_sound()
         if self.now_ms - self._usage_at >= USAGE_EVERY:
             self._usage_at = self.now_ms
-            self._emit({"type": "session.usage.updated", "usage": self._usage()})
+            self._emit("session.usage.updated", usage=self._usage())
         return frame
 
     async def close(self) -> None:
-        """Nothing is sent any more."""
         self._has_ended = True
-        self.house.live.pop(self.id, None)
         if self._pump is not None:
             self._pump.cancel()
         for viewer in self.viewers:
@@ -181,10 +170,9 @@ class LiveSession:
             await self._inner.close()
 
     # the line of the session inside
-    def send(self, text: str) -> str:
+    def send(self, text: str) -> None:
         """An event of the session inside, in the words of Live."""
         self._translate(json.loads(text))
-        return ""
 
     def hang_up(self, code: int, reason: str) -> None:
         """The session inside has ended."""
@@ -211,7 +199,7 @@ class LiveSession:
                 self._hear(audio)
             case "session.input_audio.mute" | "session.input_audio.unmute", _:
                 self._is_muted = kind.endswith(".mute")
-                self._emit({"type": f"{kind}d"}, event_id)
+                self._emit(f"{kind}d", event_id)
             case "session.output_audio.fixture.play", {"audio": str() as audio}:
                 self._play(audio, event_id)
             case "response.item.create", {"item": dict() as item}:
@@ -227,6 +215,11 @@ class LiveSession:
 
     def _open(self, session: Fields, event_id: str | None = None) -> None:
         config = configured(session, self.id)
+        form = part(part(session, "audio"), "format")
+        self._form = str(form.get("type", "audio/pcm"))
+        rate = form.get("rate")
+        wire_rate = rate if isinstance(rate, int) else RATES[self._form]
+        self._from_client, self._to_client = Resampler(wire_rate, RATE), Resampler(RATE, wire_rate)
         self._is_opening = True
         self._resource = {
             **{name: value for name, value in session.items() if name != "input"},
@@ -247,11 +240,10 @@ class LiveSession:
             await inner.close()
             return
         self._inner = inner
-        self.house.live[self.id] = self
-        self._emit({"type": "session.started", "session": self._resource}, event_id)
+        self._emit("session.started", event_id, session=self._resource)
         inner.start()
         for item in history(session):
-            inner.client_said(json.dumps({"type": "conversation.item.create", "item": item}))
+            self._tell_inner({"type": "conversation.item.create", "item": item})
         if self.media == "websocket":
             self._pump = spawn(self._keep_pace())
 
@@ -273,7 +265,7 @@ class LiveSession:
             self._resource["delegation"] = {**old, **delegation} | ({"responses": responses} if responses else {})
             changed: Fields = {"type": "realtime", "tools": tools(self._resource)}
             self._tell_inner({"type": "session.update", "session": changed})
-        self._emit({"type": "session.updated", "session": self._resource}, event_id)
+        self._emit("session.updated", event_id, session=self._resource)
 
     def _hear(self, audio: str) -> None:
         sound = self._sound_of(audio)
@@ -288,29 +280,22 @@ class LiveSession:
         sound = self._sound_of(audio)
         if len(sound) > LONGEST_BACKLOG * RATE:
             raise invalid("audio", f"a fixture lasts at most {LONGEST_BACKLOG:.0f} s.")
-        self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
+        self._stop_speaking()
         padded = np.concatenate([sound, np.zeros(-len(sound) % FRAME, np.int16)])
         self._fixture, self._fixture_id = deque(padded.reshape(-1, FRAME)), event_id
-        self._emit({"type": "session.output_audio.fixture.playing"}, event_id)
+        self._emit("session.output_audio.fixture.playing", event_id)
 
     def _sound_of(self, audio: str) -> Pcm:
         """Base64 in the session's format as 48 kHz samples. Raises Refusal."""
-        form, rate = self._format()
-        samples = decoded_sound(form, audio, "audio")
-        if self._from_client is None or self._from_client[0] != rate:
-            self._from_client = (rate, Resampler(rate, RATE))
-        return int16(self._from_client[1].feed(samples))
+        return to_int16(self._from_client.convert(decoded_sound(self._form, audio, "audio")))
 
-    def _format(self) -> tuple[str, int]:
-        given = part(part(self._resource, "audio"), "format")
-        form, rate = str(given.get("type", "audio/pcm")), given.get("rate")
-        return form, rate if isinstance(rate, int) else RATES[form]
+    def _stop_speaking(self) -> None:
+        self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
 
     def _append(self, kind: str, content: str, delegation_id: object, event_id: str | None) -> None:
         if isinstance(delegation_id, str) and self._calls.get(delegation_id) != "client":
             raise invalid("delegation_id", "there is no such delegation to the client.")
-        moment = {"start_ms": self.now_ms, "end_ms": self.now_ms}
-        self._emit({"type": kind.replace(".append", ".appended"), **moment}, event_id)
+        self._emit(f"{kind}ed", event_id, start_ms=self.now_ms, end_ms=self.now_ms)
         is_silent = kind == "session.thinking.append"
         if isinstance(delegation_id, str) and not is_silent:
             del self._calls[delegation_id]
@@ -319,12 +304,10 @@ class LiveSession:
             return
         if kind == "session.instructions.append" and content.lower().startswith("stop speaking"):
             self._wanted.clear()
-            self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
+            self._stop_speaking()
             return
         role = "system" if is_silent or kind.startswith("session.commentary") else "user"
-        content_part: Fields = {"type": "input_text", "text": quoted(content)}
-        item: Fields = {"type": "message", "role": role, "content": [content_part]}
-        self._ask({"type": "conversation.item.create", "item": item})
+        self._ask({"type": "conversation.item.create", "item": message(role, "input_text", [quoted(content)])})
         if not is_silent:
             options: Fields = {"instructions": content} if role == "system" else {}
             self._ask({"type": "response.create", "response": options})
@@ -338,11 +321,8 @@ class LiveSession:
         self._ask({"type": "conversation.item.create", "item": {k: v for k, v in item.items() if k != "status"}})
 
     def _ask(self, *events: Fields) -> None:
-        """Ask the session inside as soon as it is not answering."""
+        """Ask the session inside, for a response as soon as it is not answering."""
         self._wanted.extend(events)
-        self._ask_on()
-
-    def _ask_on(self) -> None:
         while self._wanted and not (self._is_answering and self._wanted[0].get("type") == "response.create"):
             self._tell_inner(self._wanted.popleft())
 
@@ -355,72 +335,58 @@ class LiveSession:
     def _translate(self, event: Fields) -> None:
         match event:
             case {"type": "conversation.item.input_audio_transcription.delta", "delta": str() as delta}:
-                self._transcript("input", delta)
+                start, self._input_end = min(self.now_ms, self._input_end), self.now_ms
+                self._emit("session.input_transcript.delta", delta=delta, start_ms=start, end_ms=self.now_ms)
             case {"type": "response.output_audio_transcript.delta", "delta": str() as delta}:
-                self._transcript("output", delta)
+                start, self._output_end = max(self._output_end, self.now_ms - 200), self.now_ms
+                self._emit("session.output_transcript.delta", delta=delta, start_ms=start, end_ms=self.now_ms)
             case {"type": "input_audio_buffer.speech_started", "audio_start_ms": int() as at}:
                 self._input_end = max(self._input_end, at)
             case {"type": "response.created"}:
                 self._is_answering = True
             case {"type": "response.output_item.added", "item": {"type": "function_call"}}:
-                self._calling(event)
+                self._calling(str(event.get("response_id")))
             case {"type": "response.output_item.done", "item": {"type": "function_call"}}:
                 self._called(event)
             case {"type": "response.done", "response": dict() as response}:
                 self._done(response)
             case {"type": "error", "error": dict() as error} if error.get("code") != "response_cancel_not_active":
-                self._emit({"type": "error", "error": {**error, "code": str(error.get("code") or "server_error")}})
+                self._emit("error", error={**error, "code": str(error.get("code") or "server_error")})
             case _:
                 pass
 
-    def _transcript(self, side: Literal["input", "output"], delta: str) -> None:
-        now = self.now_ms
-        start = min(now, self._input_end if side == "input" else max(self._output_end, now - 200))
-        if side == "input":
-            self._input_end = now
-        else:
-            self._output_end = now
-        times = {"start_ms": start, "end_ms": now}
-        self._emit({"type": f"session.{side}_transcript.delta", "delta": delta, **times})
-
-    def _calling(self, event: Fields) -> None:
-        """The first sign of a function call: who is to answer it, and for Responses the beginning of its stream."""
-        response_id = str(event.get("response_id"))
-        if response_id in self._delegations or not self._is_for_responses:
-            return
-        delegation_id = self._delegations[response_id] = new_id("del")
-        delegation: Fields = {
-            "id": delegation_id,
-            "type": "delegation",
-            "target": "responses",
-            "response_id": response_id,
-        }
-        self._emit({"type": "session.delegation.created", "delegation": delegation, "offset_ms": self.now_ms})
-        self._nested(response_id, "response.created", response=self._snapshot(response_id, "in_progress"))
+    def _calling(self, response_id: str) -> None:
+        """The first sign of a function call that is not the client's: the beginning of a stream of Responses."""
+        if self._is_for_responses and response_id not in self._delegations:
+            self._delegations[response_id] = new_id("del")
+            self._delegate(self._delegations[response_id], "responses", response_id=response_id)
+            self._nested(response_id, "response.created", response=self._snapshot(response_id, "in_progress"))
 
     def _called(self, event: Fields) -> None:
         item, response_id = part(event, "item"), str(event.get("response_id"))
         call_id = str(item.get("call_id"))
-        if self._is_for_responses:
-            self._calls[call_id] = "responses"
-            call: Fields = {name: item.get(name) for name in ("id", "type", "call_id", "name", "arguments")}
-            for kind, status in (("added", "in_progress"), ("done", "completed")):
-                shown: Fields = {**call, "status": status}
-                index = event.get("output_index")
-                self._nested(response_id, f"response.output_item.{kind}", output_index=index, item=shown)
+        self._calls[call_id] = "responses" if self._is_for_responses else "client"
+        if not self._is_for_responses:
+            self._delegate(call_id, "client")
             return
-        self._calls[call_id] = "client"
-        delegation: Fields = {"id": call_id, "type": "delegation", "target": "client"}
-        self._emit({"type": "session.delegation.created", "delegation": delegation, "offset_ms": self.now_ms})
+        call: Fields = {name: item.get(name) for name in ("id", "type", "call_id", "name", "arguments")}
+        for kind, status in (("added", "in_progress"), ("done", "completed")):
+            shown: Fields = {**call, "status": status}
+            index = event.get("output_index")
+            self._nested(response_id, f"response.output_item.{kind}", output_index=index, item=shown)
+
+    def _delegate(self, delegation_id: str, target: str, **fields: JsonValue) -> None:
+        delegation: Fields = {"id": delegation_id, "type": "delegation", "target": target, **fields}
+        self._emit("session.delegation.created", delegation=delegation, offset_ms=self.now_ms)
 
     def _done(self, response: Fields) -> None:
         self._is_answering = False
         response_id = str(response.get("id"))
-        if self._delegations.get(response_id):
+        if response_id in self._delegations:
             done = self._snapshot(response_id, "completed") | {"usage": tokens(part(response, "usage"))}
             self._nested(response_id, "response.completed", response=done)
             del self._delegations[response_id]
-        self._ask_on()
+        self._ask()
 
     def _snapshot(self, response_id: str, status: str) -> Fields:
         """A response of the Responses API at its beginning or end; those of a Live session show no output."""
@@ -439,30 +405,22 @@ class LiveSession:
 
     def _nested(self, response_id: str, kind: str, **fields: JsonValue) -> None:
         event: Fields = {"type": kind, "sequence_number": self._sent, **fields}
-        self._emit({"type": "response.event", "delegation_id": self._delegations.get(response_id), "event": event})
+        self._emit("response.event", delegation_id=self._delegations.get(response_id), event=event)
 
     @property
     def _is_for_responses(self) -> bool:
         return part(self._resource, "delegation").get("type") == "responses"
 
     def _send_sound(self) -> None:
-        sound, self._spoken = np.concatenate(self._spoken), []
+        heard, spoken = (np.concatenate(frames) for frames in zip(*self._exchanged, strict=True))
+        self._exchanged = []
         if self.media == "websocket":
-            form, rate = self._format()
-            if self._to_client is None:
-                self._to_client = Resampler(RATE, rate)
-            data = write_sound(form, self._to_client.feed(sound.astype(np.float32) / 32768.0))
-            delta = {"type": "session.output_audio.delta", "delta": base64.b64encode(data).decode()}
-            self.line.send(json.dumps(delta))
+            delta = encoded_sound(self._form, self._to_client.convert(to_float(spoken)))
+            self.say(json.dumps({"type": "session.output_audio.delta", "delta": delta}), is_private=True)
         if self.viewers:
             times: Fields = {"start_ms": self.now_ms - FRAMES_A_DELTA * FRAME_MS, "end_ms": self.now_ms}
-            self._view({"type": "session.output_audio.delta", "delta": at_24_khz(sound), **times})
-
-    def _reflect(self, heard: Pcm) -> None:
-        self._reflected.append(heard)
-        if len(self._reflected) == FRAMES_A_DELTA:
-            sound, self._reflected = np.concatenate(self._reflected), []
-            self._view({"type": "session.input_audio.append", "audio": at_24_khz(sound)})
+            self._view({"type": "session.input_audio.append", "audio": at_24_khz(heard)})
+            self._view({"type": "session.output_audio.delta", "delta": at_24_khz(spoken), **times})
 
     def _view(self, event: Fields) -> None:
         for viewer in self.viewers:
@@ -472,29 +430,22 @@ class LiveSession:
         return {"seconds": round(self.now_ms / 1000, 2)}
 
     def _end(self, reason: str, code: int, event_id: str | None = None) -> None:
-        if self._has_ended:
-            return
-        closed: Fields = {"type": "session.closed", "reason": reason, "session": self._resource, "usage": self._usage()}
-        self._emit(closed, event_id)
-        self._has_ended = True
-        self.line.hang_up(code, reason)
+        if not self._has_ended:
+            self._emit("session.closed", event_id, reason=reason, session=self._resource, usage=self._usage())
+            self._has_ended = True
+            self.line.hang_up(code, reason)
 
     def _refuse(self, refusal: Refusal, event_id: str | None) -> None:
-        error: Fields = {"type": refusal.type, "code": refusal.code, "message": refusal.message, "param": refusal.param}
-        if event_id:
-            error["client_event_id"] = event_id
-        self._emit({"type": "error", "error": error}, event_id)
+        error: Fields = {**refusal.fields(), **({"client_event_id": event_id} if event_id else {})}
+        self._emit("error", event_id, error=error)
 
-    def _emit(self, event: Fields, client_event_id: str | None = None) -> None:
+    def _emit(self, kind: str, client_event_id: str | None = None, **fields: JsonValue) -> None:
         """One event to the client and to every sideband."""
         if self._has_ended:
             return
         self._sent += 1
-        event = {**event, "event_id": f"event_{self._sent:06d}"}
-        if client_event_id:
-            event["client_event_id"] = client_event_id
-        self.line.send(json.dumps(event))
-        self._view(event)
+        event: Fields = {"type": kind, **fields, "event_id": f"event_{self._sent:06d}"}
+        self.say(json.dumps(event | ({"client_event_id": client_event_id} if client_event_id else {})))
 
 
 def without_nulls(session: Fields) -> Fields:
@@ -507,12 +458,13 @@ def without_nulls(session: Fields) -> Fields:
     }
 
 
-def check_command(kind: str, command: Fields) -> None:
+def check_command(command: Fields) -> None:
     """Raises Refusal for a command that has not the form it must have."""
+    kind = str(command.get("type"))
     members = COMMANDS.get(kind)
     if members is None:
         raise invalid("type", f"{kind[:64]!r} is no command of a Live session.")
-    own: dict[str, Shape] = {"type": _TEXT, "event_id": ByKind(text=_TEXT, null=True), **members}
+    own: dict[str, Shape] = {"type": _TEXT, "event_id": _MAYBE, **members}
     check(command, shapes.Fields(own, tuple(members)), "")
     _check_decisions(part(command, "session"))
 
@@ -523,6 +475,7 @@ def check_offer(offer: Fields) -> None:
     _check_decisions(part(offer, "session"))
     if "format" in part(part(offer, "session"), "audio"):
         raise invalid("session.audio.format", "the audio of a WebRTC session is on its media tracks.")
+    configured(part(offer, "session"), "")
 
 
 def _check_decisions(session: Fields) -> None:
@@ -568,14 +521,17 @@ def history(session: Fields) -> list[Fields]:
     given = session.get("input")
     kinds = {"developer": ("system", "input_text"), "user": ("user", "input_text")}
     made: list[Fields] = []
-    for message in given if isinstance(given, list) else []:
-        if isinstance(message, dict) and isinstance(content := message.get("content"), list):
-            role, kind = kinds.get(str(message.get("role")), ("assistant", "output_text"))
-            parts: list[JsonValue] = [
-                {"type": kind, "text": part.get("text") or ""} for part in content if isinstance(part, dict)
-            ]
-            made.append({"type": "message", "role": role, "content": parts})
+    for one in given if isinstance(given, list) else []:
+        if isinstance(one, dict) and isinstance(content := one.get("content"), list):
+            texts = [str(part.get("text") or "") for part in content if isinstance(part, dict)]
+            made.append(message(*kinds.get(str(one.get("role")), ("assistant", "output_text")), texts))
     return made
+
+
+def message(role: str, kind: str, texts: list[str]) -> Fields:
+    """An item of the session inside."""
+    parts: list[JsonValue] = [{"type": kind, "text": text} for text in texts]
+    return {"type": "message", "role": role, "content": parts}
 
 
 def quoted(content: str) -> str:

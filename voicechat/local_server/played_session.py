@@ -8,7 +8,6 @@ was then. Ids are those of the tape. The assistant's sound goes into a WebSocket
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import heapq
 import json
@@ -21,21 +20,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from voicechat.audio.blocks import to_float, to_int16
+from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.dialogue import Transport
 from voicechat.local_server.house import House
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.playout import RATE, Playout, Started, Stopped
+from voicechat.local_server.playout import RATE, Pcm, Playout
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session import ClientSession, Line
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import RATES, Resampler, Samples, decoded_sound, int16, resampled, write_sound
+from voicechat.local_server.sound_formats import RATES, Samples, decoded_sound, encoded_sound, resampled
 from voicechat.local_server.speech.vad import SAMPLE_RATE, SpeechBegan
 from voicechat.protocol.dialects import Dialect
 
 Event = dict[str, Any]
-Pcm = NDArray[np.int16]
 
 OPENED = "opened"
 VOICE = "voice"
@@ -88,7 +87,7 @@ class Script:
     def sound(self, response_id: str, rate: int) -> Samples:
         """What was said in one response; empty where the tape has none."""
         pcm = self.sounds.get(response_id, np.zeros(0, np.int16))
-        return resampled(pcm.astype(np.float32) / 32768.0, SOUND_RATE, rate)
+        return resampled(to_float(pcm), SOUND_RATE, rate)
 
 
 class Play:
@@ -306,7 +305,7 @@ class SoundInEvents:
         at = self._taken.get(response_id, 0)
         self._taken[response_id] = at + count
         sound = self._script.sound(response_id, RATES[form])[at : at + count]
-        return base64.b64encode(write_sound(form, np.pad(sound, (0, count - len(sound))))).decode()
+        return encoded_sound(form, np.pad(sound, (0, count - len(sound))))
 
 
 class SoundBeside:
@@ -335,25 +334,27 @@ class SoundBeside:
         frame, marks = self._playout.pull()
         if self._script.over_webrtc:
             return frame, []
-        told: list[Event] = []
-        for mark in marks:
-            if isinstance(mark, Started | Stopped):
-                word = "started" if isinstance(mark, Started) else "stopped"
-                name = f"output_audio_buffer.{word}"
-                told.append({"type": name, "event_id": f"event_{word}", "response_id": mark.response_id})
-        return frame, told
+        ends = [mark for mark in marks if mark.kind != "moved"]
+        return frame, [
+            {
+                "type": f"output_audio_buffer.{mark.kind}",
+                "event_id": f"event_{mark.kind}",
+                "response_id": mark.response_id,
+            }
+            for mark in ends
+        ]
 
     def _begin(self, response_id: str) -> None:
         if response_id in self._script.sounds and response_id not in self._given:
             self._given.add(response_id)
-            self._playout.add(response_id, int16(self._script.sound(response_id, RATE)))
+            self._playout.add(response_id, to_int16(self._script.sound(response_id, RATE)))
             self._playout.complete(response_id)
 
 
 class Loudness:
     """A voice detector without a model, for `Ears`."""
 
-    def probability(self, frame: NDArray[np.float32]) -> float:
+    def probability(self, frame: Samples) -> float:
         """1 for a loud frame, 0 for a quiet one."""
         return float(np.sqrt(np.mean(np.square(frame))) >= LOUD)
 
@@ -362,14 +363,12 @@ log = logging.getLogger("voicechat.local_server")
 
 
 @dataclass(eq=False)
-class PlayedSession:
+class PlayedSession(ClientSession):
     """A client's session with a tape."""
 
-    line: Line
     script: Script
     transport: Transport
     play: Play
-    viewers: list[Line] = field(default_factory=list)
     clock: Callable[[], float] = time.monotonic
     _timer: asyncio.TimerHandle | None = None
     _is_closed: bool = False
@@ -384,7 +383,7 @@ class PlayedSession:
         self.play.begin(self.clock())
         self._tell()
 
-    def client_said(self, text: str) -> None:
+    def take(self, text: str) -> None:
         """What is no event is nothing the client did."""
         with contextlib.suppress(ValueError, RecursionError, Refusal):
             event = json.loads(text)
@@ -394,13 +393,13 @@ class PlayedSession:
             elif isinstance(kind, str):
                 self._cue(kind, event)
 
-    def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
-        self._hear(heard.astype(np.float32) / 32768.0)
+    def exchange(self, heard: Pcm) -> Pcm:
+        self._hear(to_float(heard))
         if self._beside is None:
             return np.zeros_like(heard)
         frame, told = self._beside.pull()
         for event in told:
-            self.line.send(json.dumps(event))
+            self.say(json.dumps(event))
         return frame
 
     async def close(self) -> None:
@@ -409,7 +408,7 @@ class PlayedSession:
             self._timer.cancel()
 
     def _hear(self, samples: Samples) -> None:
-        if any(isinstance(event, SpeechBegan) for event in self._ears.hear(self._to_ears.feed(samples))):
+        if any(isinstance(event, SpeechBegan) for event in self._ears.hear(self._to_ears.convert(samples))):
             self._cue(VOICE, {})
 
     def _cue(self, kind: str, event: Event) -> None:
@@ -425,7 +424,7 @@ class PlayedSession:
         dressing = self._beside or self._inside
         for event in self.play.due(self.clock()):
             for dressed in dressing.dressed(event):
-                self.line.send(json.dumps(dressed, ensure_ascii=False))
+                self.say(json.dumps(dressed, ensure_ascii=False))
         if self._timer is not None:
             self._timer.cancel()
         if (at := self.play.next_at) is not None:

@@ -39,6 +39,10 @@ class Refusal(Exception):
     param: str | None = None
     type: str = "invalid_request_error"
 
+    def fields(self) -> dict[str, str | None]:
+        """As they stand in the service's error object."""
+        return {"type": self.type, "code": self.code, "message": self.message, "param": self.param}
+
 
 def missing(path: str) -> Refusal:
     return Refusal("missing_required_parameter", f"Missing required parameter: '{path}'.", path)

@@ -12,20 +12,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from aiohttp import WSMsgType, web
-from numpy.typing import NDArray
 
 from voicechat.errors import SignallingError, VoiceChatError
 from voicechat.local_server.doors import cors_headers, fault_response, read_object, refusal_response, why_not
 from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
-from voicechat.local_server.live import LiveSession, check_offer, configured, without_nulls
-from voicechat.local_server.playout import FRAME
+from voicechat.local_server.live import LiveSession, check_offer, without_nulls
+from voicechat.local_server.playout import FRAME, Pcm
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.session import ClientSession, Line, new_id
-from voicechat.local_server.session_config import Fields, SessionConfig, part, read_update
+from voicechat.local_server.session_config import Fields, part, read_update
 from voicechat.protocol import shapes
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.session_dialects import in_dialect
-from voicechat.protocol.shapes import Number, Word
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
 from voicechat.visitors import arrived, listen, sent_in_time
@@ -36,10 +34,24 @@ LARGEST_MESSAGE = 22 * 1024 * 1024
 """Bytes of one client event: 15 MiB of sound as base64, and a little."""
 _LARGEST_BACKLOG = 64 * 1024 * 1024
 """Bytes that may wait for a client that does not read."""
+LARGEST_OFFER = 262_144
+"""Bytes of SDP or of a session object; real ones have a few thousand."""
+CONNECT_LIMIT = 30.0
+"""Seconds until a call whose data channel does not open is given up."""
+HOST = "127.0.0.1"
 _PING = 20.0
+_LARGEST_BODY = 1_000_000
+_PREFIXES = ("/v1", "/v1/", "/openai/v1")
+"""As written, as joined by clients whose base URL ends in a slash, and as at Azure."""
+_CODES = {404: "not_found", 413: "request_too_large"}
+_EXPIRES_AFTER = shapes.Fields({"anchor": shapes.Word(("created_at",)), "seconds": shapes.Number(10, 7200, whole=True)})
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Opener = Callable[[Line], Awaitable[ClientSession]]
+"""Makes the session of a line."""
 
 
-@dataclass
+@dataclass(eq=False)
 class WebSocketLine:
     """The client's end of a WebSocket."""
 
@@ -49,15 +61,14 @@ class WebSocketLine:
     _ending: tuple[int, str] | None = None
     _writing: asyncio.Task[None] | None = None
 
-    def send(self, text: str) -> str:
+    def send(self, text: str) -> None:
         if self._ending or self.socket.closed:
-            return "the connection is closing"
+            return
         if self._waiting + len(text) > _LARGEST_BACKLOG:
             self.hang_up(1008, "the client does not read what it is sent")
-            return "too much waits to be sent"
+            return
         self._waiting += len(text)
         self._queue.put_nowait(text)
-        return ""
 
     def hang_up(self, code: int, reason: str) -> None:
         """Close when everything queued is sent."""
@@ -103,23 +114,14 @@ class WebSocketLine:
                 return
 
 
-LARGEST_OFFER = 262_144
-"""Bytes of SDP or of a session object; real ones have a few thousand."""
-CONNECT_LIMIT = 30.0
-"""Seconds until a call whose data channel does not open is given up."""
-
-
 @dataclass(eq=False)
 class Call:
     """One call: the peer, and the session once the channel for events is open."""
 
-    call_id: str
+    id: str
     house: House
-    config: SessionConfig
-    dialect: Dialect
+    open_session: Opener
     calls: dict[str, Call]
-    live: Fields | None = None
-    """The session that the offer of a Live client asked for."""
     session: ClientSession | None = None
     _waiting: list[str] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -139,26 +141,25 @@ class Call:
         self._run(self._give_up())
         return answer
 
-    def send(self, text: str) -> str:
-        return self.peer.send(text)
+    def send(self, text: str) -> None:
+        if reason := self.peer.send(text):
+            log.info("not sent: %s", reason)
 
     def hang_up(self, code: int, reason: str) -> None:
         """End the call. WebRTC has no close code; the reason goes to the log."""
-        log.info("call %s ends: %s", self.call_id, reason)
+        log.info("call %s ends: %s", self.id, reason)
         spawn(self.close())  # not in self._tasks: close() cancels those, and would cancel itself
 
     async def close(self) -> None:
         """End the call and everything of it; any number of times."""
-        self.calls.pop(self.call_id, None)
+        self.calls.pop(self.id, None)
         self.house.leave(self)
         for task in list(self._tasks):
             task.cancel()
-        if session := self.session:
-            self.house.sessions.discard(session)
-            await session.close()
+        await self.house.end_session(self.session)
         await self.peer.close()
 
-    def _exchange(self) -> NDArray[np.int16]:
+    def _exchange(self) -> Pcm:
         if self.session is None:
             return np.zeros(FRAME, np.int16)
         return self.session.exchange(self.peer.receive.pull(time.monotonic()))
@@ -176,15 +177,10 @@ class Call:
         except Refusal as refusal:
             self.hang_up(1013, refusal.message)
             return
-        session: ClientSession
-        if self.live is not None:
-            session = LiveSession(self, self.house, "webrtc", self.live, self.call_id)
-        else:
-            session = await self.house.open_session(self, "webrtc", self.config, self.dialect)
-        session = self.house.admit(session)
+        session = await self.open_session(self)
+        session.id = self.id
         self.peer.receive.flush()
-        self.session = session
-        session.start()
+        self.session = self.house.start_session(session)
         for text in self._waiting:
             session.client_said(text)
         self._waiting.clear()
@@ -201,80 +197,6 @@ class Call:
 
     def _failed(self, error: Exception) -> None:
         self.hang_up(1011, error.message if isinstance(error, VoiceChatError) else repr(error))
-
-
-class CallDesk:
-    """`POST /v1/realtime/calls` and what belongs to it."""
-
-    def __init__(self, house: House) -> None:
-        self._house = house
-        self._calls: dict[str, Call] = {}
-
-    async def take(self, request: web.Request) -> web.Response:
-        """An offer: 201 with the answer and where the call is. Raises Refusal."""
-        if fault := await self._faulty():
-            return fault
-        of_key = self._house.session_of(key_of(request))
-        async with sent_in_time():
-            offer, session = await _read_offer(request)
-        model = request.query.get("model", "")[:256]
-        started = first_config(of_key, model, spoken_dialect(request), new_id("sess"), session)
-        call = Call(new_id("rtc"), self._house, *started, self._calls)
-        answer = await self._answer(call, offer)
-        headers = {"Location": f"/v1/realtime/calls/{call.call_id}"}
-        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
-
-    async def take_live(self, request: web.Request) -> web.Response:
-        """`POST /v1/live/sessions`: the session and the offer as JSON, the session's id and the answer as JSON."""
-        if fault := await self._faulty():
-            return fault
-        asked = await read_object(request)
-        if isinstance(given := asked.get("session"), dict):
-            asked["session"] = without_nulls(given)
-        check_offer(asked)
-        session, call_id = part(asked, "session"), new_id("live")
-        call = Call(call_id, self._house, configured(session, call_id), "ga", self._calls, live=session)
-        answer = await self._answer(call, str(part(asked, "transport")["sdp"]))
-        transport = {"type": "webrtc", "sdp": answer}
-        return web.json_response({"session": {"id": call_id}, "transport": transport}, status=201)
-
-    async def _answer(self, call: Call, offer: str) -> str:
-        """The description that answers an offer. Raises Refusal when there is no call."""
-        self._house.check_room()
-        if len(self._calls) >= 2 * MOST_SESSIONS:
-            raise Refusal("session_limit_reached", "Too many calls are being set up.", type="server_error")
-        self._calls[call.call_id] = call
-        try:
-            sdp = await call.answer(offer)
-        except BaseException as error:
-            await call.close()
-            if not isinstance(error, SignallingError):
-                raise
-            raise Refusal("invalid_offer", f"{error.message}.", "sdp") from error
-        return self._house.fault.change_answer(sdp)
-
-    async def hang_up(self, request: web.Request) -> web.Response:
-        """`POST .../{id}/hangup` or `DELETE .../{id}`. Raises Refusal."""
-        call = self._calls.get(request.match_info["call_id"])
-        if call is None:
-            raise Refusal("not_found", "There is no such call.", "call_id")
-        await call.close()
-        return web.Response(status=200)
-
-    def session_of(self, call_id: str) -> ClientSession | None:
-        """The session of a call, once its channel is open."""
-        call = self._calls.get(call_id)
-        return call.session if call else None
-
-    async def close(self) -> None:
-        """End all calls."""
-        for call in list(self._calls.values()):
-            await call.close()
-
-    async def _faulty(self) -> web.Response | None:
-        if self._house.fault.name == "never-answers":
-            await asyncio.sleep(3600)
-        return fault_response(self._house.fault)
 
 
 async def _read_offer(request: web.Request) -> tuple[str, Fields]:
@@ -332,20 +254,12 @@ def spoken_dialect(request: web.Request) -> Dialect:
     return "beta" if beta else "ga"
 
 
-HOST = "127.0.0.1"
-_LARGEST_BODY = 1_000_000
-_PREFIXES = ("/v1", "/v1/", "/openai/v1")
-"""As written, as joined by clients whose base URL ends in a slash, and as at Azure."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
 class Server:
     """A running server: `start` it, use `base_url`, `stop` it."""
 
     def __init__(self, house: House) -> None:
         self.house = house
-        self._desk = CallDesk(house)
+        self.calls: dict[str, Call] = {}
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
         self.port = 0
@@ -361,10 +275,10 @@ class Server:
         for prefix in _PREFIXES:
             app.add_routes(
                 [
-                    web.post(f"{prefix}/realtime/calls", self._desk.take),
-                    web.post(f"{prefix}/realtime", self._desk.take),
-                    web.post(f"{prefix}/realtime/calls/{{call_id}}/hangup", self._desk.hang_up),
-                    web.delete(f"{prefix}/realtime/calls/{{call_id}}", self._desk.hang_up),
+                    web.post(f"{prefix}/realtime/calls", self._take_call),
+                    web.post(f"{prefix}/realtime", self._take_call),
+                    web.post(f"{prefix}/realtime/calls/{{call_id}}/hangup", self._hang_up),
+                    web.delete(f"{prefix}/realtime/calls/{{call_id}}", self._hang_up),
                     web.get(f"{prefix}/realtime", self._websocket),
                     web.post(f"{prefix}/realtime/client_secrets", self._client_secret),
                     web.post(f"{prefix}/realtime/sessions", self._beta_secret),
@@ -375,9 +289,9 @@ class Server:
         app.add_routes(
             [
                 web.get("/v1/live/sessions", self._live),
-                web.post("/v1/live/sessions", self._desk.take_live),
+                web.post("/v1/live/sessions", self._take_live_call),
                 web.get("/v1/live/sessions/{session_id}/attach", self._attach),
-                web.post("/v1/live/sessions/{call_id}/hangup", self._desk.hang_up),
+                web.post("/v1/live/sessions/{call_id}/hangup", self._hang_up),
                 web.get("/openai/realtime", self._websocket),
                 web.post("/openai/realtimeapi/sessions", self._beta_secret),
                 web.get("/health", self._health),
@@ -392,15 +306,77 @@ class Server:
     async def stop(self) -> None:
         if self._listener:
             self._listener.close()
-        await self._desk.close()
+        for call in list(self.calls.values()):
+            await call.close()
         await self.house.close()
         if self._runner:
             await self._runner.cleanup()
 
+    async def _take_call(self, request: web.Request) -> web.Response:
+        """`POST /v1/realtime/calls`, an offer: 201 with the answer and where the call is. Raises Refusal."""
+        if fault := await self._faulty():
+            return fault
+        of_key = self.house.session_of(key_of(request))
+        async with sent_in_time():
+            offer, session = await _read_offer(request)
+        model = request.query.get("model", "")[:256]
+        config, dialect = first_config(of_key, model, spoken_dialect(request), new_id("sess"), session)
+        call_id = new_id("rtc")
+        answer = await self._answer(
+            call_id, offer, lambda line: self.house.open_session(line, "webrtc", config, dialect)
+        )
+        headers = {"Location": f"/v1/realtime/calls/{call_id}"}
+        return web.Response(status=201, text=answer, content_type="application/sdp", headers=headers)
+
+    async def _take_live_call(self, request: web.Request) -> web.Response:
+        """`POST /v1/live/sessions`: the session and the offer as JSON, the session's id and the answer as JSON."""
+        if fault := await self._faulty():
+            return fault
+        asked = await read_object(request)
+        if isinstance(given := asked.get("session"), dict):
+            asked["session"] = without_nulls(given)
+        check_offer(asked)
+        call_id = new_id("live")
+
+        async def opened(line: Line) -> ClientSession:
+            return LiveSession(line, self.house, "webrtc", part(asked, "session"), id=call_id)
+
+        answer = await self._answer(call_id, str(part(asked, "transport")["sdp"]), opened)
+        transport = {"type": "webrtc", "sdp": answer}
+        return web.json_response({"session": {"id": call_id}, "transport": transport}, status=201)
+
+    async def _answer(self, call_id: str, offer: str, open_session: Opener) -> str:
+        """The description that answers an offer. Raises Refusal when there is no call."""
+        self.house.check_room()
+        if len(self.calls) >= 2 * MOST_SESSIONS:
+            raise Refusal("session_limit_reached", "Too many calls are being set up.", type="server_error")
+        call = self.calls[call_id] = Call(call_id, self.house, open_session, self.calls)
+        try:
+            sdp = await call.answer(offer)
+        except BaseException as error:
+            await call.close()
+            if not isinstance(error, SignallingError):
+                raise
+            raise Refusal("invalid_offer", f"{error.message}.", "sdp") from error
+        return self.house.fault.change_answer(sdp)
+
+    async def _hang_up(self, request: web.Request) -> web.Response:
+        """`POST .../{id}/hangup` or `DELETE .../{id}`. Raises Refusal."""
+        call = self.calls.get(request.match_info["call_id"])
+        if call is None:
+            raise Refusal("not_found", "There is no such call.", "call_id")
+        await call.close()
+        return web.Response(status=200)
+
+    async def _faulty(self) -> web.Response | None:
+        if self.house.fault.name == "never-answers":
+            await asyncio.sleep(3600)
+        return fault_response(self.house.fault)
+
     async def _websocket(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/realtime`: one session, as long as the socket is open; with `call_id` a sideband of a call."""
         if call_id := request.query.get("call_id", ""):
-            return await self._attach_to(request, self._desk.session_of(call_id), "call_id")
+            return await self._attach_to(request, call_id, "call_id")
         dialect = spoken_dialect(request)
         of_key = self.house.session_of(key_of(request))
         is_asked = request.query.get("intent") == "transcription" and not of_key
@@ -419,10 +395,11 @@ class Server:
         return await self._serve(request, opened)
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
-        return await self._attach_to(request, self.house.live.get(request.match_info["session_id"]), "session_id")
+        return await self._attach_to(request, request.match_info["session_id"], "session_id")
 
-    async def _attach_to(self, request: web.Request, session: ClientSession | None, param: str) -> web.StreamResponse:
+    async def _attach_to(self, request: web.Request, session_id: str, param: str) -> web.StreamResponse:
         """A sideband: it sees what happens in a session that is another's, and may command it."""
+        session = self.house.find(session_id)
         if session is None:
             raise Refusal("not_found", "There is no such session.", param)
         line = _line(request)
@@ -435,9 +412,7 @@ class Server:
             line.close()
         return line.socket
 
-    async def _serve(
-        self, request: web.Request, open_session: Callable[[Line], Awaitable[ClientSession]]
-    ) -> web.StreamResponse:
+    async def _serve(self, request: web.Request, open_session: Opener) -> web.StreamResponse:
         self.house.check_room()
         if (fault := fault_response(self.house.fault)) and fault.status >= 400:
             return fault
@@ -446,17 +421,14 @@ class Server:
         session: ClientSession | None = None
         try:
             await line.open(request)
-            session = self.house.admit(await open_session(line))
-            session.start()
+            session = self.house.start_session(await open_session(line))
             await line.listen(session)
         except VoiceChatError as error:
             log.error("no session: %s", error.message)
             line.hang_up(1011, error.message)
             await line.written()
         finally:
-            if session:
-                self.house.sessions.discard(session)
-                await session.close()
+            await self.house.end_session(session)
             line.close()
             self.house.leave(line)
         return line.socket
@@ -510,10 +482,6 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers.update(headers)
     return response
-
-
-_CODES = {404: "not_found", 413: "request_too_large"}
-_EXPIRES_AFTER = shapes.Fields({"anchor": Word(("created_at",)), "seconds": Number(10, 7200, whole=True)})
 
 
 def _line(request: web.Request) -> WebSocketLine:

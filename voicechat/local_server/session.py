@@ -10,40 +10,32 @@ import asyncio
 import logging
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from voicechat.audio.blocks import to_float
+from voicechat.audio.sound_format import Resampler
 from voicechat.errors import LocalProtocolError
-from voicechat.local_server.answer import (
-    PACE,
-    VOICE_RATE,
-    Action,
-    Failed,
-    Finished,
-    Out,
-    Piece,
-    Recognise,
-    Reply,
-    Spoken,
-    StopReply,
-)
+from voicechat.local_server.answer import PACE, VOICE_RATE, Finished, Piece, Spoken
 from voicechat.local_server.brain import Brain, CallTool, Say, Turn
 from voicechat.local_server.brain.partner import Partner, answer_to
+from voicechat.local_server.conversation import Out, Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
-from voicechat.local_server.playout import FRAME, RATE
+from voicechat.local_server.playout import FRAME, RATE, Pcm
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig
-from voicechat.local_server.sound_formats import Resampler, Samples
+from voicechat.local_server.sound_formats import Samples
 from voicechat.local_server.speech.text import split_sentences
 from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
@@ -104,8 +96,8 @@ class Load:
 class Line(Protocol):
     """The connection to the client."""
 
-    def send(self, text: str) -> str:
-        """Queue one event; returns why it cannot be sent, or an empty string."""
+    def send(self, text: str) -> None:
+        """Queue one event; it is dropped where the connection is closing."""
         ...
 
     def hang_up(self, code: int, reason: str) -> None:
@@ -113,31 +105,53 @@ class Line(Protocol):
         ...
 
 
-class ClientSession(Protocol):
-    """What the server does with a session, whoever answers in it."""
-
-    line: Line
-    viewers: list[Line]
-    """Sidebands: they get every event too."""
-
-    def start(self) -> None:
-        """The line is open."""
-        ...
-
-    def client_said(self, text: str) -> None: ...
-
-    def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
-        """WebRTC, every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
-        ...
-
-    async def close(self) -> None:
-        """Nothing is sent any more. To be called in any case."""
-        ...
+Observed = Callable[[Literal["in", "out", "local"], str], None]
+"""Gets each message of a session: what it sends (`in`, as the client sees it), what it is sent, and `local` its end."""
 
 
 @dataclass(eq=False)
-class Session:
+class ClientSession(ABC):
+    """What the server does with a session, whoever answers in it."""
+
     line: Line
+    id: str = field(default_factory=lambda: new_id("sess"), kw_only=True)
+    """By which a sideband finds it."""
+    viewers: list[Line] = field(default_factory=list, kw_only=True)
+    """Sidebands: they get every event too."""
+    observer: Observed | None = field(default=None, kw_only=True)
+
+    def client_said(self, text: str) -> None:
+        """A message of the client's, or of a sideband."""
+        if self.observer:
+            self.observer("out", text)
+        self.take(text)
+
+    def say(self, text: str, *, is_private: bool = False) -> None:
+        """Send one event to the client, and unless it is private to the sidebands."""
+        for line in (self.line, *(() if is_private else self.viewers)):
+            line.send(text)
+        if self.observer:
+            self.observer("in", text)
+
+    @abstractmethod
+    def start(self) -> None:
+        """The line is open."""
+
+    @abstractmethod
+    def take(self, text: str) -> None:
+        """Obey a message."""
+
+    @abstractmethod
+    def exchange(self, heard: Pcm) -> Pcm:
+        """Every 20 ms: what the client sent (960 samples, 48 kHz) for what it gets."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Nothing is sent any more. To be called in any case."""
+
+
+@dataclass(eq=False)
+class Session(ClientSession):
     senses: Senses
     brain: Brain
     transport: Transport
@@ -145,7 +159,6 @@ class Session:
     dialect: Dialect = "ga"
     fault: Fault = NO_FAULT
     clock: Callable[[], float] = time.monotonic
-    viewers: list[Line] = field(default_factory=list)
     _waiting: deque[str] = field(default_factory=deque)
     """Messages that came while a long sound is still being listened to."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -155,8 +168,8 @@ class Session:
     """When the next sentence may come: an answer is made at the service's pace."""
     _next_partial_at: float = 0.0
     _partial: asyncio.Task[None] | None = None
-    _ahead: tuple[str, float, asyncio.Future[Samples]] | None = None
-    """A sentence, its speed and its sound, made while the user might still go on speaking."""
+    _ahead: dict[tuple[str, float], asyncio.Future[Samples]] = field(default_factory=dict)
+    """The sound of a sentence at a speed, made while the user might still go on speaking."""
 
     def __post_init__(self) -> None:
         self._to_ears = Resampler(RATE, SAMPLE_RATE)
@@ -177,7 +190,7 @@ class Session:
             self._send(error)
         self._run(self._let_time_pass())
 
-    def client_said(self, text: str) -> None:
+    def take(self, text: str) -> None:
         if self._fault_refuses(text):
             return
         if self._waiting or self.dialogue.has_sound_left():
@@ -196,10 +209,9 @@ class Session:
             else:
                 self._perform(self.dialogue.client_said(self._waiting.popleft(), self.clock()))
 
-    def exchange(self, heard: NDArray[np.int16]) -> NDArray[np.int16]:
+    def exchange(self, heard: Pcm) -> Pcm:
         now = self.clock()
-        samples: Samples = self._to_ears.feed(heard.astype(np.float32) / 32768.0)
-        self._perform(self.dialogue.heard(samples, now))
+        self._perform(self.dialogue.heard(self._to_ears.convert(to_float(heard)), now))
         frame, outs = self.dialogue.pull(now)
         self._perform(outs)
         return np.zeros(FRAME, np.int16) if self.fault.name == "mute" else frame
@@ -213,22 +225,21 @@ class Session:
     def _perform(self, outs: list[Out]) -> None:
         for out in outs:
             match out:
-                case Recognise() | Reply() | StopReply():
-                    self._act(out)
+                case Recognise():
+                    self._run(self._recognise(out))
+                case Reply():
+                    self._answer(out)
+                case StopReply(response_id):
+                    if running := self._replies.get(response_id):
+                        running.cancel()
                 case _:
                     self._send(out)
 
-    def _act(self, action: Action) -> None:
-        match action:
-            case Recognise():
-                self._run(self._recognise(action))
-            case Reply(response_id):
-                task = spawn(self._reply(action), lambda error: self._reply_failed(response_id, error))
-                self._replies[response_id] = task
-                task.add_done_callback(lambda done: self._replies.pop(response_id, None))
-            case StopReply(response_id):
-                if running := self._replies.get(response_id):
-                    running.cancel()
+    def _answer(self, reply: Reply) -> None:
+        response_id = reply.response_id
+        task = spawn(self._reply(reply), lambda error: self._reply_failed(response_id, error))
+        self._replies[response_id] = task
+        task.add_done_callback(lambda done: self._replies.pop(response_id, None))
 
     def _send(self, event: ServerEvent) -> None:
         dialect = "beta" if self.fault.name == "beta" else self.dialogue.dialect
@@ -242,10 +253,7 @@ class Session:
             log.error("defect: %s", error)
             return
         for frame in (*self.fault.nonsense(), text):
-            if reason := self.line.send(frame):
-                log.info("not sent: %s (%s)", type_of(event), reason)
-        for viewer in self.viewers:
-            viewer.send(text)
+            self.say(frame)
         if isinstance(event, ResponseCreated):
             self._send(RateLimitsUpdated(rate_limits=_UNLIMITED))
 
@@ -260,24 +268,25 @@ class Session:
             await asyncio.sleep(TICK)
             now = self.clock()
             self._perform(self.dialogue.time_passed(now))
-            if now >= self._next_partial_at and self._may_caption and (wanted := self.dialogue.wants_partial()):
+            may_caption = self._partial is None and self.senses.load.allows_partial and now >= self._next_partial_at
+            if may_caption and (wanted := self.dialogue.wants_partial()):
                 self._partial = spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
                 return
 
-    @property
-    def _may_caption(self) -> bool:
-        return self._partial is None and self.senses.load.allows_partial
+    def _transcribed(self, samples: Pcm) -> asyncio.Future[str]:
+        """The words of 16 kHz sound, found on a thread of the pool."""
+        senses, loop = self.senses, asyncio.get_running_loop()
+        return loop.run_in_executor(senses.pool, senses.recogniser.transcribe, to_float(samples))
 
     async def _recognise(self, action: Recognise) -> None:
-        loop, samples = asyncio.get_running_loop(), _floats(action.samples)
         self.senses.load.finals += 1
         try:
-            text = await loop.run_in_executor(self.senses.pool, self.senses.recogniser.transcribe, samples)
+            text = await self._transcribed(action.samples)
         except (RuntimeError, ValueError, MemoryError) as error:
             log.error("recognition failed: %r", error)
-            message = "The recogniser failed on this sound."
-            self._perform(self.dialogue.recognition_failed(action.item_id, message))
+            failed = self.dialogue.recognition_failed(action.item_id, "The recogniser failed on this sound.")
+            self._perform(failed)
             return
         finally:
             self.senses.load.finals -= 1
@@ -290,8 +299,7 @@ class Session:
         self.senses.load.partials += 1
         try:
             if len(wanted.samples) >= _SHORTEST_PARTIAL:
-                loop, transcribe = asyncio.get_running_loop(), self.senses.recogniser.transcribe
-                text = await loop.run_in_executor(self.senses.pool, transcribe, _floats(wanted.samples))
+                text = await self._transcribed(wanted.samples)
                 self._perform(self.dialogue.recognised_partly(wanted.item_id, text))
         finally:
             self.senses.load.partials -= 1
@@ -303,7 +311,8 @@ class Session:
         if delay := self.fault.seconds("slow-first-sound"):
             await asyncio.sleep(delay)
         if self.fault.name == "fails-responses":
-            raise _Asked("rate_limit_exceeded")
+            self._made(reply.response_id, Finished("The answer could not be made: as was asked of it."))
+            return
         if reply.preamble:
             await self._say(reply, reply.preamble)
         has_called = False
@@ -322,7 +331,8 @@ class Session:
             self._made(reply.response_id, Say(text))
             return
         for sentence in split_sentences(text):
-            samples = await self._sound_of(sentence, reply.speed)
+            ahead, self._ahead = self._ahead, {}
+            samples = await (ahead.get((sentence, reply.speed)) or self._synthesised(sentence, reply.speed))
             if self.transport == "websocket":  # over WebRTC the playout keeps the pace
                 await asyncio.sleep(self._made_until - self.clock())
                 self._made_until = self.clock() + len(samples) / VOICE_RATE / PACE
@@ -336,12 +346,7 @@ class Session:
         """
         first = next(iter(answer_to(turn)), None) if isinstance(self.brain, Partner) else None
         if isinstance(first, Say) and (sentences := split_sentences(first.text)):
-            self._ahead = (sentences[0], speed, self._synthesised(sentences[0], speed))
-
-    async def _sound_of(self, sentence: str, speed: float) -> Samples:
-        ahead, self._ahead = self._ahead, None
-        is_made = ahead is not None and ahead[:2] == (sentence, speed)
-        return await (ahead[2] if ahead and is_made else self._synthesised(sentence, speed))
+            self._ahead = {(sentences[0], speed): self._synthesised(sentences[0], speed)}
 
     def _synthesised(self, sentence: str, speed: float) -> asyncio.Future[Samples]:
         """A sentence as 24 kHz sound, made on a thread of the pool."""
@@ -352,25 +357,22 @@ class Session:
         return asyncio.get_running_loop().run_in_executor(self.senses.pool, speak)
 
     def _reply_failed(self, response_id: str, error: Exception) -> None:
-        if not isinstance(error, _Asked):
-            log.error("defect in an answer: %r", error, exc_info=error)
-        why = "as was asked of it" if isinstance(error, _Asked) else "a defect of the server"
-        self._made(response_id, Failed(f"The answer could not be made: {why}."))
+        log.error("defect in an answer: %r", error, exc_info=error)
+        self._made(response_id, Finished("The answer could not be made: a defect of the server."))
 
     def _made(self, response_id: str, piece: Piece) -> None:
         self._perform(self.dialogue.made(response_id, piece, self.clock()))
 
     def _fault_refuses(self, text: str) -> bool:
         """A scripted refusal of a client event; without a fault never."""
-        said = decode_client(text).raw if self.fault.name in ("refuses-field", "no-responses") else None
-        kind = said.get("type") if said else None
-        if self.fault.name == "no-responses":
-            return bool(kind == "response.create")
-        path = self.fault.refuses(said.get("session")) if said and kind == "session.update" else ""
-        if said and path:
-            given_id = said.get("event_id")
-            refusal = Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
-            self._send(error_event(refusal, given_id if isinstance(given_id, str) else None))
+        if self.fault.name not in ("refuses-field", "no-responses"):
+            return False
+        said = decode_client(text).raw or {}
+        if said.get("type") == "response.create":
+            return self.fault.name == "no-responses"
+        path = self.fault.refuses(said.get("session")) if said.get("type") == "session.update" else ""
+        if path:
+            self._send(error_event(Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path), said))
         return bool(path)
 
     def _fault_ends(self, lasted: float) -> bool:
@@ -386,14 +388,6 @@ class Session:
         return False
 
 
-class _Asked(Exception):
-    """A failure that a fault has ordered."""
-
-
 def new_id(kind: str) -> str:
     """A fresh id such as `item_3f9a...`."""
     return f"{kind}_{secrets.token_hex(10)}"
-
-
-def _floats(pcm: NDArray[np.int16]) -> Samples:
-    return pcm.astype(np.float32) / np.float32(32768.0)

@@ -71,7 +71,8 @@ class SessionConfig:
         """Whether answers are sound (with a transcript) rather than text."""
         self.input_format = _format(heard)
         self.output_format = _format(spoken)
-        self.voice = voice_name(spoken.get("voice"))
+        voice = spoken.get("voice")
+        self.voice = _text(voice.get("id") if isinstance(voice, dict) else voice) or DEFAULT_VOICE
         """There is one voice, so every name means it."""
         self.speed = _number(spoken.get("speed"), 1.0)
         self.transcribes = isinstance(heard.get("transcription"), dict)
@@ -80,21 +81,21 @@ class SessionConfig:
         """What the client says the user speaks; empty when it does not say."""
         self.turn_detection = _turn_detection(heard.get("turn_detection"))
         """None when the client commits by itself."""
-        self.max_output_tokens = token_limit(session.get("max_output_tokens"))
-        self.tools = function_tools(session.get("tools"))
-        self.tool_choice = tool_choice(session.get("tool_choice"))
+        limit = session.get("max_output_tokens")
+        self.max_output_tokens = limit if isinstance(limit, int) else None
+        self.tools = _function_tools(session.get("tools"))
+        self.tool_choice = _tool_choice(session.get("tool_choice"))
 
 
 def _turn_detection(given: JsonValue) -> TurnDetection | None:
     if not isinstance(given, dict):
         return None
-    idle = given.get("idle_timeout_ms")
     silence = _EAGERNESS_MS.get(_text(given.get("eagerness"))) or _number(given.get("silence_duration_ms"), 500)
     return TurnDetection(
         threshold=_number(given.get("threshold"), 0.5),
         prefix_padding_ms=int(_number(given.get("prefix_padding_ms"), 300)),
         silence_duration_ms=int(silence),
-        idle_timeout=_number(idle, 0.0) / 1000 if idle is not None else None,
+        idle_timeout=_number(given.get("idle_timeout_ms"), 0.0) / 1000 or None,
         create_response=given.get("create_response") is not False,
         interrupt_response=given.get("interrupt_response") is not False,
     )
@@ -184,31 +185,16 @@ def _with_audio(old: Fields, new: Fields) -> Fields:
     audio = dict(old)
     for side in new:
         before, given = part(old, side), part(new, side)
-        turns = given.get("turn_detection")
-        changed = (
-            {"turn_detection": _with_turns(before.get("turn_detection"), turns)} if isinstance(turns, dict) else {}
-        )
-        audio[side] = {**before, **given, **changed}
+        audio[side] = {**before, **given}
+        if turns := part(given, "turn_detection"):
+            defaults = _SEMANTIC_VAD if turns.get("type") == "semantic_vad" else _SERVER_VAD
+            kept = part(before, "turn_detection")
+            kept = kept if kept.get("type") == turns.get("type") else {}
+            audio[side] = {**before, **given, "turn_detection": {**defaults, **kept, **turns}}
     return audio
 
 
-def _with_turns(old: JsonValue, new: Fields) -> Fields:
-    defaults = _SEMANTIC_VAD if new.get("type") == "semantic_vad" else _SERVER_VAD
-    kept = old if isinstance(old, dict) and old.get("type") == new.get("type") else {}
-    return {**defaults, **kept, **new}
-
-
-def voice_name(value: JsonValue) -> str:
-    """The name of a voice that is given as text or as `{"id": ...}`."""
-    return _text(value.get("id")) if isinstance(value, dict) else _text(value) or DEFAULT_VOICE
-
-
-def token_limit(value: JsonValue) -> int | None:
-    """A limit of output tokens; None for `inf`."""
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
+def _function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
     return tuple(
         FunctionTool(_text(tool.get("name")), _text(tool.get("description")), part(tool, "parameters"))
         for tool in (value if isinstance(value, list) else [])
@@ -216,7 +202,7 @@ def function_tools(value: JsonValue) -> tuple[FunctionTool, ...]:
     )
 
 
-def tool_choice(value: JsonValue) -> str:
+def _tool_choice(value: JsonValue) -> str:
     """auto, none, required, or the name of the one function, also from beta's nested form."""
     if isinstance(value, dict):
         return _text(value.get("name")) or _text(part(value, "function").get("name")) or "auto"

@@ -1,6 +1,6 @@
 """The three sound formats of the wire, bytes <-> float32 samples: 16-bit PCM at 24 kHz, G.711 u-law and A-law at 8 kHz.
 
-G.711 and the resampler are those of the client (`audio.sound_format`).
+G.711, the resampler and the conversions between int16 and float32 are those of the client (`voicechat.audio`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import binascii
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.audio import sound_format
-from voicechat.audio.sound_format import Law, g711_decode, g711_encode
+from voicechat.audio.blocks import to_float, to_int16
+from voicechat.audio.sound_format import Law, Resampler, g711_decode, g711_encode
 from voicechat.local_server.refusals import invalid
 
 Samples = NDArray[np.float32]
@@ -20,21 +20,12 @@ Samples = NDArray[np.float32]
 RATES = {"audio/pcm": 24_000, "audio/pcmu": 8_000, "audio/pcma": 8_000}
 """Samples per second of each format, by its GA name."""
 _LAWS: dict[str, Law] = {"audio/pcmu": "pcmu", "audio/pcma": "pcma"}
-_FULL = 32768.0
-
-
-class Resampler(sound_format.Resampler):
-    """One stream from one rate to another; keeps its filter's memory between blocks."""
-
-    def feed(self, block: Samples) -> Samples:
-        """The output that this block completes (float32); its length varies by a sample or two."""
-        return self.convert(np.asarray(block, np.float32))
 
 
 def resampled(samples: Samples, source: int, target: int) -> Samples:
     """A whole sound at once, with what the filter holds back at its end."""
     stream = Resampler(source, target)
-    return np.concatenate([stream.feed(samples), stream.finish()])
+    return np.concatenate([stream.convert(samples), stream.finish()])
 
 
 def decoded_sound(form: str, audio: str, path: str) -> Samples:
@@ -44,19 +35,14 @@ def decoded_sound(form: str, audio: str, path: str) -> Samples:
     except (binascii.Error, ValueError):
         raise invalid(path, "it is not valid base64.") from None
     if form in _LAWS:
-        return g711_decode(_LAWS[form], data).astype(np.float32) / _FULL
+        return to_float(g711_decode(_LAWS[form], data))
     if len(data) % 2:
         raise invalid(path, "16-bit PCM needs an even number of bytes.")
-    return np.frombuffer(data, "<i2").astype(np.float32) / _FULL
+    return to_float(np.frombuffer(data, "<i2"))
 
 
-def write_sound(form: str, samples: Samples) -> bytes:
-    """The bytes of float samples in [-1, 1] that are already at `RATES[form]`."""
-    pcm = int16(samples)
-    return g711_encode(_LAWS[form], pcm) if form in _LAWS else pcm.astype("<i2").tobytes()
-
-
-def int16(samples: Samples) -> NDArray[np.int16]:
-    """Float samples as 16-bit integers, clipped rather than wrapped."""
-    levels: NDArray[np.int16] = np.clip(np.rint(samples * (_FULL - 1)), -_FULL, _FULL - 1).astype(np.int16)
-    return levels
+def encoded_sound(form: str, samples: Samples) -> str:
+    """Base64 of float samples in [-1, 1] that are already at `RATES[form]`."""
+    pcm = to_int16(samples)
+    data = g711_encode(_LAWS[form], pcm) if form in _LAWS else pcm.astype("<i2").tobytes()
+    return base64.b64encode(data).decode()

@@ -43,8 +43,8 @@ def load_vad_model() -> Session:
 class SileroVad:
     """One stream's detector: the model is recurrent, so each stream needs its own and frames must not be skipped."""
 
-    def __init__(self, model: Session | None = None) -> None:
-        self._model = model or load_vad_model()
+    def __init__(self, model: Session) -> None:
+        self._model = model
         self._rate = np.array(SAMPLE_RATE, dtype=np.int64)
         self._state: NDArray[np.float32] = np.zeros((2, 1, 128), np.float32)
         self._input: NDArray[np.float32] = np.zeros((1, _CONTEXT + FRAME), np.float32)
@@ -97,12 +97,7 @@ class ServerVad:
     """
 
     def __init__(
-        self,
-        threshold: float = 0.5,
-        prefix_padding_ms: int = 300,
-        silence_duration_ms: int = 500,
-        *,
-        start_ms: int = 0,
+        self, threshold: float = 0.5, prefix_padding_ms: int = 300, silence_duration_ms: int = 500, start_ms: int = 0
     ) -> None:
         self._on = threshold
         self._off = max(threshold - _HYSTERESIS, min(threshold, _LOWEST_OFF))
@@ -120,45 +115,43 @@ class ServerVad:
         self._release_ms = 0
         """How long the voice has been one that only the model hears."""
 
-    def feed(self, probability: float, level: float = 1.0) -> tuple[VadEvent, ...]:
-        """Take the probability of the next 32 ms and their level (RMS, [0, 1]); what it made happen, oldest first."""
+    def feed(self, probability: float, level: float = 1.0) -> VadEvent | None:
+        """Take the probability of the next 32 ms and their level (RMS, [0, 1]); what it made happen."""
         self.position_ms += FRAME_MS
         self._loudest = max(self._loudest, level) if self.speaking else level
         if not self.speaking:
             return self._wait_for_voice(probability >= self._on)
         return self._follow(probability >= self._off, is_quiet=level < self._loudest * _QUIET)
 
-    def stop(self) -> tuple[VadEvent, ...]:
+    def stop(self) -> SpeechEnded | None:
         """The stream ends or the buffer was committed by hand: a turn under way ends here."""
-        return self._end() if self.speaking else ()
-
-    def _wait_for_voice(self, voice: bool) -> tuple[VadEvent, ...]:
-        self._voice_ms = self._voice_ms + FRAME_MS if voice else 0
-        if self._voice_ms < _ONSET_FRAMES * FRAME_MS:
-            return ()
-        self.speaking = True
-        self._silence_ms = self._release_ms = 0
-        start = self.position_ms - self._voice_ms - self._padding
-        return (SpeechBegan(max(start, self._earliest)),)
-
-    def _follow(self, voice: bool, *, is_quiet: bool) -> tuple[VadEvent, ...]:
-        if voice:
-            self._voice_ms += FRAME_MS
-            self._silence_ms = 0
-            self._release_ms = min(self._release_ms + FRAME_MS, _LONGEST_RELEASE_MS) if is_quiet else 0
-            return ()
-        before = self._silence_ms
-        self._silence_ms += FRAME_MS + self._release_ms
-        self._release_ms = 0
-        if self._silence_ms >= self._silence_limit:
-            return self._end()
-        if before < self._hint_at <= self._silence_ms:
-            return (MayEnd(self.position_ms, self._voice_ms),)
-        return ()
-
-    def _end(self) -> tuple[VadEvent, ...]:
+        if not self.speaking:
+            return None
         ended = SpeechEnded(self.position_ms, self._voice_ms)
         self.speaking = False
         self._earliest = self.position_ms
         self._voice_ms = self._silence_ms = 0
-        return (ended,)
+        return ended
+
+    def _wait_for_voice(self, voice: bool) -> SpeechBegan | None:
+        self._voice_ms = self._voice_ms + FRAME_MS if voice else 0
+        if self._voice_ms < _ONSET_FRAMES * FRAME_MS:
+            return None
+        self.speaking = True
+        self._silence_ms = self._release_ms = 0
+        start = self.position_ms - self._voice_ms - self._padding
+        return SpeechBegan(max(start, self._earliest))
+
+    def _follow(self, voice: bool, *, is_quiet: bool) -> VadEvent | None:
+        if voice:
+            self._voice_ms += FRAME_MS
+            self._silence_ms = 0
+            self._release_ms = min(self._release_ms + FRAME_MS, _LONGEST_RELEASE_MS) if is_quiet else 0
+            return None
+        before = self._silence_ms
+        self._silence_ms += FRAME_MS + self._release_ms
+        self._release_ms = 0
+        if self._silence_ms >= self._silence_limit:
+            return self.stop()
+        is_hint = before < self._hint_at <= self._silence_ms
+        return MayEnd(self.position_ms, self._voice_ms) if is_hint else None
