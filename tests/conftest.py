@@ -25,7 +25,7 @@ from xdist.remote import Producer
 
 from tests.support import distribution
 from tests.support.forked import MOTHER
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 OURS = ("VOICECHAT_TAKE_SNAPSHOTS", "VOICECHAT_CALLS")
 """Variables that ask something of the suite; others that begin like that are settings of the user's own voicechat."""

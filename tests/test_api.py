@@ -12,7 +12,7 @@ import pytest
 from tests.support.processes import children_of, needs_proc
 from voicechat.api import Conversation, Settings, ToolAsk
 from voicechat.errors import ConfigError, RemoteProtocolError, SignallingError
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 

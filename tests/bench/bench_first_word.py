@@ -39,7 +39,8 @@ from voicechat.core.user_events import TalkPressed, TalkReleased, TextEntered
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Batch, FromEngine, Snapshot
 from voicechat.local_server.sound_formats import resampled
-from voicechat.local_server.speech.engine import SpeechEngine, engine_is_missing, load_engine
+from voicechat.local_server.speech import engine_is_missing
+from voicechat.local_server.speech.engine import SpeechEngine, load_engine
 
 PERIOD = 12.0
 CUT_IN = 5.0

@@ -42,7 +42,8 @@ from tests.support.word_errors import spoken_words, word_errors
 from voicechat.audio.blocks import to_float, to_int16
 from voicechat.errors import VoiceChatError
 from voicechat.local_server.sound_formats import resampled
-from voicechat.local_server.speech.engine import Recogniser, engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
+from voicechat.local_server.speech.engine import Recogniser
 
 _BEFORE, _PAUSE = 2.0, 1.2
 """Seconds of silence before the first recording, in which buffers learn, and after each."""

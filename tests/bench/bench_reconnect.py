@@ -33,7 +33,7 @@ from voicechat.core.state import State
 from voicechat.engine.assemble import Talk
 from voicechat.journal.entry import Happening
 from voicechat.local_server.spawn import start_local_server
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 LOOK_EVERY = 0.005
 LIMIT = 40.0

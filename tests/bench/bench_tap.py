@@ -28,7 +28,7 @@ from tests.bench.python_client import called
 from tests.bench.reflecting_peer import reflecting
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.spawn import start_local_server
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 EVENT_BAR, SOUND_BAR = 5.0, 60.0
 """Milliseconds."""

@@ -25,7 +25,7 @@ from voicechat.cli import doctor_steps
 from voicechat.cli.doctor_looks import Check, Redactor
 from voicechat.cli.doctor_services import doubtful
 from voicechat.cli.doctor_steps import Step, looked_at
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 
 async def doctor(folder: Path, *arguments: str, **variables: str) -> tuple[Ran, dict[str, list[dict[str, str]]]]:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from tests.support.collector import collecting, facts, problems_of
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}

@@ -13,7 +13,7 @@ from tests.support.command import LIMIT, Ran, environ_for
 from tests.support.processes import left_after, needs_proc
 from tests.support.terminal import Terminal
 from voicechat.exit_codes import CONNECTION, DONE, INTERRUPTED, USAGE
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 needs_local = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 

@@ -14,7 +14,7 @@ from tests.local_server.built_in_voice import spoken_words
 from tests.support.command import ended, environ_for, started, voicechat
 from tests.support.processes import left_after, needs_proc
 from voicechat.exit_codes import DONE, INTERRUPTED
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 SILENT = ("--speaker", "none", "--json")

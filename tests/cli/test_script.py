@@ -12,7 +12,7 @@ import pytest
 from tests.support.command import ended, environ_for, started, voicechat
 from tests.support.processes import left_after, needs_proc
 from voicechat.exit_codes import AUDIO, CONNECTION, DONE, FAILED_TURN, INTERRUPTED, USAGE
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 STORY = '[[step]]\nlabel = "ask"\ntype = "Tell me a story."\nwait = "answer.audible"\n'

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 ENVIRON = {**os.environ, "PYTHONPATH": os.getcwd()}

@@ -12,7 +12,7 @@ import pytest
 from tests.support.command import environ_for, voicechat
 from tests.support.terminal import Terminal
 from voicechat.exit_codes import DONE, USAGE
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 SILENT = ("--speaker", "none", "--output", "text", "--json")

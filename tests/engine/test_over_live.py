@@ -15,6 +15,7 @@ from tests.support.local_server import local_server
 from tests.support.peers import eventually
 from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
+from voicechat.local_server.live import LiveSession
 
 TRANSPORTS = ["websocket", "webrtc"]
 STORY = "Please tell me a long story about the sea."
@@ -61,7 +62,8 @@ async def test_a_live_session_that_was_lost_goes_on_with_the_conversation_as_its
         watched(server.base_url, tmp_path, model="local-live", transport=transport) as one,
     ):
         await one.talk.say("What is two plus two?")
-        (lost,) = server.house.live.values()
+        (lost,) = server.house.sessions
+        assert isinstance(lost, LiveSession)
         lost.hang_up(1011, "the test ends it")
         await eventually(lambda: len(one.of("session.started")) == 2, 20.0)
         answer = await one.talk.say("What is three plus four?")

@@ -18,7 +18,7 @@ from tests.support.terminal import Terminal
 from tests.support.vaudio import until
 from voicechat.core.events import MuteChosen
 from voicechat.engine.link import Batch
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 PATIENCE = 15.0
 

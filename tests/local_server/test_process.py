@@ -15,8 +15,8 @@ import aiohttp
 import pytest
 
 from voicechat.errors import ConfigError, EngineError
-from voicechat.local_server import spawn
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server import spawn, speech
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 COMMAND = [sys.executable, "-P", "-m", "voicechat.local_server", "--port", "0", "--brain-url", "none"]
@@ -109,7 +109,7 @@ async def test_a_server_that_dies_is_an_error_with_its_last_words(monkeypatch: p
 
 
 async def test_a_missing_engine_is_a_sentence_with_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spawn, "engine_is_missing", lambda: "The offline engine is not installed (x missing): pip")
+    monkeypatch.setattr(speech, "engine_is_missing", lambda: "The offline engine is not installed (x missing).")
     with pytest.raises(ConfigError) as refused:
         await spawn.start_local_server(ENVIRON)
     assert "not installed" in refused.value.message and ".[local]" in refused.value.hint

@@ -7,10 +7,10 @@ import pytest
 
 from tests.local_server.built_in_voice import engine, silence, spoken_words
 from tests.support.word_errors import word_error_rate
+from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.engine import (
     SEGMENT_LIMIT,
     Recogniser,
-    engine_is_missing,
     is_hallucination,
     split_at_quiet,
 )

@@ -24,7 +24,7 @@ from voicechat.local_server.house import MOST_SESSIONS
 from voicechat.local_server.server import Server, WebSocketLine
 from voicechat.local_server.session import Session
 from voicechat.local_server.spawn import start_local_server
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 TIMEOUT = 20.0
 TRANSCRIBED: Any = {"type": "realtime", "audio": {"input": {"transcription": {"model": "any"}}}}

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.local_server.built_in_voice import engine, silence, spoken_words
-from voicechat.local_server.speech import vad as vad_module
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing, vad as vad_module
 from voicechat.local_server.speech.vad import FRAME, FRAME_MS, MayEnd, ServerVad, SpeechBegan, SpeechEnded, VadEvent
 
 needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.local_server.built_in_voice import engine, spoken_words
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.voice import SAMPLE_RATE, trimmed
 
 needs_models = pytest.mark.skipif(bool(engine_is_missing()), reason="the extra `local` is not installed")

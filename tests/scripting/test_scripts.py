@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import environ_for, voicechat
 from voicechat.exit_codes import DONE
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 
 pytestmark = pytest.mark.skipif(bool(engine_is_missing()), reason="needs the extra `local`")
 SCRIPTS = Path(__file__).parent / "scripts"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from voicechat.errors import ConfigError
-from voicechat.local_server.speech.engine import engine_is_missing
+from voicechat.local_server.speech import engine_is_missing
 from voicechat.scripting import speech
 from voicechat.scripting.model import Sound
 from voicechat.scripting.speech import Speaker, write_wav

@@ -37,7 +37,7 @@ from voicechat.engine.host import epitaph, frames, spawn
 from voicechat.engine.link import Bye, EngineHello, FromEngine, Ping, Pong, pack
 from voicechat.errors import ConfigError, VoiceChatError
 from voicechat.exit_codes import AUDIO, CONNECTION, ENGINE_DIED, FAILED_TURN, USAGE
-from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
+from voicechat.local_server.speech import INSTALL, engine_is_missing
 from voicechat.ui.terminal_colors import may_ask
 
 OLDEST = (3, 11)
@@ -291,7 +291,7 @@ def local_checks(settings: Settings, environ: Mapping[str, str]) -> list[Check]:
     missing = engine_is_missing()
     is_used = settings.provider == "local"
     if missing:
-        text = missing.partition(":")[0]
+        text = missing.removesuffix(".")
         return [Check("local server", "bad" if is_used else "fact", text, INSTALL if is_used else "")]
     if not is_used:
         return [Check("local server", "fact", "installed; this talk does not use it")]

@@ -19,7 +19,7 @@ from voicechat import exit_codes
 from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
-from voicechat.errors import ConfigError, SignallingError, TapeError
+from voicechat.errors import SignallingError, TapeError
 from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import scripts_of
@@ -80,11 +80,11 @@ def serve_command(flags: Mapping[str, Any], config: Path | None, options: ServeO
     Raises ConfigError when the offline engine is not installed or an option is no good, SignallingError when the port
     is taken, TapeError for a tape that cannot be played.
     """
-    from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
+    from voicechat.local_server.speech import require_engine
 
     tape = tape_named(options.replay, config) if options.replay else None
-    if tape is None and (missing := engine_is_missing()):
-        raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
+    if tape is None:
+        require_engine()
     level = logging.INFO if options.verbose else logging.ERROR
     logging.basicConfig(stream=sys.stderr, level=level, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("aioice").setLevel(logging.WARNING)

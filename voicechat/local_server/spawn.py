@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from voicechat.errors import ConfigError, EngineError
 from voicechat.heap import TWO_HEAPS
-from voicechat.local_server.speech.engine import INSTALL, engine_is_missing
+from voicechat.local_server.speech import require_engine
 
 START_LIMIT = 20.0
 """Seconds until the server must listen: under one on a quiet machine, several on a cold disk."""
@@ -60,8 +60,7 @@ async def start_local_server(
 
     Raises ConfigError when the offline engine is not installed, EngineError when the server does not come up.
     """
-    if missing := engine_is_missing():
-        raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
+    require_engine()
     command = [sys.executable, "-P", "-m", "voicechat.local_server", *_arguments(brain_url, brain_model, fault)]
     process = await asyncio.create_subprocess_exec(
         *command,

@@ -42,22 +42,27 @@ def _places(value: Fraction) -> int:
 def with_digits(words: list[str]) -> list[str]:
     """The same words, with each number phrase replaced by one word of digits."""
     out, at = [], 0
+    ended = [*words, "", "", ""]
     while at < len(words):
-        value, end = _number_at(words, at)
-        out.append(words[at] if end == at else _plain(value))
+        value, end = _number_at(ended, at)
+        digits = str(value.numerator) if value.denominator == 1 else f"{float(value):.10f}".rstrip("0").rstrip(".")
+        out.append(words[at] if end == at else digits)
         at = max(end, at + 1)
     return out
 
 
 def _number_at(words: list[str], at: int) -> tuple[Fraction, int]:
-    """The number phrase that begins at this word, and where it ends; where it begins if there is none."""
+    """The number phrase that begins at this word, and where it ends; where it begins if there is none.
+
+    Three empty words end the words.
+    """
     total, end = Fraction(0), at
     group: Fraction | None = None
     room: float = float("inf")
     """What may still be added must be below this: 100 behind "hundred", 10 behind "twenty"."""
-    while end < len(words):
+    while words[end]:
         joined = words[end] == "and" and end > at and room >= 100
-        word, after = _word(words, end + joined), _word(words, end + joined + 1)
+        word, after = words[end + joined], words[end + joined + 1]
         number = Fraction(word) if _DIGITS.fullmatch(word) else _WORDS.get(word)
         if number is None and end == at and word in ("a", "an") and after in ("hundred", *_SCALES):
             number = 1
@@ -70,24 +75,12 @@ def _number_at(words: list[str], at: int) -> tuple[Fraction, int]:
         else:
             break
         end += 1 + joined
-    return _with_part(words, total + (group or 0), end, is_number=end > at)
-
-
-def _with_part(words: list[str], value: Fraction, end: int, *, is_number: bool) -> tuple[Fraction, int]:
-    """ "point one four" is .14, "and a half" is .5."""
-    digits, at = "", end + 1
-    while _word(words, end) == "point" and (word := _word(words, at)) and (word.isdecimal() or word in _WORDS):
-        digits, at = digits + (word if word.isdecimal() else str(_WORDS[word])), at + 1
+    value = total + (group or 0)
+    digits, behind = "", end + 1
+    while words[end] == "point" and (word := words[behind]) and (word.isdecimal() or word in _WORDS):
+        digits, behind = digits + (word if word.isdecimal() else str(_WORDS[word])), behind + 1
     if digits:
-        return value + Fraction(f"0.{digits}"), at
-    if is_number and _word(words, end) == "and" and _word(words, end + 1) == "a" and _word(words, end + 2) in _PARTS:
+        return value + Fraction(f"0.{digits}"), behind
+    if end > at and words[end : end + 2] == ["and", "a"] and words[end + 2] in _PARTS:
         return value + _PARTS[words[end + 2]], end + 3
     return value, end
-
-
-def _word(words: list[str], at: int) -> str:
-    return words[at] if at < len(words) else ""
-
-
-def _plain(value: Fraction) -> str:
-    return str(value.numerator) if value.denominator == 1 else f"{float(value):.10f}".rstrip("0").rstrip(".")

@@ -11,6 +11,7 @@ holds every word of the function's name, and when what remains are its arguments
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -19,6 +20,8 @@ from voicechat.local_server.brain import CallTool, FunctionTool, Output, Say, To
 from voicechat.local_server.brain.numbers import as_digits, is_exact, with_digits
 
 Answer = tuple[Output, ...]
+Rule = Callable[[Turn], tuple[str, ...]]
+"""The sentences that a turn is answered with."""
 
 LONGEST_TEXT = 1_500
 """Characters of an utterance that are looked at."""
@@ -75,35 +78,39 @@ class Partner:
 
 def answer_to(turn: Turn) -> Answer:
     """What is said and done upon a turn. Empty: told to be quiet, aloud."""
+    must = bool(turn.tools) and turn.tool_choice not in ("auto", "none")
+    sentences = None if must else _said(turn)
+    if sentences is None:
+        called = _call(turn, must=must) if turn.tools and turn.tool_choice != "none" else None
+        if called:
+            return called
+        sentences = _at_a_loss(turn)
+    return tuple(map(Say, sentences))
+
+
+def _said(turn: Turn) -> tuple[str, ...] | None:
+    """What is said without calling a function; None for what was not understood."""
     if turn.tool_outputs:
-        return tuple(Say(_spoken_result(output)) for output in turn.tool_outputs)
-    if turn.tools and turn.tool_choice not in ("auto", "none"):
-        return _call(turn, must=True) or _at_a_loss(turn)
+        return tuple(map(_spoken_result, turn.tool_outputs))
     if not turn.text.strip():
         return _opening(turn)
     if (echoed := _repeated(turn.text)) is not None:
-        return (Say(echoed),)
+        return (echoed,)
     line = understood(turn.text)
-    for pattern, rule in _RULES:
-        if match := pattern.fullmatch(line):
-            return rule(turn, match)
-    if (result := worked_out(line)) is not None:
-        return (Say(result),)
-    called = _call(turn) if turn.tools and turn.tool_choice != "none" else None
-    return called or _at_a_loss(turn)
+    rule = next((rule for pattern, rule in _RULES if pattern.fullmatch(line)), None)
+    if rule:
+        return rule(turn)
+    result = worked_out(line)
+    return None if result is None else (result,)
 
 
-def _at_a_loss(turn: Turn) -> Answer:
+def _at_a_loss(turn: Turn) -> tuple[str, ...]:
     """What was heard, so that the user knows whether hearing or knowing failed; once, how to get more."""
     quote = " ".join(turn.text.split())[:_LONGEST_QUOTE].rstrip(" .!?")
     heard = f"{'I heard' if turn.by_voice else 'You wrote'}: {quote}."
     if any(role == "assistant" and HOW_TO_THINK[:24] in text for role, text in turn.history):
-        return (Say(heard), Say("I have no answer to that. Ask what I can do."))
-    return (
-        Say(heard),
-        Say("I am a practice partner, and have no answer to that. Ask what I can do."),
-        Say(HOW_TO_THINK),
-    )
+        return (heard, "I have no answer to that. Ask what I can do.")
+    return (heard, "I am a practice partner, and have no answer to that. Ask what I can do.", HOW_TO_THINK)
 
 
 _TOLD_TO_SAY = re.compile(
@@ -113,11 +120,13 @@ _TOLD_TO_SAY = re.compile(
 )
 
 
-def _opening(turn: Turn) -> Answer:
+def _opening(turn: Turn) -> tuple[str, ...]:
     """An answer was asked for without a question: what the instructions want said, or a greeting."""
     if told := _TOLD_TO_SAY.search(turn.instructions):
-        return (Say((told[1] or told[2]).strip()),)
-    return (Say(f"{_time_of_day(turn)}! I am Echo, the practice partner of voicechat. Ask what I can do."),)
+        return ((told[1] or told[2]).strip(),)
+    hour = turn.now.hour
+    greeting = "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
+    return (f"{greeting}! I am Echo, the practice partner of voicechat. Ask what I can do.",)
 
 
 # What it understands.
@@ -165,61 +174,49 @@ _STOP = (
 _AFTER_STOP = r"(?: (?:a|1) (?:moment|minute|second)| (?:here|it|already|there))?"
 
 
-def _said(*sentences: str) -> Callable[[Turn, re.Match[str]], Answer]:
-    return lambda turn, match: tuple(Say(sentence) for sentence in sentences)
+def _time(turn: Turn) -> tuple[str, ...]:
+    return (f"It is {turn.now.hour % 12 or 12}:{turn.now.minute:02} {'AM' if turn.now.hour < 12 else 'PM'}.",)
 
 
-def _quiet(turn: Turn, match: re.Match[str]) -> Answer:
-    return () if turn.by_voice else (Say("OK."),)
+def _date(turn: Turn) -> tuple[str, ...]:
+    return (f"Today is {turn.now:%A, %B} {turn.now.day}, {turn.now.year}.",)
 
 
-def _time_of_day(turn: Turn) -> str:
-    hour = turn.now.hour
-    return "Good morning" if 5 <= hour < 12 else "Good afternoon" if 12 <= hour < 18 else "Good evening"
-
-
-def _time(turn: Turn, match: re.Match[str]) -> Answer:
-    return (Say(f"It is {turn.now.hour % 12 or 12}:{turn.now.minute:02} {'AM' if turn.now.hour < 12 else 'PM'}."),)
-
-
-def _date(turn: Turn, match: re.Match[str]) -> Answer:
-    return (Say(f"Today is {turn.now:%A, %B} {turn.now.day}, {turn.now.year}."),)
-
-
-def _story(turn: Turn, match: re.Match[str]) -> Answer:
-    return tuple(Say(sentence) for sentence in STORY)
-
-
-def _go_on(turn: Turn, match: re.Match[str]) -> Answer:
+def _go_on(turn: Turn) -> tuple[str, ...]:
     """The rest of the story, from the sentence that was cut."""
     heard = _letters(" ".join(text for role, text in turn.history if role == "assistant"))
     told = sum(_letters(sentence) in heard for sentence in STORY)
     has_begun = any(_letters(text).startswith(_letters(STORY[0])[:20]) for role, text in turn.history)
     if not has_begun and not told:
-        return (Say("There is nothing to go on with. Say: tell me a story."),)
-    return tuple(Say(sentence) for sentence in STORY[told:]) or (Say("That was all of it."),)
+        return ("There is nothing to go on with. Say: tell me a story.",)
+    return STORY[told:] or ("That was all of it.",)
 
 
 def _letters(text: str) -> str:
     return re.sub(r"[^a-z]", "", text.lower())
 
 
-def _last(role: str, prefix: str, nothing: str) -> Callable[[Turn, re.Match[str]], Answer]:
+def _last(role: str, prefix: str, nothing: str) -> Rule:
     """What was said last by one side, again."""
 
-    def rule(turn: Turn, match: re.Match[str]) -> Answer:
+    def rule(turn: Turn) -> tuple[str, ...]:
         found = next((text for who, text in reversed(turn.history) if who == role and text.strip()), "")
-        return (Say(f"{prefix}{found.strip()[:LONGEST_TEXT]}" if found else nothing),)
+        return (f"{prefix}{found.strip()[:LONGEST_TEXT]}" if found else nothing,)
 
     return rule
 
 
+def _always(*sentences: str) -> Rule:
+    return lambda turn: sentences
+
+
 _HELLO = r"(?:hello|hallo|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
-_RULES: tuple[tuple[re.Pattern[str], Callable[[Turn, re.Match[str]], Answer]], ...] = tuple(
+_RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(pattern), rule)
     for pattern, rule in (
-        (rf"(?:no )?{_STOP}{_AFTER_STOP}(?: (?:and )?{_STOP}{_AFTER_STOP})*", _quiet),
-        (rf"(?:{_HELLO} ?)+(?:there|echo|again|you)*(?: how are you)?", lambda turn, match: _opening(turn)),
+        (rf"(?:no )?{_STOP}{_AFTER_STOP}(?: (?:and )?{_STOP}{_AFTER_STOP})*",
+         lambda turn: () if turn.by_voice else ("OK.",)),
+        (rf"(?:{_HELLO} ?)+(?:there|echo|again|you)*(?: how are you)?", _opening),
         (
             r"(?:(?:do you know|tell me) )?(?:what time (?:is it|it is)|(?:what is )?the (?:current |exact )?time)"
             r"|do you have the time|what is the time|what time do we have",
@@ -234,7 +231,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[Turn, re.Match[str]], Answer]], .
             r"(?:(?:tell|read|give) (?:me |us )?|i (?:want|would like) (?:to hear )?)?(?:a|another|1|the|your)"
             r"(?: (?:very|really))?(?: (?:long|short|good|nice|little|bedtime))? story(?: about (?:\w+ ){0,3}\w+)?"
             r"|(?:tell|read) (?:me )?(?:something|anything) long|talk for a (?:while|minute|bit)|keep talking",
-            _story,
+            _always(*STORY),
         ),
         (r"(?:go on|continue|carry on|go ahead|keep going|proceed|what (?:then|happened next))(?: the story)?", _go_on),
         (
@@ -250,20 +247,21 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[Turn, re.Match[str]], Answer]], .
             r"(?:tell me )?what (?:else )?(?:can|could|do) (?:you|i|we) (?:do|say|ask|try)(?: here)?|help(?: me)?"
             r"|i need help|who (?:are you|is this)|what are you|what is your name|introduce yourself|how does this work"
             r"|tell me about yourself|what should i (?:say|ask|try|do)|are you (?:a |an )?(?:human|robot|machine|ai)",
-            _said(*_WHO),
+            _always(*_WHO),
         ),
         (
             r"(?:how (?:do|can) (?:i|we) |can (?:i|you|we) )?(?:get|use|install|start|add|connect|make|run)(?: you)?"
             r"(?: (?:a|an|the|better|real|thinking|smarter|local|other|another|large))*"
             r" (?:ollama|llm|ai|language model|chat model|model|assistant|brain|lm studio|vllm|llama cpp|openai"
             r"|chat server|smarter|better)(?: here| with you)?",
-            _said(*_MODELS),
+            _always(*_MODELS),
         ),
         (r"(?:can you|do you) hear me|are you there|(?:mic(?:rophone)? )?(?:test|testing|check)(?: 1 2(?: 3)?)?",
-         _said("Yes, I hear you.")),
-        (r"how are you(?: doing)?(?: today)?", _said("Everything here is working, thank you. What can I do for you?")),
-        (r"(?:thanks|thank you)(?: (?:so|very) much| a lot| echo)?", _said("You are welcome.")),
-        (r"(?:bye|goodbye|good bye|bye bye|see you|good night)(?: echo| later)?", _said("Goodbye!")),
+         _always("Yes, I hear you.")),
+        (r"how are you(?: doing)?(?: today)?",
+         _always("Everything here is working, thank you. What can I do for you?")),
+        (r"(?:thanks|thank you)(?: (?:so|very) much| a lot| echo)?", _always("You are welcome.")),
+        (r"(?:bye|goodbye|good bye|bye bye|see you|good night)(?: echo| later)?", _always("Goodbye!")),
     )
 )  # fmt: skip
 """Each must match the whole of `understood`; the first that does answers."""
@@ -313,69 +311,56 @@ _SUM_OPENING = re.compile(
     r"^(?:(?:tell me |do you know )?(?:what|how much)(?: is| are| does| do)?|calculate|compute|work out) "
 )
 _SUM_ENDING = re.compile(r" (?:is|makes?|equals?|=)$")
+_ROOT = re.compile(r"(?<!\S)sqrt (\d+(?:\.\d+)?)(?!\S)")
+_LARGEST_POWER = 64
+_NUMBER = re.compile(r"-?\d+(?:\.\d+|/\d+)?")
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    """Raises OverflowError for a power that is out of bounds."""
+    if exponent.denominator != 1 or abs(exponent) > _LARGEST_POWER or abs(base) > 10**6:
+        raise OverflowError
+    return base**exponent.numerator
+
+
 _OPERATORS: Mapping[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "^": lambda a, b: a**b.numerator,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": _power,
 }
 _SPOKEN = {"*": "times", "/": "divided by", "+": "plus", "-": "minus", "^": "to the power of"}
-_LARGEST_POWER = 64
 
 
 def worked_out(line: str) -> str | None:
     """The answer to a sum, as a sentence; None for anything that is not wholly a sum."""
     asked = _SUM_ENDING.sub("", _SUM_OPENING.sub("", line))
-    line = re.sub(r"^minus (?=\d)", "-", asked)
+    sum_ = re.sub(r"^minus (?=\d)", "-", asked)
     for pattern, words in _SUM_WORDS:
-        line = pattern.sub(words, line)
-    items: list[str | Fraction] = []
-    for token in line.split():
-        if re.fullmatch(_N, token):
-            number = Fraction(token)
-            root = items and items[-1] == "sqrt"
-            items[-1:] = [_square_root(number)] if root else [*items[-1:], number]
-        elif token in _OPERATORS or token == "sqrt":
-            items.append(token)
-        else:
-            return None
-    is_sum = len(items) > 1 or "square root" in asked or "√" in asked
-    shaped = all(isinstance(item, Fraction) == (at % 2 == 0) and item != "sqrt" for at, item in enumerate(items))
-    if not items or not is_sum or not shaped or len(items) % 2 == 0:
+        sum_ = pattern.sub(words, sum_)
+    items = _ROOT.sub(lambda match: str(Fraction(float(match[1]) ** 0.5).limit_denominator(10**9)), sum_).split()
+    is_shaped = all(_NUMBER.fullmatch(one) for one in items[::2]) and all(one in _OPERATORS for one in items[1::2])
+    if not is_shaped or len(items) % 2 == 0 or (len(items) == 1 and "sqrt" not in sum_):
         return None
     try:
         value = _evaluated(items)
     except ZeroDivisionError:
         return "Nothing can be divided by zero."
-    if value is None:
+    except OverflowError:
         return "That is too large or too odd a power for me."
     said = " ".join(_SPOKEN.get(word, word) for word in asked.split())
     said = re.sub(rf"-(?={_N})", "minus ", said)
     return f"{said[:1].upper()}{said[1:]} is {'' if is_exact(value) else 'about '}{as_digits(value)}."
 
 
-def _evaluated(items: list[str | Fraction]) -> Fraction | None:
-    """Numbers and operators in turn, by precedence, from the left; None for a power out of bounds."""
-    for operators in ("^", "*/", "+-"):
-        left: list[str | Fraction] = [items[0]]
-        for at in range(1, len(items), 2):
-            operator, a, b = str(items[at]), left[-1], items[at + 1]
-            assert isinstance(a, Fraction) and isinstance(b, Fraction)
-            if operator not in operators:
-                left += [operator, b]
-            elif operator == "^" and (b.denominator != 1 or abs(b) > _LARGEST_POWER or abs(a) > 10**6):
-                return None
-            else:
-                left[-1] = _OPERATORS[operator](a, b)
-        items = left
-    (value,) = items
-    assert isinstance(value, Fraction)
-    return value
-
-
-def _square_root(value: Fraction) -> Fraction | str:
-    return Fraction(float(value) ** 0.5).limit_denominator(10**9) if value >= 0 else "sqrt"
+def _evaluated(items: list[str]) -> Fraction:
+    """Numbers and operators in turn: what binds least is done last, and of its kind the last on the right."""
+    for operators in ("+-", "*/", "^"):
+        for at in range(len(items) - 2, 0, -2):
+            if items[at] in operators:
+                return _OPERATORS[items[at]](_evaluated(items[:at]), _evaluated(items[at + 1 :]))
+    return Fraction(items[0])
 
 
 # Functions of the client's.
@@ -511,41 +496,38 @@ def _arguments(tool: FunctionTool, words: Sequence[str], *, has_capitals: bool) 
     properties, required = _properties(tool), tool.parameters.get("required")
     for name, schema in properties.items():
         is_needed = isinstance(required, list) and name in required
-        if schema.get("type") == "string" and not isinstance(schema.get("enum"), list):
-            value, left = _text(name, left, list(properties), has_capitals) if is_needed else (None, left)
-        else:
-            value, left = _value(name, schema, left)
+        is_text = schema.get("type") == "string" and not isinstance(schema.get("enum"), list)
+        if is_text and not is_needed:
+            continue
+        value, start, end = _text(name, left, list(properties), has_capitals) if is_text else _value(schema, left)
         if value is not None:
             arguments[name] = value
+            own = set() if is_text else {_stem(word) for word in _name_words(name)}
+            left = [word for word in left[:start] + left[end:] if _stem(word.lower()) not in own]
         elif is_needed:
             raise _Missing(name)
     return arguments, left
 
 
-def _value(name: str, schema: Mapping[str, object], words: list[str]) -> tuple[object, list[str]]:
-    """The argument in these words (None: not there), and the words without it."""
+def _value(schema: Mapping[str, object], words: list[str]) -> tuple[object, int, int]:
+    """The argument in these words (None: not there), and where it begins and ends."""
     kind, choices = schema.get("type"), schema.get("enum")
     low = [word.lower() for word in words]
-    if isinstance(choices, list):
-        for choice in choices:
-            parts = str(choice).lower().split()
-            if parts and (at := _found(parts, low)) is not None:
-                return choice, words[:at] + words[at + len(parts) :]
-        return None, words
-    if kind == "boolean":
-        at = next((at for at, word in enumerate(low) if word in ("on", "off", "true", "false")), None)
-        return (None, words) if at is None else (low[at] in ("on", "true"), words[:at] + words[at + 1 :])
-    at = next((at for at, word in enumerate(low) if re.fullmatch(_N, word)), None)
-    if kind not in ("integer", "number") or at is None:
-        return None, words
-    number = float(words[at])
-    own = {_stem(word) for word in _name_words(name)}
-    rest = [word for index, word in enumerate(words) if index != at and _stem(low[index]) not in own]
-    return (int(number) if kind == "integer" or number.is_integer() else number), rest
+    for choice in choices if isinstance(choices, list) else ():
+        parts = str(choice).lower().split()
+        if parts and (at := _found(parts, low)) is not None:
+            return choice, at, at + len(parts)
+    for at, word in enumerate(low if choices is None else ()):
+        if kind == "boolean" and word in ("on", "off", "true", "false"):
+            return word in ("on", "true"), at, at + 1
+        if kind in ("integer", "number") and re.fullmatch(_N, word):
+            number = float(word)
+            return int(number) if kind == "integer" or number.is_integer() else number, at, at + 1
+    return None, 0, 0
 
 
-def _text(name: str, words: list[str], names: list[str], has_capitals: bool) -> tuple[object, list[str]]:
-    """The words behind the argument's name, or behind a preposition."""
+def _text(name: str, words: list[str], names: list[str], has_capitals: bool) -> tuple[object, int, int]:
+    """The words behind the argument's name, or behind a preposition; and where that and they begin and end."""
     own, low = _name_words(name), [word.lower() for word in words]
     at = _found(own, low)
     if at is not None:
@@ -561,9 +543,8 @@ def _text(name: str, words: list[str], names: list[str], has_capitals: bool) -> 
         while end > start and low[end - 1] in ("today", "now", "tonight", "tomorrow", "like"):
             end -= 1
     value = words[start:end]
-    if not value or not _may_be(name, value, has_capitals):
-        return None, words
-    return " ".join(value)[:1000], words[:at] + words[end:]
+    is_value = bool(value) and _may_be(name, value, has_capitals)
+    return (" ".join(value)[:1000] if is_value else None), at, end
 
 
 def _may_be(name: str, value: list[str], has_capitals: bool) -> bool:

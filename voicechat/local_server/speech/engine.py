@@ -1,11 +1,9 @@
-"""Loads ears and mouth of the offline engine at once, and says what is missing before anything is loaded."""
+"""The recogniser, and ears and mouth of the offline engine loaded at once."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import re
-import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.errors import ConfigError
-from voicechat.local_server.speech.moonshine import Moonshine, Session, model_folder
+from voicechat.local_server.speech import require_engine
+from voicechat.local_server.speech.moonshine import Moonshine
 from voicechat.local_server.speech.vad import FRAME, SAMPLE_RATE, SileroVad, load_vad_model
 from voicechat.local_server.speech.voice import Voice
 
-INSTALL = 'run pip install ".[local]" in the folder of voicechat'
 SEGMENT_LIMIT = 15.0
 """Seconds of audio shown to the model at once."""
 SHORTEST_VOICE = 0.25
@@ -35,28 +32,21 @@ _HALLUCINATIONS = {"you", "mm", "mmm", "mhm", "hmm", "mm hmm", "thank you for wa
 
 
 class Recogniser:
-    """Moonshine tiny-en with our rules. `transcribe` may be called from any thread, also from several at once.
-
-    What was said: 16 kHz samples in, English text out. The rules around the model, each for a fault it was seen to
-    have.
+    """What was said: 16 kHz samples in, English text out. Moonshine tiny-en, with a rule for each fault it has.
 
     Moonshine answers "You" to silence, noise and tones, so sound without 250 ms of voice is not shown to it; silence
     around the voice is cut away, because a push-to-talk turn may be mostly silence; and audio is cut at about 15 s,
     since its cost and memory grow with length (620 MB at 53 s) and long input makes it skip words.
     """
 
-    def __init__(self, vad_model: Session | None = None) -> None:
-        """Load the model (0.3 s, 120 MB). Raises ConfigError when the extra `local` is not installed."""
-        folder = model_folder()
-        if folder is None:
-            raise ConfigError("The offline engine's speech recognition is not installed.", hint=INSTALL)
-        self._vad_model = vad_model or load_vad_model()
-        self._model = Moonshine(folder)
+    def __init__(self) -> None:
+        """Load the models (0.3 s, 120 MB). Raises ConfigError when the extra `local` is not installed."""
+        self._model = Moonshine()
+        self.vad_model = load_vad_model()
         self._known: OrderedDict[bytes, str] = OrderedDict()
-        self._lock = threading.Lock()
 
     def transcribe(self, pcm: NDArray[np.float32]) -> str:
-        """The text of these samples (16 kHz mono, [-1, 1]); empty when nobody speaks in them."""
+        """The text of these samples (16 kHz mono, [-1, 1]); empty when nobody speaks in them. From any thread."""
         samples = np.nan_to_num(np.asarray(pcm, np.float32).reshape(-1))
         voiced = self._voiced(samples)
         if voiced is None:
@@ -68,20 +58,16 @@ class Recogniser:
     def _text_once(self, piece: NDArray[np.float32]) -> str:
         """The text of a complete piece. A growing turn is asked for again and again; its first pieces stay equal."""
         key = hashlib.blake2b(piece.tobytes(), digest_size=16).digest()
-        with self._lock:
-            known = self._known.get(key)
-        if known is not None:
-            return known
-        text = self._model.text_of(piece)
-        with self._lock:
-            self._known[key] = text
-            while len(self._known) > _PIECES_KEPT:
+        text = self._known.get(key)
+        if text is None:
+            text = self._known[key] = self._model.text_of(piece)
+            if len(self._known) > _PIECES_KEPT:
                 self._known.popitem(last=False)
         return text
 
     def _voiced(self, samples: NDArray[np.float32]) -> NDArray[np.float32] | None:
         """The samples from the first voice to the last, with a little air; None when there is too little voice."""
-        vad = SileroVad(self._vad_model)
+        vad = SileroVad(self.vad_model)
         whole = len(samples) // FRAME
         frames = [i for i in range(whole) if vad.probability(samples[i * FRAME : (i + 1) * FRAME]) >= _VOICE]
         if len(frames) * FRAME < SHORTEST_VOICE * SAMPLE_RATE:
@@ -116,24 +102,10 @@ class SpeechEngine:
 
     recogniser: Recogniser
     voice: Voice
-    vad_model: Session
 
     def new_vad(self) -> SileroVad:
         """A voice detector for one stream (detectors remember what they heard)."""
-        return SileroVad(self.vad_model)
-
-
-def engine_is_missing() -> str:
-    """Why the engine cannot run here, as one sentence with the cure; empty when it can. Loads nothing."""
-    parts = {
-        "onnxruntime": importlib.util.find_spec("onnxruntime") is not None,
-        "moonshine-voice": model_folder() is not None,
-        "hibari-tts": importlib.util.find_spec("hibari") is not None,
-    }
-    missing = [name for name, found in parts.items() if not found]
-    if not missing:
-        return ""
-    return f"The offline engine is not installed ({', '.join(missing)} missing): {INSTALL}"
+        return SileroVad(self.recogniser.vad_model)
 
 
 def load_engine() -> SpeechEngine:
@@ -141,10 +113,7 @@ def load_engine() -> SpeechEngine:
 
     Raises ConfigError when the extra `local` is not installed.
     """
-    missing = engine_is_missing()
-    if missing:
-        raise ConfigError(missing.partition(":")[0] + ".", hint=INSTALL)
+    require_engine()
     with ThreadPoolExecutor(max_workers=1) as pool:
         loading = pool.submit(Voice)
-        vad_model = load_vad_model()
-        return SpeechEngine(Recogniser(vad_model), loading.result(), vad_model)
+        return SpeechEngine(Recogniser(), loading.result())

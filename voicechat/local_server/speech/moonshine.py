@@ -7,13 +7,14 @@ our voice detector does not.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from voicechat.local_server.speech import asset, require_engine
 
 Tensor = NDArray[np.float32] | NDArray[np.int64] | NDArray[np.bool_]
 
@@ -24,30 +25,22 @@ class _Named(Protocol):
 
 
 class Session(Protocol):
-    """A loaded model. `run` may be called from several threads at once.
-
-    onnxruntime as we use it: one thread, no spinning, no arena; and the part of its interface that we touch, typed.
-
-    onnxruntime ships no types, and its defaults are for a machine of its own: threads that spin between calls take a
-    core away from the sound, and the arena keeps the memory of the longest utterance for ever (620 MB after one of 53
-    s).
-    """
+    """A loaded model of onnxruntime, which ships no types. `run` may be called from several threads at once."""
 
     def run(self, names: Sequence[str] | None, feed: Mapping[str, Tensor]) -> list[NDArray[np.float32]]:
         """Outputs in the model's order (all of them when `names` is None)."""
         ...
 
-    def get_inputs(self) -> Sequence[_Named]:
-        """Names of what the model takes."""
-        ...
-
-    def get_outputs(self) -> Sequence[_Named]:
-        """Names of what the model gives."""
-        ...
+    def get_inputs(self) -> Sequence[_Named]: ...
+    def get_outputs(self) -> Sequence[_Named]: ...
 
 
 def open_model(path: Path) -> Session:
-    """Load a model file (`.onnx` or `.ort`) for one quiet thread. Raises ImportError without onnxruntime."""
+    """Load a model file (`.onnx` or `.ort`) for one quiet thread. Raises ImportError without onnxruntime.
+
+    onnxruntime's defaults are for a machine of its own: threads that spin between calls take a core away from the
+    sound, and the arena keeps the memory of the longest utterance for ever (620 MB after one of 53 s).
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -69,17 +62,6 @@ _HEADS, _HEAD_SIZE = 8, 36
 _LONGEST_LOOP = 12
 _ROUNDS = 4
 _NOT_SPOKEN = (b"<s>", b"</s>", b"<unk>")
-
-FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
-
-
-def model_folder() -> Path | None:
-    """Where the installed package keeps the model; None when it is not installed or is without it."""
-    found = importlib.util.find_spec("moonshine_voice")
-    if found is None or found.origin is None:
-        return None
-    folder = Path(found.origin).parent / "assets" / "tiny-en"
-    return folder if all((folder / name).is_file() for name in FILES) else None
 
 
 def read_tokens(data: bytes) -> list[bytes]:
@@ -114,10 +96,12 @@ def without_loops(ids: list[int]) -> list[int]:
 class Moonshine:
     """The loaded model. Safe to call from several threads."""
 
-    def __init__(self, folder: Path) -> None:
-        """Load from `folder` (see `model_folder`). Raises ImportError without onnxruntime, OSError for lost files."""
-        self._encoder: Session = open_model(folder / "encoder_model.ort")
-        self._decoder: Session = open_model(folder / "decoder_model_merged.ort")
+    def __init__(self) -> None:
+        """Load. Raises ConfigError when the extra `local` is not installed, OSError for lost files."""
+        require_engine()
+        folder = asset("moonshine-voice") or Path()
+        self._encoder = open_model(folder / "encoder_model.ort")
+        self._decoder = open_model(folder / "decoder_model_merged.ort")
         self._tokens = read_tokens((folder / "tokenizer.bin").read_bytes())
         self._past = [i.name for i in self._decoder.get_inputs() if i.name.startswith("past")]
         self._present = [o.name.replace("present", "past_key_values") for o in self._decoder.get_outputs()[1:]]

@@ -4,27 +4,24 @@ hibari-tts 0.2.1, voice "heart" (Apache-2.0): first sound after about 20 ms, 1.3
 recogniser. It is the only voice inside the package; its code for the others downloads, so it is never reached from
 here: the model file is named by its path.
 
-Prepares written text for the voice, which reads numbers, times and prices well but drops symbols silently.
-
-Dropped, "3 * 4" becomes "three four" and "--provider" "provider": words the listener needs. So those signs are written
-out here; markdown, emoji and letters of other scripts (which the voice spells as nonsense) are removed on purpose.
+It reads numbers, times and prices well but drops symbols silently: "3 * 4" becomes "three four", "--provider"
+"provider". So those signs are written out here; markdown, emoji and letters of other scripts (which the voice spells as
+nonsense) are removed on purpose.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import re
 import threading
 import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from voicechat.errors import ConfigError
+from voicechat.local_server.speech import asset, require_engine
 from voicechat.local_server.speech.text import split_sentences
 
 _FENCE = re.compile(r"```\w*\n?|```")
@@ -55,7 +52,6 @@ _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=\w)://", " colon slash slash "),
         (r"`", ""),
         (r"[{}\[\]<>|\\]", " "),
-        (r"[ \t]{2,}", " "),
     )
 )
 
@@ -107,16 +103,11 @@ class Voice:
 
     def __init__(self) -> None:
         """Load and warm up (0.4 s, 100 MB). Raises ConfigError when the extra `local` is not installed."""
-        model = _model_file()
-        if model is None:
-            raise ConfigError(
-                "The offline engine's voice is not installed.",
-                hint='run pip install ".[local]" in the folder of voicechat',
-            )
+        require_engine()
         from hibari import Hibari
 
         self._turn = threading.Lock()
-        self._synthesiser: _Synthesiser = Hibari(voice="heart", model=str(model), threads=1)
+        self._synthesiser: _Synthesiser = Hibari(voice="heart", model=str(asset("hibari-tts")), threads=1)
         for _ in self.speak("Ready."):
             pass
 
@@ -149,11 +140,3 @@ def trimmed(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     start = max(0, int(loud[0]) * _STEP - int(_LEAD * SAMPLE_RATE))
     end = (int(loud[-1]) + 1) * _STEP + int(_PAUSE * SAMPLE_RATE)
     return sound[start:end]
-
-
-def _model_file() -> Path | None:
-    found = importlib.util.find_spec("hibari")
-    if found is None or found.origin is None or importlib.util.find_spec("onnxruntime") is None:
-        return None
-    model = Path(found.origin).parent / "assets" / "hibari.onnx"
-    return model if model.is_file() else None
