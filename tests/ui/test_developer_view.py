@@ -93,7 +93,7 @@ async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
         order = [
             pane.filter.field,
             pane.detail.text,
-            talk.developer.problems,
+            talk.developer.problems.listed,
             talk.developer.timeline,
             talk.query_one(TurnList),
         ]
@@ -107,7 +107,7 @@ async def test_tab_goes_from_pane_to_pane_in_the_order_of_reading() -> None:
 async def test_focused_pane_carries_the_mark_and_details_replace_problems() -> None:
     async with developer(NORMAL, FINDINGS) as (app, _, pilot):
         titles = {
-            "PROBLEMS": app.talk.developer.problems,
+            "PROBLEMS": app.talk.developer.problems.listed,
             "TIMELINE": app.talk.developer.timeline,
             "EVENTS": app.talk.developer.inspector.events,
         }
@@ -135,11 +135,11 @@ async def test_a_resize_keeps_keyboard_selection_and_what_was_asked_for() -> Non
             assert app.focused is app.talk.developer.inspector.events
             assert app.talk.developer.inspector.events.current == selected
             assert in_sight(app.talk.developer.inspector.detail) == (size == WIDE)
-        app.talk.developer.problems.focus()
+        app.talk.developer.problems.listed.focus()
         await at_rest(pilot)
         await pilot.resize_terminal(*COMPACT)
         await until(pilot, lambda: in_sight(app.talk.developer.problems))
-        assert app.focused is app.talk.developer.problems
+        assert app.focused is app.talk.developer.problems.listed
 
 
 async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
@@ -151,7 +151,7 @@ async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
 async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(size: tuple[int, int]) -> None:
     async with developer(size, FINDINGS) as (app, _, pilot):
         await pilot.press("n")
-        await until(pilot, lambda: app.focused is app.talk.developer.problems and in_sight(app.talk.developer.problems))
+        await until(pilot, lambda: app.focused is app.talk.developer.problems.listed and in_sight(app.talk.developer.problems))
         await pilot.press("n", "N", "enter")
         await until(pilot, lambda: in_sight(app.talk.developer.inspector.detail))
         entry = app.talk.developer.inspector.events.current_entry
@@ -167,7 +167,7 @@ async def test_problems_list_errors_first_and_enter_again_shows_the_next_event()
         places = [shown.index(words) for words in ("Setting refused", "Did you mean", "Your loudspeaker", "An answer")]
         assert places == sorted(places)
         await pilot.press("n")
-        await until(pilot, lambda: app.focused is app.talk.developer.problems)
+        await until(pilot, lambda: app.focused is app.talk.developer.problems.listed)
         await pilot.press("enter", "enter")
         events = app.talk.developer.inspector.events
         await until(pilot, lambda: events.current_entry is not None and events.current_entry.t == 248.02)
@@ -187,10 +187,10 @@ async def test_evidence_no_longer_kept_changes_nothing_and_esc_closes_a_drawer_f
     async with showing("developer", NORMAL) as (app, engine, pilot):
         engine.deliver(gone)
         await pilot.press("f2", "n")
-        await until(pilot, lambda: app.focused is app.talk.developer.problems)
+        await until(pilot, lambda: app.focused is app.talk.developer.problems.listed)
         await pilot.press("enter")
         await at_rest(pilot)
-        assert app.is_running and app.focused is app.talk.developer.problems
+        assert app.is_running and app.focused is app.talk.developer.problems.listed
         app.talk.developer.inspector.events.focus()
         await pilot.press("d")
         await until(pilot, lambda: app.talk.place == "devices")

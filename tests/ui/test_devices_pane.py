@@ -130,8 +130,8 @@ async def test_a_list_opened_before_the_engine_is_ready_is_asked_for_when_it_is(
     ],
 )
 def test_the_echo_row_tells_what_is_really_done(echo: str, mode: did.EchoMode, words: str) -> None:
-    switch = blocks(DEVICES, SoundFacts(echo=mode), echo)[2].choices[0]
-    assert words in [f"{option.mark} {option.text}" for option in switch.options]
+    _, _, switches = blocks(DEVICES, SoundFacts(echo=mode), echo)[2]
+    assert words in [f"{mark} {text}" for text, mark, _ in switches[0].options]
 
 
 async def test_two_devices_of_one_hostile_name_are_listed_and_chosen_by_their_whole_name() -> None:
@@ -144,8 +144,8 @@ async def test_two_devices_of_one_hostile_name_are_listed_and_chosen_by_their_wh
 
 def test_a_part_of_a_name_marks_the_device_it_means() -> None:
     side = structs.replace(DEVICES.mics, wish="yeti", wish_from="settings", in_use="Blue Yeti")
-    choices = blocks(structs.replace(DEVICES, mics=side), SoundFacts(), "AEC3")[0].choices
-    marked = {choice.options[0].text: choice.options[0].mark for choice in choices}
+    _, _, mics = blocks(structs.replace(DEVICES, mics=side), SoundFacts(), "AEC3")[0]
+    marked = {text: mark for device in mics for text, mark, _ in device.options}
     assert [name for name, mark in marked.items() if mark != "○"] == ["Blue Yeti"]
     assert "yeti" not in marked
 

@@ -21,7 +21,7 @@ from voicechat.insight.metrics.prices import Cost, Tokens, Usage
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.ui.paint import Palette
 from voicechat.ui.widgets.header_line import clock_words
-from voicechat.ui.widgets.numbers_view import NumbersShown, NumbersView, bar_of, rows_of, typical_steps
+from voicechat.ui.widgets.numbers_view import NumbersView, bar_of, chart, typical_steps
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.wording import cost_pieces, dollars
 
@@ -52,17 +52,15 @@ async def test_every_size_tells_times_tokens_money_and_limits() -> None:
             assert "of 60:00" in "\n".join(shown)
 
 
-async def test_latency_beyond_the_chart_is_marked() -> None:
+def test_latency_beyond_the_chart_is_marked() -> None:
     turns = tuple(TurnNumbers(n, ended_at=0.0, first_sound_at=wait) for n, wait in enumerate((0.5, 1.2, 1.21, 9.0)))
     for ascii_only, mark in ((False, "▲"), (True, "!")):
         palette = Palette({"foreground": "#ffffff", "background": "#000000"}, ascii_only=ascii_only, mono=False)
-        shown = NumbersShown(Figures(turns=turns, costs=(None,) * 4), Meters(), OPEN)
-        rows = [row.strip().text for row in rows_of(shown, palette, 80, 40)]
+        rows = chart(turns, palette, 80).plain.splitlines()
         assert row_with(rows, "1.2 s ").count(mark * 2) == 2
         assert row_with(rows, "0.9 s ").count(mark) == 0
         assert f"{mark} longer than 1.2 s" in row_with(rows, "newest at the right")
-        few = NumbersShown(Figures(turns=turns[:2], costs=(None,) * 2), Meters(), OPEN)
-        assert not any(mark in row.strip().text for row in rows_of(few, palette, 80, 40)[-12:])
+        assert mark not in chart(turns[:2], palette, 80).plain
 
 
 async def test_the_numbers_stand_beside_the_talk_only_where_there_is_room() -> None:

@@ -39,7 +39,7 @@ async def picture(state: str, size: tuple[int, int], theme: str) -> str:
         await pilot.press(*KEYS.get(state, ()))
         view = app.talk.numbers_view
         view.clock = lambda: view.came_at  # what goes on while the numbers are shown goes on
-        view.refresh()
+        view.fill()
         app.talk.query_one("Ribbon").styles.visibility = "hidden"
         await at_rest(pilot)
         return settled(app.export_screenshot(title="voicechat"))

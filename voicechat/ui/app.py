@@ -53,7 +53,6 @@ from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
 from voicechat.ui.theme_files import LOOK_EVERY, ThemeChoice, app_color_defaults
 from voicechat.ui.widgets.composer import Composer
-from voicechat.ui.widgets.numbers_view import write_private
 from voicechat.ui.widgets.transcript import Transcript
 from voicechat.ui.wording import grouped
 
@@ -524,6 +523,8 @@ class VoiceChatApp(App[int]):
 
     def action_export_numbers(self) -> None:
         """Write the turns to a file of the user's own, and say where it is."""
+        from voicechat.ui.widgets.numbers_view import write_private
+
         text = self.talk.numbers_view.csv()
         if not text:
             self.notice("numbers start with the first answer")

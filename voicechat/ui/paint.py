@@ -18,6 +18,7 @@ from textual import events
 from textual.app import App
 from textual.color import Color, ColorParseError
 from textual.containers import Container, Horizontal
+from textual.content import Content
 from textual.filter import LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -424,6 +425,33 @@ class Painted(Lined):
 
     def make_lines(self, palette: Palette, width: int, height: int) -> list[Strip]:
         return [row.strip() for row in self.paint(palette, width, height)]
+
+
+def styled(palette: Palette, *parts: str | tuple[str, str] | Content) -> Content:
+    """Our own words in one row of a stock widget, with styles (`$quiet`, `bold $you`); `Content` stays as it is."""
+
+    def own(text: str) -> str:
+        return palette.glyphs(clean(text, one_line=True))
+
+    return Content.assemble(
+        *(
+            part if isinstance(part, Content) else own(part) if isinstance(part, str) else (own(part[0]), part[1])
+            for part in parts
+        )
+    )
+
+
+def cut(palette: Palette, text: Content, width: int) -> Content:
+    """At most `width` columns; a cut is marked with an ellipsis."""
+    if text.cell_length <= width:
+        return text
+    return text.truncate(max(0, width - 1)) + Content.styled(palette.glyphs("…"), "$quiet")
+
+
+def hanging(first: Content, text: Content, width: int) -> Content:
+    """`text` behind `first`; its further lines begin below its own first column."""
+    lines = text.wrap(max(10, width - first.cell_length))
+    return first + Content("\n" + " " * first.cell_length).join(line.rstrip() for line in lines)
 
 
 def clock(seconds: float) -> str:

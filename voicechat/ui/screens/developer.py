@@ -188,7 +188,7 @@ class Developer:
         wanted += [pane.events, pane.filter.field]
         wanted += [pane.detail.text] if pane.detail.display else []
         if self.screen.size_class != "normal" or not pane.detail.display:
-            wanted.append(self.problems)
+            wanted.append(self.problems.listed)
         return [*wanted, self.timeline]
 
     def next_pane(self, by: int) -> None:
@@ -265,7 +265,7 @@ class Developer:
         if self.is_shown and self.problems.move(by):
             if self.screen.size_class == "normal" and self.inspector.detail.display:
                 self.inspector.show_details(False)
-            self.turn_to(self.problems)
+            self.turn_to(self.problems.listed)
 
     @property
     def shown_pane(self) -> EventsPane | None:

@@ -22,10 +22,11 @@ from voicechat.core.user_events import (
 )
 from voicechat.engine.link import Devices, DeviceSide, SoundFacts
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Row, decibels
+from voicechat.ui.paint import cut, decibels, hanging, palette_of, styled
+from voicechat.ui.sanitise import clean
 from voicechat.ui.screens.overlays import Drawer
 from voicechat.ui.widgets.deck import cells_of
-from voicechat.ui.widgets.pane import Choice, PickList
+from voicechat.ui.widgets.pane import Choice
 
 Side = Literal["mic", "speaker"]
 Mark = Literal["●", "◉", "○"]
@@ -41,13 +42,7 @@ ECHO_WORDS: dict[EchoMode, str] = {"on": "cancelled (AEC3)", "headphones": "head
 ECHO_MODES: tuple[EchoMode, ...] = ("on", "headphones", "off")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One word of a row that can be chosen."""
-
-    text: str
-    mark: Mark
-    act: UserAct
+Option = tuple[str, Mark, UserAct]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +59,20 @@ class Device:
 
     def next(self, step: int) -> UserAct:
         """What choosing this row does: its device, or the neighbour of what is switched on."""
-        now = next((at for at, option in enumerate(self.options) if option.mark != "○"), 0)
-        return self.options[(now + step) % len(self.options)].act
+        now = next((at for at, (_, mark, _) in enumerate(self.options) if mark != "○"), 0)
+        return self.options[(now + step) % len(self.options)][2]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A titled group of rows."""
-
-    title: str
-    remark: str
-    choices: tuple[Device, ...]
+Block = tuple[str, str, tuple[Device, ...]]
+"""Title, remark and rows of a group."""
 
 
 def blocks(devices: Devices, sound: SoundFacts, echo: str) -> tuple[Block, ...]:
     """Microphones, loudspeakers and what is done to the sound. `echo`: what really becomes of it (`MicView.echo`)."""
     return (
-        Block("MICROPHONE", _remark(devices, devices.mics), _device_choices("mic", devices.mics)),
-        Block("LOUDSPEAKER", _remark(devices, devices.speakers), _device_choices("speaker", devices.speakers)),
-        Block("SOUND", "for this talk", _switches(sound, echo)),
+        ("MICROPHONE", _remark(devices, devices.mics), _device_choices("mic", devices.mics)),
+        ("LOUDSPEAKER", _remark(devices, devices.speakers), _device_choices("speaker", devices.speakers)),
+        ("SOUND", "for this talk", _switches(sound, echo)),
     )
 
 
@@ -118,13 +108,15 @@ def _device(side: Side, wish: str, text: str, listed: DeviceSide, chosen: str, n
     is_right = wish == "none" if listed.in_use == "none" else runs or wish.lower().endswith(".wav")
     mark: Mark = "○" if wish != chosen else "●" if is_right else "◉"
     act = DevicesChosen(mic=wish) if side == "mic" else DevicesChosen(speaker=wish)
-    return Device(f"{side} {wish}", (Option(text, mark, act),), note=note, has_level=side == "mic" and mark == "●")
+    return Device(f"{side} {wish}", ((text, mark, act),), note=note, has_level=side == "mic" and mark == "●")
 
 
 def _switches(sound: SoundFacts, echo: str) -> tuple[Device, ...]:
     has_canceller = not echo or "aec" in echo.lower()
     words = ECHO_WORDS if has_canceller or sound.echo != "on" else ECHO_WORDS | {"on": "cannot be cancelled here"}
-    modes = tuple(Option(words[mode], "●" if mode == sound.echo else "○", EchoChosen(mode)) for mode in ECHO_MODES)
+    modes = tuple[Option, ...](
+        (words[mode], "●" if mode == sound.echo else "○", EchoChosen(mode)) for mode in ECHO_MODES
+    )
     return (
         Device("echo", modes, label="echo"),
         Device("noise", _on_off(sound.noise, NoiseChosen(True), NoiseChosen(False), "suppressed"), label="noise"),
@@ -133,12 +125,12 @@ def _switches(sound: SoundFacts, echo: str) -> tuple[Device, ...]:
 
 
 def _on_off(is_on: bool, on: UserAct, off: UserAct, word: str) -> tuple[Option, ...]:
-    return (Option(word, "●" if is_on else "○", on), Option("as it is", "○" if is_on else "●", off))
+    return ((word, "●" if is_on else "○", on), ("as it is", "○" if is_on else "●", off))
 
 
 METER = 12
 LABEL = 8
-MARKS = {"●": "success", "◉": "warning", "○": "quiet"}
+MARKS = {"●": "bold $success", "◉": "bold $warning", "○": "$quiet"}
 
 
 class DevicesScreen(Drawer):
@@ -171,43 +163,37 @@ class DevicesScreen(Drawer):
 
     def action_choose(self, step: int) -> None:
         """Use what the cursor is on; on a switch, the next (or the one before)."""
-        everything = (device for block in self._blocks for device in block.choices)
+        everything = (device for _, _, devices in self._blocks for device in devices)
         device = next((one for one in everything if one.key == self.listed.current), None)
         if device is not None and (len(device.options) > 1 or step > 0):
             self.post_message(UserDid(device.next(step)))
 
-    # painting
-    def choices(self, listed: PickList) -> list[Choice]:
-        made: list[Choice] = []
-        for block in self._blocks:
-            title = listed.row().own(block.title, "accent", bold=True).own(f"  {block.remark}", "quiet")
-            made.append(Choice("", [title]))
-            made += [Choice(one.key, [self._row(listed, one), *_wrapped(listed, one.note, 5)]) for one in block.choices]
-            made.append(Choice("", [listed.row()]))
-        found = self.talk.devices
-        made.append(Choice("", _wrapped(listed, " · ".join(part for part in (found.problem, found.hint) if part), 0)))
-        listed.start = next((one.key for one in self._blocks[0].choices if one.options[0].mark != "○"), "")
+    def choices(self) -> list[Choice]:
+        palette, found, made = palette_of(self.app), self.talk.devices, list[Choice]()
+        for title, remark, devices in self._blocks:
+            made.append(Choice("", styled(palette, (title, "bold $accent"), (f"  {remark}", "$quiet"))))
+            made += [Choice(one.key, self._prompt(one)) for one in devices]
+            made.append(Choice("", Content("")))
+        problem = " · ".join(part for part in (found.problem, found.hint) if part)
+        made.append(Choice("", styled(palette, (problem, "$warning"))))
+        self.listed.start = next((one.key for one in self._blocks[0][2] if one.options[0][1] != "○"), "")
         return made
 
-    def _row(self, listed: PickList, device: Device) -> Row:
-        row = listed.row().own(" ")
-        if device.label:
-            row.own(device.label.ljust(LABEL), "quiet")
-        of_several = len(device.options) > 1
-        for option in device.options:
-            is_on = option.mark != "○"
-            row.own(f"{option.mark} ", MARKS[option.mark], bold=is_on)
-            row.spoken(option.text, "foreground" if is_on or not of_several else "quiet", bold=is_on)
-            row.own("  " if of_several else "")
-        if not device.has_level:
-            return row.cut_to(listed.room)
-        level = self.talk.meters.input
-        filled = cells_of(level, METER)
-        part = row.part().own("━" * filled, "level-mid").own("╌" * (METER - filled), "rule")
-        part.own(decibels(level).rjust(8), "quiet").own(" ")
-        return row.cut_to(listed.room - part.cells - 1).end_with(part)
-
-
-def _wrapped(listed: PickList, text: str, indent: int) -> list[Row]:
-    lines = Content(text).wrap(max(10, listed.room - indent - 1)) if text else []
-    return [listed.row().own(" " * indent).spoken(line.plain, "warning") for line in lines]
+    def _prompt(self, device: Device) -> Content:
+        palette, room = palette_of(self.app), self.listed.room
+        words: list[tuple[str, str]] = [(device.label.ljust(LABEL) if device.label else "", "$quiet")]
+        for text, mark, _ in device.options:
+            is_on = mark != "○"
+            shade = "bold" if is_on else "$quiet" if device.label else ""
+            words += [(f"{mark} ", MARKS[mark]), (text, shade), ("  " if device.label else "", "")]
+        row = styled(palette, " ", *words)
+        if device.has_level:
+            level = self.talk.meters.input
+            filled = cells_of(level, METER)
+            meter = [("━" * filled, "$level-mid"), ("╌" * (METER - filled), "$rule")]
+            part = styled(palette, *meter, (f"{decibels(level):>8} ", "$quiet"))
+            space = room - part.cell_length - 1
+            row = cut(palette, row, space).truncate(space, pad=True) + " " + part
+        note = Content.styled(clean(device.note), "$warning")
+        below = hanging(Content(" " * 5), note, room) if note else None
+        return Content("\n").join(part for part in (cut(palette, row, room), below) if part)

@@ -127,7 +127,7 @@ class Drawer(Overlay):
     """What the title says of keys before the one that closes."""
     slices: ClassVar[tuple[str, ...]]
 
-    def choices(self, listed: PickList) -> Sequence[Choice]:
+    def choices(self) -> Sequence[Choice]:
         """The rows as they are now."""
         raise NotImplementedError
 

@@ -9,8 +9,7 @@ silence     ━━●╌╌╌╌╌╌╌╌╌╌╌╌ 200 ms  was 500 ms
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import ClassVar, Literal
 
@@ -18,18 +17,19 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.style import Style
 from textual.widgets import Input
 
 from voicechat.core.user_events import SettingChosen, SettingUndone, SettingValue
 from voicechat.engine.link import Meters, SessionShown
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Row, decibels, keys_of_app
+from voicechat.ui.paint import Palette, cut, decibels, hanging, keys_of_app, palette_of, styled
 from voicechat.ui.sanitise import clean
 from voicechat.ui.screens.overlays import Drawer
 from voicechat.ui.settings_rows import TRANSCRIPTION, Act, Facts, Look, Setting, groups
 from voicechat.ui.widgets.composer import BREAK, LONGEST, MessageField
 from voicechat.ui.widgets.deck import cells_of
-from voicechat.ui.widgets.pane import CURSOR, Choice, PickList
+from voicechat.ui.widgets.pane import Choice, PickList
 
 LABEL = 13
 """Column where values begin."""
@@ -48,162 +48,139 @@ UNHEARD = 1.0
 """Seconds a value moved here is shown although the engine has not said a word about it."""
 
 
-@dataclass(slots=True)
-class Painter:
-    """The rows of one setting. `spans`: what the mouse is on, as (first column, column after the last, option)."""
+def prompt(palette: Palette, room: int, setting: Setting) -> Content:
+    """The row of a setting. What the mouse can choose in it has the number of its option as `choose`."""
+    if setting.why:
+        value = Content.styled(clean(setting.why, one_line=True), "$quiet")
+    elif setting.slides:
+        value = _slider(palette, slide_of(room), setting)
+    else:
+        value = (_words if setting.options else _text)(palette, room - LABEL, setting)
+    return cut(palette, styled(palette, (setting.label.ljust(LABEL), "$quiet"), value), room)
 
-    row: Callable[[], Row]
-    spans: list[tuple[int, int, int]]
 
-    @property
-    def slide(self) -> int:
-        """Columns of a slider."""
-        return max(8, self.row().width - LABEL - VALUE - WAS - 1)
+def slide_of(room: int) -> int:
+    """Columns of a slider."""
+    return max(8, room - LABEL - VALUE - WAS - 1)
 
-    def value(self, setting: Setting) -> Row:
-        row = self.row().own(setting.label, "quiet").to(LABEL)
-        if setting.why:
-            return row.spoken(setting.why, "quiet").cut_to(row.width)
-        if setting.slides:
-            return self._slider(row, setting)
-        return self._words(row, setting) if setting.options else self._text(row, setting)
 
-    def _slider(self, row: Row, setting: Setting) -> Row:
-        """`━━━●╌╌╌ 200 ms  was 500 ms`."""
-        last = max(1, len(setting.options) - 1)
-        at = round(setting.chosen / last * (self.slide - 1))
-        row.own("━" * at, "assistant").own("●", "assistant", bold=True).own("╌" * (self.slide - 1 - at), "rule")
-        row.own(" ").own(setting.text.ljust(VALUE - 1), bold=True)
-        if setting.was:
-            row.spoken(f"was {setting.was}", "warning")
-        return row.cut_to(row.width)
+def _slider(palette: Palette, width: int, setting: Setting) -> Content:
+    """`━━━●╌╌╌ 200 ms  was 500 ms`."""
+    last = max(1, len(setting.options) - 1)
+    at = round(setting.chosen / last * (width - 1))
+    cells = styled(palette, ("━" * at, "$assistant"), ("●", "bold $assistant"), ("╌" * (width - 1 - at), "$rule"))
+    for column in range(width):
+        cells = cells.stylize(_choose(round(column / (width - 1) * last)), column, column + 1)
+    return styled(palette, cells, " ", (setting.text.ljust(VALUE - 1), "bold"), _was(palette, setting))
 
-    def _words(self, row: Row, setting: Setting) -> Row:
-        """`● marin  ○ cedar  8 more · fixed once heard`: in order where all fit, else from the chosen one on."""
-        tail = row.part()
-        if setting.was:
-            tail.spoken(f"was {setting.was}", "warning")
-        how = "Enter types" if setting.edits is not None and not (tail.cells or setting.note) else ""
-        note = setting.note or how
-        tail.own("  " if tail.cells and note else "").own(note, "quiet")
-        shown = self._fitting(setting, row.width - LABEL - tail.cells - 2)
-        for at in shown:
-            begin, is_on = row.cells, at == setting.chosen
-            row.own("● " if is_on else "○ ", "success" if is_on else "quiet", bold=is_on)
-            row.spoken(setting.options[at].text, "foreground" if is_on else "quiet", bold=is_on)
-            self.spans.append((begin, row.cells, at))
-            row.own("  ")
-        if len(shown) < len(setting.options):
-            row.own(f"{len(setting.options) - len(shown)} more  ", "quiet")
-        return row.join(tail).cut_to(row.width)
 
-    def _fitting(self, setting: Setting, room: int) -> list[int]:
-        widths = [self.row().part().spoken(one.text).cells + 4 for one in setting.options]
-        everything = list(range(len(widths)))
-        if sum(widths) <= room:
-            return everything
-        start = max(0, setting.chosen)
-        room -= len("99 more  ")
-        shown: list[int] = []
-        for at in everything[start:] + everything[:start]:
-            if shown and sum(widths[one] for one in shown) + widths[at] > room:
+def _choose(at: int) -> Style:
+    return Style.from_meta({"choose": at})
+
+
+def _was(palette: Palette, setting: Setting) -> Content:
+    return Content.styled(f"was {clean(setting.was, one_line=True)}" if setting.was else "", "$warning")
+
+
+def _words(palette: Palette, room: int, setting: Setting) -> Content:
+    """`● marin  ○ cedar  8 more · fixed once heard`: in order where all fit, else from the chosen one on."""
+    was = _was(palette, setting)
+    how = "Enter types" if setting.edits is not None and not (was or setting.note) else ""
+    note = setting.note or how
+    tail = styled(palette, was, ("  " if was and note else "", ""), (note, "$quiet"))
+    options = [_option(palette, setting, at) for at in range(len(setting.options))]
+    shown, room = options, room - tail.cell_length - 2
+    if sum(option.cell_length for option in options) > room:
+        start, shown, left = max(0, setting.chosen), [], room - len("99 more  ")
+        for option in options[start:] + options[:start]:
+            left -= option.cell_length
+            if shown and left < 0:
                 break
-            shown.append(at)
-        return shown
+            shown.append(option)
+    more = len(options) - len(shown)
+    return styled(palette, *shown, (f"{more} more  " if more else "", "$quiet"), tail)
 
-    def _text(self, row: Row, setting: Setting) -> Row:
-        tail = row.part()
-        if setting.was:
-            tail.spoken(f"was {setting.was}  ", "warning")
-        tail.own("Enter edits " if setting.edits is not None else "Enter chooses ", "quiet")
-        text = row.part()
-        if setting.text:
-            text.spoken(setting.text, bold=setting.door is not None)
-        else:
-            text.own(setting.note, "quiet")
-        return row.join(text.cut_to(row.width - LABEL - tail.cells - 2)).end_with(tail)
 
-    def level(self, meters: Meters, label: str) -> list[Row]:
-        """What you are heard at now, and from which level on the server reacted so far."""
-        row, slide = self.row().own(label, "quiet").to(LABEL), self.slide
-        filled = cells_of(meters.input, slide)
-        mark = -1 if meters.threshold is None else min(slide - 1, cells_of(meters.threshold, slide))
-        for at in range(slide):
-            if at == mark:
-                row.own("│", "threshold", bold=True)
-            elif at < filled:
-                row.own("━", "level-low" if at < mark else "level-mid")
-            else:
-                row.own("╌", "rule")
-        row.own(" ").own(decibels(meters.input), "foreground", bold=True)
-        if mark < 0:
-            return [row.cut_to(row.width)]
-        below = self.row().to(LABEL + mark).own("╵", "threshold")
-        below.own(f" reacts from ≈ {decibels(meters.threshold)}", "quiet")
-        return [row.cut_to(row.width), below.cut_to(row.width)]
+def _option(palette: Palette, setting: Setting, at: int) -> Content:
+    text = clean(setting.options[at].text, one_line=True)
+    if at == setting.chosen:
+        option = styled(palette, ("● ", "bold $success"), Content.styled(text, "bold"))
+    else:
+        option = styled(palette, ("○ ", "$quiet"), Content.styled(text, "$quiet"))
+    return option.stylize(_choose(at)) + "  "
 
-    def standing(self, setting: Setting, *, is_touched: bool) -> list[Row]:
-        """What became of a choice."""
-        glyph, color, said = STANDINGS.get(setting.standing, ("", "", ""))
-        if not glyph:
-            if not is_touched or not setting.was:
-                return []
-            glyph, color, said = "●", "success", "in effect · u undoes"
-        if setting.standing == "refused" and setting.reason.startswith(UNANSWERED):
-            glyph, color, said = "▲", "warning", "not confirmed: "
-        made = []
-        for at, part in enumerate(Content(f"{said}{setting.reason}").wrap(max(10, self.row().width - LABEL - 3))):
-            row = self.row().to(LABEL).own(f"{glyph} " if at == 0 else "  ", color, bold=True)
-            is_refused = setting.standing == "refused"
-            made.append(row.spoken(part.plain, color) if is_refused else row.own(part.plain, "quiet"))
-        return made
+
+def _text(palette: Palette, room: int, setting: Setting) -> Content:
+    tail = styled(palette, _was(palette, setting), "  " if setting.was else "")
+    tail += styled(palette, ("Enter edits " if setting.edits is not None else "Enter chooses ", "$quiet"))
+    space = max(0, room - tail.cell_length - 2)
+    text = Content.styled(clean(setting.text, one_line=True), "bold" if setting.door is not None else "")
+    shown = cut(palette, text if setting.text else styled(palette, (setting.note, "$quiet")), space)
+    return shown.pad_right(max(0, room - tail.cell_length - shown.cell_length)) + tail
+
+
+def level(palette: Palette, room: int, meters: Meters, label: str) -> Content:
+    """What you are heard at now, and from which level on the server reacted so far."""
+    slide = slide_of(room)
+    filled = cells_of(meters.input, slide)
+    mark = slide if meters.threshold is None else min(slide - 1, cells_of(meters.threshold, slide))
+    cells = [
+        ("━", "$level-low" if at < mark else "$level-mid") if at < filled else ("╌", "$rule") for at in range(slide)
+    ]
+    cells[mark : mark + 1] = [("│", "bold $threshold")] * (mark < slide)
+    row = styled(palette, (label.ljust(LABEL), "$quiet"), *cells, " ", (decibels(meters.input), "bold"))
+    if mark == slide:
+        return cut(palette, row, room)
+    below = ((f"{'╵':>{LABEL + mark + 1}}", "$threshold"), (f" reacts from ≈ {decibels(meters.threshold)}", "$quiet"))
+    return Content("\n").join((cut(palette, row, room), cut(palette, styled(palette, *below), room)))
+
+
+def standing(palette: Palette, room: int, setting: Setting, *, is_touched: bool) -> Content:
+    """What became of a choice; empty where nothing did."""
+    glyph, color, said = STANDINGS.get(setting.standing, ("", "", ""))
+    if not glyph:
+        if not is_touched or not setting.was:
+            return Content("")
+        glyph, color, said = "●", "success", "in effect · u undoes"
+    is_refused = setting.standing == "refused"
+    if is_refused and setting.reason.startswith(UNANSWERED):
+        glyph, color, said = "▲", "warning", "not confirmed: "
+    shade = f"${color}" if is_refused else "$quiet"
+    first = styled(palette, " " * LABEL, (f"{glyph} ", f"bold ${color}"))
+    reason = Content.styled(clean(setting.reason, one_line=True), shade)
+    return hanging(first, styled(palette, (said, shade), reason), room)
 
 
 class SettingsList(PickList):
     """The mouse chooses the word it is on, and drags sliders."""
 
-    _dragged = ""
-
-    @property
-    def _screen(self) -> SettingsScreen:
-        assert isinstance(self.screen, SettingsScreen)
-        return self.screen
+    _is_pressed = False
 
     async def _on_click(self, event: events.Click) -> None:
-        event.prevent_default()  # the press has done it
+        if "choose" in event.style.meta:
+            event.prevent_default()  # the press has done it
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         place = event.style.meta.get("option")
-        if place is None or self.get_option_at_index(place).disabled:
-            return
-        self.highlighted = place
-        setting, x = self._screen.current, event.x - len(CURSOR)
-        if setting.slides and setting.is_open:
-            self._dragged = setting.key
+        if place is not None and not self.get_option_at_index(place).disabled and "choose" in event.style.meta:
+            self.highlighted, self._is_pressed = place, True
             self.capture_mouse()
-            self._drag(x)
-            return
-        at = next((at for begin, end, at in self._screen.spans.get(setting.key, ()) if begin <= x < end), None)
-        if at is not None and setting.is_open:
-            self._screen.do(setting, setting.options[at].act)
-        elif setting.door is not None or setting.edits is not None:
-            self.action_select()
+            self._choose(event)
 
-    def _on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragged:
-            self._drag(event.x - len(CURSOR))
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._is_pressed:
+            self._choose(event)
 
     def on_mouse_up(self) -> None:
-        if self._dragged:
-            self._dragged = ""
+        if self._is_pressed:
+            self._is_pressed = False
             self.release_mouse()
 
-    def _drag(self, x: int) -> None:
-        setting = self._screen.current
-        share = min(1.0, max(0.0, (x - LABEL) / max(1, self._screen.painter().slide - 1)))
-        at = round(share * (len(setting.options) - 1))
-        if at != setting.chosen:
-            self._screen.do(setting, setting.options[at].act)
+    def _choose(self, event: events.MouseEvent) -> None:
+        meta = event.style.meta
+        if "choose" in meta and meta.get("option") == self.highlighted:
+            assert isinstance(self.screen, SettingsScreen)
+            self.screen.choose(meta["choose"])
 
 
 class SettingsScreen(Drawer):
@@ -219,8 +196,6 @@ class SettingsScreen(Drawer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spans: dict[str, list[tuple[int, int, int]]] = {}
-        """Where the words of a setting stand in its row."""
         self._moved: dict[str, tuple[SettingValue, float]] = {}
         self._touched = ""
         self._edited: Setting | None = None
@@ -267,21 +242,17 @@ class SettingsScreen(Drawer):
         settings = [setting for group in groups(self.facts) for setting in group.settings]
         return next((setting for setting in settings if setting.key == self.listed.current), settings[0])
 
-    def painter(self) -> Painter:
-        return Painter(self.listed.row, [])
-
-    def choices(self, listed: PickList) -> list[Choice]:
-        made: list[Choice] = []
+    def choices(self) -> list[Choice]:
+        palette, room, made = palette_of(self.app), self.listed.room, list[Choice]()
         for group in groups(self.facts):
-            made.append(Choice("", [listed.row().own(group.title, "accent", bold=True)]))
+            made.append(Choice("", styled(palette, (group.title, "bold $accent"))))
             for setting in group.settings:
-                painter = self.painter()
                 if setting.key == "level":
-                    made.append(Choice("", painter.level(self.talk.meters, setting.label)))
+                    made.append(Choice("", level(palette, room, self.talk.meters, setting.label)))
                     continue
-                rows = [painter.value(setting), *painter.standing(setting, is_touched=setting.key == self._touched)]
-                made.append(Choice(setting.key, rows))
-                self.spans[setting.key] = painter.spans
+                below = standing(palette, room, setting, is_touched=setting.key == self._touched)
+                row = prompt(palette, room, setting)
+                made.append(Choice(setting.key, row + "\n" + below if below else row))
         return made
 
     # the keyboard
@@ -297,6 +268,12 @@ class SettingsScreen(Drawer):
             self._edit(setting, setting.edits)
         elif not setting.slides:
             self.action_change(1)
+
+    def choose(self, at: int) -> None:
+        """The mouse is on an option of the setting under the cursor."""
+        setting = self.current
+        if setting.is_open and at != setting.chosen:
+            self.do(setting, setting.options[at].act)
 
     def action_undo(self) -> None:
         self._moved.clear()

@@ -346,7 +346,7 @@ class TalkScreen(Screen[None], Backdrop):
             if self.developer.is_shown:
                 self.developer.show(False)
             self.add_class("-numbers")
-            self.numbers_view.focus()
+            self.numbers_view.table.focus()
             self.refresh_place()
         return True
 

@@ -4,154 +4,96 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.coordinate import Coordinate
 from textual.events import Hide, Show
 from textual.reactive import reactive
 from textual.timer import Timer
+from textual.widgets import DataTable, Static
 
 from voicechat.core.view import ConnectionView
 from voicechat.engine.link import Meters, Numbers
 from voicechat.insight.metrics.ledger import Figures, RateLimit, as_csv
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
-from voicechat.ui.paint import Painted, Palette, Row, clock
+from voicechat.ui.paint import Palette, clock, palette_of, styled
+from voicechat.ui.widgets.glance import (
+    EDGES,
+    OVER_SCALE,
+    STEPS,
+    UNKNOWN,
+    Piece,
+    bars,
+    flowed,
+    gauge,
+    latency_color,
+    limit_piece,
+    milliseconds,
+    named,
+    share,
+)
+from voicechat.ui.widgets.pane import PaneTitle
 from voicechat.ui.wording import dollars, grouped, is_free, limit_words
 
-STEPS = (
-    ("end of speech", "━", "you"),
-    ("answer created", "═", "assistant"),
-    ("first words", "╌", "accent"),
-    ("first sound", "─", "foreground"),
-)
-"""What the wait is made of, each with a line of its own, so that it reads without colours."""
 SHORT = {"end of speech": "end of speech", "answer created": "created", "first words": "words", "first sound": "sound"}
-"""The same names where there is little room."""
-GOOD, FAIR = 0.6, 1.0
-"""Answers up to here are good, up to here fair; beyond it they count as late."""
-EDGES = (1.2, 0.9, 0.6, 0.3)
-"""Upper edges of the rows of bars, seconds."""
-OVER_SCALE = "▲"
-"""Ends a bar that is longer than the chart is high."""
+"""The names of the steps where there is little room."""
 BARS = 30
-LEAST_TURNS = 5
-"""Turns that are worth more than the bars."""
-MOST_TURNS = 12
-UNKNOWN = "—"
 LABEL = 13
 FULL_TABLE = 96
 """Columns from which the table has room for the transcript's time and a long bar."""
-
-
-@dataclass(frozen=True, slots=True)
-class NumbersShown:
-    """Everything the view paints from. `now` is session time.
-
-    The numbers as rows: the table of turns, the bars, and the lines about line, tokens, money, limits and session.
-
-    Pure painting: figures in, rows out. Unknown is `—`, never 0.
-    """
-
-    figures: Figures
-    meters: Meters
-    connection: ConnectionView
-    now: float = 0.0
-
-
-def latency_color(seconds: float) -> str:
-    return "success" if seconds <= GOOD else "foreground" if seconds <= FAIR else "warning"
-
-
-def milliseconds(seconds: float | None) -> str:
-    """`1 310 ms`, or the sign for unknown."""
-    return UNKNOWN if seconds is None else f"{grouped(round(seconds * 1000))} ms"
-
-
-def rows_of(shown: NumbersShown, palette: Palette, width: int, height: int) -> list[Row]:
-    """As many turns as there is room for; the bars go first when there is not."""
-    if not shown.figures.turns:
-        return [Row(palette, width), Row(palette, width).own("  numbers start with the first answer", "quiet")]
-    below = _summary(shown, palette, width)
-    lines = [Row(palette, width), *_lines(shown, palette, width)]
-    bars = _bars(shown.figures.turns, palette, width)
-    room = height - len(below) - len(lines) - 1
-    if room - len(bars) >= min(LEAST_TURNS, len(shown.figures.turns)):
-        room -= len(bars)
-        below = [*below, *bars]
-    turns = shown.figures.turns[-max(1, min(room, MOST_TURNS)) :]
-    return [*_table(shown, turns, palette, width), *below, *lines]
-
-
-def turns_told(figures: Figures) -> str:
-    count = figures.turns[-1].number if figures.turns else 0
-    return f"{count} turn{'' if count == 1 else 's'}" if count else ""
+EVERY = 0.5
+"""Seconds between two paints of what runs by itself: the turn you speak, a limit that fills up."""
+KEPT_TURNS = 5_000
+"""Turns kept for the file."""
 
 
 # the table
-def _table(shown: NumbersShown, turns: Sequence[TurnNumbers], palette: Palette, width: int) -> list[Row]:
-    is_full = width >= FULL_TABLE
-    bar = 27 if is_full else 15
-    head = Row(palette, width).own("  turn  you", "quiet").to(17).own("until first sound", "quiet").to(25 + bar + 1)
-    head.own("silent in " if is_full else "silent   ", "quiet")
-    if is_full:
-        head.own("your words ", "quiet")
-    head.own("in/cached/out".ljust(16), "quiet").own("cost", "quiet")
-    longest = max([EDGES[0], *(turn.total or 0.0 for turn in turns)])
-    costs = dict(zip(shown.figures.turns, shown.figures.costs, strict=True))
-    rows = [head]
-    for turn in turns:
-        row = _turn(shown, turn, palette, width, bar, longest)
-        row.to(25 + bar + 1)
-        cut = f"╳ {round(turn.silent_in * 1000)} ms" if turn.silent_in is not None else "╳" if turn.cut_by else ""
-        row.own(cut.ljust(10 if is_full else 9), "mic-live")
-        if is_full:
-            row.own(f"{milliseconds(turn.transcript_in) if turn.began_at is not None else ''}".ljust(11), "quiet")
-        used, cost = turn.usage, costs.get(turn)
-        told = UNKNOWN if used is None else f"{used.input.total}/{used.cached.total}/{used.output.total}"
-        row.own(told.ljust(16))
-        if cost is None:
-            row.own(UNKNOWN)
-        else:
-            row.own(("≈" if cost.is_estimate else "") + (f"{cost.usd:.3f}" if cost.usd else "free"))
-        rows.append(row)
-    return rows
-
-
-def _turn(shown: NumbersShown, turn: TurnNumbers, palette: Palette, width: int, bar: int, longest: float) -> Row:
-    row = Row(palette, width).own(f"{turn.number:5}  ")
-    is_last = turn is shown.figures.turns[-1]
-    is_speaking = is_last and turn.began_at is not None and turn.ended_at is None and turn.created_at is None
+def cells_of(turn: TurnNumbers, cost: Cost | None, now: float, bar: int, longest: float) -> list[list[tuple[str, str]]]:
+    """The cells of a row, each as words with their styles; `bar` columns are worth `longest` seconds."""
+    is_speaking = turn.began_at is not None and turn.ended_at is None and turn.created_at is None
     spoken = turn.spoken
     if is_speaking and turn.began_at is not None:
-        spoken = max(0.0, shown.now - turn.began_at)
-    row.own(UNKNOWN if spoken is None else f"{spoken:.1f} s").to(14)
+        spoken = max(0.0, now - turn.began_at)
     if turn.total is None:
-        return row.to(17).own(_without_total(turn, is_speaking=is_speaking, is_last=is_last), "quiet")
-    color = latency_color(turn.total)
-    row.own("▲ " if color == "warning" else "  ", color).own(f"{round(turn.total * 1000):5} ms ", color, bold=True)
-    for cells, glyph, tint in bar_of(turn, bar / longest):
-        row.own(glyph * cells, tint)
-    return row
+        wait = [(_without_total(turn, is_speaking=is_speaking), "$quiet")]
+    else:
+        color = latency_color(turn.total)
+        wait = [("▲ " if color == "$warning" else "  ", color), (f"{turn.total * 1000:5.0f} ms ", f"bold {color}")]
+        wait += [(glyph * cells, tint) for cells, glyph, tint in bar_of(turn, bar / longest)]
+    silent = f"╳ {turn.silent_in * 1000:.0f} ms" if turn.silent_in is not None else "╳" if turn.cut_by else ""
+    used, price = turn.usage, UNKNOWN
+    if cost is not None:
+        price = ("≈" if cost.is_estimate else "") + (f"{cost.usd:.3f}" if cost.usd else "free")
+    return [
+        [(f"{turn.number:4}", "")],
+        [(UNKNOWN if spoken is None else f"{spoken:.1f} s", "")],
+        wait,
+        [(silent, "$mic-live")],
+        [(milliseconds(turn.transcript_in) if turn.began_at is not None else "", "$quiet")],
+        [(UNKNOWN if used is None else f"{used.input.total}/{used.cached.total}/{used.output.total}", "")],
+        [(price, "")],
+    ]
 
 
-def _without_total(turn: TurnNumbers, *, is_speaking: bool, is_last: bool) -> str:
+def _without_total(turn: TurnNumbers, *, is_speaking: bool) -> str:
     if is_speaking:
         return "you are speaking"
     if turn.began_at is None:
         return "not asked by voice"
-    if turn.status and turn.status != "completed":
-        return turn.status
-    return "no sound yet" if is_last and not turn.status else "no sound"
+    return turn.status if turn.status and turn.status != "completed" else "no sound" if turn.status else "no sound yet"
 
 
 def bar_of(turn: TurnNumbers, cells_a_second: float) -> list[tuple[int, str, str]]:
-    """(cells, glyph, colour) of each part. A mark that is missing joins its part to the next one that is there."""
+    """(cells, glyph, style) of each part. A mark that is missing joins its part to the next one that is there."""
     began, total = turn.ended_at, turn.total
     if began is None or total is None:
         return []
@@ -165,22 +107,19 @@ def bar_of(turn: TurnNumbers, cells_a_second: float) -> list[tuple[int, str, str
     return [(b - a, glyph, color) for (a, b), (_, glyph, color) in zip(pairwise(places), edges[1:], strict=True)]
 
 
-def _summary(shown: NumbersShown, palette: Palette, width: int) -> list[Row]:
-    found = shown.figures.percentiles
-    row = Row(palette, width).to(8)
+# below the table
+def sums(figures: Figures, palette: Palette, width: int) -> Content:
+    found = figures.percentiles
+    row: list[tuple[str, str]] = [(" " * 8, "")]
     for name, value in (("p50", found.p50), ("p95", found.p95), ("best", found.best)):
-        row.own(f"{name} ", "quiet")
-        color = latency_color(value) if value is not None else "quiet"
-        row.own(milliseconds(value), "foreground" if name == "best" else color, bold=name != "best").own("   ")
-    row.own("cut→silence p95 ", "quiet").own(milliseconds(found.silent_p95))
-    where = Row(palette, width).to(8)
-    if width >= 110:
-        where.own("where it goes  ", "quiet")
-    for (name, glyph, color), value in zip(STEPS, typical_steps(shown.figures.turns), strict=True):
+        color = "" if name == "best" else "$quiet" if value is None else f"bold {latency_color(value)}"
+        row += [(f"{name} ", "$quiet"), (milliseconds(value), color), ("   ", "")]
+    row += named("cut→silence p95", milliseconds(found.silent_p95))
+    where: list[tuple[str, str]] = [(" " * 8, ""), ("where it goes  " if width >= 110 else "", "$quiet")]
+    for (name, glyph, color), value in zip(STEPS, typical_steps(figures.turns), strict=True):
         told = UNKNOWN if value is None else f"{round(value * 1000)}"
-        said = f"{name}" if width >= FULL_TABLE else SHORT[name]
-        where.own(glyph * 2 + " ", color).own(f"{said} {told}   ")
-    return [row, where.own("ms", "quiet")]
+        where += [(glyph * 2 + " ", color), (f"{name if width >= FULL_TABLE else SHORT[name]} {told}   ", "")]
+    return styled(palette, *row) + "\n" + styled(palette, *where, ("ms", "$quiet"))
 
 
 def typical_steps(turns: Sequence[TurnNumbers]) -> tuple[float | None, ...]:
@@ -190,176 +129,97 @@ def typical_steps(turns: Sequence[TurnNumbers]) -> tuple[float | None, ...]:
     return tuple(median(values) if values else None for values in known)
 
 
-def _bars(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> list[Row]:
+def chart(turns: Sequence[TurnNumbers], palette: Palette, width: int) -> Content:
     times = [turn.total for turn in turns if turn.total is not None][-min(BARS, (width - 12) // 3) :]
     if not times:
-        return []
-    rows = [Row(palette, width)]
-    for edge in EDGES:
-        row = Row(palette, width).to(3).own(f"{edge:.1f} s ", "quiet").to(9)
-        for latency in times:
-            row.spoken(bar_cell(edge, latency, palette) * 2, latency_color(latency)).own(" ")
-        rows.append(row)
+        return Content("")
     count = "one bar an answer" if len(times) == 1 else f"the last {len(times)} answers, newest at the right"
     if max(times) > EDGES[0]:
-        count += f"; {palette.glyphs(OVER_SCALE)} longer than {EDGES[0]:g} s"
-    return [*rows, Row(palette, width).to(9).own(count, "quiet")]
+        count += f"; {OVER_SCALE} longer than {EDGES[0]:g} s"
+    return Content("\n").join((bars(palette, times, 2), styled(palette, (f"{' ' * 7}{count}", "$quiet"))))
 
 
-def bar_cell(edge: float, time: float, palette: Palette) -> str:
-    """One character of a bar in the row below `edge`; a bar that would be higher than the chart ends in a mark."""
-    if edge == EDGES[0] and time > edge:
-        return palette.glyphs(OVER_SCALE)
-    return palette.levels[max(0, min(8, round((time - edge + 0.3) / 0.3 * 8)))]
+def facts(figures: Figures, own: Meters, line: ConnectionView, now: float) -> Iterable[tuple[str, Iterable[Piece]]]:
+    """Names of the lines with what they tell. Unknown is `—`, never 0."""
+    is_web, used = line.transport == "WebRTC", figures.usage
+    told = [named("rtt", milliseconds(own.rtt)), named("jitter", milliseconds(own.jitter))]
+    told += [named("loss", share(own.loss)), named("buffer", milliseconds(own.buffer) if is_web else "n/a")]
+    told += [named("concealed", share(own.concealed)), ((own.codec.replace("opus", "Opus 48k") or UNKNOWN, ""),)]
+    if own.kbit_in is not None and own.kbit_out is not None:
+        told.append(((f"{own.kbit_in:.0f} in {own.kbit_out:.0f} out kbit/s", ""),))
+    yield "line", told
+    cached = used.cached.total / used.input.total if used.input.total else 0.0
+    for name, tokens, rest in (
+        ("in", used.input, named("cached", f"{cached * 100:.0f} %", f"bold {'$success' if cached >= 0.5 else ''}")),
+        ("out", used.output, named("unheard but paid", f"{grouped(figures.unheard_tokens)} tok", _warns(figures))),
+    ):
+        sides = [named("audio", f"{grouped(tokens.audio)} tok"), named("text", f"{grouped(tokens.text)} tok"), rest]
+        sides += [named("dropped", f"{own.overruns}")] if name == "in" else []
+        yield name, sides if used.total else [((UNKNOWN, ""),)]
+    yield "money", _money(figures)
+    if figures.side.requests:  # what translating lines used: in none of the sums of the talk
+        side = figures.side
+        amount = f"{grouped(side.usage.input.total)} in {grouped(side.usage.output.total)} out tok"
+        cost = "" if side.cost is None else "free" if not side.cost.usd else dollars(side.cost.usd)
+        requests = f"{grouped(side.requests)} request{'' if side.requests == 1 else 's'}"
+        yield "translated", [((word, ""),) for word in (amount, requests, cost, side.model) if word]
+    for limit in figures.limits:
+        yield "limits", _limit(limit, now)
+    if not figures.limits:
+        yield "limits", [((UNKNOWN, ""),)]
+    yield "session", _session(line)
 
 
-# the lines
-def _lines(shown: NumbersShown, palette: Palette, width: int) -> list[Row]:
-    made = [_line(shown, palette, width), _in(shown, palette, width), _out(shown, palette, width)]
-    made.append(_money(shown, palette, width))
-    if shown.figures.side.requests:
-        made.append(_side(shown, palette, width))
-    made += [_limit(limit, shown.now, palette, width) for limit in shown.figures.limits] or [
-        _titled(palette, width, "limits").own(UNKNOWN)
-    ]
-    return [*made, _session(shown.connection, palette, width)]
+def _warns(figures: Figures) -> str:
+    return "bold $warning" if figures.unheard_tokens else ""
 
 
-def _titled(palette: Palette, width: int, name: str) -> Row:
-    return Row(palette, width).own(f"  {name}", "quiet").to(LABEL)
-
-
-def _facts(row: Row, facts: Sequence[tuple[str, str]]) -> Row:
-    """Name and value, as many as there is room for, each whole."""
-    for name, value in facts:
-        part = row.part().own(f"{name} " if name else "", "quiet").own(f"{value}")
-        if row.cells + part.cells > row.width:
-            break
-        row.join(part).own("   ")
-    return row
-
-
-def _line(shown: NumbersShown, palette: Palette, width: int) -> Row:
-    own, is_web = shown.meters, shown.connection.transport == "WebRTC"
-    buffer = milliseconds(own.buffer) if is_web else "n/a"
-    rates = "" if own.kbit_in is None or own.kbit_out is None else f"{own.kbit_in:.0f} in {own.kbit_out:.0f} out kbit/s"
-    codec = {"opus": "Opus 48k"}.get(own.codec, own.codec)
-    return _facts(
-        _titled(palette, width, "line"),
-        [
-            ("rtt", milliseconds(own.rtt)),
-            ("jitter", milliseconds(own.jitter)),
-            ("loss", _share(own.loss)),
-            ("buffer", buffer),
-            ("concealed", _share(own.concealed)),
-            ("", codec or UNKNOWN),
-            *([("", rates)] if rates else []),
-        ],
-    )
-
-
-def _share(share: float | None) -> str:
-    return UNKNOWN if share is None else f"{share * 100:.1f} %"
-
-
-def _in(shown: NumbersShown, palette: Palette, width: int) -> Row:
-    usage = shown.figures.usage
-    row = _titled(palette, width, "in")
-    if not usage.total:
-        return row.own(UNKNOWN)
-    _facts(row, [("audio", f"{grouped(usage.input.audio)} tok"), ("text", f"{grouped(usage.input.text)} tok")])
-    share = usage.cached.total / usage.input.total if usage.input.total else 0.0
-    row.own("cached ", "quiet").own(f"{share * 100:.0f} %", "success" if share >= 0.5 else "foreground", bold=True)
-    return _facts(row.own("   "), [("dropped", f"{shown.meters.overruns}")])
-
-
-def _out(shown: NumbersShown, palette: Palette, width: int) -> Row:
-    usage, unheard = shown.figures.usage, shown.figures.unheard_tokens
-    row = _titled(palette, width, "out")
-    if not usage.total:
-        return row.own(UNKNOWN)
-    _facts(row, [("audio", f"{grouped(usage.output.audio)} tok"), ("text", f"{grouped(usage.output.text)} tok")])
-    color = "warning" if unheard else "foreground"
-    return row.own("unheard but paid ", "quiet").own(f"{grouped(unheard)} tok", color, bold=bool(unheard))
-
-
-def _money(shown: NumbersShown, palette: Palette, width: int) -> Row:
-    money, row = shown.figures.money, _titled(palette, width, "money")
+def _money(figures: Figures) -> Iterable[Piece]:
+    money = figures.money
     if money.cost is None:
         why = "this model has no price: [prices] in the configuration gives it one"
-        row.own(why if shown.figures.usage.total else UNKNOWN, "quiet")
-    elif is_free(shown.figures):
-        row.own("free", "success").own("   this model costs nothing", "quiet")
+        yield ((why if figures.usage.total else UNKNOWN, "$quiet"),)
+    elif is_free(figures):
+        yield (("free", "$success"), ("   this model costs nothing", "$quiet"))
     else:
-        spent = ("≈ " if money.cost.is_estimate else "") + dollars(money.cost.usd)
-        row.own("session ", "quiet").own(spent, bold=True).own("   ")
-        minute = UNKNOWN if money.per_minute is None else f"${money.per_minute:.3f}"
-        _facts(row, [("per min", minute)])
+        yield named("session", ("≈ " if money.cost.is_estimate else "") + dollars(money.cost.usd), "bold")
+        yield named("per min", UNKNOWN if money.per_minute is None else f"${money.per_minute:.3f}")
     if money.budget is not None:
-        what = f"{dollars(money.budget)}, {'stops there' if money.stops else 'warns only'}"
-        color = "warning" if money.state in ("near", "spent") else "foreground"
         sign = {"near": "▲ ", "spent": "▲ spent: "}.get(money.state, "")
-        row.own("budget ", "quiet").own(f"{sign}{what}", color).own("   ")
-    if money.cost is None or is_free(shown.figures):
-        return row
-    return _facts(row, [("prices", "your own" if money.is_own else money.prices_of)])
+        what = f"{sign}{dollars(money.budget)}, {'stops there' if money.stops else 'warns only'}"
+        yield named("budget", what, "$warning" if sign else "")
+    if money.cost is not None and not is_free(figures):
+        yield named("prices", "your own" if money.is_own else money.prices_of)
 
 
-def _side(shown: NumbersShown, palette: Palette, width: int) -> Row:
-    """What translating lines used: beside the sums of the talk, and in none of them."""
-    side = shown.figures.side
-    used = f"{grouped(side.usage.input.total)} in {grouped(side.usage.output.total)} out tok"
-    facts = [("", used), ("", f"{grouped(side.requests)} request{'' if side.requests == 1 else 's'}")]
-    if side.cost is not None:
-        facts.append(("", "free" if not side.cost.usd else dollars(side.cost.usd)))
-    return _facts(_titled(palette, width, "translated"), [*facts, ("", side.model)])
+def _limit(limit: RateLimit, now: float) -> Iterable[Piece]:
+    if limit.limit and limit.remaining is not None:
+        left = limit.remaining / limit.limit
+        yield gauge(left, "$success" if left > 0.25 else "$warning" if left > 0.1 else "$error")
+    yield limit_piece(limit)
+    if limit.reset is not None:
+        full_in = limit.at + limit.reset - now
+        yield ((f"full in {full_in:.1f} s" if full_in > 0 else "full again", "$quiet"),)
 
 
-def _limit(limit: RateLimit, now: float, palette: Palette, width: int) -> Row:
-    row = _titled(palette, width, "limits").own(f"{limit.name} ", "quiet")
-    if limit.limit is None or limit.remaining is None:
-        return row.own(UNKNOWN)
-    share = min(1.0, limit.remaining / limit.limit) if limit.limit else 0.0
-    color = "success" if share > 0.25 else "warning" if share > 0.1 else "error"
-    row.join(_gauge(row, share, color))
-    row.own(f"  {grouped(round(limit.remaining))} of {grouped(round(limit.limit))}")
-    if limit.reset is None:
-        return row
-    left = limit.at + limit.reset - now
-    return row.own(f", full in {left:.1f} s" if left > 0 else ", full again", "quiet")
+def _session(line: ConnectionView) -> Iterable[Piece]:
+    yield ((clock(line.seconds) if line.phase == "open" else UNKNOWN, ""),)
+    if line.phase == "open" and line.session_limit is not None:
+        yield gauge(line.seconds / line.session_limit, "$assistant")
+        yield ((f"of {limit_words(line.session_limit)}", "$quiet"),)
+    elif line.phase == "open":
+        yield ((line.transport, "$quiet"),)
 
 
-def _session(connection: ConnectionView, palette: Palette, width: int) -> Row:
-    row = _titled(palette, width, "session")
-    if connection.phase != "open":
-        return row.own(UNKNOWN)
-    row.own(f"{clock(connection.seconds)} ")
-    if connection.session_limit is None:
-        return row.own(connection.transport, "quiet")
-    row.join(_gauge(row, min(1.0, connection.seconds / connection.session_limit), "assistant"))
-    return row.own(f"  of {limit_words(connection.session_limit)}", "quiet")
-
-
-def _gauge(row: Row, share: float, color: str) -> Row:
-    full = round(share * 20)
-    return row.part().own("━" * full, color).own("╌" * (20 - full), "rule")
-
-
-EVERY = 0.5
-"""Seconds between two paints of what runs by itself: the turn you speak, a limit that fills up."""
-KEPT_TURNS = 5_000
-"""Turns kept for the file."""
-
-
-class NumbersView(Painted, can_focus=True):
+class NumbersView(Vertical):
     """Bind `numbers`, `connection` and `figures` (meters without levels)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x", "app.export_numbers", show=False)]
 
-    numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()))
-    connection: reactive[ConnectionView] = reactive(ConnectionView())
-    figures: reactive[Meters] = reactive(Meters())
-    written: reactive[str] = reactive("")
+    numbers: reactive[Numbers] = reactive(Numbers(0.0, Figures()), repaint=False)
+    connection: reactive[ConnectionView] = reactive(ConnectionView(), repaint=False)
+    figures: reactive[Meters] = reactive(Meters(), repaint=False)
+    written: reactive[str] = reactive("", repaint=False)
     """The file of the last export, until the view is left."""
 
     def __init__(self, *, id: str | None = None) -> None:
@@ -369,6 +229,16 @@ class NumbersView(Painted, can_focus=True):
         """When the newest numbers came."""
         self._turns: dict[int, tuple[TurnNumbers, Cost | None]] = {}
         self._timer: Timer | None = None
+        self.table: DataTable[Content] = DataTable(cursor_type="none", id="turns")
+        self._listed: object = None
+        """What the table was made from."""
+
+    def compose(self) -> ComposeResult:
+        yield PaneTitle()
+        yield Static("\n  numbers start with the first answer", id="no-numbers")
+        yield self.table
+        for name in ("sums", "chart", "facts"):
+            yield Static(id=name)
 
     def watch_numbers(self, numbers: Numbers) -> None:
         """Keep what is new for the file. A count of turns that begins anew is another engine's."""
@@ -379,6 +249,7 @@ class NumbersView(Painted, can_focus=True):
         while len(self._turns) > KEPT_TURNS:
             del self._turns[next(iter(self._turns))]
         self.came_at = self.clock()
+        self.fill()
 
     def csv(self) -> str:
         """Every turn so far; empty where there is none."""
@@ -386,7 +257,8 @@ class NumbersView(Painted, can_focus=True):
 
     def on_show(self, event: Show) -> None:
         if self._timer is None:
-            self._timer = self.set_interval(EVERY, self.refresh)
+            self._timer = self.set_interval(EVERY, self.fill)
+        self.fill()
 
     def on_hide(self, event: Hide) -> None:
         self.written = ""
@@ -394,18 +266,66 @@ class NumbersView(Painted, can_focus=True):
             self._timer.stop()
             self._timer = None
 
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        title = Row(palette, width, "panel").own("▎" if self.has_focus else " ", "accent").own(" NUMBERS", bold=True)
-        told = turns_told(self.numbers.figures)
-        if self.written:
-            room = width - title.cells - 14
-            path = self.written if len(self.written) <= room else f"…{self.written[1 - room :]}"
-            title.end_with(title.part().own("written: ", "success").own(f"{path}  ", "quiet"))
-        else:
-            title.end_with(title.part().own(f"{told} · x exports CSV  " if told else "", "quiet"))
+    def on_resize(self) -> None:
+        self.fill()
+
+    watch_written = on_descendant_focus = on_descendant_blur = on_resize
+
+    def fill(self) -> None:
+        """Everything as it is now, where somebody sees it."""
+        if self._timer is None or not self.is_mounted:
+            return
+        figures, palette, width = self.numbers.figures, palette_of(self.app), self.size.width
         now = self.numbers.t + self.clock() - self.came_at
-        shown = NumbersShown(self.numbers.figures, self.figures, self.connection, now)
-        return [title, *rows_of(shown, palette, width, height - 1)]
+        self.set_class(not figures.turns, "-empty")
+        self._fill_title(width)
+        self._fill_table(palette, width, now)
+        lines = facts(figures, self.figures, self.connection, now)
+        texts = {
+            "sums": sums(figures, palette, width),
+            "chart": chart(figures.turns, palette, width),
+            "facts": Content("\n").join(
+                flowed(palette, width, styled(palette, (f"  {name}".ljust(LABEL), "$quiet")), told, "   ")
+                for name, told in lines
+            ),
+        }
+        for name, text in texts.items():
+            static = self.query_one(f"#{name}", Static)
+            if not isinstance(static.content, Content) or not static.content.is_same(text):
+                static.update(text)
+
+    def _fill_title(self, width: int) -> None:
+        title, turns = self.query_one(PaneTitle), self.numbers.figures.turns
+        title.left, title.focused_pane = ("NUMBERS", ""), self.table.has_focus
+        if self.written:
+            room = width - 24
+            path = self.written if len(self.written) <= room else f"…{self.written[1 - room :]}"
+            title.right = f"written: {path}"
+        else:
+            count = turns[-1].number if turns else 0
+            title.right = f"{count} turn{'' if count == 1 else 's'} · x exports CSV" if turns else ""
+
+    def _fill_table(self, palette: Palette, width: int, now: float) -> None:
+        """All rows when there are other turns or other colours, else the turn that is spoken now."""
+        figures, table, is_full = self.numbers.figures, self.table, width >= FULL_TABLE
+        bar = 27 if is_full else 13
+        longest = max([EDGES[0], *(turn.total or 0.0 for turn in figures.turns)])
+        turns = zip(figures.turns, figures.costs, strict=True)
+        rows = [[styled(palette, *c) for c in cells_of(turn, cost, now, bar, longest)] for turn, cost in turns]
+        hidden = 4 if not is_full else None
+        names = ("turn", "you", "until first sound", "silent in", "your words", "in/cached/out", "cost")
+        widths = (4, 7, 11 + bar, 9, 10, 14, 6)
+        if (figures, palette, is_full) != self._listed:
+            self._listed = (figures, palette, is_full)
+            table.clear(columns=True)
+            for place, (name, cells) in enumerate(zip(names, widths, strict=True)):
+                if place != hidden:
+                    table.add_column(name, width=cells)
+            for row in rows:
+                table.add_row(*(cell for place, cell in enumerate(row) if place != hidden))
+            table.scroll_end(animate=False)
+        elif rows:
+            table.update_cell_at(Coordinate(len(rows) - 1, 1), rows[-1][1])
 
 
 def write_private(folder: Path, text: str, stamp: str) -> Path:

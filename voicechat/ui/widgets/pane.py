@@ -1,17 +1,12 @@
-"""What several panes are made of: the title row, and rows to choose from on Textual's list of options."""
+"""What several panes are made of: the title row, and Textual's list of options with a cursor that stays at its key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from rich.segment import Segment
-from rich.style import Style as RichStyle
-from textual.css.styles import RulesMap
+from textual.content import Content
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.style import Style
-from textual.visual import RenderOptions, Visual
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -38,43 +33,23 @@ class PaneTitle(Painted):
 
 
 class Choice(NamedTuple):
-    """One option of a list and its rows. Without a key it is a title, which the cursor passes over.
+    """One option of a list. Without a key it is a title, which the cursor passes over.
 
     Two options may have one key: devices of one name are one wish.
     """
 
     key: str
-    rows: Sequence[Row]
-
-
-class _Rows(Visual):
-    """Painted rows on the ground of their option."""
-
-    def __init__(self, strips: list[Strip]) -> None:
-        self._strips = strips
-
-    def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
-        ground = RichStyle(bgcolor=style.rich_style.bgcolor)
-        return [
-            Strip([Segment(text, (look or RichStyle()) + ground) for text, look, _ in strip]).adjust_cell_length(width)
-            for strip in self._strips
-        ]
-
-    def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
-        return container_width
-
-    def get_height(self, rules: RulesMap, width: int) -> int:
-        return len(self._strips)
+    prompt: Content
 
 
 class PickList(OptionList):
     """The cursor stays with the key of its option, whatever comes and goes around it."""
 
-    def __init__(self, choices: Callable[[PickList], Sequence[Choice]], *, id: str | None = None) -> None:
-        """`choices` makes the options for the present width and theme; it is asked at every `refill`."""
+    def __init__(self, choices: Callable[[], Sequence[Choice]], *, id: str | None = None) -> None:
+        """`choices` makes the options for the present width; it is asked at every `refill`."""
         super().__init__(id=id)
         self._choices = choices
-        self._shown: list[tuple[str, list[Strip]]] = []
+        self._shown: list[Choice] = []
         self._is_asked = False
         self._placed = ""
         """Key of the option where the cursor was put here; the user has moved it if it is elsewhere."""
@@ -83,19 +58,16 @@ class PickList(OptionList):
 
     @property
     def room(self) -> int:
-        """Columns of a row."""
+        """Columns of an option."""
         return max(1, self.scrollable_content_region.width - len(CURSOR))
-
-    def row(self) -> Row:
-        return Row(palette_of(self.app), self.room, "surface")
 
     @property
     def current(self) -> str:
         """Key of the option with the cursor."""
-        return "" if self.highlighted is None else self._shown[self.highlighted][0]
+        return "" if self.highlighted is None else self._shown[self.highlighted].key
 
     def move_to(self, key: str) -> None:
-        keys = [known for known, _ in self._shown]
+        keys = [known.key for known in self._shown]
         if key and key in keys:
             self.highlighted = keys.index(key)
 
@@ -105,38 +77,27 @@ class PickList(OptionList):
 
     def _refill(self) -> None:
         self._is_asked = False
-        made = [(key, [row.strip() for row in rows]) for key, rows in self._choices(self)]
         before, current = self._shown, self.current
-        self._shown = made
-        if [key for key, _ in before] == [key for key, _ in made]:
-            for place, (old, new) in enumerate(zip(before, made, strict=True)):
-                if old != new:
-                    self.replace_option_prompt_at_index(place, _Rows(new[1]))
-            return
-        self.set_options(Option(_Rows(strips), disabled=not key) for key, strips in made)
-        self.action_first()
-        self.move_to(self.start)
-        if current == self._placed:
-            self._placed = self.current
-        else:
-            self.move_to(current)
+        self._shown = list(self._choices())
+        if [choice.key for choice in before] != [choice.key for choice in self._shown]:
+            self.set_options(Option("", disabled=not choice.key) for choice in self._shown)
+            self.action_first()
+            self.move_to(self.start)
+            if current == self._placed:
+                self._placed = self.current
+            else:
+                self.move_to(current)
+        sign = palette_of(self.app).glyphs(CURSOR)
+        for place, (option, choice) in enumerate(zip(self.options, self._shown, strict=True)):
+            first = Content.styled(sign, "bold $accent") if place == self.highlighted else Content(" " * len(CURSOR))
+            prompt = first + Content(f"\n{' ' * len(CURSOR)}").join(choice.prompt.split("\n"))
+            if not isinstance(option.prompt, Content) or not option.prompt.is_same(prompt):
+                self.replace_option_prompt_at_index(place, prompt)
 
     def on_resize(self) -> None:
         self.refill()
 
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
+    def watch_highlighted(self, highlighted: int | None) -> None:
+        """The cursor has a sign, for eyes without colours."""
+        super().watch_highlighted(highlighted)
         self.refill()
-
-    # the sign of the cursor, for eyes without colours
-    def _get_left_gutter_width(self) -> int:
-        return len(CURSOR)
-
-    def render_line(self, y: int) -> Strip:
-        line, palette = super().render_line(y), palette_of(self.app)
-        place = y + self.scroll_offset.y
-        option, row = self._lines[place] if place < len(self._lines) else (None, 0)
-        is_here = option is not None and option == self.highlighted
-        ground = "cursor-line" if is_here else "surface"
-        sign = palette.glyphs(CURSOR) if is_here and row == 0 else " " * len(CURSOR)
-        return Strip([Segment(sign, palette.style("accent", ground, bold=True)), *line])
