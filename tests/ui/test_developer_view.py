@@ -151,7 +151,9 @@ async def test_without_problems_it_says_how_many_turns_were_watched() -> None:
 async def test_n_walks_the_problems_and_enter_shows_the_event_and_its_details(size: tuple[int, int]) -> None:
     async with developer(size, FINDINGS) as (app, _, pilot):
         await pilot.press("n")
-        await until(pilot, lambda: app.focused is app.talk.developer.problems.listed and in_sight(app.talk.developer.problems))
+        await until(
+            pilot, lambda: app.focused is app.talk.developer.problems.listed and in_sight(app.talk.developer.problems)
+        )
         await pilot.press("n", "N", "enter")
         await until(pilot, lambda: in_sight(app.talk.developer.inspector.detail))
         entry = app.talk.developer.inspector.events.current_entry

@@ -450,7 +450,8 @@ def cut(palette: Palette, text: Content, width: int) -> Content:
 
 def hanging(first: Content, text: Content, width: int) -> Content:
     """`text` behind `first`; its further lines begin below its own first column."""
-    lines = text.wrap(max(10, width - first.cell_length))
+    room = max(10, width - first.cell_length)
+    lines = text.wrap(room) if text.cell_length > room or "\n" in text.plain else [text]
     return first + Content("\n" + " " * first.cell_length).join(line.rstrip() for line in lines)
 
 

@@ -95,7 +95,7 @@ def test_json_is_shown_without_the_noise_of_quotes_but_never_ambiguous() -> None
 
 def test_long_strings_are_folded_until_asked_for_and_the_whole_is_bounded() -> None:
     payload = json.dumps({"instructions": "word " * 200})
-    assert told(payload)[-1] == "  … 760 characters more"
+    assert told(payload)[-1] == "  ... 760 characters more"
     assert sum(line.count("word") for line in told(payload, unfolded=True)) == 200
     assert all(len(line) <= 60 for line in told(payload, unfolded=True))
     assert sum(map(len, told("x" * 10 * LONGEST_PAYLOAD))) < 2 * LONGEST_PAYLOAD
@@ -107,7 +107,7 @@ def test_nothing_in_a_payload_is_a_control_character_or_a_crash() -> None:
     assert told('{"a\\u001b[2J": "\\u202eb\\u009b"}') == ["a\\x1b[2J  \\u202eb\\x9b"]
     assert told("not json \x1b[2J") == ["not json \\x1b[2J"]
     assert told("[" * 100_000)[0].startswith("[")
-    assert any("… deeper" in line for line in told("[" * 400 + "]" * 400))
+    assert any("... deeper" in line for line in told("[" * 400 + "]" * 400))
 
 
 def test_times_and_gaps_keep_their_columns() -> None:

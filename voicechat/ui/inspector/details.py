@@ -1,6 +1,6 @@
 """The details of an event: what it means, its facts, its links, its JSON; and events as text to copy.
 
-JSON is shown as lines of coloured pieces, without the noise of quotation marks, folded and bounded. A string that could
+JSON is shown in colours, without the noise of quotation marks, folded and bounded. A string that could
 be taken for something else (a number, `true`, nothing, blanks at an edge) keeps its quotes, so that colour alone never
 tells what a value is.
 """
@@ -15,15 +15,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
+from textual.content import Content
 
 from voicechat.ui.inspector.entries import Entry, EventStore, gap_words, parsed, session_time
 from voicechat.ui.inspector.matching import gap_before
 from voicechat.ui.sanitise import show
 from voicechat.ui.wording import grouped
 
-Piece = tuple[str, str]
-"""Text, and the theme's name of its colour."""
 LONGEST_PAYLOAD = 64 * 1024
 """Characters of one payload that are shown."""
 LONGEST_STRING = 240
@@ -33,94 +32,73 @@ STEP = 2
 _LIKE_OTHER = re.compile(r"\s|.*\s$|$|[-+\d.\[\]{}]+$|(true|false|null|NaN|-?Infinity)$|[-+]?[\d.]+([eE][-+]?\d+)?$")
 
 
-def json_lines(payload: str, width: int, *, unfolded: bool = False) -> list[list[Piece]]:
-    """At most 64 kB of a payload over lines of this width; what is left out is counted. Text that is no JSON stays."""
+Line = list[tuple[str, str]]
+"""Words of a row with their styles."""
+
+
+def wrapped(first: Line, text: str, style: str, width: int) -> Iterator[Line]:
+    """Rows of a text that begins behind `first`; what does not fit goes on below its first column."""
+    column = cell_len("".join(words for words, _ in first))
+    room = max(8, width - column)
+    fits = cell_len(text) <= room and "\n" not in text
+    rows = [text] if fits else [row.plain.rstrip() for row in Content(text).wrap(room)]
+    yield [*first, (rows[0], style)]
+    for row in rows[1:]:
+        yield [(" " * column, ""), (row, style)]
+
+
+def json_lines(payload: str, width: int, *, unfolded: bool = False) -> list[Line]:
+    """At most 64 kB of a payload over rows of this width; what is left out is counted. Text that is no JSON stays."""
+    room = max(16, width)
     try:
         value = json.loads(payload, strict=False)
     except (ValueError, RecursionError):
-        return _capped(_wrapped([("", "")], show(payload[: 2 * LONGEST_PAYLOAD]), "foreground", width), len(payload))
-    room = max(16, width)
-    if isinstance(value, dict):  # braces around everything say nothing
-        return _capped(_members(value, 0, room, unfolded), len(payload))
-    return _capped(_of_value(value, [], 0, room, unfolded), len(payload))
-
-
-def _capped(lines: Iterator[list[Piece]], size: int) -> list[list[Piece]]:
-    taken: list[list[Piece]] = []
+        lines = wrapped([], show(payload[: 2 * LONGEST_PAYLOAD]), "", room)
+    else:  # braces around everything say nothing
+        members = isinstance(value, dict)
+        lines = _members(value, 0, room, unfolded) if members else _of_value(value, [], 0, room, unfolded)
+    taken: list[Line] = []
     characters = 0
     for line in lines:
         taken.append(line)
         characters += sum(len(text) for text, _ in line)
         if characters > LONGEST_PAYLOAD:
-            return [*taken, [(f"… the rest of {size} characters is in the copy", "quiet")]]
+            return [*taken, [(f"... the rest of {len(payload)} characters is in the copy", "$quiet")]]
     return taken
 
 
-def _of_value(value: object, before: list[Piece], indent: int, width: int, unfolded: bool) -> Iterator[list[Piece]]:
-    """Lines of a value whose first one begins with `before`."""
+def _of_value(value: object, first: Line, indent: int, width: int, unfolded: bool) -> Iterator[Line]:
+    """Lines of a value that stands behind `first`."""
     match value:
         case dict() | list():
             opening, closing = "{}" if isinstance(value, dict) else "[]"
             if not value or indent >= DEEPEST * STEP:
-                yield [*before, ("… deeper" if value else opening + closing, "quiet")]
+                yield [*first, ("... deeper" if value else opening + closing, "$quiet")]
                 return
-            yield [*before, (opening, "quiet")]
+            yield [*first, (opening, "$quiet")]
             yield from _members(value, indent + STEP, width, unfolded)
-            yield [(" " * indent + closing, "quiet")]
+            yield [(" " * indent + closing, "$quiet")]
         case str():
-            yield from _of_text(value, before, width, unfolded)
+            folded = len(value) > LONGEST_STRING and not unfolded
+            text = show(value[:LONGEST_STRING] if folded else value[:LONGEST_PAYLOAD])
+            if first and cell_len(first[0][0]) > width // 2:
+                yield first
+                first = [(" " * (indent + STEP), "")]
+            yield from wrapped(first, f'"{text}"' if _LIKE_OTHER.match(value) else text, "", width)
+            if folded:
+                yield [(f"{' ' * (indent + STEP)}... {len(value) - LONGEST_STRING} characters more", "$quiet")]
         case _:
-            yield [*before, (json.dumps(value), "tool" if isinstance(value, bool | None) else "you")]
+            yield [*first, (json.dumps(value), "$tool" if isinstance(value, bool | None) else "$you")]
 
 
-def _members(value: dict[str, object] | list[object], indent: int, width: int, unfolded: bool) -> Iterator[list[Piece]]:
+def _members(value: dict[str, object] | list[object], indent: int, width: int, unfolded: bool) -> Iterator[Line]:
     blank = " " * indent
     if isinstance(value, list):
         for item in value:
-            yield from _of_value(item, [(blank, "quiet")], indent, width, unfolded)
+            yield from _of_value(item, [(blank, "")], indent, width, unfolded)
         return
     for name, member in value.items():
-        before = [(blank + show(name)[:200], "assistant"), ("  ", "quiet")]
-        yield from _of_value(member, before, indent, width, unfolded)
-
-
-def _of_text(value: str, before: list[Piece], width: int, unfolded: bool) -> Iterator[list[Piece]]:
-    folded = len(value) > LONGEST_STRING and not unfolded
-    text = show(value[:LONGEST_STRING] if folded else value[:LONGEST_PAYLOAD])
-    yield from _wrapped(before, f'"{text}"' if _LIKE_OTHER.match(value) else text, "foreground", width)
-    if folded:
-        indent = " " * (len(before[0][0]) - len(before[0][0].lstrip()) + STEP)
-        yield [(f"{indent}… {len(value) - LONGEST_STRING} characters more", "quiet")]
-
-
-def _wrapped(before: list[Piece], text: str, color: str, width: int) -> Iterator[list[Piece]]:
-    """Text after a beginning; what does not fit goes on below its first column where that leaves room."""
-    column = cell_len("".join(piece for piece, _ in before))
-    if column > width // 2:
-        column = min(column, STEP + len(before[0][0]) - len(before[0][0].lstrip()))
-    used = cell_len("".join(piece for piece, _ in before))
-    lead = before
-    for paragraph in text.split("\n"):
-        first, rest = _split_at(paragraph, max(8, width - used))
-        yield [*lead, (first, color)]
-        lead, used = [(" " * column, "quiet")], column
-        while rest:
-            part, rest = _split_at(rest, max(8, width - column))
-            yield [*lead, (part, color)]
-
-
-def wrapped(text: str, color: str, width: int) -> list[list[Piece]]:
-    return list(_wrapped([("", "quiet")], text, color, width))
-
-
-def _split_at(text: str, room: int) -> tuple[str, str]:
-    """The part that fits, at a blank if one is near the end."""
-    if cell_len(text) <= room:
-        return text, ""
-    head = chop_cells(text[: room + 1], room)[0]
-    blank = head.rfind(" ")
-    end = blank + 1 if blank > len(head) * 2 // 3 else len(head)
-    return text[:end], text[end:]
+        yield from _of_value(member, [(f"{blank}{show(name)[:200]}  ", "$assistant")], indent, width, unfolded)
 
 
 NEAR = 60.0
@@ -289,15 +267,12 @@ def title_of(entry: Entry) -> tuple[str, str]:
     return show(entry.kind.type), show(refs.call or refs.response or refs.item)
 
 
-def describe(store: EventStore, entry: Entry, links: Sequence[Link], width: int) -> list[list[Piece]]:
+def describe(store: EventStore, entry: Entry, links: Sequence[Link], width: int) -> list[Line]:
     """Its links, one line each (first: a low pane must show them), what it means, its facts."""
     lines = [_link_line(store, entry, link, number) for number, link in enumerate(links, 1)]
     meaning, follows = meaning_of(entry.kind.type)
-    if meaning:
-        lines += wrapped(meaning, "foreground", width)
-    if follows:
-        lines += wrapped(f"Then: {follows}", "quiet", width)
-    return [*lines, *wrapped(facts_of(store, entry), "quiet", width), []]
+    parts = ((meaning, ""), (f"Then: {follows}" if follows else "", "$quiet"), (facts_of(store, entry), "$quiet"))
+    return [*lines, *(row for text, style in parts if text for row in wrapped([], text, style, width)), []]
 
 
 def facts_of(store: EventStore, entry: Entry) -> str:
@@ -320,11 +295,11 @@ def facts_of(store: EventStore, entry: Entry) -> str:
     return " · ".join(parts)
 
 
-def _link_line(store: EventStore, entry: Entry, link: Link, number: int) -> list[Piece]:
+def _link_line(store: EventStore, entry: Entry, link: Link, number: int) -> Line:
     if link.is_a_way:
         where = f"  {bisect_right(link.lines, entry.seq)} of {len(link.lines)}"
     else:
         other = store.entry(link.first)
         where = f"  {show(other.kind.type)} {session_time(other.t)}" if other else ""
     words = f"{LINK_WORDS[link.name]} "
-    return [(f"{number} ", "key"), (words, "quiet"), (show(link.id), "accent"), (where, "quiet")]
+    return [(f"{number} ", "bold $key"), (words, "$quiet"), (show(link.id), "$accent"), (where, "$quiet")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Literal
 
 from textual import events
@@ -24,9 +24,9 @@ from textual.widget import Widget
 from voicechat.engine.link import Batch, EventRow
 from voicechat.ui.inspector.details import (
     Excerpt,
+    Line,
     Link,
     LinkName,
-    Piece,
     as_json,
     as_python,
     describe,
@@ -38,7 +38,7 @@ from voicechat.ui.inspector.details import (
 )
 from voicechat.ui.inspector.entries import EventStore, parsed, session_time
 from voicechat.ui.inspector.query import BadTerm, parse
-from voicechat.ui.paint import LineView, Palette, Row, keys_of_app, palette_of
+from voicechat.ui.paint import LineView, Palette, Row, keys_of_app
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.filter_line import DEFAULT_FILTER, FilterLine
 from voicechat.ui.widgets.pane import PaneTitle
@@ -48,7 +48,7 @@ MARGIN = 2
 
 
 class DetailText(LineView):
-    """The lines, painted as they come into sight."""
+    """What is said about the event. Only rows in sight are painted: a session of 20 kB takes 0.1 s as one `Static`."""
 
     class LinkChosen(Message):
         """A click on a link."""
@@ -59,15 +59,15 @@ class DetailText(LineView):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._lines: list[list[Piece]] = []
-        self._links = 0
-        """How many of the first lines are links."""
+        self._lines: list[Line] = []
+        self._own = self._links = 0
+        """How many of the first lines are our own words, and how many of those are links."""
 
-    def put(self, lines: list[list[Piece]], links: int, *, home: bool) -> None:
+    def put(self, own: list[Line], links: int, payload: list[Line], *, home: bool) -> None:
         """Other lines; `home` begins at the top."""
-        self._lines, self._links = lines, links
+        self._lines, self._own, self._links = own + payload, len(own), links
         self.forget_lines()
-        self.count_lines(len(lines))
+        self.count_lines(len(self._lines))
         if home:
             self.scroll_to(y=0, animate=False, immediate=True)
         self.refresh()
@@ -77,13 +77,14 @@ class DetailText(LineView):
 
     def make_line(self, place: int, palette: Palette, width: int) -> Strip:
         row = Row(palette, width).to(MARGIN)
-        for text, color in self._lines[place] if place < len(self._lines) else ():
-            row.spoken(text, color, bold=color == "key")
+        for text, style in self._lines[place] if place < len(self._lines) else ():
+            shade = style.rpartition("$")[2] or "foreground"
+            row.spoken(palette.glyphs(text) if place < self._own else text, shade, bold="bold" in style)
         return row.strip()
 
     def on_click(self, event: events.Click) -> None:
-        number = event.y + self.scroll_offset.y
-        if number < self._links:
+        number = event.y + self.scroll_offset.y + 1
+        if number <= self._links:
             self.post_message(self.LinkChosen(number))
 
 
@@ -147,24 +148,18 @@ class DetailPane(Container):
             self.links = ()
             title.left, title.right = ("DETAILS", ""), ""
             gone = "nothing selected" if self.seq is None else "this event is no longer kept"
-            self.text.put([[(gone, "quiet")]], 0, home=True)
+            self.text.put([[(gone, "$quiet")]], 0, [], home=True)
             return
         self.links = links_of(self.store, entry.seq)
         run = self.store.run(entry.seq)
         self._run_of = run.count if run is not None else 0
-        width = self.size.width - 2 * MARGIN
+        width = self.size.width - 2 * MARGIN - 1
         told = describe(self.store, entry, self.links, width)
-        told_json = json_lines(self.store.payload(entry.seq) or "{}", width, unfolded=self.unfolded)
-        lines = [*self._glyphs(told), *self._glyphs(told_json, only="quiet")]
+        payload = json_lines(self.store.payload(entry.seq) or "{}", width, unfolded=self.unfolded)
         name, id = title_of(entry)
         title.left = (name, f" {id}" if id else "")
         title.right = self._keys(width)
-        self.text.put(lines, len(self.links), home=home)
-
-    def _glyphs(self, lines: Sequence[Sequence[Piece]], only: str = "") -> list[list[Piece]]:
-        """Our own words in the alphabet that can be drawn; those of a payload are left as they came."""
-        glyphs = palette_of(self.app).glyphs
-        return [[(text if only and color != only else glyphs(text), color) for text, color in line] for line in lines]
+        self.text.put(told, len(self.links), payload, home=home)
 
     def _keys(self, width: int) -> str:
         along = self.along()
@@ -425,7 +420,7 @@ class EventsPane(Container):
 
     def on_detail_text_link_chosen(self, message: DetailText.LinkChosen) -> None:
         message.stop()
-        self.follow_link(message.number + 1)
+        self.follow_link(message.number)
 
     def _show_selected(self) -> None:
         if self._details_timer is not None:
