@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from voicechat.errors import TapeError
-from voicechat.insight.metrics.prices import Cost, Usage, cost_of, price_of, read_usage
-from voicechat.insight.metrics.turns import TurnClock, TurnNumbers
+from voicechat.insight.metrics.ledger import Ledger, Source
+from voicechat.insight.metrics.prices import Cost, Usage
+from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.insight.readers.log import Reading
-from voicechat.insight.records import Record, number, part, record_of, text
+from voicechat.insight.records import Record, part, record_of, text
 from voicechat.insight.refusals import failure_of
 from voicechat.insight.report import MOST_STREAMS, Report, as_plain, times_of
 from voicechat.insight.run import RUNS
@@ -79,9 +81,13 @@ _OF_TURNS = frozenset(
     )
 )  # fmt: skip
 _FAILURES = ("error", "line.failed", "client.failed", "conversation.item.input_audio_transcription.failed")
+_LIVE_USAGE = ("session.started", "session.usage.updated", "session.closed")
 _OTHERS = frozenset(
-    (*_FAILURES, "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used")
-)
+    (
+        "session.created", "session.updated", "tool.finished", "response.output_item.done", "translation.used",
+        *_FAILURES, *_LIVE_USAGE,
+    )
+)  # fmt: skip
 _OF_LIVE = frozenset(
     (
         "session.started", "session.closed", "session.input_transcript.delta", "session.output_transcript.delta",
@@ -138,9 +144,9 @@ def _session(path: str, report: Report, watch: _Watch, rows: Rows) -> dict[str, 
         "provider": text(wishes, "provider") or None, "model": watch.model or text(wishes, "model") or None,
         "verdict": report.verdict, "healthy": report.is_healthy, "times": times_of(reading),
         "seconds": watch.last if reading.has_times else None, "lines": reading.lines, "events": reading.events,
-        "unread_lines": reading.unread, "streams": max(1, len(watch.clocks)), "turns": len(rows["turns"]),
+        "unread_lines": reading.unread, "streams": max(1, len(watch.ledgers)), "turns": len(rows["turns"]),
         "findings": len(report.causes), "tools": len(rows["tools"]), "errors": len(rows["errors"]),
-        "cost_usd": round(sum(costs), 9) if costs else None,
+        "cost_usd": sum(costs) if costs else None,
     }  # fmt: skip
 
 
@@ -148,18 +154,16 @@ class _Watch:
     """Takes what the tables want from the records of one file."""
 
     def __init__(self) -> None:
-        self.clocks: dict[str, TurnClock] = {}
+        self.ledgers: dict[str, Ledger] = {}
         self.last: float | None = None
         self.model = ""
         self._live: dict[str, LiveSession] = {}
-        self._models: dict[str, str] = {}
-        self._transcribers: dict[str, str] = {}
         self._first: dict[str, object] = {}
         self._calls: dict[tuple[str, str], list[Any]] = {}
         self._errors: list[list[Any]] = []
         self._usage: list[list[Any]] = []
-        self._seconds: dict[str, float] = {}
-        """Of each GPT-Live session, as far as they were told."""
+        self._record = record_of(0, None, "local", {})
+        """The one that is looked at."""
 
     def take(self, record: Record, reading: Reading, *, is_made: bool = False) -> None:
         """One record, behind the checks; `is_made`: of what a GPT-Live session said."""
@@ -168,12 +172,9 @@ class _Watch:
             self.last = record.t
         if kind == "session.started" and len(self._live) < MOST_STREAMS:
             self._live[record.stream] = LiveSession()
-            self.clocks.setdefault(record.stream, TurnClock(MOST_TURNS)).feed(self.last or 0.0, "in", record.event)
         if not is_made and (live := self._live.get(record.stream)) is not None:
             self._take_live(live, record, reading)
-            if kind in ("session.usage.updated", "session.closed"):
-                self._use_seconds(record)
-            if kind in _OF_LIVE and record.dir == "in":
+            if kind in _OF_LIVE and record.dir == "in" and kind not in _LIVE_USAGE:
                 return
         if kind in RUNS:
             response = record.event.get("response_id")
@@ -182,17 +183,19 @@ class _Watch:
             self._first[kind] = response
         elif kind not in _OF_TURNS and kind not in _OTHERS and not is_made:
             return
-        stream = record.stream
-        clock = self.clocks.get(stream)
-        if clock is None:
-            stream = stream if len(self.clocks) < MOST_STREAMS else ""
-            clock = self.clocks.setdefault(stream, TurnClock(MOST_TURNS))
-        if kind not in _OTHERS:
-            clock.feed(
-                reading.began + (record.t if record.t is not None else self.last or 0.0), record.dir, record.event
-            )
+        stream = record.stream if record.stream in self.ledgers or len(self.ledgers) < MOST_STREAMS else ""
+        if (ledger := self.ledgers.get(stream)) is None:
+            ledger = self.ledgers[stream] = Ledger(keep=MOST_TURNS, used=partial(self._use, stream))
+        self._record = record
+        at = reading.began + (record.t if record.t is not None else self.last or 0.0)
+        ledger.feed(at, record.dir, record.event)
+        self.model = self.model or ledger.model
         if kind not in RUNS:
-            self._note(record, stream, clock.turns[-1].number if clock.turns else None, reading)
+            self._note(record, stream, self._turn_of(stream), reading)
+
+    def _turn_of(self, stream: str) -> int | None:
+        turns = self.ledgers[stream].turns
+        return turns[-1].number if turns else None
 
     def _take_live(self, live: LiveSession, record: Record, reading: Reading) -> None:
         """GPT-Live has no turns: what the service says is taken as the turns that the screen makes of it."""
@@ -204,11 +207,8 @@ class _Watch:
     def _note(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
         event, kind = record.event, record.type
         match kind:
-            case "session.created" | "session.updated":
-                self._learn(stream, part(event, "session"))
             case "response.done":
                 response = part(event, "response")
-                self._use(record, stream, turn, "response", response.get("usage"), self._models.get(stream, ""))
                 output = response.get("output")
                 for item in output[:100] if isinstance(output, list) else ():
                     self._called(record, stream, turn, item)
@@ -228,41 +228,18 @@ class _Watch:
                 call = self._calls.get((stream, text(event, "call_id")))
                 if call is not None and event.get("stage") == "dropped":
                     call[-1] = f"dropped: {without_keys(text(event, 'why'))}"
-            case "translation.used":
-                self._use(record, stream, turn, "translation", event.get("usage"), text(event, "model"))
-            case _ if kind == _DONE:
-                model = self._transcribers.get(stream, "")
-                self._use(record, stream, turn, "transcription", event.get("usage"), model)
             case _ if kind in _FAILURES:
                 self._failed(record, stream, turn, reading)
 
-    def _learn(self, stream: str, session: Mapping[str, Any]) -> None:
-        model = text(session, "model")
-        self._models[stream] = model or self._models.get(stream, "")
-        self.model = self.model or model
-        heard = part(part(session, "audio"), "input") or session
-        transcriber = text(part(heard, "transcription") or part(heard, "input_audio_transcription"), "model")
-        self._transcribers[stream] = transcriber or self._transcribers.get(stream, "")
-
-    def _use_seconds(self, record: Record) -> None:
-        """GPT-Live costs by time, and tells the seconds of the whole session so far: a row for what is new."""
-        stream, seconds = record.stream, number(part(record.event, "usage"), "seconds") or 0.0
-        new = seconds - self._seconds.get(stream, 0.0)
-        if new > 0.0:
-            self._seconds[stream] = seconds
-            self._use(record, stream, None, "session", Usage(seconds=new), self._models.get(stream, ""))
-
-    def _use(self, record: Record, stream: str, turn: int | None, source: str, raw: object, model: str) -> None:
-        usage = raw if isinstance(raw, Usage) else read_usage(raw)
-        if usage is None or len(self._usage) >= MOST_ROWS:
+    def _use(self, stream: str, source: Source, usage: Usage, model: str, cost: Cost | None) -> None:
+        if len(self._usage) >= MOST_ROWS:
             return
-        price = price_of(model)
-        cost = cost_of(usage, price) if price is not None else None
         got, cached, made = usage.input, usage.cached, usage.output
-        response = text(part(record.event, "response"), "id") or None
+        response = text(part(self._record.event, "response"), "id") or None
+        turn = None if source == "session" else self._turn_of(stream)
         self._usage.append(
-            [len(self._usage), stream or None, turn, record.t, source, response, model or None, got.text, got.audio,
-             got.image, cached.text, cached.audio, made.text, made.audio, usage.seconds or None,
+            [len(self._usage), stream or None, turn, self._record.t, source, response, model or None, got.text,
+             got.audio, got.image, cached.text, cached.audio, made.text, made.audio, usage.seconds or None,
              None if cost is None else cost.usd, usage.is_estimate if cost is None else cost.is_estimate]
         )  # fmt: skip
 
@@ -284,7 +261,7 @@ class _Watch:
             return
         asked = call[2]
         call[-3] = _size(output)
-        call[-2] = None if asked is None or record.t is None else max(0.0, round(record.t - asked, 6))
+        call[-2] = None if asked is None or record.t is None else max(0.0, record.t - asked)
         call[-1] = "answered" if call[-1] == "no output" else call[-1]
 
     def _failed(self, record: Record, stream: str, turn: int | None, reading: Reading) -> None:
@@ -306,33 +283,25 @@ class _Watch:
             "errors": self._errors,
             "usage": self._usage,
         }
-        for stream, clock in self.clocks.items():
-            for turn in clock.turns:
-                rows["turns"].append(
-                    [
-                        len(rows["turns"]),
-                        stream or None,
-                        *self._turn(turn, self._models.get(stream, ""), report.reading),
-                    ]
-                )
+        for stream, ledger in self.ledgers.items():
+            for turn in ledger.turns:
+                told = _turn(turn, ledger.cost_of_turn(turn), report.reading)
+                rows["turns"].append([len(rows["turns"]), stream or None, *told])
         return {name: [[_plain(cell) for cell in row] for row in table] for name, table in rows.items()}
 
-    def _turn(self, turn: TurnNumbers, model: str, reading: Reading) -> list[Any]:
-        usage = turn.usage
-        price = price_of(model)
-        cost = cost_of(usage, price) if usage is not None and price is not None else None
-        times: tuple[float | None, ...] = (
-            None if turn.began_at is None else turn.began_at - reading.began, turn.spoken, turn.total, *turn.steps(),
-            turn.transcript_in,
-        )  # fmt: skip
-        apart: tuple[float | None, ...] = (turn.silent_in, turn.heard)
-        if not reading.has_times:  # seconds that were read from ids are good enough for an order, and for no wait
-            times, apart = (None,) * len(times), (None, None)
-        times, apart = tuple(map(_rounded, times)), tuple(map(_rounded, apart))
-        return [
-            turn.number, *times, turn.cut_by or None, *apart, turn.unheard_tokens, _rounded(turn.approval_wait),
-            turn.status or None, turn.response or None, *_tokens(usage), *_cost(cost),
-        ]  # fmt: skip
+
+def _turn(turn: TurnNumbers, cost: Cost | None, reading: Reading) -> list[Any]:
+    usage, began_at = turn.usage, None if turn.began_at is None else turn.began_at - reading.began
+    times: tuple[float | None, ...] = (began_at, turn.spoken, turn.total, *turn.steps(), turn.transcript_in)
+    apart: tuple[float | None, ...] = (turn.silent_in, turn.heard)
+    if not reading.has_times:  # seconds that were read from ids are good enough for an order, and for no wait
+        times, apart = (None,) * len(times), (None, None)
+    tokens = (None,) * 3 if usage is None else (usage.input.total, usage.cached.total, usage.output.total)
+    money = (None, None) if cost is None else (cost.usd, cost.is_estimate)
+    return [
+        turn.number, *times, turn.cut_by or None, *apart, turn.unheard_tokens, turn.approval_wait,
+        turn.status or None, turn.response or None, *tokens, *money,
+    ]  # fmt: skip
 
 
 def _findings(report: Report) -> list[list[Any]]:
@@ -348,22 +317,12 @@ def _findings(report: Report) -> list[list[Any]]:
     return rows
 
 
-def _tokens(usage: Usage | None) -> tuple[int | None, ...]:
-    return (None,) * 3 if usage is None else (usage.input.total, usage.cached.total, usage.output.total)
-
-
-def _cost(cost: Cost | None) -> tuple[float | None, bool | None]:
-    return (None, None) if cost is None else (cost.usd, cost.is_estimate)
-
-
-def _rounded(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds, 6)
-
-
 def _size(said: object) -> int:
     return len(said.encode("utf-8", "surrogatepass")) if isinstance(said, str) else 0
 
 
 def _plain(cell: Any) -> Any:
-    """A half character, which JSON may name and no table can hold, becomes a question mark."""
+    """Seconds and dollars to nine places; half a character, which JSON may name, is a question mark in a table."""
+    if isinstance(cell, float):
+        return round(cell, 9)
     return cell.encode("utf-8", "replace").decode() if isinstance(cell, str) and not cell.isascii() else cell

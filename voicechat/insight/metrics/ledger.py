@@ -10,14 +10,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from msgspec import Struct
 
 from voicechat.insight.metrics.prices import NOTHING, PRICES_OF, Cost, Price, Usage, cost_of, price_of, read_usage
-from voicechat.insight.metrics.turns import Direction, TurnClock, TurnNumbers
+from voicechat.insight.metrics.turns import KEEP, Direction, TurnClock, TurnNumbers
 
 COLUMNS = (
     "turn", "began_s", "spoken_ms", "first_sound_ms", "end_of_speech_ms", "answer_created_ms", "first_words_ms",
@@ -69,6 +69,9 @@ LONGEST_LIMITS = 8
 LONGEST_NAME = 200
 """Characters of a model's name that are kept."""
 BudgetState = Literal["none", "within", "near", "spent"]
+Source = Literal["response", "session", "transcription", "translation"]
+Used = Callable[[Source, Usage, str, Cost | None], None]
+"""Gets what was used, by which model, and what it costs as far as there is a price."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +144,22 @@ class Ledger:
     """Fed with events in the order they flowed, times in seconds on one clock."""
 
     def __init__(
-        self, *, budget: float | None = None, stops: bool = True, prices: Mapping[str, Price] | None = None
+        self,
+        *,
+        budget: float | None = None,
+        stops: bool = True,
+        prices: Mapping[str, Price] | None = None,
+        keep: int = KEEP,
+        used: Used = lambda source, usage, model, cost: None,
     ) -> None:
+        """`keep`: so many of the newest turns; `used` is told each use of the service, while it is fed."""
         self.model = ""
         self.transcription_model = ""
         self._budget = budget or None
         self._stops = stops
         self._prices = prices or {}
-        self._clock = TurnClock()
+        self._used = used
+        self._clock = TurnClock(keep)
         self._usage = NOTHING
         self._transcription = NOTHING
         self._cost: Cost | None = None
@@ -256,13 +267,13 @@ class Ledger:
         usage = read_usage(raw)
         if usage is not None:
             self._usage = self._usage + usage
-            price = price_of(self.model, self._prices)
             if self._billed_seconds is not None:  # of a model behind GPT-Live, whose name nobody tells
+                self._used("response", usage, "", None)
                 self._spend(Cost(is_estimate=True))
-            elif price is None:
+            elif (cost := self._cost_of("response", usage, self.model)) is None:
                 self._has_unpriced = True
             else:
-                self._spend(cost_of(usage, price))
+                self._spend(cost)
 
     def _bill_seconds(self, raw: object) -> bool:
         """GPT-Live bills time, and tells the seconds of the whole session so far."""
@@ -271,31 +282,36 @@ class Ledger:
             return False
         new, self._billed_seconds = Usage(seconds=seconds - self._billed_seconds), float(seconds)
         self._usage = self._usage + new
-        price = price_of(self.model, self._prices)
-        if price is None:
+        if (cost := self._cost_of("session", new, self.model)) is None:
             self._has_unpriced = True
         else:
-            self._spend(cost_of(new, price))
+            self._spend(cost)
         return True
 
     def _bill_transcription(self, raw: object) -> None:
         usage = read_usage(raw)
         if usage is not None:
             self._transcription = self._transcription + usage
-            price = price_of(self.transcription_model, self._prices)
+            cost = self._cost_of("transcription", usage, self.transcription_model)
             # A transcription without a price leaves the sum too small: it is shown as an estimate.
-            self._spend(cost_of(usage, price) if price is not None else Cost(is_estimate=True))
+            self._spend(cost if cost is not None else Cost(is_estimate=True))
 
     def _bill_side(self, event: Mapping[str, Any]) -> bool:
         usage, was, model = read_usage(event.get("usage")), self._side, str(event.get("model", ""))[:LONGEST_NAME]
         if usage is None:
             return False
         usage = replace(usage, is_estimate=False)  # of a text model cached tokens can only be text
-        price = price_of(model, self._prices)
-        before = was.cost if was.requests else Cost()
-        cost = before + cost_of(usage, price) if price is not None and before is not None else None
+        cost, before = self._cost_of("translation", usage, model), was.cost if was.requests else Cost()
+        cost = before + cost if cost is not None and before is not None else None
         self._side = SideWork(was.requests + 1, was.usage + usage, cost, model)
         return True
+
+    def _cost_of(self, source: Source, usage: Usage, model: str) -> Cost | None:
+        """None for a model without a price."""
+        price = price_of(model, self._prices)
+        cost = cost_of(usage, price) if price is not None else None
+        self._used(source, usage, model, cost)
+        return cost
 
     def _spend(self, cost: Cost) -> None:
         self._cost = (self._cost or Cost()) + cost
