@@ -1,18 +1,16 @@
 """One self-contained page about a scan: causes by frequency, latencies, examples that lead to their tape.
 
-It loads nothing and runs nothing: its policy allows one inline style by its hash. Whatever came from a log is escaped.
+It loads nothing and runs nothing; whatever came from a log is escaped.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from voicechat import __version__
 from voicechat.fleet.tables import LATENCIES, Tables, wilson
-from voicechat.journal.markup import Markup, el, joined
+from voicechat.journal.markup import Markup, document, el, joined
 
 EXAMPLES = 3
 """Sessions that are named for each cause."""
@@ -47,35 +45,18 @@ def page_of(tables: Tables, title: str) -> str:
     head += f"; {healthy:,} healthy ({healthy / judged:.1%})" if judged else ""
     head += f"; {unread:,} could not be read" if unread else ""
     head += f"; {cost:,.2f} USD by the price table" if cost else ""
-    policy = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-    return "<!doctype html>\n" + el(
-        "html",
-        el(
-            "head",
-            el("meta", charset="utf-8"),
-            el(
-                "meta", http_equiv="Content-Security-Policy", content=f"default-src 'none'; style-src 'sha256-{policy}'"
-            ),
-            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            el("meta", name="referrer", content="no-referrer"),
-            el("title", title),
-            el("style", Markup(STYLE)),
-        ),
-        el(
-            "body",
-            el("h1", title),
-            el("p", head),
-            el("h2", "Causes, by the share of sessions"),
-            el("p", "A cause counts once a session; the pale bar is Wilson's 95 % interval.", class_="quiet"),
-            _causes(tables, judged),
-            el("h2", "Latencies"),
-            *_latencies(tables),
-            el("h2", "What could not be read") if unread else "",
-            _unread(tables) if unread else "",
-            el("p", f"voicechat {__version__} fleet report", class_="quiet"),
-        ),
-        lang="en",
+    body = (
+        el("h1", title),
+        el("p", head),
+        el("h2", "Causes, by the share of sessions"),
+        el("p", "A cause counts once a session; the pale bar is Wilson's 95 % interval.", class_="quiet"),
+        _causes(tables, judged),
+        el("h2", "Latencies"),
+        *_latencies(tables),
+        *((el("h2", "What could not be read"), _unread(tables)) if unread else ()),
+        el("p", f"voicechat {__version__} fleet report", class_="quiet"),
     )
+    return document(title, body, STYLE)
 
 
 def _causes(tables: Tables, judged: int) -> Markup:

@@ -9,7 +9,6 @@ The parts of the page that can be read without a script: transcript, findings, n
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +21,7 @@ from voicechat.engine.link import EventRow, Finding
 from voicechat.insight.metrics.prices import Cost
 from voicechat.insight.metrics.turns import TurnNumbers
 from voicechat.journal.export_sound import OPUS_BITS, Levels, as_opus, levels
-from voicechat.journal.markup import Markup, data_block, el, joined
+from voicechat.journal.markup import Markup, data_block, document, el, joined
 from voicechat.journal.page_timeline import lane_names, timeline
 from voicechat.journal.past_talk import NOTHING, PastTalk, TranscriptLine, clock
 from voicechat.ui.sanitise import escaped, show
@@ -285,19 +284,7 @@ def as_page(talk: PastTalk) -> str:
     style, script = _asset("page.css"), _asset("page.js")
     sound, why = _sound(talk)
     voice = voice_of(talk)
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=policy(style, script)),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("title", f"{title_of(talk)} · voicechat"),
-        el("link", rel="icon", href=ICON),
-        el("style", Markup(style)),
-    )
-    body = el(
-        "body",
+    body = (
         _top(talk, voice),
         _stage(talk, voice, sound, why),
         el(
@@ -308,15 +295,8 @@ def as_page(talk: PastTalk) -> str:
         ),
         _events(talk),
         el("footer", f"Made by voicechat {__version__} from a tape. This page loads nothing and sends nothing."),
-        el("script", Markup(script)),
     )
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
-
-
-def policy(style: str, script: str) -> str:
-    """Nothing but these two texts, and sound and pictures inside the page."""
-    allowed = f"style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; media-src data:"
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
+    return document(f"{title_of(talk)} · voicechat", body, style, script, icon=ICON)
 
 
 def title_of(talk: PastTalk) -> str:
@@ -335,10 +315,6 @@ def voice_of(talk: PastTalk) -> str:
 
 def _asset(name: str) -> str:
     return files("voicechat.journal").joinpath(name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _top(talk: PastTalk, voice: str) -> Markup:
