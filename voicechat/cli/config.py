@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from voicechat.cli.printing import note, print_json
 from voicechat.config.load import Loaded, Wrong, load, read_document, shape_problem, survey
 from voicechat.config.locations import config_file
 from voicechat.config.private_file import replacing
@@ -86,7 +86,7 @@ def path_command(config: Path | None) -> int:
     path = config or config_file()
     print(path)
     if not path.exists():
-        _tell("there is no such file yet; voicechat config init writes one")
+        note("there is no such file yet; voicechat config init writes one")
     return DONE
 
 
@@ -106,7 +106,7 @@ def init_command(config: Path | None, *, force: bool) -> int:
         hint = "choose another place: voicechat config init --config FILE"
         raise ConfigError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
     print(path)
-    _tell("every setting is in it, commented out; voicechat config check says whether your changes are right")
+    note("every setting is in it, commented out; voicechat config check says whether your changes are right")
     return DONE
 
 
@@ -124,16 +124,16 @@ def show_command(flags: Mapping[str, Any], config: Path | None, *, as_json: bool
     if as_json:
         settings = {row.name: {"value": row.value, "source": row.source} for row in rows}
         facts = {"file": loaded.settings.source, "profile": loaded.profile, "settings": settings}
-        print(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return DONE
     width = max(len(row.name) for row in rows)
     values = {row.name: _shown(row.value) for row in rows}
     room = min(max(len(value) for value in values.values()), 44)
     for row in rows:
         print(clean(f"{row.name:<{width}}  {values[row.name]:<{room}}  {row.source}".rstrip(), one_line=True))
-    _tell(f"file: {loaded.settings.source or 'none'} · profile: {loaded.profile or 'none'}")
+    note(f"file: {loaded.settings.source or 'none'} · profile: {loaded.profile or 'none'}")
     for remark in loaded.settings.remarks:
-        _tell(remark)
+        note(remark)
     return DONE
 
 
@@ -166,8 +166,8 @@ def check_command(file: Path | None, config: Path | None = None, *, as_json: boo
     path = file or config_file()
     if file is None and not path.exists():
         if as_json:
-            print(json.dumps({"file": str(path), "exists": False, "errors": [], "remarks": []}))
-        _tell(f"there is no {path}: nothing is wrong with it. voicechat config init writes one")
+            print_json({"file": str(path), "exists": False, "errors": [], "remarks": []})
+        note(f"there is no {path}: nothing is wrong with it. voicechat config init writes one")
         return DONE
     found = survey(path)
     wrong = sorted([*found.wrong, *key_problems(path)], key=lambda one: one.line)
@@ -178,21 +178,21 @@ def check_command(file: Path | None, config: Path | None = None, *, as_json: boo
             "errors": [asdict(one) for one in wrong],
             "remarks": list(found.remarks),
         }
-        print(json.dumps(facts, ensure_ascii=False))
+        print_json(facts)
         return USAGE if wrong else DONE
     for one in wrong:
         print(clean(one.reason, one_line=True))
         if one.hint:
             print(clean(f"  {one.hint}", one_line=True))
     for remark in found.remarks:
-        _tell(remark)
+        note(remark)
     if not wrong:
         count = len(found.profiles)
         profiles = f", {count} profile{'s' if count > 1 else ''}" if count else ""
         print(f"{path}: nothing is wrong{profiles}")
         return DONE
     again = "voicechat config check" + (f" {shlex.quote(str(file))}" if file else "")
-    _tell(f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''} in {path}; then check again: {again}")
+    note(f"{len(wrong)} problem{'s' if len(wrong) > 1 else ''} in {path}; then check again: {again}")
     return USAGE
 
 
@@ -215,7 +215,3 @@ def key_problems(path: Path) -> Iterator[Wrong]:
             keys = (*prefix, "keys", problem.id)
             sentence = f"{document.place(keys)} = {problem.value!r}: {problem.reason}"
             yield Wrong(str(path), document.line(keys), ".".join(keys), sentence, "")
-
-
-def _tell(sentence: str) -> None:
-    print(clean(sentence, one_line=True), file=sys.stderr)

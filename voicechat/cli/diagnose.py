@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 import shutil
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
 from voicechat import exit_codes
+from voicechat.cli.printing import print_json, progress, say
 from voicechat.cli.tapes import tape_named
 from voicechat.errors import TapeError
 from voicechat.insight.consequences import Cause
@@ -219,7 +218,6 @@ def _folded_comment(line: str, width: int) -> Iterator[str]:
 FOUND = exit_codes.FAILED_TURN
 QUIET = 1.0
 """Seconds after which the reader says how far it is."""
-EVERY = 0.5
 
 
 def diagnose_command(
@@ -230,10 +228,7 @@ def diagnose_command(
     2: a file cannot be read, or nothing was given to read.
     """
     if not 0.0 <= min_confidence <= 1.0:
-        print(
-            "voicechat: --min-confidence is a number from 0 to 1: voicechat diagnose FILE --min-confidence 0.8",
-            file=sys.stderr,
-        )
+        say("--min-confidence is a number from 0 to 1: voicechat diagnose FILE --min-confidence 0.8")
         return exit_codes.USAGE
     reports: list[Report] = []
     unread = False
@@ -249,7 +244,7 @@ def diagnose_command(
             print(f"voicechat: {error}", file=sys.stderr)
     if as_json:
         told = [as_plain(report) for report in reports]
-        print(json.dumps(told[0] if len(told) == 1 else {"files": told}, ensure_ascii=False))
+        print_json(told[0] if len(told) == 1 else {"files": told})
     elif reports:
         words = Words(shutil.get_terminal_size((80, 24)).columns, is_coloured=_has_colours())
         print("\n\n".join(words.of(report) for report in reports))
@@ -283,7 +278,7 @@ def _report_of(name: str, least: float) -> Report:
         pasted = _pasted()
         report = diagnose(io.BytesIO(pasted), "standard input", least=least, told=_teller("standard input"))
         return with_quotes(report, io.BytesIO(pasted))
-    return report_of(name, least, told=_teller(name), note=lambda note: print(f"voicechat: {note}", file=sys.stderr))
+    return report_of(name, least, told=_teller(name), note=say)
 
 
 def _pasted() -> bytes:
@@ -295,18 +290,8 @@ def _pasted() -> bytes:
 
 def _teller(name: str) -> Callable[[int], None]:
     """Says on stderr how far the reading is, once it takes a while."""
-    began = last = time.monotonic()
-    is_screen = sys.stderr.isatty()
-
-    def tell(events: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - began < QUIET or now - last < EVERY or (not is_screen and now - last < 10 * EVERY):
-            return
-        last = now
-        print(f"{clean(name)}: {events:,} events so far", end="\r" if is_screen else "\n", file=sys.stderr, flush=True)
-
-    return tell
+    tell = progress(QUIET)
+    return lambda events: tell(f"{clean(name)}: {events:,} events so far")
 
 
 def _has_colours() -> bool:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
+from voicechat.cli.printing import print_json, say
 from voicechat.cli.tapes import tape_named
 from voicechat.journal.comparing import Comparison, Exchange, Pair, compare, in_words, summed_up
 from voicechat.journal.past_talk import PastTalk, read_talk
 from voicechat.ui.plain.talk import may_color
-from voicechat.ui.sanitise import clean
 
 DIFFERENT = 1
 """Exit status, as of `diff`."""
@@ -24,10 +24,10 @@ def diff_command(a: str, b: str, *, threshold: float, as_json: bool) -> int:
     first, second = read_talk(tape_named(a)), read_talk(tape_named(b))
     for name, talk in ((a, first), (b, second)):
         if talk.problem:
-            print(f"voicechat: {name} was read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
+            say(f"{name} was read in part: {talk.problem}")
     comparison = compare(first, second, threshold)
     if as_json:
-        print(json.dumps(as_plain(first, second, comparison, threshold), ensure_ascii=False))
+        print_json(as_plain(first, second, comparison, threshold))
     else:
         colors = may_color(sys.stdout, os.environ)
         print(in_words(first, second, comparison, (Path(a).name, Path(b).name), colors=colors))
@@ -50,12 +50,7 @@ def as_plain(a: PastTalk, b: PastTalk, comparison: Comparison, threshold: float)
 
 def _talk(talk: PastTalk) -> dict[str, Any]:
     transcript = talk.transcript
-    return {
-        "title": transcript.title,
-        "started_at": transcript.started_at,
-        "model": transcript.model,
-        "length": talk.length,
-    }
+    return {name: getattr(transcript, name) for name in ("title", "started_at", "model")} | {"length": talk.length}
 
 
 def _pair(pair: Pair) -> dict[str, Any]:
@@ -65,7 +60,7 @@ def _pair(pair: Pair) -> dict[str, Any]:
         "b": _exchange(pair.number_b, pair.b),
         "you": [{"in": part.kind, "text": part.text} for part in pair.you],
         "assistant": [{"in": part.kind, "text": part.text} for part in pair.assistant],
-        "timings": [{"name": one.name, "a": one.a, "b": one.b, "differs": one.differs} for one in pair.timings],
+        "timings": [asdict(one) for one in pair.timings],
         "missing_events": dict(pair.missing),
         "extra_events": dict(pair.extra),
         "moved_events": list(pair.moved),

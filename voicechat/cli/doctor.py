@@ -9,7 +9,6 @@ answer, stderr tells what is going on meanwhile.
 from __future__ import annotations
 
 import getpass
-import json
 import os
 import socket
 import sys
@@ -35,6 +34,7 @@ from voicechat.cli.doctor_loopback import (
     run_loopback,
 )
 from voicechat.cli.doctor_steps import SECTIONS, Step, looked_at, steps_for
+from voicechat.cli.printing import print_json
 from voicechat.config.load import load_settings
 from voicechat.config.provider_presets import PROVIDERS
 from voicechat.config.settings import Settings
@@ -88,7 +88,7 @@ def doctor_command(flags: Mapping[str, Any], options: DoctorOptions, config: Pat
             if not options.as_json:
                 page.checks(found)
     if options.as_json:
-        _print_json({"verdict": VERDICTS[worst(marked)], "checks": [as_row(name, check) for name, check in checks]})
+        print_json({"verdict": VERDICTS[worst(marked)], "checks": [as_row(name, check) for name, check in checks]})
     else:
         _sum_up(page, marked, chosen)
     return code
@@ -146,7 +146,7 @@ def _loopback(settings: Settings, options: DoctorOptions, ascii_only: bool) -> i
             time.sleep(max(0.0, _NOTICE - (time.monotonic() - began)))
         result = _watched(page, narration, lambda tell: run_loopback(settings, plan, tell))
     if options.as_json:
-        _print_json({"loopback": result.as_json()})
+        print_json({"loopback": result.as_json()})
     else:
         _show(result, Page(sys.stdout, ascii_only=ascii_only))
     return AUDIO if result.verdict.grade == "fails" else DONE
@@ -171,7 +171,3 @@ def _show(result: Loopback, page: Page) -> None:
     page.checks(lines(result))
     more = [Check("also", MARKS[result.verdict.grade], each.why, each.cure) for each in result.verdict.findings[1:]]
     page.verdict(MARKS[result.verdict.grade], result.verdict.line, more)
-
-
-def _print_json(value: object) -> None:
-    print(json.dumps(value, ensure_ascii=False))

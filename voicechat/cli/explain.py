@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 from difflib import get_close_matches
 
 from voicechat import exit_codes
+from voicechat.cli.printing import answer, print_json
 from voicechat.cli.topics import TOPICS, page
 from voicechat.insight.explain.lookup import Explanation, everything, lookup, nearest
 
@@ -26,19 +26,19 @@ TITLES = {
 def explain_command(word: str, *, as_json: bool) -> int:
     """Print one explanation, or without a word the names of all. Unknown: the nearest names on stderr, status 2."""
     if not word:
-        print(_listed_as_json() if as_json else _listed())
+        answer([asdict(one) for one in everything()], _listed(), as_json=as_json)
         return exit_codes.DONE
     if (text := page(word)) is not None:
         told = {"name": word, "kind": "topic", "meaning": text.partition("\n")[0], "next": "", "note": text}
-        print(json.dumps(told, ensure_ascii=False) if as_json else text)
+        answer(told, text, as_json=as_json)
         return exit_codes.DONE
     found = lookup(word)
     if found is not None:
-        print(json.dumps(asdict(found), ensure_ascii=False) if as_json else in_words(found))
+        answer(asdict(found), in_words(found), as_json=as_json)
         return exit_codes.DONE
     near = (*get_close_matches(word.lower(), TOPICS, 1, 0.75), *nearest(word))
     if as_json:
-        print(json.dumps({"unknown": word[:200], "nearest": list(near)}, ensure_ascii=False))
+        print_json({"unknown": word[:200], "nearest": list(near)})
     shown = "".join(letter if letter.isprintable() else "?" for letter in word[:80])
     meant = f"did you mean {', '.join(near)}? " if near else ""
     command = f"voicechat explain {near[0]}" if near else "voicechat explain"
@@ -57,7 +57,3 @@ def _listed() -> str:
         lines += ["", title]
         lines += [f"  {one.name}" for one in everything() if one.kind == kind]
     return "\n".join(lines)
-
-
-def _listed_as_json() -> str:
-    return json.dumps([asdict(one) for one in everything()], ensure_ascii=False)

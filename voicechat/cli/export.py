@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from shutil import copyfileobj
@@ -12,6 +11,7 @@ from typing import Any, BinaryIO
 
 from voicechat import exit_codes
 from voicechat.cli.out_file import opened
+from voicechat.cli.printing import say
 from voicechat.cli.run import Progress
 from voicechat.cli.tapes import tape_named
 from voicechat.core.viewing import turn_views, view
@@ -21,7 +21,6 @@ from voicechat.journal.export_sound import SIDES, write_side
 from voicechat.journal.page import as_page
 from voicechat.journal.past_talk import PastTalk, as_markdown, as_subtitles, as_text, read_talk, spans_of
 from voicechat.journal.spans import OPT_IN, as_otlp_json
-from voicechat.ui.sanitise import clean
 
 TEXTS: dict[str, Callable[[PastTalk], str]] = {
     "md": lambda talk: as_markdown(talk.transcript),
@@ -59,9 +58,9 @@ def export_command(options: ExportOptions) -> int:
         raise ConfigError("sound cannot be redacted", hint=f"voicechat export {options.tape} --format html --redact")
     talk = read_talk(tape_named(options.tape), redact=options.redact)
     if talk.problem:
-        print(f"voicechat: read in part: {clean(talk.problem, one_line=True)}", file=sys.stderr)
+        say(f"read in part: {talk.problem}")
     if options.format == "html" and talk.audio_file is not None and talk.length > LONG_TALK:
-        print("voicechat: making the sound small enough for a page …", file=sys.stderr)
+        say("making the sound small enough for a page …")
     ending = "otlp.json" if options.format == "otlp" else options.format
     name = options.out or f"{talk.transcript.title}{f'-{options.side}' if options.side else ''}.{ending}"
     with opened(name, force=options.force) as out:

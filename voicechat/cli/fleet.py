@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from voicechat.cli.printing import columns, print_json, progress
 
 if TYPE_CHECKING:
     from voicechat.fleet.tables import Change
 
-EVERY = 0.5
-"""Seconds between two words of progress; ten times as long where no terminal shows them."""
 MOST_SHOWN = 200
 WIDEST = 60
 """Columns of a cell on a terminal."""
@@ -32,59 +30,34 @@ def scan_command(
     from voicechat.fleet.scan import scan
 
     chosen = on_ray(ray_address) if engine == "ray" else local(workers or os.cpu_count() or 1)
-    done = scan(sources, out, chosen, _teller(), clock=time.monotonic)
+    done = scan(sources, out, chosen, progress(), clock=time.monotonic)
     if as_json:
-        print(json.dumps(asdict(done)))
+        print_json(asdict(done))
     else:
         told = f"{done.files:,} files in {out}: {done.read:,} read, {done.kept:,} kept, {done.unread:,} unreadable; "
         print(f"{told}{done.events:,} events in {done.seconds:.1f} s")
-
-
-def _teller() -> Callable[[str, bool], None]:
-    is_screen = sys.stderr.isatty()
-    last = time.monotonic()
-
-    def tell(told: str, is_last: bool) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if is_last or now - last >= (EVERY if is_screen else 10 * EVERY):
-            last = now
-            print(
-                f"\r{told}\x1b[K" if is_screen else told, end="" if is_screen and not is_last else "\n", file=sys.stderr
-            )
-
-    return tell
 
 
 def ask_command(sql: str, tables: Path, format: str) -> None:
     """Ask the tables in SQL (DuckDB), read only: no other file, no network, no extension."""
     from voicechat.fleet.tables import Tables
 
-    columns, result = Tables(tables).ask(sql)
+    names, result = Tables(tables).ask(sql)
     if format == "table":
         rows = result.fetchmany(MOST_SHOWN + 1)
-        _print_table(columns, rows[:MOST_SHOWN])
+        print(*columns([[_cell(value) for value in row] for row in rows[:MOST_SHOWN]], head=names), sep="\n")
         if len(rows) > MOST_SHOWN:
             print(f"only the first {MOST_SHOWN}; --format csv writes all", file=sys.stderr)
         return
     writer = csv.writer(sys.stdout, lineterminator="\n")
     if format == "csv":
-        writer.writerow(columns)
+        writer.writerow(names)
     while rows := result.fetchmany(PAGE):
         if format == "csv":
             writer.writerows(rows)
         else:
             for row in rows:
-                print(json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False, default=str))
-
-
-def _print_table(columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
-    from voicechat.ui.sanitise import clean
-
-    cells = [[clean(_cell(value), one_line=True) for value in row] for row in rows]
-    widths = [max(len(name), *(len(row[place]) for row in cells), 1) for place, name in enumerate(columns)]
-    for row in (list(columns), ["-" * width for width in widths], *cells):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+                print_json(dict(zip(names, row, strict=True)), default=str)
 
 
 def _cell(value: object) -> str:
@@ -97,11 +70,11 @@ def compare_command(a: Path, b: Path, every: bool, as_json: bool) -> None:
 
     changes = compare(Tables(a), Tables(b))
     if as_json:
-        print(json.dumps({"changes": [one.as_plain() for one in changes]}))
+        print_json({"changes": [one.as_plain() for one in changes]})
         return
     shown = [one for one in changes if every or one.is_sure]
-    columns = ("", "what", "A", "95 %", "B", "95 %", "B - A, 95 %")
-    _print_table(columns, [_changed(one) for one in shown])
+    head = ("", "what", "A", "95 %", "B", "95 %", "B - A, 95 %")
+    print(*columns([_changed(one) for one in shown], head=head), sep="\n")
     print(
         f"{len(changes)} compared, {sum(one.is_sure for one in changes)} surely changed (*). Shares: Wilson; "
         "percentiles: Woodruff, by whole sessions; differences: Newcombe.\n"
@@ -111,16 +84,13 @@ def compare_command(a: Path, b: Path, every: bool, as_json: bool) -> None:
 
 
 def _changed(one: Change) -> tuple[str, ...]:
-    def shown(value: float) -> str:
-        return (
-            f"{value:.2%}" if one.kind == "share" else f"{value:.3f} s" if one.kind == "seconds" else f"{value:.4f} USD"
-        )
+    form = {"share": "{:.2%}", "seconds": "{:.3f} s", "usd": "{:.4f} USD"}[one.kind]
 
     def span(pair: tuple[float, float]) -> str:
-        return f"{shown(pair[0])} … {shown(pair[1])}"
+        return " … ".join(map(form.format, pair))
 
-    mark = "*" if one.is_sure else ""
-    return mark, one.what, shown(one.a), span(one.a_interval), shown(one.b), span(one.b_interval), span(one.difference)
+    mark, a, b = "*" if one.is_sure else "", form.format(one.a), form.format(one.b)
+    return mark, one.what, a, span(one.a_interval), b, span(one.b_interval), span(one.difference)
 
 
 def report_command(tables: Path, out: str, title: str, force: bool) -> None:

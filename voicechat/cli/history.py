@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 
 from voicechat import exit_codes
+from voicechat.cli.printing import columns, print_json, say
 from voicechat.cli.tapes import shelves, tape_named
 from voicechat.errors import TapeError
 from voicechat.journal.tape import EVENTS_FILE
@@ -37,15 +36,15 @@ def history_command(options: HistoryOptions, config: Path | None) -> int:
     shown = found[: options.most] if options.most else found
     tapes = [one for folder in shown if (one := readable(folder)) is not None]
     if options.as_json:
-        print(json.dumps({"tapes": [as_plain(one) for one in tapes], "left_out": len(found) - len(shown)}))
+        print_json({"tapes": [as_plain(one) for one in tapes], "left_out": len(found) - len(shown)})
         return exit_codes.DONE
     if not tapes:
-        print(f"voicechat: no tapes in {roots[0]}; record one: voicechat --record default", file=sys.stderr)
+        say(f"no tapes in {roots[0]}; record one: voicechat --record default")
         return exit_codes.DONE
     for line in table(tapes, shutil.get_terminal_size().columns):
         print(line)
     if len(found) > len(shown):
-        print(f"voicechat: {len(found) - len(shown)} older ones; list all: voicechat history --most 0", file=sys.stderr)
+        say(f"{len(found) - len(shown)} older ones; list all: voicechat history --most 0")
     return exit_codes.DONE
 
 
@@ -66,7 +65,7 @@ def readable(folder: Path) -> Listed | None:
     try:
         return listed(folder)
     except TapeError as error:
-        print(f"voicechat: {clean(error.message, one_line=True)}", file=sys.stderr)
+        say(error.message)
         return None
 
 
@@ -78,20 +77,14 @@ def table(tapes: Sequence[Listed], width: int) -> list[str]:
             duration(tape.length),
             f"{tape.turns} turn{'s' if tape.turns != 1 else ' '}",
             size(tape.size),
-            clean(tape.model or tape.provider, one_line=True)[:24],
+            (tape.model or tape.provider)[:24],
             remarks(tape),
         )
         for tape in tapes
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     lines: list[str] = []
-    for tape, row in zip(tapes, rows, strict=True):
-        cells = [
-            text.rjust(space) if column in (1, 2, 3) else text.ljust(space)
-            for column, (text, space) in enumerate(zip(row, widths, strict=True))
-            if space
-        ]
-        lines.append("  ".join(cells).rstrip())
+    for tape, line in zip(tapes, columns(rows, right=(1, 2, 3)), strict=True):
+        lines.append(line)
         if words := clean(tape.first_words, one_line=True):
             lines.append(f"  “{words[: max(width, 40) - 4]}”")
         lines.append(f"  {clean(str(tape.folder), one_line=True)}")

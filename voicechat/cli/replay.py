@@ -9,11 +9,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
+from voicechat.cli.printing import print_json
 from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.errors import ConfigError, TapeError
@@ -88,7 +89,9 @@ def replay_command(flags: Mapping[str, Any], config: Path | None, options: Repla
 def check_command(tape: Tape, *, as_json: bool) -> int:
     checked = check(tape)
     if as_json:
-        print(json.dumps(as_plain(checked), ensure_ascii=False))
+        plain = asdict(checked)
+        plain |= {"first": plain.pop("difference"), "differences": int(checked.difference is not None)}
+        print_json(plain)
     else:
         print("\n".join(in_words(checked)))
     return exit_codes.DONE if checked.difference is None else DIFFERS
@@ -131,23 +134,3 @@ def told(plain: Mapping[str, Any]) -> str:
 
 def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
-def as_plain(checked: Checked) -> dict[str, Any]:
-    found = checked.difference
-    difference = None
-    if found is not None:
-        difference = {
-            "line": found.line,
-            "t": found.t,
-            "input": found.input,
-            "recorded": list(found.recorded),
-            "now": list(found.now),
-        }
-    return {
-        "differences": 0 if found is None else 1,
-        "inputs": checked.inputs,
-        "effects": checked.effects,
-        "is_cut": checked.is_cut,
-        "first": difference,
-    }

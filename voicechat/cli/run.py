@@ -22,6 +22,7 @@ from typing import Any
 
 from voicechat import exit_codes
 from voicechat.cli.chat import refuse_the_impossible
+from voicechat.cli.printing import print_json
 from voicechat.config.load import load_settings
 from voicechat.config.providers import provider_of
 from voicechat.config.settings import Settings
@@ -501,8 +502,3 @@ def deny_the_unallowed(view: View, denied: set[str], send: Callable[[UserAct], N
             send(ToolDenied(ask.call_id, "Nobody was there to ask."))
             how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
             progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")
-
-
-def print_json(value: Mapping[str, Any]) -> None:
-    """One line of data on stdout, at once: a reader may be waiting for it."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)

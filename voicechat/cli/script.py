@@ -21,7 +21,8 @@ from typing import Any
 from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
-from voicechat.cli.run import GOODBYE_WAIT, Progress, deny_the_unallowed, print_json
+from voicechat.cli.printing import note, print_json, say
+from voicechat.cli.run import GOODBYE_WAIT, Progress, deny_the_unallowed
 from voicechat.config.load import load_settings
 from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings
@@ -86,12 +87,10 @@ def script_command(flags: Mapping[str, Any], config: Path | None, options: Scrip
 
 def refused(reading: Reading, options: ScriptOptions) -> int:
     for complaint in reading.complaints:
-        print(f"voicechat: {clean(complaint.sentence(str(reading.path)), one_line=True)}", file=sys.stderr)
+        say(complaint.sentence(str(reading.path)))
     if options.as_json:
-        said = [
-            {"line": one.line, "where": one.where, "message": one.message, "hint": one.hint}
-            for one in reading.complaints
-        ]
+        names = ("line", "where", "message", "hint")
+        said = [{name: getattr(one, name) for name in names} for one in reading.complaints]
         print_json({"script": str(reading.path), "held": False, "exit_code": exit_codes.USAGE, "complaints": said})
     return exit_codes.USAGE
 
@@ -269,25 +268,21 @@ class ScriptRun:
             try:
                 self._options.junit.write_text(as_junit(results), encoding="utf-8")
             except OSError as error:
-                note(f"voicechat: {self._options.junit} was not written: {error.strerror}")
+                say(f"{self._options.junit} was not written: {error.strerror}")
         if self._options.as_json:
             print_json(as_json(results, code, summary))
         else:
             for entry in summary["transcript"]:
                 print(clean(f"{entry['who']}: {entry['text']}", one_line=True))
         for problem in summary["problems"]:
-            note(f"voicechat: {problem}")
+            say(problem)
         if results.stopped:
-            note(f"voicechat: {results.stopped}")
+            say(results.stopped)
         if results.failed and not results.stopped:
             for line in results.failed[-1].evidence:
                 note(f"    {line}")
         counts = ", ".join(f"{results.count(name)} {name}" for name in ("held", "failed", "skipped"))
         note(f"{counts} in {results.seconds:.1f} s" + (f", tape: {results.tape}" if results.tape else ""))
-
-
-def note(text: str) -> None:
-    print(clean(text, one_line=True), file=sys.stderr, flush=True)
 
 
 def can_draw() -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from voicechat import exit_codes
+from voicechat.cli.printing import say
 from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
@@ -63,7 +64,7 @@ def house_of(tape: Path, options: ServeOptions) -> House:
         try:
             sound = SoundFile(source.audio_file)
         except TapeError as error:
-            print(f"voicechat: {error}", file=sys.stderr)
+            say(str(error))
     scripts = scripts_of(source, sound)
     return PlayHouse(load_senses, scripts=scripts, speed=options.speed, by_time=options.by_time)
 
@@ -140,7 +141,7 @@ class Traces:
 
         self._settings = settings
         self._running: list[tuple[Callable[[float], None], SessionTrace]] = []
-        self.exporter = OtlpExporter(settings, _say)
+        self.exporter = OtlpExporter(settings, say)
 
     def observe(self) -> Observed:
         """Who is told of the messages of one more session."""
@@ -149,7 +150,7 @@ class Traces:
         from voicechat.tap.session import Reader
 
         now = time.monotonic()
-        observers = Observers(lambda name: _say(f"The {name} stopped after an error; the session goes on."))
+        observers = Observers(lambda name: say(f"The {name} stopped after an error; the session goes on."))
         trace = SessionTrace(self.exporter, observers, self._settings, "serve", "voicechat", now)
         problems = Problems(trace.found)
         problems.start_at(now)
@@ -172,10 +173,6 @@ class Traces:
         for check, trace in self._running:
             check(now)
             trace.tick(now)
-
-
-def _say(sentence: str) -> None:
-    print(f"voicechat: {sentence}", file=sys.stderr, flush=True)
 
 
 def _narrate(base_url: str, about: str, fault: str) -> None:

@@ -30,6 +30,7 @@ _KINDS = {
     "live": "a GPT-Live session",
     "live update": "an update of a GPT-Live session",
 }
+_TOLD = ("path", "severity", "message", "hint", "allowed")
 _LIVE_EVENTS = {"live": "session.start", "live update": "session.update"}
 
 
@@ -110,16 +111,7 @@ def _as_json(checked: CheckedSession, dialect: Dialect) -> str:
             "kind": checked.kind,
             "written_in": checked.dialect,
             "dialect": "live" if checked.kind in _LIVE_EVENTS else dialect,
-            "problems": [
-                {
-                    "path": problem.path,
-                    "severity": problem.severity,
-                    "message": problem.message,
-                    "hint": problem.hint,
-                    "allowed": list(problem.allowed),
-                }
-                for problem in checked.problems
-            ],
+            "problems": [{name: getattr(one, name) for name in _TOLD} for one in checked.problems],
             "update": json.loads(_update(checked, dialect)),
         },
         indent=2,

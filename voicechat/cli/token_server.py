@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat import exit_codes
+from voicechat.cli.printing import note, say
 from voicechat.config.load import load_settings
 from voicechat.config.providers import provider_of
 from voicechat.config.secrets import TOKEN_ACCESS, key_hint, obtain_key
@@ -48,7 +48,7 @@ def token_server_command(flags: Mapping[str, Any], options: ServerOptions, confi
     access = os.environ.get(TOKEN_ACCESS, "").strip()
     refuse_the_unsafe(options, access)
     for remark in settings.remarks:
-        print(f"voicechat: {remark}", file=sys.stderr)
+        say(remark)
     if settings.provider == "local":
         hint = "choose whose: --provider openai, or --base-url URL"
         raise ConfigError("the local server needs no keys", hint=hint)
@@ -120,7 +120,7 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
             await _until_ended(server)
         finally:
             await server.stop()
-            _say(server.summary())
+            note(server.summary())
 
 
 async def _until_ended(server: Any) -> None:
@@ -130,12 +130,12 @@ async def _until_ended(server: Any) -> None:
         with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
             loop.add_signal_handler(name, ended.set)
     if hasattr(signal, "SIGUSR1"):
-        loop.add_signal_handler(signal.SIGUSR1, lambda: _say(server.summary()))
+        loop.add_signal_handler(signal.SIGUSR1, lambda: note(server.summary()))
     while not ended.is_set():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), TELL_EVERY)
         if not ended.is_set() and (news := server.news()):
-            _say(news)
+            note(news)
 
 
 def wished_session(settings: Settings) -> dict[str, Any]:
@@ -155,13 +155,9 @@ def _narrate(title: str, source: str, options: ServerOptions, *, is_private: boo
     """How to use it; on stderr, because stdout is data."""
     who = "programs of this computer" if is_private and not options.proxies else "whoever reaches it"
     shown = f" with the access token ({TOKEN_ACCESS})" if has_access else ""
-    _say(f"Short-lived keys of {title} for {who}{shown}; the standard key ({source}) stays here.")
-    _say("  a client:       voicechat --token-url URL   (GET /session; ?shape=ga or ?shape=beta for one shape alone)")
-    _say(f"  limits:         {options.per_minute} a minute for each client; web pages: {len(options.origins)} allowed")
+    note(f"Short-lived keys of {title} for {who}{shown}; the standard key ({source}) stays here.")
+    note("  a client:       voicechat --token-url URL   (GET /session; ?shape=ga or ?shape=beta for one shape alone)")
+    note(f"  limits:         {options.per_minute} a minute for each client; web pages: {len(options.origins)} allowed")
     if not is_private:
-        _say("  careful:        this is plain http. Put a proxy with TLS in front, or everybody on the way reads keys.")
-    _say("  end it:         Ctrl+C   (SIGUSR1 or GET /stats shows the counts)")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+        note("  careful:        this is plain http. Put a proxy with TLS in front, or everybody on the way reads keys.")
+    note("  end it:         Ctrl+C   (SIGUSR1 or GET /stats shows the counts)")
