@@ -7,7 +7,6 @@ where there is one, must be a page of this computer. Any key is accepted: there 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from aiohttp import web
 from voicechat.local_server.faults import Fault
 from voicechat.local_server.refusals import Refusal, invalid
 from voicechat.protocol.wire import JsonValue
+from voicechat.transports.endpoint import is_loopback
 from voicechat.visitors import sent_in_time
 
 ALLOWED_HEADERS = (
@@ -37,23 +37,20 @@ _STATUS = {
 """Of refusals by HTTP; 400 for all others."""
 
 
-def names_this_computer(host: str) -> bool:
-    """Whether a host name (without port) is loopback."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def why_not(host: str, origin: str) -> str:
     """Why a request with these headers is not let in, or an empty string."""
-    if not names_this_computer(_host_of(f"http://{host}")):
+    if not _is_here(f"http://{host}"):
         return "This server answers only to the names of this computer."
-    if origin and not names_this_computer(_host_of(origin)):
+    if origin and not _is_here(origin):
         return "Web pages from other computers may not use this server."
     return ""
+
+
+def _is_here(url: str) -> bool:
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
 
 
 def cors_headers(origin: str, asked_headers: str) -> dict[str, str]:
@@ -73,9 +70,8 @@ def cors_headers(origin: str, asked_headers: str) -> dict[str, str]:
 def refusal_response(refusal: Refusal, status: int = 0) -> web.Response:
     """A refusal as the service's JSON error body; its code says the status, unless that is given."""
     status = status or _STATUS.get(refusal.code, 400)
-    error = {"message": refusal.message, "type": refusal.type, "code": refusal.code, "param": refusal.param}
     headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
-    return web.json_response({"error": error}, status=status, headers=headers)
+    return web.json_response({"error": refusal.fields()}, status=status, headers=headers)
 
 
 def fault_response(fault: Fault) -> web.Response | None:
@@ -83,24 +79,23 @@ def fault_response(fault: Fault) -> web.Response | None:
     answer = fault.http_answer()
     if answer is None:
         return None
-    headers = {"Retry-After": answer.retry_after} if answer.retry_after else {}
-    return web.Response(status=answer.status, text=answer.body, content_type=answer.content_type, headers=headers)
+    status, content_type, text = answer
+    headers = {"Retry-After": fault.value} if status == 429 and fault.value else {}
+    return web.Response(status=status, text=text, content_type=content_type, headers=headers)
 
 
 async def read_object(request: web.Request) -> dict[str, JsonValue]:
     """The body, a JSON object; empty where there is none. Raises Refusal."""
-    try:
-        async with sent_in_time():
-            body = json.loads(await request.read() or b"{}")
-    except (ValueError, RecursionError):
-        raise Refusal("invalid_json", "The body is not JSON.") from None
-    if not isinstance(body, dict):
-        raise invalid("body", "it must be a JSON object.")
-    return body
+    async with sent_in_time():
+        return object_in(await request.read(), "body")
 
 
-def _host_of(url: str) -> str:
+def object_in(text: bytes, what: str) -> dict[str, JsonValue]:
+    """The JSON object of a text; empty for an empty text. Raises Refusal."""
     try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+        given = json.loads(text or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise invalid(what, f"it cannot be read ({type(error).__name__}).") from error
+    if not isinstance(given, dict):
+        raise invalid(what, "it must be a JSON object.")
+    return given

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -74,8 +74,12 @@ class House:
         chosen, senses = await asyncio.gather(brain, asyncio.shield(self._loading))
         return Session(line, senses, chosen, transport, config, dialect, self.fault)
 
-    def start_session(self, session: ClientSession) -> ClientSession:
+    async def start_session(
+        self, opening: ClientSession | Awaitable[ClientSession], session_id: str = ""
+    ) -> ClientSession:
         """Count it, have its messages told where somebody wants them, and start it."""
+        session = opening if isinstance(opening, ClientSession) else await opening
+        session.id = session_id or session.id
         session.observer = self.observe() if self.observe is not None else None
         self.sessions.add(session)
         session.start()

@@ -53,7 +53,7 @@ def invalid(path: str, why: str) -> Refusal:
     return Refusal("invalid_value", f"Invalid value for '{path}': {why}", path)
 
 
-def unsupported(value: str, words: Iterable[str], path: str) -> Refusal:
+def _unsupported(value: str, words: Iterable[str], path: str) -> Refusal:
     """The refusal of a word that is none of these."""
     return Refusal("invalid_value", f"Invalid value: '{value[:64]}'. Supported values are: {_listed(words)}.", path)
 
@@ -71,7 +71,7 @@ def check(value: JsonValue, shape: Shape, path: str) -> None:
                 raise _too_long("string", len(value), most, path)
         case Word(words), str():
             if value not in words:
-                raise unsupported(value, words, path)
+                raise _unsupported(value, words, path)
         case Number(), int() | float() if not isinstance(value, bool) and (isinstance(value, int) or not shape.whole):
             _check_range(value, shape, path)
         case ListOf(), list():
@@ -93,7 +93,7 @@ def check(value: JsonValue, shape: Shape, path: str) -> None:
             if path == "response.metadata" and not _is_metadata(value):
                 raise invalid(path, _METADATA)
         case _:
-            text = f"Invalid type for '{path}': expected {_expected(shape)}, but got {_kind_of(value)} instead."
+            text = f"Invalid type for '{path}': expected {_expected(shape)}, but got {_KINDS[type(value)]} instead."
             raise Refusal("invalid_type", text, path)
 
 
@@ -120,7 +120,7 @@ def _check_variant(value: dict[str, JsonValue], tag: str, variants: Mapping[str,
 
 def _check_range(value: float, shape: Number, path: str) -> None:
     if shape.only and value not in shape.only:
-        raise unsupported(str(value), map(str, shape.only), path)
+        raise _unsupported(str(value), map(str, shape.only), path)
     low, high = _RANGES.get(path.rpartition(".")[2], (shape.low, 2**31 if shape.high is None else shape.high))
     if low <= value <= high:
         return
@@ -144,38 +144,25 @@ def _is_metadata(value: JsonValue) -> bool:
     )
 
 
+_KINDS = {
+    type(None): "null",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal",
+    str: "a string",
+    list: "an array",
+    dict: "an object",
+}
+
+
 def _expected(shape: Shape) -> str:
     match shape:
         case Word(words):
             return f"one of {_listed(words)}"
         case Number(whole=whole):
-            return "an integer" if whole else "a decimal"
-        case Text():
-            return "a string"
-        case Flag():
-            return "a boolean"
-        case ListOf():
-            return "an array"
+            return _KINDS[int if whole else float]
         case _:
-            return "an object"
-
-
-def _kind_of(value: JsonValue) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int():
-            return "an integer"
-        case float():
-            return "a decimal"
-        case str():
-            return "a string"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
+            return {Text: "a string", Flag: "a boolean", ListOf: "an array"}.get(type(shape), "an object")
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -14,7 +13,7 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from voicechat.errors import SignallingError, VoiceChatError
-from voicechat.local_server.doors import cors_headers, fault_response, read_object, refusal_response, why_not
+from voicechat.local_server.doors import cors_headers, fault_response, object_in, read_object, refusal_response, why_not
 from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession, check_offer, without_nulls
 from voicechat.local_server.playout import FRAME, Pcm
@@ -47,8 +46,8 @@ _CODES = {404: "not_found", 413: "request_too_large"}
 _EXPIRES_AFTER = shapes.Fields({"anchor": shapes.Word(("created_at",)), "seconds": shapes.Number(10, 7200, whole=True)})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Opener = Callable[[Line], Awaitable[ClientSession]]
-"""Makes the session of a line."""
+Opener = Callable[[Line], ClientSession | Awaitable[ClientSession]]
+"""Makes the session of a line, at once or when the engine is loaded."""
 
 
 @dataclass(eq=False)
@@ -177,10 +176,9 @@ class Call:
         except Refusal as refusal:
             self.hang_up(1013, refusal.message)
             return
-        session = await self.open_session(self)
-        session.id = self.id
+        session = await self.house.start_session(self.open_session(self), self.id)
         self.peer.receive.flush()
-        self.session = self.house.start_session(session)
+        self.session = session
         for text in self._waiting:
             session.client_said(text)
         self._waiting.clear()
@@ -217,13 +215,7 @@ async def _read_offer(request: web.Request) -> tuple[str, Fields]:
         raise Refusal("request_too_large", "The offer is too large.")
     if not offer.strip():
         raise missing("sdp")
-    try:
-        given = json.loads(session)
-    except (ValueError, RecursionError) as error:
-        raise invalid("session", f"it cannot be read ({type(error).__name__}).") from error
-    if not isinstance(given, dict):
-        raise invalid("session", "it must be a JSON object.")
-    return offer.decode("utf-8", "replace"), given
+    return offer.decode("utf-8", "replace"), object_in(session, "session")
 
 
 def _field(form: Mapping[str, object], name: str, default: bytes) -> bytes:
@@ -336,12 +328,8 @@ class Server:
         if isinstance(given := asked.get("session"), dict):
             asked["session"] = without_nulls(given)
         check_offer(asked)
-        call_id = new_id("live")
-
-        async def opened(line: Line) -> ClientSession:
-            return LiveSession(line, self.house, "webrtc", part(asked, "session"), id=call_id)
-
-        answer = await self._answer(call_id, str(part(asked, "transport")["sdp"]), opened)
+        call_id, offer, session = new_id("live"), str(part(asked, "transport")["sdp"]), part(asked, "session")
+        answer = await self._answer(call_id, offer, lambda line: LiveSession(line, self.house, "webrtc", session))
         transport = {"type": "webrtc", "sdp": answer}
         return web.json_response({"session": {"id": call_id}, "transport": transport}, status=201)
 
@@ -388,11 +376,7 @@ class Server:
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """`GET /v1/live/sessions`: one Live session, which the first message starts."""
-
-        async def opened(line: Line) -> ClientSession:
-            return LiveSession(line, self.house, "websocket")
-
-        return await self._serve(request, opened)
+        return await self._serve(request, lambda line: LiveSession(line, self.house, "websocket"))
 
     async def _attach(self, request: web.Request) -> web.StreamResponse:
         return await self._attach_to(request, request.match_info["session_id"], "session_id")
@@ -421,7 +405,7 @@ class Server:
         session: ClientSession | None = None
         try:
             await line.open(request)
-            session = self.house.start_session(await open_session(line))
+            session = await self.house.start_session(open_session(line))
             await line.listen(session)
         except VoiceChatError as error:
             log.error("no session: %s", error.message)

@@ -61,9 +61,9 @@ async def start_local_server(
     Raises ConfigError when the offline engine is not installed, EngineError when the server does not come up.
     """
     require_engine()
-    command = [sys.executable, "-P", "-m", "voicechat.local_server", *_arguments(brain_url, brain_model, fault)]
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *(sys.executable, "-P", "-m", "voicechat.local_server"),
+        *_arguments(brain_url, brain_model, fault),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

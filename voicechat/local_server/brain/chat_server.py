@@ -7,12 +7,12 @@ a chat server started meanwhile is noticed at the next one.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -23,7 +23,9 @@ from voicechat.errors import ConfigError
 from voicechat.local_server.brain import Brain, CallTool, Output, Say, Turn
 from voicechat.local_server.brain.partner import Partner
 from voicechat.local_server.speech.text import SentenceSplitter
+from voicechat.transports.endpoint import is_loopback
 
+T = TypeVar("T")
 SPOKEN_STYLE = (
     "Your answers are spoken aloud by a voice. Answer in one to three short plain sentences, without markdown, lists, "
     "emoji or code. Speak English. The user's words come from a speech recogniser and may be misheard."
@@ -47,9 +49,9 @@ def request_of(turn: Turn, model: str) -> dict[str, object]:
             }
             for tool in turn.tools
         ]
-        named = turn.tool_choice not in ("auto", "required")
-        choice: object = {"type": "function", "function": {"name": turn.tool_choice}} if named else turn.tool_choice
-        body["tool_choice"] = "auto" if turn.tool_outputs else choice
+        body["tool_choice"] = "auto" if turn.tool_outputs else turn.tool_choice
+        if body["tool_choice"] not in ("auto", "required"):
+            body["tool_choice"] = {"type": "function", "function": {"name": turn.tool_choice}}
     return body
 
 
@@ -60,9 +62,9 @@ def _messages(turn: Turn) -> list[dict[str, object]]:
     if turn.text.strip():
         messages.append({"role": "user", "content": turn.text})
     for output in turn.tool_outputs:
-        call = {"id": output.call_id, "type": "function"}
-        call_made = {**call, "function": {"name": output.name, "arguments": output.arguments}}
-        messages.append({"role": "assistant", "content": "", "tool_calls": [call_made]})
+        function = {"name": output.name, "arguments": output.arguments}
+        call = {"id": output.call_id, "type": "function", "function": function}
+        messages.append({"role": "assistant", "content": "", "tool_calls": [call]})
         messages.append({"role": "tool", "tool_call_id": output.call_id, "content": output.output})
     return messages
 
@@ -78,7 +80,7 @@ class _Call(msgspec.Struct):
     index: int | None = None
 
 
-class Delta(msgspec.Struct):
+class Delta(msgspec.Struct, frozen=True):
     """What one server-sent event adds to the answer."""
 
     content: str | None = None
@@ -86,7 +88,7 @@ class Delta(msgspec.Struct):
 
 
 class _Choice(msgspec.Struct):
-    delta: Delta = msgspec.field(default_factory=Delta)
+    delta: Delta = Delta()
 
 
 class _Event(msgspec.Struct):
@@ -114,19 +116,19 @@ def delta_in(line: str) -> Delta | None:
 class CallsInPieces:
     """Function calls put together from their pieces."""
 
-    _names: dict[int, str] = field(default_factory=dict)
-    _arguments: dict[int, str] = field(default_factory=dict)
+    _pieces: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Name and arguments so far, by the call's place in the answer."""
 
     def add(self, delta: Delta) -> None:
         for at, call in enumerate(delta.tool_calls or ()):
             index, given = call.index if call.index is not None else at, call.function.arguments or ""
-            self._names[index] = self._names.get(index, "") or call.function.name or ""
-            text = given if isinstance(given, str) else json.dumps(given)
-            self._arguments[index] = (self._arguments.get(index, "") + text)[:_LONGEST_ARGUMENTS]
+            name, arguments = self._pieces.get(index, ("", ""))
+            arguments += given if isinstance(given, str) else json.dumps(given)
+            self._pieces[index] = (name or call.function.name or "", arguments[:_LONGEST_ARGUMENTS])
 
     def whole(self) -> list[CallTool]:
         """The calls, in the model's order."""
-        return [CallTool(name, self._arguments[index] or "{}") for index, name in sorted(self._names.items()) if name]
+        return [CallTool(name, arguments or "{}") for _, (name, arguments) in sorted(self._pieces.items()) if name]
 
 
 _THOUGHT = re.compile(r"<think>.*?</think>", re.DOTALL)
@@ -183,70 +185,57 @@ class ChatServer:
 
     async def answer(self, turn: Turn) -> AsyncIterator[Output]:
         """Yield the model's sentences as they are written, then its function calls."""
+        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
+        length, has_answered = 0, False
         try:
-            async with aclosing(self._sentences(turn)) as outputs:
-                async for output in outputs:
-                    yield output
+            async with aclosing(self._deltas(turn)) as deltas:
+                async for delta in deltas:
+                    calls.add(delta)
+                    text = delta.content or ""
+                    length += len(text)
+                    for sentence in splitter.feed(thoughts.feed(text)):
+                        has_answered = True
+                        yield Say(sentence)
+                    if length > _LONGEST_ANSWER:
+                        break
         except _Failed as reason:
             yield Say(f"The language model {self.label} {reason}.")
-
-    async def _sentences(self, turn: Turn) -> AsyncGenerator[Output, None]:
-        splitter, thoughts, calls = SentenceSplitter(), WithoutThoughts(), CallsInPieces()
-        length, anything = 0, False
-        async with aclosing(self._deltas(turn)) as deltas:
-            async for delta in deltas:
-                calls.add(delta)
-                text = delta.content or ""
-                length += len(text)
-                for sentence in splitter.feed(thoughts.feed(text)):
-                    anything = True
-                    yield Say(sentence)
-                if length > _LONGEST_ANSWER:
-                    break
+            return
         rest = [*splitter.feed(thoughts.finish()), *splitter.finish()]
         outputs: list[Output] = [*map(Say, rest), *calls.whole()]
+        if not outputs and not has_answered:
+            outputs = [Say(f"The language model {self.label} gave an empty answer.")]
         for output in outputs:
             yield output
-        anything = anything or bool(outputs)
-        if not anything:
-            raise _Failed("gave an empty answer")
 
     async def _deltas(self, turn: Turn) -> AsyncGenerator[Delta, None]:
-        """Raises _Failed for every way in which a server may fail."""
+        """Raises _Failed for every way in which a server may fail. No deadline runs while a piece is spoken."""
         clock = asyncio.get_running_loop()
         deadline = clock.time() + self._first_word_limit
+        client = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=_LONGEST_LINE)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), read_bufsize=_LONGEST_LINE) as client,
-                await self._posted(client, turn, deadline) as response,
-            ):
-                while line := await _next_line(response, deadline):
-                    if delta := delta_in(line):
+            asking = client.post(self._url, json=request_of(turn, self._model), allow_redirects=False)
+            async with client, await _before(deadline, asking) as response:
+                if response.status != 200:
+                    raise _Failed(f"refused with status {response.status}")
+                while line := await _before(deadline, response.content.readline()):
+                    if delta := delta_in(line.decode("utf-8", "replace")):
                         yield delta
                         deadline = clock.time() + _NEXT_WORD_LIMIT
         except TimeoutError:
             raise _Failed("took too long") from None
         except aiohttp.ClientConnectorError as error:
             raise _Failed("cannot be reached") from error
+        except (ValueError, HttpProcessingError) as error:
+            raise _Failed("sent something I cannot read") from error
         except (aiohttp.ClientError, OSError) as error:
             raise _Failed("broke off") from error
 
-    async def _posted(self, client: aiohttp.ClientSession, turn: Turn, deadline: float) -> aiohttp.ClientResponse:
-        async with asyncio.timeout_at(deadline):
-            response = await client.post(self._url, json=request_of(turn, self._model), allow_redirects=False)
-        if response.status == 200:
-            return response
-        response.close()
-        raise _Failed(f"refused with status {response.status}")
 
-
-async def _next_line(response: aiohttp.ClientResponse, deadline: float) -> str:
-    """The next line with its end; empty at the end of the stream. The deadline never runs while a piece is spoken."""
+async def _before(deadline: float, work: Awaitable[T]) -> T:
+    """Raises TimeoutError."""
     async with asyncio.timeout_at(deadline):
-        try:
-            return (await response.content.readline()).decode("utf-8", "replace")
-        except (ValueError, HttpProcessingError) as error:
-            raise _Failed("sent something I cannot read") from error
+        return await work
 
 
 PROBE_LIMIT = 0.3
@@ -285,12 +274,12 @@ def chat_model(models: Sequence[str]) -> str:
 
 
 async def _named(url: str, model: str) -> Brain:
-    host = urlsplit(url).netloc.rpartition("@")[2]
+    parts = urlsplit(url)
     if not model:
         async with aiohttp.ClientSession() as client:
             model = chat_model(await _models(client, url, NAMED_LIMIT)) or "default"
-    name = next((name for name, port in KNOWN_SERVERS if host.endswith(f":{port}") and _is_loopback(url)), host)
-    return ChatServer(url, model, f"{name}/{model}")
+    known = {port: name for name, port in KNOWN_SERVERS if is_loopback(parts.hostname or "")}
+    return ChatServer(url, model, f"{known.get(parts.port or 0, parts.netloc)}/{model}")
 
 
 def _checked(url: str) -> str:
@@ -301,20 +290,13 @@ def _checked(url: str) -> str:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable:
-        raise ConfigError(f"brain_url is not an address: {url[:200]}", hint="for example http://127.0.0.1:11434/v1")
-    if parts.username or parts.password:
-        raise ConfigError("brain_url must not hold a password.", hint="for example http://127.0.0.1:11434/v1")
+    wrong = "" if usable else f"brain_url is not an address: {url[:200]}"
+    if usable and (parts.username or parts.password):
+        wrong = "brain_url must not hold a password."
+    if wrong:
+        raise ConfigError(wrong, hint="for example http://127.0.0.1:11434/v1")
     address = address.rstrip("/").removesuffix("/chat/completions")
     return address if urlsplit(address).path.strip("/") else f"{address}/v1"
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _models(client: aiohttp.ClientSession, url: str, limit: float) -> list[str]:
