@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,18 @@ from voicechat.errors import TapeError
 from voicechat.journal.index import size_of
 from voicechat.journal.source import Source
 from voicechat.journal.tape_sound import SoundFile
-from voicechat.local_server.played_session import Grouping, Script, Told, response_of
+from voicechat.local_server.played_session import (
+    COMMIT,
+    CREATE,
+    OPENED,
+    UPDATE,
+    VOICE,
+    Act,
+    Event,
+    Script,
+    Told,
+    response_of,
+)
 from voicechat.local_server.playout import Pcm
 
 RATE = 24_000
@@ -25,6 +37,88 @@ CHUNK = 4_800
 _ENDS = ("response.output_audio.done", "response.audio.done")
 _DELTAS = ("response.output_audio.delta", "response.audio.delta")
 _FORMS = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
+
+
+_ANSWERED_BY: Mapping[str, str] = {
+    "session.updated": UPDATE,
+    "input_audio_buffer.committed": COMMIT,
+    "input_audio_buffer.cleared": "input_audio_buffer.clear",
+    "output_audio_buffer.cleared": "output_audio_buffer.clear",
+    "conversation.item.truncated": "conversation.item.truncate",
+    "conversation.item.deleted": "conversation.item.delete",
+    "conversation.item.retrieved": "conversation.item.retrieve",
+    "response.created": CREATE,
+}
+_ITEM_EVENTS = ("conversation.item.created", "conversation.item.added", "conversation.item.done")
+
+
+class Grouping:
+    """Recorded events, in order, become acts. `finish` gives one tuple for each time a session was opened."""
+
+    def __init__(self) -> None:
+        self._sessions: list[list[Act]] = []
+        self._acts: list[Act] = []
+        self._unanswered: dict[str, deque[Act]] = {}
+        self._by_id: dict[str, Act] = {}
+        self._turn: Act | None = None
+
+    def sent(self, t: float, event: Event) -> None:
+        kind = str(event.get("type", ""))
+        if not self._acts or kind == "input_audio_buffer.append":
+            return
+        act = self._new(kind, t)
+        self._unanswered.setdefault(kind, deque()).append(act)
+        if isinstance(event.get("event_id"), str):
+            self._by_id[event["event_id"]] = act
+        item = event.get("item")
+        if isinstance(item, dict) and isinstance(item.get("id"), str):
+            self._by_id[item["id"]] = act
+
+    def came(self, t: float, event: Event) -> None:
+        if event.get("type") == "session.created":
+            self._acts = []
+            self._sessions.append(self._acts)
+            self._unanswered, self._by_id, self._turn = {}, {}, None
+            self._new(OPENED, t)
+        if self._acts:
+            act = self._act_of(t, event)
+            for id in ids_of(event):
+                self._by_id.setdefault(id, act)
+            act.told.append(Told(max(0.0, t - act.at), event))
+
+    def finish(self) -> list[tuple[Act, ...]]:
+        return [tuple(acts) for acts in self._sessions]
+
+    def _new(self, cue: str, t: float) -> Act:
+        act = Act(cue, t)
+        self._acts.append(act)
+        if cue in (VOICE, COMMIT):
+            self._turn = act
+        return act
+
+    def _act_of(self, t: float, event: Event) -> Act:
+        kind = str(event.get("type", ""))
+        if kind == "input_audio_buffer.speech_started":
+            return self._new(VOICE, t)
+        if waiting := self._unanswered.get(_ANSWERED_BY.get(kind, "")):
+            return waiting.popleft()
+        if kind == "error" and isinstance(error := event.get("error"), dict) and error.get("event_id") in self._by_id:
+            return self._by_id[error["event_id"]]
+        for id in ids_of(event):
+            if id in self._by_id:
+                return self._by_id[id]
+        if kind in _ITEM_EVENTS and (waiting := self._unanswered.get("conversation.item.create")):
+            return waiting.popleft()
+        if kind == "response.created" and self._turn is not None:
+            return self._turn
+        return self._acts[-1]
+
+
+def ids_of(event: Mapping[str, Any]) -> Iterable[str]:
+    """The answer and the items an event names, the answer first."""
+    item = event.get("item")
+    named = (response_of(event), event.get("item_id"), item.get("id") if isinstance(item, dict) else None)
+    return [one for one in named if isinstance(one, str) and one]
 
 
 @dataclass(slots=True)

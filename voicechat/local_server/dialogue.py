@@ -70,6 +70,7 @@ class Dialogue:
         self._conversation = Conversation(new_id, self._outs.append)
         playout = Playout() if transport == "webrtc" else None
         self._responses = Responses(self._conversation, playout, local_time)
+        self._ears = ears
         self._listening = Listening(ears, self._conversation, config)
         self._to_ears: tuple[str, Resampler] | None = None
         self._sound_left: deque[Samples] = deque()
@@ -85,8 +86,7 @@ class Dialogue:
         return self._all()
 
     def client_said(self, text: str, now: float) -> list[Out]:
-        while self._sound_left:
-            self._hear_more(now)
+        self._hear_more(now, len(self._sound_left))
         decoded = decode_client(text)
         try:
             if decoded.raw is None:
@@ -166,14 +166,14 @@ class Dialogue:
         self._outs.clear()
         return outs
 
-    def _hear_more(self, now: float) -> None:
-        for _ in range(min(len(self._sound_left), _SECONDS_AT_ONCE)):
+    def _hear_more(self, now: float, seconds: int = _SECONDS_AT_ONCE) -> None:
+        for _ in range(min(len(self._sound_left), seconds)):
             assert self._to_ears is not None
             self._hear(self._to_ears[1].convert(self._sound_left.popleft()), now)
 
     def _hear(self, samples: Samples, now: float) -> None:
         turns = self.config.turn_detection
-        for event in self._listening.hear(samples):
+        for event in self._ears.hear(samples):
             match event:
                 case SpeechBegan():
                     self._listening.began(event)

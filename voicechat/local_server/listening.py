@@ -118,7 +118,7 @@ class Utterance:
 
 
 class Listening:
-    """Buffer, turns and transcripts of one session."""
+    """Buffer, turns and transcripts of one session. What the ears hear is to be given to `began`, `paused`, `ended`."""
 
     def __init__(self, ears: Ears, conversation: Conversation, config: SessionConfig) -> None:
         self._ears = ears
@@ -145,10 +145,6 @@ class Listening:
         self._ears.listen_for(self._config.turn_detection or TurnDetection())
         self._buffer_from_ms = self._ears.position_ms
         self._current = None
-
-    def hear(self, samples: Samples) -> list[vad.VadEvent]:
-        """Take sound (16 kHz); what the detector makes of it is to be given back to `began`, `paused`, `ended`."""
-        return self._ears.hear(samples)
 
     def began(self, event: vad.SpeechBegan) -> None:
         start = max(event.audio_start_ms, self._buffer_from_ms)

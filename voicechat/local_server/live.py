@@ -95,14 +95,12 @@ class LiveSession(ClientSession):
     _sent: int = 0
     _frames: int = 0
     _is_muted: bool = False
-    _is_opening: bool = False
     _has_ended: bool = False
-    _heard: deque[Pcm] = field(default_factory=deque)
-    """WebSocket: frames that the client sent ahead of real time, and what does not fill one yet."""
-    _heard_rest: Pcm = field(default_factory=lambda: np.zeros(0, np.int16))
+    _heard: Pcm = field(default_factory=lambda: np.zeros(0, np.int16))
+    """WebSocket: what the client sent ahead of real time."""
     _exchanged: list[tuple[Pcm, Pcm]] = field(default_factory=list)
     """Frames of the client's and of ours that no event has carried yet."""
-    _fixture: deque[Pcm] = field(default_factory=deque)
+    _fixture: Pcm = field(default_factory=lambda: np.zeros(0, np.int16))
     _fixture_id: str | None = None
     _input_end: int = 0
     _output_end: int = 0
@@ -147,10 +145,10 @@ class LiveSession(ClientSession):
         self._frames += 1
         silence = frame = np.zeros(FRAME, np.int16)
         if self._inner is not None:
-            frame = self._inner.exchange(silence if self._is_muted or self._fixture else heard)
-        if self._fixture:
-            frame = self._fixture.popleft()
-            if not self._fixture:
+            frame = self._inner.exchange(silence if self._is_muted or len(self._fixture) else heard)
+        if len(self._fixture):
+            frame, self._fixture = self._fixture[:FRAME], self._fixture[FRAME:]
+            if not len(self._fixture):
                 self._emit("session.output_audio.fixture.played", self._fixture_id)
         self._exchanged.append((heard, frame))
         if len(self._exchanged) == FRAMES_A_DELTA:
@@ -180,9 +178,8 @@ class LiveSession(ClientSession):
 
     # commands
     def _check_order(self, kind: str) -> None:
-        has_started = self._inner is not None or self._is_opening
         if kind == "session.start":
-            if has_started or self.media == "webrtc":
+            if self._resource or self.media == "webrtc":
                 raise Refusal("session_already_started", "The session was started already.")
         elif self._inner is None:
             raise Refusal("session_not_started", "Send session.start first and wait for session.started.")
@@ -220,7 +217,6 @@ class LiveSession(ClientSession):
         rate = form.get("rate")
         wire_rate = rate if isinstance(rate, int) else RATES[self._form]
         self._from_client, self._to_client = Resampler(wire_rate, RATE), Resampler(RATE, wire_rate)
-        self._is_opening = True
         self._resource = {
             **{name: value for name, value in session.items() if name != "input"},
             "id": self.id,
@@ -254,7 +250,10 @@ class LiveSession(ClientSession):
         while not self._has_ended:
             due = max(due + FRAME_MS / 1000, loop.time() - 0.2)
             await asyncio.sleep(due - loop.time())
-            self.exchange(self._heard.popleft() if self._heard else np.zeros(FRAME, np.int16))
+            frame = np.zeros(FRAME, np.int16)
+            if len(self._heard) >= FRAME:
+                frame, self._heard = self._heard[:FRAME], self._heard[FRAME:]
+            self.exchange(frame)
 
     def _update(self, session: Fields, event_id: str | None) -> None:
         if delegation := part(session, "delegation"):
@@ -269,20 +268,16 @@ class LiveSession(ClientSession):
 
     def _hear(self, audio: str) -> None:
         sound = self._sound_of(audio)
-        if len(self._heard) * FRAME_MS / 1000 + len(sound) / RATE > LONGEST_BACKLOG:
+        if len(self._heard) + len(sound) > LONGEST_BACKLOG * RATE:
             raise Refusal("input_audio_too_fast", f"More than {LONGEST_BACKLOG:.0f} s of audio wait already.")
-        line = np.concatenate([self._heard_rest, sound])
-        whole = len(line) // FRAME * FRAME
-        self._heard.extend(line[:whole].reshape(-1, FRAME))
-        self._heard_rest = line[whole:]
+        self._heard = np.concatenate([self._heard, sound])
 
     def _play(self, audio: str, event_id: str | None) -> None:
         sound = self._sound_of(audio)
         if len(sound) > LONGEST_BACKLOG * RATE:
             raise invalid("audio", f"a fixture lasts at most {LONGEST_BACKLOG:.0f} s.")
         self._stop_speaking()
-        padded = np.concatenate([sound, np.zeros(-len(sound) % FRAME, np.int16)])
-        self._fixture, self._fixture_id = deque(padded.reshape(-1, FRAME)), event_id
+        self._fixture, self._fixture_id = np.pad(sound, (0, -len(sound) % FRAME)), event_id
         self._emit("session.output_audio.fixture.playing", event_id)
 
     def _sound_of(self, audio: str) -> Pcm:

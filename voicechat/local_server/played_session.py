@@ -8,14 +8,14 @@ was then. Ids are those of the tape. The assistant's sound goes into a WebSocket
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
-import heapq
 import json
 import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,12 +39,8 @@ Event = dict[str, Any]
 OPENED = "opened"
 VOICE = "voice"
 """What is no client event: the line opens, the user begins to speak."""
-CREATE, COMMIT, CANCEL, UPDATE = (
-    "response.create",
-    "input_audio_buffer.commit",
-    "response.cancel",
-    "session.update",
-)
+CREATE, CANCEL, UPDATE = "response.create", "response.cancel", "session.update"
+COMMIT = "input_audio_buffer.commit"
 STANDS_FOR: Mapping[str, tuple[str, ...]] = {CREATE: (VOICE, COMMIT), COMMIT: (VOICE,)}
 """A client that takes its turns another way than the recorded one: which turns its word may begin instead. A sound
 begins none but its own, or every noise would use up an answer."""
@@ -101,8 +97,8 @@ class Play:
         for act in script.acts:
             self._left.setdefault(act.cue, deque()).append(act)
         self._acts = script.acts
-        self._queue: list[tuple[float, int, Event]] = []
-        self._count = 0
+        self._queue: list[tuple[float, Event]] = []
+        """What is to be told and when, the next first."""
         self._last_session: Event = {}
         self.misses: list[str] = []
         """What the client did that the tape has no answer to."""
@@ -132,7 +128,7 @@ class Play:
     def due(self, now: float) -> list[Event]:
         told: list[Event] = []
         while self._queue and self._queue[0][0] <= now:
-            event = heapq.heappop(self._queue)[2]
+            event = self._queue.pop(0)[1]
             if event.get("type") in ("session.created", "session.updated"):
                 self._last_session = {**event, "type": "session.updated"}
             told.append(event)
@@ -156,21 +152,16 @@ class Play:
             self._put(now + told.after / self._speed, told.event)
 
     def _put(self, at: float, event: Event) -> None:
-        self._count += 1  # a heap keeps no order among equals
-        heapq.heappush(self._queue, (at, self._count, event))
+        bisect.insort(self._queue, (at, event), key=lambda one: one[0])
 
     def _cut(self, now: float) -> None:
         """The client cancels the running answer: of what is left of it only its end comes, at once."""
-        ends = [one for one in sorted(self._queue) if one[2].get("type") == "response.done"]
-        if not ends:
-            return
-        response = ends[0][2].get("response")
-        cut = response.get("id") if isinstance(response, dict) else None
-        self._queue = [one for one in self._queue if response_of(one[2]) != cut]
-        heapq.heapify(self._queue)
+        end = next((event for _, event in self._queue if event.get("type") == "response.done"), {})
+        response = end.get("response")
         if isinstance(response, dict):
+            self._queue = [one for one in self._queue if response_of(one[1]) != response.get("id")]
             told = response if response.get("status") != "completed" else {**response, "status": "cancelled"}
-            self._put(now, {**ends[0][2], "response": told})
+            self._put(now, {**end, "response": told})
 
 
 def response_of(event: Mapping[str, Any]) -> str:
@@ -186,88 +177,6 @@ def over(event: Mapping[str, Any]) -> Event:
     error = {"type": "invalid_request_error", "code": "tape_over", "message": message, "param": None}
     error["event_id"] = event.get("event_id")
     return {"type": "error", "event_id": "event_tape_over", "error": error}
-
-
-_ANSWERED_BY: Mapping[str, str] = {
-    "session.updated": UPDATE,
-    "input_audio_buffer.committed": COMMIT,
-    "input_audio_buffer.cleared": "input_audio_buffer.clear",
-    "output_audio_buffer.cleared": "output_audio_buffer.clear",
-    "conversation.item.truncated": "conversation.item.truncate",
-    "conversation.item.deleted": "conversation.item.delete",
-    "conversation.item.retrieved": "conversation.item.retrieve",
-    "response.created": CREATE,
-}
-_ITEM_EVENTS = ("conversation.item.created", "conversation.item.added", "conversation.item.done")
-
-
-class Grouping:
-    """Recorded events, in order, become acts. `finish` gives one tuple for each time a session was opened."""
-
-    def __init__(self) -> None:
-        self._sessions: list[list[Act]] = []
-        self._acts: list[Act] = []
-        self._unanswered: dict[str, deque[Act]] = {}
-        self._by_id: dict[str, Act] = {}
-        self._turn: Act | None = None
-
-    def sent(self, t: float, event: Event) -> None:
-        kind = str(event.get("type", ""))
-        if not self._acts or kind == "input_audio_buffer.append":
-            return
-        act = self._new(kind, t)
-        self._unanswered.setdefault(kind, deque()).append(act)
-        if isinstance(event.get("event_id"), str):
-            self._by_id[event["event_id"]] = act
-        item = event.get("item")
-        if isinstance(item, dict) and isinstance(item.get("id"), str):
-            self._by_id[item["id"]] = act
-
-    def came(self, t: float, event: Event) -> None:
-        if event.get("type") == "session.created":
-            self._acts = []
-            self._sessions.append(self._acts)
-            self._unanswered, self._by_id, self._turn = {}, {}, None
-            self._new(OPENED, t)
-        if self._acts:
-            act = self._act_of(t, event)
-            for id in ids_of(event):
-                self._by_id.setdefault(id, act)
-            act.told.append(Told(max(0.0, t - act.at), event))
-
-    def finish(self) -> list[tuple[Act, ...]]:
-        return [tuple(acts) for acts in self._sessions]
-
-    def _new(self, cue: str, t: float) -> Act:
-        act = Act(cue, t)
-        self._acts.append(act)
-        if cue in (VOICE, COMMIT):
-            self._turn = act
-        return act
-
-    def _act_of(self, t: float, event: Event) -> Act:
-        kind = str(event.get("type", ""))
-        if kind == "input_audio_buffer.speech_started":
-            return self._new(VOICE, t)
-        if waiting := self._unanswered.get(_ANSWERED_BY.get(kind, "")):
-            return waiting.popleft()
-        if kind == "error" and isinstance(error := event.get("error"), dict) and error.get("event_id") in self._by_id:
-            return self._by_id[error["event_id"]]
-        for id in ids_of(event):
-            if id in self._by_id:
-                return self._by_id[id]
-        if kind in _ITEM_EVENTS and (waiting := self._unanswered.get("conversation.item.create")):
-            return waiting.popleft()
-        if kind == "response.created" and self._turn is not None:
-            return self._turn
-        return self._acts[-1]
-
-
-def ids_of(event: Mapping[str, Any]) -> Iterable[str]:
-    """The answer and the items an event names, the answer first."""
-    item = event.get("item")
-    named = (response_of(event), event.get("item_id"), item.get("id") if isinstance(item, dict) else None)
-    return [one for one in named if isinstance(one, str) and one]
 
 
 SOUND_RATE = 24_000
@@ -286,17 +195,10 @@ class SoundInEvents:
 
     def dressed(self, event: Event) -> Iterator[Event]:
         kind = str(event.get("type", ""))
-        if kind in _DELTAS:
-            yield self._filled(event)
+        if kind in _DELTAS and (left_out := _LEFT_OUT.fullmatch(str(event.get("delta")))):
+            yield event | {"delta": self._take(response_of(event), int(left_out[1]) // 4 * 3)}
         elif not (self._script.over_webrtc and kind.startswith("output_audio_buffer.")):
             yield event
-
-    def _filled(self, event: Event) -> Event:
-        said = event.get("delta")
-        left_out = _LEFT_OUT.fullmatch(said) if isinstance(said, str) else None
-        if left_out is None:
-            return event
-        return event | {"delta": self._take(response_of(event), int(left_out[1]) // 4 * 3)}
 
     def _take(self, response_id: str, size: int) -> str:
         """So many bytes of the answer's sound; silence where there is none."""
@@ -374,10 +276,10 @@ class PlayedSession(ClientSession):
     _is_closed: bool = False
 
     def __post_init__(self) -> None:
-        self._beside = SoundBeside(self.script) if self.transport == "webrtc" else None
-        self._inside = SoundInEvents(self.script)
+        is_call = self.transport == "webrtc"
+        self._sound = SoundBeside(self.script) if is_call else SoundInEvents(self.script)
         self._ears = Ears(Loudness())
-        self._to_ears = Resampler(RATE if self._beside else RATES[self.script.form], SAMPLE_RATE)
+        self._to_ears = Resampler(RATE if is_call else RATES[self.script.form], SAMPLE_RATE)
 
     def start(self) -> None:
         self.play.begin(self.clock())
@@ -395,9 +297,8 @@ class PlayedSession(ClientSession):
 
     def exchange(self, heard: Pcm) -> Pcm:
         self._hear(to_float(heard))
-        if self._beside is None:
-            return np.zeros_like(heard)
-        frame, told = self._beside.pull()
+        assert isinstance(self._sound, SoundBeside)
+        frame, told = self._sound.pull()
         for event in told:
             self.say(json.dumps(event))
         return frame
@@ -421,9 +322,8 @@ class PlayedSession(ClientSession):
     def _tell(self) -> None:
         if self._is_closed:
             return
-        dressing = self._beside or self._inside
         for event in self.play.due(self.clock()):
-            for dressed in dressing.dressed(event):
+            for dressed in self._sound.dressed(event):
                 self.say(json.dumps(dressed, ensure_ascii=False))
         if self._timer is not None:
             self._timer.cancel()

@@ -397,7 +397,6 @@ class Server:
         return line.socket
 
     async def _serve(self, request: web.Request, open_session: Opener) -> web.StreamResponse:
-        self.house.check_room()
         if (fault := fault_response(self.house.fault)) and fault.status >= 400:
             return fault
         line = _line(request)
