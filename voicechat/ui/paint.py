@@ -269,8 +269,8 @@ class Row:
         """At most `width` columns; a cut is marked with an ellipsis."""
         if self.cells > width > 0:
             self._finished = None
-            strip = Strip(self._segments, self.cells).crop(0, width - 1)
-            self._segments, self.cells = list(strip), strip.cell_length
+            kept = Row(self.palette, width - 1, self.bg).join(self)  # between characters, which a crop may split
+            self._segments, self.cells = kept._segments, kept.cells
             self.own("…", "quiet")
         return self
 
