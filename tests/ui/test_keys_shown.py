@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import pytest
-
 from tests.support.each import each
 from tests.support.event_rows import rows
 from tests.support.scenes import all_scenes
@@ -48,11 +46,12 @@ def test_every_action_is_remapped_and_none_is_refused() -> None:
     assert set(keymap) == {one.id for one in ACTIONS if one.keys} - UNCHANGEABLE
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
-async def test_no_state_names_a_key_that_is_not_bound(size: tuple[int, int]) -> None:
-    async with showing("ptt", size, UiOptions(keys=REMAPPED)) as (app, engine, pilot):
+async def test_no_state_names_a_key_that_is_not_bound() -> None:
+    async with showing("ptt", (80, 24), UiOptions(keys=REMAPPED)) as (app, engine, pilot):
         states = {(scene.view, scene.sound): (name, scene) for name, scene in all_scenes().items()}
-        for name, scene in states.values():
+        for number, (name, scene) in enumerate(states.values()):
+            if number == len(states) // 2:
+                await pilot.resize_terminal(160, 45)
             engine.deliver(Snapshot(scene.view, scene.meters, scene.sound, scene.t), Turns((), ()))
             await until(pilot, lambda view=scene.view: app.view == cleaned(view))  # type: ignore[misc]
             await at_rest(pilot)
@@ -76,12 +75,13 @@ PANES = [
 ]
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 45)])
-async def test_no_pane_names_a_key_that_is_not_bound(size: tuple[int, int]) -> None:
-    async with showing("held", size, UiOptions(keys=REMAPPED)) as (app, engine, pilot):
+async def test_no_pane_names_a_key_that_is_not_bound() -> None:
+    async with showing("held", (160, 45), UiOptions(keys=REMAPPED)) as (app, engine, pilot):
         engine.say(TurnView("u1", "you", 1.0, "Hello.", item_id="item_1"))
         engine.log(*rows(20))
-        for keys in PANES:
+        for number, keys in enumerate(PANES):
+            if number == len(PANES) // 2:
+                await pilot.resize_terminal(80, 24)
             for key in keys:
                 await pilot.press(REMAPPED.get(key, key))
             await at_rest(pilot)

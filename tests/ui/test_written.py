@@ -66,15 +66,15 @@ def test_no_row_is_wider_than_the_screen(text: str, width: int) -> None:
     assert all(cell_len(row) <= width for row in rows_of(text, width))
 
 
-MANY = {"*": 60_000, "**a ": 15_000, "[": 60_000, "`a": 30_000, "|a": 30_000, "> ": 30_000, "- ": 30_000, "_a": 30_000,
-        "\\": 60_000, "**a \n": 12_000}  # fmt: skip
+MANY = {"*": 15_000, "**a ": 4_000, "[": 15_000, "`a": 8_000, "|a": 8_000, "> ": 8_000, "- ": 8_000, "_a": 8_000,
+        "\\": 15_000, "**a \n": 3_000}  # fmt: skip
 
 
 @each(("mark", "count"), MANY.items())
 def test_hostile_marks_cost_no_more_than_their_length(mark: str, count: int) -> None:
     began = time.process_time()
     rows_of(mark * count)
-    assert time.process_time() - began < 5, "a hundred times what it takes"
+    assert time.process_time() - began < 1.5, "a hundred times what it takes"
 
 
 CODE = "Try this:\n\n```python\nif x:\n\treturn **y**\n```\nThat is *all*."
