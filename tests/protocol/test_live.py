@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import json
+from functools import cache
 from typing import Any, cast
 
-from openai.types.live import ClientEvent, ServerEvent
 from pydantic import TypeAdapter
 
 from tests.support.each import each
@@ -15,8 +16,6 @@ from voicechat.protocol.live import INPUT_QUIET, MOST_CHARACTERS, QUIET, LiveSes
 from voicechat.protocol.wire import UnknownEvent
 
 Json = dict[str, Any]
-CLIENT: TypeAdapter[Any] = TypeAdapter(ClientEvent)
-SERVER: TypeAdapter[Any] = TypeAdapter(ServerEvent)
 LOUD = base64.b64encode(b"\x00\x20" * 2400).decode()
 SILENT = base64.b64encode(bytes(4800)).decode()
 STARTED: Json = {
@@ -40,6 +39,12 @@ SESSION: Json = {
     "audio": {"input": {"turn_detection": {"type": "server_vad"}}, "output": {"voice": "cedar"}},
     "tools": [{"type": "function", "name": "clock", "description": "The time.", "parameters": {"type": "object"}}],
 }
+
+
+@cache
+def openai(kind: str) -> TypeAdapter[Any]:
+    """A type of the openai package, which takes a second to import, in the one process that needs it."""
+    return TypeAdapter(getattr(importlib.import_module("openai.types.live"), kind))
 
 
 def said(text: str, start: int, end: int, side: str = "input") -> Json:
@@ -73,7 +78,7 @@ def feed(live: LiveSession, *events: tuple[float, Json]) -> list[Json]:
     """What a session makes of server events at their times; each is first held against the package's models."""
     made: list[Json] = []
     for now, event in events:
-        SERVER.validate_python(event)
+        openai("ServerEvent").validate_python(event)
         made += live.passed(now) + live.received(event, now)
     return made
 
@@ -184,7 +189,7 @@ def test_a_delegation_to_the_client_is_a_call_with_what_was_said_last() -> None:
 @each("media", ["websocket", "webrtc"])
 def test_the_session_is_started_with_what_live_knows_and_nothing_else(media: str) -> None:
     made = live_session(SESSION, cast("Any", media))
-    CLIENT.validate_python({"type": "session.start", "session": made}, strict=True)
+    openai("ClientEvent").validate_python({"type": "session.start", "session": made}, strict=True)
     assert ("format" in made["audio"]) is (media == "websocket")
     assert made["delegation"]["responses"]["tools"][0]["name"] == "clock" and "tools" not in made
 
@@ -213,7 +218,7 @@ def test_every_command_is_valid_for_the_package(event: Json) -> None:
     commands = live.sent(event | {"event_id": "ours"}).commands
     assert commands
     for command in (*commands, live.muted(True), live.muted(False), live.start(SESSION)):
-        CLIENT.validate_python(command, strict=True)
+        openai("ClientEvent").validate_python(command, strict=True)
 
 
 @each(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.server_events import MalformedFrame, UnknownEvent
 from voicechat.protocol.session_config import check_session
 
-pytest.importorskip("openai")
+pytestmark = pytest.mark.skipif(find_spec("openai") is None, reason="the openai package is not installed")
 KNOWN = [found for found in wire_samples() if found.schema]
 
 

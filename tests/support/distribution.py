@@ -27,6 +27,11 @@ _PROCESSES |= {"voicechat.tools.mcp_servers", "voicechat.tools.toolbox"}
 _SOCKETS = {"socket", "aiohttp", "aiortc", "aioice", "voicechat.api", "voicechat.engine.session"}
 _SOCKETS |= {"voicechat.rtc", "voicechat.transports", "voicechat.local_server", "voicechat.token_server"}
 _SOUND = {"voicechat.audio"}
+_NEVER_FAST = "|".join(re.escape(name) for name in sorted(_PROCESSES | _SOCKETS))
+_SLOW = re.compile(
+    rf"^(?:import|from) (?:{_NEVER_FAST}|voicechat\.audio(?!\.blocks))\b", re.MULTILINE
+)  # blocks: numbers
+_OF_TESTS = re.compile(r"^from (tests[.\w]*) import (\w+)", re.MULTILINE)
 
 
 def processes(named: list[str]) -> int:
@@ -72,13 +77,14 @@ def arrange(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: -weights[item.nodeid.partition("::")[0]])
 
 
+@cache
 def is_slow_text(path: Path) -> bool:
-    """Whether a module imports, in its own text, what is never fast."""
-    if not path.name.startswith("test_") or path.suffix != ".py":
-        return False
+    """Whether a module, or what it imports from the tests, imports in its own text what is never fast."""
     text = path.read_text(encoding="utf-8")
-    slow = "|".join(re.escape(name) for name in sorted(_PROCESSES | _SOCKETS))
-    return re.search(rf"^(?:import|from) (?:{slow})\b", text, re.MULTILINE) is not None
+    if _SLOW.search(text):
+        return True
+    names = {name for found in _OF_TESTS.findall(text) for name in (found[0], ".".join(found))}
+    return any(is_slow_text(file) for name in names if (file := _ROOT / f"{name.replace('.', '/')}.py").is_file())
 
 
 def used_by(module: ModuleType) -> set[str]:
