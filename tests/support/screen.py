@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 from rich.console import RenderableType
 from textual import _callback, _wait
@@ -50,7 +51,7 @@ _render_update = Compositor.render_update
 
 
 def _render_what_is_asked_for(
-    compositor: Compositor, full: bool = False, screen_stack: list[Screen[object]] | None = None, simplify: bool = False
+    compositor: Compositor, full: bool = False, screen_stack: list[Screen[Any]] | None = None, simplify: bool = False
 ) -> RenderableType | None:
     """Paint for a picture, not for the terminal that a pilot has not: `lines` paints what a test looks at."""
     if full:
