@@ -60,7 +60,7 @@ def _render_what_is_asked_for(
     return None
 
 
-Compositor.render_update = _render_what_is_asked_for  # type: ignore[method-assign]
+Compositor.render_update = _render_what_is_asked_for  # type: ignore[method-assign,assignment]
 
 
 class Keys(Pilot[int]):
