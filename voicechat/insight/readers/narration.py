@@ -262,11 +262,8 @@ def _gate(clause: str) -> str | None:
     if (flag := say.MIC_SET.search(clause)) is not None:
         enabled = flag[1].lower() == "true" if flag[1] else flag[2].lower() == "false"
         return "mic.opened" if enabled else "mic.closed"
-    if say.UNDONE.search(clause) or say.OF_OTHERS.search(clause):
-        return None
-    if say.MIC_OPENED.search(clause):
-        return "mic.opened"
-    return "mic.closed" if say.MIC_CLOSED.search(clause) else None
+    told = "mic.opened" if say.MIC_OPENED.search(clause) else "mic.closed" if say.MIC_CLOSED.search(clause) else None
+    return None if told is None or say.UNDONE.search(clause) or say.OF_OTHERS.search(clause) else told
 
 
 def _of_waiting(said: str) -> Iterator[Told]:
@@ -299,14 +296,10 @@ def _hertz(said: str) -> int:
 
 
 def _of_playback(said: str) -> Iterator[Told]:
-    if say.UNDONE.search(said):
-        return
-    if say.CUT.search(said):
-        yield {"type": "playback.cut", "told": said}
-    elif say.PLAYED.search(said):
-        yield {"type": "playback.ended", "told": said}
-    elif say.PLAYS.search(said):
-        yield {"type": "playback.began", "told": said}
+    kinds = (("cut", say.CUT), ("ended", say.PLAYED), ("began", say.PLAYS))
+    kind = next((kind for kind, told in kinds if told.search(said)), "")
+    if kind and not say.UNDONE.search(said):
+        yield {"type": f"playback.{kind}", "told": said}
 
 
 def _of_acts(said: str) -> Iterator[Told]:

@@ -57,7 +57,7 @@ def _rows_of(parts: Sequence[tuple[Any, Any]]) -> tuple[tuple[tuple[str, ...], .
     """For each alternative of a pattern all the words it needs, one out of each group; none where one group says it."""
     is_choice = len(parts) == 1 and str(parts[0][0]) == "BRANCH"
     alternatives = parts[0][1][1] if is_choice else [parts]
-    rows = [[words for words in _choices(one) if _telling(words)[0] > 2] for one in alternatives]
+    rows = [[words for words in _choices(one) if _telling(words)[0] > 1] for one in alternatives]
     return tuple(tuple(map(_fewest, row)) for row in rows) if any(len(row) > 1 for row in rows) else ()
 
 

@@ -85,6 +85,8 @@ _CODE = re.compile(
     r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$"
 )
 """A line of a program's source, which tells of nothing that happened."""
+_PLAIN = re.compile(r"[\[(\x1b=#*\\]")
+"""Signs of a tag, of colours or of a program before an event."""
 _CLOSES = re.compile(r"[}\])]")
 _OBJECT = re.compile(r"[{\[]|\b[A-Z][A-Za-z]{2,60}\((?=\w{1,40}[=:])")
 _HAPPENED = re.compile(r"\.(?:[a-z]+ed|done|delta|in_progress|update|create|cancel|commit|clear|append|delete)$")
@@ -139,6 +141,9 @@ class Printed:
 
     def read(self, number: int, raw: str) -> Iterator[Line]:
         """What one line tells, which may be the end of an object that began some lines before."""
+        if (whole := self._whole_event(number, raw)) is not None:
+            yield from self._tell(whole)
+            return
         line = raw[:LONGEST_LINE].rstrip("\r\n")
         if "\x1b" in line or not line.isascii():
             line = _ANSI.sub("", mended(line)).rstrip("\r\n")
@@ -169,6 +174,22 @@ class Printed:
             self.doubt(number, line)
         if self._held is not None and self._open is None and self._held.number < number:
             yield from self._let_go()
+
+    def _whole_event(self, number: int, raw: str) -> Line | None:
+        """A time, a few words and one event as JSON, which is nine in ten lines of most logs; half the work."""
+        begin = raw.find("{")
+        head = raw[:begin]
+        if begin < 0 or self._open is not None or self._held is not None or not raw.isascii() or _PLAIN.search(head):
+            return None
+        try:
+            event = _quick.decode(raw[begin:])
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        way, stamp = bare_event(event), time_in(head)
+        if way is None or stamp is None or "..." in raw:
+            return None
+        self.last_time, self._record_time = stamp[0], None
+        return Line(number, Found(event, stamp[0], way))
 
     def doubt(self, number: int, line: str) -> None:
         """Keep a line that tells of an error in words that nobody here understands; the same words once."""

@@ -145,9 +145,10 @@ class Clock:
             return None
         if self._first is None:
             self._first = self._last = raw
-        if raw + self._days < self._last - DAY / 2 and raw < DAY:
-            self._days += DAY
         now = raw + self._days
+        if now < self._last - DAY / 2 and raw < DAY:
+            self._days += DAY
+            now += DAY
         if now > self._last:
             self._last = now
         return round(now - self._first, 6)
