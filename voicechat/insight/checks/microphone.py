@@ -336,6 +336,10 @@ CLOSE_BY = 0.5
 """Seconds: a mic that opens so shortly before the last sound took the end of the sound for its own."""
 
 
+AHEAD = 1.5
+"""Seconds before its first sound in which a client closes the mic for an answer."""
+
+
 def mic_reopened_too_early(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the mic opened while the answer was still audible?"""
     if record.type == "playback.ended":
@@ -384,8 +388,11 @@ def _before_its_end(model: SessionModel, record: Record) -> Iterator[Finding]:
         return
     apart = elapsed(opened, record.mark())
     act = model.last.newest(*USER_ACTS)
-    if closed.seq < newest.first_output.seq or (apart is not None and apart < CLOSE_BY) or apart is None:
+    if apart is None or apart < CLOSE_BY or opened.seq < newest.first_output.seq:
         return
+    ahead = elapsed(closed, newest.first_output)
+    if closed.seq < newest.first_output.seq and (ahead is None or ahead > AHEAD):
+        return  # it was closed for something else
     if act is None or act.seq < closed.seq:
         yield _mic_reopened_too_early_finding(model, closed, newest.first_output, opened)
 

@@ -226,7 +226,7 @@ RECORDING_STOPPED = pattern(
     r"\bstop(?:s|ped|ping)?\b.{0,20}record|record\w{0,4}.{0,12}\bstopped\b|停止录音|录音(?:停止|结束)"
 )
 """The end of a push-to-talk turn is told in these words, and nothing reopens by itself after it."""
-LISTED = pattern(r"\bignor|\bbenign|\bcodes\b|\bexpected errors?\b")
+LISTED = pattern(r"\bignor|\bbenign|\bcodes\b|\bexpected errors?\b|\bfor example\b|\be\.g\.")
 """A code in such a sentence did not necessarily come."""
 BY_USER = pattern(r"\buser\b|button|click|tapp?ed|hotkey|toggle|by you", *words("用户 手动 点击 按钮"))
 WAITS = pattern(r"\bwait(?:ing|s)?\b", "等待", "等")

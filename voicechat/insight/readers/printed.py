@@ -81,10 +81,11 @@ _VARIABLE = re.compile(r"[\d\W_]+")
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
 _CODE = re.compile(
+    r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
     r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$"
 )
-"""A line of a program's source, which tells of nothing that happened."""
+"""A line of a program's source, of its tests or of a manual's table, which tells of nothing that happened."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
 """Signs of a tag, of colours or of a program before an event."""
 _CLOSES = re.compile(r"[}\])]")

@@ -74,6 +74,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\buser_input_transcribed\b" + _QUOTE,
         r"\bspeech recogni[sz]ed as" + _QUOTE,
         r"(?:\b|_)stt[_-]end\b" + _LATER,
+        r"^\W*(?:stt|asr): (\w\S* \S+ [^={}/]{1,900})$",
         r"\brole=['\"]?(?:user|human)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
         r"\bApplication: >> (\S.*)",
         _LEAD + r"(?:user |input |final ){0,2}transcript(?:ion)?(?:[ .](?:completed|final|done))?(?: item_\w{1,40})?"
@@ -87,6 +88,7 @@ ROWS: tuple[tuple[str, Phrase], ...] = (
         r"\bconversation_item_added\b.{0,40}\brole\W{1,5}assistant\b.{0,24}?(?:text|content)" + _QUOTE,
         r"\bApplication: << (\S.*)",
         r"(?:\b|_)tts[_-]start\b" + _LATER,
+        r"^\W*tts: (\w\S* \S+ [^={}/]{1,900})$",
         r"\brole=['\"]?(?:assistant|bot|agent)\b.{0,24}?\b(?:content|text)=" + _QUOTE,
     )),
     ("user_began", _speaks(_USER, "user", _BEGAN, r"\bstarting stt by vad\b")),
