@@ -99,17 +99,18 @@ def changed(node: ast.AST) -> ast.AST | None:
     return None
 
 
+def declarations(node: ast.AST) -> list[ast.AST]:
+    """What of a node says what something is, and not what it does."""
+    named = [getattr(node, name, None) for name in ("annotation", "returns")]
+    listed = [*getattr(node, "decorator_list", []), *(node.keywords if isinstance(node, ast.ClassDef) else [])]
+    return [one for one in (*named, *listed) if isinstance(one, ast.AST)]
+
+
 def mutants(path: Path, tests: tuple[str, ...]) -> list[Mutant]:
-    """Every mutant of a module; annotations have none."""
+    """Every mutant of a module; annotations, decorators and the options of a class have none."""
     text = path.read_bytes()
     tree = ast.parse(text)
-    typed = {
-        id(inner)
-        for node in ast.walk(tree)
-        for name in ("annotation", "returns")
-        if isinstance(noted := getattr(node, name, None), ast.AST)
-        for inner in ast.walk(noted)
-    }
+    typed = {id(inner) for node in ast.walk(tree) for noted in declarations(node) for inner in ast.walk(noted)}
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
