@@ -24,3 +24,16 @@ BY_ERROR: tuple[tuple[type[VoiceChatError], int], ...] = (
 def exit_code(error: VoiceChatError) -> int:
     """The status for an error that ended a command."""
     return next((code for kind, code in BY_ERROR if isinstance(error, kind)), FAILED_TURN)
+
+
+class TalkOver(Exception):
+    """The talk cannot go on: `code` is the exit status, `sentences` say why, and what to do. No command lets it out."""
+
+    def __init__(self, code: int, *sentences: str) -> None:
+        super().__init__(*sentences)
+        self.code = code
+        self.sentences = tuple(filter(None, sentences))
+
+    @property
+    def reason(self) -> str:
+        return " · ".join(self.sentences)

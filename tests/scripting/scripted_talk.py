@@ -13,9 +13,10 @@ from voicechat.core.user_events import SpeechGiven, TalkPressed, UserAct
 from voicechat.core.view import ConnectionView, MicView, ReplyState, ReplyView, TurnView, View
 from voicechat.engine.eventlog import refs_of
 from voicechat.engine.link import Batch, EventRow, FromEngine, Meters, Snapshot, Turns
+from voicechat.exit_codes import TalkOver
 from voicechat.scripting.judging import TalkObserver
 from voicechat.scripting.model import Script, Sound
-from voicechat.scripting.playing import Player, Result, TalkControls, TalkOver
+from voicechat.scripting.playing import Player, Result, TalkControls
 
 BEGAN = 1000.0
 """The reader's clock when the talk began."""

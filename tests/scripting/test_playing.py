@@ -9,8 +9,8 @@ import pytest
 
 from tests.scripting.scripted_talk import Talk, row, snapshot
 from voicechat.core.user_events import SpeechGiven, StopPressed, TalkPressed, TalkReleased, TextEntered, UserAct
+from voicechat.exit_codes import TalkOver
 from voicechat.scripting.model import Script
-from voicechat.scripting.playing import TalkOver
 from voicechat.scripting.reading import read_script
 
 

@@ -12,7 +12,6 @@ import json
 import os
 import socket
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -43,42 +42,34 @@ def begin(flags: Mapping[str, Any], config: Path | None, *, outlives: float = 0.
 
     `outlives`: seconds without a request after which it ends by itself; 0: with this process. Raises VoiceChatError.
     """
-    import queue
-
     from voicechat.cli.chat import refuse_the_impossible
-    from voicechat.cli.run import Progress
+    from voicechat.cli.run import Headless
     from voicechat.config.load import load_settings
-    from voicechat.engine.host import EngineProcess
-    from voicechat.engine.link import FromEngine, Goodbye
+    from voicechat.exit_codes import TalkOver
 
     given = {name: value for name, value in flags.items() if value is not None and value != []}
     settings = load_settings({"mic": "script:", "speaker": "none", **given}, os.environ, config)
     environ = refuse_the_impossible(settings, os.environ)
-    inbox: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-    engine, progress = EngineProcess(settings, environ, outlives=outlives), Progress()
-    deadline = time.monotonic() + settings.connect_timeout + STARTS_WITHIN
+    talk = Headless(settings, environ, settings.connect_timeout + STARTS_WITHIN, outlives=outlives)
+    talk.longer = "connect_timeout in the configuration waits longer"
     try:
-        engine.start(inbox.put)
-        while not progress.is_ready:
-            try:
-                message = inbox.get(timeout=max(0.0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise SignallingError(f"no session within {STARTS_WITHIN:g} s: {progress.stuck_at()}") from None
-            if isinstance(message, Goodbye):
-                raise ERRORS.get(message.exit_code, EngineError)(message.cause)
-            progress.take(message)
-            line = progress.view.connection if progress.view is not None else None
-            if line is not None and (line.phase in ("refused", "lost") or progress.lost):
-                kind = ConfigError if progress.failure_code == "config" else SignallingError
-                raise kind(line.reason or progress.lost or "the connection was lost", hint=line.hint)
-        knock(runtime_dir(), engine.pid).close()
+        talk.start()
+        while not talk.progress.is_ready:
+            talk.pump(0.1)
+            if why := talk.progress.lost or talk.line_is_missing():
+                raise TalkOver(exit_codes.CONNECTION, why)
+        knock(runtime_dir(), talk.engine.pid).close()
+    except TalkOver as over:
+        talk.engine.close()
+        message, hint, *_ = (*over.sentences, "", "")
+        raise ERRORS.get(over.code, EngineError)(message, hint=hint) from over
     except (OSError, ValueError) as error:
-        engine.close()
+        talk.engine.close()
         raise EngineError(f"the session cannot be reached: {error}") from error
     except BaseException:
-        engine.close()
+        talk.engine.close()
         raise
-    return engine
+    return talk.engine
 
 
 def ask(session: int, request: Mapping[str, Any]) -> Result:

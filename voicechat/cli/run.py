@@ -14,7 +14,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -29,13 +29,13 @@ from voicechat.config.settings import Settings
 from voicechat.config.translation import side_language
 from voicechat.core.events import EndAsked, TalkPressed, TalkReleased, TextEntered, ToolDenied
 from voicechat.core.rules.budget import dollars
-from voicechat.core.user_events import UserAct
 from voicechat.core.user_turns import LINE_LOST, TRANSCRIPTION_OFF
 from voicechat.core.view import TurnView, View
 from voicechat.engine.control import user_event
 from voicechat.engine.host import EngineProcess
 from voicechat.engine.link import Ack, Batch, EventRow, FromEngine, Goodbye, Numbers, Snapshot, Turns
 from voicechat.errors import ConfigError, VoiceChatError
+from voicechat.exit_codes import TalkOver
 from voicechat.failures import cure_of_answer
 from voicechat.insight.metrics.ledger import Figures
 from voicechat.insight.metrics.prices import Tokens
@@ -307,44 +307,123 @@ def turns_to_wait_for(settings: Settings, options: RunOptions) -> int:
     return max(1, bool(settings.greet) + len(options.texts) + spoken)
 
 
-class Run:
+class Headless:
+    """A client of the engine without a screen: it starts one, listens until the talk is over, and ends it."""
+
+    longer = "--timeout waits longer"
+    """How `patience` is changed."""
+
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str] | None, patience: float, *, outlives: float = 0.0
+    ) -> None:
+        """`patience`: seconds for everything; `outlives`: see `EngineProcess`."""
+        self._settings = settings
+        self._patience = patience
+        self._deadline = 0.0
+        self._inbox: queue.SimpleQueue[tuple[float, FromEngine]] = queue.SimpleQueue()
+        self.engine = EngineProcess(settings, environ, outlives=outlives)
+        self.progress = Progress()
+        self._denied: set[str] = set()
+        self._is_interrupted = False
+
+    def start(self) -> None:
+        self._deadline = time.monotonic() + self._patience
+        self.engine.start(lambda message: self._inbox.put((time.monotonic(), message)))
+
+    @contextlib.contextmanager
+    def talking(self) -> Iterator[None]:
+        """From the start to the goodbye of the engine; Ctrl+C ends the talk and not us."""
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._interrupt)
+        self.start()
+        try:
+            yield
+        finally:
+            self.engine.send(EndAsked())
+            self.engine.close(GOODBYE_WAIT)
+            while not self._inbox.empty():
+                self._hear(*self._inbox.get())
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self._is_interrupted = True
+
+    def pump(self, seconds: float) -> None:
+        """Take what comes within so many seconds. Raises TalkOver."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                arrived, message = self._inbox.get(timeout=max(0.001, seconds))
+                self._hear(arrived, message)
+                if isinstance(message, Goodbye):
+                    raise TalkOver(message.exit_code or exit_codes.ENGINE_DIED, message.cause)
+                seconds = 0.0
+        self._end_if_hopeless()
+
+    def _hear(self, arrived: float, message: FromEngine) -> None:
+        self.progress.take(message)
+
+    def _end_if_hopeless(self) -> None:
+        if self._is_interrupted:
+            raise TalkOver(exit_codes.INTERRUPTED, "interrupted")
+        if time.monotonic() > self._deadline:
+            code = exit_codes.FAILED_TURN if self.progress.was_open else self._no_connection
+            raise TalkOver(code, f"gave up after {self._patience:g} s: {self.progress.stuck_at()}", self.longer)
+        view = self.progress.view
+        if view is not None and view.connection.phase == "refused":
+            raise TalkOver(self._no_connection, view.connection.reason, view.connection.hint)
+        if self._lacks_a_device():
+            raise TalkOver(exit_codes.AUDIO, *self.progress.device_missing)
+
+    @property
+    def _no_connection(self) -> int:
+        """There may be none because something is not installed or not set."""
+        return exit_codes.USAGE if self.progress.failure_code == "config" else exit_codes.CONNECTION
+
+    def line_is_missing(self) -> str:
+        """Why there is no connection now; empty where there is one, or a service ended its longest session."""
+        line = self.progress.view.connection if self.progress.view is not None else None
+        if line is None or (line.phase != "lost" and (line.lost_for is None or line.rolls_over)):
+            return ""
+        return line.reason or "no reason given"
+
+    def _lacks_a_device(self) -> bool:
+        """A microphone was needed, or a loudspeaker was asked for by name. Answers need no loudspeaker otherwise."""
+        if self.progress.missing_part == "microphone":
+            return self._settings.mic != "none"
+        return self.progress.missing_part == "loudspeaker" and self._settings.speaker not in ("default", "none")
+
+    def _deny_the_unallowed(self) -> None:
+        """Nobody is here to ask: what the command line did not allow is refused, and said."""
+        for ask in self.progress.view.asked if self.progress.view is not None else ():
+            if ask.call_id not in self._denied:
+                self._denied.add(ask.call_id)
+                self.engine.send(ToolDenied(ask.call_id, "Nobody was there to ask."))
+                how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
+                self.progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")
+
+
+class Run(Headless):
     """One headless conversation, from the first message of the engine to the summary."""
 
     def __init__(self, settings: Settings, options: RunOptions, environ: Mapping[str, str] | None = None) -> None:
-        self._settings = settings
+        super().__init__(settings, environ, options.timeout)
         self._options = options
-        self._inbox: queue.SimpleQueue[FromEngine] = queue.SimpleQueue()
-        self._engine = EngineProcess(settings, environ)
-        self._progress = Progress()
         self._texts = list(options.texts)
         self._wanted = turns_to_wait_for(settings, options)
         self._asked = int(bool(settings.greet))
         """Answers that were asked for in writing or by the greeting; the next text waits for them."""
         self._pressed = False
-        self._denied: set[str] = set()
         self._restless_at = time.monotonic()
         self._translates = bool(side_language(settings))
         self._translated_by = 0.0
         """When the last translations are waited for no longer; 0: nothing else is left to wait for yet."""
-        self._interrupted = False
 
     def go(self) -> int:
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._interrupt)
-        deadline = time.monotonic() + self._options.timeout
         if not self._options.texts or sys.stderr.isatty():
             print(self._plan(), file=sys.stderr, flush=True)
-        self._engine.start(self._inbox.put)
-        try:
-            code = self._converse(deadline)
-            summary = self._progress.summary()  # before our own goodbye ends what is still open
-        finally:
-            self._engine.send(EndAsked())
-            self._engine.close(GOODBYE_WAIT)
-            self._drain()
-        summary |= self._progress.used()  # the engine's last figures come with its goodbye
-        if code == exit_codes.CONNECTION and self._progress.failure_code == "config":
-            code = exit_codes.USAGE  # no line because something is not installed or not set
+        with self.talking():
+            code = self._converse()
+            summary = self.progress.summary()  # before our own goodbye ends what is still open
+        summary |= self.progress.used()  # the engine's last figures come with its goodbye
         self._finish(code, summary)
         return code
 
@@ -360,77 +439,51 @@ class Run:
         answers = f"{self._wanted} answer{'s' * (self._wanted > 1)}"
         return f"Connects to {provider_of(settings).title}, {what}: {answers}, {options.timeout:g} s at most."
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._interrupted = True
+    def _converse(self) -> int:
+        try:
+            while True:
+                self.pump(0.1)
+                if (code := self._next_act()) is not None:
+                    return code
+        except TalkOver as over:
+            if over.code != exit_codes.INTERRUPTED:
+                self.progress.problem(*over.sentences)
+            return over.code
 
-    def _converse(self, deadline: float) -> int:
-        while True:
-            if self._interrupted:
-                return exit_codes.INTERRUPTED
-            if time.monotonic() > deadline:
-                what = f"gave up after {self._options.timeout:g} s: {self._progress.stuck_at()}"
-                self._progress.problem(what, "--timeout waits longer")
-                return exit_codes.CONNECTION if not self._progress.was_open else exit_codes.FAILED_TURN
-            with contextlib.suppress(queue.Empty):
-                message = self._inbox.get(timeout=0.1)
-                if isinstance(message, Goodbye):
-                    return self._died(message)
-                self._take(message)
-            code = self._next_act()
-            if code is not None:
-                return code
-
-    def _died(self, message: Goodbye) -> int:
-        self._progress.problem(message.cause)
-        return message.exit_code or exit_codes.ENGINE_DIED
-
-    def _take(self, message: FromEngine) -> None:
-        self._progress.take(message)
+    def _hear(self, arrived: float, message: FromEngine) -> None:
+        super()._hear(arrived, message)
         if isinstance(message, Batch) and self._options.as_json:
             for row in message.rows:
                 print_json({"t": row.t, "dir": row.dir, "event": json.loads(row.payload)})
 
     def _next_act(self) -> int | None:
         """Send the next text, work the push-to-talk of a file microphone, or end. None: go on listening."""
-        view = self._progress.view
+        view = self.progress.view
         if view is None:
             return None
-        if view.connection.phase == "refused":
-            self._progress.problem(view.connection.reason, view.connection.hint)
-            return exit_codes.CONNECTION
-        if self._lacks_a_device():
-            self._progress.problem(*self._progress.device_missing)
-            return exit_codes.AUDIO
-        is_done = self._progress.completed >= self._wanted
-        if (why := self._line_lost(view)) and not is_done:
-            self._progress.problem(f"the connection was lost: {why}", self._not_answered())
-            return exit_codes.CONNECTION
+        is_done = self.progress.completed >= self._wanted
+        # A reconnect between two snapshots hides no loss: its event is seen too.
+        if (why := self.progress.lost or self.line_is_missing()) and not is_done:
+            raise TalkOver(self._no_connection, f"the connection was lost: {why}", self._not_answered())
         if is_done and (why or self._is_heard_out(view)):
             if self._awaits_translation() and not why:
                 return None
-            return exit_codes.FAILED_TURN if self._progress.failed else exit_codes.DONE
-        if self._progress.failed:
+            return exit_codes.FAILED_TURN if self.progress.failed else exit_codes.DONE
+        if self.progress.failed:
             return exit_codes.FAILED_TURN
-        if why := self._progress.refused or self._progress.dead_end:
-            self._progress.problem(why, self._not_answered())
-            return exit_codes.FAILED_TURN
+        if why := self.progress.refused or self.progress.dead_end:
+            raise TalkOver(exit_codes.FAILED_TURN, why, self._not_answered())
         if view.spent_budget is not None and view.reply.state in AT_REST:
-            self._progress.problem(f"the budget of {dollars(view.spent_budget)} is spent", "--budget allows more")
-            return exit_codes.FAILED_TURN
-        deny_the_unallowed(view, self._denied, self._engine.send, self._progress)
-        if self._progress.is_ready:
+            spent = f"the budget of {dollars(view.spent_budget)} is spent"
+            raise TalkOver(exit_codes.FAILED_TURN, spent, "--budget allows more")
+        self._deny_the_unallowed()
+        if self.progress.is_ready:
             self._speak_or_write()
         return None
 
-    def _line_lost(self, view: View) -> str:
-        """Why the connection was lost. A reconnect between two snapshots hides no loss: its event is seen too."""
-        line = view.connection
-        is_missing = line.phase == "lost" or (line.lost_for is not None and not line.rolls_over)
-        return self._progress.lost or (line.reason or "no reason given" if is_missing else "")
-
     def _not_answered(self) -> str:
         """What becomes of the messages that got no answer: nothing is asked twice unasked."""
-        missing = len(self._options.texts) - max(0, self._progress.completed - bool(self._settings.greet))
+        missing = len(self._options.texts) - max(0, self.progress.completed - bool(self._settings.greet))
         if missing <= 0:
             return "run it again"
         return (
@@ -444,26 +497,20 @@ class Run:
         if self._options.turns or self._options.texts or not self._settings.mic.lower().endswith(".wav"):
             return True
         now = time.monotonic()
-        if not self._progress.mic_file_ended or view.reply.state not in AT_REST:
+        if not self.progress.mic_file_ended or view.reply.state not in AT_REST:
             self._restless_at = now
         return now - self._restless_at >= REST
 
     def _awaits_translation(self) -> bool:
-        if not (self._translates and self._progress.awaits_translation):
+        if not (self._translates and self.progress.awaits_translation):
             return False
         self._translated_by = self._translated_by or time.monotonic() + TRANSLATION_WAIT
         return time.monotonic() < self._translated_by
 
-    def _lacks_a_device(self) -> bool:
-        """A microphone was needed, or a loudspeaker was asked for by name. Answers need no loudspeaker otherwise."""
-        if self._progress.missing_part == "microphone":
-            return self._settings.mic != "none"
-        return self._progress.missing_part == "loudspeaker" and self._settings.speaker not in ("default", "none")
-
     def _speak_or_write(self) -> None:
-        if self._texts and self._progress.completed >= self._asked:
+        if self._texts and self.progress.completed >= self._asked:
             self._asked += 1
-            self._engine.send(TextEntered(self._texts.pop(0)))
+            self.engine.send(TextEntered(self._texts.pop(0)))
         elif self._settings.turn_mode == "push-to-talk" and not self._options.texts:
             self._work_the_key()
 
@@ -471,16 +518,10 @@ class Run:
         """With push-to-talk and a recording, somebody has to hold the key while it plays."""
         if not self._pressed:
             self._pressed = True
-            self._engine.send(TalkPressed("control", lease=self._options.timeout))
-        elif self._progress.mic_file_ended and not self._progress.key_is_up:
-            self._progress.key_is_up = True
-            self._engine.send(TalkReleased("control"))
-
-    def _drain(self) -> None:
-        while not self._inbox.empty():
-            message = self._inbox.get()
-            if not isinstance(message, Goodbye):
-                self._take(message)
+            self.engine.send(TalkPressed("control", lease=self._options.timeout))
+        elif self.progress.mic_file_ended and not self.progress.key_is_up:
+            self.progress.key_is_up = True
+            self.engine.send(TalkReleased("control"))
 
     def _finish(self, code: int, summary: dict[str, Any]) -> None:
         if self._options.as_json:
@@ -492,13 +533,3 @@ class Run:
             print(f"voicechat: {problem}", file=sys.stderr)
         if code == exit_codes.INTERRUPTED:
             print("voicechat: interrupted", file=sys.stderr)
-
-
-def deny_the_unallowed(view: View, denied: set[str], send: Callable[[UserAct], None], progress: Progress) -> None:
-    """Nobody is here to ask: what the command line did not allow is refused, and said. `denied`: those so far."""
-    for ask in view.asked:
-        if ask.call_id not in denied:
-            denied.add(ask.call_id)
-            send(ToolDenied(ask.call_id, "Nobody was there to ask."))
-            how = f"--allow-tools {ask.name}" if not ask.server else f"require_approval of [mcp.{ask.server}]"
-            progress.problem(f"{ask.name} was not allowed to run", f"{how} allows it")

@@ -7,29 +7,25 @@ what came of it: 0 everything held, 1 an expectation failed, 2 the script is wro
 from __future__ import annotations
 
 import os
-import queue
-import signal
 import sys
 import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.printing import note, print_json, say
-from voicechat.cli.run import GOODBYE_WAIT, Progress, deny_the_unallowed
+from voicechat.cli.run import Headless
 from voicechat.config.load import load_settings
 from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings
-from voicechat.core.user_events import EndAsked
-from voicechat.engine.host import EngineProcess
-from voicechat.engine.link import Ack, FromEngine, Goodbye
+from voicechat.engine.link import FromEngine
 from voicechat.errors import ConfigError, TapeError
+from voicechat.exit_codes import TalkOver
 from voicechat.journal.reports import sound_report
 from voicechat.scripting.judging import TalkObserver, Verdict, judge_sound
 from voicechat.scripting.model import Script, Sound, SoundExpectation
@@ -40,7 +36,6 @@ from voicechat.scripting.playing import (
     Result,
     Results,
     TalkControls,
-    TalkOver,
     as_json,
     as_junit,
 )
@@ -124,7 +119,7 @@ def refuse_unwritable(path: Path) -> None:
         ) from error
 
 
-class ScriptRun:
+class ScriptRun(Headless):
     """One scripted talk, from the engine's start to the results."""
 
     def __init__(
@@ -137,44 +132,27 @@ class ScriptRun:
         *,
         keeps_tape: bool = True,
     ) -> None:
+        super().__init__(settings, environ, options.timeout or script.timeout)
         self._script = script
         self._keeps_tape = keeps_tape
-        self._settings = settings
         self._options = options
-        self._inbox: queue.SimpleQueue[tuple[float, FromEngine]] = queue.SimpleQueue()
-        self._engine = EngineProcess(settings, environ)
-        self._progress = Progress()
         self._seen = TalkObserver()
-        controls = TalkControls(self._engine.send, self._pump, time.monotonic, self._tell)
+        controls = TalkControls(self.engine.send, self.pump, time.monotonic, self._tell)
         self._player = Player(script, clips, self._seen, controls)
-        self._denied: set[str] = set()
-        self._is_interrupted = False
-        self._patience = options.timeout or script.timeout
-        self._deadline = 0.0
 
     def go(self) -> int:
         """Play the script, write the results. Returns the exit status."""
-        for name in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(name, self._interrupt)
-        begun = time.monotonic()
-        self._deadline = begun + self._patience
-        results = self._player.results
-        self._engine.start(lambda message: self._inbox.put((time.monotonic(), message)))
-        try:
+        begun, results = time.monotonic(), self._player.results
+        with self.talking():
             code = self._play(results)
-            summary = self._progress.summary()
-        finally:
-            self._engine.send(EndAsked())
-            self._engine.close(GOODBYE_WAIT)
-            while not self._inbox.empty():
-                self._hear(*self._inbox.get())
+            summary = self.progress.summary()
         results.seconds = time.monotonic() - begun
         results.tape = self._seen.tape
         if self._script.sound is not None and not results.stopped:
             self._judge_sound(self._script.sound, results)
             code = code or (exit_codes.FAILED_TURN if results.failed else exit_codes.DONE)
         results.tape = results.tape if self._keeps_tape else ""
-        self._finish(results, code, summary | self._progress.used())
+        self._finish(results, code, summary | self.progress.used())
         return code
 
     def _judge_sound(self, expected: SoundExpectation, results: Results) -> None:
@@ -193,67 +171,33 @@ class ScriptRun:
 
     def _play(self, results: Results) -> int:
         try:
-            while not self._progress.is_ready:
-                self._pump(PUMP)
+            while not self.progress.is_ready:
+                self.pump(PUMP)
             self._player.play()
         except TalkOver as over:
             results.stopped = over.reason
             if not results.results:
                 self._player.skip_all()
             return over.code
-        if results.failed and (why := self._line_is_missing()):
-            results.stopped = why
+        if results.failed and (why := self.line_is_missing()):
+            results.stopped = f"the connection was lost: {why}"
             return exit_codes.CONNECTION
         return exit_codes.FAILED_TURN if results.failed else exit_codes.DONE
 
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        self._is_interrupted = True
-
-    def _pump(self, seconds: float) -> None:
-        """Take what comes within so many seconds. Raises TalkOver."""
-        try:
-            self._take(*self._inbox.get(timeout=max(0.001, seconds)))
-            while True:
-                self._take(*self._inbox.get_nowait())
-        except queue.Empty:
-            pass
-        self._end_if_over()
-
-    def _take(self, arrived: float, message: FromEngine) -> None:
-        self._hear(arrived, message)
-        if isinstance(message, Ack) and message.reason:
-            raise TalkOver(exit_codes.FAILED_TURN, message.reason)
-        if isinstance(message, Goodbye):
-            raise TalkOver(message.exit_code or exit_codes.ENGINE_DIED, message.cause)
-
     def _hear(self, arrived: float, message: FromEngine) -> None:
         self._seen.take(message, arrived)
-        self._progress.take(message)
+        super()._hear(arrived, message)
 
-    def _end_if_over(self) -> None:
-        if self._is_interrupted:
-            raise TalkOver(exit_codes.INTERRUPTED, "interrupted")
-        view = self._progress.view
-        if time.monotonic() > self._deadline:
-            what = f"gave up after {self._patience:g} s: {self._progress.stuck_at()}"
-            raise TalkOver(exit_codes.FAILED_TURN if self._progress.was_open else exit_codes.CONNECTION, what)
+    def _end_if_hopeless(self) -> None:
+        if self.progress.refused:
+            raise TalkOver(exit_codes.FAILED_TURN, self.progress.refused)
+        super()._end_if_hopeless()
+        view = self.progress.view
         if view is None:
             return
-        if view.connection.phase == "refused":
-            is_config = self._progress.failure_code == "config"
-            why = " · ".join(part for part in (view.connection.reason, view.connection.hint) if part)
-            raise TalkOver(exit_codes.USAGE if is_config else exit_codes.CONNECTION, why)
-        if view.connection.phase == "lost" and view.connection.next_try_in is None and self._progress.was_open:
-            raise TalkOver(exit_codes.CONNECTION, self._line_is_missing())
-        if self._progress.missing_part == "loudspeaker" and self._settings.speaker not in ("default", "none"):
-            raise TalkOver(exit_codes.AUDIO, " · ".join(filter(None, self._progress.device_missing)))
-        deny_the_unallowed(view, self._denied, self._engine.send, self._progress)
-
-    def _line_is_missing(self) -> str:
-        line = self._progress.view.connection if self._progress.view is not None else None
-        if line is None or (line.phase != "lost" and (line.lost_for is None or line.rolls_over)):
-            return ""
-        return f"the connection was lost: {line.reason or 'no reason given'}"
+        if view.connection.phase == "lost" and view.connection.next_try_in is None and self.progress.was_open:
+            raise TalkOver(exit_codes.CONNECTION, f"the connection was lost: {self.line_is_missing()}")
+        self._deny_the_unallowed()
 
     def _tell(self, result: Result) -> None:
         good, bad = ("✓", "✗") if can_draw() else ("ok  ", "FAIL")

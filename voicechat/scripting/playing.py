@@ -173,15 +173,6 @@ SETTLING = 0.6
 """Seconds that findings and late events get before nothing is taken for none: the checks look twice a second."""
 
 
-class TalkOver(Exception):
-    """The talk cannot go on: `code` is the exit status. Never leaves the command."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
 class _Failed(Exception):
     """A step did not work; the rest is not played."""
 
