@@ -4,8 +4,7 @@
 
 A process of its own. It prints `["url", URL]` first, then one JSON list a line for every note. Lines on its stdin order
 it about: `["answer", SECONDS]`, `["clear", how]` with how `cleared` (the server empties its output buffer) or
-`cancelled` (the response ends so), `["flood", RATE, SECONDS]`, `["words", RATE]` (transcript deltas a second from now
-on). After either kind of clearing its sound goes on for
+`cancelled` (the response ends so), `["flood", RATE, SECONDS]`. After either kind of clearing its sound goes on for
 0.3 s, as packets that were on their way would. A typed message is answered with a long answer, `response.cancel` and
 `output_audio_buffer.clear` as a server does it. Everything sent is a well-formed event of the GA protocol.
 
@@ -71,7 +70,6 @@ class Server:
         self.answer: Answer | None = None
         self.count = 0
         self.events = 0
-        self.words_a_second = WORDS_A_SECOND
         self.frame = 0
         self.first_frames: dict[int, int] = {}
         """Frame of the call that begins an answer -> the answer's number."""
@@ -148,7 +146,6 @@ class Server:
         self.send("response.done", response=response)
         if status == "completed":
             self.send("output_audio_buffer.stopped", response_id=ids["response_id"])
-            note("said", ids["item_id"], answer.text)
 
     def clear(self, how: str) -> None:
         """As a server does that was interrupted: its buffer is emptied, or the response is cancelled first."""
@@ -168,7 +165,7 @@ class Server:
         while True:
             await asyncio.sleep(FLOOD_TICK)
             now = time.monotonic()
-            due, at = due + (now - at) * self.words_a_second, now
+            due, at = due + (now - at) * WORDS_A_SECOND, now
             while due >= 1.0:
                 due -= 1.0
                 if (answer := self.answer) is not None and answer.stops_at == float("inf"):
@@ -215,8 +212,6 @@ class Server:
                     self.begin(float(seconds))
                 case ["clear", str(how)]:
                     self.clear(how)
-                case ["words", float(rate) | int(rate)]:
-                    self.words_a_second = float(rate)
                 case ["flood", float(rate) | int(rate), float(seconds) | int(seconds)]:
                     asyncio.get_running_loop().create_task(self.flood(float(rate), float(seconds)))
 

@@ -1,7 +1,7 @@
 """A talk under load: the real screen and engine over a scripted server, and what both cost and suffered meanwhile.
 
-with LoadedTalk(fps=60.0) as talk:
-    talk.begin(seconds)     # the server answers; give it what to send
+with LoadedTalk() as talk:
+    talk.begin()            # the server answers; give it what to send
     ...                     # press keys
     taken = talk.end()
 """
@@ -35,10 +35,6 @@ class Taken:
     painted: float
     """Bytes that went to the terminal."""
 
-    def of(self, kind: str, place: int) -> list[float]:
-        """Numbers of the notes of a kind."""
-        return [number(note[place]) for note in self.notes if note[0] == kind]
-
     @property
     def counts(self) -> dict[str, float]:
         """What the engine's own counters gained."""
@@ -68,8 +64,7 @@ class Taken:
 class LoadedTalk:
     """Room, server, chat and monitor, from the open line on."""
 
-    def __init__(self, *, fps: float = 0.0) -> None:
-        self._fps = fps
+    def __init__(self) -> None:
         self._stack = ExitStack()
         self._witnessing = ExitStack()
 
@@ -77,7 +72,7 @@ class LoadedTalk:
         with self._stack:
             self.room = self._stack.enter_context(Room())
             self.server = self._stack.enter_context(AnsweringServer())
-            self.chat = self._stack.enter_context(Chat(self.room, self.server.url, fps=self._fps))
+            self.chat = self._stack.enter_context(Chat(self.room, self.server.url))
             self._monitor = self._stack.enter_context(Monitor(self.room))
             self.server.notes.wait("open")
             self._stack = self._stack.pop_all()

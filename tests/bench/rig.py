@@ -127,16 +127,21 @@ class Chat:
     """The client in a pty: by default as shipped, with `watched` the same with notes about its sound."""
 
     def __init__(
-        self, room: Room, server_url: str, size: tuple[int, int] = (120, 36), *, watched: bool = True, fps: float = 0.0,
+        self,
+        room: Room,
+        server_url: str,
+        size: tuple[int, int] = (120, 36),
+        *,
+        watched: bool = True,
         options: tuple[str, ...] = (),
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._arguments = ["--provider", "custom", "--base-url", server_url, *options]
-        self._room, self._size, self._watched, self._fps = room, size, watched, fps
+        self._room, self._size, self._watched = room, size, watched
 
     def __enter__(self) -> Self:
         notes, far_end = os.pipe()
         os.set_inheritable(far_end, True)
-        module = ["tests.bench.watched_chat", str(far_end), str(self._fps)] if self._watched else ["voicechat"]
+        module = ["tests.bench.watched_chat", str(far_end)] if self._watched else ["voicechat"]
         environ = {name: str(self._room.folder) for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")}
         environ |= {"LC_ALL": "C.UTF-8"} | self._room.environ
         argv = [sys.executable, "-m", *module, *self._arguments]

@@ -1,9 +1,9 @@
 """The real chat with its real engine, and a note of what its sound does: for benchmarks, never run by hand.
 
-    python -m tests.bench.watched_chat NOTES FPS ARGUMENTS...   the screen; paints all of itself FPS times a second
-    python -m tests.bench.watched_chat engine NOTES             its engine
+    python -m tests.bench.watched_chat NOTES ARGUMENTS...   the screen
+    python -m tests.bench.watched_chat engine NOTES         its engine
 
-FPS 0 leaves the screen as it is. NOTES is an inherited descriptor. On it the engine writes JSON lists, one a line, ten
+NOTES is an inherited descriptor. On it the engine writes JSON lists, one a line, ten
 times a second and never from the audio thread: `["onset", AT]` for the callback that handed out the first audible block
 after a silence, `["hush", AT]` for the last audible one, `["gap", AT, SECONDS]` for callbacks that came so far apart,
 `["step", MEAN, WORST]` for how long they took, `["garbage", SECONDS, GENERATION]` for a collection during which no
@@ -127,7 +127,7 @@ def engine(descriptor: int) -> None:
     main()
 
 
-def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
+def screen(descriptor: int, arguments: list[str]) -> None:
     from tests.bench.watched_screen import watch_screen
     from voicechat.__main__ import obey
     from voicechat.config.locations import engine_log
@@ -143,7 +143,7 @@ def screen(descriptor: int, fps: float, arguments: list[str]) -> None:
             )  # fmt: skip
 
     setattr(host, "spawn", spawn)  # noqa: B010
-    watch_screen(descriptor, fps)
+    watch_screen(descriptor)
     sys.exit(obey(arguments))
 
 
@@ -151,4 +151,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "engine":
         engine(int(sys.argv[2]))
     else:
-        screen(int(sys.argv[1]), float(sys.argv[2]), sys.argv[3:])
+        screen(int(sys.argv[1]), sys.argv[2:])
