@@ -144,7 +144,10 @@ def main() -> None:
     host.subprocess = SimpleNamespace(**vars(subprocess) | {"Popen": ForkedEngine})  # type: ignore[attr-defined]
     gc.freeze()
     for line in sys.stdin:
-        sys.stdout.write(f"{_fork(json.loads(line))}\n")
+        order = json.loads(line)
+        with contextlib.suppress(ImportError):  # what this command imports when it is given
+            importlib.import_module(f"voicechat.cli.{order['arguments'][0].replace('-', '_')}")
+        sys.stdout.write(f"{_fork(order)}\n")
         sys.stdout.flush()
 
 
