@@ -161,10 +161,7 @@ class Answer:
 
     def wrote(self, text: str) -> None:
         if text := self._within_limit(text, seconds=0.0):
-            message = self._open()
-            delta = f" {text}" if message.text else text
-            message.text += delta
-            self._emit(events.ResponseOutputTextDelta(**message.place, delta=delta))
+            self._tell(self._open(), text)
 
     def voiced(self, text: str, samples: Samples) -> None:
         """A sentence of a spoken answer with its sound (24 kHz)."""
@@ -229,11 +226,10 @@ class Answer:
             self._say_words()
         self._close("completed" if status == "completed" else "incomplete")
         made = text_tokens(self._text_out), spoken_tokens(self._voiced)
+        details = items.StatusDetails(type=status, reason=reason, error=error)
         response = msgspec.structs.replace(
             self._response(status),
-            status_details=items.StatusDetails(type=status, reason=reason, error=error)
-            if status != "completed"
-            else None,
+            status_details=None if status == "completed" else details,
             output=tuple(self._items),
             usage=response_usage(self._basis, self.request.config.instructions, *made),
         )
@@ -286,9 +282,15 @@ class Answer:
         while message and message.pending and message.pending[0].starts < until:
             due.append(message.pending.popleft().text)
         if message and due:
-            delta = (" " if message.text else "") + " ".join(due)
-            message.text += delta
+            self._tell(message, " ".join(due))
+
+    def _tell(self, message: _Message, text: str) -> None:
+        delta = f" {text}" if message.text else text
+        message.text += delta
+        if self.request.config.is_spoken:
             self._emit(events.ResponseOutputAudioTranscriptDelta(**message.place, delta=delta))
+        else:
+            self._emit(events.ResponseOutputTextDelta(**message.place, delta=delta))
 
     def _close(self, status: str) -> None:
         """Complete the message that is open, if any, with the words that were said."""

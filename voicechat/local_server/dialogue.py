@@ -139,8 +139,8 @@ class Dialogue:
     def time_passed(self, now: float) -> list[Out]:
         """Nothing happened, but the idle timeout may be due. Call it every 100 ms or so."""
         turns, quiet_since = self.config.turn_detection, self._responses.quiet_since
-        if turns and turns.idle_timeout is not None and quiet_since not in (None, self._idle_told_for):
-            is_due = quiet_since is not None and now >= quiet_since + turns.idle_timeout
+        if turns and turns.idle_timeout_ms and quiet_since is not None and quiet_since != self._idle_told_for:
+            is_due = now >= quiet_since + turns.idle_timeout_ms / 1000
             if is_due and self._responses.is_quiet(now) and not self._listening.is_speaking:
                 self._idle_told_for = quiet_since
                 self._listening.timed_out()

@@ -57,9 +57,8 @@ class Ears:
 
     def listen_for(self, turns: TurnDetection) -> None:
         """Judge turns by new settings from here on; a turn under way is forgotten."""
-        self._rule = vad.ServerVad(
-            turns.threshold, turns.prefix_padding_ms, turns.silence_duration_ms, start_ms=self._heard * FRAME_MS
-        )
+        start = self._heard * FRAME_MS
+        self._rule = vad.ServerVad(turns.threshold, turns.prefix_padding_ms, turns.silence_ms, start)
 
     def end_turn(self) -> vad.SpeechEnded | None:
         """The buffer is committed or cleared by hand: a turn under way ends here."""

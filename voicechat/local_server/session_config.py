@@ -6,8 +6,9 @@ Fields that an update leaves out keep their value. Defaults are the documented o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from voicechat.local_server.brain import FunctionTool
 from voicechat.local_server.refusals import check, invalid, missing
@@ -43,17 +44,22 @@ _EAGERNESS_MS = {"low": 1500, "medium": 800, "auto": 800, "high": 400}
 these are the shortest pauses that rarely fall inside a sentence at each degree of patience."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnDetection:
-    """When a turn of the user begins and ends. Wire milliseconds, because that is what the detector counts in."""
+class TurnDetection(msgspec.Struct, frozen=True):
+    """When a turn of the user begins and ends: what the session says of it, under the protocol's names."""
 
     threshold: float = 0.5
     prefix_padding_ms: int = 300
     silence_duration_ms: int = 500
-    idle_timeout: float | None = None
-    """Seconds after the last answer's sound until the server speaks up by itself."""
+    eagerness: str = ""
+    """Of a semantic detection, in place of `silence_duration_ms`."""
+    idle_timeout_ms: int | None = None
+    """After the last answer's sound, until the server speaks up by itself."""
     create_response: bool = True
     interrupt_response: bool = True
+
+    @property
+    def silence_ms(self) -> int:
+        return _EAGERNESS_MS.get(self.eagerness, self.silence_duration_ms)
 
 
 class SessionConfig:
@@ -74,31 +80,19 @@ class SessionConfig:
         voice = spoken.get("voice")
         self.voice = _text(voice.get("id") if isinstance(voice, dict) else voice) or DEFAULT_VOICE
         """There is one voice, so every name means it."""
-        self.speed = _number(spoken.get("speed"), 1.0)
+        speed = spoken.get("speed")
+        self.speed = float(speed) if isinstance(speed, int | float) else 1.0
         self.transcribes = isinstance(heard.get("transcription"), dict)
         """Whether the client gets the user's words; off unless configured."""
         self.language = _text(transcription.get("language")).lower()
         """What the client says the user speaks; empty when it does not say."""
-        self.turn_detection = _turn_detection(heard.get("turn_detection"))
+        turns = part(heard, "turn_detection")
+        self.turn_detection = msgspec.convert(turns, TurnDetection) if turns else None
         """None when the client commits by itself."""
         limit = session.get("max_output_tokens")
         self.max_output_tokens = limit if isinstance(limit, int) else None
         self.tools = _function_tools(session.get("tools"))
         self.tool_choice = _tool_choice(session.get("tool_choice"))
-
-
-def _turn_detection(given: JsonValue) -> TurnDetection | None:
-    if not isinstance(given, dict):
-        return None
-    silence = _EAGERNESS_MS.get(_text(given.get("eagerness"))) or _number(given.get("silence_duration_ms"), 500)
-    return TurnDetection(
-        threshold=_number(given.get("threshold"), 0.5),
-        prefix_padding_ms=int(_number(given.get("prefix_padding_ms"), 300)),
-        silence_duration_ms=int(silence),
-        idle_timeout=_number(given.get("idle_timeout_ms"), 0.0) / 1000 or None,
-        create_response=given.get("create_response") is not False,
-        interrupt_response=given.get("interrupt_response") is not False,
-    )
 
 
 def fresh_config(model: str, session_id: str, *, transcription: bool = False) -> SessionConfig:
@@ -221,7 +215,3 @@ def part(fields: Mapping[str, JsonValue], name: str) -> Fields:
 
 def _text(value: JsonValue) -> str:
     return value if isinstance(value, str) else ""
-
-
-def _number(value: JsonValue, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default

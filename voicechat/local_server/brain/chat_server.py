@@ -247,6 +247,14 @@ _NOT_FOR_CHAT = ("embed", "rerank", "whisper", "bge-", "minilm", "tts", "moondre
 _LONGEST_LIST = 1_000_000
 
 
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: tuple[_Model, ...] = ()
+
+
 async def choose_brain(url: str = "", model: str = "", *, servers: Sequence[tuple[str, int]] = KNOWN_SERVERS) -> Brain:
     """The brain for one session.
 
@@ -309,11 +317,3 @@ async def _models(client: aiohttp.ClientSession, url: str, limit: float) -> list
     except (aiohttp.ClientError, TimeoutError, OSError, msgspec.DecodeError, RecursionError):
         return []
     return [model.id for model in listed.data if 0 < len(model.id) <= 200]
-
-
-class _Model(msgspec.Struct):
-    id: str
-
-
-class _Models(msgspec.Struct):
-    data: tuple[_Model, ...] = ()
