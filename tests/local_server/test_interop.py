@@ -155,6 +155,19 @@ async def test_a_spoken_answer_is_made_at_the_pace_of_the_service_and_not_at_onc
     assert came[-1][0] - came[0][0] >= 0.8 * made_before_the_last / 60.0
 
 
+async def test_over_webrtc_an_answer_is_made_at_the_pace_of_the_service_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("voicechat.local_server.session.PACE", 60.0)
+    async with local_server() as server, realtime_call(server.base_url) as call:
+        content = [{"type": "input_text", "text": "Tell me a long story."}]
+        call.send(type="conversation.item.create", item={"type": "message", "role": "user", "content": content})
+        call.send(type="response.create")
+        await call.until("response.done")
+        assert not call.find("output_audio_buffer.stopped")
+    deltas = [(at, event) for at, event in call.events if event["type"] == "response.output_audio_transcript.delta"]
+    seconds = 0.05 * sum(len(str(event["delta"])) for _, event in deltas)
+    assert deltas[-1][0] - deltas[0][0] >= 0.7 * seconds / 60.0 > 0.5
+
+
 async def test_rate_limits_are_told_right_behind_response_created() -> None:
     async with local_server() as server, aiohttp.ClientSession() as http:
         async with http.ws_connect(f"{server.base_url}/realtime") as socket:

@@ -1,8 +1,7 @@
 """One response in the making: its items, parts and deltas in the order the protocol wants them, and its end.
 
-Text goes out as it comes. A spoken answer's words are queued with the place in the sound where they begin: over
-WebSocket they go out with the sound, over WebRTC at the pace at which the service makes them (`advance`). So
-`response.done` comes long before the end of the sound there, as it does at the real service.
+Text goes out as it comes, the words of a sentence with its sound. A session asks for sentences at the pace at which the
+service makes them (`PACE`), so `response.done` comes long before the end of the sound, as it does there.
 
 Token counts are estimates: sound by the published rates (the user's 10 tokens a second, the assistant's 20), text with
 four characters a token, which is right to about a quarter for English.
@@ -10,9 +9,8 @@ four characters a token, which is right to about a quarter for English.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias, TypedDict
 
 import msgspec
@@ -81,8 +79,6 @@ class Finished:
 Piece: TypeAlias = Say | Spoken | CallTool | Finished
 """Of an answer in the making; `Say` is text that is not spoken."""
 
-AHEAD = 1.0
-"""Seconds of an answer that count as made when its first sound is heard over WebRTC."""
 PACE = 6.0
 """How many times faster than it is heard an answer is made; the service takes 4 to 8."""
 VOICE_RATE = 24_000
@@ -119,25 +115,23 @@ class _Message:
     entry: Entry
     place: _Place
     text: str = ""
-    pending: deque[Word] = field(default_factory=deque)
 
 
 class Answer:
     """A response that was created and is not done."""
 
-    def __init__(self, request: AnswerRequest, conversation: Conversation, *, is_paced: bool) -> None:
+    def __init__(self, request: AnswerRequest, conversation: Conversation, *, sends_sound: bool) -> None:
+        """`sends_sound`: in events, over WebSocket."""
         self.id = conversation.new_id("resp")
         self.request = request
         self.has_begun = False
         """It no longer waits for the words that it depends on."""
-        self.is_generated = False
-        """The brain has said all; only words that wait for their sound are missing."""
         self.limit_reached = False
         self.spoken_entry: Entry | None = None
         """The item that carries sound; an answer has at most one."""
         self._conversation = conversation
         self._emit = conversation.emit
-        self._is_paced = is_paced
+        self._sends_sound = sends_sound
         self._basis = self.entries
         self._items: list[Item] = []
         """As the response shows them: a truncated item keeps its text here."""
@@ -150,11 +144,6 @@ class Answer:
     def entries(self) -> tuple[Entry, ...]:
         """The items it is made of."""
         return tuple(self._conversation) if self.request.entries is None else self.request.entries
-
-    @property
-    def is_finished(self) -> bool:
-        """Nothing more will be said and every word is out."""
-        return self.is_generated and not (self._message and self._message.pending)
 
     def created(self) -> None:
         self._emit(events.ResponseCreated(response=self._response("in_progress")))
@@ -172,30 +161,22 @@ class Answer:
         starts = message.entry.length
         words = _timed(text, starts, seconds)
         message.entry.words += words
-        message.pending += words
         self._conversation.keep_sound(message.entry, to_int16(samples), VOICE_RATE)
         self._voiced += seconds
         if message.entry.length:
             self.spoken_entry = message.entry
-        if self._is_paced:
-            # Words wait for the playout to start; without any sound nothing will ever start.
-            if not message.entry.length:
-                self.advance(0.0)
-            return
         for at in range(0, len(samples), _SLICE):
-            self._say_words(starts + (at + _SLICE) / VOICE_RATE)
-            sound = self._to_wire.convert(samples[at : at + _SLICE])
-            delta = encoded_sound(self.request.config.output_format, sound)
-            self._emit(events.ResponseOutputAudioDelta(**message.place, delta=delta))
-        self._say_words()
-
-    def advance(self, played: float) -> None:
-        """The answer's sound was played so far (seconds): the words that are made by now."""
-        self._say_words(made_by(played))
+            end = starts + (at + _SLICE) / VOICE_RATE
+            self._tell(message, " ".join(word.text for word in words if word.starts < end))
+            words = [word for word in words if word.starts >= end]
+            if self._sends_sound:
+                sound = self._to_wire.convert(samples[at : at + _SLICE])
+                delta = encoded_sound(self.request.config.output_format, sound)
+                self._emit(events.ResponseOutputAudioDelta(**message.place, delta=delta))
+        self._tell(message, " ".join(word.text for word in words))
 
     def called(self, name: str, arguments: str) -> None:
         """The model wants a function of the client's to be run. What was said before is complete with that."""
-        self._say_words()
         self._close("completed")
         new_id = self._conversation.new_id
         call = Item(
@@ -219,11 +200,9 @@ class Answer:
         self._item_done(entry, index, entry.item)
 
     def done(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
-        """The end, whatever the reason. Of a cancelled answer the words that were not due yet are never said."""
+        """The end, whatever the reason."""
         if self.limit_reached and status == "completed":
             status, reason = "incomplete", "max_output_tokens"
-        if status != "cancelled":
-            self._say_words()
         self._close("completed" if status == "completed" else "incomplete")
         made = text_tokens(self._text_out), spoken_tokens(self._voiced)
         details = items.StatusDetails(type=status, reason=reason, error=error)
@@ -275,16 +254,10 @@ class Answer:
         if self.request.in_conversation:
             self._conversation.done(entry, item)
 
-    def _say_words(self, until: float = float("inf")) -> None:
-        """One delta with the queued words that begin before `until` (seconds into the answer's sound)."""
-        message = self._message
-        due = []
-        while message and message.pending and message.pending[0].starts < until:
-            due.append(message.pending.popleft().text)
-        if message and due:
-            self._tell(message, " ".join(due))
-
     def _tell(self, message: _Message, text: str) -> None:
+        """The next words of the message, if there are any."""
+        if not text:
+            return
         delta = f" {text}" if message.text else text
         message.text += delta
         if self.request.config.is_spoken:
@@ -323,11 +296,6 @@ class Answer:
             metadata=self.request.metadata,
             voice=config.voice if config.is_spoken else None,
         )
-
-
-def made_by(played: float) -> float:
-    """Seconds of an answer that count as made over WebRTC when so much of it was heard."""
-    return AHEAD + PACE * played
 
 
 def _timed(text: str, starts: float, seconds: float) -> list[Word]:

@@ -236,14 +236,9 @@ class SoundBeside:
         frame, marks = self._playout.pull()
         if self._script.over_webrtc:
             return frame, []
-        ends = [mark for mark in marks if mark.kind != "moved"]
         return frame, [
-            {
-                "type": f"output_audio_buffer.{mark.kind}",
-                "event_id": f"event_{mark.kind}",
-                "response_id": mark.response_id,
-            }
-            for mark in ends
+            {"type": f"output_audio_buffer.{kind}", "event_id": f"event_{kind}", "response_id": response_id}
+            for response_id, kind in marks
         ]
 
     def _begin(self, response_id: str) -> None:

@@ -1,7 +1,7 @@
 """The sound that waits to be sent over WebRTC, one queue, handed out in frames of 20 ms; silence when it is empty.
 
 The stream never pauses: a receiver that waits for later packets would keep the last 80 ms of every answer otherwise.
-What the other side must be told (an answer starts, how far it got, it stopped) comes back with each frame as marks.
+What the other side must be told (an answer starts, it stopped) comes back with each frame as marks.
 """
 
 from __future__ import annotations
@@ -20,18 +20,8 @@ _FADE = 240
 """5 ms: a cut without a click."""
 
 Pcm = NDArray[np.int16]
-Kind = Literal["started", "moved", "stopped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """What happened to an answer in a frame."""
-
-    kind: Kind
-    """Its first sample was in the frame, some of it was, its last was."""
-    response_id: str
-    played: float
-    """Seconds of it that have left, this frame included."""
+Mark = tuple[str, Literal["started", "stopped"]]
+"""An answer, and whether its first or its last sample was in a frame."""
 
 
 @dataclass(slots=True)
@@ -69,17 +59,10 @@ class Playout:
         answer = self._answers.get(response_id)
         return answer.played / RATE if answer else 0.0
 
-    def complete(self, response_id: str, keep: float | None = None) -> None:
-        """No more sound of this answer will come; its end is an end, not a gap.
-
-        `keep`: play at most so many seconds more of it, then fade out.
-        """
+    def complete(self, response_id: str) -> None:
+        """No more sound of this answer will come; its end is an end, not a gap."""
         if answer := self._answers.get(response_id):
             answer.is_complete = True
-            if keep is not None:
-                rest = np.concatenate(answer.take(int(keep * RATE)) or [np.zeros(0, np.int16)])
-                answer.played -= len(rest)
-                answer.pieces = deque([_faded(rest)] if len(rest) else [])
 
     def clear(self) -> None:
         """Silence at once: everything queued is dropped but a fade of 5 ms, and no mark tells of its end."""
@@ -98,13 +81,13 @@ class Playout:
             for piece in answer.take(FRAME - filled):
                 frame[filled : filled + len(piece)] = piece
                 filled += len(piece)
-            has_ended = answer.is_complete and not answer.pieces
-            happened: dict[Kind, bool] = {"started": is_first, "moved": True, "stopped": has_ended}
-            if name and answer.played:
-                marks += [Mark(kind, name, answer.played / RATE) for kind, is_so in happened.items() if is_so]
-            if not has_ended:
+            if name and is_first and answer.played:
+                marks.append((name, "started"))
+            if answer.pieces or not answer.is_complete:
                 break
             del self._answers[name]
+            if name:
+                marks.append((name, "stopped"))
         return frame, marks
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 import msgspec
 
 from voicechat.audio.blocks import to_int16
-from voicechat.local_server.answer import VOICE_RATE, Answer, AnswerRequest, Finished, Piece, Spoken, made_by
+from voicechat.local_server.answer import VOICE_RATE, Answer, AnswerRequest, Finished, Piece, Spoken
 from voicechat.local_server.brain import CallTool, Role, Say, ToolOutput, Turn
 from voicechat.local_server.conversation import Conversation, Entry, Reply, StopReply
 from voicechat.local_server.playout import RATE, Pcm, Playout
@@ -78,7 +78,7 @@ class Responses:
             raise Refusal("conversation_already_has_active_response", text)
         if len(self._active) >= MOST_ACTIVE:
             raise Refusal("rate_limit_exceeded", f"At most {MOST_ACTIVE} responses can be active at once.")
-        answer = Answer(request, self._conversation, is_paced=self._playout is not None)
+        answer = Answer(request, self._conversation, sends_sound=self._playout is None)
         self._active[answer.id] = answer
         answer.created()
         self._begin()
@@ -142,10 +142,7 @@ class Responses:
                 detail = ErrorDetail(type="server_error", code="server_error", message=error)
                 self._end(answer, "failed", error=detail)
             case Finished():
-                answer.is_generated = True
-                if self._playout:
-                    self._playout.complete(response_id)
-                self._done_if_finished(answer)
+                self._end(answer, "completed", is_made=True)
         if answer.limit_reached and response_id in self._active:
             self._end(answer, "completed")
 
@@ -179,18 +176,14 @@ class Responses:
         """The next 20 ms for the track; the client is told what its passing means."""
         assert self._playout is not None
         frame, marks = self._playout.pull()
-        for mark in marks:
-            response_id = mark.response_id
-            if mark.kind == "started":
+        for response_id, kind in marks:
+            if kind == "started":
                 self._last_played = response_id
                 self._emit(events.OutputAudioBufferStarted(response_id=response_id))
-            elif mark.kind == "stopped":
+            else:
                 self._audible.pop(response_id, None)
                 self.quiet_since = now
                 self._emit(events.OutputAudioBufferStopped(response_id=response_id))
-            elif answer := self._active.get(response_id):
-                answer.advance(mark.played)
-                self._done_if_finished(answer)
         return frame
 
     def _voiced(self, answer: Answer, piece: Spoken, now: float) -> None:
@@ -205,40 +198,29 @@ class Responses:
             self._audible.setdefault(answer.id, answer.spoken_entry)
             self._playout.add(answer.id, to_int16(resampled(samples, VOICE_RATE, RATE)))
 
-    def _done_if_finished(self, answer: Answer) -> None:
-        if answer.is_finished:
-            del self._active[answer.id]
-            answer.done("completed")
-
-    def _end(self, answer: Answer, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
-        """Finish an answer before the brain has."""
+    def _end(
+        self,
+        answer: Answer,
+        status: str,
+        reason: str | None = None,
+        error: ErrorDetail | None = None,
+        *,
+        is_made: bool = False,
+    ) -> None:
+        """Finish an answer; unless all of it is made, nothing more will be. What was made goes on being heard."""
         del self._active[answer.id]
-        if self._playout and answer.id in self._audible:
-            self._playout.complete(answer.id, self._made_ahead(answer) if status == "cancelled" else None)
-        self._emit(StopReply(answer.id))
+        if self._playout:
+            self._playout.complete(answer.id)
+        if not is_made:
+            self._emit(StopReply(answer.id))
         answer.done(status, reason, error)
-
-    def _made_ahead(self, answer: Answer) -> float:
-        """Seconds of a cancelled answer that are still heard: only what counts as made is kept of it."""
-        played = self._played(answer.id)
-        generated = made_by(played)
-        entry = answer.spoken_entry
-        if entry and entry.length > generated:
-            entry.length = generated
-            entry.sound = entry.sound[: int(generated * entry.rate)]
-            entry.words = [word for word in entry.words if word.starts < generated]
-        return generated - played
-
-    def _played(self, response_id: str) -> float:
-        """Seconds of an answer that were heard."""
-        return self._playout.played(response_id) if self._playout else 0.0
 
     def _silence(self, now: float, reason: str) -> None:
         """Empty the playout: every answer in it is truncated to what was heard, and ends if it was being made."""
         if self._playout is None or not self._audible:
             return
         for response_id, entry in self._audible.items():
-            played = self._played(response_id)
+            played = self._playout.played(response_id)
             self._emit(events.OutputAudioBufferCleared(response_id=response_id))
             if played < entry.length and self._conversation.find(entry.id):
                 entry.cut(played)

@@ -164,8 +164,6 @@ class Session(ClientSession):
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _replies: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _sent: int = 0
-    _made_until: float = 0.0
-    """When the next sentence may come: an answer is made at the service's pace."""
     _next_partial_at: float = 0.0
     _partial: asyncio.Task[None] | None = None
     _ahead: dict[tuple[str, float], asyncio.Future[Samples]] = field(default_factory=dict)
@@ -333,10 +331,8 @@ class Session(ClientSession):
         for sentence in split_sentences(text):
             ahead, self._ahead = self._ahead, {}
             samples = await (ahead.get((sentence, reply.speed)) or self._synthesised(sentence, reply.speed))
-            if self.transport == "websocket":  # over WebRTC the playout keeps the pace
-                await asyncio.sleep(self._made_until - self.clock())
-                self._made_until = self.clock() + len(samples) / VOICE_RATE / PACE
             self._made(reply.response_id, Spoken(sentence, samples))
+            await asyncio.sleep(len(samples) / VOICE_RATE / PACE)
 
     def _speak_ahead(self, turn: Turn, speed: float) -> None:
         """Begin to make the first sentence of what the practice partner would answer now.
