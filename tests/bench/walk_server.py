@@ -82,7 +82,7 @@ def listen_in(notes: Notes) -> None:
 
 def quick_senses(pool: ThreadPoolExecutor) -> Senses:
     """No models: every utterance is heard as the same question, answers are hummed."""
-    return Senses(LoudIsVoice, AlwaysHears("What is twelve times seven?"), Hums(), pool)
+    return Senses(LoudIsVoice, AlwaysHears("What is twelve times seven?").transcribe, Hums().speak, pool)
 
 
 async def serve(port: int, senses: str) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import itertools
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -14,12 +16,12 @@ import pytest
 
 from tests.local_server.dialogue_talk import Talk, code_of, events
 from tests.support.each import each
-from tests.support.local_server import local_server
+from tests.support.local_server import AlwaysHears, Hums, LoudIsVoice, local_server
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.conversation import Reply
 from voicechat.local_server.dialogue import LONGEST_RETRIEVED
 from voicechat.local_server.house import MOST_SESSIONS
-from voicechat.local_server.session import Load
+from voicechat.local_server.session import Senses
 from voicechat.protocol.server_events import ConversationItemRetrieved, ResponseDone, SessionUpdated
 
 TIMEOUT = 20.0
@@ -102,8 +104,10 @@ def test_a_long_append_is_listened_to_in_slices_and_before_what_was_sent_behind_
 
 
 def test_a_caption_is_dropped_while_words_are_awaited_for_an_answer() -> None:
-    assert Load().allows_partial
-    assert not Load(finals=1).allows_partial and not Load(partials=1).allows_partial
+    with ThreadPoolExecutor(1) as pool:
+        senses = Senses(LoudIsVoice, AlwaysHears("").transcribe, Hums().speak, pool)
+    assert senses.allows_partial
+    assert not replace(senses, finals=1).allows_partial and not replace(senses, partials=1).allows_partial
 
 
 async def received(socket: aiohttp.ClientWebSocketResponse, kind: str) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ class Line:
 async def test_first_sentence_is_made_in_the_pause_and_only_once(brain: Brain, ahead: list[str]) -> None:
     voice, line = Voice(), Line()
     with ThreadPoolExecutor(1) as pool:
-        senses = Senses(LoudIsVoice, AlwaysHears(QUESTION), voice, pool)
+        senses = Senses(LoudIsVoice, AlwaysHears(QUESTION).transcribe, voice.speak, pool)
         session = Session(line, senses, brain, "webrtc", fresh_config("m", "sess"))
         session.start()
 

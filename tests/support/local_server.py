@@ -46,7 +46,7 @@ async def local_server(words: str = "What is twelve times seven?", fault: str = 
     """A server that listens; every utterance is heard as `words`, the practice partner answers."""
 
     def load(pool: ThreadPoolExecutor) -> Senses:
-        return Senses(LoudIsVoice, AlwaysHears(words), Hums(), pool)
+        return Senses(LoudIsVoice, AlwaysHears(words).transcribe, Hums().speak, pool)
 
     server = Server(House(load, brain_url="none", fault=read_fault(fault)))
     await server.start()

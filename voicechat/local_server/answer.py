@@ -199,13 +199,14 @@ class Answer:
         self._text_out += name + arguments
         self._item_done(entry, index, entry.item)
 
-    def done(self, status: str, reason: str | None = None, error: ErrorDetail | None = None) -> None:
+    def done(self, status: str, reason: str | None = None, error: str = "") -> None:
         """The end, whatever the reason."""
         if self.limit_reached and status == "completed":
             status, reason = "incomplete", "max_output_tokens"
         self._close("completed" if status == "completed" else "incomplete")
         made = text_tokens(self._text_out), spoken_tokens(self._voiced)
-        details = items.StatusDetails(type=status, reason=reason, error=error)
+        failure = ErrorDetail(type="server_error", code="server_error", message=error) if error else None
+        details = items.StatusDetails(type=status, reason=reason, error=failure)
         response = msgspec.structs.replace(
             self._response(status),
             status_details=None if status == "completed" else details,

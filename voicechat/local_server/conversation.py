@@ -21,16 +21,14 @@ KEPT_SOUND = 240.0
 MOST_ITEMS = 2000
 """Items kept; older ones leave the conversation silently, as they leave the context of a service."""
 
-Tag: TypeAlias = tuple[int, int]
-"""Which voice a recognition has seen: (bursts of voice, milliseconds of voice in the last). Equal tags, equal words."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recognise:
     """Turn sound into words, then call `Dialogue.recognised` with the same id and tag."""
 
     item_id: str
-    tag: Tag
+    tag: int
+    """How much voice (ms) the session has heard by the end of these samples: equal tags, equal words."""
     samples: NDArray[np.int16]
     """16 kHz mono."""
 

@@ -20,7 +20,7 @@ from voicechat.audio.blocks import to_float, to_int16
 from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.answer import AnswerRequest, Piece
 from voicechat.local_server.brain import Turn
-from voicechat.local_server.conversation import Conversation, Entry, Out, Recognise, Tag
+from voicechat.local_server.conversation import Conversation, Entry, Out, Recognise
 from voicechat.local_server.listening import Ears, Listening
 from voicechat.local_server.playout import Pcm, Playout
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
@@ -102,7 +102,7 @@ class Dialogue:
         self._hear(samples, now)
         return self._all()
 
-    def recognised(self, item_id: str, tag: Tag, text: str) -> list[Out]:
+    def recognised(self, item_id: str, tag: int, text: str) -> list[Out]:
         """The answer to a `Recognise` action."""
         self._listening.recognised(item_id, tag, text)
         return self._all()

@@ -145,7 +145,7 @@ def load_senses(pool: ThreadPoolExecutor) -> Senses:
     from voicechat.local_server.speech.engine import load_engine
 
     engine = load_engine()
-    return Senses(engine.new_vad, engine.recogniser, engine.voice, pool)
+    return Senses(engine.new_vad, engine.recogniser.transcribe, engine.voice.speak, pool)
 
 
 def first_config(

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.audio.blocks import to_int16
-from voicechat.local_server.conversation import Conversation, Entry, Recognise, Tag, with_transcript
+from voicechat.local_server.conversation import Conversation, Entry, Recognise, with_transcript
 from voicechat.local_server.refusals import Refusal
 from voicechat.local_server.session_config import SessionConfig, TurnDetection
 from voicechat.local_server.sound_formats import Samples
@@ -89,7 +89,6 @@ class Ears:
 
 SHORTEST_COMMIT_MS = 100
 """The service refuses to make an item of less."""
-_NOTHING: Tag = (0, 0)
 
 
 @dataclass(slots=True)
@@ -100,20 +99,17 @@ class Utterance:
     start_ms: int
     voice_from_ms: int | None = None
     """Where voice was first heard; None when there was none."""
-    tag: Tag = _NOTHING
-    """Which voice was heard so far, as of its last pause."""
-    asked: Tag = _NOTHING
-    """Which voice the recogniser was last asked about."""
-    known: tuple[Tag, str] | None = None
+    tag: int = 0
+    """How much voice was heard so far (`Recognise.tag`), as of its last pause."""
+    asked: int = 0
+    """How much the recogniser was last asked about."""
+    known: tuple[int, str] | None = None
     """The newest words that came back, and what they were made of."""
     is_committed: bool = False
     shown: str = ""
     """What the deltas have said."""
     guess: str = ""
     """The last partial recognition."""
-
-    def paused(self, voice_ms: int) -> None:
-        self.tag = (self.tag[0], voice_ms)
 
 
 class Listening:
@@ -151,14 +147,13 @@ class Listening:
             utterance = self._buffered()
             if utterance.voice_from_ms is None:
                 utterance.voice_from_ms = start
-            utterance.tag = (utterance.tag[0] + 1, 0)
             return
-        self._current = Utterance(self._conversation.new_id("item"), start, voice_from_ms=start, tag=(1, 0))
+        self._current = Utterance(self._conversation.new_id("item"), start, voice_from_ms=start)
         self._emit(events.InputAudioBufferSpeechStarted(item_id=self._current.item_id, audio_start_ms=start))
 
     def paused(self, event: vad.MayEnd) -> None:
         if self._current is not None:
-            self._current.paused(event.voice_ms)
+            self._current.tag = event.voice_ms
             self._recognise(self._current, event.audio_end_ms)
 
     def ended(self, event: vad.SpeechEnded) -> str | None:
@@ -166,7 +161,7 @@ class Listening:
         utterance = self._current
         if utterance is None:
             return None
-        utterance.paused(event.voice_ms)
+        utterance.tag = event.voice_ms
         if self._config.turn_detection is None:
             return None
         end, item_id = event.audio_end_ms, utterance.item_id
@@ -187,7 +182,7 @@ class Listening:
             raise Refusal("input_audio_buffer_commit_empty", text)
         utterance = self._current or self._buffered()
         if ended := self._ears.end_turn():
-            utterance.paused(ended.voice_ms)
+            utterance.tag = ended.voice_ms
         self._commit(utterance, end)
 
     def clear(self) -> None:
@@ -210,12 +205,11 @@ class Listening:
     def adopt(self, entry: Entry) -> None:
         """An item with sound came from the client: its words are wanted like those of a turn."""
         entry.awaits_transcript = True
-        tag: Tag = (1, len(entry.sound))
-        known = Utterance(entry.id, 0, voice_from_ms=0, tag=tag, asked=tag, is_committed=True)
-        self._unfinished[entry.id] = known
+        tag = len(entry.sound)
+        self._unfinished[entry.id] = Utterance(entry.id, 0, 0, tag=tag, asked=tag, is_committed=True)
         self._emit(Recognise(entry.id, tag, entry.sound))
 
-    def recognised(self, item_id: str, tag: Tag, text: str) -> None:
+    def recognised(self, item_id: str, tag: int, text: str) -> None:
         utterance = self._under_way(item_id) or self._unfinished.get(item_id)
         if utterance is None:
             return
@@ -226,7 +220,7 @@ class Listening:
 
     def recognition_failed(self, item_id: str, message: str) -> None:
         if current := self._under_way(item_id):
-            current.asked = _NOTHING
+            current.asked = 0
             return
         utterance, entry = self._unfinished.pop(item_id, None), self._conversation.find(item_id)
         if utterance is None or entry is None:
@@ -286,7 +280,7 @@ class Listening:
         utterance.is_committed = True
         self._unfinished[utterance.item_id] = utterance
         if utterance.voice_from_ms is None or not self._needs_words:
-            utterance.known, utterance.tag = (_NOTHING, ""), _NOTHING
+            utterance.known, utterance.tag = (0, ""), 0
         self._recognise(utterance, end_ms)
         self._finish(utterance)
 

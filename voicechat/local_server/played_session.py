@@ -15,7 +15,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -266,7 +266,6 @@ class PlayedSession(ClientSession):
     script: Script
     transport: Transport
     play: Play
-    clock: Callable[[], float] = time.monotonic
     _timer: asyncio.TimerHandle | None = None
     _is_closed: bool = False
 
@@ -277,7 +276,7 @@ class PlayedSession(ClientSession):
         self._to_ears = Resampler(RATE if is_call else RATES[self.script.form], SAMPLE_RATE)
 
     def start(self) -> None:
-        self.play.begin(self.clock())
+        self.play.begin(time.monotonic())
         self._tell()
 
     def take(self, text: str) -> None:
@@ -309,7 +308,7 @@ class PlayedSession(ClientSession):
 
     def _cue(self, kind: str, event: Event) -> None:
         known = len(self.play.misses)
-        self.play.cue(kind, event, self.clock())
+        self.play.cue(kind, event, time.monotonic())
         for missed in self.play.misses[known:]:
             log.warning("the tape has no answer to this %s of the client's", missed)
         self._tell()
@@ -317,13 +316,13 @@ class PlayedSession(ClientSession):
     def _tell(self) -> None:
         if self._is_closed:
             return
-        for event in self.play.due(self.clock()):
+        for event in self.play.due(time.monotonic()):
             for dressed in self._sound.dressed(event):
                 self.say(json.dumps(dressed, ensure_ascii=False))
         if self._timer is not None:
             self._timer.cancel()
         if (at := self.play.next_at) is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - self.clock()), self._tell)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, at - time.monotonic()), self._tell)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from voicechat.local_server.session_config import Fields, SessionConfig, updated
 from voicechat.local_server.sound_formats import resampled
 from voicechat.local_server.speech.text import english_only, foreign_language
 from voicechat.protocol import server_events as events
-from voicechat.protocol.items import ContentPart, ErrorDetail, Item
+from voicechat.protocol.items import ContentPart, Item
 from voicechat.protocol.wire import JsonValue
 
 MOST_ACTIVE = 8
@@ -138,11 +138,8 @@ class Responses:
                 self._voiced(answer, piece, now)
             case CallTool(name, arguments):
                 answer.called(name, arguments)
-            case Finished(error) if error:
-                detail = ErrorDetail(type="server_error", code="server_error", message=error)
-                self._end(answer, "failed", error=detail)
-            case Finished():
-                self._end(answer, "completed", is_made=True)
+            case Finished(error):
+                self._end(answer, "failed" if error else "completed", error=error)
         if answer.limit_reached and response_id in self._active:
             self._end(answer, "completed")
 
@@ -198,20 +195,12 @@ class Responses:
             self._audible.setdefault(answer.id, answer.spoken_entry)
             self._playout.add(answer.id, to_int16(resampled(samples, VOICE_RATE, RATE)))
 
-    def _end(
-        self,
-        answer: Answer,
-        status: str,
-        reason: str | None = None,
-        error: ErrorDetail | None = None,
-        *,
-        is_made: bool = False,
-    ) -> None:
-        """Finish an answer; unless all of it is made, nothing more will be. What was made goes on being heard."""
+    def _end(self, answer: Answer, status: str, reason: str | None = None, error: str = "") -> None:
+        """Finish an answer. What was made of it goes on being heard."""
         del self._active[answer.id]
         if self._playout:
             self._playout.complete(answer.id)
-        if not is_made:
+        if status != "completed" or answer.limit_reached:
             self._emit(StopReply(answer.id))
         answer.done(status, reason, error)
 

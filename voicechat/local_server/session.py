@@ -20,7 +20,6 @@ from typing import Literal, Protocol
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from voicechat.audio.blocks import to_float
 from voicechat.audio.sound_format import Resampler
@@ -57,34 +56,18 @@ _PARTIAL_SHARE = 4
 _SHORTEST_PARTIAL = int(0.4 * SAMPLE_RATE)
 
 
-class Recogniser(Protocol):
-    def transcribe(self, pcm: NDArray[np.float32]) -> str:
-        """The words of 16 kHz samples; empty when there are none. Called from a thread."""
-        ...
-
-
-class Voice(Protocol):
-    def speak(self, text: str, speed: float = 1.0) -> Iterator[NDArray[np.float32]]:
-        """Yield 24 kHz samples. Called from a thread."""
-        ...
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Senses:
-    """What a session hears, understands and speaks with."""
+    """What all sessions hear, understand and speak with."""
 
     new_detector: Callable[[], Detector]
-    recogniser: Recogniser
-    voice: Voice
+    transcribe: Callable[[Samples], str]
+    """The words of 16 kHz samples; empty when there are none. Called from a thread."""
+    speak: Callable[[str, float], Iterator[Samples]]
+    """24 kHz samples of a text at a speed. Called from a thread."""
     pool: Executor
-    load: Load = field(default_factory=lambda: Load())
-
-
-@dataclass(slots=True)
-class Load:
-    """What the recogniser is doing for all sessions: words that an answer waits for come before captions."""
-
     finals: int = 0
+    """Recognitions under way that an answer waits for: they come before captions."""
     partials: int = 0
 
     @property
@@ -158,7 +141,6 @@ class Session(ClientSession):
     config: SessionConfig
     dialect: Dialect = "ga"
     fault: Fault = NO_FAULT
-    clock: Callable[[], float] = time.monotonic
     _waiting: deque[str] = field(default_factory=deque)
     """Messages that came while a long sound is still being listened to."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -194,7 +176,7 @@ class Session(ClientSession):
         if self._waiting or self.dialogue.has_sound_left():
             self._waiting.append(text)
             return
-        self._perform(self.dialogue.client_said(text, self.clock()))
+        self._perform(self.dialogue.client_said(text, time.monotonic()))
         if self.dialogue.has_sound_left():
             self._run(self._hear_the_rest())
 
@@ -203,12 +185,12 @@ class Session(ClientSession):
         while self.dialogue.has_sound_left() or self._waiting:
             await asyncio.sleep(0)
             if self.dialogue.has_sound_left():
-                self._perform(self.dialogue.hear_more(self.clock()))
+                self._perform(self.dialogue.hear_more(time.monotonic()))
             else:
-                self._perform(self.dialogue.client_said(self._waiting.popleft(), self.clock()))
+                self._perform(self.dialogue.client_said(self._waiting.popleft(), time.monotonic()))
 
     def exchange(self, heard: Pcm) -> Pcm:
-        now = self.clock()
+        now = time.monotonic()
         self._perform(self.dialogue.heard(self._to_ears.convert(to_float(heard)), now))
         frame, outs = self.dialogue.pull(now)
         self._perform(outs)
@@ -261,12 +243,12 @@ class Session(ClientSession):
         task.add_done_callback(self._tasks.discard)
 
     async def _let_time_pass(self) -> None:
-        started_at = self.clock()
+        started_at = time.monotonic()
         while True:
             await asyncio.sleep(TICK)
-            now = self.clock()
+            now = time.monotonic()
             self._perform(self.dialogue.time_passed(now))
-            may_caption = self._partial is None and self.senses.load.allows_partial and now >= self._next_partial_at
+            may_caption = self._partial is None and self.senses.allows_partial and now >= self._next_partial_at
             if may_caption and (wanted := self.dialogue.wants_partial()):
                 self._partial = spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
@@ -275,10 +257,10 @@ class Session(ClientSession):
     def _transcribed(self, samples: Pcm) -> asyncio.Future[str]:
         """The words of 16 kHz sound, found on a thread of the pool."""
         senses, loop = self.senses, asyncio.get_running_loop()
-        return loop.run_in_executor(senses.pool, senses.recogniser.transcribe, to_float(samples))
+        return loop.run_in_executor(senses.pool, senses.transcribe, to_float(samples))
 
     async def _recognise(self, action: Recognise) -> None:
-        self.senses.load.finals += 1
+        self.senses.finals += 1
         try:
             text = await self._transcribed(action.samples)
         except (RuntimeError, ValueError, MemoryError) as error:
@@ -287,21 +269,21 @@ class Session(ClientSession):
             self._perform(failed)
             return
         finally:
-            self.senses.load.finals -= 1
+            self.senses.finals -= 1
         self._perform(self.dialogue.recognised(action.item_id, action.tag, text))
         if turn := self.dialogue.likely_turn(action.item_id, text):
             self._speak_ahead(turn, self.dialogue.config.speed)
 
     async def _recognise_partly(self, wanted: Recognise) -> None:
-        began = self.clock()
-        self.senses.load.partials += 1
+        began = time.monotonic()
+        self.senses.partials += 1
         try:
             if len(wanted.samples) >= _SHORTEST_PARTIAL:
                 text = await self._transcribed(wanted.samples)
                 self._perform(self.dialogue.recognised_partly(wanted.item_id, text))
         finally:
-            self.senses.load.partials -= 1
-            took = self.clock() - began
+            self.senses.partials -= 1
+            took = time.monotonic() - began
             self._next_partial_at = began + max(PARTIAL_EVERY, _PARTIAL_SHARE * took)
             self._partial = None
 
@@ -348,7 +330,7 @@ class Session(ClientSession):
         """A sentence as 24 kHz sound, made on a thread of the pool."""
 
         def speak() -> Samples:
-            return np.concatenate([np.zeros(0, np.float32), *self.senses.voice.speak(sentence, speed)])
+            return np.concatenate([np.zeros(0, np.float32), *self.senses.speak(sentence, speed)])
 
         return asyncio.get_running_loop().run_in_executor(self.senses.pool, speak)
 
@@ -357,7 +339,7 @@ class Session(ClientSession):
         self._made(response_id, Finished("The answer could not be made: a defect of the server."))
 
     def _made(self, response_id: str, piece: Piece) -> None:
-        self._perform(self.dialogue.made(response_id, piece, self.clock()))
+        self._perform(self.dialogue.made(response_id, piece, time.monotonic()))
 
     def _fault_refuses(self, text: str) -> bool:
         """A scripted refusal of a client event; without a fault never."""

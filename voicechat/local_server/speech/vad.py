@@ -71,7 +71,7 @@ class SpeechBegan:
 
 @dataclass(frozen=True, slots=True)
 class MayEnd:
-    """A short silence inside a turn: recognise what is there already. Void if the turn's `voice_ms` grows on."""
+    """A short silence inside a turn: recognise what is there already. Void if `voice_ms` grows on."""
 
     audio_end_ms: int
     voice_ms: int
@@ -82,7 +82,7 @@ class SpeechEnded:
     audio_end_ms: int
     """Where the turn's audio ends; as the protocol has it, the silence that ended it is included."""
     voice_ms: int
-    """How much of it was voice: the same figure as in the last `MayEnd` if nothing was said since."""
+    """How much of the stream was voice: the same figure as in the last `MayEnd` if nothing was said since."""
 
 
 VadEvent = SpeechBegan | MayEnd | SpeechEnded
@@ -110,6 +110,8 @@ class ServerVad:
         self.speaking = False
         """Whether a turn is under way."""
         self._voice_ms = 0
+        """How much of the stream was voice."""
+        self._onset_ms = 0
         self._silence_ms = 0
         self._loudest = 0.0
         self._release_ms = 0
@@ -130,16 +132,17 @@ class ServerVad:
         ended = SpeechEnded(self.position_ms, self._voice_ms)
         self.speaking = False
         self._earliest = self.position_ms
-        self._voice_ms = self._silence_ms = 0
+        self._onset_ms = 0
         return ended
 
     def _wait_for_voice(self, voice: bool) -> SpeechBegan | None:
-        self._voice_ms = self._voice_ms + FRAME_MS if voice else 0
-        if self._voice_ms < _ONSET_FRAMES * FRAME_MS:
+        self._onset_ms = self._onset_ms + FRAME_MS if voice else 0
+        if self._onset_ms < _ONSET_FRAMES * FRAME_MS:
             return None
         self.speaking = True
+        self._voice_ms += self._onset_ms
         self._silence_ms = self._release_ms = 0
-        start = self.position_ms - self._voice_ms - self._padding
+        start = self.position_ms - self._onset_ms - self._padding
         return SpeechBegan(max(start, self._earliest))
 
     def _follow(self, voice: bool, *, is_quiet: bool) -> VadEvent | None:

@@ -99,8 +99,6 @@ class _Synthesiser(Protocol):
 class Voice:
     """Speaks. May be used from several threads; they take turns sentence by sentence."""
 
-    sample_rate = SAMPLE_RATE
-
     def __init__(self) -> None:
         """Load and warm up (0.4 s, 100 MB). Raises ConfigError when the extra `local` is not installed."""
         require_engine()
