@@ -205,7 +205,7 @@ async def test_an_ephemeral_key_that_was_made_up_or_has_expired_is_refused() -> 
         life = {"anchor": "created_at", "seconds": 10}
         secret = await secret_for(http, server.base_url, session={"type": "realtime"}, expires_after=life)
         assert 0 < secret["expires_at"] - time.time() <= 10
-        server.house._tokens[secret["value"]].dies_at = time.time() - 1
+        server.house._tokens[secret["value"]] = ({}, time.time() - 1)
         for key in (secret["value"], "ek_made_up"):
             headers = {"Authorization": f"Bearer {key}"}
             with pytest.raises(aiohttp.WSServerHandshakeError) as refused:

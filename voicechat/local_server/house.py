@@ -28,12 +28,6 @@ _THREADS = 3
 """Two for recognition (a final one must not wait behind a partial one), one for the voice."""
 
 
-@dataclass(slots=True)
-class _Token:
-    session: Fields
-    dies_at: float
-
-
 @dataclass
 class House:
     """The server apart from its doors."""
@@ -42,12 +36,12 @@ class House:
     brain_url: str = ""
     brain_model: str = ""
     fault: Fault = NO_FAULT
-    sessions: set[ClientSession] = field(default_factory=set)
     observe: Callable[[], Observed] | None = None
     """Asked for each session who is told its messages."""
-    _lines: set[Line] = field(default_factory=set)
-    """Lines with a place: those of sessions, and those whose session is being opened."""
-    _tokens: dict[str, _Token] = field(default_factory=dict)
+    _lines: dict[Line, ClientSession | None] = field(default_factory=dict)
+    """Lines with a place, with their sessions; None while that is being opened."""
+    _tokens: dict[str, tuple[Fields, float]] = field(default_factory=dict)
+    """The session that each short-lived key carries, and when it dies (Unix seconds)."""
     _loading: asyncio.Task[Senses] | None = None
 
     def start(self) -> None:
@@ -74,24 +68,9 @@ class House:
         chosen, senses = await asyncio.gather(brain, asyncio.shield(self._loading))
         return Session(line, senses, chosen, transport, config, dialect, self.fault)
 
-    async def start_session(
-        self, opening: ClientSession | Awaitable[ClientSession], session_id: str = ""
-    ) -> ClientSession:
-        """Count it, have its messages told where somebody wants them, and start it."""
-        session = opening if isinstance(opening, ClientSession) else await opening
-        session.id = session_id or session.id
-        session.observer = self.observe() if self.observe is not None else None
-        self.sessions.add(session)
-        session.start()
-        return session
-
-    async def end_session(self, session: ClientSession | None) -> None:
-        """To be called for every session, and for none, any number of times."""
-        if session and session in self.sessions:
-            self.sessions.discard(session)
-            await session.close()
-            if session.observer:
-                session.observer("local", "")
+    @property
+    def sessions(self) -> list[ClientSession]:
+        return [session for session in self._lines.values() if session]
 
     def find(self, session_id: str) -> ClientSession | None:
         return next((session for session in self.sessions if session.id == session_id), None)
@@ -107,34 +86,49 @@ class House:
     def enter(self, line: Line) -> None:
         """Give a line a place until it leaves. Raises Refusal. To be called before anything is awaited."""
         self.check_room()
-        self._lines.add(line)
+        self._lines[line] = None
 
-    def leave(self, line: Line) -> None:
-        self._lines.discard(line)
+    async def start_session(
+        self, line: Line, opening: ClientSession | Awaitable[ClientSession], session_id: str = ""
+    ) -> ClientSession:
+        """Begin the session of a line, and have its messages told where somebody wants them."""
+        session = opening if isinstance(opening, ClientSession) else await opening
+        session.id = session_id or session.id
+        session.observer = self.observe() if self.observe is not None else None
+        self._lines[line] = session
+        session.start()
+        return session
+
+    async def leave(self, line: Line) -> None:
+        """End the session of a line, if it has one, and give up its place; any number of times."""
+        if session := self._lines.pop(line, None):
+            await session.close()
+            if session.observer:
+                session.observer("local", "")
 
     def issue_token(self, session: Fields, life: float = TOKEN_LIFE) -> tuple[str, float]:
         """A short-lived key that carries a configuration, and when it dies (Unix seconds)."""
         now = time.time()
-        self._tokens = {name: token for name, token in self._tokens.items() if token.dies_at > now}
+        self._tokens = {name: token for name, token in self._tokens.items() if token[1] > now}
         while len(self._tokens) >= _MOST_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         name = f"ek_{secrets.token_hex(16)}"
-        self._tokens[name] = _Token(session, now + life)
+        self._tokens[name] = (session, now + life)
         return name, now + life
 
     def session_of(self, key: str) -> Fields:
         """The configuration a short-lived key carries; empty for any other key. Raises Refusal for an invalid one."""
-        token = self._tokens.get(key)
-        if token and token.dies_at > time.time():
-            return token.session
+        session, dies_at = self._tokens.get(key, ({}, 0.0))
+        if dies_at > time.time():
+            return session
         if key.startswith("ek_"):
             raise Refusal("invalid_api_key", "This ephemeral key has expired or was not made by this server.")
         return {}
 
     async def close(self) -> None:
-        for session in list(self.sessions):
-            session.line.hang_up(1001, "the server is ending")
-            await self.end_session(session)
+        for line in list(self._lines):
+            line.hang_up(1001, "the server is ending")
+            await self.leave(line)
         if self._loading:
             self._loading.cancel()
             self.pool.shutdown(wait=False, cancel_futures=True)

@@ -152,10 +152,9 @@ class Call:
     async def close(self) -> None:
         """End the call and everything of it; any number of times."""
         self.calls.pop(self.id, None)
-        self.house.leave(self)
         for task in list(self._tasks):
             task.cancel()
-        await self.house.end_session(self.session)
+        await self.house.leave(self)
         await self.peer.close()
 
     def _exchange(self) -> Pcm:
@@ -176,7 +175,7 @@ class Call:
         except Refusal as refusal:
             self.hang_up(1013, refusal.message)
             return
-        session = await self.house.start_session(self.open_session(self), self.id)
+        session = await self.house.start_session(self, self.open_session(self), self.id)
         self.peer.receive.flush()
         self.session = session
         for text in self._waiting:
@@ -401,19 +400,16 @@ class Server:
             return fault
         line = _line(request)
         self.house.enter(line)
-        session: ClientSession | None = None
         try:
             await line.open(request)
-            session = await self.house.start_session(open_session(line))
-            await line.listen(session)
+            await line.listen(await self.house.start_session(line, open_session(line)))
         except VoiceChatError as error:
             log.error("no session: %s", error.message)
             line.hang_up(1011, error.message)
             await line.written()
         finally:
-            await self.house.end_session(session)
+            await self.house.leave(line)
             line.close()
-            self.house.leave(line)
         return line.socket
 
     async def _client_secret(self, request: web.Request) -> web.Response:
