@@ -47,7 +47,7 @@ from voicechat.ui.options import Engine, UiOptions
 from voicechat.ui.pace import RESTARTABLE_AFTER, after_death
 from voicechat.ui.paint import AsciiScrollBarRender
 from voicechat.ui.sanitise import clean
-from voicechat.ui.screens.overlays import HelpScreen, Overlay, QuitScreen
+from voicechat.ui.screens.overlays import Overlay, QuitScreen
 from voicechat.ui.screens.talk import TalkScreen
 from voicechat.ui.switches import Switches
 from voicechat.ui.talker import Talker
@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from textual.command import Provider
 
 TOO_SMALL = "{} 60x16 or more"
+KEYS_NEED = "the keys need"
+"""Their card is shown whether the engine lives or not."""
 TITLE, TITLE_AWAY = "voicechat", "● ON AIR · voicechat"
 ENGINE_DIED = 5
 GROWING_CACHES = (
@@ -399,14 +401,16 @@ class VoiceChatApp(App[int]):
         self.talk.developer.show(not self.talk.developer.is_shown)
 
     def action_help(self) -> None:
-        self.show_overlay(HelpScreen, "the keys need")
+        from voicechat.ui.screens.help import HelpScreen
+
+        self.show_overlay(HelpScreen, KEYS_NEED)
 
     def show_overlay(self, kind: type[Overlay], name: str) -> None:
         """Open it above the talk, or close it where it is open."""
         was_open = isinstance(self.screen, kind)
         if self.talk.size_class == "tiny" and not was_open:
             self.notice(TOO_SMALL.format(name))
-        elif self.died is None or kind is HelpScreen:
+        elif self.died is None or name == KEYS_NEED:
             self.talk.close_overlays()
             if not was_open:
                 self.push_screen(kind())

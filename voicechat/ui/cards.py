@@ -1,27 +1,29 @@
 """The cards that stand where a transcript will be: welcome, connecting, no microphone, refused, engine died.
 
-Facts in, lines of coloured words out. Each card says what is the case, and the next step.
+Facts in, lines of words with their styles out. Each card says what is the case, and the next step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from rich.cells import cell_len
+from textual.app import ComposeResult
+from textual.containers import Container
 from textual.content import Content
 from textual.reactive import reactive
+from textual.widgets import Static
 
 from voicechat.core.view import MicView, TurnView, View
 from voicechat.engine.link import Meters
 from voicechat.failures import as_sentence
 from voicechat.ui.options import WelcomeFacts
-from voicechat.ui.paint import LEVELS, Painted, Palette, Row, decibels
-from voicechat.ui.widgets.boxes import Line, Word, paint_line
-from voicechat.ui.wording import Keys, Release, assistant_name, language_words
+from voicechat.ui.paint import LEVELS, Backdrop, Line, decibels, hanging, palette_of, styled
+from voicechat.ui.wording import Keys, Release, language_words
 
 CardName = Literal["", "welcome", "connecting", "no-microphone", "refused", "died"]
+WIDEST = 76
+"""Columns a card has at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class CardFacts:
     notes: tuple[TurnView, ...] = ()
     """Warnings so far; a card must not hide them."""
 
+    @property
+    def voice(self) -> str:
+        return self.view.connection.voice or "the assistant"
+
 
 def choose(facts: CardFacts) -> CardName:
     """Which card is due; empty: the transcript needs none."""
@@ -57,114 +63,85 @@ def choose(facts: CardFacts) -> CardName:
     return "no-microphone" if facts.view.mic.state == "no-microphone" else "welcome"
 
 
-def lines_of(name: CardName, facts: CardFacts, width: int) -> list[Line]:
-    """The card's lines, none wider than `width`."""
-    if name == "":
-        return []
-    lines = _MAKERS[name](facts, width)
-    return lines + _notes(facts, width) if name != "died" else lines
-
-
-def _text(text: str, color: str = "foreground", *, bold: bool = False) -> Line:
-    return (Word(text, color, bold),)
-
-
-def _wrapped(text: str, width: int, color: str = "foreground", *, bold: bool = False, first: str = "") -> list[Line]:
-    """Outside text over as many lines as it takes; `first` stands before it, the rest is indented alike."""
-    pieces = [line.plain.rstrip() for line in Content(text).wrap(max(10, width - len(first)))]
-    heads = [first] + [" " * len(first)] * (len(pieces) - 1)
-    return [(Word(h, color, bold), Word(t, color, bold, outside=True)) for h, t in zip(heads, pieces, strict=False)]
+def lines_of(name: CardName, facts: CardFacts) -> list[Line]:
+    match name:
+        case "welcome":
+            lines = _welcome(facts)
+        case "connecting":
+            lines = _connecting(facts)
+        case "no-microphone":
+            lines = _no_microphone(facts)
+        case "refused":
+            lines = _refused(facts)
+        case "died":
+            return _died(facts)
+        case _:
+            return []
+    return lines + _notes(facts)
 
 
 def _key(key: str, words: str, width: int = 6) -> Line:
-    return (Word(key.ljust(width), "key", True), Word(words, "quiet"))
-
-
-_WAVES = ("▁▂▄▃▆▇▅▆▃▄▂▁", "▁▃▂▅▄▇▆▅▇▄▂▃▁")
+    return ((key.ljust(width), "bold $key"), (words, "$quiet"))
 
 
 def _waves() -> list[Line]:
     """Two mirrored waves: yours and the assistant's."""
-    down = ["".join(LEVELS[8 - LEVELS.index(c)] for c in wave) for wave in _WAVES]
-    return [
-        (Word(_WAVES[0], "you"), Word("   "), Word(_WAVES[1], "assistant")),
-        (Word(down[0], "you", hangs=True), Word("   "), Word(down[1], "assistant", hangs=True)),
-    ]
+    ups = (("▁▂▄▃▆▇▅▆▃▄▂▁", "$you"), ("▁▃▂▅▄▇▆▅▇▄▂▃▁", "$assistant"))
+    downs = [("".join(LEVELS[8 - LEVELS.index(c)] for c in wave), f"$background on {color}") for wave, color in ups]
+    return [(ups[0], "   ", ups[1]), (downs[0], "   ", downs[1])]
 
 
-def _welcome(facts: CardFacts, width: int) -> list[Line]:
+def _welcome(facts: CardFacts) -> list[Line]:
+    keys, mic = facts.keys, facts.view.mic
     if facts.welcome.instead:
-        first, *rest = (facts.keys.fill(line) for line in facts.welcome.instead)
-        told = [(Word(line[:width], "key" if line.startswith("  ") else "quiet", outside=True),) for line in rest]
-        return [*_waves(), (), _text(first, bold=True), *told]
-    if facts.view.mic.translates_to:
-        return _welcome_translation(facts)
-    keys, voice = facts.keys, assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
-    hands_free = facts.view.mic.turn_mode != "push-to-talk"
-    other_mode = "push-to-talk" if hands_free else "hands-free"
-    if hands_free:
+        first, *rest = (keys.fill(line) for line in facts.welcome.instead)
+        told: list[Line] = [((line, "bold $key" if line.startswith("  ") else "$quiet"),) for line in rest]
+        return [*_waves(), (), ((first, "bold"),), *told]
+    events = _key(keys.of("events"), "watch the events")
+    if mic.translates_to:  # it has no turns and takes no typed text: nothing of either is offered
         start: list[Line] = [
-            _text("Just say something.", bold=True),
-            (Word(f"Stop, and {voice} answers. Talk over the answer to cut in.", "quiet", outside=True),),
+            (("Just speak.", "bold"),),
+            ((f"What you say is spoken in {language_words(mic.translates_to)} while you speak.", "$quiet"),),
         ]
-        talk = _key(keys.of("ptt"), "pause and resume the microphone")
+        offered = [_key(keys.of("back"), "drop what is still to be spoken"), _key(keys.of("mute"), "mute"), events]
+        return [*_waves(), (), *start, (), *offered, (), *_checks(facts), *_found_key(facts.welcome)]
+    if hands_free := mic.turn_mode != "push-to-talk":
+        start = [
+            (("Just say something.", "bold"),),
+            ((f"Stop, and {facts.voice} answers. Talk over the answer to cut in.", "$quiet"),),
+        ]
     else:
         start = [
-            (Word("Hold "), Word(keys.of("ptt"), "key", True), Word(" and say something.")),
-            (Word(f"Let go, and {voice} answers. Your first word is never cut off.", "quiet", outside=True),),
+            ("Hold ", (keys.of("ptt"), "bold $key"), " and say something."),
+            ((f"Let go, and {facts.voice} answers. Your first word is never cut off.", "$quiet"),),
         ]
-        talk = _key(keys.of("ptt"), "hold to talk; a short tap keeps the mic open")
-    return [
-        *_waves(),
-        (),
-        *start,
-        (),
-        talk,
+    talk = "pause and resume the microphone" if hands_free else "hold to talk; a short tap keeps the mic open"
+    mode = _key(keys.of("turn_mode"), "push-to-talk" if hands_free else "hands-free", 2)
+    offered = [
+        _key(keys.of("ptt"), talk),
         _key(keys.of("back"), "stop the answer"),
-        (*_key(keys.of("mute"), "mute".ljust(12)), *_key(keys.of("turn_mode"), other_mode, 2)),
+        (*_key(keys.of("mute"), "mute".ljust(12)), *mode),
         _key(keys.of("type"), "type instead"),
-        _key(keys.of("events"), "watch the events"),
-        (),
-        *_checks(facts),
-        *_found_key(facts.welcome),
+        events,
     ]
-
-
-def _welcome_translation(facts: CardFacts) -> list[Line]:
-    """A live translation has no turns and takes no typed text: nothing of either is offered."""
-    keys, into = facts.keys, language_words(facts.view.mic.translates_to)
-    return [
-        *_waves(),
-        (),
-        _text("Just speak.", bold=True),
-        (Word(f"What you say is spoken in {into} while you speak.", "quiet", outside=True),),
-        (),
-        _key(keys.of("back"), "drop what is still to be spoken"),
-        _key(keys.of("mute"), "mute"),
-        _key(keys.of("events"), "watch the events"),
-        (),
-        *_checks(facts),
-        *_found_key(facts.welcome),
-    ]
+    return [*_waves(), (), *start, (), *offered, (), *_checks(facts), *_found_key(facts.welcome)]
 
 
 def _checks(facts: CardFacts) -> list[Line]:
     """Microphone, loudspeaker, keyboard: what is known of each."""
-    mic = facts.view.mic
+    mic, level = facts.view.mic, facts.meters.input
+    good, fair = ("● ", "$success"), ("◉ ", "$warning")
     lines: list[Line] = []
-    if mic.name:
-        level = facts.meters.input
-        is_silent = level is None or level <= -60
-        hears = " is silent so far" if level is None or is_silent else f" hears the room at {decibels(level)}"
-        dot = Word("◉ ", "warning") if is_silent else Word("● ", "success")
-        lines.append((dot, Word(mic.name, outside=True), Word(hears, "quiet")))
+    if mic.name and (level is None or level <= -60):
+        lines.append((fair, mic.name, (" is silent so far", "$quiet")))
+    elif mic.name:
+        lines.append((good, mic.name, (f" hears the room at {decibels(level)}", "$quiet")))
     if mic.speaker:
-        echo = _echo_words(mic.echo)
-        lines.append((Word("● ", "success"), Word(mic.speaker, outside=True), Word(f" · {echo}", "quiet")))
+        lines.append((good, mic.speaker, (f" · {_echo_words(mic.echo)}", "$quiet")))
     if facts.release == "true":
-        lines.append((Word("● ", "success"), Word(f"Your terminal reports when {facts.keys.of('ptt')} is released")))
+        lines.append((good, f"Your terminal reports when {facts.keys.of('ptt')} is released"))
     elif facts.release != "unknown":
-        lines.append((Word("◉ ", "warning"), Word("Key release is guessed; hold the badge with the mouse to be exact")))
+        lines.append((fair, "Key release is guessed; hold the badge with the mouse to be exact"))
     return lines
 
 
@@ -180,16 +157,12 @@ def _echo_words(echo: str) -> str:
 def _found_key(welcome: WelcomeFacts) -> list[Line]:
     if not welcome.key_found or welcome.provider.lower() == "openai":
         return []
-    found = (
-        Word("◆ ", "assistant"),
-        Word(welcome.key_found, outside=True),
-        Word(" is set, and not used here.", "quiet"),
-    )
-    return [(), found, (Word("  Talk to OpenAI with  ", "quiet"), Word("voicechat --provider openai", bold=True))]
+    found = (("◆ ", "$assistant"), welcome.key_found, (" is set, and not used here.", "$quiet"))
+    return [(), found, (("  Talk to OpenAI with  ", "$quiet"), ("voicechat --provider openai", "bold"))]
 
 
 _STEPS = (
-    ("devices", "microphone and speaker ready"),
+    ("devices", ""),
     ("signalling", "the service answered our offer"),
     ("ice", "finding a network path (ICE)"),
     ("dtls", "encrypted channel (DTLS)"),
@@ -198,26 +171,28 @@ _STEPS = (
 _STEP_COLUMN = 37
 
 
-def _connecting(facts: CardFacts, width: int) -> list[Line]:
+def _connecting(facts: CardFacts) -> list[Line]:
     connection = facts.view.connection
     took = dict(connection.steps)
     if "offer" in took:
         took["signalling"] = took.get("signalling", 0.0) + took["offer"] if "signalling" in took else took.pop("offer")
     if "channel" in took:
         took["dtls"] = took.get("dtls", 0.0) + took.pop("channel")
-    if facts.view.mic.name:
-        took.setdefault("devices", 0.0)
-    if set(took) - {"devices", "offer"}:
+    if facts.view.mic.name or set(took) - {"devices", "offer"}:
         took.setdefault("devices", 0.0)
     now = next((name for name, _ in _STEPS if name not in took), "")
-    who = connection.provider or facts.welcome.provider
-    lines: list[Line] = [(Word("Calling ", bold=True), Word(who, bold=True, outside=True)), ()]
+    lines: list[Line] = [((f"Calling {connection.provider or facts.welcome.provider}", "bold"),), ()]
     for name, words in _STEPS:
-        if name == "devices":
-            words = _devices_words(facts.view.mic)
-        lines.append(_step(words, took.get(name), name == now, connection.seconds - sum(took.values())))
+        padded = (words or _devices_words(facts.view.mic)).ljust(_STEP_COLUMN)
+        if name in took:
+            lines.append((("● ", "$success"), padded, (f"{took[name]:.2f} s" if took[name] > 0 else "", "$quiet")))
+        elif name == now:
+            waited = max(0.0, connection.seconds - sum(took.values()))
+            lines.append((("◌ ", "$warning"), (padded, "bold"), f"{waited:.2f} s"))
+        else:
+            lines.append((("○ ", "$quiet"), (padded, "$quiet")))
     if connection.seconds > 3:
-        lines += [(), _text("This takes longer than usual. What you say now is kept, up to 10 s.", "quiet")]
+        lines += [(), (("This takes longer than usual. What you say now is kept, up to 10 s.", "$quiet"),)]
     return lines
 
 
@@ -230,128 +205,93 @@ def _devices_words(mic: MicView) -> str:
     return "microphone ready, no speaker" if mic.speaker == "none" else "microphone and speaker ready"
 
 
-def _step(words: str, took: float | None, is_now: bool, waited: float) -> Line:
-    padded = words.ljust(_STEP_COLUMN)
-    if took is not None:
-        figure = f"{took:.2f} s" if took > 0 else ""
-        return (Word("● ", "success"), Word(padded), Word(figure, "quiet"))
-    if is_now:
-        return (Word("◌ ", "warning"), Word(padded, bold=True), Word(f"{max(0.0, waited):.2f} s"))
-    return (Word("○ ", "quiet"), Word(words, "quiet"))
-
-
-def _no_microphone(facts: CardFacts, width: int) -> list[Line]:
+def _no_microphone(facts: CardFacts) -> list[Line]:
     mic, keys = facts.view.mic, facts.keys
-    lines = _wrapped(f"No microphone: {mic.detail or 'no input device'}", width, "error", bold=True, first="✕ ")
-    lines.append(())
-    if mic.hint:
-        lines += [*_wrapped(mic.hint, width), ()]
-    voice = assistant_name(facts.view.connection) if facts.view.connection.voice else "the assistant"
     way = "aloud" if mic.speaker not in ("", "none") else "in writing"
-    lines.append(
-        (
-            Word(f"Until then {voice} can read what you type (", "quiet"),
-            *_inline(keys.of("type"), f") and answer {way}."),
-        )
-    )
-    again = (Word("Plugged one in, or allowed access? ", "quiet"), *_inline(keys.of("again"), " tries again, "))
-    lines.append((*again, *_inline(keys.of("devices"), " shows the devices.")))
-    return lines
+    until_then = (f"Until then {facts.voice} can read what you type (", "$quiet")
+    again = (("Plugged one in, or allowed access? ", "$quiet"), *_key(keys.of("again"), " tries again, ", 0))
+    return [
+        *_error(f"No microphone: {mic.detail or 'no input device'}"),
+        *([(mic.hint,), ()] if mic.hint else []),
+        (until_then, *_key(keys.of("type"), f") and answer {way}.", 0)),
+        (*again, *_key(keys.of("devices"), " shows the devices.", 0)),
+    ]
 
 
-def _inline(key: str, after: str) -> Line:
-    return (Word(key, "key", True), Word(after, "quiet"))
+def _error(text: str) -> list[Line]:
+    return [(("✕ ", "bold $error"), (text, "bold $error")), ()]
 
 
-def _refused(facts: CardFacts, width: int) -> list[Line]:
-    connection = facts.view.connection
+def _refused(facts: CardFacts) -> list[Line]:
+    connection, keys = facts.view.connection, facts.keys
     who = connection.provider or facts.welcome.provider or "the service"
     what = f"Refused by {who}" if connection.next_try_in is None else f"Not connected to {who} yet"
-    lines = _wrapped(f"{what}: {connection.reason or 'no reason given'}", width, "error", bold=True, first="✕ ")
-    lines.append(())
-    if connection.hint:
-        lines += [*_wrapped(as_sentence(connection.hint), width), ()]
-    if connection.next_try_in is None:
-        lines.append(_text("Not retrying: the same request would fail again.", "quiet"))
-    else:
+    when = "Not retrying: the same request would fail again."
+    if connection.next_try_in is not None:
         when = f"Retrying in {connection.next_try_in:.0f} s (try {connection.attempts + 1})."
-        lines.append(_text(when, "quiet"))
-    lines.append((*_inline(facts.keys.of("again"), " tries once more   "), *_inline(facts.keys.of("quit"), " leaves")))
-    return lines
+    return [
+        *_error(f"{what}: {connection.reason or 'no reason given'}"),
+        *([(as_sentence(connection.hint),), ()] if connection.hint else []),
+        ((when, "$quiet"),),
+        (*_key(keys.of("again"), " tries once more   ", 0), *_key(keys.of("quit"), " leaves", 0)),
+    ]
 
 
-def _died(facts: CardFacts, width: int) -> list[Line]:
+def _died(facts: CardFacts) -> list[Line]:
+    leaves, stays = _key(facts.keys.of("quit"), " leaves", 0), "What was said stays on this screen."
     if facts.welcome.instead:
-        lines = [_text("This talk has ended", bold=True), (), *_wrapped(facts.died or "", width), ()]
-        lines.append(_text("What was said stays on this screen.", "quiet"))
+        lines: list[Line] = [(("This talk has ended", "bold"),), (), (facts.died or "",), (), ((stays, "$quiet"),)]
+        words = " looks for it again   "
     else:
         title = "The audio engine stopped. The call is over." if facts.has_talk else "Ended before anything was said."
-        lines = [_text(f"✕ {title}", "error", bold=True), ()]
-        lines += [*_wrapped(facts.died or "It gave no reason.", width), ()]
-        lines.append(_text("The microphone is closed. What was said stays on this screen.", "quiet"))
+        lines = [*_error(title), (facts.died or "It gave no reason.",), ()]
+        lines.append(((f"The microphone is closed. {stays}", "$quiet"),))
+        words = " starts it again, with the conversation   "
     if facts.may_restart:
-        words = " looks for it again   " if facts.welcome.instead else " starts it again, with the conversation   "
-        lines.append((*_inline(facts.keys.of("fold"), words), *_inline(facts.keys.of("quit"), " leaves")))
-    else:
-        lines.append(
-            (Word("It ended three times within a minute.  ", "warning"), *_inline(facts.keys.of("quit"), " leaves"))
-        )
-    return lines
+        return [*lines, (*_key(facts.keys.of("fold"), words, 0), *leaves)]
+    return [*lines, (("It ended three times within a minute.  ", "$warning"), *leaves)]
 
 
-def _notes(facts: CardFacts, width: int) -> list[Line]:
+def _notes(facts: CardFacts) -> list[Line]:
     """Not the one that says what the card says already."""
     lines: list[Line] = []
     reason = facts.view.connection.reason if choose(facts) == "refused" else ""
     for note in facts.notes:
-        if reason and reason in note.text:
-            continue
-        glyph, color = ("✕ ", "error") if note.level == "error" else ("▲ ", "warning")
-        times = f" ×{note.count}" if note.count > 1 else ""
-        lines += [(), *_wrapped(note.text + times, width, color, first=glyph)]
+        if not (reason and reason in note.text):
+            glyph, color = ("✕ ", "$error") if note.level == "error" else ("▲ ", "$warning")
+            lines += [(), ((glyph, color), (f"{note.text}{f' ×{note.count}' if note.count > 1 else ''}", color))]
     return lines
 
 
-_MAKERS = {
-    "welcome": _welcome,
-    "connecting": _connecting,
-    "no-microphone": _no_microphone,
-    "refused": _refused,
-    "died": _died,
-}
-
-
-WIDEST = 76
-"""Cells a card's line has at most."""
-
-
-class Card(Painted):
-    """Chooses its card from the facts; centred when it has the place to itself.
+class Card(Container, Backdrop):
+    """Chooses its card from the facts; in the middle when it has the place to itself.
 
     The facts change with every clock of the view, the card hardly ever: only another one is painted.
     """
 
     facts: reactive[CardFacts] = reactive(CardFacts(), repaint=False)
-    _told: Sequence[Line] | None = None
+    _told: object = None
+
+    def compose(self) -> ComposeResult:
+        yield Static()
 
     def watch_facts(self) -> None:
         """Paint what reads differently now."""
-        lines = lines_of(self.name_now, self.facts, WIDEST) if self.display else None
-        if lines != self._told:
-            self._told = lines
-            self.refresh()
+        width = min(WIDEST, self.app.size.width - 4)
+        told = (lines_of(self.name_now, self.facts), width) if self.display else None
+        if told is not None and told != self._told and self.is_mounted:
+            self._told, palette = told, palette_of(self.app)
+            # A line that begins with a sign hangs behind it.
+            lines = (
+                hanging(styled(palette, *line[:1]), styled(palette, *line[1:]), width)
+                if len(line) > 1 and isinstance(line[0], tuple) and len(line[0][0]) == 2
+                else styled(palette, *line)
+                for line in told[0]
+            )
+            self.query_one(Static).update(Content("\n").join(lines))
+
+    on_show = on_resize = on_mount = watch_facts
 
     @property
     def name_now(self) -> CardName:
         return choose(self.facts)
-
-    def rows_needed(self, width: int) -> int:
-        return len(lines_of(self.name_now, self.facts, width - 4)) + 2
-
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        wide = min(WIDEST, width - 4)
-        lines = (self._told if wide == WIDEST else None) or lines_of(self.name_now, self.facts, wide)
-        widest = max((sum(cell_len(word.text) for word in line) for line in lines), default=0)
-        left = max(1, (width - widest) // 2)
-        blank = max(0, (height - len(lines)) // 2)
-        return [Row(palette, width)] * blank + [paint_line(palette, width, line, left=left) for line in lines]

@@ -427,6 +427,10 @@ class Painted(Lined):
         return [row.strip() for row in self.paint(palette, width, height)]
 
 
+Line = tuple[str | tuple[str, str], ...]
+"""A row of our own words, each with a style or without."""
+
+
 def styled(palette: Palette, *parts: str | tuple[str, str] | Content) -> Content:
     """Our own words in one row of a stock widget, with styles (`$quiet`, `bold $you`); `Content` stays as it is."""
 

@@ -7,21 +7,20 @@ stay in sight and alive, the keys of the talk work on (they are the app's), and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import Screen
-from textual.widget import Widget
+from textual.widgets import Static
 
 from voicechat.ui.messages import BadgePressed, BadgeReleased
 from voicechat.ui.paint import keys_of_app
-from voicechat.ui.widgets.boxes import KeyCard, QuitBox
 from voicechat.ui.widgets.deck import Deck
-from voicechat.ui.widgets.footer import Foot
+from voicechat.ui.widgets.pane import PaneTitle
 
 if TYPE_CHECKING:
     from voicechat.ui.app import VoiceChatApp
@@ -45,11 +44,6 @@ class Overlay(Screen[None]):
     @property
     def talk(self) -> TalkScreen:
         return self.voicechat.talk
-
-    def follow(self, widget: Widget, *same: str, **others: str) -> None:
-        """Keep reactives of `widget` equal to variables of the talk screen, by the same or by another name there."""
-        for mine, theirs in ({name: name for name in same} | others).items():
-            self.watch(self.talk, theirs, partial(_set, widget, mine))
 
     def on_mount(self) -> None:
         self.talk.screen_layout_refresh_signal.subscribe(self, lambda _: self._fit(), immediate=True)
@@ -86,22 +80,6 @@ class Overlay(Screen[None]):
             self.post_message(BadgeReleased())
 
 
-def _set(widget: Widget, name: str, value: object) -> None:
-    setattr(widget, name, value)
-
-
-class HelpScreen(Overlay):
-    """`?`: the keys that work here."""
-
-    place = "help"
-
-    def compose(self) -> ComposeResult:
-        card = KeyCard()
-        card.developer, card.replay = self.talk.developer.is_shown, bool(self.talk.query_one(Foot).replay)
-        self.follow(card, "keymap", "release", "keys", "read_only")
-        yield card
-
-
 class QuitScreen(Overlay):
     """Asked once while the microphone is open: modal, so that only the talk key, the answer and Esc do something."""
 
@@ -116,7 +94,15 @@ class QuitScreen(Overlay):
         self._modal = True
 
     def compose(self) -> ComposeResult:
-        yield QuitBox()
+        keys = keys_of_app(self.app)
+        with Vertical(id="quit"):
+            title = PaneTitle()
+            title.left, title.right = (" YOU ARE ON AIR", ""), f"{keys.of('back')} stays"
+            yield title
+            question = "\n  Quit all the same? The session ends and the microphone closes.\n\n  "
+            answers = ((keys.of("fold"), " or "), (keys.of("quit"), " quits   "), (keys.of("back"), " goes on talking"))
+            words = (part for key, said in answers for part in ((key, "bold $key"), (said, "$quiet")))
+            yield Static(Content.assemble(question, *words))
 
 
 class Drawer(Overlay):
@@ -132,8 +118,6 @@ class Drawer(Overlay):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
-        from voicechat.ui.widgets.pane import PaneTitle
-
         with Vertical(classes="drawer"):
             title = PaneTitle()
             title.left, title.focused_pane = (self.heading, ""), True

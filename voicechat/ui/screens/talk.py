@@ -36,8 +36,8 @@ from voicechat.ui.pace import settled, still_connection
 from voicechat.ui.paint import SIZE_CLASSES, Area, Backdrop, SideBySide, SizeClass, palette_of, size_class
 from voicechat.ui.screens.developer import DEVELOPER_CLASSES, Developer
 from voicechat.ui.screens.overlays import Overlay
-from voicechat.ui.widgets.boxes import ConsentBox
 from voicechat.ui.widgets.composer import Composer
+from voicechat.ui.widgets.consent import ConsentBox
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
 from voicechat.ui.widgets.glance import Answers, Glance
@@ -267,6 +267,7 @@ class TalkScreen(Screen[None], Backdrop):
     # who sees what
     def on_resize(self, event: events.Resize) -> None:
         self.developer.fit_details()
+        self.consent.fill()
         self.rearrange()
 
     def rearrange(self) -> None:
@@ -297,7 +298,6 @@ class TalkScreen(Screen[None], Backdrop):
             transcript.display = not name or beside
         if beside or card.has_class("-beside"):
             card.set_class(beside, "-beside")
-            card.styles.height = card.rows_needed(self.size.width) if beside else None
         self._classify(shows_turns=bool(transcript.display))
         if transcript.display and self.focused is None and not self.developer.is_shown:
             self.focus_transcript()

@@ -20,7 +20,7 @@ from textual.visual import Visual
 from voicechat.core.view import TurnView
 from voicechat.ui.paint import Lined, Palette, Row, clock, keys_of_app, palette_of
 from voicechat.ui.sanitise import clean, safe
-from voicechat.ui.widgets.boxes import pretty
+from voicechat.ui.widgets.consent import pretty
 from voicechat.ui.wording import Keys, cut_words
 
 ARROW = "  →  "

@@ -1,0 +1,144 @@
+"""`?`: the keys that work here, from the table of actions as it is bound now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from voicechat.ui.bindings import ACTIONS, CHANGING, LEFT_GROUPS, RIGHT_GROUPS, keys_of, spoken
+from voicechat.ui.paint import Line, palette_of, styled
+from voicechat.ui.screens.overlays import Overlay
+from voicechat.ui.widgets.footer import Foot
+from voicechat.ui.widgets.pane import PaneTitle
+from voicechat.ui.wording import Release
+
+KeyRows = Sequence[tuple[str, str]]
+FILTERS = (
+    ("FILTER", ""),
+    ("word", "in summary or payload"),
+    ("a,b  -a", "a or b, not a; blank is and"),
+    ("type:", "response,in.speech*"),
+    ("dir:", "in, out, local"),
+    ("is:", "error vad delta audio tool mine"),
+    ("", "unknown harmless marked"),
+    ("id:", "any id; resp: item: call:"),
+    ("turn:", "8"),
+    ("after:", "4:06, or 30s ago; before:"),
+    ("gap:", ">500ms, from the one before"),
+    ("size:", ">4k on the wire"),
+    (".field", ".usage.output_tokens>200"),
+    ("group:", "off splits runs of deltas"),
+    ("", ""),
+    ("COLUMNS", ""),
+    ("↓ ↑ ·", "server, ours, of this program"),
+    ("◆ ✕", "voice detector, error"),
+)
+"""The filter language, beside the keys of the list."""
+ALSO_QUITS = "quit · q q does too"
+KNOWN: dict[Release, tuple[str, str, str]] = {
+    "true": ("● ", "$success", "Your terminal reports key release, so {} is a true hold."),
+    "guessed": ("◉ ", "$warning", "The end of a hold of {} is guessed, about 0.2 s late."),
+    "remote": ("◉ ", "$warning", "The end of a hold of {} is guessed over the network, about 0.4 s late."),
+    "tap": ("◉ ", "$warning", "This terminal does not repeat keys: tap {} on, tap it off."),
+    "unknown": ("○ ", "$quiet", "Whether this terminal reports key release is not known yet."),
+}
+LAMPS: list[Line] = [
+    (("    tmux passes no releases on: tap twice, or hold the badge with the mouse.", "$quiet"),),
+    (("  What the three lamps say", "bold $accent"),),
+    (
+        *(("  ● mic ", "bold"), ("sound reaches us   ", "$quiet"), ("● sent ", "bold")),
+        *(("it leaves   ", "$quiet"), ("● heard ", "bold"), ("the server reacts", "$quiet")),
+    ),
+]
+WIDTH = 84
+
+
+class HelpScreen(Overlay):
+    """A card over the main area."""
+
+    place = "help"
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="keys"):
+            title, keys = PaneTitle(), self.talk.keys
+            title.left = (" KEYS", "")
+            title.right = f"{keys.of('back')} closes · {keys.of('commands')} every command by name"
+            yield title
+            yield Static()
+
+    def on_mount(self) -> None:
+        self.watch(self.talk, "release", self._fill)
+
+    def _fill(self) -> None:
+        palette = palette_of(self.app)
+        lines = self._lines(min(WIDTH, self.app.size.width))
+        self.query_one(Static).update(Content("\n").join(styled(palette, *line) for line in lines))
+
+    on_resize = _fill
+
+    def _lines(self, width: int) -> list[Line]:
+        talk = self.talk
+        if talk.developer.is_shown:
+            return [(), *_columns(self._side(("EVENTS",)), FILTERS, width)]
+        if talk.query_one(Foot).replay:
+            return self._of_replay(width)
+        if talk.read_only:
+            return [(), *_columns(self._side(("LOOK", "LEAVE", "EVENTS")), FILTERS, width)]
+        glyph, color, known = KNOWN[talk.release]
+        keys = _columns(self._side(LEFT_GROUPS), self._side(RIGHT_GROUPS), width, names=10)
+        return [*keys, (), ((f"  {glyph}", color), known.format(talk.keys.of("ptt"))), *LAMPS]
+
+    def _of_replay(self, width: int) -> list[Line]:
+        """How to move about in time, and what there is to look at."""
+        moves = [
+            ("REPLAY", ""),
+            (self.talk.keys.of("ptt"), "pause, and go on"),
+            ("← →", "5 s back, 5 s on"),
+            (", .", "event by event; Shift ← → too"),
+            ("Home End", "the start, the end"),
+            ("- +", "slower, faster"),
+            ("click", "on the bar: go there"),
+        ]
+        own = (",", "End")
+        looks = [
+            (next((one for one in keys.split("  ") if one not in own), keys), words.replace(ALSO_QUITS, "leave"))
+            for keys, words in self._side(("LOOK", "LEAVE"))
+            if "again" not in words and "tape" not in words
+        ]
+        says = "  This is a recording: keys that change a talk do nothing here."
+        return [*_columns(moves, looks, width), (), ((says, "$quiet"),)]
+
+    def _side(self, groups: tuple[str, ...]) -> list[tuple[str, str]]:
+        """Keys and words of one column; a group begins with its name and no words."""
+        rows: list[tuple[str, str]] = []
+        for group in groups:
+            rows += [("", ""), (group, "")] if rows else [(group, "")]
+            for action in ACTIONS:
+                if self.talk.read_only and action.id in CHANGING:
+                    continue
+                keys = [spoken(key) for key in keys_of(action.id, self.talk.keymap).split(",") if key]
+                if action.group == group and keys:
+                    both = "  ".join(keys[:2])
+                    words = ALSO_QUITS if action.id == "vc.quit" else action.words
+                    rows.append((both if len(both) < 8 and keys[-1] != "+" else keys[0], words))
+            if group == "WRITE":
+                rows.append(("Enter", f"send · {self.talk.keys.of('back')} back"))
+        return rows
+
+
+def _columns(left: KeyRows, right: KeyRows, width: int, names: int = 12) -> list[Line]:
+    """Two columns of keys, each with what it does; a group begins with its name and no words."""
+    half = (width - 2) // 2
+    lines: list[Line] = []
+    for sides in zip_longest(left, right, fillvalue=("", "")):
+        row: list[tuple[str, str]] = []
+        for keys, words in sides:
+            row.append((f"  {keys}".ljust(names), "bold $key" if words else "bold $accent"))
+            row.append((words.ljust(half - names)[: half - names], "$quiet"))
+        lines.append(tuple(row))
+    return lines
