@@ -163,7 +163,7 @@ async def test_times_count_from_the_chosen_event_and_help_has_the_filter_languag
         await until(pilot, lambda: "4:02.396" in text(app) and "+0:00.000" not in text(app))
         await pilot.press("question_mark")
         await until(pilot, lambda: "FILTER" in text(app))
-        assert "only what has its ids" in text(app) and ".usage.output_tokens>200" in text(app)
+        assert "only events with its ids" in text(app) and ".usage.output_tokens>200" in text(app)
 
 
 async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:

@@ -17,13 +17,14 @@ from voicechat.core.view import TurnView
 from voicechat.engine.link import EventRow
 from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.keyboard import KeyMoved
-from voicechat.ui.widgets.send_event import SendEvent, complete
+from voicechat.ui.screens.send_event import EventEditor, SendEventScreen, complete
 
 
-async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEvent:
+async def form_of(app: VoiceChatApp, pilot: Pilot[int], prefill: str = "") -> SendEventScreen:
     app.manual.open_form(prefill)
     await until(pilot, lambda: app.manual.form is not None and app.manual.form.is_mounted and app.focused is not None)
-    form = app.screen.query_one(SendEvent)
+    form = app.screen
+    assert isinstance(form, SendEventScreen)
     await until(pilot, lambda: form.editor.has_focus)
     await at_rest(pilot)
     return form
@@ -73,13 +74,13 @@ async def test_a_prefill_is_never_sent_by_itself_and_undo_brings_the_old_text_ba
 
 
 async def test_the_form_opens_on_a_machine_that_composes_it_late(monkeypatch: pytest.MonkeyPatch) -> None:
-    compose = SendEvent._compose
+    compose = SendEventScreen._compose
 
-    async def composed_late(form: SendEvent) -> None:
+    async def composed_late(form: SendEventScreen) -> None:
         await asyncio.sleep(0.1)  # the screen is painted meanwhile
         await compose(form)
 
-    monkeypatch.setattr(SendEvent, "_compose", composed_late)
+    monkeypatch.setattr(SendEventScreen, "_compose", composed_late)
     async with showing("ptt", (120, 36)) as (app, _, pilot):
         app.manual.open_form('{"type": "response.cancel"}')
         await until(pilot, lambda: app.focused is not None and app.focused.id == "event-editor")
@@ -98,10 +99,8 @@ async def test_x_fills_the_form_with_an_event_of_the_service_and_refuses_a_local
         engine.log(EventRow(2, 2.0, "out", "response.create", payload=payload))
         await until(pilot, lambda: "response.create" in app.talk.developer.inspector.copied("json"))
         await pilot.press("x")
-        await until(pilot, lambda: app.manual.form is not None and app.screen.query_one(SendEvent).editor.has_focus)
-        await until(
-            pilot, lambda: json.loads(app.screen.query_one(SendEvent).editor.text) == {"type": "response.create"}
-        )
+        await until(pilot, lambda: app.focused is not None and app.focused.id == "event-editor")
+        assert json.loads(app.screen.query_one(EventEditor).text) == {"type": "response.create"}
         assert sent(engine) == []
 
 

@@ -105,7 +105,7 @@ async def test_right_chooses_the_next_value_of_every_row_that_is_open() -> None:
         screen = app.screen
         assert isinstance(screen, SettingsScreen)
         reached = set()
-        for setting in [setting for group in groups(screen.facts) for setting in group.settings]:
+        for setting in [setting for _, group in groups(screen.facts) for setting in group]:
             act = setting.next(1)
             screen.listed.move_to(setting.key)
             if act is not None and not isinstance(act, Look) and screen.current.key == setting.key:

@@ -34,53 +34,37 @@ class Action:
     group: str = ""
     """Block of the key card: TALK, WRITE, LOOK or LEAVE; empty: not on the card."""
     command: str = ""
-    """Name in the palette; empty: not offered there."""
+    """Name in the palette; empty: the words."""
     everywhere: bool = False
     """Works while typing too."""
 
 
 ACTIONS: tuple[Action, ...] = (
     Action("vc.ptt", "space", "talk", "hold to talk, tap to latch", "TALK", "Talk"),
-    Action(
-        "vc.ptt_any",
-        "f8,ctrl+space,ctrl+@",
-        "talk",
-        "the same, also while typing",
-        "TALK",
-        "Talk, while typing too",
-        True,
-    ),
+    Action("vc.ptt_any", "f8,ctrl+space,ctrl+@", "talk", "talk, while typing too", "TALK", everywhere=True),
     Action("vc.mute", "m", "switch('mute')", "mute, and unmute", "TALK", "Mute"),
     Action("vc.turn_mode", "o", "switch('turn_mode')", "open mic / push-to-talk", "TALK", "Turn mode"),
     Action("vc.back", "escape", "back", "back, or stop the answer", "TALK", "Back"),
     Action("vc.stop", "f9", "tell('stop')", "stop the answer, anywhere", "TALK", "Stop the answer", everywhere=True),
     Action("vc.barge_in", "b", "switch('barge_in')", "barge-in on / off", "TALK", "Barge-in"),
-    Action("vc.type", "i", "type", "type a message", "WRITE", "Type a message"),
+    Action("vc.type", "i", "type", "type a message", "WRITE"),
     Action("vc.events", "f2,e", "events", "watch the events", "LOOK", "Events"),
     Action("vc.numbers", "f7,t", "numbers", "times, tokens, money", "LOOK", "Numbers"),
-    Action("vc.export_numbers", "", "export_numbers", "the turns as a CSV file", "", "Export the numbers as CSV"),
-    Action("vc.go_on", "", "go_on", "although the budget is spent", "", "continue: beyond the budget"),
-    Action("vc.find", "slash", "view('find')", "filter the events", "EVENTS", "Filter the events"),
-    Action("vc.freeze", "f", "listed('toggle_freeze')", "freeze, and follow again", "EVENTS", "Freeze the events"),
-    Action(
-        "vc.zoom_out", "left_square_bracket", "view('zoom', -1)", "the timeline: more time", "", "Timeline: more time"
-    ),
-    Action("vc.zoom", "right_square_bracket", "view('zoom', 1)", "the timeline closer", "", "Timeline: closer"),
+    Action("vc.export_numbers", "", "export_numbers", "export the numbers as CSV"),
+    Action("vc.go_on", "", "go_on", "although the budget is spent", command="continue: beyond the budget"),
+    Action("vc.find", "slash", "view('find')", "filter the events", "EVENTS"),
+    Action("vc.freeze", "f", "listed('toggle_freeze')", "freeze, and follow again", "EVENTS"),
+    Action("vc.zoom_out", "left_square_bracket", "view('zoom', -1)", "timeline: more time"),
+    Action("vc.zoom", "right_square_bracket", "view('zoom', 1)", "timeline: closer"),
     Action("vc.problem", "n", "view('next_problem', 1)", "next problem"),
     Action("vc.problem_back", "N", "view('next_problem', -1)", "previous problem"),
-    Action("vc.mark", "M", "listed('toggle_mark')", "mark the event", "EVENTS", "Mark the event"),
-    Action(
-        "vc.reference", "T", "listed('toggle_reference')", "times from here on", "EVENTS", "Count times from this event"
-    ),
-    Action(
-        "vc.gaps", "g", "listed('toggle_gaps')", "times since the line above", "EVENTS", "Times since the line above"
-    ),
-    Action(
-        "vc.same_id", "asterisk", "pane('same_id')", "only what has its ids", "EVENTS", "Only events with the same ids"
-    ),
-    Action("vc.copy_python", "P", "copy_event('python')", "copy it as Python", "EVENTS", "Copy the event as Python"),
-    Action("vc.copy_event", "", "copy_event('json')", "copy the event", "", "Copy the event as JSON"),
-    Action("vc.copy_tape", "", "copy_tape", "the marked, or all shown", "", "Copy the events as a tape"),
+    Action("vc.mark", "M", "listed('toggle_mark')", "mark the event", "EVENTS"),
+    Action("vc.reference", "T", "listed('toggle_reference')", "count times from this event", "EVENTS"),
+    Action("vc.gaps", "g", "listed('toggle_gaps')", "times since the line above", "EVENTS"),
+    Action("vc.same_id", "asterisk", "pane('same_id')", "only events with its ids", "EVENTS"),
+    Action("vc.copy_python", "P", "copy_event('python')", "copy the event as Python", "EVENTS"),
+    Action("vc.copy_event", "", "copy_event('json')", "copy the event as JSON"),
+    Action("vc.copy_tape", "", "copy_tape", "copy the events as a tape"),
     Action("vc.step_back", "less_than_sign", "pane('step', -1)", "back along its response", "EVENTS"),
     Action("vc.step", "greater_than_sign", "pane('step', 1)", "on along its response", "EVENTS"),
     Action("vc.jump_back", "backspace", "pane('jump_back')", "back from a link", "EVENTS"),
@@ -88,66 +72,39 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"vc.link_{n}", f"{n}", f"pane('follow_link', {n})", f"follow link {n} of the details")
         for n in range(1, 7)
     ),
-    Action("vc.send_event", "c", "manual('send_event')", "write an event by hand", "EVENTS", "Send an event"),
-    Action("vc.resend", "x", "manual('resend')", "fill the form with it", "EVENTS", "Send the event again"),
+    Action("vc.send_event", "c", "manual('send_event')", "send an event", "EVENTS"),
+    Action("vc.resend", "x", "manual('resend')", "send the event again", "EVENTS"),
     Action("vc.delete_turn", "delete", "manual('delete_turn')", "delete the selected turn"),
-    Action(
-        "vc.truncate_turn",
-        "X",
-        "manual('truncate_turn')",
-        "cut it where it was heard",
-        "",
-        "Cut the selected answer here",
-    ),
-    Action(
-        "vc.retrieve_turn", "R", "manual('retrieve_turn')", "its item at the service", "", "Retrieve the selected turn"
-    ),
-    Action(
-        "vc.insert_after",
-        "a",
-        "manual('insert_after')",
-        "put a text behind it",
-        "",
-        "Insert a text after the selected turn",
-    ),
-    Action(
-        "vc.system_text", "S", "manual('system_text')", "a text of the system", "", "system: tell the model something"
-    ),
-    Action("vc.fold", "enter", "fold", "unfold, fold", "", "Unfold"),
-    Action("vc.copy", "y", "copy", "copy this turn", "LOOK", "Copy this turn"),
+    Action("vc.truncate_turn", "X", "manual('truncate_turn')", "cut the selected answer here"),
+    Action("vc.retrieve_turn", "R", "manual('retrieve_turn')", "retrieve the selected turn"),
+    Action("vc.insert_after", "a", "manual('insert_after')", "insert a text after the turn"),
+    Action("vc.system_text", "S", "manual('system_text')", "system: tell the model something"),
+    Action("vc.fold", "enter", "fold", "unfold, fold", command="Unfold"),
+    Action("vc.copy", "y", "copy", "copy this turn", "LOOK"),
     Action("vc.copy_all", "Y", "copy_all", "copy everything"),
-    Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK", "Follow the newest"),
-    Action("vc.help", "question_mark", "help", "every key", "", "Keys"),
-    Action("vc.commands", "colon", "commands", "every command by name", "", "Commands: this list"),
+    Action("vc.follow", "end,G", "follow", "follow the newest", "LOOK"),
+    Action("vc.help", "question_mark", "help", "every key", command="Keys"),
+    Action("vc.commands", "colon", "commands", "every command by name", command="Commands: this list"),
     Action("vc.volume_down", "minus", "switch('volume', -0.1)", "quieter"),
     Action("vc.volume", "equals_sign,plus", "switch('volume', 0.1)", "louder, - quieter", "HEAR", "Louder"),
     Action("vc.deafen", "D", "switch('deafen')", "loudspeaker off / on", "HEAR", "Loudspeaker off or on"),
     Action("vc.devices", "d", "devices", "microphone, loudspeaker", "TALK", "Devices"),
     Action("vc.settings", "f4,comma", "settings", "session, voice, sound, looks", "LOOK", "Settings"),
-    Action(
-        "vc.keep_waiting", "k", "switch('keep_waiting')", "wait for a lost device", "", "Keep waiting for a lost device"
-    ),
+    Action("vc.keep_waiting", "k", "switch('keep_waiting')", "keep waiting for a lost device"),
     Action("vc.record", "w", "record", "make a tape, end the tape", "WRITE", "Record: make a tape, end the tape"),
-    Action("vc.echo", "", "switch('echo', 'on')", "cancel the loudspeaker's echo", "", "Echo cancelling"),
-    Action("vc.headphones", "", "switch('echo', 'headphones')", "no echo to cancel", "", "Headphones"),
-    Action(
-        "vc.half_duplex",
-        "",
-        "switch('echo', 'off')",
-        "the mic shuts while it plays",
-        "",
-        "No echo cancelling: half duplex",
-    ),
-    Action("vc.noise", "", "switch('noise')", "suppress background noise", "", "Noise suppression on or off"),
-    Action("vc.gain", "", "switch('gain')", "level the microphone", "", "Gain control on or off"),
-    Action("vc.allow", "", "consent('once')", "let the tool run", "", "allow: this call of a tool"),
-    Action("vc.allow_always", "", "consent('always')", "and each time it is called", "", "allow always: this tool"),
-    Action("vc.deny", "", "consent('no')", "do not let the tool run", "", "deny: this call of a tool"),
+    Action("vc.echo", "", "switch('echo', 'on')", "cancel the loudspeaker's echo", command="Echo cancelling"),
+    Action("vc.headphones", "", "switch('echo', 'headphones')", "headphones: no echo to cancel"),
+    Action("vc.half_duplex", "", "switch('echo', 'off')", "half duplex: no echo cancelling"),
+    Action("vc.noise", "", "switch('noise')", "noise suppression on or off"),
+    Action("vc.gain", "", "switch('gain')", "gain control on or off"),
+    Action("vc.allow", "", "consent('once')", "let the tool run", command="allow: this call of a tool"),
+    Action("vc.allow_always", "", "consent('always')", "and each time it is called", command="allow always: this tool"),
+    Action("vc.deny", "", "consent('no')", "do not let the tool run", command="deny: this call of a tool"),
     Action("vc.again", "r", "tell('again')", "reconnect, or ask again", "LEAVE", "Again"),
-    Action("vc.end", "", "tell('end')", "end the session", "", "end: end the session"),
-    Action("vc.new", "", "tell('new')", "end it and start afresh", "", "new: end it and start afresh"),
-    Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", "", "q, and q again: quit"),
-    Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", "", everywhere=True),
+    Action("vc.end", "", "tell('end')", "end the session", command="end: end the session"),
+    Action("vc.new", "", "tell('new')", "end it and start afresh", command="new: end it and start afresh"),
+    Action("vc.quit_letter", "q", "quit_letter", "twice within 2 s: quit", command="q, and q again: quit"),
+    Action("vc.interrupt", "ctrl+c", "interrupt", "copy; twice within 2 s: quit", everywhere=True),
     Action("vc.quit", "ctrl+q", "quit", "quit", "LEAVE", "quit: leave voicechat", everywhere=True),
 )
 _OF_A_PART = re.compile(r"(?:app\.)?(?:switch|tell|view|pane|listed|manual)\(+'(\w+)'")

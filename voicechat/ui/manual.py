@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 from voicechat.core import user_events as did
 from voicechat.core.view import TurnView
 from voicechat.engine.link import Batch, Turns
-from voicechat.ui.screens.overlays import SendEventScreen
 from voicechat.ui.widgets.composer import Composer, Insertion
 
 if TYPE_CHECKING:
     from voicechat.ui.app import VoiceChatApp
-    from voicechat.ui.widgets.send_event import SendEvent
+    from voicechat.ui.screens.send_event import SendEventScreen
 
 REFUSED = "hand_refused"
 """The code of the core's notes about what was done by hand."""
@@ -31,12 +30,14 @@ class Manual:
 
     # the form
     @property
-    def form(self) -> SendEvent | None:
-        screen = self.app.screen
-        return screen.form if isinstance(screen, SendEventScreen) and screen.is_mounted else None
+    def form(self) -> SendEventScreen | None:
+        """The form where it is open."""
+        from voicechat.ui.screens.send_event import SendEventScreen
+
+        return self.app.screen if isinstance(self.app.screen, SendEventScreen) else None
 
     def send_event(self) -> None:
-        if isinstance(self.app.screen, SendEventScreen):
+        if self.form is not None:
             self.app.talk.close_overlays()
         else:
             self.open_form()
@@ -47,16 +48,16 @@ class Manual:
             too_small = "the form needs 60x16 or more"
             self.app.notice(too_small if self.app.died is None else "the audio engine has stopped")
             return
+        from voicechat.ui.screens.send_event import SendEventScreen
+
         if not self.app.is_screen_installed(SENDING):
             self.app.install_screen(SendEventScreen(), SENDING)
         screen = self.app.get_screen(SENDING, SendEventScreen)
         if self.app.screen is not screen:
             self.app.talk.close_overlays()
             self.app.push_screen(screen)
-        screen.call_later(self._form_ready, screen, prefill)  # its own queue: behind its first composition
-
-    def _form_ready(self, screen: SendEventScreen, prefill: str) -> None:
-        screen.form.begin(self._item_id, readable(prefill) if prefill else "")
+        # Its own queue: behind its first composition.
+        screen.call_later(lambda: screen.begin(self._item_id, readable(prefill) if prefill else ""))
 
     def resend(self) -> None:
         """The event under the cursor in the form; Ctrl+S is still the user's to press."""

@@ -1,6 +1,4 @@
-"""Every setting of the drawer, group by group, with its values and what is said where it does not apply. Pure.
-
-The rows behind F4: what can be set, between which values, and what holds now. Pure: records in, rows out.
+"""The rows behind F4: what can be set, between which values, and what holds now. Pure: records in, rows out.
 
 A value shown is the one the service returned (R22); while a change is under way it is the one asked for. What does not
 apply stays in its place and says why.
@@ -51,12 +49,8 @@ class Look:
 Act: TypeAlias = "UserAct | Look"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One word of a row that can be chosen."""
-
-    text: str
-    act: Act
+Option: TypeAlias = "tuple[str, Act]"
+"""One word of a row that can be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +87,13 @@ class Setting:
         if not self.options or not self.is_open:
             return None
         if not self.slides:
-            return self.options[(self.chosen + step) % len(self.options)].act
+            return self.options[(self.chosen + step) % len(self.options)][1]
         at = min(len(self.options) - 1, max(0, self.chosen + step))
-        return self.options[at].act if at != self.chosen else None
+        return self.options[at][1] if at != self.chosen else None
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A titled group of rows."""
-
-    title: str
-    settings: tuple[Setting, ...]
+Group = tuple[str, tuple[Setting, ...]]
+"""A titled group of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,44 +182,34 @@ class Values:
         return ("kept", f"{wished} comes with the next session") if fixed else ("other", "the service uses another")
 
 
+Choices = Sequence[tuple[str, SettingValue]]
+
+
 def placed(values: Values, setting: Setting, was: str = "") -> Setting:
     standing, reason = values.standing(setting.key)
     return replace(setting, standing=standing, reason=reason, was=was if was != setting.text else "")
 
 
-def words(
-    values: Values, path: str, label: str, choices: Sequence[tuple[str, SettingValue]], *, why: str = "", note: str = ""
-) -> Setting:
+def words(values: Values, path: str, label: str, choices: Choices, *, why: str = "", note: str = "") -> Setting:
+    """A row of words; a value that is none of them stands before them."""
     now, was = values.now(path), values.was(path)
     listed = list(choices)
     if isinstance(now, str) and now and not any(same(value, now) for _, value in choices):
         listed.insert(0, (now, now))
-    options = tuple(Option(text, SettingChosen(path, value)) for text, value in listed)
     chosen = next((at for at, (_, value) in enumerate(listed) if same(value, now)), -1)
     before = next((text for text, value in listed if same(value, was)), was if isinstance(was, str) else "")
-    if not values.is_changed(path):
-        before = ""
-    text = options[chosen].text if chosen >= 0 else ""
-    return placed(values, Setting(path, label, text, options, chosen, why=why, note=note), before)
+    row = _row(path, label, [(text, SettingChosen(path, value)) for text, value in listed], chosen, note)
+    return placed(values, replace(row, why=why), before if values.is_changed(path) else "")
 
 
-def slider(
-    values: Values,
-    path: str,
-    label: str,
-    steps: Sequence[tuple[str, SettingValue]],
-    *,
-    why: str = "",
-    default: Json = None,
-) -> Setting:
+def slider(values: Values, path: str, label: str, steps: Choices, *, why: str = "", default: Json = None) -> Setting:
     """A row of steps; a value between two of them lies at the nearest and keeps its own word."""
     now = values.now(path)
     now = default if now is None else now
     chosen = nearest(now, [_plain(value) for _, value in steps])
-    options = tuple(Option(text, SettingChosen(path, value)) for text, value in steps)
-    text = worded(now, steps)
+    row = _row(path, label, [(text, SettingChosen(path, value)) for text, value in steps], chosen)
     before = worded(values.was(path), steps) if values.is_changed(path) else ""
-    row = placed(values, Setting(path, label, text, options, chosen, slides=True, why=why), before)
+    row = placed(values, replace(row, text=worded(now, steps), slides=True, why=why), before)
     if row.standing or why or path not in values.suggested:
         return row
     better, gain = values.suggested[path]
@@ -239,11 +219,10 @@ def slider(
 
 def text_row(values: Values, path: str, label: str, empty: str, *, why: str = "") -> Setting:
     """A row whose value is typed."""
-    now = values.now(path)
+    now, was = values.now(path), values.was(path)
     text = now if isinstance(now, str) else ""
-    was = values.was(path)
     setting = Setting(path, label, text, edits=text, why=why, note="" if text else empty)
-    return placed(values, setting, (was if len(was) <= 12 else "") if isinstance(was, str) else "")
+    return placed(values, setting, was if isinstance(was, str) and len(was) <= 12 else "")
 
 
 def same(choice: SettingValue, value: Json) -> bool:
@@ -253,7 +232,7 @@ def same(choice: SettingValue, value: Json) -> bool:
     return _plain(choice) == value
 
 
-def worded(value: Json, steps: Sequence[tuple[str, SettingValue]]) -> str:
+def worded(value: Json, steps: Choices) -> str:
     """A value in the words of its slider: `200 ms`."""
     exact = next((text for text, step in steps if _plain(step) == value), "")
     if exact or not isinstance(value, int | float) or isinstance(value, bool):
@@ -304,11 +283,11 @@ def known_names() -> tuple[tuple[str, ...], tuple[str, ...]]:
 def groups(facts: Facts) -> tuple[Group, ...]:
     values = Values(facts)
     return (
-        Group("TURNS", _turns(values)),
-        Group("TURN DETECTION", _detector(values)),
-        Group("VOICE", _voice(values)),
-        Group("SOUND", _sound(values)),
-        Group("LOOKS", _looks(facts)),
+        ("TURNS", _turns(values)),
+        ("TURN DETECTION", _detector(values)),
+        ("VOICE", _voice(values)),
+        ("SOUND", _sound(values)),
+        ("LOOKS", _looks(facts)),
     )
 
 
@@ -367,10 +346,11 @@ def _kind(values: Values) -> Json:
 def _kind_row(values: Values, kind: Json, why: str) -> Setting:
     path = f"{VAD}.type"
     row = words(values, path, "detector", (("server", "server_vad"), ("semantic", "semantic_vad")), why=why)
-    options = (*row.options, Option("me", SettingChosen(VAD, None)))
+    options = (*row.options, ("me", SettingChosen(VAD, None)))
     chosen = len(options) - 1 if kind is None else row.chosen
     standing, reason = values.standing(VAD if VAD in values.shown.pending else path)
-    return Setting(path, row.label, options[chosen].text, options, chosen, why=why, standing=standing, reason=reason)
+    row = _row(path, row.label, options, chosen)
+    return replace(row, why=why, standing=standing, reason=reason)
 
 
 def _voice(values: Values) -> tuple[Setting, ...]:
@@ -416,10 +396,8 @@ def _sound(values: Values) -> tuple[Setting, ...]:
 def _transcript(values: Values, models: Steps) -> Setting:
     """`off` is no model but no transcription at all."""
     row = words(values, f"{TRANSCRIPTION}.model", "transcript", models)
-    options = tuple(
-        Option(one.text, SettingChosen(TRANSCRIPTION, None)) if one.text == "off" else one for one in row.options
-    )
-    return replace(row, options=options)
+    options = ((text, SettingChosen(TRANSCRIPTION, None) if text == "off" else act) for text, act in row.options)
+    return replace(row, options=tuple(options))
 
 
 def _format(values: Values, side: str) -> Setting:
@@ -440,9 +418,9 @@ def _looks(facts: Facts) -> tuple[Setting, ...]:
     return _row("theme", "theme", themes, at), _row("motion", "motion", motion, facts.is_calm)
 
 
-def _row(key: str, label: str, choices: tuple[tuple[str, Act], ...], chosen: int, note: str = "") -> Setting:
-    options = tuple(Option(text, act) for text, act in choices)
-    return Setting(key, label, options[chosen].text if chosen >= 0 else "", options, int(chosen), note=note)
+def _row(key: str, label: str, options: Sequence[Option], chosen: int, note: str = "") -> Setting:
+    text = options[chosen][0] if chosen >= 0 else ""
+    return Setting(key, label, text, tuple(options), int(chosen), note=note)
 
 
 def _edited(row: Setting) -> Setting:

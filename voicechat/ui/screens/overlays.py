@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from voicechat.ui.app import VoiceChatApp
     from voicechat.ui.screens.talk import TalkScreen
     from voicechat.ui.widgets.pane import Choice, PickList
-    from voicechat.ui.widgets.send_event import SendEvent
 
 
 class Overlay(Screen[None]):
@@ -140,15 +139,3 @@ class Drawer(Overlay):
         for name in self.slices:
             self.watch(self.talk, name, self.listed.refill, init=False)
         self.listed.focus()
-
-
-class SendEventScreen(Overlay):
-    """`c`: an event is written by hand. The screen is kept when it is closed, and so is the text."""
-
-    place = "sending"
-
-    def compose(self) -> ComposeResult:
-        from voicechat.ui.widgets.send_event import SendEvent
-
-        self.form: SendEvent = SendEvent()
-        yield self.form

@@ -102,7 +102,7 @@ def _words(palette: Palette, room: int, setting: Setting) -> Content:
 
 
 def _option(palette: Palette, setting: Setting, at: int) -> Content:
-    text = clean(setting.options[at].text, one_line=True)
+    text = clean(setting.options[at][0], one_line=True)
     if at == setting.chosen:
         option = styled(palette, ("● ", "bold $success"), Content.styled(text, "bold"))
     else:
@@ -239,14 +239,14 @@ class SettingsScreen(Drawer):
     @property
     def current(self) -> Setting:
         """Where the cursor is."""
-        settings = [setting for group in groups(self.facts) for setting in group.settings]
+        settings = [setting for _, group in groups(self.facts) for setting in group]
         return next((setting for setting in settings if setting.key == self.listed.current), settings[0])
 
     def choices(self) -> list[Choice]:
         palette, room, made = palette_of(self.app), self.listed.room, list[Choice]()
-        for group in groups(self.facts):
-            made.append(Choice("", styled(palette, (group.title, "bold $accent"))))
-            for setting in group.settings:
+        for title, settings in groups(self.facts):
+            made.append(Choice("", styled(palette, (title, "bold $accent"))))
+            for setting in settings:
                 if setting.key == "level":
                     made.append(Choice("", level(palette, room, self.talk.meters, setting.label)))
                     continue
@@ -273,7 +273,7 @@ class SettingsScreen(Drawer):
         """The mouse is on an option of the setting under the cursor."""
         setting = self.current
         if setting.is_open and at != setting.chosen:
-            self.do(setting, setting.options[at].act)
+            self.do(setting, setting.options[at][1])
 
     def action_undo(self) -> None:
         self._moved.clear()

@@ -40,7 +40,7 @@ from voicechat.ui.widgets.composer import Composer
 from voicechat.ui.widgets.consent import ConsentBox
 from voicechat.ui.widgets.deck import Deck
 from voicechat.ui.widgets.footer import Foot
-from voicechat.ui.widgets.glance import Answers, Glance
+from voicechat.ui.widgets.glance import Glance
 from voicechat.ui.widgets.header_line import HeaderLine
 from voicechat.ui.widgets.ribbon import Ribbon
 from voicechat.ui.widgets.transcript import Transcript
@@ -103,7 +103,7 @@ class TalkScreen(Screen[None], Backdrop):
     """`turn` while a turn is selected."""
     turns_spoken: var[int] = var(0)
     facts: var[CardFacts] = var(CardFacts())
-    answers: var[Answers] = var(Answers())
+    answers: var[tuple[float, ...]] = var[tuple[float, ...]](())
     troubles: var[tuple[TurnView, ...]] = var[tuple[TurnView, ...]](())
     voice: var[str] = var("assistant")
     figures: var[Meters] = var(Meters())
@@ -213,8 +213,7 @@ class TalkScreen(Screen[None], Backdrop):
         transcript = self.query_one(Transcript)
         records = [transcript.records[key] for key in transcript.order if key in transcript.records]
         self.turns_spoken = sum(r.who == "you" and not r.typed and not r.partial for r in records)
-        times = (r.latency for r in records if r.who == "assistant")
-        self.answers = Answers(tuple(t for t in times if t is not None))
+        self.answers = tuple(r.latency for r in records if r.who == "assistant" and r.latency is not None)
         self.troubles = transcript.troubles(4)
         self._refresh_facts()
         if self.size_class == "tiny":

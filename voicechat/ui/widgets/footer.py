@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from textual.reactive import reactive
 
 from voicechat.core.view import ConnectionView, MicView, ReplyView
@@ -16,24 +14,7 @@ Hint = tuple[str, str]
 MOUSE_HINT = "hold the badge with the mouse for a true hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What decides which keys work."""
-
-    mic: MicView
-    reply: ReplyView
-    connection: ConnectionView
-    keys: Keys
-    place: str = "talk"
-    """`talk`, `typing`, `events`, `devices`, `help`, `died` or `asking`: what has the keyboard."""
-    lone_escape_is_slow: bool = False
-    replay: str = ""
-    """`playing` or `paused`, where the talk comes from a tape."""
-    read_only: bool = False
-    """The screen of a read-only viewer."""
-
-
-def hints(now: Situation) -> list[Hint]:
+def hints(now: Foot) -> list[Hint]:
     """The keys worth naming, most important first, as they are bound; a read-only viewer's change nothing."""
     found = _of_replay(now) if now.replay else _of_talk(now)
     if now.read_only and not now.replay:
@@ -45,7 +26,7 @@ def _key_of(name: str, keys: Keys) -> str:
     return keys.of(name.removeprefix("vc.")) if name.startswith("vc.") else name
 
 
-def _of_replay(now: Situation) -> list[Hint]:
+def _of_replay(now: Foot) -> list[Hint]:
     """Nothing can be said or stopped here; the talk key goes through time."""
     word = "pause" if now.replay == "playing" else "go on"
     if now.place in ("talk", "turn"):
@@ -64,7 +45,7 @@ ALSO_TYPING = [("vc.ptt_any", "talk"), ("vc.stop", "stop")]
 """Keys that work while a text is written."""
 
 
-def _of_talk(now: Situation) -> list[Hint]:
+def _of_talk(now: Foot) -> list[Hint]:
     talk = ("vc.ptt", _talk_word(now))
     match now.place:
         case "typing":
@@ -105,7 +86,7 @@ def _of_talk(now: Situation) -> list[Hint]:
     return _talk_hints(now)
 
 
-def _talk_hints(now: Situation) -> list[Hint]:
+def _talk_hints(now: Foot) -> list[Hint]:
     phase = now.connection.phase
     type_, again = ("vc.type", "type"), ("vc.again", "retry now")
     rest: list[Hint] = [type_, EVENTS, HELP]
@@ -131,20 +112,20 @@ def _talk_hints(now: Situation) -> list[Hint]:
     row.append(mute)
     if _may_stop(now):
         keys = now.keys
-        stop = f"{keys.of('back')}/{keys.of('stop')}" if now.lone_escape_is_slow else "vc.back"
+        stop = f"{keys.of('back')}/{keys.of('stop')}" if now.release in ("guessed", "remote", "tap") else "vc.back"
         row.append((stop, f"stop {assistant_name(now.connection)}"))
     if now.reply.state == "no-answer":
         row.append(("vc.again", "ask again"))
     return [*row, ("vc.barge_in", "barge-in"), *rest][:7]
 
 
-def _talk_word(now: Situation) -> str:
+def _talk_word(now: Foot) -> str:
     if now.mic.turn_mode == "push-to-talk" or now.connection.phase != "open":
         return "talk"
     return "open mic" if now.mic.state == "paused" else "pause mic"
 
 
-def _may_stop(now: Situation) -> bool:
+def _may_stop(now: Foot) -> bool:
     return now.reply.state in ("thinking", "speaking", "finishing", "waiting")
 
 
@@ -157,11 +138,12 @@ class Foot(Painted):
     release: reactive[Release] = reactive[Release]("unknown")
     keys: reactive[Keys] = reactive(Keys())
     place: reactive[str] = reactive("talk")
+    """`talk`, `typing`, `events`, `devices`, `help`, `died` or `asking`: what has the keyboard."""
     turns_spoken: reactive[int] = reactive(0)
     replay: reactive[str] = reactive("")
     """`playing` or `paused`, where the talk comes from a tape."""
-
     read_only: reactive[bool] = reactive(False)
+    """The screen of a read-only viewer."""
 
     def watch_reply(self, old: ReplyView, new: ReplyView) -> None:
         """Its clock runs ten times a second; the keys depend on its state."""
@@ -174,10 +156,7 @@ class Foot(Painted):
         talks = self.place == "talk" and not self.replay and not self.read_only
         if width >= 110 and talks and (words := self._right_words()):
             right.own(f"{words} ", "quiet")
-        slow = self.release in ("guessed", "remote", "tap")
-        now = Situation(self.mic, self.reply, self.connection, self.keys, self.place, slow)
-        now = replace(now, replay=self.replay, read_only=self.read_only)
-        for key, word in hints(now):
+        for key, word in hints(self):
             hint = row.part().own(key, "key", bold=True).own(f" {word}", "quiet")
             if row.cells + hint.cells + (3 if right.cells else 1) > width - right.cells:
                 break

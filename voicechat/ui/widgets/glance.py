@@ -6,7 +6,6 @@ The words about line, money and limits are those of the numbers (F7), too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import ceil
 
 from textual.app import ComposeResult
@@ -119,16 +118,9 @@ def money_pieces(figures: Figures) -> list[Piece]:
     return [((spent, ""), (budget, "$quiet")), *rate]
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """Answer times of the session, oldest first, seconds."""
-
-    times: tuple[float, ...] = ()
-
-    def share(self, part: float) -> float:
-        """The time that `part` of the answers did not exceed (nearest rank)."""
-        ordered = sorted(self.times)
-        return ordered[max(0, ceil(part * len(ordered)) - 1)]
+def percentile(times: Sequence[float], part: float) -> float:
+    """The time that `part` of the answers did not exceed (nearest rank), seconds."""
+    return sorted(times)[max(0, ceil(part * len(times)) - 1)]
 
 
 MADE_FROM = {
@@ -144,7 +136,8 @@ MADE_FROM = {
 class Glance(Vertical, Backdrop):
     """Takes the answers, the newest notes and the line's figures. A clock repaints its own block and no other."""
 
-    answers: reactive[Answers] = reactive(Answers(), repaint=False)
+    answers: reactive[tuple[float, ...]] = reactive[tuple[float, ...]]((), repaint=False)
+    """Answer times of the session, oldest first, seconds."""
     notes: reactive[tuple[TurnView, ...]] = reactive[tuple[TurnView, ...]]((), repaint=False)
     reply: reactive[ReplyView] = reactive(ReplyView(), repaint=False)
     connection: reactive[ConnectionView] = reactive(ConnectionView(), repaint=False)
@@ -179,10 +172,10 @@ class Glance(Vertical, Backdrop):
     def _answers(self, palette: Palette, width: int) -> Content:
         what = "your last sound to the first answer sound" if width >= WHOLE else "from your last sound on"
         title = styled(palette, self._title("answers"), (what, "$quiet"))
-        times = self.answers.times
+        times = self.answers
         if not times:
             return title + "\n" + styled(palette, ("numbers start with the first answer", "$quiet"))
-        p50, p95 = self.answers.share(0.5), self.answers.share(0.95)
+        p50, p95 = percentile(times, 0.5), percentile(times, 0.95)
         last = [("       p50 ", "$quiet"), (milliseconds(p50), f"bold {latency_color(p50)}")]
         last += [("   p95 ", "$quiet"), (milliseconds(p95), f"bold {latency_color(p95)}")]
         chart = bars(palette, times[-max(1, (width - 10) // 2) :], 1)

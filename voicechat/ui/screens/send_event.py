@@ -20,16 +20,13 @@ from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static, TextArea
 
 from voicechat.core.user_events import RawEventEntered
-from voicechat.core.view import ConnectionView, ReplyView
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.event_shapes import ItemShape, client_types, event_shape
 from voicechat.protocol.hand_written import LONGEST
@@ -38,8 +35,10 @@ from voicechat.protocol.session_fields import TRANSCRIPTION_SESSION
 from voicechat.protocol.shapes import ByKind, Fields, Flag, ListOf, Shape, Tagged, Word
 from voicechat.protocol.templates import ANY_ITEM, templates
 from voicechat.ui.messages import UserDid
-from voicechat.ui.paint import Painted, Palette, Row, keys_of_app, palette_of
+from voicechat.ui.paint import keys_of_app, palette_of, styled
 from voicechat.ui.sanitise import escaped, show
+from voicechat.ui.screens.overlays import Overlay
+from voicechat.ui.widgets.pane import PaneTitle
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[{}\[\]:,]|[^\s{}\[\]:,"]+')
 _TYPE = re.compile(r'"type"\s*:\s*"([^"\\]{1,80})"')
@@ -204,10 +203,10 @@ def _bare(shape: Shape) -> Iterator[str]:
 
 
 GLYPHS: dict[Level, tuple[str, str]] = {
-    "good": ("●", "success"),
-    "doubt": ("▲", "warning"),
-    "wrong": ("✕", "error"),
-    "unreadable": ("✕", "error"),
+    "good": ("●", "$success"),
+    "doubt": ("▲", "$warning"),
+    "wrong": ("✕", "$error"),
+    "unreadable": ("✕", "$error"),
 }
 AGAIN = "Ctrl+S again sends it all the same"
 TWICE = "Ctrl+S twice sends it all the same"
@@ -253,32 +252,17 @@ class EventEditor(TextArea):
         return sum(len(line) + 1 for line in self.document.lines[:row]) + column
 
 
-class FormHead(Painted):
-    """Title and template, one row each."""
+class SendEventScreen(Overlay):
+    """Judges while you type and posts what Ctrl+S sends. The screen is kept when it is closed, and so is the text."""
 
-    template: reactive[tuple[str, int, int]] = reactive(("", 0, 0))
-    """Type, which one it is, of how many."""
-    dialect: reactive[str] = reactive("ga")
-
-    def paint(self, palette: Palette, width: int, height: int) -> list[Row]:
-        title = Row(palette, width, "panel").own("▎", "accent").own(" SEND EVENT ", bold=True)
-        keys = title.part().own(f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).of('back')} closes ", "quiet")
-        name, place, count = self.template
-        row = Row(palette, width, "surface").own("  template ", "quiet").spoken(show(name) or "none of them", bold=True)
-        row.own(f"  {place} of {count}" if place else "", "quiet").own(f"  {self.dialect.upper()}", "quiet")
-        return [title.end_with(keys), row.end_with(row.part().own("Ctrl+T next ", "quiet"))]
-
-
-class SendEvent(Container):
-    """The form. It judges while you type and posts what Ctrl+S sends."""
-
+    place = "sending"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "send", show=False),
         Binding("ctrl+t", "next_template", show=False),
     ]
 
     def __init__(self) -> None:
-        super().__init__(id="send-event")
+        super().__init__()
         self.item_id = ""
         """What a template about an item begins with: the selected turn's, else the newest."""
         self.verdict = Verdict("unreadable", "")
@@ -289,15 +273,20 @@ class SendEvent(Container):
         self._cycle: tuple[Completion, int, int] | None = None
 
     def compose(self) -> ComposeResult:
-        yield FormHead()
-        yield EventEditor(id="event-editor", soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
-        yield Static("", id="choices", markup=False)
-        yield Static("", id="verdict", markup=False)
+        with Vertical(id="send-event"):
+            title = PaneTitle()
+            title.left, title.focused_pane = ("SEND EVENT", ""), True
+            title.right = f"Tab completes · Ctrl+S sends · {keys_of_app(self.app).of('back')} closes"
+            yield title
+            yield Static(id="template")
+            yield EventEditor(id="event-editor", soft_wrap=True, tab_behavior="focus", show_line_numbers=False)
+            yield Static(id="choices")
+            yield Static(id="verdict")
 
     def on_mount(self) -> None:
         """Judge anew when the line or the answer changes: what is right now may be refused in a second."""
-        self.watch(self._talk, "connection", lambda: self._judge(), init=False)
-        self.watch(self._talk, "reply", lambda: self._judge(), init=False)
+        self.watch(self.talk, "connection", lambda: self._judge(), init=False)
+        self.watch(self.talk, "reply", lambda: self._judge(), init=False)
 
     def begin(self, item_id: str, prefill: str) -> None:
         """Take the keyboard: with another text, the one that was left here, or the first template."""
@@ -309,18 +298,12 @@ class SendEvent(Container):
         self.editor.focus()
 
     @property
-    def _talk(self) -> Screen[object]:
-        return self.app.screen_stack[0]
-
-    @property
     def editor(self) -> EventEditor:
         return self.query_one(EventEditor)
 
     @property
     def situation(self) -> Situation:
-        line: ConnectionView = getattr(self._talk, "connection", ConnectionView())
-        reply: ReplyView = getattr(self._talk, "reply", ReplyView())
-        answering = reply.state in ("thinking", "speaking")
+        line, answering = self.talk.connection, self.talk.reply.state in ("thinking", "speaking")
         is_websocket = line.transport.startswith("WebSocket")
         return Situation(
             line.dialect, "WebSocket" if is_websocket else "WebRTC", line.phase == "open", is_answering=answering
@@ -365,26 +348,24 @@ class SendEvent(Container):
             return
         now = self.situation
         self.verdict = judge(self.editor.text, now)
-        types = [template.type for template in templates(now.dialect)]
-        head = self.query_one(FormHead)
-        place = types.index(self.verdict.type) + 1 if self.verdict.type in types else 0
-        head.template, head.dialect = (self.verdict.type, place, len(types)), now.dialect
         if self._confirming != self.editor.text:
             self._confirming = ""
+        types = [template.type for template in templates(now.dialect)]
+        name = self.verdict.type
+        place = f"  {types.index(name) + 1} of {len(types)}" if name in types else ""
+        words = (("template ", "$quiet"), (show(name) or "none of them", "bold"))
+        rest = (f"{place}  {now.dialect.upper()}  Ctrl+T next", "$quiet")
+        self.query_one("#template", Static).update(styled(palette_of(self.app), *words, rest))
         self._show_verdict()
 
     def _show_verdict(self) -> None:
-        glyph, color = GLYPHS[self.verdict.level]
-        words = self.verdict.words
+        (glyph, color), words = GLYPHS[self.verdict.level], self.verdict.words
         if self._confirming or self.verdict.level == "wrong":
             words = f"{words} · {AGAIN if self._confirming else TWICE}"
         if self._sent:
-            glyph, color, words = ("↑", "success", "sent") if self._sent == "sent" else ("✕", "error", self._sent)
-        palette = palette_of(self.app)
-        text = Content.styled(palette.glyphs(f"{glyph} "), f"bold {palette.hex(color)}")
-        self.query_one("#verdict", Static).update(
-            Content.assemble(text, Content(show(words)).stylize(palette.hex(color)))
-        )
+            glyph, color, words = ("↑", "$success", "sent") if self._sent == "sent" else ("✕", "$error", self._sent)
+        sign = styled(palette_of(self.app), (f"{glyph} ", f"bold {color}"))
+        self.query_one("#verdict", Static).update(sign + Content.styled(show(words), color))
 
     def action_send(self) -> None:
         """Send it. What is no event cannot leave; what is wrong needs a second press, what may be refused does not."""
@@ -427,16 +408,10 @@ class SendEvent(Container):
         self._show_choices(found.words, place)
 
     def _show_choices(self, words: tuple[str, ...], place: int = -1) -> None:
-        palette = palette_of(self.app)
         begin = max(0, min(place - MOST_WORDS // 2, len(words) - MOST_WORDS))
-        shown = words[begin : begin + MOST_WORDS]
-        parts = [
-            Content.styled(
-                f"{word}  ", f"bold {palette.hex('foreground')}" if begin + at == place else palette.hex("quiet")
-            )
-            for at, word in enumerate(shown)
-        ]
-        self.query_one("#choices", Static).update(Content("").join(parts))
+        shown = enumerate(words[begin : begin + MOST_WORDS], begin)
+        parts = [(f"{word}  ", "bold" if at == place else "$quiet") for at, word in shown]
+        self.query_one("#choices", Static).update(Content.assemble(*parts))
 
 
 def _location(text: str, index: int) -> tuple[int, int]:
