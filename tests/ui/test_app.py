@@ -229,6 +229,19 @@ async def test_quitting_on_air_is_asked_once() -> None:
     assert app.return_code == 0
 
 
+@pytest.mark.parametrize(("key", "title"), [("d", "DEVICES"), ("f4", "SETTINGS"), ("question_mark", "KEYS")])
+async def test_the_quit_question_stands_over_an_open_drawer_which_stays(key: str, title: str) -> None:
+    async with showing("hands-free", (120, 36)) as (app, engine, pilot):
+        await pilot.press(key)
+        await until(pilot, lambda: title in text(app))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "YOU ARE ON AIR" in text(app))
+        assert title in text(app)
+        await pilot.press("escape")
+        await until(pilot, lambda: "YOU ARE ON AIR" not in text(app))
+        assert title in text(app) and app.is_running and not engine.is_closed
+
+
 async def test_dead_engine_shows_its_cause_and_enter_restarts_it_three_times_a_minute() -> None:
     async with showing("talk", (120, 36)) as (app, engine, pilot):
         for starts in (2, 3, 4):

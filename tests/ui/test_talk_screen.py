@@ -85,6 +85,14 @@ async def test_the_welcome_card_names_a_key_that_is_set_and_not_used() -> None:
         assert "voicechat --provider openai" in text(app)
 
 
+async def test_the_welcome_card_leaves_at_the_first_word() -> None:
+    async with showing("welcome-free") as (app, engine, pilot):
+        assert "Just say something." in text(app)
+        engine.say(TurnView("u", "you", text="Hel", partial=True))
+        await until(pilot, lambda: "Hel▌" in text(app))
+        assert "Just say something." not in text(app)
+
+
 async def test_a_resize_keeps_the_keyboard_and_the_newest_turn() -> None:
     async with showing("talk", (120, 36)) as (app, _, pilot):
         await pilot.press("i", *"hello")

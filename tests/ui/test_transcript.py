@@ -163,6 +163,54 @@ async def test_what_the_mouse_selects_is_copied_without_label_and_rail() -> None
         assert app.clipboard.strip() in ("Slower", "Slower,", "Slowe")
 
 
+async def test_a_click_unfolds_a_tool_call_and_a_second_one_folds_it() -> None:
+    async with showing("tools", (120, 36)) as (app, _, pilot):
+        for before, after in (("▸ get_weather", "▾ get_weather"), ("▾ get_weather", "▸ get_weather")):
+            await until(pilot, lambda before=before: before in text(app))  # type: ignore[misc]
+            row = next(y for y, line in enumerate(lines(app)) if before in line)
+            await pilot.click(offset=(20, row))
+            await until(pilot, lambda after=after: after in text(app))  # type: ignore[misc]
+            assert ('  "sky": "cloudy"' in text(app)) is (after[0] == "▾")
+
+
+async def test_words_that_have_not_sounded_are_hidden_until_they_are_heard() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        answer = TurnView("a", "assistant", text="You can say", rest=" this and that.", partial=True)
+        engine.say(answer)
+        await until(pilot, lambda: "You can say▌" in text(app))
+        assert "this" not in text(app)
+        engine.say(replace(answer, text="You can say this", rest=" and that."))
+        await until(pilot, lambda: "You can say this▌" in text(app))
+        engine.say(replace(answer, text="You can say this and that.", rest="", partial=False))
+        await until(pilot, lambda: "▎ You can say this and that." in text(app))
+
+
+async def test_the_copy_as_text_holds_tool_calls_and_translations() -> None:
+    async with showing("ptt", (120, 36)) as (app, engine, pilot):
+        call = TurnView("t", "tool", text="get_weather", detail='{"city": "Oslo"}  →  sun')
+        said = TurnView("a", "assistant", text="The sun shines.", translation="Die Sonne scheint.")
+        engine.say(call, said)
+        await until(pilot, lambda: "Die Sonne scheint." in text(app))
+        await pilot.press("Y")
+        assert app.clipboard == ('get_weather  {"city": "Oslo"}  →  sun\n\nThe sun shines.\n↳ Die Sonne scheint.')
+
+
+async def test_a_translation_stands_directly_beneath_its_line() -> None:
+    async with showing("ptt", (80, 24)) as (app, engine, pilot):
+        engine.say(
+            TurnView("u", "you", text="Good morning.", committed=True),
+            TurnView("a", "assistant", text="And to you.", translation=""),
+        )
+        await until(pilot, lambda: "And to you." in text(app))
+        engine.say(
+            TurnView("u", "you", text="Good morning.", committed=True, translation="Guten Morgen."),
+            TurnView("a", "assistant", text="And to you.", translation=""),
+        )
+        await until(pilot, lambda: "Guten Morgen." in text(app))
+        rows = lines(app)
+        assert "↳ Guten Morgen." in rows[next(y for y, row in enumerate(rows) if "Good morning." in row) + 1]
+
+
 async def test_translation_of_a_written_answer_stands_beneath_and_none_takes_no_row() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         engine.say(TurnView("a", "assistant", text="- one\n- two `x`", written=True, translation="- eins\n- zwei"))
@@ -232,7 +280,7 @@ async def test_scrolling_up_brings_the_turns_before_and_what_is_read_stays_in_si
         more = (*order, "n500")
         engine.deliver(Turns(turns(500, 501), more))
         await until(pilot, lambda: "n500" in transcript._shown)
-        assert "Words number 380." in text(app) and "▾ 1 newer" in text(app)
+        await until(pilot, lambda: "Words number 380." in text(app) and "▾ 1 newer" in text(app))
         for _ in range(6):
             transcript.turn_list.scroll_to(y=0, animate=False, force=True)
             await at_rest(pilot)
