@@ -167,8 +167,8 @@ async def test_the_mouse_chooses_and_drags() -> None:
         assert engine.sent[-1] == did.SettingChosen(f"{VAD}.type", "semantic_vad")
         y = next(at for at, line in enumerate(lines(app)) if line[left:].strip(" ▸").startswith("speed"))
         await pilot.mouse_down(offset=(left + 16, y))
-        await pilot.hover(offset=(left + 34, y))
-        await pilot.mouse_up(offset=(left + 34, y))
+        await pilot.hover(offset=(left + 33, y))
+        await pilot.mouse_up(offset=(left + 33, y))
         assert engine.sent[-1] == did.SettingChosen("audio.output.speed", 1.5)
 
 

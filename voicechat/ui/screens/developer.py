@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from voicechat.ui.widgets.timeline import Timeline
 
 Face = Literal["transcript", "list", "details", "problems"]
-FACES: tuple[Face, ...] = ("transcript", "list", "details", "problems")
-DEVELOPER_CLASSES = frozenset({*(f"-face-{face}" for face in FACES), "-details"})
+FACES: dict[str | None, Face] = {"said": "transcript", "listed": "list", "details": "details", "problems": "problems"}
+"""The containers of what takes turns on a compact screen."""
+DEVELOPER_CLASSES = frozenset({*(f"-face-{face}" for face in FACES.values()), "-details"})
 """Classes of the screen that tell the style sheet what stands in a place that is shared."""
 
 
@@ -54,7 +55,7 @@ class Developer:
     def problems(self) -> ProblemsPane:
         from voicechat.ui.widgets.problems_pane import ProblemsPane
 
-        return ProblemsPane()
+        return ProblemsPane(id="problems")
 
     @cached_property
     def inspector(self) -> EventsPane:
@@ -209,30 +210,10 @@ class Developer:
             self._turn_face(widget)
 
     def _turn_face(self, widget: Widget) -> None:
-        face = self._face_of(widget)
+        face = next((FACES[one.id] for one in widget.ancestors_with_self if one.id in FACES), None)
         if face is not None and face != self.face:
             self.face = face
             self.screen.rearrange()
-
-    def _face_of(self, widget: Widget) -> Face | None:
-        from voicechat.ui.widgets.event_list import EventList
-        from voicechat.ui.widgets.events_pane import DetailPane
-        from voicechat.ui.widgets.filter_line import FilterLine
-        from voicechat.ui.widgets.problems_pane import ProblemsPane
-
-        for ancestor in widget.ancestors_with_self:
-            match ancestor:
-                case Transcript():
-                    return "transcript"
-                case EventList() | FilterLine():
-                    return "list"
-                case DetailPane():
-                    return "details"
-                case ProblemsPane():
-                    return "problems"
-                case _:
-                    pass
-        return None
 
     # what the panes say
     def details_shown(self) -> None:

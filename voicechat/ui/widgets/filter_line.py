@@ -44,18 +44,6 @@ class TermColors(Highlighter):
 class FilterField(Input):
     """One line of text; what is pasted becomes one, too."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(1)", show=False),
-        Binding("down", "recall(-1)", show=False),
-    ]
-
-    class Recalled(Message):
-        """An earlier (1) or later (-1) filter is wanted."""
-
-        def __init__(self, by: int) -> None:
-            super().__init__()
-            self.by = by
-
     def on_focus(self) -> None:
         """What is typed next is a term of its own; the others stay.
 
@@ -67,9 +55,6 @@ class FilterField(Input):
                 self.value += " "
         self.cursor_position = len(self.value)
 
-    def action_recall(self, by: int) -> None:
-        self.post_message(self.Recalled(by))
-
     def _on_paste(self, event: events.Paste) -> None:
         self.insert_text_at_cursor(clean(event.text, one_line=True).strip())
         event.stop()
@@ -78,6 +63,11 @@ class FilterField(Input):
 
 class FilterLine(Horizontal):
     """Sign, field, and what is wrong with it or what the keys do."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "recall(1)", show=False),
+        Binding("down", "recall(-1)", show=False),
+    ]
 
     class Asked(Message):
         """A filter that can be read. Nothing is sent for one that cannot: the last good one stays in force."""
@@ -149,12 +139,11 @@ class FilterLine(Horizontal):
             self._remember(self.applied)
             self.post_message(self.Left())
 
-    def on_filter_field_recalled(self, message: FilterField.Recalled) -> None:
+    def action_recall(self, by: int) -> None:
         """Up: earlier filters; down: later ones, and what was being typed last."""
-        message.stop()
         if self._back == 0:
             self._typed = self.field.value
-        self._back = min(max(0, self._back + message.by), len(self._earlier))
+        self._back = min(max(0, self._back + by), len(self._earlier))
         self.field.value = self._earlier[-self._back] if self._back else self._typed
         self.field.cursor_position = len(self.field.value)
 

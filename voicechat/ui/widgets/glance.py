@@ -167,7 +167,9 @@ class Glance(Vertical, Backdrop):
             made_from = (width, *(getattr(self, slice) for slice in MADE_FROM[name]))
             if self._made_from.get(name) != made_from:
                 self._made_from[name] = made_from
-                block.update(getattr(self, f"_{name}")(palette_of(self.app), width))
+                text: Content = getattr(self, f"_{name}")(palette_of(self.app), width)
+                block.display = bool(text)
+                block.update(text)
 
     def _answers(self, palette: Palette, width: int) -> Content:
         what = "your last sound to the first answer sound" if width >= WHOLE else "from your last sound on"
