@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import RenderableType
 from textual import _callback, _wait
 from textual._compositor import Compositor
-from textual._context import visible_screen_stack
+from textual._context import active_app, visible_screen_stack
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
@@ -54,7 +54,7 @@ def _render_what_is_asked_for(
     compositor: Compositor, full: bool = False, screen_stack: list[Screen[Any]] | None = None, simplify: bool = False
 ) -> RenderableType | None:
     """Paint for a picture, not for the terminal that a pilot has not: `lines` paints what a test looks at."""
-    if full:
+    if full or not active_app.get().is_headless:
         return _render_update(compositor, full, screen_stack, simplify)
     compositor._dirty_regions.clear()
     return None
