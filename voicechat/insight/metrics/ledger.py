@@ -11,10 +11,10 @@ import csv
 import io
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from voicechat.insight.metrics.prices import NOTHING, PRICES_OF, Cost, Price, Usage, cost_of, price_of, read_usage
 from voicechat.insight.metrics.turns import KEEP, Direction, TurnClock, TurnNumbers
@@ -74,8 +74,7 @@ Used = Callable[[Source, Usage, str, Cost | None], None]
 """Gets what was used, by which model, and what it costs as far as there is a price."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True):
     """One limit of the service: `remaining` of `limit`, full again in `reset` seconds counted from `at`.
 
     None where the service did not say.
@@ -88,8 +87,7 @@ class RateLimit:
     at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """What was spent. `cost` None: the model that answers has no price, so tokens are all there is to say."""
 
     cost: Cost | None = None
@@ -103,8 +101,7 @@ class Money:
     """The model's price is the user's, not the table's."""
 
 
-@dataclass(frozen=True, slots=True)
-class SideWork:
+class SideWork(Struct, frozen=True):
     """What translating lines beside the talk used; no part of the talk's own sums, nor of its budget."""
 
     requests: int = 0
@@ -114,8 +111,7 @@ class SideWork:
     model: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Percentiles:
+class Percentiles(Struct, frozen=True):
     """Of all answers so far, seconds; None where there is none."""
 
     p50: float | None = None

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+
+class Tokens(Struct, frozen=True):
     """Tokens by modality."""
 
     text: int = 0
@@ -33,8 +34,7 @@ class Tokens:
         return Tokens(self.text + other.text, self.audio + other.audio, self.image + other.image)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """What was billed. `cached` is a part of `input`; `seconds` is for services that bill time."""
 
     input: Tokens = Tokens()
@@ -117,8 +117,7 @@ PRICES_OF = "2026-11-01"
 _MILLION = 1_000_000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True):
     """USD for a million tokens of each kind; `minute` for services that bill time."""
 
     text_in: float = 0.0
@@ -162,8 +161,7 @@ _AUDIO_TOKENS_A_MINUTE = 600.0
 """User audio is one token per 100 ms: how a transcription that reports tokens is priced by the minute."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """US dollars. `is_estimate`: a part of it had to be assumed (shown as ≈)."""
 
     usd: float = 0.0
@@ -206,7 +204,7 @@ def read_prices(table: Mapping[str, object]) -> tuple[dict[str, Price], tuple[st
 
     An entry overrules single figures of the built-in line of its model, or makes a new line.
     """
-    known = {field.name for field in fields(Price)}
+    known = set(Price.__struct_fields__)
     made: dict[str, Price] = {}
     problems: list[str] = []
     for model, figures in table.items():
