@@ -75,3 +75,9 @@ class EngineError(VoiceChatError):
 
 class TapeError(VoiceChatError):
     """A recording is none, is damaged, or was made by a version that knows more."""
+
+
+def port_taken(port: int, error: OSError, command: str) -> SignallingError:
+    """Why a server of ours cannot listen."""
+    why = f"Port {port} cannot be used ({error.strerror or error})."
+    return SignallingError(why, hint=f"voicechat {command} --port 0 takes a free one")

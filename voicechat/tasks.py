@@ -7,9 +7,11 @@ awaited dies in silence, and with it whatever it served.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import signal
 import traceback
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, TypeGuard, TypeVar
 
 T = TypeVar("T")
@@ -39,6 +41,23 @@ def spawn(work: Coroutine[Any, Any, T], on_error: Callable[[Exception], None] | 
 
     task.add_done_callback(ended)
     return task
+
+
+def ended_by_signal() -> asyncio.Event:
+    """Set by Ctrl+C or a polite kill. Windows has no handlers for them; Ctrl+C raises there."""
+    ended = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    return ended
+
+
+async def ticks(ended: asyncio.Event, every: float | None) -> AsyncIterator[None]:
+    """One now and one each time so many seconds (None: no) have passed, until it is over."""
+    while not ended.is_set():
+        yield
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), every)
 
 
 def report(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:

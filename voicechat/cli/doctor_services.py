@@ -143,18 +143,20 @@ def _detector_check(name: str) -> Check:
     return Check("voice", "good", f"{name} listens for your voice")
 
 
-def _versions() -> list[str]:
-    found = []
-    for name in _LIBRARIES:
-        try:
-            found.append(f"{name} {version(name)}")
-        except PackageNotFoundError:
-            continue
+def version_of(package: str) -> str:
+    """Empty where it is not installed."""
     try:
-        words = str(load_sounddevice().get_portaudio_version()[1])
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _versions() -> list[str]:
+    found = [f"{name} {here}" for name in _LIBRARIES if (here := version_of(name))]
+    try:
+        return [str(load_sounddevice().get_portaudio_version()[1]).split(",")[0], *found]
     except AudioDeviceError:
         return ["no PortAudio", *found]
-    return [words.split(",")[0], *found]
 
 
 PATIENCE = 6.0

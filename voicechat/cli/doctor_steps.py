@@ -12,23 +12,20 @@ import importlib.util
 import locale
 import os
 import platform
-import queue
 import select
 import shutil
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from voicechat import __version__
 from voicechat.cli.doctor_looks import Check
-from voicechat.cli.doctor_services import key_checks, network_checks, provider_checks, sound_checks
+from voicechat.cli.doctor_services import key_checks, network_checks, provider_checks, sound_checks, version_of
 from voicechat.config.load import survey
 from voicechat.config.locations import config_file, state_dir, why_not_writable, wished_state_dir
 from voicechat.config.secrets import without_keys
@@ -71,7 +68,7 @@ def python_checks() -> list[Check]:
         first = Check("python", "bad", what, "install Python 3.11 or newer")
     else:
         first = Check("python", "good", what)
-    missing = [name for name in NEEDED if not _version(name)]
+    missing = [name for name in NEEDED if not version_of(name)]
     packages = Check("packages", "good", f"all {len(NEEDED)} are installed")
     if missing:
         packages = Check("packages", "bad", f"missing: {', '.join(missing)}", "pip install --upgrade voicechat")
@@ -81,7 +78,7 @@ def python_checks() -> list[Check]:
 def _extras() -> Iterator[Check]:
     for extra, module, what_for in EXTRAS:
         if importlib.util.find_spec(module) is not None:
-            yield Check(f"[{extra}]", "good", f"{module} {_version(module)} · {what_for}")
+            yield Check(f"[{extra}]", "good", f"{module} {version_of(module)} · {what_for}")
         else:
             yield Check(
                 f"[{extra}]",
@@ -89,13 +86,6 @@ def _extras() -> Iterator[Check]:
                 f"not installed · {what_for}",
                 f'run pip install ".[{extra}]" in the folder of voicechat',
             )
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return ""
 
 
 def terminal_checks(environ: Mapping[str, str]) -> list[Check]:
@@ -229,61 +219,31 @@ READY_WITHIN = 25.0
 
 def engine_checks(environ: Mapping[str, str]) -> list[Check]:
     """Start one, ask it for an answer, end it. No talk begins: no device is opened and nobody is called."""
-    began = time.monotonic()
+    began, heard = time.monotonic(), set[type[FromEngine]]()
     try:
         process = spawn(without_keys(environ))
     except OSError as error:
         cure = "is there enough memory, and may this folder's Python be run?"
         return [Check("engine", "bad", f"it cannot be started: {error.strerror or error}", cure)]
-    inbox: queue.SimpleQueue[FromEngine | None] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(process, inbox), daemon=True).start()
-    try:
-        _send(process, Ping(1))
-        hello = _wait(inbox, EngineHello, began + ANSWER_WITHIN)
-        answer = _wait(inbox, Pong, began + ANSWER_WITHIN) if hello is not None else None  # its end is told once
-        took = time.monotonic() - began
-        if isinstance(hello, EngineHello) and answer is not None:
-            return [Check("engine", "good", f"starts and answers in {took:.1f} s")]
-        with suppress(subprocess.TimeoutExpired):  # its pipe ends a moment before itself
-            process.wait(timeout=1.0)
-        code = process.poll()
-        said = epitaph(code) if code is not None else f"it did not answer within {ANSWER_WITHIN:g} s"
-        return [Check("engine", "bad", said, "run python -m voicechat.engine by hand to see what it says")]
-    finally:
-        _send(process, Bye())
-        with suppress(OSError):
-            if process.stdin:
-                process.stdin.close()
-        try:
-            process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _read(process: subprocess.Popen[bytes], inbox: queue.SimpleQueue[FromEngine | None]) -> None:
-    assert process.stdout is not None
-    with process.stdout as pipe:
-        for message in frames(pipe):
-            inbox.put(message)
-    inbox.put(None)
-
-
-def _wait(inbox: queue.SimpleQueue[FromEngine | None], kind: type[Any], ends: float) -> FromEngine | None:
-    while True:
-        try:
-            message = inbox.get(timeout=max(0.0, ends - time.monotonic()))
-        except queue.Empty:
-            return None
-        if message is None or isinstance(message, kind):
-            return message
-
-
-def _send(process: subprocess.Popen[bytes], message: Ping | Bye) -> None:
-    with suppress(OSError, ValueError):
-        if process.stdin:
-            process.stdin.write(pack(message))
-            process.stdin.flush()
+    assert process.stdin is not None and process.stdout is not None
+    watchdog = threading.Timer(ANSWER_WITHIN, process.kill)
+    watchdog.start()
+    took = ANSWER_WITHIN
+    with suppress(OSError), process:
+        process.stdin.write(pack(Ping(1)))
+        process.stdin.flush()
+        for message in frames(process.stdout):
+            heard.add(type(message))
+            if {EngineHello, Pong} <= heard:
+                took = time.monotonic() - began
+                process.stdin.write(pack(Bye()))
+                break
+    watchdog.cancel()
+    if {EngineHello, Pong} <= heard:
+        return [Check("engine", "good", f"starts and answers in {took:.1f} s")]
+    is_late = time.monotonic() - began >= ANSWER_WITHIN
+    said = f"it did not answer within {ANSWER_WITHIN:g} s" if is_late else epitaph(process.returncode)
+    return [Check("engine", "bad", said, "run python -m voicechat.engine by hand to see what it says")]
 
 
 def local_checks(settings: Settings, environ: Mapping[str, str]) -> list[Check]:

@@ -24,7 +24,7 @@ def help_text(path: Sequence[Command]) -> str:
     lines = [*_wrapped(_usage(path), width, f"Usage: {' '.join(one.name for one in path)} "), ""]
     lines += _paragraphs(command.about, width)
     for title, rows in _sections(command):
-        lines += ["", f"{title}:", *_columns(rows, width)]
+        lines += ["", f"{title}:", *columns(rows, width)]
     if command is ROOT:
         lines += ["", *_wrapped(EPILOG, width, "  ", "  ")]
     return "\n".join(lines)
@@ -72,16 +72,16 @@ def _about(one: Parameter) -> str:
     return "  ".join(filter(None, (one.about, f"[{'; '.join(extra)}]" if extra else "")))
 
 
-def _columns(rows: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
+def columns(rows: Iterable[tuple[str, str]], width: int, most: int = MOST_BEFORE) -> Iterator[str]:
+    """Names and, beside them, what each is, wrapped; a name of more than `most` columns has a line of its own."""
     rows = list(rows)
-    column = min(max(len(first) for first, _ in rows), MOST_BEFORE) + 2
+    column = min(max((len(first) for first, _ in rows), default=0), most) + 2
     for first, second in rows:
         lines = textwrap.wrap(second, max(width - column - 2, 10)) or [""]
         if len(first) > column - 2:
             yield f"  {first}"
         else:
-            lines[0] = f"{first:<{column}}{lines[0]}"
-            yield f"  {lines.pop(0)}"
+            yield f"  {first:<{column}}{lines.pop(0)}".rstrip()
         yield from (f"  {'':<{column}}{line}" for line in lines)
 
 

@@ -7,7 +7,6 @@ import contextlib
 import itertools
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,7 @@ from voicechat.cli.printing import say
 from voicechat.cli.tapes import tape_named
 from voicechat.config.load import load_settings
 from voicechat.config.settings import Settings
-from voicechat.errors import SignallingError, TapeError
+from voicechat.errors import TapeError, port_taken
 from voicechat.journal.entry import Happening
 from voicechat.journal.observers import Observers
 from voicechat.journal.server_side import scripts_of
@@ -28,7 +27,7 @@ from voicechat.journal.source import open_source
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.played_session import PlayHouse
 from voicechat.local_server.session import Observed
-from voicechat.tasks import report
+from voicechat.tasks import ended_by_signal, report, ticks
 
 if TYPE_CHECKING:
     from voicechat.engine.otlp import SessionTrace
@@ -111,20 +110,12 @@ async def _serve(options: ServeOptions, tape: Path | None, settings: Settings) -
     try:
         await server.start(options.port)
     except OSError as error:
-        raise SignallingError(
-            f"Port {options.port} cannot be used ({error.strerror or error}).",
-            hint="voicechat serve --port 0 takes a free one",
-        ) from error
-    ended = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+        raise port_taken(options.port, error, "serve") from error
+    ended = ended_by_signal()
     print(server.base_url, flush=True)
     _narrate(server.base_url, about, options.fault)
     try:
-        while not ended.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), None if traces is None else TICK)
+        async for _ in ticks(ended, None if traces is None else TICK):
             if traces is not None:
                 traces.tick()
     finally:

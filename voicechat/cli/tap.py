@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from voicechat.config.load import load_settings
-from voicechat.errors import SignallingError
+from voicechat.errors import port_taken
 
 SENTENCE = "this is a tap: the client acts, this screen shows"
 ATTACHED = "another's call: only events are sent"
@@ -97,6 +97,4 @@ def free_port(port: int) -> int:
         with socket.create_server(("127.0.0.1", port)) as tried:
             return int(tried.getsockname()[1])
     except OSError as error:
-        raise SignallingError(
-            f"Port {port} cannot be used ({error.strerror or error}).", hint="voicechat tap --port 0 takes a free one"
-        ) from error
+        raise port_taken(port, error, "tap") from error

@@ -24,6 +24,7 @@ from voicechat.config.secrets import TOKEN_ACCESS, key_hint, obtain_key
 from voicechat.config.settings import Settings
 from voicechat.config.wish import plan
 from voicechat.errors import ConfigError, SignallingError
+from voicechat.tasks import ended_by_signal, ticks
 
 TELL_EVERY = 60.0
 """Seconds between lines on stderr; a minute in which nothing happened has none."""
@@ -125,16 +126,11 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
 
 async def _until_ended(server: Any) -> None:
     """Tell what happens until a signal ends it."""
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
-            loop.add_signal_handler(name, ended.set)
+    ended = ended_by_signal()
     if hasattr(signal, "SIGUSR1"):
-        loop.add_signal_handler(signal.SIGUSR1, lambda: note(server.summary()))
-    while not ended.is_set():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), TELL_EVERY)
-        if not ended.is_set() and (news := server.news()):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, lambda: note(server.summary()))
+    async for _ in ticks(ended, TELL_EVERY):
+        if news := server.news():
             note(news)
 
 

@@ -6,9 +6,10 @@ tables that it works with, so that no page can say something else than the progr
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from voicechat.cli.help import columns
 
 WIDTH = 100
 
@@ -27,18 +28,8 @@ def page(name: str) -> str | None:
     return f"{topic.title}\n\n{topic.text().strip(chr(10))}" if topic else None
 
 
-def _rows(rows: Iterable[tuple[str, str]], indent: str = "  ") -> str:
-    rows = list(rows)
-    width = min(max((len(name) for name, _ in rows), default=0), 28)
-    lines: list[str] = []
-    for name, about in rows:
-        head = f"{indent}{name:<{width}}  "
-        if len(name) > width:
-            lines.append(f"{indent}{name}")
-            head = f"{indent}{'':<{width}}  "
-        wrapped = textwrap.wrap(about, max(WIDTH - len(head), 40)) or [""]
-        lines += [(head + wrapped[0]).rstrip(), *(" " * len(head) + line for line in wrapped[1:])]
-    return "\n".join(lines)
+def _rows(rows: Iterable[tuple[str, str]]) -> str:
+    return "\n".join(columns(rows, WIDTH, 28))
 
 
 def _keys() -> str:

@@ -14,7 +14,6 @@ import gc
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 
@@ -24,7 +23,7 @@ from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server
-from voicechat.tasks import report
+from voicechat.tasks import ended_by_signal, report
 
 CONFIG_ERROR = 2
 """Exit status when a setting is no good."""
@@ -34,11 +33,8 @@ _BRAIN_WAIT = 0.6
 
 async def run(options: argparse.Namespace) -> None:
     """Serve until told to end. Raises OSError when the port is taken, ConfigError for a bad setting."""
-    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    ended, loop = ended_by_signal(), asyncio.get_running_loop()
     loop.set_exception_handler(report)
-    for name in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers; Ctrl+C raises there
-            loop.add_signal_handler(name, ended.set)
     if options.until_stdin_closes:
         end_with_stdin(ended, loop)
     server = Server(House(load_senses, options.brain_url, options.brain_model, read_fault(options.fault)))

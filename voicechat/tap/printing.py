@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +22,7 @@ from voicechat.tap.server import TapServer
 from voicechat.tap.session import Session
 from voicechat.tap.sideband import Sideband, sideband_target
 from voicechat.tap.upstream import Upstream
+from voicechat.tasks import ended_by_signal, ticks
 from voicechat.ui.sanitise import clean
 
 ARROWS = {"in": "←", "out": "→", "local": "·"}
@@ -43,10 +43,7 @@ async def _run(settings: Settings, wish: TapSettings, environ: Mapping[str, str]
     printer = Printer(sys.stdout, as_json=as_json)
     registry.on_session, registry.on_request = printer.follow, printer.request
     await server.start()
-    ended = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(name, ended.set)
+    ended = ended_by_signal()
     if isinstance(server, Sideband):
         server.on_end = ended.set
         narrate(f"Attached to {wish.attach} at {registry.upstream.host}.", "  leave it:           Ctrl+C")
@@ -58,11 +55,9 @@ async def _run(settings: Settings, wish: TapSettings, environ: Mapping[str, str]
         )
     printer.on_gone = ended.set
     try:
-        while not ended.is_set():
+        async for _ in ticks(ended, TICK):
             for session in registry.sessions:
                 session.tick(registry.clock())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), TICK)
     finally:
         await server.stop()
 

@@ -20,7 +20,7 @@ from aiohttp import WSMsgType, web
 from multidict import CIMultiDict
 from yarl import URL
 
-from voicechat.errors import SignallingError
+from voicechat.errors import SignallingError, port_taken
 from voicechat.local_server.doors import cors_headers, why_not
 from voicechat.tap.calls import WebRtcCalls
 from voicechat.tap.registry import CONNECT_LIMIT, SessionRegistry
@@ -215,10 +215,7 @@ class TapServer:
         try:
             self._listener = await listen(self._runner, HOST, self.port, auto_decompress=False)
         except OSError as error:
-            raise SignallingError(
-                f"Port {self.port} cannot be used ({error.strerror or error}).",
-                hint="voicechat tap --port 0 takes a free one",
-            ) from error
+            raise port_taken(self.port, error, "tap") from error
         self.port = int(self._listener.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
