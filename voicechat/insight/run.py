@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Protocol
 
+from voicechat.insight import checks
 from voicechat.insight.checks import audio, connection, microphone, refusals, responses, session, tools, transcripts
 from voicechat.insight.records import LOG_ENDED, TIME_PASSED, Board, Ended, Finding, Record, part
 from voicechat.insight.session_model import OUTPUT, SessionModel
@@ -104,9 +105,15 @@ class Check(Protocol):
         ...
 
 
-_MODULES = (audio, connection, microphone, refusals, responses, session, tools, transcripts)
+_MODULES = (audio, connection, microphone, responses, session, tools, transcripts)
 CHECKS: tuple[Check, ...] = tuple(
-    sorted((check for module in _MODULES for check in module.CHECKS), key=lambda check: check.code)
+    sorted(
+        [
+            *refusals.CHECKS,
+            *(one for module in _MODULES for one in vars(module).values() if isinstance(one, checks.Check)),
+        ],
+        key=lambda check: check.code,
+    )
 )
 CODES = tuple(check.code for check in CHECKS)
 

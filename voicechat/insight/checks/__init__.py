@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from voicechat.insight.records import Ended, Finding, Record
 from voicechat.insight.session_model import SessionModel
 
+Look = Callable[[SessionModel, Record], Iterator[Finding | Ended]]
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -15,4 +17,9 @@ class Check:
 
     code: str
     on: tuple[str, ...]
-    look: Callable[[SessionModel, Record], Iterator[Finding | Ended]]
+    look: Look
+
+
+def check(code: str, *on: str) -> Callable[[Look], Check]:
+    """Make a check of a function."""
+    return lambda look: Check(code, on, look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.facts import UNKNOWN, Answer, value_at
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, elapsed, found, number, part, text
 from voicechat.insight.refused_field import failure_as
@@ -60,6 +60,7 @@ def _without_audio(key: str, *marks: Evidence | None) -> Finding:
     )
 
 
+@check(ANSWER_WITHOUT_AUDIO, "response.done", "client.failed", LOG_ENDED)
 def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer come as text alone, although sound was asked for?"""
     if record.type == LOG_ENDED:
@@ -113,6 +114,7 @@ Format = tuple[str, int]
 """Codec and samples a second."""
 
 
+@check(AUDIO_FORMAT_MISMATCH, "format.told", "session.created", "session.updated", LOG_ENDED)
 def audio_format_mismatch(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the client send or play another kind of sound than the session was told?"""
     if "output_audio_buffer.started" in model.witness.seen or model.witness.is_ours:
@@ -224,6 +226,9 @@ MISSING = 1.0
 """Seconds of sound that were received and cannot have been played."""
 
 
+@check(
+    AUDIO_TAIL_MISSING, "output_audio_buffer.cleared", "playback.cut", "playback.ended", "playback.flushed", LOG_ENDED
+)
 def audio_tail_missing(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is the end of answers cut off, although nobody cut in?"""
     answer = model.newest
@@ -282,6 +287,7 @@ AT_ONCE = 0.4
 """Seconds: an answer that ends so soon after the truncation was at its end anyway."""
 
 
+@check(TRUNCATE_WITHOUT_CLEAR, "output_audio_buffer.stopped", "response.output_audio_transcript.done")
 def truncate_without_clear(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was an answer truncated over WebRTC, and its sound left to play on?"""
     truncated, began, newest = model.last["conversation.item.truncate"], model.playback.began, model.newest
@@ -318,21 +324,3 @@ def _is_webrtc(model: SessionModel) -> bool:
     """Words come as events, and sound in neither direction: it travels beside them."""
     seen, sound = model.witness.seen, {"response.output_audio.delta", "input_audio_buffer.append"}
     return model.witness.prints_sent and "response.output_audio_transcript.delta" in seen and seen.isdisjoint(sound)
-
-
-CHECKS = (
-    Check(ANSWER_WITHOUT_AUDIO, ("response.done", "client.failed", LOG_ENDED), answer_without_audio),
-    Check(
-        AUDIO_FORMAT_MISMATCH, ("format.told", "session.created", "session.updated", LOG_ENDED), audio_format_mismatch
-    ),
-    Check(
-        AUDIO_TAIL_MISSING,
-        ("output_audio_buffer.cleared", "playback.cut", "playback.ended", "playback.flushed", LOG_ENDED),
-        audio_tail_missing,
-    ),
-    Check(
-        TRUNCATE_WITHOUT_CLEAR,
-        ("output_audio_buffer.stopped", "response.output_audio_transcript.done"),
-        truncate_without_clear,
-    ),
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.records import LOG_ENDED, Ended, Evidence, Finding, Record, found, number, part, text
 from voicechat.insight.refusals import problem_of
 from voicechat.insight.refused_field import failure_as
@@ -17,6 +17,7 @@ FATAL = {"session-expired", "auth-failed", "token-expired", "quota-or-billing", 
 """Failures after which the service closes the line: they are the cause, the lost line only follows."""
 
 
+@check(CONNECTION_LOST, "line.lost", "line.failed", "line.opened", "session.closed")
 def connection_lost(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did the line break, or could none be opened?"""
     if record.type == "line.opened":
@@ -104,6 +105,18 @@ def _lost_at_the_service(record: Record) -> Finding:
 SOCKET_LEAKED = "socket-leaked"
 
 
+@check(
+    SOCKET_LEAKED,
+    "response.output_audio.delta",
+    "response.output_audio_transcript.delta",
+    "response.output_text.delta",
+    "response.done",
+    "input_audio_buffer.speech_stopped",
+    "input_audio_buffer.committed",
+    "output_audio_buffer.stopped",
+    "conversation.item.input_audio_transcription.completed",
+    LOG_ENDED,
+)
 def socket_leaked(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is an old connection still open while a new one is in use?"""
     created = model.configured.created
@@ -133,23 +146,3 @@ def _leaked(title: str, confidence: float, *marks: Evidence) -> Finding:
         rests_on="ids of the old connection are forgotten; one connection at a time",
         confidence=confidence,
     )
-
-
-CHECKS = (
-    Check(CONNECTION_LOST, ("line.lost", "line.failed", "line.opened", "session.closed"), connection_lost),
-    Check(
-        SOCKET_LEAKED,
-        (
-            "response.output_audio.delta",
-            "response.output_audio_transcript.delta",
-            "response.output_text.delta",
-            "response.done",
-            "input_audio_buffer.speech_stopped",
-            "input_audio_buffer.committed",
-            "output_audio_buffer.stopped",
-            "conversation.item.input_audio_transcription.completed",
-            LOG_ENDED,
-        ),
-        socket_leaked,
-    ),
-)

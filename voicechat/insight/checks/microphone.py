@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from difflib import SequenceMatcher
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.facts import WORD, Answer, Segment
 from voicechat.insight.records import (
     LOG_ENDED,
@@ -36,6 +36,7 @@ NEARLY_ALL = 0.75
 """Of what was heard."""
 
 
+@check(SELF_ECHO, "echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed", LOG_ENDED)
 def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the assistant's own voice set off the speech detection?"""
     if record.type == "echo.changed":
@@ -142,6 +143,7 @@ TIMES = 2
 """A single false alarm happens to everybody."""
 
 
+@check(BARGE_IN_TOO_EAGER, "notice", "conversation.item.input_audio_transcription.completed", LOG_ENDED)
 def barge_in_too_eager(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Are answers cut by noise?"""
     if record.type == "notice":
@@ -253,6 +255,7 @@ EVENTS = 8
 """Without times: so many events after the end of the sound, and still closed."""
 
 
+@check(MIC_NEVER_REOPENED, TIME_PASSED, LOG_ENDED, "mic.opened")
 def mic_never_reopened(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the mic closed for an answer and never opened again?"""
     if record.type == "mic.opened":
@@ -305,6 +308,7 @@ UNDER_WAY = 0.6
 """Seconds: speech that began before the answer is reported so late."""
 
 
+@check(MIC_OPEN_DURING_PLAYBACK, "input_audio_buffer.speech_started")
 def mic_open_during_playback(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the open mic hear the answer, and the server take it for you?"""
     heard = model.sounding
@@ -340,6 +344,14 @@ AHEAD = 1.5
 """Seconds before its first sound in which a client closes the mic for an answer."""
 
 
+@check(
+    MIC_REOPENED_TOO_EARLY,
+    "mic.opened",
+    "playback.ended",
+    "output_audio_buffer.stopped",
+    "output_audio_buffer.cleared",
+    "response.done",
+)
 def mic_reopened_too_early(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the mic opened while the answer was still audible?"""
     if record.type == "playback.ended":
@@ -422,6 +434,7 @@ LEVELS = 3
 """Readings of a meter that are no moment of silence."""
 
 
+@check(MIC_SILENT, "mic.flat", "notice", "mic.live", "device.opened", "voice.began")
 def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the open microphone give nothing but zeros?"""
     if record.type not in ("mic.flat", "notice"):
@@ -447,31 +460,3 @@ def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]
         rests_on="five seconds of bit-exact zeros are no quiet room",
         confidence=0.97,
     )
-
-
-CHECKS = (
-    Check(
-        SELF_ECHO,
-        ("echo.self_heard", "echo.changed", "conversation.item.input_audio_transcription.completed", LOG_ENDED),
-        self_echo,
-    ),
-    Check(
-        BARGE_IN_TOO_EAGER,
-        ("notice", "conversation.item.input_audio_transcription.completed", LOG_ENDED),
-        barge_in_too_eager,
-    ),
-    Check(MIC_NEVER_REOPENED, (TIME_PASSED, LOG_ENDED, "mic.opened"), mic_never_reopened),
-    Check(MIC_OPEN_DURING_PLAYBACK, ("input_audio_buffer.speech_started",), mic_open_during_playback),
-    Check(
-        MIC_REOPENED_TOO_EARLY,
-        (
-            "mic.opened",
-            "playback.ended",
-            "output_audio_buffer.stopped",
-            "output_audio_buffer.cleared",
-            "response.done",
-        ),
-        mic_reopened_too_early,
-    ),
-    Check(MIC_SILENT, ("mic.flat", "notice", "mic.live", "device.opened", "voice.began"), mic_silent),
-)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice, pairwise
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.cutting import cut_answers, cut_by_client, had_a_reason, prints_output, was_meant
 from voicechat.insight.facts import UNKNOWN, Answer
 from voicechat.insight.records import (
@@ -27,6 +27,7 @@ from voicechat.insight.session_model import SessionModel
 ACTIVE_RESPONSE_CONFLICT = "active-response-conflict"
 
 
+@check(ACTIVE_RESPONSE_CONFLICT, "error")
 def active_response_conflict(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was an answer asked for while another one was running?"""
     failure = failure_as(ACTIVE_RESPONSE_CONFLICT, model, record)
@@ -57,6 +58,7 @@ RACE = 1.0
 """Seconds after the end of an answer in which the refusal may be that race, where the cancel is not in the log."""
 
 
+@check(CANCEL_WITHOUT_RESPONSE, "error")
 def cancel_without_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was an answer cancelled that was over already?"""
     failure = failure_as(CANCEL_WITHOUT_RESPONSE, model, record)
@@ -91,6 +93,7 @@ CANCELLED_AT_BIRTH_TIMES = 2
 """An answer that the server drops because somebody goes on talking happens to everybody; twice it is a pattern."""
 
 
+@check(CANCELLED_AT_BIRTH, "response.done", "response.created", LOG_ENDED)
 def cancelled_at_birth(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was an answer cancelled before it had said a word?"""
     judged = [one for one in cut_answers(model, record) if was_at_birth(model, one)]
@@ -162,6 +165,7 @@ def _by_server(seen: list[Evidence | None]) -> Finding:
 CANCELLED_BY_CLIENT = "cancelled-by-client"
 
 
+@check(CANCELLED_BY_CLIENT, "response.done", "response.created", LOG_ENDED)
 def cancelled_by_client(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did the client cut its own answer, although nobody cut in?"""
     for answer in cut_answers(model, record):
@@ -195,6 +199,7 @@ DUPLICATE_CREATE_AT_ONCE = 3.0
 """Seconds: what is asked again later may be a second thought."""
 
 
+@check(DUPLICATE_CREATE, "response.created", LOG_ENDED)
 def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the same turn answered twice?"""
     if record.type == LOG_ENDED:
@@ -294,6 +299,7 @@ EVENTS = 12
 """Without times: so many events later, and still none."""
 
 
+@check(NO_RESPONSE, TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed")
 def no_response(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer that was due never begin?"""
     if record.type == "client.failed":
@@ -508,6 +514,7 @@ REASONS = {
 }
 
 
+@check(RESPONSE_INCOMPLETE, "response.done", "session.closed")
 def response_incomplete(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did an answer stop before its end by itself?"""
     if record.type == "session.closed":
@@ -573,6 +580,7 @@ STEPS = {
 }
 
 
+@check(SLOW_FIRST_SOUND, "assistant.audible", "response.done", LOG_ENDED)
 def slow_first_sound(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does it take too long from your last word to the first sound of the answer, and where?"""
     newest = model.newest
@@ -628,15 +636,3 @@ def _longest(model: SessionModel, answer: Answer) -> str:
         "heard": elapsed(answer.first_output, answer.first_sound),
     }
     return max(steps, key=lambda name: steps[name] or 0.0)
-
-
-CHECKS = (
-    Check(ACTIVE_RESPONSE_CONFLICT, ("error",), active_response_conflict),
-    Check(CANCEL_WITHOUT_RESPONSE, ("error",), cancel_without_response),
-    Check(CANCELLED_AT_BIRTH, ("response.done", "response.created", LOG_ENDED), cancelled_at_birth),
-    Check(CANCELLED_BY_CLIENT, ("response.done", "response.created", LOG_ENDED), cancelled_by_client),
-    Check(DUPLICATE_CREATE, ("response.created", LOG_ENDED), duplicate_create),
-    Check(NO_RESPONSE, (TIME_PASSED, LOG_ENDED, "response.created", "response.done", "client.failed"), no_response),
-    Check(RESPONSE_INCOMPLETE, ("response.done", "session.closed"), response_incomplete),
-    Check(SLOW_FIRST_SOUND, ("assistant.audible", "response.done", LOG_ENDED), slow_first_sound),
-)

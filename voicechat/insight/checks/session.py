@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.facts import UNKNOWN, Answer, Said, value_at
 from voicechat.insight.records import (
     LOG_ENDED,
@@ -30,6 +30,7 @@ WAITED = 1.5
 """Seconds without `committed` after speech_stopped: then it is a service that waits for the client (R19's quirk)."""
 
 
+@check(COMMIT_WITH_SERVER_VAD, "input_audio_buffer.commit", "error", "session.updated", "session.created")
 def commit_with_server_vad(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the client commit audio although the server detects turns?"""
     config = model.configured
@@ -87,6 +88,7 @@ TELLING = (("instructions",), ("audio", "output", "voice"), ("output_modalities"
 """What the first answer would have said or sounded like otherwise."""
 
 
+@check(CONFIG_TOO_LATE, "session.updated", LOG_ENDED)
 def config_too_late(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the first answer made before the configuration was in force?"""
     config = model.configured
@@ -153,6 +155,7 @@ DIALECT_MISMATCH = "dialect-mismatch"
 NAMES = {"ga": "GA (nested under session.audio, with session.type)", "beta": "beta (flat fields, no session.type)"}
 
 
+@check(DIALECT_MISMATCH, "error", "session.updated")
 def dialect_mismatch(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Do client and service speak different spellings of the protocol?"""
     if record.type == "session.updated":
@@ -186,6 +189,7 @@ def dialect_mismatch(model: SessionModel, record: Record) -> Iterator[Finding | 
 UNKNOWN_SESSION_FIELD = "unknown-session-field"
 
 
+@check(UNKNOWN_SESSION_FIELD, "error", "session.updated")
 def unknown_session_field(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was a session.update refused for a field that the service does not have?"""
     if record.type == "session.updated":
@@ -210,6 +214,7 @@ def unknown_session_field(model: SessionModel, record: Record) -> Iterator[Findi
 WRONG_FIELD_TYPE = "wrong-field-type"
 
 
+@check(WRONG_FIELD_TYPE, "error", "session.updated")
 def wrong_field_type(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was a session.update refused for a value of the wrong type or out of range?"""
     if record.type == "session.updated":
@@ -237,6 +242,7 @@ WARN_AT = 55 * 60.0
 """Seconds: five minutes before the usual limit (R28)."""
 
 
+@check(SESSION_LIMIT, "error", "line.failed", "line.opened", "line.connecting", TIME_PASSED)
 def session_limit(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is the end of the session near, or has the server no place for another one?"""
     if record.type in ("line.opened", "line.connecting"):
@@ -285,6 +291,7 @@ EVENTS = 6
 _SIDE = re.compile(r"translat|summar|title|subtitle|moderat|classif|翻译|摘要|总结|标题", re.I)
 
 
+@check(SIDE_REQUEST_INTERFERES, "response.cancel", "response.create", "error")
 def side_request_interferes(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does a side request (translation, title, summary) stop or start answers of the conversation?"""
     if record.type == "error":
@@ -342,18 +349,3 @@ def _side_request_interferes_finding(*marks: Evidence | None) -> Finding:
         rests_on="a side request never creates or cancels a response; side work only adds notes",
         confidence=0.88,
     )
-
-
-CHECKS = (
-    Check(
-        COMMIT_WITH_SERVER_VAD,
-        ("input_audio_buffer.commit", "error", "session.updated", "session.created"),
-        commit_with_server_vad,
-    ),
-    Check(CONFIG_TOO_LATE, ("session.updated", LOG_ENDED), config_too_late),
-    Check(DIALECT_MISMATCH, ("error", "session.updated"), dialect_mismatch),
-    Check(UNKNOWN_SESSION_FIELD, ("error", "session.updated"), unknown_session_field),
-    Check(WRONG_FIELD_TYPE, ("error", "session.updated"), wrong_field_type),
-    Check(SESSION_LIMIT, ("error", "line.failed", "line.opened", "line.connecting", TIME_PASSED), session_limit),
-    Check(SIDE_REQUEST_INTERFERES, ("response.cancel", "response.create", "error"), side_request_interferes),
-)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.records import (
     LOG_ENDED,
     TIME_PASSED,
@@ -25,6 +25,7 @@ DELEGATION_UNANSWERED_LIMIT = 15.0
 """Seconds: a tool may take a while, and a caller hears nothing of it."""
 
 
+@check(DELEGATION_UNANSWERED, TIME_PASSED, LOG_ENDED, "session.commentary.append", "session.thinking.append")
 def delegation_unanswered(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was a task that GPT-Live handed to the client never answered?"""
     if record.type.startswith("session."):
@@ -55,6 +56,7 @@ def delegation_unanswered(model: SessionModel, record: Record) -> Iterator[Findi
 EMPTY_RESPONSE_AFTER_TOOL = "empty-response-after-tool"
 
 
+@check(EMPTY_RESPONSE_AFTER_TOOL, "response.done")
 def empty_response_after_tool(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was the answer to a tool's result empty?"""
     response = part(record.event, "response")
@@ -84,6 +86,13 @@ def empty_response_after_tool(model: SessionModel, record: Record) -> Iterator[F
 MCP_NO_TOOLS = "mcp-no-tools"
 
 
+@check(
+    MCP_NO_TOOLS,
+    "mcp_list_tools.failed",
+    "conversation.item.done",
+    "conversation.item.added",
+    "conversation.item.created",
+)
 def mcp_no_tools(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Did a tool server give the session no tools?"""
     if record.type == "mcp_list_tools.failed":
@@ -126,6 +135,7 @@ ENDED_AT_ONCE = 3.0
 """Seconds: who ends the talk so soon after a call, wanted it to end there."""
 
 
+@check(TOOL_OUTPUT_UNANSWERED, TIME_PASSED, LOG_ENDED, "response.created", "input_audio_buffer.committed")
 def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Was a tool called, and its result never sent; or sent, and no answer asked for?"""
     if record.type == "response.created":
@@ -185,23 +195,3 @@ def _call_without_result(model: SessionModel, record: Record) -> Iterator[Findin
         confidence=0.85 if record.seq - call.seq >= EVENTS else 0.6,
         key="call",
     )
-
-
-CHECKS = (
-    Check(
-        DELEGATION_UNANSWERED,
-        (TIME_PASSED, LOG_ENDED, "session.commentary.append", "session.thinking.append"),
-        delegation_unanswered,
-    ),
-    Check(EMPTY_RESPONSE_AFTER_TOOL, ("response.done",), empty_response_after_tool),
-    Check(
-        MCP_NO_TOOLS,
-        ("mcp_list_tools.failed", "conversation.item.done", "conversation.item.added", "conversation.item.created"),
-        mcp_no_tools,
-    ),
-    Check(
-        TOOL_OUTPUT_UNANSWERED,
-        (TIME_PASSED, LOG_ENDED, "response.created", "input_audio_buffer.committed"),
-        tool_output_unanswered,
-    ),
-)

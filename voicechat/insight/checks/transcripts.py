@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from itertools import islice, pairwise
 
-from voicechat.insight.checks import Check
+from voicechat.insight.checks import check
 from voicechat.insight.checks.microphone import HUM, repeats_the_answer, segment_after
 from voicechat.insight.facts import UNKNOWN, WORD, Configured, Segment, value_at
 from voicechat.insight.records import (
@@ -43,6 +43,7 @@ LONGEST_GAP = 1.2
 """Seconds between the pieces of one sentence (R17 joins up to this)."""
 
 
+@check(SEGMENTS_TOO_SHORT, "input_audio_buffer.committed", LOG_ENDED)
 def segments_too_short(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Is one sentence cut into pieces, because pauses inside it end the turn?"""
     if record.type == LOG_ENDED:
@@ -130,6 +131,7 @@ TIMES = 2
 """Unanswered ones that make a finding; an answered one is a finding by itself."""
 
 
+@check(EMPTY_TRANSCRIPT, "conversation.item.input_audio_transcription.completed", "response.created", "client.skipped")
 def empty_transcript(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Does the server take sounds without words for turns?"""
     if record.type == "client.skipped":
@@ -207,6 +209,13 @@ OF_LANGUAGE = {"ru": "cyrillic", "uk": "cyrillic", "ar": "arabic", "zh": "han", 
 OF_LATIN = {"en", "de", "fr", "es", "it", "pt", "nl", "sv", "no", "da", "pl", "cs", "tr", "fi", "ro", "hu", "id", "vi"}
 
 
+@check(
+    TRANSCRIPT_HALLUCINATED,
+    "conversation.item.input_audio_transcription.completed",
+    "session.update",
+    "session.updated",
+    LOG_ENDED,
+)
 def transcript_hallucinated(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """The prompt may stand behind the transcript in a log, so both are waited for."""
     sorry = model.complaints.get("invented") if record.type == LOG_ENDED else None
@@ -303,6 +312,11 @@ def _transcript_hallucinated_finding(segment: Segment, why: str, key: str, confi
 TRANSCRIPTION_FAILED = "transcription-failed"
 
 
+@check(
+    TRANSCRIPTION_FAILED,
+    "conversation.item.input_audio_transcription.failed",
+    "conversation.item.input_audio_transcription.completed",
+)
 def transcription_failed(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Could the service not write down what you said?"""
     if record.type.endswith("completed"):
@@ -333,6 +347,7 @@ LATE = 5.0
 """Seconds after the commit (R13)."""
 
 
+@check(TRANSCRIPTION_LATE, DONE, TIME_PASSED, LOG_ENDED)
 def transcription_late(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Do transcripts come too late to be waited for?"""
     if record.type in (TIME_PASSED, LOG_ENDED):
@@ -380,6 +395,13 @@ TURNS = 2
 ITEMS = {"conversation.item.created", "conversation.item.added", "conversation.item.done"}
 
 
+@check(
+    TRANSCRIPTION_OFF,
+    "input_audio_buffer.committed",
+    "session.updated",
+    "conversation.item.input_audio_transcription.completed",
+    LOG_ENDED,
+)
 def transcription_off(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     """Are there no words of yours because nobody writes them down?"""
     config = model.configured
@@ -432,37 +454,3 @@ def _is_all_text(config: Configured) -> bool:
 def _asks(session: object) -> bool:
     wished = value_at(session, "audio", "input", "transcription") if isinstance(session, dict) else UNKNOWN
     return isinstance(wished, dict)
-
-
-CHECKS = (
-    Check(SEGMENTS_TOO_SHORT, ("input_audio_buffer.committed", LOG_ENDED), segments_too_short),
-    Check(
-        EMPTY_TRANSCRIPT,
-        ("conversation.item.input_audio_transcription.completed", "response.created", "client.skipped"),
-        empty_transcript,
-    ),
-    Check(
-        TRANSCRIPT_HALLUCINATED,
-        ("conversation.item.input_audio_transcription.completed", "session.update", "session.updated", LOG_ENDED),
-        transcript_hallucinated,
-    ),
-    Check(
-        TRANSCRIPTION_FAILED,
-        (
-            "conversation.item.input_audio_transcription.failed",
-            "conversation.item.input_audio_transcription.completed",
-        ),
-        transcription_failed,
-    ),
-    Check(TRANSCRIPTION_LATE, (DONE, TIME_PASSED, LOG_ENDED), transcription_late),
-    Check(
-        TRANSCRIPTION_OFF,
-        (
-            "input_audio_buffer.committed",
-            "session.updated",
-            "conversation.item.input_audio_transcription.completed",
-            LOG_ENDED,
-        ),
-        transcription_off,
-    ),
-)
