@@ -525,10 +525,7 @@ CLIENT: dict[str, tuple[str, str]] = {
         "Make a turn of what was heard; only where turn detection is the client's.",
         "input_audio_buffer.committed; no answer comes without response.create.",
     ),
-    "input_audio_buffer.clear": (
-        "Forget what was heard and not committed.",
-        "input_audio_buffer.cleared.",
-    ),
+    "input_audio_buffer.clear": ("Forget what was heard and not committed.", "input_audio_buffer.cleared."),
     "output_audio_buffer.clear": (
         "Stop the server's playout at once (WebRTC and SIP only).",
         "output_audio_buffer.cleared; cancel the response first, or it goes on being made.",

@@ -17,15 +17,9 @@ from voicechat.insight.explain.events import BETA_ONLY, CLIENT, FIELDS, LOCAL, S
 
 PROBLEMS: dict[str, tuple[str, str]] = {
     "mic-silent": ("The open microphone gives only zeros.", "Device, permission, hardware mute."),
-    "self-echo": (
-        "The assistant's own voice is taken for yours.",
-        "Headphones, echo cancellation, less volume.",
-    ),
+    "self-echo": ("The assistant's own voice is taken for yours.", "Headphones, echo cancellation, less volume."),
     "segments-too-short": ("One sentence becomes several turns.", "Raise silence_duration_ms."),
-    "unknown-session-field": (
-        "An update was refused for a field nobody knows.",
-        "`voicechat session check FILE`.",
-    ),
+    "unknown-session-field": ("An update was refused for a field nobody knows.", "`voicechat session check FILE`."),
     "wrong-field-type": ("An update was refused for a value.", "`voicechat session check FILE`."),
     "dialect-mismatch": ("Client and service use different spellings, beta and GA.", 'dialect = "auto".'),
     "beta-retired": ("The beta interface was asked for where it is switched off.", "Leave the header OpenAI-Beta out."),
@@ -35,10 +29,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "cancelled-at-birth": ("An answer was cancelled before its first word.", "Who sent response.cancel?"),
     "cancelled-by-client": ("The client cut its own answer.", "Who sent response.cancel?"),
     "barge-in-too-eager": ("Noise cuts answers.", "interrupt_response, threshold, headset."),
-    "active-response-conflict": (
-        "Two answers at a time were asked for.",
-        "One place asks; wait for response.done.",
-    ),
+    "active-response-conflict": ("Two answers at a time were asked for.", "One place asks; wait for response.done."),
     "cancel-without-response": ("Nothing was there to cancel.", "Cancel only between created and done."),
     "duplicate-create": ("One turn got two answers.", "One item, one response."),
     "empty-commit": ("Less than 100 ms of sound were committed.", "Clear instead of commit."),
@@ -63,10 +54,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     "tool-output-unanswered": ("A tool's result got no answer.", "One response.create after all outputs."),
     "connection-lost": ("The line broke, or none could be opened.", "The network; r reconnects."),
     "socket-leaked": ("An old connection is still open beside the new one.", "Close it before you open another."),
-    "truncate-without-clear": (
-        "A truncated answer was heard to its end.",
-        "output_audio_buffer.clear over WebRTC.",
-    ),
+    "truncate-without-clear": ("A truncated answer was heard to its end.", "output_audio_buffer.clear over WebRTC."),
     "audio-tail-missing": ("The ends of answers are cut off.", "Who stops playback at response.done?"),
     "audio-format-mismatch": ("Another kind of sound is sent than was agreed on.", "Codec and rate, 24 kHz mono."),
     "empty-response-after-tool": ("The answer to a tool's result is empty.", "call_id, output as a string."),

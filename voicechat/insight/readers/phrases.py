@@ -172,14 +172,11 @@ MIC_OPENED = pattern(
     r"\bmic(?:rophone)? (?:is )?(?:now )?(?:on|live|active|hot)\b",
 )
 MIC_CLOSED = pattern(
-    CLOSED + GAP + MICROPHONE,
-    MICROPHONE + GAP + CLOSED,
-    "🔇",
-    r"\bmic(?:rophone)? (?:is )?(?:now )?off\b",
+    CLOSED + GAP + MICROPHONE, MICROPHONE + GAP + CLOSED, "🔇", r"\bmic(?:rophone)? (?:is )?(?:now )?off\b"
 )
 MIC_SET = Phrase(
     r"\b(?:set)?(?:mic\w{0,20}|(?:audio|local|input)?track)[\w.\[\]]{0,24}?enabled?\W{1,4}(true|false)\b|"
-    r"\b(?:is|set)?(?:mic\w{0,12})?mut(?:ed?)\W{1,4}(true|false)\b",
+    r"\b(?:is|set)?(?:mic\w{0,12})?mut(?:ed?)\W{1,4}(true|false)\b"
 )
 """`micEnabled: false`, `track.enabled = true`, `setMicrophoneMute(true)`: group 1 enabled, group 2 muted."""
 
@@ -313,7 +310,7 @@ UNSENT = pattern(
     r"(?:cannot|can't|could not|failed to|unable to|tried to) (?:send|append|write).{0,60}"
     r"(?:not (?:open|connected|ready)|closed|disconnected|before)|not open: readystate|"
     r"once a close message has been sent|write to closing transport|"
-    r"send(?:ing)? (?:after|on a|to a|before).{0,16}clos",
+    r"send(?:ing)? (?:after|on a|to a|before).{0,16}clos"
 )
 """Something was sent, and there was no connection for it."""
 UNKNOWN_EVENT = pattern(
@@ -323,7 +320,7 @@ UNKNOWN_EVENT = pattern(
     r"fail\w{0,3} to (?:parse|deserialize|decode) .{0,30}\bevent\b|(?:unknown|unrecognized|unsupported) .{0,16}event"
     r".{0,60}(?:exception|error)|"
     r"(?:error|exception|raise|panic).{0,60}(?:unknown|unrecognized|unsupported) .{0,16}event|"
-    r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\.",
+    r"keyerror: ['\"](?:response|session|conversation|input_audio_buffer|output_audio_buffer)\."
 )
 """A library that fails on an event it does not know."""
 NO_AUDIO = pattern(
@@ -355,7 +352,7 @@ ERROR_LINE = Phrase(
 )
 NO_ERROR = Phrase(
     r"\bno errors?\b|\b0 errors?\b|\berrors?[:=] ?(?:0\b|none\b|null\b|false\b|\[\]|\"\")|^\s+at |^\s*File \"|"
-    r"error handl|handle_error|on_?error\b|raise \w|except\b",
+    r"error handl|handle_error|on_?error\b|raise \w|except\b"
 )
 FAILS = pattern(
     r"error|fail|refus|reject|denied|cannot|can't|could not|unable|invalid|exception|❌|✗|✘|\[E\]|错误|失败|拒绝"
@@ -412,7 +409,7 @@ RATE = Phrase(
 )  # fmt: skip
 CODEC = Phrase(
     r"\b(x-mulaw|mulaw|mu-law|[\u03bc\u00b5]-law|"
-    r"g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b",
+    r"g711_ulaw|pcmu|alaw|a-law|g711_alaw|pcma|pcm16|pcm_?s16\w*)\b"
 )
 RECORDS = pattern(
     r"record|captur|microphone|\bmic\b|\binput\b|getusermedia|mediaformat|media format|audiorecord|"

@@ -33,11 +33,7 @@ from voicechat.insight.readers.narration import (
 from voicechat.insight.readers.talk import turn_of_item
 from voicechat.insight.readers.timing import time_of
 
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _SAMPLE = 1 << 20
 """Bytes at the start of a file that its encoding is told from."""
 _FOREIGN = re.compile(r"[^\x00-\x7f]{2,}")
