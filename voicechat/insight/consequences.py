@@ -13,31 +13,19 @@ from dataclasses import dataclass
 
 from voicechat.insight.records import Evidence, Finding, elapsed
 
-_REFUSED_CONFIG = (
-    "transcription-off",
-    "commit-with-server-vad",
-    "segments-too-short",
-    "empty-transcript",
-    "barge-in-too-eager",
-    "config-too-late",
-    "empty-commit",
-    "active-response-conflict:both",
-    "duplicate-create",
-    "audio-format-mismatch",
-    "no-response",
-    "transcription-late",
+_REFUSED_CONFIG = tuple(
+    """
+    transcription-off commit-with-server-vad segments-too-short empty-transcript barge-in-too-eager config-too-late
+    empty-commit active-response-conflict:both duplicate-create audio-format-mismatch no-response transcription-late
+    """.split()
 )
 _NO_SERVICE = ("no-response", "connection-lost", "mic-never-reopened", "response-failed", "tool-output-unanswered")
 _CUT = ("cancelled-at-birth", "cancelled-by-client", "cancel-without-response", "active-response-conflict")
-_HEARS_ITSELF = (
-    "barge-in-too-eager",
-    "empty-transcript",
-    "segments-too-short",
-    "cancelled-at-birth",
-    "duplicate-create",
-    "active-response-conflict",
-    "no-response",
-    "slow-first-sound",
+_HEARS_ITSELF = tuple(
+    """
+    barge-in-too-eager empty-transcript segments-too-short cancelled-at-birth duplicate-create
+    active-response-conflict no-response slow-first-sound
+    """.split()
 )
 FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "beta-retired": _NO_SERVICE,
@@ -86,17 +74,12 @@ FOLLOWS_FROM: dict[str, tuple[str, ...]] = {
     "mic-never-reopened": ("mic-silent", "no-response"),
 }
 """Cause -> codes (or ids of one kind of finding) that it explains where both are found."""
-ENDS_IT = {
-    "beta-retired",
-    "model-retired",
-    "auth-failed",
-    "token-expired",
-    "quota-or-billing",
-    "session-expired",
-    "session-limit",
-    "handshake-refused",
-    "connection-lost",
-}
+ENDS_IT = set(
+    """
+    beta-retired model-retired auth-failed token-expired quota-or-billing session-expired session-limit
+    handshake-refused connection-lost
+    """.split()
+)
 """Causes after which there is no session; programs often print what broke before they print why."""
 EITHER_ORDER = ENDS_IT | {
     "self-echo",

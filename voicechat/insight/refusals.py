@@ -22,14 +22,11 @@ FAILURES = ("error", "response.done failed", "line.failed", "client.failed", "se
 """Event types that can tell of a failure."""
 
 QUOTA = {"insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached", "account_deactivated"}
-AUTH = {
-    "invalid_api_key",
-    "authentication_error",
-    "invalid_authentication",
-    "unauthorized",
-    "permission_denied",
-    "access_not_enabled",
-}
+AUTH = set(
+    """
+    invalid_api_key authentication_error invalid_authentication unauthorized permission_denied access_not_enabled
+    """.split()
+)
 EXPIRED_TOKEN = {"token_expired", "ephemeral_token_expired", "client_secret_expired"}
 RATE = {"rate_limit_exceeded", "inference_rate_limit_exceeded", "too_many_requests"}
 RETIRED_MODELS = re.compile(r"gpt-4o(-mini)?-realtime-preview|gpt-realtime(-mini)?(-20\d\d-\d\d-\d\d)?\b(?!-)")

@@ -37,17 +37,11 @@ AT_ONCE = 0.5
 KEEP_SPEECH = 2_000
 KEEP_SAID = 256
 """Client events that a late error may still name."""
-USER_ACTS = (
-    "talk.pressed",
-    "stop.pressed",
-    "barge_in.happened",
-    "text.entered",
-    "again.pressed",
-    "end.asked",
-    "new.asked",
-    "mute.chosen",
-    "pause.toggled",
-    "turn_mode.chosen",
+USER_ACTS = tuple(
+    """
+    talk.pressed stop.pressed barge_in.happened text.entered again.pressed end.asked new.asked mute.chosen
+    pause.toggled turn_mode.chosen
+    """.split()
 )
 """Local events in which the user (or a voice that cut in) decided something."""
 OUTPUT = (
@@ -57,18 +51,11 @@ OUTPUT = (
     "response.function_call_arguments.delta",
 )
 _SPOKEN = "response.output_audio_transcript.done"
-_NOTED = (
-    "budget.spent",
-    "line.hanging_up",
-    "go_on.chosen",
-    "playback.began",
-    "client.asked_aside",
-    "client.waits",
-    "client.fell_back",
-    "client.idle",
-    "conversation.item.truncate",
-    "output_audio_buffer.clear",
-    "mcp_list_tools.failed",
+_NOTED = tuple(
+    """
+    budget.spent line.hanging_up go_on.chosen playback.began client.asked_aside client.waits client.fell_back
+    client.idle conversation.item.truncate output_audio_buffer.clear mcp_list_tools.failed
+    """.split()
 )
 """Of these only the last one is remembered."""
 BYTES_A_SECOND = 48_000

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 from voicechat.insight.records import Evidence, Finding, found
@@ -95,11 +94,6 @@ class TurnTaking:
     def of(self, *kinds: What) -> list[Moment]:
         """Moments of some kinds, in order."""
         return [one for one in self.moments if one.what in kinds]
-
-    def typical(self, what: What) -> float | None:
-        """The median of the seconds of one kind; None where there is none."""
-        seconds = [one.seconds for one in self.of(what)]
-        return median(seconds) if seconds else None
 
 
 def turn_taking(user: bytes, assistant: bytes) -> TurnTaking:

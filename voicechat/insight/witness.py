@@ -10,34 +10,19 @@ from voicechat.insight.records import Record
 
 RARELY_HANDLED = frozenset({"rate_limits.updated", "conversation.created", "response.content_part.added"})
 """Nobody writes a handler for these: where they are printed, everything is."""
-SELDOM_HANDLED = RARELY_HANDLED | {
-    "conversation.item.added",
-    "conversation.item.created",
-    "conversation.item.done",
-    "response.content_part.done",
-    "response.output_item.added",
-    "response.output_item.done",
-    "response.output_audio.done",
-    "response.output_audio_transcript.done",
-}
+SELDOM_HANDLED = RARELY_HANDLED.union(
+    """
+    conversation.item.added conversation.item.created conversation.item.done response.content_part.done
+    response.output_item.added response.output_item.done response.output_audio.done
+    response.output_audio_transcript.done
+    """.split()
+)
 OF_LIVE = frozenset(
-    {
-        "session.start",
-        "session.started",
-        "session.closed",
-        "session.close",
-        "session.input_audio.append",
-        "session.output_audio.delta",
-        "session.input_transcript.delta",
-        "session.output_transcript.delta",
-        "session.delegation.created",
-        "session.usage.updated",
-        "session.commentary.append",
-        "session.thinking.append",
-        "session.instructions.append",
-        "response.event",
-        "response.item.create",
-    }
+    """
+    session.start session.started session.closed session.close session.input_audio.append session.output_audio.delta
+    session.input_transcript.delta session.output_transcript.delta session.delegation.created session.usage.updated
+    session.commentary.append session.thinking.append session.instructions.append response.event response.item.create
+    """.split()
 )
 """Events of GPT-Live (`/v1/live/sessions`), none of which the Realtime API has."""
 MANY = 3
@@ -107,16 +92,9 @@ class Witness:
 
 
 CLIENTS = frozenset(
-    {
-        "session.update",
-        "response.create",
-        "response.cancel",
-        "conversation.item.create",
-        "conversation.item.truncate",
-        "conversation.item.delete",
-        "input_audio_buffer.append",
-        "input_audio_buffer.commit",
-        "input_audio_buffer.clear",
-        "output_audio_buffer.clear",
-    }
+    """
+    session.update response.create response.cancel conversation.item.create conversation.item.truncate
+    conversation.item.delete input_audio_buffer.append input_audio_buffer.commit input_audio_buffer.clear
+    output_audio_buffer.clear
+    """.split()
 )

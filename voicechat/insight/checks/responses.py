@@ -204,7 +204,6 @@ def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | 
     """Was the same turn answered twice?"""
     if record.type == LOG_ENDED:
         yield from _heard_twice(model)
-        yield from _asked_at_each_end(model)
         return
     newest = list(islice((one for one in reversed(model.answers.values()) if not one.is_aside), 2))
     if len(newest) < 2 or newest[0].id != text(part(record.event, "response"), "id"):
@@ -225,35 +224,30 @@ def duplicate_create(model: SessionModel, record: Record) -> Iterator[Finding | 
 
 
 def _heard_twice(model: SessionModel) -> Iterator[Finding]:
-    """The writer of the log hears answers twice, and two came for one turn."""
-    sorry = model.complaints.get("twice")
-    inputs = [mark.seq for one in model.segments.values() for mark in (one.started, one.committed) if mark is not None]
-    spoken = [one for one in model.answers.values() if not one.is_aside and one.status in ("completed", "")]
-    for first, second in pairwise(spoken):
-        is_one_turn = not any(first.created.seq < seq < second.created.seq for seq in inputs)
-        if sorry is not None and is_one_turn and not first.calls:
-            yield _twice("One turn got two answers.", 0.8, first.created, second.asked, second.created, sorry)
-            return
-
-
-def _asked_at_each_end(model: SessionModel) -> Iterator[Finding]:
-    """The end of an answer makes the client ask for the next one, again and again, and nobody had said anything."""
-    answers = [one for one in model.answers.values() if not one.is_aside]
+    """Two answers for one turn, where their writer hears them twice, or the client asks at the end of each answer."""
     inputs = [mark.seq for one in model.segments.values() for mark in (one.started, one.committed) if mark is not None]
     inputs += [said.at.seq for said in model.said.values() if said.type == "conversation.item.create"]
-    pairs = []
-    for first, second in pairwise(answers):
-        if first.done is None or second.asked is None or second.asked.seq < first.done.seq:
-            continue
-        if first.calls or first.status not in ("completed", ""):
-            continue
-        apart = elapsed(first.done, second.asked)
-        is_soon = second.asked.seq - first.done.seq <= 1 if apart is None else apart <= BY_MACHINE
-        if is_soon and not any(first.created.seq < seq < second.asked.seq for seq in inputs):
-            pairs.append((first, second))
-    if len(pairs) >= TIMES:
-        marks = [mark for first, second in pairs for mark in (first.done, second.asked)]
+    spoken = [one for one in model.answers.values() if not one.is_aside and one.status in ("completed", "")]
+    pairs = [
+        (first, second)
+        for first, second in pairwise(spoken)
+        if not first.calls and not any(first.created.seq < seq < second.created.seq for seq in inputs)
+    ]
+    asked = [(first, second) for first, second in pairs if _is_by_machine(first, second)]
+    if (sorry := model.complaints.get("twice")) is not None and pairs:
+        first, second = pairs[0]
+        yield _twice("One turn got two answers.", 0.8, first.created, second.asked, second.created, sorry)
+    elif len(asked) >= TIMES:
+        marks = [mark for first, second in asked for mark in (first.done, second.asked)]
         yield _twice("Answers are asked for at the end of answers, although nobody spoke.", 0.8, *marks)
+
+
+def _is_by_machine(first: Answer, second: Answer) -> bool:
+    """The second one was asked for sooner after the end of the first than anybody decides."""
+    if first.done is None or second.asked is None or second.asked.seq < first.done.seq:
+        return False
+    apart = elapsed(first.done, second.asked)
+    return second.asked.seq - first.done.seq <= 1 if apart is None else apart <= BY_MACHINE
 
 
 def _twice(title: str, confidence: float, *marks: Evidence | None) -> Finding:

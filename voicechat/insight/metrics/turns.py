@@ -18,15 +18,10 @@ from voicechat.insight.metrics.prices import Usage, read_usage
 KEEP = 500
 """Turns whose figures are kept."""
 _FIRST_DELTAS = frozenset(
-    {
-        "response.output_audio.delta",
-        "response.output_audio_transcript.delta",
-        "response.output_text.delta",
-        "response.audio.delta",
-        "response.audio_transcript.delta",
-        "response.text.delta",
-        "response.function_call_arguments.delta",
-    }
+    """
+    response.output_audio.delta response.output_audio_transcript.delta response.output_text.delta response.audio.delta
+    response.audio_transcript.delta response.text.delta response.function_call_arguments.delta
+    """.split()
 )
 Direction = Literal["in", "out", "local"]
 

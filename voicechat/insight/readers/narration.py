@@ -29,15 +29,11 @@ SERVER = frozenset(SERVER_EVENTS) | _BETA_SERVER
 """Also events of services that are not in the table are events; see `is_name`."""
 SURE = (CLIENT | SERVER) - {"error"}
 """Names that nothing but an event has."""
-FAMILIES = (
-    "session.",
-    "conversation.",
-    "input_audio_buffer.",
-    "output_audio_buffer.",
-    "response.",
-    "rate_limits.",
-    "transcription_session.",
-    "mcp_list_tools.",
+FAMILIES = tuple(
+    """
+    session. conversation. input_audio_buffer. output_audio_buffer. response. rate_limits. transcription_session.
+    mcp_list_tools.
+    """.split()
 )
 _NAME = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]{1,80})+")
 IN_TEXT = re.compile(

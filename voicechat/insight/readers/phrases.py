@@ -122,47 +122,20 @@ GAP = r"[^.;。；\n]{0,40}?"
 """Between two words of one clause."""
 
 MICROPHONE = any_of(
-    r"\bmic(?:rophone)?s?\b",
-    r"\bmic(?=[A-Z])",
-    "麦克风",
-    "麦",
-    "录音",
-    "收音",
-    r"\b(?:local |input )?audio (?:input|track|capture)\b",
-    r"\blocal (?:audio|track|stream)\b",
-    r"\brecorder\b",
-    r"\binput track\b",
-    r"\buplink\b",
+    r"\bmic(?:rophone)?s?\b|\bmic(?=[A-Z])|\b(?:local |input )?audio (?:input|track|capture)\b|\brecorder\b|\buplink\b",
+    r"\blocal (?:audio|track|stream)\b|\binput track\b",
+    *words("麦克风 麦 录音 收音"),
 )
 CLOSED = any_of(
-    r"\b" + any_of(
-        "mut(?:e|ed|ing)",
-        "disabl(?:e|ed|ing)",
-        "paus(?:e|ed|ing)",
-        "stop(?:ped|ping)?",
-        "clos(?:e|ed|ing)",
-        "suspend(?:ed|ing)?",
-        "turn(?:ed|ing)? off",
-        "gat(?:e|ed|ing)",
-        "block(?:ed|ing)?",
-    ) + r"\b",
+    r"\b(?:mut(?:e|ed|ing)|disabl(?:e|ed|ing)|paus(?:e|ed|ing)|stop(?:ped|ping)?|clos(?:e|ed|ing)|suspend(?:ed|ing)?|"
+    r"turn(?:ed|ing)? off|gat(?:e|ed|ing)|block(?:ed|ing)?)\b",
     *words("静音 关闭 停止 暂停 禁用 关掉"),
-)  # fmt: skip
+)
 OPENED = any_of(
-    r"\b" + any_of(
-        "un-?mut(?:e|ed|ing)",
-        "(?:re-?)?enabl(?:e|ed|ing)",
-        "resum(?:e|ed|ing)",
-        "re-?open(?:ed|ing)?",
-        "open(?:ed|ing)?",
-        "re-?activat(?:e|ed|ing)",
-        "restor(?:e|ed|ing)",
-        "turn(?:ed|ing)? on",
-        "un-?paus(?:e|ed|ing)",
-        "start(?:ed|ing)?",
-    ) + r"\b",
+    r"\b(?:un-?mut(?:e|ed|ing)|(?:re-?)?enabl(?:e|ed|ing)|resum(?:e|ed|ing)|(?:re-?)?open(?:ed|ing)?|start(?:ed|ing)?|"
+    r"re-?activat(?:e|ed|ing)|restor(?:e|ed|ing)|turn(?:ed|ing)? on|un-?paus(?:e|ed|ing))\b",
     *words("取消静音 解除静音 打开 开启 恢复 重新打开 重新开启 重新启用 启用 放开"),
-)  # fmt: skip
+)
 
 MIC_OPENED = pattern(
     OPENED + GAP + MICROPHONE,
@@ -187,28 +160,11 @@ OF_OTHERS = pattern(
 )
 """Something else is opened or closed in a clause that names the microphone."""
 UNDONE = pattern(
-    r"\b" + any_of(
-        "will",
-        "waiting",
-        "waits? (?:for|until)",
-        "until",
-        "once",
-        "pending",
-        "schedul(?:e|ed|ing)",
-        r"in \d+ ?m?s",
-        r"(?:in|after) \d+(?:\.\d+)? ?(?:m?s|sec)",
-        "should",
-        "would",
-        "going to",
-        "cannot|can't|could not|couldn't|failed to|unable to",
-        "not|never",
-        "skip(?:ping|ped)?",
-        "already",
-        "tr(?:ying|y|ied) to",
-        "if|when|whether",
-    ) + r"\b",
+    r"\b(?:will|waiting|waits? (?:for|until)|until|once|pending|schedul(?:e|ed|ing)|in \d+ ?m?s|should|would|going to|"
+    r"(?:in|after) \d+(?:\.\d+)? ?(?:m?s|sec)|cannot|can't|could not|couldn't|failed to|unable to|not|never|already|"
+    r"skip(?:ping|ped)?|tr(?:ying|y|ied) to|if|when|whether)\b",
     *words("等待 稍后 将在 将会 准备 即将 未 无法 失败 跳过 已经 尚未 不 如果 是否 秒后 后再"),
-)  # fmt: skip
+)
 """Said of what will be done, or was not."""
 FOR_ANSWER = pattern(
     r"assistant|\bAI\b|\bbot\b|\bmodel\b|\bagent\b|speaking|talking|playback|playing|\bresponse\b|\banswer\b|echo|\btts\b",

@@ -13,13 +13,10 @@ from voicechat.protocol.dialects import GA_NAMES
 from voicechat.protocol.session_dialects import GA_PATHS
 
 _ALL = sorted(CLIENT | SERVER)
-_SPACED = (
-    "speech_started",
-    "speech_stopped",
-    "response.created",
-    "response.done",
-    "session.created",
-    "session.updated",
+_SPACED = tuple(
+    """
+    speech_started speech_stopped response.created response.done session.created session.updated
+    """.split()
 )
 """Also written as two words."""
 _COMMITTED = r"(?:(?:input )?(?:audio )?(?:buffer )?committed)"
@@ -96,7 +93,6 @@ _SESSION_ID = re.compile(r"\b(sess_\w{3,40})")
 _WORDS_OF_NOTHING = {"null": None, "none": None, "nil": None, "true": True, "false": False}
 _ITEM_TYPE = re.compile(r"\b(function_call_output|function_call|input_text|message)\b")
 _VAD = ("silence_duration_ms", "create_response", "interrupt_response")
-_CALL_NAME = re.compile(r"\bname\W{1,3}(\w{1,60})")
 
 
 def fields(name: str, rest: str) -> dict[str, Any]:

@@ -105,87 +105,37 @@ def _as_gbk(run: str) -> bytes | None:
 
 DEEPEST = 8
 LONGEST_STRING = 2_000_000
-TIMES = (
-    "t",
-    "time",
-    "timestamp",
-    "ts",
-    "@timestamp",
-    "datetime",
-    "date",
-    "created",
-    "created_at",
-    "secondsFromStart",
-    "time_in_call_secs",
-    "at",
-    "when",
-    "receivedAt",
-    "sentAt",
+TIMES = tuple(
+    """
+    t time timestamp ts @timestamp datetime date created created_at secondsFromStart time_in_call_secs at when
+    receivedAt sentAt
+    """.split()
 )
 DIRECTIONS = ("dir", "direction", "source", "from", "sender", "side", "origin", "role", "kind", "type", "way", "flow")
 BODIES = ("event", "data", "message", "payload", "body", "params", "content", "frame", "msg", "raw", "json", "detail")
 SENTENCES = ("error", "err", "text", "line", "log", "exc_info", "exception", "stack", "fullEvent", "fullPayload")
 """Fields that may hold an event, or words about one."""
-NAMES = (
-    "type",
-    "event",
-    "event_type",
-    "eventType",
-    "event_name",
-    "eventName",
-    "name",
-    "message",
-    "msg",
-    "action",
-    "topic",
+NAMES = tuple(
+    """
+    type event event_type eventType event_name eventName name message msg action topic
+    """.split()
 )
 MERE_BODIES = ("data", "payload", "body", "fullEvent", "fullPayload", "raw")
-STREAMS = (
-    "session_id",
-    "sessionId",
-    "connection_id",
-    "connectionId",
-    "conn_id",
-    "callSid",
-    "call_sid",
-    "streamSid",
-    "socket_id",
-    "job_id",
+STREAMS = tuple(
+    """
+    session_id sessionId connection_id connectionId conn_id callSid call_sid streamSid socket_id job_id
+    """.split()
 )
 """What tells several sessions in one log apart."""
-_OUT = (
-    "out",
-    "outgoing",
-    "outbound",
-    "send",
-    "sent",
-    "sending",
-    "client",
-    "tx",
-    "up",
-    "upstream",
-    "request",
-    ">",
-    "->",
-    "→",
-    ">>",
+_OUT = tuple(
+    """
+    out outgoing outbound send sent sending client tx up upstream request > -> → >>
+    """.split()
 )
-_IN = (
-    "in",
-    "incoming",
-    "inbound",
-    "receive",
-    "received",
-    "recv",
-    "server",
-    "rx",
-    "down",
-    "downstream",
-    "response",
-    "<",
-    "<-",
-    "←",
-    "<<",
+_IN = tuple(
+    """
+    in incoming inbound receive received recv server rx down downstream response < <- ← <<
+    """.split()
 )
 DIRECTION_WORDS: Mapping[str, WireDirection] = {**dict.fromkeys(_OUT, "out"), **dict.fromkeys(_IN, "in")}
 
