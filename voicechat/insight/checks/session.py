@@ -97,7 +97,7 @@ def config_too_late(model: SessionModel, record: Record) -> Iterator[Finding | E
         return
     if config.by_handshake or config.updated is None or config.updated.seq != record.seq:
         return
-    sent = config.first_sent
+    sent = config.first_sent if config.first_sent and config.first_sent.event.get("session") else config.last_sent
     first = next(iter(model.answers.values()), None)
     if sent is None or first is None or not _changes_the_answer(sent.event.get("session"), config.at_creation):
         return

@@ -34,7 +34,7 @@ SHARE = 0.25
 """Of all turns: anybody breaks off now and then."""
 UNFINISHED = re.compile(
     r"(?:,|\w-|\s[-–—]|\b(?:and|or|but|because|the|a|an|my|your|of|und|oder|weil|der|ein|eine|mein|et|ou|les|une|mon|del|mi|"
-    r"to|at|for|with|from|I|zum|mit|für|pour|avec|para|con))$",
+    r"to|at|for|with|from|I|zum|mit|für|pour|avec|para|con|que|pero|porque|y|la|los|las|\w+ si|mais|com|uma?|met))$",
     re.I,
 )
 """How a transcript ends that a turn detection has cut; recognizers that know the end put a stop there."""

@@ -22,7 +22,7 @@ from voicechat.insight.cures import Client, client_of
 from voicechat.insight.readers.loose import Shapes
 from voicechat.insight.readers.narration import CLIENT, SURE
 from voicechat.insight.readers.printed import Printed
-from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns
+from voicechat.insight.readers.talk import OF_CONVERSATION, TURN, Turns, speakers_in
 from voicechat.insight.readers.timing import EPOCH, Clock, second_of_id, time_of, unit_of
 from voicechat.insight.readers.unwrapping import MERE_BODIES, Found, encoding_of, mended, time_within, unwrapped
 from voicechat.insight.records import Direction, Record, record_of
@@ -97,7 +97,7 @@ def read_log(stream: BinaryIO, reading: Reading) -> Iterator[Record]:
     if reading.kind == "JSON document":
         found = _of_document(source.read_all(LARGEST_DOCUMENT).decode(reading.encoding, "replace"))
     elif reading.kind == "text":
-        found = _of_text(source, reading)
+        found = _of_text(source, reading, text)
     else:
         found = _of_json_lines(source, reading)
     yield from _records(_with_turns(found, turns), reading)
@@ -425,8 +425,8 @@ def mended_document(text: str) -> str:
     return text if text.isascii() else "\n".join(mended(line) for line in text.split("\n"))
 
 
-def _of_text(source: _Rejoined, reading: Reading) -> Iterator[tuple[int, Found]]:
-    printed = Printed(doubts=reading.doubts)
+def _of_text(source: _Rejoined, reading: Reading, sample: str) -> Iterator[tuple[int, Found]]:
+    printed = Printed(doubts=reading.doubts, speakers=speakers_in(sample))
     t: float | None = None
     for number, raw in source.lines(reading.encoding):
         reading.lines = number

@@ -78,12 +78,14 @@ MOST_DOUBTS = 20
 LONGEST_DOUBT = 200
 """Characters of a line that is kept as not understood."""
 _VARIABLE = re.compile(r"[\d\W_]+")
+PROSE = 8
+"""Words of a sentence about a turn, and not of a line that tells that one began or ended."""
 LONGEST_SENTENCE = 8000
 """Characters of a printed line, beside its objects, that are read as a sentence."""
 _CODE = re.compile(
     r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
-    r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$"
+    r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|\$\{\w"
 )
 """A line of a program's source, of its tests or of a manual's table, which tells of nothing that happened."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
@@ -129,6 +131,8 @@ class Printed:
 
     last_time: float | None = None
     """Of the last line that had one."""
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    """Names of a dialogue -> what a line of theirs tells."""
     doubts: list[tuple[int, str]] = field(default_factory=list)
     """Lines (by number) that tell of an error, and of nothing that is understood."""
     _doubted: set[str] = field(default_factory=set)
@@ -276,12 +280,14 @@ class Printed:
 
     def failures(self, number: int, text: str, t: float | None) -> Iterator[Line]:
         """What an object that is no event tells of refusals, lost lines and turns."""
+        if _CODE.search(text):
+            return
         found = list(failures_in(text)) or [turn for turn in (turn_in(text),) if turn is not None]
         for told in found:
             yield Line(number, Found(told, t, "in" if told["type"] == "error" else "local"))
 
     def _begin(self, number: int, rest: str, t: float | None) -> Iterator[Line]:
-        if not rest.strip():
+        if not rest.strip() or _CODE.search(rest):
             return
         told = _direction(rest)
         if '\\"type\\"' in rest:
@@ -333,7 +339,10 @@ class Printed:
         self, number: int, rest: str, t: float | None, told: WireDirection | None, *, is_prose: bool = True
     ) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
-        if _CODE.search(rest):
+        name, _, words = rest.strip(" -*>[]").partition(": ")
+        if name in self.speakers:
+            turn = {"type": self.speakers[name], "words": words, "told": rest}
+            yield Line(number, Found(turn, t, "local"))
             return
         name, end = self._name_in(rest)
         if name and (refused := _refused_instead(name, rest)) is not None:
@@ -346,8 +355,9 @@ class Printed:
             event = fields(name, rest[end:]) | {NAMED: True}
             yield Line(number, Found(event, t, direction_of(name, told)))
         acts = list(narrated(IN_TEXT.sub(" ", rest) if name else rest))
-        if is_prose and t is None and not any(act["type"].startswith(TURN) and act["words"] for act in acts):
-            yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
+        if is_prose and t is None and (len(rest.split()) >= PROSE or not _tells_turn(acts)):
+            if not any(act.get("words") for act in acts):
+                yield from (Line(number, Found(one, t, "local")) for one in complaints_in(rest))
         for act in acts:
             if name and act["type"] in ("error", "playback.began", "playback.ended", "client.waits"):
                 continue
@@ -364,6 +374,10 @@ class Printed:
                 continue
             return name, match.end()
         return short_name(rest) or ("", 0)
+
+
+def _tells_turn(acts: list[Mapping[str, Any]]) -> bool:
+    return any(act["type"].startswith(TURN) for act in acts)
 
 
 def _refused_instead(name: str, rest: str) -> Mapping[str, Any] | None:

@@ -9,6 +9,7 @@ such events itself is left alone: its sentences tell the same once more.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -147,6 +148,22 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
         is_cut = _CUT_TOLD.search(said) is not None
         return {"type": TURN + kind, "words": words, "cut": is_cut, "is_bare": not _is_said(words), "told": said}
     return None
+
+
+_HEAD = re.compile(r"^\W*(?:\d\S*\W+)?([^\W\d_]\w{1,20}(?: \w{1,12})?): +\S+ +\S.*[.?!…。？！\"”]\s*$", re.M)
+MOST_SPEAKERS = 3
+
+
+def speakers_in(sample: str) -> Mapping[str, str]:
+    """Names that speak in a dialogue with the user or the assistant, and what their lines tell: `Maria: ...`."""
+    counts = Counter(match[1] for match in _HEAD.finditer(sample))
+    known = {name: turn["type"] for name in counts if (turn := turn_in(f"{name}: well, yes.")) is not None}
+    others = [name for name, count in counts.items() if count > 1 and name not in known]
+    kinds = set(known.values())
+    if len(kinds) != 1 or len(counts) > MOST_SPEAKERS:
+        return {}
+    kind = "bot_said" if kinds == {f"{TURN}user_said"} else "user_said"
+    return dict.fromkeys(others, TURN + kind)
 
 
 def _is_said(words: str) -> bool:
