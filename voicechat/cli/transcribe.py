@@ -22,7 +22,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -55,6 +55,8 @@ from voicechat.transcription.transcript import Passage, clock
 from voicechat.transcription.writing import Batch, Outcome, Progress
 from voicechat.ui.sanitise import clean
 
+ELSEWHERE = "choose another place: --out FILE"
+
 
 class Output:
     """Raises ConfigError, when it is made, for a place that cannot take what is wanted.
@@ -84,9 +86,7 @@ class Output:
         try:
             (self._folder or place.parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(
-                f"cannot write to {out}: {error.strerror}", hint="choose another place: --out FILE"
-            ) from error
+            raise ConfigError(f"cannot write to {out}: {error.strerror}", hint=ELSEWHERE) from error
         if place.resolve() in self._inputs:
             raise ConfigError("--out would overwrite the recording", hint="choose another file: --out FILE")
 
@@ -100,9 +100,7 @@ class Output:
         try:
             place.write_text(rendered(result, self._form), encoding="utf-8")
         except OSError as error:
-            raise ConfigError(
-                f"cannot write {place}: {error.strerror}", hint="choose another place: --out FILE"
-            ) from error
+            raise ConfigError(f"cannot write {place}: {error.strerror}", hint=ELSEWHERE) from error
 
     def _on_stdout(self, result: Result) -> str:
         if not self._is_many:
@@ -123,7 +121,20 @@ class Output:
         return place
 
 
-class ManyBars:
+class Show:
+    """Sentences alone: where stderr is no terminal, or where quiet was asked for."""
+
+    def changed(self, index: int, progress: Progress) -> None:
+        """So far a recording is written down."""
+
+    def ended(self, index: int) -> None:
+        """A recording is done."""
+
+    def say(self, sentence: str) -> None:
+        print(clean(sentence), file=sys.stderr, flush=True)
+
+
+class ManyBars(Show):
     """A bar for each recording that is on its way, and one that counts those that are done."""
 
     def __init__(self, bars: Bars, names: list[str]) -> None:
@@ -197,7 +208,7 @@ class Live:
         self._service = service
         self._output = output
         self._line = line
-        self._show: Show = line if line is not None else Silent()
+        self._show = line or Show()
         self._is_text = is_text
         self._speaker = ""
         self._captions = Captions(
@@ -260,24 +271,7 @@ _EVERY = 0.08
 """Seconds between two rewritings."""
 
 
-class Show(Protocol):
-    def changed(self, index: int, progress: Progress) -> None: ...
-    def ended(self, index: int) -> None: ...
-    def say(self, sentence: str) -> None: ...
-
-
-class Silent:
-    def changed(self, index: int, progress: Progress) -> None:
-        """Nothing is shown."""
-
-    def ended(self, index: int) -> None:
-        """Nothing is shown."""
-
-    def say(self, sentence: str) -> None:
-        print(clean(sentence), file=sys.stderr, flush=True)
-
-
-class OneLine:
+class OneLine(Show):
     """The end of what is being heard, on a line that is rewritten."""
 
     def __init__(self, stream: TextIO) -> None:
@@ -293,8 +287,7 @@ class OneLine:
 
     def words(self, text: str) -> None:
         """The newest words alone, as much of them as fits."""
-        room, words = shutil.get_terminal_size().columns - 2, clean(text, one_line=True)
-        self.line(words if len(words) <= room else f"…{words[len(words) - room + 1 :]}")
+        self.line(newest(text, shutil.get_terminal_size().columns - 2))
 
     def line(self, text: str) -> None:
         self._stream.write(f"\r\x1b[K{text}")
@@ -316,17 +309,20 @@ class OneLine:
 def line_of(progress: Progress, width: int) -> str:
     """Position, length, and as much of the newest words as fits."""
     where = clock(progress.sent) + (f" / {clock(progress.total)}" if progress.total else "")
-    room = max(0, width - len(where) - 4)
-    words = clean(progress.partial, one_line=True)
-    shown = words if len(words) <= room else f"…{words[len(words) - room + 1 :]}" if room > 1 else ""
-    return f"{where}  {shown}" if shown else where
+    return f"{where}  {newest(progress.partial, width - len(where) - 4)}".rstrip()
+
+
+def newest(text: str, room: int) -> str:
+    """The last words, as much of them as fits."""
+    words = clean(text, one_line=True)
+    return words if len(words) <= room else f"…{words[len(words) - room + 1 :]}" if room > 1 else ""
 
 
 @contextlib.contextmanager
 def show_for(names: list[str], *, quiet: bool) -> Iterator[Show]:
     """What fits the terminal and the number of recordings."""
     if quiet or not sys.stderr.isatty():
-        yield Silent()
+        yield Show()
     elif len(names) == 1:
         line = OneLine(sys.stderr)
         try:

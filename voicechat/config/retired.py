@@ -7,39 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 from voicechat.config.provider import Provider
 
-Kind = Literal["model", "transcription model", "header", "dialect"]
-
-
-@dataclass(frozen=True, slots=True)
-class Retired:
-    """One name that ends. `pattern` matches the whole name, in lower case."""
-
-    kind: Kind
-    pattern: re.Pattern[str]
-    ends: date
-    instead: str
-
-
-def _entry(kind: Kind, pattern: str, ends: date, instead: str) -> Retired:
-    return Retired(kind, re.compile(pattern), ends, instead)
-
-
 RETIRED = (
-    _entry("model", r"gpt-4o-realtime-preview(-\d{4}-\d\d-\d\d)?", date(2026, 5, 7), "gpt-realtime-2.1"),
-    _entry("model", r"gpt-4o-mini-realtime-preview(-\d{4}-\d\d-\d\d)?", date(2026, 5, 7), "gpt-realtime-2.1-mini"),
-    _entry("model", r"gpt-realtime(-2025-08-28)?", date(2027, 1, 20), "gpt-realtime-2.1"),
-    _entry("model", r"gpt-realtime-mini(-2025-12-15)?", date(2027, 1, 20), "gpt-realtime-2.1-mini"),
-    _entry("transcription model", r"whisper-1", date(2027, 2, 26), "gpt-transcribe"),
-    _entry("transcription model", r"gpt-4o(-mini)?-transcribe(-.*)?", date(2027, 2, 26), "gpt-transcribe"),
+    ("model", r"gpt-4o-realtime-preview(-\d{4}-\d\d-\d\d)?", date(2026, 5, 7), "gpt-realtime-2.1"),
+    ("model", r"gpt-4o-mini-realtime-preview(-\d{4}-\d\d-\d\d)?", date(2026, 5, 7), "gpt-realtime-2.1-mini"),
+    ("model", r"gpt-realtime(-2025-08-28)?", date(2027, 1, 20), "gpt-realtime-2.1"),
+    ("model", r"gpt-realtime-mini(-2025-12-15)?", date(2027, 1, 20), "gpt-realtime-2.1-mini"),
+    ("transcription model", r"whisper-1", date(2027, 2, 26), "gpt-transcribe"),
+    ("transcription model", r"gpt-4o(-mini)?-transcribe(-.*)?", date(2027, 2, 26), "gpt-transcribe"),
 )
-"""OpenAI's names. Exactly these: gpt-realtime-1.5, -2 and -2.1 go on."""
+"""(what it names, the whole name in lower case, when it ends, what to use) of OpenAI's names. Exactly these:
+gpt-realtime-1.5, -2 and -2.1 go on."""
 
 
 def retired_notes(provider: Provider, session: Mapping[str, Any], today: date) -> Iterator[str]:
@@ -61,10 +44,10 @@ def _models(session: Mapping[str, Any], today: date) -> Iterator[str]:
     heard = (session.get("audio") or {}).get("input") or {}
     transcription = heard.get("transcription") or {}
     for kind, name in (("model", session.get("model")), ("transcription model", transcription.get("model"))):
-        entry = next((e for e in RETIRED if e.kind == kind and e.pattern.fullmatch(str(name or "").lower())), None)
-        if entry is not None:
-            tense = "was switched off" if entry.ends <= today else "will be switched off"
-            yield f"The {kind} {name} {tense} at OpenAI on {entry.ends.isoformat()}: use {entry.instead}."
+        for of, pattern, ends, instead in RETIRED:
+            if of == kind and re.fullmatch(pattern, str(name or "").lower()):
+                tense = "was switched off" if ends <= today else "will be switched off"
+                yield f"The {kind} {name} {tense} at OpenAI on {ends.isoformat()}: use {instead}."
 
 
 def _is_openai(provider: Provider) -> bool:
