@@ -65,7 +65,7 @@ class Server:
             transport="webrtc",
             config=started[0],
             dialect=started[1],
-            ears=Ears(engine.new_vad()),
+            ears=Ears(engine.new_vad().probability),
             new_id=lambda kind: f"{kind}_{next(numbers)}",
             local_time=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         )

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.local_server import AlwaysHears, Hums, LoudIsVoice
+from tests.support.local_server import AlwaysHears, Hums, loud_is_voice
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.listening import Ears
@@ -82,7 +82,7 @@ def listen_in(notes: Notes) -> None:
 
 def quick_senses(pool: ThreadPoolExecutor) -> Senses:
     """No models: every utterance is heard as the same question, answers are hummed."""
-    return Senses(LoudIsVoice, AlwaysHears("What is twelve times seven?").transcribe, Hums().speak, pool)
+    return Senses(lambda: loud_is_voice, AlwaysHears("What is twelve times seven?").transcribe, Hums().speak, pool)
 
 
 async def serve(port: int, senses: str) -> None:

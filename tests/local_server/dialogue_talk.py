@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.local_server import LoudIsVoice
+from tests.support.local_server import loud_is_voice
 from voicechat.local_server.answer import Finished, Piece, Spoken
 from voicechat.local_server.brain import Say
 from voicechat.local_server.conversation import Out, Recognise, Reply, StopReply
@@ -43,7 +43,7 @@ class Talk:
             transport=transport,
             config=started[0],
             dialect=started[1],
-            ears=Ears(LoudIsVoice()),
+            ears=Ears(loud_is_voice),
             new_id=lambda kind: f"{kind}_{next(counters.setdefault(kind, itertools.count(1)))}",
             local_time=lambda: datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
         )

@@ -16,7 +16,7 @@ import pytest
 
 from tests.local_server.dialogue_talk import Talk, code_of, events
 from tests.support.each import each
-from tests.support.local_server import AlwaysHears, Hums, LoudIsVoice, local_server
+from tests.support.local_server import AlwaysHears, Hums, local_server, loud_is_voice
 from tests.support.realtime_call import RealtimeCall, realtime_call
 from voicechat.local_server.conversation import Reply
 from voicechat.local_server.dialogue import LONGEST_RETRIEVED
@@ -105,7 +105,7 @@ def test_a_long_append_is_listened_to_in_slices_and_before_what_was_sent_behind_
 
 def test_a_caption_is_dropped_while_words_are_awaited_for_an_answer() -> None:
     with ThreadPoolExecutor(1) as pool:
-        senses = Senses(LoudIsVoice, AlwaysHears("").transcribe, Hums().speak, pool)
+        senses = Senses(lambda: loud_is_voice, AlwaysHears("").transcribe, Hums().speak, pool)
     assert senses.allows_partial
     assert not replace(senses, finals=1).allows_partial and not replace(senses, partials=1).allows_partial
 

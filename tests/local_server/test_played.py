@@ -14,7 +14,7 @@ from voicechat.journal.server_side import scripts_of
 from voicechat.journal.source import open_source
 from voicechat.journal.tape_sound import SoundFile
 from voicechat.local_server.listening import Ears
-from voicechat.local_server.played_session import VOICE, Loudness, Play, Script, SoundBeside, SoundInEvents, response_of
+from voicechat.local_server.played_session import VOICE, Play, Script, SoundBeside, SoundInEvents, is_loud, response_of
 from voicechat.local_server.speech.vad import SpeechBegan
 
 CREATE = "response.create"
@@ -181,7 +181,7 @@ def test_a_tape_of_a_websocket_plays_over_webrtc_with_the_buffers_events(tmp_pat
 
 
 def test_a_voice_begins_once_until_it_has_been_quiet() -> None:
-    ears = Ears(Loudness())
+    ears = Ears(is_loud)
     loud = (0.1 * np.sin(np.arange(3_200) / 5)).astype(np.float32)
     quiet = np.zeros(16_000, np.float32)
     heard = [ears.hear(sound) for sound in (quiet, loud, loud, quiet[:1600], loud, quiet, loud)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.local_server.dialogue_talk import Talk
-from tests.support.local_server import AlwaysHears, LoudIsVoice
+from tests.support.local_server import AlwaysHears, loud_is_voice
 from tests.support.peers import eventually
 from voicechat.local_server.brain import Brain, Output, Say, Turn
 from voicechat.local_server.brain.partner import Partner
@@ -56,7 +56,7 @@ class Line:
 async def test_first_sentence_is_made_in_the_pause_and_only_once(brain: Brain, ahead: list[str]) -> None:
     voice, line = Voice(), Line()
     with ThreadPoolExecutor(1) as pool:
-        senses = Senses(LoudIsVoice, AlwaysHears(QUESTION).transcribe, voice.speak, pool)
+        senses = Senses(lambda: loud_is_voice, AlwaysHears(QUESTION).transcribe, voice.speak, pool)
         session = Session(line, senses, brain, "webrtc", fresh_config("m", "sess"))
         session.start()
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.support.local_server import LoudIsVoice
+from tests.support.local_server import loud_is_voice
 from voicechat.audio.sound_format import Resampler
 from voicechat.local_server.listening import LONGEST_MEMORY, Ears
 from voicechat.local_server.playout import Pcm, Playout
@@ -81,14 +81,14 @@ def test_ears_find_the_same_turn_in_blocks_of_any_size() -> None:
     sound = np.concatenate([np.zeros(16_000), np.full(16_000, 0.5), np.zeros(16_000)]).astype(np.float32)
     results = []
     for size in (1, 320, 512, 16_000):
-        ears = Ears(LoudIsVoice())
+        ears = Ears(loud_is_voice)
         results.append([event for at in range(0, len(sound), size) for event in ears.hear(sound[at : at + size])])
     assert results[0] == results[1] == results[2] == results[3]
     assert isinstance(results[0][0], SpeechBegan)
 
 
 def test_ears_remember_by_position_and_forget_the_oldest() -> None:
-    ears = Ears(LoudIsVoice())
+    ears = Ears(loud_is_voice)
     second = np.zeros(16_000, np.float32)
     for number in range(int(LONGEST_MEMORY) + 10):
         ears.hear(second + number / 1_000)

@@ -16,11 +16,9 @@ from voicechat.local_server.server import Server
 from voicechat.local_server.session import Senses
 
 
-class LoudIsVoice:
+def loud_is_voice(frame: NDArray[np.float32]) -> float:
     """A detector without a model."""
-
-    def probability(self, frame: NDArray[np.float32]) -> float:
-        return 0.95 if float(np.abs(frame).max()) > 0.1 else 0.02
+    return 0.95 if float(np.abs(frame).max()) > 0.1 else 0.02
 
 
 @dataclass
@@ -46,7 +44,7 @@ async def local_server(words: str = "What is twelve times seven?", fault: str = 
     """A server that listens; every utterance is heard as `words`, the practice partner answers."""
 
     def load(pool: ThreadPoolExecutor) -> Senses:
-        return Senses(LoudIsVoice, AlwaysHears(words).transcribe, Hums().speak, pool)
+        return Senses(lambda: loud_is_voice, AlwaysHears(words).transcribe, Hums().speak, pool)
 
     server = Server(House(load, brain_url="none", fault=read_fault(fault)))
     await server.start()

@@ -139,7 +139,7 @@ def load_senses(pool: ThreadPoolExecutor) -> Senses:
     from voicechat.local_server.speech.engine import load_engine
 
     engine = load_engine()
-    return Senses(engine.new_vad, engine.recogniser.transcribe, engine.voice.speak, pool)
+    return Senses(lambda: engine.new_vad().probability, engine.recogniser.transcribe, engine.voice.speak, pool)
 
 
 def first_config(

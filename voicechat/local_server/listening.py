@@ -11,8 +11,8 @@ Positions are milliseconds from the first sample of the session, the "input audi
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +31,8 @@ LONGEST_MEMORY = 300.0
 """Seconds kept, 9.6 MB: with turn detection off and a WebRTC track that never pauses the buffer would grow for ever."""
 
 
-class Detector(Protocol):
-    """Something that tells voice from silence; recurrent, so it must see every frame once."""
-
-    def probability(self, frame: NDArray[np.float32]) -> float:
-        """How likely 512 samples at 16 kHz hold speech, 0 to 1."""
-        ...
+Detector = Callable[[Samples], float]
+"""How likely 512 samples at 16 kHz hold speech, 0 to 1; recurrent, so it must see every frame once."""
 
 
 class Ears:
@@ -74,7 +70,7 @@ class Ears:
             self._heard += 1
             self._frames.append(to_int16(frame))
             level = float(np.sqrt(np.mean(np.square(frame))))
-            if event := self._rule.feed(self._detector.probability(frame), level):
+            if event := self._rule.feed(self._detector(frame), level):
                 found.append(event)
         return found
 

@@ -105,10 +105,10 @@ class LiveSession(ClientSession):
     _input_end: int = 0
     _output_end: int = 0
     _usage_at: int = 0
-    _calls: dict[str, str] = field(default_factory=dict)
-    """Calls without an output, with who is to answer: `client` or `responses`."""
-    _delegations: dict[str, str] = field(default_factory=dict)
-    """The delegation of each response that calls functions."""
+    _calls: set[str] = field(default_factory=set)
+    """Calls without an output."""
+    _delegation: str = ""
+    """That of the response that is calling functions for Responses."""
     _is_answering: bool = False
     _wanted: deque[Fields] = field(default_factory=deque)
     """What the session inside is asked for once nothing is being answered."""
@@ -288,12 +288,12 @@ class LiveSession(ClientSession):
         self._tell_inner({"type": "response.cancel"}, {"type": "output_audio_buffer.clear"})
 
     def _append(self, kind: str, content: str, delegation_id: object, event_id: str | None) -> None:
-        if isinstance(delegation_id, str) and self._calls.get(delegation_id) != "client":
+        if isinstance(delegation_id, str) and (self._is_for_responses or delegation_id not in self._calls):
             raise invalid("delegation_id", "there is no such delegation to the client.")
         self._emit(f"{kind}ed", event_id, start_ms=self.now_ms, end_ms=self.now_ms)
         is_silent = kind == "session.thinking.append"
         if isinstance(delegation_id, str) and not is_silent:
-            del self._calls[delegation_id]
+            self._calls.remove(delegation_id)
             output: Fields = {"type": "function_call_output", "call_id": delegation_id, "output": content}
             self._ask({"type": "conversation.item.create", "item": output}, {"type": "response.create"})
             return
@@ -310,9 +310,9 @@ class LiveSession(ClientSession):
     def _answer_call(self, item: Fields) -> None:
         call_id = item.get("call_id")
         if item.get("type") == "function_call_output":
-            if not isinstance(call_id, str) or self._calls.get(call_id) != "responses":
+            if not isinstance(call_id, str) or not self._is_for_responses or call_id not in self._calls:
                 raise invalid("item.call_id", "no function call with this id waits for an output.")
-            del self._calls[call_id]
+            self._calls.remove(call_id)
         self._ask({"type": "conversation.item.create", "item": {k: v for k, v in item.items() if k != "status"}})
 
     def _ask(self, *events: Fields) -> None:
@@ -352,23 +352,22 @@ class LiveSession(ClientSession):
 
     def _calling(self, response_id: str) -> None:
         """The first sign of a function call that is not the client's: the beginning of a stream of Responses."""
-        if self._is_for_responses and response_id not in self._delegations:
-            self._delegations[response_id] = new_id("del")
-            self._delegate(self._delegations[response_id], "responses", response_id=response_id)
-            self._nested(response_id, "response.created", response=self._snapshot(response_id, "in_progress"))
+        if self._is_for_responses and not self._delegation:
+            self._delegation = new_id("del")
+            self._delegate(self._delegation, "responses", response_id=response_id)
+            self._nested("response.created", response=self._snapshot(response_id, "in_progress"))
 
     def _called(self, event: Fields) -> None:
-        item, response_id = part(event, "item"), str(event.get("response_id"))
-        call_id = str(item.get("call_id"))
-        self._calls[call_id] = "responses" if self._is_for_responses else "client"
+        item = part(event, "item")
+        call_id, index = str(item.get("call_id")), event.get("output_index")
+        self._calls.add(call_id)
         if not self._is_for_responses:
             self._delegate(call_id, "client")
             return
         call: Fields = {name: item.get(name) for name in ("id", "type", "call_id", "name", "arguments")}
         for kind, status in (("added", "in_progress"), ("done", "completed")):
             shown: Fields = {**call, "status": status}
-            index = event.get("output_index")
-            self._nested(response_id, f"response.output_item.{kind}", output_index=index, item=shown)
+            self._nested(f"response.output_item.{kind}", output_index=index, item=shown)
 
     def _delegate(self, delegation_id: str, target: str, **fields: JsonValue) -> None:
         delegation: Fields = {"id": delegation_id, "type": "delegation", "target": target, **fields}
@@ -376,11 +375,10 @@ class LiveSession(ClientSession):
 
     def _done(self, response: Fields) -> None:
         self._is_answering = False
-        response_id = str(response.get("id"))
-        if response_id in self._delegations:
-            done = self._snapshot(response_id, "completed") | {"usage": tokens(part(response, "usage"))}
-            self._nested(response_id, "response.completed", response=done)
-            del self._delegations[response_id]
+        if self._delegation:
+            done = self._snapshot(str(response.get("id")), "completed") | {"usage": tokens(part(response, "usage"))}
+            self._nested("response.completed", response=done)
+            self._delegation = ""
         self._ask()
 
     def _snapshot(self, response_id: str, status: str) -> Fields:
@@ -398,9 +396,9 @@ class LiveSession(ClientSession):
             "parallel_tool_calls": asked.get("parallel_tool_calls") is not False,
         }
 
-    def _nested(self, response_id: str, kind: str, **fields: JsonValue) -> None:
+    def _nested(self, kind: str, **fields: JsonValue) -> None:
         event: Fields = {"type": kind, "sequence_number": self._sent, **fields}
-        self._emit("response.event", delegation_id=self._delegations.get(response_id), event=event)
+        self._emit("response.event", delegation_id=self._delegation, event=event)
 
     @property
     def _is_for_responses(self) -> bool:

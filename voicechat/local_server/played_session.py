@@ -248,12 +248,9 @@ class SoundBeside:
             self._playout.complete(response_id)
 
 
-class Loudness:
-    """A voice detector without a model, for `Ears`."""
-
-    def probability(self, frame: Samples) -> float:
-        """1 for a loud frame, 0 for a quiet one."""
-        return float(np.sqrt(np.mean(np.square(frame))) >= LOUD)
+def is_loud(frame: Samples) -> float:
+    """A voice detector without a model: 1 for a loud frame, 0 for a quiet one."""
+    return float(np.sqrt(np.mean(np.square(frame))) >= LOUD)
 
 
 log = logging.getLogger("voicechat.local_server")
@@ -272,7 +269,7 @@ class PlayedSession(ClientSession):
     def __post_init__(self) -> None:
         is_call = self.transport == "webrtc"
         self._sound = SoundBeside(self.script) if is_call else SoundInEvents(self.script)
-        self._ears = Ears(Loudness())
+        self._ears = Ears(is_loud)
         self._to_ears = Resampler(RATE if is_call else RATES[self.script.form], SAMPLE_RATE)
 
     def start(self) -> None:
