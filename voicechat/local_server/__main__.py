@@ -23,10 +23,9 @@ from voicechat.local_server.brain.chat_server import choose_brain
 from voicechat.local_server.faults import read_fault
 from voicechat.local_server.house import House, load_senses
 from voicechat.local_server.server import Server
+from voicechat.local_server.spawn import CONFIG_ERROR
 from voicechat.tasks import ended_by_signal, report
 
-CONFIG_ERROR = 2
-"""Exit status when a setting is no good."""
 _BRAIN_WAIT = 0.6
 """Seconds the first line waits for the name of the brain; loopback is probed for half of that."""
 

@@ -35,12 +35,13 @@ from voicechat.local_server.session_config import (
 )
 from voicechat.local_server.sound_formats import RATES, Samples, decoded_sound, encoded_sound, resampled
 from voicechat.local_server.speech.vad import SAMPLE_RATE, MayEnd, SpeechBegan, SpeechEnded
-from voicechat.protocol import client_events as asked, server_events as events, shapes
+from voicechat.protocol import client_events as asked, server_events as events
 from voicechat.protocol.codec import ClientFrame, decode_client
 from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.event_shapes import TRANSCRIPTION_UPDATE, client_types, event_shape
 from voicechat.protocol.items import ErrorDetail, Item
 from voicechat.protocol.session_dialects import response_options_to_ga
+from voicechat.protocol.shapes import Word
 
 Transport = Literal["webrtc", "websocket"]
 LONGEST_RETRIEVED = 100_000
@@ -322,21 +323,15 @@ def _sound_of(item: Item, form: str) -> NDArray[np.int16]:
     return np.concatenate(pieces) if pieces else np.zeros(0, np.int16)
 
 
-_UPDATES: dict[str, shapes.Shape] = {
-    "type": shapes.Text(),
-    "event_id": shapes.ByKind(text=shapes.Text(), null=True),
-    "session": shapes.FreeForm(),
-}
-
-
 def _check_form(raw: Fields, dialect: Dialect) -> None:
     """Raises Refusal; a session inside is checked by its own dialect (`read_update`)."""
     if "type" not in raw:
         raise missing("type")
-    check(raw["type"], shapes.Word((*client_types(dialect), TRANSCRIPTION_UPDATE)), "type")
+    check(raw["type"], Word((*client_types(dialect), TRANSCRIPTION_UPDATE)), "type")
     kind = str(raw["type"])
-    shape = None if kind.endswith("session.update") else event_shape(kind, dialect)
-    check(raw, shape or shapes.Fields(_UPDATES, required=("session",)), "")
+    shape = event_shape(kind, "beta" if kind == TRANSCRIPTION_UPDATE else dialect)
+    assert shape is not None
+    check({**raw, "session": {}} if isinstance(raw.get("session"), dict) else raw, shape, "")
 
 
 def error_event(refusal: Refusal, refused: Fields | None = None) -> events.ServerError:

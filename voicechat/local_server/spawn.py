@@ -20,7 +20,7 @@ from voicechat.local_server.speech import require_engine
 
 START_LIMIT = 20.0
 """Seconds until the server must listen: under one on a quiet machine, several on a cold disk."""
-_CONFIG_ERROR = 2
+CONFIG_ERROR = 2
 """Exit status of a server that was given a setting it cannot use; argparse has the same, for a defect of ours."""
 _STOP_LIMIT = 1.5
 _LAST_WORDS = 2000
@@ -88,7 +88,7 @@ async def start_local_server(
     except (ValueError, KeyError, TypeError) as error:
         status = await _status(process)
         words = ((await stderr).strip().splitlines() or ["it said nothing"])[-1][:300]
-        if status == _CONFIG_ERROR and "unrecognized arguments" not in words:
+        if status == CONFIG_ERROR and "unrecognized arguments" not in words:
             raise ConfigError(f"The local server refuses a setting: {words}") from error
         raise EngineError(f"The local server could not start: {words}", hint=_HINT) from error
 

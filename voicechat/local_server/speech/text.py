@@ -1,10 +1,9 @@
 """Cuts text into sentences while it is still being written: the voice begins before the answer is complete.
 
-Tells whether somebody uses another language than English, the only one the offline engine has.
-
-Letters of other scripts are certain. For Latin letters, common little words decide, which needs no model and is right
-for whole sentences; for one or two words only unmistakable ones count. Speech cannot be judged like this: the
-recogniser turns any language into English-looking words.
+Tells whether somebody uses another language than English, the only one the offline engine has. Letters of other scripts
+are certain. For Latin letters, common little words decide, which needs no model and is right for whole sentences; for
+one or two words only unmistakable ones count. Speech cannot be judged like this: the recogniser turns any language into
+English-looking words.
 """
 
 from __future__ import annotations
@@ -13,48 +12,37 @@ import re
 import unicodedata
 
 _ENGLISH = frozenset(
-    "the a an and or but of to in on at is are was were be am i you he she it we they me my your his her "
-    "our their this "
-    "that these those what which who when where why how do does did can could will would should may have has had not "
-    "no yes please for from with about say tell give set make show ask if then so as by up out one two hello hi thanks "
-    "good time day word spell repeat mean means".split()
+    "the a an and or but of to in on at is are was were be am i you he she it we they me my your his her our their "
+    "this that these those what which who when where why how do does did can could will would should may have has had "
+    "not no yes please for from with about say tell give set make show ask if then so as by up out one two hello hi "
+    "thanks good time day word spell repeat mean means".split()
 )
-_LITTLE_WORDS = {
-    "German": "der das ist nicht und ich du wir ihr sie ein eine einen mit auf für wie wo wann warum "
-    "bitte danke kannst "
-    "mir mich dir dich heute morgen uhr viel auch aber oder spät wetter kein keine haben hallo guten tag mach erzähl",
-    "French": "le les des est et je tu nous vous il elle une avec pour dans comment pourquoi quelle quel heure merci "
-    "bonjour salut oui pas ne ce cette mon ton moi toi suis êtes sont fait temps aujourd demain peux raconte au du qui",
-    "Spanish": "el los las es y yo tú usted una con para en cómo como qué que cuál cuándo dónde hora "
-    "gracias hola sí por "
-    "favor está estás eres soy mi mañana hoy puedes dime del al muy buenos días cuánto cuenta",
-    "Italian": "il lo gli è e io tu lei una con per come che cosa quale quando dove ora ore grazie ciao "
-    "sì buongiorno sono "
-    "sei mi ti oggi domani puoi dimmi della del di non perché quanto raccontami",
-    "Portuguese": "os as é e eu você uma com para em como que qual quando onde horas obrigado obrigada olá sim não por "
-    "favor está estou hoje amanhã pode me diga do da dos muito bom dia são quantas",
-    "Dutch": "de het een en ik jij je wij zijn niet met voor hoe wat waar wanneer waarom alsjeblieft dank "
-    "hallo kun kan "
-    "mij vandaag morgen laat veel ook maar weer goedemorgen",
-    "Polish": "i w na z jest nie to ja ty jak co gdzie kiedy dlaczego która godzina proszę dziękuję cześć "
-    "dzień dobry tak "
-    "dzisiaj jutro możesz mi się czy",
-    "Swedish": "och det är inte jag du vi en ett med på för hur vad var när varför klockan tack hej "
-    "snälla kan mig idag "
-    "imorgon god mycket",
-    "Turkish": "ve bir bu ben sen biz ne nasıl nerede neden saat kaç teşekkürler merhaba lütfen evet hayır bugün yarın "
-    "değil için misin mısın var",
-}
-_UNMISTAKABLE = {
-    "German": "hallo danke bitte guten tschüss",
-    "French": "bonjour merci salut",
-    "Spanish": "hola gracias adiós",
-    "Italian": "ciao grazie buongiorno",
-    "Portuguese": "olá obrigado obrigada",
-    "Polish": "dziękuję cześć",
-    "Swedish": "hej tack",
-    "Turkish": "merhaba teşekkürler",
-}
+_COMMON = """
+German: der das ist nicht und ich du wir ihr sie ein eine einen mit auf für wie wo wann warum bitte! danke! kannst
+  mir mich dir dich heute morgen uhr viel auch aber oder spät wetter kein keine haben hallo! guten! tag mach erzähl
+  tschüss!
+French: le les des est et je tu nous vous il elle une avec pour dans comment pourquoi quelle quel heure merci!
+  bonjour! salut! oui pas ne ce cette mon ton moi toi suis êtes sont fait temps aujourd demain peux raconte au du
+  qui
+Spanish: el los las es y yo tú usted una con para en cómo como qué que cuál cuándo dónde hora gracias! hola! sí por
+  favor está estás eres soy mi mañana hoy puedes dime del al muy buenos días cuánto cuenta adiós!
+Italian: il lo gli è e io tu lei una con per come che cosa quale quando dove ora ore grazie! ciao! sì buongiorno!
+  sono sei mi ti oggi domani puoi dimmi della del di non perché quanto raccontami
+Portuguese: os as é e eu você uma com para em como que qual quando onde horas obrigado! obrigada! olá! sim não por
+  favor está estou hoje amanhã pode me diga do da dos muito bom dia são quantas
+Dutch: de het een en ik jij je wij zijn niet met voor hoe wat waar wanneer waarom alsjeblieft dank hallo kun kan mij
+  vandaag morgen laat veel ook maar weer goedemorgen
+Polish: i w na z jest nie to ja ty jak co gdzie kiedy dlaczego która godzina proszę dziękuję! cześć! dzień dobry tak
+  dzisiaj jutro możesz mi się czy
+Swedish: och det är inte jag du vi en ett med på för hur vad var när varför klockan tack! hej! snälla kan mig idag
+  imorgon god mycket
+Turkish: ve bir bu ben sen biz ne nasıl nerede neden saat kaç teşekkürler! merhaba! lütfen evet hayır bugün yarın
+  değil için misin mısın var
+"""
+"""Little words of other languages; one with a mark is certain even alone."""
+_BY_LANGUAGE = dict(re.findall(r"^(\w+): ((?:.|\n )+)", _COMMON, re.MULTILINE))
+_LITTLE_WORDS = {language: frozenset(words.replace("!", "").split()) for language, words in _BY_LANGUAGE.items()}
+_CERTAIN = {word: language for language, words in _BY_LANGUAGE.items() for word in re.findall(r"(\w+)!", words)}
 _SCRIPTS = {
     "CJK": "Chinese",
     "HIRAGANA": "Japanese",
@@ -98,16 +86,13 @@ def _by_script(text: str) -> str:
 def _by_words(words: list[str]) -> str:
     if not words:
         return ""
-    counts = {language: sum(word in little.split() for word in words) for language, little in _LITTLE_WORDS.items()}
+    counts = {language: sum(word in little for word in words) for language, little in _LITTLE_WORDS.items()}
     best = max(counts, key=lambda language: counts[language])
     english = sum(word in _ENGLISH for word in words)
     if counts[best] >= 2 and counts[best] > english:
         return best
-    if len(words) <= 3 and not english:
-        for language, certain in _UNMISTAKABLE.items():
-            if any(word in certain.split() for word in words):
-                return language
-    return ""
+    certain = (_CERTAIN[word] for word in words if word in _CERTAIN)
+    return next(certain, "") if len(words) <= 3 and not english else ""
 
 
 LONGEST = 240
