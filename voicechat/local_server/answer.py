@@ -124,6 +124,8 @@ class Answer:
         """`sends_sound`: in events, over WebSocket."""
         self.id = conversation.new_id("resp")
         self.request = request
+        self.entries: tuple[Entry, ...] = tuple(conversation) if request.entries is None else request.entries
+        """The items it is made of."""
         self.has_begun = False
         """It no longer waits for the words that it depends on."""
         self.limit_reached = False
@@ -132,18 +134,12 @@ class Answer:
         self._conversation = conversation
         self._emit = conversation.emit
         self._sends_sound = sends_sound
-        self._basis = self.entries
         self._items: list[Item] = []
         """As the response shows them: a truncated item keeps its text here."""
         self._message: _Message | None = None
         self._text_out = ""
         self._voiced = 0.0
         self._to_wire = Resampler(VOICE_RATE, RATES[request.config.output_format])
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The items it is made of."""
-        return tuple(self._conversation) if self.request.entries is None else self.request.entries
 
     def created(self) -> None:
         self._emit(events.ResponseCreated(response=self._response("in_progress")))
@@ -211,7 +207,7 @@ class Answer:
             self._response(status),
             status_details=None if status == "completed" else details,
             output=tuple(self._items),
-            usage=response_usage(self._basis, self.request.config.instructions, *made),
+            usage=response_usage(self.entries, self.request.config.instructions, *made),
         )
         self._emit(events.ResponseDone(response=response))
 

@@ -40,7 +40,7 @@ Turkish: ve bir bu ben sen biz ne nasıl nerede neden saat kaç teşekkürler! m
   değil için misin mısın var
 """
 """Little words of other languages; one with a mark is certain even alone."""
-_BY_LANGUAGE = dict(re.findall(r"^(\w+): ((?:.|\n )+)", _COMMON, re.MULTILINE))
+_BY_LANGUAGE: dict[str, str] = dict(re.findall(r"^(\w+): ((?:.|\n )+)", _COMMON, re.MULTILINE))
 _LITTLE_WORDS = {language: frozenset(words.replace("!", "").split()) for language, words in _BY_LANGUAGE.items()}
 _CERTAIN = {word: language for language, words in _BY_LANGUAGE.items() for word in re.findall(r"(\w+)!", words)}
 _SCRIPTS = {
