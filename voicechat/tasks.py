@@ -19,18 +19,25 @@ _running: set[asyncio.Task[Any]] = set()
 """The loop itself holds tasks by weak references only."""
 
 
-def spawn(work: Coroutine[Any, Any, T], on_error: Callable[[Exception], None] | None = None) -> asyncio.Task[T]:
-    """A running task for `work`, kept alive until it ends.
+def spawn(
+    work: Coroutine[Any, Any, T],
+    on_error: Callable[[Exception], None] | None = None,
+    among: set[asyncio.Task[Any]] | None = None,
+) -> asyncio.Task[T]:
+    """A running task for `work`, kept alive until it ends; as long as it runs it is `among` those of its owner.
 
     An exception is passed to `on_error`, or to the loop's exception handler where there is none (the engine writes its
     traceback to the log and a row into the event list). Cancelling is no error.
     """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
-    _running.add(task)
+    groups = [_running] if among is None else [_running, among]
+    for group in groups:
+        group.add(task)
 
     def ended(task: asyncio.Task[T]) -> None:
-        _running.discard(task)
+        for group in groups:
+            group.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None:
             return

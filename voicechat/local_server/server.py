@@ -188,9 +188,7 @@ class Call:
             self.hang_up(1000, "the channel for events did not open")
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = spawn(work, self._failed)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        spawn(work, self._failed, self._tasks)
 
     def _failed(self, error: Exception) -> None:
         self.hang_up(1011, error.message if isinstance(error, VoiceChatError) else repr(error))

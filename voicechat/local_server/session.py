@@ -238,9 +238,7 @@ class Session(ClientSession):
             self._send(RateLimitsUpdated(rate_limits=_UNLIMITED))
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
-        task = spawn(work, lambda error: log.error("defect in a session: %r", error, exc_info=error))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        spawn(work, lambda error: log.error("defect in a session: %r", error, exc_info=error), self._tasks)
 
     async def _let_time_pass(self) -> None:
         started_at = time.monotonic()

@@ -530,9 +530,7 @@ class Peer:
         self._track.protect(protection.expected_loss, protection.bitrate)
 
     def _start(self, work: Coroutine[None, None, None], on_error: Callable[[Exception], None] | None = None) -> None:
-        task = spawn(work, on_error)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        spawn(work, on_error, self._tasks)
 
     def _later(self, call: Callable[[], None]) -> None:
         """Report from a turn of the loop of its own, unless we have been told to close by then."""

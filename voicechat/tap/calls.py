@@ -19,7 +19,7 @@ import fractions
 import inspect
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -497,11 +497,8 @@ class Call:
                 self.end(name, f"No connection to the {name} within {CONNECT_LIMIT:g} s.")
                 return
 
-    def _run(self, work: object) -> None:
-        assert asyncio.iscoroutine(work)
-        task: asyncio.Task[None] = spawn(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        spawn(work, among=self._tasks)
 
 
 class WebRtcCalls:
