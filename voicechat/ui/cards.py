@@ -278,8 +278,8 @@ class Card(Container, Backdrop):
     def watch_facts(self) -> None:
         """Paint what reads differently now."""
         width = min(WIDEST, self.app.size.width - 4)
-        told = (lines_of(self.name_now, self.facts), width) if self.display else None
-        if told is not None and told != self._told and self.is_mounted:
+        told = (lines_of(self.name_now, self.facts), width)
+        if told != self._told and self.is_mounted:
             self._told, palette = told, palette_of(self.app)
             # A line that begins with a sign hangs behind it.
             lines = (
