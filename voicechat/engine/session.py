@@ -16,7 +16,6 @@ import sys
 import time
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, get_args
 
 import msgspec
@@ -249,7 +248,7 @@ def decode_redacted(text: str, redact: Callable[[str], str]) -> Decoded[ServerEv
     if raw == decoded.raw:
         return decoded
     clean = decode_server(msgspec.json.encode(raw))
-    return replace(clean, notes=decoded.notes, size=decoded.size)
+    return structs.replace(clean, notes=decoded.notes, size=decoded.size)
 
 
 def _redacted(value: Any, redact: Callable[[str], str]) -> Any:

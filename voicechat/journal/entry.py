@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Happening:
+
+class Happening(Struct, frozen=True):
     """One event with its time: wire events as on the wire, local ones with a `type` such as `mic.closed`."""
 
     at: float

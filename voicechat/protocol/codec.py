@@ -20,7 +20,6 @@ from __future__ import annotations
 import binascii
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Generic, TypeAlias, TypeVar, Union, cast, get_args, get_origin
@@ -398,8 +397,7 @@ EXCERPT_LENGTH = 160
 """Characters of a malformed frame that are kept to be shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded(Generic[E]):
+class Decoded(msgspec.Struct, Generic[E], frozen=True):
     """One frame, understood as far as it can be."""
 
     event: E

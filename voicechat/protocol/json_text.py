@@ -42,8 +42,7 @@ _UNUSABLE = object()
 """Stands for a value that JSON text spelled but nobody can use; removed before anyone sees the tree."""
 
 
-@dataclass(frozen=True, slots=True)
-class JsonText:
+class JsonText(msgspec.Struct, frozen=True):
     """What a text said. `reason` is set when it said nothing readable; `tree` is then None."""
 
     tree: object

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -602,7 +602,7 @@ class Session:
         if happening.dir == "local":
             self._observers(happening)
         else:
-            self._observers(replace(happening, event=without_audio(happening.event)))
+            self._observers(msgspec.structs.replace(happening, event=without_audio(happening.event)))
             self._check(happening, self.log.newest)
 
     def _observer_stopped(self, name: str) -> None:
