@@ -9,9 +9,11 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import active_children
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -219,6 +221,60 @@ def test_the_workers_of_a_scan_end_with_it(corpus: Path, tmp_path: Path) -> None
         scanning.kill()
     assert workers
     until(lambda: not any(map(is_running, workers)), 10.0, "workers outlive the scan that was killed")
+
+
+class RayError(Exception):
+    """What Ray raises for a worker or a machine that died."""
+
+
+class RayTaskError(RayError):
+    """What it raises for an exception of a task."""
+
+    cause = ModuleNotFoundError("No module named 'voicechat'")
+
+
+def a_cluster(monkeypatch: pytest.MonkeyPatch, obey: Callable[[Batch], list[bytes]]) -> engines.Engine:
+    """An engine on what looks like Ray: every task is obeyed by a thread."""
+    threads = ThreadPoolExecutor(2)
+
+    def remote(max_retries: int) -> Callable[[object], object]:
+        def submit(batch: Batch) -> object:
+            return SimpleNamespace(future=lambda: threads.submit(obey, batch))
+
+        return lambda task: SimpleNamespace(remote=submit)
+
+    ray = SimpleNamespace(
+        init=lambda **_: None, shutdown=threads.shutdown, cluster_resources=lambda: {"CPU": 1.0}, remote=remote
+    )
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    errors = SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", errors)
+    return engines.on_ray("auto")
+
+
+def test_tasks_of_a_cluster_give_the_same_tables_though_a_machine_dies(
+    corpus: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    died: list[Batch] = []
+
+    def obey(batch: Batch) -> list[bytes]:
+        if len(batch) > 1 and not died:
+            died.append(batch)
+            raise RayError("node died")
+        return read_batch(batch)
+
+    scanned(corpus, out=tmp_path / "out", engine=a_cluster(monkeypatch, obey))
+    assert died and digests(tmp_path / "out") == digests(whole)
+
+
+def test_a_cluster_without_voicechat_is_told_and_no_file_is_blamed(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def obey(batch: Batch) -> list[bytes]:
+        raise RayTaskError
+
+    with pytest.raises(ConfigError, match="a task of the cluster failed: ModuleNotFoundError"):
+        scanned(corpus, out=tmp_path / "out", engine=a_cluster(monkeypatch, obey))
 
 
 def test_sources_are_walked_and_scans_and_other_files_of_a_tape_are_not(tmp_path: Path) -> None:
