@@ -404,7 +404,7 @@ _PANELS = {
             "`voicechat run --script-example` prints a commented script; `voicechat explain scripts` is its reference.",
             RUN,
             HEADLESS,
-            does="main:run",
+            slow="Starts a conversation without a screen; Ctrl+C ends it.",
         ),
         Command(
             "watch",

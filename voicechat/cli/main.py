@@ -11,7 +11,6 @@ import inspect
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
@@ -152,40 +151,6 @@ def refuse_before(named: str, given: Mapping[str, Any]) -> None:
     )
 
 
-def run_command(
-    flags: dict[str, Any],
-    config: Path | None,
-    *,
-    texts: tuple[str, ...],
-    turns: int | None,
-    timeout: float | None,
-    as_json: bool,
-    script: Path | None,
-    script_example: bool,
-    check_script: bool,
-    junit: Path | None,
-) -> int:
-    """`voicechat run`: a script's example, a script, or a talk without a screen."""
-    if script_example:
-        from voicechat.scripting.reading import EXAMPLE
-
-        typer.echo(EXAMPLE, nl=False)
-        return exit_codes.DONE
-    if script is not None:
-        from voicechat.cli.script import ScriptOptions, script_command
-
-        if texts or turns:
-            raise typer.BadParameter("--script replaces --text and --turns: voicechat run --script FILE")
-        return script_command(flags, config, ScriptOptions(script, junit, as_json, check_script, timeout))
-    if check_script or junit:
-        raise typer.BadParameter("--check-script and --junit need --script: voicechat run --script FILE --check-script")
-    if not texts:  # what follows takes a second to load
-        print("Starts a conversation without a screen; Ctrl+C ends it.", file=sys.stderr, flush=True)
-    from voicechat.cli.run import RunOptions, run_command as talk
-
-    return talk(flags, config, RunOptions(texts, turns or 0, timeout or 60.0, as_json))
-
-
 def ctl_command() -> None:
     """`ctl` never comes here: `__main__` answers it before anything heavy is imported."""
 
@@ -235,7 +200,7 @@ def complaint(error: Exception, command: str) -> int:
 def announce(arguments: Sequence[str]) -> None:
     """Say at once what is being done. Pipes and logs do not want it, and a help has no need of it."""
     sentence = found(arguments[:1])[-1].slow
-    if arguments[:1] == ["run"] and "--script" in arguments:
-        sentence = "Reading the script ..."
+    if arguments[:1] == ["run"] and (said := {"--text", "--script", "--script-example"} & {*arguments}):
+        sentence = "Reading the script ..." if said == {"--script"} else ""
     if sentence and sys.stderr.isatty() and not {*HELP.spellings, "--json"} & {*arguments}:
         print(sentence, file=sys.stderr, flush=True)

@@ -241,6 +241,8 @@ def entry(turn: TurnView) -> dict[str, Any]:
 
 AT_REST = ("ready", "finished", "cut", "stopped")
 """Reply states in which nothing is under way."""
+PATIENCE = 60.0
+"""Seconds that a talk may take where nothing else is said."""
 REST = 1.5
 """Seconds at rest after the end of a recording: the last words may still be on their way to an answer."""
 TRANSLATION_WAIT = 25.0
@@ -253,14 +255,36 @@ GOODBYE_WAIT = 1.5
 class RunOptions:
     texts: tuple[str, ...] = ()
     """Typed messages; each waits until the answer to the one before is complete."""
-    turns: int = 0
-    """Answers to wait for; 0: as many as there is reason for (`turns_to_wait_for`)."""
-    timeout: float = 60.0
+    turns: int | None = None
+    """Answers to wait for; None: as many as there is reason for (`turns_to_wait_for`)."""
+    timeout: float | None = None
+    """Seconds for the whole talk; None: 60, or as the script says."""
     as_json: bool = False
+    script: Path | None = None
+    script_example: bool = False
+    check_script: bool = False
+    junit: Path | None = None
 
 
 def run_command(flags: Mapping[str, Any], config: Path | None, options: RunOptions) -> int:
-    """Returns the exit status. Raises ConfigError for settings that cannot work."""
+    """A script's example, a script, or a talk without a screen; the exit status.
+
+    Raises ConfigError for settings that cannot work.
+    """
+    if options.script_example:
+        from voicechat.scripting.reading import EXAMPLE
+
+        sys.stdout.write(EXAMPLE)
+        return exit_codes.DONE
+    if options.script is not None:
+        from voicechat.cli.script import script_command
+
+        if options.texts or options.turns:
+            raise ConfigError("--script replaces --text and --turns", hint="voicechat run --script FILE")
+        return script_command(flags, config, options.script, options)
+    if options.check_script or options.junit:
+        hint = "voicechat run --script FILE --check-script"
+        raise ConfigError("--check-script and --junit need --script", hint=hint)
     try:
         settings, environ = settings_for(flags, config, options)
     except VoiceChatError as error:
@@ -405,7 +429,7 @@ class Run(Headless):
     """One headless conversation, from the first message of the engine to the summary."""
 
     def __init__(self, settings: Settings, options: RunOptions, environ: Mapping[str, str] | None = None) -> None:
-        super().__init__(settings, environ, options.timeout)
+        super().__init__(settings, environ, options.timeout or PATIENCE)
         self._options = options
         self._texts = list(options.texts)
         self._wanted = turns_to_wait_for(settings, options)
@@ -437,7 +461,7 @@ class Run(Headless):
         else:
             what = "waits for the greeting" if settings.mic == "none" else "listens to the microphone"
         answers = f"{self._wanted} answer{'s' * (self._wanted > 1)}"
-        return f"Connects to {provider_of(settings).title}, {what}: {answers}, {options.timeout:g} s at most."
+        return f"Connects to {provider_of(settings).title}, {what}: {answers}, {self._patience:g} s at most."
 
     def _converse(self) -> int:
         try:
@@ -518,7 +542,7 @@ class Run(Headless):
         """With push-to-talk and a recording, somebody has to hold the key while it plays."""
         if not self._pressed:
             self._pressed = True
-            self.engine.send(TalkPressed("control", lease=self._options.timeout))
+            self.engine.send(TalkPressed("control", lease=self._patience))
         elif self.progress.mic_file_ended and not self.progress.key_is_up:
             self.progress.key_is_up = True
             self.engine.send(TalkReleased("control"))

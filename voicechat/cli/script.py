@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from voicechat import exit_codes
 from voicechat.audio.script_mic import wish_of
 from voicechat.cli.chat import refuse_the_impossible
 from voicechat.cli.printing import note, print_json, say
-from voicechat.cli.run import Headless
+from voicechat.cli.run import Headless, RunOptions
 from voicechat.config.load import load_settings
 from voicechat.config.locations import spoken_words_dir
 from voicechat.config.settings import Settings
@@ -47,24 +47,14 @@ SHORT = 40
 """Characters of what was found that are shown although all is well: the figures."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptOptions:
-    script: Path
-    junit: Path | None = None
-    as_json: bool = False
-    check_only: bool = False
-    timeout: float | None = None
-    """Seconds for the whole talk; None: as the script says."""
-
-
-def script_command(flags: Mapping[str, Any], config: Path | None, options: ScriptOptions) -> int:
+def script_command(flags: Mapping[str, Any], config: Path | None, file: Path, options: RunOptions) -> int:
     """Returns the exit status. Raises ConfigError for settings that cannot work, AudioDeviceError for a sound file."""
-    reading = read_script(options.script)
+    reading = read_script(file)
     if reading.complaints or reading.script is None:
         return refused(reading, options)
     script = reading.script
-    if options.check_only:
-        note(f"{options.script}: {len(script.steps)} steps, nothing wrong")
+    if options.check_script:
+        note(f"{file}: {len(script.steps)} steps, nothing wrong")
         if options.as_json:
             print_json({"script": str(script.path), "steps": len(script.steps), "complaints": []})
         return exit_codes.DONE
@@ -80,7 +70,7 @@ def script_command(flags: Mapping[str, Any], config: Path | None, options: Scrip
         return ScriptRun(script, taped, environ, clips, options, keeps_tape=False).go()
 
 
-def refused(reading: Reading, options: ScriptOptions) -> int:
+def refused(reading: Reading, options: RunOptions) -> int:
     for complaint in reading.complaints:
         say(complaint.sentence(str(reading.path)))
     if options.as_json:
@@ -128,7 +118,7 @@ class ScriptRun(Headless):
         settings: Settings,
         environ: Mapping[str, str],
         clips: Mapping[Sound, Path],
-        options: ScriptOptions,
+        options: RunOptions,
         *,
         keeps_tape: bool = True,
     ) -> None:
