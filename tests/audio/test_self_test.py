@@ -127,7 +127,7 @@ def test_with_headphones_no_chirp_comes_back_and_a_talker_is_heard() -> None:
 
 
 def test_an_overdriven_or_dead_microphone_and_a_voice_in_the_silence_are_noticed() -> None:
-    talk, room = iter(np.split(spoken(30.0), 3_000)), Room(0.7, 0.05, drive=9.0, overdrive=5.0)
+    talk, room = iter(np.split(spoken(15.0), 1_500)), Room(0.7, 0.05, drive=9.0, overdrive=5.0)
     figures = run(lambda out: room.hear(out) + next(talk))
     assert figures.clipped > 0.01 and figures.voices_in_silence > 0
     assert run(lambda out: np.zeros(BLOCK, dtype=np.float32)).is_flat

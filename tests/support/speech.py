@@ -35,12 +35,13 @@ def _vowel(size: int, formants: tuple[int, ...], pitch: float, rng: np.random.Ge
     """Harmonics of a falling pitch, weighted by the formants, in the envelope of a syllable."""
     times = np.arange(size) / RATE
     falling = pitch * (1.1 - 0.25 * times / times[-1])
-    phase = 2 * np.pi * np.cumsum(falling) / RATE
-    sound = np.zeros(size)
+    turn = np.exp(2j * np.pi * np.cumsum(falling) / RATE)
+    sound, turned = np.zeros(size), np.ones(size, dtype=complex)
     for harmonic in range(1, int(4_000 / pitch)):
         frequency = harmonic * pitch
         gain = sum(1.0 / (1.0 + ((frequency - formant) / (60.0 + formant * 0.05)) ** 2) for formant in formants)
-        sound += gain / harmonic**0.5 * np.sin(harmonic * phase + rng.uniform(0, 2 * np.pi))
+        turned *= turn
+        sound += (turned * (gain / harmonic**0.5 * np.exp(1j * rng.uniform(0, 2 * np.pi)))).imag
     breath = rng.standard_normal(size) * 0.02 * np.max(np.abs(sound))
     envelope = np.minimum(1.0, np.minimum(times / 0.03, (times[-1] - times) / 0.05))
     voiced: npt.NDArray[np.float64] = (sound + breath) * envelope
