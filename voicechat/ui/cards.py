@@ -277,7 +277,7 @@ class Card(Container, Backdrop):
 
     def watch_facts(self) -> None:
         """Paint what reads differently now."""
-        width = min(WIDEST, self.app.size.width - 4)
+        width = min(WIDEST, (self.size.width or self.app.size.width) - 4)
         told = (lines_of(self.name_now, self.facts), width)
         if told != self._told and self.is_mounted:
             self._told, palette = told, palette_of(self.app)
