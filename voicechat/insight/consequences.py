@@ -81,25 +81,17 @@ ENDS_IT = set(
     """.split()
 )
 """Causes after which there is no session; programs often print what broke before they print why."""
-EITHER_ORDER = ENDS_IT | {
-    "self-echo",
-    "barge-in-too-eager",
-    "segments-too-short",
-    "side-request-interferes",
-    "duplicate-create",
-}
+EITHER_ORDER = ENDS_IT.union(
+    "self-echo barge-in-too-eager segments-too-short side-request-interferes duplicate-create".split()
+)
 """Causes that are sure only after some time, so that their first consequences may be told before them."""
 SURE = 0.75
-AT_ITS_HEELS = ENDS_IT | {
-    "rate-limited",
-    "response-failed",
-    "socket-leaked",
-    "side-request-interferes",
-    "mic-reopened-too-early",
-    "mic-open-during-playback",
-    "mic-silent",
-    "audio-format-mismatch",
-}
+AT_ITS_HEELS = ENDS_IT.union(
+    """
+    rate-limited response-failed socket-leaked side-request-interferes mic-reopened-too-early mic-open-during-playback
+    mic-silent audio-format-mismatch
+    """.split()
+)
 """Causes that have no event in common with what follows from them, only the time."""
 WITHIN = 10.0
 """Seconds; `EVENTS` where there are no times."""

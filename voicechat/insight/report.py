@@ -173,11 +173,12 @@ def diagnose(
     causes: list[Cause] = []
     named: dict[str, str] = {}
     for session, diagnosis in sessions.of.items():
-        found = _sorted([one for one in diagnosis.findings if one.confidence >= least and not _is_past(one)])
+        told_now = [one for one in diagnosis.findings if not (one.resolved and one.code in PASSED)]
+        found = sorted((one for one in told_now if one.confidence >= least), key=_order)
         causes += by_cause(found)
         if len(sessions.of) > 1:
             named |= {one.id: session for one in found}
-    causes.sort(key=lambda cause: (ORDER[cause.finding.severity], cause.finding.evidence[0].seq))
+    causes.sort(key=lambda cause: _order(cause.finding))
     unexplained = tuple(sessions.unexplained)
     models = [diagnosis.model for diagnosis in sessions.of.values()]
     has_worked = any(one.has_worked and not one.is_unfinished for one in models)
@@ -185,12 +186,9 @@ def diagnose(
     return Report(name, reading, tuple(causes), named, unexplained, sessions.speaks_beta, has_worked, what_if=told_if)
 
 
-def _is_past(finding: Finding) -> bool:
-    return finding.resolved and finding.code in PASSED
-
-
-def _sorted(findings: list[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda one: (ORDER[one.severity], one.evidence[0].seq))
+def _order(finding: Finding) -> tuple[int, int]:
+    """The worst first."""
+    return ORDER[finding.severity], finding.evidence[0].seq
 
 
 def as_plain(report: Report) -> dict[str, Any]:

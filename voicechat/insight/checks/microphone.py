@@ -181,7 +181,7 @@ def _mostly_cut(model: SessionModel) -> list[Answer]:
     In a dialogue that is told in words: most end in the middle of a sentence, of a writer who sets commas.
     """
     ended = [one for one in model.answers.values() if one.done is not None and not one.is_aside]
-    cut = [one for one in ended if one.status == "cancelled" and one.reason == "turn_detected"]
+    cut = [one for one in _cut_by_server(model) if one in ended]
     if len(cut) >= TIMES <= len(model.skipped):
         return cut  # the client dropped what was heard as no words
     spoken = [one for one in model.segments.values() if one.transcript]
@@ -375,9 +375,9 @@ def _now(model: SessionModel, record: Record) -> Iterator[Finding]:
 def _before_the_services_end(model: SessionModel, record: Record) -> Iterator[Finding]:
     """In another client's log: the answer was still made or played when the mic opened, as its end shows later."""
     opened, closed, newest = model.mic.changed, model.mic.reopened_after, model.newest
-    if model.witness.is_ours or not model.mic.is_open or opened is None or closed is None or newest is None:
+    if model.witness.is_ours or not model.mic.is_open or opened is None or closed is None:
         return
-    began = newest.first_output if record.type == "response.done" else model.playback.began
+    began = newest.first_output if newest and record.type == "response.done" else model.playback.began
     began = began or model.playback.began or (closed if record.type != "response.done" else None)
     if began is None or not began.seq < opened.seq < record.seq:
         return

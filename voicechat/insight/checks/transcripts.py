@@ -76,6 +76,13 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
         return
     pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
     is_running = any(before in pieces and after in pieces for before, after in pairwise(segments))
+    goes_on = [
+        after
+        for before, after in pairwise(segments)
+        if (after.transcript or "")[:1].islower() and (before.transcript or "")[-1:].isalnum()
+    ]
+    if len(goes_on) >= TIMES and any((one.transcript or "")[:1].isupper() for one in segments):
+        pieces, is_running = goes_on, True  # of a writer who sets capitals
     if is_running or len(pieces) >= max(TIMES, SHARE * len(segments)):
         title = "Turns of the user end in the middle of a sentence, again and again."
         yield _segments_too_short_finding(model, title, [one.transcribed for one in pieces], 0.75)

@@ -142,19 +142,8 @@ _STRUCT = re.compile(r"[A-Z][\w:.]*\s*(?=\{)")
 _KEY = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|([A-Za-z_$][\w$.-]*))\s*[:=]\s*")
 _NEXT_KEY = re.compile(r"\s*(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|[A-Za-z_$][\w$]{0,40})\s*[:=](?!/)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?=\s*(?:[,}\])\n]|$))")
-_WORDS = {
-    "true": True,
-    "True": True,
-    "false": False,
-    "False": False,
-    "null": None,
-    "None": None,
-    "nil": None,
-    "undefined": None,
-    "None()": None,
-    "<null>": None,
-    "NULL": None,
-}
+_WORDS: dict[str, bool | None] = {"true": True, "True": True, "false": False, "False": False}
+_WORDS |= dict.fromkeys(("null", "None", "nil", "undefined", "None()", "<null>", "NULL"))
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0"}
 _ENDS = ",}])\n"
 

@@ -30,7 +30,7 @@ from voicechat.insight.readers.narration import (
     spelled_in,
 )
 from voicechat.insight.readers.shorthand import fields, short_name, with_body
-from voicechat.insight.readers.talk import TURN, turn_in
+from voicechat.insight.readers.talk import ENDS, TURN, says, turn_in
 from voicechat.insight.readers.timing import time_in
 from voicechat.insight.readers.unwrapping import Found, Told, mended, unwrapped
 from voicechat.insight.records import NAMED
@@ -85,7 +85,8 @@ LONGEST_SENTENCE = 8000
 _CODE = re.compile(
     r"^\s*\|.*\|\s*$|::test_\w|\b(?:pytest|npm|yarn|cargo|go) (?:-\w|run|test)\b|"
     r"\b(?:console|logger|logging|log)\.\w{1,12}\([\"'`f]|\.send\(JSON\.stringify|"
-    r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|\$\{\w"
+    r"^\s*(?:const|let|var|await|return|import|def|async|case|if|else|elif)\b[^\n]{0,200}[;:{}]\s*$|"
+    r"\$\{\w|\bthrow (?:new )?\w+\("
 )
 """A line of a program's source, of its tests or of a manual's table, which tells of nothing that happened."""
 _PLAIN = re.compile(r"[\[(\x1b=#*\\]")
@@ -339,10 +340,10 @@ class Printed:
         self, number: int, rest: str, t: float | None, told: WireDirection | None, *, is_prose: bool = True
     ) -> Iterator[Line]:
         rest = rest[:LONGEST_SENTENCE]
-        name, _, words = rest.strip(" -*>[]").partition(": ")
-        if name in self.speakers:
-            turn = {"type": self.speakers[name], "words": words, "told": rest}
-            yield Line(number, Found(turn, t, "local"))
+        speaker, words = says(rest) if self.speakers else ("", "")
+        if speaker in self.speakers and (words.endswith(ENDS) or next(failures_in(rest), None) is None):
+            if kind := self.speakers[speaker]:
+                yield Line(number, Found({"type": kind, "words": words, "told": rest}, t, "local"))
             return
         name, end = self._name_in(rest)
         if name and (refused := _refused_instead(name, rest)) is not None:

@@ -150,20 +150,41 @@ def turn_in(said: str) -> Mapping[str, Any] | None:
     return None
 
 
-_HEAD = re.compile(r"^\W*(?:\d\S*\W+)?([^\W\d_]\w{1,20}(?: \w{1,12})?): +\S+ +\S.*[.?!…。？！\"”]\s*$", re.M)
-MOST_SPEAKERS = 3
+_HEAD = re.compile(r"^\W*(?:\d\S*\W+)?([^\W\d_][a-z]\w{0,20}(?: \w{1,12})?): +(\S+ +\S.*)$", re.M)
+_NOBODY = re.compile(
+    r"(?:info|debug|warn\w*|error|\w+(?:Error|Exception)|note|event|status|system|log|type|update|result)$", re.I
+)
+ENDS = (".", "?", "!", "…", "。", "？", "！", '"', "”")
+"""Of a sentence that somebody says."""
+MOST_SPEAKERS = 4
+NEARLY_ALL = 0.7
+"""Of the lines, in a dialogue of people who are neither the user nor the assistant."""
+SOME = 0.3
+"""Of the lines of a name end as sentences, where what is said was cut."""
 
 
 def speakers_in(sample: str) -> Mapping[str, str]:
-    """Names that speak in a dialogue with the user or the assistant, and what their lines tell: `Maria: ...`."""
-    counts = Counter(match[1] for match in _HEAD.finditer(sample))
+    """Names that speak in a dialogue, and what their lines tell: `Maria: ...`; empty: nothing of the session."""
+    heads = [(match[1], match[2].rstrip().endswith(ENDS)) for match in _HEAD.finditer(sample)]
+    counts, ended = Counter(name for name, _ in heads), Counter(name for name, is_end in heads if is_end)
     known = {name: turn["type"] for name in counts if (turn := turn_in(f"{name}: well, yes.")) is not None}
-    others = [name for name, count in counts.items() if count > 1 and name not in known]
-    kinds = set(known.values())
-    if len(kinds) != 1 or len(counts) > MOST_SPEAKERS:
+    people = [name for name in ended if name not in known and not _NOBODY.match(name)]
+    others = [name for name in people if counts[name] > 1 and ended[name] >= SOME * counts[name]]
+    kinds, lines = set(known.values()), sum(1 for line in sample.splitlines() if line.strip())
+    if len(counts) > MOST_SPEAKERS or len(counts) < 2:
         return {}
-    kind = "bot_said" if kinds == {f"{TURN}user_said"} else "user_said"
-    return dict.fromkeys(others, TURN + kind)
+    if not known and others and len(people) > 1 and counts.total() >= NEARLY_ALL * lines:
+        return dict.fromkeys(people, "")
+    if len(kinds) == 1 and others:
+        other = "bot_said" if kinds == {f"{TURN}user_said"} else "user_said"
+        return known | dict.fromkeys(others, TURN + other)
+    return known if len(kinds) > 1 else {}
+
+
+def says(line: str) -> tuple[str, str]:
+    """The name in front of a sentence, and the sentence; empty for any other line."""
+    head = _HEAD.match(line)
+    return (head[1], head[2].strip()) if head is not None else ("", "")
 
 
 def _is_said(words: str) -> bool:
