@@ -109,17 +109,18 @@ def bar_of(turn: TurnNumbers, cells_a_second: float) -> list[tuple[int, str, str
 
 # below the table
 def sums(figures: Figures, palette: Palette, width: int) -> Content:
-    found = figures.percentiles
-    row: list[tuple[str, str]] = [(" " * 8, "")]
-    for name, value in (("p50", found.p50), ("p95", found.p95), ("best", found.best)):
-        color = "" if name == "best" else "$quiet" if value is None else f"bold {latency_color(value)}"
-        row += [(f"{name} ", "$quiet"), (milliseconds(value), color), ("   ", "")]
-    row += named("cut→silence p95", milliseconds(found.silent_p95))
-    where: list[tuple[str, str]] = [(" " * 8, ""), ("where it goes  " if width >= 110 else "", "$quiet")]
+    found, indent = figures.percentiles, Content(" " * 8)
+    told = [
+        named(name, milliseconds(value), "$quiet" if value is None else f"bold {latency_color(value)}")
+        for name, value in (("p50", found.p50), ("p95", found.p95))
+    ]
+    told += [named("best", milliseconds(found.best)), named("cut→silence p95", milliseconds(found.silent_p95))]
+    where: list[Piece] = [(("where it goes", "$quiet"),)] if width >= 110 else []
     for (name, glyph, color), value in zip(STEPS, typical_steps(figures.turns), strict=True):
-        told = UNKNOWN if value is None else f"{round(value * 1000)}"
-        where += [(glyph * 2 + " ", color), (f"{name if width >= FULL_TABLE else SHORT[name]} {told}   ", "")]
-    return styled(palette, *row) + "\n" + styled(palette, *where, ("ms", "$quiet"))
+        figure = UNKNOWN if value is None else f"{round(value * 1000)}"
+        where.append(((glyph * 2 + " ", color), (f"{name if width >= FULL_TABLE else SHORT[name]} {figure}", "")))
+    where.append((("ms", "$quiet"),))
+    return Content("\n").join(flowed(palette, width, indent, pieces, "   ") for pieces in (told, where))
 
 
 def typical_steps(turns: Sequence[TurnNumbers]) -> tuple[float | None, ...]:
