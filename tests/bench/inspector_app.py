@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from msgspec import structs
@@ -27,7 +26,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from tests.bench.rig import memory
 from tests.support.event_rows import talk_rows
 from voicechat.engine.link import Batch, EventRow
-from voicechat.ui.screens import talk
+from voicechat.ui.app import VoiceChatApp
 from voicechat.ui.theme_files import app_color_defaults, load_themes
 from voicechat.ui.widgets.event_list import EventList
 from voicechat.ui.widgets.events_pane import EventsPane
@@ -57,7 +56,7 @@ class TimedDriver(LinuxDriver):
 class InspectorApp(App[None]):
     """Nothing but the pane, under the keys of the list."""
 
-    CSS_PATH = Path(talk.__file__).parent / "talk.tcss"
+    CSS_PATH = VoiceChatApp.CSS_PATH
     CSS = "EventsPane { display: block; }"
 
     def __init__(self, act: Callable[[InspectorApp], object], notes: int) -> None:

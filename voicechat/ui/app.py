@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.cells import cached_cell_len
@@ -113,7 +113,10 @@ class VoiceChatApp(App[int]):
     """Owns the screen's clock and the talk with the engine; decides nothing about the conversation."""
 
     TITLE = TITLE
-    CSS_PATH = Path(__file__).parent / "screens" / "talk.tcss"  # Textual loads no file for a default screen
+    # All at once: Textual loads no file for a default screen, and parses everything anew for one of a later screen.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        Path(__file__).parent / "screens" / f"{name}.tcss" for name in ("overlays", "numbers", "developer", "talk")
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [*default_bindings()]
     FEED: ClassVar[type[Feed]] = Feed
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {palette}
