@@ -115,7 +115,7 @@ class VoiceChatApp(App[int]):
     TITLE = TITLE
     # All at once: Textual loads no file for a default screen, and parses everything anew for one of a later screen.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
-        Path(__file__).parent / "screens" / f"{name}.tcss" for name in ("overlays", "numbers", "developer", "talk")
+        Path(__file__).parent / "screens" / f"{name}.tcss" for name in ("developer", "talk", "numbers", "overlays")
     ]
     BINDINGS: ClassVar[list[BindingType]] = [*default_bindings()]
     FEED: ClassVar[type[Feed]] = Feed
