@@ -20,8 +20,9 @@ Pcm = NDArray[np.int16]
 class CountingDecoder:
     """Knows each packet by the number in its payload; sounds like noise (speech) or like a pause."""
 
-    def __init__(self, pause: bool = False, breath: int = 0) -> None:
+    def __init__(self, pause: bool = False, breath: int = 0, fec: bool = True) -> None:
         self.pause = pause
+        self.fec = fec
         self.breath = breath
         self.played: list[int] = []
         self.repaired: list[int] = []
@@ -39,7 +40,7 @@ class CountingDecoder:
         return np.full(samples, 700, np.int16)
 
     def carries_fec(self, payload: bytes) -> bool:
-        return True
+        return self.fec
 
     def conceal(self, samples: int = FRAME) -> Pcm:
         return np.full(samples, 500, np.int16)
@@ -60,8 +61,8 @@ class Sent:
 class Line:
     """Plays a table of arrivals to a buffer, pulling every 20 ms; first sequence and timestamp are near their wraps."""
 
-    def __init__(self, pause: bool = False) -> None:
-        self.decoder = CountingDecoder(pause)
+    def __init__(self, pause: bool = False, fec: bool = True) -> None:
+        self.decoder = CountingDecoder(pause, fec=fec)
         self.buffer = JitterBuffer(self.decoder)
         self.waits: list[tuple[float, float]] = []
         self.out: list[Pcm] = []
