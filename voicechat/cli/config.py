@@ -10,12 +10,12 @@ import os
 import shlex
 import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voicechat.cli.printing import note, print_json
-from voicechat.config.load import Loaded, Wrong, load, read_document, shape_problem, survey
+from voicechat.config.load import LineError, Loaded, load, place_of, read_document, shape_problem, survey
 from voicechat.config.locations import config_file
 from voicechat.config.private_file import replacing
 from voicechat.config.providers import provider_of
@@ -170,18 +170,18 @@ def check_command(file: Path | None, config: Path | None = None, *, as_json: boo
         note(f"there is no {path}: nothing is wrong with it. voicechat config init writes one")
         return DONE
     found = survey(path)
-    wrong = sorted([*found.wrong, *key_problems(path)], key=lambda one: one.line)
+    wrong = sorted([*found.wrong, *key_problems(path)], key=lambda error: place_of(error)[0])
     if as_json:
         facts = {
             "file": str(path),
             "exists": path.exists(),
-            "errors": [asdict(one) for one in wrong],
+            "errors": [_as_plain(one, path) for one in wrong],
             "remarks": list(found.remarks),
         }
         print_json(facts)
         return USAGE if wrong else DONE
     for one in wrong:
-        print(clean(one.reason, one_line=True))
+        print(clean(one.message, one_line=True))
         if one.hint:
             print(clean(f"  {one.hint}", one_line=True))
     for remark in found.remarks:
@@ -196,7 +196,12 @@ def check_command(file: Path | None, config: Path | None = None, *, as_json: boo
     return USAGE
 
 
-def key_problems(path: Path) -> Iterator[Wrong]:
+def _as_plain(wrong: ConfigError, path: Path) -> dict[str, Any]:
+    line, key = place_of(wrong)
+    return {"file": str(path), "line": line, "key": key, "reason": wrong.message, "hint": wrong.hint}
+
+
+def key_problems(path: Path) -> Iterator[LineError]:
     """What is wrong with the bindings of `[keys]`, which only the screen's own table can tell."""
     from voicechat.ui.bindings import check_keys
 
@@ -212,6 +217,4 @@ def key_problems(path: Path) -> Iterator[Wrong]:
             continue
         _, problems = check_keys(section.get("keys", {}))
         for problem in problems:
-            keys = (*prefix, "keys", problem.id)
-            sentence = f"{document.place(keys)} = {problem.value!r}: {problem.reason}"
-            yield Wrong(str(path), document.line(keys), ".".join(keys), sentence, "")
+            yield LineError(document, (*prefix, "keys", problem.id), f"= {problem.value!r}: {problem.reason}")

@@ -188,7 +188,7 @@ def config_checks(config: Path | None, problem: ConfigError | None) -> list[Chec
         found = [Check("config", "fact", f"no file; voicechat config init writes {path}")]
     else:
         seen = survey(path)
-        found = [Check("config", "bad", wrong.reason, wrong.hint) for wrong in seen.wrong]
+        found = [Check("config", "bad", wrong.message, wrong.hint) for wrong in seen.wrong]
         found += [Check("config", "care", remark) for remark in seen.remarks]
         if not seen.wrong:
             found.insert(0, Check("config", "good", f"{path}: nothing is wrong"))

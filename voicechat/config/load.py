@@ -41,7 +41,7 @@ class LineError(ConfigError):
     """Something in a configuration file that is wrong: `line` (0: unknown) and the dotted `key` tell where."""
 
     def __init__(self, document: Document, keys: Keys, reason: str, hint: str = "") -> None:
-        self.file, self.line, self.key = document.path, document.line(keys), ".".join(keys)
+        self.line, self.key = document.line(keys), ".".join(keys)
         self.reason = reason.removeprefix(": ")
         joint = "" if reason.startswith(":") else " "
         super().__init__(f"{document.place(keys)}{joint}{reason}", hint=hint)
@@ -518,19 +518,9 @@ _PLACE = re.compile(r".*?:(\d+)(?::| is) ")
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
-    file: str
-    line: int
-    """0 where there is no line to point at."""
-    key: str
-    reason: str
-    """The whole sentence, place included."""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Survey:
-    wrong: tuple[Wrong, ...] = ()
+    wrong: tuple[ConfigError, ...] = ()
+    """By line; see `place_of`."""
     remarks: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
 
@@ -540,16 +530,16 @@ def survey(path: Path) -> Survey:
     try:
         document = read_document(path)
     except ConfigError as error:
-        return Survey(wrong=(_wrong(path, error),))
+        return Survey(wrong=(error,))
     profiles = document.table.get("profiles", {})
     names = tuple(profiles) if isinstance(profiles, dict) else ()
-    found = [_wrong(path, error) for error in _errors(document)]
+    found = list(_errors(document))
     remarks: tuple[str, ...] = ()
     try:
         remarks = mode_remarks(path, document.table)
     except ConfigError as error:
-        found.append(_wrong(path, error))
-    return Survey(tuple(sorted(found, key=lambda wrong: wrong.line)), remarks, names)
+        found.append(error)
+    return Survey(tuple(sorted(found, key=lambda error: place_of(error)[0])), remarks, names)
 
 
 def _errors(document: Document) -> Iterator[ConfigError]:
@@ -588,15 +578,12 @@ def _together(document: Document, profiles: list[str]) -> Iterator[ConfigError]:
             if error.message not in said:
                 said.add(error.message)
                 where: Keys = ("profiles", profile, "provider") if profile else ("provider",)
-                yield (
-                    error
-                    if isinstance(error, LineError)
-                    else LineError(document, where, f": {error.message}", error.hint)
-                )
+                is_placed = isinstance(error, LineError)
+                yield error if is_placed else LineError(document, where, f": {error.message}", error.hint)
 
 
-def _wrong(path: Path, error: ConfigError) -> Wrong:
+def place_of(error: ConfigError) -> tuple[int, str]:
+    """(line, key) of what is wrong with a file; 0 and empty where there is none to point at."""
     if isinstance(error, LineError):
-        return Wrong(str(error.file), error.line, error.key, error.message, error.hint)
-    line = int(found[1]) if (found := _PLACE.match(error.message)) else 0
-    return Wrong(str(path), line, "", error.message, error.hint)
+        return error.line, error.key
+    return int(found[1]) if (found := _PLACE.match(error.message)) else 0, ""
