@@ -42,7 +42,9 @@ Turkish: ve bir bu ben sen biz ne nasıl nerede neden saat kaç teşekkürler! m
 """Little words of other languages; one with a mark is certain even alone."""
 _BY_LANGUAGE: dict[str, str] = dict(re.findall(r"^(\w+): ((?:.|\n )+)", _COMMON, re.MULTILINE))
 _LITTLE_WORDS = {language: frozenset(words.replace("!", "").split()) for language, words in _BY_LANGUAGE.items()}
-_CERTAIN = {word: language for language, words in _BY_LANGUAGE.items() for word in re.findall(r"(\w+)!", words)}
+_CERTAIN = {
+    word[:-1]: language for language, words in _BY_LANGUAGE.items() for word in words.split() if word.endswith("!")
+}
 _SCRIPTS = {
     "CJK": "Chinese",
     "HIRAGANA": "Japanese",
