@@ -198,9 +198,12 @@ def complaint(error: Exception, command: str) -> int:
 
 
 def announce(arguments: Sequence[str]) -> None:
-    """Say at once what is being done. Pipes and logs do not want it, and a help has no need of it."""
-    sentence = found(arguments[:1])[-1].slow
-    if arguments[:1] == ["run"] and (said := {"--text", "--script", "--script-example"} & {*arguments}):
-        sentence = "Reading the script ..." if said == {"--script"} else ""
-    if sentence and sys.stderr.isatty() and not {*HELP.spellings, "--json"} & {*arguments}:
+    """Say at once what is being done. Pipes and logs do not want it, and a help has no need of it; only that a talk has
+    begun which listens until Ctrl+C is told everywhere."""
+    sentence, listens = found(arguments[:1])[-1].slow, False
+    if arguments[:1] == ["run"]:
+        said = {"--text", "--script", "--script-example"} & {*arguments}
+        sentence, listens = ("Reading the script ..." if said == {"--script"} else "" if said else sentence), not said
+    is_wanted = listens or (sys.stderr.isatty() and "--json" not in arguments)
+    if sentence and is_wanted and not {*HELP.spellings} & {*arguments}:
         print(sentence, file=sys.stderr, flush=True)
