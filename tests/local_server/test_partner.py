@@ -48,6 +48,19 @@ def is_act(act: str, wanted: str) -> bool:
     return act == wanted
 
 
+@each(
+    ("text", "wanted"),
+    [
+        ("Hello, what can you do?", "who"),
+        ("Hi there, tell me a story.", "story"),
+        ("Hello there!", "greet"),
+        ("Hello, do not tell me a story.", ""),
+    ],
+)
+def test_a_greeting_before_a_request_changes_nothing(text: str, wanted: str) -> None:
+    assert act_of(text, ()) == wanted
+
+
 @each("text", NEVER)
 def test_a_negation_a_question_or_a_half_heard_command_does_nothing(text: str) -> None:
     assert act_of(text) == ""

@@ -79,7 +79,7 @@ class Partner:
 def answer_to(turn: Turn) -> Answer:
     """What is said and done upon a turn. Empty: told to be quiet, aloud."""
     must = bool(turn.tools) and turn.tool_choice not in ("auto", "none")
-    sentences = None if must else _said(turn)
+    sentences = None if must else _rule_answer(turn)
     if sentences is None:
         called = _call(turn, must=must) if turn.tools and turn.tool_choice != "none" else None
         if called:
@@ -88,7 +88,7 @@ def answer_to(turn: Turn) -> Answer:
     return tuple(map(Say, sentences))
 
 
-def _said(turn: Turn) -> tuple[str, ...] | None:
+def _rule_answer(turn: Turn) -> tuple[str, ...] | None:
     """What is said without calling a function; None for what was not understood."""
     if turn.tool_outputs:
         return tuple(map(_spoken_result, turn.tool_outputs))
@@ -151,9 +151,11 @@ _SPELLINGS = tuple(
     )
 )
 _FILLERS = frozenset("um uh er erm uhm please kindly just".split())
+_HELLO = r"(?:hello|hallo|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
 _OPENING = re.compile(
     r"^(?:(?:ok|so|well|now|and|then|hey|alright|oh|ah|yes|yeah|echo) (?=\S)|(?:can|could|would|will) you (?=\S+ \S)"
-    r"|i (?:want|need|would like) you to )+"
+    r"|i (?:want|need|would like) you to "
+    rf"|{_HELLO}(?: there| echo| again)? (?!(?:there|echo|again|you|how are)\b)(?=\S))+"
 )
 _ENDING = re.compile(r"(?: (?:for me|right now|now|thanks|thank you))+$")
 
@@ -210,7 +212,6 @@ def _always(*sentences: str) -> Rule:
     return lambda turn: sentences
 
 
-_HELLO = r"(?:hello|hallo|hi|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day))"
 _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     (re.compile(pattern), rule)
     for pattern, rule in (
