@@ -166,6 +166,15 @@ async def test_times_count_from_the_chosen_event_and_help_has_the_filter_languag
         assert "only events with its ids" in text(app) and ".usage.output_tokens>200" in text(app)
 
 
+async def test_every_key_of_the_developer_view_is_reached_on_a_low_screen() -> None:
+    async with inspecting((80, 24)) as (app, _, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: "FILTER" in text(app))
+        assert "send the event again" not in text(app)
+        await pilot.press("pagedown", "pagedown")
+        await until(pilot, lambda: "send the event again" in text(app) and "server, ours, this program" in text(app))
+
+
 async def test_a_narrow_list_shows_gaps_in_place_of_times_when_asked() -> None:
     async with inspecting((80, 24)) as (app, _, pilot):
         assert "+400 ms" not in text(app) and "resp.done" in text(app)

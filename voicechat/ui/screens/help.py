@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import zip_longest
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
@@ -24,8 +24,9 @@ FILTERS = (
     ("a,b  -a", "a or b, not a; blank is and"),
     ("type:", "response,in.speech*"),
     ("dir:", "in, out, local"),
-    ("is:", "error vad delta audio tool mine"),
-    ("", "unknown harmless marked"),
+    ("is:", "error vad delta tool mine"),
+    ("", "audio unknown marked"),
+    ("", "harmless"),
     ("id:", "any id; resp: item: call:"),
     ("turn:", "8"),
     ("after:", "4:06, or 30s ago; before:"),
@@ -35,7 +36,7 @@ FILTERS = (
     ("group:", "off splits runs of deltas"),
     ("", ""),
     ("COLUMNS", ""),
-    ("↓ ↑ ·", "server, ours, of this program"),
+    ("↓ ↑ ·", "server, ours, this program"),
     ("◆ ✕", "voice detector, error"),
 )
 """The filter language, beside the keys of the list."""
@@ -69,9 +70,11 @@ class HelpScreen(Overlay):
             title.left = (" KEYS", "")
             title.right = f"{keys.of('back')} closes · {keys.of('commands')} every command by name"
             yield title
-            yield Static()
+            with VerticalScroll():
+                yield Static()
 
     def on_mount(self) -> None:
+        self.query_one(VerticalScroll).focus()  # a low screen has no room for every key
         self.watch(self.talk, "release", self._fill)
 
     def _fill(self) -> None:
