@@ -198,7 +198,7 @@ def _limit(limit: RateLimit, now: float) -> Iterable[Piece]:
         left = limit.remaining / limit.limit
         yield gauge(left, "$success" if left > 0.25 else "$warning" if left > 0.1 else "$error")
     yield limit_piece(limit)
-    if limit.reset is not None:
+    if limit.reset is not None and limit.remaining != limit.limit:
         full_in = limit.at + limit.reset - now
         yield ((f"full in {full_in:.1f} s" if full_in > 0 else "full again", "$quiet"),)
 
