@@ -317,16 +317,16 @@ def named_in(reason: str) -> tuple[str, Failure] | None:
     codes = [word for word in _CODE.findall(reason.lower()) if word in _BY_CODE]
     if codes:
         return codes[-1], _BY_CODE[codes[-1]]  # the last of `type.code` says most
-    said = _said(reason, lambda row: row.family != "device")
+    said = _matching(reason, lambda row: row.family != "device")
     return (said.codes[0], said) if said is not None else None
 
 
 def refused_device(refusal: str) -> Failure:
     """What it means that a device did not open. `refusal` is the sound library's or the system's own text."""
-    return _said(refusal, lambda row: row.family == "device") or by_name("device refused")
+    return _matching(refusal, lambda row: row.family == "device") or by_name("device refused")
 
 
-def _said(words: str, is_asked: Callable[[Failure], bool]) -> Failure | None:
+def _matching(words: str, is_asked: Callable[[Failure], bool]) -> Failure | None:
     rows = (row for row in FAILURES if row.words and is_asked(row))
     return next((row for row in rows if re.search(row.words, words, re.IGNORECASE)), None)
 

@@ -84,7 +84,7 @@ class Server:
 
     def tell(self, message: str, now: float) -> None:
         """An event of the client's without a body."""
-        self._perform(self._dialogue.client_said(json.dumps({"type": message}), now), now)
+        self._perform(self._dialogue.receive(json.dumps({"type": message}), now), now)
 
     def _perform(self, outs: list[Out], now: float) -> None:
         for out in outs:

@@ -312,7 +312,7 @@ DEVICES: list[tuple[str, Events, str, list[float], list[str]]] = [
 
 
 @each(("name", "events", "reason", "looks", "notes"), DEVICES)
-def test_devices_are_used_and_told_as_they_come_and_go(
+def test_device_changes_close_the_microphone_and_show_a_notice(
     name: str, events: Events, reason: str, looks: list[float], notes: list[str]
 ) -> None:
     talk = script(*events, until=2.0)

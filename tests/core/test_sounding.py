@@ -376,9 +376,7 @@ TEXTS = st.text(alphabet="ab .,窓際のをお。「」é\u0301👩\u200d🚀�
         ("二「人」で", 1 * 2.5 / 15, "二"),
     ],
 )
-def test_text_is_heard_by_words_or_where_there_are_no_blanks_by_characters(
-    text: str, seconds: float, heard: str
-) -> None:
+def test_played_text_ends_at_a_word_or_in_cjk_at_a_character(text: str, seconds: float, heard: str) -> None:
     assert text[: heard_length(text, seconds, 15.0)] == heard
 
 

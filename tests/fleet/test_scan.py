@@ -267,7 +267,7 @@ def test_tasks_of_a_cluster_give_the_same_tables_though_a_machine_dies(
     assert died and digests(tmp_path / "out") == digests(whole)
 
 
-def test_a_cluster_without_voicechat_is_told_and_no_file_is_blamed(
+def test_ray_cluster_without_voicechat_fails_the_scan_and_rejects_no_file(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def obey(batch: Batch) -> list[bytes]:

@@ -86,7 +86,7 @@ def summary(name: str, data: bytes) -> str:
     return f"{verdict}; {crc32(' '.join(lines).encode()):x}; {'; '.join(found)}"
 
 
-def test_every_log_kept_here_is_told_as_it_was_approved() -> None:
+def test_reports_on_all_logs_match_the_approved_file() -> None:
     lines = [line for name, data in logs() for line in report_lines(name, data)]
     lines += [summary(name, data) for name, data in written_logs()]
     if os.environ.get("VOICECHAT_TAKE_SNAPSHOTS"):

@@ -56,7 +56,7 @@ class Talk:
 
     def send(self, kind: str, **fields: object) -> list[Out]:
         """The client says something."""
-        return self.take(self.dialogue.client_said(json.dumps({"type": kind, **fields}), self.now))
+        return self.take(self.dialogue.receive(json.dumps({"type": kind, **fields}), self.now))
 
     def update(self, **session: object) -> list[Out]:
         return self.send("session.update", session={"type": "realtime", **session})

@@ -162,7 +162,7 @@ def test_everything_that_is_said_can_be_written_and_read_in_both_dialects(steps:
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
 def test_any_text_is_answered_by_one_error(text: str) -> None:
     talk = Talk()
-    outs = talk.take(talk.dialogue.client_said(text, talk.now))
+    outs = talk.take(talk.dialogue.receive(text, talk.now))
     assert [type(out) for out in outs] == [ServerError]
 
 

@@ -173,7 +173,7 @@ async def test_a_click_unfolds_a_tool_call_and_a_second_one_folds_it() -> None:
             assert ('  "sky": "cloudy"' in text(app)) is (after[0] == "▾")
 
 
-async def test_words_that_have_not_sounded_are_hidden_until_they_are_heard() -> None:
+async def test_text_is_hidden_until_its_audio_was_played() -> None:
     async with showing("ptt", (120, 36)) as (app, engine, pilot):
         answer = TurnView("a", "assistant", text="You can say", rest=" this and that.", partial=True)
         engine.say(answer)

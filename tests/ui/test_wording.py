@@ -101,6 +101,6 @@ def test_a_late_answer_is_marked() -> None:
 
 
 @each(("state", "words"), [("thinking", "about to speak"), ("speaking", "is speaking"), ("finishing", "is speaking")])
-def test_a_mic_closed_for_an_answer_says_speaking_only_once_it_is_heard(state: ReplyState, words: str) -> None:
+def test_deck_says_speaking_only_after_the_first_audible_sample(state: ReplyState, words: str) -> None:
     for mic in (MICS["half-duplex"]().mic, MICS["barge-in-ready"]().mic):
         assert words in mic_words(scene(View(mic=mic, reply=ReplyView(state, 1.0), connection=OPEN))).sentence

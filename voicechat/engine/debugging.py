@@ -235,7 +235,7 @@ class Debugger:
         self._look()
         turns = self._turns()
         new = [turn for turn in turns if self._is_news(turn)]
-        said = [_said(turn) for turn in new if turn.who in ("you", "assistant")]
+        said = [_turn_result(turn) for turn in new if turn.who in ("you", "assistant")]
         findings = [one for one in self._problems.findings if self._told_findings.get(one.id) != one]
         first, self._told_event = self._told_event + 1, self._log.newest
         self._told = {turn.key: _content(turn) for turn in turns}
@@ -359,7 +359,7 @@ def _content(turn: TurnView) -> tuple[object, ...]:
     return turn.text + turn.rest, turn.partial, turn.failed, turn.cut_by, turn.detail, turn.stage, turn.count
 
 
-def _said(turn: TurnView) -> Result:
+def _turn_result(turn: TurnView) -> Result:
     told: Result = {"who": turn.who, "text": turn.text if turn.cut_by else turn.text + turn.rest}
     more = {"cut_by": turn.cut_by, "unheard": turn.rest if turn.cut_by else "", "failed": turn.failed}
     return told | {name: value for name, value in more.items() if value}

@@ -313,14 +313,14 @@ class SessionSpans:
                 points.append(seen)
         counted = (1, bool(numbers.cut_by), bool(turn.error), len(turn.tools))
         self._counts = {name: count + more for (name, count), more in zip(self._counts.items(), counted, strict=True)}
-        told, path = self._turn_told(number, turn, numbers, waits), f"turn/{number}"
+        told, path = self._turn_attributes(number, turn, numbers, waits), f"turn/{number}"
         yield self._span("voicechat.turn", path, "session", (start, end), told, points, bool(turn.error))
         for call, tool in turn.tools.items():
             name, times = f"execute_tool {tool.name}".strip(), (tool.began, end if tool.ended is None else tool.ended)
-            told, failed = self._tool_told(number, call, tool), tool.outcome != "ok"
+            told, failed = self._tool_attributes(number, call, tool), tool.outcome != "ok"
             yield self._span(name, f"{path}/{call}", path, times, told, (), failed)
 
-    def _turn_told(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Facts:
+    def _turn_attributes(self, number: int, turn: _Turn, numbers: TurnNumbers, waits: Mapping[str, float]) -> Facts:
         responses = tuple(id for id in map(_identifier, turn.running) if id)[:MOST_OPEN]
         since, usage = numbers.ended_at, numbers.usage
         told: Facts = self._numbered(number) | {
@@ -348,7 +348,7 @@ class SessionSpans:
             told |= self._content(who, ("" if who == "assistant" else " ").join(said))
         return told
 
-    def _tool_told(self, number: int, call: str, tool: _Tool) -> Facts:
+    def _tool_attributes(self, number: int, call: str, tool: _Tool) -> Facts:
         return self._numbered(number) | {
             "gen_ai.operation.name": "execute_tool",
             "gen_ai.tool.name": tool.name,

@@ -86,7 +86,7 @@ class Dialogue:
             self._emit(events.ConversationCreated(conversation=conversation))
         return self._all()
 
-    def client_said(self, text: str, now: float) -> list[Out]:
+    def receive(self, text: str, now: float) -> list[Out]:
         self._hear_more(now, len(self._sound_left))
         decoded = decode_client(text)
         try:

@@ -324,7 +324,7 @@ class LiveSession(ClientSession):
     def _tell_inner(self, *events: Fields) -> None:
         for event in events:
             if self._inner is not None:
-                self._inner.client_said(json.dumps(event))
+                self._inner.receive(json.dumps(event))
 
     # events
     def _translate(self, event: Fields) -> None:

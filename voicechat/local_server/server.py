@@ -85,9 +85,9 @@ class WebSocketLine:
         with contextlib.suppress(ConnectionError):  # aiohttp raises it for a ping that it cannot answer any more
             async for message in self.socket:
                 if message.type is WSMsgType.TEXT:
-                    session.client_said(message.data)
+                    session.receive(message.data)
                 elif message.type is WSMsgType.BINARY:
-                    session.client_said(message.data.decode("utf-8", "replace"))
+                    session.receive(message.data.decode("utf-8", "replace"))
 
     async def written(self) -> None:
         """Everything queued is sent and the socket closed, after `hang_up`."""
@@ -166,7 +166,7 @@ class Call:
         if self.session is None:
             self._waiting.append(text)
         else:
-            self.session.client_said(text)
+            self.session.receive(text)
 
     async def _begin(self) -> None:
         """The channel is open: start the session as soon as the engine is loaded."""
@@ -179,7 +179,7 @@ class Call:
         self.peer.receive.flush()
         self.session = session
         for text in self._waiting:
-            session.client_said(text)
+            session.receive(text)
         self._waiting.clear()
 
     async def _give_up(self) -> None:

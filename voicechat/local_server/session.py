@@ -103,7 +103,7 @@ class ClientSession(ABC):
     """Sidebands: they get every event too."""
     observer: Observed | None = field(default=None, kw_only=True)
 
-    def client_said(self, text: str) -> None:
+    def receive(self, text: str) -> None:
         """A message of the client's, or of a sideband."""
         if self.observer:
             self.observer("out", text)
@@ -176,7 +176,7 @@ class Session(ClientSession):
         if self._waiting or self.dialogue.has_sound_left():
             self._waiting.append(text)
             return
-        self._perform(self.dialogue.client_said(text, time.monotonic()))
+        self._perform(self.dialogue.receive(text, time.monotonic()))
         if self.dialogue.has_sound_left():
             self._run(self._hear_the_rest())
 
@@ -187,7 +187,7 @@ class Session(ClientSession):
             if self.dialogue.has_sound_left():
                 self._perform(self.dialogue.hear_more(time.monotonic()))
             else:
-                self._perform(self.dialogue.client_said(self._waiting.popleft(), time.monotonic()))
+                self._perform(self.dialogue.receive(self._waiting.popleft(), time.monotonic()))
 
     def exchange(self, heard: Pcm) -> Pcm:
         now = time.monotonic()
