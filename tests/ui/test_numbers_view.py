@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import stat
 from pathlib import Path
 
@@ -72,6 +73,29 @@ async def test_the_numbers_stand_beside_the_talk_only_where_there_is_room() -> N
         await until(pilot, lambda: "NUMBERS" in text(app) and "Lovely. Tell me when" not in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: "Lovely. Tell me when" in text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (96, 30), (120, 36), (160, 45), (180, 50)])
+async def test_the_cost_of_each_turn_is_seen_at_every_width(size: tuple[int, int]) -> None:
+    async with showing("numbers", size) as (app, _, pilot):
+        await pilot.press("f7")
+        await until(pilot, lambda: "NUMBERS" in text(app))
+        assert row_with(lines(app), "until first sound").split()[-1] == "cost"
+        assert re.search(r" 776/400/60 +0\.010", row_with(lines(app), "776/400/60"))
+
+
+async def test_a_turn_that_was_scrolled_to_stays_in_sight_when_another_is_counted() -> None:
+    async with showing("numbers", (80, 24)) as (app, _, pilot):
+        await pilot.press("f7")
+        await until(pilot, lambda: "NUMBERS" in text(app))
+        view, numbers = app.talk.numbers_view, app.talk.numbers
+        view.table.scroll_home(animate=False)
+        await at_rest(pilot)
+        first = lines(app)[3]
+        turns, costs = numbers.figures.turns[:-1], numbers.figures.costs[:-1]
+        view.watch_numbers(Numbers(numbers.t, replace(numbers.figures, turns=turns, costs=costs)))
+        await at_rest(pilot)
+        assert lines(app)[3] == first
 
 
 async def test_no_answer_yet_has_no_numbers_and_a_free_model_no_dollars() -> None:

@@ -50,6 +50,8 @@ BARS = 30
 LABEL = 13
 FULL_TABLE = 96
 """Columns from which the table has room for the transcript's time and a long bar."""
+BESIDE_BAR = 78
+"""Columns of the full table without the bar: its other cells, the space around each, the scrollbar."""
 EVERY = 0.5
 """Seconds between two paints of what runs by itself: the turn you speak, a limit that fills up."""
 KEPT_TURNS = 5_000
@@ -309,22 +311,23 @@ class NumbersView(Vertical):
     def _fill_table(self, palette: Palette, width: int, now: float) -> None:
         """All rows when there are other turns or other colours, else the turn that is spoken now."""
         figures, table, is_full = self.numbers.figures, self.table, width >= FULL_TABLE
-        bar = 27 if is_full else 13
+        bar = min(27, width - BESIDE_BAR) if is_full else 13
         longest = max([EDGES[0], *(turn.total or 0.0 for turn in figures.turns)])
         turns = zip(figures.turns, figures.costs, strict=True)
         rows = [[styled(palette, *c) for c in cells_of(turn, cost, now, bar, longest)] for turn, cost in turns]
         hidden = 4 if not is_full else None
         names = ("turn", "you", "until first sound", "silent in", "your words", "in/cached/out", "cost")
         widths = (4, 7, 11 + bar, 9, 10, 14, 6)
-        if (figures, palette, is_full) != self._listed:
-            self._listed = (figures, palette, is_full)
+        if (figures, palette, bar) != self._listed:
+            follows, y = self._listed is None or table.is_vertical_scroll_end, table.scroll_y
+            self._listed = (figures, palette, bar)
             table.clear(columns=True)
             for place, (name, cells) in enumerate(zip(names, widths, strict=True)):
                 if place != hidden:
                     table.add_column(name, width=cells)
             for row in rows:
                 table.add_row(*(cell for place, cell in enumerate(row) if place != hidden))
-            table.scroll_end(animate=False)
+            table.scroll_end(animate=False) if follows else table.scroll_to(y=y, animate=False)
         elif rows:
             table.update_cell_at(Coordinate(len(rows) - 1, 1), rows[-1][1])
 
