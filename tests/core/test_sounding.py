@@ -19,6 +19,8 @@ from tests.support.script import (
     done,
     item,
     silence,
+    sound_started,
+    sound_stopped,
     sounded,
     speech,
     transcribed,
@@ -53,6 +55,21 @@ def test_spoken_text_appears_as_it_is_heard_and_is_complete_at_the_end() -> None
     assert seen == ["", "Hello there,", "Hello there, how", "Hello there, how are you today?"]
     talk.at(3.5).tell(on.AssistantFellSilent(3.5)).at(5.0)
     assert (talk.answer().text, talk.answer().rest, talk.answer().partial) == (HELLO, "", False)
+
+
+def test_a_response_made_while_another_still_plays_is_heard_after_it() -> None:
+    """WebRTC: the service names whose sound plays, and the words of the next one come seconds before its own."""
+    story = "word " * 40
+    talk = answered(asked(connected()), text=story).at(0.9).hear(sound_started("r1")).at(1.0).tell(on.AssistantHeard())
+    answered(talk.at(2.0).tell(on.TextEntered("2 + 2?")), 2)
+    sounded(talk.tell(on.AssistantFellSilent(2.0)), 2.3, 4.0).at(4.2)
+    first, second = (turn for turn in talk.views if turn.who == "assistant")
+    assert (first.rest != "", first.partial) == (True, True)
+    assert (second.text, second.rest) == ("", HELLO)
+    talk.hear(sound_stopped("r1")).at(4.3).hear(sound_started("r2")).tell(on.AssistantHeard()).at(5.3)
+    first, second = (turn for turn in talk.views if turn.who == "assistant")
+    assert (first.rest, first.partial, first.cut_by) == ("", False, "")
+    assert second.text.startswith("Hello there,")
 
 
 def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:

@@ -58,11 +58,25 @@ def sound_began(state: State, now: float) -> Conversation:
     conversation, connection = state.conversation, state.connection.number
     if state.playback.is_flushed:
         return conversation  # News from before a flush, still on its way.
-    chosen = _oldest_with_sound(conversation, connection)
+    chosen = _named_by_service(state)
+    if chosen is None:
+        chosen = _oldest_with_sound(conversation, connection)
     if chosen is None:
         conversation = _reopened(conversation, connection)
         chosen = _oldest_with_sound(conversation, connection)
     return conversation if chosen is None else _sounds(state, conversation, chosen, now)
+
+
+def _named_by_service(state: State) -> int | None:
+    """The answer whose sound the service has announced and not ended (WebRTC): the next one waits behind it, however
+    far its words have come."""
+    sound, conversation = state.playback, state.conversation
+    if sound.started_at is None or sound.ended_at is not None or not sound.response_id:
+        return None
+    index = find_answer(conversation, state.connection.number, sound.response_id)
+    if index is None or conversation.turns[index].complete_at is not None or conversation.turns[index].cut is not None:
+        return None
+    return index
 
 
 def _oldest_with_sound(conversation: Conversation, connection: int) -> int | None:

@@ -99,7 +99,7 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
     over_at = over_from(state, now, policy)
     is_over = sound.begun_at is None or (over_at is not None and now >= over_at)
     if is_over and (sound.begun_at is not None or sound.audible_since is not None):
-        state = replace(state, playback=replace(sound, begun_at=None, audible_since=None, started_at=None))
+        state = replace(state, playback=replace(sound, begun_at=None, audible_since=None))
     return NOTHING if state.playback is before else RuleResult(state, (), announced)
 
 
