@@ -27,6 +27,7 @@ from tests.support.script import (
     words,
 )
 from voicechat.core import events as on
+from voicechat.core.events import Event
 from voicechat.core.spoken_text import heard_length, learned_rate, weight
 from voicechat.core.state import Choices
 from voicechat.protocol import server_events as wire
@@ -70,6 +71,14 @@ def test_a_response_made_while_another_still_plays_is_heard_after_it() -> None:
     first, second = (turn for turn in talk.views if turn.who == "assistant")
     assert (first.rest, first.partial, first.cut_by) == ("", False, "")
     assert second.text.startswith("Hello there,")
+
+
+@each("act", [on.StopPressed(), on.LineLost(1, "gone")])
+def test_a_response_stopped_in_a_pause_between_sentences_is_not_taken_for_heard(act: Event) -> None:
+    talk = answered(asked(connected()), text="word " * 40).at(0.9).hear(sound_started("r1"))
+    sounded(talk, 1.0, 3.0).at(3.2).tell(act)
+    assert (talk.answer().cut_by != "", talk.answer().rest != "") == (True, True)
+    assert talk.answer().cut_at == pytest.approx(2.0)
 
 
 def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:

@@ -180,13 +180,17 @@ def cut_answer(turn: Turn, by: Interrupter, now: float) -> Turn:
     return replace(turn, cut=Cut(by, turn.heard))
 
 
+def _is_played_out(turn: Turn) -> bool:
+    """Whether nothing is left of an answer, as far as the loudspeaker tells: it may be a pause between two sentences."""
+    return turn.done and turn.first_sound_at is not None and not turn.sounding
+
+
 def cut_running(state: State, by: Interrupter, now: float) -> Conversation:
     """Cut whatever still sounds or is being made. An answer that was heard to its end is not cut any more."""
-    conversation = state.conversation
+    conversation, playing = state.conversation, _named_by_service(state)
     for index in tuple(open_answers(conversation, state.connection.number)):
         turn = conversation.turns[index]
-        is_heard_out = turn.done and turn.first_sound_at is not None and not turn.sounding
-        if not is_heard_out:
+        if not (_is_played_out(turn) and index != playing):
             conversation = changed(conversation, index, cut_answer(turn, by, now))
     return conversation
 
@@ -209,11 +213,11 @@ def truncated(state: State, item_id: str, seconds: float | None, now: float) -> 
 
 def line_ended(state: State, by: Interrupter, now: float) -> Conversation:
     """No word and no sound of this line will come any more: close what is open, and count nothing as completed."""
-    conversation = state.conversation
+    conversation, playing = state.conversation, _named_by_service(state)
     for index in tuple(open_answers(conversation, state.connection.number)):
         turn = conversation.turns[index]
-        is_heard_out = turn.done and (turn.first_sound_at is not None or not is_spoken(turn)) and not turn.sounding
-        turn = turn if is_heard_out else cut_answer(turn, by, now)
+        is_over = _is_played_out(turn) or (turn.done and not is_spoken(turn))
+        turn = turn if is_over and index != playing else cut_answer(turn, by, now)
         done_at = now if turn.done_at is None else turn.done_at
         conversation = changed(conversation, index, replace(turn, done_at=done_at, complete_at=now, final=True))
     return conversation

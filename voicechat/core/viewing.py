@@ -162,17 +162,20 @@ Told = tuple[ReplyState, float, str]
 def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy) -> Told | None:
     if state.connection.phase != "open":
         return "no-session", now - state.connection.since, ""
-    turns = reversed(state.conversation.turns)
-    sounding = next((turn for turn in turns if turn.who == "assistant" and turn.sounding), None)
+    answers = [
+        turn for turn in reversed(state.conversation.turns) if turn.who == "assistant" and turn.complete_at is None
+    ]
+    sounding = next((turn for turn in answers if turn.sounding), None)
     if sounding is not None:  # the newest answer may still be in the making behind one that was asked for before
         return ("finishing" if sounding.done else "speaking"), heard_seconds(sounding, now), ""
     listening_since = _listening_since(state, now, policy)
     if listening_since is not None:
         return "listening", now - listening_since, ""
     slot = state.responses
-    is_pausing = answer is not None and answer.done and answer.complete_at is None and answer.cut is None
-    if answer is not None and is_pausing and answer.first_sound_at is not None and not slot.active_id:
-        return "finishing", answer.heard, ""
+    pausing = [turn for turn in answers if turn.done and turn.cut is None]
+    heard = next((turn for turn in pausing if turn.first_sound_at is not None), None)
+    if heard is not None and not slot.active_id:
+        return "finishing", heard.heard, ""
     if slot.stalled_at is not None:
         return "no-answer", now - slot.stalled_at, slot.missing_why
     tool = _running_tool(state, now)
@@ -181,7 +184,7 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     if slot.active_id or slot.asked_at is not None or tool:
         since = slot.asked_at if slot.asked_at is not None else slot.created_at
         return "thinking", 0.0 if since is None else now - since, tool
-    if is_pausing and answer is not None and answer.parts:
+    if answer in pausing and answer is not None and answer.parts:
         return "thinking", now - answer.at, ""
     if _is_waiting(state, now, policy):
         return "waiting", 0.0, ""
