@@ -15,13 +15,14 @@ from tests.support.script import created, done, opened
 from tests.support.sources import SteadyTone
 from voicechat.audio.echo import PassThroughProcessor
 from voicechat.audio.path import AudioPath
+from voicechat.audio.stream_counters import StreamCounters
 from voicechat.core import events as on
 from voicechat.core.effects import AudioEffect, CancelResponse, Effect
 from voicechat.core.events import Event
 from voicechat.core.policy import TurnPolicy
 from voicechat.core.step import next_deadline, step
 from voicechat.engine.link import Command
-from voicechat.engine.service import Service
+from voicechat.engine.service import Service, TalkScene
 from voicechat.engine.sound_desk import Sound, core_event
 
 LOUD = 0.1
@@ -135,3 +136,17 @@ def test_mute_key_refused_by_the_core_leaves_the_mic_open() -> None:
     talk._reader._apply_at_once(Command(1, "MuteChosen", {"muted": 1}))  # closes the gate; the core refuses the command
     talk.plays(0.1)
     assert talk.path.snapshot().gate_open
+
+
+def test_the_output_level_is_none_while_the_loudspeaker_is_lost() -> None:
+    speaker = Loudspeaker()
+    speaker.tell(created("r1"))
+    speaker.tone.is_silent = False
+    speaker.plays(0.5)
+    session = SimpleNamespace(state=speaker.state, performer=SimpleNamespace(line=None))
+    talk = SimpleNamespace(path=speaker.path, session=session, counters=StreamCounters)
+    scene = TalkScene(talk)  # type: ignore[arg-type]
+    assert scene.meters(speaker.now).output is not None
+    speaker.tell(on.DeviceLost("Loudspeaker", "it hangs"))
+    session.state = speaker.state
+    assert scene.meters(speaker.now).output is None

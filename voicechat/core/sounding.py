@@ -181,7 +181,7 @@ def cut_answer(turn: Turn, by: Interrupter, now: float) -> Turn:
 
 
 def _is_played_out(turn: Turn) -> bool:
-    """Whether nothing is left of an answer, as far as the loudspeaker tells: it may be a pause between two sentences."""
+    """Whether nothing is left of an answer as far as the loudspeaker tells, unless it pauses between two sentences."""
     return turn.done and turn.first_sound_at is not None and not turn.sounding
 
 

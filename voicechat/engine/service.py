@@ -93,12 +93,13 @@ class TalkScene:
         """Levels, and how the line is."""
         sound = self._talk.path.snapshot()
         has_mic = self._talk.path.mic_name != "none"
+        plays = sound.out_db > QUIET and self.state.microphone.lost_at is None  # of a lost device it is the last level
         return msgspec.structs.replace(
             self._figures_of(self._talk.session.performer.line, now),
             input=round(sound.in_db, 1) if has_mic else None,
             input_peak=round(sound.in_peak_db, 1) if has_mic else None,
             clipped=round(sound.in_clipped, 3),
-            output=round(sound.out_db, 1) if sound.out_db > QUIET else None,
+            output=round(sound.out_db, 1) if plays else None,
             threshold=round(self._threshold(sound.noise_db, sound.in_db), 1) if has_mic else None,
         )
 
