@@ -81,6 +81,11 @@ def test_a_response_stopped_in_a_pause_between_sentences_is_not_taken_for_heard(
     assert talk.answer().cut_at == pytest.approx(2.0)
 
 
+def test_a_response_that_goes_on_without_its_loudspeaker_is_shown_as_not_heard() -> None:
+    reply = unfinished().at(2.0).tell(on.DeviceLost("Speaker", "it hangs")).at(4.0).view.reply
+    assert (reply.state, reply.unheard) == ("speaking", True)
+
+
 def test_pauses_of_the_voice_are_not_counted_as_heard() -> None:
     talk = sounded(answered(asked(connected()), text="word " * 40), 1.0, 2.0)
     talk.at(2.4).tell(on.AssistantHeard()).at(3.4).tell(on.StopPressed())

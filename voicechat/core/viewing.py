@@ -151,8 +151,12 @@ def reply_view(state: State, now: float, policy: TurnPolicy) -> ReplyView:
     name, seconds, detail = (
         _happening(state, answer, now, policy) or _happened(state, answer, now) or ("ready", 0.0, "")
     )
-    unheard = answer is not None and answer.unheard if name == "finished" else is_output_inaudible(state)
+    unheard = answer is not None and answer.unheard if name == "finished" else _is_unheard_now(state)
     return ReplyView(name, round(max(0.0, seconds), 1), detail, _last_latency(state), unheard)
+
+
+def _is_unheard_now(state: State) -> bool:
+    return is_output_inaudible(state) or state.microphone.lost_at is not None
 
 
 Told = tuple[ReplyState, float, str]
@@ -179,7 +183,8 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     if slot.stalled_at is not None:
         return "no-answer", now - slot.stalled_at, slot.missing_why
     tool = _running_tool(state, now)
-    if slot.active_id and answer is not None and not answer.done and answer.text and not has_loudspeaker(state):
+    is_written = answer is not None and not answer.done and bool(answer.text)
+    if slot.active_id and is_written and (not has_loudspeaker(state) or state.microphone.lost_at is not None):
         return "speaking", 0.0, ""
     if slot.active_id or slot.asked_at is not None or tool:
         since = slot.asked_at if slot.asked_at is not None else slot.created_at
