@@ -55,9 +55,11 @@ def is_act(act: str, wanted: str) -> bool:
         ("Hi there, tell me a story.", "story"),
         ("Hello there!", "greet"),
         ("Hello, do not tell me a story.", ""),
+        ("What is five-plus for?", "say: 5 plus 4 is 9."),
+        ("What is five plus to be?", ""),
     ],
 )
-def test_a_greeting_before_a_request_changes_nothing(text: str, wanted: str) -> None:
+def test_a_greeting_or_a_misheard_number_does_not_hide_a_request(text: str, wanted: str) -> None:
     assert act_of(text, ()) == wanted
 
 

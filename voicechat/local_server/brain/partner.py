@@ -148,6 +148,8 @@ _SPELLINGS = tuple(
         (r"(?<=\d),(?=\d{3}\b)", ""),
         (r"(?<=\d)\s*x\s*(?=\d)", " times "),
         (r"(?<=[a-z])-(?=[a-z])", " "),
+        (r"\b(plus|minus|times|divided by) for(?=\W*$)", r"\1 4"),  # as the recogniser may write them
+        (r"\b(plus|minus|times|divided by) too?(?=\W*$)", r"\1 2"),
     )
 )
 _FILLERS = frozenset("um uh er erm uhm please kindly just".split())
