@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.local_server.built_in_voice import engine, spoken_words
+from voicechat.heap import trim
 from voicechat.local_server.speech import engine_is_missing
 from voicechat.local_server.speech.voice import SAMPLE_RATE, trimmed
 
@@ -90,3 +92,21 @@ def test_a_sentence_that_the_voice_cannot_speak_is_left_out(monkeypatch: pytest.
 
     monkeypatch.setattr(voice._synthesiser, "stream", stream)
     assert len(list(voice.speak("First one. Second one. Third one."))) == 2
+
+
+@needs_models
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux counts memory here")
+def test_a_long_sentence_leaves_no_memory_behind() -> None:
+    voice = engine().voice
+    list(voice.speak("Short."))
+    trim()
+    before = anonymous_memory()
+    list(voice.speak("The old man by the sea " + "told the boy about the fish and the boat " * 6 + "."))
+    trim()
+    assert anonymous_memory() - before < 15
+
+
+def anonymous_memory() -> float:
+    """MB of this process without files."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous:")) / 1024

@@ -44,7 +44,7 @@ from voicechat.engine.link import (
     unpack_from_engine,
 )
 from voicechat.exit_codes import ENGINE_DIED
-from voicechat.heap import TWO_HEAPS
+from voicechat.heap import GLIBC_HEAP
 
 PING_EVERY = 1.0
 """The engine closes the mic after 3 s without a ping (a stopped client must not leave it open)."""
@@ -244,7 +244,7 @@ def spawn(environ: Mapping[str, str], module: str = "voicechat.engine") -> subpr
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={**TWO_HEAPS, **environ},
+            env={**GLIBC_HEAP, **environ},
             start_new_session=True,
             creationflags=flags,
         )

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from voicechat.errors import ConfigError, EngineError
-from voicechat.heap import TWO_HEAPS
+from voicechat.heap import GLIBC_HEAP
 from voicechat.local_server.speech import require_engine
 
 START_LIMIT = 20.0
@@ -67,7 +67,7 @@ async def start_local_server(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**TWO_HEAPS, **environ},
+        env={**GLIBC_HEAP, **environ},
         # Ctrl+C in the terminal is for the screen; the server ends when its stdin does.
         start_new_session=os.name != "nt",
     )

@@ -16,12 +16,14 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from voicechat.local_server.speech import asset, require_engine
+from voicechat.local_server.speech.moonshine import Session, open_model
 from voicechat.local_server.speech.text import split_sentences
 
 _FENCE = re.compile(r"```\w*\n?|```")
@@ -93,6 +95,8 @@ a quarter of a second of waiting in every answer."""
 
 
 class _Synthesiser(Protocol):
+    sess: Session
+
     def stream(self, text: str, speed: float = 1.0, seed: int | None = None) -> Iterator[NDArray[np.float32]]: ...
 
 
@@ -105,7 +109,9 @@ class Voice:
         from hibari import Hibari
 
         self._turn = threading.Lock()
-        self._synthesiser: _Synthesiser = Hibari(voice="heart", model=str(asset("hibari-tts")), threads=1)
+        model = asset("hibari-tts") or Path()
+        self._synthesiser: _Synthesiser = Hibari(voice="heart", model=str(model), threads=1)
+        self._synthesiser.sess = open_model(model)  # its own keeps the memory of the longest sentence for ever
         for _ in self.speak("Ready."):
             pass
 
