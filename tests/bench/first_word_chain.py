@@ -25,7 +25,7 @@ from voicechat.audio.jitter_buffer import JitterBuffer
 from voicechat.audio.opus import OpusDecoder, OpusEncoder
 from voicechat.audio.path import AudioPath
 from voicechat.audio.sound_format import Resampler
-from voicechat.local_server.conversation import Out, Recognise
+from voicechat.local_server.conversation import Recognise
 from voicechat.local_server.dialogue import Dialogue
 from voicechat.local_server.house import first_config
 from voicechat.local_server.listening import Ears
@@ -80,18 +80,21 @@ class Server:
 
     def listen(self, sound: Sound, now: float) -> None:
         """Sound at 48 kHz, whichever way it came."""
-        self._perform(self._dialogue.heard(self._resampler.convert(sound), now), now)
+        self._dialogue.hear(self._resampler.convert(sound), now)
+        self._perform(now)
 
     def tell(self, message: str, now: float) -> None:
         """An event of the client's without a body."""
-        self._perform(self._dialogue.receive(json.dumps({"type": message}), now), now)
+        self._dialogue.receive(json.dumps({"type": message}), now)
+        self._perform(now)
 
-    def _perform(self, outs: list[Out], now: float) -> None:
-        for out in outs:
+    def _perform(self, now: float) -> None:
+        for out in self._dialogue.outs():
             match out:
                 case Recognise(item_id=item, tag=tag, samples=samples):
                     text = self._engine.recogniser.transcribe(samples.astype(np.float32) / 32768.0)
-                    self._perform(self._dialogue.recognised(item, tag, text), now)
+                    self._dialogue.listening.recognised(item, tag, text)
+                    self._perform(now)
                 case ConversationItemInputAudioTranscriptionCompleted(transcript=text):
                     self.texts.append(text or "")
                 case InputAudioBufferCleared():

@@ -48,15 +48,23 @@ class Talk:
             local_time=lambda: datetime(2026, 11, 21, 12, 0, tzinfo=UTC),
         )
         self.outs: list[Out] = []
-        self.take(self.dialogue.opened())
+        self.dialogue.opened()
+        self.take()
 
-    def take(self, outs: list[Out]) -> list[Out]:
+    def take(self) -> list[Out]:
+        """What has come out of the last step."""
+        outs = self.dialogue.outs()
         self.outs += outs
         return outs
 
     def send(self, kind: str, **fields: object) -> list[Out]:
         """The client says something."""
-        return self.take(self.dialogue.receive(json.dumps({"type": kind, **fields}), self.now))
+        return self.say(json.dumps({"type": kind, **fields}))
+
+    def say(self, text: str) -> list[Out]:
+        """The client sends a message as it is."""
+        self.dialogue.receive(text, self.now)
+        return self.take()
 
     def update(self, **session: object) -> list[Out]:
         return self.send("session.update", session={"type": "realtime", **session})
@@ -75,13 +83,15 @@ class Talk:
         outs: list[Out] = []
         for _ in range(round(seconds / 0.032)):
             self.now += 0.032
-            outs += self.take(self.dialogue.heard(frame, self.now))
+            self.dialogue.hear(frame, self.now)
+            outs += self.take()
         return outs
 
     def recognise(self, text: str) -> list[Out]:
         """Answer the newest recognition that was asked for."""
         asked = self.all(Recognise)[-1]
-        return self.take(self.dialogue.recognised(asked.item_id, asked.tag, text))
+        self.dialogue.listening.recognised(asked.item_id, asked.tag, text)
+        return self.take()
 
     def user_says(self, text: str, seconds: float = 1.0) -> list[Out]:
         """A whole turn under turn detection: voice, a pause in which the words come, and the rest of the silence."""
@@ -100,21 +110,22 @@ class Talk:
 
     def made(self, piece: Piece) -> list[Out]:
         """A piece of the newest reply that was asked for."""
-        return self.take(self.dialogue.made(self.all(Reply)[-1].response_id, piece, self.now))
+        self.dialogue.responses.made(self.all(Reply)[-1].response_id, piece, self.now)
+        return self.take()
 
     def play(self, seconds: float) -> Pcm:
         """Let the track take so much sound (WebRTC); the clock moves with it."""
         frames = []
         for _ in range(round(seconds / 0.02)):
             self.now += 0.02
-            frame, outs = self.dialogue.pull(self.now)
-            self.take(outs)
-            frames.append(frame)
+            frames.append(self.dialogue.responses.pull(self.now))
+            self.take()
         return np.concatenate(frames)
 
     def wait(self, seconds: float) -> list[Out]:
         self.now += seconds
-        return self.take(self.dialogue.time_passed(self.now))
+        self.dialogue.time_passed(self.now)
+        return self.take()
 
     def all(self, kind: type[E], outs: list[Out] | None = None) -> list[E]:
         return [out for out in (self.outs if outs is None else outs) if isinstance(out, kind)]

@@ -122,7 +122,7 @@ def test_an_unknown_event_type_is_named_and_the_known_ones_listed() -> None:
 )
 def test_what_is_no_event_is_an_error_and_never_an_exception(text: str) -> None:
     talk = Talk()
-    assert code_of(talk.take(talk.dialogue.receive(text, talk.now)))
+    assert code_of(talk.say(text))
 
 
 @pytest.mark.parametrize("transport", ["webrtc", "websocket"])
@@ -279,6 +279,6 @@ SAMPLES = [
 def test_every_client_sample_of_the_reference_has_a_valid_form(dialect: Dialect, sample: dict[str, object]) -> None:
     """It may be refused for what it refers to (an item that is not there), never for its form."""
     talk = Talk(dialect=dialect)
-    outs = talk.take(talk.dialogue.receive(json.dumps(sample), talk.now))
+    outs = talk.say(json.dumps(sample))
     codes = {out.error.code for out in outs if isinstance(out, ServerError)}
     assert not codes & {"unknown_parameter", "invalid_type", "missing_required_parameter"}, codes

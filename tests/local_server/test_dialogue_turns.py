@@ -116,10 +116,11 @@ def test_live_captions_show_what_two_guesses_agree_on_then_the_transcript() -> N
     talk = Talk()
     talk.listen()
     talk.voice(1.0)
-    wanted = talk.dialogue.wants_partial()
+    wanted = talk.dialogue.listening.wants_partial()
     assert wanted and len(wanted.samples) >= 15_000
     for guess in ("What", "What time", "What time is it"):
-        talk.take(talk.dialogue.recognised_partly(wanted.item_id, guess))
+        talk.dialogue.listening.recognised_partly(wanted.item_id, guess)
+        talk.take()
     talk.silence(0.25)
     talk.recognise("What time is it in Rome?")
     talk.silence(0.35)
@@ -134,7 +135,8 @@ def test_a_failed_recognition_is_told_in_its_place_and_not_as_an_error() -> None
     talk.voice(1.0)
     talk.silence(0.6)
     asked = talk.last(Recognise)
-    outs = talk.take(talk.dialogue.recognition_failed(asked.item_id, "broken"))
+    talk.dialogue.listening.recognition_failed(asked.item_id, "broken")
+    outs = talk.take()
     assert talk.one(ConversationItemInputAudioTranscriptionFailed, outs).item_id == asked.item_id
     assert "error" not in events(outs)
 

@@ -69,7 +69,7 @@ async def test_first_sentence_is_made_in_the_pause_and_only_once(brain: Brain, a
         await eventually(lambda: len(session._tasks) == 1)  # the recognition has ended
         await eventually(lambda: voice.said == ahead)
         await hear(0.0, 30)
-        await eventually(lambda: session.dialogue._responses.has_spoken)
+        await eventually(lambda: session.dialogue.responses.has_spoken)
         await session.close()
     assert len(voice.said) == 1 and "response.created" in line.types
 
@@ -78,10 +78,10 @@ def test_a_turn_is_likely_only_while_it_is_open_and_will_be_answered() -> None:
     talk = Talk()
     talk.voice(1.0)
     talk.silence(0.25)
-    assert talk.dialogue.wants_partial() is None, "no captions were asked for"
+    assert talk.dialogue.listening.wants_partial() is None, "no captions were asked for"
     talk.listen()
     talk.voice(1.0)
-    wanted: Any = talk.dialogue.wants_partial()
+    wanted: Any = talk.dialogue.listening.wants_partial()
     turn = talk.dialogue.likely_turn(wanted.item_id, "What time is it?")
     assert turn and turn.text == "What time is it?" and turn.by_voice
     assert talk.dialogue.likely_turn(wanted.item_id, "") is None

@@ -1,8 +1,9 @@
 """The server's side of the Realtime protocol: client events, sound and results in; server events and actions out.
 
 Pure: no clock, no device, no connection. `now` is passed in (seconds, any origin), and what takes time (recognising,
-thinking, speaking) is asked for with an action and comes back through a method. Every method returns what is to be sent
-and done, in order. A bad field refuses the whole event with code, param and the client's event_id (`refusals`).
+thinking, speaking) is asked for with an action and comes back to `listening` or `responses`. After each step `outs` is
+what is to be sent and done, in order. A bad field refuses the whole event with code, param and the client's event_id
+(`refusals`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from numpy.typing import NDArray
 
 from voicechat.audio.blocks import to_float, to_int16
 from voicechat.audio.sound_format import Resampler
-from voicechat.local_server.answer import AnswerRequest, Piece
+from voicechat.local_server.answer import AnswerRequest
 from voicechat.local_server.brain import Turn
-from voicechat.local_server.conversation import Conversation, Entry, Out, Recognise
+from voicechat.local_server.conversation import Conversation, Entry, Out
 from voicechat.local_server.listening import Ears, Listening
-from voicechat.local_server.playout import Pcm, Playout
+from voicechat.local_server.playout import Playout
 from voicechat.local_server.refusals import Refusal, check, invalid, missing
 from voicechat.local_server.responses import STILL_THERE, Responses, input_entries, read_request
 from voicechat.local_server.session_config import (
@@ -52,7 +53,7 @@ _SECONDS_AT_ONCE = 3
 
 
 class Dialogue:
-    """One session. Give it everything that happens; send and do what it returns."""
+    """One session. Give it everything that happens; send and do what then comes out."""
 
     def __init__(
         self,
@@ -70,122 +71,83 @@ class Dialogue:
         self._outs: list[Out] = []
         self._conversation = Conversation(new_id, self._outs.append)
         playout = Playout() if transport == "webrtc" else None
-        self._responses = Responses(self._conversation, playout, local_time)
+        self.responses = Responses(self._conversation, playout, local_time)
         self._ears = ears
-        self._listening = Listening(ears, self._conversation, config)
+        self.listening = Listening(ears, self._conversation, config)
         self._to_ears: tuple[str, Resampler] | None = None
         self._sound_left: deque[Samples] = deque()
         """Seconds of a long append that were not listened to yet, at the client's rate."""
         self._idle_told_for: float | None = None
 
-    def opened(self) -> list[Out]:
+    def opened(self) -> None:
         """The connection stands: the first events."""
         self._emit(events.SessionCreated(session=self.config.session))
         if self.dialect == "beta" and self.config.kind == "realtime":
             conversation: Fields = {"id": self._conversation.id, "object": "realtime.conversation"}
             self._emit(events.ConversationCreated(conversation=conversation))
-        return self._all()
 
-    def receive(self, text: str, now: float) -> list[Out]:
-        self._hear_more(now, len(self._sound_left))
+    def outs(self) -> list[Out]:
+        """What has come out since the last time, with whatever that made possible."""
+        self.responses.follow_up(self.config)
+        outs = list(self._outs)
+        self._outs.clear()
+        return outs
+
+    def receive(self, text: str, now: float) -> None:
+        """The client says something."""
+        self.hear_more(now, len(self._sound_left))
         decoded = decode_client(text)
         try:
             if decoded.raw is None:
-                raise Refusal("invalid_json", "The message is not a JSON object.")
+                raise Refusal("invalid_json", "Invalid event: failed to parse JSON value.")
             _check_form(decoded.raw, self.dialect)
             self._obey(decoded.event, decoded.raw, now)
         except Refusal as refusal:
             self._emit(error_event(refusal, decoded.raw))
-        return self._all()
-
-    def heard(self, samples: Samples, now: float) -> list[Out]:
-        """Sound of the user came (float32, 16 kHz, any length)."""
-        self._hear(samples, now)
-        return self._all()
-
-    def recognised(self, item_id: str, tag: int, text: str) -> list[Out]:
-        """The answer to a `Recognise` action."""
-        self._listening.recognised(item_id, tag, text)
-        return self._all()
-
-    def recognition_failed(self, item_id: str, message: str) -> list[Out]:
-        """The other answer to a `Recognise` action."""
-        self._listening.recognition_failed(item_id, message)
-        return self._all()
 
     def likely_turn(self, item_id: str, text: str) -> Turn | None:
         """What the brain will be asked if these words, recognised in a pause, were the user's last."""
-        is_open = self._listening.is_speaking and not self._conversation.find(item_id)
-        return self._responses.likely_turn(text, self.config) if is_open else None
+        is_open = self.listening.is_speaking and not self._conversation.find(item_id)
+        return self.responses.likely_turn(text, self.config) if is_open else None
 
-    def wants_partial(self) -> Recognise | None:
-        """What to recognise for live captions at this moment, if anything."""
-        return self._listening.wants_partial()
-
-    def recognised_partly(self, item_id: str, text: str) -> list[Out]:
-        """The answer to `wants_partial`."""
-        self._listening.recognised_partly(item_id, text)
-        return self._all()
-
-    def made(self, response_id: str, piece: Piece, now: float) -> list[Out]:
-        """A piece of an answer that a `Reply` action asked for."""
-        self._responses.made(response_id, piece, now)
-        return self._all()
-
-    def pull(self, now: float) -> tuple[Pcm, list[Out]]:
-        """WebRTC: the next 20 ms for the track (960 samples, 48 kHz, int16) and what its passing means."""
-        frame = self._responses.pull(now)
-        return frame, self._all() if self._outs else []
-
-    def time_passed(self, now: float) -> list[Out]:
+    def time_passed(self, now: float) -> None:
         """Nothing happened, but the idle timeout may be due. Call it every 100 ms or so."""
-        turns, quiet_since = self.config.turn_detection, self._responses.quiet_since
+        turns, quiet_since = self.config.turn_detection, self.responses.quiet_since
         if turns and turns.idle_timeout_ms and quiet_since is not None and quiet_since != self._idle_told_for:
             is_due = now >= quiet_since + turns.idle_timeout_ms / 1000
-            if is_due and self._responses.is_quiet(now) and not self._listening.is_speaking:
+            if is_due and self.responses.is_quiet(now) and not self.listening.is_speaking:
                 self._idle_told_for = quiet_since
-                self._listening.timed_out()
-                self._responses.create(AnswerRequest(self.config, instead=STILL_THERE))
-        return self._all()
+                self.listening.timed_out()
+                self.responses.create(AnswerRequest(self.config, instead=STILL_THERE))
 
     def has_sound_left(self) -> bool:
         """A long append is not listened to yet: call `hear_more`, before anything else the client said."""
         return bool(self._sound_left)
 
-    def hear_more(self, now: float) -> list[Out]:
+    def hear_more(self, now: float, seconds: int = _SECONDS_AT_ONCE) -> None:
         """Listen to the next seconds of a long append: to all of it at once other sessions would have to wait."""
-        self._hear_more(now)
-        return self._all()
+        for _ in range(min(len(self._sound_left), seconds)):
+            assert self._to_ears is not None
+            self.hear(self._to_ears[1].convert(self._sound_left.popleft()), now)
 
     def _emit(self, out: Out) -> None:
         self._outs.append(out)
 
-    def _all(self) -> list[Out]:
-        """What has come out of a step, with whatever that made possible."""
-        self._responses.follow_up(self.config)
-        outs = list(self._outs)
-        self._outs.clear()
-        return outs
-
-    def _hear_more(self, now: float, seconds: int = _SECONDS_AT_ONCE) -> None:
-        for _ in range(min(len(self._sound_left), seconds)):
-            assert self._to_ears is not None
-            self._hear(self._to_ears[1].convert(self._sound_left.popleft()), now)
-
-    def _hear(self, samples: Samples, now: float) -> None:
+    def hear(self, samples: Samples, now: float) -> None:
+        """Sound of the user came (float32, 16 kHz, any length)."""
         turns = self.config.turn_detection
         for event in self._ears.hear(samples):
             match event:
                 case SpeechBegan():
-                    self._listening.began(event)
+                    self.listening.began(event)
                     if turns and turns.interrupt_response:
-                        self._responses.interrupt(now)
+                        self.responses.interrupt(now)
                 case MayEnd():
-                    self._listening.paused(event)
+                    self.listening.paused(event)
                 case SpeechEnded():
-                    item_id = self._listening.ended(event)
+                    item_id = self.listening.ended(event)
                     if item_id and turns:
-                        self._responses.owed_to = item_id if turns.create_response else None
+                        self.responses.owed_to = item_id if turns.create_response else None
 
     def _obey(self, event: ClientFrame, raw: Fields, now: float) -> None:
         """Raises Refusal."""
@@ -201,15 +163,15 @@ class Dialogue:
             case asked.InputAudioBufferAppend(audio=audio):
                 self._append(audio, now)
             case asked.InputAudioBufferCommit():
-                self._listening.commit()
+                self.listening.commit()
             case asked.InputAudioBufferClear():
-                self._listening.clear()
+                self.listening.clear()
             case asked.OutputAudioBufferClear():
-                self._responses.clear_output(now)
+                self.responses.clear_output(now)
             case asked.ResponseCreate():
                 self._create(event.response or {})
             case asked.ResponseCancel():
-                self._responses.cancel(event.response_id)
+                self.responses.cancel(event.response_id)
             case asked.ConversationItemCreate():
                 self._add_item(event)
             case asked.ConversationItemRetrieve():
@@ -228,12 +190,12 @@ class Dialogue:
         is_transcription = raw["type"] == TRANSCRIPTION_UPDATE
         spoken = "beta" if is_transcription else dialect_of(given, self.dialect)
         new = updated(self.config, read_update(given, spoken, is_beta_transcription=is_transcription))
-        if self._responses.has_spoken and new.voice != self.config.voice:
+        if self.responses.has_spoken and new.voice != self.config.voice:
             text = "Cannot update a conversation's voice if assistant audio is present."
             path = "session.voice" if spoken == "beta" else "session.audio.output.voice"
             raise Refusal("cannot_update_voice", text, path)
         self.config, self.dialect = new, spoken
-        self._listening.use(new)
+        self.listening.use(new)
         self._emit(events.SessionUpdated(session=new.session))
 
     def _append(self, audio: str, now: float) -> None:
@@ -242,15 +204,15 @@ class Dialogue:
         if self._to_ears is None or self._to_ears[0] != form:
             self._to_ears = (form, Resampler(RATES[form], SAMPLE_RATE))
         self._sound_left.extend(samples[at : at + RATES[form]] for at in range(0, len(samples), RATES[form]))
-        self._hear_more(now)
+        self.hear_more(now)
 
     def _create(self, options: Fields) -> None:
         if self.dialect == "beta":
             check_beta_modalities(options, "response")
             options = response_options_to_ga(options)
         entries = input_entries(options.get("input"), self._conversation)
-        self._responses.create(read_request(self.config, options, entries))
-        self._responses.owed_to = None
+        self.responses.create(read_request(self.config, options, entries))
+        self.responses.owed_to = None
 
     def _add_item(self, event: asked.ConversationItemCreate) -> None:
         """The client's id is kept, a missing one is made."""
@@ -275,7 +237,7 @@ class Dialogue:
         if len(sound):
             conversation.keep_sound(entry, sound, SAMPLE_RATE)
             if not entry.heard_text:
-                self._listening.adopt(entry)
+                self.listening.adopt(entry)
 
     def _found(self, act: str, item_id: str | None) -> Entry:
         if entry := self._conversation.find(item_id):
@@ -300,7 +262,7 @@ class Dialogue:
 
     def _truncate_item(self, event: asked.ConversationItemTruncate, now: float) -> None:
         """Keep what was heard of a spoken answer; its transcript is deleted."""
-        self._responses.told_what_was_heard(now)
+        self.responses.told_what_was_heard(now)
         entry = self._found("truncate", event.item_id)
         if entry.item.role != "assistant" or not entry.words:
             raise invalid("item_id", "only spoken messages of the assistant can be truncated.")

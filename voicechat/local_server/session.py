@@ -27,7 +27,7 @@ from voicechat.errors import LocalProtocolError
 from voicechat.local_server.answer import PACE, VOICE_RATE, Finished, Piece, Spoken
 from voicechat.local_server.brain import Brain, CallTool, Say, Turn
 from voicechat.local_server.brain.partner import Partner, answer_to
-from voicechat.local_server.conversation import Out, Recognise, Reply, StopReply
+from voicechat.local_server.conversation import Recognise, Reply, StopReply
 from voicechat.local_server.dialogue import Dialogue, Transport, error_event
 from voicechat.local_server.faults import NO_FAULT, Fault
 from voicechat.local_server.listening import Detector, Ears
@@ -165,7 +165,8 @@ class Session(ClientSession):
     def start(self) -> None:
         if lifetime := self.fault.seconds("expires-after"):
             self.dialogue.config.session["expires_at"] = int(time.time() + lifetime)
-        self._perform(self.dialogue.opened())
+        self.dialogue.opened()
+        self._perform()
         if error := self.fault.opening_error():
             self._send(error)
         self._run(self._let_time_pass())
@@ -176,7 +177,8 @@ class Session(ClientSession):
         if self._waiting or self.dialogue.has_sound_left():
             self._waiting.append(text)
             return
-        self._perform(self.dialogue.receive(text, time.monotonic()))
+        self.dialogue.receive(text, time.monotonic())
+        self._perform()
         if self.dialogue.has_sound_left():
             self._run(self._hear_the_rest())
 
@@ -185,15 +187,16 @@ class Session(ClientSession):
         while self.dialogue.has_sound_left() or self._waiting:
             await asyncio.sleep(0)
             if self.dialogue.has_sound_left():
-                self._perform(self.dialogue.hear_more(time.monotonic()))
+                self.dialogue.hear_more(time.monotonic())
             else:
-                self._perform(self.dialogue.receive(self._waiting.popleft(), time.monotonic()))
+                self.dialogue.receive(self._waiting.popleft(), time.monotonic())
+            self._perform()
 
     def exchange(self, heard: Pcm) -> Pcm:
         now = time.monotonic()
-        self._perform(self.dialogue.heard(self._to_ears.convert(to_float(heard)), now))
-        frame, outs = self.dialogue.pull(now)
-        self._perform(outs)
+        self.dialogue.hear(self._to_ears.convert(to_float(heard)), now)
+        frame = self.dialogue.responses.pull(now)
+        self._perform()
         return np.zeros(FRAME, np.int16) if self.fault.name == "mute" else frame
 
     async def close(self) -> None:
@@ -202,8 +205,9 @@ class Session(ClientSession):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _perform(self, outs: list[Out]) -> None:
-        for out in outs:
+    def _perform(self) -> None:
+        """Send and do what a step of the dialogue has put out."""
+        for out in self.dialogue.outs():
             match out:
                 case Recognise():
                     self._run(self._recognise(out))
@@ -245,9 +249,10 @@ class Session(ClientSession):
         while True:
             await asyncio.sleep(TICK)
             now = time.monotonic()
-            self._perform(self.dialogue.time_passed(now))
+            self.dialogue.time_passed(now)
+            self._perform()
             may_caption = self._partial is None and self.senses.allows_partial and now >= self._next_partial_at
-            if may_caption and (wanted := self.dialogue.wants_partial()):
+            if may_caption and (wanted := self.dialogue.listening.wants_partial()):
                 self._partial = spawn(self._recognise_partly(wanted))
             if self._fault_ends(now - started_at):
                 return
@@ -263,12 +268,13 @@ class Session(ClientSession):
             text = await self._transcribed(action.samples)
         except (RuntimeError, ValueError, MemoryError) as error:
             log.error("recognition failed: %r", error)
-            failed = self.dialogue.recognition_failed(action.item_id, "The recogniser failed on this sound.")
-            self._perform(failed)
+            self.dialogue.listening.recognition_failed(action.item_id, "The recogniser failed on this sound.")
+            self._perform()
             return
         finally:
             self.senses.finals -= 1
-        self._perform(self.dialogue.recognised(action.item_id, action.tag, text))
+        self.dialogue.listening.recognised(action.item_id, action.tag, text)
+        self._perform()
         if turn := self.dialogue.likely_turn(action.item_id, text):
             self._speak_ahead(turn, self.dialogue.config.speed)
 
@@ -278,7 +284,8 @@ class Session(ClientSession):
         try:
             if len(wanted.samples) >= _SHORTEST_PARTIAL:
                 text = await self._transcribed(wanted.samples)
-                self._perform(self.dialogue.recognised_partly(wanted.item_id, text))
+                self.dialogue.listening.recognised_partly(wanted.item_id, text)
+                self._perform()
         finally:
             self.senses.partials -= 1
             took = time.monotonic() - began
@@ -337,7 +344,8 @@ class Session(ClientSession):
         self._made(response_id, Finished("The answer could not be made: a defect of the server."))
 
     def _made(self, response_id: str, piece: Piece) -> None:
-        self._perform(self.dialogue.made(response_id, piece, time.monotonic()))
+        self.dialogue.responses.made(response_id, piece, time.monotonic())
+        self._perform()
 
     def _fault_refuses(self, text: str) -> bool:
         """A scripted refusal of a client event; without a fault never."""
