@@ -29,8 +29,8 @@ CLOSING = [
     "response.output_audio.done",
     "response.output_audio_transcript.done",
     "response.content_part.done",
-    "response.output_item.done",
     "conversation.item.done",
+    "response.output_item.done",
     "response.done",
 ]
 TOOL = {"type": "function", "name": "lamp", "parameters": {"type": "object"}}
@@ -256,8 +256,8 @@ def test_a_tool_call_ends_the_response_and_its_output_reaches_the_brain() -> Non
         "conversation.item.added",
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
-        "response.output_item.done",
         "conversation.item.done",
+        "response.output_item.done",
         "response.done",
     ]
     call = talk.one(ResponseFunctionCallArgumentsDone, outs)

@@ -173,13 +173,14 @@ async def test_over_webrtc_an_answer_is_made_at_the_pace_of_the_service_too(monk
     assert deltas[-1][0] - deltas[0][0] >= 0.7 * seconds / 60.0 > 0.5
 
 
-async def test_rate_limits_are_told_right_behind_response_created() -> None:
+@each("dialect, before", [("ga", "response.done"), ("beta", "response.created")])
+async def test_rate_limits_come_where_recorded_sessions_of_the_dialect_have_them(dialect: str, before: str) -> None:
     async with local_server() as server, aiohttp.ClientSession() as http:
-        async with http.ws_connect(f"{server.base_url}/realtime") as socket:
+        async with http.ws_connect(f"{server.base_url}/realtime?dialect={dialect}") as socket:
             await socket.send_json({"type": "conversation.item.create", "item": USER})
             await socket.send_json({"type": "response.create"})
-            kinds = [event["type"] for event in await received(socket, "response.done")]
-    assert kinds[kinds.index("response.created") + 1] == "rate_limits.updated"
+            kinds = [event["type"] for event in await received(socket, "rate_limits.updated")]
+    assert kinds[-2:] == [before, "rate_limits.updated"]
 
 
 async def secret_for(http: aiohttp.ClientSession, base_url: str, **body: object) -> dict[str, Any]:

@@ -247,9 +247,9 @@ class Answer:
 
     def _item_done(self, entry: Entry, index: int, item: Item) -> None:
         self._items[index] = item
-        self._emit(events.ResponseOutputItemDone(response_id=self.id, output_index=index, item=item))
         if self.request.in_conversation:
             self._conversation.done(entry, item)
+        self._emit(events.ResponseOutputItemDone(response_id=self.id, output_index=index, item=item))
 
     def _tell(self, message: _Message, text: str) -> None:
         """The next words of the message, if there are any."""

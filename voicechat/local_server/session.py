@@ -40,7 +40,7 @@ from voicechat.local_server.speech.vad import SAMPLE_RATE
 from voicechat.protocol.codec import decode_client, encode
 from voicechat.protocol.dialects import Dialect, name_in
 from voicechat.protocol.items import RateLimit
-from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ServerEvent, type_of
+from voicechat.protocol.server_events import RateLimitsUpdated, ResponseCreated, ResponseDone, ServerEvent, type_of
 from voicechat.tasks import spawn
 
 log = logging.getLogger("voicechat.local_server")
@@ -238,7 +238,7 @@ class Session(ClientSession):
             return
         for frame in (*self.fault.nonsense(), text):
             self.say(frame)
-        if isinstance(event, ResponseCreated):
+        if isinstance(event, ResponseDone if dialect == "ga" else ResponseCreated):
             self._send(RateLimitsUpdated(rate_limits=_UNLIMITED))
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
