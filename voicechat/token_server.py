@@ -30,7 +30,7 @@ from aiohttp import web
 from voicechat.errors import ConfigError, SignallingError
 from voicechat.failures import failure_of
 from voicechat.transports.tokens import Token
-from voicechat.visitors import LOG, NO_LOG
+from voicechat.visitors import LOG, NO_LOG, is_of_this_computer
 
 WINDOW = 60.0
 """Seconds in which requests are counted together."""
@@ -133,7 +133,7 @@ class AccessRules:
     def refusal(self, headers: Mapping[str, str]) -> Refused | None:
         """Why a request is turned away before anything is counted; None where it may go on."""
         origin = headers.get("Origin", "")
-        if not self.access and not names_this_computer(headers.get("Host", "")):
+        if not self.access and not is_of_this_computer(f"http://{headers.get('Host', '')}"):
             return Refused(403, "wrong_host", "This server answers only to the names of this computer.")
         if origin and origin not in self.origins:
             return Refused(403, "origin_not_allowed", "Pages of this origin may not ask here.")
@@ -168,23 +168,6 @@ class AccessRules:
         if headers.get("Access-Control-Request-Private-Network") == "true":
             granted["Access-Control-Allow-Private-Network"] = "true"
         return granted
-
-
-def names_this_computer(host: str) -> bool:
-    """Whether a Host header (with or without port) is a loopback name."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return name == "localhost" or is_loopback(name)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether this is an address that only this computer reaches."""
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def read_origin(text: str) -> str:

@@ -1,4 +1,9 @@
-"""Connections to our HTTP servers: they must send something, and what goes wrong is logged without their addresses."""
+"""Connections to our HTTP servers: they must send something, and what goes wrong is logged without their addresses.
+
+A server on loopback also asks where a request comes from: a browser on this computer runs pages from anywhere. The Host
+header must name this computer (a page whose name was re-pointed at 127.0.0.1 sends its own name), and an Origin, where
+there is one, must be a page of this computer.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+
+from voicechat.transports.endpoint import is_loopback
 
 SEND_WITHIN = 10.0
 """Seconds within which the head of a first request, and then the body of each, must have come."""
@@ -81,3 +89,41 @@ async def listen(runner: web.AppRunner, host: str, port: int, **options: Any) ->
     server, loop = runner.server, asyncio.get_running_loop()
     assert server is not None
     return await loop.create_server(lambda: Visitor(server, loop, **options), host, port)
+
+
+ALLOWED_HEADERS = (
+    "Authorization, Content-Type, Accept, OpenAI-Beta, OpenAI-Safety-Identifier, X-OpenAI-Agents-SDK, X-API-Key"
+)
+
+
+def stranger(request: web.Request) -> str:
+    """Why a request to a server for this computer is refused by its Host or Origin; empty when it is let in."""
+    origin = request.headers.get("Origin", "")
+    if not is_of_this_computer(f"http://{request.headers.get('Host', '')}"):
+        return "This server answers only to the names of this computer."
+    if origin and not is_of_this_computer(origin):
+        return "Web pages from other computers may not use this server."
+    return ""
+
+
+def is_of_this_computer(url: str) -> bool:
+    """Whether the host of a URL is a loopback name or address (no name is looked up)."""
+    try:
+        return is_loopback(urlsplit(url).hostname or "")
+    except ValueError:
+        return False
+
+
+def cors_headers(request: web.Request) -> dict[str, str]:
+    """What lets a page that was let in call us, see where its call is, and send the headers it announced."""
+    origin, asked = (request.headers.get(name, "") for name in ("Origin", "Access-Control-Request-Headers"))
+    if not origin:
+        return {}
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "GET, POST, DELETE, OPTIONS",
+        "Access-Control-Allow-Headers": (asked.isprintable() and asked) or ALLOWED_HEADERS,
+        "Access-Control-Expose-Headers": "Location",
+        "Access-Control-Max-Age": "600",
+        "Vary": "Origin",
+    }

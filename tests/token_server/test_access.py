@@ -6,7 +6,8 @@ import pytest
 
 from tests.support.each import each
 from voicechat.errors import ConfigError
-from voicechat.token_server import AccessRules, names_this_computer, read_origin
+from voicechat.token_server import AccessRules, read_origin
+from voicechat.visitors import is_of_this_computer
 
 ACCESS = "access-0123456789abcdef"
 HERE = {"Host": "127.0.0.1:8766"}
@@ -77,7 +78,8 @@ OTHERS = ("", "localhost.evil", "192.168.1.2", "[::2]", "127.0.0.1.evil.example"
 
 
 def test_names_of_this_computer_are_told_from_others() -> None:
-    assert [names_this_computer(host) for host in (*OURS, *OTHERS)] == [True] * len(OURS) + [False] * len(OTHERS)
+    hosts = [is_of_this_computer(f"http://{host}") for host in (*OURS, *OTHERS)]
+    assert hosts == [True] * len(OURS) + [False] * len(OTHERS)
 
 
 ORIGINS = {

@@ -63,7 +63,8 @@ def token_server_command(flags: Mapping[str, Any], options: ServerOptions, confi
 
 def refuse_the_unsafe(options: ServerOptions, access: str) -> None:
     """Raises ConfigError for a server that would give keys to anybody who finds it."""
-    from voicechat.token_server import SHORTEST_ACCESS, is_loopback
+    from voicechat.token_server import SHORTEST_ACCESS
+    from voicechat.transports.endpoint import is_loopback
 
     hint = f"set {TOKEN_ACCESS} to at least {SHORTEST_ACCESS} random characters, and give it to those who may ask"
     if access and (len(access) < SHORTEST_ACCESS or not access.isascii() or not access.isprintable() or " " in access):
@@ -73,7 +74,7 @@ def refuse_the_unsafe(options: ServerOptions, access: str) -> None:
             raise ConfigError(f"--behind-proxy {proxy!r} is no address", hint="give the proxy's IP address: 127.0.0.1")
     if access:
         return
-    if not is_loopback(options.host) and options.host != "localhost":
+    if not is_loopback(options.host):
         raise ConfigError(f"{options.host} can be reached by others, so this needs an access token", hint=hint)
     if options.proxies:
         raise ConfigError("a proxy lets others in, so this needs an access token", hint=hint)
@@ -93,7 +94,8 @@ async def _serve(settings: Settings, options: ServerOptions, access: str, key: s
     import aiohttp
 
     from voicechat.engine.service_target import service_target
-    from voicechat.token_server import AccessRules, TokenServer, is_loopback, read_origin
+    from voicechat.token_server import AccessRules, TokenServer, read_origin
+    from voicechat.transports.endpoint import is_loopback
     from voicechat.transports.tokens import Token, mint
 
     provider = provider_of(settings)

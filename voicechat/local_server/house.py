@@ -30,7 +30,7 @@ _THREADS = 3
 
 @dataclass
 class House:
-    """The server apart from its doors."""
+    """The server apart from its addresses."""
 
     load: Callable[[ThreadPoolExecutor], Senses]
     brain_url: str = ""

@@ -1,9 +1,14 @@
-"""The server's addresses, on loopback only: calls (WebRTC), the WebSocket, short-lived keys, models and health."""
+"""The server's addresses, on loopback only: calls (WebRTC), the WebSocket, short-lived keys, models and health.
+
+Clients on this computer may come in, and web pages served from it. Any key is accepted: there is nothing here that a
+key protects.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -13,7 +18,7 @@ import numpy as np
 from aiohttp import WSMsgType, web
 
 from voicechat.errors import SignallingError, VoiceChatError
-from voicechat.local_server.doors import cors_headers, fault_response, object_in, read_object, refusal_response, why_not
+from voicechat.local_server.faults import Fault
 from voicechat.local_server.house import LIVE_MODEL, MODEL, MOST_SESSIONS, TOKEN_LIFE, House, first_config
 from voicechat.local_server.live import LiveSession, check_offer, without_nulls
 from voicechat.local_server.playout import FRAME, Pcm
@@ -25,7 +30,7 @@ from voicechat.protocol.dialects import Dialect
 from voicechat.protocol.session_dialects import in_dialect
 from voicechat.rtc.peer import Peer
 from voicechat.tasks import spawn
-from voicechat.visitors import arrived, listen, sent_in_time
+from voicechat.visitors import arrived, cors_headers, listen, sent_in_time, stranger
 
 log = logging.getLogger("voicechat.local_server")
 
@@ -42,6 +47,19 @@ _PING = 20.0
 _LARGEST_BODY = 1_000_000
 _PREFIXES = ("/v1", "/v1/", "/openai/v1")
 """As written, as joined by clients whose base URL ends in a slash, and as at Azure."""
+RETRY_AFTER = "5"
+"""Seconds after which a client that found every session in use may ask again."""
+_STATUS = {
+    "invalid_api_key": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "request_too_large": 413,
+    "unsupported_content_type": 415,
+    "upgrade_required": 426,
+    "model_load_error": 503,
+    "session_limit_reached": 503,
+}
+"""Of refusals by HTTP; 400 for all others."""
 _CODES = {404: "not_found", 413: "request_too_large"}
 _EXPIRES_AFTER = shapes.Fields({"anchor": shapes.Word(("created_at",)), "seconds": shapes.Number(10, 7200, whole=True)})
 
@@ -444,10 +462,9 @@ class Server:
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let in who may come in, answer preflights, and put the CORS headers on every answer, refusals included."""
     arrived(request)
-    origin = request.headers.get("Origin", "")
-    if reason := why_not(request.headers.get("Host", ""), origin):
+    if reason := stranger(request):
         return refusal_response(Refusal("forbidden", reason))
-    headers = cors_headers(origin, request.headers.get("Access-Control-Request-Headers", ""))
+    headers = cors_headers(request)
     if request.method == "OPTIONS":
         return web.Response(status=204, headers=headers)
     try:
@@ -459,6 +476,40 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not response.prepared:
         response.headers.update(headers)
     return response
+
+
+def refusal_response(refusal: Refusal, status: int = 0) -> web.Response:
+    """A refusal as the service's JSON error body; its code says the status, unless that is given."""
+    status = status or _STATUS.get(refusal.code, 400)
+    headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+    return web.json_response({"error": refusal.fields()}, status=status, headers=headers)
+
+
+def fault_response(fault: Fault) -> web.Response | None:
+    """What every handshake gets while this fault is in force, if it is one of the handshake."""
+    answer = fault.http_answer()
+    if answer is None:
+        return None
+    status, content_type, text = answer
+    headers = {"Retry-After": fault.value} if status == 429 and fault.value else {}
+    return web.Response(status=status, text=text, content_type=content_type, headers=headers)
+
+
+async def read_object(request: web.Request) -> Fields:
+    """The body, a JSON object; empty where there is none. Raises Refusal."""
+    async with sent_in_time():
+        return object_in(await request.read(), "body")
+
+
+def object_in(text: bytes, what: str) -> Fields:
+    """The JSON object of a text; empty for an empty text. Raises Refusal."""
+    try:
+        given = json.loads(text or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise invalid(what, f"it cannot be read ({type(error).__name__}).") from error
+    if not isinstance(given, dict):
+        raise invalid(what, "it must be a JSON object.")
+    return given
 
 
 def _line(request: web.Request) -> WebSocketLine:

@@ -21,7 +21,6 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from voicechat.errors import SignallingError, port_taken
-from voicechat.local_server.doors import cors_headers, why_not
 from voicechat.tap.calls import WebRtcCalls
 from voicechat.tap.registry import CONNECT_LIMIT, SessionRegistry
 from voicechat.tap.rest import LARGEST, answer_of, forward, problem
@@ -29,7 +28,7 @@ from voicechat.tap.session import Direction, Session
 from voicechat.tap.upstream import offered, passed_on, shown_protocols
 from voicechat.transports.endpoint import proxy_for
 from voicechat.transports.refusals import unreachable
-from voicechat.visitors import arrived, listen
+from voicechat.visitors import arrived, cors_headers, listen, stranger
 
 LARGEST_REFUSAL = 4 * 1024 * 1024
 """Bytes of a refusal's body."""
@@ -239,8 +238,7 @@ class TapServer:
 async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A browser runs pages from anywhere; only clients and pages of this computer may use what is behind the tap."""
     arrived(request)
-    origin = request.headers.get("Origin", "")
-    if reason := why_not(request.headers.get("Host", ""), origin):
+    if reason := stranger(request):
         return problem(403, "forbidden", f"voicechat tap: {reason}")
     if not request.raw_path.startswith("/"):  # it would change the host when it is put behind the service's own
         return problem(400, "invalid_path", "voicechat tap: a path begins with a slash.")
@@ -249,6 +247,6 @@ async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         response = problem(error.status, "http_error", f"voicechat tap: {error.reason}")
     if not response.prepared and "Access-Control-Allow-Origin" not in response.headers:
-        if origin and response.status == 502:
-            response.headers.update(cors_headers(origin, request.headers.get("Access-Control-Request-Headers", "")))
+        if response.status == 502:
+            response.headers.update(cors_headers(request))
     return response
