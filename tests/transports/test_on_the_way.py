@@ -3,25 +3,98 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import datetime
 import json
 import os
 import ssl
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
-from tests.transports.certificates import Authority
-from tests.transports.connect_proxy import proxy
 from voicechat.errors import SignallingError
 from voicechat.transports.signalling import exchange_sdp
 from voicechat.transports.target import LineTarget
 from voicechat.transports.tokens import from_token_url
 from voicechat.transports.upgrade import upgrade
+
+_DAY = datetime.timedelta(days=1)
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _pem(one: x509.Certificate) -> bytes:
+    return one.public_bytes(serialization.Encoding.PEM)
+
+
+@dataclass
+class Authority:
+    """An authority that only those know who were given `file`."""
+
+    folder: Path
+    _key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    @property
+    def file(self) -> Path:
+        """Its own certificate, as a company would hand it out."""
+        path = self.folder / "authority.pem"
+        if not path.exists():
+            made = self._signed(_name("Authority"), self._key, 0, x509.BasicConstraints(ca=True, path_length=None))
+            path.write_bytes(_pem(made))
+        return path
+
+    def server(self, host: str = "127.0.0.1", *, days_ago: int = 0, self_signed: bool = False) -> ssl.SSLContext:
+        """What a server for `host` needs; its certificate ended `days_ago` (0: it is valid)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names: list[x509.GeneralName] = [x509.IPAddress(IPv4Address(host)) if host[0].isdigit() else x509.DNSName(host)]
+        made = self._signed(_name(host), key, days_ago, x509.SubjectAlternativeName(names), self_signed=self_signed)
+        pem = self.folder / f"{host}-{days_ago}-{self_signed}.pem"
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        pem.write_bytes(private + _pem(made))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        return context
+
+    def _signed(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        days_ago: int,
+        extension: x509.ExtensionType,
+        *,
+        self_signed: bool = False,
+    ) -> x509.Certificate:
+        ends = datetime.datetime.now(datetime.UTC) + (-days_ago if days_ago else 1) * _DAY
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject if self_signed else _name("Authority"))
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(ends - 10 * _DAY)
+            .not_valid_after(ends)
+            .add_extension(extension, critical=False)
+            .sign(key if self_signed else self._key, hashes.SHA256())
+        )
+
+
+# Certificates and proxies between us and a service: what is wrong is named, and the key stays here
+
 
 KEY = "sk-secret-0123456789"
 OFFER = "v=0\r\n"
@@ -208,3 +281,59 @@ async def test_a_proxy_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatc
     found = await refusals("https://service.example/v1")
     assert [error.code for error in found] == ["proxy_away"] * 3
     assert all(f"the proxy {gone.address} cannot be reached" in error.message for error in found)
+
+
+# An HTTP proxy on loopback that leads CONNECT requests to servers of the test, or refuses them
+
+
+@dataclass
+class Proxy:
+    """A running one."""
+
+    port: int
+    asked: list[str] = field(default_factory=list)
+    """Where each CONNECT wanted to go."""
+    logins: list[str] = field(default_factory=list)
+    """The Proxy-Authorization of each, empty where there was none."""
+
+    @property
+    def address(self) -> str:
+        """Host and port, as people write it."""
+        return f"127.0.0.1:{self.port}"
+
+
+@contextlib.asynccontextmanager
+async def proxy(routes: Mapping[str, int] | None = None, *, refuses: int = 0) -> AsyncIterator[Proxy]:
+    """A proxy; `routes`: `host:port` of a CONNECT -> port on this machine. `refuses`: answers everything so."""
+    running = Proxy(0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        method, target, _ = head.split("\r\n")[0].split()
+        fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if ": " in line)
+        running.asked.append(target)
+        running.logins.append(fields.get("proxy-authorization", ""))
+        port = (routes or {}).get(target)
+        if refuses or method != "CONNECT" or port is None:
+            writer.write(f"HTTP/1.1 {refuses or 502} No\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+            writer.close()
+            return
+        there = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        await asyncio.gather(_carry(reader, there[1]), _carry(there[0], writer))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    running.port = server.sockets[0].getsockname()[1]
+    try:
+        yield running
+    finally:
+        server.close()
+
+
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    writer.close()

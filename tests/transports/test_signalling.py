@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -15,7 +16,10 @@ from aiohttp import web
 from tests.support.each import each
 from tests.support.service import Seen, always, listening, read
 from voicechat.errors import SignallingError
+from voicechat.failures import failure_of
 from voicechat.transports import signalling
+from voicechat.transports.endpoint import endpoint, is_loopback, is_same_service, may_carry_key, proxy_for
+from voicechat.transports.probing import call_service
 from voicechat.transports.signalling import CallAnswer, exchange_sdp, hang_up
 from voicechat.transports.target import Handshake, LineTarget
 
@@ -319,3 +323,160 @@ async def test_hanging_up_never_raises_and_never_waits_long(monkeypatch: pytest.
             ("http://192.0.2.1", "rtc_1", "without encryption"),
         ):
             assert why in await hang_up(http, request(base), taken(base, name))
+
+
+# Which handshake is found: what services that are not OpenAI answered, in their own words
+
+
+async def test_a_gateway_that_takes_only_keys_it_minted_is_called_with_one() -> None:
+    """LiteLLM 1.106: a standard key at `realtime/calls` is an "expired token" to it."""
+    seen = []
+
+    async def gateway(request: web.Request) -> web.Response:
+        name, key = request.path.rsplit("/", 1)[-1], request.headers["Authorization"].removeprefix("Bearer ")
+        seen.append((name, key))
+        if name == "client_secrets":
+            return web.json_response({"value": "ek_minted", "expires_at": 4e9, "session": {"type": "realtime"}})
+        if key != "ek_minted":
+            return web.json_response({"detail": "Invalid or expired token"}, status=401)
+        return web.Response(status=201, text="v=0\r\n", content_type="application/sdp")
+
+    async with listening(gateway) as url, aiohttp.ClientSession() as http:
+        target = LineTarget(base_url=url, key=KEY, model="m", handshake="auto", connect_timeout=5.0)
+        answer = await call_service(http, target, "v=0\r\n")
+    assert answer.handshake == "client_secret" and answer.configured
+    assert seen == [("calls", KEY), ("client_secrets", KEY), ("calls", "ek_minted")]
+    assert answer.why == "multipart to /v1/realtime/calls got 401"
+
+
+async def refusal(
+    status: int, body: str, handshake: Handshake | Literal["auto"] = "auto"
+) -> tuple[SignallingError, list[str]]:
+    """What becomes of a call to a service that answers everything so, and the paths that were asked."""
+    handler, seen = always(status, body, Content_Type="text/html" if body.startswith("<") else "application/json")
+    async with listening(handler) as url, aiohttp.ClientSession() as http:
+        target = LineTarget(base_url=url, key=KEY, model="m", handshake=handshake, connect_timeout=5.0)
+        with pytest.raises(SignallingError) as caught:
+            await call_service(http, target, "v=0\r\n")
+    return caught.value, [one.path for one in seen]
+
+
+async def test_a_key_that_is_wrong_is_not_tried_in_other_styles() -> None:
+    body = '{"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}}'
+    error, paths = await refusal(401, body)
+    assert error.status == 401 and paths == ["/v1/realtime/calls"]
+
+
+async def test_a_login_page_that_answers_everything_is_said_once_with_the_way_out() -> None:
+    error, _ = await refusal(200, "<!DOCTYPE html><html><body>Please log in.</body></html>")
+    assert "web page (200)" in error.message and "\n" not in error.message
+    assert "log in with a browser first" in error.hint
+
+
+@each("handshake", ["multipart", "client_secret", "auto"])
+async def test_a_standard_key_called_an_expired_token_is_a_refused_key(handshake: Handshake | Literal["auto"]) -> None:
+    error, _ = await refusal(401, '{"detail": "Invalid or expired token"}', handshake)
+    assert "did not accept the key" in error.message and "valid" in error.hint and not error.retryable
+    assert failure_of(error.code, error.status, error.message).name == "key"
+
+
+# What people type as an address, and where a key may go
+
+
+@each(
+    ("typed", "asked"),
+    [
+        ("https://api.openai.com", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1/", "https://api.openai.com/v1/realtime/calls"),
+        (" https://api.openai.com/v1\n", "https://api.openai.com/v1/realtime/calls"),
+        ("api.openai.com", "https://api.openai.com/v1/realtime/calls"),
+        ("wss://api.openai.com/v1/realtime", "https://api.openai.com/v1/realtime/calls"),
+        ("https://api.openai.com/v1/realtime/calls", "https://api.openai.com/v1/realtime/calls"),
+        ("localhost:8080", "http://localhost:8080/v1/realtime/calls"),
+        ("127.0.0.1:8080/", "http://127.0.0.1:8080/v1/realtime/calls"),
+        ("http://[::1]:9/v1", "http://[::1]:9/v1/realtime/calls"),
+        ("https://x.openai.azure.com/openai/v1/", "https://x.openai.azure.com/openai/v1/realtime/calls"),
+        ("https://gw.example/openai", "https://gw.example/openai/v1/realtime/calls"),
+        ("https://gw.example/api/paas/v4", "https://gw.example/api/paas/v4/realtime/calls"),
+        ("https://gw.example/v1beta/", "https://gw.example/v1beta/realtime/calls"),
+        ("https://gw.example/v1?team=a", "https://gw.example/v1/realtime/calls?team=a"),
+    ],
+)
+def test_every_way_to_write_a_base_url_means_the_same_service(typed: str, asked: str) -> None:
+    assert endpoint(typed, "realtime/calls") == asked
+
+
+@each("typed", ["", "   ", "https://", "ftp://host", "http://host:99999", "http://host:x", "://", "http://[::1"])
+def test_an_address_that_is_none_is_refused_with_an_example(typed: str) -> None:
+    with pytest.raises(SignallingError) as caught:
+        endpoint(typed, "realtime/calls")
+    assert "https://api.openai.com/v1" in caught.value.hint and not caught.value.retryable
+
+
+def test_a_password_in_the_address_is_refused_without_being_shown() -> None:
+    with pytest.raises(SignallingError) as caught:
+        endpoint("https://me:hunter2@host/v1", "realtime/calls")
+    assert "hunter2" not in str(caught.value)
+
+
+HERE = ("localhost", "LOCALHOST.", "a.localhost", "127.0.0.1", "127.9.9.9", "::1", "[::1]")
+ELSEWHERE = ("", "localhost.example.com", "192.168.1.1", "10.0.0.1", "0.0.0.0", "example.com", "127.0.0.1.evil.example")
+
+
+def test_this_machine_is_known_from_others_and_a_key_travels_encrypted_or_not_at_all() -> None:
+    assert [is_loopback(host) for host in (*HERE, *ELSEWHERE)] == [True] * len(HERE) + [False] * len(ELSEWHERE)
+    urls = ("https://api.example/v1", "http://127.0.0.1:80/v1", "http://192.168.1.9/v1")
+    assert [may_carry_key(url) for url in urls] == [True, True, False]
+
+
+@each(
+    ("here", "there", "same"),
+    [
+        ("https://a.example/x", "https://a.example/y", True),
+        ("https://a.example/x", "https://a.example:443/y", True),
+        ("http://localhost:80/x", "https://localhost/y", True),
+        ("https://a.example/x", "http://a.example/y", False),
+        ("https://a.example/x", "https://b.example/x", False),
+        ("https://a.example/x", "https://a.example.evil/x", False),
+        ("http://127.0.0.1:8000/x", "http://127.0.0.1:9000/x", False),
+    ],
+)
+def test_a_redirect_stays_with_a_service_or_leaves_it(here: str, there: str, same: bool) -> None:
+    assert is_same_service(here, there) is same
+
+
+@pytest.mark.parametrize(
+    ("set_to", "url", "through"),
+    [
+        ({"https_proxy": "proxy.example:3128"}, "https://api.example/v1", "http://proxy.example:3128"),
+        ({"http_proxy": "http://p:1", "https_proxy": "http://p:1"}, "http://127.0.0.1:8000/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example"}, "https://api.example/v1", None),
+        ({"all_proxy": "http://p:1"}, "https://api.example/v1", "http://p:1"),
+        ({"all_proxy": "socks5://p:1", "https_proxy": "http://p:2"}, "https://api.example", "http://p:2"),
+        ({"https_proxy": "http://p:1", "no_proxy": ".example"}, "https://api.example/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example:8443"}, "https://api.example:8443/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "api.example:8443"}, "https://api.example/v1", "http://p:1"),
+        ({"https_proxy": "http://p:1", "no_proxy": "a.example, 10.0.0.0/8"}, "https://10.1.2.3/v1", None),
+        ({"https_proxy": "http://p:1", "no_proxy": "10.0.0.0/8"}, "https://11.1.2.3/v1", "http://p:1"),
+        ({"https_proxy": "http://p:1", "no_proxy": "*"}, "https://api.example/v1", None),
+    ],
+)
+def test_proxies_are_meant_as_other_programs_mean_them(
+    monkeypatch: pytest.MonkeyPatch, set_to: dict[str, str], url: str, through: str | None
+) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(url) == through
+
+
+def test_a_proxy_of_another_kind_is_neither_misused_nor_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://me:secret@127.0.0.1:1080")
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(SignallingError) as caught:
+        proxy_for("https://api.example/v1")
+    assert "but socks5" in caught.value.message and "secret" not in caught.value.message and caught.value.hint

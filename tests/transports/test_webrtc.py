@@ -13,13 +13,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.support.each import each
 from tests.support.peers import Pcm, eventually, loudness, pitch, silence, tone
-from tests.support.service import Heard, RealServer, always, listening
+from tests.support.service import Heard, RealServer, always, listening, wrapped
 from voicechat.engine.ports import Line
 from voicechat.errors import SignallingError
 from voicechat.transports import webrtc
 from voicechat.transports.target import LineTarget
-from voicechat.transports.webrtc import WebRtcLine
+from voicechat.transports.webrtc import Unwrapper, WebRtcLine
 
 
 def target(url: str) -> LineTarget:
@@ -142,3 +143,51 @@ async def test_a_line_may_be_closed_at_any_time_and_opened_again() -> None:
             await line.close(hang_up=True)
             await line.close(hang_up=True)
     assert server.hung_up == [f"POST /v1/realtime/calls/rtc_{n}/hangup" for n in (1, 2)]
+
+
+# Messages in base64 and in parts become events; everything else passes untouched
+
+
+EVENT = json.dumps({"type": "session.created", "session": {"instructions": "grüß dich " * 200}})
+
+
+def test_a_long_message_is_put_together_whatever_the_order() -> None:
+    unwrapper = Unwrapper()
+    parts = wrapped(EVENT)
+    assert len(parts) > 5
+    said = [unwrapper.take(part) for part in reversed(parts)]
+    assert said == [None] * (len(parts) - 1) + [EVENT]
+    assert [unwrapper.take(part) for part in parts][-1] == EVENT
+    assert Unwrapper().take(wrapped('{"type": "error"}')[0]) == '{"type": "error"}'
+
+
+@each(
+    "text",
+    [
+        '{"type": "response.done"}',
+        "full_message",
+        '{"type": "full_message"}',
+        '{"type": "full_message", "data": "not base64!"}',
+        '{"type": "full_message", "data": "/w=="}',
+        '{"type": "partial_message", "id": "a", "data": "x", "fragment_index": 5, "total_fragments": 2}',
+        '{"type": "partial_message", "id": "a", "data": "x", "fragment_index": -1, "total_fragments": 2}',
+        '{"type": "partial_message", "id": "a", "data": "x", "fragment_index": 0, "total_fragments": 9999999}',
+        '{"type": "error", "message": "\\"full_message\\""}',
+        '["full_message"]',
+        '{"type": "full_message", ',
+    ],
+)
+def test_what_is_not_wrapped_is_left_as_it_is(text: str) -> None:
+    assert Unwrapper().take(text) == text
+
+
+def test_neither_unfinished_messages_nor_one_without_end_are_kept_for_ever() -> None:
+    unwrapper = Unwrapper()
+    part = {"type": "partial_message", "fragment_index": 0, "total_fragments": 2, "data": "x"}
+    for number in range(1000):
+        assert unwrapper.take(json.dumps(part | {"id": f"{number}"})) is None
+    assert len(unwrapper._parts) <= 8
+    endless = part | {"id": "a", "total_fragments": 60_000, "data": "x" * 1_000_000}
+    for number in range(40):
+        assert unwrapper.take(json.dumps(endless | {"fragment_index": number})) is None
+        assert sum(len(data) for parts in unwrapper._parts.values() for data in parts.values()) <= 17_000_000
