@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import builtins
+import os
+import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
 from tests.support.each import each
-from tests.support.vaudio import VirtualAudio, virtual_audio
-from voicechat.audio.devices import DeviceList, arrange, find_device, list_devices
+from tests.support.vaudio import VirtualAudio, until, virtual_audio
+from voicechat.audio import facts as fact
+from voicechat.audio.device_watch import DeviceWatch, ServerReports
+from voicechat.audio.devices import DeviceList, arrange, decoded, devices_now, find_device, list_devices
+from voicechat.audio.echo import PassThroughProcessor
+from voicechat.audio.open import DuplexStream
+from voicechat.audio.path import AudioPath
+from voicechat.audio.sound_server import ask_server
 from voicechat.errors import AudioDeviceError
 
 __all__ = ["virtual_audio"]
@@ -140,3 +150,194 @@ def test_the_virtual_devices_are_listed_and_nothing_reaches_the_terminal(
     devices = list_devices(refresh=True)
     assert devices.default_input == devices.default_output == "pulse"
     assert capfd.readouterr().err == ""
+
+
+# The process that looks for devices: it tells what changed, and it never outlives whoever asked for it
+
+
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as told:
+        return [int(word) for word in told.read().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as told:
+            return told.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.audio
+def test_whoever_dies_takes_the_watching_process_and_its_helper_with_them(virtual_audio: VirtualAudio) -> None:
+    watching = subprocess.Popen(
+        (sys.executable, "-P", "-m", "voicechat.audio.device_watch"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert watching.stdin is not None and watching.stdout is not None
+    listed = decoded(watching.stdout.readline())
+    assert listed.default_input == "pulse"
+    until(lambda: bool(children_of(watching.pid)), 5.0, "it does not listen to the server")
+    (helper,) = children_of(watching.pid)
+    watching.stdin.close()
+    assert watching.wait(timeout=5.0) == 0
+    watching.stdout.close()
+    until(lambda: not is_running(helper), 2.0, "its helper lives on")
+
+
+@pytest.mark.audio
+def test_a_server_that_dies_and_returns_is_seen(virtual_audio: VirtualAudio) -> None:
+    watch = DeviceWatch()
+    watch.start()
+    until(lambda: watch.latest is not None and bool(watch.latest.inputs), 5.0, "nothing was listed")
+    virtual_audio.stop()
+    until(lambda: watch.latest is not None and not watch.latest.inputs, 8.0, "the loss was not seen")
+    virtual_audio.start()
+    until(lambda: watch.latest is not None and bool(watch.latest.inputs), 8.0, "the return was not seen")
+    watch.close()
+    watch.close()
+
+
+def test_programs_that_look_for_devices_get_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pactl").write_text(f"#!/bin/sh\nenv > {tmp_path}/seen.$1\n")
+    (tmp_path / "pactl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-never-here")
+    ask_server()
+    reports = ServerReports()
+    reports.wait(0.5)
+    reports.close()
+    seen = [(tmp_path / f"seen.{verb}").read_text() for verb in ("info", "list", "subscribe")]
+    assert all("PATH=" in text and "sk-never-here" not in text for text in seen)
+    DeviceWatch().close()  # one that never started
+    watch = DeviceWatch()
+    watch.start()
+    until(lambda: watch.latest is not None, 8.0, "nothing was listed")
+    assert watch._process is not None
+    with open(f"/proc/{watch._process.pid}/environ", "rb") as environ:
+        assert b"sk-never-here" not in environ.read()
+    watch.close()
+
+
+# Devices that come and go while somebody talks, on a real sound server: what was wished for is what is used
+
+
+WITHIN = 8.0
+"""Seconds a device may take to be noticed on a loaded machine; alone it takes less than one."""
+
+
+class Talk:
+    """A stream on the server's devices, looked after as the engine does."""
+
+    def __init__(self, server: VirtualAudio, mic: str, speaker: str = "default") -> None:
+        self.server = server
+        self.facts: list[fact.AudioFact] = []
+        self.path = AudioPath(self.facts.append, processor=PassThroughProcessor())
+        self.stream = DuplexStream(self.path, mic=mic, speaker=speaker, watcher=DeviceWatch())
+        self.stream.start()
+
+    def check(self) -> None:
+        self.stream.check(time.monotonic())
+
+    def restored(self) -> list[fact.StreamRestored]:
+        self.check()
+        return [posted for posted in self.facts if isinstance(posted, fact.StreamRestored)]
+
+    def listens_to(self) -> str:
+        """The source the server gives us, by its name; empty while there is none."""
+        sources = {
+            line.split()[0]: line.split()[1] for line in self.server.tell("list", "short", "sources").splitlines()
+        }
+        return sources.get(self._source_and_client()[0], "")
+
+    def opened_as(self) -> str:
+        """The server's number for us, another one for each time the microphone is opened."""
+        return self._source_and_client()[1]
+
+    def _source_and_client(self) -> tuple[str, str]:
+        """Streams without a client are the server's own."""
+        streams = [line.split() for line in self.server.tell("list", "short", "source-outputs").splitlines()]
+        ours = [(source, client) for _, source, client, *_ in streams if client != "-"]
+        return ours[0] if ours else ("", "")
+
+    def is_watched(self) -> bool:
+        self.check()
+        return self.stream._follower._seen is not None
+
+    def wait_for(self, count: int) -> fact.StreamRestored:
+        until(lambda: len(self.restored()) >= count, WITHIN, f"no news of the device; {self.facts}")
+        assert len(self.restored()) == count
+        return self.restored()[-1]
+
+
+def plug_in(server: VirtualAudio) -> list[str]:
+    """A second microphone; the numbers that unplug it again."""
+    feed = server.tell("load-module", "module-null-sink", "norewinds=1", "sink_name=usb_feed", "rate=48000")
+    name = "source_properties=device.description=Headset"
+    mic = server.tell("load-module", "module-remap-source", "source_name=usb", "master=usb_feed.monitor", name)
+    return [mic, feed]
+
+
+@pytest.mark.audio
+def test_an_unplugged_microphone_is_replaced_until_it_is_back(virtual_audio: VirtualAudio) -> None:
+    plugged = plug_in(virtual_audio)
+    talk = Talk(virtual_audio, mic="Headset")
+    assert (talk.stream.problem, talk.stream.mic_name, talk.listens_to()) == ("", "Headset", "usb")
+    until(talk.is_watched, WITHIN, "nobody watches")
+    for module in plugged:
+        virtual_audio.tell("unload-module", module)
+    gone = talk.wait_for(1)
+    assert (gone.name, talk.listens_to()) == ("Remapped Monitor of Null Output", "vmic")
+    plug_in(virtual_audio)
+    back = talk.wait_for(2)
+    assert (back.name, back.why) == ("Headset", "Headset is there again")
+    assert (talk.listens_to(), talk.stream.problem) == ("usb", "")
+    talk.stream.close()
+
+
+@pytest.mark.audio
+def test_the_systems_new_default_is_used_and_named(virtual_audio: VirtualAudio) -> None:
+    plug_in(virtual_audio)
+    talk = Talk(virtual_audio, mic="default")
+    until(talk.is_watched, WITHIN, "nobody watches")
+    opened_as = talk.opened_as()
+    virtual_audio.tell("set-default-source", "usb")
+    told = talk.wait_for(1)
+    assert (told.name, told.why) == ("Headset", "the system's default changed")
+    assert talk.listens_to() == "usb"
+    assert talk.opened_as() == opened_as
+    talk.stream.close()
+
+
+@pytest.mark.audio
+def test_a_microphone_is_chosen_in_a_talk_and_a_wrong_choice_changes_nothing(
+    virtual_audio: VirtualAudio,
+) -> None:
+    plug_in(virtual_audio)
+    talk = Talk(virtual_audio, mic="default")
+    assert talk.listens_to() == "vmic"
+    talk.stream.change("Headset", None)
+    told = talk.wait_for(1)
+    assert (told.name, told.why, talk.listens_to()) == ("Headset", "as you chose", "usb")
+    talk.stream.change("Golden Microphone", None)
+    told = talk.wait_for(2)
+    assert (told.name, told.why, talk.listens_to()) == ("Headset", "nothing was changed", "usb")
+    (hint,) = [posted for posted in talk.facts if isinstance(posted, fact.DeviceHint)]
+    assert hint.reason == "there is no microphone called “Golden Microphone”; nothing was changed"
+    talk.stream.close()
+
+
+@pytest.mark.audio
+def test_devices_plugged_in_later_are_listed_without_touching_the_stream(
+    virtual_audio: VirtualAudio,
+) -> None:
+    talk = Talk(virtual_audio, mic="default")
+    assert "Headset" not in [device.name for device in devices_now().inputs]
+    plug_in(virtual_audio)
+    assert "Headset" in [device.name for device in devices_now().inputs]
+    before = talk.stream.counters().total.callbacks
+    until(lambda: talk.stream.counters().total.callbacks > before, 2.0, "the stream was disturbed")
+    assert talk.restored() == []
+    talk.stream.close()

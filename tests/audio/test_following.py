@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.audio.sound_machine import Seen
+from tests.audio.test_stream_watchdog import Seen
 from tests.support.each import each
 from voicechat.audio.device_watch import Follower, OpenEnds, as_moved, fallbacks, halves, reason_to_switch
 from voicechat.audio.devices import Device, DeviceList

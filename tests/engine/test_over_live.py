@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import logging
+import re
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.engine.conversing import WatchedTalk, watched
+import pytest
+
+from tests.engine.conversing import WatchedTalk, settings_for, watched
 from tests.support.each import each
+from tests.support.live_service import AT_THE_DOOR, AT_THE_START, IN_THE_TALK, LiveService
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
+from voicechat.api import Conversation
+from voicechat.errors import VoiceChatError
+from voicechat.journal.entry import Happening
 from voicechat.journal.rerun import check
 from voicechat.journal.tape import read_tape
 from voicechat.local_server.live import LiveSession
@@ -84,3 +93,149 @@ async def test_a_tape_of_a_live_session_has_its_wire_events_and_checks(tmp_path:
     assert {"session.start", "session.started", "session.output_transcript.delta"} <= types
     assert not types & {"response.created", "response.done"}
     assert check(read_tape(folder)).difference is None
+
+
+# Our client against a Live service that shares no code with it and misbehaves: it ends or goes on, within a bound,
+
+
+BOUND = 45.0
+"""Seconds that one talk may take on a busy machine, from the first packet to the last; two or three are usual."""
+PATIENCE = 15.0
+CONNECTS_WITHIN = {"never_started": 2.0, "no_answer_at_all": 2.0}
+ANSWERS_WITHIN = {"silence": 3.0}
+"""Seconds after which nothing is expected any more, where that is what is tested; else `PATIENCE`."""
+AT_ONCE = 3
+"""Talks that go on at the same time."""
+STARVED = r"(not answered|come from the service|came from the service) for \d"
+"""What is said of a connection without a sign of life: a service in the same process is as starved as its client."""
+TRIES = 3
+WEBRTC_ONLY = {name for name in AT_THE_DOOR if name.startswith(("answer_", "ice_"))}
+ON_ITS_WAY = {"half_json", "no_object", "binary_frame", "silence", "goes_on_after_stop", "transcripts_out_of_order"}
+AT_ITS_END = {"closed_and_stays", "gone_without_a_word", "closed_remote_hangup", "closed_for_no_known_reason"}
+WEBSOCKET_ONLY = set(IN_THE_TALK) - ON_ITS_WAY - AT_ITS_END
+"""What an event says is read by the same code over both; a data channel carries no message of more than 256 KiB."""
+EXPECTED = {
+    "refused_401": "needs a key",
+    "refused_404": "no such model",
+    "refused_429": "refusing calls for now",
+    "refused_500": "an internal error",
+    "web_page": "web page",
+    "answer_is_no_json": "not with a session description",
+    "answer_without_sdp": "not with a session description",
+    "answer_sdp_nonsense": "session description is of no use",
+    "ice_never_connects": "no packet came through",
+    "no_answer_at_all": "did not answer in time",
+    "never_started": "started no session within",
+    "error_instead_of_start": "refused the session: Unknown parameter: 'session.voice'.",
+    "closed_instead_of_start": "safety filter",
+    "gone_before_start": "(ended the session at once|closed the connection before the session had started)",
+    "silence": "no whole answer came within 3 s",
+    "huge_frame": "a message of more than 16 MiB",
+    "closed_and_stays": "longest duration",
+    "gone_without_a_word": "(ended the session|closed the channel)",
+    "closed_close_requested": "because it was asked to",
+    "closed_expired": "longest duration",
+    "closed_content": "safety filter",
+    "closed_remote_hangup": "the other side hung up",
+    "closed_connection_lost": "lost its connection",
+    "closed_for_no_known_reason": "the service ended the session",
+}
+"""What is said where the talk does not go on; elsewhere a message gets its answer."""
+NOTED = {"error_event": "model.* stumbled", "error_without_words": "without words", "backend_fails": "overloaded"}
+"""What is told in a talk that goes on."""
+
+
+@dataclass
+class Outcome:
+    """What a user of the Python API met."""
+
+    said: list[str] = field(default_factory=list)
+    """Answers, and the text of errors."""
+    notices: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+
+    def watch(self, happening: Happening) -> None:
+        match happening.event:
+            case {"type": "notice", "text": str() as text}:
+                self.notices.append(text)
+            case {"type": "engine.defect", "message": message}:
+                self.defects.append(str(message))
+
+
+async def talk_with(service: LiveService, transport: str, folder: Path) -> Outcome:
+    """Two messages, and what came of them; `goes_on_after_stop` is stopped in its first answer."""
+    met = Outcome()
+    async with service.serving() as url:
+        patience = CONNECTS_WITHIN.get(service.misbehaviour, PATIENCE)
+        settings = settings_for(url, model="gpt-live-1", transport=transport, connect_timeout=patience)
+        try:
+            async with asyncio.timeout(BOUND):
+                talk = Conversation(settings, {"VOICECHAT_STATE_DIR": str(folder)})
+                async with talk:
+                    await _two_messages(talk, service, met)
+        except VoiceChatError as error:
+            met.said.append(str(error))
+    async for happening in talk.events():  # what is left ends with the conversation
+        met.watch(happening)
+    return met
+
+
+async def _two_messages(talk: Conversation, service: LiveService, met: Outcome) -> None:
+    for _ in range(2):
+        try:
+            saying = asyncio.create_task(talk.say("Hi.", timeout=ANSWERS_WITHIN.get(service.misbehaviour, PATIENCE)))
+            if service.misbehaviour == "goes_on_after_stop" and not met.said:
+                await eventually(lambda: any(turn.text for turn in talk.transcript() if turn.who == "assistant"))
+                talk.stop()
+            met.said.append((await saying).text)
+        except (VoiceChatError, TimeoutError) as error:
+            met.said.append(str(error))
+
+
+def judged(name: str, service: LiveService, met: Outcome) -> Iterable[str]:
+    """What is wrong with an outcome."""
+    if service.complaints or met.defects:
+        yield f"{name}: {service.complaints[:2]} {met.defects[:2]}"
+    if name in EXPECTED:
+        if not met.said or not re.search(EXPECTED[name], met.said[0]):
+            yield f"{name}: {EXPECTED[name]!r} was not said, but {met.said}"
+    elif not any("Hello." in said for said in met.said):
+        yield f"{name}: no answer, but {met.said}"
+    if name in NOTED and not any(re.search(NOTED[name], notice) for notice in met.notices):
+        yield f"{name}: {NOTED[name]!r} was not told, but {met.notices}"
+    for text in (*met.said, *met.notices):
+        if not text.partition("\n")[0] or "Traceback" in text or re.search(r"\w(Error|Exception)\b", text):
+            yield f"{name}: not a sentence for a person: {text!r}"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("stage", [AT_THE_DOOR, AT_THE_START, IN_THE_TALK], ids=["door", "start", "talk"])
+@pytest.mark.parametrize("transport", ["websocket", "webrtc"])
+async def test_a_misbehaving_live_service_is_survived_and_named(
+    transport: str,
+    stage: tuple[str, ...],
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    elsewhere = WEBSOCKET_ONLY if transport == "webrtc" else WEBRTC_ONLY
+    loop, stray, slots = asyncio.get_running_loop(), list[Any](), asyncio.Semaphore(AT_ONCE)
+    loop.set_exception_handler(lambda loop, context: stray.append(context))
+
+    async def one(name: str) -> list[str]:
+        async with slots:
+            for _ in range(TRIES):
+                service = LiveService(name)
+                try:
+                    met = await talk_with(service, transport, tmp_path / name)
+                except TimeoutError:
+                    return [f"{name}: hung for {BOUND} s"]
+                found = list(judged(name, service, met))
+                if not any(re.search(STARVED, said) for said in met.said):
+                    break
+            return found
+
+    with caplog.at_level(logging.WARNING):
+        found = await asyncio.gather(*(one(name) for name in ("", *stage) if name not in elsewhere))
+    assert [line for lines in found for line in lines] == []
+    assert stray == [] and "Traceback" not in "".join(capfd.readouterr()) + caplog.text

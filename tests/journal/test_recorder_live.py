@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import signal
+import tempfile
+import time
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,18 +17,31 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from numpy.typing import NDArray
 
 from tests.support.command import KEY, ended, environ_for, started, voicechat
 from tests.support.local_server import local_server
 from tests.support.peers import eventually
+from tests.support.random_talk import POLICIES, SCRIPTS
+from tests.support.script import Recipe, conversation
+from tests.support.service import SocketServer
 from tests.support.speech import spoken
+from tests.support.tapes import STARTED_AT, tape_of, write_lines
 from voicechat.api import Conversation, Settings
+from voicechat.core.events import ConnectWanted, LineOpened
+from voicechat.core.policy import TurnPolicy
+from voicechat.core.state import Choices, State, Wishes
 from voicechat.core.user_events import StopPressed
+from voicechat.engine.host import EngineProcess
+from voicechat.engine.link import Batch, EventRow, FromEngine
+from voicechat.errors import TapeError
+from voicechat.journal.entry import Happening
 from voicechat.journal.rerun import Checked, check, last_state
 from voicechat.journal.sound_file import RATE
-from voicechat.journal.tape import Tape, read_tape
+from voicechat.journal.tape import EVENTS_FILE, Tape, read_tape
 from voicechat.journal.tapes import Listed, listed
+from voicechat.transports.spoken_answers import SpokenAnswers
 
 STORY = "Please tell me a long story about the sea."
 TRANSPORTS = ["webrtc", "websocket"]
@@ -305,3 +321,193 @@ async def test_a_decision_that_differs_is_told_with_both_sides(tmp_path: Path) -
     assert ran.code == 1
     assert "the core decides otherwise at line" in ran.out
     assert "recorded  ClearInput" in ran.out and "now       CreateResponse" in ran.out
+
+
+# What looks at a talk cannot hurt it, and what fails inside it is told: the engine against a scripted service
+
+
+UPDATED = json.dumps({"type": "session.updated", "session": {"id": "sess_1"}})
+ODD_ERROR = json.dumps({"type": "error", "error": {"code": {}, "message": "odd"}})
+
+
+def settings_for(url: str) -> Settings:
+    given = frozenset({"transport", "mic", "speaker"})
+    return Settings(provider="custom", base_url=url, transport="websocket", mic="none", speaker="none", given=given)
+
+
+@asynccontextmanager
+async def talking(tmp_path: Path) -> AsyncIterator[tuple[SocketServer, Conversation]]:
+    server = SocketServer()
+    async with server.serving() as url:
+
+        async def configure() -> None:
+            await server.texts.get()
+            await server.say(UPDATED)
+
+        configuring = asyncio.create_task(configure())
+        async with Conversation(settings_for(url), {"VOICECHAT_STATE_DIR": str(tmp_path)}) as talk:
+            yield server, talk
+        await configuring
+
+
+def notices(talk: Conversation) -> list[str]:
+    return [turn.text for turn in talk.transcript() if turn.who == "note"]
+
+
+async def test_an_odd_error_over_websocket_leaves_the_later_events_arriving(tmp_path: Path) -> None:
+    server, heard, rows = SocketServer(), queue.SimpleQueue[FromEngine](), list[EventRow]()
+    async with server.serving() as url:
+        engine = EngineProcess(settings_for(url), {"VOICECHAT_STATE_DIR": str(tmp_path)})
+
+        def seen(kind: str) -> int:
+            while not heard.empty():
+                message = heard.get()
+                if isinstance(message, Batch):
+                    rows.extend(message.rows)
+            return sum(row.type == kind and row.dir == "in" for row in rows)
+
+        await asyncio.to_thread(engine.start, heard.put)
+        try:
+            await eventually(lambda: seen("session.created") == 1, 15.0)
+            await server.say(ODD_ERROR, *(json.dumps({"type": "rate_limits.updated", "rate_limits": []}),) * 20)
+            await eventually(lambda: seen("rate_limits.updated") == 20, 10.0)
+        finally:
+            await asyncio.to_thread(engine.close)
+    assert seen("error") == 1
+
+
+async def test_an_observer_that_raises_leaves_the_talk_whole_with_one_notice(tmp_path: Path) -> None:
+    async with talking(tmp_path) as (server, talk):
+        calls = 0
+
+        def broken(happening: Happening) -> None:
+            nonlocal calls
+            calls += 1
+            raise ValueError("a defect of the observer")
+
+        talk._live().observers.add("broken list", broken)
+        later: list[str] = []
+        talk._live().observers.add("later list", lambda happening: later.append(str(happening.event["type"])))
+        await server.say(*(json.dumps({"type": "rate_limits.updated", "rate_limits": []}),) * 3)
+        await eventually(lambda: later.count("rate_limits.updated") == 3)
+        assert calls == 1
+        assert talk.view().connection.phase == "open"
+        stopped = [text for text in notices(talk) if "broken list" in text]
+        assert stopped == ["The broken list stopped after an error; the talk goes on."]
+
+
+async def test_a_defect_in_the_websocket_reader_is_a_lost_line_that_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with talking(tmp_path) as (server, talk):
+        read = SpokenAnswers.read
+
+        async def failing(self: SpokenAnswers, text: str) -> None:
+            if "rate_limits" in text:
+                raise KeyError("a defect of the reader")
+            await read(self, text)
+
+        monkeypatch.setattr(SpokenAnswers, "read", failing)
+        await server.say(json.dumps({"type": "rate_limits.updated"}))
+        await eventually(lambda: talk.view().connection.phase == "lost" or len(server.sockets) > 1)
+        await eventually(lambda: len(server.sockets) > 1 and talk.view().connection.phase == "open", 10.0)
+        assert any("an unexpected error: KeyError" in text for text in notices(talk))
+
+
+async def test_an_unexpected_error_while_connecting_is_a_refused_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def failing(*args: Any, **kwargs: Any) -> None:
+        raise KeyError("a defect of the line")
+
+    monkeypatch.setattr("voicechat.engine.assemble.Lines._open", failing)
+    talk = Conversation(settings_for("http://127.0.0.1:9"), {"VOICECHAT_STATE_DIR": str(tmp_path)})
+    began = time.monotonic()
+    with pytest.raises(Exception, match=r"unexpected error: KeyError: 'a defect of the line'"):
+        await talk.__aenter__()
+    assert time.monotonic() - began < 10
+
+
+# A tape says everything that is needed to take every decision of the core again
+
+
+WISHES = Wishes(session={"type": "realtime", "model": "m", "audio": {"input": {"turn_detection": None}}}, greeting="Hi")
+BEGINNINGS = [State(wishes=WISHES), State(wishes=Wishes(dialect="ga"), choices=Choices(turn_mode="push-to-talk"))]
+OPENING: list[tuple[float, Recipe]] = [
+    (0.0, lambda state, now: ConnectWanted()),
+    (0.1, lambda state, now: LineOpened(state.connection.number, configured=True)),
+]
+
+
+@settings(derandomize=True)
+@given(SCRIPTS, st.sampled_from(POLICIES), st.sampled_from(BEGINNINGS))
+def test_a_tape_of_any_conversation_runs_again_without_a_difference(
+    recipes: list[tuple[float, Recipe]], policy: TurnPolicy, begin: State
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        moments = list(conversation([*OPENING, *recipes], policy, begin))
+        checked = check(tape_of(moments, begin, policy, Path(folder)))
+    assert checked.difference is None
+    assert checked.inputs == len(moments)
+    assert checked.effects == sum(len(moment.result.effects) for moment in moments)
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Tape:
+    """A short talk: connect, and the greeting is asked for."""
+    policy = POLICIES[0]
+    return tape_of(conversation(OPENING, policy, BEGINNINGS[0]), BEGINNINGS[0], policy, tmp_path)
+
+
+def lines_of(tape: Tape) -> list[dict[str, object]]:
+    return [json.loads(line) for line in tape.events_file.read_text().splitlines()]
+
+
+def test_the_first_decision_that_differs_is_named_with_its_line(tape: Tape) -> None:
+    lines = lines_of(tape)
+    changed = next(number for number, line in enumerate(lines) if "effect" in line)
+    lines[changed]["effect"] = {"type": "OpenMic", "pre_roll": 9.0}
+    write_lines(tape.events_file, lines)
+    difference = check(read_tape(tape.folder)).difference
+    assert difference is not None
+    assert "input" in lines[difference.line - 1]
+    assert difference.recorded[0] == {"type": "OpenMic", "pre_roll": 9.0}
+    assert difference.now[0]["type"] == "Connect"
+
+
+def test_a_tape_that_was_cut_by_a_crash_is_checked_as_far_as_it_goes(tape: Tape) -> None:
+    text = tape.events_file.read_bytes()
+    tape.events_file.write_bytes(text[: text.rindex(b'"effect"') + 12])
+    checked = check(read_tape(tape.folder))
+    assert checked.difference is None
+    assert checked.is_cut
+
+
+def test_what_is_no_tape_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(TapeError, match="cannot read"):
+        read_tape(tmp_path)
+    write_lines(tmp_path / EVENTS_FILE, [{"t": 0, "dir": "in", "event": {}}])
+    with pytest.raises(TapeError, match="is not a tape"):
+        read_tape(tmp_path)
+
+
+def test_a_tape_of_a_newer_version_is_not_guessed_at(tmp_path: Path) -> None:
+    write_lines(tmp_path / EVENTS_FILE, [{"tape": 3, "started_at": STARTED_AT}])
+    with pytest.raises(TapeError, match="newer voicechat"):
+        read_tape(tmp_path)
+
+
+def test_lines_that_nobody_can_read_are_passed_over(tape: Tape) -> None:
+    whole = [entry.data for entry in tape.entries()]
+    text = tape.events_file.read_bytes().split(b"\n", 1)
+    tape.events_file.write_bytes(text[0] + b"\n\xff\xfe nonsense\n[1]\n{}\n" + text[1])
+    assert [entry.data for entry in read_tape(tape.folder).entries()] == whole
+
+
+def test_a_tape_without_its_start_can_be_looked_at_but_not_run(tape: Tape) -> None:
+    lines = lines_of(tape)
+    del lines[0]["start"]
+    write_lines(tape.events_file, lines)
+    assert list(read_tape(tape.folder).entries())
+    with pytest.raises(TapeError, match="does not say how its session started"):
+        check(read_tape(tape.folder))

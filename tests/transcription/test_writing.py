@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from tests.support.each import each
 from tests.support.local_server import local_server
 from tests.support.service import Event
 from tests.transcription.scribe import WORDS, Scribe, completed, encoded, hum, turn, words_of
 from voicechat.config.load import load_settings
 from voicechat.errors import AudioDeviceError, SignallingError
-from voicechat.transcription.carriers import Service
+from voicechat.transcription.carriers import Service, SocketCarrier
 from voicechat.transcription.formats import Result
 from voicechat.transcription.options import TranscriptionOptions, read_commits, resolve_options
-from voicechat.transcription.sound import Recording
+from voicechat.transcription.sound import Recording, duration, read_sound
 from voicechat.transcription.writing import Batch, Progress, Writing
+from voicechat.transports.target import LineTarget
 
 TWO_TURNS = Recording("two.wav", None, encoded(hum(1.0, 1.0, 1.0, 1.0), "wav", "pcm_s16le", 24_000))
 
@@ -30,7 +37,7 @@ async def written(url: str, commit: str = "vad", recording: Recording = TWO_TURN
     service = service_at(url, **flags)
     wish = TranscriptionOptions(service.settings.transcription_model, commits=read_commits(commit))
     writing = Writing(recording, service, resolve_options(wish, sound=service.sound))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await writing.run()
     return writing.result()
 
@@ -293,3 +300,203 @@ async def test_the_real_local_server_writes_down_over_both_transports_in_both_di
         result = await written(server.base_url, commit, LOUD, **flags)
     assert texts(result) == ["Good morning."] * len(starts) and result.is_complete
     assert [one.start for one in result.passages] == pytest.approx(starts, abs=0.5)
+
+
+# `--realtime`: a recording leaves as slowly as it was spoken; without it as fast as the service reads
+
+
+@dataclass
+class Clock:
+    """Time passes by waiting alone, and waiting takes none."""
+
+    now: float = 100.0
+    waits: list[float] = field(default_factory=list)
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+
+async def sent(monkeypatch: pytest.MonkeyPatch, *, realtime: bool) -> tuple[Clock, Scribe]:
+    """Three seconds of sound in pieces of half a second, over a real socket."""
+    clock, scribe = Clock(), Scribe()
+    async with scribe.serving() as url:
+        target = LineTarget(base_url=url, key="", model="")
+        carrier = await SocketCarrier.open(target, realtime=realtime, clock=clock)
+        with monkeypatch.context() as patched:
+            patched.setattr("voicechat.transcription.carriers.asyncio.sleep", clock.sleep)
+            for _ in range(6):
+                await carrier.sound(np.ones(24_000, np.int16))
+        await carrier.say('{"type":"session.update","session":{}}')
+        async with asyncio.timeout(5):
+            while "session.updated" not in str(await carrier.next()):
+                pass
+        await carrier.close()
+    return clock, scribe
+
+
+async def test_in_real_time_a_second_of_sound_takes_a_second_else_nothing_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for realtime, seconds in ((True, 3.0), (False, 0.0)):
+        clock, scribe = await sent(monkeypatch, realtime=realtime)
+        assert clock.now - 100.0 == pytest.approx(seconds, abs=0.01)
+        assert max(clock.waits, default=0.0) <= 0.21, "never further ahead than one message"
+        assert scribe.heard[0] == pytest.approx(3.0, abs=0.05)
+
+
+# Sessions that end in the middle of a recording: every word is there once, in its order, at its time
+
+
+TURNS = 6
+STEP = 2_500
+"""How much louder each turn is than the one before it: that is how the service knows which one it hears."""
+EXPIRED = {"code": "session_expired", "type": "invalid_request_error", "message": "Your session hit the maximum."}
+
+
+def numbered() -> Recording:
+    """A second of voice and a second of silence, six times; each voice has a loudness of its own."""
+    parts = [hum(1.0, 1.0).astype(np.int32) * STEP * (number + 1) // 6_000 for number in range(TURNS)]
+    return Recording("six.wav", None, encoded(np.concatenate(parts).astype(np.int16), "wav", "pcm_s16le", 24_000))
+
+
+@dataclass
+class ShortLived(Scribe):
+    """A service whose sessions end after so many seconds of sound. It hears turns, or is told of them by commits."""
+
+    lasts: float = 3.4
+    finds_turns: bool = False
+    pcm: bytes = b""
+    """Sound of this session that is in no item yet."""
+    silent: float = 0.0
+    began: float | None = None
+    ended: set[int] = field(default_factory=set)
+    items: int = 0
+
+    def answers(self, event: Event) -> list[Event]:
+        if self.sessions in self.ended:
+            return []
+        if event["type"] != "input_audio_buffer.append":
+            return super().answers(event)
+        data = base64.b64decode(event["audio"])
+        before = self.heard[-1]
+        super().answers(event)
+        if not before:
+            self.pcm, self.silent, self.began = b"", 0.0, None
+        self.pcm += data
+        said = self._turns(data, before) if self.finds_turns else []
+        if self.heard[-1] < self.lasts or self.sessions >= 12:
+            return said
+        self.ended.add(self.sessions)
+        self.hang_up = (1000, "session_expired")
+        return [*said, {"type": "error", "error": EXPIRED}]
+
+    def _turns(self, data: bytes, at: float) -> list[Event]:
+        """Turn detection by loudness, 0.2 s at a time."""
+        is_loud = bool(np.abs(np.frombuffer(data, "<i2").astype(np.int32)).max(initial=0) > 500)
+        if is_loud and self.began is None:
+            self.began, self.silent, self.items = at, 0.0, self.items + 1
+            start = round(at * 1000)
+            name = f"item_{self.items}"
+            return [{"type": "input_audio_buffer.speech_started", "item_id": name, "audio_start_ms": start}]
+        self.silent = 0.0 if is_loud else self.silent + len(data) / 48_000
+        if self.began is None or self.silent < 0.5:
+            return []
+        self.began, name = None, f"item_{self.items}"
+        stop = round((at + len(data) / 48_000 - self.silent) * 1000)
+        end = {"type": "input_audio_buffer.speech_stopped", "item_id": name, "audio_end_ms": stop}
+        return [end, *self._item(name)]
+
+    def _item(self, name: str) -> list[Event]:
+        loudest = int(np.abs(np.frombuffer(self.pcm[: len(self.pcm) & ~1], "<i2").astype(np.int32)).max(initial=0))
+        self.pcm = b""
+        return [
+            {"type": "input_audio_buffer.committed", "item_id": name, "previous_item_id": None},
+            completed(name, f"Word {round(loudest / STEP)}."),
+        ]
+
+    def committed(self, number: int) -> list[Event]:
+        self.items += 1
+        return self._item(f"item_{self.items}")
+
+
+def short_lived(**wishes: Any) -> ShortLived:
+    scribe = ShortLived(**wishes)
+    scribe.on_commit = lambda _, number: scribe.committed(number)
+    return scribe
+
+
+@pytest.mark.parametrize("lasts", [2.5, 3.4, 5.1])
+@pytest.mark.parametrize("commit", ["vad", "server"])
+async def test_a_session_that_expires_in_the_middle_of_a_recording_loses_no_word(commit: str, lasts: float) -> None:
+    scribe = short_lived(lasts=lasts, finds_turns=commit == "server")
+    async with scribe.serving() as url:
+        result = await written(url, commit, numbered())
+    assert scribe.sessions > 1, "the sessions did not end"
+    assert [one.text for one in result.passages] == [f"Word {number + 1}." for number in range(TURNS)]
+    starts = [one.start for one in result.passages]
+    assert starts == pytest.approx([2.0 * number for number in range(TURNS)], abs=0.5)
+    assert result.is_complete and not result.problems
+
+
+# Whatever holds sound is read; whatever does not is one sentence
+
+
+def read(recording: Recording, since: float = 0.0) -> NDArray[np.int16]:
+    return np.concatenate(list(read_sound(recording, since)))
+
+
+KINDS = [
+    ("wav", "pcm_s16le", 16_000),
+    ("wav", "pcm_f32le", 44_100),
+    ("mp3", "libmp3lame", 44_100),
+    ("ipod", "aac", 44_100),
+    ("mp4", "aac", 48_000),
+    ("ogg", "libopus", 48_000),
+    ("webm", "libopus", 48_000),
+    ("flac", "flac", 24_000),
+]
+
+
+@each(("container", "codec", "rate"), KINDS)
+def test_every_kind_of_file_becomes_48_khz_mono_of_the_same_length(container: str, codec: str, rate: int) -> None:
+    content = encoded(hum(1.0, 0.5, 1.0), container, codec, rate)
+    sound = read(Recording("x", None, content))
+    assert sound.dtype == np.int16 and len(sound) / 48_000 == pytest.approx(2.5, abs=0.08)
+    assert np.abs(sound[24_000:40_000]).max() > 4_000
+    assert np.abs(sound[57_600:64_800]).max() < 400
+
+
+def test_a_recording_is_as_long_as_its_file_says_and_read_from_any_second_as_far_as_it_goes() -> None:
+    recording = Recording("x", None, encoded(hum(1.0, 2.0, 1.0), "wav", "pcm_s16le"))
+    assert duration(recording) == pytest.approx(4.0) and duration(Recording("x", None, b"nothing")) is None
+    assert np.array_equal(read(recording, 2.5), read(recording)[120_000:])
+    content = encoded(hum(4.0), "flac", "flac")
+    assert len(read(Recording("x", None, content[: len(content) // 2]))) > 48_000
+
+
+@each("content", [b"", b"hello", b"no sound", b"\x00" * 5000, b"RIFF\xff\xff\xff\xffWAVEfmt ", b"ID3" + b"\xff" * 99])
+def test_what_is_no_sound_is_one_sentence(content: bytes) -> None:
+    with pytest.raises(AudioDeviceError, match=r"talk\.mp3"):
+        read(Recording("talk.mp3", None, content))
+
+
+def test_a_file_that_is_not_there_says_so_and_an_address_is_never_fetched(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.wav", tmp_path):
+        with pytest.raises(AudioDeviceError, match="cannot read"):
+            read(Recording("none.wav", path))
+    for name in ("http://127.0.0.1:9/x.wav", "concat:/etc/hostname", "pipe:0"):
+        with pytest.raises(AudioDeviceError, match="no such file"):
+            read(Recording(name, Path(name)))
+
+
+def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:
+    (tmp_path / "secret.wav").write_bytes(encoded(hum(1.0), "wav", "pcm_s16le"))
+    lists = ("ffconcat version 1.0\nfile secret.wav\n", f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/secret.wav\n")
+    for content in lists:
+        (tmp_path / "list.m3u8").write_text(content)
+        with pytest.raises(AudioDeviceError, match=r"as sound|no sound"):
+            read(Recording("list.m3u8", tmp_path / "list.m3u8"))
