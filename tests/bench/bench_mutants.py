@@ -25,7 +25,7 @@ from queue import Queue
 from tests.bench.bars import Figure, judge, options
 
 ROOT = Path(__file__).resolve().parents[2]
-JITTER_TESTS = tuple(f"tests/audio/test_jitter_buffer{part}.py" for part in ("", "_counters", "_senders"))
+JITTER_TESTS = ("tests/audio/test_jitter_buffer.py", "tests/audio/test_jitter_buffer_opus.py")
 ROOMS = {
     "voicechat/core": ("tests/core",),
     "voicechat/audio/jitter_buffer.py": JITTER_TESTS,
