@@ -181,6 +181,14 @@ def test_the_reply_goes_from_listening_over_thinking_and_speaking_to_ready() -> 
     assert seen == ["ready", "listening", "waiting", "thinking", "speaking", "finishing", "finished", "ready"]
 
 
+def test_a_pause_between_the_sentences_of_an_answer_is_not_shown_as_thinking() -> None:
+    talk = connected().hear(created("r1"), words("r1", "a1", "Good evening. How are you?"))
+    talk.at(2.0).tell(on.AssistantHeard()).at(3.0).tell(on.AssistantFellSilent(3.0))
+    assert reply(talk.at(3.6)) == "speaking"
+    assert talk.view.reply.seconds == 1.0
+    assert reply(talk.at(3.9)) == "thinking"
+
+
 @each(
     ("interruption", "state", "detail"),
     [(on.StopPressed(), "stopped", "you stopped it"), (on.BargeInHappened(1.0), "cut", "you cut in")],

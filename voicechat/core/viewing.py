@@ -133,6 +133,8 @@ def _is_growing(turn: Turn) -> bool:
             return not turn.final
 
 
+BREATH = 0.8
+"""Seconds of silence inside an answer that count as a pause between its sentences."""
 SHOWN_FOR = 3.0
 """Seconds for which an end (finished, cut, stopped) is shown before `ready`."""
 CUT_WORDS = {
@@ -175,6 +177,9 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     listening_since = _listening_since(state, now, policy)
     if listening_since is not None:
         return "listening", now - listening_since, ""
+    paused = next((turn for turn in answers if _draws_breath(turn, now)), None)
+    if paused is not None:
+        return "speaking", paused.heard, ""
     slot = state.responses
     pausing = [turn for turn in answers if turn.done and turn.cut is None]
     heard = next((turn for turn in pausing if turn.first_sound_at is not None), None)
@@ -194,6 +199,11 @@ def _happening(state: State, answer: Turn | None, now: float, policy: TurnPolicy
     if _is_waiting(state, now, policy):
         return "waiting", 0.0, ""
     return None
+
+
+def _draws_breath(turn: Turn, now: float) -> bool:
+    """Whether an answer that is still being made was heard a moment ago: a pause between sentences is no thinking."""
+    return not turn.done and turn.cut is None and turn.last_sound_at is not None and now - turn.last_sound_at < BREATH
 
 
 def _happened(state: State, answer: Turn | None, now: float) -> Told | None:
