@@ -81,7 +81,7 @@ def answer_without_audio(model: SessionModel, record: Record) -> Iterator[Findin
 
 def _silent_in_text(model: SessionModel) -> Iterator[Finding]:
     """The writer of the log misses the sound, or the client has none to play, and all answers are text."""
-    sorry, seen = model.complaints.get("silence"), model.witness.seen
+    sorry, seen = model.complaints.get("silence") or model.complaints.get("no-reply"), model.witness.seen
     is_text = not seen.isdisjoint(TEXT) and seen.isdisjoint(SOUND)
     if sorry is not None and is_text:
         answer = model.newest

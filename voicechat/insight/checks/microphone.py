@@ -42,6 +42,7 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
     if record.type == "echo.changed":
         yield Ended(SELF_ECHO, record.mark())
     elif record.type == LOG_ENDED:
+        yield from _echoes(model, list(model.segments.values()))
         sorry, cut = model.complaints.get("itself") or model.complaints.get("echo"), _cut_by_server(model)
         if "itself" in model.complaints and model.answers and not cut:
             heard = next(reversed(model.answers.values())).first_output
@@ -57,9 +58,14 @@ def self_echo(model: SessionModel, record: Record) -> Iterator[Finding | Ended]:
             0.9,
             record.mark(text(record.event, "mode")),
         )
-    else:
-        segment = model.heard
-        if segment is not None and _is_echo(model, segment):
+    elif model.heard is not None:
+        yield from _echoes(model, [model.heard])
+
+
+def _echoes(model: SessionModel, segments: list[Segment]) -> Iterator[Finding]:
+    """At the end of a log once more: some write the words of an answer behind those of its echo."""
+    for segment in segments:
+        if _is_echo(model, segment):
             answer = segment.over_answer or segment.after
             yield _self_echo_finding(
                 "What was taken for your speech repeats what the assistant was just saying.",

@@ -363,9 +363,9 @@ UNANSWERED: Mapping[str, tuple[str, str, str, str, float]] = {
         0.8,
     ),
     "nobody": (
-        "Your turn has its transcript, and nobody asked for an answer.",
+        "Your turn was committed, and nobody asked for an answer.",
         "create_response is false, so the client has to send response.create, and it did not.",
-        "Send response.create after a transcript with words in it, or set "
+        "Send response.create after the turn, or after its transcript where words are needed, or set "
         "session.audio.input.turn_detection.create_response to true.",
         "when the client decides, it creates the response",
         0.8,

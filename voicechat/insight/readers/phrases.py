@@ -474,7 +474,8 @@ COMPLAINTS: dict[str, Phrase] = {
     ),
     "invented": pattern(
         r"\b(?:nobody|no ?one|no-one)\b.{0,24}\b(?:said|saying|says|spoke|speaking|talk|in the room|there)",
-        r"\b(?:said|saying|spoke) nothing\b|" + _NOT + r" (?:say|saying|said|speak)\b|\bwhile (?:I (?:am|was) )?silent",
+        r"\b(?:said|saying|spoke) nothing\b|\bwithout (?:saying|speaking)|\bwhile (?:I (?:am|was) )?silent",
+        r"\b(?:I|we|s?he|they|users?|callers?|customers?|people|while|when)\b.{0,12}" + _NOT + r" (?:sa(?:y|id)|speak)",
         r"hallucinat|phantom|\b(?:random|made[- ]up|invented) (?:words|text|sentences|transcripts?|phrases)",
         r"niemand (?:hat )?(?:etwas )?(?:gesagt|spricht)|personne n['’]a (?:rien )?(?:dit|parlé)|没人说话",
     ),
