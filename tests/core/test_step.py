@@ -24,10 +24,10 @@ from voicechat.core.events import AnyEvent, Noticed, Received, TextEntered, Time
 from voicechat.core.policy import PRESETS, TurnPolicy, policy_for
 from voicechat.core.rules.result import NOTHING, RuleResult
 from voicechat.core.state import State
-from voicechat.core.step import RULES, Rule, in_settling_order, next_deadline, step
+from voicechat.core.step import RULES, Rule, by_server_event, in_settling_order, next_deadline, step
 from voicechat.errors import LocalProtocolError
 from voicechat.protocol.items import Response
-from voicechat.protocol.server_events import ResponseCreated
+from voicechat.protocol.server_events import SERVER_EVENTS, ResponseCreated
 
 POLICY = TurnPolicy()
 
@@ -147,6 +147,32 @@ def test_each_slice_has_exactly_one_owner() -> None:
     assert sorted(owned) == sorted(field.name for field in fields(State))
 
 
+def matched(tree: ast.AST) -> set[str]:
+    """The classes that a file tells apart, in `case` patterns and by `isinstance`."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.MatchClass):
+            names |= {name.id for name in ast.walk(node.cls) if isinstance(name, ast.Name)}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "isinstance":
+            names |= {name.id for name in ast.walk(node.args[1]) if isinstance(name, ast.Name)}
+    return names
+
+
+@each("rule", [rule for rule in RULES if rule.takes is not None], ids=lambda rule: rule.name)
+def test_a_rule_is_given_exactly_the_server_events_that_its_file_tells_apart(rule: Rule) -> None:
+    known = {kind.__name__ for kind in SERVER_EVENTS.values()}
+    tree = ast.parse((CORE / "rules" / f"{rule.name}.py").read_text())
+    assert {kind.__name__ for kind in rule.takes or ()} == matched(tree) & known
+
+
+def test_a_server_event_concerns_no_rule_that_does_not_take_it() -> None:
+    for moment, policy in moments():
+        if isinstance(moment.event, Received):
+            for rule in RULES:
+                if rule.takes is not None and type(moment.event.event) not in rule.takes:
+                    assert rule.on_event(moment.before, moment.event, moment.now, policy) == NOTHING, rule.name
+
+
 # The order of the rules: only what `after` and `settles_after` declare may matter
 
 
@@ -176,10 +202,11 @@ def swapped(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule, list[Rule]]]:
         yield first, second, [*rules[:index], second, first, *rules[index + 2 :]]
 
 
-def difference(patch: pytest.MonkeyPatch, name: str, functions: tuple[object, ...]) -> str:
-    """The first step that ends otherwise with these functions in that place; "" if none does."""
+def difference(patch: pytest.MonkeyPatch, **functions: object) -> str:
+    """The first step that ends otherwise with these functions in these places; "" if none does."""
     with patch.context() as other:
-        other.setattr(stepping, name, functions)
+        for name, value in functions.items():
+            other.setattr(stepping, name, value)
         for moment, policy in moments():
             again = step(moment.before, moment.event, moment.now, policy)
             if (again.state, again.effects) != (moment.result.state, moment.result.effects):
@@ -193,12 +220,13 @@ def test_neighbouring_rules_commute_unless_their_order_is_declared(
     missing = {}
     for first, second, order in swapped(RULES):
         if first.name not in second.after:
-            told = difference(monkeypatch, "_ON_EVENT", tuple(rule.on_event for rule in order))
+            takers = {"_ON_EVENT": tuple(rule.on_event for rule in order), "_ON_SERVER_EVENT": by_server_event(order)}
+            told = difference(monkeypatch, **takers)
             if told:
                 missing[f"{second.name} after {first.name}"] = told
     for first, second, order in swapped(SETTLING):
         if first.name not in second.settles_after:
-            told = difference(monkeypatch, "_SETTLERS", tuple(rule.settle for rule in order))
+            told = difference(monkeypatch, _SETTLERS=tuple(rule.settle for rule in order))
             if told:
                 missing[f"{second.name} settles after {first.name}"] = told
     assert missing == {}

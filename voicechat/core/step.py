@@ -14,7 +14,7 @@ after the last announcement, so that nothing flaps within a step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from msgspec import Struct
@@ -58,6 +58,8 @@ from voicechat.core.rules import (
 from voicechat.core.rules.result import RuleResult
 from voicechat.core.state import State
 from voicechat.errors import LocalProtocolError
+from voicechat.protocol.server_events import SERVER_EVENTS
+from voicechat.protocol.wire import MalformedFrame, UnknownEvent
 
 OnEvent = Callable[[State, AnyEvent, float, TurnPolicy], RuleResult]
 Settle = Callable[[State, float, TurnPolicy], RuleResult]
@@ -87,6 +89,8 @@ class Rule:
     on_event: OnEvent
     deadline: Deadline | None = None
     settle: Settle | None = None
+    takes: Sequence[type] | None = None
+    """The server events that it takes; None: all of them. What happens on this side of the wire goes to every rule."""
     after: tuple[str, ...] = ()
     """The rules that must have taken an event before this one does; every other order gives the same conversation."""
     settles_after: tuple[str, ...] = ()
@@ -95,7 +99,7 @@ class Rule:
 
 RULES: tuple[Rule, ...] = (
     # What a new connection must be told is collected first, because the others end what was with the old one.
-    Rule("resuming", ("resumption",), resuming.on_event),
+    Rule("resuming", ("resumption",), resuming.on_event, takes=resuming.TAKES),
     # The transcript is written from the state in which the event found us.
     Rule("conversation", ("conversation",), conversation.on_event, conversation.deadline, after=("resuming",)),
     # Ending closes the mic before anything else (R30).
@@ -105,6 +109,7 @@ RULES: tuple[Rule, ...] = (
         microphone.on_event,
         microphone.deadline,
         microphone.settle,
+        takes=(),
         after=("resuming", "conversation"),
         settles_after=("configuration", "playback"),
     ),
@@ -114,27 +119,31 @@ RULES: tuple[Rule, ...] = (
         push_to_talk.on_event,
         push_to_talk.deadline,
         push_to_talk.settle,
+        takes=push_to_talk.TAKES,
         after=("resuming", "microphone"),
         settles_after=("microphone",),
     ),
     # Silence never waits for a server (R8): the loudspeaker comes before the rules that write to the connection.
-    Rule("playback", ("playback",), playback.on_event, playback.deadline, playback.settle),
+    Rule("playback", ("playback",), playback.on_event, playback.deadline, playback.settle, takes=playback.TAKES),
     Rule(
         "barge_in",
         ("voice",),
         barge_in.on_event,
         barge_in.deadline,
         barge_in.settle,
+        takes=barge_in.TAKES,
         after=("playback",),
         settles_after=("playback", "microphone"),
     ),
-    Rule("developer", ("hands",), developer.on_event),
-    Rule("server_errors", (), server_errors.on_event),
-    Rule("budget", ("budget",), budget.on_event),
-    Rule("tools", ("tools",), tools.on_event, tools.deadline, after=("microphone",)),
-    Rule("reply_gate", ("gate",), reply_gate.on_event, reply_gate.deadline),
-    Rule("commit", ("segment",), commit.on_event, commit.deadline, after=("resuming", "reply_gate")),
-    Rule("typed_text", ("typing",), typed_text.on_event, after=("resuming",)),
+    Rule("developer", ("hands",), developer.on_event, takes=developer.TAKES),
+    Rule("server_errors", (), server_errors.on_event, takes=server_errors.TAKES),
+    Rule("budget", ("budget",), budget.on_event, takes=()),
+    Rule("tools", ("tools",), tools.on_event, tools.deadline, takes=tools.TAKES, after=("microphone",)),
+    Rule("reply_gate", ("gate",), reply_gate.on_event, reply_gate.deadline, takes=reply_gate.TAKES),
+    Rule(
+        "commit", ("segment",), commit.on_event, commit.deadline, takes=commit.TAKES, after=("resuming", "reply_gate")
+    ),
+    Rule("typed_text", ("typing",), typed_text.on_event, takes=typed_text.TAKES, after=("resuming",)),
     Rule(
         "single_response",
         ("responses",),
@@ -148,9 +157,10 @@ RULES: tuple[Rule, ...] = (
         configuration.on_event,
         configuration.deadline,
         configuration.settle,
+        takes=configuration.TAKES,
         after=("push_to_talk",),
     ),
-    Rule("roll_over", ("renewal",), roll_over.on_event, roll_over.deadline, roll_over.settle),
+    Rule("roll_over", ("renewal",), roll_over.on_event, roll_over.deadline, roll_over.settle, takes=()),
     # Every other rule sees the connection as it was when the event happened.
     Rule(
         "connection",
@@ -158,6 +168,7 @@ RULES: tuple[Rule, ...] = (
         connection.on_event,
         connection.deadline,
         connection.settle,
+        takes=connection.TAKES,
         after=("resuming", "barge_in"),
     ),
 )
@@ -178,6 +189,15 @@ def in_settling_order(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
 
 _SETTLERS: tuple[Settle, ...] = tuple(rule.settle for rule in in_settling_order(RULES) if rule.settle is not None)
 _ON_EVENT: tuple[OnEvent, ...] = tuple(rule.on_event for rule in RULES)
+
+
+def by_server_event(rules: Sequence[Rule]) -> dict[type, tuple[OnEvent, ...]]:
+    """The functions that take each server event, in the order of `rules`."""
+    kinds: tuple[type, ...] = (*SERVER_EVENTS.values(), UnknownEvent, MalformedFrame)
+    return {kind: tuple(rule.on_event for rule in rules if rule.takes is None or kind in rule.takes) for kind in kinds}
+
+
+_ON_SERVER_EVENT = by_server_event(RULES)
 _DEADLINES: tuple[Deadline, ...] = tuple(rule.deadline for rule in RULES if rule.deadline is not None)
 
 
@@ -239,7 +259,7 @@ def _handle(
     effects: list[Effect],
     announced: list[Announcement],
 ) -> State:
-    for on_event in _ON_EVENT:
+    for on_event in _ON_SERVER_EVENT[type(event.event)] if type(event) is Received else _ON_EVENT:
         result = on_event(state, event, now, state.choices.policy or policy)
         if result.state is not None:
             state = result.state

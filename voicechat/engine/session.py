@@ -453,6 +453,8 @@ class Session:
         self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        """When the timer runs out, on our clock: at the deadline or before it."""
         self._is_closed = False
         self._stuck: tuple[str, ...] = ()
         """The rules whose deadline was last found to have passed without effect."""
@@ -504,19 +506,31 @@ class Session:
             self._watch(Happening(now, "local", local))
 
     def _arm(self, now: float, *, is_stuck: bool) -> None:
-        """One timer, at the earliest deadline any rule derives from the facts. `is_stuck`: time passed and changed
-        nothing, so a deadline that has passed would come again at once, without end."""
+        """One timer, at the earliest deadline any rule derives from the facts. One that runs out before is kept: a
+        deadline that moves with every delta costs no timer each. `is_stuck`: time passed and changed nothing, so a
+        deadline that has passed would come again at once, without end."""
+        deadline = None if self._is_closed else next_deadline(self.state, now, self.policy)
+        if deadline is not None and is_stuck and deadline <= now:
+            deadline = now + STUCK_WAIT
+            self._note_stuck(now)
         if self._timer is not None:
+            if deadline is not None and self._timer_at <= deadline:
+                return
             self._timer.cancel()
             self._timer = None
-        deadline = None if self._is_closed else next_deadline(self.state, now, self.policy)
-        if deadline is None:
-            return
-        wait = max(0.0, deadline - now)
-        if is_stuck and deadline <= now:
-            wait = STUCK_WAIT
-            self._note_stuck(now)
-        self._timer = self._loop.call_later(wait, self._handle, TimePassed())
+        if deadline is not None:
+            self._timer_at = deadline
+            self._timer = self._loop.call_later(max(0.0, deadline - now), self._time_is_up)
+
+    def _time_is_up(self) -> None:
+        """The timer ran out: the deadline it was for may have moved since."""
+        self._timer = None
+        now = self.clock()
+        deadline = next_deadline(self.state, now, self.policy)
+        if deadline is None or now < deadline:
+            self._arm(now, is_stuck=False)
+        else:
+            self._handle(TimePassed())
 
     def _note_stuck(self, now: float) -> None:
         """A defect of these rules, told once."""

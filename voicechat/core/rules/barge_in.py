@@ -47,6 +47,16 @@ from voicechat.protocol.server_events import (
     ServerEvent,
 )
 
+TAKES = (
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionUpdated,
+    ConversationItemInputAudioTranscriptionCompleted,
+    InputAudioBufferSpeechStarted,
+    OutputAudioBufferCleared,
+    ResponseDone,
+)
+"""The server events that concern this rule."""
+
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Keep the voice's facts and name whoever ended the answer."""
@@ -90,15 +100,14 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When the answer has lasted long enough, and when a grant without words was noise."""
     voice = state.voice
-    due: list[float] = []
-    if voice.granted_at is not None:
-        alarm_at = _false_alarm_at(voice, policy)
-        due.append(voice.granted_at + policy.min_voice if alarm_at is None else alarm_at)
-    if _may_listen(state, policy):
-        allowed_at = _answer_old_enough_at(state, policy)
-        if allowed_at is not None and not voice.allowed:
-            due.append(allowed_at)
-    return min(due, default=None)
+    allowed_at = None if voice.allowed else _answer_old_enough_at(state, policy)
+    if allowed_at is not None and not _may_listen(state, policy):
+        allowed_at = None
+    if voice.granted_at is None:
+        return allowed_at
+    alarm_at = _false_alarm_at(voice, policy)
+    judged_at = voice.granted_at + policy.min_voice if alarm_at is None else alarm_at
+    return judged_at if allowed_at is None else min(judged_at, allowed_at)
 
 
 def _may_listen(state: State, policy: TurnPolicy) -> bool:

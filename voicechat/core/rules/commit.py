@@ -39,6 +39,9 @@ from voicechat.protocol.server_events import (
     ServerEvent,
 )
 
+TAKES = (InputAudioBufferCommitted, InputAudioBufferSpeechStopped, InputAudioBufferSpeechStarted, ServerError)
+"""The server events that concern this rule."""
+
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Collect what was said, then commit or clear it."""

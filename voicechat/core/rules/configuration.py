@@ -275,6 +275,10 @@ def is_ready(state: State) -> bool:
     return state.connection.phase == "open" and state.configuration.in_force_at is not None
 
 
+TAKES = (SessionCreated, SessionUpdated, ServerError)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Keep the choices, ask for the configuration, take the answers."""
     config = state.configuration

@@ -39,6 +39,9 @@ from voicechat.core.state import Connection, Phase, State, Transport
 from voicechat.failures import Failure, failure_of
 from voicechat.protocol.server_events import ServerError
 
+TAKES = (ServerError,)
+"""The server events that concern this rule."""
+
 
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Open, note, retry, hang up."""

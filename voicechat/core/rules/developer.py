@@ -45,6 +45,10 @@ LONGEST_WORDS = 300
 NO_LINE = "not connected"
 
 
+TAKES = (ServerError,)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Send what the user wrote or asked for, and tell what became of it if it was refused."""
     match event:

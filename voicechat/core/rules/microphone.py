@@ -146,8 +146,10 @@ def settle(state: State, now: float, policy: TurnPolicy) -> RuleResult:
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When speech that was not sent is too old to go first, or the last sound of before a close has left."""
     mic = state.microphone
-    dues = (None if mic.unsent is None else mic.unsent[1] + policy.unsent_limit, mic.leaving_until)
-    return min((due for due in dues if due is not None), default=None)
+    if mic.unsent is None:
+        return mic.leaving_until
+    due = mic.unsent[1] + policy.unsent_limit
+    return due if mic.leaving_until is None else min(due, mic.leaving_until)
 
 
 def _spoken_while_closed(state: State, ended_at: float, now: float, policy: TurnPolicy) -> RuleResult:

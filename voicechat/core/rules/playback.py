@@ -60,6 +60,17 @@ _GOES_ON = 0.25
 """Seconds that a clock is taken to go on without news; the line tells ten times a second."""
 
 
+TAKES = (
+    ResponseOutputAudioDelta,
+    ResponseCreated,
+    ResponseDone,
+    OutputAudioBufferStarted,
+    OutputAudioBufferStopped,
+    OutputAudioBufferCleared,
+)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Keep the loudspeaker's facts; flush and resume it."""
     match event:

@@ -48,6 +48,10 @@ from voicechat.protocol.server_events import InputAudioBufferCleared, ServerErro
 NO_TALK = Talk()
 
 
+TAKES = (InputAudioBufferCleared, ServerError)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Presses, releases, and everything else that ends a turn."""
     talk = state.talk

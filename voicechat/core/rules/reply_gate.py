@@ -68,6 +68,18 @@ def has_words(text: str) -> bool:
     return any(letter.isalnum() for letter in text)
 
 
+TAKES = (
+    InputAudioBufferCommitted,
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionFailed,
+    ResponseDone,
+    ResponseCreated,
+    ConversationItemAdded,
+    ConversationItemCreated,
+)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Announce `ReplyWanted` for what deserves an answer."""
     gate = state.gate

@@ -30,6 +30,10 @@ UNNOTICED = 2.5
 """Seconds; a line may be dead for 1.5 of them before anybody notices (R27), and a server needs one to hear a voice."""
 
 
+TAKES = (ServerError,)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Note what the old line did not take in; tell the new one what was said, once its configuration is in force."""
     match event:

@@ -33,6 +33,10 @@ HARMLESS = frozenset(
 """Races that every realtime client meets (R15); nothing is lost and nobody has to read them."""
 
 
+TAKES = (ServerError,)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Tell the user what nobody else takes care of."""
     match event:

@@ -88,10 +88,16 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """R15: so long an answer, the end of another one, or of a cancelled one is waited for, or that it goes on."""
     slot = state.responses
-    since = (slot.asked_at, slot.busy_since, slot.cancelled_at, _expected_since(state))
-    due = [at + policy.answer_limit for at in since if at is not None]
+    earliest: float | None = None
+    for since in (slot.asked_at, slot.busy_since, slot.cancelled_at, _expected_since(state)):
+        if since is not None and (earliest is None or since < earliest):
+            earliest = since
+    due = None if earliest is None else earliest + policy.answer_limit
     moved_at = _moved_at(state)
-    return min([*due, *(() if moved_at is None else (moved_at + policy.stall_limit,))], default=None)
+    if moved_at is None:
+        return due
+    stalls_at = moved_at + policy.stall_limit
+    return stalls_at if due is None else min(due, stalls_at)
 
 
 def _expected_since(state: State) -> float | None:
@@ -107,12 +113,11 @@ def _moved_at(state: State) -> float | None:
     slot, sound = state.responses, state.playback
     if not slot.active_id or slot.moved_at is None or slot.stalled_at is not None or slot.cancelled_at is not None:
         return None
-    is_calling = any(
-        turn.who == "tool" and not turn.done and turn.response_id == slot.active_id
-        for turn in state.conversation.turns[-MOST_CALLS_OF_ONE:]
-    )
-    if sound.is_audible or is_calling:
+    if sound.is_audible:
         return None
+    for turn in state.conversation.turns[-MOST_CALLS_OF_ONE:]:
+        if turn.who == "tool" and turn.response_id == slot.active_id and not turn.done:
+            return None
     return max(slot.moved_at, sound.last_audible_at or 0.0)
 
 

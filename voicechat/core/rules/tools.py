@@ -68,6 +68,17 @@ CUT_SHORT = "This call was not run: its arguments were cut short. Make it again 
 TOO_MANY = f"This call was not run: {MOST_CALLS} others are under way. Wait for their results first."
 
 
+TAKES = (
+    ResponseOutputItemDone,
+    ResponseDone,
+    ConversationItemAdded,
+    ConversationItemCreated,
+    ConversationItemDone,
+    McpListToolsFailed,
+)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Take calls up, allow, deny, pass results on, forget."""
     match event:
@@ -98,6 +109,8 @@ def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> R
 
 def deadline(state: State, now: float, policy: TurnPolicy) -> float | None:
     """When the first of the calls that wait for the user's word has waited too long."""
+    if not state.tools.calls:
+        return None
     return min((call.since + ASK_LIMIT for call in asked(state)), default=None)
 
 

@@ -20,6 +20,10 @@ MOST_KEPT = 16
 """Messages kept for a line that is not up."""
 
 
+TAKES = (ServerError,)
+"""The server events that concern this rule."""
+
+
 def on_event(state: State, event: AnyEvent, now: float, policy: TurnPolicy) -> RuleResult:
     """Send typed text, or keep it."""
     match event:
