@@ -453,10 +453,13 @@ def mic_silent(model: SessionModel, record: Record) -> Iterator[Finding | Ended]
     if record.event.get("is_level") and model.flat < LEVELS:
         return
     seconds = number(record.event, "seconds")
+    is_refused = record.event.get("is_refused") is True
     yield found(
         MIC_SILENT,
         "error",
-        f"The microphone is open and gives only zeros{f' for {seconds:.0f} s' if seconds else ''}.",
+        "The client was given no microphone: the browser or the system refused it."
+        if is_refused
+        else f"The microphone is open and gives only zeros{f' for {seconds:.0f} s' if seconds else ''}.",
         cause="It is switched off or muted in hardware, the wrong device is in use, or the system keeps this terminal "
         "from hearing it.",
         cure="Choose another device, allow the microphone for this program in the system's privacy settings, and look "

@@ -155,10 +155,12 @@ def tool_output_unanswered(model: SessionModel, record: Record) -> Iterator[Find
     ):
         return
     waited = elapsed(output, record.mark())
+    spoke = model.last["input_audio_buffer.speech_started"]
     if waited is not None:
         is_overdue = waited > TOOL_OUTPUT_UNANSWERED_LIMIT
     else:
-        is_overdue = is_waiting or (record.type != TIME_PASSED and record.seq - output.seq >= EVENTS)
+        goes_on = record.type == LOG_ENDED and spoke is not None and spoke.seq > output.seq
+        is_overdue = is_waiting or goes_on or (record.type != TIME_PASSED and record.seq - output.seq >= EVENTS)
     if not is_overdue:
         return
     made = next((one.done for one in reversed(model.answers.values()) if one.calls), None)

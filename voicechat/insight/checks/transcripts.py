@@ -39,6 +39,14 @@ UNFINISHED = re.compile(
 )
 """How a transcript ends that a turn detection has cut; recognizers that know the end put a stop there."""
 MEANT = re.compile(r"\b(?:stop|wait|no|cancel|enough|quiet|hold on|halt|warte|nein|attends?|non|espera)\b", re.I)
+LET_ME_FINISH = re.compile(
+    r"\blet me (?:finish|talk|speak)\b|\b(?:interrupt|cut)\w{0,4} me\b|"
+    r"\bI(?: am|['’]m| was|['’]ve)?(?:n['’]t| not) (?:done|finished)\b|\bI (?:am|was) still (?:talking|speaking)\b|"
+    r"ausreden|unterbrich\w{0,3} mich|laiss\w{1,3}[- ]moi (?:finir|parler)|me coup\w{1,3} la parole|"
+    r"d[ée]ja\w{0,3}me (?:terminar|acabar|hablar)|me interrump|[没沒]有?[说說讲講]完|打断我|打斷我|まだ(?:話|喋)|最後まで(?:聞|話)",
+    re.I,
+)
+"""What users say to an assistant that answers into their pauses."""
 LONGEST_GAP = 1.2
 """Seconds between the pieces of one sentence (R17 joins up to this)."""
 
@@ -73,6 +81,10 @@ def _answered_too_soon(model: SessionModel) -> Iterator[Finding]:
     if sorry is not None and (cut or len(model.segments) >= PIECES):
         title = "Answers begin before the user has finished."
         yield _segments_too_short_finding(model, title, [*(one.done for one in cut), sorry], 0.7)
+        return
+    if asks := [one.transcribed for one in segments if LET_ME_FINISH.search(one.transcript or "")]:
+        title = "The user asks to be let finish: answers begin in the pauses of a sentence."
+        yield _segments_too_short_finding(model, title, asks, 0.7)
         return
     pieces = [one for one in segments if UNFINISHED.search(one.transcript or "")]
     is_running = any(before in pieces and after in pieces for before, after in pairwise(segments))

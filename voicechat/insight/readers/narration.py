@@ -163,6 +163,8 @@ def _acts_of(said: str) -> Iterator[Told]:
     yield from _of_waiting(said)
     if say.ZEROS.search(said) and not _DENIED.search(said):
         yield {"type": "mic.flat", "is_level": say.LEVEL.search(said) is not None, "told": said}
+    elif say.NO_MICROPHONE.search(said):
+        yield {"type": "mic.flat", "is_refused": True, "told": said}
     if say.IDLE.search(said):
         yield {"type": "client.idle", "told": said}
     elif say.SKIPPED.search(said):

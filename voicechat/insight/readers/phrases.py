@@ -372,6 +372,12 @@ RECORDS = pattern(
     r"录音|采集|麦克风|输入"
 )
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
+NO_MICROPHONE = pattern(
+    r"\bnotallowederror\b|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused|requested device not found)",
+    r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}\b(?:denied|not (?:granted|allowed|authori[sz]ed)|refused)\b",
+    r"麦克风权限.{0,8}(?:拒绝|未)|マイク.{0,12}(?:拒否|許可されて)",
+)
+"""A browser or a system that gives the client none."""
 LEVEL = Phrase(r"\b(?:rms|level|volume)\W{1,3}0")
 """A meter that shows nothing, which a moment of silence explains."""
 IDLE = pattern(
