@@ -43,7 +43,8 @@ LET_ME_FINISH = re.compile(
     r"\blet me (?:finish|talk|speak)\b|\b(?:interrupt|cut)\w{0,4} me\b|"
     r"\bI(?: am|['’]m| was|['’]ve)?(?:n['’]t| not) (?:done|finished)\b|\bI (?:am|was) still (?:talking|speaking)\b|"
     r"ausreden|unterbrich\w{0,3} mich|laiss\w{1,3}[- ]moi (?:finir|parler)|me coup\w{1,3} la parole|"
-    r"d[ée]ja\w{0,3}me (?:terminar|acabar|hablar)|me interrump|[没沒]有?[说說讲講]完|打断我|打斷我|まだ(?:話|喋)|最後まで(?:聞|話)",
+    r"d[ée]ja\w{0,3}me (?:terminar|acabar|hablar)|me interrump|"
+    r"[没沒]有?[说說讲講]完|打断我|打斷我|まだ(?:話|喋)|最後まで(?:聞|話)",
     re.I,
 )
 """What users say to an assistant that answers into their pauses."""

@@ -322,7 +322,7 @@ def _of_line(said: str) -> Iterator[Told]:
             "message": said,
             "told": said,
         }
-    elif say.OF_ANOTHER_SERVICE.search(said):
+    elif say.FRAME.match(said) or say.OF_ANOTHER_SERVICE.search(said):
         return
     elif say.LOST.search(said) and not say.MENDED.search(said):
         code = say.CLOSE_CODE.search(said)

@@ -205,7 +205,7 @@ SIDE = pattern(
     r"(?:开始|发起|正在)翻译|start(?:ing|ed)? translati(?:on|ng)|translating (?:transcript|line|text|user|the)",
 )
 ENDS = pattern(
-    r"(?:user|manual\w{0,4}|用户|手动|主动).{0,12}"
+    r"(?:user(?!\W{1,3}(?:speech|speak|turn|audio|utteran|input|transcri|talk))|manual\w{0,4}|用户|手动|主动).{0,12}"
     r"\b(?:disconnect|hang|end|clos|stop(?:ped)? (?:the )?(?:session|call|conversation)|挂断|断开|结束)",
     r"(?<!socket )\bhang(?:ing)? up|hung up|disconnect(?:ing)?\(\)|\bdisconnecting\b|disconnect function called|"
     r"agent ended (?:the )?call|ending (?:the )?(?:session|call|conversation)|session ended by",
@@ -219,6 +219,8 @@ ACTS = pattern(
 )
 _UNASKED = r"(?:1005|1006|1011|1012|1013|1014|1015|4\d\d\d)"
 """Close codes of a connection that nobody ended on purpose."""
+FRAME = re.compile(r"\s*(?:at |File \")")
+"""A line inside a traceback: what happened stands above or below it."""
 LOST = pattern(
     r"(?:web ?socket|data ?channel|peer ?connection|connection|\bice\b|dtls|\brtc\b|socket|连接|数据通道)"
     r".{0,40}(?:fail(?:ed|ure)|lost|dropped|unexpected|abnormal|reset|aborted|refused|timed out|"
@@ -374,7 +376,8 @@ RECORDS = pattern(
 PLAYS_AT = pattern(r"playback|player|play(?:ing)?\b|\boutput\b|speaker|audiotrack|播放|输出|扬声器")
 NO_MICROPHONE = pattern(
     r"\bnotallowederror\b|\bgetusermedia\b.{0,60}(?:denied|not allowed|refused|requested device not found)",
-    r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}\b(?:denied|not (?:granted|allowed|authori[sz]ed)|refused)\b",
+    r"\b(?:mic(?:rophone)?|audio ?record|record_audio)\b.{0,40}"
+    r"\b(?:denied|not (?:granted|allowed|authori[sz]ed)|refused)\b",
     r"麦克风权限.{0,8}(?:拒绝|未)|マイク.{0,12}(?:拒否|許可されて)",
 )
 """A browser or a system that gives the client none."""
